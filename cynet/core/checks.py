@@ -1,0 +1,96 @@
+"""Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
+
+import numpy as np
+
+
+def integer(name, value, least, most=2**31 - 1):
+    """`value` as an int between `least` and `most`, or TypeError / ValueError naming `name`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: wanted an int, got {value!r}")
+    if not least <= value <= most:
+        bounds = f"at least {least}" if value < least else f"at most {most}"
+        raise ValueError(f"{name}: wanted {bounds}, got {value}")
+    return int(value)
+
+
+def number(name, value, least=-np.inf, most=np.inf, open_low=False, open_high=False):
+    """`value` as a finite float in the interval, or TypeError / ValueError naming `name`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}: wanted a number, got {value!r}")
+    value = float(value)
+    low = value > least if open_low else value >= least
+    high = value < most if open_high else value <= most
+    if not (low and high and np.isfinite(value)):
+        left, right = "(" if open_low else "[", ")" if open_high else "]"
+        raise ValueError(f"{name}: wanted a number in {left}{least:g}, {most:g}{right}, got {value}")
+    return value
+
+
+def flag(name, value):
+    """`value` as a bool, or TypeError naming `name`."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: wanted True or False, got {value!r}")
+    return bool(value)
+
+
+def pair(name, value, least=1):
+    """An int, or two of them, as (vertical, horizontal)."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"{name}: wanted an int or a pair, got {value!r}")
+        return integer(f"{name}[0]", value[0], least), integer(f"{name}[1]", value[1], least)
+    value = integer(name, value, least)
+    return value, value
+
+
+def float_array(name, x, ndim=None):
+    """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
+
+    Parameters
+    ----------
+    name : str
+        What the messages call it.
+    x : ndarray of float32
+    ndim : int, optional
+        The wanted number of dimensions.
+
+    Raises
+    ------
+    TypeError
+        When `x` is no array or no native float32: a silent conversion would hide a double-sized copy.
+    ValueError
+        When it has another number of dimensions.
+    """
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name}: wanted a float32 NumPy array, got {type(x).__name__}")
+    if x.dtype != np.float32 or not x.dtype.isnative:
+        raise TypeError(f"{name}: wanted dtype float32 (native byte order), got {x.dtype.str} ({x.dtype})")
+    if ndim is not None and x.ndim != ndim:
+        raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")
+    flags = x.flags
+    if not (flags.c_contiguous and flags.aligned):
+        x = np.require(x, np.float32, "CA")
+    return x
+
+
+def labels(name, values, count, classes):
+    """`values` as an int64 array of `count` labels, each from 0 to `classes` - 1.
+
+    Raises
+    ------
+    TypeError
+        When they are no integers.
+    ValueError
+        When there are none, not `count` of them, or one is out of range (index and value are named).
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"{name}: wanted integers, got dtype {values.dtype}")
+    if values.ndim != 1 or len(values) != count:
+        raise ValueError(f"{name}: wanted shape ({count},), got {values.shape}")
+    if count == 0:
+        raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
+    wrong = np.flatnonzero((values < 0) | (values >= classes))
+    if len(wrong):
+        raise ValueError(f"{name}[{wrong[0]}]: wanted 0 to {classes - 1}, got {values[wrong[0]]}")
+    return np.require(values, np.int64, "CA")

@@ -1,0 +1,210 @@
+"""Layer: the one interface that layers, models and a user's own layers share."""
+
+import contextlib
+
+import numpy as np
+
+from . import checks
+from .parameter import Parameter
+
+_grad_enabled = True
+
+
+@contextlib.contextmanager
+def no_grad():
+    """Within this context, forward passes keep nothing for a backward pass.
+
+    Examples
+    --------
+    >>> with cynet.no_grad():
+    ...     logits = model(images)
+    """
+    global _grad_enabled
+    before, _grad_enabled = _grad_enabled, False
+    try:
+        yield
+    finally:
+        _grad_enabled = before
+
+
+def grad_enabled():
+    """Whether forward passes keep what backward needs."""
+    return _grad_enabled
+
+
+class Layer:
+    """Base class of layers and models.
+
+    A subclass defines ``forward(x)`` and ``backward(dy)``; where the output's shape differs from the input's
+    also ``output_shape(shape)``, which raises ValueError on a shape it cannot take. Parameters and sub-layers
+    are found among its attributes; arrays named in ``buffers`` are saved with them. In ``forward`` it calls
+    ``self.save(...)`` with what backward needs, in ``backward`` it gets that by ``self.saved()``.
+
+    Attributes
+    ----------
+    training : bool
+        True after `train`, False after `eval`.
+    input_grad : bool
+        Set to False on a model to spare the gradient to its input; `backward` then may return None.
+    """
+
+    buffers: tuple[str, ...] = ()
+    training = True
+    input_grad = True
+    _saved = None
+    _seen = None
+
+    def __call__(self, x):
+        """Check `x` (its shape only the first time), then run `forward`.
+
+        Parameters
+        ----------
+        x : ndarray of float32
+            (N, H, W, C) for images, (N, features) for rows.
+
+        Returns
+        -------
+        ndarray of float32
+        """
+        x = checks.float_array(f"{type(self).__name__} input", x)
+        if x.shape != self._seen:
+            self.checked_shape(x.shape)
+            self._seen = x.shape
+        return self.forward(x)
+
+    def forward(self, x):
+        raise TypeError(f"{type(self).__name__} defines no forward(x)")
+
+    def backward(self, dy):
+        raise TypeError(f"{type(self).__name__} defines no backward(dy)")
+
+    def output_shape(self, shape):
+        """The output's shape for an input of `shape` (the batch first); here: the same."""
+        return shape
+
+    def checked_shape(self, shape, path=""):
+        """`output_shape`, with errors that name this layer."""
+        try:
+            return tuple(self.output_shape(tuple(shape)))
+        except LayerShapeError:
+            raise
+        except ValueError as error:
+            raise LayerShapeError(f"layer {path or type(self).__name__!s}: {self!r}: {error}") from None
+
+    def macs(self, shape):
+        """Multiply-accumulate operations of a forward pass over an input of `shape`."""
+        return 0
+
+    def save(self, *values):
+        """Keep `values` for `backward`, unless inside `no_grad`."""
+        self._saved = values if _grad_enabled else None
+
+    def saved(self):
+        """What `save` kept, once: a second backward needs a second forward."""
+        values, self._saved = self._saved, None
+        if values is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got none"
+            )
+        return values
+
+    def gradient(self, dy, shape):
+        """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""
+        dy = checks.float_array(f"{type(self).__name__}.backward dy", dy)
+        if dy.shape != shape:
+            raise ValueError(f"{type(self).__name__}.backward: wanted dy of shape {shape}, got {dy.shape}")
+        return dy
+
+    # -- the tree of layers ---------------------------------------------------------------------------
+    def children(self):
+        """(name, layer) pairs of the direct sub-layers, in the order they were set."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Layer)]
+
+    def walk(self, prefix=""):
+        """(path, layer) pairs of this layer and all below it; this layer's path is ''."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.walk(f"{prefix}.{name}" if prefix else name)
+
+    def parameters(self):
+        """The parameters of this layer and all below it, each `.name` set to its path."""
+        found = []
+        for path, layer in self.walk():
+            for name, value in vars(layer).items():
+                if isinstance(value, Parameter):
+                    value.name = f"{path}.{name}" if path else name
+                    found.append(value)
+        return found
+
+    def zero_grad(self):
+        """Set every parameter's gradient to zero."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode=True):
+        """Training mode (batch statistics, dropout) for this layer and all below; returns self."""
+        mode = checks.flag("mode", mode)
+        for _, layer in self.walk():
+            layer.training = mode
+        return self
+
+    def eval(self):
+        """Evaluation mode (running statistics, no dropout) for this layer and all below; returns self."""
+        return self.train(False)
+
+    # -- state ----------------------------------------------------------------------------------------
+    def _state(self):
+        """Path -> (the live array, whether loading may go without it)."""
+        state = {}
+        for path, layer in self.walk():
+            start = f"{path}." if path else ""
+            for name, value in vars(layer).items():
+                if isinstance(value, Parameter):
+                    state[start + name] = value.data, False
+            for name in layer.buffers:
+                state[start + name] = getattr(layer, name), name == "num_batches_tracked"
+        return state
+
+    def state_dict(self):
+        """Copies of every parameter and buffer by path, under PyTorch's names and in its layouts.
+
+        Returns
+        -------
+        dict of str to ndarray
+            "0.weight" (out, in / groups, height, width) or (out, in), "1.running_mean" (C,), ...
+        """
+        return {name: array.copy() for name, (array, _) in self._state().items()}
+
+    def load_state_dict(self, state):
+        """Copy `state` into the parameters and buffers, or change nothing.
+
+        Parameters
+        ----------
+        state : dict of str to array_like
+            As `state_dict` returns it. "num_batches_tracked" may be missing.
+
+        Raises
+        ------
+        ValueError
+            Listing every missing, unexpected and differently shaped entry at once.
+        """
+        own, problems = self._state(), []
+        problems += [f"missing: {n}" for n, (_, spare) in own.items() if n not in state and not spare]
+        problems += [f"unexpected: {n}" for n in state if n not in own]
+        arrays = {n: np.asarray(state[n]) for n in own if n in state}
+        for name, array in arrays.items():
+            if array.shape != own[name][0].shape:
+                problems.append(f"shape of {name}: wanted {own[name][0].shape}, got {array.shape}")
+            elif array.dtype.kind not in "fiu":
+                problems.append(f"dtype of {name}: wanted real numbers, got {array.dtype}")
+        if problems:
+            raise ValueError("state does not fit the model: " + "; ".join(problems))
+        for name, array in arrays.items():
+            own[name][0][...] = array
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class LayerShapeError(ValueError):
+    """A shape that a layer cannot take; the message names the layer by its path."""

@@ -1,0 +1,69 @@
+"""A trainable array with its gradient."""
+
+import numpy as np
+
+
+class Parameter:
+    """A trainable array and the gradient of the loss with respect to it.
+
+    Parameters
+    ----------
+    data : array_like
+        Initial values; copied to a float32 C-contiguous array. The layout is PyTorch's: (out, in / groups,
+        height, width) for convolution, (out, in) for linear layers.
+
+    Attributes
+    ----------
+    data : ndarray of float32
+        The values. Assigning copies into the same memory, so that optimisers and layers keep seeing it.
+    grad : ndarray of float32, same shape
+        Sum of the gradients of all backward passes since `zero_grad`.
+    name : str
+        The path in the model whose `parameters()` was called last, such as "0.weight".
+    """
+
+    def __init__(self, data):
+        self._data = np.array(data, np.float32, order="C")
+        self._grad = np.zeros_like(self._data)
+        self.name = ""
+
+    @property
+    def data(self):
+        return self._data
+
+    @data.setter
+    def data(self, value):
+        self._assign(self._data, value, "data")
+
+    @property
+    def grad(self):
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        self._assign(self._grad, value, "grad")
+
+    def _assign(self, target, value, what):
+        value = np.asarray(value)
+        if value.shape != target.shape:
+            raise ValueError(
+                f"{self.name or 'parameter'}.{what}: wanted shape {target.shape}, got {value.shape}"
+            )
+        if value.dtype.kind not in "fiu":
+            raise TypeError(f"{self.name or 'parameter'}.{what}: wanted real numbers, got dtype {value.dtype}")
+        target[...] = value
+
+    @property
+    def shape(self):
+        return self._data.shape
+
+    @property
+    def size(self):
+        return self._data.size
+
+    def zero_grad(self):
+        """Set the gradient to zero."""
+        self._grad.fill(0)
+
+    def __repr__(self):
+        return f"Parameter({self.name or 'unnamed'}, shape={self.shape})"

@@ -1,0 +1,49 @@
+"""Random keys from a counter: the n-th draw after `seed(s)` is a pure function of (s, n).
+
+Initial weights and dropout masks take their keys here, so that the whole random state of a training run is
+two integers, which a checkpoint stores.
+"""
+
+import numpy as np
+
+from . import checks
+
+_state = {"seed": 0, "draws": 0}
+
+
+def seed(value):
+    """Start the random numbers (initial weights, dropout) again from `value`.
+
+    Parameters
+    ----------
+    value : int
+        0 to 2**63 - 1.
+    """
+    _state.update(seed=checks.integer("seed", value, 0, 2**63 - 1), draws=0)
+
+
+def get_state():
+    """The random state: a dict with "seed" and "draws"."""
+    return dict(_state)
+
+
+def set_state(state):
+    """Continue from a state that `get_state` returned."""
+    _state.update(seed=int(state["seed"]), draws=int(state["draws"]))
+
+
+def next_key():
+    """(seed, number of this draw): a key that no other draw of this seed has."""
+    key = _state["seed"], _state["draws"]
+    _state["draws"] += 1
+    return key
+
+
+def uniform(shape, bound):
+    """float32 array, uniform in [-bound, bound), from the next key."""
+    number, draw = next_key()
+    generator = np.random.Generator(np.random.Philox(key=[number, draw]))
+    values = generator.random(shape, dtype=np.float32)
+    values *= np.float32(2 * bound)
+    values -= np.float32(bound)
+    return values

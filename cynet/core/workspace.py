@@ -1,0 +1,74 @@
+"""Arrays that are used again: after the first step a training step allocates nothing large.
+
+Design: `empty` hands out a view of a pooled buffer. A buffer is free as soon as nobody outside the pool
+refers to it, which CPython's reference count tells. So an output that a caller keeps is never
+overwritten, one that is dropped serves the next request of its size, and no layer has to say when.
+"""
+
+import sys
+import threading
+from math import prod
+
+import numpy as np
+
+ALIGN = 64  # bytes: a cache line, and the widest vector
+
+
+class Pool(threading.local):
+    """The buffers of one thread, by their size in bytes."""
+
+    def __init__(self):
+        self.buffers = {}
+        self.allocated = 0  # bytes ever taken from the system
+
+    def take(self, nbytes):
+        shelf = self.buffers.setdefault(nbytes, [])
+        for buffer in shelf:
+            if sys.getrefcount(buffer) == FREE:
+                return buffer
+        raw = np.empty(nbytes + ALIGN, np.uint8)
+        start = -raw.ctypes.data % ALIGN
+        shelf.append(np.frombuffer(memoryview(raw)[start : start + nbytes], np.uint8))
+        self.allocated += nbytes
+        return shelf[-1]
+
+    def clear(self):
+        """Forget every buffer; those in use live on until their last user lets go."""
+        self.buffers.clear()
+
+
+def _free_count():
+    shelf = [np.empty(0)]
+    for buffer in shelf:
+        return sys.getrefcount(buffer)
+
+
+FREE = _free_count()
+pool = Pool()
+
+
+def empty(shape, dtype=np.float32):
+    """An uninitialised, 64-byte aligned, C-contiguous array from the pool.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy dtype, optional
+
+    Returns
+    -------
+    ndarray
+        Private to the caller for as long as it (or a view of it) is referred to.
+    """
+    dtype = np.dtype(dtype)
+    count = prod(shape)
+    if count == 0:
+        return np.empty(shape, dtype)
+    return pool.take(count * dtype.itemsize).view(dtype).reshape(shape)
+
+
+def zeros(shape, dtype=np.float32):
+    """As `empty`, filled with zeros."""
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
