@@ -34,6 +34,6 @@ INLINE vf vload_part(const float *p, ptrdiff_t n) {
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 
 /* mask ? a : b, lane by lane; the comparisons of vf values give such masks. */
-INLINE vf vselect(vi mask, vf a, vf b) { return mask ? a : b; }
+INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
 #endif

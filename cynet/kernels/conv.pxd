@@ -1,0 +1,44 @@
+"""The register block, and the geometry of one pass of a window over images; see conv.pyx."""
+
+cdef extern from "block.h":
+    ctypedef struct Block:
+        const float *a[8]
+        float *c[8]
+        const float *init[8]
+        const float *b
+        Py_ssize_t a_step, b_step
+        const Py_ssize_t *a_off
+        const Py_ssize_t *b_off
+        Py_ssize_t segments, steps, rows, lanes
+    Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
+    Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
+    void block_run(const Block *q, Py_ssize_t width) noexcept nogil
+
+cdef class Lowering:
+    # The source images, and the window that slides over them (top and left may be negative: a crop).
+    cdef readonly Py_ssize_t batch, height, width, channels, groups
+    cdef readonly Py_ssize_t taps_y, taps_x, stride_y, stride_x, top, left
+    # The destination: out_h x out_w pixels an image, each `spread` pixels apart from `start` on.
+    cdef readonly Py_ssize_t out_h, out_w, full_h, full_w, full_channels, spread, start_y, start_x
+    # Tiles: `rows` rows of output pixels of one image, or all rows of `images` images.
+    cdef readonly Py_ssize_t rows, images, tiles, tiles_y, tile_pixels
+    cdef readonly Py_ssize_t columns          # length of a sum: taps_y * taps_x * group_in
+    cdef readonly Py_ssize_t group_in, group_out, lanes  # channels a group; group_out rounded up to blocks
+    cdef readonly Py_ssize_t band_rows, band_row, band_image, band_floats
+    cdef readonly bint direct                 # the window never leaves the image: read it without a copy
+    cdef readonly Py_ssize_t runs, run_pixels  # pixel runs of a tile that one step length walks through
+    # Address tables, in floats: entry (k, p) of the column matrix is band[column[k] + pixel[p]].
+    cdef Py_ssize_t *pixel
+    cdef Py_ssize_t *out
+    cdef Py_ssize_t *column
+    cdef Py_ssize_t *segment                  # start of each run of columns that lie side by side
+    cdef Py_ssize_t *segment_column           # ... and which column that is
+    cdef Py_ssize_t *run                      # start of each pixel run
+    cdef Py_ssize_t *run_pixel                # ... and which pixel of the tile that is
+
+    cdef Py_ssize_t _band_rows(self, Py_ssize_t rows)
+    cdef int _cut(self, Py_ssize_t least_tiles) except -1
+    cdef int _fill_tables(self) except -1
+    cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil
+    cdef const float *band(self, const float *source, Py_ssize_t group, Py_ssize_t image, Py_ssize_t row,
+                           Py_ssize_t pixels, float *scratch) noexcept nogil
