@@ -2,7 +2,7 @@
  *
  * Design: a block is ROWS x lanes sums kept in registers,
  *
- *     c[r][:] = init[r][:] + sum over segments s, steps i of  a[r][a_off[s] + i * a_step] * b_s[i * b_step][:]
+ *     c[r][:] = init[r][:] + sum over segments s, steps i of  a[r][a_off[s] + i * a_step] * b[(b_off[s] + i) * b_step][:]
  *
  * Forward and input gradient: r counts pixels, a steps along the columns of im2col (taps and channels), b is
  * the packed filters, so lanes are output channels. Weight gradient: r counts columns of im2col, the steps
@@ -55,7 +55,7 @@ INLINE void store_lanes16(float *p, vf v, ptrdiff_t n) {
             _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                   \
                 sum[r][v] = *(const V *)(q->init[r] + v * LANES);                                       \
         for (ptrdiff_t s = 0; s < q->segments; s++) {                                                   \
-            const float *b = q->b + q->b_off[s];                                                        \
+            const float *b = q->b + q->b_off[s] * b_step;                                                        \
             _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) a[r] = q->a[r] + q->a_off[s];        \
             for (ptrdiff_t i = 0, ia = 0; i < steps; i++, ia += a_step, b += b_step) {                  \
                 V bv[VECTORS];                                                                          \

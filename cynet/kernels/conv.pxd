@@ -18,8 +18,9 @@ cdef class Lowering:
     # The source images, and the window that slides over them (top and left may be negative: a crop).
     cdef readonly Py_ssize_t batch, height, width, channels, groups
     cdef readonly Py_ssize_t taps_y, taps_x, stride_y, stride_x, top, left
-    # The destination: out_h x out_w pixels an image, each `spread` pixels apart from `start` on.
-    cdef readonly Py_ssize_t out_h, out_w, full_h, full_w, full_channels, spread, start_y, start_x
+    # The destination: out_h x out_w pixels an image, `spread` pixels apart from `start` on.
+    cdef readonly Py_ssize_t out_h, out_w, full_h, full_w, full_channels
+    cdef readonly Py_ssize_t spread_y, spread_x, start_y, start_x
     # Tiles: `rows` rows of output pixels of one image, or all rows of `images` images.
     cdef readonly Py_ssize_t rows, images, tiles, tiles_y, tile_pixels
     cdef readonly Py_ssize_t columns          # length of a sum: taps_y * taps_x * group_in
@@ -37,8 +38,12 @@ cdef class Lowering:
     cdef Py_ssize_t *run_pixel                # ... and which pixel of the tile that is
 
     cdef Py_ssize_t _band_rows(self, Py_ssize_t rows)
-    cdef int _cut(self, Py_ssize_t least_tiles) except -1
+    cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1
     cdef int _fill_tables(self) except -1
     cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil
     cdef const float *band(self, const float *source, Py_ssize_t group, Py_ssize_t image, Py_ssize_t row,
                            Py_ssize_t pixels, float *scratch) noexcept nogil
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return (a + b - 1) // b

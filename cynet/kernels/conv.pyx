@@ -22,10 +22,6 @@ from cython.parallel cimport prange, threadid
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-cdef enum:
-    BAND = 24 * 1024  # floats of source a tile may copy: with the filters of a block it stays in a 256 KB L2
-
-
 def padded_lanes(Py_ssize_t channels):
     """`channels` rounded up to whole register blocks: the row length of packed filters."""
     cdef Py_ssize_t done = 0, width
@@ -55,16 +51,16 @@ cdef class Lowering:
     taps, stride, before : tuple of int
         (vertical, horizontal) size of the window, its step, and the padding above and left of the image.
     groups : int
-    spread : int
-        Distance, in destination pixels, between neighbouring output pixels.
-    start : tuple of int
-        The first output pixel's place in the destination.
+    spread, start : tuple of int
+        The distance of neighbouring output pixels, and the place of the first, in destination pixels.
+    tile_floats : int
+        Tiles are made smaller until their source rows are at most this many floats.
     least_tiles : int
         Tiles are made smaller until there are this many (or they hold few pixels).
     """
 
-    def __cinit__(self, source, out, full, taps, stride, before, Py_ssize_t groups=1, Py_ssize_t spread=1,
-                  start=(0, 0), Py_ssize_t least_tiles=1):
+    def __cinit__(self, source, out, full, taps, stride, before, Py_ssize_t groups=1, spread=(1, 1),
+                  start=(0, 0), Py_ssize_t tile_floats=24576, Py_ssize_t least_tiles=1):
         self.batch, self.height, self.width, self.channels = source
         self.out_h, self.out_w = out
         self.full_h, self.full_w, self.full_channels = full
@@ -72,7 +68,8 @@ cdef class Lowering:
         self.stride_y, self.stride_x = stride
         self.top, self.left = before
         self.start_y, self.start_x = start
-        self.groups, self.spread = groups, spread
+        self.spread_y, self.spread_x = spread
+        self.groups = groups
         self.group_in = self.channels // groups
         self.group_out = self.full_channels // groups
         self.lanes = padded_lanes(self.group_out)
@@ -84,7 +81,7 @@ cdef class Lowering:
             self.band_row = self.width * self.channels
         else:
             self.band_row = ((self.out_w - 1) * self.stride_x + max(self.taps_x, 1)) * self.group_in
-        self._cut(least_tiles)
+        self._cut(tile_floats, least_tiles)
         self._fill_tables()
 
     def __dealloc__(self):
@@ -99,21 +96,21 @@ cdef class Lowering:
     cdef Py_ssize_t _band_rows(self, Py_ssize_t rows):
         return (rows - 1) * self.stride_y + max(self.taps_y, 1)
 
-    cdef int _cut(self, Py_ssize_t least_tiles) except -1:
-        """Choose the tile: as many rows, then images, as the band may hold and `least_tiles` leaves."""
+    cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1:
+        """Choose the tile: as many rows, then images, as both bounds leave."""
         cdef Py_ssize_t area = self.out_h * self.out_w
         self.rows, self.images = self.out_h, 1
-        while self.rows > 1 and self._band_rows(self.rows) * self.band_row > BAND:
+        while self.rows > 1 and self._band_rows(self.rows) * self.band_row > tile_floats:
             self.rows = (self.rows + 1) // 2
         while (self.rows > 1 and self.rows * self.out_w >= 32
-               and self.batch * -(-self.out_h // self.rows) < least_tiles):
+               and self.batch * ceil_div(self.out_h, self.rows) < least_tiles):
             self.rows = (self.rows + 1) // 2
         if self.rows == self.out_h:
             while (self.images * 2 * area <= 64 and self.images * 2 <= self.batch
-                   and -(-self.batch // (self.images * 2)) >= least_tiles):
+                   and ceil_div(self.batch, self.images * 2) >= least_tiles):
                 self.images *= 2
-        self.tiles_y = -(-self.out_h // self.rows)
-        self.tiles = -(-self.batch // self.images) * self.tiles_y if area else 0
+        self.tiles_y = ceil_div(self.out_h, self.rows)
+        self.tiles = ceil_div(self.batch, self.images) * self.tiles_y if area else 0
         self.tile_pixels = self.images * self.rows * self.out_w
         self.band_rows = self._band_rows(self.rows)
         self.band_image = self.height * self.band_row if self.direct else self.band_rows * self.band_row
@@ -132,8 +129,8 @@ cdef class Lowering:
             for y in range(self.rows):
                 for x in range(self.out_w):
                     self.pixel[p] = image * self.band_image + y * self.stride_y * self.band_row + x * step
-                    self.out[p] = ((image * self.full_h + y * self.spread) * full_row
-                                   + x * self.spread * self.full_channels)
+                    self.out[p] = ((image * self.full_h + y * self.spread_y) * full_row
+                                   + x * self.spread_x * self.full_channels)
                     p += 1
                 self.run[image * self.rows + y] = image * self.band_image + y * self.stride_y * self.band_row
                 self.run_pixel[image * self.rows + y] = (image * self.rows + y) * self.out_w
@@ -162,7 +159,7 @@ cdef class Lowering:
         cdef Py_ssize_t first = row * self.stride_y - self.top
         if self.direct:
             return source + (image * self.height + first) * self.band_row
-        cdef Py_ssize_t images = -(-pixels // (self.rows * self.out_w))
+        cdef Py_ssize_t images = ceil_div(pixels, self.rows * self.out_w)
         cdef Py_ssize_t rows = (min(self.rows, self.out_h - row) - 1) * self.stride_y + self.taps_y
         cdef Py_ssize_t depth = self.group_in
         cdef Py_ssize_t start = max(0, self.left)
@@ -201,7 +198,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef Block block
-    out += ((((image * g.full_h + g.start_y + row * g.spread) * g.full_w) + g.start_x) * g.full_channels
+    out += ((((image * g.full_h + g.start_y + row * g.spread_y) * g.full_w) + g.start_x) * g.full_channels
             + group * g.group_out)
     packed += group * g.columns * g.lanes
     bias += group * g.lanes
@@ -286,14 +283,14 @@ def pack(Lowering g not None, const float[:, :, :, ::1] w not None, float[::1] p
     cdef Py_ssize_t of_group = g.group_out * filter
     if transposed:
         lane, channel, of_group = plane, filter, g.group_in * filter
-        step_y, step_x = -g.spread * w.shape[3], -g.spread
+        step_y, step_x = -g.spread_y * w.shape[3], -g.spread_x
         start = (first_y * w.shape[3] - (g.taps_y - 1) * step_y
                  + first_x - (g.taps_x - 1) * step_x)
     if packed.shape[0] == 0:
         return
     cdef const float *source = &w[0, 0, 0, 0]
     cdef float *target = &packed[0]
-    cdef Py_ssize_t slices = -(-g.columns // 64), item
+    cdef Py_ssize_t slices = ceil_div(g.columns, 64), item
     cdef int team = threads if g.columns * g.lanes * g.groups > 32768 else 1
     for item in prange(g.groups * slices, nogil=True, num_threads=team, schedule="static"):
         pack_columns(g, source + item // slices * of_group + start,

@@ -10,7 +10,7 @@ sums are added in the order of the chunks: the same bytes for any number of thre
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from .conv cimport Block, Lowering, block_rows, block_run, block_width
+from .conv cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
 
 cdef float[32] zeros
 memset(zeros, 0, sizeof(zeros))
@@ -56,7 +56,7 @@ def weight_gradient(Lowering g not None, const float[:, :, :, ::1] source not No
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0] if scratch.shape[0] else NULL
-    cdef Py_ssize_t each = scratch_floats(g), slices = -(-g.columns // SLICE)
+    cdef Py_ssize_t each = scratch_floats(g), slices = ceil_div(g.columns, SLICE)
     if threads == 1:
         for item in range(items):
             sum_chunk(g, item, chunks, splits, x, d, sums, work)

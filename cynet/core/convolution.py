@@ -1,0 +1,119 @@
+"""One convolution for one input shape: its geometry, worked out once, and its three products.
+
+`Conv2d` and `Linear` (a 1x1 convolution over 1x1 images) share it.
+"""
+
+import numpy as np
+
+from cynet.kernels import conv, conv_weight
+
+from . import workspace
+from .threads import get_num_threads
+
+TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
+RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
+CHUNKS = 16  # partial weight gradients, and work items, at most about so many
+CHUNK_PIXELS = 256  # pixels that make a partial weight gradient worth its final sum
+
+
+class Convolution:
+    """The three products of a convolution for one shape of input.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (N, H, W, C) of the input.
+    out_hw : tuple of int
+        Height and width of the output.
+    out_channels, groups : int
+    kernel, stride, before : tuple of int
+        (vertical, horizontal); `before` is the padding (top, left).
+    """
+
+    def __init__(self, shape, out_hw, out_channels, kernel, stride=(1, 1), before=(0, 0), groups=1):
+        batch, height, width, channels = self.in_shape = tuple(shape)
+        self.out_shape = (batch, *out_hw, out_channels)
+        self.kernel, self.stride, self.before, self.groups = kernel, stride, before, groups
+        self.forward_pass = conv.Lowering(
+            shape, out_hw, (*out_hw, out_channels), kernel, stride, before, groups,
+            tile_floats=TILE_FLOATS, least_tiles=2 * CHUNKS,
+        )  # fmt: skip
+        direct = self.forward_pass.direct
+        self.weight_pass = conv.Lowering(
+            shape, out_hw, (*out_hw, out_channels), kernel, stride, before, groups,
+            tile_floats=RUN_PIXELS * stride[0] * channels if direct else TILE_FLOATS,
+        )  # fmt: skip
+        tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
+        pixels = batch * out_hw[0] * out_hw[1]
+        self.chunks = max(1, min(tiles, CHUNKS, pixels // CHUNK_PIXELS))
+        self.splits = max(1, min(CHUNKS // (self.chunks * groups), columns // 16))
+        self._input_passes = None
+        self._no_bias = np.zeros(groups * self.forward_pass.lanes, np.float32)
+
+    @property
+    def input_passes(self):
+        """(pass, first tap) for each residue of the input pixel's position modulo the stride."""
+        if self._input_passes is None:
+            rows = [self._residue(0, r) for r in range(min(self.stride[0], self.in_shape[1]))]
+            columns = [self._residue(1, r) for r in range(min(self.stride[1], self.in_shape[2]))]
+            self._input_passes = [
+                (
+                    conv.Lowering(
+                        self.out_shape, (v[0], h[0]), self.in_shape[1:], (v[1], h[1]), (1, 1), (v[2], h[2]),
+                        self.groups, self.stride, (v[4], h[4]), TILE_FLOATS, 2 * CHUNKS,
+                    ),
+                    (v[3], h[3]),
+                )
+                for v in rows
+                for h in columns
+            ]  # fmt: skip
+        return self._input_passes
+
+    def _residue(self, axis, residue):
+        """Input pixels residue, residue + stride, ...: (how many, taps, padding before, first tap, start).
+
+        Pixel i takes dy[(i + before - tap) / stride] * w[tap] for the taps that make this whole.
+        """
+        size, kernel = self.in_shape[1 + axis], self.kernel[axis]
+        stride, before = self.stride[axis], self.before[axis]
+        first = (residue + before) % stride
+        taps = max(0, -(-(kernel - first) // stride))
+        offset = (residue + before - first) // stride
+        return -(-(size - residue) // stride), taps, taps - 1 - offset, first, residue
+
+    def forward(self, x, w, bias=None):
+        """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in / groups, height, width)."""
+        y = workspace.empty(self.out_shape)
+        g = self.forward_pass
+        self._run(g, x, w, self._no_bias if bias is None else self._padded(bias), y, False, (0, 0))
+        return y
+
+    def input_gradient(self, dy, w):
+        """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
+        dx = workspace.empty(self.in_shape)
+        for g, first in self.input_passes:
+            no_bias = workspace.zeros((g.groups * g.lanes,))
+            self._run(g, dy, w, no_bias, dx, True, first)
+        return dx
+
+    def weight_gradient(self, x, dy, dw):
+        """Add the gradient to dw (out, in / groups, height, width)."""
+        g, threads = self.weight_pass, get_num_threads()
+        partial = workspace.empty((self.chunks * g.groups * g.columns * g.lanes,))
+        scratch = workspace.empty((threads * conv_weight.scratch_floats(g),))
+        conv_weight.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, self.splits, threads)
+
+    def _run(self, g, source, w, bias, out, transposed, first):
+        threads = get_num_threads()
+        packed = workspace.empty((g.groups * g.columns * g.lanes,))
+        conv.pack(g, w, packed, transposed, first, threads)
+        scratch = workspace.empty((threads * g.band_floats,))
+        conv.convolve(g, source, packed, bias, out, scratch, threads)
+
+    def _padded(self, bias):
+        g = self.forward_pass
+        if g.lanes == g.group_out:
+            return bias
+        padded = workspace.zeros((g.groups, g.lanes))
+        padded[:, : g.group_out] = bias.reshape(g.groups, g.group_out)
+        return padded.reshape(-1)
