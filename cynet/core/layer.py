@@ -67,10 +67,16 @@ class Layer:
         ndarray of float32
         """
         x = checks.float_array(f"{type(self).__name__} input", x)
-        if x.shape != self._seen:
-            self.checked_shape(x.shape)
-            self._seen = x.shape
-        return self.forward(x)
+        if x.shape == self._seen:
+            return self.forward(x)
+        wanted = self.checked_shape(x.shape)
+        y = checks.float_array(f"{type(self).__name__}.forward result", self.forward(x))
+        if y.shape != wanted:
+            raise ValueError(
+                f"{type(self).__name__}.forward returned shape {y.shape} where its output_shape says {wanted}"
+            )
+        self._seen = x.shape
+        return y
 
     def forward(self, x):
         raise TypeError(f"{type(self).__name__} defines no forward(x)")
@@ -82,14 +88,18 @@ class Layer:
         """The output's shape for an input of `shape` (the batch first); here: the same."""
         return shape
 
-    def checked_shape(self, shape, path=""):
-        """`output_shape`, with errors that name this layer."""
+    def checked_shape(self, shape, name=""):
+        """`output_shape`, with errors that name the layer (`name`: what the layer around it calls it)."""
         try:
             return tuple(self.output_shape(tuple(shape)))
-        except LayerShapeError:
-            raise
+        except LayerShapeError as error:
+            raise LayerShapeError(f"{name}.{error.path}" if name else error.path, error.problem) from None
         except ValueError as error:
-            raise LayerShapeError(f"layer {path or type(self).__name__!s}: {self!r}: {error}") from None
+            raise LayerShapeError(name, f"{self!r}: {error}") from None
+
+    def trace(self, shape, path=""):
+        """(path, layer, input shape) of the layers that compute, in order, for an input of `shape`."""
+        yield path, self, shape
 
     def macs(self, shape):
         """Multiply-accumulate operations of a forward pass over an input of `shape`."""
@@ -207,4 +217,8 @@ class Layer:
 
 
 class LayerShapeError(ValueError):
-    """A shape that a layer cannot take; the message names the layer by its path."""
+    """A shape that a layer cannot take; the message names the layer by its path in the model."""
+
+    def __init__(self, path, problem):
+        super().__init__(f"layer {path}: {problem}" if path else problem)
+        self.path, self.problem = path, problem

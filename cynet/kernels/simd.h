@@ -33,6 +33,17 @@ INLINE vf vload_part(const float *p, ptrdiff_t n) {
 }
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 
+/* The same for eight lanes on every machine, where channels come in eights. */
+INLINE vf8 vzero8(void) { return (vf8){0}; }
+INLINE vf8 vload8(const float *p) { return *(const vf8 *)p; }
+INLINE void vstore8(float *p, vf8 v) { *(vf8 *)p = v; }
+INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
+    vf8 v = {0};
+    memcpy(&v, p, (size_t)n * sizeof(float));
+    return v;
+}
+INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+
 /* mask ? a : b, lane by lane; the comparisons of vf values give such masks. */
 INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 

@@ -1,0 +1,19 @@
+"""Sums and copies of whole arrays, of any number of dimensions, channels last."""
+
+from cynet.kernels import elementwise
+
+from . import workspace
+from .threads import get_num_threads
+
+
+def add(a, b):
+    """a + b, two float32 arrays of one shape, in a new array."""
+    out = workspace.empty(a.shape)
+    elementwise.add(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def copy_channels(source, first, target, place, count):
+    """Copy channels first .. first + count of `source` to channels place .. place + count of `target`."""
+    source, target = source.reshape(-1, source.shape[-1]), target.reshape(-1, target.shape[-1])
+    elementwise.copy_channels(source, first, target, place, count, get_num_threads())

@@ -1,0 +1,324 @@
+"""Batch normalisation over rows (pixels) x channels: statistics, normalising, and both gradients.
+
+Ioffe and Szegedy (2015), algorithm 1 and the gradients of section 3.
+
+Design: rows are cut into chunks of a fixed number, the work items of every function here; partial sums are
+stored by chunk and joined in order, so that the result is the same for any number of threads. Within a chunk,
+eight channels at a time, runs of RUN rows are summed in float32 *relative to the run's first value*: rounding
+then depends on the channel's spread, never on its mean, and a constant channel gives exactly zero. The runs'
+means and sums of squares are joined in double precision (Chan, Golub and LeVeque, 1983), which reads x once
+instead of the two passes of the textbook. Where a sum of squares leaves float32's range the run is summed again
+in double. The mean is kept as two floats, high + low, since one float cannot hold a mean of 1e6 to 1e-5.
+"""
+
+from cython.parallel cimport prange
+from libc.math cimport isfinite
+from libc.string cimport memset
+
+cdef extern from "simd.h":
+    ctypedef float vf8
+    vf8 vload8(const float *p) noexcept nogil
+    vf8 vload8_part(const float *p, Py_ssize_t n) noexcept nogil
+    void vstore8(float *p, vf8 v) noexcept nogil
+    void vstore8_part(float *p, vf8 v, Py_ssize_t n) noexcept nogil
+    vf8 vzero8() noexcept nogil
+
+cdef enum:
+    RUN = 32  # rows summed in float32 before they are joined in double
+
+
+cdef inline vf8 load(const float *p, Py_ssize_t n) noexcept nogil:
+    return vload8(p) if n >= 8 else vload8_part(p, n)
+
+
+cdef inline void store(float *p, vf8 v, Py_ssize_t n) noexcept nogil:
+    if n >= 8:
+        vstore8(p, v)
+    else:
+        vstore8_part(p, v, n)
+
+
+# -- statistics -------------------------------------------------------------------------------------------
+def statistics(const float[:, ::1] x not None, double[:, :, ::1] partial not None,
+               double[::1] mean not None, double[::1] variance not None, Py_ssize_t chunk_rows, int threads):
+    """Mean and biased variance of each channel.
+
+    Parameters
+    ----------
+    x : float32 (rows, channels)
+        # in; at least one row.
+    partial : float64 (chunks, 2, channels)
+        # out; means and sums of squared deviations of each chunk of `chunk_rows` rows.
+    mean, variance : float64 (channels,)
+        # out
+    chunk_rows, threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
+    cdef const float *source = &x[0, 0]
+    cdef double *sums = &partial[0, 0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        chunk_statistics(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
+                         sums + i * 2 * channels)
+    cdef double count, n, delta
+    for c in range(channels):
+        mean[c], variance[c] = partial[0, 0, c], partial[0, 1, c]
+    count = min(chunk_rows, rows)
+    for i in range(1, chunks):
+        n = min(chunk_rows, rows - i * chunk_rows)
+        for c in range(channels):
+            delta = partial[i, 0, c] - mean[c]
+            mean[c] += delta * n / (count + n)
+            variance[c] += partial[i, 1, c] + delta * delta * count * n / (count + n)
+        count += n
+    for c in range(channels):
+        variance[c] /= rows
+
+
+cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil:
+    """Means (out[0:channels]) and sums of squared deviations (out[channels:]) of a few rows."""
+    cdef Py_ssize_t c, l, lanes, row, first = 0, n
+    cdef const float *p
+    cdef float[8] sum1, sum2, shift
+    cdef double run_mean, run_square, delta, count
+    cdef vf8 s1, s2, d, start
+    while first < rows:
+        n = min(RUN, rows - first)
+        for c in range(0, channels, 8):
+            lanes = min(8, channels - c)
+            p = x + first * channels + c
+            start = load(p, lanes)
+            s1, s2 = vzero8(), vzero8()
+            for row in range(n):
+                d = load(p + row * channels, lanes) - start
+                s1 = s1 + d
+                s2 = s2 + d * d
+            vstore8(shift, start)
+            vstore8(sum1, s1)
+            vstore8(sum2, s2)
+            for l in range(lanes):
+                if isfinite(sum2[l]):
+                    run_mean = shift[l] + <double>sum1[l] / n
+                    run_square = sum2[l] - <double>sum1[l] * sum1[l] / n
+                else:
+                    run_in_double(p + l, n, channels, &run_mean, &run_square)
+                if run_square < 0:  # rounding; a NaN stays
+                    run_square = 0
+                if first == 0:
+                    out[c + l], out[channels + c + l] = run_mean, run_square
+                    continue
+                count = first
+                delta = run_mean - out[c + l]
+                out[c + l] += delta * n / (count + n)
+                out[channels + c + l] += run_square + delta * delta * count * n / (count + n)
+        first += n
+
+
+cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *mean,
+                        double *square) noexcept nogil:
+    """Mean and sum of squared deviations of n values, two-pass, for values that overflow a float32 square."""
+    cdef Py_ssize_t i
+    cdef double total = 0
+    for i in range(n):
+        total += x[i * step]
+    mean[0] = total / n
+    total = 0
+    for i in range(n):
+        total += (x[i * step] - mean[0]) * (x[i * step] - mean[0])
+    square[0] = total
+
+
+# -- normalising ------------------------------------------------------------------------------------------
+def normalize(const float[:, ::1] x not None, const float[:, ::1] terms not None, float[:, ::1] y not None,
+              Py_ssize_t chunk_rows, int threads):
+    """y = (x - high - low) * scale + shift, channel by channel.
+
+    Parameters
+    ----------
+    x : float32 (rows, channels)
+        # in
+    terms : float32 (4, channels)
+        # in; rows high, low (the mean), scale (gamma / sqrt(variance + eps)), shift (beta).
+    y : float32 (rows, channels)
+        # out
+    chunk_rows, threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
+    if rows == 0:
+        return
+    cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows
+    cdef const float *source = &x[0, 0]
+    cdef const float *t = &terms[0, 0]
+    cdef float *out = &y[0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        normalize_chunk(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
+                        t, out + i * chunk_rows * channels)
+
+
+cdef void normalize_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, const float *terms,
+                          float *y) noexcept nogil:
+    cdef Py_ssize_t c, row, n, first = 0, last
+    cdef vf8 high, low, scale, shift
+    while first < rows:
+        last = min(first + RUN, rows)
+        for c in range(0, channels, 8):
+            n = channels - c
+            high, low = load(terms + c, n), load(terms + channels + c, n)
+            scale, shift = load(terms + 2 * channels + c, n), load(terms + 3 * channels + c, n)
+            for row in range(first, last):
+                store(y + row * channels + c,
+                      (load(x + row * channels + c, n) - high - low) * scale + shift, n)
+        first = last
+
+
+# -- gradients --------------------------------------------------------------------------------------------
+def gradient_sums(const float[:, ::1] x not None, const float[:, ::1] dy not None,
+                  const float[:, ::1] terms not None, double[:, :, ::1] partial not None,
+                  double[:, ::1] sums not None, Py_ssize_t chunk_rows, int threads):
+    """The two sums over rows that every gradient is made of.
+
+    Parameters
+    ----------
+    x, dy : float32 (rows, channels)
+        # in
+    terms : float32 (at least 2, channels)
+        # in; rows high and low, the mean.
+    partial : float64 (chunks, 2, channels)
+        # out
+    sums : float64 (2, channels)
+        # out; sum of dy, and sum of dy * (x - mean).
+    chunk_rows, threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
+    cdef const float *source = &x[0, 0]
+    cdef const float *d = &dy[0, 0]
+    cdef const float *t = &terms[0, 0]
+    cdef double *out = &partial[0, 0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        chunk_gradient_sums(source + i * chunk_rows * channels, d + i * chunk_rows * channels,
+                            min(chunk_rows, rows - i * chunk_rows), channels, t, out + i * 2 * channels)
+    for c in range(channels):
+        sums[0, c] = sums[1, c] = 0
+    for i in range(chunks):
+        for c in range(channels):
+            sums[0, c] += partial[i, 0, c]
+            sums[1, c] += partial[i, 1, c]
+
+
+cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
+                              const float *terms, double *out) noexcept nogil:
+    cdef Py_ssize_t c, l, row, first = 0, last, n
+    cdef vf8 high, low, g, s1, s2
+    cdef float[8] sum1, sum2
+    memset(out, 0, 2 * channels * sizeof(double))
+    while first < rows:
+        last = min(first + RUN, rows)
+        for c in range(0, channels, 8):
+            n = min(8, channels - c)
+            high, low = load(terms + c, n), load(terms + channels + c, n)
+            s1, s2 = vzero8(), vzero8()
+            for row in range(first, last):
+                g = load(dy + row * channels + c, n)
+                s1 = s1 + g
+                s2 = s2 + g * (load(x + row * channels + c, n) - high - low)
+            vstore8(sum1, s1)
+            vstore8(sum2, s2)
+            for l in range(n):
+                out[c + l] += sum1[l]
+                out[channels + c + l] += sum2[l]
+        first = last
+
+
+def input_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not None,
+                   const float[:, ::1] terms not None, float[:, ::1] dx not None,
+                   Py_ssize_t chunk_rows, int threads):
+    """dx = a * dy + b * (x - high - low) + c, channel by channel.
+
+    Parameters
+    ----------
+    x, dy : float32 (rows, channels)
+        # in
+    terms : float32 (5, channels)
+        # in; rows high, low, a, b, c. In training a = gamma / std, b = -a * sum(dy (x - mean)) / (n var'),
+        c = -a * sum(dy) / n with var' = variance + eps; in evaluation b = c = 0.
+    dx : float32 (rows, channels)
+        # out
+    chunk_rows, threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
+    if rows == 0:
+        return
+    cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows
+    cdef const float *source = &x[0, 0]
+    cdef const float *d = &dy[0, 0]
+    cdef const float *t = &terms[0, 0]
+    cdef float *out = &dx[0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        input_gradient_chunk(source + i * chunk_rows * channels, d + i * chunk_rows * channels,
+                             min(chunk_rows, rows - i * chunk_rows), channels, t,
+                             out + i * chunk_rows * channels)
+
+
+cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
+                               const float *terms, float *dx) noexcept nogil:
+    cdef Py_ssize_t ch, row, n, first = 0, last
+    cdef vf8 high, low, a, b, c
+    while first < rows:
+        last = min(first + RUN, rows)
+        for ch in range(0, channels, 8):
+            n = channels - ch
+            high, low = load(terms + ch, n), load(terms + channels + ch, n)
+            a, b = load(terms + 2 * channels + ch, n), load(terms + 3 * channels + ch, n)
+            c = load(terms + 4 * channels + ch, n)
+            for row in range(first, last):
+                store(dx + row * channels + ch,
+                      a * load(dy + row * channels + ch, n)
+                      + b * (load(x + row * channels + ch, n) - high - low) + c, n)
+        first = last
+
+
+def channel_sums(const float[:, ::1] x not None, double[:, ::1] partial not None, float[::1] out not None,
+                 Py_ssize_t chunk_rows, int threads):
+    """Add the sum over rows to out: the gradient of a bias.
+
+    Parameters
+    ----------
+    x : float32 (rows, channels)
+        # in
+    partial : float64 (chunks, channels)
+        # out
+    out : float32 (channels,)
+        # inout
+    chunk_rows, threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
+    if rows == 0:
+        return
+    cdef const float *source = &x[0, 0]
+    cdef double *sums = &partial[0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        sum_chunk(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
+                  sums + i * channels)
+    cdef double total
+    for c in range(channels):
+        total = 0
+        for i in range(chunks):
+            total += partial[i, c]
+        out[c] += <float>total
+
+
+cdef void sum_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil:
+    cdef Py_ssize_t c, l, row, first = 0, last, n
+    cdef vf8 s
+    cdef float[8] total
+    memset(out, 0, channels * sizeof(double))
+    while first < rows:
+        last = min(first + RUN, rows)
+        for c in range(0, channels, 8):
+            n = min(8, channels - c)
+            s = vzero8()
+            for row in range(first, last):
+                s = s + load(x + row * channels + c, n)
+            vstore8(total, s)
+            for l in range(n):
+                out[c + l] += total[l]
+        first = last

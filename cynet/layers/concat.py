@@ -1,0 +1,63 @@
+"""Concat: branches side by side."""
+
+from cynet.core import arrays, workspace
+from cynet.core.layer import Layer
+
+
+class Concat(Layer):
+    """The outputs of several branches over the same input, joined along the channels (the last axis).
+
+    Parameters
+    ----------
+    *branches : Layer
+        At least one; named "0", "1", ... in paths. `Sequential()` passes its input on.
+    """
+
+    def __init__(self, *branches):
+        if not branches:
+            raise ValueError("branches: wanted at least one Layer, got none")
+        for i, branch in enumerate(branches):
+            if not isinstance(branch, Layer):
+                raise TypeError(f"branches[{i}]: wanted a Layer, got {branch!r}")
+        self.branches = list(branches)
+
+    def children(self):
+        return [(str(i), branch) for i, branch in enumerate(self.branches)]
+
+    def output_shape(self, shape):
+        shapes = [branch.checked_shape(shape, name) for name, branch in self.children()]
+        if len({s[:-1] for s in shapes}) > 1:
+            raise ValueError(f"wanted branches of equal shape but for the channels, got {shapes}")
+        return (*shapes[0][:-1], sum(s[-1] for s in shapes))
+
+    def trace(self, shape, path=""):
+        for name, branch in self.children():
+            yield from branch.trace(shape, f"{path}.{name}" if path else name)
+
+    def forward(self, x):
+        parts = [branch(x) for branch in self.branches]
+        widths = [part.shape[-1] for part in parts]
+        y = workspace.empty((*parts[0].shape[:-1], sum(widths)))
+        start = 0
+        for part, width in zip(parts, widths, strict=True):
+            arrays.copy_channels(part, 0, y, start, width)
+            start += width
+        self.save(widths, y.shape)
+        return y
+
+    def backward(self, dy):
+        widths, shape = self.saved()
+        dy = self.gradient(dy, shape)
+        start, dx = 0, None
+        for branch, width in zip(self.branches, widths, strict=True):
+            branch.input_grad = self.input_grad
+            part = workspace.empty((*shape[:-1], width))
+            arrays.copy_channels(dy, start, part, 0, width)
+            start += width
+            gradient = branch.backward(part)
+            if self.input_grad:
+                dx = gradient if dx is None else arrays.add(dx, gradient)
+        return dx
+
+    def __repr__(self):
+        return f"Concat({', '.join(map(repr, self.branches))})"

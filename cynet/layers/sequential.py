@@ -1,0 +1,57 @@
+"""Sequential: layers one after another."""
+
+from cynet.core.layer import Layer
+
+
+class Sequential(Layer):
+    """Layers one after another: the output of each is the input of the next.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Named "0", "1", ... in paths. Indexing, `len` and iteration work as on a list; a slice is a Sequential
+        of the same layer objects.
+    """
+
+    def __init__(self, *layers):
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers[{i}]: wanted a Layer, got {layer!r}")
+        self.layers = list(layers)
+
+    def children(self):
+        return [(str(i), layer) for i, layer in enumerate(self.layers)]
+
+    def output_shape(self, shape):
+        for name, layer in self.children():
+            shape = layer.checked_shape(shape, name)
+        return shape
+
+    def trace(self, shape, path=""):
+        for name, layer in self.children():
+            yield from layer.trace(shape, f"{path}.{name}" if path else name)
+            shape = layer.output_shape(shape)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def backward(self, dy):
+        if self.layers:
+            self.layers[0].input_grad = self.input_grad
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __iter__(self):
+        return iter(self.layers)
+
+    def __getitem__(self, index):
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))})"

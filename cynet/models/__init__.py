@@ -1,0 +1,50 @@
+"""The registry of models: `create(name)` builds one, `names()` lists them."""
+
+import difflib
+
+from cynet.core import checks
+
+from . import course, resnet, vgg
+
+_BUILDERS = {
+    "uwnet0": course.uwnet0,
+    "uwnet1": course.uwnet1,
+    "uwnet2": course.uwnet2,
+    "resnet20": resnet.resnet20,
+    "vgg_small": vgg.vgg_small,
+}
+
+
+def names():
+    """The names that `create` knows."""
+    return tuple(_BUILDERS)
+
+
+def create(name, batch_norm=True, classes=10):
+    """A new model for 32x32 colour pictures, with fresh random weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    batch_norm : bool
+        Whether batch norm follows every layer with weights but the last, before its activation.
+    classes : int
+        Outputs of the last layer.
+
+    Returns
+    -------
+    Sequential
+        Takes float32 (N, 32, 32, 3), gives logits (N, classes).
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown; the nearest known one is suggested.
+    """
+    if name not in _BUILDERS:
+        near = difflib.get_close_matches(str(name), _BUILDERS, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"name: wanted one of {', '.join(_BUILDERS)}, got {name!r}{hint}")
+    batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
+    return _BUILDERS[name](batch_norm, classes)

@@ -1,0 +1,31 @@
+"""ResNet-20 for 32x32 pictures: He et al. (2015), "Deep residual learning", section 4.2.
+
+Shortcuts that change the shape are projections (1x1 convolutions with batch norm), option B of the paper.
+"""
+
+from cynet.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
+
+from .blocks import conv
+
+
+def _block(inputs, outputs, stride, batch_norm):
+    body = Sequential(
+        *conv(inputs, outputs, batch_norm, stride, padding=1),
+        *conv(outputs, outputs, batch_norm, padding=1, activation=None),
+    )
+    shortcut = None
+    if inputs != outputs:
+        projection = Conv2d(inputs, outputs, 1, stride, bias=not batch_norm)
+        shortcut = Sequential(projection, BatchNorm2d(outputs)) if batch_norm else Sequential(projection)
+    return [Residual(body, shortcut), ReLU()]
+
+
+def resnet20(batch_norm, classes):
+    """3x3 convolution of 16 filters; three stages of three blocks of 16, 32, 64; mean; connected."""
+    layers = conv(3, 16, batch_norm, padding=1)
+    inputs = 16
+    for outputs in (16, 32, 64):
+        for _ in range(3):
+            layers += _block(inputs, outputs, 1 if inputs == outputs else 2, batch_norm)
+            inputs = outputs
+    return Sequential(*layers, GlobalAvgPool2d(), Linear(64, classes))
