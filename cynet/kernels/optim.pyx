@@ -16,7 +16,9 @@ cdef struct Adam:
     float step              # lr / (1 - beta1^t)
     float keep              # 1 - lr * decoupled weight decay
     float weight_decay      # added to the gradient
-    float beta1, beta2, eps
+    float new1              # 1 - beta1
+    float beta2, new2       # and 1 - beta2, which a float subtraction would round badly
+    float eps
     float root              # sqrt(1 - beta2^t)
 
 
@@ -48,8 +50,8 @@ cdef void adam_chunk(float *p, const float *g, float *m, float *v, Py_ssize_t n,
     for i in range(n):
         w = p[i] * a.keep
         d = g[i] + a.weight_decay * w
-        m[i] = m[i] + (1 - a.beta1) * (d - m[i])
-        v[i] = a.beta2 * v[i] + (1 - a.beta2) * (d * d)
+        m[i] = m[i] + a.new1 * (d - m[i])
+        v[i] = a.beta2 * v[i] + a.new2 * (d * d)
         p[i] = w - a.step * m[i] / (sqrtf(v[i]) / a.root + a.eps)
 
 
@@ -119,7 +121,7 @@ def adam(
     cdef Py_ssize_t n = p.shape[0], i
     cdef Adam a = Adam(
         lr / (1 - beta1**t), 1 - lr * weight_decay if decoupled else 1, 0 if decoupled else weight_decay,
-        beta1, beta2, eps, (1 - beta2**t) ** 0.5,
+        1 - beta1, beta2, 1 - beta2, eps, (1 - beta2**t) ** 0.5,
     )
     cdef float *pp
     cdef const float *pg
