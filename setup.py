@@ -123,9 +123,10 @@ def quoted(**macros):
 
 
 checked = switch("CYNET_BOUNDS_CHECK")
+headers = [path.as_posix() for path in sorted(Path(KERNELS).glob("*.h"))]
 extensions = cythonize(
     [
-        Extension(f"cynet.kernels.{path.stem}", [path.as_posix()], depends=[f"{KERNELS}/simd.h"])
+        Extension(f"cynet.kernels.{path.stem}", [path.as_posix()], depends=headers)
         for path in sorted(Path(KERNELS).glob("*.pyx"))
     ],
     compiler_directives={

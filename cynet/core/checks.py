@@ -90,6 +90,10 @@ def labels(name, values, count, classes):
         raise ValueError(f"{name}: wanted shape ({count},), got {values.shape}")
     if count == 0:
         raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
+    plain = values.dtype == np.int64 and values.flags.c_contiguous and values.flags.aligned
+    # As unsigned numbers the negative ones are large: one pass tells whether any is out of range.
+    if plain and values.view(np.uint64).max() < classes:
+        return values
     wrong = np.flatnonzero((values < 0) | (values >= classes))
     if len(wrong):
         raise ValueError(f"{name}[{wrong[0]}]: wanted 0 to {classes - 1}, got {values[wrong[0]]}")

@@ -15,27 +15,10 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite
 from libc.string cimport memset
 
-cdef extern from "simd.h":
-    ctypedef float vf8
-    vf8 vload8(const float *p) noexcept nogil
-    vf8 vload8_part(const float *p, Py_ssize_t n) noexcept nogil
-    void vstore8(float *p, vf8 v) noexcept nogil
-    void vstore8_part(float *p, vf8 v, Py_ssize_t n) noexcept nogil
-    vf8 vzero8() noexcept nogil
+from cynet.kernels.simd cimport load, store, vf8, vset8, vstore8
 
 cdef enum:
     RUN = 32  # rows summed in float32 before they are joined in double
-
-
-cdef inline vf8 load(const float *p, Py_ssize_t n) noexcept nogil:
-    return vload8(p) if n >= 8 else vload8_part(p, n)
-
-
-cdef inline void store(float *p, vf8 v, Py_ssize_t n) noexcept nogil:
-    if n >= 8:
-        vstore8(p, v)
-    else:
-        vstore8_part(p, v, n)
 
 
 # -- statistics -------------------------------------------------------------------------------------------
@@ -87,7 +70,7 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
             lanes = min(8, channels - c)
             p = x + first * channels + c
             start = load(p, lanes)
-            s1, s2 = vzero8(), vzero8()
+            s1, s2 = vset8(0), vset8(0)
             for row in range(n):
                 d = load(p + row * channels, lanes) - start
                 s1 = s1 + d
@@ -215,7 +198,7 @@ cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, 
         for c in range(0, channels, 8):
             n = min(8, channels - c)
             high, low = load(terms + c, n), load(terms + channels + c, n)
-            s1, s2 = vzero8(), vzero8()
+            s1, s2 = vset8(0), vset8(0)
             for row in range(first, last):
                 g = load(dy + row * channels + c, n)
                 s1 = s1 + g
@@ -315,7 +298,7 @@ cdef void sum_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, double
         last = min(first + RUN, rows)
         for c in range(0, channels, 8):
             n = min(8, channels - c)
-            s = vzero8()
+            s = vset8(0)
             for row in range(first, last):
                 s = s + load(x + row * channels + c, n)
             vstore8(total, s)

@@ -16,6 +16,8 @@
 #endif
 
 typedef float vf8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int vi8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef unsigned char vb8 __attribute__((vector_size(8), aligned(1), may_alias));
 typedef float vf __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 typedef int vi __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 
@@ -33,8 +35,11 @@ INLINE vf vload_part(const float *p, ptrdiff_t n) {
 }
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 
-/* The same for eight lanes on every machine, where channels come in eights. */
-INLINE vf8 vzero8(void) { return (vf8){0}; }
+/* mask ? a : b, lane by lane; the comparisons of vf values give such masks (all bits set, or none). C has
+ * no ?: on vectors; the compilers turn these bit operations into one blend. */
+INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+
+/* The same for 8 lanes whatever the machine: for channel counts that are small or no multiple of VL. */
 INLINE vf8 vload8(const float *p) { return *(const vf8 *)p; }
 INLINE void vstore8(float *p, vf8 v) { *(vf8 *)p = v; }
 INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
@@ -43,8 +48,34 @@ INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
     return v;
 }
 INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+INLINE vf8 vset8(float a) { return a - (vf8){0}; }
+INLINE vi8 vset8i(int a) { return a + (vi8){0}; }
 
-/* mask ? a : b, lane by lane; the comparisons of vf values give such masks. */
-INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+/* Eight bytes, as integers and back. */
+INLINE vi8 vload8b(const unsigned char *p) { return __builtin_convertvector(*(const vb8 *)p, vi8); }
+INLINE void vstore8b(unsigned char *p, vi8 v) { *(vb8 *)p = __builtin_convertvector(v, vb8); }
+INLINE vi8 vload8b_part(const unsigned char *p, ptrdiff_t n) {
+    unsigned char bytes[8] = {0};
+    memcpy(bytes, p, (size_t)n);
+    return vload8b(bytes);
+}
+INLINE void vstore8b_part(unsigned char *p, vi8 v, ptrdiff_t n) {
+    unsigned char bytes[8];
+    vstore8b(bytes, v);
+    memcpy(p, bytes, (size_t)n);
+}
+
+INLINE vf8 vselect8(vi8 mask, vf8 a, vf8 b) { return (vf8)((mask & (vi8)a) | (~mask & (vi8)b)); }
+
+/* The step of a maximum: where v beats `best`, take it and its number. NaN beats all, the first of equals
+ * stays. */
+INLINE void vmax8(vf8 v, int number, vf8 *best, vi8 *winner) {
+    vi8 beats = (v > *best) | (v != v);
+    *best = vselect8(beats, v, *best);
+    *winner = (vi8)vselect8(beats, (vf8)vset8i(number), (vf8)*winner);
+}
+
+/* v where winner is number, else 0. */
+INLINE vf8 vwhere8(vi8 winner, int number, vf8 v) { return (vf8)((winner == number) & (vi8)v); }
 
 #endif

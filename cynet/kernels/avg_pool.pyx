@@ -1,0 +1,168 @@
+"""Average pooling of NHWC images, over windows and over whole images.
+
+Padding cells count as zeros: every window is divided by the area of the kernel. Backward gathers, as in
+max_pool.pyx.
+"""
+
+from cython.parallel cimport prange
+
+from cynet.kernels.parallel cimport team
+from cynet.kernels.simd cimport load, store, vf8, vset8
+from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
+
+
+cdef void forward_row(const float *image, float *y, const Window *g, Py_ssize_t oy) noexcept nogil:
+    """One row of outputs."""
+    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, n = g.channels
+    cdef Py_ssize_t ky, ky_first = first_cell(top), ky_end = end_cell(top, g.kh, g.in_h)
+    cdef Py_ssize_t kx, kx_first, kx_end
+    cdef vf8 total, area = vset8(<float>(g.kh * g.kw))
+    for ox in range(g.out_w):
+        left = ox * g.sw - g.left
+        kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+        for c in range(0, n, 8):
+            total = vset8(0)
+            for ky in range(ky_first, ky_end):
+                for kx in range(kx_first, kx_end):
+                    total = total + load(image + ((top + ky) * g.in_w + left + kx) * n + c, n - c)
+            store(y + ox * n + c, total / area, n - c)
+
+
+cdef void backward_row(const float *dy, float *dx, const Window *g, Py_ssize_t iy) noexcept nogil:
+    """One row of input gradients."""
+    cdef Py_ssize_t row = iy + g.top, column, ix, oy, ox, c, n = g.channels
+    cdef Py_ssize_t oy_first = first_window(row, g.kh, g.sh), oy_end = end_window(row, g.sh, g.out_h)
+    cdef Py_ssize_t ox_first, ox_end
+    cdef vf8 total, area = vset8(<float>(g.kh * g.kw))
+    for ix in range(g.in_w):
+        column = ix + g.left
+        ox_first, ox_end = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
+        for c in range(0, n, 8):
+            total = vset8(0)
+            for oy in range(oy_first, oy_end):
+                for ox in range(ox_first, ox_end):
+                    total = total + load(dy + (oy * g.out_w + ox) * n + c, n - c)
+            store(dx + ix * n + c, total / area, n - c)
+
+
+def avg_pool(
+    const float[:, :, :, ::1] x not None,   # in: (N, H, W, C)
+    float[:, :, :, ::1] y not None,         # out: (N, out height, out width, C)
+    Py_ssize_t kernel_h,
+    Py_ssize_t kernel_w,
+    Py_ssize_t stride_h,
+    Py_ssize_t stride_w,
+    Py_ssize_t top,                         # padding before, less than the kernel
+    Py_ssize_t left,
+    int threads,
+):
+    """y = the sum of each window / (kernel_h * kernel_w)."""
+    cdef Window g = Window(
+        x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
+        kernel_h, kernel_w, stride_h, stride_w, top, left,
+    )
+    cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, row = g.out_w * g.channels
+    cdef Py_ssize_t rows = x.shape[0] * g.out_h, i
+    cdef const float *px
+    cdef float *py
+    if rows * row == 0:
+        return
+    px, py = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
+    for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
+        forward_row(px + i // g.out_h * image, py + i * row, &g, i % g.out_h)
+
+
+def avg_pool_backward(
+    const float[:, :, :, ::1] dy not None,  # in: (N, out height, out width, C)
+    float[:, :, :, ::1] dx not None,        # out: (N, H, W, C)
+    Py_ssize_t kernel_h,
+    Py_ssize_t kernel_w,
+    Py_ssize_t stride_h,
+    Py_ssize_t stride_w,
+    Py_ssize_t top,
+    Py_ssize_t left,
+    int threads,
+):
+    """dx = the sum of dy over the windows that cover the pixel / (kernel_h * kernel_w)."""
+    cdef Window g = Window(
+        dx.shape[1], dx.shape[2], dy.shape[1], dy.shape[2], dx.shape[3],
+        kernel_h, kernel_w, stride_h, stride_w, top, left,
+    )
+    cdef Py_ssize_t image = g.out_h * g.out_w * g.channels, row = g.in_w * g.channels
+    cdef Py_ssize_t rows = dx.shape[0] * g.in_h, i
+    cdef const float *pdy
+    cdef float *pdx
+    if rows * row == 0:
+        return
+    pdy, pdx = &dy[0, 0, 0, 0], &dx[0, 0, 0, 0]
+    for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
+        backward_row(pdy + i // g.in_h * image, pdx + i * row, &g, i % g.in_h)
+
+
+cdef enum:
+    BLOCK = 64          # channels of one work item: four cache lines of each pixel
+
+
+cdef void mean_block(
+    const float *x, float *y, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t width
+) noexcept nogil:
+    """The means of `width` <= BLOCK channels of one image."""
+    cdef double total[BLOCK]
+    cdef Py_ssize_t p, c
+    for c in range(width):
+        total[c] = 0
+    for p in range(pixels):
+        for c in range(width):
+            total[c] += x[p * channels + c]
+    for c in range(width):
+        y[c] = <float>(total[c] / pixels)
+
+
+cdef void spread(const float *dy, float *dx, Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t p, c
+    for c in range(channels):
+        dx[c] = dy[c] / <float>pixels
+    for p in range(1, pixels):
+        for c in range(channels):
+            dx[p * channels + c] = dx[c]
+
+
+def global_avg_pool(
+    const float[:, :, ::1] x not None,      # in: (N, pixels, C), pixels at least 1
+    float[:, ::1] y not None,               # out: (N, C)
+    int threads,
+):
+    """y = the mean over the pixels of each image and channel; the sums are double."""
+    cdef Py_ssize_t images = x.shape[0], pixels = x.shape[1], channels = x.shape[2]
+    cdef Py_ssize_t blocks = (channels + BLOCK - 1) // BLOCK, i, start
+    cdef const float *px
+    cdef float *py
+    if images * channels == 0:
+        return
+    px, py = &x[0, 0, 0], &y[0, 0]
+    for i in prange(
+        images * blocks, nogil=True, num_threads=team(images * pixels * channels, threads), schedule="static"
+    ):
+        start = i % blocks * BLOCK
+        mean_block(
+            px + i // blocks * pixels * channels + start, py + i // blocks * channels + start,
+            pixels, channels, min(<Py_ssize_t>BLOCK, channels - start),
+        )
+
+
+def global_avg_pool_backward(
+    const float[:, ::1] dy not None,        # in: (N, C)
+    float[:, :, ::1] dx not None,           # out: (N, pixels, C)
+    int threads,
+):
+    """dx = dy / pixels at every pixel."""
+    cdef Py_ssize_t images = dx.shape[0], pixels = dx.shape[1], channels = dx.shape[2], i
+    cdef const float *pdy
+    cdef float *pdx
+    if images * channels == 0:
+        return
+    pdy, pdx = &dy[0, 0], &dx[0, 0, 0]
+    for i in prange(
+        images, nogil=True, num_threads=team(images * pixels * channels, threads), schedule="static"
+    ):
+        spread(pdy + i * channels, pdx + i * pixels * channels, pixels, channels)

@@ -1,0 +1,82 @@
+"""im2col and col2im written out: the column matrix of a convolution as an array of its own.
+
+For learning and checking. The layers do without the copies (conv.pyx says how).
+"""
+
+from cython.parallel cimport prange
+
+
+def im2col(const float[:, :, :, ::1] x not None, float[:, :, :, ::1] columns not None,
+           Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+           Py_ssize_t top, Py_ssize_t left, int threads):
+    """columns[n, y, x, (tap row, tap column, channel)] = the pixel under that tap, 0 outside the image.
+
+    Parameters
+    ----------
+    x : float32 (N, H, W, C)
+        # in
+    columns : float32 (N, out_h, out_w, kernel_h * kernel_w * C)
+        # out
+    kernel_h, kernel_w, stride_y, stride_x, top, left, threads : int
+    """
+    cdef Py_ssize_t n
+    for n in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
+        lower_image(x, columns, n, kernel_h, kernel_w, stride_y, stride_x, top, left)
+
+
+cdef void lower_image(const float[:, :, :, ::1] x, float[:, :, :, ::1] columns, Py_ssize_t n,
+                      Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+                      Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+    cdef Py_ssize_t oy, ox, ky, kx, c, iy, ix, k
+    cdef Py_ssize_t channels = x.shape[3]
+    for oy in range(columns.shape[1]):
+        for ox in range(columns.shape[2]):
+            for ky in range(kernel_h):
+                iy = oy * stride_y + ky - top
+                for kx in range(kernel_w):
+                    ix = ox * stride_x + kx - left
+                    k = (ky * kernel_w + kx) * channels
+                    if 0 <= iy < x.shape[1] and 0 <= ix < x.shape[2]:
+                        for c in range(channels):
+                            columns[n, oy, ox, k + c] = x[n, iy, ix, c]
+                    else:
+                        for c in range(channels):
+                            columns[n, oy, ox, k + c] = 0
+
+
+def col2im(const float[:, :, :, ::1] columns not None, float[:, :, :, ::1] x not None,
+           Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+           Py_ssize_t top, Py_ssize_t left, int threads):
+    """The transpose of `im2col`: each entry of the columns is added to the pixel it came from.
+
+    Parameters
+    ----------
+    columns : float32 (N, out_h, out_w, kernel_h * kernel_w * C)
+        # in
+    x : float32 (N, H, W, C)
+        # inout; added to, in the order of the output pixels.
+    kernel_h, kernel_w, stride_y, stride_x, top, left, threads : int
+    """
+    cdef Py_ssize_t n
+    for n in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
+        raise_image(columns, x, n, kernel_h, kernel_w, stride_y, stride_x, top, left)
+
+
+cdef void raise_image(const float[:, :, :, ::1] columns, float[:, :, :, ::1] x, Py_ssize_t n,
+                      Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+                      Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+    cdef Py_ssize_t oy, ox, ky, kx, c, iy, ix, k
+    cdef Py_ssize_t channels = x.shape[3]
+    for oy in range(columns.shape[1]):
+        for ox in range(columns.shape[2]):
+            for ky in range(kernel_h):
+                iy = oy * stride_y + ky - top
+                if iy < 0 or iy >= x.shape[1]:
+                    continue
+                for kx in range(kernel_w):
+                    ix = ox * stride_x + kx - left
+                    if ix < 0 or ix >= x.shape[2]:
+                        continue
+                    k = (ky * kernel_w + kx) * channels
+                    for c in range(channels):
+                        x[n, iy, ix, c] += columns[n, oy, ox, k + c]

@@ -1,0 +1,118 @@
+"""Max-pooling of NHWC images.
+
+Design: forward keeps the number of each winner inside its window (row times kernel width plus column) as one
+byte. Backward gathers: each input pixel adds up the gradients of the windows that cover it and that it won,
+in the order of the windows. So no two threads write the same pixel, and the order of additions is fixed.
+"""
+
+from cython.parallel cimport prange
+
+from cynet.kernels.parallel cimport team
+from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8, vset8i, vwhere8
+from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
+
+
+cdef void forward_row(
+    const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
+) noexcept nogil:
+    """One row of outputs."""
+    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, n = g.channels
+    cdef Py_ssize_t ky, ky_first = first_cell(top), ky_end = end_cell(top, g.kh, g.in_h)
+    cdef Py_ssize_t kx, kx_first, kx_end
+    cdef const float *row
+    cdef vf8 best
+    cdef vi8 number
+    for ox in range(g.out_w):
+        left = ox * g.sw - g.left
+        kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+        for c in range(0, n, 8):
+            best = load(image + ((top + ky_first) * g.in_w + left + kx_first) * n + c, n - c)
+            number = vset8i(<int>(ky_first * g.kw + kx_first))
+            for ky in range(ky_first, ky_end):
+                row = image + ((top + ky) * g.in_w + left) * n + c
+                for kx in range(kx_first, kx_end):
+                    vmax8(load(row + kx * n, n - c), <int>(ky * g.kw + kx), &best, &number)
+            store(y + ox * n + c, best, n - c)
+            store_bytes(winner + ox * n + c, number, n - c)
+
+
+cdef void backward_row(
+    const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
+) noexcept nogil:
+    """One row of input gradients."""
+    cdef Py_ssize_t row = iy + g.top, column, ix, oy, ox, c, at, n = g.channels
+    cdef Py_ssize_t oy_first = first_window(row, g.kh, g.sh), oy_end = end_window(row, g.sh, g.out_h)
+    cdef Py_ssize_t ox_first, ox_end
+    cdef int number
+    cdef vf8 total
+    for ix in range(g.in_w):
+        column = ix + g.left
+        ox_first, ox_end = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
+        for c in range(0, n, 8):
+            total = vset8(0)
+            for oy in range(oy_first, oy_end):
+                for ox in range(ox_first, ox_end):
+                    at = (oy * g.out_w + ox) * n + c
+                    number = <int>((row - oy * g.sh) * g.kw + column - ox * g.sw)
+                    total = total + vwhere8(load_bytes(winner + at, n - c), number, load(dy + at, n - c))
+            store(dx + ix * n + c, total, n - c)
+
+
+def max_pool(
+    const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
+    float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
+    unsigned char[:, :, :, ::1] winner not None,    # out: shape of y
+    Py_ssize_t kernel_h,                            # kernel_h * kernel_w at most 256
+    Py_ssize_t kernel_w,
+    Py_ssize_t stride_h,
+    Py_ssize_t stride_w,
+    Py_ssize_t top,                                 # padding before, less than the kernel
+    Py_ssize_t left,
+    int threads,
+):
+    """y = the greatest of each window; padding counts as -Inf, NaN as greater than all, first of equals wins."""
+    cdef Window g = Window(
+        x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
+        kernel_h, kernel_w, stride_h, stride_w, top, left,
+    )
+    cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, row = g.out_w * g.channels
+    cdef Py_ssize_t rows = x.shape[0] * g.out_h, i
+    cdef const float *px
+    cdef float *py
+    cdef unsigned char *pw
+    if rows * row == 0:
+        return
+    px, py, pw = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &winner[0, 0, 0, 0]
+    for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
+        forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h)
+
+
+def max_pool_backward(
+    const float[:, :, :, ::1] dy not None,              # in: (N, out height, out width, C)
+    const unsigned char[:, :, :, ::1] winner not None,  # in: what the forward pass wrote
+    float[:, :, :, ::1] dx not None,                    # out: (N, H, W, C)
+    Py_ssize_t kernel_h,
+    Py_ssize_t kernel_w,
+    Py_ssize_t stride_h,
+    Py_ssize_t stride_w,
+    Py_ssize_t top,
+    Py_ssize_t left,
+    int threads,
+):
+    """dx = the sum of dy over the windows that the pixel won."""
+    cdef Window g = Window(
+        dx.shape[1], dx.shape[2], dy.shape[1], dy.shape[2], dx.shape[3],
+        kernel_h, kernel_w, stride_h, stride_w, top, left,
+    )
+    cdef Py_ssize_t image = g.out_h * g.out_w * g.channels, row = g.in_w * g.channels
+    cdef Py_ssize_t rows = dx.shape[0] * g.in_h, i
+    cdef const float *pdy
+    cdef const unsigned char *pw
+    cdef float *pdx
+    if rows * row == 0:
+        return
+    pdy, pw, pdx = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0], &dx[0, 0, 0, 0]
+    for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
+        backward_row(
+            pdy + i // g.in_h * image, pw + i // g.in_h * image, pdx + i * row, &g, i % g.in_h
+        )

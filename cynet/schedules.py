@@ -1,0 +1,149 @@
+"""Learning rates as functions of the step, counted from 0: `optimizer.lr = schedule(step)`.
+
+Nothing is stored from step to step, so that a resumed run needs no state here. Warm-up, in all of them: the
+rate of step i < warmup is multiplied by (i + 1) / warmup (Goyal et al. 2017, section 2.2).
+"""
+
+from math import cos, pi
+
+from cynet.core import checks
+
+STEPS = 2**63 - 1
+
+
+def _between(first, last, part):
+    """From `first` at part = 0 to `last` at part = 1 along half a cosine."""
+    return last + (first - last) * (1 + cos(pi * part)) / 2
+
+
+class Schedule:
+    """Base of the schedules; a subclass defines ``rate(step)``.
+
+    Parameters
+    ----------
+    warmup : int, optional
+        The number of warm-up steps.
+    """
+
+    def __init__(self, warmup=0):
+        self.warmup = checks.integer("warmup", warmup, 0, STEPS)
+
+    def __call__(self, step):
+        """The learning rate of step number `step`, a float."""
+        step = checks.integer("step", step, 0, STEPS)
+        rate = self.rate(step)
+        return rate * (step + 1) / self.warmup if step < self.warmup else rate
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class Constant(Schedule):
+    """One rate.
+
+    Parameters
+    ----------
+    lr : float
+        At least 0.
+    warmup : int, optional
+    """
+
+    def __init__(self, lr, warmup=0):
+        self.lr = checks.number("lr", lr, 0)
+        super().__init__(warmup)
+
+    def rate(self, step):
+        return self.lr
+
+
+class MultiStep(Schedule):
+    """A rate that changes at given steps.
+
+    Parameters
+    ----------
+    lr : float
+        The rate from step 0.
+    milestones : dict of int to float
+        The rate from each of these steps on.
+    warmup : int, optional
+    """
+
+    def __init__(self, lr, milestones, warmup=0):
+        self.lr = checks.number("lr", lr, 0)
+        if not isinstance(milestones, dict):
+            raise TypeError(f"milestones: wanted a dict of step to rate, got {milestones!r}")
+        self.milestones = {
+            checks.integer("milestones step", step, 0, STEPS): checks.number(f"milestones[{step}]", rate, 0)
+            for step, rate in milestones.items()
+        }
+        super().__init__(warmup)
+
+    def rate(self, step):
+        last = max((start for start in self.milestones if start <= step), default=None)
+        return self.lr if last is None else self.milestones[last]
+
+
+class Cosine(Schedule):
+    """Half a cosine from `lr`, after the warm-up, to `final` at step `steps` (Loshchilov & Hutter 2016).
+
+    Without warm-up the same as PyTorch's CosineAnnealingLR with T_max = steps; after `steps` it stays.
+
+    Parameters
+    ----------
+    lr : float
+        The greatest rate.
+    steps : int
+        More than `warmup`.
+    warmup : int, optional
+    final : float, optional
+    """
+
+    def __init__(self, lr, steps, warmup=0, final=0.0):
+        self.lr = checks.number("lr", lr, 0)
+        self.steps = checks.integer("steps", steps, 1, STEPS)
+        self.final = checks.number("final", final, 0)
+        super().__init__(warmup)
+        if self.warmup >= self.steps:
+            raise ValueError(f"warmup: wanted less than the {self.steps} steps, got {self.warmup}")
+
+    def rate(self, step):
+        done = max(step - self.warmup, 0) / (self.steps - self.warmup)
+        return _between(self.lr, self.final, min(done, 1.0))
+
+
+class OneCycle(Schedule):
+    """Up from max_lr / div_factor to max_lr, then down to a small rate, both along half a cosine.
+
+    Smith & Topin 2017; the same as PyTorch's OneCycleLR(max_lr, total_steps=steps). Its first part is a
+    warm-up already; `warmup` adds the other one on top. After the last step the rate stays.
+
+    Parameters
+    ----------
+    max_lr : float
+    steps : int
+        Of the whole cycle.
+    pct_start : float, optional
+        The part of the steps that goes up, 0 to 1.
+    div_factor : float, optional
+        At least 1: max_lr / div_factor is the first rate.
+    final_div_factor : float, optional
+        At least 1: the first rate / final_div_factor is the last one.
+    warmup : int, optional
+    """
+
+    def __init__(self, max_lr, steps, pct_start=0.3, div_factor=25.0, final_div_factor=1e4, warmup=0):
+        self.max_lr = checks.number("max_lr", max_lr, 0)
+        self.steps = checks.integer("steps", steps, 1, STEPS)
+        self.pct_start = checks.number("pct_start", pct_start, 0, 1)
+        self.div_factor = checks.number("div_factor", div_factor, 1)
+        self.final_div_factor = checks.number("final_div_factor", final_div_factor, 1)
+        super().__init__(warmup)
+
+    def rate(self, step):
+        first = self.max_lr / self.div_factor
+        top, last = self.pct_start * self.steps - 1, self.steps - 1
+        if step < top:
+            return _between(first, self.max_lr, step / top)
+        part = (step - top) / (last - top) if last > top else 1.0
+        return _between(self.max_lr, first / self.final_div_factor, min(part, 1.0))
