@@ -43,6 +43,11 @@ def pair(name, value, least=1):
     return value, value
 
 
+def short(sizes):
+    """A tuple of equal numbers as that number, for reprs; anything else as it is."""
+    return sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes
+
+
 def float_array(name, x, ndim=None):
     """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
 

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from cynet.kernels import conv, conv_weight
+from cynet.kernels import conv, conv_weight, depthwise
 
 from . import workspace
 from .threads import get_num_threads
@@ -117,3 +117,43 @@ class Convolution:
         padded = workspace.zeros((g.groups, g.lanes))
         padded[:, : g.group_out] = bias.reshape(g.groups, g.group_out)
         return padded.reshape(-1)
+
+
+class DepthwiseConvolution:
+    """The same three products where every channel has its own filter (groups = in = out channels).
+
+    Parameters
+    ----------
+    shape, out_hw, kernel, stride, before
+        As for `Convolution`.
+    """
+
+    def __init__(self, shape, out_hw, kernel, stride, before):
+        self.in_shape = tuple(shape)
+        self.out_shape = (shape[0], *out_hw, shape[3])
+        self.geometry = kernel, stride, before
+        self.chunks = min(shape[0], CHUNKS)
+        self._no_bias = np.zeros(shape[3], np.float32)
+
+    @staticmethod
+    def _by_tap(w):
+        """(C, 1, height, width) filters as (taps, C)."""
+        return np.ascontiguousarray(w.reshape(len(w), -1).T)
+
+    def forward(self, x, w, bias=None):
+        y = workspace.empty(self.out_shape)
+        bias = self._no_bias if bias is None else bias
+        depthwise.forward(x, self._by_tap(w), bias, y, *self.geometry, get_num_threads())
+        return y
+
+    def input_gradient(self, dy, w):
+        dx = workspace.empty(self.in_shape)
+        depthwise.input_gradient(dy, self._by_tap(w), dx, *self.geometry, get_num_threads())
+        return dx
+
+    def weight_gradient(self, x, dy, dw):
+        if self.chunks:
+            kernel_h, kernel_w = self.geometry[0]
+            partial = workspace.empty((self.chunks, kernel_h * kernel_w, self.in_shape[3]))
+            depthwise.weight_gradient(x, dy, partial, *self.geometry, get_num_threads())
+            dw += partial.sum(axis=0).T.reshape(dw.shape)

@@ -4,11 +4,12 @@ Ioffe and Szegedy (2015), algorithm 1 and the gradients of section 3.
 
 Design: rows are cut into chunks of a fixed number, the work items of every function here; partial sums are
 stored by chunk and joined in order, so that the result is the same for any number of threads. Within a chunk,
-eight channels at a time, runs of RUN rows are summed in float32 *relative to the run's first value*: rounding
-then depends on the channel's spread, never on its mean, and a constant channel gives exactly zero. The runs'
-means and sums of squares are joined in double precision (Chan, Golub and LeVeque, 1983), which reads x once
-instead of the two passes of the textbook. Where a sum of squares leaves float32's range the run is summed again
-in double. The mean is kept as two floats, high + low, since one float cannot hold a mean of 1e6 to 1e-5.
+eight channels at a time, runs of RUN rows are summed in float32 *relative to the mean so far*: rounding then
+depends on the channel's spread, never on its mean, and a constant channel gives exactly zero. The runs' means
+and sums of squares are joined in double precision (Chan, Golub and LeVeque, 1983), which reads x once instead
+of the two passes of the textbook. What a badly placed mean costs a run in precision, (mean so far - run's mean)^2
+roundings, is a rounding of what the same difference adds to the total. Where a sum of squares leaves float32's
+range the run is summed again in double. The mean is kept as two floats, high + low, since one float cannot hold a mean of 1e6 to 1e-5.
 """
 
 from cython.parallel cimport prange
@@ -69,7 +70,12 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
         for c in range(0, channels, 8):
             lanes = min(8, channels - c)
             p = x + first * channels + c
-            start = load(p, lanes)
+            if first == 0:
+                start = run_mean_near(p, n, channels, lanes)
+            else:
+                for l in range(lanes):
+                    shift[l] = <float>out[c + l]
+                start = load(shift, lanes)
             s1, s2 = vset8(0), vset8(0)
             for row in range(n):
                 d = load(p + row * channels, lanes) - start
@@ -94,6 +100,15 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
                 out[c + l] += delta * n / (count + n)
                 out[channels + c + l] += run_square + delta * delta * count * n / (count + n)
         first += n
+
+
+cdef inline vf8 run_mean_near(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lanes) noexcept nogil:
+    """About the mean of each lane, and exactly the value of a constant one."""
+    cdef Py_ssize_t row
+    cdef vf8 start = load(x, lanes), total = vset8(0)
+    for row in range(n):
+        total = total + (load(x + row * step, lanes) - start)
+    return start + total / vset8(<float>n)
 
 
 cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *mean,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cynet.core import checks, geometry, init
-from cynet.core.convolution import Convolution
+from cynet.core.convolution import Convolution, DepthwiseConvolution
 from cynet.core.layer import Layer
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter
@@ -68,9 +68,11 @@ class Conv2d(Layer):
         """The plan for `shape`, made anew when the shape changes."""
         if self._plan is None or self._plan.in_shape != shape:
             sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
-            self._plan = Convolution(
-                shape, out_hw, self.out_channels, self.kernel_size, self.stride, sides[:2], self.groups
-            )
+            window = self.kernel_size, self.stride, sides[:2]
+            if self.groups == self.in_channels == self.out_channels > 1:
+                self._plan = DepthwiseConvolution(shape, out_hw, *window)
+            else:
+                self._plan = Convolution(shape, out_hw, self.out_channels, *window, self.groups)
         return self._plan
 
     def forward(self, x):
@@ -87,9 +89,9 @@ class Conv2d(Layer):
         return plan.input_gradient(dy, self.weight.data) if self.input_grad else None
 
     def __repr__(self):
-        k, s = self.kernel_size, self.stride
+        k, s = checks.short(self.kernel_size), checks.short(self.stride)
         extra = "" if self.groups == 1 else f", groups={self.groups}"
         return (
             f"Conv2d({self.in_channels}, {self.out_channels}, kernel_size={k}, stride={s}, "
-            f"padding={self.padding!r}{extra}, bias={self.bias is not None})"
+            f"padding={checks.short(self.padding)!r}{extra}, bias={self.bias is not None})"
         )

@@ -1,0 +1,55 @@
+"""The slow float64 twins of the kernels with weights: convolution, linear, batch norm, im2col.
+
+Each returns its output and a function from dy to the gradients of all its inputs.
+"""
+
+import numpy as np
+from reference import scatter, windows
+
+
+def conv2d(x, w, b, stride, padding, groups=1):
+    """x (N, H, W, C), w (out, C / groups, kh, kw), b (out,); backward gives dx, dw, db."""
+    kernel, depth, width = w.shape[2:], w.shape[1], w.shape[0] // groups
+    cells = windows(x, kernel, stride, padding, 0.0)
+    parts = [
+        np.einsum("nyxcij,ocij->nyxo", cells[..., g * depth : (g + 1) * depth, :, :], w[g * width : (g + 1) * width])
+        for g in range(groups)
+    ]
+
+    def backward(dy):
+        dw, dcells = np.zeros_like(w), np.zeros(cells.shape)
+        for g in range(groups):
+            ins, outs = slice(g * depth, (g + 1) * depth), slice(g * width, (g + 1) * width)
+            dw[outs] = np.einsum("nyxcij,nyxo->ocij", cells[..., ins, :, :], dy[..., outs])
+            dcells[..., ins, :, :] = np.einsum("nyxo,ocij->nyxcij", dy[..., outs], w[outs])
+        return scatter(dcells, x.shape, stride, padding), dw, dy.sum((0, 1, 2))
+
+    return np.concatenate(parts, 3) + b, backward
+
+
+def linear(x, w, b):
+    """x (N, in), w (out, in), b (out,)."""
+    return x @ w.T + b, lambda dy: (dy @ w, dy.T @ x, dy.sum(0))
+
+
+def batch_norm(x, gamma, beta, eps=1e-5, running=None):
+    """x (rows, channels); `running` (mean, variance) makes it the evaluation mode."""
+    mean, variance = (x.mean(0), x.var(0)) if running is None else running
+    inverse = 1 / np.sqrt(variance + eps)
+    hat = (x - mean) * inverse
+
+    def backward(dy):
+        dhat = dy * gamma
+        if running is None:
+            dx = inverse * (dhat - dhat.mean(0) - hat * (dhat * hat).mean(0))
+        else:
+            dx = inverse * dhat
+        return dx, (dy * hat).sum(0), dy.sum(0)
+
+    return hat * gamma + beta, backward
+
+
+def im2col(x, kernel, stride, padding):
+    """(N, out_h, out_w, kh * kw * C), the channel running fastest."""
+    cells = windows(x, kernel, stride, padding, 0.0).transpose(0, 1, 2, 4, 5, 3)
+    return cells.reshape(*cells.shape[:3], kernel[0] * kernel[1] * x.shape[3])
