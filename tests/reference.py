@@ -1,0 +1,148 @@
+"""The slow float64 twin of every kernel.
+
+Each twin takes NHWC (or row) float64 arrays and returns its output and a function from dy to dx, so that
+finite differences can check them all alike.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import special
+
+# -- windows ------------------------------------------------------------------------------------------
+
+
+def same_padding(size, kernel, stride):
+    """(before, after) by the course's rule, found by counting."""
+    before, after = (kernel - 1) // 2, 0
+    while (before + size + after - kernel) // stride + 1 < -(-size // stride):
+        after += 1
+    return before, after
+
+
+def windows(x, kernel, stride, padding, fill):
+    """(N, out height, out width, C, kernel height, kernel width): the cells of each window."""
+    top, left, bottom, right = padding
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    return sliding_window_view(padded, kernel, (1, 2))[:, :: stride[0], :: stride[1]]
+
+
+def scatter(cells, shape, stride, padding):
+    """The transpose of `windows`: adds every cell to the pixel it came from."""
+    n, height, width, channels = shape
+    top, left, bottom, right = padding
+    padded = np.zeros((n, top + height + bottom, left + width + right, channels))
+    for oy in range(cells.shape[1]):
+        for ox in range(cells.shape[2]):
+            for ky in range(cells.shape[4]):
+                for kx in range(cells.shape[5]):
+                    padded[:, oy * stride[0] + ky, ox * stride[1] + kx] += cells[:, oy, ox, :, ky, kx]
+    return padded[:, top : top + height, left : left + width]
+
+
+def max_pool(x, kernel, stride, padding):
+    """Padding is -Inf but never the winner; the first of equals wins, NaN beats all (the last NaN of some)."""
+    cells = windows(x, kernel, stride, padding, -np.inf)
+    inside = windows(np.ones_like(x), kernel, stride, padding, 0.0) > 0
+    flat, valid = (a.reshape(*a.shape[:4], kernel[0] * kernel[1]) for a in (cells, inside))
+    best = np.full(flat.shape[:4], -np.inf)
+    winner = np.full(flat.shape[:4], -1)
+    for cell in range(flat.shape[4]):
+        value = flat[..., cell]
+        beats = valid[..., cell] & ((winner < 0) | (value > best) | np.isnan(value))
+        best, winner = np.where(beats, value, best), np.where(beats, cell, winner)
+
+    def backward(dy):
+        won = winner[..., None] == np.arange(flat.shape[4])
+        spread = np.where(won, dy[..., None], 0.0).reshape(cells.shape)
+        return scatter(spread, x.shape, stride, padding)
+
+    return best, backward
+
+
+def avg_pool(x, kernel, stride, padding):
+    cells = windows(x, kernel, stride, padding, 0.0)
+
+    def backward(dy):
+        share = dy[..., None, None] / (kernel[0] * kernel[1])
+        return scatter(np.broadcast_to(share, cells.shape), x.shape, stride, padding)
+
+    return cells.sum((4, 5)) / (kernel[0] * kernel[1]), backward
+
+
+def global_avg_pool(x):
+    pixels = x.shape[1] * x.shape[2]
+    return x.mean((1, 2)), lambda dy: np.broadcast_to(dy[:, None, None] / pixels, x.shape)
+
+
+def flatten(x):
+    n, height, width, channels = x.shape
+    y = x.transpose(0, 3, 1, 2).reshape(n, channels * height * width)
+    return y, lambda dy: dy.reshape(n, channels, height, width).transpose(0, 2, 3, 1)
+
+
+# -- activations --------------------------------------------------------------------------------------
+
+
+def relu(x):
+    gate = (x > 0) | np.isnan(x)
+    return np.where(gate, x, 0.0), lambda dy: np.where(gate, dy, 0.0)
+
+
+def leaky_relu(x, slope=0.01):
+    return np.where(x > 0, x, slope * x), lambda dy: np.where(x > 0, dy, slope * dy)
+
+
+def sigmoid(x):
+    y = special.expit(x)
+    return y, lambda dy: dy * y * (1 - y)
+
+
+def tanh(x):
+    y = np.tanh(x)
+    return y, lambda dy: dy * (1 - y * y)
+
+
+def gelu(x):
+    density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    return x * special.ndtr(x), lambda dy: dy * (special.ndtr(x) + x * density)
+
+
+def softmax(x):
+    y = special.softmax(x, axis=-1)
+    return y, lambda dy: y * (dy - (dy * y).sum(-1, keepdims=True))
+
+
+# -- losses: the value, and a function without argument that returns the gradient -----------------------
+
+
+def cross_entropy(logits, labels, smoothing=0.0):
+    n, classes = logits.shape
+    target = np.full((n, classes), smoothing / classes)
+    target[np.arange(n), labels] += 1 - smoothing
+    # 0 * Inf is 0 here: a class that no target asks for costs nothing.
+    terms = np.where(target > 0, target * special.log_softmax(logits, axis=1), 0.0)
+    return -terms.sum() / n, lambda: (special.softmax(logits, axis=1) - target) / n
+
+
+def squared_error(y, target):
+    return np.mean((y - target) ** 2), lambda: 2 * (y - target) / y.size
+
+
+# -- optimiser steps: they return the new parameter and buffers ----------------------------------------
+
+
+def sgd(p, g, v, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    d = g + weight_decay * p
+    v = momentum * v + d
+    return p - lr * (d + momentum * v if nesterov else v), v
+
+
+def adam(p, g, m, v, lr, betas, eps, weight_decay, decoupled, t):
+    if decoupled:
+        p = p * (1 - lr * weight_decay)
+    else:
+        g = g + weight_decay * p
+    m = betas[0] * m + (1 - betas[0]) * g
+    v = betas[1] * v + (1 - betas[1]) * g * g
+    mean, square = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+    return p - lr * mean / (np.sqrt(square) + eps), m, v
