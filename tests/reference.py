@@ -40,7 +40,7 @@ def scatter(cells, shape, stride, padding):
 
 
 def max_pool(x, kernel, stride, padding):
-    """Padding is -Inf but never the winner; the first of equals wins, NaN beats all (the last NaN of some)."""
+    """Padding is -Inf but never the winner; the first of equals wins, of NaNs, which beat all, the last."""
     cells = windows(x, kernel, stride, padding, -np.inf)
     inside = windows(np.ones_like(x), kernel, stride, padding, 0.0) > 0
     flat, valid = (a.reshape(*a.shape[:4], kernel[0] * kernel[1]) for a in (cells, inside))

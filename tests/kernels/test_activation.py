@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,12 +14,6 @@ pytestmark = pytest.mark.kernels
 NAMES = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
 FROM_OUTPUT = {"sigmoid", "tanh"}
 SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, -1e-40, 1e-7, 90, -90, 104, -104, 1e30, -1e30])
-
-
-def frozen(array):
-    array = np.ascontiguousarray(array, np.float32)
-    array.flags.writeable = False
-    return array
 
 
 def run(name, x, dy, threads=2):

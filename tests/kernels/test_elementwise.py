@@ -2,18 +2,13 @@
 
 import numpy as np
 import pytest
+from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cynet.kernels import dropout, elementwise
 
 pytestmark = pytest.mark.kernels
-
-
-def frozen(array):
-    array = np.ascontiguousarray(array, np.float32)
-    array.flags.writeable = False
-    return array
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 16, 33, 16384, 50_001])

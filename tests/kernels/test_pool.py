@@ -3,18 +3,13 @@
 import numpy as np
 import pytest
 import reference
+from helpers import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cynet.kernels import avg_pool, max_pool
 
 pytestmark = pytest.mark.kernels
-
-
-def frozen(array):
-    array = np.ascontiguousarray(array, np.float32)
-    array.flags.writeable = False
-    return array
 
 
 def out_shape(x, kernel, stride, padding):
