@@ -1,14 +1,17 @@
 """Max-pooling of NHWC images.
 
 Design: forward keeps the number of each winner inside its window (row times kernel width plus column) as one
-byte. Backward gathers: each input pixel adds up the gradients of the windows that cover it and that it won,
-in the order of the windows. So no two threads write the same pixel, and the order of additions is fixed.
+byte. Backward works on one row of input pixels at a time: it adds to them the gradients of the windows that
+cover the row, each at its winner, in the order of the windows. So no two threads write the same pixel, and the
+order of additions is fixed.
 """
+
+from libc.string cimport memset
 
 from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport team
-from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8, vset8i, vwhere8
+from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8i, vwhere8
 from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
 
 
@@ -40,22 +43,23 @@ cdef void backward_row(
     const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
 ) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, column, ix, oy, ox, c, at, n = g.channels
-    cdef Py_ssize_t oy_first = first_window(row, g.kh, g.sh), oy_end = end_window(row, g.sh, g.out_h)
-    cdef Py_ssize_t ox_first, ox_end
+    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, kx_first, kx_end, c, at, n = g.channels
+    cdef float *pixel
     cdef int number
-    cdef vf8 total
-    for ix in range(g.in_w):
-        column = ix + g.left
-        ox_first, ox_end = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
-        for c in range(0, n, 8):
-            total = vset8(0)
-            for oy in range(oy_first, oy_end):
-                for ox in range(ox_first, ox_end):
-                    at = (oy * g.out_w + ox) * n + c
-                    number = <int>((row - oy * g.sh) * g.kw + column - ox * g.sw)
-                    total = total + vwhere8(load_bytes(winner + at, n - c), number, load(dy + at, n - c))
-            store(dx + ix * n + c, total, n - c)
+    cdef vf8 gradient
+    cdef vi8 won
+    memset(dx, 0, g.in_w * n * sizeof(float))
+    for oy in range(first_window(row, g.kh, g.sh), end_window(row, g.sh, g.out_h)):
+        number = <int>((row - oy * g.sh) * g.kw)
+        for ox in range(g.out_w):
+            left = ox * g.sw - g.left
+            kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+            for c in range(0, n, 8):
+                at = (oy * g.out_w + ox) * n + c
+                gradient, won = load(dy + at, n - c), load_bytes(winner + at, n - c)
+                for kx in range(kx_first, kx_end):
+                    pixel = dx + (left + kx) * n + c
+                    store(pixel, load(pixel, n - c) + vwhere8(won, number + <int>kx, gradient), n - c)
 
 
 def max_pool(
