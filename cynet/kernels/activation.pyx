@@ -69,6 +69,14 @@ cdef void leaky_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_
         dx[i] = dy[i] if x[i] > 0 else slope * dy[i]
 
 
+cdef inline vf sigmoid_curve(vf x) noexcept nogil:
+    return vsigmoid(x)
+
+
+cdef inline vf tanh_curve(vf x) noexcept nogil:
+    return vtanh(x)
+
+
 cdef inline vf gelu_curve(vf x) noexcept nogil:
     return x * vnormal_cdf(x)
 
@@ -105,11 +113,11 @@ cdef inline void vectors2(curve2 f, const float *a, const float *dy, float *dx, 
 
 
 cdef void sigmoid_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(vsigmoid, x, y, n)
+    vectors1(sigmoid_curve, x, y, n)
 
 
 cdef void tanh_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(vtanh, x, y, n)
+    vectors1(tanh_curve, x, y, n)
 
 
 cdef void gelu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:

@@ -1,8 +1,10 @@
 """Average pooling of NHWC images, over windows and over whole images.
 
-Padding cells count as zeros: every window is divided by the area of the kernel. Backward gathers, as in
-max_pool.pyx.
+Padding cells count as zeros: every window is divided by the area of the kernel. Backward goes row by row, as
+in max_pool.pyx.
 """
+
+from libc.string cimport memset
 
 from cython.parallel cimport prange
 
@@ -30,19 +32,19 @@ cdef void forward_row(const float *image, float *y, const Window *g, Py_ssize_t 
 
 cdef void backward_row(const float *dy, float *dx, const Window *g, Py_ssize_t iy) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, column, ix, oy, ox, c, n = g.channels
-    cdef Py_ssize_t oy_first = first_window(row, g.kh, g.sh), oy_end = end_window(row, g.sh, g.out_h)
-    cdef Py_ssize_t ox_first, ox_end
-    cdef vf8 total, area = vset8(<float>(g.kh * g.kw))
-    for ix in range(g.in_w):
-        column = ix + g.left
-        ox_first, ox_end = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
-        for c in range(0, n, 8):
-            total = vset8(0)
-            for oy in range(oy_first, oy_end):
-                for ox in range(ox_first, ox_end):
-                    total = total + load(dy + (oy * g.out_w + ox) * n + c, n - c)
-            store(dx + ix * n + c, total / area, n - c)
+    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, kx_first, kx_end, c, n = g.channels
+    cdef float *pixel
+    cdef vf8 share, area = vset8(<float>(g.kh * g.kw))
+    memset(dx, 0, g.in_w * n * sizeof(float))
+    for oy in range(first_window(row, g.kh, g.sh), end_window(row, g.sh, g.out_h)):
+        for ox in range(g.out_w):
+            left = ox * g.sw - g.left
+            kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+            for c in range(0, n, 8):
+                share = load(dy + (oy * g.out_w + ox) * n + c, n - c) / area
+                for kx in range(kx_first, kx_end):
+                    pixel = dx + (left + kx) * n + c
+                    store(pixel, load(pixel, n - c) + share, n - c)
 
 
 def avg_pool(
@@ -83,7 +85,7 @@ def avg_pool_backward(
     Py_ssize_t left,
     int threads,
 ):
-    """dx = the sum of dy over the windows that cover the pixel / (kernel_h * kernel_w)."""
+    """dx = the sum of dy / (kernel_h * kernel_w) over the windows that cover the pixel."""
     cdef Window g = Window(
         dx.shape[1], dx.shape[2], dy.shape[1], dy.shape[2], dx.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,

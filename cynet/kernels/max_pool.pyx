@@ -1,61 +1,78 @@
 """Max-pooling of NHWC images.
 
 Design: forward keeps the number of each winner inside its window (row times kernel width plus column) as one
-byte. Backward gathers: each input pixel adds up the gradients of the windows that cover it and that it won,
-in the order of the windows. So no two threads write the same pixel, and the order of additions is fixed.
+byte. Backward works on one row of input pixels at a time: it adds to them the gradients of the windows that
+cover the row, each at its winner, in the order of the windows. So no two threads write the same pixel, and the
+order of additions is fixed.
 """
+
+from libc.string cimport memset
 
 from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport team
-from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8, vset8i, vwhere8
+from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8i, vwhere8
 from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
+
+
+cdef inline void one_window(
+    const float *start,                     # the window's first cell, which may lie outside the image
+    float *y, unsigned char *winner, Py_ssize_t channels, Py_ssize_t in_w, Py_ssize_t kw,
+    Py_ssize_t ky_first, Py_ssize_t ky_end, Py_ssize_t kx_first, Py_ssize_t kx_end, Py_ssize_t left,
+) noexcept nogil:
+    """Up to eight channels of one output, of which `left` are there."""
+    cdef vf8 best = load(start + (ky_first * in_w + kx_first) * channels, left)
+    cdef vi8 number = vset8i(<int>(ky_first * kw + kx_first))
+    cdef Py_ssize_t ky, kx
+    for ky in range(ky_first, ky_end):
+        for kx in range(kx_first, kx_end):
+            vmax8(load(start + (ky * in_w + kx) * channels, left), <int>(ky * kw + kx), &best, &number)
+    store(y, best, left)
+    store_bytes(winner, number, left)
 
 
 cdef void forward_row(
     const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
 ) noexcept nogil:
     """One row of outputs."""
-    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, n = g.channels
-    cdef Py_ssize_t ky, ky_first = first_cell(top), ky_end = end_cell(top, g.kh, g.in_h)
-    cdef Py_ssize_t kx, kx_first, kx_end
-    cdef const float *row
-    cdef vf8 best
-    cdef vi8 number
+    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, out, n = g.channels, w = g.in_w
+    cdef Py_ssize_t y0 = first_cell(top), y1 = end_cell(top, g.kh, g.in_h), x0, x1
+    cdef const float *start
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
-        kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+        x0, x1 = first_cell(left), end_cell(left, g.kw, w)
         for c in range(0, n, 8):
-            best = load(image + ((top + ky_first) * g.in_w + left + kx_first) * n + c, n - c)
-            number = vset8i(<int>(ky_first * g.kw + kx_first))
-            for ky in range(ky_first, ky_end):
-                row = image + ((top + ky) * g.in_w + left) * n + c
-                for kx in range(kx_first, kx_end):
-                    vmax8(load(row + kx * n, n - c), <int>(ky * g.kw + kx), &best, &number)
-            store(y + ox * n + c, best, n - c)
-            store_bytes(winner + ox * n + c, number, n - c)
+            start, out = image + (top * w + left) * n + c, ox * n + c
+            # The usual windows with constant sizes, which the compiler unrolls.
+            if n - c >= 8 and g.kw == 3 and y0 == 0 and y1 == 3 and x1 - x0 == 3:
+                one_window(start, y + out, winner + out, n, w, 3, 0, 3, 0, 3, 8)
+            elif n - c >= 8 and g.kw == 2 and y0 == 0 and y1 == 2 and x1 - x0 == 2:
+                one_window(start, y + out, winner + out, n, w, 2, 0, 2, 0, 2, 8)
+            else:
+                one_window(start, y + out, winner + out, n, w, g.kw, y0, y1, x0, x1, n - c)
 
 
 cdef void backward_row(
     const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
 ) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, column, ix, oy, ox, c, at, n = g.channels
-    cdef Py_ssize_t oy_first = first_window(row, g.kh, g.sh), oy_end = end_window(row, g.sh, g.out_h)
-    cdef Py_ssize_t ox_first, ox_end
+    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, kx_first, kx_end, c, at, n = g.channels
+    cdef float *pixel
     cdef int number
-    cdef vf8 total
-    for ix in range(g.in_w):
-        column = ix + g.left
-        ox_first, ox_end = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
-        for c in range(0, n, 8):
-            total = vset8(0)
-            for oy in range(oy_first, oy_end):
-                for ox in range(ox_first, ox_end):
-                    at = (oy * g.out_w + ox) * n + c
-                    number = <int>((row - oy * g.sh) * g.kw + column - ox * g.sw)
-                    total = total + vwhere8(load_bytes(winner + at, n - c), number, load(dy + at, n - c))
-            store(dx + ix * n + c, total, n - c)
+    cdef vf8 gradient
+    cdef vi8 won
+    memset(dx, 0, g.in_w * n * sizeof(float))
+    for oy in range(first_window(row, g.kh, g.sh), end_window(row, g.sh, g.out_h)):
+        number = <int>((row - oy * g.sh) * g.kw)
+        for ox in range(g.out_w):
+            left = ox * g.sw - g.left
+            kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
+            for c in range(0, n, 8):
+                at = (oy * g.out_w + ox) * n + c
+                gradient, won = load(dy + at, n - c), load_bytes(winner + at, n - c)
+                for kx in range(kx_first, kx_end):
+                    pixel = dx + (left + kx) * n + c
+                    store(pixel, load(pixel, n - c) + vwhere8(won, number + <int>kx, gradient), n - c)
 
 
 def max_pool(

@@ -40,7 +40,8 @@ class Pool2d(Layer):
         return geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
 
     def output_shape(self, shape):
-        return shape[0], *self.grid(shape)[1], shape[3]
+        _, (height, width) = self.grid(shape)
+        return shape[0], height, width, shape[3]
 
     def __repr__(self):
         return (

@@ -1,0 +1,123 @@
+"""Activation and soft-max kernels against their twins."""
+
+import numpy as np
+import pytest
+import reference
+from helpers import frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cynet.kernels import activation, softmax
+
+pytestmark = pytest.mark.kernels
+
+NAMES = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
+FROM_OUTPUT = {"sigmoid", "tanh"}
+SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, -1e-40, 1e-7, 90, -90, 104, -104, 1e30, -1e30])
+
+
+def run(name, x, dy, threads=2):
+    extra = (0.01,) if name == "leaky_relu" else ()
+    y, dx = np.full(x.shape, 7, np.float32), np.full(x.shape, 7, np.float32)
+    getattr(activation, name)(frozen(x), y, *extra, threads)
+    kept = frozen(y) if name in FROM_OUTPUT else frozen(x)
+    getattr(activation, f"{name}_backward")(kept, frozen(dy), dx, *extra, threads)
+    return y, dx
+
+
+def run_softmax(x, dy, threads=2):
+    y, dx = np.full(x.shape, 7, np.float32), np.full(x.shape, 7, np.float32)
+    softmax.softmax(frozen(x), y, threads)
+    softmax.softmax_backward(y, frozen(dy), dx, threads)
+    return y, dx
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=60)
+@given(st.integers(0, 200), st.sampled_from([0.1, 1, 10, 100]), st.integers(0, 2**32))
+def test_activation(name, size, scale, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = (rng.standard_normal((2, size)) * [[scale], [1]]).astype(np.float32)
+    y, dx = run(name, x, dy)
+    wanted, backward = getattr(reference, name)(x.astype(np.float64))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6 * scale)
+    np.testing.assert_allclose(dx, backward(dy.astype(np.float64)), rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_special_values(name):
+    y, dx = run(name, SPECIAL, np.ones_like(SPECIAL))
+    with np.errstate(all="ignore"):
+        wanted, backward = getattr(reference, name)(SPECIAL.astype(np.float64))
+        wanted, wanted_dx = wanted.astype(np.float32), backward(np.ones(len(SPECIAL)))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(dx, wanted_dx, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_comes_out_wherever_it_lies(name):
+    x = np.zeros(70, np.float32)
+    for index in range(70):
+        x[:] = 0
+        x[index] = np.nan
+        y, _ = run(name, x, x)
+        assert np.flatnonzero(np.isnan(y)).tolist() == [index]
+
+
+def test_relu_gradient_passes_where_the_input_is_nan():
+    _, dx = run("relu", np.float32([np.nan, -1, 0, 2]), np.float32([1, 2, 3, 4]))
+    assert dx.tolist() == [1, 0, 0, 4]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_keeps_nan_of_dy(name):
+    _, dx = run(name, np.ones(40, np.float32), np.full(40, np.nan, np.float32))
+    assert np.isnan(dx).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_bytes_for_any_threads(name):
+    x, dy = np.random.default_rng(0).standard_normal((2, 100_003)).astype(np.float32)
+    one = [a.tobytes() for a in run(name, x, dy, 1)]
+    for threads in (2, 3, 4):
+        assert [a.tobytes() for a in run(name, x, dy, threads)] == one
+
+
+def test_denormals_stay():
+    y, _ = run("relu", np.float32([1e-40, -1e-40]), np.float32([1, 1]))
+    assert y.tolist() == [np.float32(1e-40), 0]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 5), st.integers(1, 70), st.sampled_from([0.1, 1, 30]), st.integers(0, 2**32))
+def test_softmax(rows, classes, scale, seed):
+    rng = np.random.default_rng(seed)
+    x = (rng.standard_normal((rows, classes)) * scale).astype(np.float32)
+    dy = rng.standard_normal((rows, classes)).astype(np.float32)
+    y, dx = run_softmax(x, dy)
+    wanted, backward = reference.softmax(x.astype(np.float64))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(dx, backward(dy.astype(np.float64)), rtol=1e-5, atol=1e-6)
+
+
+def test_softmax_of_extremes():
+    x = np.float32([[1e30, -1e30, 0], [3e38, -3e38, 3e38], [-np.inf, 0, 0], [np.nan, 0, 0], [np.inf, 0, 0]])
+    y, _ = run_softmax(x, np.ones_like(x))
+    np.testing.assert_array_equal(y[:3], [[1, 0, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+    assert np.isnan(y[3]).all() and np.isnan(y[4, 0])
+
+
+def test_softmax_same_bytes_for_any_threads():
+    x, dy = np.random.default_rng(0).standard_normal((2, 4001, 11)).astype(np.float32)
+    one = [a.tobytes() for a in run_softmax(x, dy, 1)]
+    for threads in (2, 3, 4):
+        assert [a.tobytes() for a in run_softmax(x, dy, threads)] == one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_none_is_a_type_error(name):
+    extra = (0.01,) if name == "leaky_relu" else ()
+    x = np.zeros(3, np.float32)
+    for arguments in ((None, x), (x, None)):
+        with pytest.raises(TypeError):
+            getattr(activation, name)(*arguments, *extra, 1)

@@ -1,0 +1,85 @@
+"""The fused loss kernels against their twins."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cynet.kernels import softmax, squared_error
+
+pytestmark = pytest.mark.kernels
+
+
+def cross_entropy(logits, labels, smoothing=0.0, threads=2):
+    logits, labels = np.ascontiguousarray(logits, np.float32), np.array(labels, np.int64)
+    logits.flags.writeable = labels.flags.writeable = False
+    gradient = np.full(logits.shape, 7, np.float32)
+    loss = softmax.cross_entropy(logits, labels, gradient, np.empty(len(labels)), smoothing, threads)
+    return loss, gradient
+
+
+@settings(max_examples=150)
+@given(
+    *(st.integers(1, high) for high in (9, 50)),
+    st.sampled_from([0.1, 1, 30]),
+    st.sampled_from([0.0, 0.1, 1.0]),
+    st.integers(0, 2**32),
+)
+def test_cross_entropy(rows, classes, scale, smoothing, seed):
+    rng = np.random.default_rng(seed)
+    logits = (rng.standard_normal((rows, classes)) * scale).astype(np.float32)
+    labels = rng.integers(0, classes, rows)
+    loss, gradient = cross_entropy(logits, labels, smoothing)
+    wanted, backward = reference.cross_entropy(logits.astype(np.float64), labels, smoothing)
+    assert loss == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+    np.testing.assert_allclose(gradient, backward(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("size", [1e30, 3.4e38])
+def test_extreme_logits_are_finite(smoothing, size):
+    logits = np.float32([[size, -size, 0], [-size, size, -size], [size, size, size], [-size, -size, -size]])
+    loss, gradient = cross_entropy(logits, [1, 1, 0, 2], smoothing)
+    wanted, backward = reference.cross_entropy(logits.astype(np.float64), np.array([1, 1, 0, 2]), smoothing)
+    assert np.isfinite(loss) and loss == pytest.approx(wanted, rel=1e-6)
+    np.testing.assert_allclose(gradient, backward(), atol=1e-7)
+
+
+def test_impossible_class_costs_nothing():
+    loss, gradient = cross_entropy([[-np.inf, 0, 0]], [1])
+    assert loss == pytest.approx(np.log(2))
+    np.testing.assert_allclose(gradient, [[0, -0.5, 0.5]])
+
+
+def test_nan_comes_out_in_its_row_only():
+    loss, gradient = cross_entropy([[0, np.nan, 1], [0, 1, 2]], [0, 0])
+    assert np.isnan(loss) and np.isnan(gradient[0]).all() and np.isfinite(gradient[1]).all()
+
+
+def test_cross_entropy_same_bytes_for_any_threads():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((5001, 13)), rng.integers(0, 13, 5001)
+    results = {
+        (loss, gradient.tobytes())
+        for loss, gradient in (cross_entropy(logits, labels, 0.1, threads) for threads in (1, 2, 3, 4))
+    }
+    assert len(results) == 1
+
+
+def mse(y, target, threads=2):
+    gradient = np.full(y.shape, 7, np.float32)
+    sums = np.empty(-(-len(y) // 16384))
+    return squared_error.squared_error(y, target, gradient, sums, threads), gradient
+
+
+@pytest.mark.parametrize("size", [1, 2, 17, 16384, 16385, 70_000])
+def test_squared_error(size):
+    y, target = np.random.default_rng(size).standard_normal((2, size)).astype(np.float32)
+    y.flags.writeable = target.flags.writeable = False
+    wanted, backward = reference.squared_error(y.astype(np.float64), target.astype(np.float64))
+    loss, gradient = mse(y, target)
+    assert loss == pytest.approx(wanted, rel=1e-12)
+    np.testing.assert_allclose(gradient, backward(), rtol=1e-6)
+    results = [mse(y, target, threads) for threads in (1, 2, 3, 4)]
+    assert len({(loss, gradient.tobytes()) for loss, gradient in results}) == 1

@@ -1,0 +1,131 @@
+"""The public losses: arguments, state, and agreement with PyTorch."""
+
+import numpy as np
+import pytest
+
+from cynet.core.layer import no_grad
+from cynet.losses import CrossEntropyLoss, MSELoss
+
+LOGITS = np.zeros((3, 4), np.float32)
+
+
+def test_cross_entropy_by_hand():
+    criterion = CrossEntropyLoss()
+    loss = criterion(LOGITS, np.array([0, 1, 3]))
+    assert isinstance(loss, float) and loss == pytest.approx(np.log(4))
+    gradient = criterion.backward()
+    assert gradient.dtype == np.float32 and gradient.shape == (3, 4)
+    np.testing.assert_allclose(gradient, (0.25 - np.eye(4)[[0, 1, 3]]) / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, ">i8", np.int64, np.uint64])
+def test_labels_of_any_integer_type(dtype):
+    wanted = CrossEntropyLoss()(LOGITS, [0, 1, 3])
+    assert CrossEntropyLoss()(LOGITS, np.array([0, 1, 3], dtype)) == wanted
+    assert CrossEntropyLoss()(LOGITS, np.array([0, 9, 1, 9, 3, 9], dtype)[::2]) == wanted
+
+
+@pytest.mark.parametrize(("labels", "wanted"), [
+    ([0, -1, 2], r"labels\[1\]: wanted 0 to 3, got -1"),
+    ([0, 1, 4], r"labels\[2\]: wanted 0 to 3, got 4"),
+    ([2**62, 1, 1], r"labels\[0\]: wanted 0 to 3, got 4611686018427387904"),
+    (np.array([0, 2**64 - 1, 1], np.uint64), r"labels\[1\]: wanted 0 to 3, got 18446744073709551615"),
+    ([0, 1], r"labels: wanted shape \(3,\), got \(2,\)"),
+    ([[0], [1], [2]], r"labels: wanted shape \(3,\), got \(3, 1\)"),
+])
+def test_bad_labels(labels, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        CrossEntropyLoss()(LOGITS, labels)
+
+
+@pytest.mark.parametrize("labels", [None, [0.0, 1.0, 2.0], [True, False, True], "012", [None] * 3])
+def test_labels_that_are_no_integers(labels):
+    with pytest.raises(TypeError, match="labels"):
+        CrossEntropyLoss()(LOGITS, labels)
+
+
+@pytest.mark.parametrize(("logits", "error"), [
+    (None, TypeError),
+    ([[0.0, 1.0]], TypeError),
+    (np.zeros((3, 4)), TypeError),
+    (np.zeros((3, 4), ">f4"), TypeError),
+    (np.zeros(3, np.float32), ValueError),
+    (np.zeros((3, 2, 2), np.float32), ValueError),
+    (np.zeros((3, 0), np.float32), ValueError),
+])
+def test_bad_logits(logits, error):
+    with pytest.raises(error, match=r"logits|labels"):
+        CrossEntropyLoss()(logits, [0, 1, 1])
+
+
+def test_empty_batch():
+    with pytest.raises(ValueError, match="batch of 0"):
+        CrossEntropyLoss()(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    with pytest.raises(ValueError, match="at least one element"):
+        MSELoss()(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, "0", None, True])
+def test_bad_label_smoothing(value):
+    with pytest.raises((ValueError, TypeError), match="label_smoothing"):
+        CrossEntropyLoss(value)
+
+
+def test_non_contiguous_and_read_only_logits():
+    wide = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+    wide.flags.writeable = False
+    wanted = CrossEntropyLoss()(wide[:, ::2].copy(), [0, 1, 2])
+    assert CrossEntropyLoss()(wide[:, ::2], [0, 1, 2]) == wanted
+
+
+@pytest.mark.parametrize("criterion", [CrossEntropyLoss(), MSELoss()])
+def test_backward_needs_a_loss(criterion):
+    with pytest.raises(RuntimeError, match="backward: wanted a loss before it"):
+        criterion.backward()
+
+
+def test_no_grad_keeps_nothing():
+    criterion = CrossEntropyLoss()
+    criterion(LOGITS, [0, 1, 2])
+    with no_grad():
+        criterion(LOGITS, [0, 1, 2])
+    with pytest.raises(RuntimeError):
+        criterion.backward()
+
+
+def test_squared_error_by_hand():
+    criterion = MSELoss()
+    y = np.float32([[1, 2], [3, 4]])
+    assert criterion(y, np.zeros((2, 2), np.float32)) == pytest.approx(7.5)
+    np.testing.assert_allclose(criterion.backward(), y / 2)
+
+
+@pytest.mark.parametrize(("y", "target", "error"), [
+    (None, LOGITS, TypeError),
+    (LOGITS, None, TypeError),
+    (LOGITS, LOGITS.astype(np.float64), TypeError),
+    (LOGITS, LOGITS[:2], ValueError),
+    (LOGITS, LOGITS[0], ValueError),
+])
+def test_bad_squared_error(y, target, error):
+    with pytest.raises(error, match=r"y|target"):
+        MSELoss()(y, target)
+
+
+def test_reprs():
+    assert repr(CrossEntropyLoss(0.1)) == "CrossEntropyLoss(label_smoothing=0.1)"
+    assert repr(MSELoss()) == "MSELoss()"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_cross_entropy_is_pytorchs(smoothing):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((17, 10)).astype(np.float32) * 4, rng.integers(0, 10, 17)
+    criterion = CrossEntropyLoss(smoothing)
+    x = torch.tensor(logits, requires_grad=True)
+    wanted = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)(x, torch.tensor(labels))
+    wanted.backward()
+    assert criterion(logits, labels) == pytest.approx(wanted.item(), rel=1e-6)
+    np.testing.assert_allclose(criterion.backward(), x.grad.numpy(), atol=1e-7)

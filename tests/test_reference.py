@@ -1,0 +1,71 @@
+"""The twins against finite differences."""
+
+import numpy as np
+import pytest
+import reference
+
+STEP = 1e-6
+
+TWINS = {
+    "max_pool": (lambda x: reference.max_pool(x, (3, 2), (2, 1), (1, 0, 1, 1)), (2, 5, 4, 3)),
+    "max_pool stride > size": (lambda x: reference.max_pool(x, (2, 2), (3, 3), (0, 1, 0, 0)), (1, 6, 7, 2)),
+    "avg_pool": (lambda x: reference.avg_pool(x, (3, 3), (2, 2), (1, 1, 0, 2)), (2, 5, 4, 3)),
+    "global_avg_pool": (reference.global_avg_pool, (2, 3, 4, 5)),
+    "flatten": (reference.flatten, (2, 3, 4, 5)),
+    "relu": (reference.relu, (4, 7)),
+    "leaky_relu": (reference.leaky_relu, (4, 7)),
+    "sigmoid": (reference.sigmoid, (4, 7)),
+    "tanh": (reference.tanh, (4, 7)),
+    "gelu": (reference.gelu, (4, 7)),
+    "softmax": (reference.softmax, (4, 7)),
+}
+
+
+def differences(f, x):
+    """The gradient of the number f(x) by central differences."""
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += STEP
+        down[index] -= STEP
+        gradient[index] = (f(up) - f(down)) / (2 * STEP)
+    return gradient
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twin_gradient(name):
+    twin, shape = TWINS[name]
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(shape)
+    y, backward = twin(x)
+    dy = rng.standard_normal(y.shape)
+    wanted = differences(lambda x: (twin(x)[0] * dy).sum(), x)
+    np.testing.assert_allclose(backward(dy), wanted, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_cross_entropy_gradient(smoothing):
+    logits = np.random.default_rng(2).standard_normal((4, 5)) * 3
+    labels = np.array([0, 4, 2, 2])
+    _, backward = reference.cross_entropy(logits, labels, smoothing)
+    wanted = differences(lambda x: reference.cross_entropy(x, labels, smoothing)[0], logits)
+    np.testing.assert_allclose(backward(), wanted, rtol=1e-6, atol=1e-8)
+
+
+def test_squared_error_gradient():
+    y, target = np.random.default_rng(3).standard_normal((2, 4, 5))
+    _, backward = reference.squared_error(y, target)
+    wanted = differences(lambda y: reference.squared_error(y, target)[0], y)
+    np.testing.assert_allclose(backward(), wanted, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride", "wanted"), [
+    (32, 3, 1, (1, 1)),
+    (32, 3, 2, (1, 0)),
+    (5, 2, 2, (0, 1)),
+    (6, 1, 4, (0, 0)),
+    (1, 3, 1, (1, 1)),
+    (7, 4, 3, (1, 2)),
+])
+def test_same_padding(size, kernel, stride, wanted):
+    assert reference.same_padding(size, kernel, stride) == wanted
