@@ -1,0 +1,113 @@
+"""The models: shapes, sizes as published, and that they learn."""
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet import models
+from cynet.core.workspace import pool
+
+PARAMETERS = {"uwnet0": 789_258, "uwnet1": 27_066, "uwnet2": 11_162, "resnet20": 272_474, "vgg_small": 307_498}
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("name", models.names())
+def test_logits_and_gradients_for_every_model(name, batch_norm):
+    model = models.create(name, batch_norm=batch_norm, classes=7)
+    x = np.random.default_rng(0).standard_normal((3, 32, 32, 3)).astype(np.float32)
+    y = model(x)
+    assert y.shape == (3, 7) and model.backward(np.ones_like(y)).shape == x.shape
+    assert all(p.grad.any() or "bias" in p.name for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_parameter_counts(name):
+    assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
+
+
+def test_resnet20_has_the_papers_multiplications():
+    # He et al. (2015) count 40.6 million for this net with identity shortcuts; projections add 0.4 million.
+    assert 40.5e6 < cynet.summary(models.create("resnet20"), (32, 32, 3)).macs < 41.5e6
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(ValueError, match=r"got 'uwnet3' \(did you mean uwnet"):
+        models.create("uwnet3")
+
+
+@pytest.mark.parametrize("name", ["uwnet1", "resnet20"])
+def test_a_model_learns_a_batch_by_heart_without_new_memory(name):
+    cynet.seed(0)
+    model, criterion = models.create(name), cynet.CrossEntropyLoss()
+    optimiser = cynet.SGD(model.parameters(), 0.05, momentum=0.9)
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((16, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 16)
+    taken = []
+    for _ in range(30):
+        loss = criterion(model(x), labels)
+        model.zero_grad()
+        model.backward(criterion.backward())
+        optimiser.step()
+        taken.append(pool.allocated)
+    assert loss < 0.1
+    assert taken[-1] == taken[1], "a step after the second took new memory"
+
+
+def test_equal_seeds_give_equal_weights():
+    states = []
+    for seed in (3, 3, 4):
+        cynet.seed(seed)
+        states.append(models.create("uwnet2").state_dict()["0.weight"])
+    assert (states[0] == states[1]).all() and (states[0] != states[2]).any()
+
+
+def test_summary_counts_and_prints():
+    table = cynet.summary(models.create("uwnet2"), (2, 32, 32, 3))
+    assert table.parameters == 11_162 - 8 - 16 - 32 + 2 * (8 + 16 + 32)
+    assert table.rows[0].macs == 2 * 16 * 16 * 27 * 8 and table.rows[0].activation_bytes == 2 * 16 * 16 * 8 * 4
+    text = str(table).splitlines()
+    assert "Conv2d(3, 8" in text[2] and text[-1].split()[:2] == ["total", "11,218"]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_pytorch_trains_the_same_net_to_the_same_weights(batch_norm):
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    model = models.create("uwnet2", batch_norm=batch_norm)
+    layers = []
+    for ours in model:
+        if isinstance(ours, cynet.Conv2d):
+            stride = ours.stride[0]
+            padding = nn.ZeroPad2d((1, 0, 1, 0)) if stride == 2 else nn.ZeroPad2d(1)
+            conv = nn.Conv2d(ours.in_channels, ours.out_channels, 3, stride, bias=ours.bias is not None)
+            layers.append(nn.Sequential(padding, conv))
+        elif isinstance(ours, cynet.MaxPool2d):
+            layers.append(nn.Sequential(nn.ZeroPad2d((1, 0, 1, 0)), nn.MaxPool2d(3, 2)))  # inputs are >= 0
+        elif isinstance(ours, cynet.BatchNorm2d):
+            layers.append(nn.BatchNorm2d(ours.num_features))
+        elif isinstance(ours, cynet.Linear):
+            layers.append(nn.Linear(ours.in_features, ours.out_features))
+        else:
+            layers.append(nn.ReLU() if isinstance(ours, cynet.ReLU) else nn.Flatten())
+    theirs = nn.Sequential(*layers)
+    keys = [k for k in theirs.state_dict()]
+    state = dict(zip(keys, model.state_dict().values(), strict=True))
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((8, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 8)
+    arguments = dict(lr=0.05, momentum=0.9, weight_decay=1e-3)
+    ours_opt = cynet.SGD(model.parameters(), **arguments)
+    theirs_opt = torch.optim.SGD(theirs.parameters(), **arguments)
+    criterion = cynet.CrossEntropyLoss()
+    for _ in range(5):
+        criterion(model(x), labels)
+        model.zero_grad()
+        model.backward(criterion.backward())
+        ours_opt.step()
+        theirs_opt.zero_grad()
+        images = torch.tensor(x.transpose(0, 3, 1, 2).copy())
+        nn.functional.cross_entropy(theirs(images), torch.tensor(labels)).backward()
+        theirs_opt.step()
+    for ours, wanted in zip(model.state_dict().values(), theirs.state_dict().values(), strict=True):
+        np.testing.assert_allclose(ours, wanted.numpy(), atol=2e-4)
