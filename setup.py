@@ -24,10 +24,10 @@ from setuptools.command.build_ext import build_ext
 KERNELS = "cynet/kernels"
 CONFIG = f"{KERNELS}/_config.pyx"  # compiled without -march: it must load on every processor
 
-FEATURES = (
-    "sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma bmi bmi2 lzcnt movbe f16c avx512f avx512bw avx512cd "
-    "avx512dq avx512vl avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq avx512bf16"
-).split()
+FEATURES = """
+    sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma bmi bmi2 lzcnt movbe f16c avx512f avx512bw avx512cd avx512dq
+    avx512vl avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq avx512bf16
+"""
 
 OPENMP_PROGRAM = """
 #include <omp.h>
@@ -111,7 +111,7 @@ def isa_features(compiler, isa):
     command = [compiler, *isa, "-dM", "-E", "-x", "c", os.devnull]
     macros = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     defined = {line.split()[1] for line in macros.splitlines()}
-    return [f for f in FEATURES if f"__{f.upper().replace('.', '_')}__" in defined]
+    return [f for f in FEATURES.split() if f"__{f.upper().replace('.', '_')}__" in defined]
 
 
 def first_line(command):

@@ -10,8 +10,8 @@ from ._version import __version__
 
 _HOMES = {
     "cynet.layers": (
-        "AvgPool2d BatchNorm1d BatchNorm2d Concat Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU Linear "
-        "MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh"
+        "AvgPool2d BatchNorm1d BatchNorm2d Concat Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU "
+        "Linear MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh"
     ),
     "cynet.losses": "CrossEntropyLoss MSELoss",
     "cynet.optim": "SGD Adam AdamW",

@@ -42,7 +42,14 @@ class Summary:
     def __str__(self):
         cells = [("", "layer", "output shape", "parameters", "MACs", "activation bytes")]
         cells += [
-            (r.path, r.layer, str(r.output_shape), f"{r.parameters:,}", f"{r.macs:,}", f"{r.activation_bytes:,}")
+            (
+                r.path,
+                r.layer,
+                str(r.output_shape),
+                f"{r.parameters:,}",
+                f"{r.macs:,}",
+                f"{r.activation_bytes:,}",
+            )
             for r in self.rows
         ]
         cells.append(

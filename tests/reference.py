@@ -4,9 +4,10 @@ Each twin takes NHWC (or row) float64 arrays and returns its output and a functi
 finite differences can check them all alike.
 """
 
+from math import erfc, sqrt
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import special
 
 # -- windows ------------------------------------------------------------------------------------------
 
@@ -93,7 +94,8 @@ def leaky_relu(x, slope=0.01):
 
 
 def sigmoid(x):
-    y = special.expit(x)
+    with np.errstate(over="ignore"):
+        y = 1 / (1 + np.exp(-x))
     return y, lambda dy: dy * y * (1 - y)
 
 
@@ -102,13 +104,23 @@ def tanh(x):
     return y, lambda dy: dy * (1 - y * y)
 
 
+def normal_cdf(x):
+    # The complement keeps the digits of the lower tail.
+    return np.vectorize(lambda t: erfc(-t / sqrt(2)) / 2, otypes=[float])(x)
+
+
 def gelu(x):
     density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
-    return x * special.ndtr(x), lambda dy: dy * (special.ndtr(x) + x * density)
+    return x * normal_cdf(x), lambda dy: dy * (normal_cdf(x) + x * density)
+
+
+def normalised_exp(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
 
 
 def softmax(x):
-    y = special.softmax(x, axis=-1)
+    y = normalised_exp(x)
     return y, lambda dy: y * (dy - (dy * y).sum(-1, keepdims=True))
 
 
@@ -119,9 +131,10 @@ def cross_entropy(logits, labels, smoothing=0.0):
     n, classes = logits.shape
     target = np.full((n, classes), smoothing / classes)
     target[np.arange(n), labels] += 1 - smoothing
+    shifted = logits - logits.max(1, keepdims=True)
     # 0 * Inf is 0 here: a class that no target asks for costs nothing.
-    terms = np.where(target > 0, target * special.log_softmax(logits, axis=1), 0.0)
-    return -terms.sum() / n, lambda: (special.softmax(logits, axis=1) - target) / n
+    terms = np.where(target > 0, target * (shifted - np.log(np.exp(shifted).sum(1, keepdims=True))), 0.0)
+    return -terms.sum() / n, lambda: (normalised_exp(logits) - target) / n
 
 
 def squared_error(y, target):

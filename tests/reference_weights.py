@@ -12,7 +12,9 @@ def conv2d(x, w, b, stride, padding, groups=1):
     kernel, depth, width = w.shape[2:], w.shape[1], w.shape[0] // groups
     cells = windows(x, kernel, stride, padding, 0.0)
     parts = [
-        np.einsum("nyxcij,ocij->nyxo", cells[..., g * depth : (g + 1) * depth, :, :], w[g * width : (g + 1) * width])
+        np.einsum(
+            "nyxcij,ocij->nyxo", cells[..., g * depth : (g + 1) * depth, :, :], w[g * width : (g + 1) * width]
+        )
         for g in range(groups)
     ]
 

@@ -25,14 +25,17 @@ def test_labels_of_any_integer_type(dtype):
     assert CrossEntropyLoss()(LOGITS, np.array([0, 9, 1, 9, 3, 9], dtype)[::2]) == wanted
 
 
-@pytest.mark.parametrize(("labels", "wanted"), [
-    ([0, -1, 2], r"labels\[1\]: wanted 0 to 3, got -1"),
-    ([0, 1, 4], r"labels\[2\]: wanted 0 to 3, got 4"),
-    ([2**62, 1, 1], r"labels\[0\]: wanted 0 to 3, got 4611686018427387904"),
-    (np.array([0, 2**64 - 1, 1], np.uint64), r"labels\[1\]: wanted 0 to 3, got 18446744073709551615"),
-    ([0, 1], r"labels: wanted shape \(3,\), got \(2,\)"),
-    ([[0], [1], [2]], r"labels: wanted shape \(3,\), got \(3, 1\)"),
-])
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ([0, -1, 2], r"labels\[1\]: wanted 0 to 3, got -1"),
+        ([0, 1, 4], r"labels\[2\]: wanted 0 to 3, got 4"),
+        ([2**62, 1, 1], r"labels\[0\]: wanted 0 to 3, got 4611686018427387904"),
+        (np.array([0, 2**64 - 1, 1], np.uint64), r"labels\[1\]: wanted 0 to 3, got 18446744073709551615"),
+        ([0, 1], r"labels: wanted shape \(3,\), got \(2,\)"),
+        ([[0], [1], [2]], r"labels: wanted shape \(3,\), got \(3, 1\)"),
+    ],
+)
 def test_bad_labels(labels, wanted):
     with pytest.raises(ValueError, match=wanted):
         CrossEntropyLoss()(LOGITS, labels)
@@ -44,15 +47,18 @@ def test_labels_that_are_no_integers(labels):
         CrossEntropyLoss()(LOGITS, labels)
 
 
-@pytest.mark.parametrize(("logits", "error"), [
-    (None, TypeError),
-    ([[0.0, 1.0]], TypeError),
-    (np.zeros((3, 4)), TypeError),
-    (np.zeros((3, 4), ">f4"), TypeError),
-    (np.zeros(3, np.float32), ValueError),
-    (np.zeros((3, 2, 2), np.float32), ValueError),
-    (np.zeros((3, 0), np.float32), ValueError),
-])
+@pytest.mark.parametrize(
+    ("logits", "error"),
+    [
+        (None, TypeError),
+        ([[0.0, 1.0]], TypeError),
+        (np.zeros((3, 4)), TypeError),
+        (np.zeros((3, 4), ">f4"), TypeError),
+        (np.zeros(3, np.float32), ValueError),
+        (np.zeros((3, 2, 2), np.float32), ValueError),
+        (np.zeros((3, 0), np.float32), ValueError),
+    ],
+)
 def test_bad_logits(logits, error):
     with pytest.raises(error, match=r"logits|labels"):
         CrossEntropyLoss()(logits, [0, 1, 1])
@@ -100,13 +106,16 @@ def test_squared_error_by_hand():
     np.testing.assert_allclose(criterion.backward(), y / 2)
 
 
-@pytest.mark.parametrize(("y", "target", "error"), [
-    (None, LOGITS, TypeError),
-    (LOGITS, None, TypeError),
-    (LOGITS, LOGITS.astype(np.float64), TypeError),
-    (LOGITS, LOGITS[:2], ValueError),
-    (LOGITS, LOGITS[0], ValueError),
-])
+@pytest.mark.parametrize(
+    ("y", "target", "error"),
+    [
+        (None, LOGITS, TypeError),
+        (LOGITS, None, TypeError),
+        (LOGITS, LOGITS.astype(np.float64), TypeError),
+        (LOGITS, LOGITS[:2], ValueError),
+        (LOGITS, LOGITS[0], ValueError),
+    ],
+)
 def test_bad_squared_error(y, target, error):
     with pytest.raises(error, match=r"y|target"):
         MSELoss()(y, target)

@@ -7,7 +7,13 @@ import cynet
 from cynet import models
 from cynet.core.workspace import pool
 
-PARAMETERS = {"uwnet0": 789_258, "uwnet1": 27_066, "uwnet2": 11_162, "resnet20": 272_474, "vgg_small": 307_498}
+PARAMETERS = {
+    "uwnet0": 789_258,
+    "uwnet1": 27_098,
+    "uwnet2": 11_162,
+    "resnet20": 271_690,
+    "vgg_small": 307_498,
+}
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -64,7 +70,9 @@ def test_equal_seeds_give_equal_weights():
 def test_summary_counts_and_prints():
     table = cynet.summary(models.create("uwnet2"), (2, 32, 32, 3))
     assert table.parameters == 11_162 - 8 - 16 - 32 + 2 * (8 + 16 + 32)
-    assert table.rows[0].macs == 2 * 16 * 16 * 27 * 8 and table.rows[0].activation_bytes == 2 * 16 * 16 * 8 * 4
+    assert (
+        table.rows[0].macs == 2 * 16 * 16 * 27 * 8 and table.rows[0].activation_bytes == 2 * 16 * 16 * 8 * 4
+    )
     text = str(table).splitlines()
     assert "Conv2d(3, 8" in text[2] and text[-1].split()[:2] == ["total", "11,218"]
 
@@ -91,12 +99,12 @@ def test_pytorch_trains_the_same_net_to_the_same_weights(batch_norm):
         else:
             layers.append(nn.ReLU() if isinstance(ours, cynet.ReLU) else nn.Flatten())
     theirs = nn.Sequential(*layers)
-    keys = [k for k in theirs.state_dict()]
+    keys = list(theirs.state_dict())
     state = dict(zip(keys, model.state_dict().values(), strict=True))
     theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
     rng = np.random.default_rng(0)
     x, labels = rng.standard_normal((8, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 8)
-    arguments = dict(lr=0.05, momentum=0.9, weight_decay=1e-3)
+    arguments = {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
     ours_opt = cynet.SGD(model.parameters(), **arguments)
     theirs_opt = torch.optim.SGD(theirs.parameters(), **arguments)
     criterion = cynet.CrossEntropyLoss()

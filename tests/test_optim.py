@@ -79,14 +79,17 @@ def test_params_may_be_a_generator():
     assert len(SGD((p for p in parameters()), 0.1).params) == 3
 
 
-@pytest.mark.parametrize(("params", "error"), [
-    ([], ValueError),
-    (None, TypeError),
-    (Parameter(np.zeros(3)), TypeError),
-    ([np.zeros(3, np.float32)], TypeError),
-    ([None], TypeError),
-    (parameters()[:1] * 2, ValueError),
-])
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ([], ValueError),
+        (None, TypeError),
+        (Parameter(np.zeros(3)), TypeError),
+        ([np.zeros(3, np.float32)], TypeError),
+        ([None], TypeError),
+        (parameters()[:1] * 2, ValueError),
+    ],
+)
 @pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
 def test_bad_params(kind, params, error):
     with pytest.raises(error, match="params"):

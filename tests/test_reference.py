@@ -59,13 +59,16 @@ def test_squared_error_gradient():
     np.testing.assert_allclose(backward(), wanted, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride", "wanted"), [
-    (32, 3, 1, (1, 1)),
-    (32, 3, 2, (1, 0)),
-    (5, 2, 2, (0, 1)),
-    (6, 1, 4, (0, 0)),
-    (1, 3, 1, (1, 1)),
-    (7, 4, 3, (1, 2)),
-])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "wanted"),
+    [
+        (32, 3, 1, (1, 1)),
+        (32, 3, 2, (1, 0)),
+        (5, 2, 2, (0, 1)),
+        (6, 1, 4, (0, 0)),
+        (1, 3, 1, (1, 1)),
+        (7, 4, 3, (1, 2)),
+    ],
+)
 def test_same_padding(size, kernel, stride, wanted):
     assert reference.same_padding(size, kernel, stride) == wanted

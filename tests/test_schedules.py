@@ -15,9 +15,9 @@ def test_multi_step():
     assert [schedule(s) for s in (0, 299, 300, 419, 420, 10**9)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
 
-@pytest.mark.parametrize("schedule", [
-    Constant(1.0, warmup=4), MultiStep(1.0, {10: 0.5}, warmup=4), Cosine(1.0, 10, warmup=4)
-])
+@pytest.mark.parametrize(
+    "schedule", [Constant(1.0, warmup=4), MultiStep(1.0, {10: 0.5}, warmup=4), Cosine(1.0, 10, warmup=4)]
+)
 def test_warmup_is_linear(schedule):
     assert rates(schedule, 5) == [0.25, 0.5, 0.75, 1.0, 1.0]
 
@@ -47,23 +47,26 @@ def test_a_rate_depends_on_the_step_alone():
     assert [schedule(s) for s in (40, 3, 40, 3)] == [schedule(40), schedule(3)] * 2
 
 
-@pytest.mark.parametrize(("make", "error"), [
-    (lambda: Constant(-1), "lr"),
-    (lambda: Constant(np.nan), "lr"),
-    (lambda: Constant(0.1, warmup=-1), "warmup"),
-    (lambda: MultiStep(0.1, [(3, 0.1)]), "milestones"),
-    (lambda: MultiStep(0.1, {-1: 0.1}), "milestones"),
-    (lambda: MultiStep(0.1, {1.5: 0.1}), "milestones"),
-    (lambda: MultiStep(0.1, {3: -0.1}), "milestones"),
-    (lambda: Cosine(0.1, 0), "steps"),
-    (lambda: Cosine(0.1, 10, warmup=10), "warmup"),
-    (lambda: Cosine(0.1, 10, final=-1), "final"),
-    (lambda: OneCycle(0.1, 2.5), "steps"),
-    (lambda: OneCycle(0.1, 10, pct_start=1.5), "pct_start"),
-    (lambda: OneCycle(0.1, 10, div_factor=0), "div_factor"),
-    (lambda: Constant(0.1)(-1), "step"),
-    (lambda: Constant(0.1)(None), "step"),
-])
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: Constant(-1), "lr"),
+        (lambda: Constant(np.nan), "lr"),
+        (lambda: Constant(0.1, warmup=-1), "warmup"),
+        (lambda: MultiStep(0.1, [(3, 0.1)]), "milestones"),
+        (lambda: MultiStep(0.1, {-1: 0.1}), "milestones"),
+        (lambda: MultiStep(0.1, {1.5: 0.1}), "milestones"),
+        (lambda: MultiStep(0.1, {3: -0.1}), "milestones"),
+        (lambda: Cosine(0.1, 0), "steps"),
+        (lambda: Cosine(0.1, 10, warmup=10), "warmup"),
+        (lambda: Cosine(0.1, 10, final=-1), "final"),
+        (lambda: OneCycle(0.1, 2.5), "steps"),
+        (lambda: OneCycle(0.1, 10, pct_start=1.5), "pct_start"),
+        (lambda: OneCycle(0.1, 10, div_factor=0), "div_factor"),
+        (lambda: Constant(0.1)(-1), "step"),
+        (lambda: Constant(0.1)(None), "step"),
+    ],
+)
 def test_bad_arguments(make, error):
     with pytest.raises((ValueError, TypeError), match=error):
         make()

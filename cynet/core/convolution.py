@@ -31,7 +31,7 @@ class Convolution:
     """
 
     def __init__(self, shape, out_hw, out_channels, kernel, stride=(1, 1), before=(0, 0), groups=1):
-        batch, height, width, channels = self.in_shape = tuple(shape)
+        batch, _, _, channels = self.in_shape = tuple(shape)
         self.out_shape = (batch, *out_hw, out_channels)
         self.kernel, self.stride, self.before, self.groups = kernel, stride, before, groups
         self.forward_pass = conv.Lowering(

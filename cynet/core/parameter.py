@@ -50,7 +50,9 @@ class Parameter:
                 f"{self.name or 'parameter'}.{what}: wanted shape {target.shape}, got {value.shape}"
             )
         if value.dtype.kind not in "fiu":
-            raise TypeError(f"{self.name or 'parameter'}.{what}: wanted real numbers, got dtype {value.dtype}")
+            raise TypeError(
+                f"{self.name or 'parameter'}.{what}: wanted real numbers, got dtype {value.dtype}"
+            )
         target[...] = value
 
     @property

@@ -99,7 +99,7 @@ cdef class Lowering:
     cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1:
         """Choose the tile: as many rows, then images, as both bounds leave."""
         cdef Py_ssize_t area = self.out_h * self.out_w
-        self.rows, self.images = self.out_h, 1
+        self.rows, self.images = max(1, self.out_h), 1  # no pixels: one tile of none
         while self.rows > 1 and self._band_rows(self.rows) * self.band_row > tile_floats:
             self.rows = (self.rows + 1) // 2
         while (self.rows > 1 and self.rows * self.out_w >= 32

@@ -23,7 +23,5 @@ class AvgPool2d(Pool2d):
         shape, out_shape, start = self.saved()
         dy = self.gradient(dy, out_shape)
         dx = workspace.empty(shape)
-        avg_pool.avg_pool_backward(
-            dy, dx, *self.kernel_size, *self.stride, *start, threads.get_num_threads()
-        )
+        avg_pool.avg_pool_backward(dy, dx, *self.kernel_size, *self.stride, *start, threads.get_num_threads())
         return dx

@@ -21,7 +21,5 @@ class GELU(Layer):
         (x,) = self.saved()
         dy = self.gradient(dy, x.shape)
         dx = workspace.empty(x.shape)
-        activation.gelu_backward(
-            x.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads()
-        )
+        activation.gelu_backward(x.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
         return dx

@@ -25,9 +25,7 @@ class MaxPool2d(Pool2d):
         (top, left, _, _), (height, width) = self.grid(x.shape)
         shape = x.shape[0], height, width, x.shape[3]
         y, winner = workspace.empty(shape), workspace.empty(shape, np.uint8)
-        max_pool.max_pool(
-            x, y, winner, *self.kernel_size, *self.stride, top, left, threads.get_num_threads()
-        )
+        max_pool.max_pool(x, y, winner, *self.kernel_size, *self.stride, top, left, threads.get_num_threads())
         self.save(x.shape, winner, (top, left))
         return y
 

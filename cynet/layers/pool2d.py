@@ -44,7 +44,5 @@ class Pool2d(Layer):
         return shape[0], height, width, shape[3]
 
     def __repr__(self):
-        return (
-            f"{type(self).__name__}(kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding!r})"
-        )
+        size, stride, padding = map(checks.short, (self.kernel_size, self.stride, self.padding))
+        return f"{type(self).__name__}(kernel_size={size}, stride={stride}, padding={padding!r})"

@@ -21,7 +21,5 @@ class ReLU(Layer):
         (y,) = self.saved()
         dy = self.gradient(dy, y.shape)
         dx = workspace.empty(y.shape)
-        activation.relu_backward(
-            y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads()
-        )
+        activation.relu_backward(y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
         return dx

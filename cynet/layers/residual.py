@@ -25,7 +25,9 @@ class Residual(Layer):
         of_body = self.body.checked_shape(shape, "body")
         of_shortcut = self.shortcut.checked_shape(shape, "shortcut") if self.shortcut else shape
         if of_body != of_shortcut:
-            raise ValueError(f"wanted equal shapes to add, got {of_body} from body and {of_shortcut} beside it")
+            raise ValueError(
+                f"wanted equal shapes to add, got {of_body} from body and {of_shortcut} beside it"
+            )
         return of_body
 
     def trace(self, shape, path=""):

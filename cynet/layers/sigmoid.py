@@ -21,7 +21,5 @@ class Sigmoid(Layer):
         (y,) = self.saved()
         dy = self.gradient(dy, y.shape)
         dx = workspace.empty(y.shape)
-        activation.sigmoid_backward(
-            y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads()
-        )
+        activation.sigmoid_backward(y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
         return dx

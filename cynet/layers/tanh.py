@@ -21,7 +21,5 @@ class Tanh(Layer):
         (y,) = self.saved()
         dy = self.gradient(dy, y.shape)
         dx = workspace.empty(y.shape)
-        activation.tanh_backward(
-            y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads()
-        )
+        activation.tanh_backward(y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
         return dx

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from cynet.core.geometry import checked_padding, output_size, resolve_padding, window_grid
 
 
-@pytest.mark.parametrize(("value", "wanted"), [
-    (2, (2, 2, 2, 2)),
-    ((1, 2), (1, 2, 1, 2)),
-    ([1, 2, 3, 4], (1, 2, 3, 4)),
-    ("same", "same"),
-])
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (2, (2, 2, 2, 2)),
+        ((1, 2), (1, 2, 1, 2)),
+        ([1, 2, 3, 4], (1, 2, 3, 4)),
+        ("same", "same"),
+    ],
+)
 def test_checked_padding(value, wanted):
     assert checked_padding(value) == wanted
 
@@ -39,14 +42,17 @@ def test_output_size():
     assert output_size(2**40, 3, 1, 0, 0) == 2**40 - 2
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ((3, 5, 1, 0, 1), r"at most 4 pixels.*\(0 \+ 3 \+ 1\), got a kernel of 5"),
-    ((0, 1, 1, 0, 0), "at least 1 pixel, got 0"),
-    ((3, 1, 0, 0, 0), "stride >= 1"),
-    ((3, 1, -2, 0, 0), "stride -2"),
-    ((3, 0, 1, 0, 0), "kernel 0"),
-    ((3, 1, 1, -1, 0), "padding -1 before"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, 5, 1, 0, 1), r"at most 4 pixels.*\(0 \+ 3 \+ 1\), got a kernel of 5"),
+        ((0, 1, 1, 0, 0), "at least 1 pixel, got 0"),
+        ((3, 1, 0, 0, 0), "stride >= 1"),
+        ((3, 1, -2, 0, 0), "stride -2"),
+        ((3, 0, 1, 0, 0), "kernel 0"),
+        ((3, 1, 1, -1, 0), "padding -1 before"),
+    ],
+)
 def test_impossible_windows(arguments, message):
     with pytest.raises(ValueError, match=message):
         output_size(*arguments)

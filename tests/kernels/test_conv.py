@@ -45,7 +45,10 @@ def convolutions(draw, depthwise=False):
         groups = inputs = outputs = draw(st.integers(2, 33))
     else:
         groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-        inputs, outputs = groups * draw(st.integers(1, 33 // groups)), groups * draw(st.integers(1, 33 // groups))
+        inputs, outputs = (
+            groups * draw(st.integers(1, 33 // groups)),
+            groups * draw(st.integers(1, 33 // groups)),
+        )
     n, height, width = draw(st.integers(0, 3)), draw(st.integers(1, 11)), draw(st.integers(1, 11))
     kernel = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     stride = draw(st.integers(1, 6)), draw(st.integers(1, 6))
@@ -68,7 +71,9 @@ def check(case):
     x, w, b, dy, stride, padding, groups = case
     x, w, b, dy = (np.asarray(a, np.float32) for a in (x, w, b, dy))
     y, dx, dw = products(plan_of(x, w, stride, padding, groups), x, w, b, dy)
-    wanted, backward = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), stride, padding, groups)
+    wanted, backward = reference_weights.conv2d(
+        *(a.astype(float) for a in (x, w, b)), stride, padding, groups
+    )
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
     taps = w.shape[2] * w.shape[3]
     for got, want, terms in (
@@ -104,7 +109,10 @@ LARGE = [
 @pytest.mark.parametrize("n, side, inputs, outputs, kernel, stride, pad", LARGE)
 def test_convolution_over_many_tiles(n, side, inputs, outputs, kernel, stride, pad):
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((n, side, side, inputs)), rng.standard_normal((outputs, inputs, kernel, kernel))
+    x, w = (
+        rng.standard_normal((n, side, side, inputs)),
+        rng.standard_normal((outputs, inputs, kernel, kernel)),
+    )
     plan = plan_of(x, w, (stride, stride), (pad,) * 4, 1)
     check((x, w, np.zeros(outputs), rng.standard_normal(plan.out_shape), (stride, stride), (pad,) * 4, 1))
 

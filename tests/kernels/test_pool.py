@@ -135,17 +135,20 @@ def one_window(values, padding=(0, 0, 0, 0)):
     return y.item(), dx.reshape(-1).tolist()
 
 
-@pytest.mark.parametrize(("values", "padding", "y", "dx"), [
-    ([1, 3, 3, 2], (0, 0, 0, 0), 3, [0, 1, 0, 0]),
-    ([5, 5, 5, 5], (1, 1, 0, 0), 5, [1, 0, 0, 0]),
-    ([-4, -3, -2, -9], (1, 1, 1, 1), -2, [0, 0, 1, 0]),
-    ([-np.inf] * 4, (0, 0, 0, 0), -np.inf, [1, 0, 0, 0]),
-    ([-np.inf] * 4, (1, 1, 0, 0), -np.inf, [1, 0, 0, 0]),
-    ([1, np.nan, 3, np.inf], (0, 0, 0, 0), np.nan, [0, 1, 0, 0]),
-    ([1, 2, 3, np.nan], (1, 0, 0, 1), np.nan, [0, 0, 0, 1]),
-    ([np.nan, 2, 3, 4], (0, 0, 0, 0), np.nan, [1, 0, 0, 0]),
-    ([0, np.inf, 3, np.inf], (0, 0, 0, 0), np.inf, [0, 1, 0, 0]),
-])
+@pytest.mark.parametrize(
+    ("values", "padding", "y", "dx"),
+    [
+        ([1, 3, 3, 2], (0, 0, 0, 0), 3, [0, 1, 0, 0]),
+        ([5, 5, 5, 5], (1, 1, 0, 0), 5, [1, 0, 0, 0]),
+        ([-4, -3, -2, -9], (1, 1, 1, 1), -2, [0, 0, 1, 0]),
+        ([-np.inf] * 4, (0, 0, 0, 0), -np.inf, [1, 0, 0, 0]),
+        ([-np.inf] * 4, (1, 1, 0, 0), -np.inf, [1, 0, 0, 0]),
+        ([1, np.nan, 3, np.inf], (0, 0, 0, 0), np.nan, [0, 1, 0, 0]),
+        ([1, 2, 3, np.nan], (1, 0, 0, 1), np.nan, [0, 0, 0, 1]),
+        ([np.nan, 2, 3, 4], (0, 0, 0, 0), np.nan, [1, 0, 0, 0]),
+        ([0, np.inf, 3, np.inf], (0, 0, 0, 0), np.inf, [0, 1, 0, 0]),
+    ],
+)
 def test_winner_rules(values, padding, y, dx):
     got_y, got_dx = one_window(values, padding)
     assert got_y == y or (np.isnan(got_y) and np.isnan(y))

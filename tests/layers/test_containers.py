@@ -121,7 +121,9 @@ def test_a_custom_layer_whose_result_is_wrong_is_told_so():
     x = np.ones((1, 4, 4, 8), np.float32)
     with pytest.raises(TypeError, match=r"Wide.forward result: wanted dtype float32"):
         Sequential(Wide(8))(x)
-    with pytest.raises(ValueError, match=r"Flat.forward returned shape \(1, 128\) where its output_shape says"):
+    with pytest.raises(
+        ValueError, match=r"Flat.forward returned shape \(1, 128\) where its output_shape says"
+    ):
         Sequential(Flat(8))(x)
 
 

@@ -20,10 +20,14 @@ def test_conv2d_equals_its_twin(padding):
     layer = Conv2d(4, 6, (3, 2), stride=(2, 1), padding=padding, groups=2)
     layer.bias.data = RNG.standard_normal(6)
     x = frozen(RNG.standard_normal((2, 9, 8, 4)))
-    sides = {0: (0, 0, 0, 0), 1: (1, 1, 1, 1), (1, 2): (1, 2, 1, 2), "same": (1, 0, 1, 1)}.get(padding, padding)
+    sides = {0: (0, 0, 0, 0), 1: (1, 1, 1, 1), (1, 2): (1, 2, 1, 2), "same": (1, 0, 1, 1)}.get(
+        padding, padding
+    )
     y = layer(x)
     dy = frozen(RNG.standard_normal(y.shape))
-    wanted, backward = reference_weights.conv2d(*wide(x, layer.weight.data, layer.bias.data), (2, 1), sides, 2)
+    wanted, backward = reference_weights.conv2d(
+        *wide(x, layer.weight.data, layer.bias.data), (2, 1), sides, 2
+    )
     dx, dw, db = backward(dy.astype(float))
     np.testing.assert_allclose(y, wanted, atol=1e-5)
     np.testing.assert_allclose(layer.backward(dy), dx, atol=1e-5)
@@ -94,7 +98,7 @@ def test_one_value_a_channel_cannot_be_normalised_in_training(layer, shape):
 
 
 @pytest.mark.parametrize("maker, shape, problem", [
-    (lambda: Conv2d(3, 8, 3), (1, 2, 5, 3), r"Conv2d\(3, 8.*height: wanted a kernel of at most 2 pixels.*of 3"),
+    (lambda: Conv2d(3, 8, 3), (1, 2, 5, 3), r"Conv2d\(3, 8.*height: wanted a kernel of at most 2.*of 3"),
     (lambda: Conv2d(3, 8, 3), (1, 5, 0, 3), "width: wanted at least 1 pixel, got 0"),
     (lambda: Conv2d(3, 8, 3), (1, 5, 5, 4), r"wanted \(N, H, W, 3\), got \(1, 5, 5, 4\)"),
     (lambda: Conv2d(3, 8, 3), (5, 5, 3), r"wanted \(N, H, W, 3\)"),

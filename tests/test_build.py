@@ -1,0 +1,92 @@
+"""The build: what it records, that it refuses a lesser processor, and that importing it is harmless."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet import kernels
+from cynet.kernels import _config
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True, text=True, env={**os.environ, **environment}, timeout=60,
+    )  # fmt: skip
+
+
+def test_show_config_prints_every_fact(capsys):
+    cynet.show_config()
+    text = capsys.readouterr().out
+    for name in ("version", "compiler", "flags", "ISA", "OpenMP", "checks", "threads"):
+        assert f"{name}:" in text
+    assert cynet.__version__ in text and "-ffast-math" not in text and "-Ofast" not in text
+
+
+def test_this_processor_has_what_the_build_needs():
+    needed = _config.build_info()["isa"]
+    assert set(needed) <= _config.cpu_features()
+    kernels.require_features(needed, _config.cpu_features())
+
+
+def test_a_processor_without_a_needed_feature_is_refused_in_words():
+    with pytest.raises(ImportError, match=r"with avx2, fma, which this one lacks.*CYNET_MARCH=x86-64-v2"):
+        kernels.require_features(("sse3", "fma", "avx2"), {"sse3"})
+
+
+def test_importing_the_kernels_leaves_denormals_alone():
+    code = (
+        "import numpy as np\n"
+        "from cynet.kernels import activation, conv, conv_weight, batchnorm, optim, softmax\n"
+        "tiny = np.float32(1e-38) * np.float32(0.01)\n"
+        "assert tiny > 0 and np.float64(1e-308) * 0.01 > 0\n"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_cynet_loads_no_kernel_and_no_layer():
+    code = (
+        "import sys, cynet\n"
+        "loaded = [m for m in sys.modules if m.startswith('cynet')]\n"
+        "assert sorted(loaded) == ['cynet', 'cynet._version'], loaded\n"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there():
+    for name in cynet.__all__:
+        assert getattr(cynet, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Conv3d'"):
+        cynet.Conv3d  # noqa: B018
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_omp_num_threads_is_honoured(threads):
+    if not _config.build_info()["openmp"]:
+        threads = "1"
+    done = python("import cynet; print(cynet.get_num_threads())", OMP_NUM_THREADS=threads)
+    assert done.stdout.strip() == threads
+
+
+def test_set_num_threads_is_kept():
+    before = cynet.get_num_threads()
+    try:
+        cynet.set_num_threads(3)
+        assert cynet.get_num_threads() == (3 if _config.build_info()["openmp"] else 1)
+    finally:
+        cynet.set_num_threads(before)
+
+
+def test_kernels_refuse_none_and_other_types():
+    layer = cynet.Conv2d(3, 4, 3)
+    plan = layer._convolution((1, 5, 5, 3))
+    with pytest.raises(TypeError):
+        plan.forward(None, layer.weight.data)
+    with pytest.raises(ValueError, match="Buffer dtype mismatch"):
+        plan.forward(np.zeros((1, 5, 5, 3)), layer.weight.data)
