@@ -1,0 +1,30 @@
+"""Floor 2: data sets, and the loader that feeds batches of them.
+
+The names are loaded when they are first used: every worker process imports this package.
+"""
+
+import importlib
+
+_HOMES = {
+    "cynet.data.dataset": "ArrayDataset",
+    "cynet.data.cifar": "CIFAR10 CIFAR100",
+    "cynet.data.shapes10": "Shapes10",
+    "cynet.data.registry": "load names",
+    "cynet.data.augment": "Normalize RandomCrop RandomFlip",
+    "cynet.data.loader": "DataLoader",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'cynet.data' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

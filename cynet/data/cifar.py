@@ -1,0 +1,214 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009) from the files their authors publish.
+
+Read from the binary or the python layout, in a folder or in the .tar.gz. Every file is checked against what
+it must hold; a pickle may name nothing but arrays (pickles.py).
+"""
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import pickles
+from .dataset import ArrayDataset, checked_split
+
+PIXELS = 3 * 32 * 32
+CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where one of the published archives keeps its pictures."""
+
+    folder: str  # also the archive's top folder
+    archive: str
+    train: tuple
+    test: tuple
+    names: str  # the file with the names of the classes
+    label_bytes: int = 0  # before the pixels of a record; 0: a python pickle
+    label_key: bytes = b""
+    names_key: bytes = b""
+
+
+BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+CIFAR10_LAYOUTS = (
+    Layout(
+        "cifar-10-batches-bin", "cifar-10-binary.tar.gz", tuple(f"{b}.bin" for b in BATCHES),
+        ("test_batch.bin",), "batches.meta.txt", label_bytes=1,
+    ),
+    Layout(
+        "cifar-10-batches-py", "cifar-10-python.tar.gz", BATCHES, ("test_batch",), "batches.meta",
+        label_key=b"labels", names_key=b"label_names",
+    ),
+)  # fmt: skip
+CIFAR100_LAYOUTS = (
+    Layout(
+        "cifar-100-binary", "cifar-100-binary.tar.gz", ("train.bin",), ("test.bin",), "fine_label_names.txt",
+        label_bytes=2,
+    ),
+    Layout(
+        "cifar-100-python", "cifar-100-python.tar.gz", ("train",), ("test",), "meta",
+        label_key=b"fine_labels", names_key=b"fine_label_names",
+    ),
+)  # fmt: skip
+
+
+class CIFAR10(ArrayDataset):
+    """CIFAR-10: 50,000 + 10,000 colour pictures of 32x32 pixels in ten classes.
+
+    Parameters
+    ----------
+    root : path
+        The folder or .tar.gz as published, or the folder that holds one of them.
+    split : {"train", "test"}
+
+    Raises
+    ------
+    FileNotFoundError
+        When nothing of the kind is there, naming what was looked for.
+    ValueError
+        When a file is damaged: path, record, what was got and expected.
+    """
+
+    layouts = CIFAR10_LAYOUTS
+    count = 10
+
+    def __init__(self, root="data", split="train"):
+        checked_split(split)
+        source = _find(Path(root), self.layouts)
+        layout = source.layout
+        names = _class_names(source, self.count)
+        parts = [_read(source, name, len(names)) for name in getattr(layout, split)]
+        images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        super().__init__(images, labels, names)
+
+
+class CIFAR100(CIFAR10):
+    """CIFAR-100 by its hundred fine classes; arguments and errors as for `CIFAR10`."""
+
+    layouts = CIFAR100_LAYOUTS
+    count = 100
+
+
+class Folder:
+    """The files of a layout in a folder."""
+
+    def __init__(self, path, layout):
+        self.path, self.layout = path, layout
+
+    def where(self, name):
+        return str(self.path / name)
+
+    def read(self, name):
+        path = self.path / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: wanted a file of {self.layout.folder}, found none")
+        return path.read_bytes()
+
+
+class Archive(Folder):
+    """The files of a layout in a .tar.gz: read by their exact names, never unpacked."""
+
+    def where(self, name):
+        return f"{self.path}:{self.layout.folder}/{name}"
+
+    def read(self, name):
+        try:
+            with tarfile.open(self.path, "r:gz") as archive:
+                for member in archive:
+                    if member.name.removeprefix("./") == f"{self.layout.folder}/{name}":
+                        return self._content(archive, member, name)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise ValueError(f"{self.path}: wanted a whole .tar.gz, got one damaged ({error})") from None
+        raise ValueError(f"{self.path}: wanted a member {self.layout.folder}/{name}, found none")
+
+    def _content(self, archive, member, name):
+        if not member.isreg():
+            raise ValueError(f"{self.where(name)}: wanted a regular file, got another kind of member")
+        largest = 2 * 50_000 * (PIXELS + 64)  # a whole split, with room for a pickle's text
+        if member.size > largest:
+            raise ValueError(f"{self.where(name)}: wanted at most {largest} bytes, got {member.size}")
+        content = archive.extractfile(member).read(member.size)
+        if len(content) != member.size:
+            raise ValueError(f"{self.where(name)}: wanted {member.size} bytes, got {len(content)}")
+        return content
+
+
+def _find(root, layouts):
+    """The first layout that lies at, or in, `root`."""
+    looked_for = []
+    for layout in layouts:
+        for folder in (root, root / layout.folder):
+            looked_for.append(str(folder / layout.train[0]))
+            if (folder / layout.train[0]).is_file():
+                return Folder(folder, layout)
+        for path in (root, root / layout.archive):
+            if path.name == layout.archive:
+                looked_for.append(str(path))
+                if path.is_file():
+                    return Archive(path, layout)
+    raise FileNotFoundError(f"{root}: wanted one of {', '.join(looked_for)}, found none; see data/README.md")
+
+
+def _class_names(source, count):
+    """The names of the classes from the layout's own file; those of CIFAR-10 are known without it."""
+    layout = source.layout
+    try:
+        content = source.read(layout.names)
+    except FileNotFoundError:
+        if count == len(CIFAR10_CLASSES):
+            return CIFAR10_CLASSES
+        raise
+    where = source.where(layout.names)
+    if layout.label_bytes:
+        names = content.decode("utf-8", "replace").split()
+    else:
+        found = pickles.load(content, where).get(layout.names_key)
+        if not isinstance(found, list) or not all(isinstance(name, (bytes, str)) for name in found):
+            raise ValueError(f"{where}: wanted a list of names under {layout.names_key!r}, got {found!r:.80}")
+        names = [name.decode() if isinstance(name, bytes) else name for name in found]
+    if len(names) != count:
+        raise ValueError(f"{where}: wanted {count} class names, got {len(names)}")
+    return tuple(names)
+
+
+def _read(source, name, classes):
+    """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one file."""
+    where, content = source.where(name), source.read(name)
+    if source.layout.label_bytes:
+        images, labels = _parse_records(content, source.layout.label_bytes, where)
+    else:
+        images, labels = _parse_pickle(content, source.layout.label_key, where)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise ValueError(
+            f"{where}: record {wrong[0]}: wanted a label of 0 to {classes - 1}, got {labels[wrong[0]]}"
+        )
+    return images.reshape(-1, 3, 32, 32), labels
+
+
+def _parse_records(content, label_bytes, where):
+    size = label_bytes + PIXELS
+    if not content or len(content) % size:
+        raise ValueError(
+            f"{where}: wanted whole records of {size} bytes, got {len(content)} bytes: record "
+            f"{len(content) // size} has {len(content) % size}"
+        )
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    return records[:, label_bytes:], records[:, label_bytes - 1].astype(np.int64)
+
+
+def _parse_pickle(content, label_key, where):
+    batch = pickles.load(content, where)
+    images, labels = batch.get(b"data"), batch.get(label_key)
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (PIXELS,):
+        got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise ValueError(f"{where}: data: wanted uint8 of shape (n, {PIXELS}), got {got}")
+    if not isinstance(labels, list) or len(labels) != len(images) or not len(images):
+        got = len(labels) if isinstance(labels, list) else type(labels).__name__
+        raise ValueError(f"{where}: {label_key.decode()}: wanted a list of {len(images)} labels, got {got}")
+    for record, label in enumerate(labels):
+        if type(label) is not int or not -(2**63) <= label < 2**63:
+            raise ValueError(f"{where}: record {record}: wanted an int as label, got {label!r:.80}")
+    return np.ascontiguousarray(images), np.array(labels, np.int64)

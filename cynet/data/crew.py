@@ -1,0 +1,170 @@
+"""The worker processes of a loader: started, watched, replaced, ended.
+
+Design: each worker has a pipe of its own and a list of the tasks it has not answered. The owner waits on all
+pipes and process sentinels at once, so that an answer and a death are noticed alike and nobody spins. What a
+dead worker had not answered is given to its replacement: a batch is a function of its task alone, so it comes
+out the same.
+"""
+
+import builtins
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing import connection
+
+from . import worker
+
+LOSSES = 3  # how many deaths are put up with
+CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+GUARD = 'if __name__ == "__main__": main()'
+
+
+class Member:
+    """One worker process, the owner's end of its pipe, and its unanswered tasks."""
+
+    def __init__(self, number, arguments):
+        context = multiprocessing.get_context(CONTEXT)
+        self.pipe, theirs = context.Pipe()
+        self.tasks = []
+        self.process = context.Process(
+            target=worker.main, args=(theirs, *arguments), name=f"cynet-loader-{number}", daemon=True
+        )
+        try:
+            self.process.start()
+        finally:
+            theirs.close()
+
+    def end(self):
+        """Close the pipe, which ends the worker, and wait for it; a worker that hangs is killed."""
+        self.pipe.close()
+        self.process.join(2)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        self.process.close()
+
+
+class Crew:
+    """Workers that fill slots.
+
+    Parameters
+    ----------
+    count : int
+    arguments : tuple
+        What `worker.main` takes after its pipe.
+    timeout : float
+        Seconds that one task may take.
+    """
+
+    def __init__(self, count, arguments, timeout):
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise RuntimeError(f"a loader's worker imports your script again; start training under: {GUARD}")
+        self.arguments, self.timeout = arguments, timeout
+        self.losses = 0
+        self.owner = os.getpid()
+        self.members = []
+        try:
+            for number in range(count):
+                self.members.append(Member(number, arguments))
+        except BaseException:
+            self.close()
+            raise
+
+    def submit(self, task):
+        """Give a packed task to the worker with the fewest."""
+        member = min(self.members, key=lambda m: len(m.tasks))
+        member.tasks.append(task)
+        self._send(member, task)
+
+    def _send(self, member, task):
+        try:
+            member.pipe.send_bytes(task)
+        except OSError:
+            pass  # it died; `collect` sees that and gives its tasks to another
+
+    def collect(self):
+        """Wait for answers, and return the slots that were filled; replace workers that died.
+
+        Raises
+        ------
+        TimeoutError
+            When no worker answered in time.
+        RuntimeError
+            When too many workers died.
+        Exception
+            Of the type that was raised in a worker, with its traceback.
+        """
+        deadline = time.monotonic() + self.timeout
+        waiting = {m.pipe: m for m in self.members} | {m.process.sentinel: m for m in self.members}
+        ready = connection.wait(list(waiting), max(0, deadline - time.monotonic()))
+        if not ready:
+            late = max(self.members, key=lambda m: len(m.tasks))
+            slot, count, epoch = worker.TASK.unpack(late.tasks[0])
+            raise TimeoutError(
+                f"{late.process.name} (pid {late.process.pid}) did not finish its {count} samples of epoch "
+                f"{epoch} for slot {slot} within timeout={self.timeout:g} s"
+            )
+        filled, dead = [], []
+        for item in ready:
+            member = waiting[item]
+            if item is not member.pipe:
+                dead.append(member)
+                continue
+            try:
+                filled.append(self._answer(member))
+            except (EOFError, OSError):
+                continue  # its sentinel says the rest
+        for member in dead:
+            filled += self._replace(member)
+        return filled
+
+    def _answer(self, member):
+        answer = member.pipe.recv_bytes()
+        task = answer[1 : 1 + worker.TASK.size]
+        member.tasks.remove(task)
+        if answer[:1] == worker.FAILED:
+            kind, text, trace = answer[1 + worker.TASK.size :].decode().split("\0")
+            error = getattr(builtins, kind, RuntimeError)
+            error = error if isinstance(error, type) and issubclass(error, Exception) else RuntimeError
+            raise error(f"{text}\nin {member.process.name} (pid {member.process.pid}):\n{trace}")
+        return worker.TASK.unpack(task)[0]
+
+    def _replace(self, member):
+        """Take a dead worker's last answers, and give what it left to a new one."""
+        filled = []
+        try:
+            while member.pipe.poll():
+                filled.append(self._answer(member))
+        except (EOFError, OSError):
+            pass
+        member.process.join()
+        code, pid, name = member.process.exitcode, member.process.pid, member.process.name
+        self.losses += 1
+        if code > 0:
+            raise RuntimeError(
+                f"{name} (pid {pid}) ended with exit code {code} before its time; its message is above. If it "
+                f"says that a process was started while another one was starting, use: {GUARD}"
+            )
+        if self.losses >= LOSSES:
+            cause = f"signal {signal.Signals(-code).name}" if code < 0 else "no error"
+            raise RuntimeError(
+                f"{self.losses} workers died, the last was {name} (pid {pid}, {cause}); possibly out of memory"
+            )
+        successor = Member(f"{name.rsplit('-', 1)[1]}", self.arguments)
+        self.members[self.members.index(member)] = successor
+        successor.tasks = member.tasks
+        member.pipe.close()
+        member.process.close()
+        for task in successor.tasks:
+            self._send(successor, task)
+        return filled
+
+    def close(self):
+        """End all workers; nothing of them is left behind."""
+        members, self.members = self.members, []
+        if os.getpid() == self.owner:
+            for member in members:
+                member.pipe.close()  # all at once, so that they end side by side
+            for member in members:
+                member.end()

@@ -1,0 +1,94 @@
+"""ArrayDataset: pictures and labels in memory, which every data set here is or becomes."""
+
+import hashlib
+from functools import cached_property
+
+import numpy as np
+
+from cynet.core import checks
+
+
+class ArrayDataset:
+    """Pictures and their labels in memory.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 (count, channels, height, width)
+        Planar, as CIFAR stores them; kept as they are where C-contiguous, else copied.
+    labels : array of integers (count,)
+        Each from 0 to len(classes) - 1.
+    classes : sequence of str
+
+    Attributes
+    ----------
+    images, labels, classes
+        uint8, int64, tuple of str.
+    mean, std : ndarray of float64 (channels,)
+        Of the pixels / 255, from exact integer sums.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument has another type, shape or range; a label is named by its index and value.
+    """
+
+    def __init__(self, images, labels, classes):
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+            kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
+            raise TypeError(f"images: wanted a uint8 NumPy array, got {kind}")
+        if images.ndim != 4 or 0 in images.shape:
+            raise ValueError(
+                f"images: wanted a filled (count, channels, height, width), got {images.shape}"
+            )
+        if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+            raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
+        self.images = np.ascontiguousarray(images)
+        self.classes = tuple(classes)
+        self.labels = checks.labels("labels", labels, len(images), len(self.classes))
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        """(picture uint8 (height, width, channels), label int) of one sample."""
+        return self.images[index].transpose(1, 2, 0), int(self.labels[index])
+
+    @cached_property
+    def _moments(self):
+        values = np.arange(256)
+        counts = [np.bincount(plane.reshape(-1), minlength=256) for plane in self.images.swapaxes(0, 1)]
+        n = self.images[:, 0].size
+        sums = [(int(c @ values), int(c @ values**2)) for c in counts]
+        mean = np.array([s / n for s, _ in sums])
+        # n * sum of squares - square of the sum is exact in Python's integers.
+        std = np.array([(n * q - s * s) ** 0.5 / n for s, q in sums])
+        return mean / 255, std / 255
+
+    @property
+    def mean(self):
+        return self._moments[0]
+
+    @property
+    def std(self):
+        return self._moments[1]
+
+    @cached_property
+    def _digest(self):
+        digest = hashlib.sha256(f"{self.images.shape} {self.classes}".encode())
+        digest.update(self.labels.astype("<i8").data)
+        digest.update(self.images.data)
+        return digest.hexdigest()
+
+    def fingerprint(self):
+        """SHA-256 of shape, classes, labels and pixels, as hexadecimal digits."""
+        return self._digest
+
+    def __repr__(self):
+        return f"{type(self).__name__}({len(self)} pictures, {len(self.classes)} classes)"
+
+
+def checked_split(split):
+    """`split`, if it is "train" or "test"."""
+    if split not in ("train", "test"):
+        raise ValueError(f'split: wanted "train" or "test", got {split!r}')
+    return split

@@ -1,0 +1,24 @@
+"""A process that loads batches, for tests that kill or interrupt it: prints its workers' pids, then loads on."""
+
+import sys
+
+import numpy as np
+
+from cynet.data import ArrayDataset, DataLoader
+
+
+def main():
+    images = np.random.default_rng(0).integers(0, 256, (500, 3, 32, 32), np.uint8)
+    loader = DataLoader(ArrayDataset(images, np.arange(500) % 10, tuple("abcdefghij")), 10, workers=2)
+    while True:
+        for _ in loader:
+            if loader.epoch == 0 and loader.state_dict()["batch"] == 1:
+                print(*(m.process.pid for m in loader._crew.members), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        sys.exit(130)

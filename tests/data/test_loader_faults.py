@@ -1,0 +1,128 @@
+"""What the loader does when processes die, hang, fail, or are interrupted: real processes, real signals."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cynet.data import ArrayDataset, DataLoader, shared
+
+HERE = Path(__file__).parent
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+@pytest.fixture
+def dataset():
+    images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
+    return ArrayDataset(images, np.arange(64) % 4, tuple("abcd"))
+
+
+def wait_until(condition, seconds):
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        os.sched_yield()
+
+
+def gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def run_script(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments], capture_output=True, text=True, timeout=60, **options
+    )
+
+
+def test_twenty_killed_workers_cost_no_batch():
+    done = run_script(str(HERE / "kill_workers.py"), "20")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("20 kills") and done.stderr == ""
+
+
+def test_workers_that_keep_dying_are_an_error_with_pid_and_signal(dataset):
+    with DataLoader(dataset, 4, workers=1, prefetch=2) as loader:
+        with pytest.raises(RuntimeError, match=r"3 workers died.*pid \d+, signal SIGKILL.*possibly out of memory"):
+            for _ in range(50):
+                for _ in loader:
+                    os.kill(loader._crew.members[0].process.pid, signal.SIGKILL)
+        assert loader._crew is None, "an error must leave no worker behind"
+        assert len(list(loader)) == 16, "and the loader can be used again"
+
+
+def test_a_worker_that_hangs_is_named(dataset):
+    with DataLoader(dataset, 4, workers=1, timeout=0.3) as loader:
+        loader._start()
+        os.kill(loader._crew.members[0].process.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError, match=r"cynet-loader-0 \(pid \d+\) did not finish its 4 samples of epoch 0"):
+            list(loader)
+        assert loader._crew is None
+
+
+def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
+    with DataLoader(dataset, 4, workers=1) as loader:
+        loader._start()
+        loader._crew.submit(b"\1" * 24)  # a slot far outside the ring
+        with pytest.raises(ValueError, match=r"(?s)in cynet-loader-0 \(pid \d+\):.*Traceback.*worker.py"):
+            loader._crew.collect()
+
+
+@linux
+@pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_workers_end_with_their_owner(number, code):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(HERE / "loader_process.py")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    workers = [int(word) for word in process.stdout.readline().split()]
+    assert len(workers) == 2 and not any(gone(pid) for pid in workers)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    wait_until(lambda: all(gone(pid) for pid in workers), 2)
+    assert process.returncode == code and err == ""
+    assert out == ("stopped\n" if code == 130 else "")
+
+
+@linux
+def test_nothing_is_left_behind(dataset):
+    before = None
+    for _ in range(3):
+        loader = DataLoader(dataset, 4, workers=2)
+        next(iter(loader))
+        pids = [m.process.pid for m in loader._crew.members]
+        del loader  # without close
+        wait_until(lambda pids=pids: all(gone(pid) for pid in pids), 5)
+        before = before or len(os.listdir("/proc/self/fd"))
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shared.os, "posix_fallocate", full)
+    with DataLoader(dataset, 4, workers=1) as loader:
+        with pytest.raises(MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"):
+            list(loader)
+
+
+def test_a_script_without_a_main_guard_is_shown_one(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from cynet.data import ArrayDataset, DataLoader\n"
+        "dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ['a'])\n"
+        "print(len(list(DataLoader(dataset, 4, workers=1))))\n"
+    )
+    done = run_script(str(script), env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)})
+    assert done.returncode != 0 and 'if __name__ == "__main__": main()' in done.stderr
