@@ -1,6 +1,13 @@
 """What several test files share."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+
+import cynet
 
 
 def frozen(array):
@@ -8,3 +15,19 @@ def frozen(array):
     array = np.array(array, np.float32, order="C")
     array.flags.writeable = False
     return array
+
+
+def run_python(*arguments, **environment):
+    """Run a Python with warnings as errors that finds this cynet; returns the finished process."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment_of(**environment),
+    )
+
+
+def environment_of(**more):
+    """The environment for a process that finds this cynet."""
+    return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}

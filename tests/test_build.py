@@ -1,22 +1,12 @@
 """The build: what it records, that it refuses a lesser processor, and that importing it is harmless."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from helpers import run_python
 
 import cynet
 from cynet import kernels
 from cynet.kernels import _config
-
-
-def python(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True, text=True, env={**os.environ, **environment}, timeout=60,
-    )  # fmt: skip
 
 
 def test_show_config_prints_every_fact(capsys):
@@ -45,7 +35,7 @@ def test_importing_the_kernels_leaves_denormals_alone():
         "tiny = np.float32(1e-38) * np.float32(0.01)\n"
         "assert tiny > 0 and np.float64(1e-308) * 0.01 > 0\n"
     )
-    done = python(code)
+    done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
 
 
@@ -55,7 +45,7 @@ def test_importing_cynet_loads_no_kernel_and_no_layer():
         "loaded = [m for m in sys.modules if m.startswith('cynet')]\n"
         "assert sorted(loaded) == ['cynet', 'cynet._version'], loaded\n"
     )
-    done = python(code)
+    done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
 
 
@@ -70,7 +60,7 @@ def test_every_public_name_is_there():
 def test_omp_num_threads_is_honoured(threads):
     if not _config.build_info()["openmp"]:
         threads = "1"
-    done = python("import cynet; print(cynet.get_num_threads())", OMP_NUM_THREADS=threads)
+    done = run_python("-c", "import cynet; print(cynet.get_num_threads())", OMP_NUM_THREADS=threads)
     assert done.stdout.strip() == threads
 
 

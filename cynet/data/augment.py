@@ -78,9 +78,7 @@ class Recipe:
         self.flip = RandomFlip in found
         normalize = found.get(Normalize, Normalize([0] * channels, [1] * channels))
         if len(normalize.mean) != channels:
-            raise ValueError(
-                f"Normalize: wanted {channels} means, one a channel, got {len(normalize.mean)}"
-            )
+            raise ValueError(f"Normalize: wanted {channels} means, one a channel, got {len(normalize.mean)}")
         values = np.arange(256) / 255
         table = [(values - m) / s for m, s in zip(normalize.mean, normalize.std, strict=True)]
         self.table = np.array(table, np.float32)

@@ -4,7 +4,9 @@ Read from the binary or the python layout, in a folder or in the .tar.gz. Every 
 it must hold; a pickle may name nothing but arrays (pickles.py).
 """
 
+import gzip
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from . import pickles
 from .dataset import ArrayDataset, checked_split
 
 PIXELS = 3 * 32 * 32
+LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than a whole split takes in any layout
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
 
@@ -77,9 +80,13 @@ class CIFAR10(ArrayDataset):
     def __init__(self, root="data", split="train"):
         checked_split(split)
         source = _find(Path(root), self.layouts)
-        layout = source.layout
-        names = _class_names(source, self.count)
-        parts = [_read(source, name, len(names)) for name in getattr(layout, split)]
+        files = getattr(source.layout, split)
+        contents = source.read((*files, source.layout.names))
+        missing = [source.where(name) for name in files if name not in contents]
+        if missing:
+            raise FileNotFoundError(f"{', '.join(missing)}: wanted a file of this layout, found none")
+        names = _class_names(source, contents.get(source.layout.names), self.count)
+        parts = [_read(source, name, contents.pop(name), self.count) for name in files]
         images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         super().__init__(images, labels, names)
 
@@ -100,39 +107,39 @@ class Folder:
     def where(self, name):
         return str(self.path / name)
 
-    def read(self, name):
-        path = self.path / name
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: wanted a file of {self.layout.folder}, found none")
-        return path.read_bytes()
+    def read(self, names):
+        """The contents of some of the layout's files, those that are there, by name."""
+        return {name: (self.path / name).read_bytes() for name in names if (self.path / name).is_file()}
 
 
 class Archive(Folder):
-    """The files of a layout in a .tar.gz: read by their exact names, never unpacked."""
+    """The files of a layout in a .tar.gz: found by their exact names in one pass, never unpacked."""
 
     def where(self, name):
         return f"{self.path}:{self.layout.folder}/{name}"
 
-    def read(self, name):
+    def read(self, names):
+        wanted = {f"{self.layout.folder}/{name}": name for name in names}
+        found = {}
         try:
-            with tarfile.open(self.path, "r:gz") as archive:
-                for member in archive:
-                    if member.name.removeprefix("./") == f"{self.layout.folder}/{name}":
-                        return self._content(archive, member, name)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise ValueError(f"{self.path}: wanted a whole .tar.gz, got one damaged ({error})") from None
-        raise ValueError(f"{self.path}: wanted a member {self.layout.folder}/{name}, found none")
+            with gzip.open(self.path) as stream:
+                with tarfile.open(fileobj=stream, mode="r|") as archive:
+                    for member in archive:
+                        name = wanted.get(member.name.removeprefix("./"))
+                        if name:
+                            found[name] = self._content(archive, member, name)
+                while stream.read(1 << 20):  # to the end: the checksum is there
+                    pass
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {error}") from None
+        return found
 
     def _content(self, archive, member, name):
         if not member.isreg():
             raise ValueError(f"{self.where(name)}: wanted a regular file, got another kind of member")
-        largest = 2 * 50_000 * (PIXELS + 64)  # a whole split, with room for a pickle's text
-        if member.size > largest:
-            raise ValueError(f"{self.where(name)}: wanted at most {largest} bytes, got {member.size}")
-        content = archive.extractfile(member).read(member.size)
-        if len(content) != member.size:
-            raise ValueError(f"{self.where(name)}: wanted {member.size} bytes, got {len(content)}")
-        return content
+        if member.size > LARGEST:
+            raise ValueError(f"{self.where(name)}: wanted at most {LARGEST} bytes, got {member.size}")
+        return archive.extractfile(member).read()
 
 
 def _find(root, layouts):
@@ -151,16 +158,13 @@ def _find(root, layouts):
     raise FileNotFoundError(f"{root}: wanted one of {', '.join(looked_for)}, found none; see data/README.md")
 
 
-def _class_names(source, count):
+def _class_names(source, content, count):
     """The names of the classes from the layout's own file; those of CIFAR-10 are known without it."""
-    layout = source.layout
-    try:
-        content = source.read(layout.names)
-    except FileNotFoundError:
+    layout, where = source.layout, source.where(source.layout.names)
+    if content is None:
         if count == len(CIFAR10_CLASSES):
             return CIFAR10_CLASSES
-        raise
-    where = source.where(layout.names)
+        raise FileNotFoundError(f"{where}: wanted the names of the classes, found no such file")
     if layout.label_bytes:
         names = content.decode("utf-8", "replace").split()
     else:
@@ -173,9 +177,9 @@ def _class_names(source, count):
     return tuple(names)
 
 
-def _read(source, name, classes):
+def _read(source, name, content, classes):
     """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one file."""
-    where, content = source.where(name), source.read(name)
+    where = source.where(name)
     if source.layout.label_bytes:
         images, labels = _parse_records(content, source.layout.label_bytes, where)
     else:

@@ -37,9 +37,7 @@ class ArrayDataset:
             kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
             raise TypeError(f"images: wanted a uint8 NumPy array, got {kind}")
         if images.ndim != 4 or 0 in images.shape:
-            raise ValueError(
-                f"images: wanted a filled (count, channels, height, width), got {images.shape}"
-            )
+            raise ValueError(f"images: wanted a filled (count, channels, height, width), got {images.shape}")
         if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
             raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
         self.images = np.ascontiguousarray(images)

@@ -127,9 +127,7 @@ class DataLoader:
         for batch in range(first, len(self)):
             indices = self._indices(order, batch)
             part = x[: len(indices)]
-            decode.decode(
-                images, indices, recipe.table, part, recipe.padding, recipe.flip, self.seed, epoch
-            )
+            decode.decode(images, indices, recipe.table, part, recipe.padding, recipe.flip, self.seed, epoch)
             yield part, indices
 
     # -- worker processes -----------------------------------------------------------------------------

@@ -56,7 +56,9 @@ def load(content, where):
     try:
         found = _Reader(io.BytesIO(content), encoding="bytes").load()
     except MemoryError:
-        raise ValueError(f"{where}: wanted a pickle of arrays, got one that asks for too much memory") from None
+        raise ValueError(
+            f"{where}: wanted a pickle of arrays, got one that asks for too much memory"
+        ) from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError,
             OverflowError, UnicodeError, ImportError, struct.error) as error:  # fmt: skip
         raise ValueError(f"{where}: wanted a pickle of arrays, got a bad one: {error}") from None

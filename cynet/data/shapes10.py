@@ -50,7 +50,11 @@ class _Draw:
     def integer(self, low, high, *shape):
         """int32 (n, *shape), low to high, both possible."""
         raw = self.bits.random_raw(self.n * int(np.prod(shape)))
-        return (low + (raw >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int32).reshape(self.n, *shape)
+        return (
+            (low + (raw >> np.uint64(32)) % np.uint64(high - low + 1))
+            .astype(np.int32)
+            .reshape(self.n, *shape)
+        )
 
     def real(self, low, high):
         """float32 (n, 1, 1) in steps of 1/1024."""

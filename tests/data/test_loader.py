@@ -55,7 +55,9 @@ def test_drop_last_and_no_shuffle(dataset):
 
 
 def test_normalize_is_computed_in_double(dataset):
-    x, _ = next(iter(DataLoader(dataset, 103, False, workers=0, transforms=[Normalize([0.1, 0.2, 0.3], [3, 2, 1])])))
+    x, _ = next(
+        iter(DataLoader(dataset, 103, False, workers=0, transforms=[Normalize([0.1, 0.2, 0.3], [3, 2, 1])]))
+    )
     wanted = (dataset.images.transpose(0, 2, 3, 1) / 255 - [0.1, 0.2, 0.3]) / [3, 2, 1]
     np.testing.assert_array_equal(x, wanted.astype(np.float32))
 

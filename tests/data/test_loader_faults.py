@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import environment_of, run_python
 
-from cynet.data import ArrayDataset, DataLoader, shared
+from cynet.data import ArrayDataset, DataLoader, shared, worker
 
 HERE = Path(__file__).parent
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -38,33 +39,32 @@ def gone(pid):
         return True
 
 
-def run_script(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments], capture_output=True, text=True, timeout=60, **options
-    )
-
-
 def test_twenty_killed_workers_cost_no_batch():
-    done = run_script(str(HERE / "kill_workers.py"), "20")
+    done = run_python(HERE / "kill_workers.py", 20)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("20 kills") and done.stderr == ""
 
 
 def test_workers_that_keep_dying_are_an_error_with_pid_and_signal(dataset):
     with DataLoader(dataset, 4, workers=1, prefetch=2) as loader:
-        with pytest.raises(RuntimeError, match=r"3 workers died.*pid \d+, signal SIGKILL.*possibly out of memory"):
+        with pytest.raises(
+            RuntimeError, match=r"3 workers died.*pid \d+, signal SIGKILL.*possibly out of memory"
+        ):
             for _ in range(50):
                 for _ in loader:
                     os.kill(loader._crew.members[0].process.pid, signal.SIGKILL)
         assert loader._crew is None, "an error must leave no worker behind"
-        assert len(list(loader)) == 16, "and the loader can be used again"
+        left = 16 - loader.state_dict()["batch"]
+        assert len(list(loader)) == left, "the loader goes on where it was"
 
 
 def test_a_worker_that_hangs_is_named(dataset):
     with DataLoader(dataset, 4, workers=1, timeout=0.3) as loader:
         loader._start()
         os.kill(loader._crew.members[0].process.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError, match=r"cynet-loader-0 \(pid \d+\) did not finish its 4 samples of epoch 0"):
+        with pytest.raises(
+            TimeoutError, match=r"cynet-loader-0 \(pid \d+\) did not finish its 4 samples of epoch 0"
+        ):
             list(loader)
         assert loader._crew is None
 
@@ -72,7 +72,7 @@ def test_a_worker_that_hangs_is_named(dataset):
 def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
     with DataLoader(dataset, 4, workers=1) as loader:
         loader._start()
-        loader._crew.submit(b"\1" * 24)  # a slot far outside the ring
+        loader._crew.submit(worker.TASK.pack(999, 4, 0))  # a slot outside the ring
         with pytest.raises(ValueError, match=r"(?s)in cynet-loader-0 \(pid \d+\):.*Traceback.*worker.py"):
             loader._crew.collect()
 
@@ -82,7 +82,7 @@ def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
 def test_workers_end_with_their_owner(number, code):
     process = subprocess.Popen(
         [sys.executable, "-W", "error", str(HERE / "loader_process.py")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of(),
     )  # fmt: skip
     workers = [int(word) for word in process.stdout.readline().split()]
     assert len(workers) == 2 and not any(gone(pid) for pid in workers)
@@ -112,7 +112,9 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
 
     monkeypatch.setattr(shared.os, "posix_fallocate", full)
     with DataLoader(dataset, 4, workers=1) as loader:
-        with pytest.raises(MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"):
+        with pytest.raises(
+            MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"
+        ):
             list(loader)
 
 
@@ -124,5 +126,5 @@ def test_a_script_without_a_main_guard_is_shown_one(tmp_path):
         "dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ['a'])\n"
         "print(len(list(DataLoader(dataset, 4, workers=1))))\n"
     )
-    done = run_script(str(script), env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)})
+    done = run_python(script)
     assert done.returncode != 0 and 'if __name__ == "__main__": main()' in done.stderr

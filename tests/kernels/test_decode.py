@@ -31,7 +31,12 @@ def twin(images, indices, table, padding, flip, seed, epoch):
             picture = picture[:, :, ::-1]
         out.append([table[c][picture[c]] for c in range(len(picture))])
     shape = (len(indices), images.shape[2], images.shape[3], images.shape[1])
-    return np.array(out, np.float32).reshape(len(indices), *images.shape[1:]).transpose(0, 2, 3, 1).reshape(shape)
+    return (
+        np.array(out, np.float32)
+        .reshape(len(indices), *images.shape[1:])
+        .transpose(0, 2, 3, 1)
+        .reshape(shape)
+    )
 
 
 @st.composite
