@@ -16,13 +16,13 @@ class Failure(Exception):
 
 
 @contextlib.contextmanager
-def refusing(flag, *kinds):
-    """Turn errors (of `kinds`, default ValueError and OSError) into a UsageError that names the flag."""
+def refusing(flag):
+    """Turn a ValueError or OSError into a UsageError that names the flag."""
     try:
         yield
-    except kinds or (ValueError, OSError) as error:
-        text = getattr(error, "strerror", None) or error
-        raise UsageError(f"{flag}: {text}") from error
+    except (ValueError, OSError) as error:
+        text = str(getattr(error, "strerror", None) or error)
+        raise UsageError(f"{flag}: {text.removeprefix('name: ')}") from error
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +42,8 @@ class Parser(argparse.ArgumentParser):
         return flags
 
     def error(self, message):
-        raise UsageError(message)
+        hint = " (give one of the two)" if "not allowed with" in message else ""
+        raise UsageError(message.removeprefix("argument ") + hint)
 
 
 class Help(argparse.HelpFormatter):
@@ -50,7 +51,7 @@ class Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action):
         text = action.help or ""
-        if action.default in (None, False, argparse.SUPPRESS) or not action.option_strings:
+        if action.nargs == 0 or action.default is None or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
 

@@ -95,9 +95,12 @@ def run(flags):
     settings = Settings(**values)
     with refusing("--data" if settings.data_dir is None else "--data-dir"):
         training, test = (data.load(flags.data, flags.data_dir, split) for split in ("train", "test"))
-    with refusing(f"{settings.data} with these flags", ValueError):
-        settings = settings.resolved(len(training.labels))
-    with Session(settings, training, test) as session:
+    try:
+        session = Session(settings.resolved(len(training.labels)), training, test)
+    except ValueError as error:
+        # "lr_steps: wanted ..." names a setting; here it is a flag.
+        raise UsageError("--" + str(error).replace("_", "-", 1)) from error
+    with session:
         return _train(session, run_dir)
 
 
@@ -156,7 +159,7 @@ def _introduce(session, folder):
         f"{len(training.classes)} classes"
     )
     say(
-        f"{s.steps} steps of {s.batch_size} on {s.threads} threads, {s.workers} loader workers, to {folder.path}"
+        f"{s.steps} steps of {s.batch_size}; threads {s.threads}, loader workers {s.workers}; run in {folder.path}"
     )
 
 

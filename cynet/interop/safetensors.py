@@ -2,8 +2,8 @@
 
 Design: the layout (8 bytes of header length, a JSON header, the tensors' bytes) is small enough to be read
 and written here, which gives what the usual library does not: equal tensors and metadata give equal bytes in
-every process (its metadata have no fixed order), and damage is found. The metadata's "cynet_sha256" is the digest
-of the whole file with 64 zeros in the digest's place, so that other readers take it for one more note.
+every process (its metadata have no fixed order), and damage is found. The metadata's "cynet_sha256" is the
+digest of the whole file with 64 zeros in the digest's place; to other readers it is one more note.
 """
 
 import hashlib
@@ -112,7 +112,7 @@ def unpack(data):
     length = int.from_bytes(data[:8], "little")
     if length > min(MOST_HEADER, len(data) - 8):
         raise ValueError(
-            f"header says {length} bytes, the file has {len(data) - 8} after it: cut short, or no safetensors file"
+            f"wanted a header of {length} bytes, {len(data) - 8} follow: cut short, or no safetensors file"
         )
     header = _header(data[8 : 8 + length])
     notes = header.pop("__metadata__", {})
@@ -126,9 +126,8 @@ def unpack(data):
         end = stop
     if end != len(data) - 8 - length:
         got = len(data) - 8 - length
-        raise ValueError(
-            f"wanted {end} bytes of tensors, got {got}: the file is {'cut short' if got < end else 'too long'}"
-        )
+        problem = "cut short" if got < end else "too long"
+        raise ValueError(f"wanted {end} bytes of tensors, got {got}: the file is {problem}")
     _verify(data, notes)
     tensors = {
         name: _array(data[8 + length + start : 8 + length + stop], kind, shape)

@@ -1,10 +1,11 @@
-"""A training run put together: data, loaders, model, loss, optimiser and schedule from one set of settings."""
+"""A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
 from dataclasses import dataclass, replace
 
 import cynet.core.random as random
 from cynet import data, models
 from cynet.core import threads
+from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 from cynet.schedules import Constant, MultiStep
@@ -64,7 +65,7 @@ class Settings:
         """
         if self.batch_size > samples:
             raise ValueError(
-                f"batch size: wanted at most the {samples} training samples, got {self.batch_size}"
+                f"batch_size: wanted at most the {samples} training samples, got {self.batch_size}"
             )
         steps = self.epochs * (samples // self.batch_size) if self.epochs else self.steps or STEPS
         lr_steps = self.lr_steps or {}
@@ -73,7 +74,7 @@ class Settings:
             lr_steps = {step: round(LR * rate, 6) for step, rate in drops if step}
         late = [step for step in lr_steps if step >= steps]
         if late:
-            raise ValueError(f"lr steps: wanted less than the {steps} steps of the run, got {late[0]}")
+            raise ValueError(f"lr_steps: wanted steps less than the run's {steps}, got {late[0]}")
         lr = LR if self.lr is None else self.lr
         count = self.threads or threads.get_num_threads()
         return replace(self, steps=steps, lr=lr, lr_steps=lr_steps, threads=count)
@@ -103,6 +104,11 @@ class Session:
     settings : Settings
         Resolved.
     training, test : dataset
+
+    Raises
+    ------
+    ValueError
+        When the pictures or the batch size do not fit the model.
     """
 
     def __init__(self, settings, training, test):
@@ -111,6 +117,9 @@ class Session:
         random.seed(settings.seed)
         self.settings, self.facts = settings, settings.facts(training)
         self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
+        self.model.checked_shape((settings.batch_size, *training.images.shape[1:]))
+        if settings.batch_size == 1 and any(isinstance(layer, BatchNorm1d) for _, layer in self.model.walk()):
+            raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         schedule = MultiStep(settings.lr, settings.lr_steps) if settings.lr_steps else Constant(settings.lr)
         self.trainer = Trainer(
             self.model,
