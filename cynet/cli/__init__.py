@@ -1,0 +1,83 @@
+"""Floor 5: the commands. One file each, with `add_flags(parser)` and `run(flags)`, imported when called."""
+
+import importlib
+import os
+import sys
+
+from cynet._version import __version__
+
+from .parser import Failure, Parser, UsageError, suggestion
+
+COMMANDS = {
+    "train": "train a model and keep the run in a folder",
+    "evaluate": "the accuracy of a trained model, over all and per class",
+    "config": "how this cynet was built, and what it runs on",
+}
+REFUSED, FAILED, INTERRUPTED, CLOSED_PIPE = 2, 1, 130, 141
+
+
+def main(arguments=None):
+    """Run `cynet COMMAND ...`.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Without the program's name; default: those of this process.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 failed on the way, 2 refused what was asked, 130 or 143 stopped by Ctrl-C
+        or SIGTERM.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    command = arguments[0] if arguments else "--help"
+    if command in COMMANDS:
+        return script(command, arguments[1:], f"cynet {command}")
+    if command in ("-h", "--help"):
+        print(overview())
+        return 0
+    if command == "--version":
+        print(f"cynet {__version__}")
+        return 0
+    hint = suggestion(command, COMMANDS) or f"one of {', '.join(COMMANDS)}"
+    print(f"cynet: error: no such command: {command} ({hint})", file=sys.stderr)
+    return REFUSED
+
+
+def overview():
+    """The text of `cynet --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        ["usage: cynet COMMAND [flags]", "", *lines, "", "cynet COMMAND --help lists its flags."]
+    )
+
+
+def script(command, arguments=None, program=None):
+    """Run one command, as tools/COMMAND.py does; parameters and result as in `main`."""
+    program = program or os.path.basename(sys.argv[0])
+    module = importlib.import_module(f"cynet.cli.{command}")
+    parser = Parser(program, description=module.__doc__)
+    module.add_flags(parser)
+    try:
+        flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+        status = module.run(flags) or 0
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        return _say(program, error, REFUSED)
+    except Failure as error:
+        return _say(program, error, FAILED)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except OSError as error:
+        return _say(program, error.strerror or error, FAILED)
+    except KeyboardInterrupt:
+        return _say(program, "interrupted", INTERRUPTED)
+
+
+def _say(program, error, status):
+    print(f"{program}: {'error: ' if status != INTERRUPTED else ''}{error}", file=sys.stderr)
+    return status

@@ -1,0 +1,96 @@
+"""argparse with short errors that suggest what was meant, and checked numbers."""
+
+import argparse
+import contextlib
+import difflib
+
+from cynet.core import checks
+
+
+class UsageError(Exception):
+    """What was asked cannot be done: one line for the terminal, exit status 2."""
+
+
+class Failure(Exception):
+    """It was begun and went wrong: one line for the terminal, exit status 1."""
+
+
+@contextlib.contextmanager
+def refusing(flag):
+    """Turn a ValueError or OSError into a UsageError that names the flag."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        text = str(getattr(error, "strerror", None) or error)
+        raise UsageError(f"{flag}: {text.removeprefix('name: ')}") from error
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser without abbreviations; `--help` shows defaults, errors are one line."""
+
+    def __init__(self, program, description):
+        super().__init__(prog=program, description=description, allow_abbrev=False, formatter_class=Help)
+
+    def parse_args(self, arguments=None):
+        flags, rest = self.parse_known_args(arguments)
+        if rest:
+            name = rest[0].partition("=")[0]
+            if not name.startswith("-"):
+                raise UsageError(f"unexpected argument: {name}")
+            hint = suggestion(name, self._option_string_actions) or "see --help"
+            raise UsageError(f"unknown flag: {name} ({hint})")
+        return flags
+
+    def error(self, message):
+        hint = " (give one of the two)" if "not allowed with" in message else ""
+        raise UsageError(message.removeprefix("argument ") + hint)
+
+
+class Help(argparse.HelpFormatter):
+    """Adds the default to a flag's help where it is a value."""
+
+    def _get_help_string(self, action):
+        text = action.help or ""
+        if action.nargs == 0 or action.default is None or not action.option_strings:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def suggestion(name, known):
+    """'did you mean X?' for the nearest known name, or ''."""
+    near = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def integer(least, most=2**31 - 1):
+    """An argparse type: an int from `least` to `most`."""
+
+    def parse(text):
+        try:
+            return checks.integer("", int(text), least, most)
+        except ValueError:
+            bound = f"of at least {least}" if _is_low(text, least) else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"wanted a whole number {bound}, got {text!r}") from None
+
+    return parse
+
+
+def _is_low(text, least):
+    try:
+        return int(text) < least
+    except ValueError:
+        return True
+
+
+def number(least, below=None):
+    """An argparse type: a finite float of at least `least` and, where given, less than `below`."""
+
+    def parse(text):
+        try:
+            most = float("inf") if below is None else below
+            return checks.number("", float(text), least, most, open_high=below is not None)
+        except ValueError:
+            bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
+            raise argparse.ArgumentTypeError(f"wanted a number {bound}, got {text!r}") from None
+
+    return parse

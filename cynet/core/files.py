@@ -1,0 +1,47 @@
+"""Files that are whole or not there: written beside their place, then renamed into it."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path, data):
+    """Write a file so that a crash, a full disk or a reader never meets half of it.
+
+    The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
+    folder is flushed too. On any error the temporary file is removed and an older `path` stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+    data : bytes
+
+    Raises
+    ------
+    OSError
+        Naming the path, the size and the cause.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        flush_folder(path.parent)
+    except OSError as error:
+        reason = f"cannot write {path} ({len(data)} bytes): {error.strerror or error}"
+        raise type(error)(error.errno, reason) from error
+
+
+def flush_folder(folder):
+    """Make renames in `folder` last through a power cut, where the system offers it."""
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Floor 3: files that other programs read and write."""

@@ -1,0 +1,17 @@
+"""Floor 4: the training loop, its metrics, and the folder that keeps a run."""
+
+import importlib
+
+_HOME_OF = {
+    "Trainer": "loop", "Diverged": "loop", "train": "loop", "evaluate": "metrics", "Evaluation": "metrics",
+    "RunFolder": "rundir", "Recorder": "rundir", "Observer": "loop",
+    "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
+    "Stopped": "signals",
+}  # fmt: skip
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'cynet.train' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"cynet.train.{_HOME_OF[name]}"), name)

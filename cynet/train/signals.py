@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM as a wish to stop, not as an exception in the middle of a step."""
+
+import signal
+
+
+class Stopped(Exception):
+    """The run was asked to stop; `signal` is the number of the signal."""
+
+    def __init__(self, number):
+        super().__init__(signal.Signals(number).name)
+        self.signal = number
+
+
+class Signals:
+    """Within this context the first SIGINT or SIGTERM is noted, and the second one ends the program at once.
+
+    Only in the main thread; elsewhere it changes nothing.
+
+    Attributes
+    ----------
+    pending : int or None
+        The number of the signal that came.
+
+    Examples
+    --------
+    >>> with Signals() as signals:
+    ...     for x, y in signals.watch(batches):
+    ...         trainer.step(x, y)
+    """
+
+    def __init__(self):
+        self.pending = None
+        self._before = {}
+
+    def __enter__(self):
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        except ValueError:  # not the main thread
+            self._before.clear()
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame):
+        if self.pending is not None:
+            raise KeyboardInterrupt
+        self.pending = number
+
+    def watch(self, items):
+        """The items, until a signal is noted: then `Stopped` is raised in place of the next one."""
+        for item in items:
+            self.check()
+            yield item
+            self.check()
+
+    def check(self):
+        """Raise `Stopped` when a signal was noted."""
+        if self.pending is not None:
+            raise Stopped(self.pending)
