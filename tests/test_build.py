@@ -56,6 +56,18 @@ def test_every_public_name_is_there():
         cynet.Conv3d  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "environment, wanted",
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "77"}, "77"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "0")],
+)
+def test_waiting_threads_spin_briefly_unless_the_user_says_otherwise(environment, wanted):
+    code = "import os; before = dict(os.environ); import cynet.kernels; assert os.environ == before"
+    done = run_python("-c", code, OMP_DISPLAY_ENV="verbose", **environment)
+    assert done.returncode == 0, done.stderr
+    if "GOMP_SPINCOUNT" in done.stderr:  # GCC's OpenMP
+        assert f"GOMP_SPINCOUNT = '{wanted}'" in done.stderr
+
+
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_omp_num_threads_is_honoured(threads):
     if not _config.build_info()["openmp"]:

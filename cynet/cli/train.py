@@ -149,7 +149,7 @@ def _introduce(session, folder):
     from .report import say
 
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    total = summary(session.model, training.images.shape[1:])
+    total = summary(session.model, training.picture_shape)
     say(
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
@@ -159,7 +159,8 @@ def _introduce(session, folder):
         f"{len(training.classes)} classes"
     )
     say(
-        f"{s.steps} steps of {s.batch_size}; threads {s.threads}, loader workers {s.workers}; run in {folder.path}"
+        f"{s.steps} steps of {s.batch_size}; threads {s.threads}, loader workers {s.workers}; "
+        f"run in {folder.path}"
     )
 
 

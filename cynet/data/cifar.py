@@ -17,7 +17,9 @@ from .dataset import ArrayDataset, checked_split
 
 PIXELS = 3 * 32 * 32
 LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than a whole split takes in any layout
-CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ out the same.
 """
 
 import builtins
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -78,10 +79,8 @@ class Crew:
         self._send(member, task)
 
     def _send(self, member, task):
-        try:
+        with contextlib.suppress(OSError):  # it died; `collect` sees that and gives its tasks to another
             member.pipe.send_bytes(task)
-        except OSError:
-            pass  # it died; `collect` sees that and gives its tasks to another
 
     def collect(self):
         """Wait for answers, and return the slots that were filled; replace workers that died.
@@ -143,13 +142,14 @@ class Crew:
         self.losses += 1
         if code > 0:
             raise RuntimeError(
-                f"{name} (pid {pid}) ended with exit code {code} before its time; its message is above. If it "
-                f"says that a process was started while another one was starting, use: {GUARD}"
+                f"{name} (pid {pid}) ended with exit code {code} before its time; its message is above. If "
+                f"your script starts training when it is imported, use: {GUARD}"
             )
         if self.losses >= LOSSES:
             cause = f"signal {signal.Signals(-code).name}" if code < 0 else "no error"
             raise RuntimeError(
-                f"{self.losses} workers died, the last was {name} (pid {pid}, {cause}); possibly out of memory"
+                f"{self.losses} workers died, the last was {name} (pid {pid}, {cause}); possibly out of "
+                "memory"
             )
         successor = Member(f"{name.rsplit('-', 1)[1]}", self.arguments)
         self.members[self.members.index(member)] = successor

@@ -44,6 +44,12 @@ class ArrayDataset:
         self.classes = tuple(classes)
         self.labels = checks.labels("labels", labels, len(images), len(self.classes))
 
+    @property
+    def picture_shape(self):
+        """(height, width, channels) of a picture as the loader hands it out."""
+        _, channels, height, width = self.images.shape
+        return height, width, channels
+
     def __len__(self):
         return len(self.images)
 

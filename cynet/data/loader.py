@@ -73,8 +73,8 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset, batch_size, shuffle=True, seed=0, workers=2, prefetch=4, drop_last=False, transforms=(),
-        timeout=120.0, copy=False,
+        self, dataset, batch_size, shuffle=True, seed=0, workers=2, prefetch=4, drop_last=False,
+        transforms=(), timeout=120.0, copy=False,
     ):  # fmt: skip
         self.dataset = dataset
         self.batch_size = checks.integer("batch_size", batch_size, 1)
@@ -210,8 +210,8 @@ class DataLoader:
             raise ValueError(f"state: wanted seed, epoch, batch and fingerprint, got no {sorted(missing)}")
         if state["fingerprint"] != self.dataset.fingerprint():
             raise ValueError(
-                f"state: wanted the data set with fingerprint {state['fingerprint']}, got {self.dataset!r} with "
-                f"{self.dataset.fingerprint()}"
+                f"state: wanted the data set with fingerprint {state['fingerprint']}, got "
+                f"{self.dataset!r} with {self.dataset.fingerprint()}"
             )
         seed = checks.integer("seed", state["seed"], 0, 2**63 - 1)
         epoch = checks.integer("epoch", state["epoch"], 0, 2**63 - 1)

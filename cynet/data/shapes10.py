@@ -1,12 +1,12 @@
 """shapes10: ten classes of 32x32 colour pictures made by code, so that training needs no download.
 
-Five shapes, each plain or striped, in bright colours, tilted, of many sizes and places, over darker grounds with
-stripes of their own, with small distractors under the shape and noise over all. A linear model gets about 31 %
-right; a small convolutional net learns it within a minute.
+Five shapes, each plain or striped, in bright colours, tilted, of many sizes and places, over darker grounds
+with stripes of their own, with small distractors under the shape and noise over all. A linear model gets
+about 31 % right; a small convolutional net learns it within a minute.
 
-Design: every number comes from the raw bits of a Philox generator and from + - * / and comparisons of float32,
-which are exact to the last bit on every platform; angles are rational points of the circle. The pictures are
-therefore the same everywhere.
+Design: every number comes from the raw bits of a Philox generator and from + - * / and comparisons of
+float32, which are exact to the last bit on every platform; angles are rational points of the circle. The
+pictures are therefore the same everywhere.
 """
 
 import numpy as np
@@ -66,9 +66,9 @@ class _Draw:
         return self.integer(0, 1)[:, None, None] == 1
 
     def turn(self, most):
-        """(cosine, sine), each float32 (n, 1, 1), of an angle: the point of the circle of parameter t <= most.
+        """(cosine, sine), each float32 (n, 1, 1), of the angle whose half has a tangent up to most.
 
-        t = 1 is a right angle, so most = 1 is any direction of a line.
+        1 gives a right angle, and so every direction of a line.
         """
         t, one = self.real(-most, most), np.float32(1)
         return (one - t * t) / (one + t * t), np.float32(2) * t / (one + t * t)

@@ -117,7 +117,7 @@ class Session:
         random.seed(settings.seed)
         self.settings, self.facts = settings, settings.facts(training)
         self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
-        self.model.checked_shape((settings.batch_size, *training.images.shape[1:]))
+        self.model.checked_shape((settings.batch_size, *training.picture_shape))
         if settings.batch_size == 1 and any(isinstance(layer, BatchNorm1d) for _, layer in self.model.walk()):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         schedule = MultiStep(settings.lr, settings.lr_steps) if settings.lr_steps else Constant(settings.lr)

@@ -1,4 +1,4 @@
-"""A process that loads batches, for tests that kill or interrupt it: prints its workers' pids, then loads on."""
+"""A process that loads batches, to be killed or interrupted: prints its workers' pids, then loads on."""
 
 import sys
 

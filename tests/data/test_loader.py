@@ -129,8 +129,8 @@ def test_bad_arguments_are_named(dataset, arguments, problem):
 
 
 @pytest.mark.parametrize("make", [
-    lambda: RandomCrop(-1), lambda: RandomCrop(1.5), lambda: Normalize([0, 0], [1]), lambda: Normalize([0], [0]),
-    lambda: Normalize([float("nan")], [1]),
+    lambda: RandomCrop(-1), lambda: RandomCrop(1.5), lambda: Normalize([0, 0], [1]),
+    lambda: Normalize([0], [0]), lambda: Normalize([float("nan")], [1]),
 ])  # fmt: skip
 def test_bad_transforms_are_refused(make):
     with pytest.raises((TypeError, ValueError), match=r"wanted .*got"):

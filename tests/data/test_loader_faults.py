@@ -111,11 +111,10 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shared.os, "posix_fallocate", full)
-    with DataLoader(dataset, 4, workers=1) as loader:
-        with pytest.raises(
-            MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"
-        ):
-            list(loader)
+    with DataLoader(dataset, 4, workers=1) as loader, pytest.raises(
+        MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"
+    ):
+        list(loader)
 
 
 def test_a_script_without_a_main_guard_is_shown_one(tmp_path):
