@@ -1,0 +1,138 @@
+"""The safetensors layout: the usual library agrees, equal content gives equal bytes, damage is found."""
+
+import json
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.interop import safetensors
+
+TENSORS = {
+    "0.weight": np.arange(24, dtype=np.float32).reshape(4, 3, 1, 2) - 7.5,
+    "1.running_mean": np.array([1.5, -2.0], np.float32),
+    "1.num_batches_tracked": np.array(7, np.int64),
+    "empty": np.zeros((0, 3), np.float32),
+    "half": np.array([0.5, 2], np.float16),
+}
+
+
+def same(a, b):
+    return list(sorted(a)) == list(sorted(b)) and all(
+        a[n].dtype == b[n].dtype and a[n].shape == b[n].shape and np.array_equal(a[n], b[n]) for n in a
+    )
+
+
+def raw(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def test_round_trip(tmp_path):
+    safetensors.save(TENSORS, tmp_path / "a", {"note": 'with "quotes"', "ä": "ö"})
+    tensors, notes = safetensors.load(tmp_path / "a")
+    assert same(tensors, TENSORS)
+    assert notes == {"note": 'with "quotes"', "ä": "ö", "cynet": cynet.__version__}
+    assert all(array.flags.writeable and array.flags.aligned for array in tensors.values())
+
+
+def test_a_model_and_back(tmp_path):
+    model = cynet.models.create("uwnet2")
+    safetensors.save(model, tmp_path / "a")
+    other = cynet.models.create("uwnet2")
+    other.load_state_dict(safetensors.load(tmp_path / "a")[0])
+    assert same(other.state_dict(), model.state_dict())
+
+
+def test_the_usual_library_reads_it_and_is_read(tmp_path):
+    library = pytest.importorskip("safetensors")
+    from safetensors import numpy as theirs
+
+    safetensors.save(TENSORS, tmp_path / "a", {"note": "text"})
+    assert same(theirs.load_file(tmp_path / "a"), TENSORS)
+    with library.safe_open(tmp_path / "a", "np") as file:
+        assert file.metadata()["note"] == "text"
+    theirs.save_file(TENSORS, tmp_path / "b", {"k": "v"})
+    tensors, notes = safetensors.load(tmp_path / "b")
+    assert same(tensors, TENSORS)
+    assert notes == {"k": "v"}
+
+
+def test_equal_content_gives_equal_bytes():
+    backwards = dict(reversed(list(TENSORS.items())))
+    assert safetensors.pack(TENSORS, {"a": "1", "b": "2"}) == safetensors.pack(backwards, {"b": "2", "a": "1"})
+
+
+def test_bfloat16_comes_as_float32():
+    header = {"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+    tensors, _ = safetensors.unpack(raw(header, bytes([0x80, 0x3F, 0x40, 0xC0])))
+    assert tensors["x"].dtype == np.float32
+    assert tensors["x"].tolist() == [1, -3]
+
+
+def test_every_truncation_is_found_and_named(tmp_path):
+    whole = safetensors.pack({"w": np.ones(3, np.float32)}, {"model": "uwnet2"})
+    for length in range(len(whole)):
+        with pytest.raises(ValueError):
+            safetensors.unpack(whole[:length])
+    (tmp_path / "cut").write_bytes(whole[:-1])
+    with pytest.raises(ValueError, match=r"cut: wanted 12 bytes of tensors, got 11: the file is cut short"):
+        safetensors.load(tmp_path / "cut")
+    with pytest.raises(ValueError, match="too long"):
+        safetensors.unpack(whole + b"x")
+
+
+def test_every_flipped_bit_is_found():
+    whole = safetensors.pack({"w": np.arange(3, dtype=np.float32)}, {"model": "uwnet2"})
+    for position in range(len(whole)):
+        for bit in range(8):
+            broken = bytearray(whole)
+            broken[position] ^= 1 << bit
+            with pytest.raises(ValueError):
+                safetensors.unpack(bytes(broken))
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "only 0 bytes"),
+        (b"PK\x03\x04 something else entirely", "cut short, or no safetensors file"),
+        (raw(b"{"), "its header is no JSON"),
+        (raw(b"\xff\xfe"), "its header is no JSON"),
+        (raw(b"[" * 100_000), "its header is no JSON"),
+        (raw(b"[]"), "wanted a JSON object, got list"),
+        (raw(b'{"a": 1, "a": 2}'), "twice"),
+        (raw({"__metadata__": {"a": 1}}), "wanted text to text"),
+        (raw({"__metadata__": []}), "wanted text to text"),
+        (raw({"a": []}), "tensor 'a': wanted dtype, shape and data_offsets"),
+        (raw({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F8", "shape": [1], "data_offsets": [0, 1]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": [], "shape": [1], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [2**62, 8], "data_offsets": [0, 4]}}, b"1234"), "takes"),
+        (raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}, b"12345678"), "start at byte 0"),
+        (raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}), "got 0: the file is cut short"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_in_words(data, problem):
+    with pytest.raises(ValueError, match=problem):
+        safetensors.unpack(data)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "notes", "error"),
+    [
+        ({"a": np.zeros(2, complex)}, None, TypeError),
+        ({"a": np.array(["x"])}, None, TypeError),
+        ({"__metadata__": np.zeros(2)}, None, ValueError),
+        ({}, {"a": 1}, TypeError),
+        ({}, {"cynet": "x"}, ValueError),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tensors, notes, error):
+    with pytest.raises(error):
+        safetensors.pack(tensors, notes)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="cannot read .*nowhere"):
+        safetensors.load(tmp_path / "nowhere")

@@ -1,0 +1,160 @@
+"""One step, the walk through the epochs, and evaluation."""
+
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.schedules import Constant, MultiStep
+from cynet.train import Diverged, Observer, Signals, Stopped, Trainer, evaluate, loop
+
+
+def rows(count, batch, seed=0, features=6, classes=3):
+    """Separable rows in batches, the last one as small as it comes."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, classes, count)
+    x = (np.eye(classes, features)[y] * 3 + random.normal(size=(count, features))).astype(np.float32)
+    return [(x[i : i + batch], y[i : i + batch]) for i in range(0, count, batch)]
+
+
+def trainer(lr=0.1, schedule=None):
+    cynet.seed(0)
+    model = cynet.Sequential(cynet.Linear(6, 8), cynet.BatchNorm1d(8), cynet.ReLU(), cynet.Linear(8, 3))
+    optimizer = cynet.SGD(model.parameters(), lr, momentum=0.9)
+    return Trainer(model, cynet.CrossEntropyLoss(), optimizer, schedule or Constant(lr))
+
+
+class Log(Observer):
+    def __init__(self):
+        self.steps, self.results = [], []
+
+    def stepped(self, progress):
+        self.steps.append(progress)
+
+    def evaluated(self, result):
+        self.results.append(result)
+
+
+def test_training_learns_and_tells():
+    log, made = Log(), trainer(schedule=MultiStep(0.1, {7: 0.01}))
+    result = loop.train(made, rows(80, 20), rows(50, 15, seed=1), 10, [log])
+    assert [p.step for p in log.steps] == list(range(1, 11))
+    assert [p.epoch for p in log.steps] == [1] * 4 + [2] * 4 + [3] * 2
+    assert [p.lr for p in log.steps] == [0.1] * 7 + [0.01] * 3
+    assert [r.step for r in log.results] == [4, 8, 10]
+    assert result is log.results[-1]
+    assert result.train_loss == pytest.approx(np.mean([p.loss for p in log.steps[8:]]))
+    assert result.test.samples.sum() == 50
+    assert result.test.accuracy > 0.5
+    assert log.steps[-1].loss < log.steps[0].loss
+    assert made.model.training
+
+
+def test_one_step_is_the_textbook_one():
+    made, (x, y) = trainer(), rows(20, 20)[0]
+    twin = trainer()
+    loss = made.step(x, y)
+    criterion = cynet.CrossEntropyLoss()
+    assert criterion(twin.model(x), y) == loss
+    twin.model.zero_grad()
+    twin.model.backward(criterion.backward())
+    twin.optimizer.step()
+    for a, b in zip(made.model.parameters(), twin.model.parameters(), strict=True):
+        assert np.array_equal(a.data, b.data)
+
+
+def test_gradients_do_not_add_up_over_steps():
+    made, (x, y) = trainer(lr=0.0), rows(20, 20)[0]
+    made.step(x, y)
+    first = made.model.parameters()[0].grad.copy()
+    made.step(x, y)
+    assert np.array_equal(made.model.parameters()[0].grad, first)
+
+
+def test_a_nan_loss_stops_before_the_weights_change():
+    made, (x, y) = trainer(), rows(20, 20)[0]
+    made.step(x, y)
+    before = made.model.state_dict()
+    x = x.copy()
+    x[3, 2] = math.nan
+    with pytest.raises(Diverged, match="training loss is nan at step 2") as caught:
+        made.step(x, y)
+    assert caught.value.step == 2
+    for p in made.model.parameters():
+        assert np.array_equal(before[p.name], p.data)
+
+
+def test_a_nan_test_loss_is_no_result():
+    x, y = rows(20, 20)[0]
+    bad, log = x.copy(), Log()
+    bad[0] = math.nan
+    with pytest.raises(Diverged, match="test loss is nan at step 1"):
+        loop.train(trainer(), [(x, y)], [(bad, y)], 1, [log])
+    assert not log.results
+
+
+def test_no_batches_is_an_error_and_no_endless_loop():
+    with pytest.raises(ValueError, match="at least one batch an epoch"):
+        loop.train(trainer(), [], rows(5, 5), 3)
+    with pytest.raises(ValueError, match="at least one sample"):
+        evaluate(trainer().model, [])
+
+
+def test_evaluation_counts_every_sample_and_leaves_the_model_as_it_was():
+    made = trainer()
+    made.model[1].eval()
+    before = made.model.state_dict()
+    batches = rows(53, 8)
+    result = evaluate(made.model, batches)
+    assert [layer.training for layer in made.model] == [True, False, True, True]
+    assert all(np.array_equal(before[n], a) for n, a in made.model.state_dict().items())
+    made.model.eval()
+    x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
+    logits = made.model(x)
+    guess = logits.argmax(1)
+    assert result.accuracy == np.mean(guess == y)
+    assert result.loss == pytest.approx(cynet.CrossEntropyLoss()(logits, y))
+    for label in range(3):
+        assert result.class_accuracy[label] == np.mean(guess[y == label] == label)
+        for other in range(3):
+            assert result.confusion[label, other] == np.sum((y == label) & (guess == other))
+
+
+def test_a_nan_logit_is_no_right_answer():
+    x, y = rows(10, 10)[0]
+    x[:] = math.nan
+    result = evaluate(trainer().model, [(x, y)])
+    assert math.isnan(result.loss)
+    assert result.accuracy == 0
+    assert result.samples.sum() == 10
+    assert result.confusion.sum() == 0
+
+
+def test_a_class_without_samples_has_no_accuracy():
+    x, y = rows(10, 10)[0]
+    result = evaluate(trainer().model, [(x, np.ones_like(y))])
+    assert np.isnan(result.class_accuracy[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_stops_after_the_step(number):
+    class Press(Observer):
+        def stepped(self, progress):
+            if progress.step == 3:
+                os.kill(os.getpid(), number)
+
+    made, before = trainer(), signal.getsignal(number)
+    with Signals() as signals, pytest.raises(Stopped) as caught:
+        loop.train(made, rows(80, 20), rows(5, 5), 10, [Press()], signals.watch)
+    assert made.steps == 3
+    assert caught.value.signal == number
+    assert signal.getsignal(number) is before
+
+
+def test_the_second_signal_stops_at_once():
+    with pytest.raises(KeyboardInterrupt), Signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,96 @@
+"""The run folder, and weights files that know their model."""
+
+import math
+import tomllib
+
+import numpy as np
+import pytest
+
+from cynet import models
+from cynet.interop import safetensors
+from cynet.train import RunFolder, load_weights, rundir, save_weights
+from cynet.train.session import Settings
+from cynet.train.weights import Facts
+
+FACTS = Facts("uwnet2", False, "cifar10", ("cat", "dog"), (0.5, 0.4, 0.3), (0.1, 0.2, 0.25))
+
+
+def test_folders_are_numbered(tmp_path):
+    paths = [RunFolder(name="net", parent=tmp_path / "runs").path.name for _ in range(2)]
+    (tmp_path / "runs" / "net-7").touch()
+    (tmp_path / "runs" / "net-x").touch()
+    assert [*paths, RunFolder(name="net", parent=tmp_path / "runs").path.name] == ["net-1", "net-2", "net-8"]
+
+
+def test_exactly_this_folder_when_it_is_new_or_empty(tmp_path):
+    assert RunFolder(tmp_path / "a" / "b").path == tmp_path / "a" / "b"
+    RunFolder(tmp_path / "a" / "b")
+    (tmp_path / "a" / "b" / "file").touch()
+    with pytest.raises(FileExistsError, match="wanted a new or empty folder"):
+        RunFolder(tmp_path / "a" / "b")
+    with pytest.raises(NotADirectoryError, match="file is none"):
+        rundir.check(tmp_path / "a" / "b" / "file" / "c")
+
+
+def test_the_configuration_is_toml(tmp_path):
+    values = {"text": 'a "b" \\ \n \x7f ä 😀', "yes": True, "no": False, "whole": -3, "small": 4e-05, "one": 1.0}
+    RunFolder(tmp_path / "run").write_config(values | {"none": None})
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text()) == values
+
+
+def test_metrics_have_one_heading(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.add_metrics({"step": 1, "loss": 2.5})
+    folder.add_metrics({"step": 2, "loss": math.pi})
+    assert (tmp_path / "run" / "metrics.csv").read_text() == "step,loss\n1,2.5\n2,3.14159\n"
+    with pytest.raises(ValueError, match="wanted the columns"):
+        folder.add_metrics({"step": 3})
+
+
+def test_weights_come_back_with_their_facts(tmp_path):
+    model = FACTS.create()
+    save_weights(tmp_path / "w", model, FACTS)
+    other, facts = load_weights(tmp_path / "w")
+    assert facts == FACTS
+    assert not other.training
+    assert all(np.array_equal(a, other.state_dict()[n]) for n, a in model.state_dict().items())
+
+
+def test_weights_that_do_not_fit_are_refused_with_a_list(tmp_path):
+    state = models.create("uwnet1", batch_norm=False, classes=2).state_dict()
+    save_weights(tmp_path / "w", FACTS.create(), FACTS)
+    notes = {k: v for k, v in safetensors.load(tmp_path / "w")[1].items() if k != "cynet"}
+    safetensors.save(state, tmp_path / "w", notes)
+    with pytest.raises(ValueError, match=r"w: state does not fit the model: .*; shape of ") as caught:
+        load_weights(tmp_path / "w")
+    assert "unexpected: 13.weight" in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"model": '"uwnet2'}, {"batch_norm": "3"}, {"classes": '"ab"'}, {"model": '"x"'}])
+def test_odd_facts_are_refused(tmp_path, change):
+    save_weights(tmp_path / "w", FACTS.create(), FACTS)
+    tensors, notes = safetensors.load(tmp_path / "w")
+    del notes["cynet"]
+    safetensors.save(tensors, tmp_path / "w", notes | change)
+    with pytest.raises(ValueError, match=r"w: "):
+        load_weights(tmp_path / "w")
+
+
+def test_a_file_without_facts_is_refused(tmp_path):
+    safetensors.save(FACTS.create(), tmp_path / "w")
+    with pytest.raises(ValueError, match="it lacks model, batch_norm"):
+        load_weights(tmp_path / "w")
+
+
+def test_settings_are_settled_by_the_data():
+    settings = Settings().resolved(4000)
+    assert settings.lr == 0.1
+    assert settings.lr_steps == {int(settings.steps * 0.6): 0.01, int(settings.steps * 0.84): 0.001}
+    assert Settings(epochs=3, batch_size=100).resolved(1050).steps == 30
+    assert Settings(lr=0.1).resolved(4000).lr_steps == {}
+    assert Settings(lr_steps={5: 1.0}, steps=6).resolved(4000).lr_steps == {5: 1.0}
+    with pytest.raises(ValueError, match="lr_steps: wanted steps less than the run's 5, got 5"):
+        Settings(lr_steps={5: 1.0}, steps=5).resolved(4000)
+    with pytest.raises(ValueError, match="batch_size: wanted at most the 100"):
+        Settings().resolved(100)
+    assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "600:0.01,840:0.001"
