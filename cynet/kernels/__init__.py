@@ -7,9 +7,9 @@ instruction set the kernels were compiled for (they would otherwise die with SIG
 import os
 
 # A thread that waits for others spins before it sleeps. GCC's OpenMP spins for milliseconds by default, in
-# which a loader's worker, or any other program, does not get the processor that the awaited thread needs: with
-# two processors and one more busy process training became five times slower. This is some 20 microseconds.
-# The library reads it once, when the first kernel loads it; the environment is left as it was.
+# which a loader's worker, or any other program, does not get the processor that the awaited thread needs:
+# with two processors and one more busy process, training became five times slower. This is about 20
+# microseconds. The library reads it once, when the first kernel loads it; the environment stays as it was.
 _SPIN = "GOMP_SPINCOUNT"
 _patient = not {_SPIN, "OMP_WAIT_POLICY"} & set(os.environ)
 if _patient:

@@ -41,5 +41,5 @@ def test_an_interrupt_leaves_no_temporary_file(tmp_path, monkeypatch):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="cannot write .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*nowhere"):
         write_atomically(tmp_path / "nowhere" / "file", b"")

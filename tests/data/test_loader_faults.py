@@ -111,8 +111,9 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shared.os, "posix_fallocate", full)
-    with DataLoader(dataset, 4, workers=1) as loader, pytest.raises(
-        MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"
+    with (
+        DataLoader(dataset, 4, workers=1) as loader,
+        pytest.raises(MemoryError, match=r"pictures: wanted 12288 bytes.* are free .*workers=0 needs none"),
     ):
         list(loader)
 

@@ -18,7 +18,7 @@ TENSORS = {
 
 
 def same(a, b):
-    return list(sorted(a)) == list(sorted(b)) and all(
+    return sorted(a) == sorted(b) and all(
         a[n].dtype == b[n].dtype and a[n].shape == b[n].shape and np.array_equal(a[n], b[n]) for n in a
     )
 
@@ -60,7 +60,9 @@ def test_the_usual_library_reads_it_and_is_read(tmp_path):
 
 def test_equal_content_gives_equal_bytes():
     backwards = dict(reversed(list(TENSORS.items())))
-    assert safetensors.pack(TENSORS, {"a": "1", "b": "2"}) == safetensors.pack(backwards, {"b": "2", "a": "1"})
+    assert safetensors.pack(TENSORS, {"a": "1", "b": "2"}) == safetensors.pack(
+        backwards, {"b": "2", "a": "1"}
+    )
 
 
 def test_bfloat16_comes_as_float32():
@@ -78,7 +80,7 @@ def test_every_truncation_is_found_and_named(tmp_path):
     (tmp_path / "cut").write_bytes(whole[:-1])
     with pytest.raises(ValueError, match=r"cut: wanted 12 bytes of tensors, got 11: the file is cut short"):
         safetensors.load(tmp_path / "cut")
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ValueError, match=r"too long"):
         safetensors.unpack(whole + b"x")
 
 
@@ -134,5 +136,5 @@ def test_what_cannot_be_written_is_refused(tensors, notes, error):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="cannot read .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"cannot read .*nowhere"):
         safetensors.load(tmp_path / "nowhere")

@@ -33,7 +33,14 @@ def test_exactly_this_folder_when_it_is_new_or_empty(tmp_path):
 
 
 def test_the_configuration_is_toml(tmp_path):
-    values = {"text": 'a "b" \\ \n \x7f ä 😀', "yes": True, "no": False, "whole": -3, "small": 4e-05, "one": 1.0}
+    values = {
+        "text": 'a "b" \\ \n \x7f ä 😀',
+        "yes": True,
+        "no": False,
+        "whole": -3,
+        "small": 4e-05,
+        "one": 1.0,
+    }
     RunFolder(tmp_path / "run").write_config(values | {"none": None})
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text()) == values
 
@@ -66,7 +73,9 @@ def test_weights_that_do_not_fit_are_refused_with_a_list(tmp_path):
     assert "unexpected: 13.weight" in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"model": '"uwnet2'}, {"batch_norm": "3"}, {"classes": '"ab"'}, {"model": '"x"'}])
+@pytest.mark.parametrize(
+    "change", [{"model": '"uwnet2'}, {"batch_norm": "3"}, {"classes": '"ab"'}, {"model": '"x"'}]
+)
 def test_odd_facts_are_refused(tmp_path, change):
     save_weights(tmp_path / "w", FACTS.create(), FACTS)
     tensors, notes = safetensors.load(tmp_path / "w")
