@@ -1,0 +1,46 @@
+"""What the documents say is so: their Python examples run, their links and folders exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers import run_python
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted(ROOT.glob("d*/*.md"))
+EXAMPLES = [
+    pytest.param(code, id=f"{path.name}-{number}")
+    for path in DOCUMENTS
+    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S))
+]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_an_example_runs(code, tmp_path):
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    done = run_python(script)
+    assert done.returncode == 0, done.stderr
+    accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
+    if "test accuracy" in code:
+        assert float(accuracy[1]) > 0.7
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)]+)\)", path.read_text()):
+        if not link.startswith("http"):
+            assert (path.parent / link.partition("#")[0]).exists(), link
+
+
+def test_architecture_names_the_folders_that_exist():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    for folder in (ROOT / "cynet").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"\n  {folder.name}/" in text
+
+
+def test_readme_has_the_two_commands():
+    text = (ROOT / "README.md").read_text()
+    for mark in ("<!-- train -->", "<!-- test -->"):
+        assert re.search(rf"^{mark}\n```sh\npython -m pip install .*\n```$", text, re.M)
