@@ -166,6 +166,7 @@ def _introduce(session, folder):
 
 def _finish(session, recorder, screen, signals):
     """Train, and say how it ended; the exit status."""
+    from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
     from .report import accuracies, say
@@ -181,6 +182,8 @@ def _finish(session, recorder, screen, signals):
         screen.close()
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
         return 128 + stopped.signal
+    except (WorkerLostError, MemoryError) as error:
+        raise Failure(f"step {trainer.steps + 1}: {error}") from error
     except Diverged as error:
         kept = (
             f"{weights} holds those of the last evaluation"
