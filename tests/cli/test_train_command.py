@@ -46,9 +46,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     lines, run = out.splitlines(), folder / "runs" / "uwnet2-shapes10-1"
     assert lines[0].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
     assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[1])
-    assert re.match(
-        r"20 steps of 128; \d+ threads, 1 loader workers; keeping runs/uwnet2-shapes10-1", lines[2]
-    )
+    assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[2])
     assert re.fullmatch(r"test accuracy 0\.\d{4}", lines[-1])
     assert [line.split()[0] for line in lines[-11:-1]] == list(
         load_weights(run / "last.safetensors")[1].classes
@@ -126,7 +124,7 @@ def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
     assert re.search(
         r"stopped by SIG\w+ after \d+ steps; the weights so far are in run/last.safetensors\n$", out
     )
-    model, facts = load_weights(tmp_path / "run" / "last.safetensors")
+    _, facts = load_weights(tmp_path / "run" / "last.safetensors")
     assert facts.model == "uwnet2"
 
 
