@@ -159,8 +159,8 @@ def _introduce(session, folder):
         f"{len(training.classes)} classes"
     )
     say(
-        f"{s.steps} steps of {s.batch_size}; threads {s.threads}, loader workers {s.workers}; "
-        f"run in {folder.path}"
+        f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
+        f"run {folder.path}"
     )
 
 
@@ -182,7 +182,7 @@ def _finish(session, recorder, screen, signals):
         screen.close()
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
         return 128 + stopped.signal
-    except (WorkerLostError, MemoryError) as error:
+    except (WorkerLostError, TimeoutError, MemoryError) as error:
         raise Failure(f"step {trainer.steps + 1}: {error}") from error
     except Diverged as error:
         kept = (

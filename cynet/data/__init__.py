@@ -11,6 +11,7 @@ _HOMES = {
     "cynet.data.shapes10": "Shapes10",
     "cynet.data.registry": "load names",
     "cynet.data.augment": "Normalize RandomCrop RandomFlip",
+    "cynet.data.crew": "WorkerLostError",
     "cynet.data.loader": "DataLoader",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

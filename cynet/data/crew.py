@@ -21,6 +21,10 @@ CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods(
 GUARD = 'if __name__ == "__main__": main()'
 
 
+class WorkerLostError(RuntimeError):
+    """Worker processes died, more often than is put up with or in a way that will come again."""
+
+
 class Member:
     """One worker process, the owner's end of its pipe, and its unanswered tasks."""
 
@@ -89,7 +93,7 @@ class Crew:
         ------
         TimeoutError
             When no worker answered in time.
-        RuntimeError
+        WorkerLostError
             When too many workers died.
         Exception
             Of the type that was raised in a worker, with its traceback.
@@ -141,13 +145,13 @@ class Crew:
         code, pid, name = member.process.exitcode, member.process.pid, member.process.name
         self.losses += 1
         if code > 0:
-            raise RuntimeError(
+            raise WorkerLostError(
                 f"{name} (pid {pid}) ended with exit code {code} before its time; its message is above. If "
                 f"your script starts training when it is imported, use: {GUARD}"
             )
         if self.losses >= LOSSES:
             cause = f"signal {signal.Signals(-code).name}" if code < 0 else "no error"
-            raise RuntimeError(
+            raise WorkerLostError(
                 f"{self.losses} workers died, the last was {name} (pid {pid}, {cause}); possibly out of "
                 "memory"
             )

@@ -62,7 +62,7 @@ class DataLoader:
         From the constructor, naming argument, value and what was wanted.
     MemoryError
         When the shared memory for the workers cannot be had.
-    RuntimeError, TimeoutError
+    WorkerLostError, TimeoutError
         When workers keep dying, or hang; an exception in a worker is raised here with its type.
 
     Examples

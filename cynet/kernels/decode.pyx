@@ -72,7 +72,8 @@ cdef void decode_one(const Store *s, const unsigned char *picture, Py_ssize_t do
     cdef const float *value
     cdef float *out
     # The columns of the row that show the picture; the others are outside it.
-    first, last = max(0, -right), min(s.width, s.width - right)
+    first = min(max(0, -right), s.width)
+    last = max(first, min(s.width, s.width - right))
     for c in range(s.channels):
         value = s.table + c * 256
         for row in range(s.height):
