@@ -181,6 +181,8 @@ def _finish(session, recorder, screen, signals):
         screen.close()
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
         return 128 + stopped.signal
+    except (RuntimeError, MemoryError) as error:
+        raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
         kept = (
             f"{weights} holds those of the last evaluation"

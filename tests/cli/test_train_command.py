@@ -1,0 +1,179 @@
+"""tools/train.py and tools/evaluate.py as a user runs them: in processes of their own."""
+
+import csv
+import errno
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cynet import cli
+from cynet.train import Evaluation, load_weights, rundir
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+def command(tool, *arguments):
+    return [sys.executable, "-W", "error", str(TOOLS / f"{tool}.py"), *map(str, arguments)]
+
+
+def tool(name, *arguments, folder, **environment):
+    done = subprocess.run(
+        command(name, *arguments), cwd=folder, capture_output=True, text=True, timeout=120,
+        env=os.environ | environment,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of a few steps with every default that allows it: (folder, what it printed)."""
+    folder = tmp_path_factory.mktemp("trained")
+    status, out, err = tool("train", "--steps", 20, folder=folder)
+    assert (status, err) == (0, "")
+    return folder, out
+
+
+def test_the_default_run_says_and_keeps_what_it_did(trained):
+    folder, out = trained
+    lines, run = out.splitlines(), folder / "runs" / "uwnet2-shapes10-1"
+    assert lines[0].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
+    assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[1])
+    assert re.match(
+        r"20 steps of 128; threads \d+, loader workers 1; run in runs/uwnet2-shapes10-1", lines[2]
+    )
+    assert re.fullmatch(r"test accuracy 0\.\d{4}", lines[-1])
+    assert [re.split(" {2,}", line)[0] for line in lines[-11:-1]] == list(
+        load_weights(run / "last.safetensors")[1].classes
+    )
+    assert sorted(os.listdir(run)) == ["config.toml", "last.safetensors", "metrics.csv"]
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert (config["model"], config["steps"], config["lr_steps"]) == ("uwnet2", 20, "12:0.01,16:0.001")
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [row["step"] for row in rows] == ["20"]
+    assert f"test accuracy {float(rows[-1]['test_accuracy']):.4f}" == lines[-1]
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_evaluate_repeats_the_accuracy(trained, what):
+    folder, out = trained
+    path = Path("runs", "uwnet2-shapes10-1", *(["last.safetensors"] if what == "file" else []))
+    status, again, err = tool("evaluate", path, folder=folder)
+    assert (status, err) == (0, "")
+    assert again.splitlines()[-11:] == out.splitlines()[-11:]
+
+
+def test_a_cut_or_broken_weights_file_is_refused(trained, tmp_path):
+    whole = (trained[0] / "runs" / "uwnet2-shapes10-1" / "last.safetensors").read_bytes()
+    for part, words in ((whole[:-100], "cut short"), (whole[:-9] + b"x" + whole[-8:], "is damaged")):
+        (tmp_path / "bad.safetensors").write_bytes(part)
+        status, out, err = tool("evaluate", "bad.safetensors", folder=tmp_path)
+        assert (status, out) == (2, "")
+        assert "bad.safetensors" in err and words in err
+        assert err.count("\n") == 1
+
+
+def test_the_last_epoch_may_be_a_part(tmp_path):
+    flags = ["--no-batch-norm", "--batch-size", 2500, "--augment", "--run-dir", "mine", "--lr", 0.01]
+    status, out, err = tool("train", *flags, "--epochs", 1, folder=tmp_path)
+    assert (status, err) == (0, "")
+    epoch = int(list(csv.DictReader((tmp_path / "mine" / "metrics.csv").open()))[-1]["step"])
+    assert epoch == int(re.search(r"([\d,]+) training", out)[1].replace(",", "")) // 2500
+    status, _, err = tool("train", *flags[:-3], "other", "--steps", epoch + 1, folder=tmp_path)
+    assert (status, err) == (0, "")
+    rows = list(csv.DictReader((tmp_path / "other" / "metrics.csv").open()))
+    assert [(int(row["step"]), row["epoch"]) for row in rows] == [(epoch, "1"), (epoch + 1, "2")]
+
+
+def test_a_wrong_flag_exits_2_with_a_hint(tmp_path):
+    status, out, err = tool("train", "--lr-step", "3:.1", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert err == "train.py: error: unknown flag: --lr-step (did you mean --lr-steps?)\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_equal_runs_give_equal_bytes_for_any_threads_and_workers(tmp_path):
+    kinds = [("1", 0, ()), ("2", 1, ()), ("3", 2, ()), ("4", 1, ("--threads", 4)), ("4", 0, ("--threads", 1))]
+    digests = set()
+    for number, (omp, workers, flags) in enumerate(kinds):
+        flags = ["--steps", 12, "--batch-size", 50, "--augment", "--workers", workers, *flags]
+        status, _, err = tool("train", *flags, "--run-dir", number, folder=tmp_path, OMP_NUM_THREADS=omp)
+        assert (status, err) == (0, "")
+        digests.add(hashlib.sha256((tmp_path / str(number) / "last.safetensors").read_bytes()).hexdigest())
+    assert len(digests) == 1
+    tool("train", *flags, "--seed", 1, "--run-dir", "other", folder=tmp_path)
+    digests.add(hashlib.sha256((tmp_path / "other" / "last.safetensors").read_bytes()).hexdigest())
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
+    arguments = command("train", "--steps", 100_000, "--run-dir", "run")
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        child.stdout.readline()
+        child.send_signal(number)
+        out, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (status, "")
+    assert re.search(
+        r"stopped by SIG\w+ after \d+ steps; the weights so far are in run/last.safetensors\n$", out
+    )
+    _, facts = load_weights(tmp_path / "run" / "last.safetensors")
+    assert facts.model == "uwnet2"
+
+
+def test_a_diverged_run_stops_in_words(tmp_path):
+    status, _, err = tool("train", "--steps", 100, "--no-batch-norm", "--lr", 1e30, folder=tmp_path)
+    assert status == 1
+    assert re.match(r"train.py: error: the training loss is \w+ at step \d+; try a lower --lr", err)
+    assert err.count("\n") == 1
+    assert not list(tmp_path.rglob("last.safetensors"))
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
+    with subprocess.Popen(
+        command("train", "--steps", 400), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        err = child.stderr.read()
+    assert (child.wait(60), err) == (141, b"")
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, f"cannot write {arguments[0]}: No space left on device")
+
+    monkeypatch.setattr(rundir, "save_weights", full)
+    assert cli.main(["train", "--steps", "2", "--workers", "0"]) == 1
+    err = capsys.readouterr().err
+    assert re.fullmatch(
+        r"cynet train: error: cannot write .*last.safetensors: No space left on device\n", err
+    )
+
+
+def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys):
+    from cynet.cli.report import Terminal
+    from cynet.train.loop import Progress, Result
+
+    screen = Terminal(2, 10, bar=True)
+    screen.bar.mininterval = 0
+    for step in (1, 2):
+        screen.stepped(Progress(step, 1, 0.1, 2.5, 10))
+    test = Evaluation(1.25, np.array([2, 2]), np.array([[2, 0], [1, 1]]))
+    screen.evaluated(Result(2, 1, 0.1, 2.0, test))
+    screen.close()
+    out, err = capsys.readouterr()
+    assert out == "step 2/2  epoch 1  training loss 2.0000  test loss 1.2500  accuracy 0.7500\n"
+    assert "loss 2.5000, lr 0.1" in err
+    assert " images/s" in err
