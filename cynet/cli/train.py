@@ -37,7 +37,7 @@ def add_flags(parser):
 def _training_flags(parser):
     group = parser.add_argument_group("training")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=integer(1), metavar="N", help="steps to train (default: 1000)")
+    length.add_argument("--steps", type=integer(1), metavar="N", help="steps to train (default: 1500)")
     length.add_argument("--epochs", type=integer(1), metavar="N", help="or passes over the training set")
     group.add_argument("--lr", type=number(0), metavar="RATE", help="learning rate (default: 0.1)")
     group.add_argument(
@@ -183,7 +183,7 @@ def _finish(session, recorder, screen, signals):
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
         return 128 + stopped.signal
     except (WorkerLostError, TimeoutError, MemoryError) as error:
-        raise Failure(f"step {trainer.steps + 1}: {error}") from error
+        raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
         kept = (
             f"{weights} holds those of the last evaluation"

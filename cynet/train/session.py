@@ -13,7 +13,7 @@ from cynet.schedules import Constant, MultiStep
 from .loop import Trainer
 from .weights import Facts
 
-STEPS, LR = 1000, 0.1
+STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 TEST_BATCH = 250
 PADDING = 4  # pixels around a picture that augmentation crops from

@@ -102,4 +102,4 @@ def test_settings_are_settled_by_the_data():
         Settings(lr_steps={5: 1.0}, steps=5).resolved(4000)
     with pytest.raises(ValueError, match="batch_size: wanted at most the 100"):
         Settings().resolved(100)
-    assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "600:0.01,840:0.001"
+    assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
