@@ -1,5 +1,6 @@
 """A process that loads batches, to be killed or interrupted: prints its workers' pids, then loads on."""
 
+import signal
 import sys
 
 import numpy as np
@@ -17,6 +18,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         main()
     except KeyboardInterrupt:
