@@ -103,10 +103,9 @@ class Crew:
         ready = connection.wait(list(waiting), max(0, deadline - time.monotonic()))
         if not ready:
             late = max(self.members, key=lambda m: len(m.tasks))
-            slot, count, epoch = worker.TASK.unpack(late.tasks[0])
             raise TimeoutError(
-                f"{late.process.name} (pid {late.process.pid}) did not finish its {count} samples of epoch "
-                f"{epoch} for slot {slot} within timeout={self.timeout:g} s"
+                f"{late.process.name} (pid {late.process.pid}) did not finish "
+                f"{worker.describe(late.tasks[0])} within timeout={self.timeout:g} s"
             )
         filled, dead = [], []
         for item in ready:
@@ -114,33 +113,43 @@ class Crew:
             if item is not member.pipe:
                 dead.append(member)
                 continue
-            try:
-                filled.append(self._answer(member))
-            except (EOFError, OSError):
-                continue  # its sentinel says the rest
+            answer = self._receive(member)
+            if answer is not None:  # else its sentinel says the rest
+                filled.append(self._slot(member, answer))
         for member in dead:
             filled += self._replace(member)
         return filled
 
-    def _answer(self, member):
-        answer = member.pipe.recv_bytes()
+    def _receive(self, member):
+        """The next answer of a worker, or None when it is dead."""
+        try:
+            return member.pipe.recv_bytes()
+        except (EOFError, OSError):
+            return None
+
+    def _slot(self, member, answer):
+        """The slot that an answer says was filled; a failure it tells of is raised."""
         task = answer[1 : 1 + worker.TASK.size]
         member.tasks.remove(task)
-        if answer[:1] == worker.FAILED:
-            kind, text, trace = answer[1 + worker.TASK.size :].decode().split("\0")
-            error = getattr(builtins, kind, RuntimeError)
-            error = error if isinstance(error, type) and issubclass(error, Exception) else RuntimeError
-            raise error(f"{text}\nin {member.process.name} (pid {member.process.pid}):\n{trace}")
-        return worker.TASK.unpack(task)[0]
+        if answer[:1] == worker.DONE:
+            return worker.TASK.unpack(task)[0]
+        kind, trace, text = answer[1 + worker.TASK.size :].decode().split("\0", 2)
+        where = f"{member.process.name} (pid {member.process.pid}), at {worker.describe(task)}"
+        message = f"{text}\nin {where}:\n{trace}"
+        error = getattr(builtins, kind, None)
+        if not (isinstance(error, type) and issubclass(error, Exception)):
+            raise RuntimeError(f"{kind}: {message}")
+        try:
+            error = error(message)
+        except TypeError:  # one that is not made of a text alone
+            error = RuntimeError(f"{kind}: {message}")
+        raise error
 
     def _replace(self, member):
         """Take a dead worker's last answers, and give what it left to a new one."""
         filled = []
-        try:
-            while member.pipe.poll():
-                filled.append(self._answer(member))
-        except (EOFError, OSError):
-            pass
+        while (answer := self._receive(member)) is not None:  # up to the end of its pipe
+            filled.append(self._slot(member, answer))
         member.process.join()
         code, pid, name = member.process.exitcode, member.process.pid, member.process.name
         self.losses += 1

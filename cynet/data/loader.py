@@ -34,7 +34,8 @@ class DataLoader:
     seed : int
         Of the order and of the random transforms.
     workers : int
-        Worker processes; 0 decodes in this one. The batches are the same for any number.
+        Worker processes; 0 decodes in this one. The batches are the same for any number. The workers share
+        one copy of the pictures, beside the data set's own.
     prefetch : int
         Batches in memory at once, at least 2 with workers: the bound of what a loader holds beside the
         pictures.
@@ -76,6 +77,13 @@ class DataLoader:
         self, dataset, batch_size, shuffle=True, seed=0, workers=2, prefetch=4, drop_last=False,
         transforms=(), timeout=120.0, copy=False,
     ):  # fmt: skip
+        images = getattr(dataset, "images", None)
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+            kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else repr(images)
+            raise TypeError(
+                "dataset: wanted images uint8 (count, channels, height, width), got "
+                f"{type(dataset).__name__} with images {kind:.60}"
+            )
         self.dataset = dataset
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.shuffle = checks.flag("shuffle", shuffle)
@@ -94,6 +102,7 @@ class DataLoader:
         self.epoch = self._batch = 0
         self._crew = self._store = self._finalizer = None
         self._busy = 0  # slots that are being filled
+        self._walk = 0  # which pass over the loader is the current one
 
     def __len__(self):
         """Batches in an epoch."""
@@ -108,13 +117,16 @@ class DataLoader:
         return generator.permutation(len(self.dataset))
 
     def __iter__(self):
-        order = self.order(self.epoch)
+        self._walk += 1
+        walk, order = self._walk, self.order(self.epoch)
         epoch, first = self.epoch, self._batch
         batches = self._from_workers if self.workers else self._decoded_here
         for number, (x, indices) in enumerate(batches(order, epoch, first), first):
             self._batch = number + 1
             y = self.dataset.labels[indices]
             yield (x.copy(), y) if self.copy else (x, y)
+            if walk != self._walk:
+                raise RuntimeError("this pass over the loader ended when another one was started")
         self.epoch, self._batch = epoch + 1, 0
 
     def _indices(self, order, batch):
@@ -159,7 +171,7 @@ class DataLoader:
             filled, sent = set(), first
             for batch in range(first, len(self)):
                 while sent < min(batch + self.prefetch, len(self)):
-                    self._submit(sent % self.prefetch, self._indices(order, sent), epoch)
+                    self._submit(sent, self._indices(order, sent), epoch)
                     sent += 1
                 slot = batch % self.prefetch
                 while slot not in filled:
@@ -172,9 +184,10 @@ class DataLoader:
             self.close()
             raise
 
-    def _submit(self, slot, indices, epoch):
+    def _submit(self, batch, indices, epoch):
+        slot = batch % self.prefetch
         self._store.slot(slot, len(indices))[1][...] = indices
-        self._crew.submit(TASK.pack(slot, len(indices), epoch))
+        self._crew.submit(TASK.pack(slot, len(indices), epoch, batch, indices[0]))
         self._busy += 1
 
     def _collect(self):

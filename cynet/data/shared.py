@@ -8,6 +8,16 @@ from multiprocessing import reduction
 import numpy as np
 
 
+def free_bytes():
+    """The memory that can still be had, in bytes."""
+    try:
+        with open("/proc/meminfo") as facts:
+            sizes = dict(line.split(":") for line in facts)
+        return int(sizes["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 class SharedMemory:
     """A block of memory that worker processes map too.
 
@@ -39,10 +49,9 @@ class SharedMemory:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(self.descriptor, 0, size)
         except OSError as error:
-            state = os.fstatvfs(self.descriptor)
             os.close(self.descriptor)
             raise MemoryError(
-                f"{what}: wanted {size} bytes of shared memory, {state.f_bavail * state.f_frsize} are free "
+                f"{what}: wanted {size} bytes of shared memory, {free_bytes()} are free "
                 f"({error.strerror}); a loader with workers=0 needs none"
             ) from None
         self._map(size)

@@ -11,7 +11,7 @@ import traceback
 
 from cynet.kernels import decode
 
-TASK = struct.Struct("<qqq")  # slot, count, epoch
+TASK = struct.Struct("<qqqqq")  # slot, count, epoch, batch, index of the first sample
 DONE, FAILED = b"d", b"f"
 PR_SET_PDEATHSIG = 1
 
@@ -53,6 +53,12 @@ def _page(size):
     return -(-size // 4096) * 4096
 
 
+def describe(task):
+    """A packed task in words."""
+    _, count, epoch, batch, first = TASK.unpack(task)
+    return f"batch {batch} of epoch {epoch} ({count} samples, the first with index {first})"
+
+
 def main(pipe, store, recipe, seed):
     """Serve one pipe until it closes.
 
@@ -75,13 +81,14 @@ def main(pipe, store, recipe, seed):
             task = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        slot, count, epoch = TASK.unpack(task)
+        slot, count, epoch, _, _ = TASK.unpack(task)
         try:
             x, indices = store.slot(slot, count)
             decode.decode(images, indices, table, x, padding, flip, seed, epoch)
             answer = DONE + task
         except Exception as error:
-            answer = FAILED + task + f"{type(error).__name__}\0{error}\0{traceback.format_exc()}".encode()
+            words = f"{type(error).__name__}\0{traceback.format_exc()}\0{error}"
+            answer = FAILED + task + words.encode(errors="replace")
         try:
             pipe.send_bytes(answer)
         except OSError:

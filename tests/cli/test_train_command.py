@@ -46,9 +46,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     lines, run = out.splitlines(), folder / "runs" / "uwnet2-shapes10-1"
     assert lines[0].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
     assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[1])
-    assert re.match(
-        r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[2]
-    )
+    assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[2])
     assert re.fullmatch(r"test accuracy 0\.\d{4}", lines[-1])
     assert [re.split(" {2,}", line)[0] for line in lines[-11:-1]] == list(
         load_weights(run / "last.safetensors")[1].classes

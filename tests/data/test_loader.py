@@ -135,3 +135,27 @@ def test_bad_arguments_are_named(dataset, arguments, problem):
 def test_bad_transforms_are_refused(make):
     with pytest.raises((TypeError, ValueError), match=r"wanted .*got"):
         make()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pass_ends_when_another_one_starts(dataset, workers):
+    with loader_of(dataset, workers) as loader:
+        old = iter(loader)
+        next(old)
+        new = iter(loader)
+        first = next(new)[0].tobytes()
+        with pytest.raises(RuntimeError, match="ended when another one was started"):
+            next(old)
+    with loader_of(dataset, 0) as other:
+        batches = [x.tobytes() for x, _ in other]
+    assert first == batches[1], "the new pass goes on where the old one was"
+
+
+@pytest.mark.parametrize("images", [None, np.zeros((4, 3, 2, 2)), np.zeros((4, 3, 2), np.uint8)])
+def test_other_images_are_refused(images):
+    class Other:
+        labels = np.zeros(4, int)
+
+    Other.images = images
+    with pytest.raises(TypeError, match="dataset: wanted images uint8"):
+        DataLoader(Other(), 2)

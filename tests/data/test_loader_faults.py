@@ -63,7 +63,8 @@ def test_a_worker_that_hangs_is_named(dataset):
         loader._start()
         os.kill(loader._crew.members[0].process.pid, signal.SIGSTOP)
         with pytest.raises(
-            TimeoutError, match=r"cynet-loader-0 \(pid \d+\) did not finish its 4 samples of epoch 0"
+            TimeoutError,
+            match=r"cynet-loader-0 \(pid \d+\) did not finish batch 0 of epoch 0 \(4 samples, the first",
         ):
             list(loader)
         assert loader._crew is None
@@ -72,8 +73,11 @@ def test_a_worker_that_hangs_is_named(dataset):
 def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
     with DataLoader(dataset, 4, workers=1) as loader:
         loader._start()
-        loader._crew.submit(worker.TASK.pack(999, 4, 0))  # a slot outside the ring
-        with pytest.raises(ValueError, match=r"(?s)in cynet-loader-0 \(pid \d+\):.*Traceback.*worker.py"):
+        loader._crew.submit(worker.TASK.pack(999, 4, 0, 7, 5))  # a slot outside the ring
+        with pytest.raises(
+            ValueError,
+            match=r"(?s)in cynet-loader-0 \(pid \d+\), at batch 7 of epoch 0.*index 5.*Traceback.*worker.py",
+        ):
             loader._crew.collect()
 
 
@@ -91,6 +95,20 @@ def test_workers_end_with_their_owner(number, code):
     wait_until(lambda: all(gone(pid) for pid in workers), 2)
     assert process.returncode == code and err == ""
     assert out == ("stopped\n" if code == 130 else "")
+
+
+@linux
+def test_a_killed_worker_is_noticed_within_two_seconds(dataset):
+    with DataLoader(dataset, 4, workers=1) as loader:
+        next(iter(loader))
+        loader._drain()
+        before = loader._crew.members[0].process.pid
+        os.kill(before, signal.SIGKILL)
+        start = time.monotonic()
+        while not loader._crew.losses:
+            loader._crew.collect()
+        assert time.monotonic() - start < 2 and loader._crew.members[0].process.pid != before
+        assert loader._crew.losses == 1
 
 
 @linux
