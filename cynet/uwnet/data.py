@@ -32,10 +32,9 @@ class Data:
 
 def checked_data(data):
     """`data` as a Data with at least one row: any object with matrices `x` and `y` will do."""
-    if not isinstance(data, Data):
-        if not (hasattr(data, "x") and hasattr(data, "y")):
-            raise TypeError(f"data: wanted an object with matrices x and y, got {type(data).__name__}")
-        data = Data(data.x, data.y)
+    if not (hasattr(data, "x") and hasattr(data, "y")):
+        raise TypeError(f"data: wanted an object with matrices x and y, got {type(data).__name__}")
+    data = Data(data.x, data.y)
     if len(data.x) == 0:
         raise ValueError(f"data: wanted at least 1 row, got x of shape {data.x.shape}")
     return data
@@ -79,7 +78,7 @@ def load_image_classification_data(images, labels):
     Raises
     ------
     ValueError
-        Naming a list that is empty, a picture of another shape than the first, or one whose class is not clear.
+        Naming a list that is empty, or a picture of another shape than the first or of no clear class.
     """
     paths, names = _lines(images), _lines(labels)
     y = np.zeros((len(paths), len(names)), np.float32)
@@ -149,12 +148,12 @@ def load_image(path):
     OSError
         When it cannot be read.
     """
-    image = _pillow()
+    pillow = _pillow()
     if not isinstance(path, (str, Path)):
         raise TypeError(f"path: wanted a str or Path, got {type(path).__name__}")
     with open(path, "rb") as file:
         try:
-            with image.open(file) as picture:
+            with pillow.open(file) as picture:
                 width, height = picture.size
                 if width * height > PIXELS:
                     raise ValueError(f"wanted at most {PIXELS} pixels, got {width} x {height}")
@@ -163,7 +162,7 @@ def load_image(path):
                     pixels = np.asarray(picture).astype(np.int64) >> 8
                 else:
                     pixels = np.asarray(picture.convert("L" if grey else "RGB"))
-        except (ValueError, SyntaxError, OSError, EOFError, image.DecompressionBombError) as error:
+        except (ValueError, SyntaxError, OSError, EOFError, pillow.DecompressionBombError) as error:
             raise ValueError(f"{path}: wanted a picture that Pillow can read: {error}") from error
     planar = pixels[None] if grey else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(planar, np.float32) / np.float32(255)
@@ -203,4 +202,5 @@ def _save(image, path, suffix, **options):
         raise TypeError(f"path: wanted a str or Path, got {type(path).__name__}")
     pixels = np.rint(np.nan_to_num(np.clip(array, 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0)
     path = Path(path) if str(path).endswith(suffix) else Path(f"{path}{suffix}")
-    _pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels)).save(path, **options)
+    picture = _pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels))
+    picture.save(path, **options)

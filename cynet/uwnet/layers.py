@@ -1,8 +1,8 @@
 """The five kinds of layers.
 
-Each has `forward(x)`, `backward(dy)` and `update(rate, momentum, decay)`; those with weights have the matrices
-`w`, `b` and their gradients `dw`, `db`, which `backward` adds to. Any of them may be assigned; the array is
-copied.
+Each has `forward(x)`, `backward(dy)` and `update(rate, momentum, decay)`; those with weights have the
+matrices `w`, `b` and their gradients `dw`, `db`, which `backward` adds to. Any of them may be assigned; the
+array is copied.
 """
 
 import numpy as np
@@ -157,7 +157,7 @@ class ConnectedLayer(WeightedLayer):
 
 
 class WindowLayer(Layer):
-    """What convolution and max-pooling share: windows that start (size - 1) // 2 cells before each `stride`."""
+    """What convolution and max-pooling share: window i starts at i * stride - (size - 1) // 2."""
 
     def _windows(self, w, h, c, size, stride):
         self.width, self.height = checks.integer("w", w, 1), checks.integer("h", h, 1)
@@ -182,7 +182,7 @@ class WindowLayer(Layer):
 
 
 class ConvolutionalLayer(WindowLayer, WeightedLayer):
-    """Filters w (filters, c * size * size), columns in channel, row, column order, and biases (1, filters)."""
+    """w (filters, c * size * size), its columns in channel, row, column order, and b (1, filters)."""
 
     kind = "convolutional"
 
@@ -330,7 +330,7 @@ class BatchnormLayer(Layer):
 
 
 def make_connected_layer(inputs, outputs):
-    """A fully connected layer from `inputs` to `outputs` columns, its weights uniform in +-sqrt(2 / inputs)."""
+    """A fully connected layer from `inputs` to `outputs` columns, w uniform in +-sqrt(2 / inputs)."""
     return ConnectedLayer(inputs, outputs)
 
 

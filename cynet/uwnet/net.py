@@ -120,7 +120,7 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
 
 
 def accuracy_net(net, data):
-    """The share of rows whose greatest output is at the place of the greatest y; the first of equals counts."""
+    """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
     net, data = _checked(net), checked_data(data)
     output = planes.matrix("net output", _in_parts(net, data.x), *data.y.shape)
     return float(np.mean(output.argmax(1) == data.y.argmax(1)))

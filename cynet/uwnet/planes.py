@@ -14,7 +14,8 @@ def real(name, value):
     except ValueError as error:
         raise TypeError(f"{name}: wanted an array of real numbers, got {value!r:.60} ({error})") from None
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: wanted an array of real numbers, got {type(value).__name__} ({array.dtype})")
+        kind = type(value).__name__
+        raise TypeError(f"{name}: wanted an array of real numbers, got {kind} ({array.dtype})")
     return array
 
 
