@@ -23,7 +23,9 @@ def test_im2col_and_col2im(channels, height, width, size, stride, seed):
     weights = generator.standard_normal(col.shape)
     back = uwnet.col2im(width, height, channels, weights, size, stride)
     assert back.shape == image.shape
-    np.testing.assert_allclose(back, twins.col2im(width, height, channels, weights, size, stride), **TOLERANCE)
+    np.testing.assert_allclose(
+        back, twins.col2im(width, height, channels, weights, size, stride), **TOLERANCE
+    )
 
 
 def test_im2col_by_hand():

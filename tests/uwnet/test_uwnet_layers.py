@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cynet
-from cynet.uwnet import *  # noqa: F403 as the course's scripts do
 from cynet.uwnet import (
     LINEAR,
     LOGISTIC,
@@ -36,7 +35,12 @@ def close(got, wanted, **tolerance):
 
 
 windows = st.tuples(
-    st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)
+    st.integers(1, 4),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(1, 6),
+    st.integers(1, 5),
 )  # rows, width, height, channels, size, stride
 
 
@@ -94,9 +98,7 @@ def test_batch_norm(rows, groups, n, seed):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(0, 2**32))
 def test_connected(rows, inputs, outputs, seed):
     layer = make_connected_layer(inputs, outputs)
-    x, dy, w, b, dw, db = draw(
-        seed, (rows, inputs), (rows, outputs), *[(inputs, outputs), (1, outputs)] * 2
-    )
+    x, dy, w, b, dw, db = draw(seed, (rows, inputs), (rows, outputs), *[(inputs, outputs), (1, outputs)] * 2)
     layer.w, layer.b, layer.dw, layer.db = w, b, dw, db
     close(layer.forward(x), x @ w + b)
     close(layer.backward(dy), dy @ w.T)
@@ -163,7 +165,9 @@ def test_linear_returns_its_own_array():
     assert not np.shares_memory(make_activation_layer(LINEAR).forward(x), x)
 
 
-@pytest.mark.parametrize("make", [lambda: make_connected_layer(3, 2), lambda: make_convolutional_layer(1, 1, 3, 2, 1, 1)])
+@pytest.mark.parametrize(
+    "make", [lambda: make_connected_layer(3, 2), lambda: make_convolutional_layer(1, 1, 3, 2, 1, 1)]
+)
 def test_update_rule(make):
     layer = make()
     w, dw = draw(3, layer.w.shape, layer.w.shape)
