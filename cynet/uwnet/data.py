@@ -40,6 +40,13 @@ def checked_data(data):
     return data
 
 
+def checked_path(name, path):
+    """`path` as a Path, or TypeError naming `name`."""
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"{name}: wanted a str or Path, got {type(path).__name__}")
+    return Path(path)
+
+
 def random_batch(data, n):
     """`n` rows of `data`, drawn with replacement by cynet's seeded counter.
 
@@ -80,7 +87,7 @@ def load_image_classification_data(images, labels):
     ValueError
         Naming a list that is empty, or a picture of another shape than the first or of no clear class.
     """
-    paths, names = _lines(images), _lines(labels)
+    paths, names = _lines("images", images), _lines("labels", labels)
     y = np.zeros((len(paths), len(names)), np.float32)
     x = None
     for i, path in enumerate(paths):
@@ -98,8 +105,10 @@ def load_image_classification_data(images, labels):
     return Data(x, y)
 
 
-def _lines(path):
-    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+def _lines(name, path):
+    # Names of files may be any bytes: those that are no UTF-8 come through as they are.
+    text = checked_path(name, path).read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line]
     if not lines:
         raise ValueError(f"{path}: wanted at least one line, got none")
@@ -149,9 +158,7 @@ def load_image(path):
         When it cannot be read.
     """
     pillow = _pillow()
-    if not isinstance(path, (str, Path)):
-        raise TypeError(f"path: wanted a str or Path, got {type(path).__name__}")
-    with open(path, "rb") as file:
+    with open(checked_path("path", path), "rb") as file:
         try:
             with pillow.open(file) as picture:
                 width, height = picture.size
@@ -198,9 +205,8 @@ def _save(image, path, suffix, **options):
     array = checked_image("image", image)
     if len(array) not in (1, 3):
         raise ValueError(f"image: wanted 1 or 3 channels, got shape {array.shape}")
-    if not isinstance(path, (str, Path)):
-        raise TypeError(f"path: wanted a str or Path, got {type(path).__name__}")
     pixels = np.rint(np.nan_to_num(np.clip(array, 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0)
-    path = Path(path) if str(path).endswith(suffix) else Path(f"{path}{suffix}")
+    path = checked_path("path", path)
+    path = path if path.name.endswith(suffix) else path.with_name(path.name + suffix)
     picture = _pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels))
     picture.save(path, **options)

@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from cynet.core import checks, workspace
 from cynet.core.files import write_atomically
 
 from . import planes
-from .data import checked_data, random_batch
+from .data import checked_data, checked_path, random_batch
 from .layers import BatchnormLayer, Layer, WeightedLayer
 
 ROWS = 1000  # rows at a time of a data set whose accuracy is wanted
@@ -155,7 +154,8 @@ def save_weights(net, path):
     net : Net
     path : str or Path
     """
-    write_atomically(path, b"".join(matrix.astype("<f4").tobytes() for matrix in _weights(net)))
+    data = b"".join(matrix.astype("<f4").tobytes() for matrix in _weights(net))
+    write_atomically(checked_path("path", path), data)
 
 
 def load_weights(net, path):
@@ -171,7 +171,7 @@ def load_weights(net, path):
     ValueError
         When the file's size is not that of the net's weights; then no weight has changed.
     """
-    matrices, path = _weights(net), Path(path)
+    matrices, path = _weights(net), checked_path("path", path)
     wanted, size = 4 * sum(matrix.size for matrix in matrices), path.stat().st_size
     raw = path.read_bytes() if size == wanted else b""
     if size != wanted or len(raw) != wanted:

@@ -80,12 +80,12 @@ CASES = [
     (forwarded(uwnet.make_convolutional_layer(2, 2, 1, 1, 3, 1)).backward, MATRICES, "dy: wanted"),
     (uwnet.make_maxpool_layer(2, 2, 1, 2, 1).forward, MATRICES, "x: wanted"),
     (forwarded(uwnet.make_maxpool_layer(2, 2, 1, 2, 1)).backward, MATRICES, "dy: wanted"),
-    (uwnet.make_activation_layer(1).forward, [*NO_MATRIX, 3.0, [1, 2], np.zeros((1, 2, 3))], "LOGISTIC layer: x"),
+    (uwnet.make_activation_layer(1).forward, [*NO_MATRIX, 3.0, [1, 2], ZEROS[None]], "LOGISTIC layer: x"),
     (forwarded(uwnet.make_activation_layer(2)).backward, MATRICES, "RELU layer: dy"),
-    (uwnet.make_batchnorm_layer(2).forward, [*NO_MATRIX, np.zeros((2, 3)), np.zeros((2, 0)), np.zeros((0, 4))], "x"),
+    (uwnet.make_batchnorm_layer(2).forward, [*NO_MATRIX, ZEROS[:, :3], ZEROS[:, :0], ZEROS[:0]], "x: wanted"),
     (forwarded(uwnet.make_batchnorm_layer(2)).backward, MATRICES, "dy"),
-    *[(lambda v, n=name: connected(**{n: v}), [*MATRICES, ZEROS.T], f".{name}: wanted") for name in ("w", "dw")],
-    *[(lambda v, n=name: connected(**{n: v}), [*MATRICES, ZEROS], f".{name}: wanted") for name in ("b", "db")],
+    *[(lambda v, n=name: connected(**{n: v}), [*MATRICES, ZEROS.T], f".{name}: ") for name in ("w", "dw")],
+    *[(lambda v, n=name: connected(**{n: v}), [*MATRICES, ZEROS], f".{name}: ") for name in ("b", "db")],
     (lambda v: uwnet.make_connected_layer(2, 2).update(v, 0, 0), NUMBERS, "rate"),
     (lambda v: uwnet.make_connected_layer(2, 2).update(0, v, 0), NUMBERS, "momentum"),
     (lambda v: uwnet.make_connected_layer(2, 2).update(0, 0, v), NUMBERS, "decay"),
@@ -137,11 +137,12 @@ CASES = [
     (lambda v: uwnet.delta_batch_norm(ZEROS, v, ROW, ROW, ROW, ZEROS), MATRICES, "dm: wanted"),
     (lambda v: uwnet.delta_batch_norm(ZEROS, ROW, v, ROW, ROW, ZEROS), MATRICES, "dv: wanted"),
     (lambda v: uwnet.delta_batch_norm(ZEROS, ROW, ROW, ROW, v, ZEROS), MATRICES, "v: wanted"),
-    (lambda v: uwnet.save_image(v, "a"), [*NO_MATRIX, ZEROS, np.zeros((2, 3, 3)), np.zeros((3, 0, 3))], "image"),
+    (lambda v: uwnet.save_image(v, "a"), [*NO_MATRIX, ZEROS, ZEROS[:, None], ZEROS[None, :0]], "image"),
     (lambda v: uwnet.save_png(np.zeros((3, 1, 1)), v), [None, 3, b"a"], "path"),
     (lambda v: uwnet.load_weights(net(), v), [None, 3.5], "path"),
     (lambda v: uwnet.save_weights(net(), v), [None, 3.5], "path"),
     (lambda v: uwnet.load_image_classification_data(v, "labels"), [None, 3], "images"),
+    (lambda v: uwnet.load_image_classification_data(__file__, v), [None, 3], "labels"),
 ]  # fmt: skip
 
 
@@ -155,4 +156,5 @@ def test_bad_input(number):
 
 
 def test_there_are_many():
+    """The table is what its name says."""
     assert sum(len(values) for _, values, _ in CASES) > 400

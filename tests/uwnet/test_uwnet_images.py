@@ -97,8 +97,8 @@ def test_the_file_name_decides_where_folders_hold_class_names_too(tmp_path, monk
         ("", "disc", "list.train: wanted at least one line, got none"),
         ("train/0_disc.png", "\n\n", "list.labels: wanted at least one line, got none"),
         ("train/0_disc.png", "cat\ndog", "train/0_disc.png: wanted one class name in the path, got none of"),
-        ("train/0_disc.png", "disc\nis", r"0_disc.png: wanted one class name in the path, got \['disc', 'is'\]"),
-        ("train/0_disc.png\nsmall_disc.png", "disc", r"small_disc.png: wanted shape \(3, 32, 32\).* got \(3, 2, 5\)"),
+        ("train/0_disc.png", "disc\nis", r"0_disc.png: wanted one class .* got \['disc', 'is'\]"),
+        ("train/0_disc.png\nsmall_disc.png", "disc", r"small_disc.png: wanted .*3, 32, 32.* got \(3, 2, 5\)"),
         ("broken_disc.png", "disc", "broken_disc.png: wanted a picture that Pillow can read"),
         ("half_disc.png", "disc", "half_disc.png: wanted a picture that Pillow can read"),
     ],
@@ -118,7 +118,7 @@ def test_lists_that_are_refused(tmp_path, monkeypatch, paths, labels, error):
 
 def test_a_missing_picture(tmp_path):
     pytest.importorskip("PIL")
-    with pytest.raises(FileNotFoundError, match="none.png"):
+    with pytest.raises(FileNotFoundError, match=r"none\.png"):
         uwnet.load_image(tmp_path / "none.png")
 
 

@@ -10,7 +10,7 @@ def outputs(size, stride):
 
 
 def cells(height, width, size, stride):
-    """(output row, output column, tap row, tap column, pixel row, pixel column) of every cell in the image."""
+    """(output row and column, tap row and column, pixel row and column) of every cell in the image."""
     before = (size - 1) // 2
     for oy in range(outputs(height, stride)):
         for ox in range(outputs(width, stride)):
