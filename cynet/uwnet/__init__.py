@@ -6,10 +6,12 @@ float32 NumPy arrays of rows x columns; an image within a matrix is a row in the
 
 Design: this is a facade. `layers` turns the course's planar rows into cynet's arrays (N, H, W, C), calls the
 kernels that the layers of `cynet.layers` call, and turns the results back; `net` chains layers, trains and
-keeps weights; `data` reads pictures; `exercise` holds the functions of the assignments.
+keeps weights; `data` reads pictures; `exercise` holds the functions of the assignments. `__all__` has the
+course's names alone; `cynet.uwnet.Data(x, y)` makes a data set of two matrices.
 """
 
-from .data import Data, load_image, load_image_classification_data, random_batch, save_image, save_png
+from .data import Data as Data
+from .data import load_image, load_image_classification_data, random_batch, save_image, save_png
 from .exercise import (
     col2im,
     delta_batch_norm,
@@ -50,7 +52,6 @@ __all__ = [
     "LRELU",
     "RELU",
     "SOFTMAX",
-    "Data",
     "accuracy_net",
     "backward_net",
     "col2im",
