@@ -84,6 +84,11 @@ class Layer:
         rows, outputs = self._kept[0]
         return self._backward(planes.matrix(f"{self!r}: dy", dy, rows, outputs), *self._kept[1:])
 
+    def forward_parts(self, parts):
+        """Replace each part of one batch, in a list, by its output: `forward` in the memory of one part."""
+        for i, part in enumerate(parts):
+            parts[i] = self.forward(part)
+
     def update(self, rate, momentum, decay):
         """One step of gradient descent: dw += decay * w, w -= rate * dw, dw *= momentum; b without decay.
 
@@ -303,15 +308,31 @@ class BatchnormLayer(Layer):
     def _forward(self, x):
         if len(x) == 0:
             raise ValueError(f"{self!r}: x: wanted at least 1 row, got shape {x.shape}")
-        pixels = planes.grouped(f"{self!r}: x", x, self.groups)
+        pixels = self._pixels(x)
+        return self._normalized(x, pixels, *self._statistics([pixels], len(x)))
+
+    def forward_parts(self, parts):
+        statistics = self._statistics(map(self._pixels, parts), sum(map(len, parts)))
+        for i, part in enumerate(parts):
+            parts[i] = self._normalized(part, self._pixels(part), *statistics)
+
+    def _pixels(self, x):
+        return planes.grouped(f"{self!r}: x", x, self.groups)
+
+    def _statistics(self, parts, rows):
+        """(mean, variance, whether they are the batch's) of the pixels of all parts together."""
+        if rows == 1:
+            return np.float64(self.rolling_mean[0]), np.float64(self.rolling_variance[0]), False
+        found = [(len(pixels), *normalization.statistics(pixels)) for pixels in parts]
+        count = sum(n for n, _, _ in found)
+        mean = sum(n / count * m for n, m, _ in found)
+        variance = sum(n / count * (v + (m - mean) ** 2) for n, m, v in found)
+        for rolling, new in ((self.rolling_mean, mean), (self.rolling_variance, variance)):
+            rolling[:] = (1 - NEW) * rolling + NEW * new
+        return mean, variance, True
+
+    def _normalized(self, x, pixels, mean, variance, of_batch):
         vars(self)["x"] = x
-        of_batch = len(x) > 1
-        if of_batch:
-            mean, variance = normalization.statistics(pixels)
-            for rolling, new in ((self.rolling_mean, mean), (self.rolling_variance, variance)):
-                rolling[:] = (1 - NEW) * rolling + NEW * new
-        else:
-            mean, variance = np.float64(self.rolling_mean[0]), np.float64(self.rolling_variance[0])
         inverse = 1 / np.sqrt(variance + EPS)
         y = planes.to_planes(normalization.normalize(pixels, mean, inverse, 0.0), len(x))
         return self._keep(y, pixels, mean, inverse, of_batch)

@@ -1,6 +1,5 @@
 """Chains of layers: passes, training, accuracy, and files of weights."""
 
-import itertools
 import sys
 
 import numpy as np
@@ -10,9 +9,9 @@ from cynet.core.files import write_atomically
 
 from . import planes
 from .data import checked_data, checked_path, random_batch
-from .layers import BatchnormLayer, Layer, WeightedLayer
+from .layers import Layer, WeightedLayer
 
-ROWS = 1000  # rows at a time of a data set whose accuracy is wanted
+ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
 
 class Net:
@@ -121,18 +120,12 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
 def accuracy_net(net, data):
     """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
     net, data = _checked(net), checked_data(data)
-    output = planes.matrix("net output", _in_parts(net, data.x), *data.y.shape)
+    parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
+    for layer in net.layers:
+        layer.forward_parts(parts)
+    output = planes.matrix("net output", np.concatenate(parts), *data.y.shape)
+    workspace.pool.clear()  # a whole data set's activations are no use to a batch's
     return float(np.mean(output.argmax(1) == data.y.argmax(1)))
-
-
-def _in_parts(net, x):
-    """The output for a whole data set. Only batch norm looks at all rows together, so memory stays small."""
-    for together, layers in itertools.groupby(net.layers, lambda layer: isinstance(layer, BatchnormLayer)):
-        run = Net(list(layers))
-        each = len(x) if together else ROWS
-        x = np.concatenate([forward_net(run, x[i : i + each]) for i in range(0, len(x), each)])
-    workspace.pool.clear()
-    return x
 
 
 # -- weights --------------------------------------------------------------------------------------------
