@@ -79,7 +79,7 @@ def max_pool(
     const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
     float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
     unsigned char[:, :, :, ::1] winner not None,    # out: shape of y
-    Py_ssize_t kernel_h,                            # kernel_h * kernel_w at most 256
+    Py_ssize_t kernel_h,                            # kernel_h * kernel_w at most 255
     Py_ssize_t kernel_w,
     Py_ssize_t stride_h,
     Py_ssize_t stride_w,

@@ -1,0 +1,212 @@
+"""Pictures and data sets. Reading and writing pictures takes Pillow, the extra `images`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cynet.core import checks, random
+
+from . import planes
+
+PIXELS = 2**26  # of the largest picture that is decoded
+QUALITY = 80  # of JPEG files
+
+
+class Data:
+    """A data set: row i of `y` says what row i of `x` is.
+
+    Parameters
+    ----------
+    x : array_like (rows, columns)
+    y : array_like (rows, classes)
+        One-hot rows.
+    """
+
+    def __init__(self, x, y):
+        self.x = planes.matrix("x", x)
+        self.y = planes.matrix("y", y, rows=len(self.x))
+
+    def __repr__(self):
+        return f"Data of {len(self.x)} rows, {self.x.shape[1]} columns, {self.y.shape[1]} classes"
+
+
+def checked_data(data):
+    """`data` as a Data with at least one row: any object with matrices `x` and `y` will do."""
+    if not (hasattr(data, "x") and hasattr(data, "y")):
+        raise TypeError(f"data: wanted an object with matrices x and y, got {type(data).__name__}")
+    data = Data(data.x, data.y)
+    if len(data.x) == 0:
+        raise ValueError(f"data: wanted at least 1 row, got x of shape {data.x.shape}")
+    return data
+
+
+def checked_path(name, path):
+    """`path` as a Path, or TypeError naming `name`."""
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"{name}: wanted a str or Path, got {type(path).__name__}")
+    return Path(path)
+
+
+def random_batch(data, n):
+    """`n` rows of `data`, drawn with replacement by cynet's seeded counter.
+
+    Parameters
+    ----------
+    data : Data
+    n : int
+
+    Returns
+    -------
+    Data
+    """
+    data, n = checked_data(data), checks.integer("n", n, 1)
+    number, draw = random.next_key()
+    generator = np.random.Generator(np.random.Philox(key=[number, draw]))
+    chosen = generator.integers(0, len(data.x), n)
+    return Data(data.x[chosen], data.y[chosen])
+
+
+def load_image_classification_data(images, labels):
+    """A data set of pictures of one size.
+
+    Parameters
+    ----------
+    images : str or Path
+        A text file, a picture's path in each line.
+    labels : str or Path
+        A text file, a class's name in each line. A picture's class is the name contained in its path; where
+        several are, the one contained in its file's name.
+
+    Returns
+    -------
+    Data
+        x holds the pixels / 255 in channel, row, column order.
+
+    Raises
+    ------
+    ValueError
+        Naming a list that is empty, or a picture of another shape than the first or of no clear class.
+    """
+    paths, names = _lines("images", images), _lines("labels", labels)
+    y = np.zeros((len(paths), len(names)), np.float32)
+    x = None
+    for i, path in enumerate(paths):
+        y[i, _class_of(path, names)] = 1
+        picture = load_image(path)
+        if x is None:
+            shape = picture.shape
+            x = np.empty((len(paths), picture.size), np.float32)
+        if picture.shape != shape:
+            raise ValueError(
+                f"{path}: wanted shape {shape} (channels, height, width), that of the first picture, "
+                f"got {picture.shape}"
+            )
+        x[i] = picture.reshape(-1)
+    return Data(x, y)
+
+
+def _lines(name, path):
+    # Names of files may be any bytes: those that are no UTF-8 come through as they are.
+    text = checked_path(name, path).read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [line.strip() for line in text.split("\n")]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path}: wanted at least one line, got none")
+    return lines
+
+
+def _class_of(path, names):
+    found = [k for k, name in enumerate(names) if name in path]
+    if len(found) > 1:
+        found = [k for k in found if names[k] in Path(path).name] or found
+    if len(found) != 1:
+        wanted = "wanted one class name in the path"
+        raise ValueError(f"{path}: {wanted}, got {[names[k] for k in found] or 'none'} of {names!r:.200}")
+    return found[0]
+
+
+# -- pictures -------------------------------------------------------------------------------------------
+
+
+def _pillow():
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("pictures need Pillow, which is an extra: pip install 'cynet[images]'") from error
+    return Image
+
+
+def load_image(path):
+    """A picture's pixels / 255.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    ndarray of float32 (channels, height, width)
+        One channel of a grey picture, otherwise red, green and blue.
+
+    Raises
+    ------
+    ImportError
+        Without Pillow.
+    ValueError
+        When it is no picture, or has more than 2**26 pixels.
+    OSError
+        When it cannot be read.
+    """
+    pillow = _pillow()
+    with open(checked_path("path", path), "rb") as file:
+        try:
+            with pillow.open(file) as picture:
+                width, height = picture.size
+                if width * height > PIXELS:
+                    raise ValueError(f"wanted at most {PIXELS} pixels, got {width} x {height}")
+                grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith(("I", "F"))
+                if picture.mode.startswith("I"):  # 16 bits a pixel
+                    pixels = np.asarray(picture).astype(np.int64) >> 8
+                else:
+                    pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+        except (ValueError, SyntaxError, OSError, EOFError, pillow.DecompressionBombError) as error:
+            raise ValueError(f"{path}: wanted a picture that Pillow can read: {error}") from error
+    planar = pixels[None] if grey else pixels.transpose(2, 0, 1)
+    return np.ascontiguousarray(planar, np.float32) / np.float32(255)
+
+
+def checked_image(name, image):
+    """`image` as a float32 array (channels, height, width)."""
+    array = planes.real(name, image)
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(f"{name}: wanted an image (channels, height, width), got shape {array.shape}")
+    return np.require(array, np.float32, "CA")
+
+
+def save_image(image, path):
+    """Write an image (channels, height, width) of values 0 to 1 as a JPEG file.
+
+    Parameters
+    ----------
+    image : array_like (channels, height, width)
+        Of one or three channels. Values beyond 0 to 1 are clipped.
+    path : str or Path
+        ".jpg" is appended unless it ends so.
+    """
+    _save(image, path, ".jpg", quality=QUALITY)
+
+
+def save_png(image, path):
+    """As `save_image`, as a PNG file."""
+    _save(image, path, ".png")
+
+
+def _save(image, path, suffix, **options):
+    array = checked_image("image", image)
+    if len(array) not in (1, 3):
+        raise ValueError(f"image: wanted 1 or 3 channels, got shape {array.shape}")
+    pixels = np.rint(np.nan_to_num(np.clip(array, 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0)
+    path = checked_path("path", path)
+    path = path if path.name.endswith(suffix) else path.with_name(path.name + suffix)
+    picture = _pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels))
+    picture.save(path, **options)

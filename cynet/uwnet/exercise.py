@@ -1,0 +1,145 @@
+"""The functions of the course's assignments, on matrices.
+
+x and d are rows x (groups * n): n columns (pixels) of one group (channel) lie together. Statistics and their
+gradients are 1 x groups. The names are those of the assignment: m and v are mean and variance, d is dL/dy,
+dm dL/dm and dv dL/dv.
+"""
+
+import numpy as np
+
+from cynet.core import checks, geometry, normalization
+from cynet.core.threads import get_num_threads
+from cynet.kernels import im2col as columns_kernel
+
+from . import planes
+from .data import checked_image
+from .layers import EPS
+
+
+def _windows(height, width, size, stride):
+    size, stride = checks.integer("size", size, 1), checks.integer("stride", stride, 1)
+    (top, left, _, _), out_hw = geometry.window_grid(
+        (height, width), (size, size), (stride, stride), geometry.SAME
+    )
+    return out_hw, (size, size, stride, stride, top, left, get_num_threads())
+
+
+def im2col(image, size, stride):
+    """The windows of an image as columns, zeros outside it.
+
+    Parameters
+    ----------
+    image : array_like (channels, height, width)
+    size, stride : int
+
+    Returns
+    -------
+    ndarray of float32 (channels * size * size, out_h * out_w)
+        Rows in channel, row, column order.
+    """
+    image = checked_image("image", image)
+    channels, height, width = image.shape
+    (out_h, out_w), window = _windows(height, width, size, stride)
+    pixels = planes.to_channels(image.reshape(1, -1), channels).reshape(1, height, width, channels)
+    columns = np.empty((1, out_h, out_w, size * size * channels), np.float32)
+    columns_kernel.im2col(pixels, columns, *window)
+    taps = columns.reshape(out_h * out_w, size * size, channels)
+    return np.ascontiguousarray(taps.transpose(2, 1, 0)).reshape(-1, out_h * out_w)
+
+
+def col2im(width, height, channels, col, size, stride):
+    """The transpose of `im2col`: every entry added to the pixel it came from.
+
+    Parameters
+    ----------
+    width, height, channels : int
+    col : array_like (channels * size * size, out_h * out_w)
+    size, stride : int
+
+    Returns
+    -------
+    ndarray of float32 (channels, height, width)
+    """
+    width, height = checks.integer("width", width, 1), checks.integer("height", height, 1)
+    channels = checks.integer("channels", channels, 1)
+    (out_h, out_w), window = _windows(height, width, size, stride)
+    col = planes.matrix("col", col, channels * size * size, out_h * out_w)
+    taps = col.reshape(channels, size * size, out_h * out_w).transpose(2, 1, 0)
+    columns = np.ascontiguousarray(taps).reshape(1, out_h, out_w, size * size * channels)
+    pixels = np.zeros((1, height, width, channels), np.float32)
+    columns_kernel.col2im(columns, pixels, *window)
+    return planes.to_planes(pixels, 1).reshape(channels, height, width)
+
+
+def _groups(name, groups):
+    return checks.integer(name, groups, 1)
+
+
+def _pixels(name, x, groups):
+    pixels = planes.grouped(name, x, groups)
+    if len(pixels) == 0:
+        raise ValueError(f"{name}: wanted at least 1 row, got {np.shape(x)}")
+    return pixels
+
+
+def _statistic(name, value, groups=None):
+    """A 1 x groups matrix as float64 (groups,)."""
+    return planes.matrix(name, value, 1, groups)[0].astype(np.float64)
+
+
+def _row(values):
+    return values.astype(np.float32).reshape(1, -1)
+
+
+def _inverse(v):
+    return 1 / np.sqrt(v + EPS)
+
+
+def mean(x, groups):
+    """The mean of each group, 1 x groups."""
+    return _row(normalization.statistics(_pixels("x", x, _groups("groups", groups)))[0])
+
+
+def variance(x, m, groups):
+    """The biased variance of each group about its mean m, 1 x groups."""
+    pixels = _pixels("x", x, _groups("groups", groups))
+    centre, spread = normalization.statistics(pixels)
+    return _row(spread + (centre - _statistic("m", m, groups)) ** 2)
+
+
+def normalize(x, m, v, groups):
+    """(x - m) / sqrt(v + eps), the shape of x."""
+    pixels = _pixels("x", x, _groups("groups", groups))
+    m, v = _statistic("m", m, groups), _statistic("v", v, groups)
+    return planes.to_planes(normalization.normalize(pixels, m, _inverse(v), 0.0), len(x))
+
+
+def delta_mean(d, v):
+    """dL/dm, 1 x groups: the sum of -d / sqrt(v + eps) over each group."""
+    v = _statistic("v", v)
+    pixels = _pixels("d", d, _groups("v columns", len(v)))
+    return _row(-_inverse(v) * normalization.gradient_sums(pixels, pixels, np.zeros(len(v)))[0])
+
+
+def delta_variance(d, x, m, v):
+    """dL/dv, 1 x groups: the sum of -d (x - m) (v + eps)^(-3/2) / 2 over each group."""
+    m, pixels, gradient = _gradient(d, x, m)
+    v = _statistic("v", v, len(m))
+    return _row(-0.5 * _inverse(v) ** 3 * normalization.gradient_sums(pixels, gradient, m)[1])
+
+
+def delta_batch_norm(d, dm, dv, m, v, x):
+    """dL/dx, the shape of x: d / sqrt(v + eps) + 2 dv (x - m) / N + dm / N, N = rows * n."""
+    m, pixels, gradient = _gradient(d, x, m)
+    v, dm, dv = (_statistic(name, value, len(m)) for name, value in (("v", v), ("dm", dm), ("dv", dv)))
+    count = len(pixels)
+    dx = normalization.input_gradient(pixels, gradient, m, _inverse(v), 2 * dv / count, dm / count)
+    return planes.to_planes(dx, len(x))
+
+
+def _gradient(d, x, m):
+    """m (groups,), and the pixels of x and of d, which has its shape."""
+    m = _statistic("m", m)
+    groups = _groups("m columns", len(m))
+    pixels = _pixels("x", x, groups)
+    return m, pixels, planes.grouped("d", planes.matrix("d", d, *np.shape(x)), groups)

@@ -1,0 +1,170 @@
+"""Nets: passes, training, accuracy and files of weights."""
+
+import re
+
+import numpy as np
+import pytest
+import twins
+
+import cynet
+from cynet import uwnet
+from cynet.data import shapes10
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    """Rows in channel, row, column order of the first pictures of shapes10."""
+    bits = np.random.Philox(key=[10, 1])
+    images = shapes10._pictures(bits, np.arange(400) % 10)
+    return uwnet.Data(images.reshape(400, -1) / 255, np.eye(10)[np.arange(400) % 10])
+
+
+def small_net(batch_norm=False):
+    first = [uwnet.make_convolutional_layer(32, 32, 3, 8, 3, 2)]
+    if batch_norm:
+        first.append(uwnet.make_batchnorm_layer(8))
+    return uwnet.make_net(
+        [
+            *first,
+            uwnet.make_activation_layer(uwnet.RELU),
+            uwnet.make_maxpool_layer(16, 16, 8, 3, 2),
+            uwnet.make_connected_layer(512, 10),
+            uwnet.make_activation_layer(uwnet.SOFTMAX),
+        ]
+    )
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_training_lowers_the_loss(shapes, batch_norm, capsys):
+    cynet.seed(1)
+    net = small_net(batch_norm)
+    uwnet.train_image_classifier(net, shapes, 64, 80, 0.03, 0.9, 0.0005)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == "" and len(lines) == 80
+    assert all(re.fullmatch(r"\d{6}: Loss: \d+\.\d{6}", line) for line in lines)
+    assert [line[:6] for line in lines[:3]] == ["000000", "000001", "000002"]
+    losses = [float(line.split()[-1]) for line in lines]
+    assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:5])
+    assert uwnet.accuracy_net(net, shapes) > 0.3
+
+
+def test_the_same_seed_gives_the_same_weights(shapes, capsys):
+    found = []
+    for _ in range(2):
+        cynet.seed(7)
+        net = small_net()
+        uwnet.train_image_classifier(net, shapes, 16, 3, 0.01, 0.9, 0)
+        found.append([layer.w.tobytes() for layer in net.layers if hasattr(layer, "w")])
+    assert found[0] == found[1]
+
+
+def test_a_training_step_by_hand(capsys):
+    """The gradient is output - y summed over the batch, the rate is divided by the batch."""
+    layer = uwnet.make_connected_layer(3, 2)
+    w = layer.w.astype(float)
+    net = uwnet.make_net([layer, uwnet.make_activation_layer(uwnet.SOFTMAX)])
+    data = uwnet.Data([[1, 2, 3]], [[0, 1]])
+    uwnet.train_image_classifier(net, data, 4, 1, 0.5, 0.9, 0.1)
+    p = twins.softmax(data.x @ w)
+    dw = 4 * data.x.T @ (p - data.y) + 0.1 * w
+    np.testing.assert_allclose(layer.w, w - 0.5 / 4 * dw, atol=1e-5)
+    np.testing.assert_allclose(layer.dw, 0.9 * dw, atol=1e-5)
+    np.testing.assert_allclose(layer.b, -0.5 * (p - data.y), atol=1e-5)
+    assert f"000000: Loss: {-np.log(p[0, 1]):.4f}" in capsys.readouterr().err
+
+
+def test_cross_entropy_loss():
+    x, y = np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[1.0, 0], [0, 1]])
+    assert uwnet.cross_entropy_loss(x, y) == pytest.approx(np.mean([np.log(4), np.log(2)]), abs=1e-6)
+    assert uwnet.cross_entropy_loss([[0, 1]], [[0, 1]]) == 0
+    assert uwnet.cross_entropy_loss([[0, 1]], [[1, 0]]) == np.inf
+
+
+def test_passes_of_a_net():
+    net = uwnet.make_net([uwnet.make_connected_layer(3, 4), uwnet.make_activation_layer(uwnet.LRELU)])
+    x, dy = np.random.default_rng(0).standard_normal((2, 5, 4))
+    x, first = x[:, :3], net.layers[0]
+    before = x @ first.w
+    np.testing.assert_allclose(
+        uwnet.forward_net(net, x), np.where(before > 0, before, 0.01 * before), atol=1e-5
+    )
+    slope = dy * np.where(before > 0, 1, 0.01)
+    np.testing.assert_allclose(uwnet.backward_net(net, dy), slope @ first.w.T, atol=1e-5)
+    w = first.w - 0.1 * x.T @ slope
+    uwnet.update_net(net, 0.1, 0, 0)
+    np.testing.assert_allclose(first.w, w, atol=1e-5)
+    assert not first.dw.any()
+    assert net.n == 2 and "connected layer 3 -> 4" in repr(net)
+
+
+def test_accuracy_looks_at_all_rows_together_only_where_batch_norm_does():
+    """More rows than are run at a time: the same as one forward pass over all of them."""
+    generator = np.random.default_rng(3)
+    x = generator.standard_normal((2500, 12)) + np.repeat([0, 3], 1250)[:, None]
+    data = uwnet.Data(x, np.eye(4)[generator.integers(0, 4, 2500)])
+    net = uwnet.make_net(
+        [
+            uwnet.make_connected_layer(12, 6),
+            uwnet.make_batchnorm_layer(6),
+            uwnet.make_activation_layer(uwnet.LOGISTIC),
+            uwnet.make_connected_layer(6, 4),
+        ]
+    )
+    accuracy = uwnet.accuracy_net(net, data)
+    rolling = net.layers[1].rolling_mean.copy()
+    output = uwnet.forward_net(net, data.x)
+    assert accuracy == np.mean(output.argmax(1) == data.y.argmax(1))
+    np.testing.assert_allclose(net.layers[1].rolling_mean, 1.9 * rolling, rtol=1e-5, atol=1e-6)
+
+
+def test_accuracy_takes_the_first_of_equals():
+    net = uwnet.make_net([uwnet.make_activation_layer(uwnet.LINEAR)])
+    assert uwnet.accuracy_net(net, uwnet.Data([[1, 1], [0, 2], [1, 1]], [[1, 0], [0, 1], [0, 1]])) == 2 / 3
+
+
+def test_random_batch():
+    data = uwnet.Data(np.arange(10)[:, None], np.eye(10))
+    cynet.seed(0)
+    batch = uwnet.random_batch(data, 1000)
+    assert batch.x.shape == (1000, 1) and batch.y.shape == (1000, 10)
+    assert np.array_equal(batch.y.argmax(1), batch.x[:, 0])
+    assert np.bincount(batch.x[:, 0].astype(int)).min() > 60
+    assert not np.array_equal(uwnet.random_batch(data, 1000).x, batch.x)
+    cynet.seed(0)
+    assert np.array_equal(uwnet.random_batch(data, 1000).x, batch.x)
+
+
+# -- files ----------------------------------------------------------------------------------------------
+
+
+def test_weights_files(tmp_path):
+    net, other = small_net(True), small_net(True)
+    net.layers[0].b, net.layers[4].b = np.random.default_rng(0).standard_normal((1, 8)), np.ones((1, 10))
+    uwnet.save_weights(net, tmp_path / "w")
+    parts = [net.layers[i] for i in (0, 4)]
+    wanted = b"".join(m.astype("<f4").tobytes() for layer in parts for m in (layer.b, layer.w))
+    assert (tmp_path / "w").read_bytes() == wanted
+    uwnet.load_weights(other, str(tmp_path / "w"))
+    for mine, its in ((net.layers[i], other.layers[i]) for i in (0, 4)):
+        assert np.array_equal(mine.w, its.w) and np.array_equal(mine.b, its.b)
+    assert [p.name for p in tmp_path.iterdir()] == ["w"]
+
+
+def test_files_of_another_size_are_refused_and_change_nothing(tmp_path):
+    net = uwnet.make_net([uwnet.make_connected_layer(3, 2), uwnet.make_connected_layer(2, 2)])
+    uwnet.save_weights(net, tmp_path / "w")
+    whole = (tmp_path / "w").read_bytes()
+    before = [layer.w.copy() for layer in net.layers]
+    for raw in [*(whole[:n] for n in range(len(whole))), whole + b"\0", whole * 2]:
+        (tmp_path / "bad").write_bytes(bytes(255 - byte for byte in raw))
+        with pytest.raises(ValueError, match=f"bad: wanted {len(whole)} bytes, .* got {len(raw)}"):
+            uwnet.load_weights(net, tmp_path / "bad")
+    for layer, w in zip(net.layers, before, strict=True):
+        assert np.array_equal(layer.w, w) and not layer.b.any()
+
+
+def test_names():
+    assert {"LINEAR", "make_net", "train_image_classifier", "save_png", "col2im"} <= set(uwnet.__all__)
+    for name in uwnet.__all__:
+        assert hasattr(uwnet, name)
