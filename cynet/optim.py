@@ -36,11 +36,21 @@ class Optimizer:
         self.steps = 0
         self._names = buffers
         self._buffers = [[np.zeros_like(p.data) for _ in buffers] for p in self.params]
+        self._bind()
+
+    def _bind(self):
         # Parameters never move in memory, so these views stay theirs.
         self._flat = [
             tuple(array.reshape(-1) for array in (p.data, p.grad, *own))
             for p, own in zip(self.params, self._buffers, strict=True)
         ]
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_flat"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._bind()  # to the copies
 
     @property
     def lr(self):

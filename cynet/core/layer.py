@@ -51,8 +51,9 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _saved = None
-    _seen = None
+    _saved = None  # what backward needs
+    _seen = None  # the input shape that was checked last
+    _plan = None  # what a layer has worked out for a shape
 
     def __call__(self, x):
         """Check `x` (its shape only the first time), then run `forward`.
@@ -211,6 +212,10 @@ class Layer:
             raise ValueError("state does not fit the model: " + "; ".join(problems))
         for name, array in arrays.items():
             own[name][0][...] = array
+
+    def __getstate__(self):
+        """For copies and pickles: the layer without what belongs to a pass under way."""
+        return {name: v for name, v in vars(self).items() if name not in ("_saved", "_seen", "_plan")}
 
     def __repr__(self):
         return f"{type(self).__name__}()"

@@ -53,7 +53,6 @@ class Conv2d(Layer):
                 raise ValueError(f"groups: wanted a divisor of {name} = {channels}, got {groups}")
         self.weight = Parameter(init.weights((out_channels, in_channels // groups, *self.kernel_size)))
         self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
-        self._plan = None
 
     def output_shape(self, shape):
         if len(shape) != 4 or shape[3] != self.in_channels:

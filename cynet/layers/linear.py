@@ -32,7 +32,6 @@ class Linear(Layer):
         self.out_features = checks.integer("out_features", out_features, 1)
         self.weight = Parameter(init.weights((out_features, in_features)))
         self.bias = Parameter(np.zeros(out_features)) if checks.flag("bias", bias) else None
-        self._plan = None
 
     def output_shape(self, shape):
         if len(shape) != 2 or shape[1] != self.in_features:

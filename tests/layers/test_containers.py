@@ -1,5 +1,8 @@
 """Sequential, Residual, Concat, and a layer that a user wrote in NumPy."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -145,3 +148,26 @@ def test_no_grad_keeps_nothing():
         model(x)
     with pytest.raises(RuntimeError, match="wanted a forward pass before it"):
         model.backward(np.ones((1, 5), np.float32))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_a_copy_trains_on_as_the_original_does(duplicate):
+    model, x = build(), RNG.standard_normal((2, 6, 6, 3)).astype(np.float32)
+    optimizer = cynet.SGD(model.parameters(), 0.1, momentum=0.9)
+
+    def step(model, optimizer):
+        dy = model(x)
+        optimizer.zero_grad()
+        model.backward(dy)
+        optimizer.step()
+
+    step(model, optimizer)
+    model(x)  # a pass is under way
+    before = model.state_dict()
+    other = duplicate((model, optimizer))
+    step(*other)
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    step(model, optimizer)
+    for name, array in other[0].state_dict().items():
+        np.testing.assert_array_equal(array, model.state_dict()[name])
