@@ -62,6 +62,8 @@ def col2im(columns, shape, kernel_size, stride=1, padding=0):
         When an argument is of the wrong kind, or the columns do not fit the shape.
     """
     columns = checks.float_array("columns", columns, 4)
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"shape: wanted (N, H, W, C), got {shape!r}")
     shape = tuple(checks.integer(f"shape[{i}]", n, 0) for i, n in enumerate(shape))
     if len(shape) != 4:
         raise ValueError(f"shape: wanted (N, H, W, C), got {shape}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from cynet.core import checks
+from cynet.core.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ def summary(model, input_shape):
     --------
     >>> print(cynet.summary(cynet.models.create("uwnet2"), (32, 32, 3)))
     """
+    if not isinstance(model, Layer):
+        raise TypeError(f"model: wanted a Layer, got {model!r}")
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(f"input_shape: wanted a tuple of ints, got {input_shape!r}")
     shape = tuple(checks.integer(f"input_shape[{i}]", n, 1) for i, n in enumerate(input_shape))
     if len(shape) in (1, 3):
         shape = (1, *shape)

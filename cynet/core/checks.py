@@ -17,7 +17,10 @@ def number(name, value, least=-np.inf, most=np.inf, open_low=False, open_high=Fa
     """`value` as a finite float in the interval, or TypeError / ValueError naming `name`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: wanted a number, got {value!r}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        value = np.inf if value > 0 else -np.inf  # refused below
     low = value > least if open_low else value >= least
     high = value < most if open_high else value <= most
     if not (low and high and np.isfinite(value)):

@@ -1,6 +1,7 @@
 """Layer: the one interface that layers, models and a user's own layers share."""
 
 import contextlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -199,6 +200,8 @@ class Layer:
         ValueError
             Listing every missing, unexpected and differently shaped entry at once.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: wanted a dict of names to arrays, got {type(state).__name__}")
         own, problems = self._state(), []
         problems += [f"missing: {n}" for n, (_, spare) in own.items() if n not in state and not spare]
         problems += [f"unexpected: {n}" for n in state if n not in own]

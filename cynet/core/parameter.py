@@ -55,6 +55,11 @@ class Parameter:
             )
         target[...] = value
 
+    def require(self, shape, what):
+        """Raise ValueError when this parameter, set in place of a layer's own `what`, has another shape."""
+        if self._data.shape != shape:
+            raise ValueError(f"{what}: wanted a parameter of shape {shape}, got {self._data.shape}")
+
     @property
     def shape(self):
         return self._data.shape

@@ -4,6 +4,8 @@ import os
 
 from cynet.kernels import _config
 
+from . import checks
+
 _threads = None
 
 
@@ -41,8 +43,5 @@ def set_num_threads(threads):
         When `threads` is no integer, or less than 1.
     """
     global _threads
-    if isinstance(threads, bool) or not isinstance(threads, int):
-        raise TypeError(f"threads: wanted an int, got {threads!r}")
-    if not 1 <= threads <= 1024:
-        raise ValueError(f"threads: wanted 1 to 1024, got {threads}")
+    threads = checks.integer("threads", threads, 1, 1024)
     _threads = threads if _config.build_info()["openmp"] else 1

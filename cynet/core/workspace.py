@@ -20,17 +20,40 @@ class Pool(threading.local):
     def __init__(self):
         self.buffers = {}
         self.allocated = 0  # bytes ever taken from the system
+        self.peak = 0  # most bytes in use at once
 
     def take(self, nbytes):
         shelf = self.buffers.setdefault(nbytes, [])
         for buffer in shelf:
             if sys.getrefcount(buffer) == FREE:
                 return buffer
+        self._make_room(nbytes)
         raw = np.empty(nbytes + ALIGN, np.uint8)
         start = -raw.ctypes.data % ALIGN
         shelf.append(np.frombuffer(memoryview(raw)[start : start + nbytes], np.uint8))
         self.allocated += nbytes
         return shelf[-1]
+
+    def _make_room(self, nbytes):
+        """Before new memory is taken: let go of free buffers when they are more than was ever in use.
+
+        Shapes that alternate (training and evaluation) keep theirs; shapes that never come back do not pile up.
+        """
+        kept, free = 0, []
+        for size, shelf in self.buffers.items():
+            for buffer in shelf:
+                if sys.getrefcount(buffer) == FREE:
+                    free.append(size)
+                else:
+                    kept += size
+        self.peak = max(self.peak, kept + nbytes)
+        if kept + sum(free) + nbytes > 2 * self.peak + SPARE:
+            for size, shelf in list(self.buffers.items()):
+                used = []
+                for buffer in shelf:
+                    if sys.getrefcount(buffer) != FREE:
+                        used.append(buffer)
+                self.buffers[size] = used
 
     def clear(self):
         """Forget every buffer; those in use live on until their last user lets go."""
@@ -44,6 +67,7 @@ def _free_count():
 
 
 FREE = _free_count()
+SPARE = 64 << 20  # bytes of free buffers that are always put up with
 pool = Pool()
 
 

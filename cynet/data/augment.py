@@ -38,6 +38,9 @@ class Normalize:
     """
 
     def __init__(self, mean, std):
+        for name, values in (("mean", mean), ("std", std)):
+            if not isinstance(values, (tuple, list, np.ndarray)):
+                raise TypeError(f"{name}: wanted a sequence of numbers, got {values!r}")
         self.mean = tuple(checks.number(f"mean[{i}]", m) for i, m in enumerate(mean))
         self.std = tuple(checks.number(f"std[{i}]", s, 0, open_low=True) for i, s in enumerate(std))
         if len(self.mean) != len(self.std):

@@ -35,7 +35,7 @@ def load(name, root=None, split="train"):
     FileNotFoundError
         When the files are not there, naming where they were looked for.
     """
-    if name not in _DATASETS:
+    if not isinstance(name, str) or name not in _DATASETS:
         near = difflib.get_close_matches(str(name), _DATASETS, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"name: wanted one of {', '.join(_DATASETS)}, got {name!r}{hint}")

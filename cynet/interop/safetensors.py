@@ -188,7 +188,7 @@ def _span(name, entry):
     """(dtype name, shape, first byte, byte after the last) of a header's entry, checked."""
     try:
         kind, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        known = kind == BFLOAT16 or kind in DTYPES
+        known = isinstance(shape, list) and (kind == BFLOAT16 or kind in DTYPES)
         whole = all(type(n) is int and n >= 0 for n in (*shape, start, stop))
     except (TypeError, KeyError, ValueError):
         known = whole = False

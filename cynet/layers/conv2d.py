@@ -66,6 +66,7 @@ class Conv2d(Layer):
     def _convolution(self, shape):
         """The plan for `shape`, made anew when the shape changes."""
         if self._plan is None or self._plan.in_shape != shape:
+            self.output_shape(shape)  # refuses what __call__ may not have seen
             sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
             window = self.kernel_size, self.stride, sides[:2]
             if self.groups == self.in_channels == self.out_channels > 1:
@@ -76,6 +77,9 @@ class Conv2d(Layer):
 
     def forward(self, x):
         self.save(x)
+        self.weight.require((self.out_channels, self.in_channels // self.groups, *self.kernel_size), "weight")
+        if self.bias is not None:
+            self.bias.require((self.out_channels,), "bias")
         return self._convolution(x.shape).forward(x, self.weight.data, self.bias and self.bias.data)
 
     def backward(self, dy):

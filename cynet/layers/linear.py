@@ -49,6 +49,10 @@ class Linear(Layer):
 
     def forward(self, x):
         self.save(x)
+        self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        self.weight.require((self.out_features, self.in_features), "weight")
+        if self.bias is not None:
+            self.bias.require((self.out_features,), "bias")
         w = self.weight.data[:, :, None, None]
         plan = self._convolution(len(x))
         return plan.forward(x[None, :, None], w, self.bias and self.bias.data)[0, :, 0]

@@ -38,9 +38,9 @@ class Sequential(Layer):
         return x
 
     def backward(self, dy):
-        if self.layers:
-            self.layers[0].input_grad = self.input_grad
         for layer in reversed(self.layers):
+            # Set anew each time: a layer may have been the first of another model.
+            layer.input_grad = self.input_grad or layer is not self.layers[0]
             dy = layer.backward(dy)
         return dy
 

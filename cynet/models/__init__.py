@@ -42,7 +42,7 @@ def create(name, batch_norm=True, classes=10):
     ValueError
         When the name is unknown; the nearest known one is suggested.
     """
-    if name not in _BUILDERS:
+    if not isinstance(name, str) or name not in _BUILDERS:
         near = difflib.get_close_matches(str(name), _BUILDERS, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"name: wanted one of {', '.join(_BUILDERS)}, got {name!r}{hint}")

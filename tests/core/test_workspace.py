@@ -68,3 +68,21 @@ def test_clear_forgets_all_and_harms_nobody(pool):
     pool.clear()
     workspace.empty((4,)).fill(1)
     assert not kept.any()
+
+
+def test_shapes_that_never_come_back_do_not_pile_up(pool, monkeypatch):
+    monkeypatch.setattr(workspace, "SPARE", 1000)
+    for size in range(1, 400):
+        workspace.empty((size * 100,))
+    held = sum(size * len(shelf) for size, shelf in pool.buffers.items())
+    assert held <= 2 * 4 * 399 * 100 + 1000
+
+
+def test_shapes_that_alternate_are_kept(pool, monkeypatch):
+    monkeypatch.setattr(workspace, "SPARE", 0)
+    for _ in range(3):
+        training = [workspace.empty((1000,)) for _ in range(5)]
+        del training
+        evaluation = [workspace.empty((700,)) for _ in range(5)]
+        del evaluation
+    assert pool.allocated == 4 * 5 * 1700

@@ -157,3 +157,26 @@ def test_batch_norm_is_pytorchs(training):
     np.testing.assert_allclose(ours.backward(dy), images.grad.numpy().transpose(0, 2, 3, 1), atol=1e-5)
     for name, value in theirs.state_dict().items():
         np.testing.assert_allclose(ours.state_dict()[name], value.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer, x", [
+    (Conv2d(3, 16, 3), np.zeros((1, 4, 4, 3), np.float32)), (Linear(5, 16), np.zeros((2, 5), np.float32)),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_parameter_of_another_shape_is_refused_before_it_is_read(layer, x, name):
+    kept = getattr(layer, name)
+    setattr(layer, name, cynet.Parameter(np.ones(3)))
+    with pytest.raises(ValueError, match=rf"{name}: wanted a parameter of shape .*, got \(3,\)"):
+        layer(x)
+    setattr(layer, name, kept)
+    layer(x)
+
+
+def test_a_first_layer_becomes_an_inner_one():
+    inner = Conv2d(3, 3, 1)
+    first = cynet.Sequential(inner)
+    first.input_grad = False
+    x = np.ones((1, 2, 2, 3), np.float32)
+    assert first.backward(first(x)) is None
+    model = cynet.Sequential(Conv2d(3, 3, 1), inner)
+    assert model.backward(model(x)).shape == x.shape
