@@ -57,10 +57,10 @@ def overview():
 def script(command, arguments=None, program=None):
     """Run one command, as tools/COMMAND.py does; parameters and result as in `main`."""
     program = program or os.path.basename(sys.argv[0])
-    module = importlib.import_module(f"cynet.cli.{command}")
-    parser = Parser(program, description=module.__doc__)
-    module.add_flags(parser)
     try:
+        module = importlib.import_module(f"cynet.cli.{command}")
+        parser = Parser(program, description=module.__doc__)
+        module.add_flags(parser)
         flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
         status = module.run(flags) or 0
         sys.stdout.flush()

@@ -86,6 +86,14 @@ class Layer:
     def backward(self, dy):
         raise TypeError(f"{type(self).__name__} defines no backward(dy)")
 
+    def backward_spared(self, dy):
+        """`backward` for the sake of the parameters alone: the gradient to the input is spared this once."""
+        before, self.input_grad = self.input_grad, False
+        try:
+            self.backward(dy)
+        finally:
+            self.input_grad = before
+
     def output_shape(self, shape):
         """The output's shape for an input of `shape` (the batch first); here: the same."""
         return shape

@@ -37,7 +37,7 @@ class Pool(threading.local):
     def _make_room(self, nbytes):
         """Before new memory is taken: let go of free buffers when they are more than was ever in use.
 
-        Shapes that alternate (training and evaluation) keep theirs; shapes that never come back do not pile up.
+        Shapes that alternate (training, evaluation) keep theirs; shapes that never return do not pile up.
         """
         kept, free = 0, []
         for size, shelf in self.buffers.items():

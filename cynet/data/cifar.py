@@ -132,7 +132,7 @@ class Archive(Folder):
                             found[name] = self._content(archive, member, name)
                 while stream.read(1 << 20):  # to the end: the checksum is there
                     pass
-        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, MemoryError) as error:
             raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {error}") from None
         return found
 
@@ -172,7 +172,9 @@ def _class_names(source, content, count):
     else:
         found = pickles.load(content, where).get(layout.names_key)
         if not isinstance(found, list) or not all(isinstance(name, (bytes, str)) for name in found):
-            raise ValueError(f"{where}: wanted a list of names under {layout.names_key!r}, got {found!r:.80}")
+            raise ValueError(
+                f"{where}: wanted a list of names under {layout.names_key!r}, got {type(found).__name__}"
+            )
         names = [name.decode() if isinstance(name, bytes) else name for name in found]
     if len(names) != count:
         raise ValueError(f"{where}: wanted {count} class names, got {len(names)}")
@@ -216,5 +218,5 @@ def _parse_pickle(content, label_key, where):
         raise ValueError(f"{where}: {label_key.decode()}: wanted a list of {len(images)} labels, got {got}")
     for record, label in enumerate(labels):
         if type(label) is not int or not -(2**63) <= label < 2**63:
-            raise ValueError(f"{where}: record {record}: wanted an int as label, got {label!r:.80}")
+            raise ValueError(f"{where}: record {record}: wanted an int as label, got {type(label).__name__}")
     return np.ascontiguousarray(images), np.array(labels, np.int64)

@@ -50,6 +50,19 @@ class Member:
         self.process.close()
 
 
+@contextlib.contextmanager
+def _interrupts_held():
+    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Crew:
     """Workers that fill slots.
 
@@ -70,8 +83,9 @@ class Crew:
         self.owner = os.getpid()
         self.members = []
         try:
-            for number in range(count):
-                self.members.append(Member(number, arguments))
+            with _interrupts_held():
+                for number in range(count):
+                    self.members.append(Member(number, arguments))
         except BaseException:
             self.close()
             raise

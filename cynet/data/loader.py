@@ -84,6 +84,11 @@ class DataLoader:
                 "dataset: wanted images uint8 (count, channels, height, width), got "
                 f"{type(dataset).__name__} with images {kind:.60}"
             )
+        if not len(dataset) == len(images) == len(dataset.labels) or not images.flags.c_contiguous:
+            raise ValueError(
+                f"dataset: wanted as many C-contiguous images as labels and samples, got {len(images)} "
+                f"images, {len(dataset.labels)} labels and a length of {len(dataset)}"
+            )
         self.dataset = dataset
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.shuffle = checks.flag("shuffle", shuffle)

@@ -32,6 +32,9 @@ class _BatchNorm(Layer):
         return shape
 
     def forward(self, x):
+        self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        for name in ("weight", "bias") if self.weight is not None else ():
+            getattr(self, name).require((self.num_features,), name)
         rows = x.reshape(-1, self.num_features)
         if self.training:
             if len(rows) < 2:
@@ -49,8 +52,10 @@ class _BatchNorm(Layer):
 
     def _track(self, mean, variance, count):
         """Move the running statistics towards this batch's; the running variance is the unbiased one."""
-        for running, new in ((self.running_mean, mean), (self.running_var, variance * (count / (count - 1)))):
-            running += self.momentum * (new - running)
+        unbiased = variance * (count / (count - 1))
+        with np.errstate(over="ignore", invalid="ignore"):  # of channels with NaN, Inf or beyond float32
+            for running, new in ((self.running_mean, mean), (self.running_var, unbiased)):
+                running += self.momentum * (new - running)
         self.num_batches_tracked += 1
 
     def backward(self, dy):

@@ -50,13 +50,14 @@ class Concat(Layer):
         dy = self.gradient(dy, shape)
         start, dx = 0, None
         for branch, width in zip(self.branches, widths, strict=True):
-            branch.input_grad = self.input_grad
             part = workspace.empty((*shape[:-1], width))
             arrays.copy_channels(dy, start, part, 0, width)
             start += width
-            gradient = branch.backward(part)
             if self.input_grad:
+                gradient = branch.backward(part)
                 dx = gradient if dx is None else arrays.add(dx, gradient)
+            else:
+                branch.backward_spared(part)
         return dx
 
     def __repr__(self):

@@ -38,11 +38,11 @@ class Residual(Layer):
         return arrays.add(self.body(x), self.shortcut(x) if self.shortcut else x)
 
     def backward(self, dy):
-        for _, layer in self.children():
-            layer.input_grad = self.input_grad
-        dx = self.body.backward(dy)
-        beside = self.shortcut.backward(dy) if self.shortcut else dy
-        return arrays.add(dx, beside) if self.input_grad else None
+        if not self.input_grad:
+            for _, layer in self.children():
+                layer.backward_spared(dy)
+            return None
+        return arrays.add(self.body.backward(dy), self.shortcut.backward(dy) if self.shortcut else dy)
 
     def __repr__(self):
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

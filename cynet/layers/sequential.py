@@ -39,9 +39,8 @@ class Sequential(Layer):
 
     def backward(self, dy):
         for layer in reversed(self.layers):
-            # Set anew each time: a layer may have been the first of another model.
-            layer.input_grad = self.input_grad or layer is not self.layers[0]
-            dy = layer.backward(dy)
+            first = layer is self.layers[0]
+            dy = layer.backward(dy) if not first or self.input_grad else layer.backward_spared(dy)
         return dy
 
     def __len__(self):

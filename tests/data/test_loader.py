@@ -159,3 +159,19 @@ def test_other_images_are_refused(images):
     Other.images = images
     with pytest.raises(TypeError, match="dataset: wanted images uint8"):
         DataLoader(Other(), 2)
+
+
+def test_a_data_set_of_another_length_than_its_images_is_refused(dataset):
+    class Longer(ArrayDataset):
+        def __len__(self):
+            return 10_000
+
+    with pytest.raises(ValueError, match="dataset: wanted as many C-contiguous images as labels and samples"):
+        DataLoader(Longer(dataset.images, dataset.labels, dataset.classes), 10)
+
+
+@pytest.mark.parametrize("padding", [7, 100, 4096])
+def test_a_crop_may_lie_wholly_outside_the_picture(dataset, padding):
+    loader = DataLoader(dataset, 103, workers=0, transforms=[RandomCrop(padding)])
+    x, _ = next(iter(loader))
+    assert np.isfinite(x).all() and (x == 0).mean() > 0.5
