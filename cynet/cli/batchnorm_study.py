@@ -16,8 +16,12 @@ def add_flags(parser):
     parser.add_argument("--model", default="uwnet2", metavar="NAME", help="the network to study")
     parser.add_argument("--data", default=EMBEDDED, metavar="NAME", help="the data set")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files")
-    parser.add_argument("--steps", type=integer(1), default=STEPS, metavar="N", help="of a run, and of a round")
-    parser.add_argument("--seeds", type=integer(1, 1000), default=SEEDS, metavar="N", help="runs of each kind")
+    parser.add_argument(
+        "--steps", type=integer(1), default=STEPS, metavar="N", help="of a run, and of a round"
+    )
+    parser.add_argument(
+        "--seeds", type=integer(1, 1000), default=SEEDS, metavar="N", help="runs of each kind"
+    )
     parser.add_argument("--batch-size", type=integer(2), default=128, metavar="N", help="pictures in a step")
     parser.add_argument(
         "--rates",
@@ -37,9 +41,7 @@ def add_flags(parser):
         metavar="N",
         help="of the kernels (default: OMP_NUM_THREADS, or all)",
     )
-    parser.add_argument(
-        "--run-dir", metavar="DIR", help="write here (default: runs/batchnorm-study-DATA-N)"
-    )
+    parser.add_argument("--run-dir", metavar="DIR", help="write here (default: runs/batchnorm-study-DATA-N)")
 
 
 def rates(text):

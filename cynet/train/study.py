@@ -150,7 +150,7 @@ def _train(settings, phase, batch_norm, rates, seed, training, test, watch):
 
 
 def _steps(session, batches, count, watch):
-    """(losses, test accuracy) after `count` steps; the accuracy is None when training or test loss diverged."""
+    """(losses, test accuracy) after `count` steps; the accuracy is None when a loss diverged."""
     losses = []
     session.model.train()
     try:
@@ -200,10 +200,14 @@ def best_rate(runs, phase, batch_norm):
 
 
 def stood(runs, batch_norm, chance):
-    """The greatest rate of the sweep at which every seed ends with more than twice chance's accuracy, or None."""
+    """The greatest rate of the sweep at which every seed ends above twice chance's accuracy, or None."""
     rates = rates_of(runs, SWEEP, batch_norm)
-    good = [lr for lr in rates if all(r.accuracy > 2 * chance for r in chosen(runs, SWEEP, batch_norm, lr))]
-    return max(good, default=None)
+    return max((lr for lr in rates if learned(runs, batch_norm, lr, chance)), default=None)
+
+
+def learned(runs, batch_norm, lr, chance):
+    """Whether every run of the sweep at a rate ends above twice chance's accuracy; a diverged one does not."""
+    return all(run.accuracy > 2 * chance for run in chosen(runs, SWEEP, batch_norm, lr))
 
 
 def smooth(losses, width):
@@ -226,6 +230,6 @@ def steps_to(losses, target):
 
 
 def mean_curve(runs):
-    """(mean, standard deviation) over the runs of the smoothed loss of each step; diverged runs are left out."""
+    """(mean, standard deviation) over runs of the smoothed loss of each step; without diverged ones."""
     curves = [smooth(run.losses, window(run.losses)) for run in runs if not run.diverged]
     return (np.mean(curves, axis=0), np.std(curves, axis=0)) if curves else (None, None)

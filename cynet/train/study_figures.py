@@ -1,4 +1,4 @@
-"""The figures of a batch-norm study. matplotlib is imported when one is drawn: it is an extra of the package."""
+"""The figures of a batch-norm study. matplotlib, an extra of the package, is imported when one is drawn."""
 
 import io
 

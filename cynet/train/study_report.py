@@ -8,6 +8,7 @@ from .study import (
     SWEEP,
     best_rate,
     chosen,
+    learned,
     mean_and_spread,
     mean_curve,
     rates_of,
@@ -70,15 +71,15 @@ def summary(plan, runs, classes, seconds, complete=True):
     s = plan.settings
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
-        f"{len(runs)} runs{'' if complete else f' of {plan.runs} (stopped before the end)'} in {seconds:.0f} s: "
-        f"{s.steps} steps of {s.batch_size} pictures, seeds 0 to {plan.seeds - 1}, SGD with momentum "
-        f"{s.momentum:g} and weight decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of "
-        "steps; ± is the standard deviation over seeds.",
+        f"{len(runs)} runs{'' if complete else f' of {plan.runs} (stopped before the end)'} of {s.steps} steps "
+        f"of {s.batch_size} pictures in {seconds:.0f} s; {plan.seeds} seeds; SGD with momentum {s.momentum:g} and "
+        f"weight decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the "
+        "standard deviation over seeds.",
     ]
     if any(run.phase == SWEEP for run in runs):
         parts += [
             "## Does it converge faster?",
-            _faster(runs),
+            _faster(runs, 1 / classes),
             "## How large a rate does each stand?",
             _stands(runs, 1 / classes),
             table(runs, SWEEP),
@@ -113,7 +114,7 @@ def _plus_minus(values, form="{:.4f}"):
     return f"{form.format(mean)} ± {form.format(spread)}"
 
 
-def _faster(runs):
+def _faster(runs, chance):
     best = {net: best_rate(runs, SWEEP, net) for net in NETS}
     if None in best.values():
         return "Not to be said: one of the nets has no finished run that did not diverge."
@@ -122,18 +123,19 @@ def _faster(runs):
     steps = steps_to(curve[True], target)
     lines = [
         f"At the rate that suits it best ({best[False]:g}), the net without batch norm comes to a loss of "
-        f"{target:.3f} in {len(curve[False])} steps. At its own best rate ({best[True]:g}), the net with batch norm "
-        + (f"is there after {steps}." if steps else "does not come there.")
+        f"{target:.3f} in {len(curve[False])} steps. At its own best rate ({best[True]:g}), the net with batch "
+        f"norm {f'is there after {steps}' if steps else 'does not come there'}."
     ]
-    pairs = [(lr, *(mean_curve(chosen(runs, SWEEP, net, lr))[0] for net in NETS)) for lr in rates_of(runs, SWEEP)]
-    reached = [
-        f"{lr:g} after {steps_to(b, a[-1]) or 'more than ' + str(len(b))}"
-        for lr, a, b in pairs
-        if a is not None and b is not None
-    ]
+    reached = []
+    for lr in rates_of(runs, SWEEP):
+        plain, normed = (mean_curve(chosen(runs, SWEEP, net, lr))[0] for net in NETS)
+        if learned(runs, False, lr, chance) and normed is not None:
+            steps = steps_to(normed, plain[-1])
+            reached.append(f"{lr:g} after {steps}" if steps else f"{lr:g} not within {len(normed)}")
     if reached:
         lines.append(
-            "At equal rates, it reaches the final loss of the net without: at rate " + ", ".join(reached) + " steps."
+            "At equal rates, where the net without learns at all, the one with batch norm comes to the other's "
+            f"final loss at rate {', '.join(reached)} steps."
         )
     return "\n".join(lines)
 
@@ -154,7 +156,8 @@ def _stands(runs, chance):
 
 
 def _best(runs):
-    lines = [f"After the annealing through the rates {', '.join(f'{lr:g}' for lr in rates_of(runs, ANNEAL))}:", ""]
+    rates = ", ".join(f"{lr:g}" for lr in rates_of(runs, ANNEAL))
+    lines = [f"After the annealing through the rates {rates}:", ""]
     for net, name in NETS.items():
         best = best_rate(runs, ANNEAL, net)
         if best is None:
