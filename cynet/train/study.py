@@ -206,7 +206,7 @@ def stood(runs, batch_norm, chance):
 
 
 def learned(runs, batch_norm, lr, chance):
-    """Whether every run of the sweep at a rate ends above twice chance's accuracy; a diverged one does not."""
+    """Whether every run of the sweep at a rate ends above twice chance's accuracy; none diverged."""
     return all(run.accuracy > 2 * chance for run in chosen(runs, SWEEP, batch_norm, lr))
 
 

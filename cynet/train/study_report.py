@@ -69,11 +69,11 @@ def curves(runs):
 def summary(plan, runs, classes, seconds, complete=True):
     """The page of answers, in Markdown; parameters as in `write`."""
     s = plan.settings
+    stopped = "" if complete else f" of {plan.runs} (stopped before the end)"
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
-        f"{len(runs)} runs{'' if complete else f' of {plan.runs} (stopped before the end)'} of {s.steps} steps "
-        f"of {s.batch_size} pictures in {seconds:.0f} s; {plan.seeds} seeds; SGD with momentum {s.momentum:g} and "
-        f"weight decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the "
+        f"{len(runs)} runs{stopped}, each of {s.steps} steps of {s.batch_size} pictures, in {seconds:.0f} s; "
+        f"{plan.seeds} seeds; SGD with momentum {s.momentum:g} and weight decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the "
         "standard deviation over seeds.",
     ]
     if any(run.phase == SWEEP for run in runs):
@@ -123,8 +123,8 @@ def _faster(runs, chance):
     steps = steps_to(curve[True], target)
     lines = [
         f"At the rate that suits it best ({best[False]:g}), the net without batch norm comes to a loss of "
-        f"{target:.3f} in {len(curve[False])} steps. At its own best rate ({best[True]:g}), the net with batch "
-        f"norm {f'is there after {steps}' if steps else 'does not come there'}."
+        f"{target:.3f} in {len(curve[False])} steps. At its own best rate ({best[True]:g}), the net with "
+        f"batch norm {f'is there after {steps}' if steps else 'does not come there'}."
     ]
     reached = []
     for lr in rates_of(runs, SWEEP):
@@ -134,8 +134,8 @@ def _faster(runs, chance):
             reached.append(f"{lr:g} after {steps}" if steps else f"{lr:g} not within {len(normed)}")
     if reached:
         lines.append(
-            "At equal rates, where the net without learns at all, the one with batch norm comes to the other's "
-            f"final loss at rate {', '.join(reached)} steps."
+            "At equal rates, where the net without learns at all, the one with batch norm comes to the "
+            f"other's final loss at rate {', '.join(reached)} steps."
         )
     return "\n".join(lines)
 
