@@ -73,8 +73,8 @@ def summary(plan, runs, classes, seconds, complete=True):
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
         f"{len(runs)} runs{stopped}, each of {s.steps} steps of {s.batch_size} pictures, in {seconds:.0f} s; "
-        f"{plan.seeds} seeds; SGD with momentum {s.momentum:g} and weight decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the "
-        "standard deviation over seeds.",
+        f"{plan.seeds} seeds; SGD with momentum {s.momentum:g} and weight decay {s.weight_decay:g}. A final "
+        "loss is the mean of a run's last tenth of steps; ± is the standard deviation over seeds.",
     ]
     if any(run.phase == SWEEP for run in runs):
         parts += [
