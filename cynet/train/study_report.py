@@ -85,7 +85,7 @@ def summary(plan, runs, classes, seconds, complete=True):
             table(runs, SWEEP),
         ]
     if any(run.phase == ANNEAL for run in runs):
-        parts += ["## What is the best this model reaches?", _best(runs), table(runs, ANNEAL)]
+        parts += ["## What is the best this model reaches?", _best(runs, 1 / classes), table(runs, ANNEAL)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -155,7 +155,7 @@ def _stands(runs, chance):
     return "\n".join(lines)
 
 
-def _best(runs):
+def _best(runs, chance):
     rates = ", ".join(f"{lr:g}" for lr in rates_of(runs, ANNEAL))
     lines = [f"After the annealing through the rates {rates}:", ""]
     for net, name in NETS.items():
@@ -164,9 +164,11 @@ def _best(runs):
             lines.append(f"- {name} batch norm: no round ended without a diverged run")
             continue
         found = chosen(runs, ANNEAL, net, best)
-        top = max(found, key=lambda run: run.accuracy)
+        top = max(run.accuracy for run in found)
+        learning = sum(run.accuracy > 2 * chance for run in found)
         lines.append(
             f"- {name} batch norm: test accuracy {_plus_minus(run.accuracy for run in found)} after "
-            f"{found[0].steps} steps, the round at {best:g}; the best seed reached {top.accuracy:.4f}"
+            f"{found[0].steps} steps, the round at {best:g}; the best seed reached {top:.4f}; {learning} of "
+            f"{len(found)} seeds learned"
         )
     return "\n".join(lines)
