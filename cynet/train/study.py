@@ -207,7 +207,8 @@ def stood(runs, batch_norm, chance):
 
 def learned(runs, batch_norm, lr, chance):
     """Whether every run of the sweep at a rate ends above twice chance's accuracy; none diverged."""
-    return all(run.accuracy > 2 * chance for run in chosen(runs, SWEEP, batch_norm, lr))
+    found = chosen(runs, SWEEP, batch_norm, lr)
+    return bool(found) and all(run.accuracy > 2 * chance for run in found)
 
 
 def smooth(losses, width):

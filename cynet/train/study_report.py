@@ -146,6 +146,9 @@ def _stands(runs, chance):
         f"({2 * chance:.2f})."
     ]
     for net, name in NETS.items():
+        if not rates_of(runs, SWEEP, net):
+            lines.append(f"- {name} batch norm: not run")
+            continue
         top, best = stood(runs, net, chance), best_rate(runs, SWEEP, net)
         text = f"- {name} batch norm: " + ("none of the rates" if top is None else f"up to {top:g}")
         if best is not None:
