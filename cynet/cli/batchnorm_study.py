@@ -9,7 +9,7 @@ import time
 from .parser import Failure, UsageError, integer, number, refusing
 from .train import EMBEDDED, check
 
-STEPS, SEEDS = 200, 3
+STEPS, SEEDS = 300, 3
 
 
 def add_flags(parser):

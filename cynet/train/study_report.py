@@ -168,10 +168,11 @@ def _best(runs, chance):
             continue
         found = chosen(runs, ANNEAL, net, best)
         top = max(run.accuracy for run in found)
+        begun = len(chosen(runs, ANNEAL, net, rates_of(runs, ANNEAL)[0]))  # a diverged one has no later round
         learning = sum(run.accuracy > 2 * chance for run in found)
         lines.append(
             f"- {name} batch norm: test accuracy {_plus_minus(run.accuracy for run in found)} after "
             f"{found[0].steps} steps, the round at {best:g}; the best seed reached {top:.4f}; {learning} of "
-            f"{len(found)} seeds learned"
+            f"{begun} seeds learned"
         )
     return "\n".join(lines)
