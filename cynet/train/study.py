@@ -213,10 +213,9 @@ def learned(runs, batch_norm, lr, chance):
 
 def smooth(losses, width):
     """Means of `width` losses that end at each step; over as many as there are at the beginning."""
-    sums = np.concatenate([[0.0], np.cumsum(losses)])
-    ends = np.arange(1, len(losses) + 1)
-    starts = np.maximum(ends - width, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+    # Summed window by window: differences of running sums lose small losses behind an enormous one.
+    sums = np.convolve(losses, np.ones(width))[: len(losses)]
+    return sums / np.minimum(np.arange(1, len(losses) + 1), width)
 
 
 def window(losses):

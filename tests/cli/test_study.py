@@ -142,6 +142,7 @@ def test_numbers_of_hand_made_runs():
     assert study.steps_to((2.0, 0.9, 0.7, 0.5), 1.0) == 2
     assert study.steps_to((2.0, 0.9), 0.1) is None
     assert list(study.smooth([4.0, 2.0, 0.0], 2)) == [4.0, 3.0, 1.0]
+    assert list(study.smooth([1e30, 2.0, 4.0], 2))[2] == 3.0, "an early peak leaves later means alone"
     text = study_report.summary(study.Plan(Settings(steps=4), (0.1, 1.0), (0.1,), 2), runs, 10, 1.0)
     assert "(0.1), the net without batch norm comes to a loss of 1.000 in 4 steps" in text
     assert "(1), the net with batch norm is there after 2." in text
