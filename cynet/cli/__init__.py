@@ -11,6 +11,8 @@ from .parser import Failure, Parser, UsageError, suggestion
 COMMANDS = {
     "train": "train a model and keep the run in a folder",
     "evaluate": "the accuracy of a trained model, over all and per class",
+    "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
+    "bundle": "pack sources and runs into one archive with a manifest",
     "config": "how this cynet was built, and what it runs on",
 }
 REFUSED, FAILED, INTERRUPTED, CLOSED_PIPE = 2, 1, 130, 141

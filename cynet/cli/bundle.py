@@ -1,0 +1,200 @@
+"""Pack sources and run folders into one .tar.gz with a manifest: hashes, git revision, versions."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from .parser import UsageError, refusing
+
+MANIFEST = "manifest.json"
+SOURCES = {".py", ".pyx", ".pxd", ".h"}
+
+
+def add_flags(parser):
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a folder that a run or a study wrote")
+    parser.add_argument(
+        "--files",
+        nargs="+",
+        metavar="FILE",
+        help="source files, or folders of them (default: the sources of the package)",
+    )
+    parser.add_argument(
+        "--base", metavar="REV", help="warn of each of --files that git says is unchanged since this revision"
+    )
+    parser.add_argument("--output", default="bundle.tar.gz", metavar="FILE", help="the archive")
+    parser.add_argument("--force", action="store_true", help="replace an archive that exists")
+
+
+def run(flags):
+    """Check everything, warn, pack."""
+    from cynet.core.files import write_atomically
+
+    from .report import say
+
+    output = Path(flags.output)
+    if output.is_dir():
+        raise UsageError(f"--output: wanted a file, {output} is a folder")
+    if output.exists() and not flags.force:
+        raise UsageError(f"--output: {output} exists (--force replaces it)")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"--output: no such folder: {output.parent}")
+    members = gather(flags.runs, flags.files, output)
+    for path in unchanged(flags.files or (), flags.base):
+        print(f"warning: {path} is unchanged since {flags.base}", file=sys.stderr)
+    contents = {name: path.read_bytes() for name, path in members.items()}
+    data = archive({MANIFEST: manifest(contents, flags.base), **contents})
+    with refusing("--output"):
+        write_atomically(output, data)
+    say(f"{output}: {len(contents)} files and {MANIFEST}, {len(data):,} bytes")
+    return 0
+
+
+# -- what goes in -----------------------------------------------------------------------------------------
+def gather(runs, files, output):
+    """What to pack, but for `output` itself: dict of name in the archive to Path."""
+    members = {}
+    if files is None:
+        import cynet
+
+        package = Path(cynet.__file__).parent
+        for path in sorted(package.rglob("*")):
+            if path.suffix in SOURCES:
+                _add(members, f"{package.name}/{path.relative_to(package).as_posix()}", path, output)
+    for file in map(Path, files or ()):
+        if not file.exists():
+            raise UsageError(f"--files: no such file or folder: {file}")
+        for path in _files_in(file) if file.is_dir() else [file]:
+            _add(members, _name(path), path, output)
+    for folder in map(Path, runs):
+        if not folder.is_dir():
+            raise UsageError(f"RUN: wanted a folder, got {folder}")
+        found = _files_in(folder)
+        if not found:
+            raise UsageError(f"RUN: wanted a folder with files, {folder} has none")
+        for path in found:
+            name = f"runs/{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
+            _add(members, name, path, output)
+    return members
+
+
+def _files_in(folder):
+    """The files under a folder, sorted; without hidden ones and what Python caches."""
+    paths = [(path, path.relative_to(folder).parts) for path in sorted(folder.rglob("*"))]
+    return [
+        path
+        for path, parts in paths
+        if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts)
+    ]
+
+
+def _name(path):
+    """Relative to the current folder where it lies within, else its bare name."""
+    absolute, here = Path(os.path.abspath(path)), Path.cwd()
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else path.name
+
+
+def _add(members, name, path, output):
+    if path.resolve() == output.resolve():
+        return
+    if name == MANIFEST or (name in members and members[name].resolve() != path.resolve()):
+        other = members.get(name, "the manifest")
+        raise UsageError(f"{path}: wanted a name of its own in the archive, got {name} as for {other}")
+    members[name] = path
+
+
+# -- what git says ----------------------------------------------------------------------------------------
+def _git(*arguments):
+    """The finished process of a git command in the current folder, or None where there is no git."""
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+
+
+def unchanged(files, base):
+    """Those of the files or folders that are as in a revision; a new one is changed.
+
+    Parameters
+    ----------
+    files : sequence of str
+    base : str or None
+        None: nothing is compared.
+
+    Raises
+    ------
+    UsageError
+        When git does not know the revision, or a file lies outside its repository.
+    """
+    if base is None:
+        return []
+    known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
+    if known is None or known.returncode:
+        raise UsageError(f"--base: wanted a revision of the git repository here, got {base!r}")
+    return [file for file in files if _is_unchanged(file, known.stdout.strip())]
+
+
+def _is_unchanged(file, base):
+    difference = _git("diff", "--quiet", base, "--", file)
+    if difference.returncode > 1:
+        raise UsageError(f"--files: git cannot compare {file}: {difference.stderr.strip().splitlines()[0]}")
+    ignored = ["--exclude-standard"] if Path(file).is_dir() else []
+    untracked = _git("ls-files", "--others", *ignored, "--", file)
+    return difference.returncode == 0 and not untracked.stdout
+
+
+def _revision():
+    """{"revision", "modified"} of the git repository here, or None."""
+    head = _git("rev-parse", "--verify", "--quiet", "HEAD")
+    if head is None or head.returncode:
+        return None
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return {"revision": head.stdout.strip(), "modified": bool(status.stdout)}
+
+
+# -- the archive ------------------------------------------------------------------------------------------
+def manifest(contents, base=None):
+    """The manifest as bytes of JSON.
+
+    Parameters
+    ----------
+    contents : dict of str to bytes
+    base : str, optional
+    """
+    import platform
+
+    import numpy
+
+    from cynet._version import __version__
+
+    files = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in sorted(contents.items())
+    }
+    versions = {"cynet": __version__, "numpy": numpy.__version__, "python": platform.python_version()}
+    found = {"git": _revision(), "base": base, "versions": versions, "files": files}
+    return (json.dumps(found, indent=2) + "\n").encode()
+
+
+def archive(contents):
+    """A .tar.gz as bytes: equal contents give equal bytes.
+
+    Parameters
+    ----------
+    contents : dict of str to bytes
+    """
+    stream = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, data in sorted(contents.items()):
+            entry = tarfile.TarInfo(name)  # owner 0, no names, time 0, mode 0644
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return stream.getvalue()

@@ -1,0 +1,131 @@
+"""The bundle command: what is in the archive, that its bytes are the same twice, and what git says."""
+
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+
+import pytest
+
+from cynet import __version__, cli
+
+
+def git(folder, *arguments):
+    name = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(
+        ["git", *name, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A repository with two files, one of them changed since its only commit, and a run folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "same.py").write_text("a = 1\n")
+    (tmp_path / "changed.py").write_text("b = 1\n")
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "deep.py").write_text("c = 1\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    (tmp_path / "changed.py").write_text("b = 2\n")
+    (tmp_path / "new.py").write_text("d = 1\n")
+    run = tmp_path / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / "metrics.csv").write_text("step\n1\n")
+    (run / "weights.bin").write_bytes(bytes(range(256)))
+    return tmp_path
+
+
+def members(path):
+    with tarfile.open(path) as tar:
+        return {entry.name: (entry, tar.extractfile(entry).read()) for entry in tar}
+
+
+def bundle(*arguments):
+    return cli.main(["bundle", *map(str, arguments)])
+
+
+def test_the_archive_holds_the_files_and_their_hashes(work, capsys):
+    assert bundle("runs/first", "--files", "same.py", "changed.py", "part", "--output", "b.tar.gz") == 0
+    assert capsys.readouterr().out.startswith("b.tar.gz: 5 files and manifest.json, ")
+    found = members("b.tar.gz")
+    names = ["changed.py", "part/deep.py", "runs/first/metrics.csv", "runs/first/weights.bin", "same.py"]
+    assert sorted(found) == sorted(["manifest.json", *names])
+    manifest = json.loads(found["manifest.json"][1])
+    assert list(manifest["files"]) == names
+    for name in names:
+        data = (work / name).read_bytes()
+        assert found[name][1] == data
+        assert manifest["files"][name] == {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    assert manifest["git"] == {"revision": git(work, "rev-parse", "HEAD"), "modified": True}
+    assert manifest["versions"]["cynet"] == __version__
+
+
+def test_the_bytes_are_the_same_twice_and_bear_no_time_or_owner(work):
+    assert bundle("runs/first", "--files", "same.py", "--output", "1.tar.gz") == 0
+    (work / "same.py").touch()
+    (work / "same.py").chmod(0o600)
+    assert bundle("runs/first", "--files", "same.py", "--output", "2.tar.gz") == 0
+    data = (work / "1.tar.gz").read_bytes()
+    assert data == (work / "2.tar.gz").read_bytes()
+    assert data[4:8] == bytes(4), "the time in gzip's header"
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data))) as tar:
+        entries = tar.getmembers()
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    assert {(e.mtime, e.uid, e.gid, e.uname, e.gname, e.mode) for e in entries} == {(0, 0, 0, "", "", 0o644)}
+
+
+def test_unchanged_files_are_warned_of(work, capsys):
+    assert bundle("runs/first", "--files", "same.py", "changed.py", "new.py", "part", "--base", "HEAD") == 0
+    err = capsys.readouterr().err.splitlines()
+    assert err == ["warning: same.py is unchanged since HEAD", "warning: part is unchanged since HEAD"]
+    (work / "part" / "deeper.py").touch()
+    assert bundle("runs/first", "--files", "part", "--base", "HEAD", "--force") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_sources_of_the_package_are_the_default(work):
+    assert bundle("runs/first") == 0
+    names = set(members("bundle.tar.gz"))
+    assert {"cynet/__init__.py", "cynet/kernels/batchnorm.pyx", "runs/first/metrics.csv"} <= names
+    assert not any(name.endswith((".so", ".pyc")) for name in names)
+
+
+def test_force_replaces_and_an_archive_never_holds_itself(work, capsys):
+    output = work / "runs" / "first" / "b.tar.gz"
+    assert bundle("runs/first", "--files", "same.py", "--output", output) == 0
+    before = output.read_bytes()
+    assert bundle("runs/first", "--files", "same.py", "--output", output) == 2
+    assert f"--output: {output} exists (--force replaces it)" in capsys.readouterr().err
+    assert bundle("runs/first", "--files", "same.py", "--output", output, "--force") == 0
+    assert output.read_bytes() == before
+    assert sorted(p.name for p in output.parent.iterdir()) == ["b.tar.gz", "metrics.csv", "weights.bin"]
+
+
+def test_two_runs_of_one_name_are_refused(work, capsys):
+    other = work / "other" / "first"
+    other.mkdir(parents=True)
+    (other / "metrics.csv").touch()
+    assert bundle("runs/first", "other/first", "--files", "same.py") == 2
+    assert "wanted a name of its own in the archive, got runs/first/metrics.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "the following arguments are required: RUN"),
+        (["nowhere"], "RUN: wanted a folder, got nowhere"),
+        (["runs/first", "--files", "gone.py"], "--files: no such file or folder: gone.py"),
+        (["runs/first", "--files", "same.py", "--base", "v9"], "--base: wanted a revision of the git"),
+        (["runs/first", "--output", "part"], "--output: wanted a file, part is a folder"),
+        (["runs/first", "--output", "no/b.tar.gz"], "--output: no such folder: no"),
+    ],
+)
+def test_refusals(work, capsys, arguments, words):
+    before = sorted(work.rglob("*.gz"))
+    assert bundle(*arguments) == 2
+    assert words in capsys.readouterr().err
+    assert sorted(work.rglob("*.gz")) == before
