@@ -1,18 +1,14 @@
-"""The five kinds of layers.
-
-Each has `forward(x)`, `backward(dy)` and `update(rate, momentum, decay)`; those with weights have the
-matrices `w`, `b` and their gradients `dw`, `db`, which `backward` adds to. Any of them may be assigned; the
-array is copied.
-"""
+"""The five kinds of layers; base.py says what they share."""
 
 import numpy as np
 
 from cynet.core import checks, geometry, init, normalization, random, workspace
 from cynet.core.convolution import Convolution
 from cynet.core.threads import get_num_threads
-from cynet.kernels import activation, max_pool, optim, softmax
+from cynet.kernels import activation, max_pool, softmax
 
 from . import planes
+from .base import Layer, Matrix, WeightedLayer
 
 LINEAR, LOGISTIC, RELU, LRELU, SOFTMAX = range(5)
 KINDS = ("LINEAR", "LOGISTIC", "RELU", "LRELU", "SOFTMAX")
@@ -20,114 +16,6 @@ LEAK = 0.01  # slope of the leaky ReLU
 EPS = 1e-5  # what batch norm adds to the variance
 NEW = 0.1  # weight of a batch's statistics in the rolling ones
 POOL_SIZE = 15  # the side of the largest pooling window: the kernel numbers its cells in a byte
-
-
-class Matrix:
-    """An attribute that holds a float32 matrix and takes any array of its shape."""
-
-    def __set_name__(self, owner, name):
-        self.name = name
-
-    def __get__(self, layer, owner=None):
-        if layer is None:
-            return self
-        try:
-            return vars(layer)[self.name]
-        except KeyError:
-            raise AttributeError(f"{layer!r} has no {self.name}") from None
-
-    def __set__(self, layer, value):
-        held = vars(layer).get(self.name)
-        rows, columns = (None, None) if held is None else held.shape
-        vars(layer)[self.name] = planes.matrix(f"{layer!r}.{self.name}", value, rows, columns).copy()
-
-
-class Layer:
-    """What all layers share: an input of `inputs` columns (None: any), and what backward needs of it."""
-
-    inputs = None
-    outputs = None
-    _kept = None
-
-    def forward(self, x):
-        """The output for a batch.
-
-        Parameters
-        ----------
-        x : array_like (rows, inputs)
-
-        Returns
-        -------
-        ndarray of float32 (rows, outputs)
-        """
-        return self._forward(planes.matrix(f"{self!r}: x", x, columns=self.inputs))
-
-    def backward(self, dy):
-        """Add the gradients of the weights to `dw` and `db`, and return that of the last input.
-
-        Parameters
-        ----------
-        dy : array_like (rows, outputs)
-            The gradient of the loss to the last output.
-
-        Returns
-        -------
-        ndarray of float32 (rows, inputs)
-
-        Raises
-        ------
-        RuntimeError
-            Without a forward pass before it.
-        """
-        if self._kept is None:
-            raise RuntimeError(f"{self!r}: backward wanted a forward pass before it, got none")
-        rows, outputs = self._kept[0]
-        return self._backward(planes.matrix(f"{self!r}: dy", dy, rows, outputs), *self._kept[1:])
-
-    def forward_parts(self, parts):
-        """Replace each part of one batch, in a list, by its output: `forward` in the memory of one part."""
-        for i, part in enumerate(parts):
-            parts[i] = self.forward(part)
-
-    def update(self, rate, momentum, decay):
-        """One step of gradient descent: dw += decay * w, w -= rate * dw, dw *= momentum; b without decay.
-
-        Parameters
-        ----------
-        rate, momentum, decay : float
-        """
-        rate, momentum = checks.number("rate", rate), checks.number("momentum", momentum)
-        decay = checks.number("decay", decay)
-        for values, gradient, shrink in self._trained(decay):
-            _subtract(gradient, -shrink, values)
-            _subtract(values, rate, gradient)
-            gradient *= np.float32(momentum)
-
-    def _trained(self, decay):
-        return ()
-
-    def _keep(self, y, *values):
-        self._kept = (y.shape, *values)
-        return y
-
-
-def _subtract(target, factor, source):
-    """target -= factor * source."""
-    if factor:
-        optim.sgd(target.reshape(-1), source.reshape(-1), factor, 0, get_num_threads())
-
-
-class WeightedLayer(Layer):
-    """A layer with weights `w`, biases `b` and their gradients."""
-
-    w, b, dw, db = Matrix(), Matrix(), Matrix(), Matrix()
-
-    def _start(self, weights, biases):
-        self.w, self.b = weights, np.zeros((1, biases))
-        self.dw, self.db = np.zeros(weights.shape), np.zeros((1, biases))
-
-    def _trained(self, decay):
-        return (self.b, self.db, 0.0), (self.w, self.dw, decay)
 
 
 class ConnectedLayer(WeightedLayer):

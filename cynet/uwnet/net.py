@@ -8,8 +8,8 @@ from cynet.core import checks, workspace
 from cynet.core.files import write_atomically
 
 from . import planes
+from .base import Layer, WeightedLayer
 from .data import checked_data, checked_path, random_batch
-from .layers import Layer, WeightedLayer
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
