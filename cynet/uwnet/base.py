@@ -71,10 +71,17 @@ class Layer:
         RuntimeError
             Without a forward pass before it.
         """
+        return self._backward(self._checked_gradient(dy), *self._kept[1:])
+
+    def backward_spared(self, dy):
+        """As `backward`, for a first layer: without the input's gradient where that takes work of its own."""
+        self.backward(dy)
+
+    def _checked_gradient(self, dy):
         if self._kept is None:
             raise RuntimeError(f"{self!r}: backward wanted a forward pass before it, got none")
         rows, outputs = self._kept[0]
-        return self._backward(planes.matrix(f"{self!r}: dy", dy, rows, outputs), *self._kept[1:])
+        return planes.matrix(f"{self!r}: dy", dy, rows, outputs)
 
     def forward_parts(self, parts):
         """Replace each part of one batch, in a list, by its output: `forward` in the memory of one part."""
@@ -113,6 +120,12 @@ class WeightedLayer(Layer):
     """A layer with weights `w`, biases `b` and their gradients."""
 
     w, b, dw, db = Matrix(), Matrix(), Matrix(), Matrix()
+
+    def _backward(self, dy, kept):
+        return self._input_gradient(self._add_gradients(dy, kept))
+
+    def backward_spared(self, dy):
+        self._add_gradients(self._checked_gradient(dy), *self._kept[1:])
 
     def _start(self, weights, biases):
         self.w, self.b = weights, np.zeros((1, biases))

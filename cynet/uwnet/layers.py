@@ -39,11 +39,14 @@ class ConnectedLayer(WeightedLayer):
         y += self.b
         return self._keep(y, x)
 
-    def _backward(self, dy, x):
-        images = dy[None, :, None]
-        self._plan.weight_gradient(images, x[None, :, None], self.dw[:, :, None, None])
+    def _add_gradients(self, dy, x):
+        gradient = dy[None, :, None]
+        self._plan.weight_gradient(gradient, x[None, :, None], self.dw[:, :, None, None])
         normalization.add_channel_sums(dy, self.db[0])
-        return self._plan.forward(images, self.w[:, :, None, None])[0, :, 0]
+        return gradient
+
+    def _input_gradient(self, gradient):
+        return self._plan.forward(gradient, self.w[:, :, None, None])[0, :, 0]
 
     def __repr__(self):
         return f"connected layer {self.inputs} -> {self.outputs}"
@@ -97,11 +100,14 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
         y = self._plan.forward(images, self._filters(self.w), self.b[0])
         return self._keep(planes.to_planes(y, len(x)), images)
 
-    def _backward(self, dy, images):
+    def _add_gradients(self, dy, images):
         gradient = planes.to_channels(dy, self.filters).reshape(len(dy), *self.out_hw, self.filters)
         self._plan.weight_gradient(images, gradient, self._filters(self.dw))
         normalization.add_channel_sums(gradient.reshape(-1, self.filters), self.db[0])
-        return planes.to_planes(self._plan.input_gradient(gradient, self._filters(self.w)), len(dy))
+        return gradient
+
+    def _input_gradient(self, gradient):
+        return planes.to_planes(self._plan.input_gradient(gradient, self._filters(self.w)), len(gradient))
 
 
 class MaxpoolLayer(WindowLayer):

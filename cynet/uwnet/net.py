@@ -9,7 +9,7 @@ from cynet.core.files import write_atomically
 
 from . import planes
 from .base import Layer, WeightedLayer
-from .data import checked_data, checked_path, random_batch
+from .data import checked_data, checked_image, checked_path, random_batch
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
@@ -55,11 +55,23 @@ def forward_net(net, x):
     return x
 
 
+def run_net_image(net, image):
+    """The net's output for one image (channels, height, width): a matrix of one row."""
+    return forward_net(net, checked_image("image", image).reshape(1, -1))
+
+
 def backward_net(net, dy):
     """Add to the layers' gradients what dy, the loss's gradient to the output, makes them; returns dx."""
     for layer in reversed(_checked(net).layers):
         dy = layer.backward(dy)
     return dy
+
+
+def _add_gradients(net, dy):
+    """As `backward_net`, without the gradient of the net's input, which training has no use for."""
+    for layer in reversed(net.layers[1:]):
+        dy = layer.backward(dy)
+    net.layers[0].backward_spared(dy)
 
 
 def update_net(net, rate, momentum, decay):
@@ -113,7 +125,7 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
         output = forward_net(net, part.x)
         loss = cross_entropy_loss(output, part.y)
         print(f"{step:06d}: Loss: {loss:f}", file=sys.stderr)
-        backward_net(net, output - part.y)
+        _add_gradients(net, output - part.y)
         update_net(net, rate / batch, momentum, decay)
 
 

@@ -92,6 +92,8 @@ CASES = [
     (lambda v: uwnet.forward_net(v, ZEROS), NOT_NETS, "net"),
     (lambda v: uwnet.forward_net(net(), v), MATRICES, "x"),
     (lambda v: uwnet.backward_net(v, ZEROS), NOT_NETS, "net"),
+    (lambda v: uwnet.run_net_image(v, np.ones((1, 2, 2))), NOT_NETS, "net"),
+    (lambda v: uwnet.run_net_image(net(), v), [*NO_MATRIX, np.ones((2, 2))], "image"),
     (lambda v: uwnet.update_net(v, 0, 0, 0), NOT_NETS, "net"),
     (lambda v: uwnet.cross_entropy_loss(v, ZEROS), MATRICES, ": wanted"),
     (lambda v: uwnet.cross_entropy_loss(ZEROS, v), MATRICES, "y: wanted"),

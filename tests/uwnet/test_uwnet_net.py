@@ -98,6 +98,42 @@ def test_passes_of_a_net():
     assert net.n == 2 and "connected layer 3 -> 4" in repr(net)
 
 
+def test_training_spares_the_gradient_of_the_nets_input_alone(shapes, capsys, monkeypatch):
+    found = []
+    for cls in (uwnet.layers.ConvolutionalLayer, uwnet.layers.ConnectedLayer):
+        whole = cls._input_gradient
+        monkeypatch.setattr(
+            cls, "_input_gradient", lambda self, g, whole=whole: found.append(self) or whole(self, g)
+        )
+    net = small_net()
+    uwnet.train_image_classifier(net, shapes, 4, 1, 0.1, 0, 0)
+    assert found == [net.layers[3]]
+    dw, dy = net.layers[0].dw.copy(), np.ones((4, 10))
+    uwnet.backward_net(net, dy)
+    assert found == [net.layers[3], net.layers[3], net.layers[0]]
+    assert not np.array_equal(dw, net.layers[0].dw)
+
+
+@pytest.mark.parametrize(
+    "layer", [uwnet.make_convolutional_layer(5, 4, 2, 3, 3, 2), uwnet.make_connected_layer(40, 18)]
+)
+def test_a_spared_backward_pass_gives_the_same_gradients(layer):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((3, 40)), rng.standard_normal((3, 18))
+    layer.forward(x)
+    layer.backward(dy)
+    wanted = layer.dw.copy(), layer.db.copy()
+    layer.dw, layer.db = 0 * layer.dw, 0 * layer.db
+    assert layer.backward_spared(dy) is None
+    assert np.array_equal(layer.dw, wanted[0]) and np.array_equal(layer.db, wanted[1])
+
+
+def test_one_image_is_run_as_a_matrix_of_one_row():
+    net = uwnet.make_net([uwnet.make_connected_layer(12, 3)])
+    image = np.random.default_rng(0).random((3, 2, 2), np.float32)
+    assert np.array_equal(uwnet.run_net_image(net, image), uwnet.forward_net(net, image.reshape(1, 12)))
+
+
 def test_accuracy_looks_at_all_rows_together_only_where_batch_norm_does():
     """More rows than are run at a time: the same as one forward pass over all of them."""
     generator = np.random.default_rng(3)
