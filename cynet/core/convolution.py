@@ -1,19 +1,29 @@
 """One convolution for one input shape: its geometry, worked out once, and its three products.
 
-`Conv2d` and `Linear` (a 1x1 convolution over 1x1 images) share it.
+`plan` chooses between three classes with the same methods: `Convolution` (any; `Linear` is a 1x1 convolution
+over 1x1 images), `DepthwiseConvolution`, and `winograd.WinogradConvolution` (3x3, stride 1).
 """
 
 import numpy as np
 
 from cynet.kernels import conv, conv_weight, depthwise
 
-from . import workspace
+from . import winograd, workspace
 from .threads import get_num_threads
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
 RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
 CHUNKS = 16  # partial weight gradients, and work items, at most about so many
 CHUNK_PIXELS = 256  # pixels that make a partial weight gradient worth its final sum
+
+
+def plan(shape, out_hw, out_channels, kernel, stride, before, groups=1):
+    """The fastest way to convolve images of `shape`; parameters as for `Convolution`."""
+    if groups == shape[3] == out_channels > 1:
+        return DepthwiseConvolution(shape, out_hw, kernel, stride, before)
+    if winograd.suits(out_hw, shape[3], out_channels, kernel, stride, groups):
+        return winograd.WinogradConvolution(shape, out_hw, out_channels, before)
+    return Convolution(shape, out_hw, out_channels, kernel, stride, before, groups)
 
 
 class Convolution:

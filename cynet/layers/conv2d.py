@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from cynet.core import checks, geometry, init
-from cynet.core.convolution import Convolution, DepthwiseConvolution
+from cynet.core import checks, convolution, geometry, init
 from cynet.core.layer import Layer
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter
@@ -69,10 +68,7 @@ class Conv2d(Layer):
             self.output_shape(shape)  # refuses what __call__ may not have seen
             sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
             window = self.kernel_size, self.stride, sides[:2]
-            if self.groups == self.in_channels == self.out_channels > 1:
-                self._plan = DepthwiseConvolution(shape, out_hw, *window)
-            else:
-                self._plan = Convolution(shape, out_hw, self.out_channels, *window, self.groups)
+            self._plan = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
         return self._plan
 
     def forward(self, x):

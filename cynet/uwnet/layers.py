@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from cynet.core import checks, geometry, init, normalization, random, workspace
-from cynet.core.convolution import Convolution
+from cynet.core import checks, convolution, geometry, init, normalization, random, workspace
 from cynet.core.threads import get_num_threads
 from cynet.kernels import activation, max_pool, softmax
 
@@ -34,7 +33,7 @@ class ConnectedLayer(WeightedLayer):
     def _forward(self, x):
         rows = len(x)
         if self._plan is None or self._plan.in_shape[1] != rows:
-            self._plan = Convolution((1, rows, 1, self.outputs), (rows, 1), self.inputs, (1, 1))
+            self._plan = convolution.Convolution((1, rows, 1, self.outputs), (rows, 1), self.inputs, (1, 1))
         y = self._plan.input_gradient(x[None, :, None], self.w[:, :, None, None])[0, :, 0]
         y += self.b
         return self._keep(y, x)
@@ -96,7 +95,7 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
         images = self._images(x)
         if self._plan is None or self._plan.in_shape[0] != len(x):
             windows = (self.size,) * 2, (self.stride,) * 2, self.before
-            self._plan = Convolution(images.shape, self.out_hw, self.filters, *windows)
+            self._plan = convolution.plan(images.shape, self.out_hw, self.filters, *windows)
         y = self._plan.forward(images, self._filters(self.w), self.b[0])
         return self._keep(planes.to_planes(y, len(x)), images)
 

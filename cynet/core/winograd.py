@@ -1,0 +1,96 @@
+"""3x3 convolution with stride 1 by Winograd's algorithm, for one input shape.
+
+The kernels compute with a quarter of the multiplications of `Convolution`; the transforms cost some accuracy:
+errors stay below 1e-4 of the output's scale (about 1e-5 in practice), where `Convolution` has 1e-6.
+"""
+
+import numpy as np
+
+from cynet.kernels import winograd
+
+from . import workspace
+from .threads import get_num_threads
+
+BLOCK = 32  # tiles of a block, at most
+ITEMS = 32  # work items wanted, at least
+CHUNKS = 16  # partial weight gradients x blocks of channels, at most about so many
+CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
+CHANNELS = 64  # of a work item of the weight gradient, at most
+
+
+def suits(out_hw, channels, out_channels, kernel, stride, groups):
+    """Whether this algorithm can do it, and with less work: most outputs must fill their 4x4 tiles."""
+    height, width = out_hw
+    tiles = -(-height // 4) * -(-width // 4)
+    return (
+        kernel == (3, 3)
+        and stride == (1, 1)
+        and groups == 1
+        and channels % 8 == out_channels % 8 == 0
+        and height * width >= 8 * tiles
+    )
+
+
+class WinogradConvolution:
+    """The three products of a 3x3 convolution for one shape of input.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (N, H, W, C) of the input, C a multiple of 8.
+    out_hw : tuple of int
+        Height and width of the output.
+    out_channels : int
+        A multiple of 8.
+    before : tuple of int
+        The padding (top, left).
+    """
+
+    def __init__(self, shape, out_hw, out_channels, before):
+        batch, *in_hw, channels = self.in_shape = tuple(shape)
+        self.out_shape = (batch, *out_hw, out_channels)
+        tiles = batch * -(-out_hw[0] // 4) * -(-out_hw[1] // 4)
+        self.forward_tiles = winograd.Tiles(batch, in_hw, out_hw, before, _block(tiles))
+        self.weight_tiles = winograd.Tiles(batch, in_hw, out_hw, before, BLOCK)
+        in_tiles = batch * -(-in_hw[0] // 4) * -(-in_hw[1] // 4)
+        around = 2 - before[0], 2 - before[1]
+        self.input_tiles = winograd.Tiles(batch, out_hw, in_hw, around, _block(in_tiles))
+        self.part = _part(channels), _part(out_channels)
+        parts = channels // self.part[0] * (out_channels // self.part[1])
+        self.chunks = max(1, min(CHUNKS // parts, tiles // CHUNK_TILES))
+        self._no_bias = np.zeros(max(channels, out_channels), np.float32)
+
+    def forward(self, x, w, bias=None):
+        """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in, 3, 3)."""
+        y = workspace.empty(self.out_shape)
+        self._run(self.forward_tiles, x, w, self._no_bias if bias is None else bias, y, False)
+        return y
+
+    def input_gradient(self, dy, w):
+        """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
+        dx = workspace.empty(self.in_shape)
+        self._run(self.input_tiles, dy, w, self._no_bias, dx, True)
+        return dx
+
+    def weight_gradient(self, x, dy, dw):
+        """Add the gradient to dw (out, in, 3, 3)."""
+        g, threads = self.weight_tiles, get_num_threads()
+        partial = workspace.empty((self.chunks * winograd.POINTS * x.shape[3] * dy.shape[3],))
+        scratch = workspace.empty((threads * winograd.gradient_scratch_floats(g, *self.part),))
+        winograd.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, *self.part, threads)
+
+    def _run(self, g, source, w, bias, out, transposed):
+        threads = get_num_threads()
+        filters = workspace.empty((winograd.POINTS * w.shape[0] * w.shape[1],))
+        winograd.transform_filters(w, filters, transposed, threads)
+        scratch = workspace.empty((threads * winograd.scratch_floats(g, source.shape[3], out.shape[3]),))
+        winograd.convolve(g, source, filters, bias, out, scratch, False, threads)
+
+
+def _block(tiles):
+    return max(8, min(BLOCK, tiles // ITEMS // 8 * 8))
+
+
+def _part(channels):
+    """The largest divisor of `channels` that is a multiple of 8 and at most CHANNELS."""
+    return next(n for n in range(min(CHANNELS, channels), 0, -8) if channels % n == 0)

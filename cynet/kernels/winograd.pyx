@@ -1,0 +1,298 @@
+"""3x3 convolution with stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications; see winograd.h.
+
+Design: the output is cut into tiles of 4x4 pixels, the tiles into blocks. For a block of tiles
+
+    v[p, tile, c] = the 6x6 inputs of each tile, transformed            (36 points p)
+    m[p, tile, o] = sum over channels c of v[p, tile, c] * u[p, c, o]   (u: the transformed filters)
+    y             = each tile's m, transformed back
+
+and v and m stay in the cache. The input gradient is the same over dy with flipped filters. For the weight
+gradient the products run over tiles, du[p, c, o] = sum over tiles of v[p, tile, c] * e[p, tile, o], e the
+transformed dy; its work items are chunks of tiles x blocks of channels, each with its own du, which are added in
+order and transformed back to 3x3. Items depend on the shape alone: the same bytes for any number of threads.
+
+Channels are multiples of 8 throughout.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+cdef extern from "winograd.h":
+    enum: _POINTS "POINTS"
+    void winograd_input(const float **pixel, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_gradient(const float **pixel, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
+                         Py_ssize_t channels, bint relu) noexcept nogil
+    void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
+                           Py_ssize_t step) noexcept nogil
+    void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
+                                   float *dw, Py_ssize_t lane) noexcept nogil
+    Py_ssize_t product_width(Py_ssize_t channels) noexcept nogil
+    void winograd_product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row,
+                          Py_ssize_t a_step, const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c,
+                          Py_ssize_t c_row, bint add) noexcept nogil
+
+POINTS = _POINTS  # products a tile
+
+cdef enum:
+    SIDE = 4  # pixels of a tile's side
+    SPARE = 16  # floats between the points of a block: a power of two would make them meet in one cache set
+
+
+cdef class Tiles:
+    """The tiles of one pass.
+
+    Parameters
+    ----------
+    batch : int
+    in_hw, out_hw : tuple of int
+        (height, width) of the input and the output.
+    before : tuple of int
+        (top, left) padding.
+    block : int
+        Tiles of a block, a multiple of 8.
+    """
+
+    cdef readonly Py_ssize_t batch, height, width, out_h, out_w, top, left, block
+    cdef readonly Py_ssize_t down, across, count, blocks
+
+    def __cinit__(self, Py_ssize_t batch, in_hw, out_hw, before, Py_ssize_t block):
+        self.batch, self.block = batch, block
+        self.height, self.width = in_hw
+        self.out_h, self.out_w = out_hw
+        self.top, self.left = before
+        self.down, self.across = (self.out_h + SIDE - 1) // SIDE, (self.out_w + SIDE - 1) // SIDE
+        self.count = batch * self.down * self.across
+        self.blocks = (self.count + block - 1) // block
+
+    cdef void inputs(self, Py_ssize_t tile, const float *x, Py_ssize_t channels, const float *zeros,
+                     const float **pixel) noexcept nogil:
+        """The addresses of the 6x6 inputs of a tile."""
+        cdef Py_ssize_t image = tile // (self.down * self.across)
+        cdef Py_ssize_t top = tile // self.across % self.down * SIDE - self.top
+        cdef Py_ssize_t left = tile % self.across * SIDE - self.left, i, j
+        x += ((image * self.height + top) * self.width + left) * channels
+        for i in range(6):
+            for j in range(6):
+                if 0 <= top + i < self.height and 0 <= left + j < self.width:
+                    pixel[6 * i + j] = x + (i * self.width + j) * channels
+                else:
+                    pixel[6 * i + j] = zeros
+
+    cdef void outputs(self, Py_ssize_t tile, const float *y, Py_ssize_t channels, const float *outside,
+                      const float **pixel) noexcept nogil:
+        """The addresses of the 4x4 outputs of a tile; `outside` stands for those beyond the image."""
+        cdef Py_ssize_t image = tile // (self.down * self.across)
+        cdef Py_ssize_t top = tile // self.across % self.down * SIDE
+        cdef Py_ssize_t left = tile % self.across * SIDE, i, j
+        y += ((image * self.out_h + top) * self.out_w + left) * channels
+        for i in range(SIDE):
+            for j in range(SIDE):
+                if top + i < self.out_h and left + j < self.out_w:
+                    pixel[SIDE * i + j] = y + (i * self.out_w + j) * channels
+                else:
+                    pixel[SIDE * i + j] = outside
+
+
+def transform_filters(const float[:, :, :, ::1] w not None, float[::1] u not None, bint transposed,
+                      int threads):
+    """The filters as the 36 products read them: u[p], block of lanes after block, each (channels, width).
+
+    Parameters
+    ----------
+    w : float32 (out_channels, in_channels, 3, 3)
+        # in
+    u : float32 (36 * out_channels * in_channels,)
+        # out
+    transposed : bool
+        True for the input gradient: lanes are input channels, taps flipped.
+    threads : int
+    """
+    cdef Py_ssize_t lanes = w.shape[0], channels = w.shape[1], lane = 9 * channels, channel = 9, c, t
+    cdef Py_ssize_t[9] tap
+    for t in range(9):
+        tap[t] = 8 - t if transposed else t
+    if transposed:
+        lanes, channels, lane, channel = channels, lanes, channel, lane
+    cdef const float *source = &w[0, 0, 0, 0]
+    cdef float *target = &u[0]
+    cdef const Py_ssize_t *taps = tap
+    cdef int team = threads if channels * lanes > 1024 else 1
+    for c in prange(channels, nogil=True, num_threads=team, schedule="static"):
+        transform_channel(source + c * channel, taps, lane, lanes, channels, c, target)
+
+
+cdef void transform_channel(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes,
+                            Py_ssize_t channels, Py_ssize_t c, float *u) noexcept nogil:
+    cdef Py_ssize_t done = 0, width, part
+    while done < lanes:
+        width = product_width(lanes - done)
+        for part in range(0, width, 8):
+            winograd_filter_8(w + (done + part) * lane, tap, lane, 8,
+                              u + done * channels + c * width + part, channels * lanes)
+        done += width
+
+
+def scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
+    """The floats of scratch that `convolve` needs for each thread."""
+    return (_POINTS * (g.block * (channels + product_width(lanes)) + 2 * SPARE) + channels + 63) // 64 * 64
+
+
+def convolve(Tiles g not None, const float[:, :, :, ::1] source not None, const float[::1] u not None,
+             const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
+             bint relu, int threads):
+    """out = the convolution of `source` with the transformed filters, plus bias; with `relu`, at least 0.
+
+    Parameters
+    ----------
+    g : Tiles
+    source : float32 (batch, height, width, channels)
+        # in
+    u : float32 (36 * channels * lanes,)
+        # in; as `transform_filters` lays them.
+    bias : float32 (lanes,)
+        # in
+    out : float32 (batch, out_h, out_w, lanes)
+        # out
+    scratch : float32 (threads * scratch_floats(g, channels, lanes),)
+        # out
+    relu : bool
+    threads : int
+    """
+    cdef Py_ssize_t channels = source.shape[3], lanes = out.shape[3], item
+    cdef Py_ssize_t each = scratch_floats(g, channels, lanes)
+    if g.count == 0:
+        return
+    cdef const float *x = &source[0, 0, 0, 0]
+    cdef const float *w = &u[0]
+    cdef const float *b = &bias[0]
+    cdef float *y = &out[0, 0, 0, 0]
+    cdef float *work = &scratch[0]
+    if threads == 1:
+        for item in range(g.blocks):
+            convolve_block(g, item, x, channels, w, b, y, lanes, work, relu)
+        return
+    for item in prange(g.blocks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
+        convolve_block(g, item, x, channels, w, b, y, lanes, work + threadid() * each, relu)
+
+
+cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t channels, const float *u,
+                         const float *bias, float *y, Py_ssize_t lanes, float *work, bint relu) noexcept nogil:
+    cdef Py_ssize_t first = item * g.block, tiles = min(g.block, g.count - first), t, p, done = 0, width
+    cdef Py_ssize_t v_step = g.block * channels + SPARE, m_step, rows = (tiles + 7) // 8 * 8
+    cdef float *zeros = work
+    cdef float *v = zeros + channels
+    cdef float *m = v + _POINTS * v_step
+    cdef const float *pixel[_POINTS]
+    memset(zeros, 0, channels * sizeof(float))
+    for t in range(tiles):
+        g.inputs(first + t, x, channels, zeros, pixel)
+        winograd_input(pixel, v + t * channels, v_step, channels)
+    if rows > tiles:
+        for p in range(_POINTS):
+            memset(v + p * v_step + tiles * channels, 0, (rows - tiles) * channels * sizeof(float))
+    while done < lanes:
+        width = product_width(lanes - done)
+        m_step = g.block * width + SPARE
+        for p in range(_POINTS):
+            winograd_product(width, rows, v + p * v_step, channels, 1,
+                             u + p * channels * lanes + done * channels, width, channels, m + p * m_step,
+                             width, False)
+        for t in range(tiles):
+            g.outputs(first + t, y + done, lanes, NULL, pixel)
+            winograd_output(m + t * width, m_step, bias + done, <float **>pixel, width, relu)
+        done += width
+
+
+def gradient_scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
+    """The floats of scratch that `weight_gradient` needs for each thread."""
+    return (_POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
+
+
+def weight_gradient(Tiles g not None, const float[:, :, :, ::1] source not None,
+                    const float[:, :, :, ::1] dy not None, float[:, :, :, ::1] dw not None,
+                    float[::1] partial not None, float[::1] scratch not None,
+                    Py_ssize_t chunks, Py_ssize_t most_channels, Py_ssize_t most_lanes, int threads):
+    """Add the gradient of the loss with respect to the filters to dw.
+
+    Parameters
+    ----------
+    g : Tiles
+        Of the forward pass.
+    source : float32 (batch, height, width, channels)
+        # in; the input of the forward pass.
+    dy : float32 (batch, out_h, out_w, lanes)
+        # in
+    dw : float32 (lanes, channels, 3, 3)
+        # inout; added to.
+    partial : float32 (chunks * 36 * channels * lanes,)
+        # out; the partial sums.
+    scratch : float32 (threads * gradient_scratch_floats(g, most_channels, most_lanes),)
+        # out
+    chunks : int
+        How often the blocks of tiles are cut.
+    most_channels, most_lanes : int
+        How many channels and lanes an item takes; they divide those of the arrays.
+    threads : int
+    """
+    cdef Py_ssize_t channels = source.shape[3], lanes = dy.shape[3], item
+    cdef Py_ssize_t items = chunks * (channels // most_channels) * (lanes // most_lanes)
+    cdef Py_ssize_t each = gradient_scratch_floats(g, most_channels, most_lanes)
+    if g.count == 0:
+        return
+    cdef const float *x = &source[0, 0, 0, 0]
+    cdef const float *d = &dy[0, 0, 0, 0]
+    cdef float *sums = &partial[0]
+    cdef float *target = &dw[0, 0, 0, 0]
+    cdef float *work = &scratch[0]
+    for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
+        sum_chunk(g, item, chunks, x, channels, most_channels, d, lanes, most_lanes, sums,
+                  work + threadid() * each)
+    for item in prange(channels, nogil=True, num_threads=threads, schedule="static"):
+        add_partials(item, chunks, channels, most_channels, lanes, most_lanes, sums, target)
+
+
+cdef void sum_chunk(Tiles g, Py_ssize_t item, Py_ssize_t chunks, const float *x, Py_ssize_t channels,
+                    Py_ssize_t own_channels, const float *dy, Py_ssize_t lanes, Py_ssize_t own_lanes,
+                    float *partial, float *work) noexcept nogil:
+    """One chunk of tiles, one block of channels and lanes; item = (block of channels, of lanes, chunk)."""
+    cdef Py_ssize_t chunk = item % chunks, column = item // chunks % (lanes // own_lanes)
+    cdef Py_ssize_t row = item // chunks // (lanes // own_lanes)
+    cdef Py_ssize_t v_step = g.block * own_channels + SPARE, e_step = g.block * own_lanes + SPARE
+    cdef Py_ssize_t begin = g.blocks * chunk // chunks, block, first, tiles, t, p, done, width
+    cdef float *zeros = work
+    cdef float *v = zeros + max(own_channels, own_lanes)
+    cdef float *e = v + _POINTS * v_step
+    cdef float *sums = partial + item * _POINTS * own_channels * own_lanes
+    cdef const float *pixel[_POINTS]
+    memset(zeros, 0, max(own_channels, own_lanes) * sizeof(float))
+    x += row * own_channels
+    dy += column * own_lanes
+    for block in range(begin, g.blocks * (chunk + 1) // chunks):
+        first = block * g.block
+        tiles = min(g.block, g.count - first)
+        for t in range(tiles):
+            g.inputs(first + t, x, channels, zeros, pixel)
+            winograd_input(pixel, v + t * own_channels, v_step, own_channels)
+            g.outputs(first + t, dy, lanes, zeros, pixel)
+            winograd_gradient(pixel, e + t * own_lanes, e_step, own_lanes)
+        for p in range(_POINTS):
+            done = 0
+            while done < own_lanes:
+                width = product_width(own_lanes - done)
+                winograd_product(width, own_channels, v + p * v_step, 1, own_channels, e + p * e_step + done,
+                                 own_lanes, tiles, sums + p * own_channels * own_lanes + done, own_lanes,
+                                 block > begin)
+                done += width
+
+
+cdef void add_partials(Py_ssize_t c, Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t own_channels,
+                       Py_ssize_t lanes, Py_ssize_t own_lanes, const float *partial, float *dw) noexcept nogil:
+    """Add the chunks' partial sums for channel c, in order, to dw."""
+    cdef Py_ssize_t size = own_channels * own_lanes, lane, items
+    cdef const float *sums
+    for lane in range(0, lanes, 8):
+        items = (c // own_channels * (lanes // own_lanes) + lane // own_lanes) * chunks
+        sums = partial + items * _POINTS * size + c % own_channels * own_lanes + lane % own_lanes
+        winograd_filter_adjoint_8(sums, size, chunks, _POINTS * size, dw + (lane * channels + c) * 9,
+                                  9 * channels)
