@@ -1,12 +1,13 @@
 """One convolution for one input shape: its geometry, worked out once, and its three products.
 
-`plan` chooses between three classes with the same methods: `Convolution` (any; `Linear` is a 1x1 convolution
-over 1x1 images), `DepthwiseConvolution`, and `winograd.WinogradConvolution` (3x3, stride 1).
+`plan` chooses between four classes with the same methods: `Convolution` (any; `Linear` is a 1x1 convolution
+over 1x1 images), `ThinConvolution` (few channels in), `DepthwiseConvolution`, and
+`winograd.WinogradConvolution` (3x3, stride 1).
 """
 
 import numpy as np
 
-from cynet.kernels import conv, conv_weight, depthwise
+from cynet.kernels import conv, conv_weight, depthwise, thin
 
 from . import winograd, workspace
 from .threads import get_num_threads
@@ -14,6 +15,7 @@ from .threads import get_num_threads
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
 RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
 CHUNKS = 16  # partial weight gradients, and work items, at most about so many
+THIN_PIXELS = 4096  # of an image whose padded copy stays in the cache
 CHUNK_PIXELS = 256  # pixels that make a partial weight gradient worth its final sum
 
 
@@ -23,6 +25,8 @@ def plan(shape, out_hw, out_channels, kernel, stride, before, groups=1):
         return DepthwiseConvolution(shape, out_hw, kernel, stride, before)
     if winograd.suits(out_hw, shape[3], out_channels, kernel, stride, groups):
         return winograd.WinogradConvolution(shape, out_hw, out_channels, before)
+    if ThinConvolution.suits(shape, out_hw, out_channels, kernel, groups):
+        return ThinConvolution(shape, out_hw, out_channels, kernel, stride, before)
     return Convolution(shape, out_hw, out_channels, kernel, stride, before, groups)
 
 
@@ -167,3 +171,43 @@ class DepthwiseConvolution:
             partial = workspace.empty((self.chunks, kernel_h * kernel_w, self.in_shape[3]))
             depthwise.weight_gradient(x, dy, partial, *self.geometry, get_num_threads())
             dw += partial.sum(axis=0).T.reshape(dw.shape)
+
+
+class ThinConvolution(Convolution):
+    """The same where images have few channels, as a net's first layer: two of the products have their own way.
+
+    Parameters
+    ----------
+    shape, out_hw, out_channels, kernel, stride, before
+        As for `Convolution`.
+    """
+
+    @staticmethod
+    def suits(shape, out_hw, out_channels, kernel, groups):
+        """Whether this class can do it, and is the faster."""
+        return (
+            groups == 1
+            and shape[3] <= 4
+            and out_channels % 8 == 0
+            and out_hw[1] >= thin.LEAST_WIDTH
+            and kernel[0] * kernel[1] * shape[3] <= thin.MOST_ENTRIES
+            and out_hw[0] * out_hw[1] <= THIN_PIXELS
+        )
+
+    def __init__(self, shape, out_hw, out_channels, kernel, stride, before):
+        super().__init__(shape, out_hw, out_channels, kernel, stride, before)
+        self.window = thin.Window(shape, out_hw, kernel, stride, before)
+        self.chunks = max(1, min(CHUNKS, shape[0] // 2))
+
+    def forward(self, x, w, bias=None):
+        y, g, threads = workspace.empty(self.out_shape), self.window, get_num_threads()
+        packed, scratch = workspace.empty((w.size,)), workspace.empty((threads * g.band_floats,))
+        thin.pack(w, packed)
+        thin.convolve(g, x, packed, self._no_bias if bias is None else bias, y, scratch, False, threads)
+        return y
+
+    def weight_gradient(self, x, dy, dw):
+        g, threads = self.window, get_num_threads()
+        partial = workspace.empty((self.chunks, dw.size))
+        scratch = workspace.empty((threads * g.band_floats,))
+        thin.weight_gradient(g, x, dy, dw, partial, scratch, threads)

@@ -6,13 +6,12 @@
  *     y = A' [ (G g G') . (B' d B) ] A          d 6x6 inputs, g 3x3 filter, y 4x4 outputs, ' transposes
  *
  * The weight gradient is the adjoint in g: G' [ (A dy A') . (B' d B) ] G. Each of the 36 points is a matrix
- * product over channels (or tiles), which `winograd_product` does in a register block. Lanes are channels:
- * every transform below is written for one vector of them, 8 or VL wide.
+ * product over channels (or tiles); see product.h. Lanes are channels: every transform below is written for one vector of them, 8 or VL wide.
  */
 #ifndef CYNET_WINOGRAD_H
 #define CYNET_WINOGRAD_H
 
-#include "simd.h"
+#include "product.h"
 
 #define POINTS 36
 
@@ -68,17 +67,21 @@
         r[2 * step] = (c - a) * (1.0f / 6) + v[5 * stride];                                             \
     }
 
-#define UNROLL _Pragma("GCC unroll 8")
-
 /* The transforms of one tile for vectors V of LANES channels.
  *
  * `pixel` holds the addresses of the tile's pixels (of zeros where it leaves the image; NULL where an output
  * pixel is not wanted); point p of the transformed tile lies at v + p * step. */
+/* Ask for the pixels of the tile after this one, which take as long to come as a tile to be transformed. */
+#define PREFETCH(side, first, write)                                                                    \
+    for (int i = 0; i < side; i++)                                                                      \
+        for (int j = first; j < side; j++) __builtin_prefetch(next[side * i + j] + c, write, 3);
+
 #define DEFINE_TRANSFORMS(LANES, V)                                                                     \
-    static void winograd_input_##LANES(const float *const *pixel, float *v, ptrdiff_t step,             \
-                                       ptrdiff_t channels) {                                            \
+    static NOINLINE void winograd_input_##LANES(const float *const *pixel, const float *const *next,    \
+                                                float *v, ptrdiff_t step, ptrdiff_t channels) {         \
         for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
             V half[36];                                                                                 \
+            PREFETCH(6, 2, 0) /* columns 0 and 1 are this tile's */                                     \
             UNROLL for (int j = 0; j < 6; j++) {                                                        \
                 V d[6];                                                                                 \
                 UNROLL for (int i = 0; i < 6; i++) d[i] = *(const V *)(pixel[6 * i + j] + c);           \
@@ -91,10 +94,11 @@
             }                                                                                           \
         }                                                                                               \
     }                                                                                                   \
-    static void winograd_gradient_##LANES(const float *const *pixel, float *v, ptrdiff_t step,          \
-                                          ptrdiff_t channels) {                                         \
+    static NOINLINE void winograd_gradient_##LANES(const float *const *pixel, const float *const *next, \
+                                                   float *v, ptrdiff_t step, ptrdiff_t channels) {      \
         for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
             V half[24];                                                                                 \
+            PREFETCH(4, 0, 0)                                                                           \
             UNROLL for (int j = 0; j < 4; j++) {                                                        \
                 V d[4];                                                                                 \
                 UNROLL for (int i = 0; i < 4; i++) d[i] = *(const V *)(pixel[4 * i + j] + c);           \
@@ -107,10 +111,11 @@
             }                                                                                           \
         }                                                                                               \
     }                                                                                                   \
-    static void winograd_output_##LANES(const float *m, ptrdiff_t step, const float *bias,              \
-                                        float *const *pixel, ptrdiff_t channels, int relu) {            \
+    static NOINLINE void winograd_output_##LANES(const float *m, ptrdiff_t step, const float *bias,     \
+                                        float *const *pixel, float *const *next, ptrdiff_t channels, int relu) { \
         for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
             V half[24];                                                                                 \
+            PREFETCH(4, 0, 1)                                                                           \
             const V shift = *(const V *)(bias + c);                                                     \
             UNROLL for (int j = 0; j < 6; j++) {                                                        \
                 V d[6];                                                                                 \
@@ -122,14 +127,14 @@
                 OUTPUT_TRANSFORM(V, (half + 6 * i), 1, r, 1)                                            \
                 UNROLL for (int j = 0; j < 4; j++) {                                                    \
                     V y = r[j] + shift;                                                                 \
-                    if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                                  \
+                    if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                 \
                     if (pixel[4 * i + j]) *(V *)(pixel[4 * i + j] + c) = y;                             \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
     }                                                                                                   \
     /* Filters of LANES outputs, `lane` floats apart in w, tap t of each at w[tap[t]]. */               \
-    static void winograd_filter_##LANES(const float *w, const ptrdiff_t *tap, ptrdiff_t lane,           \
+    static NOINLINE void winograd_filter_##LANES(const float *w, const ptrdiff_t *tap, ptrdiff_t lane,  \
                                         ptrdiff_t lanes, float *u, ptrdiff_t step) {                    \
         V g[9], half[18];                                                                               \
         for (int t = 0; t < 9; t++) {                                                                   \
@@ -145,7 +150,7 @@
         }                                                                                               \
     }                                                                                                   \
     /* The sum of `chunks` partial gradients, `apart` floats from each other, back to 3x3: added to dw. */ \
-    static void winograd_filter_adjoint_##LANES(const float *u, ptrdiff_t step, ptrdiff_t chunks,       \
+    static NOINLINE void winograd_filter_adjoint_##LANES(const float *u, ptrdiff_t step, ptrdiff_t chunks, \
                                                 ptrdiff_t apart, float *dw, ptrdiff_t lane) {           \
         V sum[36], half[18], g[9];                                                                      \
         for (int p = 0; p < POINTS; p++) {                                                              \
@@ -158,73 +163,27 @@
             for (int t = 0; t < 9; t++) dw[l * lane + t] += g[t][l];                                    \
     }
 
-/* c[r][:] (+)= sum over i < steps of a[r * a_row + i * a_step] * b[i * b_step][:], ROWS rows. */
-#define DEFINE_PRODUCT(NAME, ROWS, VECTORS, V, LANES)                                                   \
-    static void NAME(const float *a, ptrdiff_t a_row, ptrdiff_t a_step, const float *b,                 \
-                     ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row, int add) {           \
-        V sum[ROWS][VECTORS];                                                                           \
-        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
-            UNROLL for (int v = 0; v < VECTORS; v++)                                                    \
-                sum[r][v] = add ? *(const V *)(c + r * c_row + v * LANES) : (V){0};                     \
-        for (ptrdiff_t i = 0; i < steps; i++, a += a_step, b += b_step) {                               \
-            V bv[VECTORS];                                                                              \
-            UNROLL for (int v = 0; v < VECTORS; v++) bv[v] = *(const V *)(b + v * LANES);               \
-            UNROLL for (int r = 0; r < ROWS; r++)                                                       \
-                UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += a[r * a_row] * bv[v];             \
-        }                                                                                               \
-        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
-            UNROLL for (int v = 0; v < VECTORS; v++)                                                    \
-                *(V *)(c + r * c_row + v * LANES) = sum[r][v];                                          \
-    }
-
 DEFINE_TRANSFORMS(8, vf8)
-DEFINE_PRODUCT(product_8, 8, 1, vf8, 8)
 #if VL == 16
 DEFINE_TRANSFORMS(16, vf)
-DEFINE_PRODUCT(product_16, 8, 1, vf, 16)
-DEFINE_PRODUCT(product_32, 8, 2, vf, 16)
-#define PRODUCT_ROWS 8
 #define CHOOSE(channels, name, ...)                                                                     \
     if ((channels) % 16 == 0) name##_16(__VA_ARGS__);                                                   \
     else name##_8(__VA_ARGS__);
 #else
-DEFINE_PRODUCT(product_16, 4, 2, vf8, 8)
-#define PRODUCT_ROWS 4
 #define CHOOSE(channels, name, ...) name##_8(__VA_ARGS__);
 #endif
 
-INLINE void winograd_input(const float *const *pixel, float *v, ptrdiff_t step, ptrdiff_t channels) {
-    CHOOSE(channels, winograd_input, pixel, v, step, channels)
+INLINE void winograd_input(const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,
+                           ptrdiff_t channels) {
+    CHOOSE(channels, winograd_input, pixel, next, v, step, channels)
 }
-INLINE void winograd_gradient(const float *const *pixel, float *v, ptrdiff_t step, ptrdiff_t channels) {
-    CHOOSE(channels, winograd_gradient, pixel, v, step, channels)
+INLINE void winograd_gradient(const float *const *pixel, const float *const *next, float *v,
+                              ptrdiff_t step, ptrdiff_t channels) {
+    CHOOSE(channels, winograd_gradient, pixel, next, v, step, channels)
 }
 INLINE void winograd_output(const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
-                            ptrdiff_t channels, int relu) {
-    CHOOSE(channels, winograd_output, m, step, bias, pixel, channels, relu)
-}
-
-/* The lanes of the product block that starts where `channels` are left: 8, 16, or 32 (two wide vectors). */
-INLINE ptrdiff_t product_width(ptrdiff_t channels) {
-    if (VL == 16 && channels >= 32) return 32;
-    return channels >= 16 ? 16 : 8;
-}
-
-/* The product for `rows` rows (a multiple of 8) and one block of lanes. */
-INLINE void winograd_product(ptrdiff_t width, ptrdiff_t rows, const float *a, ptrdiff_t a_row,
-                             ptrdiff_t a_step, const float *b, ptrdiff_t b_step, ptrdiff_t steps, float *c,
-                             ptrdiff_t c_row, int add) {
-    if (width == 8)
-        for (ptrdiff_t r = 0; r < rows; r += 8)
-            product_8(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
-    else if (width == 16)
-        for (ptrdiff_t r = 0; r < rows; r += PRODUCT_ROWS)
-            product_16(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
-#if VL == 16
-    else
-        for (ptrdiff_t r = 0; r < rows; r += 8)
-            product_32(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
-#endif
+                            float *const *next, ptrdiff_t channels, int relu) {
+    CHOOSE(channels, winograd_output, m, step, bias, pixel, next, channels, relu)
 }
 
 #endif

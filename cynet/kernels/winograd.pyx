@@ -19,18 +19,20 @@ from libc.string cimport memset
 
 cdef extern from "winograd.h":
     enum: _POINTS "POINTS"
-    void winograd_input(const float **pixel, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_gradient(const float **pixel, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
     void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
-                         Py_ssize_t channels, bint relu) noexcept nogil
+                         float **next, Py_ssize_t channels, bint relu) noexcept nogil
     void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
                            Py_ssize_t step) noexcept nogil
     void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
                                    float *dw, Py_ssize_t lane) noexcept nogil
-    Py_ssize_t product_width(Py_ssize_t channels) noexcept nogil
-    void winograd_product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row,
-                          Py_ssize_t a_step, const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c,
-                          Py_ssize_t c_row, bint add) noexcept nogil
+
+cdef extern from "product.h":
+    Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
+    void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
+                 const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
+                 bint add) noexcept nogil
 
 POINTS = _POINTS  # products a tile
 
@@ -183,11 +185,12 @@ cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t ch
     cdef float *zeros = work
     cdef float *v = zeros + channels
     cdef float *m = v + _POINTS * v_step
-    cdef const float *pixel[_POINTS]
+    cdef const float *pixel[2][_POINTS]
     memset(zeros, 0, channels * sizeof(float))
+    g.inputs(first, x, channels, zeros, pixel[0])
     for t in range(tiles):
-        g.inputs(first + t, x, channels, zeros, pixel)
-        winograd_input(pixel, v + t * channels, v_step, channels)
+        g.inputs(min(first + t + 1, g.count - 1), x, channels, zeros, pixel[(t + 1) % 2])
+        winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * channels, v_step, channels)
     if rows > tiles:
         for p in range(_POINTS):
             memset(v + p * v_step + tiles * channels, 0, (rows - tiles) * channels * sizeof(float))
@@ -195,12 +198,13 @@ cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t ch
         width = product_width(lanes - done)
         m_step = g.block * width + SPARE
         for p in range(_POINTS):
-            winograd_product(width, rows, v + p * v_step, channels, 1,
-                             u + p * channels * lanes + done * channels, width, channels, m + p * m_step,
-                             width, False)
+            product(width, rows, v + p * v_step, channels, 1, u + p * channels * lanes + done * channels, width,
+                    channels, m + p * m_step, width, False)
+        g.outputs(first, y + done, lanes, NULL, pixel[0])
         for t in range(tiles):
-            g.outputs(first + t, y + done, lanes, NULL, pixel)
-            winograd_output(m + t * width, m_step, bias + done, <float **>pixel, width, relu)
+            g.outputs(min(first + t + 1, g.count - 1), y + done, lanes, NULL, pixel[(t + 1) % 2])
+            winograd_output(m + t * width, m_step, bias + done, <float **>pixel[t % 2],
+                            <float **>pixel[(t + 1) % 2], width, relu)
         done += width
 
 
@@ -259,30 +263,33 @@ cdef void sum_chunk(Tiles g, Py_ssize_t item, Py_ssize_t chunks, const float *x,
     cdef Py_ssize_t chunk = item % chunks, column = item // chunks % (lanes // own_lanes)
     cdef Py_ssize_t row = item // chunks // (lanes // own_lanes)
     cdef Py_ssize_t v_step = g.block * own_channels + SPARE, e_step = g.block * own_lanes + SPARE
-    cdef Py_ssize_t begin = g.blocks * chunk // chunks, block, first, tiles, t, p, done, width
+    cdef Py_ssize_t begin = g.blocks * chunk // chunks, block, first, tiles, t, p, done, width, after
     cdef float *zeros = work
     cdef float *v = zeros + max(own_channels, own_lanes)
     cdef float *e = v + _POINTS * v_step
     cdef float *sums = partial + item * _POINTS * own_channels * own_lanes
-    cdef const float *pixel[_POINTS]
+    cdef const float *pixel[2][_POINTS]
+    cdef const float *output[2][_POINTS]
     memset(zeros, 0, max(own_channels, own_lanes) * sizeof(float))
     x += row * own_channels
     dy += column * own_lanes
     for block in range(begin, g.blocks * (chunk + 1) // chunks):
         first = block * g.block
         tiles = min(g.block, g.count - first)
+        g.inputs(first, x, channels, zeros, pixel[0])
+        g.outputs(first, dy, lanes, zeros, output[0])
         for t in range(tiles):
-            g.inputs(first + t, x, channels, zeros, pixel)
-            winograd_input(pixel, v + t * own_channels, v_step, own_channels)
-            g.outputs(first + t, dy, lanes, zeros, pixel)
-            winograd_gradient(pixel, e + t * own_lanes, e_step, own_lanes)
+            after = min(first + t + 1, g.count - 1)
+            g.inputs(after, x, channels, zeros, pixel[(t + 1) % 2])
+            winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * own_channels, v_step, own_channels)
+            g.outputs(after, dy, lanes, zeros, output[(t + 1) % 2])
+            winograd_gradient(output[t % 2], output[(t + 1) % 2], e + t * own_lanes, e_step, own_lanes)
         for p in range(_POINTS):
             done = 0
             while done < own_lanes:
                 width = product_width(own_lanes - done)
-                winograd_product(width, own_channels, v + p * v_step, 1, own_channels, e + p * e_step + done,
-                                 own_lanes, tiles, sums + p * own_channels * own_lanes + done, own_lanes,
-                                 block > begin)
+                product(width, own_channels, v + p * v_step, 1, own_channels, e + p * e_step + done, own_lanes,
+                        tiles, sums + p * own_channels * own_lanes + done, own_lanes, block > begin)
                 done += width
 
 

@@ -1,0 +1,127 @@
+/* A small matrix product in a register block: rows and lanes at constant distances.
+ *
+ *     c[r][:] (+)= sum over i < steps of  a[r * a_row + i * a_step] * b[i * b_step][:]
+ *
+ * block.h does the same through address tables; here nothing is looked up, which pays where the sums are
+ * short. `_table` products take a[r * a_row + offset[i]] instead and start from `init`.
+ */
+#ifndef CYNET_PRODUCT_H
+#define CYNET_PRODUCT_H
+
+#include "simd.h"
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define NOINLINE __attribute__((noinline)) /* so that a profile names the steps */
+
+#define DEFINE_PRODUCT(NAME, ROWS, VECTORS, V, LANES)                                                   \
+    static NOINLINE void NAME(const float *a, ptrdiff_t a_row, ptrdiff_t a_step, const float *b,        \
+                              ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row, int add) {  \
+        V sum[ROWS][VECTORS];                                                                           \
+        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
+            UNROLL for (int v = 0; v < VECTORS; v++)                                                    \
+                sum[r][v] = add ? *(const V *)(c + r * c_row + v * LANES) : (V){0};                     \
+        for (ptrdiff_t i = 0; i < steps; i++, a += a_step, b += b_step) {                               \
+            V bv[VECTORS];                                                                              \
+            UNROLL for (int v = 0; v < VECTORS; v++) bv[v] = *(const V *)(b + v * LANES);               \
+            UNROLL for (int r = 0; r < ROWS; r++)                                                       \
+                UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += a[r * a_row] * bv[v];             \
+        }                                                                                               \
+        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
+            UNROLL for (int v = 0; v < VECTORS; v++)                                                    \
+                *(V *)(c + r * c_row + v * LANES) = sum[r][v];                                          \
+    }
+
+#define DEFINE_TABLE_PRODUCT(NAME, ROWS, VECTORS, V, LANES)                                             \
+    static NOINLINE void NAME(const float *a, ptrdiff_t a_row, const ptrdiff_t *offset, const float *b, \
+                              ptrdiff_t steps, const float *init, float *c, ptrdiff_t c_row, int relu) { \
+        V sum[ROWS][VECTORS];                                                                           \
+        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
+            UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] = *(const V *)(init + v * LANES);        \
+        for (ptrdiff_t i = 0; i < steps; i++, b += VECTORS * LANES) {                                   \
+            const float *p = a + offset[i];                                                             \
+            V bv[VECTORS];                                                                              \
+            UNROLL for (int v = 0; v < VECTORS; v++) bv[v] = *(const V *)(b + v * LANES);               \
+            UNROLL for (int r = 0; r < ROWS; r++)                                                       \
+                UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += p[r * a_row] * bv[v];             \
+        }                                                                                               \
+        UNROLL for (int r = 0; r < ROWS; r++)                                                           \
+            UNROLL for (int v = 0; v < VECTORS; v++) {                                                  \
+                V y = sum[r][v];                                                                        \
+                if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                     \
+                *(V *)(c + r * c_row + v * LANES) = y;                                                  \
+            }                                                                                           \
+    }
+
+DEFINE_PRODUCT(product_8, 8, 1, vf8, 8)
+DEFINE_PRODUCT(product_9x8, 9, 1, vf8, 8)
+DEFINE_PRODUCT(product_3x8, 3, 1, vf8, 8)
+DEFINE_PRODUCT(product_1x8, 1, 1, vf8, 8)
+DEFINE_TABLE_PRODUCT(table_product_8, 8, 1, vf8, 8)
+#if VL == 16
+DEFINE_PRODUCT(product_16, 8, 1, vf, 16)
+DEFINE_PRODUCT(product_32, 8, 2, vf, 16)
+DEFINE_PRODUCT(product_9x16, 9, 1, vf, 16)
+DEFINE_TABLE_PRODUCT(table_product_16, 8, 1, vf, 16)
+DEFINE_TABLE_PRODUCT(table_product_32, 8, 2, vf, 16)
+#define PRODUCT_ROWS 8
+#else
+DEFINE_PRODUCT(product_16, 4, 2, vf8, 8)
+DEFINE_TABLE_PRODUCT(table_product_16, 4, 2, vf8, 8)
+#define PRODUCT_ROWS 4
+#endif
+
+/* The lanes of the block that starts where `lanes` are left: 8, 16, or 32 (two wide vectors). */
+INLINE ptrdiff_t product_width(ptrdiff_t lanes) {
+    if (VL == 16 && lanes >= 32) return 32;
+    return lanes >= 16 ? 16 : 8;
+}
+
+/* The product for `rows` rows (a multiple of 8) and one block of lanes. */
+INLINE void product(ptrdiff_t width, ptrdiff_t rows, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
+                    const float *b, ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row, int add) {
+    if (width == 8)
+        for (ptrdiff_t r = 0; r < rows; r += 8)
+            product_8(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
+    else if (width == 16)
+        for (ptrdiff_t r = 0; r < rows; r += PRODUCT_ROWS)
+            product_16(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
+#if VL == 16
+    else
+        for (ptrdiff_t r = 0; r < rows; r += 8)
+            product_32(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
+#endif
+}
+
+/* The product for any number of neighbouring rows (a_row = 1) and `lanes` lanes, a multiple of 8, added to c. */
+INLINE void thin_product(ptrdiff_t lanes, ptrdiff_t rows, const float *a, ptrdiff_t a_step, const float *b,
+                         ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row) {
+    ptrdiff_t done = 0;
+#if VL == 16
+    for (; done + 16 <= lanes && rows == 9; done += 16)
+        product_9x16(a, 1, a_step, b + done, b_step, steps, c + done, c_row, 1);
+#endif
+    for (; done < lanes; done += 8) {
+        ptrdiff_t r = 0;
+        for (; r + 9 <= rows; r += 9)
+            product_9x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+        for (; r + 3 <= rows; r += 3)
+            product_3x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+        for (; r < rows; r++)
+            product_1x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+    }
+}
+
+/* 8 rows through a table, one block of lanes. */
+INLINE void table_product(ptrdiff_t width, const float *a, ptrdiff_t a_row, const ptrdiff_t *offset,
+                          const float *b, ptrdiff_t steps, const float *init, float *c, ptrdiff_t c_row,
+                          int relu) {
+    if (width == 8) table_product_8(a, a_row, offset, b, steps, init, c, c_row, relu);
+    else if (width == 16)
+        for (ptrdiff_t r = 0; r < 8; r += PRODUCT_ROWS)
+            table_product_16(a + r * a_row, a_row, offset, b, steps, init, c + r * c_row, c_row, relu);
+#if VL == 16
+    else table_product_32(a, a_row, offset, b, steps, init, c, c_row, relu);
+#endif
+}
+
+#endif
