@@ -1,0 +1,143 @@
+"""The convolutions that `plan` chooses where it can, Winograd's and that of few channels, against the twin."""
+
+import numpy as np
+import pytest
+import reference_weights
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_conv import products
+
+from cynet.core import convolution, threads
+from cynet.core.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.core.winograd import WinogradConvolution
+
+pytestmark = pytest.mark.kernels
+
+
+@pytest.fixture(autouse=True)
+def _restore_threads():
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+def drawn(seed, shape, w_shape, padding, stride=(1, 1)):
+    """x, w, b, dy, the output's height and width, stride and padding."""
+    rng = np.random.default_rng(seed)
+    out = tuple(
+        (padding[i] + shape[1 + i] + padding[2 + i] - w_shape[2 + i]) // stride[i] + 1 for i in (0, 1)
+    )
+    arrays = [rng.standard_normal(s) for s in (shape, w_shape, w_shape[0], (shape[0], *out, w_shape[0]))]
+    return [a.astype(np.float32) for a in arrays], out, stride, padding
+
+
+@st.composite
+def winograd_cases(draw):
+    inputs, outputs = (8 * draw(st.integers(1, 11)) for _ in range(2))
+    padding = tuple(draw(st.integers(0, 4)) for _ in range(4))
+    height, width = draw(st.integers(3, 14)), draw(st.integers(3, 14))
+    shape = draw(st.integers(0, 4)), height, width, inputs
+    return drawn(draw(st.integers(0, 2**32)), shape, (outputs, inputs, 3, 3), padding)
+
+
+@st.composite
+def thin_cases(draw):
+    inputs, outputs = draw(st.integers(1, 4)), 8 * draw(st.integers(1, 5))
+    kernel, stride = (tuple(draw(st.integers(1, n)) for _ in range(2)) for n in (5, 3))
+    padding = tuple(draw(st.integers(0, 6)) for _ in range(4))
+    height, width = draw(st.integers(5, 12)), draw(st.integers(8 * stride[1] + 4, 40))
+    shape = draw(st.integers(0, 4)), height, width, inputs
+    return drawn(draw(st.integers(0, 2**32)), shape, (outputs, inputs, *kernel), padding, stride)
+
+
+def check(plan, case, error):
+    (x, w, b, dy), _, stride, padding = case
+    y, dx, dw = products(plan, x, w, b, dy)
+    wanted, backward = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), stride, padding, 1)
+    wanted_dx, wanted_dw, _ = backward(dy.astype(float))
+    taps = w.shape[2] * w.shape[3]
+    for got, want, terms in (
+        (y, wanted, w.shape[1] * taps),
+        (dx, wanted_dx, w.shape[0] * taps),
+        (dw, wanted_dw, max(1, dy[..., 0].size)),
+    ):
+        np.testing.assert_allclose(got, want, rtol=0, atol=error * np.sqrt(terms))
+
+
+@settings(max_examples=200)
+@given(winograd_cases())
+def test_winograd(case):
+    (x, w, _, _), out, _, padding = case
+    check(WinogradConvolution(x.shape, out, len(w), padding[:2]), case, 1e-4)
+
+
+@settings(max_examples=200)
+@given(thin_cases())
+def test_few_channels(case):
+    (x, w, _, _), out, stride, padding = case
+    check(ThinConvolution(x.shape, out, len(w), w.shape[2:], stride, padding[:2]), case, 1e-5)
+
+
+@pytest.mark.parametrize("n, side, inputs, outputs", [(40, 16, 16, 8), (9, 33, 8, 24), (3, 30, 128, 72)])
+def test_winograd_over_many_blocks(n, side, inputs, outputs):
+    case = drawn(0, (n, side, side, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    plan = WinogradConvolution(case[0][0].shape, case[1], outputs, (1, 1))
+    assert plan.chunks > 1 or plan.part != (inputs, outputs)
+    check(plan, case, 1e-4)
+
+
+@pytest.mark.parametrize(
+    "shape, out_hw, outputs, kernel, stride, groups, wanted",
+    [
+        ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 1, WinogradConvolution),
+        ((1, 4, 4, 16), (4, 4), 32, (3, 3), (1, 1), 1, WinogradConvolution),
+        ((1, 2, 2, 16), (2, 2), 32, (3, 3), (1, 1), 1, Convolution),  # tiles three quarters empty
+        ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, Convolution),
+        ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, Convolution),
+        ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, Convolution),
+        ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, Convolution),
+        ((1, 32, 32, 16), (32, 32), 16, (5, 5), (1, 1), 1, Convolution),
+        ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 16, DepthwiseConvolution),
+        ((1, 32, 32, 3), (32, 32), 8, (3, 3), (1, 1), 1, ThinConvolution),
+        ((1, 32, 32, 3), (16, 16), 16, (7, 7), (2, 2), 1, ThinConvolution),
+        ((1, 32, 32, 3), (32, 32), 10, (3, 3), (1, 1), 1, Convolution),
+        ((1, 4, 4, 3), (4, 4), 8, (3, 3), (1, 1), 1, Convolution),
+        ((1, 224, 224, 3), (224, 224), 8, (3, 3), (1, 1), 1, Convolution),
+    ],
+)
+def test_the_plan_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride, groups, wanted):
+    assert type(convolution.plan(shape, out_hw, outputs, kernel, stride, (1, 1), groups)) is wanted
+
+
+@pytest.mark.parametrize("inputs, outputs", [(3, 16), (1, 8), (16, 16), (72, 40)])
+def test_same_bytes_for_any_number_of_threads(inputs, outputs):
+    (x, w, b, dy), out, _, _ = drawn(0, (7, 18, 21, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    results = []
+    for count in (1, 2, 3, 4):
+        threads.set_num_threads(count)
+        plan = convolution.plan(x.shape, out, outputs, (3, 3), (1, 1), (1, 1))
+        assert type(plan) in (ThinConvolution, WinogradConvolution)
+        results.append([a.tobytes() for a in products(plan, x, w, b, dy)])
+    assert all(r == results[0] for r in results)
+
+
+@pytest.mark.parametrize("inputs", [3, 16])
+def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(inputs):
+    (x, w, b, _), out, _, _ = drawn(0, (70, 20, 20, inputs), (16, inputs, 3, 3), (1, 1, 1, 1))
+    whole = convolution.plan(x.shape, out, 16, (3, 3), (1, 1), (1, 1)).forward(x, w, b)
+    alone = convolution.plan((1, *x.shape[1:]), out, 16, (3, 3), (1, 1), (1, 1))
+    for i in (0, 33, 69):
+        assert np.array_equal(alone.forward(x[i : i + 1], w, b), whole[i : i + 1])
+
+
+@pytest.mark.parametrize("inputs", [3, 16])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_come_through(inputs, bad):
+    """Also where the filters are zero; other images stay as they were."""
+    (x, w, b, dy), out, _, _ = drawn(0, (3, 12, 12, inputs), (8, inputs, 3, 3), (1, 1, 1, 1))
+    w[:] = 0
+    x[1, 5, 6, inputs - 1] = bad
+    y, _, dw = products(convolution.plan(x.shape, out, 8, (3, 3), (1, 1), (1, 1)), x, w, b, dy)
+    assert np.isnan(y[1, 4:7, 5:8]).all()
+    assert np.array_equal(y[[0, 2]], np.broadcast_to(b, y[[0, 2]].shape))
+    assert not np.isfinite(dw[:, inputs - 1]).any()
