@@ -7,7 +7,7 @@ over 1x1 images), `ThinConvolution` (few channels in), `DepthwiseConvolution`, a
 
 import numpy as np
 
-from cynet.kernels import conv, conv_weight, depthwise, thin
+from cynet.kernels import activation, conv, conv_weight, depthwise, thin
 
 from . import winograd, workspace
 from .threads import get_num_threads
@@ -97,17 +97,19 @@ class Convolution:
 
     def forward(self, x, w, bias=None):
         """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in / groups, height, width)."""
-        y = workspace.empty(self.out_shape)
-        g = self.forward_pass
-        self._run(g, x, w, self._no_bias if bias is None else self._padded(bias), y, False, (0, 0))
+        y, threads = workspace.empty(self.out_shape), get_num_threads()
+        scratch = workspace.empty((self.scratch_floats(threads),))
+        self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
         return y
 
     def input_gradient(self, dy, w):
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
         dx = workspace.empty(self.in_shape)
+        threads = get_num_threads()
         for g, first in self.input_passes:
-            no_bias = workspace.zeros((g.groups * g.lanes,))
-            self._run(g, dy, w, no_bias, dx, True, first)
+            packed, no_bias = _pack(g, w, True, first), workspace.zeros((g.groups * g.lanes,))
+            scratch = workspace.empty((threads * g.band_floats,))
+            conv.convolve(g, dy, packed, no_bias, dx, scratch, False, threads)
         return dx
 
     def weight_gradient(self, x, dy, dw):
@@ -117,20 +119,35 @@ class Convolution:
         scratch = workspace.empty((threads * conv_weight.scratch_floats(g),))
         conv_weight.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, self.splits, threads)
 
-    def _run(self, g, source, w, bias, out, transposed, first):
-        threads = get_num_threads()
-        packed = workspace.empty((g.groups * g.columns * g.lanes,))
-        conv.pack(g, w, packed, transposed, first, threads)
-        scratch = workspace.empty((threads * g.band_floats,))
-        conv.convolve(g, source, packed, bias, out, scratch, threads)
+    # -- the forward pass in its parts, for weights that stay -------------------------------------------
+    def pack(self, w):
+        """w as `apply` takes it."""
+        return _pack(self.forward_pass, w, False, (0, 0))
 
-    def _padded(self, bias):
+    def padded(self, bias):
+        """The bias, or zeros, as `apply` takes it."""
         g = self.forward_pass
+        if bias is None:
+            return self._no_bias
         if g.lanes == g.group_out:
             return bias
         padded = workspace.zeros((g.groups, g.lanes))
         padded[:, : g.group_out] = bias.reshape(g.groups, g.group_out)
         return padded.reshape(-1)
+
+    def scratch_floats(self, threads):
+        """The floats of scratch that `apply` needs."""
+        return threads * self.forward_pass.band_floats
+
+    def apply(self, x, packed, bias, y, scratch, threads, relu=False):
+        """y = x convolved + bias, with `relu` at least 0."""
+        conv.convolve(self.forward_pass, x, packed, bias, y, scratch, relu, threads)
+
+
+def _pack(g, w, transposed, first):
+    packed = workspace.empty((g.groups * g.columns * g.lanes,))
+    conv.pack(g, w, packed, transposed, first, get_num_threads())
+    return packed
 
 
 class DepthwiseConvolution:
@@ -150,19 +167,29 @@ class DepthwiseConvolution:
         self._no_bias = np.zeros(shape[3], np.float32)
 
     @staticmethod
-    def _by_tap(w):
+    def pack(w):
         """(C, 1, height, width) filters as (taps, C)."""
         return np.ascontiguousarray(w.reshape(len(w), -1).T)
 
+    def padded(self, bias):
+        return self._no_bias if bias is None else bias
+
+    def scratch_floats(self, threads):
+        return 0
+
+    def apply(self, x, filters, bias, y, scratch, threads, relu=False):
+        depthwise.forward(x, filters, bias, y, *self.geometry, threads)
+        if relu:
+            activation.relu(y.reshape(-1), y.reshape(-1), threads)
+
     def forward(self, x, w, bias=None):
         y = workspace.empty(self.out_shape)
-        bias = self._no_bias if bias is None else bias
-        depthwise.forward(x, self._by_tap(w), bias, y, *self.geometry, get_num_threads())
+        self.apply(x, self.pack(w), self.padded(bias), y, None, get_num_threads())
         return y
 
     def input_gradient(self, dy, w):
         dx = workspace.empty(self.in_shape)
-        depthwise.input_gradient(dy, self._by_tap(w), dx, *self.geometry, get_num_threads())
+        depthwise.input_gradient(dy, self.pack(w), dx, *self.geometry, get_num_threads())
         return dx
 
     def weight_gradient(self, x, dy, dw):
@@ -174,7 +201,7 @@ class DepthwiseConvolution:
 
 
 class ThinConvolution(Convolution):
-    """The same where images have few channels, as a net's first layer: two of the products have their own way.
+    """The same where images have few channels, as a net's first layer; two products have their own way.
 
     Parameters
     ----------
@@ -199,12 +226,16 @@ class ThinConvolution(Convolution):
         self.window = thin.Window(shape, out_hw, kernel, stride, before)
         self.chunks = max(1, min(CHUNKS, shape[0] // 2))
 
-    def forward(self, x, w, bias=None):
-        y, g, threads = workspace.empty(self.out_shape), self.window, get_num_threads()
-        packed, scratch = workspace.empty((w.size,)), workspace.empty((threads * g.band_floats,))
+    def pack(self, w):
+        packed = workspace.empty((w.size,))
         thin.pack(w, packed)
-        thin.convolve(g, x, packed, self._no_bias if bias is None else bias, y, scratch, False, threads)
-        return y
+        return packed
+
+    def scratch_floats(self, threads):
+        return threads * self.window.band_floats
+
+    def apply(self, x, packed, bias, y, scratch, threads, relu=False):
+        thin.convolve(self.window, x, packed, bias, y, scratch, relu, threads)
 
     def weight_gradient(self, x, dy, dw):
         g, threads = self.window, get_num_threads()

@@ -8,6 +8,9 @@ import numpy as np
 from . import checks
 from .parameter import Parameter
 
+# Attributes that belong to passes under way and say nothing about what a layer computes.
+PASSING = ("_saved", "_seen", "_plan", "_plans")
+
 _grad_enabled = True
 
 
@@ -226,7 +229,7 @@ class Layer:
 
     def __getstate__(self):
         """For copies and pickles: the layer without what belongs to a pass under way."""
-        return {name: v for name, v in vars(self).items() if name not in ("_saved", "_seen", "_plan")}
+        return {name: value for name, value in vars(self).items() if name not in PASSING}
 
     def __repr__(self):
         return f"{type(self).__name__}()"

@@ -15,6 +15,7 @@ BLOCK = 32  # tiles of a block, at most
 ITEMS = 32  # work items wanted, at least
 CHUNKS = 16  # partial weight gradients x blocks of channels, at most about so many
 CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
+NOTHING = np.zeros((0, 0, 0, 0), np.float32)
 CHANNELS = 64  # of a work item of the weight gradient, at most
 
 
@@ -62,14 +63,17 @@ class WinogradConvolution:
 
     def forward(self, x, w, bias=None):
         """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in, 3, 3)."""
-        y = workspace.empty(self.out_shape)
-        self._run(self.forward_tiles, x, w, self._no_bias if bias is None else bias, y, False)
+        y, threads = workspace.empty(self.out_shape), get_num_threads()
+        scratch = workspace.empty((self.scratch_floats(threads),))
+        self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
         return y
 
     def input_gradient(self, dy, w):
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
-        dx = workspace.empty(self.in_shape)
-        self._run(self.input_tiles, dy, w, self._no_bias, dx, True)
+        dx, threads = workspace.empty(self.in_shape), get_num_threads()
+        g, filters = self.input_tiles, self.pack(w, transposed=True)
+        scratch = workspace.empty((threads * winograd.scratch_floats(g, dy.shape[3], dx.shape[3]),))
+        winograd.convolve(g, dy, filters, self._no_bias, dx, scratch, False, NOTHING, threads)
         return dx
 
     def weight_gradient(self, x, dy, dw):
@@ -79,12 +83,24 @@ class WinogradConvolution:
         scratch = workspace.empty((threads * winograd.gradient_scratch_floats(g, *self.part),))
         winograd.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, *self.part, threads)
 
-    def _run(self, g, source, w, bias, out, transposed):
-        threads = get_num_threads()
+    # -- the forward pass in its parts, for weights that stay -------------------------------------------
+    def pack(self, w, transposed=False):
+        """w as `apply` takes it."""
         filters = workspace.empty((winograd.POINTS * w.shape[0] * w.shape[1],))
-        winograd.transform_filters(w, filters, transposed, threads)
-        scratch = workspace.empty((threads * winograd.scratch_floats(g, source.shape[3], out.shape[3]),))
-        winograd.convolve(g, source, filters, bias, out, scratch, False, threads)
+        winograd.transform_filters(w, filters, transposed, get_num_threads())
+        return filters
+
+    def padded(self, bias):
+        """The bias, or zeros, as `apply` takes it."""
+        return self._no_bias if bias is None else bias
+
+    def scratch_floats(self, threads):
+        """The floats of scratch that `apply` needs."""
+        return threads * winograd.scratch_floats(self.forward_tiles, self.in_shape[3], self.out_shape[3])
+
+    def apply(self, x, filters, bias, y, scratch, threads, relu=False, residual=NOTHING):
+        """y = x convolved + bias + residual (any array of y's shape), with `relu` at least 0."""
+        winograd.convolve(self.forward_tiles, x, filters, bias, y, scratch, relu, residual, threads)
 
 
 def _block(tiles):

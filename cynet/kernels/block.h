@@ -33,6 +33,7 @@ typedef struct {
     const ptrdiff_t *a_off, *b_off;
     ptrdiff_t segments, steps;
     ptrdiff_t rows, lanes; /* how many of each are stored */
+    int relu; /* whether what is stored is at least 0 (NaN stays) */
 } Block;
 
 INLINE void store_lanes8(float *p, vf8 v, ptrdiff_t n) {
@@ -68,8 +69,10 @@ INLINE void store_lanes16(float *p, vf v, ptrdiff_t n) {
         }                                                                                               \
         _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) {                                        \
             if (r >= q->rows) break;                                                                    \
-            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                   \
+            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) {                                 \
+                if (q->relu) sum[r][v] = (V)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);   \
                 STORE(q->c[r] + v * LANES, sum[r][v], q->lanes - v * LANES);                            \
+            }                                                                                           \
         }                                                                                               \
     }
 

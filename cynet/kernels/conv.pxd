@@ -10,6 +10,7 @@ cdef extern from "block.h":
         const Py_ssize_t *a_off
         const Py_ssize_t *b_off
         Py_ssize_t segments, steps, rows, lanes
+        bint relu
     Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
     Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
     void block_run(const Block *q, Py_ssize_t width) noexcept nogil

@@ -191,7 +191,7 @@ cdef class Lowering:
 
 
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
-                        const float *bias, float *out, float *scratch) noexcept nogil:
+                        const float *bias, float *out, float *scratch, bint relu) noexcept nogil:
     """All output channels of one group for one tile of pixels."""
     cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r
     cdef Py_ssize_t group = item // g.tiles
@@ -202,7 +202,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
             + group * g.group_out)
     packed += group * g.columns * g.lanes
     bias += group * g.lanes
-    block.a_step = 1
+    block.a_step, block.relu = 1, relu
     block.a_off, block.b_off = g.segment, g.segment_column
     block.segments, block.steps = g.taps_y, g.taps_x * g.group_in
     while channel < g.group_out:
@@ -225,7 +225,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
 
 def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, const float[::1] packed not None,
              const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             int threads):
+             bint relu, int threads):
     """One pass: out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * packed[k, o].
 
     Parameters
@@ -241,6 +241,8 @@ def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, con
         # out; only the pixels of this pass are written.
     scratch : float32 (at least threads * g.band_floats,)
         # out; the bands.
+    relu : bool
+        Whether what is written is at least 0.
     threads : int
     """
     cdef Py_ssize_t item, items = g.tiles * g.groups
@@ -253,10 +255,10 @@ def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, con
     cdef float *bands = &scratch[0] if scratch.shape[0] else NULL
     if threads == 1:
         for item in range(items):
-            convolve_tile(g, item, x, w, b, y, bands)
+            convolve_tile(g, item, x, w, b, y, bands, relu)
         return
     for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats)
+        convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu)
 
 
 def pack(Lowering g not None, const float[:, :, :, ::1] w not None, float[::1] packed not None,

@@ -100,6 +100,7 @@ cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t l
     """Add one tile's pixels to the partial sums of columns first to last (or, if fresh, start them)."""
     cdef Py_ssize_t channel = 0, width, height, k, r
     cdef Block block
+    block.relu = False
     block.a_step, block.b_step = g.stride_x * g.group_in, dy_step
     block.a_off, block.b_off = g.run, g.run_pixel
     if g.runs == 1:

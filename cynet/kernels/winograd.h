@@ -69,6 +69,7 @@
 
 /* The transforms of one tile for vectors V of LANES channels.
  *
+ * The output is y + bias, plus what lies `apart` floats from y unless that is 0, and with relu at least 0.
  * `pixel` holds the addresses of the tile's pixels (of zeros where it leaves the image; NULL where an output
  * pixel is not wanted); point p of the transformed tile lies at v + p * step. */
 /* Ask for the pixels of the tile after this one, which take as long to come as a tile to be transformed. */
@@ -112,7 +113,8 @@
         }                                                                                               \
     }                                                                                                   \
     static NOINLINE void winograd_output_##LANES(const float *m, ptrdiff_t step, const float *bias,     \
-                                        float *const *pixel, float *const *next, ptrdiff_t channels, int relu) { \
+                                                 float *const *pixel, float *const *next,               \
+                                                 ptrdiff_t channels, ptrdiff_t apart, int relu) {       \
         for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
             V half[24];                                                                                 \
             PREFETCH(4, 0, 1)                                                                           \
@@ -127,8 +129,10 @@
                 OUTPUT_TRANSFORM(V, (half + 6 * i), 1, r, 1)                                            \
                 UNROLL for (int j = 0; j < 4; j++) {                                                    \
                     V y = r[j] + shift;                                                                 \
+                    if (!pixel[4 * i + j]) continue;                                                    \
+                    if (apart) y += *(const V *)(pixel[4 * i + j] + apart + c);                         \
                     if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                 \
-                    if (pixel[4 * i + j]) *(V *)(pixel[4 * i + j] + c) = y;                             \
+                    *(V *)(pixel[4 * i + j] + c) = y;                                                   \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
@@ -182,8 +186,8 @@ INLINE void winograd_gradient(const float *const *pixel, const float *const *nex
     CHOOSE(channels, winograd_gradient, pixel, next, v, step, channels)
 }
 INLINE void winograd_output(const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
-                            float *const *next, ptrdiff_t channels, int relu) {
-    CHOOSE(channels, winograd_output, m, step, bias, pixel, next, channels, relu)
+                            float *const *next, ptrdiff_t channels, ptrdiff_t apart, int relu) {
+    CHOOSE(channels, winograd_output, m, step, bias, pixel, next, channels, apart, relu)
 }
 
 #endif

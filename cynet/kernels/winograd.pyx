@@ -22,7 +22,7 @@ cdef extern from "winograd.h":
     void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
     void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
     void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
-                         float **next, Py_ssize_t channels, bint relu) noexcept nogil
+                         float **next, Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
     void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
                            Py_ssize_t step) noexcept nogil
     void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
@@ -142,7 +142,7 @@ def scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
 
 def convolve(Tiles g not None, const float[:, :, :, ::1] source not None, const float[::1] u not None,
              const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             bint relu, int threads):
+             bint relu, const float[:, :, :, ::1] residual not None, int threads):
     """out = the convolution of `source` with the transformed filters, plus bias; with `relu`, at least 0.
 
     Parameters
@@ -159,9 +159,11 @@ def convolve(Tiles g not None, const float[:, :, :, ::1] source not None, const 
     scratch : float32 (threads * scratch_floats(g, channels, lanes),)
         # out
     relu : bool
+    residual : float32, of the shape of out, or empty
+        # in; added before the ReLU.
     threads : int
     """
-    cdef Py_ssize_t channels = source.shape[3], lanes = out.shape[3], item
+    cdef Py_ssize_t channels = source.shape[3], lanes = out.shape[3], item, apart = 0
     cdef Py_ssize_t each = scratch_floats(g, channels, lanes)
     if g.count == 0:
         return
@@ -170,16 +172,19 @@ def convolve(Tiles g not None, const float[:, :, :, ::1] source not None, const 
     cdef const float *b = &bias[0]
     cdef float *y = &out[0, 0, 0, 0]
     cdef float *work = &scratch[0]
+    if residual.shape[0]:
+        apart = &residual[0, 0, 0, 0] - y
     if threads == 1:
         for item in range(g.blocks):
-            convolve_block(g, item, x, channels, w, b, y, lanes, work, relu)
+            convolve_block(g, item, x, channels, w, b, y, lanes, work, apart, relu)
         return
     for item in prange(g.blocks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_block(g, item, x, channels, w, b, y, lanes, work + threadid() * each, relu)
+        convolve_block(g, item, x, channels, w, b, y, lanes, work + threadid() * each, apart, relu)
 
 
 cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t channels, const float *u,
-                         const float *bias, float *y, Py_ssize_t lanes, float *work, bint relu) noexcept nogil:
+                         const float *bias, float *y, Py_ssize_t lanes, float *work, Py_ssize_t apart,
+                         bint relu) noexcept nogil:
     cdef Py_ssize_t first = item * g.block, tiles = min(g.block, g.count - first), t, p, done = 0, width
     cdef Py_ssize_t v_step = g.block * channels + SPARE, m_step, rows = (tiles + 7) // 8 * 8
     cdef float *zeros = work
@@ -204,7 +209,7 @@ cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t ch
         for t in range(tiles):
             g.outputs(min(first + t + 1, g.count - 1), y + done, lanes, NULL, pixel[(t + 1) % 2])
             winograd_output(m + t * width, m_step, bias + done, <float **>pixel[t % 2],
-                            <float **>pixel[(t + 1) % 2], width, relu)
+                            <float **>pixel[(t + 1) % 2], width, apart, relu)
         done += width
 
 

@@ -1,6 +1,8 @@
 """Sequential: layers one after another."""
 
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, grad_enabled
+
+from . import evaluation
 
 
 class Sequential(Layer):
@@ -33,6 +35,12 @@ class Sequential(Layer):
             shape = layer.output_shape(shape)
 
     def forward(self, x):
+        if not grad_enabled():
+            y = evaluation.run(self, x)
+            if y is not None:
+                return y
+        elif "_plans" in vars(self):
+            del self._plans  # training needs the memory
         for layer in self.layers:
             x = layer(x)
         return x

@@ -1,4 +1,4 @@
-"""The convolutions that `plan` chooses where it can, Winograd's and that of few channels, against the twin."""
+"""The convolutions that `plan` chooses where it can, Winograd's and that of few channels: their twins."""
 
 import numpy as np
 import pytest
