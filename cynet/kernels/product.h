@@ -55,17 +55,23 @@
 DEFINE_PRODUCT(product_8, 8, 1, vf8, 8)
 DEFINE_PRODUCT(product_9x8, 9, 1, vf8, 8)
 DEFINE_PRODUCT(product_3x8, 3, 1, vf8, 8)
+DEFINE_PRODUCT(product_4x8, 4, 1, vf8, 8)
 DEFINE_PRODUCT(product_1x8, 1, 1, vf8, 8)
 DEFINE_TABLE_PRODUCT(table_product_8, 8, 1, vf8, 8)
 #if VL == 16
 DEFINE_PRODUCT(product_16, 8, 1, vf, 16)
 DEFINE_PRODUCT(product_32, 8, 2, vf, 16)
+DEFINE_PRODUCT(product_4x16, 4, 1, vf, 16)
+DEFINE_PRODUCT(product_4x32, 4, 2, vf, 16)
+DEFINE_PRODUCT(product_1x16, 1, 1, vf, 16)
+DEFINE_PRODUCT(product_1x32, 1, 2, vf, 16)
 DEFINE_PRODUCT(product_9x16, 9, 1, vf, 16)
 DEFINE_TABLE_PRODUCT(table_product_16, 8, 1, vf, 16)
 DEFINE_TABLE_PRODUCT(table_product_32, 8, 2, vf, 16)
 #define PRODUCT_ROWS 8
 #else
 DEFINE_PRODUCT(product_16, 4, 2, vf8, 8)
+DEFINE_PRODUCT(product_1x16, 1, 2, vf8, 8)
 DEFINE_TABLE_PRODUCT(table_product_16, 4, 2, vf8, 8)
 #define PRODUCT_ROWS 4
 #endif
@@ -76,19 +82,30 @@ INLINE ptrdiff_t product_width(ptrdiff_t lanes) {
     return lanes >= 16 ? 16 : 8;
 }
 
-/* The product for `rows` rows (a multiple of 8) and one block of lanes. */
+/* The product for any number of rows and one block of lanes. */
+#define ROWS_OF(many, name)                                                                             \
+    for (; r + many <= rows; r += many)                                                                 \
+        name(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
 INLINE void product(ptrdiff_t width, ptrdiff_t rows, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
                     const float *b, ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row, int add) {
-    if (width == 8)
-        for (ptrdiff_t r = 0; r < rows; r += 8)
-            product_8(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
-    else if (width == 16)
-        for (ptrdiff_t r = 0; r < rows; r += PRODUCT_ROWS)
-            product_16(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
+    ptrdiff_t r = 0;
+    if (width == 8) {
+        ROWS_OF(8, product_8)
+        ROWS_OF(4, product_4x8)
+        ROWS_OF(1, product_1x8)
+    } else if (width == 16) {
+        ROWS_OF(PRODUCT_ROWS, product_16)
 #if VL == 16
-    else
-        for (ptrdiff_t r = 0; r < rows; r += 8)
-            product_32(a + r * a_row, a_row, a_step, b, b_step, steps, c + r * c_row, c_row, add);
+        ROWS_OF(4, product_4x16)
+#endif
+        ROWS_OF(1, product_1x16)
+    }
+#if VL == 16
+    else {
+        ROWS_OF(8, product_32)
+        ROWS_OF(4, product_4x32)
+        ROWS_OF(1, product_1x32)
+    }
 #endif
 }
 

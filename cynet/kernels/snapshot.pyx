@@ -1,4 +1,5 @@
-"""Whether arrays still hold what they held: byte by byte, so that nothing written to them goes unnoticed."""
+"""Whether things are as they were: arrays byte by byte, so that nothing written to them goes unnoticed, and
+attributes by identity."""
 
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
@@ -59,3 +60,14 @@ cdef class Snapshot:
             if memcmp(self.copy[i], self.live[i], self.size[i]):
                 return False
         return True
+
+
+def same_attributes(list owners not None, list names not None, list values not None):
+    """Whether owners[i].get(names[i]) is values[i] for every i; the owners are the `vars` of objects."""
+    cdef Py_ssize_t i
+    cdef dict owner
+    for i in range(len(owners)):
+        owner = owners[i]
+        if owner.get(names[i]) is not values[i]:
+            return False
+    return True

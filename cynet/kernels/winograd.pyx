@@ -186,7 +186,7 @@ cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t ch
                          const float *bias, float *y, Py_ssize_t lanes, float *work, Py_ssize_t apart,
                          bint relu) noexcept nogil:
     cdef Py_ssize_t first = item * g.block, tiles = min(g.block, g.count - first), t, p, done = 0, width
-    cdef Py_ssize_t v_step = g.block * channels + SPARE, m_step, rows = (tiles + 7) // 8 * 8
+    cdef Py_ssize_t v_step = g.block * channels + SPARE, m_step
     cdef float *zeros = work
     cdef float *v = zeros + channels
     cdef float *m = v + _POINTS * v_step
@@ -196,14 +196,11 @@ cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t ch
     for t in range(tiles):
         g.inputs(min(first + t + 1, g.count - 1), x, channels, zeros, pixel[(t + 1) % 2])
         winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * channels, v_step, channels)
-    if rows > tiles:
-        for p in range(_POINTS):
-            memset(v + p * v_step + tiles * channels, 0, (rows - tiles) * channels * sizeof(float))
     while done < lanes:
         width = product_width(lanes - done)
         m_step = g.block * width + SPARE
         for p in range(_POINTS):
-            product(width, rows, v + p * v_step, channels, 1, u + p * channels * lanes + done * channels, width,
+            product(width, tiles, v + p * v_step, channels, 1, u + p * channels * lanes + done * channels, width,
                     channels, m + p * m_step, width, False)
         g.outputs(first, y + done, lanes, NULL, pixel[0])
         for t in range(tiles):

@@ -20,7 +20,7 @@ from cynet.core.layer import PASSING
 from cynet.core.threads import get_num_threads
 from cynet.core.winograd import WinogradConvolution
 from cynet.kernels import activation, avg_pool, elementwise, max_pool
-from cynet.kernels.snapshot import Snapshot
+from cynet.kernels.snapshot import Snapshot, same_attributes
 
 from . import residual, sequential
 from .batch_norm import BatchNorm1d, BatchNorm2d
@@ -70,7 +70,7 @@ class Plan:
     def __init__(self, model, shape):
         self.threads = get_num_threads()
         self.lock = threading.Lock()
-        self._watched, self._lists = [], []  # what must stay: attributes, and lists of layers
+        self._watched, self._lists = ([], [], []), []  # what must stay: attributes, and lists of layers
         self._convolutions, self._spare, self._scratch_floats = [], [], 0
         self._steps, _ = self._sequence(model, _Slot(shape), root=True)
         scratch = workspace.empty((self._scratch_floats,))
@@ -91,9 +91,8 @@ class Plan:
         """Whether the model is still built as it was planned."""
         if self.threads != get_num_threads():
             return False
-        for values, name, wanted in self._watched:
-            if values.get(name) is not wanted:
-                return False
+        if not same_attributes(*self._watched):
+            return False
         return all(layers == wanted for layers, wanted in self._lists)
 
     def _fold(self):
@@ -101,9 +100,10 @@ class Plan:
             step.fold()
 
     def _watch(self, layer):
-        values = vars(layer)
-        self._watched += [(values, name, value) for name, value in values.items() if name not in PASSING]
-        self._watched.append((values, "training", layer.training))
+        attributes = {name: value for name, value in vars(layer).items() if name not in PASSING}
+        for name, value in (attributes | {"training": layer.training}).items():
+            for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
+                found.append(one)
 
     # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
     def _slot(self, shape):

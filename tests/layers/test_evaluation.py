@@ -1,0 +1,269 @@
+"""Evaluation in one sweep: what its plan gives is what the layers give, and it is never stale."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet import layers
+from cynet.core import threads, workspace
+from cynet.layers import evaluation
+
+
+@pytest.fixture(autouse=True)
+def _restore_threads():
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+class Same(cynet.Layer):
+    """A user's layer that hands its input on."""
+
+    def forward(self, x):
+        return x
+
+
+def block(inputs, outputs, stride=1, shortcut=None, last=()):
+    body = cynet.Sequential(
+        layers.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        layers.BatchNorm2d(outputs),
+        layers.ReLU(),
+        layers.Conv2d(outputs, outputs, 3, 1, 1),
+        layers.BatchNorm2d(outputs, affine=False),
+        *last,
+    )
+    return layers.Residual(body, shortcut)
+
+
+def every_kind():
+    """A net of every pattern that is planned, and of layers that are not."""
+    project = cynet.Sequential(layers.Conv2d(8, 16, 1, 2), layers.BatchNorm2d(16))
+    return cynet.Sequential(
+        layers.Conv2d(3, 8, 3, padding=1),
+        layers.BatchNorm2d(8),
+        layers.ReLU(),
+        Same(),
+        block(8, 8),
+        layers.ReLU(),
+        layers.Dropout(0.5),
+        block(8, 16, 2, project, [layers.LeakyReLU()]),
+        layers.ReLU(),
+        layers.Residual(layers.Conv2d(16, 16, 1)),
+        cynet.Sequential(layers.MaxPool2d(3, 2, "same"), cynet.Sequential(layers.Tanh())),
+        layers.Conv2d(16, 16, 3, padding="same", groups=16),
+        layers.ReLU(),
+        layers.Conv2d(16, 12, 3, groups=2, padding=1),
+        layers.Concat(layers.Conv2d(12, 5, 1), Same()),
+        Same(),
+        layers.Flatten(),
+        layers.Linear(17 * 16, 24, bias=False),
+        layers.BatchNorm1d(24),
+        layers.ReLU(),
+        layers.Linear(24, 7),
+    )
+
+
+def ready(model, side=16, batch=8):
+    """`model` with running statistics of its own, in evaluation mode, and an input."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        model(rng.standard_normal((batch, side, side, 3)).astype(np.float32))
+    for parameter in model.parameters():
+        parameter.data += 0.1 * rng.standard_normal(parameter.shape).astype(np.float32)
+    return model.eval(), rng.standard_normal((batch, side, side, 3)).astype(np.float32)
+
+
+def planned(model, x):
+    with cynet.no_grad():
+        return model(x)
+
+
+def check(model, x):
+    wanted = model(x)
+    scale = np.abs(wanted).max()
+    y = planned(model, x)
+    assert model._plans[x.shape].fits()
+    np.testing.assert_allclose(y, wanted, rtol=0, atol=2e-5 * scale)
+    assert np.array_equal(planned(model, x), y)
+    return y
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("name", cynet.models.names())
+def test_a_models_plan_gives_what_its_layers_give(name, batch_norm):
+    check(*ready(cynet.models.create(name, batch_norm), 32, 3))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_every_kind_of_layer(batch):
+    model, x = ready(every_kind(), batch=8)
+    check(model, x[:batch])
+
+
+def test_pooling_to_one_value_and_a_flattening_that_no_linear_layer_follows():
+    model = cynet.Sequential(layers.Conv2d(3, 4, 3), layers.ReLU(), layers.GlobalAvgPool2d())
+    check(*ready(model))
+    check(*ready(cynet.Sequential(layers.Conv2d(3, 4, 3), layers.Flatten(), layers.ReLU())))
+    check(*ready(cynet.Sequential(layers.Flatten(), layers.Flatten(), layers.Linear(768, 3))))
+
+
+def _scale(model):
+    model[0].weight.data *= 1.5
+
+
+def _statistics(model):
+    model[1].running_mean += 0.5
+
+
+def _state(model):
+    model.load_state_dict({name: array * 1.2 for name, array in model.state_dict().items()})
+
+
+def _eps(model):
+    model[1].eps = 0.5
+
+
+def _other_parameter(model):
+    model[-1].bias = cynet.Parameter(np.arange(7.0))
+
+
+def _other_layer(model):
+    model.layers[2] = layers.Tanh()
+
+
+def _shorter(model):
+    del model.layers[-1]
+
+
+def _inner_list(model):
+    model[4].body.layers.append(layers.Tanh())
+
+
+def _shortcut(model):
+    model[4].shortcut = layers.Conv2d(8, 8, 1)
+
+
+CHANGES = [
+    _scale,
+    _statistics,
+    _state,
+    _eps,
+    _other_parameter,
+    _other_layer,
+    _shorter,
+    _inner_list,
+    _shortcut,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
+def test_a_change_is_noticed(change):
+    model, x = ready(every_kind())
+    before = check(model, x)
+    change(model)
+    after = check(model.eval(), x)
+    assert before.shape != after.shape or np.abs(before - after).max() > 1e-3
+
+
+def test_a_layer_in_training_mode_is_left_in_it():
+    model, x = ready(every_kind())
+    planned(model, x)
+    model[1].training = True
+    mean = model[1].running_mean.copy()
+    np.testing.assert_allclose(planned(model, x), model(x), rtol=0, atol=1e-5)
+    assert not np.array_equal(mean, model[1].running_mean)
+
+
+def test_training_takes_the_memory_back():
+    model, x = ready(every_kind())
+    planned(model, x)
+    assert vars(model)["_plans"]
+    model.train()(x)
+    assert "_plans" not in vars(model)
+
+
+def test_results_are_the_callers_to_keep():
+    model, x = ready(every_kind())
+    first = planned(model, x)
+    kept = first.copy()
+    planned(model, -x)
+    assert np.array_equal(first, kept)
+
+
+def test_after_the_first_pass_no_large_memory_is_taken():
+    model, x = ready(cynet.models.create("resnet20"), 32, 4)
+    planned(model, x)
+    before = workspace.pool.allocated
+    for _ in range(3):
+        planned(model, x)
+    assert workspace.pool.allocated == before
+
+
+def test_the_least_recent_of_many_shapes_is_forgotten():
+    model, x = ready(cynet.models.create("uwnet2"), 32, 8)
+    for count in (8, 3, 1, 2):
+        assert np.array_equal(planned(model, x[:count]), planned(model, x)[:count])
+    assert len(model._plans) <= evaluation.SHAPES
+
+
+def test_same_bytes_for_any_number_of_threads_and_any_batch():
+    model, x = ready(cynet.models.create("resnet20"), 32, 9)
+    found = []
+    for count in (1, 2, 3, 4):
+        threads.set_num_threads(count)
+        found.append(planned(model, x))
+    assert all(np.array_equal(y, found[0]) for y in found)
+    assert np.array_equal(planned(model, x[4:5]), found[0][4:5])
+
+
+def test_copies_and_pickles_of_a_used_model():
+    model, x = ready(every_kind())
+    y = planned(model, x)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(cynet.Sequential(*model[:3])))):
+        assert "_plans" not in vars(twin)
+    twin = copy.deepcopy(model)
+    twin[0].weight.data[:] = 0
+    assert np.array_equal(planned(model, x), y)
+    assert not np.array_equal(planned(twin, x), y)
+
+
+def test_threads_that_evaluate_one_model_at_once_do_not_disturb_each_other():
+    model, x = ready(cynet.models.create("uwnet1"), 32, 16)
+    wanted, wrong = [model(x + i) for i in range(4)], []
+
+    def work(i):
+        for _ in range(30):
+            y = planned(model, x + i)
+            if np.abs(y - wanted[i]).max() > 1e-4 * np.abs(wanted[i]).max():
+                wrong.append(i)
+
+    with cynet.no_grad():
+        workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert not wrong
+
+
+def test_a_shape_that_does_not_fit_names_the_layer():
+    model, _ = ready(cynet.models.create("uwnet2"), 32)
+    with cynet.no_grad(), pytest.raises(ValueError, match="layer 0: .*wanted .N, H, W, 3."):
+        model(np.zeros((2, 32, 32, 4), np.float32))
+
+
+def test_nan_in_one_image_stays_in_it():
+    model, x = ready(cynet.models.create("resnet20"), 32, 3)
+    wanted = planned(model, x)
+    x[1, 3, 3, 1] = np.nan
+    y = planned(model, x)
+    assert np.isnan(y[1]).all() and np.array_equal(y[[0, 2]], wanted[[0, 2]])
+
+
+def test_an_empty_batch():
+    model, x = ready(cynet.models.create("resnet20"), 32, 2)
+    assert planned(model, x[:0]).shape == (0, 10)
