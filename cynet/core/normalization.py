@@ -26,6 +26,12 @@ def _threads(rows, each):
     return min(get_num_threads(), max(1, -(-rows // each)))
 
 
+def chunks(rows, channels):
+    """(partial sums, rows of a chunk, threads) for the kernels of batchnorm_step."""
+    each = chunk_rows(rows, channels)
+    return workspace.empty((-(-rows // each), 2, channels), np.float64), each, _threads(rows, each)
+
+
 def statistics(x):
     """(mean, biased variance), float64 (channels,), of x float32 (rows, channels) with at least one row."""
     rows, channels = x.shape

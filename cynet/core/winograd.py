@@ -68,12 +68,12 @@ class WinogradConvolution:
         self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
         return y
 
-    def input_gradient(self, dy, w):
-        """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
+    def input_gradient(self, dy, w, added=NOTHING):
+        """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels), plus `added` (of dx's shape)."""
         dx, threads = workspace.empty(self.in_shape), get_num_threads()
         g, filters = self.input_tiles, self.pack(w, transposed=True)
         scratch = workspace.empty((threads * winograd.scratch_floats(g, dy.shape[3], dx.shape[3]),))
-        winograd.convolve(g, dy, filters, self._no_bias, dx, scratch, False, NOTHING, threads)
+        winograd.convolve(g, dy, filters, self._no_bias, dx, scratch, False, added, threads)
         return dx
 
     def weight_gradient(self, x, dy, dw):

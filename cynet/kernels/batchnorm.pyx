@@ -16,7 +16,7 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite
 from libc.string cimport memset
 
-from cynet.kernels.simd cimport load, store, vf8, vset8, vstore8
+from cynet.kernels.simd cimport load, store, vf8, vrelu8, vrelu_gradient8, vset8, vstore8
 
 cdef enum:
     RUN = 32  # rows summed in float32 before they are joined in double
@@ -37,23 +37,31 @@ def statistics(const float[:, ::1] x not None, double[:, :, ::1] partial not Non
         # out
     chunk_rows, threads : int
     """
-    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
+    cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i
     cdef const float *source = &x[0, 0]
     cdef double *sums = &partial[0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         chunk_statistics(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
                          sums + i * 2 * channels)
-    cdef double count, n, delta
+    join_chunks(sums, rows, channels, chunk_rows, &mean[0], &variance[0])
+
+
+cdef void join_chunks(const double *partial, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t chunk_rows,
+                      double *mean, double *variance) noexcept nogil:
+    """The mean and biased variance of all rows from the chunks' means and sums of squares."""
+    cdef Py_ssize_t c, first = chunk_rows
+    cdef double count = min(chunk_rows, rows), n, delta
     for c in range(channels):
-        mean[c], variance[c] = partial[0, 0, c], partial[0, 1, c]
-    count = min(chunk_rows, rows)
-    for i in range(1, chunks):
-        n = min(chunk_rows, rows - i * chunk_rows)
+        mean[c], variance[c] = partial[c], partial[channels + c]
+    while first < rows:
+        partial += 2 * channels
+        n = min(chunk_rows, rows - first)
         for c in range(channels):
-            delta = partial[i, 0, c] - mean[c]
+            delta = partial[c] - mean[c]
             mean[c] += delta * n / (count + n)
-            variance[c] += partial[i, 1, c] + delta * delta * count * n / (count + n)
+            variance[c] += partial[channels + c] + delta * delta * count * n / (count + n)
         count += n
+        first += chunk_rows
     for c in range(channels):
         variance[c] /= rows
 
@@ -149,13 +157,14 @@ def normalize(const float[:, ::1] x not None, const float[:, ::1] terms not None
     cdef float *out = &y[0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         normalize_chunk(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
-                        t, out + i * chunk_rows * channels)
+                        t, NULL, False, out + i * chunk_rows * channels)
 
 
 cdef void normalize_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, const float *terms,
-                          float *y) noexcept nogil:
+                          const float *residual, bint relu, float *y) noexcept nogil:
+    """A few rows; `residual`, unless NULL, is added, and with relu y is at least 0."""
     cdef Py_ssize_t c, row, n, first = 0, last
-    cdef vf8 high, low, scale, shift
+    cdef vf8 high, low, scale, shift, v
     while first < rows:
         last = min(first + RUN, rows)
         for c in range(0, channels, 8):
@@ -163,8 +172,10 @@ cdef void normalize_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, 
             high, low = load(terms + c, n), load(terms + channels + c, n)
             scale, shift = load(terms + 2 * channels + c, n), load(terms + 3 * channels + c, n)
             for row in range(first, last):
-                store(y + row * channels + c,
-                      (load(x + row * channels + c, n) - high - low) * scale + shift, n)
+                v = (load(x + row * channels + c, n) - high - low) * scale + shift
+                if residual != NULL:
+                    v = v + load(residual + row * channels + c, n)
+                store(y + row * channels + c, vrelu8(v) if relu else v, n)
         first = last
 
 
@@ -193,7 +204,8 @@ def gradient_sums(const float[:, ::1] x not None, const float[:, ::1] dy not Non
     cdef double *out = &partial[0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         chunk_gradient_sums(source + i * chunk_rows * channels, d + i * chunk_rows * channels,
-                            min(chunk_rows, rows - i * chunk_rows), channels, t, out + i * 2 * channels)
+                            min(chunk_rows, rows - i * chunk_rows), channels, t, False, NULL, NULL,
+                            out + i * 2 * channels)
     for c in range(channels):
         sums[0, c] = sums[1, c] = 0
     for i in range(chunks):
@@ -203,9 +215,13 @@ def gradient_sums(const float[:, ::1] x not None, const float[:, ::1] dy not Non
 
 
 cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
-                              const float *terms, double *out) noexcept nogil:
+                              const float *terms, bint relu, const float *y, float *dz,
+                              double *out) noexcept nogil:
+    """A few rows. With relu dy counts only where the ReLU let its input pass: that input is computed again
+    from x, or, unless y is NULL, told from the output y; then dz gets what counts of dy."""
     cdef Py_ssize_t c, l, row, first = 0, last, n
-    cdef vf8 high, low, g, s1, s2
+    cdef vf8 high, low, scale, shift, g, d, s1, s2
+    scale = shift = vset8(0)
     cdef float[8] sum1, sum2
     memset(out, 0, 2 * channels * sizeof(double))
     while first < rows:
@@ -213,11 +229,20 @@ cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, 
         for c in range(0, channels, 8):
             n = min(8, channels - c)
             high, low = load(terms + c, n), load(terms + channels + c, n)
+            if relu and y == NULL:
+                scale, shift = load(terms + 2 * channels + c, n), load(terms + 3 * channels + c, n)
             s1, s2 = vset8(0), vset8(0)
             for row in range(first, last):
                 g = load(dy + row * channels + c, n)
+                d = load(x + row * channels + c, n) - high - low
+                if relu:
+                    if y == NULL:
+                        g = vrelu_gradient8(d * scale + shift, g)
+                    else:
+                        g = vrelu_gradient8(load(y + row * channels + c, n), g)
+                        store(dz + row * channels + c, g, n)
                 s1 = s1 + g
-                s2 = s2 + g * (load(x + row * channels + c, n) - high - low)
+                s2 = s2 + g * d
             vstore8(sum1, s1)
             vstore8(sum2, s2)
             for l in range(n):
@@ -252,14 +277,16 @@ def input_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not No
     cdef float *out = &dx[0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         input_gradient_chunk(source + i * chunk_rows * channels, d + i * chunk_rows * channels,
-                             min(chunk_rows, rows - i * chunk_rows), channels, t,
+                             min(chunk_rows, rows - i * chunk_rows), channels, t, NULL,
                              out + i * chunk_rows * channels)
 
 
 cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
-                               const float *terms, float *dx) noexcept nogil:
+                               const float *terms, const float *relu, float *dx) noexcept nogil:
+    """A few rows; unless NULL, `relu` is (scale, shift): dy counts where (x - mean) * scale + shift passes."""
     cdef Py_ssize_t ch, row, n, first = 0, last
-    cdef vf8 high, low, a, b, c
+    cdef vf8 high, low, a, b, c, d, g, scale, shift
+    scale = shift = vset8(0)
     while first < rows:
         last = min(first + RUN, rows)
         for ch in range(0, channels, 8):
@@ -267,10 +294,14 @@ cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows,
             high, low = load(terms + ch, n), load(terms + channels + ch, n)
             a, b = load(terms + 2 * channels + ch, n), load(terms + 3 * channels + ch, n)
             c = load(terms + 4 * channels + ch, n)
+            if relu != NULL:
+                scale, shift = load(relu + ch, n), load(relu + channels + ch, n)
             for row in range(first, last):
-                store(dx + row * channels + ch,
-                      a * load(dy + row * channels + ch, n)
-                      + b * (load(x + row * channels + ch, n) - high - low) + c, n)
+                g = load(dy + row * channels + ch, n)
+                d = load(x + row * channels + ch, n) - high - low
+                if relu != NULL:
+                    g = vrelu_gradient8(d * scale + shift, g)
+                store(dx + row * channels + ch, a * g + b * d + c, n)
         first = last
 
 

@@ -67,6 +67,10 @@ INLINE void vstore8b_part(unsigned char *p, vi8 v, ptrdiff_t n) {
 
 INLINE vf8 vselect8(vi8 mask, vf8 a, vf8 b) { return (vf8)((mask & (vi8)a) | (~mask & (vi8)b)); }
 
+/* v, or 0 where it is at most 0; g, or 0 where v is at most 0. NaN is not. */
+INLINE vf8 vrelu8(vf8 v) { return (vf8)(~(v <= 0) & (vi8)v); }
+INLINE vf8 vrelu_gradient8(vf8 v, vf8 g) { return (vf8)(~(v <= 0) & (vi8)g); }
+
 /* The step of a maximum: where v beats `best`, take it and its number. NaN beats all, the first of equals
  * stays. */
 INLINE void vmax8(vf8 v, int number, vf8 *best, vi8 *winner) {

@@ -24,6 +24,8 @@ cdef extern from "simd.h" nogil:
     vi8 vload8b_part(const unsigned char *p, Py_ssize_t n)
     void vstore8b(unsigned char *p, vi8 v)
     void vstore8b_part(unsigned char *p, vi8 v, Py_ssize_t n)
+    vf8 vrelu8(vf8 v)
+    vf8 vrelu_gradient8(vf8 v, vf8 g)
     void vmax8(vf8 v, int number, vf8 *best, vi8 *winner)
     vf8 vwhere8(vi8 winner, int number, vf8 v)
 

@@ -5,9 +5,12 @@ Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network traini
 
 import numpy as np
 
-from cynet.core import checks, normalization
+from cynet.core import checks, normalization, workspace
 from cynet.core.layer import Layer
 from cynet.core.parameter import Parameter
+from cynet.kernels import batchnorm_step
+
+NOTHING, NO_ROWS = np.empty(0, np.float32), np.empty((0, 1), np.float32)  # where a kernel's array is not there
 
 
 class _BatchNorm(Layer):
@@ -32,49 +35,54 @@ class _BatchNorm(Layer):
         return shape
 
     def forward(self, x):
+        return self.step(x)
+
+    def step(self, x, relu=False, residual=None):
+        """`forward`, and in the same pass the sum with `residual` (of x's shape) and a ReLU after it."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
         for name in ("weight", "bias") if self.weight is not None else ():
             getattr(self, name).require((self.num_features,), name)
-        rows = x.reshape(-1, self.num_features)
+        channels = self.num_features
+        rows = x.reshape(-1, channels)
+        if self.training and len(rows) < 2:
+            raise ValueError(
+                f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
+            )
+        y = workspace.empty(x.shape)
+        state, terms = np.empty((2, channels)), np.empty((4, channels), np.float32)
+        weight, bias = (NOTHING, NOTHING) if self.weight is None else (self.weight.data, self.bias.data)
+        added = NO_ROWS if residual is None else residual.reshape(-1, channels)
+        if len(rows):
+            batchnorm_step.forward(
+                rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum,
+                self.training, relu, added, y.reshape(-1, channels), state, terms,
+                *normalization.chunks(len(rows), channels),
+            )  # fmt: skip
         if self.training:
-            if len(rows) < 2:
-                raise ValueError(
-                    f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
-                )
-            mean, variance = normalization.statistics(rows)
-            self._track(mean, variance, len(rows))
-        else:
-            mean, variance = self.running_mean.astype(np.float64), self.running_var.astype(np.float64)
-        inverse = 1 / np.sqrt(variance + self.eps)
-        self.save(x, mean, inverse, self.training)
-        scale, shift = (inverse, 0.0) if self.weight is None else (inverse * self.weight.data, self.bias.data)
-        return normalization.normalize(rows, mean, scale, shift).reshape(x.shape)
-
-    def _track(self, mean, variance, count):
-        """Move the running statistics towards this batch's; the running variance is the unbiased one."""
-        unbiased = variance * (count / (count - 1))
-        with np.errstate(over="ignore", invalid="ignore"):  # of channels with NaN, Inf or beyond float32
-            for running, new in ((self.running_mean, mean), (self.running_var, unbiased)):
-                running += self.momentum * (new - running)
-        self.num_batches_tracked += 1
+            self.num_batches_tracked += 1
+        self.save(x, state, terms, self.training, relu, NO_ROWS if residual is None else y)
+        return y
 
     def backward(self, dy):
-        x, mean, inverse, of_batch = self.saved()
-        dy = self.gradient(dy, x.shape)
-        rows, drows = x.reshape(-1, self.num_features), dy.reshape(-1, self.num_features)
-        of_dy = inverse if self.weight is None else inverse * self.weight.data
-        of_x = constant = 0.0
-        if of_batch or self.weight is not None:
-            total, product = normalization.gradient_sums(rows, drows, mean)
-            if self.weight is not None:
-                self.weight.grad += (product * inverse).astype(np.float32)
-                self.bias.grad += total.astype(np.float32)
-            if of_batch:
-                of_x = -of_dy * product * inverse**2 / len(rows)
-                constant = -of_dy * total / len(rows)
-        if not self.input_grad:
-            return None
-        return normalization.input_gradient(rows, drows, mean, of_dy, of_x, constant).reshape(x.shape)
+        return self.gradients(dy, self.input_grad)[0]
+
+    def gradients(self, dy, of_input=True):
+        """(dx, or None unless `of_input`; the gradient of the residual, where there was one and a ReLU)."""
+        x, state, terms, training, relu, y = self.saved()
+        dy, channels = self.gradient(dy, x.shape), self.num_features
+        rows = x.reshape(-1, channels)
+        dx = workspace.empty(x.shape) if of_input else NO_ROWS
+        dz = workspace.empty(x.shape) if y is not NO_ROWS else NO_ROWS
+        learned = [NOTHING] * 3
+        if self.weight is not None:
+            learned = self.weight.data, self.weight.grad, self.bias.grad
+        if len(rows):
+            batchnorm_step.backward(
+                rows, dy.reshape(-1, channels), *learned, training, relu, y.reshape(-1, channels),
+                dz.reshape(-1, channels), dx.reshape(-1, channels), state, terms,
+                np.empty((5, channels), np.float32), *normalization.chunks(len(rows), channels),
+            )  # fmt: skip
+        return dx if of_input else None, dz
 
     def __repr__(self):
         return (

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from cynet.core import checks, convolution, geometry, init
+from cynet.core import arrays, checks, convolution, geometry, init
 from cynet.core.layer import Layer
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter
+from cynet.core.winograd import WinogradConvolution
 
 
 class Conv2d(Layer):
@@ -78,14 +79,20 @@ class Conv2d(Layer):
             self.bias.require((self.out_channels,), "bias")
         return self._convolution(x.shape).forward(x, self.weight.data, self.bias and self.bias.data)
 
-    def backward(self, dy):
+    def backward(self, dy, added=None):
+        """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
         (x,) = self.saved()
         plan = self._convolution(x.shape)
         dy = self.gradient(dy, plan.out_shape)
         plan.weight_gradient(x, dy, self.weight.grad)
         if self.bias is not None:
             add_channel_sums(dy.reshape(-1, self.out_channels), self.bias.grad)
-        return plan.input_gradient(dy, self.weight.data) if self.input_grad else None
+        if not self.input_grad:
+            return None
+        if isinstance(plan, WinogradConvolution) and added is not None:
+            return plan.input_gradient(dy, self.weight.data, added)
+        dx = plan.input_gradient(dy, self.weight.data)
+        return dx if added is None else arrays.add(dx, added)
 
     def __repr__(self):
         k, s = checks.short(self.kernel_size), checks.short(self.stride)

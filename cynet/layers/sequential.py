@@ -2,7 +2,7 @@
 
 from cynet.core.layer import Layer, grad_enabled
 
-from . import evaluation
+from . import evaluation, fusion
 
 
 class Sequential(Layer):
@@ -41,15 +41,23 @@ class Sequential(Layer):
                 return y
         elif "_plans" in vars(self):
             del self._plans  # training needs the memory
-        for layer in self.layers:
-            x = layer(x)
+        for step in self._steps():
+            x = step(x)
         return x
 
     def backward(self, dy):
-        for layer in reversed(self.layers):
-            first = layer is self.layers[0]
-            dy = layer.backward(dy) if not first or self.input_grad else layer.backward_spared(dy)
-        return dy
+        first, *others = self._steps() or [None]
+        for step in reversed(others):
+            dy = step.backward(dy)
+        if first is None:
+            return dy
+        return first.backward(dy) if self.input_grad else first.backward_spared(dy)
+
+    def _steps(self):
+        """The layers, where some follow each other as one; see fusion.py."""
+        if self._plan is None or not self._plan.fits(self.layers):
+            self._plan = fusion.Steps(self.layers)
+        return self._plan.steps
 
     def __len__(self):
         return len(self.layers)
