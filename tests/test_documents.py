@@ -37,7 +37,7 @@ def test_links_lead_somewhere(path):
 def test_links_to_a_line_lead_to_what_they_name(path):
     for name, file, line in re.findall(r"\[`(\w+)`\]\(([^)#]+)#L(\d+)\)", path.read_text()):
         text = (path.parent / file).read_text().splitlines()[int(line) - 1]
-        assert re.search(rf"^ *(c?def\b.*\b{name}\(|class {name}\b|{name} = )", text), (name, text)
+        assert re.search(rf"^ *(c?p?def\b.*\b{name}\(|class {name}\b|{name} = )", text), (name, text)
 
 
 def test_architecture_names_the_folders_that_exist():

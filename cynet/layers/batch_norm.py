@@ -10,7 +10,10 @@ from cynet.core.layer import Layer
 from cynet.core.parameter import Parameter
 from cynet.kernels import batchnorm_step
 
-NOTHING, NO_ROWS = np.empty(0, np.float32), np.empty((0, 1), np.float32)  # where a kernel's array is not there
+NOTHING, NO_ROWS = (
+    np.empty(0, np.float32),
+    np.empty((0, 1), np.float32),
+)  # where a kernel's array is not there
 
 
 class _BatchNorm(Layer):

@@ -2,8 +2,8 @@
 
 Design: within `no_grad`, with every layer in evaluation mode, `Sequential` hands its input to `run`. The
 first time, the layers are planned: batch norm is folded into the convolution or linear layer before it, ReLU
-and the sum of a residual block are done while the convolution writes, flattening becomes an order of the linear
-layer's weights, filters are packed once, and outputs share buffers. Every other layer is called as it is.
+and the sum of a residual block are done while the convolution writes, flattening becomes an order of the
+linear layer's weights, filters are packed once, outputs share buffers. Every other layer is called as it is.
 Results differ from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
@@ -167,7 +167,7 @@ class Plan:
 
     @staticmethod
     def _followers(layers):
-        """Of a convolution or linear layer and the two after it: (how many belong to it, batch norm, ReLU)."""
+        """Of a convolution or linear layer and the two after: (how many belong to it, batch norm, ReLU)."""
         layer, *rest = layers
         kind, width = (
             (BatchNorm2d, layer.out_channels) if type(layer) is Conv2d else (BatchNorm1d, layer.out_features)

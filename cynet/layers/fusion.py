@@ -1,14 +1,14 @@
 """Layers that follow each other, run as one: fewer passes over memory in training.
 
-Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or stands
-for several and has a layer's methods:
+Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or
+stands for several and has a layer's methods:
 
-    NormReLU        batch norm, ReLU             y is written once, and nothing is kept but x
-    ResidualReLU    residual block whose body    sum and ReLU are done while the batch norm writes; backward, the
-                    ends in batch norm, ReLU     first convolution of the body adds what came by the shortcut
+    NormReLU        batch norm, ReLU            y is written once, and nothing is kept but x
+    ResidualReLU    residual block whose body   sum and ReLU are done while the batch norm writes; backward,
+                    ends in batch norm, ReLU    the body's first convolution adds what came by the shortcut
 
-The layers stay what they are: their parameters, modes and states are read at each pass. Only these very classes
-are joined, a subclass runs as it is. The results equal those of the layers alone bit for bit.
+The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
+classes are joined, a subclass runs as it is. The results equal those of the layers alone bit for bit.
 """
 
 from cynet.core import arrays

@@ -252,7 +252,7 @@ def test_threads_that_evaluate_one_model_at_once_do_not_disturb_each_other():
 
 def test_a_shape_that_does_not_fit_names_the_layer():
     model, _ = ready(cynet.models.create("uwnet2"), 32)
-    with cynet.no_grad(), pytest.raises(ValueError, match="layer 0: .*wanted .N, H, W, 3."):
+    with cynet.no_grad(), pytest.raises(ValueError, match=r"layer 0: .*wanted \(N, H, W, 3\)"):
         model(np.zeros((2, 32, 32, 4), np.float32))
 
 
