@@ -36,6 +36,8 @@ cdef extern from *:
 def chains(
     float[::1] out not None,    # out: one result for each of its elements, a chain of work
     Py_ssize_t steps,           # multiply-adds of each sum
+    float factor,               # arguments, so that the compiler cannot work out a sum beforehand
+    float term,
     int threads,
 ):
     """Run len(out) times `steps` multiply-adds of every sum; returns the operations, two a multiply-add."""
@@ -45,7 +47,7 @@ def chains(
         return 0
     po = &out[0]
     for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        po[i] = cynet_chains(steps, 0.999, 0.001)
+        po[i] = cynet_chains(steps, factor, term)
     return 2 * VL * CHAINS * steps * n
 
 
