@@ -9,14 +9,14 @@ from math import prod
 
 import numpy as np
 
-from cynet import layers
+from cynet import columns, layers
 from cynet.core import arrays, geometry
 from cynet.core.convolution import Convolution, DepthwiseConvolution
 from cynet.core.layer import no_grad
 from cynet.core.parameter import Parameter
 from cynet.data.augment import Normalize, RandomCrop, RandomFlip, Recipe
 from cynet.kernels import decode
-from cynet.losses import CrossEntropyLoss
+from cynet.losses import CrossEntropyLoss, MSELoss
 from cynet.optim import SGD, Adam, AdamW
 
 from . import workload
@@ -58,7 +58,7 @@ def forward_bytes(layer, shape):
 
 
 def backward_bytes(layer, shape, input_grad=True):
-    """The least that a backward pass moves: dy and what it needs of the forward pass read, gradients written."""
+    """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
     inputs, outputs = prod(shape), prod(layer.output_shape(shape))
     weights = sum(p.size for p in layer.parameters())
     if isinstance(layer, (layers.Conv2d, layers.Linear)):
@@ -175,6 +175,21 @@ def of_models(names, batch_size, batch_norm):
             yield replace(case, place=name)
     for case in (*of_loss(batch_size, CLASSES), *of_decode(batch_size)):
         yield replace(case, place="all")
+
+
+def others(batch_size):
+    """Kernels that no model has: depth-wise convolution, squared error, the column matrix."""
+    shape = batch_size, 16, 16, 64
+    for case in of_layer(layers.Conv2d(64, 64, 3, padding=1, groups=64), shape):
+        yield replace(case, kernel=f"depth-wise {case.kernel}")
+    y, criterion = random(shape), MSELoss()
+    target = random(shape)
+    yield Case("squared error and gradient", str(shape), lambda: criterion(y, target), 0, 3 * y.nbytes)
+    image = batch_size, 16, 16, 16
+    x, cells = random(image), random((*image[:3], 9 * image[3]))
+    nbytes = x.nbytes + cells.nbytes
+    yield Case("im2col 3x3", str(image), lambda: columns.im2col(x, 3, 1, 1), 0, nbytes)
+    yield Case("col2im 3x3", str(image), lambda: columns.col2im(cells, image, 3, 1, 1), 0, nbytes)
 
 
 def sweep_sizes(cache_bytes):

@@ -22,10 +22,11 @@ COLUMNS = (
 
 
 def chosen(names, batch_size, batch_norm, largest=None):
-    """All cases: of the models, then of the sweep up to `largest` bytes an array (default: 2 caches)."""
+    """All cases: of the models, of no model, of the sweep up to `largest` bytes an array (default: 2 caches)."""
     sizes = cases.sweep_sizes(last_level_cache())
     sizes = tuple(size for size in sizes if largest is None or 4 * size <= largest)
     yield from cases.of_models(names, batch_size, batch_norm)
+    yield from cases.others(batch_size)
     yield from cases.sweep(sizes)
 
 
@@ -72,9 +73,8 @@ def _row(case, peak, times):
 
 def _notes(peak):
     return (
-        f"Medians, {get_num_threads()} threads. Peak: {peak.flops / 1e9:.1f} GFLOP/s for kernels with "
-        f"GFLOP/s, {peak.bandwidth / 1e9:.1f} GB/s of memory for the others;",
-        "arrays that stay in the caches go faster than memory, above 100 %. Bytes are the least that a kernel "
-        "must move: each input read once,",
-        "each output written once.",
+        f"Medians, {get_num_threads()} threads. Peak: {peak.flops / 1e9:.1f} GFLOP/s for kernels with GFLOP/s, "
+        f"{peak.bandwidth / 1e9:.1f} GB/s of memory for the others.",
+        "Bytes are the least that a kernel must move: each input read once, each output written once. Arrays "
+        "that stay in a cache go faster than memory, above 100 %.",
     )

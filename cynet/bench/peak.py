@@ -12,7 +12,7 @@ from .report import GIGA, Report
 from .timing import nothing, seconds
 
 STEPS = 100_000  # multiply-adds of each sum: some ten milliseconds
-REPEAT = 15
+REPEAT = 30
 CHUNK = 16384  # elements that `kernels.read` sums up together
 CACHES = 4  # a stream's array is so many times as large as the last-level cache
 
@@ -67,10 +67,12 @@ def measure(array_bytes=None, repeat=REPEAT, steps=STEPS, watch=nothing):
         ("triad", 3 * a.nbytes, lambda: kernels.triad(a, b, out, threads)),
         ("read", a.nbytes, lambda: kernels.read(a, sums, threads)),
     )  # fmt: skip
-    rates = {}
-    for number, (name, work, run) in enumerate(runs):
-        rates[name] = work / min(seconds(run) for _ in range(repeat))
-        watch(number + 1, len(runs))
+    best = dict.fromkeys((name for name, *_ in runs), float("inf"))
+    for turn in range(repeat):  # in turns: what else the machine does hinders none of them all the time
+        for name, _, run in runs:
+            best[name] = min(best[name], seconds(run))
+        watch(turn + 1, repeat)
+    rates = {name: work / best[name] for name, work, _ in runs}
     return Peak(**rates, threads=threads, array_bytes=a.nbytes)
 
 
@@ -83,10 +85,9 @@ def report(peak):
         {"measure": "sum, read only", "rate": peak.read, "unit": "GB/s"},
     ]
     notes = (
-        f"{peak.threads} threads; the best of several runs. Streams go through arrays of "
-        f"{peak.array_bytes / 2**20:.0f} MiB each by plain",
-        "loads and stores; their bytes are those that the program reads and writes, not the lines that the "
-        "cache fetches before a store.",
+        f"{peak.threads} threads; the best of several runs. Streams go by plain loads and stores through arrays "
+        f"of {peak.array_bytes / 2**20:.0f} MiB each; their bytes are those that the program reads and writes, "
+        "without the lines that a cache fetches before a store.",
     )
     columns = (("measure", "", None), ("rate", "rate", GIGA), ("unit", "", None))
     return Report("peak", columns, rows, notes)

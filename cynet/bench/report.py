@@ -1,5 +1,6 @@
 """A table of results: as text, as GitHub markdown, and as what a JSON file holds."""
 
+import textwrap
 from dataclasses import dataclass, field
 
 
@@ -24,6 +25,7 @@ def span(values):
     return " to ".join(f"{value:.2f}" for value in values)
 
 
+WIDTH = 100  # of notes under a table
 MILLISECONDS, MICROSECONDS, GIGA = significant(1e3), significant(1e6), scaled(1e-9, 1)
 PERCENT, TIMES, MEBIBYTES = scaled(100, 0), scaled(1, 2), scaled(1 / 2**20, 1)
 
@@ -41,6 +43,8 @@ class Report:
         In seconds, bytes and operations; they may hold more than the columns show.
     notes : tuple of str
         What a reader has to know, under the table.
+    extra : dict
+        More for the JSON file.
     """
 
     command: str
@@ -51,7 +55,7 @@ class Report:
 
     def document(self):
         """What the JSON file says of it."""
-        return {"rows": self.rows, "notes": list(self.notes), **self.extra}
+        return {"command": self.command, **self.extra, "rows": self.rows, "notes": list(self.notes)}
 
     def cells(self):
         """(headings, rows of text, which columns are numbers)."""
@@ -65,17 +69,14 @@ class Report:
         widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
         lines = ["  ".join(map(_aligned, row, widths, numbers)).rstrip() for row in [headings, *rows]]
         lines.insert(1, "-" * max(map(len, lines)))
-        return "\n".join([*lines, *self._notes("")])
+        return "\n".join([*lines, *(textwrap.fill(note, WIDTH) for note in self.notes)])
 
     def markdown(self):
         """The same for GitHub."""
         headings, rows, numbers = self.cells()
         rule = ["---:" if number else "---" for number in numbers]
         lines = ["| " + " | ".join(row) + " |" for row in [headings, rule, *rows]]
-        return "\n".join([*lines, *self._notes("\n")])
-
-    def _notes(self, before):
-        return [before + note for note in self.notes]
+        return "\n\n".join(["\n".join(lines), *self.notes])
 
 
 def _text(value, form):
