@@ -23,10 +23,10 @@ from . import workload
 from .setting import CLASSES, OPTIMIZER, PICTURE
 from .timing import nothing
 
-# What a backward pass reads beside dy: floats for each element of the input, or of the output.
+# What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
     layers.BatchNorm1d: 1, layers.BatchNorm2d: 1, layers.ReLU: 1, layers.LeakyReLU: 1, layers.Sigmoid: 1,
-    layers.Tanh: 1, layers.GELU: 1, layers.Softmax: 1,
+    layers.Tanh: 1, layers.GELU: 1, layers.Softmax: 1, layers.Conv2d: 1, layers.Linear: 1,
 }  # fmt: skip
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
@@ -61,9 +61,8 @@ def backward_bytes(layer, shape, input_grad=True):
     """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
     inputs, outputs = prod(shape), prod(layer.output_shape(shape))
     weights = sum(p.size for p in layer.parameters())
-    if isinstance(layer, (layers.Conv2d, layers.Linear)):
-        return 4 * (inputs + outputs + 2 * weights) + (4 * inputs if input_grad else 0)
-    return 4 * (outputs + inputs + inputs * _SAVED.get(type(layer), 0)) + _winners(layer, outputs)
+    needed = _SAVED.get(type(layer), 0) + (1 if input_grad else 0)
+    return 4 * (outputs + needed * inputs + 2 * weights) + _winners(layer, outputs)
 
 
 def _winners(layer, outputs):

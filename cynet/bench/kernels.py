@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def chosen(names, batch_size, batch_norm, largest=None):
-    """All cases: of the models, of no model, of the sweep up to `largest` bytes an array (default: 2 caches)."""
+    """All cases; the sweep goes up to `largest` bytes an array (default: two last-level caches)."""
     sizes = cases.sweep_sizes(last_level_cache())
     sizes = tuple(size for size in sizes if largest is None or 4 * size <= largest)
     yield from cases.of_models(names, batch_size, batch_norm)
@@ -73,8 +73,8 @@ def _row(case, peak, times):
 
 def _notes(peak):
     return (
-        f"Medians, {get_num_threads()} threads. Peak: {peak.flops / 1e9:.1f} GFLOP/s for kernels with GFLOP/s, "
-        f"{peak.bandwidth / 1e9:.1f} GB/s of memory for the others.",
+        f"Medians, {get_num_threads()} threads. Peak: {peak.flops / 1e9:.1f} GFLOP/s for kernels with "
+        f"GFLOP/s, {peak.bandwidth / 1e9:.1f} GB/s of memory for the others.",
         "Bytes are the least that a kernel must move: each input read once, each output written once. Arrays "
         "that stay in a cache go faster than memory, above 100 %.",
     )

@@ -85,9 +85,9 @@ def report(peak):
         {"measure": "sum, read only", "rate": peak.read, "unit": "GB/s"},
     ]
     notes = (
-        f"{peak.threads} threads; the best of several runs. Streams go by plain loads and stores through arrays "
-        f"of {peak.array_bytes / 2**20:.0f} MiB each; their bytes are those that the program reads and writes, "
-        "without the lines that a cache fetches before a store.",
+        f"{peak.threads} threads; the best of several runs. Streams go by plain loads and stores through "
+        f"arrays of {peak.array_bytes / 2**20:.0f} MiB each; their bytes are those that the program reads "
+        "and writes, without the lines that a cache fetches before a store.",
     )
     columns = (("measure", "", None), ("rate", "rate", GIGA), ("unit", "", None))
     return Report("peak", columns, rows, notes)

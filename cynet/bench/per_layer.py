@@ -28,13 +28,13 @@ COLUMNS = (
     ("total", "both µs", MICROSECONDS),
 )
 NOTES = (
-    "Medians. Each layer by itself, in the order of the model: steps that the model may join into one are timed "
-    "apart.",
-    "MiB: the least bytes to move. The roof is the time that the peak of multiply-adds or that of memory allows, "
-    f"whichever is longer; overhead: it is less than {OVERHEAD * 1e6:.0f} µs. Data in a cache go beyond the roof "
-    "of memory.",
-    "The rest: sums of residual branches, loss, zero_grad and optimiser, less what the model saves by joining "
-    "layers.",
+    "Medians. Each layer by itself, in the order of the model: steps that the model may join into one are "
+    "timed apart.",
+    "MiB: the least bytes to move. The roof is the time that the peak of multiply-adds or that of memory "
+    f"allows, whichever is longer; overhead: it is less than {OVERHEAD * 1e6:.0f} µs. Data in a cache go "
+    "beyond the roof of memory.",
+    "The rest: sums of residual branches, loss, zero_grad and optimiser, less what the model saves by "
+    "joining layers.",
 )
 
 

@@ -27,7 +27,7 @@ def span(values):
 
 WIDTH = 100  # of notes under a table
 MILLISECONDS, MICROSECONDS, GIGA = significant(1e3), significant(1e6), scaled(1e-9, 1)
-PERCENT, TIMES, MEBIBYTES = scaled(100, 0), scaled(1, 2), scaled(1 / 2**20, 1)
+PERCENT, TIMES, MEBIBYTES = scaled(100, 0), scaled(1, 2), significant(1 / 2**20)
 
 
 @dataclass
