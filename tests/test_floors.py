@@ -11,7 +11,7 @@ FLOORS = [
     {"core"},
     {"layers", "data", "losses", "optim", "schedules", "graph", "columns", "config"},
     {"models", "interop"},
-    {"train", "uwnet"},
+    {"train", "uwnet", "bench"},
     {"cli"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "train a model and keep the run in a folder",
     "evaluate": "the accuracy of a trained model, over all and per class",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
+    "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
     "bundle": "pack sources and runs into one archive with a manifest",
     "config": "how this cynet was built, and what it runs on",
 }

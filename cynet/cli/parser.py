@@ -31,19 +31,58 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, program, description):
         super().__init__(prog=program, description=description, allow_abbrev=False, formatter_class=Help)
 
+    def commands(self, texts, metavar="WHAT"):
+        """Parsers of sub-commands, by name; `texts` says what each does. The chosen one is `flags.what`.
+
+        Parameters
+        ----------
+        texts : dict of str to str
+        metavar : str, optional
+
+        Returns
+        -------
+        dict of str to Parser
+        """
+        kinds = self.add_subparsers(
+            dest="what", metavar=metavar, required=True, title="commands", parser_class=_SubParser
+        )
+        return {name: kinds.add_parser(name, help=text, description=text) for name, text in texts.items()}
+
     def parse_args(self, arguments=None):
         flags, rest = self.parse_known_args(arguments)
+        self.refuse(rest)
+        return flags
+
+    def refuse(self, rest):
+        """Raise UsageError when arguments are left over."""
         if rest:
             name = rest[0].partition("=")[0]
             if not name.startswith("-"):
                 raise UsageError(f"unexpected argument: {name}")
             hint = suggestion(name, self._option_string_actions) or "see --help"
             raise UsageError(f"unknown flag: {name} ({hint})")
-        return flags
+
+    def _check_value(self, action, value):
+        if action.choices is not None and value not in action.choices:
+            hint = suggestion(str(value), action.choices)
+            wanted = f"wanted one of {', '.join(action.choices)}, got {value!r}"
+            raise argparse.ArgumentError(action, wanted + (f" ({hint})" if hint else ""))
 
     def error(self, message):
         hint = " (give one of the two)" if "not allowed with" in message else ""
         raise UsageError(message.removeprefix("argument ") + hint)
+
+
+class _SubParser(Parser):
+    """Refuses what is left over by itself, since it knows the flags that may have been meant."""
+
+    def __init__(self, prog, description):
+        super().__init__(prog, description)
+
+    def parse_known_args(self, args=None, namespace=None):
+        flags, rest = super().parse_known_args(args, namespace)
+        self.refuse(rest)
+        return flags, []
 
 
 class Help(argparse.HelpFormatter):

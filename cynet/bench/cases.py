@@ -1,0 +1,227 @@
+"""The kernels to be timed, each with its operations and the least bytes that it has to move.
+
+They are run through the layers and `cynet.core`, so that the numbers outlive a kernel that is written anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from cynet import columns, layers
+from cynet.core import arrays, geometry
+from cynet.core.convolution import Convolution, DepthwiseConvolution
+from cynet.core.layer import no_grad
+from cynet.core.parameter import Parameter
+from cynet.data.augment import Normalize, RandomCrop, RandomFlip, Recipe
+from cynet.kernels import decode
+from cynet.losses import CrossEntropyLoss, MSELoss
+from cynet.optim import SGD, Adam, AdamW
+
+from . import workload
+from .setting import CLASSES, OPTIMIZER, PICTURE
+from .timing import nothing
+
+# What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
+_SAVED = {
+    layers.BatchNorm1d: 1, layers.BatchNorm2d: 1, layers.ReLU: 1, layers.LeakyReLU: 1, layers.Sigmoid: 1,
+    layers.Tanh: 1, layers.GELU: 1, layers.Softmax: 1, layers.Conv2d: 1, layers.Linear: 1,
+}  # fmt: skip
+SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
+SWEEP_IMAGE = 16, 16, 64
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel at one shape: `prepare` goes before each `run` and is not timed."""
+
+    kernel: str
+    shape: str
+    run: Callable
+    flops: int
+    bytes: int
+    prepare: Callable = nothing
+    place: str = ""
+
+
+def random(shape):
+    """float32 normal numbers, the same every time."""
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def forward_bytes(layer, shape):
+    """The least that a forward pass moves: input and weights read, output written, a winner a window."""
+    outputs = prod(layer.output_shape(shape))
+    weights = sum(p.size for p in layer.parameters())
+    return 4 * (prod(shape) + outputs + weights) + _winners(layer, outputs)
+
+
+def backward_bytes(layer, shape, input_grad=True):
+    """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
+    inputs, outputs = prod(shape), prod(layer.output_shape(shape))
+    weights = sum(p.size for p in layer.parameters())
+    needed = _SAVED.get(type(layer), 0) + (1 if input_grad else 0)
+    return 4 * (outputs + needed * inputs + 2 * weights) + _winners(layer, outputs)
+
+
+def _winners(layer, outputs):
+    return outputs if isinstance(layer, layers.MaxPool2d) else 0
+
+
+def of_layer(layer, shape):
+    """The cases of one layer for one shape of input."""
+    if isinstance(layer, layers.Conv2d):
+        yield from _of_convolution(layer, shape)
+    elif isinstance(layer, layers.Linear):
+        image = 1, shape[0], 1, shape[1]
+        plan = Convolution(image, (shape[0], 1), layer.out_features, (1, 1))
+        yield from _products("linear", f"{shape} to {layer.out_features}", plan, layer, shape)
+    else:
+        yield from _passes(layer, shape)
+
+
+def _of_convolution(layer, shape):
+    k, s = layer.kernel_size, layer.stride
+    sides, out_hw = geometry.window_grid(shape[1:3], k, s, layer.padding)
+    if layer.groups == layer.in_channels == layer.out_channels > 1:
+        plan = DepthwiseConvolution(shape, out_hw, k, s, sides[:2])
+    else:
+        plan = Convolution(shape, out_hw, layer.out_channels, k, s, sides[:2], layer.groups)
+    text = f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
+    yield from _products("conv", text, plan, layer, shape)
+
+
+def _products(name, text, plan, layer, shape):
+    """The three products of a convolution."""
+    x, dy = random(plan.in_shape), random(plan.out_shape)
+    w = layer.weight.data.reshape(plan.out_shape[-1], -1, *getattr(layer, "kernel_size", (1, 1)))
+    dw = np.zeros_like(w)
+    work = 2 * int(layer.macs(shape)), x.nbytes + dy.nbytes + w.nbytes
+    yield Case(f"{name} forward", text, lambda: plan.forward(x, w), *work)
+    yield Case(f"{name} input gradient", text, lambda: plan.input_gradient(dy, w), *work)
+    yield Case(f"{name} weight gradient", text, lambda: plan.weight_gradient(x, dy, dw), *work)
+
+
+def _passes(layer, shape):
+    """Forward and backward pass of a layer without products."""
+    x, dy = random(shape), random(layer.output_shape(shape))
+    name, text = _name(layer), str(shape)
+
+    def forward():
+        layer(x)
+
+    def forward_alone():
+        with no_grad():
+            layer(x)
+
+    yield Case(f"{name} forward", text, forward_alone, 0, forward_bytes(layer, shape))
+    yield Case(
+        f"{name} backward", text, lambda: layer.backward(dy), 0, backward_bytes(layer, shape), prepare=forward
+    )
+
+
+def _name(layer):
+    if isinstance(layer, (layers.MaxPool2d, layers.AvgPool2d)):
+        k, s = layer.kernel_size, layer.stride
+        return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
+    return type(layer).__name__
+
+
+def of_optimizer(optimizer, arrays_moved, text):
+    """An optimiser's step; each parameter's arrays are read or written so many times."""
+    for parameter in optimizer.params:
+        parameter.grad[...] = 1e-3
+    floats = sum(p.size for p in optimizer.params)
+    yield Case(type(optimizer).__name__, text, optimizer.step, 0, 4 * arrays_moved * floats)
+
+
+def of_loss(rows, classes):
+    """Soft-max cross-entropy with its gradient, which one kernel computes."""
+    criterion, logits = CrossEntropyLoss(), random((rows, classes))
+    labels = np.random.default_rng(0).integers(0, classes, rows)
+    text = str((rows, classes))
+    yield Case("cross-entropy and gradient", text, lambda: criterion(logits, labels), 0, 2 * logits.nbytes)
+
+
+def of_decode(count):
+    """The loader's decode step, by one thread, as each of its workers does it."""
+    height, width, channels = PICTURE
+    images = np.random.default_rng(0).integers(0, 256, (count, channels, height, width), dtype=np.uint8)
+    recipe = Recipe([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], channels)
+    x, indices = np.empty((count, *PICTURE), np.float32), np.arange(count)
+
+    def run():
+        decode.decode(images, indices, recipe.table, x, recipe.padding, recipe.flip, 0, 0)
+
+    yield Case("decode (1 thread)", str(images.shape), run, 0, images.nbytes + x.nbytes)
+
+
+def of_models(names, batch_size, batch_norm):
+    """The cases of the models' layers, losses and optimisers, each shape once."""
+    seen = {}
+    for name in names:
+        for _, layer, shape in workload.create(name, batch_norm).trace((batch_size, *PICTURE)):
+            seen.setdefault((repr(layer).replace(", bias=True", "").replace(", bias=False", ""), shape),
+                            (layer, []))[1].append(name)  # fmt: skip
+    for (_, shape), (layer, users) in seen.items():
+        for case in of_layer(layer, shape):
+            yield replace(case, place=", ".join(dict.fromkeys(users)))
+    for name in names:
+        parameters = workload.create(name, batch_norm).parameters()
+        text = f"{sum(p.size for p in parameters):,} in {len(parameters)} arrays"
+        for case in of_optimizer(SGD(parameters, **OPTIMIZER), 5, text):
+            yield replace(case, place=name)
+    for case in (*of_loss(batch_size, CLASSES), *of_decode(batch_size)):
+        yield replace(case, place="all")
+
+
+def others(batch_size):
+    """Kernels that no model has: depth-wise convolution, squared error, the column matrix."""
+    shape = batch_size, 16, 16, 64
+    for case in of_layer(layers.Conv2d(64, 64, 3, padding=1, groups=64), shape):
+        yield replace(case, kernel=f"depth-wise {case.kernel}")
+    y, criterion = random(shape), MSELoss()
+    target = random(shape)
+    yield Case("squared error and gradient", str(shape), lambda: criterion(y, target), 0, 3 * y.nbytes)
+    image = batch_size, 16, 16, 16
+    x, cells = random(image), random((*image[:3], 9 * image[3]))
+    nbytes = x.nbytes + cells.nbytes
+    yield Case("im2col 3x3", str(image), lambda: columns.im2col(x, 3, 1, 1), 0, nbytes)
+    yield Case("col2im 3x3", str(image), lambda: columns.col2im(cells, image, 3, 1, 1), 0, nbytes)
+
+
+def sweep_sizes(cache_bytes):
+    """Elements of the sweep: from 16 Ki to at least twice the last-level cache."""
+    beyond = max(SWEPT[-1] + 2, (2 * cache_bytes // 4 - 1).bit_length())
+    return tuple(1 << power for power in (*SWEPT, beyond))
+
+
+def sweep(sizes):
+    """The kernels that move data, over sizes (elements of an array)."""
+    for size in sizes:
+        shape = max(1, size // prod(SWEEP_IMAGE)), *SWEEP_IMAGE
+        for layer in _swept_layers(shape[-1]):
+            for case in _passes(layer, shape):
+                yield replace(case, place="sweep")
+        a, b = random(shape), random(shape)
+        yield Case("add", str(shape), lambda a=a, b=b: arrays.add(a, b), 0, 3 * a.nbytes, place="sweep")
+        del a, b
+        yield from _swept_optimizers(prod(shape))
+        for case in of_loss(max(1, size // 1024), 1024):
+            yield replace(case, place="sweep")
+
+
+def _swept_layers(channels):
+    yield layers.BatchNorm2d(channels)
+    for kind in (layers.ReLU, layers.LeakyReLU, layers.Sigmoid, layers.Tanh, layers.GELU):
+        yield kind()
+    yield from (layers.MaxPool2d(2), layers.AvgPool2d(2), layers.GlobalAvgPool2d(), layers.Softmax())
+    yield from (layers.Flatten(), layers.Dropout(0.5))
+
+
+def _swept_optimizers(size):
+    for kind, options, moved in ((SGD, OPTIMIZER, 5), (Adam, {"lr": 1e-3}, 7), (AdamW, {"lr": 1e-3}, 7)):
+        optimizer = kind([Parameter(np.zeros(size, np.float32))], **options)
+        for case in of_optimizer(optimizer, moved, f"({size},)"):
+            yield replace(case, place="sweep")

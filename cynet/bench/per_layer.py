@@ -1,0 +1,136 @@
+"""Where the time of a model's training step goes, layer by layer, and what bounds each layer."""
+
+import time
+
+import numpy as np
+
+from cynet.core.threads import get_num_threads
+
+from . import cases, setting, workload
+from .report import GIGA, MEBIBYTES, MICROSECONDS, PERCENT, Report
+from .timing import no_collection, nothing, quartiles, repeated
+
+OVERHEAD = 15e-6  # seconds: below such a roof a call costs more than its work
+COLUMNS = (
+    ("path", "", None),
+    ("layer", "layer", None),
+    ("output_shape", "output", None),
+    ("forward", "forward µs", MICROSECONDS),
+    ("forward_flop_rate", "GFLOP/s", GIGA),
+    ("forward_bytes", "MiB", MEBIBYTES),
+    ("forward_of_roof", "% of roof", PERCENT),
+    ("forward_bound", "bound by", None),
+    ("backward", "backward µs", MICROSECONDS),
+    ("backward_flop_rate", "GFLOP/s", GIGA),
+    ("backward_bytes", "MiB", MEBIBYTES),
+    ("backward_of_roof", "% of roof", PERCENT),
+    ("backward_bound", "bound by", None),
+    ("total", "both µs", MICROSECONDS),
+)
+NOTES = (
+    "Medians. Each layer by itself, in the order of the model: steps that the model may join into one are "
+    "timed apart.",
+    "MiB: the least bytes to move. The roof is the time that the peak of multiply-adds or that of memory "
+    f"allows, whichever is longer; overhead: it is less than {OVERHEAD * 1e6:.0f} µs. Data in a cache go "
+    "beyond the roof of memory.",
+    "The rest: sums of residual branches, loss, zero_grad and optimiser, less what the model saves by "
+    "joining layers.",
+)
+
+
+def measure(name, peak, batch_size=128, batch_norm=True, repeat=None, watch=nothing):
+    """Time the layers of a model.
+
+    Parameters
+    ----------
+    name : str
+    peak : Peak
+    batch_size : int, optional
+    batch_norm : bool, optional
+    repeat : int, optional
+        Passes through the model; default: as many as fit into about three seconds.
+    watch : callable, optional
+
+    Returns
+    -------
+    Report
+    """
+    x, labels = setting.batch(batch_size)
+    step = workload.training_step(workload.create(name, batch_norm), x, labels)
+    step()
+    whole = repeated(step, repeat=repeat, budget=1.5)
+    repeat = repeat or len(whole)
+    leaves = list(workload.create(name, batch_norm).trace(x.shape))
+    times = _times(leaves, x, repeat, lambda done: watch(done, repeat, f"profile {name}"))
+    rows = [
+        _row(path, layer, shape, np.median(each, axis=0), peak, first=not i)
+        for i, ((path, layer, shape), each) in enumerate(zip(leaves, times, strict=True))
+    ]
+    total = {key: sum(row[key] for row in rows) for key in ("forward", "backward", "total")}
+    step_seconds = float(np.median(whole))
+    rows.append({"layer": "all layers", **total})
+    rows.append({"layer": "the rest", "total": step_seconds - total["total"]})
+    rows.append({"layer": "whole training step", "total": step_seconds})
+    extra = {
+        "model": name,
+        "batch_size": batch_size,
+        "batch_norm": batch_norm,
+        "step_seconds": step_seconds,
+        "step_quartiles": quartiles(whole),
+        "repeat": repeat,
+    }
+    title = f"{name}, batch {batch_size}, batch norm {'on' if batch_norm else 'off'}"
+    return Report("profile", COLUMNS, rows, (f"{title}, {get_num_threads()} threads.", *NOTES), extra)
+
+
+def _times(leaves, x, repeat, watch):
+    """Seconds by (layer, repetition, forward or backward)."""
+    inputs = [x, *(cases.random(shape) for _, _, shape in leaves[1:])]
+    gradients = [cases.random(layer.output_shape(shape)) for _, layer, shape in leaves]
+    times = np.empty((len(leaves), repeat, 2))
+    with no_collection():
+        for turn in range(-1, repeat):  # the first is a warm-up; the next overwrites it
+            y = x
+            for i, (_, layer, shape) in enumerate(leaves):
+                # As in the model, a layer's input has just been written; a shortcut's is an earlier one.
+                given = y if y.shape == shape else inputs[i]
+                start = time.perf_counter()
+                y = layer(given)
+                times[i, turn, 0] = time.perf_counter() - start
+            for i, (_, layer, _) in reversed(list(enumerate(leaves))):
+                backward = layer.backward if i else layer.backward_spared
+                start = time.perf_counter()
+                backward(gradients[i])
+                times[i, turn, 1] = time.perf_counter() - start
+            watch(turn + 1)
+    return times
+
+
+def _row(path, layer, shape, seconds, peak, first):
+    """One layer's row; the first layer spares the gradient of its input."""
+    outputs = layer.output_shape(shape)
+    flops = 2 * int(layer.macs(shape))
+    row = {"path": path, "layer": _short(layer), "input_shape": shape, "output_shape": tuple(outputs)}
+    row["total"] = float(sum(seconds))
+    passes = (
+        ("forward", flops, cases.forward_bytes(layer, shape)),
+        ("backward", flops if first else 2 * flops, cases.backward_bytes(layer, shape, not first)),
+    )
+    for (name, work, nbytes), taken in zip(passes, seconds, strict=True):
+        roof = peak.roof_seconds(work, nbytes)
+        row |= {name: float(taken), f"{name}_flops": work, f"{name}_bytes": nbytes}
+        row |= {f"{name}_of_roof": roof / float(taken), f"{name}_bound": bound(work, nbytes, peak)}
+        row[f"{name}_flop_rate"] = work / float(taken) if work else None
+    return row
+
+
+def _short(layer):
+    text = repr(layer).partition(", eps=")[0].partition(", bias=")[0]
+    return text + ")" * (text.count("(") - text.count(")"))
+
+
+def bound(flops, nbytes, peak):
+    """What bounds so much work: "overhead", "compute" or "memory"."""
+    if peak.roof_seconds(flops, nbytes) < OVERHEAD:
+        return "overhead"
+    return "compute" if flops / peak.flops > nbytes / peak.bandwidth else "memory"

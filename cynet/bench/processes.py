@@ -1,0 +1,163 @@
+"""What is measured in processes of their own: peak memory of a training, and the time of an import."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import cynet
+
+from . import peers, workload
+from .report import MEBIBYTES, MILLISECONDS, TIMES, Report, span
+from .speed import compared
+from .timing import nothing
+
+STEPS = 10  # of training, after which the peak stands
+IMPORTS = {
+    "import cynet": "import cynet",
+    "all public names of cynet": "import cynet; [getattr(cynet, name) for name in cynet.__all__]",
+}
+IMPORT_PROGRAM = """
+import numpy, time
+start = time.perf_counter()
+{}
+print(time.perf_counter() - start)
+"""
+
+
+def _python(*arguments):
+    """Run a Python that finds this cynet; what it printed last."""
+    root = str(Path(cynet.__file__).parent.parent)
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+    environment = {**os.environ, "PYTHONPATH": path}
+    # In a process group of its own: Ctrl-C comes to this process alone, which then ends the other.
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, process_group=0
+    )
+    if done.returncode:
+        said = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ChildProcessError(f"a process that was to be measured failed: {said}")
+    return done.stdout.splitlines()[-1]
+
+
+def memory(plan, repeat=3, steps=STEPS, watch=nothing):
+    """The peak resident memory of fresh processes that train.
+
+    Parameters
+    ----------
+    plan : speed.Plan
+        Its models, batch sizes, batch norm, peer, and the first of its threads.
+    repeat : int, optional
+        Processes of each kind, taking turns; the median counts.
+    steps : int, optional
+
+    Returns
+    -------
+    Report
+    """
+    peer = peers.load(plan.peer) if plan.peer else None
+    threads = plan.threads[0] if plan.threads else cynet.get_num_threads()
+    rows = []
+    for name in plan.models:
+        for size in plan.batch_sizes:
+            job = {"model": name, "batch_norm": plan.batch_norm, "batch_size": size, "threads": threads}
+            with tempfile.TemporaryDirectory() as folder:
+                jobs = {"cynet": job | {"steps": steps}}
+                if peer:
+                    net = Path(folder, "net")
+                    net.write_bytes(pickle.dumps(peer.converted(workload.create(name, plan.batch_norm))))
+                    for way in peer.FORMATS:
+                        jobs[way] = jobs["cynet"] | {"peer": plan.peer, "way": way, "net": str(net)}
+                rows.append(
+                    job | {"steps": steps} | _peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
+                )
+    return _memory_report(plan, rows)
+
+
+def _peaks(jobs, repeat, watch, text):
+    """The medians of the processes' peaks, the best of the peer's ways."""
+    found = {way: [] for way in jobs}
+    for turn in range(repeat):
+        for way, job in jobs.items():
+            found[way].append(json.loads(_python("-m", "cynet.bench.child", json.dumps(job))))
+        watch(turn + 1, repeat, text)
+    medians = {
+        way: {key: float(np.median([one[key] for one in each])) for key in ("peak", "imported", "own")}
+        for way, each in found.items()
+    }
+    ours = medians.pop("cynet")
+    row = {"peak_bytes": ours["peak"], "imported_bytes": ours["imported"], "own_bytes": ours["own"]}
+    if medians:
+        way = min(medians, key=lambda w: medians[w]["peak"])
+        best = medians[way]
+        row |= {"peer_way": way, "peer_ways": medians, "peer_peak_bytes": best["peak"]}
+        row |= {"peer_imported_bytes": best["imported"], "peer_own_bytes": best["own"]}
+        row |= {"ratio": best["peak"] / ours["peak"], "own_ratio": best["own"] / ours["own"]}
+    return row
+
+
+def _memory_report(plan, rows):
+    columns = (
+        ("model", "model", None),
+        ("batch_size", "batch", str),
+        ("peak_bytes", "cynet peak MiB", MEBIBYTES),
+        ("own_bytes", "less imports", MEBIBYTES),
+        ("peer_peak_bytes", f"{plan.peer} peak MiB", MEBIBYTES),
+        ("peer_own_bytes", "less imports", MEBIBYTES),
+        ("peer_way", "its way", None),
+        ("ratio", f"{plan.peer} / cynet", TIMES),
+        ("own_ratio", "less imports", TIMES),
+    )
+    notes = (
+        "Peak resident memory of a fresh process that trains a few steps on one batch; medians.",
+        "less imports: the peak minus what was resident when all modules were imported.",
+    )
+    return Report("memory", columns, rows, notes)
+
+
+def imports(peer=None, repeat=15, watch=nothing):
+    """The time of imports in fresh interpreters that have NumPy already.
+
+    Parameters
+    ----------
+    peer : str, optional
+    repeat : int, optional
+        Interpreters of each kind, taking turns; the median counts.
+
+    Returns
+    -------
+    Report
+    """
+    if peer:
+        peers.load(peer)
+    statements = IMPORTS | ({f"import {peer}": f"import {peer}"} if peer else {})
+    found = {name: [] for name in statements}
+    for turn in range(-1, repeat):  # the first fills the caches of files and bytecode
+        for name, statement in statements.items():
+            taken = float(_python("-c", IMPORT_PROGRAM.format(statement)))
+            found[name] += [taken] if turn >= 0 else []
+        watch(turn + 1, repeat, "import")
+    rows = []
+    for name in IMPORTS:
+        times = {"cynet": np.array(found[name])}
+        times |= {peer: np.array(found[f"import {peer}"])} if peer else {}
+        rows.append({"import": name} | compared(times))
+    return _import_report(peer, rows)
+
+
+def _import_report(peer, rows):
+    columns = (
+        ("import", "import", None),
+        ("seconds", "cynet ms", MILLISECONDS),
+        ("seconds_quartiles", "quartiles", lambda pair: span([1e3 * value for value in pair])),
+        ("peer_seconds", f"import {peer} ms", MILLISECONDS),
+        ("ratio", f"{peer} / cynet", TIMES),
+        ("ratio_quartiles", "quartiles", span),
+    )
+    notes = ("Beyond `import numpy`, in fresh interpreters that take turns; medians.",)
+    return Report("import", columns, rows, notes)

@@ -1,0 +1,183 @@
+"""The speed of training and of inference, alone or against a peer, for one or several numbers of threads."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cynet.core.threads import get_num_threads, set_num_threads
+
+from . import peers, setting, workload
+from .report import MILLISECONDS, TIMES, Report, scaled, span
+from .timing import Contestant, nothing, quartiles, take_turns
+
+SECONDS = 4.0  # of a model's rounds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is timed.
+
+    Parameters
+    ----------
+    training : bool
+        Steps of training, else passes of inference.
+    models, batch_sizes, threads : tuple
+    batch_norm : bool
+    peer : str, optional
+        One of `peers.PEERS`.
+    rounds : int, optional
+        Turns of each contestant; default: those that fit into about four seconds.
+    """
+
+    training: bool
+    models: tuple = setting.DEFAULT_MODELS
+    batch_sizes: tuple = (128,)
+    threads: tuple = ()
+    batch_norm: bool = True
+    peer: str | None = None
+    rounds: int | None = None
+
+    @property
+    def command(self):
+        return "train" if self.training else "infer"
+
+
+def measure(plan, watch=nothing):
+    """Time the plan's models.
+
+    Parameters
+    ----------
+    plan : Plan
+    watch : callable, optional
+        Gets the rounds done and of all, and what is being timed.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        When the peer is not installed, or does not compute the same.
+    """
+    before, rows = get_num_threads(), []
+    peer = peers.load(plan.peer) if plan.peer else None
+    try:
+        for name in plan.models:
+            for size in plan.batch_sizes:
+                text = f"{plan.command} {name}, batch {size}"
+                rows += _measure(plan, peer, name, size, lambda *at, text=text: watch(*at, text))
+    finally:
+        set_num_threads(before)
+    return report(plan, rows)
+
+
+def _measure(plan, peer, name, size, watch):
+    """The rows of one model and batch size."""
+    x, labels = setting.batch(size)
+    model = workload.create(name, plan.batch_norm)
+    steps = {"cynet": (_ours(plan, model, x, labels), set_num_threads)}
+    if peer:
+        peer.check_equal(model, peer.converted(model), x, plan.training)
+        for layout in peer.FORMATS:
+            net = peer.converted(model)
+            step = (
+                peer.training_step(net, x, labels, layout)
+                if plan.training
+                else peer.inference(net, x, layout)
+            )
+            steps[layout] = step, peer.set_num_threads
+    numbers = plan.threads or (get_num_threads(),)
+    contestants = [
+        Contestant((who, n), step, lambda set_threads=set_threads, n=n: set_threads(n))
+        for n in numbers
+        for who, (step, set_threads) in steps.items()
+    ]
+    times = take_turns(contestants, plan.rounds, SECONDS * len(contestants) / 2, watch)
+    facts = {"model": name, "batch_norm": plan.batch_norm, "batch_size": size}
+    rows = [facts | {"threads": n} | compared({w: times[w, n] for w in steps}, size) for n in numbers]
+    _add_scaling(rows)
+    return rows
+
+
+def _ours(plan, model, x, labels):
+    if plan.training:
+        return workload.training_step(model, x, labels)
+    return workload.inference(model, x)
+
+
+def compared(times, images=None):
+    """cynet's times of a step, and how they stand to the best of the others'.
+
+    Parameters
+    ----------
+    times : dict of name to ndarray
+        "cynet" and any others, the same number of rounds each.
+    images : int, optional
+        In a step.
+
+    Returns
+    -------
+    dict
+        "ratio" is the median over rounds of the peer's time divided by cynet's in the same round.
+    """
+    ours = times["cynet"]
+    row = {
+        "seconds": float(np.median(ours)),
+        "seconds_quartiles": quartiles(ours),
+        "rounds": len(ours),
+    }
+    if images:
+        row["images_per_second"] = images / row["seconds"]
+    medians = {name: float(np.median(t)) for name, t in times.items() if name != "cynet"}
+    if medians:
+        best = min(medians, key=medians.get)
+        ratios = times[best] / ours
+        row |= {
+            "peer_seconds": medians[best],
+            "peer_seconds_quartiles": quartiles(times[best]),
+            "peer_way": best,
+            "peer_ways": medians,
+            "ratio": float(np.median(ratios)),
+            "ratio_quartiles": quartiles(ratios),
+        }
+    return row
+
+
+def _add_scaling(rows):
+    """Of several numbers of threads: the speed-up over the fewest, divided by the threads' factor."""
+    first = min(rows, key=lambda row: row["threads"])
+    if len(rows) > 1:
+        for row in rows:
+            for key in ("seconds", "peer_seconds"):
+                if key in row:
+                    factor = row["threads"] / first["threads"]
+                    name = "efficiency" if key == "seconds" else "peer_efficiency"
+                    row[name] = first[key] / row[key] / factor
+
+
+def report(plan, rows):
+    """The `Report` of a plan's rows."""
+    unit = "step" if plan.training else "pass"
+    columns = (
+        ("model", "model", None),
+        ("batch_size", "batch", str),
+        ("threads", "threads", str),
+        ("seconds", f"cynet ms/{unit}", MILLISECONDS),
+        ("images_per_second", "images/s", scaled(1, 0)),
+        ("efficiency", "scaling", TIMES),
+        ("peer_seconds", f"{plan.peer} ms/{unit}", MILLISECONDS),
+        ("peer_way", "its way", None),
+        ("peer_efficiency", "its scaling", TIMES),
+        ("ratio", f"{plan.peer} / cynet", TIMES),
+        ("ratio_quartiles", "quartiles", span),
+    )
+    notes = [f"Medians; batch norm {'on' if plan.batch_norm else 'off'}."]
+    if plan.peer:
+        notes.append(
+            f"{plan.peer} and cynet take turns in one process, with the same weights, pictures and threads; "
+            "its way is the faster of NCHW and channels_last."
+        )
+    if len(plan.threads) > 1:
+        notes.append("scaling: the speed-up over the fewest threads, divided by the factor in threads.")
+    return Report(plan.command, columns, rows, tuple(notes))

@@ -1,0 +1,146 @@
+"""The peer PyTorch: the same net with the same weights, run the ways that are fastest for it on a processor.
+
+Imported only where torch is wanted.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from .setting import OPTIMIZER
+
+FORMATS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+TOLERANCE = 1e-3
+
+
+class Residual(nn.Module):
+    """cynet's Residual."""
+
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body = body
+        if shortcut is not None:
+            self.shortcut = shortcut
+
+    def forward(self, x):
+        return self.body(x) + (self.shortcut(x) if hasattr(self, "shortcut") else x)
+
+
+class GlobalAvgPool2d(nn.Module):
+    """cynet's GlobalAvgPool2d."""
+
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+def converted(model):
+    """The same net with copies of the weights.
+
+    Parameters
+    ----------
+    model : cynet.Layer
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        When a layer has no counterpart.
+    """
+    net = _module(model)
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in model.state_dict().items()})
+    return net
+
+
+def _module(layer):
+    make = _MAKERS.get(type(layer).__name__)
+    if make is None or not type(layer).__module__.startswith("cynet."):
+        raise ValueError(f"wanted a net of layers that PyTorch has too, got {layer!r}")
+    return make(layer)
+
+
+def _padding(layer):
+    """PyTorch's padding, the same on both sides, that gives the same windows."""
+    if layer.padding == "same":
+        if any(size % 2 == 0 for size in layer.kernel_size):
+            raise ValueError(f'wanted "same" padding around odd kernels only, got {layer!r}')
+        return tuple((size - 1) // 2 for size in layer.kernel_size)
+    top, left, bottom, right = layer.padding
+    if (top, left) != (bottom, right):
+        raise ValueError(f"wanted equal padding on opposite sides, got {layer!r}")
+    return top, left
+
+
+_MAKERS = {
+    "Sequential": lambda m: nn.Sequential(*map(_module, m)),
+    "Residual": lambda m: Residual(_module(m.body), m.shortcut and _module(m.shortcut)),
+    "Conv2d": lambda m: nn.Conv2d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
+        bias=m.bias is not None,
+    ),
+    "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
+    "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
+    "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
+    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m)),
+    "AvgPool2d": lambda m: nn.AvgPool2d(m.kernel_size, m.stride, _padding(m)),
+    "GlobalAvgPool2d": lambda m: GlobalAvgPool2d(),
+    "ReLU": lambda m: nn.ReLU(),
+    "LeakyReLU": lambda m: nn.LeakyReLU(m.negative_slope),
+    "Flatten": lambda m: nn.Flatten(),
+}  # fmt: skip
+
+
+def images(x, layout):
+    """cynet's pictures as a tensor in one of the FORMATS."""
+    planes = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    return planes.contiguous(memory_format=FORMATS[layout])
+
+
+def check_equal(model, net, x, training):
+    """Refuse to compare nets that do not give the same logits.
+
+    Raises
+    ------
+    ValueError
+    """
+    from cynet.core.layer import no_grad
+
+    model.train(training)
+    net.train(training)
+    with no_grad(), torch.inference_mode():
+        ours, theirs = model(x), net(images(x, "NCHW")).numpy()
+    error = float(np.abs(ours - theirs).max())
+    if not error <= TOLERANCE * max(1.0, float(np.abs(theirs).max())):
+        raise ValueError(f"wanted the same logits from cynet and torch, got a difference of {error:.3g}")
+
+
+def training_step(net, x, labels, layout):
+    """A function that takes one step of training, as `workload.training_step` does."""
+    net = net.to(memory_format=FORMATS[layout]).train()
+    optimizer = torch.optim.SGD(net.parameters(), **OPTIMIZER, foreach=True)
+    x, labels = images(x, layout), torch.from_numpy(labels)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def inference(net, x, layout):
+    """A function that computes the logits of a batch."""
+    net, x = net.to(memory_format=FORMATS[layout]).eval(), images(x, layout)
+
+    def step():
+        with torch.inference_mode():
+            net(x)
+
+    return step
+
+
+def set_num_threads(threads):
+    """How many threads PyTorch's operations use."""
+    torch.set_num_threads(threads)

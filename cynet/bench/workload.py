@@ -1,0 +1,40 @@
+"""What is timed of a model: a training step and a pass of inference."""
+
+from cynet import models
+from cynet.core.layer import no_grad
+from cynet.losses import CrossEntropyLoss
+from cynet.optim import SGD
+
+from .setting import CLASSES, OPTIMIZER
+
+
+def create(name, batch_norm=True):
+    """A model that, as a trainer's, spares the gradient of its input."""
+    model = models.create(name, batch_norm, CLASSES)
+    model.input_grad = False
+    return model
+
+
+def training_step(model, x, labels):
+    """A function that takes one step of training."""
+    model.train()
+    criterion, optimizer = CrossEntropyLoss(), SGD(model.parameters(), **OPTIMIZER)
+
+    def step():
+        criterion(model(x), labels)
+        model.zero_grad()
+        model.backward(criterion.backward())
+        optimizer.step()
+
+    return step
+
+
+def inference(model, x):
+    """A function that computes the logits of a batch."""
+    model.eval()
+
+    def step():
+        with no_grad():
+            model(x)
+
+    return step
