@@ -10,7 +10,7 @@ import numpy as np
 from cynet.kernels import activation, conv, conv_weight, depthwise, thin
 
 from . import winograd, workspace
-from .threads import get_num_threads
+from .threads import get_num_threads, team
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
 RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
@@ -59,6 +59,7 @@ class Convolution:
         )  # fmt: skip
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
+        self.macs = pixels * out_channels * columns
         self.chunks = max(1, min(tiles, CHUNKS, pixels // CHUNK_PIXELS))
         self.splits = max(1, min(CHUNKS // (self.chunks * groups), columns // 16))
         self._input_passes = None
@@ -97,7 +98,7 @@ class Convolution:
 
     def forward(self, x, w, bias=None):
         """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in / groups, height, width)."""
-        y, threads = workspace.empty(self.out_shape), get_num_threads()
+        y, threads = workspace.empty(self.out_shape), team(self.macs)
         scratch = workspace.empty((self.scratch_floats(threads),))
         self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
         return y
@@ -105,7 +106,7 @@ class Convolution:
     def input_gradient(self, dy, w):
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
         dx = workspace.empty(self.in_shape)
-        threads = get_num_threads()
+        threads = team(self.macs)
         for g, first in self.input_passes:
             packed, no_bias = _pack(g, w, True, first), workspace.zeros((g.groups * g.lanes,))
             scratch = workspace.empty((threads * g.band_floats,))
@@ -114,7 +115,7 @@ class Convolution:
 
     def weight_gradient(self, x, dy, dw):
         """Add the gradient to dw (out, in / groups, height, width)."""
-        g, threads = self.weight_pass, get_num_threads()
+        g, threads = self.weight_pass, team(self.macs)
         partial = workspace.empty((self.chunks * g.groups * g.columns * g.lanes,))
         scratch = workspace.empty((threads * conv_weight.scratch_floats(g),))
         conv_weight.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, self.splits, threads)
@@ -238,7 +239,7 @@ class ThinConvolution(Convolution):
         thin.convolve(self.window, x, packed, bias, y, scratch, relu, threads)
 
     def weight_gradient(self, x, dy, dw):
-        g, threads = self.window, get_num_threads()
+        g, threads = self.window, team(self.macs)
         partial = workspace.empty((self.chunks, dw.size))
         scratch = workspace.empty((threads * g.band_floats,))
         thin.weight_gradient(g, x, dy, dw, partial, scratch, threads)

@@ -161,8 +161,10 @@ class Layer:
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+        for _, layer in self.walk():
+            for value in vars(layer).values():
+                if isinstance(value, Parameter):
+                    value.zero_grad()
 
     def train(self, mode=True):
         """Training mode (batch statistics, dropout) for this layer and all below; returns self."""

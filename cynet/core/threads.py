@@ -6,6 +6,8 @@ from cynet.kernels import _config
 
 from . import checks
 
+ALONE = 2**20  # multiply-adds below which one thread is faster than several
+
 _threads = None
 
 
@@ -45,3 +47,8 @@ def set_num_threads(threads):
     global _threads
     threads = checks.integer("threads", threads, 1, 1024)
     _threads = threads if _config.build_info()["openmp"] else 1
+
+
+def team(macs):
+    """The threads for so many multiply-adds: one where starting others takes longer than they save."""
+    return 1 if macs < ALONE else get_num_threads()

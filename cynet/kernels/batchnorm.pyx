@@ -13,10 +13,16 @@ range the run is summed again in double. The mean is kept as two floats, high + 
 """
 
 from cython.parallel cimport prange
-from libc.math cimport isfinite
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from cynet.kernels.simd cimport load, store, vf8, vrelu8, vrelu_gradient8, vset8, vstore8
+
+cdef extern from "joins.h":
+    vf8 narrowed(const double *p) noexcept nogil
+    void add_widened(double *p, vf8 v) noexcept nogil
+    bint all_finite8(vf8 v) noexcept nogil
+    void join_run8(vf8 start, vf8 sum, vf8 square, double n, double count, double *mean,
+                   double *squares) noexcept nogil
 
 cdef enum:
     RUN = 32  # rows summed in float32 before they are joined in double
@@ -68,45 +74,37 @@ cdef void join_chunks(const double *partial, Py_ssize_t rows, Py_ssize_t channel
 
 cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil:
     """Means (out[0:channels]) and sums of squared deviations (out[channels:]) of a few rows."""
-    cdef Py_ssize_t c, l, lanes, row, first = 0, n
+    cdef Py_ssize_t c, lanes, row, first = 0, n
     cdef const float *p
-    cdef float[8] sum1, sum2, shift
-    cdef double run_mean, run_square, delta, count
+    cdef double *mean
+    cdef double[8] part_mean, part_square
     cdef vf8 s1, s2, d, start
     while first < rows:
         n = min(RUN, rows - first)
         for c in range(0, channels, 8):
             lanes = min(8, channels - c)
-            p = x + first * channels + c
-            if first == 0:
-                start = run_mean_near(p, n, channels, lanes)
-            else:
-                for l in range(lanes):
-                    shift[l] = <float>out[c + l]
-                start = load(shift, lanes)
+            p, mean = x + first * channels + c, out + c
+            if lanes < 8:  # the last channels: in vectors of their own
+                memset(part_mean, 0, sizeof(part_mean))
+                memset(part_square, 0, sizeof(part_square))
+                if first:
+                    memcpy(part_mean, mean, lanes * sizeof(double))
+                    memcpy(part_square, mean + channels, lanes * sizeof(double))
+                mean = part_mean
+            start = run_mean_near(p, n, channels, lanes) if first == 0 else narrowed(mean)
             s1, s2 = vset8(0), vset8(0)
             for row in range(n):
                 d = load(p + row * channels, lanes) - start
                 s1 = s1 + d
                 s2 = s2 + d * d
-            vstore8(shift, start)
-            vstore8(sum1, s1)
-            vstore8(sum2, s2)
-            for l in range(lanes):
-                if isfinite(sum2[l]):
-                    run_mean = shift[l] + <double>sum1[l] / n
-                    run_square = sum2[l] - <double>sum1[l] * sum1[l] / n
-                else:
-                    run_in_double(p + l, n, channels, &run_mean, &run_square)
-                if run_square < 0:  # rounding; a NaN stays
-                    run_square = 0
-                if first == 0:
-                    out[c + l], out[channels + c + l] = run_mean, run_square
-                    continue
-                count = first
-                delta = run_mean - out[c + l]
-                out[c + l] += delta * n / (count + n)
-                out[channels + c + l] += run_square + delta * delta * count * n / (count + n)
+            if all_finite8(s2):
+                join_run8(start, s1, s2, n, first, mean, mean + channels if lanes == 8 else part_square)
+            else:
+                join_in_double(p, n, channels, lanes, first, mean,
+                               mean + channels if lanes == 8 else part_square)
+            if lanes < 8:
+                memcpy(out + c, part_mean, lanes * sizeof(double))
+                memcpy(out + channels + c, part_square, lanes * sizeof(double))
         first += n
 
 
@@ -119,18 +117,24 @@ cdef inline vf8 run_mean_near(const float *x, Py_ssize_t n, Py_ssize_t step, Py_
     return start + total / vset8(<float>n)
 
 
-cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *mean,
-                        double *square) noexcept nogil:
-    """Mean and sum of squared deviations of n values, two-pass, for values that overflow a float32 square."""
-    cdef Py_ssize_t i
-    cdef double total = 0
-    for i in range(n):
-        total += x[i * step]
-    mean[0] = total / n
-    total = 0
-    for i in range(n):
-        total += (x[i * step] - mean[0]) * (x[i * step] - mean[0])
-    square[0] = total
+cdef void join_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lanes, double count,
+                         double *mean, double *squares) noexcept nogil:
+    """Join a run whose squares leave float32's range, or that holds NaN or Inf: two passes in double."""
+    cdef Py_ssize_t i, l
+    cdef double run_mean, run_square, delta
+    for l in range(lanes):
+        run_mean = run_square = 0
+        for i in range(n):
+            run_mean += x[i * step + l]
+        run_mean /= n
+        for i in range(n):
+            run_square += (x[i * step + l] - run_mean) * (x[i * step + l] - run_mean)
+        if count == 0:
+            mean[l], squares[l] = run_mean, run_square
+            continue
+        delta = run_mean - mean[l]
+        mean[l] += delta * (n / (count + n))
+        squares[l] += run_square + delta * delta * (count * n / (count + n))
 
 
 # -- normalising ------------------------------------------------------------------------------------------
@@ -243,6 +247,10 @@ cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, 
                         store(dz + row * channels + c, g, n)
                 s1 = s1 + g
                 s2 = s2 + g * d
+            if n == 8:
+                add_widened(out + c, s1)
+                add_widened(out + channels + c, s2)
+                continue
             vstore8(sum1, s1)
             vstore8(sum2, s2)
             for l in range(n):

@@ -17,7 +17,7 @@ import numpy as np
 
 from cynet.core import convolution, geometry, workspace
 from cynet.core.layer import PASSING
-from cynet.core.threads import get_num_threads
+from cynet.core.threads import get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
 from cynet.kernels import activation, avg_pool, elementwise, max_pool
 from cynet.kernels.snapshot import Snapshot, same_attributes
@@ -33,7 +33,6 @@ from .max_pool2d import MaxPool2d
 from .relu import ReLU
 
 SHAPES = 2  # plans that a model keeps: one for whole batches, one for the last
-ALONE = 2**20  # multiply-adds below which one thread is faster than several
 
 
 def run(model, x):
@@ -144,7 +143,7 @@ class Plan:
                 step, slot = self._pool(layer, slot)
             elif kind is GlobalAvgPool2d:
                 slot = self._slot(layer.output_shape(slot.shape))
-                step = _Average(slot.array, self._threads(prod(before.shape)))
+                step = _Average(slot.array, team(prod(before.shape)))
             elif kind is residual.Residual:
                 taken += (relu := bool(after) and type(after[0]) is ReLU)
                 step, slot = self._residual(layer, relu, slot)
@@ -178,11 +177,8 @@ class Plan:
         relu = bool(rest) and type(rest[0]) is ReLU
         return 1 + (norm is not None) + relu, norm, relu
 
-    def _threads(self, work):
-        return 1 if work < ALONE else self.threads
-
     def _convolution(self, layer, norm, relu, slot, planes):
-        out, threads = self._slot(layer.output_shape(slot.shape)), self._threads(layer.macs(slot.shape))
+        out, threads = self._slot(layer.output_shape(slot.shape)), team(layer.macs(slot.shape))
         step = _Convolve(layer, norm, relu, slot.shape, out.array, planes, threads)
         self._scratch_floats = max(self._scratch_floats, step.plan.scratch_floats(threads))
         self._convolutions.append(step)
@@ -192,7 +188,7 @@ class Plan:
         (top, left, _, _), _ = layer.grid(slot.shape)
         out = self._slot(layer.output_shape(slot.shape))
         winner = np.empty(out.shape, np.uint8)
-        threads = self._threads(prod(out.shape) * prod(layer.kernel_size))
+        threads = team(prod(out.shape) * prod(layer.kernel_size))
         window = *layer.kernel_size, *layer.stride, top, left, threads
         return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out
 
