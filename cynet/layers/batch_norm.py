@@ -9,6 +9,9 @@ from cynet.core import checks, normalization
 from cynet.core.layer import Layer
 from cynet.core.parameter import Parameter
 
+NONE = np.empty(0, np.float32)  # in place of parameters that are not there
+NO_SUMS = np.empty((0, 2, 0))
+
 
 class _BatchNorm(Layer):
     buffers = ("running_mean", "running_var", "num_batches_tracked")
@@ -32,49 +35,50 @@ class _BatchNorm(Layer):
         return shape
 
     def forward(self, x):
+        stats = self.statistics(x)
+        self.save(x.shape, stats)
+        return stats.output().reshape(x.shape)
+
+    def statistics(self, x):
+        """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        for name in ("weight", "bias") if self.weight is not None else ():
-            getattr(self, name).require((self.num_features,), name)
+        weight = bias = NONE
+        if self.weight is not None:
+            wanted = (self.num_features,)
+            self.weight.require(wanted, "weight")
+            self.bias.require(wanted, "bias")
+            weight, bias = self.weight.data, self.bias.data
         rows = x.reshape(-1, self.num_features)
         if self.training:
             if len(rows) < 2:
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
-            mean, variance = normalization.statistics(rows)
-            self._track(mean, variance, len(rows))
-        else:
-            mean, variance = self.running_mean.astype(np.float64), self.running_var.astype(np.float64)
-        inverse = 1 / np.sqrt(variance + self.eps)
-        self.save(x, mean, inverse, self.training)
-        scale, shift = (inverse, 0.0) if self.weight is None else (inverse * self.weight.data, self.bias.data)
-        return normalization.normalize(rows, mean, scale, shift).reshape(x.shape)
-
-    def _track(self, mean, variance, count):
-        """Move the running statistics towards this batch's; the running variance is the unbiased one."""
-        unbiased = variance * (count / (count - 1))
-        with np.errstate(over="ignore", invalid="ignore"):  # of channels with NaN, Inf or beyond float32
-            for running, new in ((self.running_mean, mean), (self.running_var, unbiased)):
-                running += self.momentum * (new - running)
-        self.num_batches_tracked += 1
+            self.num_batches_tracked += 1
+        return normalization.Pass.of(
+            rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum, self.training
+        )
 
     def backward(self, dy):
-        x, mean, inverse, of_batch = self.saved()
-        dy = self.gradient(dy, x.shape)
-        rows, drows = x.reshape(-1, self.num_features), dy.reshape(-1, self.num_features)
-        of_dy = inverse if self.weight is None else inverse * self.weight.data
-        of_x = constant = 0.0
-        if of_batch or self.weight is not None:
-            total, product = normalization.gradient_sums(rows, drows, mean)
-            if self.weight is not None:
-                self.weight.grad += (product * inverse).astype(np.float32)
-                self.bias.grad += total.astype(np.float32)
-            if of_batch:
-                of_x = -of_dy * product * inverse**2 / len(rows)
-                constant = -of_dy * total / len(rows)
-        if not self.input_grad:
-            return None
-        return normalization.input_gradient(rows, drows, mean, of_dy, of_x, constant).reshape(x.shape)
+        shape, stats = self.saved()
+        rows = self.gradient(dy, shape).reshape(-1, self.num_features)
+        if self.wants_sums(stats):
+            self.finish(stats, stats.sums(rows))
+        return stats.input_gradient(rows).reshape(shape) if self.input_grad else None
+
+    def wants_sums(self, stats):
+        """Whether backward needs the sums over rows; where not, it is made ready."""
+        if stats.of_batch or self.weight is not None:
+            return True
+        stats.finish(NO_SUMS, NONE, NONE, NONE)
+        return False
+
+    def finish(self, stats, sums):
+        """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
+        if self.weight is None:
+            stats.finish(sums, NONE, NONE, NONE)
+        else:
+            stats.finish(sums, self.weight.data, self.weight.grad, self.bias.grad)
 
     def __repr__(self):
         return (
