@@ -6,12 +6,13 @@ large mean does not reach the output.
 
 import numpy as np
 
-from cynet.kernels import batchnorm, batchnorm_statistics, channel_sums
+from cynet.kernels import batchnorm, batchnorm_pool, batchnorm_statistics, channel_sums
 
 from . import workspace
 from .threads import get_num_threads
 
 RUN = 32  # rows that a kernel's accumulator sums
+BAND = 4 * RUN  # rows whose gradient is made at a time where a max-pool follows; more for few channels
 TERMS = 7  # numbers a channel that the kernels take
 CHUNKS = 64  # work items, at most
 
@@ -131,6 +132,38 @@ class Pass:
         dx = workspace.empty(self.x.shape)
         batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
+
+
+    # -- with a max-pool after the ReLU: x is the rows of images of `shape`; `window` as kernels/max_pool takes it
+    def output_pooled(self, shape, y, winner, window):
+        room, threads = self._images(shape)
+        batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
+
+    def sums_pooled(self, shape, dy, winner, window):
+        partial = self._partial()
+        room = self._room(shape)
+        batchnorm_pool.gradient_sums_pool(
+            self.x.reshape(shape), dy, winner, *window, self.terms, partial, room, self.each, self.threads
+        )
+        return partial
+
+    def input_gradient_pooled(self, shape, dy, winner, window):
+        dx = workspace.empty(shape)
+        room = self._room(shape)
+        batchnorm_pool.input_gradient_pool(
+            self.x.reshape(shape), dy, winner, *window, self.terms, dx, room, self.each, self.threads
+        )
+        return dx
+
+    def _images(self, shape):
+        """(room for an image of each thread, threads)."""
+        threads = max(1, min(self.threads, shape[0]))
+        return workspace.empty((threads, shape[1] * shape[2] * shape[3])), threads
+
+    def _room(self, shape):
+        """Room for each thread's band of rows, and for the rest of the image rows that they begin and end in."""
+        floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]
+        return workspace.empty((self.threads, floats))
 
 
 def add_channel_sums(x, out):

@@ -2,6 +2,8 @@
 
 from cynet.core.layer import Layer
 
+from . import fusion
+
 
 class Sequential(Layer):
     """Layers one after another: the output of each is the input of the next.
@@ -11,6 +13,11 @@ class Sequential(Layer):
     *layers : Layer
         Named "0", "1", ... in paths. Indexing, `len` and iteration work as on a list; a slice is a Sequential
         of the same layer objects.
+
+    Notes
+    -----
+    Layers that follow each other may run as one (`layers/fusion.py`), with the same results; so the backward
+    pass belongs to the Sequential whose forward pass it follows.
     """
 
     def __init__(self, *layers):
@@ -33,15 +40,16 @@ class Sequential(Layer):
             shape = layer.output_shape(shape)
 
     def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return self._steps().forward(x)
 
     def backward(self, dy):
-        for layer in reversed(self.layers):
-            first = layer is self.layers[0]
-            dy = layer.backward(dy) if not first or self.input_grad else layer.backward_spared(dy)
-        return dy
+        return self._steps().backward(dy, self.input_grad)
+
+    def _steps(self):
+        """The layers, or several of them as one, in order."""
+        if self._plan is None or not self._plan.fit(self.layers):
+            self._plan = fusion.Steps(self.layers)
+        return self._plan
 
     def __len__(self):
         return len(self.layers)

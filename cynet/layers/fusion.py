@@ -1,0 +1,178 @@
+"""Layers that follow each other, run as one step: fewer passes over memory.
+
+Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or stands
+for several and has a layer's methods:
+
+    NormReLU      batch norm, ReLU            y is written once, and nothing is kept but x: the mask of backward
+                                              is made from x again
+    NormReLUPool  BatchNorm2d, ReLU,          only the pooled output and its winners are written; backward makes
+                  MaxPool2d                   the pool's gradient a few rows at a time, for each pass again
+    ResidualReLU  Residual, ReLU              sum and ReLU in one pass, and where the body is a Sequential that
+                                              ends in batch norm, in the pass that normalises
+
+The layers stay what they are: their parameters, modes and states are read at each pass. Only these very classes
+are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit for bit.
+What a forward pass keeps for backward lies with the step: backward goes through the Sequential as well.
+"""
+
+from cynet.core import arrays
+from cynet.core.layer import Layer
+
+from . import residual, sequential
+from .batch_norm import BatchNorm1d, BatchNorm2d
+from .max_pool2d import MaxPool2d
+from .relu import ReLU
+
+NORMS = BatchNorm1d, BatchNorm2d
+
+
+class Steps:
+    """The steps of a list of layers.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    """
+
+    def __init__(self, layers):
+        self.signature, self.steps, i = signature(layers), [], 0
+        while i < len(layers):
+            step, count = joined(layers[i : i + 3])
+            self.steps.append(step)
+            i += count
+
+    def fit(self, layers):
+        """Whether these are still the steps of `layers`."""
+        return self.signature == signature(layers)
+
+    def forward(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+    def backward(self, dy, input_grad):
+        """The gradient to the input, or None unless `input_grad`."""
+        for step in reversed(self.steps[1:]):
+            dy = step.backward(dy)
+        for first in self.steps[:1]:
+            dy = first.backward(dy) if input_grad else first.backward_spared(dy)
+        return dy
+
+
+def signature(layers):
+    """What the steps of `layers` depend on."""
+    found = list(layers)
+    for layer in layers:
+        found.append(type(layer))
+        if type(layer) is residual.Residual:
+            found += (layer.body, layer.shortcut)
+            if type(layer.body) is sequential.Sequential:
+                found += signature(layer.body.layers)
+    return found
+
+
+def joined(layers):
+    """(the step that begins with the first of up to three layers, how many it stands for)."""
+    kinds = [type(layer) for layer in layers]
+    if kinds[1:2] == [ReLU]:
+        if kinds == [BatchNorm2d, ReLU, MaxPool2d]:
+            return NormReLUPool(*layers), 3
+        if kinds[0] in NORMS:
+            return NormReLU(*layers[:2]), 2
+        if kinds[0] is residual.Residual:
+            return ResidualReLU(*layers[:2]), 2
+    return layers[0], 1
+
+
+class Joined(Layer):
+    """Several layers as one step."""
+
+    def __init__(self, *layers):
+        self.layers, self.first = layers, layers[0]
+
+    def output_shape(self, shape):
+        for layer in self.layers:
+            shape = layer.checked_shape(shape)
+        return shape
+
+    def wants_dx(self):
+        return self.input_grad and self.first.input_grad
+
+
+class NormReLU(Joined):
+    """Batch norm, then ReLU."""
+
+    def forward(self, x):
+        stats = self.first.statistics(x)
+        self.save(x.shape, stats)
+        return stats.output(relu=True).reshape(x.shape)
+
+    def backward(self, dy):
+        shape, stats = self.saved()
+        rows = self.gradient(dy, shape).reshape(stats.x.shape)
+        if self.first.wants_sums(stats):
+            self.first.finish(stats, stats.sums(rows, relu=True))
+        return stats.input_gradient(rows, relu=True).reshape(shape) if self.wants_dx() else None
+
+
+class NormReLUPool(Joined):
+    """BatchNorm2d, then ReLU, then MaxPool2d."""
+
+    def forward(self, x):
+        stats, pool = self.first.statistics(x), self.layers[2]
+        y, winner, window = pool.places(x.shape)
+        stats.output_pooled(x.shape, y, winner, window)
+        self.save(x.shape, stats, winner, window)
+        return y
+
+    def backward(self, dy):
+        shape, stats, winner, window = self.saved()
+        dy = self.gradient(dy, winner.shape)
+        if self.first.wants_sums(stats):
+            self.first.finish(stats, stats.sums_pooled(shape, dy, winner, window))
+        return stats.input_gradient_pooled(shape, dy, winner, window) if self.wants_dx() else None
+
+
+class ResidualReLU(Joined):
+    """Residual, then ReLU."""
+
+    def __init__(self, block, relu):
+        super().__init__(block, relu)
+        body = block.body
+        self.norm = self.inner = None
+        if type(body) is sequential.Sequential and body.layers and type(body.layers[-1]) in NORMS:
+            self.norm, self.inner = body.layers[-1], Steps(body.layers[:-1])
+
+    def forward(self, x):
+        block = self.first
+        beside = block.shortcut(x) if block.shortcut else x
+        if self.norm is None:
+            y = arrays.add_relu(block.body(x), beside)
+            self.save(y, None)
+            return y
+        z = self.inner.forward(x)
+        stats = self.norm.statistics(z)
+        y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
+        self.save(y, stats)
+        return y
+
+    def backward(self, dy):
+        y, stats = self.saved()
+        dy, block, input_grad = self.gradient(dy, y.shape), self.first, self.wants_dx()
+        if self.norm is None:
+            dz = arrays.gate(y, dy)
+            dx = block.body.backward(dz) if input_grad else block.body.backward_spared(dz)
+        else:
+            rows, flat = stats.x.shape, y.reshape(stats.x.shape)
+            sums, dz = stats.sums_add(dy.reshape(rows), flat)
+            dz = dz.reshape(y.shape)
+            if self.norm.wants_sums(stats):
+                self.norm.finish(stats, sums)
+            if self.inner.steps or input_grad:
+                dx = stats.input_gradient(dz.reshape(rows)).reshape(y.shape)
+                dx = self.inner.backward(dx, input_grad)
+        if not input_grad:
+            if block.shortcut:
+                block.shortcut.backward_spared(dz)
+            return None
+        return arrays.add(dx, block.shortcut.backward(dz) if block.shortcut else dz)
