@@ -111,29 +111,89 @@ cdef inline void one_pixel(
             c += 8
 
 
+cdef inline void pixel_pairs(
+    const float *dy, const unsigned char *winner, float *dx, Py_ssize_t channels, Py_ssize_t pairs,
+    Py_ssize_t rows, Py_ssize_t kw, Py_ssize_t out_w, int cell,
+) noexcept nogil:
+    """The pixels that windows 2 or 3 wide with stride 2 share, two and two: of column 0 and of column 1 of a window.
+
+    `dy` and `winner` stand at the first of these windows, `cell` is the number of its column 0; three wide, the
+    window before it covers column 0 too. A row further down the number is less by 2 * kw.
+    """
+    cdef Py_ssize_t pair, c, oy, at
+    cdef int number
+    cdef won_wide even, odd
+    cdef vf8 even8, odd8
+    for pair in range(pairs):
+        c = 0
+        while c < channels:
+            if channels - c >= WIDE:
+                even, odd = nothing_won(), nothing_won()
+                for oy in range(rows):
+                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                    if kw == 3:
+                        even = add_won_wide(even, dy + at - channels, winner + at - channels, number + 2, WIDE)
+                    even = add_won_wide(even, dy + at, winner + at, number, WIDE)
+                    odd = add_won_wide(odd, dy + at, winner + at, number + 1, WIDE)
+                store_won_wide(dx + c, even)
+                store_won_wide(dx + channels + c, odd)
+                c += WIDE
+            else:
+                even8, odd8 = vset8(0), vset8(0)
+                for oy in range(rows):
+                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                    if kw == 3:
+                        even8 = add_won_eight(
+                            even8, dy + at - channels, winner + at - channels, number + 2, channels - c
+                        )
+                    even8 = add_won_eight(even8, dy + at, winner + at, number, channels - c)
+                    odd8 = add_won_eight(odd8, dy + at, winner + at, number + 1, channels - c)
+                store(dx + c, even8, channels - c)
+                store(dx + channels + c, odd8, channels - c)
+                c += 8
+        dy += channels
+        winner += channels
+        dx += 2 * channels
+
+
 cdef void backward_row(
     const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
 ) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, column, ix, n = g.channels, at
-    cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h), x0, x1
+    cdef Py_ssize_t row = iy + g.top, n = g.channels, first, pairs, at, ix
+    cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h)
+    cdef int cell = <int>((row - y0 * g.sh) * g.kw)
+    if g.sw != 2 or g.sh != 2 or g.kw < 2 or g.kw > 3 or y1 - y0 < 1 or y1 - y0 > 2:
+        pixels(dy, winner, dx, g, row, y0, y1, 0, g.in_w)
+        return
+    first = (g.left + 1) // 2 + (g.kw == 3 and g.left == 0)  # the first window with all that a pair needs
+    pairs = max(0, min(g.out_w, (g.in_w + g.left) // 2) - first)
+    at, ix = (y0 * g.out_w + first) * n, 2 * first - g.left
+    if pairs == 0:
+        ix = g.in_w
+    pixels(dy, winner, dx, g, row, y0, y1, 0, ix)
+    if g.kw == 3 and y1 - y0 == 1:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 1, 3, g.out_w, cell)
+    elif g.kw == 3:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 2, 3, g.out_w, cell)
+    else:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, y1 - y0, 2, g.out_w, cell)
+    pixels(dy, winner, dx, g, row, y0, y1, ix + 2 * pairs, g.in_w)
+
+
+cdef void pixels(
+    const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t row,
+    Py_ssize_t y0, Py_ssize_t y1, Py_ssize_t first, Py_ssize_t end,
+) noexcept nogil:
+    """The pixels first .. end of a row that the rows y0 .. y1 of windows cover."""
+    cdef Py_ssize_t column, ix, x0, x1, n = g.channels, at
     cdef int cell, down = <int>(g.sh * g.kw), right = <int>g.sw
-    for ix in range(g.in_w):
+    for ix in range(first, end):
         column = ix + g.left
         x0, x1 = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
         at = (y0 * g.out_w + x0) * n
         cell = <int>((row - y0 * g.sh) * g.kw + column - x0 * g.sw)
-        # The usual cases with constant sizes.
-        if y1 - y0 == 1 and x1 - x0 == 1:
-            one_pixel(dy + at, winner + at, dx + ix * n, n, 1, 1, g.out_w, cell, down, right)
-        elif y1 - y0 == 1 and x1 - x0 == 2:
-            one_pixel(dy + at, winner + at, dx + ix * n, n, 1, 2, g.out_w, cell, down, right)
-        elif y1 - y0 == 2 and x1 - x0 == 1:
-            one_pixel(dy + at, winner + at, dx + ix * n, n, 2, 1, g.out_w, cell, down, right)
-        elif y1 - y0 == 2 and x1 - x0 == 2:
-            one_pixel(dy + at, winner + at, dx + ix * n, n, 2, 2, g.out_w, cell, down, right)
-        else:
-            one_pixel(dy + at, winner + at, dx + ix * n, n, y1 - y0, x1 - x0, g.out_w, cell, down, right)
+        one_pixel(dy + at, winner + at, dx + ix * n, n, y1 - y0, x1 - x0, g.out_w, cell, down, right)
 
 
 def max_pool(
