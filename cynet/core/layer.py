@@ -158,8 +158,11 @@ class Layer:
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.zero_grad()
+        for _, child in self.children():
+            child.zero_grad()
 
     def train(self, mode=True):
         """Training mode (batch statistics, dropout) for this layer and all below; returns self."""

@@ -96,7 +96,9 @@ class Pass:
                 new.each, new.threads,
             )  # fmt: skip
         else:
-            batchnorm_statistics.fixed_terms(running_mean, running_var, weight, bias, eps, new.state, new.terms)
+            batchnorm_statistics.fixed_terms(
+                running_mean, running_var, weight, bias, eps, new.state, new.terms
+            )
         return new
 
     def output(self, relu=False):
@@ -132,7 +134,6 @@ class Pass:
         dx = workspace.empty(self.x.shape)
         batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
-
 
     # -- with a max-pool after the ReLU: x is the rows of images of `shape`; `window` as kernels/max_pool takes it
     def output_pooled(self, shape, y, winner, window):
