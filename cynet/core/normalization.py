@@ -13,6 +13,7 @@ from .threads import get_num_threads
 
 RUN = 32  # rows that a kernel's accumulator sums
 BAND = 4 * RUN  # rows whose gradient is made at a time where a max-pool follows; more for few channels
+NO_ROWS = np.empty((0, 1), np.float32)
 TERMS = 7  # numbers a channel that the kernels take
 CHUNKS = 64  # work items, at most
 
@@ -130,41 +131,28 @@ class Pass:
             partial, self.state, weight, weight_grad, bias_grad, len(self.x), self.of_batch, self.terms
         )
 
-    def input_gradient(self, dy, relu=False):
-        dx = workspace.empty(self.x.shape)
+    def input_gradient(self, dy, relu=False, dx=None):
+        """In a new array, or in `dx`, which may be dy."""
+        dx = workspace.empty(self.x.shape) if dx is None else dx
         batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
 
-    # -- with a max-pool after the ReLU: x is the rows of images of `shape`; `window` as kernels/max_pool takes it
+    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/max_pool takes
     def output_pooled(self, shape, y, winner, window):
-        room, threads = self._images(shape)
+        threads = min(self.threads, max(1, shape[0]))
+        room = workspace.empty((threads, shape[1] * shape[2] * shape[3]))
         batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
 
-    def sums_pooled(self, shape, dy, winner, window):
-        partial = self._partial()
-        room = self._room(shape)
+    def sums_pooled(self, shape, dy, winner, window, keep):
+        """(sums, and if `keep` the pool's gradient, or else None)."""
+        floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]  # a band, and the image rows it begins in
+        partial, room = self._partial(), workspace.empty((self.threads, floats))
+        kept = workspace.empty(self.x.shape) if keep else NO_ROWS
         batchnorm_pool.gradient_sums_pool(
-            self.x.reshape(shape), dy, winner, *window, self.terms, partial, room, self.each, self.threads
-        )
-        return partial
-
-    def input_gradient_pooled(self, shape, dy, winner, window):
-        dx = workspace.empty(shape)
-        room = self._room(shape)
-        batchnorm_pool.input_gradient_pool(
-            self.x.reshape(shape), dy, winner, *window, self.terms, dx, room, self.each, self.threads
-        )
-        return dx
-
-    def _images(self, shape):
-        """(room for an image of each thread, threads)."""
-        threads = max(1, min(self.threads, shape[0]))
-        return workspace.empty((threads, shape[1] * shape[2] * shape[3])), threads
-
-    def _room(self, shape):
-        """Room for each thread's band of rows, and for the rest of the image rows that they begin and end in."""
-        floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]
-        return workspace.empty((self.threads, floats))
+            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each,
+            self.threads,
+        )  # fmt: skip
+        return partial, kept if keep else None
 
 
 def add_channel_sums(x, out):

@@ -1,15 +1,15 @@
 """Batch norm, ReLU and max-pooling as one: nothing of the images' full size is written but dx.
 
-Design: the forward pass normalises one image at a time into room that stays in the thread's cache, and pools it
-from there. Backward's two passes make the pool's gradient, a band of rows at a time, in such room again: to
-compute it twice costs less than to write it and to read it. Chunks of rows, and the order of the sums within, are
-those of batchnorm.pyx, whose chunk functions do the arithmetic: the results are the same.
+Design: the forward pass normalises a few rows of an image at a time into room that stays in the thread's cache,
+and pools from there. Backward makes the pool's gradient, a band of rows at a time, in such room too, sums it
+there, and keeps it where dx will be: `batchnorm.input_gradient` then works in place. Chunks of rows, and the order
+of the sums within, are those of batchnorm.pyx, whose chunk functions do the arithmetic: the results are the same.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from cynet.kernels.batchnorm cimport RELU, chunk_gradient_sums, input_gradient_chunk, normalize_chunk
+from cynet.kernels.batchnorm cimport RELU, chunk_gradient_sums, normalize_chunk
 from cynet.kernels.channels cimport RUN, folds
 from cynet.kernels.max_pool cimport backward_row, forward_row
 from cynet.kernels.simd cimport VL
@@ -81,6 +81,7 @@ def gradient_sums_pool(
     Py_ssize_t left,
     const float[:, ::1] terms not None,                 # in: (7, C)
     double[:, :, ::1] partial not None,                 # out: (chunks, 2, C), as for batchnorm.gradient_sums
+    float[:, ::1] kept not None,                        # out: (N * H * W, C), the max-pool's gradient; or empty
     float[:, ::1] room not None,                        # out: (threads, at least (band + 2 W) * C)
     Py_ssize_t chunk_rows,
     int threads,
@@ -99,51 +100,17 @@ def gradient_sums_pool(
     cdef const float *t = &terms[0, 0]
     cdef double *sums = &partial[0, 0, 0]
     cdef float *pr = &room[0, 0]
+    cdef float *pk = &kept[0, 0] if kept.shape[0] else NULL
     p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         memset(sums + i * 2 * channels, 0, 2 * channels * sizeof(double))
         one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each,
-                  sums + i * 2 * channels, NULL)
-
-
-def input_gradient_pool(
-    const float[:, :, :, ::1] x not None,               # in: (N, H, W, C)
-    const float[:, :, :, ::1] dy not None,              # in: (N, out height, out width, C)
-    const unsigned char[:, :, :, ::1] winner not None,  # in: what normalize_pool wrote
-    Py_ssize_t kernel_h,
-    Py_ssize_t kernel_w,
-    Py_ssize_t stride_h,
-    Py_ssize_t stride_w,
-    Py_ssize_t top,
-    Py_ssize_t left,
-    const float[:, ::1] terms not None,                 # in: (7, C)
-    float[:, :, :, ::1] dx not None,                    # out: shape of x
-    float[:, ::1] room not None,                        # out: (threads, at least (band + 2 W) * C)
-    Py_ssize_t chunk_rows,
-    int threads,
-):
-    """dx, as batchnorm.input_gradient with a ReLU."""
-    cdef Pool p
-    p.window = Window(
-        x.shape[1], x.shape[2], dy.shape[1], dy.shape[2], x.shape[3],
-        kernel_h, kernel_w, stride_h, stride_w, top, left,
-    )
-    cdef Py_ssize_t rows = x.shape[0] * x.shape[1] * x.shape[2], channels = x.shape[3], i
-    cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows, each = room.shape[1]
-    if rows * channels * dy.shape[1] * dy.shape[2] == 0:
-        return
-    cdef const float *px = &x[0, 0, 0, 0]
-    cdef const float *t = &terms[0, 0]
-    cdef float *pdx = &dx[0, 0, 0, 0]
-    cdef float *pr = &room[0, 0]
-    p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
-    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each, NULL, pdx)
+                  sums + i * 2 * channels, pk)
 
 
 cdef void one_chunk(const Pool *p, const float *x, const float *terms, Py_ssize_t first, Py_ssize_t end,
-                    float *room, double *sums, float *dx) noexcept nogil:
-    """The rows first .. end of all images, a band at a time: their sums, or where `sums` is NULL their dx."""
+                    float *room, double *sums, float *kept) noexcept nogil:
+    """The sums over the rows first .. end of all images, a band at a time."""
     cdef const Window *g = &p.window
     cdef Py_ssize_t channels = g.channels, last, line, out = g.out_h * g.out_w * channels
     cdef const float *gradient
@@ -153,9 +120,7 @@ cdef void one_chunk(const Pool *p, const float *x, const float *terms, Py_ssize_
             backward_row(p.dy + line // g.in_h * out, p.winner + line // g.in_h * out,
                          room + (line - first // g.in_w) * g.in_w * channels, g, line % g.in_h)
         gradient = room + first % g.in_w * channels
-        if sums:
-            chunk_gradient_sums(x + first * channels, gradient, NULL, NULL, last - first, channels, terms, sums, RELU)
-        else:
-            input_gradient_chunk(x + first * channels, gradient, last - first, channels, terms,
-                                 dx + first * channels, RELU)
+        chunk_gradient_sums(x + first * channels, gradient, NULL, NULL, last - first, channels, terms, sums, RELU)
+        if kept:
+            memcpy(kept + first * channels, gradient, (last - first) * channels * sizeof(float))
         first = last

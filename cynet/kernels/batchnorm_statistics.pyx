@@ -82,6 +82,7 @@ cdef void one_run(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lane
     cdef float[LANES] shift, f1, f2
     cdef double[LANES] sum1, sum2
     cdef double share = <double>real / (count + real), delta, each = 1.0 / real
+    memset(shift, 0, sizeof(shift))  # for the compiler: a group has at least one lane
     if count == 0:
         vstore(shift, run_mean_near(x, min(n, RUN), step, lanes))
         for l in range(group, lanes):

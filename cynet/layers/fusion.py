@@ -1,18 +1,18 @@
 """Layers that follow each other, run as one step: fewer passes over memory.
 
-Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or stands
-for several and has a layer's methods:
+Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or
+stands for several and has a layer's methods:
 
-    NormReLU      batch norm, ReLU            y is written once, and nothing is kept but x: the mask of backward
-                                              is made from x again
-    NormReLUPool  BatchNorm2d, ReLU,          only the pooled output and its winners are written; backward makes
-                  MaxPool2d                   the pool's gradient a few rows at a time, for each pass again
-    ResidualReLU  Residual, ReLU              sum and ReLU in one pass, and where the body is a Sequential that
-                                              ends in batch norm, in the pass that normalises
+    NormReLU      batch norm, ReLU   y is written once, and nothing is kept but x: backward makes its mask
+                                     from x again, by the same arithmetic
+    NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
+                  ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
+    ResidualReLU  Residual, ReLU     sum and ReLU are done in one pass, and where the body is a Sequential
+                                     that ends in batch norm, in the pass that normalises
 
-The layers stay what they are: their parameters, modes and states are read at each pass. Only these very classes
-are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit for bit.
-What a forward pass keeps for backward lies with the step: backward goes through the Sequential as well.
+The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
+classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
+for bit. What a forward pass keeps lies with the step: backward has to go through the Sequential as well.
 """
 
 from cynet.core import arrays
@@ -128,9 +128,15 @@ class NormReLUPool(Joined):
     def backward(self, dy):
         shape, stats, winner, window = self.saved()
         dy = self.gradient(dy, winner.shape)
+        gradient, wants_dx = None, self.wants_dx()
         if self.first.wants_sums(stats):
-            self.first.finish(stats, stats.sums_pooled(shape, dy, winner, window))
-        return stats.input_gradient_pooled(shape, dy, winner, window) if self.wants_dx() else None
+            sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
+            self.first.finish(stats, sums)
+        if not wants_dx:
+            return None
+        if gradient is None:
+            gradient = MaxPool2d.gradient_of(dy, shape, winner, window).reshape(stats.x.shape)
+        return stats.input_gradient(gradient, relu=True, dx=gradient).reshape(shape)
 
 
 class ResidualReLU(Joined):

@@ -36,7 +36,10 @@ class MaxPool2d(Pool2d):
 
     def backward(self, dy):
         shape, winner, window = self.saved()
-        dy = self.gradient(dy, winner.shape)
+        return self.gradient_of(self.gradient(dy, winner.shape), shape, winner, window)
+
+    @staticmethod
+    def gradient_of(dy, shape, winner, window):
         dx = workspace.empty(shape)
         max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
         return dx
