@@ -40,13 +40,15 @@ class Optimizer:
 
     def _bind(self):
         # Parameters never move in memory, so these views stay theirs.
-        self._flat = [
-            tuple(array.reshape(-1) for array in (p.data, p.grad, *own))
-            for p, own in zip(self.params, self._buffers, strict=True)
-        ]
+        self._table = kernels.Table(
+            [
+                tuple(array.reshape(-1) for array in (p.data, p.grad, *own))
+                for p, own in zip(self.params, self._buffers, strict=True)
+            ]
+        )
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_flat"}
+        return {name: value for name, value in vars(self).items() if name != "_table"}
 
     def __setstate__(self, state):
         vars(self).update(state)
@@ -62,8 +64,7 @@ class Optimizer:
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
-        for parameter in self.params:
-            parameter.zero_grad()
+        self._table.zero_grad()
 
     def _state(self):
         return {
@@ -151,15 +152,10 @@ class SGD(Optimizer):
 
     def step(self):
         """Update every parameter from its gradient."""
+        if self.momentum and not self._names:
+            raise ValueError(f"momentum: wanted 0, as at first, got {self.momentum}")
         team = threads.get_num_threads()
-        if self.momentum:
-            for data, grad, velocity in self._flat:
-                kernels.sgd_momentum(
-                    data, grad, velocity, self._lr, self.momentum, self.weight_decay, self.nesterov, team
-                )
-        else:
-            for data, grad in self._flat:
-                kernels.sgd(data, grad, self._lr, self.weight_decay, team)
+        self._table.sgd(self._lr, self.momentum, self.weight_decay, self.nesterov, team)
         self.steps += 1
 
     def __repr__(self):
@@ -199,20 +195,7 @@ class Adam(Optimizer):
         """Update every parameter from its gradient."""
         self.steps += 1
         team = threads.get_num_threads()
-        for data, grad, mean, square in self._flat:
-            kernels.adam(
-                data,
-                grad,
-                mean,
-                square,
-                self._lr,
-                *self.betas,
-                self.eps,
-                self.weight_decay,
-                self.decoupled,
-                self.steps,
-                team,
-            )
+        self._table.adam(self._lr, *self.betas, self.eps, self.weight_decay, self.decoupled, self.steps, team)
 
     def __repr__(self):
         return (

@@ -117,6 +117,13 @@ def test_nesterov_needs_momentum():
         SGD(parameters(), 0.1, 0.9, nesterov=1)
 
 
+def test_a_momentum_set_later_is_refused():
+    optimizer = SGD(parameters(), 0.1)
+    optimizer.momentum = 0.9
+    with pytest.raises(ValueError, match="momentum: wanted 0"):
+        optimizer.step()
+
+
 def test_bad_lr_is_refused_and_the_old_one_stays():
     optimizer = SGD(parameters(), 0.1)
     with pytest.raises(ValueError, match="lr: wanted"):

@@ -1,6 +1,6 @@
 """Sums and copies of whole arrays, of any number of dimensions, channels last."""
 
-from cynet.kernels import elementwise
+from cynet.kernels import activation, elementwise
 
 from . import workspace
 from .threads import get_num_threads
@@ -10,6 +10,20 @@ def add(a, b):
     """a + b, two float32 arrays of one shape, in a new array."""
     out = workspace.empty(a.shape)
     elementwise.add(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def add_relu(a, b):
+    """ReLU(a + b), two float32 arrays of one shape, in a new array."""
+    out = workspace.empty(a.shape)
+    elementwise.add_relu(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def gate(y, dy):
+    """The gradient of ReLU where it gave y: dy where y is not 0."""
+    out = workspace.empty(y.shape)
+    activation.relu_backward(y.reshape(-1), dy.reshape(-1), out.reshape(-1), get_num_threads())
     return out
 
 

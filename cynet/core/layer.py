@@ -161,10 +161,11 @@ class Layer:
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
-        for _, layer in self.walk():
-            for value in vars(layer).values():
-                if isinstance(value, Parameter):
-                    value.zero_grad()
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.zero_grad()
+        for _, child in self.children():
+            child.zero_grad()
 
     def train(self, mode=True):
         """Training mode (batch statistics, dropout) for this layer and all below; returns self."""

@@ -6,12 +6,15 @@ large mean does not reach the output.
 
 import numpy as np
 
-from cynet.kernels import batchnorm
+from cynet.kernels import batchnorm, batchnorm_pool, batchnorm_statistics, channel_sums
 
 from . import workspace
 from .threads import get_num_threads
 
-RUN = 32  # rows that a kernel sums at a time
+RUN = 32  # rows that a kernel's accumulator sums
+BAND = 4 * RUN  # rows whose gradient is made at a time where a max-pool follows; more for few channels
+NO_ROWS = np.empty((0, 1), np.float32)
+TERMS = 7  # numbers a channel that the kernels take
 CHUNKS = 64  # work items, at most
 
 
@@ -26,25 +29,19 @@ def _threads(rows, each):
     return min(get_num_threads(), max(1, -(-rows // each)))
 
 
-def chunks(rows, channels):
-    """(partial sums, rows of a chunk, threads) for the kernels of batchnorm_step."""
-    each = chunk_rows(rows, channels)
-    return workspace.empty((-(-rows // each), 2, channels), np.float64), each, _threads(rows, each)
-
-
 def statistics(x):
     """(mean, biased variance), float64 (channels,), of x float32 (rows, channels) with at least one row."""
     rows, channels = x.shape
     each = chunk_rows(rows, channels)
     mean, variance = np.empty((2, channels))
     partial = workspace.empty((-(-rows // each), 2, channels), np.float64)
-    batchnorm.statistics(x, partial, mean, variance, each, _threads(rows, each))
+    batchnorm_statistics.statistics(x, partial, mean, variance, each, _threads(rows, each))
     return mean, variance
 
 
-def mean_terms(mean, count):
-    """float32 (count, channels) whose first two rows are the mean's high and low part."""
-    terms = np.zeros((count, len(mean)), np.float32)
+def mean_terms(mean):
+    """float32 (TERMS, channels) whose first two rows are the mean's high and low part, zeros below."""
+    terms = np.zeros((TERMS, len(mean)), np.float32)
     terms[0] = mean
     np.subtract(mean, terms[0], out=terms[1], casting="unsafe", where=np.isfinite(mean))
     return terms
@@ -52,33 +49,110 @@ def mean_terms(mean, count):
 
 def normalize(x, mean, scale, shift):
     """(x - mean) * scale + shift of x float32 (rows, channels)."""
-    terms = mean_terms(mean, 4)
+    terms = mean_terms(mean)
     terms[2], terms[3] = scale, shift
-    y = workspace.empty(x.shape)
-    each = chunk_rows(*x.shape)
-    batchnorm.normalize(x, terms, y, each, _threads(len(x), each))
-    return y
+    return Pass(x, terms, None).output()
 
 
 def gradient_sums(x, dy, mean):
     """float64 (2, channels): the sums over rows of dy and of dy * (x - mean)."""
-    rows, channels = x.shape
-    sums = np.zeros((2, channels))
-    if rows:
-        each = chunk_rows(rows, channels)
-        partial = workspace.empty((-(-rows // each), 2, channels), np.float64)
-        batchnorm.gradient_sums(x, dy, mean_terms(mean, 2), partial, sums, each, _threads(rows, each))
-    return sums
+    return Pass(x, mean_terms(mean), None).sums(dy).sum(0)
 
 
 def input_gradient(x, dy, mean, of_dy, of_x, constant):
     """of_dy * dy + of_x * (x - mean) + constant, each factor one number a channel."""
-    terms = mean_terms(mean, 5)
-    terms[2], terms[3], terms[4] = of_dy, of_x, constant
-    dx = workspace.empty(x.shape)
-    each = chunk_rows(*x.shape)
-    batchnorm.input_gradient(x, dy, terms, dx, each, _threads(len(x), each))
-    return dx
+    terms = mean_terms(mean)
+    terms[4], terms[5], terms[6] = of_dy, of_x, constant
+    return Pass(x, terms, None).input_gradient(dy)
+
+
+class Pass:
+    """Batch norm of x float32 (rows, channels): what its passes over memory share.
+
+    Attributes
+    ----------
+    terms : ndarray of float32 (7, channels)
+        Rows high, low (the mean), scale, shift; backward adds a, b, c (`kernels/batchnorm.pyx`).
+    state : ndarray of float64 (2, channels)
+        Mean and inverse deviation.
+    """
+
+    def __init__(self, x, terms, state, of_batch=False):
+        self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
+        self.each = chunk_rows(*x.shape)
+        self.threads = _threads(len(x), self.each)
+
+    def _partial(self):
+        return workspace.empty((-(-len(self.x) // self.each), 2, self.x.shape[1]), np.float64)
+
+    @classmethod
+    def of(cls, x, weight, bias, running_mean, running_var, eps, momentum, training):
+        """With the batch's statistics in training, which then move the running ones, or else with these."""
+        channels = x.shape[1]
+        new = cls(x, np.empty((TERMS, channels), np.float32), np.empty((2, channels)), training)
+        if training:
+            partial = new._partial()
+            batchnorm_statistics.batch_terms(
+                x, weight, bias, running_mean, running_var, eps, momentum, partial, new.state, new.terms,
+                new.each, new.threads,
+            )  # fmt: skip
+        else:
+            batchnorm_statistics.fixed_terms(
+                running_mean, running_var, weight, bias, eps, new.state, new.terms
+            )
+        return new
+
+    def output(self, relu=False):
+        y = workspace.empty(self.x.shape)
+        batchnorm.normalize(self.x, self.terms, y, relu, self.each, self.threads)
+        return y
+
+    def output_add(self, other):
+        """ReLU(batch norm + other)."""
+        y = workspace.empty(self.x.shape)
+        batchnorm.normalize_add(self.x, other, self.terms, y, self.each, self.threads)
+        return y
+
+    def sums(self, dy, relu=False):
+        """float64 (chunks, 2, channels): of dy and of dy * (x - mean), by chunk of rows."""
+        partial = self._partial()
+        batchnorm.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
+        return partial
+
+    def sums_add(self, dy, y):
+        """(sums of dz, dz): dz is dy where y, what `output_add` returned, is above 0."""
+        partial, dz = self._partial(), workspace.empty(dy.shape)
+        batchnorm.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
+        return partial, dz
+
+    def finish(self, partial, weight, weight_grad, bias_grad):
+        """Make a, b and c of the sums, and add to the gradients of the parameters."""
+        batchnorm_statistics.gradient_terms(
+            partial, self.state, weight, weight_grad, bias_grad, len(self.x), self.of_batch, self.terms
+        )
+
+    def input_gradient(self, dy, relu=False, dx=None):
+        """In a new array, or in `dx`, which may be dy."""
+        dx = workspace.empty(self.x.shape) if dx is None else dx
+        batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
+        return dx
+
+    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/max_pool takes
+    def output_pooled(self, shape, y, winner, window):
+        threads = min(self.threads, max(1, shape[0]))
+        room = workspace.empty((threads, shape[1] * shape[2] * shape[3]))
+        batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
+
+    def sums_pooled(self, shape, dy, winner, window, keep):
+        """(sums, and if `keep` the pool's gradient, or else None)."""
+        floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]  # a band, and the image rows it begins in
+        partial, room = self._partial(), workspace.empty((self.threads, floats))
+        kept = workspace.empty(self.x.shape) if keep else NO_ROWS
+        batchnorm_pool.gradient_sums_pool(
+            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each,
+            self.threads,
+        )  # fmt: skip
+        return partial, kept if keep else None
 
 
 def add_channel_sums(x, out):
@@ -86,4 +160,4 @@ def add_channel_sums(x, out):
     rows, channels = x.shape
     each = chunk_rows(rows, channels)
     partial = workspace.empty((-(-rows // each), channels), np.float64)
-    batchnorm.channel_sums(x, partial, out, each, _threads(rows, each))
+    channel_sums.channel_sums(x, partial, out, each, _threads(rows, each))

@@ -1,12 +1,11 @@
-"""What batchnorm.pyx does for one chunk of rows; batchnorm_step.pyx uses it too."""
+"""The chunks of batch norm's passes, for the kernels that fuse them with others."""
 
-cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil
-cdef void join_chunks(const double *partial, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t chunk_rows,
-                      double *mean, double *variance) noexcept nogil
-cdef void normalize_chunk(const float *x, Py_ssize_t rows, Py_ssize_t channels, const float *terms,
-                          const float *residual, bint relu, float *y) noexcept nogil
-cdef void chunk_gradient_sums(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
-                              const float *terms, bint relu, const float *y, float *dz,
-                              double *out) noexcept nogil
-cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
-                               const float *terms, const float *relu, float *dx) noexcept nogil
+cdef enum:
+    PLAIN = 0       # batch norm alone
+    RELU = 1        # a ReLU follows; backward makes its mask from x again
+    ADDED = 2       # something is added, then a ReLU; backward takes its mask from y
+
+cdef void normalize_chunk(const float *x, const float *other, Py_ssize_t rows, Py_ssize_t channels,
+                          const float *terms, float *y, int mode) noexcept nogil
+cdef void chunk_gradient_sums(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t rows,
+                              Py_ssize_t channels, const float *terms, double *out, int mode) noexcept nogil

@@ -38,6 +38,32 @@ def add(
         add_chunk(pa + i * CHUNK, pb + i * CHUNK, po + i * CHUNK, length(i, n))
 
 
+cdef void add_relu_chunk(const float *a, const float *b, float *out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef float sum
+    for i in range(n):
+        sum = a[i] + b[i]
+        out[i] = 0 if sum <= 0 else sum
+
+
+def add_relu(
+    const float[::1] a not None,    # in
+    const float[::1] b not None,    # in
+    float[::1] out not None,        # out: may be a or b
+    int threads,
+):
+    """out = max(a + b, 0); NaN stays NaN."""
+    cdef Py_ssize_t n = a.shape[0], i
+    cdef const float *pa
+    cdef const float *pb
+    cdef float *po
+    if n == 0:
+        return
+    pa, pb, po = &a[0], &b[0], &out[0]
+    for i in prange(chunks(n), nogil=True, num_threads=team(n, threads), schedule="static"):
+        add_relu_chunk(pa + i * CHUNK, pb + i * CHUNK, po + i * CHUNK, length(i, n))
+
+
 def copy_channels(
     const float[:, ::1] src not None,   # in: (pixels, channels of src)
     Py_ssize_t src_start,               # the first channel to take

@@ -1,18 +1,34 @@
 """Max-pooling of NHWC images.
 
 Design: forward keeps the number of each winner inside its window (row times kernel width plus column) as one
-byte. Backward works on one row of input pixels at a time: it adds to them the gradients of the windows that
-cover the row, each at its winner, in the order of the windows. So no two threads write the same pixel, and the
-order of additions is fixed.
+byte. Backward gathers: the gradient of a pixel is the sum, in the order of the windows, over those windows that
+cover it and that it won. So each pixel is written once, and the order of additions is fixed.
 """
-
-from libc.string cimport memset
 
 from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport team
-from cynet.kernels.simd cimport load, load_bytes, store, store_bytes, vf8, vi8, vmax8, vset8i, vwhere8
+from cynet.kernels.simd cimport store, vf8, vset8
 from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
+
+
+cdef extern from "pool.h" nogil:
+    const Py_ssize_t WIDE
+    ctypedef struct best_wide:
+        pass
+    ctypedef struct best_eight:
+        pass
+    ctypedef float won_wide
+    best_wide start_wide(const float *p, int cell, Py_ssize_t left)
+    best_eight start_eight(const float *p, int cell, Py_ssize_t left)
+    void beat_wide(best_wide *b, const float *p, int cell, Py_ssize_t left)
+    void beat_eight(best_eight *b, const float *p, int cell, Py_ssize_t left)
+    void store_best_wide(best_wide b, float *y, unsigned char *winner, Py_ssize_t left)
+    void store_best_eight(best_eight b, float *y, unsigned char *winner, Py_ssize_t left)
+    won_wide add_won_wide(won_wide sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
+    vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
+    won_wide nothing_won()
+    void store_won_wide(float *p, won_wide v)
 
 
 cdef inline void one_window(
@@ -20,15 +36,24 @@ cdef inline void one_window(
     float *y, unsigned char *winner, Py_ssize_t channels, Py_ssize_t in_w, Py_ssize_t kw,
     Py_ssize_t ky_first, Py_ssize_t ky_end, Py_ssize_t kx_first, Py_ssize_t kx_end, Py_ssize_t left,
 ) noexcept nogil:
-    """Up to eight channels of one output, of which `left` are there."""
-    cdef vf8 best = load(start + (ky_first * in_w + kx_first) * channels, left)
-    cdef vi8 number = vset8i(<int>(ky_first * kw + kx_first))
+    """WIDE channels of one output, or up to eight, of which `left` are there."""
+    cdef const float *p = start + (ky_first * in_w + kx_first) * channels
+    cdef int cell = <int>(ky_first * kw + kx_first)
+    cdef best_wide wide
+    cdef best_eight eight
     cdef Py_ssize_t ky, kx
-    for ky in range(ky_first, ky_end):
-        for kx in range(kx_first, kx_end):
-            vmax8(load(start + (ky * in_w + kx) * channels, left), <int>(ky * kw + kx), &best, &number)
-    store(y, best, left)
-    store_bytes(winner, number, left)
+    if left >= WIDE:
+        wide = start_wide(p, cell, WIDE)
+        for ky in range(ky_first, ky_end):
+            for kx in range(kx_first, kx_end):
+                beat_wide(&wide, start + (ky * in_w + kx) * channels, <int>(ky * kw + kx), WIDE)
+        store_best_wide(wide, y, winner, WIDE)
+    else:
+        eight = start_eight(p, cell, left)
+        for ky in range(ky_first, ky_end):
+            for kx in range(kx_first, kx_end):
+                beat_eight(&eight, start + (ky * in_w + kx) * channels, <int>(ky * kw + kx), left)
+        store_best_eight(eight, y, winner, left)
 
 
 cdef void forward_row(
@@ -41,38 +66,134 @@ cdef void forward_row(
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
         x0, x1 = first_cell(left), end_cell(left, g.kw, w)
-        for c in range(0, n, 8):
+        c = 0
+        while c < n:
             start, out = image + (top * w + left) * n + c, ox * n + c
             # The usual windows with constant sizes, which the compiler unrolls.
             if n - c >= 8 and g.kw == 3 and y0 == 0 and y1 == 3 and x1 - x0 == 3:
-                one_window(start, y + out, winner + out, n, w, 3, 0, 3, 0, 3, 8)
+                one_window(start, y + out, winner + out, n, w, 3, 0, 3, 0, 3, WIDE if n - c >= WIDE else 8)
             elif n - c >= 8 and g.kw == 2 and y0 == 0 and y1 == 2 and x1 - x0 == 2:
-                one_window(start, y + out, winner + out, n, w, 2, 0, 2, 0, 2, 8)
+                one_window(start, y + out, winner + out, n, w, 2, 0, 2, 0, 2, WIDE if n - c >= WIDE else 8)
             else:
                 one_window(start, y + out, winner + out, n, w, g.kw, y0, y1, x0, x1, n - c)
+            c += WIDE if n - c >= WIDE else 8
+
+
+cdef inline void one_pixel(
+    const float *dy, const unsigned char *winner, float *dx, Py_ssize_t channels,
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t out_w, int cell, int down, int right,
+) noexcept nogil:
+    """Gather one pixel's gradient from the rows x columns windows that cover it.
+
+    `cell` is the pixel's number in the first of them; it falls by `down` and by `right` to the next ones.
+    """
+    cdef Py_ssize_t c = 0, oy, ox, at
+    cdef won_wide wide
+    cdef vf8 eight
+    while c < channels:
+        if channels - c >= WIDE:
+            wide = nothing_won()
+            for oy in range(rows):
+                for ox in range(columns):
+                    at = (oy * out_w + ox) * channels + c
+                    wide = add_won_wide(wide, dy + at, winner + at, cell - <int>oy * down - <int>ox * right, WIDE)
+            store_won_wide(dx + c, wide)
+            c += WIDE
+        else:
+            eight = vset8(0)
+            for oy in range(rows):
+                for ox in range(columns):
+                    at = (oy * out_w + ox) * channels + c
+                    eight = add_won_eight(
+                        eight, dy + at, winner + at, cell - <int>oy * down - <int>ox * right, channels - c
+                    )
+            store(dx + c, eight, channels - c)
+            c += 8
+
+
+cdef inline void pixel_pairs(
+    const float *dy, const unsigned char *winner, float *dx, Py_ssize_t channels, Py_ssize_t pairs,
+    Py_ssize_t rows, Py_ssize_t kw, Py_ssize_t out_w, int cell,
+) noexcept nogil:
+    """The pixels that windows 2 or 3 wide with stride 2 share, two and two: of column 0 and of column 1 of a window.
+
+    `dy` and `winner` stand at the first of these windows, `cell` is the number of its column 0; three wide, the
+    window before it covers column 0 too. A row further down the number is less by 2 * kw.
+    """
+    cdef Py_ssize_t pair, c, oy, at
+    cdef int number
+    cdef won_wide even, odd
+    cdef vf8 even8, odd8
+    for pair in range(pairs):
+        c = 0
+        while c < channels:
+            if channels - c >= WIDE:
+                even, odd = nothing_won(), nothing_won()
+                for oy in range(rows):
+                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                    if kw == 3:
+                        even = add_won_wide(even, dy + at - channels, winner + at - channels, number + 2, WIDE)
+                    even = add_won_wide(even, dy + at, winner + at, number, WIDE)
+                    odd = add_won_wide(odd, dy + at, winner + at, number + 1, WIDE)
+                store_won_wide(dx + c, even)
+                store_won_wide(dx + channels + c, odd)
+                c += WIDE
+            else:
+                even8, odd8 = vset8(0), vset8(0)
+                for oy in range(rows):
+                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                    if kw == 3:
+                        even8 = add_won_eight(
+                            even8, dy + at - channels, winner + at - channels, number + 2, channels - c
+                        )
+                    even8 = add_won_eight(even8, dy + at, winner + at, number, channels - c)
+                    odd8 = add_won_eight(odd8, dy + at, winner + at, number + 1, channels - c)
+                store(dx + c, even8, channels - c)
+                store(dx + channels + c, odd8, channels - c)
+                c += 8
+        dy += channels
+        winner += channels
+        dx += 2 * channels
 
 
 cdef void backward_row(
     const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
 ) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, kx_first, kx_end, c, at, n = g.channels
-    cdef float *pixel
-    cdef int number
-    cdef vf8 gradient
-    cdef vi8 won
-    memset(dx, 0, g.in_w * n * sizeof(float))
-    for oy in range(first_window(row, g.kh, g.sh), end_window(row, g.sh, g.out_h)):
-        number = <int>((row - oy * g.sh) * g.kw)
-        for ox in range(g.out_w):
-            left = ox * g.sw - g.left
-            kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
-            for c in range(0, n, 8):
-                at = (oy * g.out_w + ox) * n + c
-                gradient, won = load(dy + at, n - c), load_bytes(winner + at, n - c)
-                for kx in range(kx_first, kx_end):
-                    pixel = dx + (left + kx) * n + c
-                    store(pixel, load(pixel, n - c) + vwhere8(won, number + <int>kx, gradient), n - c)
+    cdef Py_ssize_t row = iy + g.top, n = g.channels, first, pairs, at, ix
+    cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h)
+    cdef int cell = <int>((row - y0 * g.sh) * g.kw)
+    if g.sw != 2 or g.sh != 2 or g.kw < 2 or g.kw > 3 or y1 - y0 < 1 or y1 - y0 > 2:
+        pixels(dy, winner, dx, g, row, y0, y1, 0, g.in_w)
+        return
+    first = (g.left + 1) // 2 + (g.kw == 3 and g.left == 0)  # the first window with all that a pair needs
+    pairs = max(0, min(g.out_w, (g.in_w + g.left) // 2) - first)
+    at, ix = (y0 * g.out_w + first) * n, 2 * first - g.left
+    if pairs == 0:
+        ix = g.in_w
+    pixels(dy, winner, dx, g, row, y0, y1, 0, ix)
+    if g.kw == 3 and y1 - y0 == 1:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 1, 3, g.out_w, cell)
+    elif g.kw == 3:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 2, 3, g.out_w, cell)
+    else:
+        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, y1 - y0, 2, g.out_w, cell)
+    pixels(dy, winner, dx, g, row, y0, y1, ix + 2 * pairs, g.in_w)
+
+
+cdef void pixels(
+    const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t row,
+    Py_ssize_t y0, Py_ssize_t y1, Py_ssize_t first, Py_ssize_t end,
+) noexcept nogil:
+    """The pixels first .. end of a row that the rows y0 .. y1 of windows cover."""
+    cdef Py_ssize_t column, ix, x0, x1, n = g.channels, at
+    cdef int cell, down = <int>(g.sh * g.kw), right = <int>g.sw
+    for ix in range(first, end):
+        column = ix + g.left
+        x0, x1 = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
+        at = (y0 * g.out_w + x0) * n
+        cell = <int>((row - y0 * g.sh) * g.kw + column - x0 * g.sw)
+        one_pixel(dy + at, winner + at, dx + ix * n, n, y1 - y0, x1 - x0, g.out_w, cell, down, right)
 
 
 def max_pool(

@@ -1,6 +1,11 @@
-"""Optimiser steps on one parameter: each element is read and written once."""
+"""Optimiser steps: each element is read and written once.
+
+`Table` steps all parameters of a model in one call; the functions after it step one array.
+"""
 
 from libc.math cimport sqrtf
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from cython.parallel cimport prange
 
@@ -53,6 +58,97 @@ cdef void adam_chunk(float *p, const float *g, float *m, float *v, Py_ssize_t n,
         m[i] = m[i] + a.new1 * (d - m[i])
         v[i] = a.beta2 * v[i] + a.new2 * (d * d)
         p[i] = w - a.step * m[i] / (sqrtf(v[i]) / a.root + a.eps)
+
+
+cdef Adam adam_of(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled,
+                  Py_ssize_t t) noexcept:
+    return Adam(
+        lr / (1 - beta1**t), 1 - lr * weight_decay if decoupled else 1, 0 if decoupled else weight_decay,
+        1 - beta1, beta2, 1 - beta2, eps, (1 - beta2**t) ** 0.5,
+    )
+
+
+cdef enum:
+    PIECE = 4096        # elements of a work item
+    ARRAYS = 4          # of a parameter, at most: itself, its gradient, the optimiser's
+
+
+cdef struct Piece:
+    float *array[ARRAYS]
+    Py_ssize_t length
+
+
+cdef class Table:
+    """The arrays of all parameters, cut into work items by their sizes alone.
+
+    Parameters
+    ----------
+    rows : list of tuple of float32 (n,)
+        For each parameter itself, its gradient, and the optimiser's arrays: of one length, and writable. They are
+        kept, and so stay where they are in memory.
+    """
+
+    cdef Piece *pieces
+    cdef Py_ssize_t count, elements
+    cdef list rows
+
+    def __cinit__(self, list rows not None):
+        cdef float[::1] view
+        cdef Py_ssize_t i = 0, k, piece, n
+        self.rows, self.count, self.elements = rows, 0, 0
+        for row in rows:
+            n = len(row[0])
+            if len(row) > ARRAYS or any(len(array) != n for array in row):
+                raise ValueError("rows: wanted up to 4 arrays of one length")
+            self.count += (n + PIECE - 1) // PIECE
+            self.elements += n
+        self.pieces = <Piece *>calloc(max(1, self.count), sizeof(Piece))
+        if self.pieces == NULL:
+            raise MemoryError()
+        for row in rows:
+            n = len(row[0])
+            for piece in range((n + PIECE - 1) // PIECE):
+                self.pieces[i].length = min(PIECE, n - piece * PIECE)
+                for k in range(len(row)):
+                    view = row[k]
+                    self.pieces[i].array[k] = &view[piece * PIECE]
+                i += 1
+
+    def __dealloc__(self):
+        free(self.pieces)
+
+    def zero_grad(self):
+        """Set the gradients to zero."""
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            memset(self.pieces[i].array[1], 0, self.pieces[i].length * sizeof(float))
+
+    def sgd(self, float lr, float momentum, float weight_decay, bint nesterov, int threads):
+        """A step of `sgd`, or with a momentum of `sgd_momentum`."""
+        cdef SGD s = SGD(lr, momentum, weight_decay, nesterov)
+        cdef Py_ssize_t i, count = self.count
+        cdef Piece *pieces = self.pieces
+        for i in prange(count, nogil=True, num_threads=team(self.elements, threads), schedule="static"):
+            sgd_piece(&pieces[i], s)
+
+    def adam(self, double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled,
+             Py_ssize_t t, int threads):
+        """A step of `adam`."""
+        cdef Adam a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
+        cdef Py_ssize_t i, count = self.count
+        cdef Piece *pieces = self.pieces
+        for i in prange(count, nogil=True, num_threads=team(self.elements, threads), schedule="static"):
+            adam_chunk(pieces[i].array[0], pieces[i].array[1], pieces[i].array[2], pieces[i].array[3],
+                       pieces[i].length, a)
+
+
+cdef void sgd_piece(const Piece *p, SGD s) noexcept nogil:
+    if p.array[2] == NULL:  # of an optimiser without momentum
+        sgd_plain_chunk(p.array[0], p.array[1], p.length, s)
+    elif s.nesterov:
+        sgd_nesterov_chunk(p.array[0], p.array[1], p.array[2], p.length, s)
+    else:
+        sgd_momentum_chunk(p.array[0], p.array[1], p.array[2], p.length, s)
 
 
 def sgd(
@@ -119,10 +215,7 @@ def adam(
 ):
     """Adam (Kingma & Ba 2014, algorithm 1) or AdamW (Loshchilov & Hutter 2017, algorithm 2)."""
     cdef Py_ssize_t n = p.shape[0], i
-    cdef Adam a = Adam(
-        lr / (1 - beta1**t), 1 - lr * weight_decay if decoupled else 1, 0 if decoupled else weight_decay,
-        1 - beta1, beta2, 1 - beta2, eps, (1 - beta2**t) ** 0.5,
-    )
+    cdef Adam a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
     cdef float *pp
     cdef const float *pg
     cdef float *pm

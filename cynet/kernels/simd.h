@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define VL 16
@@ -27,13 +30,31 @@ INLINE vf vload(const float *p) { return *(const vf *)p; }
 INLINE void vstore(float *p, vf v) { *(vf *)p = v; }
 INLINE vf vset(float a) { return a - (vf){0}; }
 
-/* The first n lanes of p, zeros behind them; nothing beyond p[n - 1] is read. */
+/* The first n lanes of p, n at most VL, zeros behind them; nothing beyond p[n - 1] is read. */
+#if defined(__AVX512F__)
+INLINE vf vload_part(const float *p, ptrdiff_t n) {
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+INLINE void vstore_part(float *p, vf v, ptrdiff_t n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#else
 INLINE vf vload_part(const float *p, ptrdiff_t n) {
     vf v = {0};
     memcpy(&v, p, (size_t)n * sizeof(float));
     return v;
 }
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+#endif
+
+/* dy where y is above 0 or NaN, else 0: with dy = y the ReLU, with another its gradient. */
+INLINE vf vgate(vf y, vf dy) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)y, _mm512_setzero_ps(), _CMP_NLE_UQ), (__m512)dy);
+#else
+    return (vf)(~(y <= 0) & (vi)dy);
+#endif
+}
 
 /* mask ? a : b, lane by lane; the comparisons of vf values give such masks (all bits set, or none). C has
  * no ?: on vectors; the compilers turn these bit operations into one blend. */
@@ -66,10 +87,6 @@ INLINE void vstore8b_part(unsigned char *p, vi8 v, ptrdiff_t n) {
 }
 
 INLINE vf8 vselect8(vi8 mask, vf8 a, vf8 b) { return (vf8)((mask & (vi8)a) | (~mask & (vi8)b)); }
-
-/* v, or 0 where it is at most 0; g, or 0 where v is at most 0. NaN is not. */
-INLINE vf8 vrelu8(vf8 v) { return (vf8)(~(v <= 0) & (vi8)v); }
-INLINE vf8 vrelu_gradient8(vf8 v, vf8 g) { return (vf8)(~(v <= 0) & (vi8)g); }
 
 /* The step of a maximum: where v beats `best`, take it and its number. NaN beats all, the first of equals
  * stays. */

@@ -14,6 +14,7 @@ cdef extern from "simd.h" nogil:
     void vstore(float *p, vf v)
     void vstore_part(float *p, vf v, Py_ssize_t n)
     vf vset(float a)
+    vf vgate(vf y, vf dy)
     vf8 vload8(const float *p)
     vf8 vload8_part(const float *p, Py_ssize_t n)
     void vstore8(float *p, vf8 v)
@@ -24,8 +25,6 @@ cdef extern from "simd.h" nogil:
     vi8 vload8b_part(const unsigned char *p, Py_ssize_t n)
     void vstore8b(unsigned char *p, vi8 v)
     void vstore8b_part(unsigned char *p, vi8 v, Py_ssize_t n)
-    vf8 vrelu8(vf8 v)
-    vf8 vrelu_gradient8(vf8 v, vf8 g)
     void vmax8(vf8 v, int number, vf8 *best, vi8 *winner)
     vf8 vwhere8(vi8 winner, int number, vf8 v)
 
@@ -40,6 +39,18 @@ cdef inline void store(float *p, vf8 v, Py_ssize_t left) noexcept nogil:
         vstore8(p, v)
     else:
         vstore8_part(p, v, left)
+
+
+cdef inline vf load_wide(const float *p, Py_ssize_t left) noexcept nogil:
+    """VL lanes, or as many as are left."""
+    return vload(p) if left >= VL else vload_part(p, left)
+
+
+cdef inline void store_wide(float *p, vf v, Py_ssize_t left) noexcept nogil:
+    if left >= VL:
+        vstore(p, v)
+    else:
+        vstore_part(p, v, left)
 
 
 cdef inline vi8 load_bytes(const unsigned char *p, Py_ssize_t left) noexcept nogil:

@@ -5,15 +5,12 @@ Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network traini
 
 import numpy as np
 
-from cynet.core import checks, normalization, workspace
+from cynet.core import checks, normalization
 from cynet.core.layer import Layer
 from cynet.core.parameter import Parameter
-from cynet.kernels import batchnorm_step
 
-NOTHING, NO_ROWS = (
-    np.empty(0, np.float32),
-    np.empty((0, 1), np.float32),
-)  # where a kernel's array is not there
+NONE = np.empty(0, np.float32)  # in place of parameters that are not there
+NO_SUMS = np.empty((0, 2, 0))
 
 
 class _BatchNorm(Layer):
@@ -38,54 +35,50 @@ class _BatchNorm(Layer):
         return shape
 
     def forward(self, x):
-        return self.step(x)
+        stats = self.statistics(x)
+        self.save(x.shape, stats)
+        return stats.output().reshape(x.shape)
 
-    def step(self, x, relu=False, residual=None):
-        """`forward`, and in the same pass the sum with `residual` (of x's shape) and a ReLU after it."""
+    def statistics(self, x):
+        """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        for name in ("weight", "bias") if self.weight is not None else ():
-            getattr(self, name).require((self.num_features,), name)
-        channels = self.num_features
-        rows = x.reshape(-1, channels)
-        if self.training and len(rows) < 2:
-            raise ValueError(
-                f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
-            )
-        y = workspace.empty(x.shape)
-        state, terms = np.empty((2, channels)), np.empty((4, channels), np.float32)
-        weight, bias = (NOTHING, NOTHING) if self.weight is None else (self.weight.data, self.bias.data)
-        added = NO_ROWS if residual is None else residual.reshape(-1, channels)
-        if len(rows):
-            batchnorm_step.forward(
-                rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum,
-                self.training, relu, added, y.reshape(-1, channels), state, terms,
-                *normalization.chunks(len(rows), channels),
-            )  # fmt: skip
+        weight = bias = NONE
+        if self.weight is not None:
+            wanted = (self.num_features,)
+            self.weight.require(wanted, "weight")
+            self.bias.require(wanted, "bias")
+            weight, bias = self.weight.data, self.bias.data
+        rows = x.reshape(-1, self.num_features)
         if self.training:
+            if len(rows) < 2:
+                raise ValueError(
+                    f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
+                )
             self.num_batches_tracked += 1
-        self.save(x, state, terms, self.training, relu, NO_ROWS if residual is None else y)
-        return y
+        return normalization.Pass.of(
+            rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum, self.training
+        )
 
     def backward(self, dy):
-        return self.gradients(dy, self.input_grad)[0]
+        shape, stats = self.saved()
+        rows = self.gradient(dy, shape).reshape(-1, self.num_features)
+        if self.wants_sums(stats):
+            self.finish(stats, stats.sums(rows))
+        return stats.input_gradient(rows).reshape(shape) if self.input_grad else None
 
-    def gradients(self, dy, of_input=True):
-        """(dx, or None unless `of_input`; the gradient of the residual, where there was one and a ReLU)."""
-        x, state, terms, training, relu, y = self.saved()
-        dy, channels = self.gradient(dy, x.shape), self.num_features
-        rows = x.reshape(-1, channels)
-        dx = workspace.empty(x.shape) if of_input else NO_ROWS
-        dz = workspace.empty(x.shape) if y is not NO_ROWS else NO_ROWS
-        learned = [NOTHING] * 3
-        if self.weight is not None:
-            learned = self.weight.data, self.weight.grad, self.bias.grad
-        if len(rows):
-            batchnorm_step.backward(
-                rows, dy.reshape(-1, channels), *learned, training, relu, y.reshape(-1, channels),
-                dz.reshape(-1, channels), dx.reshape(-1, channels), state, terms,
-                np.empty((5, channels), np.float32), *normalization.chunks(len(rows), channels),
-            )  # fmt: skip
-        return dx if of_input else None, dz
+    def wants_sums(self, stats):
+        """Whether backward needs the sums over rows; where not, it is made ready."""
+        if stats.of_batch or self.weight is not None:
+            return True
+        stats.finish(NO_SUMS, NONE, NONE, NONE)
+        return False
+
+    def finish(self, stats, sums):
+        """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
+        if self.weight is None:
+            stats.finish(sums, NONE, NONE, NONE)
+        else:
+            stats.finish(sums, self.weight.data, self.weight.grad, self.bias.grad)
 
     def __repr__(self):
         return (

@@ -1,14 +1,18 @@
-"""Layers that follow each other, run as one: fewer passes over memory in training.
+"""Layers that follow each other, run as one step: fewer passes over memory.
 
 Design: `Sequential` runs the steps that `Steps` finds in its list of layers. A step is a layer itself, or
 stands for several and has a layer's methods:
 
-    NormReLU        batch norm, ReLU            y is written once, and nothing is kept but x
-    ResidualReLU    residual block whose body   sum and ReLU are done while the batch norm writes; backward,
-                    ends in batch norm, ReLU    the body's first convolution adds what came by the shortcut
+    NormReLU      batch norm, ReLU   y is written once, and nothing is kept but x: backward makes its mask
+                                     from x again, by the same arithmetic
+    NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
+                  ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
+    ResidualReLU  Residual, ReLU     sum and ReLU are done in one pass, and where the body is a Sequential
+                                     that ends in batch norm, in the pass that normalises
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
-classes are joined, a subclass runs as it is. The results equal those of the layers alone bit for bit.
+classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
+for bit. What a forward pass keeps lies with the step: backward has to go through the Sequential as well.
 """
 
 from cynet.core import arrays
@@ -17,97 +21,168 @@ from cynet.core.layer import Layer
 from . import residual, sequential
 from .batch_norm import BatchNorm1d, BatchNorm2d
 from .conv2d import Conv2d
+from .max_pool2d import MaxPool2d
 from .relu import ReLU
 
 NORMS = BatchNorm1d, BatchNorm2d
 
 
 class Steps:
-    """The steps of a list of layers."""
+    """The steps of a list of layers.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    """
 
     def __init__(self, layers):
-        self.layers, self.steps, i = list(layers), [], 0
+        self.signature, self.steps, i = signature(layers), [], 0
         while i < len(layers):
-            layer, after = layers[i], layers[i + 1 : i + 2]
-            before_relu = bool(after) and type(after[0]) is ReLU
-            if before_relu and type(layer) in NORMS:
-                step = NormReLU(layer)
-            elif before_relu and ResidualReLU.suits(layer):
-                step = ResidualReLU(layer)
-            else:
-                step, before_relu = layer, False
+            step, count = joined(layers[i : i + 3])
             self.steps.append(step)
-            i += 1 + before_relu
-        self._blocks = [step for step in self.steps if isinstance(step, ResidualReLU)]
+            i += count
 
-    def fits(self, layers):
+    def fit(self, layers):
         """Whether these are still the steps of `layers`."""
-        return self.layers == layers and all(block.fits() for block in self._blocks)
+        return self.signature == signature(layers)
+
+    def forward(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+    def backward(self, dy, input_grad, added=None):
+        """The gradient to the input, plus `added`, or None unless `input_grad`."""
+        for step in reversed(self.steps[1:]):
+            dy = step.backward(dy)
+        for first in self.steps[:1]:
+            if input_grad and added is not None and type(first) is Conv2d:
+                return first.backward(dy, added)  # it adds while it writes
+            dy = first.backward(dy) if input_grad else first.backward_spared(dy)
+        return dy if added is None else arrays.add(dy, added)
 
 
-class NormReLU(Layer):
+def signature(layers):
+    """What the steps of `layers` depend on."""
+    found = list(layers)
+    for layer in layers:
+        found.append(type(layer))
+        if type(layer) is residual.Residual:
+            found += (layer.body, layer.shortcut)
+            if type(layer.body) is sequential.Sequential:
+                found += signature(layer.body.layers)
+    return found
+
+
+def joined(layers):
+    """(the step that begins with the first of up to three layers, how many it stands for)."""
+    kinds = [type(layer) for layer in layers]
+    if kinds[1:2] == [ReLU]:
+        if kinds == [BatchNorm2d, ReLU, MaxPool2d]:
+            return NormReLUPool(*layers), 3
+        if kinds[0] in NORMS:
+            return NormReLU(*layers[:2]), 2
+        if kinds[0] is residual.Residual:
+            return ResidualReLU(*layers[:2]), 2
+    return layers[0], 1
+
+
+class Joined(Layer):
+    """Several layers as one step."""
+
+    def __init__(self, *layers):
+        self.layers, self.first = layers, layers[0]
+
+    def output_shape(self, shape):
+        for layer in self.layers:
+            shape = layer.checked_shape(shape)
+        return shape
+
+    def wants_dx(self):
+        return self.input_grad and self.first.input_grad
+
+
+class NormReLU(Joined):
     """Batch norm, then ReLU."""
 
-    def __init__(self, norm):
-        self.norm = norm
-
-    def output_shape(self, shape):
-        return self.norm.output_shape(shape)
-
     def forward(self, x):
-        return self.norm.step(x, relu=True)
+        stats = self.first.statistics(x)
+        self.save(x.shape, stats)
+        return stats.output(relu=True).reshape(x.shape)
 
     def backward(self, dy):
-        return self.norm.gradients(dy, self.input_grad and self.norm.input_grad)[0]
+        shape, stats = self.saved()
+        rows = self.gradient(dy, shape).reshape(stats.x.shape)
+        if self.first.wants_sums(stats):
+            self.first.finish(stats, stats.sums(rows, relu=True))
+        return stats.input_gradient(rows, relu=True).reshape(shape) if self.wants_dx() else None
 
 
-class ResidualReLU(Layer):
-    """A residual block whose body is a Sequential that ends in batch norm, then ReLU."""
-
-    def __init__(self, block):
-        self.block, self.body, self.shortcut = block, block.body, block.shortcut
-        self.layers = list(block.body.layers)
-        self.norm = self.layers[-1]
-        self.inner = Steps(self.layers[:-1])
-
-    @staticmethod
-    def suits(layer):
-        """Whether `layer` is such a block."""
-        return (
-            type(layer) is residual.Residual
-            and type(layer.body) is sequential.Sequential
-            and len(layer.body.layers) > 1
-            and type(layer.body.layers[-1]) in NORMS
-        )
-
-    def fits(self):
-        """Whether the block is still built as it was."""
-        block = self.block
-        return (
-            block.body is self.body
-            and block.shortcut is self.shortcut
-            and self.body.layers == self.layers
-            and self.inner.fits(self.layers[:-1])
-        )
-
-    def output_shape(self, shape):
-        return self.block.output_shape(shape)
+class NormReLUPool(Joined):
+    """BatchNorm2d, then ReLU, then MaxPool2d."""
 
     def forward(self, x):
-        beside = self.shortcut(x) if self.shortcut else x
-        for step in self.inner.steps:
-            x = step(x)
-        return self.norm.step(x, relu=True, residual=beside)
+        stats, pool = self.first.statistics(x), self.layers[2]
+        y, winner, window = pool.places(x.shape)
+        stats.output_pooled(x.shape, y, winner, window)
+        self.save(x.shape, stats, winner, window)
+        return y
 
     def backward(self, dy):
-        dx, beside = self.norm.gradients(dy)
-        first, *others = self.inner.steps
-        for step in reversed(others):
-            dx = step.backward(dx)
-        if not self.input_grad:
-            first.backward_spared(dx)
-            if self.shortcut:
-                self.shortcut.backward_spared(beside)
+        shape, stats, winner, window = self.saved()
+        dy = self.gradient(dy, winner.shape)
+        gradient, wants_dx = None, self.wants_dx()
+        if self.first.wants_sums(stats):
+            sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
+            self.first.finish(stats, sums)
+        if not wants_dx:
             return None
-        beside = self.shortcut.backward(beside) if self.shortcut else beside
-        return first.backward(dx, beside) if type(first) is Conv2d else arrays.add(first.backward(dx), beside)
+        if gradient is None:
+            gradient = MaxPool2d.gradient_of(dy, shape, winner, window).reshape(stats.x.shape)
+        return stats.input_gradient(gradient, relu=True, dx=gradient).reshape(shape)
+
+
+class ResidualReLU(Joined):
+    """Residual, then ReLU."""
+
+    def __init__(self, block, relu):
+        super().__init__(block, relu)
+        body = block.body
+        self.norm = self.inner = None
+        if type(body) is sequential.Sequential and body.layers and type(body.layers[-1]) in NORMS:
+            self.norm, self.inner = body.layers[-1], Steps(body.layers[:-1])
+
+    def forward(self, x):
+        block = self.first
+        beside = block.shortcut(x) if block.shortcut else x
+        if self.norm is None:
+            y = arrays.add_relu(block.body(x), beside)
+            self.save(y, None)
+            return y
+        z = self.inner.forward(x)
+        stats = self.norm.statistics(z)
+        y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
+        self.save(y, stats)
+        return y
+
+    def backward(self, dy):
+        y, stats = self.saved()
+        dy, block, input_grad = self.gradient(dy, y.shape), self.first, self.wants_dx()
+        if self.norm is None:
+            dz = arrays.gate(y, dy)
+        else:
+            rows = stats.x.shape
+            sums, dz = stats.sums_add(dy.reshape(rows), y.reshape(rows))
+            dz = dz.reshape(y.shape)
+        beside = dz
+        if block.shortcut:
+            beside = block.shortcut.backward(dz) if input_grad else block.shortcut.backward_spared(dz)
+        if self.norm is None:
+            dx = block.body.backward(dz) if input_grad else block.body.backward_spared(dz)
+            return arrays.add(dx, beside) if input_grad else None
+        if self.norm.wants_sums(stats):
+            self.norm.finish(stats, sums)
+        if not self.inner.steps and not input_grad:
+            return None
+        dx = stats.input_gradient(dz.reshape(rows)).reshape(y.shape)
+        return self.inner.backward(dx, input_grad, beside if input_grad else None)

@@ -22,18 +22,24 @@ class MaxPool2d(Pool2d):
             raise ValueError(f"kernel_size: wanted at most 255 cells, got {height} x {width}")
 
     def forward(self, x):
-        (top, left, _, _), (height, width) = self.grid(x.shape)
-        shape = x.shape[0], height, width, x.shape[3]
-        y, winner = workspace.empty(shape), workspace.empty(shape, np.uint8)
-        max_pool.max_pool(x, y, winner, *self.kernel_size, *self.stride, top, left, threads.get_num_threads())
-        self.save(x.shape, winner, (top, left))
+        y, winner, window = self.places(x.shape)
+        max_pool.max_pool(x, y, winner, *window, threads.get_num_threads())
+        self.save(x.shape, winner, window)
         return y
 
+    def places(self, shape):
+        """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
+        (top, left, _, _), (height, width) = self.grid(shape)
+        shape = shape[0], height, width, shape[3]
+        window = *self.kernel_size, *self.stride, top, left
+        return workspace.empty(shape), workspace.empty(shape, np.uint8), window
+
     def backward(self, dy):
-        shape, winner, start = self.saved()
-        dy = self.gradient(dy, winner.shape)
+        shape, winner, window = self.saved()
+        return self.gradient_of(self.gradient(dy, winner.shape), shape, winner, window)
+
+    @staticmethod
+    def gradient_of(dy, shape, winner, window):
         dx = workspace.empty(shape)
-        max_pool.max_pool_backward(
-            dy, winner, dx, *self.kernel_size, *self.stride, *start, threads.get_num_threads()
-        )
+        max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
         return dx

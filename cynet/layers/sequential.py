@@ -13,6 +13,11 @@ class Sequential(Layer):
     *layers : Layer
         Named "0", "1", ... in paths. Indexing, `len` and iteration work as on a list; a slice is a Sequential
         of the same layer objects.
+
+    Notes
+    -----
+    Layers that follow each other may run as one (`layers/fusion.py`), with the same results; so the backward
+    pass belongs to the Sequential whose forward pass it follows.
     """
 
     def __init__(self, *layers):
@@ -41,23 +46,16 @@ class Sequential(Layer):
                 return y
         elif "_plans" in vars(self):
             del self._plans  # training needs the memory
-        for step in self._steps():
-            x = step(x)
-        return x
+        return self._steps().forward(x)
 
     def backward(self, dy):
-        first, *others = self._steps() or [None]
-        for step in reversed(others):
-            dy = step.backward(dy)
-        if first is None:
-            return dy
-        return first.backward(dy) if self.input_grad else first.backward_spared(dy)
+        return self._steps().backward(dy, self.input_grad)
 
     def _steps(self):
-        """The layers, where some follow each other as one; see fusion.py."""
-        if self._plan is None or not self._plan.fits(self.layers):
+        """The layers, or several of them as one, in order."""
+        if self._plan is None or not self._plan.fit(self.layers):
             self._plan = fusion.Steps(self.layers)
-        return self._plan.steps
+        return self._plan
 
     def __len__(self):
         return len(self.layers)

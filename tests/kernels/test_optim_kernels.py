@@ -76,3 +76,38 @@ def test_empty_parameter():
     optim.sgd(nothing, nothing, 0.1, 0, 2)
     optim.sgd_momentum(nothing, nothing, nothing, 0.1, 0.9, 0, True, 2)
     optim.adam(nothing, nothing, nothing, nothing, 0.1, 0.9, 0.999, 1e-8, 0, False, 1, 2)
+
+
+@pytest.mark.parametrize("kernel", ["sgd", "momentum", "nesterov", "adam"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_table_steps_each_array_as_alone(kernel, threads):
+    sizes = [0, 1, 15, 4096, 4097, 40_003, 7]
+    rows = [draws(size, 4) for size in sizes]
+    for _, _, _, v in rows:
+        np.abs(v, out=v)
+    copies = [[a.copy() for a in row] for row in rows]
+    used = {"sgd": 2, "adam": 4}.get(kernel, 3)
+    table = optim.Table([tuple(row[:used]) for row in rows])
+    if kernel == "adam":
+        table.adam(0.1, 0.9, 0.999, 1e-8, 0.01, True, 3, threads)
+    else:
+        table.sgd(0.1, 0 if kernel == "sgd" else 0.9, 0.01, kernel == "nesterov", threads)
+    for row, (p, g, m, v) in zip(rows, copies, strict=True):
+        if kernel == "sgd":
+            optim.sgd(p, g, 0.1, 0.01, 1)
+        elif kernel == "adam":
+            optim.adam(p, g, m, v, 0.1, 0.9, 0.999, 1e-8, 0.01, True, 3, 1)
+        else:
+            optim.sgd_momentum(p, g, m, 0.1, 0.9, 0.01, kernel == "nesterov", 1)
+        for got, want in zip(row, (p, g, m, v), strict=True):
+            np.testing.assert_array_equal(got, want)
+    table.zero_grad()
+    assert not any(row[1].any() for row in rows)
+
+
+def test_a_table_of_arrays_that_do_not_fit():
+    a = np.zeros(3, np.float32)
+    with pytest.raises(ValueError, match="rows: wanted"):
+        optim.Table([(a, a[:2])])
+    with pytest.raises(ValueError):
+        optim.Table([(a, a.astype(np.float64))])

@@ -1,0 +1,43 @@
+"""Rows x channels as vectors: what the kernels of batch norm share.
+
+Channels that are few leave lanes empty. So where they divide VL, several rows are taken for one of VL lanes; lane
+l is then channel l % channels, and the last of these wide rows may be short.
+"""
+
+from cynet.kernels.simd cimport VL
+
+cdef enum:
+    RUN = 32        # rows that one accumulator sums in float32
+    TERMS = 7       # rows of the numbers a channel: high, low, scale, shift, and the gradient's a, b, c
+    LANES = 16      # VL, at most
+
+
+cdef struct View:
+    Py_ssize_t rows, step   # wide rows, and floats from one to the next
+    Py_ssize_t tail         # lanes of the short one after them
+
+
+cdef inline bint folds(Py_ssize_t channels) noexcept nogil:
+    return channels < VL and VL % channels == 0
+
+
+cdef inline View view_of(Py_ssize_t rows, Py_ssize_t channels) noexcept nogil:
+    if folds(channels):
+        return View(rows * channels // VL, VL, rows * channels % VL)
+    return View(rows, channels, 0)
+
+
+cdef inline const float *widened(const float *terms, Py_ssize_t channels, float *wide) noexcept nogil:
+    """The terms of each lane: as they are, or repeated in `wide` (TERMS * LANES floats)."""
+    cdef Py_ssize_t t, l
+    if not folds(channels):
+        return terms
+    for t in range(TERMS):
+        for l in range(VL):
+            wide[t * VL + l] = terms[t * channels + l % channels]
+    return wide
+
+
+cdef inline Py_ssize_t block_rows(Py_ssize_t step) noexcept nogil:
+    """Rows that are taken at a time: four runs, or fewer so that they stay in the first cache."""
+    return RUN if step > 64 else 2 * RUN if step > 32 else 4 * RUN
