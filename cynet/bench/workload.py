@@ -22,7 +22,7 @@ def training_step(model, x, labels):
 
     def step():
         criterion(model(x), labels)
-        model.zero_grad()
+        optimizer.zero_grad()
         model.backward(criterion.backward())
         optimizer.step()
 

@@ -5,12 +5,14 @@ refers to it, which CPython's reference count tells. So an output that a caller 
 overwritten, one that is dropped serves the next request of its size, and no layer has to say when.
 """
 
-import sys
 import threading
 from math import prod
+from sys import getrefcount
 
 import numpy as np
+from numpy import ndarray
 
+SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
 ALIGN = 64  # bytes: a cache line, and the widest vector
 
 
@@ -23,9 +25,11 @@ class Pool(threading.local):
         self.peak = 0  # most bytes in use at once
 
     def take(self, nbytes):
-        shelf = self.buffers.setdefault(nbytes, [])
+        shelf = self.buffers.get(nbytes)
+        if shelf is None:
+            shelf = self.buffers[nbytes] = []
         for buffer in shelf:
-            if sys.getrefcount(buffer) == FREE:
+            if getrefcount(buffer) == FREE:
                 return buffer
         self._make_room(nbytes)
         raw = np.empty(nbytes + ALIGN, np.uint8)
@@ -42,7 +46,7 @@ class Pool(threading.local):
         kept, free = 0, []
         for size, shelf in self.buffers.items():
             for buffer in shelf:
-                if sys.getrefcount(buffer) == FREE:
+                if getrefcount(buffer) == FREE:
                     free.append(size)
                 else:
                     kept += size
@@ -51,7 +55,7 @@ class Pool(threading.local):
             for size, shelf in list(self.buffers.items()):
                 used = []
                 for buffer in shelf:
-                    if sys.getrefcount(buffer) != FREE:
+                    if getrefcount(buffer) != FREE:
                         used.append(buffer)
                 self.buffers[size] = used
 
@@ -63,7 +67,7 @@ class Pool(threading.local):
 def _free_count():
     shelf = [np.empty(0)]
     for buffer in shelf:
-        return sys.getrefcount(buffer)
+        return getrefcount(buffer)
 
 
 FREE = _free_count()
@@ -77,18 +81,17 @@ def empty(shape, dtype=np.float32):
     Parameters
     ----------
     shape : tuple of int
-    dtype : numpy dtype, optional
+    dtype : numpy.float32, numpy.float64 or numpy.uint8, optional
 
     Returns
     -------
     ndarray
         Private to the caller for as long as it (or a view of it) is referred to.
     """
-    dtype = np.dtype(dtype)
     count = prod(shape)
     if count == 0:
         return np.empty(shape, dtype)
-    return pool.take(count * dtype.itemsize).view(dtype).reshape(shape)
+    return ndarray(shape, dtype, pool.take(count * SIZES[dtype]))
 
 
 def zeros(shape, dtype=np.float32):
