@@ -44,11 +44,13 @@ def run(flags):
         raise UsageError(f"--output: {output} exists (--force replaces it)")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"--output: no such folder: {output.parent}")
+    if flags.base is not None and not flags.files:
+        raise UsageError("--base: wanted --files, the files to compare with it")
     members = gather(flags.runs, flags.files, output)
     for path in unchanged(flags.files or (), flags.base):
         print(f"warning: {path} is unchanged since {flags.base}", file=sys.stderr)
     contents = {name: path.read_bytes() for name, path in members.items()}
-    data = archive({MANIFEST: manifest(contents, flags.base), **contents})
+    data = archive({MANIFEST: manifest(contents, flags.files, flags.base), **contents})
     with refusing("--output"):
         write_atomically(output, data)
     say(f"{output}: {len(contents)} files and {MANIFEST}, {len(data):,} bytes")
@@ -60,9 +62,7 @@ def gather(runs, files, output):
     """What to pack, but for `output` itself: dict of name in the archive to Path."""
     members = {}
     if files is None:
-        import cynet
-
-        package = Path(cynet.__file__).parent
+        package = _package()
         for path in sorted(package.rglob("*")):
             if path.suffix in SOURCES:
                 _add(members, f"{package.name}/{path.relative_to(package).as_posix()}", path, output)
@@ -81,6 +81,12 @@ def gather(runs, files, output):
             name = f"runs/{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
             _add(members, name, path, output)
     return members
+
+
+def _package():
+    import cynet
+
+    return Path(cynet.__file__).parent
 
 
 def _files_in(folder):
@@ -109,10 +115,10 @@ def _add(members, name, path, output):
 
 
 # -- what git says ----------------------------------------------------------------------------------------
-def _git(*arguments):
-    """The finished process of a git command in the current folder, or None where there is no git."""
+def _git(*arguments, folder=None):
+    """The finished process of a git command in a folder (the current one), or None where there is no git."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True)
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=folder)
     except FileNotFoundError:
         return None
 
@@ -133,10 +139,16 @@ def unchanged(files, base):
     """
     if base is None:
         return []
+    commit = _commit(base)
+    return [file for file in files if _is_unchanged(file, commit)]
+
+
+def _commit(base):
+    """The commit that a revision of the repository here names."""
     known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     if known is None or known.returncode:
         raise UsageError(f"--base: wanted a revision of the git repository here, got {base!r}")
-    return [file for file in files if _is_unchanged(file, known.stdout.strip())]
+    return known.stdout.strip()
 
 
 def _is_unchanged(file, base):
@@ -148,22 +160,30 @@ def _is_unchanged(file, base):
     return difference.returncode == 0 and not untracked.stdout
 
 
-def _revision():
-    """{"revision", "modified"} of the git repository here, or None."""
-    head = _git("rev-parse", "--verify", "--quiet", "HEAD")
+def _revision(files):
+    """{"revision", "modified"} of the repository that the sources lie in, or None.
+
+    Modified: one of the sources is not as in the revision, or not in it.
+    """
+    folder = None if files else _package()
+    head = _git("rev-parse", "--verify", "--quiet", "HEAD", folder=folder)
     if head is None or head.returncode:
         return None
-    status = _git("status", "--porcelain", "--untracked-files=no")
+    status = _git("status", "--porcelain", "--", *(files or ["."]), folder=folder)
+    if status.returncode:  # a file outside the repository
+        status = _git("status", "--porcelain", "--untracked-files=no")
     return {"revision": head.stdout.strip(), "modified": bool(status.stdout)}
 
 
 # -- the archive ------------------------------------------------------------------------------------------
-def manifest(contents, base=None):
+def manifest(contents, files=None, base=None):
     """The manifest as bytes of JSON.
 
     Parameters
     ----------
     contents : dict of str to bytes
+    files : sequence of str, optional
+        What --files named; otherwise the sources are the package's.
     base : str, optional
     """
     import platform
@@ -172,12 +192,13 @@ def manifest(contents, base=None):
 
     from cynet._version import __version__
 
-    files = {
+    entries = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
         for name, data in sorted(contents.items())
     }
     versions = {"cynet": __version__, "numpy": numpy.__version__, "python": platform.python_version()}
-    found = {"git": _revision(), "base": base, "versions": versions, "files": files}
+    compared = None if base is None else {"name": base, "revision": _commit(base)}
+    found = {"git": _revision(files), "base": compared, "versions": versions, "files": entries}
     return (json.dumps(found, indent=2) + "\n").encode()
 
 

@@ -20,7 +20,7 @@ def write_atomically(path, data):
     OSError
         Naming the path, the size and the cause.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # through a symbolic link, as open does
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:

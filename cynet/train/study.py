@@ -184,9 +184,10 @@ def rates_of(runs, phase, batch_norm=None):
 
 
 def mean_and_spread(values):
-    """(mean, standard deviation over seeds) of the values that are finite; NaN without any."""
+    """(mean, sample standard deviation over seeds) of the values that are finite; NaN for want of values."""
     values = [value for value in values if isfinite(value)]
-    return (float(np.mean(values)), float(np.std(values))) if values else (nan, nan)
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
+    return (float(np.mean(values)), spread) if values else (nan, nan)
 
 
 def best_rate(runs, phase, batch_norm):
@@ -230,6 +231,8 @@ def steps_to(losses, target):
 
 
 def mean_curve(runs):
-    """(mean, standard deviation) over runs of the smoothed loss of each step; without diverged ones."""
+    """(mean, sample standard deviation, 0 of one run) of the smoothed loss of each step; no diverged runs."""
     curves = [smooth(run.losses, window(run.losses)) for run in runs if not run.diverged]
-    return (np.mean(curves, axis=0), np.std(curves, axis=0)) if curves else (None, None)
+    if not curves:
+        return None, None
+    return np.mean(curves, axis=0), np.std(curves, axis=0, ddof=min(1, len(curves) - 1))

@@ -1,5 +1,7 @@
 """What a batch-norm study leaves behind: results.csv, curves.csv, two figures and a page of answers."""
 
+from math import isfinite
+
 from cynet.core.files import write_atomically
 
 from . import study_figures
@@ -73,8 +75,9 @@ def summary(plan, runs, classes, seconds, complete=True):
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
         f"{len(runs)} runs{stopped}, each of {s.steps} steps of {s.batch_size} pictures, in {seconds:.0f} s; "
-        f"{plan.seeds} seeds; SGD with momentum {s.momentum:g} and weight decay {s.weight_decay:g}. A final "
-        "loss is the mean of a run's last tenth of steps; ± is the standard deviation over seeds.",
+        f"{plan.seeds} seed{'s' * (plan.seeds > 1)}; SGD with momentum {s.momentum:g} and weight decay "
+        f"{s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the sample "
+        "standard deviation over seeds.",
     ]
     if any(run.phase == SWEEP for run in runs):
         parts += [
@@ -95,23 +98,28 @@ def table(runs, phase):
         "| rate | loss without | loss with | accuracy without | accuracy with |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
-    for lr in rates_of(runs, phase):
-        cells = [_cell(chosen(runs, phase, net, lr), "loss", "{:.3f}") for net in NETS]
-        cells += [_cell(chosen(runs, phase, net, lr), "accuracy", "{:.4f}") for net in NETS]
+    rates = rates_of(runs, phase)
+    begun = {net: len(chosen(runs, phase, net, rates[0])) for net in NETS} if phase == ANNEAL else {}
+    for lr in rates:
+        found = [(chosen(runs, phase, net, lr), begun.get(net, 0)) for net in NETS]
+        cells = [_cell(*those, "loss", "{:.3f}") for those in found]
+        cells += [_cell(*those, "accuracy", "{:.4f}") for those in found]
         rows.append(f"| {lr:g} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _cell(runs, name, form):
-    lost = sum(run.diverged for run in runs)
-    text = _plus_minus((getattr(run, name) for run in runs), form) if lost < len(runs) else ""
-    note = f"{lost} of {len(runs)} diverged" if lost else ""
+def _cell(runs, begun, name, form):
+    """`begun`: how many annealings there were; a run that diverged is in no later round."""
+    count = max(begun, len(runs))
+    lost = count - sum(not run.diverged for run in runs)
+    text = _plus_minus((getattr(run, name) for run in runs), form) if lost < count else ""
+    note = f"{lost} of {count} diverged" if lost and runs else ""
     return ", ".join(filter(None, (text, note))) or "not run"
 
 
 def _plus_minus(values, form="{:.4f}"):
     mean, spread = mean_and_spread(values)
-    return f"{form.format(mean)} ± {form.format(spread)}"
+    return form.format(mean) + (f" ± {form.format(spread)}" if isfinite(spread) else " (one run)")
 
 
 def _faster(runs, chance):
@@ -149,8 +157,9 @@ def _stands(runs, chance):
         if not rates_of(runs, SWEEP, net):
             lines.append(f"- {name} batch norm: not run")
             continue
-        top, best = stood(runs, net, chance), best_rate(runs, SWEEP, net)
-        text = f"- {name} batch norm: " + ("none of the rates" if top is None else f"up to {top:g}")
+        top = stood(runs, net, chance)
+        best = best_rate([run for run in runs if learned(runs, net, run.lr, chance)], SWEEP, net)
+        text = f"- {name} batch norm: " + ("none of the rates" if top is None else f"at most {top:g}")
         if best is not None:
             found = chosen(runs, SWEEP, net, best)
             text += f"; best at {best:g}, with accuracy {_plus_minus(run.accuracy for run in found)}"
@@ -160,19 +169,30 @@ def _stands(runs, chance):
 
 def _best(runs, chance):
     rates = ", ".join(f"{lr:g}" for lr in rates_of(runs, ANNEAL))
-    lines = [f"After the annealing through the rates {rates}:", ""]
+    lines = [
+        f"After the annealing through the rates {rates}. The round is the one of the greatest mean test "
+        "accuracy, chosen by the test set it is then reported on. Where the sweep has the first rate too, "
+        "the first round repeats those runs.",
+        "",
+    ]
+    first = rates_of(runs, ANNEAL)[0]
+    begun = {
+        net: len(chosen(runs, ANNEAL, net, first)) for net in NETS
+    }  # one that diverged has no later round
     for net, name in NETS.items():
         best = best_rate(runs, ANNEAL, net)
         if best is None:
             lines.append(f"- {name} batch norm: no round ended without a diverged run")
             continue
         found = chosen(runs, ANNEAL, net, best)
+        of = f", over the {len(found)} of {begun[net]} seeds that had not diverged" * (
+            len(found) < begun[net]
+        )
         top = max(run.accuracy for run in found)
-        begun = len(chosen(runs, ANNEAL, net, rates_of(runs, ANNEAL)[0]))  # a diverged one has no later round
         learning = sum(run.accuracy > 2 * chance for run in found)
         lines.append(
-            f"- {name} batch norm: test accuracy {_plus_minus(run.accuracy for run in found)} after "
+            f"- {name} batch norm: test accuracy {_plus_minus(run.accuracy for run in found)}{of} after "
             f"{found[0].steps} steps, the round at {best:g}; the best seed reached {top:.4f}; {learning} of "
-            f"{begun} seeds learned"
+            f"{begun[net]} seeds learned"
         )
     return "\n".join(lines)

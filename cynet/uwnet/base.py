@@ -52,6 +52,10 @@ class Layer:
         -------
         ndarray of float32 (rows, outputs)
         """
+        return self.run(planes.matrix(f"{self!r}: x", x).copy())  # what is kept does not change with x
+
+    def run(self, x):
+        """`forward` of an x that is this layer's to keep, and that nobody writes to."""
         return self._forward(planes.matrix(f"{self!r}: x", x, columns=self.inputs))
 
     def backward(self, dy):
@@ -86,7 +90,7 @@ class Layer:
     def forward_parts(self, parts):
         """Replace each part of one batch, in a list, by its output: `forward` in the memory of one part."""
         for i, part in enumerate(parts):
-            parts[i] = self.forward(part)
+            parts[i] = self.run(part)
 
     def update(self, rate, momentum, decay):
         """One step of gradient descent: dw += decay * w, w -= rate * dw, dw *= momentum; b without decay.

@@ -41,9 +41,11 @@ def checked_data(data):
 
 
 def checked_path(name, path):
-    """`path` as a Path, or TypeError naming `name`."""
+    """`path` as a Path that names something, or TypeError / ValueError naming `name`."""
     if not isinstance(path, (str, Path)):
         raise TypeError(f"{name}: wanted a str or Path, got {type(path).__name__}")
+    if "\0" in str(path) or not Path(path).name:
+        raise ValueError(f"{name}: wanted the path of a file, got {str(path)!r}")
     return Path(path)
 
 
@@ -75,7 +77,7 @@ def load_image_classification_data(images, labels):
         A text file, a picture's path in each line.
     labels : str or Path
         A text file, a class's name in each line. A picture's class is the name contained in its path; where
-        several are, the one contained in its file's name.
+        several are, the one contained in its file's name, and of "man" and "woman" the longer.
 
     Returns
     -------
@@ -119,6 +121,7 @@ def _class_of(path, names):
     found = [k for k, name in enumerate(names) if name in path]
     if len(found) > 1:
         found = [k for k in found if names[k] in Path(path).name] or found
+        found = [k for k in found if not any(names[k] in names[j] != names[k] for j in found)]
     if len(found) != 1:
         wanted = "wanted one class name in the path"
         raise ValueError(f"{path}: {wanted}, got {[names[k] for k in found] or 'none'} of {names!r:.200}")

@@ -14,7 +14,14 @@ KINDS = ("LINEAR", "LOGISTIC", "RELU", "LRELU", "SOFTMAX")
 LEAK = 0.01  # slope of the leaky ReLU
 EPS = 1e-5  # what batch norm adds to the variance
 NEW = 0.1  # weight of a batch's statistics in the rolling ones
+MOST = 2**28  # weights of a layer, columns of a matrix: 1 GiB of floats
 POOL_SIZE = 15  # the side of the largest pooling window: the kernel numbers its cells in a byte
+
+
+def _bounded(name, count):
+    if count > MOST:
+        raise ValueError(f"{name}: wanted at most {MOST}, got {count}")
+    return count
 
 
 class ConnectedLayer(WeightedLayer):
@@ -27,6 +34,7 @@ class ConnectedLayer(WeightedLayer):
     def __init__(self, inputs, outputs):
         self.inputs = checks.integer("inputs", inputs, 1)
         self.outputs = checks.integer("outputs", outputs, 1)
+        _bounded("inputs * outputs", inputs * outputs)
         self._start(random.uniform((inputs, outputs), (2 / inputs) ** 0.5), outputs)
         self._plan = None
 
@@ -58,7 +66,7 @@ class WindowLayer(Layer):
         self.width, self.height = checks.integer("w", w, 1), checks.integer("h", h, 1)
         self.channels = checks.integer("c", c, 1)
         self.size, self.stride = checks.integer("size", size, 1), checks.integer("stride", stride, 1)
-        self.inputs = self.width * self.height * self.channels
+        self.inputs = _bounded("w * h * c", self.width * self.height * self.channels)
         (top, left, _, _), self.out_hw = geometry.window_grid(
             (self.height, self.width), (self.size,) * 2, (self.stride,) * 2, geometry.SAME
         )
@@ -84,7 +92,8 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
     def __init__(self, w, h, c, filters, size, stride):
         self._windows(w, h, c, size, stride)
         self.filters = checks.integer("filters", filters, 1)
-        self.outputs = self.filters * self.out_hw[0] * self.out_hw[1]
+        self.outputs = _bounded("columns of the output", self.filters * self.out_hw[0] * self.out_hw[1])
+        _bounded("filters * c * size * size", self.filters * self.channels * self.size**2)
         self._start(init.weights((self.filters, self.channels * self.size**2)), self.filters)
         self._plan = None
 
@@ -158,8 +167,8 @@ class ActivationLayer(Layer):
             activation.leaky_relu(flat, y.reshape(-1), LEAK, threads)
         else:
             softmax.softmax(x, y, threads)
-        # The logistic's slope comes from its output, the others' from the input.
-        return self._keep(y, y if self.kind == LOGISTIC else x)
+        # The logistic's slope comes from its output (its own copy: y goes to the caller), the others' from x.
+        return self._keep(y, y.copy() if self.kind == LOGISTIC else x)
 
     def _backward(self, dy, kept):
         dx, threads = workspace.empty(dy.shape), get_num_threads()
@@ -195,7 +204,7 @@ class BatchnormLayer(Layer):
     x, rolling_mean, rolling_variance = Matrix(), Matrix(), Matrix()
 
     def __init__(self, groups):
-        self.groups = checks.integer("groups", groups, 1)
+        self.groups = checks.integer("groups", groups, 1, MOST)
         self.rolling_mean = self.rolling_variance = np.zeros((1, self.groups))
 
     def _forward(self, x):

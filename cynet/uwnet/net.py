@@ -1,5 +1,6 @@
 """Chains of layers: passes, training, accuracy, and files of weights."""
 
+import os
 import sys
 
 import numpy as np
@@ -49,14 +50,17 @@ def _checked(net):
 
 def forward_net(net, x):
     """The net's output for x (rows, columns); batch norm layers move their rolling statistics."""
-    x = planes.matrix("x", x)
+    x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
     for layer in _checked(net).layers:
-        x = layer.forward(x)
+        x = layer.run(x)
     return x
 
 
 def run_net_image(net, image):
-    """The net's output for one image (channels, height, width): a matrix of one row."""
+    """The net's output for one image (channels, height, width): a matrix of one row.
+
+    Batch norm then uses the rolling statistics, which training moves and files of weights do not hold.
+    """
     return forward_net(net, checked_image("image", image).reshape(1, -1))
 
 
@@ -119,7 +123,8 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
     """
     net, data = _checked(net), checked_data(data)
     batch, iters = checks.integer("batch", batch, 1), checks.integer("iters", iters, 0)
-    rate = checks.number("rate", rate)
+    rate, momentum = checks.number("rate", rate), checks.number("momentum", momentum)
+    decay = checks.number("decay", decay)
     for step in range(iters):
         part = random_batch(data, batch)
         output = forward_net(net, part.x)
@@ -166,6 +171,9 @@ def save_weights(net, path):
 def load_weights(net, path):
     """Read the weights that `save_weights`, or the C library, wrote.
 
+    Rolling statistics are not among them: those of a new net are zeros, so it takes a pass over a batch of
+    several rows or more training before one image alone (`run_net_image`) gives what it gave before.
+
     Parameters
     ----------
     net : Net
@@ -177,8 +185,10 @@ def load_weights(net, path):
         When the file's size is not that of the net's weights; then no weight has changed.
     """
     matrices, path = _weights(net), checked_path("path", path)
-    wanted, size = 4 * sum(matrix.size for matrix in matrices), path.stat().st_size
-    raw = path.read_bytes() if size == wanted else b""
+    wanted = 4 * sum(matrix.size for matrix in matrices)
+    with open(path, "rb") as file:  # a folder is refused here
+        size = os.fstat(file.fileno()).st_size
+        raw = file.read() if size == wanted else b""
     if size != wanted or len(raw) != wanted:
         raise ValueError(f"{path}: wanted {wanted} bytes, 4 for each weight of the net, got {size}")
     values, start = np.frombuffer(raw, "<f4"), 0

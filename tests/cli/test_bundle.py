@@ -119,6 +119,7 @@ def test_two_runs_of_one_name_are_refused(work, capsys):
         ([], "the following arguments are required: RUN"),
         (["nowhere"], "RUN: wanted a folder, got nowhere"),
         (["runs/first", "--files", "gone.py"], "--files: no such file or folder: gone.py"),
+        (["runs/first", "--base", "HEAD"], "--base: wanted --files"),
         (["runs/first", "--files", "same.py", "--base", "v9"], "--base: wanted a revision of the git"),
         (["runs/first", "--output", "part"], "--output: wanted a file, part is a folder"),
         (["runs/first", "--output", "no/b.tar.gz"], "--output: no such folder: no"),
@@ -129,3 +130,18 @@ def test_refusals(work, capsys, arguments, words):
     assert bundle(*arguments) == 2
     assert words in capsys.readouterr().err
     assert sorted(work.rglob("*.gz")) == before
+
+
+def test_the_revision_is_that_of_the_sources_not_of_the_current_folder(work):
+    """The package's sources lie in another repository than `work`, or in none."""
+    assert bundle("runs/first") == 0
+    found = json.loads(members(work / "bundle.tar.gz")["manifest.json"][1])["git"]
+    assert found is None or found["revision"] != git(work, "rev-parse", "HEAD")
+
+
+def test_a_source_that_the_revision_does_not_hold_counts_as_modified(work):
+    for file, modified in (("same.py", False), ("new.py", True)):
+        assert bundle("runs/first", "--files", file, "--base", "HEAD", "--force") == 0
+        found = json.loads(members(work / "bundle.tar.gz")["manifest.json"][1])
+        assert found["git"]["modified"] is modified
+        assert found["base"] == {"name": "HEAD", "revision": git(work, "rev-parse", "HEAD")}

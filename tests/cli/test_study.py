@@ -138,7 +138,8 @@ def test_numbers_of_hand_made_runs():
     assert study.best_rate(runs, "sweep", True) == 1.0
     assert study.stood(runs, False, 0.1) == 0.1
     assert study.stood(runs, True, 0.1) == 1.0
-    assert study.mean_and_spread([0.5, 0.7, math.nan]) == pytest.approx((0.6, 0.1))
+    assert study.mean_and_spread([0.5, 0.7, math.nan]) == pytest.approx((0.6, 0.2 / math.sqrt(2)))
+    assert math.isnan(study.mean_and_spread([0.5])[1])
     assert study.steps_to((2.0, 0.9, 0.7, 0.5), 1.0) == 2
     assert study.steps_to((2.0, 0.9), 0.1) is None
     assert list(study.smooth([4.0, 2.0, 0.0], 2)) == [4.0, 3.0, 1.0]
@@ -146,7 +147,31 @@ def test_numbers_of_hand_made_runs():
     text = study_report.summary(study.Plan(Settings(steps=4), (0.1, 1.0), (0.1,), 2), runs, 10, 1.0)
     assert "(0.1), the net without batch norm comes to a loss of 1.000 in 4 steps" in text
     assert "(1), the net with batch norm is there after 2." in text
-    assert "0.9000 ± 0.0000, 1 of 2 diverged" in text
+    assert "0.9000 (one run), 1 of 2 diverged" in text
+
+
+def test_seeds_that_did_not_survive_are_not_passed_over():
+    def run(lr, accuracy, seed, steps, batch_norm=False):
+        return study.Run(
+            "anneal", batch_norm, lr, seed, steps, 1.0, accuracy, math.isnan(accuracy), (2.0, 1.0)
+        )
+
+    lost = [run(0.1, math.nan, 0, 1), run(0.1, math.nan, 1, 1), run(0.1, 0.8, 2, 2), run(0.01, 0.9, 2, 4)]
+    runs = [*lost, *(run(0.1, 0.7, seed, 2, True) for seed in range(3))]
+    text = study_report.summary(study.Plan(Settings(steps=2), (0.1,), (0.1, 0.01), 3), runs, 10, 1.0)
+    assert "0.9000 (one run), over the 1 of 3 seeds that had not diverged" in text
+    assert "1 of 3 seeds learned" in text
+    assert "0.8000 (one run), 2 of 3 diverged" in text and "0.9000 (one run), 2 of 3 diverged" in text
+    assert "0.7000 ± 0.0000 after 2 steps" in text
+
+
+def test_the_best_rate_is_one_that_the_net_stands():
+    def run(lr, accuracy, seed):
+        return study.Run("sweep", True, lr, seed, 2, 1.0, accuracy, False, (2.0, 1.0))
+
+    runs = [run(0.1, 0.5, 0), run(0.1, 0.5, 1), run(1.0, 0.1, 0), run(1.0, 0.95, 1)]
+    text = study_report.summary(study.Plan(Settings(steps=2), (0.1, 1.0), (), 2), runs, 10, 1.0)
+    assert "with batch norm: at most 0.1; best at 0.1, with accuracy 0.5000" in text
 
 
 def test_an_interrupted_study_writes_what_is_finished(tmp_path):

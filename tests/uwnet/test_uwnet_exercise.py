@@ -44,7 +44,7 @@ def test_batch_norm_functions(rows, groups, n, seed):
     ]:  # fmt: skip
         got, wanted = getattr(uwnet, name)(*arguments), getattr(twins, name)(*arguments)
         assert got.dtype == np.float32 and got.shape == wanted.shape, name
-        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=5e-4, err_msg=name)
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_the_functions_make_the_layer():

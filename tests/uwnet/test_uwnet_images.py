@@ -97,7 +97,7 @@ def test_the_file_name_decides_where_folders_hold_class_names_too(tmp_path, monk
         ("", "disc", "list.train: wanted at least one line, got none"),
         ("train/0_disc.png", "\n\n", "list.labels: wanted at least one line, got none"),
         ("train/0_disc.png", "cat\ndog", "train/0_disc.png: wanted one class name in the path, got none of"),
-        ("train/0_disc.png", "disc\nis", r"0_disc.png: wanted one class .* got \['disc', 'is'\]"),
+        ("train/0_disc.png", "disc\n0", r"0_disc.png: wanted one class .* got \['disc', '0'\]"),
         ("train/0_disc.png\nsmall_disc.png", "disc", r"small_disc.png: wanted .*3, 32, 32.* got \(3, 2, 5\)"),
         ("broken_disc.png", "disc", "broken_disc.png: wanted a picture that Pillow can read"),
         ("half_disc.png", "disc", "half_disc.png: wanted a picture that Pillow can read"),
@@ -169,3 +169,12 @@ def test_without_pillow_the_error_names_the_extra(monkeypatch):
         uwnet.load_image("a.png")
     with pytest.raises(ImportError, match=r"pip install 'cynet\[images\]'"):
         uwnet.save_png(np.zeros((1, 1, 1)), "a.png")
+
+
+def test_of_class_names_within_each_other_the_longer_is_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("1_woman", "2_man"):
+        uwnet.save_png(np.zeros((3, 2, 2)), name)
+    (tmp_path / "list").write_text("1_woman.png\n2_man.png\n")
+    (tmp_path / "labels").write_text("man\nwoman\n")
+    assert uwnet.load_image_classification_data("list", "labels").y.tolist() == [[0, 1], [1, 0]]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cynet
+from cynet import uwnet
 from cynet.uwnet import (
     LINEAR,
     LOGISTIC,
@@ -253,3 +254,44 @@ def test_an_empty_batch(make):
 def test_backward_before_forward():
     with pytest.raises(RuntimeError, match="connected layer 2 -> 3: backward wanted a forward pass"):
         make_connected_layer(2, 3).backward(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: uwnet.make_connected_layer(8, 8),
+        lambda: uwnet.make_convolutional_layer(2, 4, 1, 1, 3, 1),
+        lambda: uwnet.make_maxpool_layer(2, 4, 1, 1, 1),
+        lambda: uwnet.make_batchnorm_layer(8),
+        lambda: uwnet.make_batchnorm_layer(1),
+        *(lambda kind=kind: uwnet.make_activation_layer(kind) for kind in range(5)),
+    ],
+)
+def test_what_backward_needs_does_not_change_with_the_callers_arrays(layer):
+    x, dy = np.random.default_rng(0).standard_normal((2, 4, 8)).astype(np.float32)
+    cynet.seed(1)
+    wanted = layer()
+    wanted.forward(x)
+    cynet.seed(1)
+    found, mine = layer(), x.copy()
+    y = found.forward(mine)
+    mine *= -2
+    y *= -2
+    assert np.array_equal(found.backward(dy), wanted.backward(dy))
+    assert np.array_equal(getattr(found, "dw", 0), getattr(wanted, "dw", 0))
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda n: uwnet.make_connected_layer(n, n), r"inputs \* outputs: wanted at most"),
+        (lambda n: uwnet.make_convolutional_layer(n, n, n, 1, 1, 1), r"w \* h \* c: wanted at most"),
+        (lambda n: uwnet.make_convolutional_layer(1, 1, 2, n, 1, 1), "columns of the output: wanted at most"),
+        (lambda n: uwnet.make_convolutional_layer(1, 1, 1, 9, n, 1), "wanted at most|wanted a kernel"),
+        (lambda n: uwnet.make_maxpool_layer(n, n, 1, 2, 2), r"w \* h \* c: wanted at most"),
+        (lambda n: uwnet.make_batchnorm_layer(n), "groups: wanted at most"),
+    ],
+)
+def test_layers_too_large_are_refused_before_memory_is_taken(make, words):
+    with pytest.raises(ValueError, match=words):
+        make(2**31 - 1)

@@ -171,6 +171,21 @@ def test_random_batch():
     assert np.array_equal(uwnet.random_batch(data, 1000).x, batch.x)
 
 
+@pytest.mark.parametrize("name", ["momentum", "decay"])
+def test_training_checks_its_numbers_before_it_begins(name, capsys):
+    net = small_net()
+    with pytest.raises(TypeError, match=f"{name}: wanted a number, got None"):
+        uwnet.train_image_classifier(
+            net,
+            uwnet.Data(np.ones((2, 3072)), np.eye(10)[:2]),
+            2,
+            1,
+            0.1,
+            **{"momentum": 0, "decay": 0, name: None},
+        )
+    assert capsys.readouterr().err == "" and not net.layers[0].dw.any()
+
+
 # -- files ----------------------------------------------------------------------------------------------
 
 
@@ -204,3 +219,25 @@ def test_names():
     assert {"LINEAR", "make_net", "train_image_classifier", "save_png", "col2im"} <= set(uwnet.__all__)
     for name in uwnet.__all__:
         assert hasattr(uwnet, name)
+
+
+def test_weights_are_written_through_a_symbolic_link(tmp_path):
+    net = uwnet.make_net([uwnet.make_connected_layer(3, 2)])
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").write_bytes(b"old")
+    uwnet.save_weights(net, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target").stat().st_size == 32
+    uwnet.load_weights(net, tmp_path / "link")
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0b"])
+def test_paths_that_name_no_file(path):
+    net = uwnet.make_net([uwnet.make_connected_layer(3, 2)])
+    for function in (uwnet.save_weights, uwnet.load_weights):
+        with pytest.raises(ValueError, match=r"path: wanted the path of a file, got "):
+            function(net, path)
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        uwnet.load_weights(uwnet.make_net([uwnet.make_connected_layer(3, 2)]), tmp_path)
