@@ -10,10 +10,10 @@ from math import prod
 import numpy as np
 
 from cynet import columns, layers
-from cynet.core import arrays, geometry
-from cynet.core.convolution import Convolution, DepthwiseConvolution
+from cynet.core import arrays, convolution, geometry
 from cynet.core.layer import no_grad
 from cynet.core.parameter import Parameter
+from cynet.core.winograd import WinogradConvolution
 from cynet.data.augment import Normalize, RandomCrop, RandomFlip, Recipe
 from cynet.kernels import decode
 from cynet.losses import CrossEntropyLoss, MSELoss
@@ -75,7 +75,7 @@ def of_layer(layer, shape):
         yield from _of_convolution(layer, shape)
     elif isinstance(layer, layers.Linear):
         image = 1, shape[0], 1, shape[1]
-        plan = Convolution(image, (shape[0], 1), layer.out_features, (1, 1))
+        plan = convolution.Convolution(image, (shape[0], 1), layer.out_features, (1, 1))
         yield from _products("linear", f"{shape} to {layer.out_features}", plan, layer, shape)
     else:
         yield from _passes(layer, shape)
@@ -84,12 +84,10 @@ def of_layer(layer, shape):
 def _of_convolution(layer, shape):
     k, s = layer.kernel_size, layer.stride
     sides, out_hw = geometry.window_grid(shape[1:3], k, s, layer.padding)
-    if layer.groups == layer.in_channels == layer.out_channels > 1:
-        plan = DepthwiseConvolution(shape, out_hw, k, s, sides[:2])
-    else:
-        plan = Convolution(shape, out_hw, layer.out_channels, k, s, sides[:2], layer.groups)
+    plan = convolution.plan(shape, out_hw, layer.out_channels, k, s, sides[:2], layer.groups)
     text = f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
-    yield from _products("conv", text, plan, layer, shape)
+    name = "Winograd conv" if isinstance(plan, WinogradConvolution) else "conv"
+    yield from _products(name, text, plan, layer, shape)
 
 
 def _products(name, text, plan, layer, shape):

@@ -76,5 +76,6 @@ def _notes(peak):
         f"Medians, {get_num_threads()} threads. Peak: {peak.flops / 1e9:.1f} GFLOP/s for kernels with "
         f"GFLOP/s, {peak.bandwidth / 1e9:.1f} GB/s of memory for the others.",
         "Bytes are the least that a kernel must move: each input read once, each output written once. Arrays "
-        "that stay in a cache go faster than memory, above 100 %.",
+        "that stay in a cache go faster than memory, above 100 %. GFLOP/s count the operations of the plain "
+        "algorithm; Winograd's does a quarter of the multiplications.",
     )

@@ -70,8 +70,9 @@ def test_kernels_lists_every_kernel():
     report = kernels.measure(found, PEAK, repeat=1)
     text = report.text()
     for name in (
-        "conv forward", "conv input gradient", "conv weight gradient", "linear forward",
-        "depth-wise conv forward", "BatchNorm2d forward", "BatchNorm2d backward", "BatchNorm1d forward",
+        "Winograd conv forward", "\nconv forward", "conv input gradient", "conv weight gradient",
+        "linear forward", "depth-wise conv forward", "BatchNorm2d forward", "BatchNorm2d backward",
+        "BatchNorm1d forward",
         "ReLU forward", "ReLU backward", "LeakyReLU", "Sigmoid", "Tanh", "GELU", "Softmax",
         "MaxPool2d 3x3/2 forward", "MaxPool2d 2x2/2 backward", "AvgPool2d", "GlobalAvgPool2d", "Flatten",
         "Dropout", "add", "SGD", "Adam ", "AdamW", "cross-entropy", "squared error", "im2col", "col2im",
