@@ -52,15 +52,23 @@ def run(model, x):
     if plan is None or not plan.fits():
         if any(layer.training for _, layer in model.walk()):
             return None
+        try:
+            plan = Plan(model, x.shape)
+        except Unplanned:
+            return None
         while len(plans) >= SHAPES:
             plans.pop(next(iter(plans)))
-        plan = plans[x.shape] = Plan(model, x.shape)
+        plans[x.shape] = plan
     if not plan.lock.acquire(blocking=False):
         return None  # another thread's pass is in its buffers
     try:
         return plan(x)
     finally:
         plan.lock.release()
+
+
+class Unplanned(Exception):
+    """The model holds something that cannot be planned; its layers say what is wrong with it, if anything."""
 
 
 class Plan:
@@ -75,7 +83,10 @@ class Plan:
         scratch = workspace.empty((self._scratch_floats,))
         for step in self._convolutions:
             step.scratch = scratch
-        self._weights = Snapshot([array for step in self._convolutions for array in step.weights()])
+        weights = [array for step in self._convolutions for array in step.weights()]
+        if any(array.dtype != np.float32 or not array.flags.c_contiguous for array in weights):
+            raise Unplanned("wanted float32 arrays that lie in one piece")
+        self._weights = Snapshot(weights)
         self._fold()
 
     def __call__(self, x):

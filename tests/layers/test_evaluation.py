@@ -178,6 +178,18 @@ def test_a_layer_in_training_mode_is_left_in_it():
     assert not np.array_equal(mean, model[1].running_mean)
 
 
+def test_statistics_that_lie_scattered_in_memory_are_read_as_they_are():
+    """Where bytes cannot be compared the layers run one by one."""
+    model, x = ready(cynet.Sequential(layers.Conv2d(3, 8, 3), layers.BatchNorm2d(8)))
+    wide = np.zeros(16, np.float32)
+    model[1].running_mean = wide[::2]
+    with cynet.no_grad(), pytest.raises(ValueError, match="contiguous"):
+        model(x)
+    model[1].running_mean = np.zeros(8)
+    with cynet.no_grad(), pytest.raises(ValueError, match="dtype mismatch"):
+        model(x)
+
+
 def test_training_takes_the_memory_back():
     model, x = ready(every_kind())
     planned(model, x)
