@@ -7,13 +7,17 @@ stands for several and has a layer's methods:
                                      from x again, by the same arithmetic
     NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
                   ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
+    FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change their order but the weights
     ResidualReLU  Residual, ReLU     sum and ReLU are done in one pass, and where the body is a Sequential
                                      that ends in batch norm, in the pass that normalises
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
 classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
-for bit. What a forward pass keeps lies with the step: backward has to go through the Sequential as well.
+for bit, but after FlattenLinear, which adds in another order: to 1e-6 of their scale. What a forward pass keeps
+lies with the step: backward has to go through the Sequential as well.
 """
+
+from math import prod
 
 from cynet.core import arrays
 from cynet.core.layer import Layer
@@ -21,6 +25,8 @@ from cynet.core.layer import Layer
 from . import residual, sequential
 from .batch_norm import BatchNorm1d, BatchNorm2d
 from .conv2d import Conv2d
+from .flatten import Flatten
+from .linear import Linear
 from .max_pool2d import MaxPool2d
 from .relu import ReLU
 
@@ -84,6 +90,8 @@ def joined(layers):
             return NormReLU(*layers[:2]), 2
         if kinds[0] is residual.Residual:
             return ResidualReLU(*layers[:2]), 2
+    if kinds[:2] == [Flatten, Linear] and layers[1].thin():
+        return FlattenLinear(*layers[:2]), 2
     return layers[0], 1
 
 
@@ -140,6 +148,23 @@ class NormReLUPool(Joined):
         if gradient is None:
             gradient = MaxPool2d.gradient_of(dy, shape, winner, window).reshape(stats.x.shape)
         return stats.input_gradient(gradient, relu=True, dx=gradient).reshape(shape)
+
+
+class FlattenLinear(Joined):
+    """Flatten, then a Linear layer with few outputs."""
+
+    def forward(self, x):
+        linear = self.layers[1]
+        linear.output_shape(self.first.output_shape(x.shape))
+        self.save(x.shape)
+        return linear.product(x.reshape(len(x), linear.in_features), prod(x.shape[1:-1]) if x.ndim == 4 else 1)
+
+    def backward(self, dy):
+        (shape,) = self.saved()
+        if not self.wants_dx():
+            return self.layers[1].backward_spared(dy)
+        dx = self.layers[1].backward(dy)
+        return None if dx is None else dx.reshape(shape)
 
 
 class ResidualReLU(Joined):

@@ -7,10 +7,11 @@ from cynet.core.convolution import Convolution
 from cynet.core.layer import Layer
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter
+from cynet.core.thin_linear import ThinLinear
 
 
 class Linear(Layer):
-    """y = x W^T + b, computed as a 1x1 convolution over images of one pixel.
+    """y = x W^T + b; with more than a few outputs a 1x1 convolution over images of one pixel.
 
     Parameters
     ----------
@@ -41,32 +42,57 @@ class Linear(Layer):
     def macs(self, shape):
         return shape[0] * self.weight.size
 
-    def _convolution(self, rows):
-        """The plan for a batch of `rows`: one image of that height, one pixel wide."""
-        if self._plan is None or self._plan.in_shape[1] != rows:
-            self._plan = Convolution((1, rows, 1, self.in_features), (rows, 1), self.out_features, (1, 1))
-        return self._plan
+    def thin(self):
+        """Whether `core.thin_linear` computes it."""
+        return ThinLinear.suits(self.in_features, self.out_features)
 
     def forward(self, x):
-        self.save(x)
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        return self.product(x, 1)
+
+    def product(self, rows, pixels):
+        """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
+        self.save(rows, pixels)
         self.weight.require((self.out_features, self.in_features), "weight")
         if self.bias is not None:
             self.bias.require((self.out_features,), "bias")
-        w = self.weight.data[:, :, None, None]
-        plan = self._convolution(len(x))
-        return plan.forward(x[None, :, None], w, self.bias and self.bias.data)[0, :, 0]
+        return self._products(len(rows), pixels).forward(rows, self.weight.data, self.bias and self.bias.data)
+
+    def _products(self, rows, pixels):
+        """The plan for a batch of so many rows."""
+        if self._plan is None or not self._plan.fits(rows, pixels):
+            kind = ThinLinear if self.thin() else _Wide
+            self._plan = kind(rows, self.in_features, self.out_features, pixels)
+        return self._plan
 
     def backward(self, dy):
-        (x,) = self.saved()
-        dy = self.gradient(dy, (len(x), self.out_features))
-        plan = self._convolution(len(x))
-        plan.weight_gradient(x[None, :, None], dy[None, :, None], self.weight.grad[:, :, None, None])
+        rows, pixels = self.saved()
+        dy = self.gradient(dy, (len(rows), self.out_features))
+        plan = self._products(len(rows), pixels)
+        plan.weight_gradient(rows, dy, self.weight.grad)
         if self.bias is not None:
             add_channel_sums(dy, self.bias.grad)
-        if not self.input_grad:
-            return None
-        return plan.input_gradient(dy[None, :, None], self.weight.data[:, :, None, None])[0, :, 0]
+        return plan.input_gradient(dy, self.weight.data) if self.input_grad else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
+
+
+class _Wide:
+    """The products of a layer with many outputs: one image, as high as there are rows and one pixel wide."""
+
+    def __init__(self, rows, features, outputs, pixels):
+        self.rows = rows
+        self.convolution = Convolution((1, rows, 1, features), (rows, 1), outputs, (1, 1))
+
+    def fits(self, rows, pixels):
+        return rows == self.rows
+
+    def forward(self, x, w, bias):
+        return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]
+
+    def weight_gradient(self, x, dy, dw):
+        self.convolution.weight_gradient(x[None, :, None], dy[None, :, None], dw[:, :, None, None])
+
+    def input_gradient(self, dy, w):
+        return self.convolution.input_gradient(dy[None, :, None], w[:, :, None, None])[0, :, 0]

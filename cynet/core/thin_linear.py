@@ -1,0 +1,55 @@
+"""A linear layer with few outputs, for one number of rows: the three products in their own layouts."""
+
+import numpy as np
+
+from cynet.kernels import thin_linear
+
+from . import workspace
+from .threads import team
+
+
+class ThinLinear:
+    """The products of a linear layer of at most 32 outputs.
+
+    Parameters
+    ----------
+    rows, features, outputs : int
+    pixels : int
+        Rows of x are images of so many pixels, channels last, while the weights count channel by channel: a
+        `Flatten` stood before the layer. 1: the orders are the same.
+    """
+
+    def __init__(self, rows, features, outputs, pixels=1):
+        self.rows, self.features, self.outputs, self.pixels = rows, features, outputs, pixels
+        self.threads = team(rows * features * outputs)
+        self._packed = features * -(-outputs // 8) * 8
+        self._own = outputs * features if pixels > 1 else 1
+        self._no_bias = np.zeros(outputs, np.float32)
+
+    @staticmethod
+    def suits(features, outputs):
+        """Whether this class can do it, and is the faster."""
+        return features % 8 == 0 and outputs <= thin_linear.MOST_OUTPUTS
+
+    def fits(self, rows, pixels):
+        """Whether this is the plan for so many rows, of so many pixels."""
+        return (rows, pixels) == (self.rows, self.pixels) and self.threads == team(
+            rows * self.features * self.outputs
+        )
+
+    def forward(self, x, w, bias=None):
+        """y (rows, outputs) of x (rows, features) and w (outputs, features)."""
+        y, packed = workspace.empty((self.rows, self.outputs)), workspace.empty((self._packed,))
+        bias = self._no_bias if bias is None else bias
+        thin_linear.forward(x, w, bias, y, packed, self.pixels, self.threads)
+        return y
+
+    def weight_gradient(self, x, dy, dw):
+        """Add the gradient to dw (outputs, features)."""
+        thin_linear.weight_gradient(x, dy, dw, workspace.empty((self._own,)), self.pixels, self.threads)
+
+    def input_gradient(self, dy, w):
+        """dx (rows, features) of dy (rows, outputs)."""
+        dx = workspace.empty((self.rows, self.features))
+        thin_linear.input_gradient(dy, w, dx, workspace.empty((self._own,)), self.pixels, self.threads)
+        return dx

@@ -1,0 +1,187 @@
+"""Linear layers with few outputs, as a classifier's last: y = x W^T + b and its gradients.
+
+Design: no operand is copied but the small W. Forward, lanes are outputs, and W is laid out for them; backward,
+lanes are features, as dx, dW and W lie in memory. Where `Flatten` stands before the layer, its (C, H, W) order
+of features becomes an order of W's columns here, and x stays (H, W, C): `pixels` is H * W, 1 without.
+"""
+
+from cython.parallel cimport prange
+
+cdef extern from "product.h" nogil:
+    Py_ssize_t product_width(Py_ssize_t lanes)
+    void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
+                 const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row, int add)
+
+cdef enum:
+    ROWS = 16       # of a work item
+    MOST = 32       # outputs
+    SUMS = 512      # rows that are summed at a time: their features of a block stay in the cache
+
+MOST_OUTPUTS = MOST
+
+
+cdef inline Py_ssize_t padded(Py_ssize_t outputs) noexcept nogil:
+    return (outputs + 7) // 8 * 8
+
+
+cdef void by_pixel(const float *w, float *out, Py_ssize_t features, Py_ssize_t pixels) noexcept nogil:
+    """One row of W in the order of pixels: out[p * channels + c] = w[c * pixels + p]."""
+    cdef Py_ssize_t channels = features // pixels, p, c
+    for p in range(pixels):
+        for c in range(channels):
+            out[p * channels + c] = w[c * pixels + p]
+
+
+cdef void add_by_channel(const float *sums, float *dw, Py_ssize_t features, Py_ssize_t pixels) noexcept nogil:
+    """The way back, added."""
+    cdef Py_ssize_t channels = features // pixels, p, c
+    for c in range(channels):
+        for p in range(pixels):
+            dw[c * pixels + p] += sums[p * channels + c]
+
+
+def forward(const float[:, ::1] x not None, const float[:, ::1] w not None, const float[::1] bias not None,
+            float[:, ::1] y not None, float[::1] packed not None, Py_ssize_t pixels, int threads):
+    """y = x W^T + b.
+
+    Parameters
+    ----------
+    x : float32 (rows, features)
+        # in
+    w : float32 (outputs, features)
+        # in; at most MOST_OUTPUTS outputs.
+    bias : float32 (outputs,)
+        # in
+    y : float32 (rows, outputs)
+        # out
+    packed : float32 (features * outputs rounded up to a multiple of 8,)
+        # out
+    pixels : int
+        Of the image that a row of x is, channels last, where W counts channel by channel; else 1.
+    threads : int
+    """
+    cdef Py_ssize_t rows = x.shape[0], features = x.shape[1], outputs = w.shape[0], lanes = padded(outputs)
+    cdef Py_ssize_t channels = features // pixels, done = 0, width, j, o, place, i
+    if rows == 0:
+        return
+    cdef const float *source = &w[0, 0]
+    cdef float *target = &packed[0]
+    while done < lanes:
+        width = product_width(lanes - done)
+        for o in range(width):
+            if done + o < outputs:
+                for j in range(features):
+                    place = j % channels * pixels + j // channels if pixels > 1 else j
+                    target[j * width + o] = source[(done + o) * features + place]
+            else:
+                for j in range(features):
+                    target[j * width + o] = 0
+        target += width * features
+        done += width
+    cdef const float *px = &x[0, 0]
+    cdef const float *pw = &packed[0]
+    cdef const float *pb = &bias[0]
+    cdef float *py = &y[0, 0]
+    for i in prange((rows + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
+        forward_rows(px + i * ROWS * features, pw, pb, py + i * ROWS * outputs, min(ROWS, rows - i * ROWS),
+                     features, outputs)
+
+
+cdef void forward_rows(const float *x, const float *packed, const float *bias, float *y, Py_ssize_t rows,
+                       Py_ssize_t features, Py_ssize_t outputs) noexcept nogil:
+    cdef float[ROWS * MOST] sums
+    cdef Py_ssize_t lanes = padded(outputs), done = 0, width, r, o
+    while done < lanes:
+        width = product_width(lanes - done)
+        product(width, rows, x, features, 1, packed + done * features, width, features, sums, width, 0)
+        for r in range(rows):
+            for o in range(min(width, outputs - done)):
+                y[r * outputs + done + o] = sums[r * width + o] + bias[done + o]
+        done += width
+
+
+def weight_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not None,
+                    float[:, ::1] dw not None, float[::1] scratch not None, Py_ssize_t pixels, int threads):
+    """Add the gradient of the loss with respect to W to dw.
+
+    Parameters
+    ----------
+    x : float32 (rows, features)
+        # in; features a multiple of 8.
+    dy : float32 (rows, outputs)
+        # in
+    dw : float32 (outputs, features)
+        # inout; added to.
+    scratch : float32 (outputs * features,)
+        # out; not used where pixels is 1.
+    pixels, threads : int
+        As for `forward`.
+    """
+    cdef Py_ssize_t rows = x.shape[0], features = x.shape[1], outputs = dy.shape[1], blocks, i
+    if rows == 0:
+        return
+    cdef const float *px = &x[0, 0]
+    cdef const float *pdy = &dy[0, 0]
+    cdef float *target = &dw[0, 0]
+    cdef float *sums = &scratch[0] if pixels > 1 else target
+    blocks = (features + MOST - 1) // MOST
+    for i in prange(blocks, nogil=True, num_threads=threads, schedule="static"):
+        sum_block(px, pdy, sums, rows, features, outputs, i * MOST, min(features, (i + 1) * MOST), pixels > 1)
+    if pixels > 1:
+        for i in prange(outputs, nogil=True, num_threads=threads, schedule="static"):
+            add_by_channel(sums + i * features, target + i * features, features, pixels)
+
+
+cdef void sum_block(const float *x, const float *dy, float *sums, Py_ssize_t rows, Py_ssize_t features,
+                    Py_ssize_t outputs, Py_ssize_t first, Py_ssize_t end, bint fresh) noexcept nogil:
+    """The features first .. end of all outputs; `fresh`: not added to what is there."""
+    cdef Py_ssize_t width, start = 0
+    while start < rows:
+        width = first
+        while width < end:
+            product(product_width(end - width), outputs, dy + start * outputs, 1, outputs,
+                    x + start * features + width, features, min(SUMS, rows - start), sums + width, features,
+                    start > 0 or not fresh)
+            width += product_width(end - width)
+        start += SUMS
+
+
+def input_gradient(const float[:, ::1] dy not None, const float[:, ::1] w not None, float[:, ::1] dx not None,
+                   float[::1] scratch not None, Py_ssize_t pixels, int threads):
+    """dx = dy W.
+
+    Parameters
+    ----------
+    dy : float32 (rows, outputs)
+        # in
+    w : float32 (outputs, features)
+        # in; features a multiple of 8.
+    dx : float32 (rows, features)
+        # out
+    scratch : float32 (outputs * features,)
+        # out; not used where pixels is 1.
+    pixels, threads : int
+        As for `forward`.
+    """
+    cdef Py_ssize_t rows = dy.shape[0], features = w.shape[1], outputs = w.shape[0], i
+    if rows == 0:
+        return
+    cdef const float *pdy = &dy[0, 0]
+    cdef const float *pw = &w[0, 0]
+    cdef float *pdx = &dx[0, 0]
+    if pixels > 1:
+        for i in range(outputs):
+            by_pixel(pw + i * features, &scratch[i * features], features, pixels)
+        pw = &scratch[0]
+    for i in prange((rows + ROWS - 1) // ROWS, nogil=True, num_threads=threads, schedule="static"):
+        gradient_rows(pdy + i * ROWS * outputs, pw, pdx + i * ROWS * features, min(ROWS, rows - i * ROWS),
+                      features, outputs)
+
+
+cdef void gradient_rows(const float *dy, const float *w, float *dx, Py_ssize_t rows, Py_ssize_t features,
+                        Py_ssize_t outputs) noexcept nogil:
+    cdef Py_ssize_t first = 0, width
+    while first < features:
+        width = product_width(features - first)
+        product(width, rows, dy, outputs, 1, w + first, features, outputs, dx + first, features, 0)
+        first += width
