@@ -7,6 +7,8 @@ from cynet.kernels import thin_linear
 from . import workspace
 from .threads import team
 
+SLOW = 16  # how much longer a multiply-add takes here than in a convolution, about
+
 
 class ThinLinear:
     """The products of a linear layer of at most 32 outputs.
@@ -21,7 +23,7 @@ class ThinLinear:
 
     def __init__(self, rows, features, outputs, pixels=1):
         self.rows, self.features, self.outputs, self.pixels = rows, features, outputs, pixels
-        self.threads = team(rows * features * outputs)
+        self.threads = self._team()
         self._packed = features * -(-outputs // 8) * 8
         self._own = outputs * features if pixels > 1 else 1
         self._no_bias = np.zeros(outputs, np.float32)
@@ -33,9 +35,10 @@ class ThinLinear:
 
     def fits(self, rows, pixels):
         """Whether this is the plan for so many rows, of so many pixels."""
-        return (rows, pixels) == (self.rows, self.pixels) and self.threads == team(
-            rows * self.features * self.outputs
-        )
+        return (rows, pixels) == (self.rows, self.pixels) and self.threads == self._team()
+
+    def _team(self):
+        return team(SLOW * self.rows * self.features * self.outputs)
 
     def forward(self, x, w, bias=None):
         """y (rows, outputs) of x (rows, features) and w (outputs, features)."""

@@ -114,13 +114,17 @@ cdef void one_chunk(const Pool *p, const float *x, const float *terms, Py_ssize_
     cdef const Window *g = &p.window
     cdef Py_ssize_t channels = g.channels, last, line, out = g.out_h * g.out_w * channels
     cdef const float *gradient
+    cdef float *target
+    cdef bint whole
     while first < end:
         last = min(end, first + band_rows(channels))
+        whole = kept and first % g.in_w == 0 and last % g.in_w == 0
+        target = kept + first * channels if whole else room
         for line in range(first // g.in_w, (last + g.in_w - 1) // g.in_w):
             backward_row(p.dy + line // g.in_h * out, p.winner + line // g.in_h * out,
-                         room + (line - first // g.in_w) * g.in_w * channels, g, line % g.in_h)
-        gradient = room + first % g.in_w * channels
+                         target + (line - first // g.in_w) * g.in_w * channels, g, line % g.in_h)
+        gradient = target + first % g.in_w * channels
         chunk_gradient_sums(x + first * channels, gradient, NULL, NULL, last - first, channels, terms, sums, RELU)
-        if kept:
+        if kept and not whole:  # lines of an image that two bands, perhaps two threads, share
             memcpy(kept + first * channels, gradient, (last - first) * channels * sizeof(float))
         first = last

@@ -11,72 +11,109 @@ from cynet.kernels.parallel cimport team
 from cynet.kernels.simd cimport store, vf8, vset8
 from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
 
+cdef enum:
+    NOBODY = 255  # the number of no cell: there are at most so many
+
 
 cdef extern from "pool.h" nogil:
     const Py_ssize_t WIDE
-    ctypedef struct best_wide:
-        pass
+    const bint PAIRS
     ctypedef struct best_eight:
         pass
     ctypedef float won_wide
-    best_wide start_wide(const float *p, int cell, Py_ssize_t left)
     best_eight start_eight(const float *p, int cell, Py_ssize_t left)
-    void beat_wide(best_wide *b, const float *p, int cell, Py_ssize_t left)
     void beat_eight(best_eight *b, const float *p, int cell, Py_ssize_t left)
-    void store_best_wide(best_wide b, float *y, unsigned char *winner, Py_ssize_t left)
     void store_best_eight(best_eight b, float *y, unsigned char *winner, Py_ssize_t left)
-    won_wide add_won_wide(won_wide sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
+    void window_wide(int k, const float *start, Py_ssize_t row, Py_ssize_t channels, const int *down,
+                     const int *right, float *y, unsigned char *winner)
+    void window_eight(int k, const float *start, Py_ssize_t row, Py_ssize_t channels, const int *down,
+                      const int *right, float *y, unsigned char *winner)
+    void windows_wide(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row,
+                      Py_ssize_t channels, float *y, unsigned char *winner)
+    void windows_eight(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row,
+                       Py_ssize_t channels, float *y, unsigned char *winner)
+    won_wide add_won_wide(won_wide sum, const float *dy, const unsigned char *winner, int cell)
     vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
+    won_wide add_won_pair(won_wide sum, const float *dy, const unsigned char *winner, int first, int second)
     won_wide nothing_won()
     void store_won_wide(float *p, won_wide v)
 
 
-cdef inline void one_window(
+cdef inline void any_window(
     const float *start,                     # the window's first cell, which may lie outside the image
     float *y, unsigned char *winner, Py_ssize_t channels, Py_ssize_t in_w, Py_ssize_t kw,
     Py_ssize_t ky_first, Py_ssize_t ky_end, Py_ssize_t kx_first, Py_ssize_t kx_end, Py_ssize_t left,
 ) noexcept nogil:
-    """WIDE channels of one output, or up to eight, of which `left` are there."""
+    """Eight channels of one output, or the `left` that are there."""
     cdef const float *p = start + (ky_first * in_w + kx_first) * channels
-    cdef int cell = <int>(ky_first * kw + kx_first)
-    cdef best_wide wide
-    cdef best_eight eight
+    cdef best_eight eight = start_eight(p, <int>(ky_first * kw + kx_first), left)
     cdef Py_ssize_t ky, kx
-    if left >= WIDE:
-        wide = start_wide(p, cell, WIDE)
-        for ky in range(ky_first, ky_end):
-            for kx in range(kx_first, kx_end):
-                beat_wide(&wide, start + (ky * in_w + kx) * channels, <int>(ky * kw + kx), WIDE)
-        store_best_wide(wide, y, winner, WIDE)
-    else:
-        eight = start_eight(p, cell, left)
-        for ky in range(ky_first, ky_end):
-            for kx in range(kx_first, kx_end):
-                beat_eight(&eight, start + (ky * in_w + kx) * channels, <int>(ky * kw + kx), left)
-        store_best_eight(eight, y, winner, left)
+    for ky in range(ky_first, ky_end):
+        for kx in range(kx_first, kx_end):
+            beat_eight(&eight, start + (ky * in_w + kx) * channels, <int>(ky * kw + kx), left)
+    store_best_eight(eight, y, winner, left)
+
+
+cdef inline void square_windows(
+    int k, const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
+) noexcept nogil:
+    """A row of windows of k x k cells, for all channels but a rest of less than eight."""
+    cdef Py_ssize_t top = oy * g.sh - g.top, n = g.channels, row = g.in_w * n, c, i, ox, x0, x1
+    cdef Py_ssize_t y0 = first_cell(top), y1 = end_cell(top, k, g.in_h)
+    cdef Py_ssize_t first = min((g.left + g.sw - 1) // g.sw, g.out_w), end = first
+    cdef const float *start = image + (top * g.in_w - g.left) * n
+    cdef int[3] down, right
+    if y0 == 0 and y1 == k and g.in_w >= k:  # windows inside the image, without a look at each of their cells
+        end = max(first, min(g.out_w, (g.in_w - k + g.left) // g.sw + 1))
+        c = 0
+        while c + WIDE <= n:
+            windows_wide(k, end - first, g.sw * n, start + first * g.sw * n + c, row, n, y + first * n + c,
+                         winner + first * n + c)
+            c += WIDE
+        while c + 8 <= n:
+            windows_eight(k, end - first, g.sw * n, start + first * g.sw * n + c, row, n, y + first * n + c,
+                          winner + first * n + c)
+            c += 8
+    for i in range(k):
+        down[i] = <int>min(max(i, y0), y1 - 1)
+    ox = 0
+    while ox < g.out_w:
+        if ox == first:
+            ox = end
+            if ox == g.out_w:
+                break
+        x0, x1 = first_cell(ox * g.sw - g.left), end_cell(ox * g.sw - g.left, k, g.in_w)
+        for i in range(k):
+            right[i] = <int>min(max(i, x0), x1 - 1)
+        c = 0
+        while c + WIDE <= n:
+            window_wide(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c, winner + ox * n + c)
+            c += WIDE
+        while c + 8 <= n:
+            window_eight(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c, winner + ox * n + c)
+            c += 8
+        ox += 1
 
 
 cdef void forward_row(
     const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
 ) noexcept nogil:
     """One row of outputs."""
-    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, out, n = g.channels, w = g.in_w
-    cdef Py_ssize_t y0 = first_cell(top), y1 = end_cell(top, g.kh, g.in_h), x0, x1
-    cdef const float *start
+    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, done = 0, n = g.channels
+    cdef Py_ssize_t y0 = first_cell(top), y1 = end_cell(top, g.kh, g.in_h)
+    if n >= 8 and g.kh == g.kw and 2 <= g.kw <= 3:  # a constant size lets the compiler unroll
+        if g.kw == 3:
+            square_windows(3, image, y, winner, g, oy)
+        else:
+            square_windows(2, image, y, winner, g, oy)
+        done = n // 8 * 8
+        if done == n:
+            return
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
-        x0, x1 = first_cell(left), end_cell(left, g.kw, w)
-        c = 0
-        while c < n:
-            start, out = image + (top * w + left) * n + c, ox * n + c
-            # The usual windows with constant sizes, which the compiler unrolls.
-            if n - c >= 8 and g.kw == 3 and y0 == 0 and y1 == 3 and x1 - x0 == 3:
-                one_window(start, y + out, winner + out, n, w, 3, 0, 3, 0, 3, WIDE if n - c >= WIDE else 8)
-            elif n - c >= 8 and g.kw == 2 and y0 == 0 and y1 == 2 and x1 - x0 == 2:
-                one_window(start, y + out, winner + out, n, w, 2, 0, 2, 0, 2, WIDE if n - c >= WIDE else 8)
-            else:
-                one_window(start, y + out, winner + out, n, w, g.kw, y0, y1, x0, x1, n - c)
-            c += WIDE if n - c >= WIDE else 8
+        for c in range(done, n, 8):
+            any_window(image + (top * g.in_w + left) * n + c, y + ox * n + c, winner + ox * n + c, n, g.in_w,
+                       g.kw, y0, y1, first_cell(left), end_cell(left, g.kw, g.in_w), n - c)
 
 
 cdef inline void one_pixel(
@@ -96,7 +133,7 @@ cdef inline void one_pixel(
             for oy in range(rows):
                 for ox in range(columns):
                     at = (oy * out_w + ox) * channels + c
-                    wide = add_won_wide(wide, dy + at, winner + at, cell - <int>oy * down - <int>ox * right, WIDE)
+                    wide = add_won_wide(wide, dy + at, winner + at, cell - <int>oy * down - <int>ox * right)
             store_won_wide(dx + c, wide)
             c += WIDE
         else:
@@ -126,31 +163,39 @@ cdef inline void pixel_pairs(
     cdef vf8 even8, odd8
     for pair in range(pairs):
         c = 0
+        while c + WIDE <= channels:
+            even, odd = nothing_won(), nothing_won()
+            for oy in range(rows):
+                at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                if kw == 3:
+                    even = add_won_wide(even, dy + at - channels, winner + at - channels, number + 2)
+                even = add_won_wide(even, dy + at, winner + at, number)
+                odd = add_won_wide(odd, dy + at, winner + at, number + 1)
+            store_won_wide(dx + c, even)
+            store_won_wide(dx + channels + c, odd)
+            c += WIDE
+        if PAIRS and channels == 8:
+            even = nothing_won()
+            for oy in range(rows):
+                at, number = oy * out_w * channels, cell - <int>(2 * kw * oy)
+                if kw == 3:
+                    even = add_won_pair(even, dy + at - channels, winner + at - channels, number + 2, NOBODY)
+                even = add_won_pair(even, dy + at, winner + at, number, number + 1)
+            store_won_wide(dx, even)
+            c = channels
         while c < channels:
-            if channels - c >= WIDE:
-                even, odd = nothing_won(), nothing_won()
-                for oy in range(rows):
-                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
-                    if kw == 3:
-                        even = add_won_wide(even, dy + at - channels, winner + at - channels, number + 2, WIDE)
-                    even = add_won_wide(even, dy + at, winner + at, number, WIDE)
-                    odd = add_won_wide(odd, dy + at, winner + at, number + 1, WIDE)
-                store_won_wide(dx + c, even)
-                store_won_wide(dx + channels + c, odd)
-                c += WIDE
-            else:
-                even8, odd8 = vset8(0), vset8(0)
-                for oy in range(rows):
-                    at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
-                    if kw == 3:
-                        even8 = add_won_eight(
-                            even8, dy + at - channels, winner + at - channels, number + 2, channels - c
-                        )
-                    even8 = add_won_eight(even8, dy + at, winner + at, number, channels - c)
-                    odd8 = add_won_eight(odd8, dy + at, winner + at, number + 1, channels - c)
-                store(dx + c, even8, channels - c)
-                store(dx + channels + c, odd8, channels - c)
-                c += 8
+            even8, odd8 = vset8(0), vset8(0)
+            for oy in range(rows):
+                at, number = oy * out_w * channels + c, cell - <int>(2 * kw * oy)
+                if kw == 3:
+                    even8 = add_won_eight(
+                        even8, dy + at - channels, winner + at - channels, number + 2, channels - c
+                    )
+                even8 = add_won_eight(even8, dy + at, winner + at, number, channels - c)
+                odd8 = add_won_eight(odd8, dy + at, winner + at, number + 1, channels - c)
+            store(dx + c, even8, channels - c)
+            store(dx + channels + c, odd8, channels - c)
+            c += 8
         dy += channels
         winner += channels
         dx += 2 * channels

@@ -32,35 +32,69 @@ INLINE void store_best_eight(best_eight b, float *y, unsigned char *winner, ptrd
 #define WIDE 16
 #define won_wide vf
 #define store_won_wide vstore
-typedef struct { __m512 value; __m512i cell; } best_wide;
 
 INLINE __mmask16 lanes(ptrdiff_t left) { return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1); }
 
-/* Where the value at p beats the best, take it and its cell. NaN beats all, the first of equals stays. */
-INLINE void beat_wide(best_wide *b, const float *p, int cell, ptrdiff_t left) {
-    __m512 v = left >= 16 ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(lanes(left), p);
-    __mmask16 beats = _mm512_cmp_ps_mask(v, b->value, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    b->value = _mm512_mask_mov_ps(b->value, beats, v);
-    b->cell = _mm512_mask_mov_epi32(b->cell, beats, _mm512_set1_epi32(cell));
-}
-INLINE best_wide start_wide(const float *p, int cell, ptrdiff_t left) {
-    return (best_wide){(__m512)vload_part(p, left < 16 ? left : 16), _mm512_set1_epi32(cell)};
-}
-INLINE void store_best_wide(best_wide b, float *y, unsigned char *winner, ptrdiff_t left) {
-    _mm512_mask_storeu_ps(y, lanes(left), b.value);
-    _mm_mask_storeu_epi8(winner, lanes(left), _mm512_cvtepi32_epi8(b.cell));
-}
+/* The best of k x k cells, k a constant. `down` and `right` give for each row and column of the window which one
+ * is read, or are NULL: the cells that lie outside the image are replaced by their neighbours inside, which then
+ * beat nothing the second time. NaN, which beats all, is looked for once, at the end. */
+#define DEFINE_WINDOW(NAME, BITS, V, MASK, STORE)                                                            \
+    INLINE V NAME##_chain(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,     \
+                          const int *right, int with_nan, __m128i *cells, MASK *odd) {                       \
+        V best = BITS##_loadu_ps(start + (down ? down[0] : 0) * row + (right ? right[0] : 0) * channels);    \
+        V last = best;                                                                                       \
+        __m128i cell = _mm_set1_epi8((char)((down ? down[0] : 0) * k + (right ? right[0] : 0)));                         \
+        MASK unordered = 0;                                                                                  \
+        _Pragma("GCC unroll 9") for (int t = 1; t < k * k; t++) {                                            \
+            int y = down ? down[t / k] : t / k, x = right ? right[t % k] : t % k;                            \
+            V v = BITS##_loadu_ps(start + y * row + x * channels);                                           \
+            MASK beats = BITS##_cmp_ps_mask(v, best, _CMP_GT_OQ);                                            \
+            if (with_nan) beats |= BITS##_cmp_ps_mask(v, v, _CMP_UNORD_Q);                                   \
+            else if (t % 2 || t == k * k - 1) unordered |= BITS##_cmp_ps_mask(v, last, _CMP_UNORD_Q);        \
+            best = with_nan ? BITS##_mask_mov_ps(best, beats, v) : BITS##_max_ps(v, best);                   \
+            cell = _mm_mask_mov_epi8(cell, beats, _mm_set1_epi8((char)(y * k + x)));                                     \
+            last = v;                                                                                        \
+        }                                                                                                    \
+        *odd = unordered;                                                                                    \
+        *cells = cell;                                                                                       \
+        return best;                                                                                         \
+    }                                                                                                        \
+    INLINE void NAME(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,          \
+                     const int *right, float *y, unsigned char *winner) {                                    \
+        MASK odd;                                                                                            \
+        __m128i cells;                                                                                       \
+        V best = NAME##_chain(k, start, row, channels, down, right, 0, &cells, &odd);                        \
+        if (__builtin_expect(odd, 0))                                                                        \
+            best = NAME##_chain(k, start, row, channels, down, right, 1, &cells, &odd);                      \
+        BITS##_storeu_ps(y, best);                                                                           \
+        STORE((__m128i *)winner, cells);                                                                     \
+    }
+
+DEFINE_WINDOW(window_wide, _mm512, __m512, __mmask16, _mm_storeu_si128)
+DEFINE_WINDOW(window_eight, _mm256, __m256, __mmask8, _mm_storel_epi64)
 
 /* sum + dy where the winner is `cell`. */
-INLINE vf add_won_wide(vf sum, const float *dy, const unsigned char *winner, int cell, ptrdiff_t left) {
-    __m128i won = left >= 16 ? _mm_loadu_si128((const __m128i *)winner) : _mm_maskz_loadu_epi8(lanes(left), winner);
-    __mmask16 mask = _mm_cmpeq_epi8_mask(won, _mm_set1_epi8((char)cell)) & lanes(left);
+INLINE vf add_won_wide(vf sum, const float *dy, const unsigned char *winner, int cell) {
+    __m128i won = _mm_loadu_si128((const __m128i *)winner);
+    __mmask16 mask = _mm_cmpeq_epi8_mask(won, _mm_set1_epi8((char)cell));
     return (vf)_mm512_mask_add_ps((__m512)sum, mask, (__m512)sum, _mm512_maskz_loadu_ps(mask, dy));
 }
 INLINE vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, int cell, ptrdiff_t left) {
     __m128i won = left >= 8 ? _mm_loadl_epi64((const __m128i *)winner) : _mm_maskz_loadu_epi8(lanes(left), winner);
     __mmask8 mask = (__mmask8)(_mm_cmpeq_epi8_mask(won, _mm_set1_epi8((char)cell)) & lanes(left < 8 ? left : 8));
     return (vf8)_mm256_mask_add_ps((__m256)sum, mask, (__m256)sum, _mm256_maskz_loadu_ps(mask, dy));
+}
+
+/* Two pixels of eight channels: `dy` and `winner` count for the first where the winner is `first`, for the second
+ * where it is `second`. */
+#define PAIRS 1
+INLINE vf add_won_pair(vf sum, const float *dy, const unsigned char *winner, int first, int second) {
+    long long eight;
+    memcpy(&eight, winner, 8);
+    __m128i cells = _mm_set_epi64x(0x0101010101010101LL * second, 0x0101010101010101LL * first);
+    __mmask16 mask = _mm_cmpeq_epi8_mask(_mm_set1_epi64x(eight), cells);
+    __m512 both = _mm512_broadcast_f32x8(_mm256_loadu_ps(dy));
+    return (vf)_mm512_mask_add_ps((__m512)sum, mask, (__m512)sum, both);
 }
 
 #else
@@ -71,15 +105,38 @@ INLINE vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, 
 }
 
 #define WIDE 8 /* lanes of the wide ones: here they are the same */
-#define best_wide best_eight
-#define beat_wide beat_eight
-#define start_wide start_eight
-#define store_best_wide store_best_eight
-#define add_won_wide add_won_eight
+#define add_won_wide(sum, dy, winner, cell) add_won_eight(sum, dy, winner, cell, 8)
+#define PAIRS 0
+#define add_won_pair(sum, dy, winner, first, second) (sum)
+
+INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
+                         const int *right, float *y, unsigned char *winner) {
+    best_eight best = {vset8(0), vset8i(0)};
+    _Pragma("GCC unroll 9") for (int t = 0; t < k * k; t++) {
+        int i = down ? down[t / k] : t / k, j = right ? right[t % k] : t % k;
+        const float *p = start + i * row + j * channels;
+        if (t == 0) best = start_eight(p, i * k + j, 8);
+        else beat_eight(&best, p, i * k + j, 8);
+    }
+    store_best_eight(best, y, winner, 8);
+}
+#define window_wide window_eight
 #define won_wide vf8
 #define store_won_wide vstore8
 
 #endif
+
+/* Neighbouring windows that lie in the image, `step` floats apart. */
+INLINE void windows_wide(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
+                         ptrdiff_t channels, float *y, unsigned char *winner) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        window_wide(k, start + i * step, row, channels, NULL, NULL, y + i * channels, winner + i * channels);
+}
+INLINE void windows_eight(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
+                          ptrdiff_t channels, float *y, unsigned char *winner) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        window_eight(k, start + i * step, row, channels, NULL, NULL, y + i * channels, winner + i * channels);
+}
 
 INLINE won_wide nothing_won(void) { return (won_wide){0}; }
 

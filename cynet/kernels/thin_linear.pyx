@@ -61,21 +61,21 @@ def forward(const float[:, ::1] x not None, const float[:, ::1] w not None, cons
     threads : int
     """
     cdef Py_ssize_t rows = x.shape[0], features = x.shape[1], outputs = w.shape[0], lanes = padded(outputs)
-    cdef Py_ssize_t channels = features // pixels, done = 0, width, j, o, place, i
+    cdef Py_ssize_t channels = features // pixels, done = 0, width, c, p, o, i
+    cdef float *column
     if rows == 0:
         return
     cdef const float *source = &w[0, 0]
     cdef float *target = &packed[0]
     while done < lanes:
         width = product_width(lanes - done)
-        for o in range(width):
-            if done + o < outputs:
-                for j in range(features):
-                    place = j % channels * pixels + j // channels if pixels > 1 else j
-                    target[j * width + o] = source[(done + o) * features + place]
-            else:
-                for j in range(features):
-                    target[j * width + o] = 0
+        for c in range(channels):
+            for p in range(pixels):
+                column = target + (p * channels + c) * width
+                for o in range(min(width, outputs - done)):
+                    column[o] = source[(done + o) * features + c * pixels + p]
+                for o in range(outputs - done, width):
+                    column[o] = 0
         target += width * features
         done += width
     cdef const float *px = &x[0, 0]
