@@ -12,7 +12,7 @@ arithmetic (`pre_activation`), so that nothing but x is kept.
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from cynet.kernels.channels cimport LANES, RUN, TERMS, View, block_rows, view_of, widened
+from cynet.kernels.channels cimport LANES, MOST, RUN, STRIPS, TERMS, View, block_rows, view_of, widened
 from cynet.kernels.simd cimport VL, load_wide, store_wide, vf, vgate, vset, vstore
 
 
@@ -80,20 +80,41 @@ cdef void normalize_chunk(const float *x, const float *other, Py_ssize_t rows, P
 cdef inline void normalize_rows(const float *x, const float *other, Py_ssize_t rows, Py_ssize_t step,
                                 Py_ssize_t width, const float *terms, float *y, int mode) noexcept nogil:
     """Rows of `width` channels; the terms' rows are `step` long."""
-    cdef Py_ssize_t c, row, n, first = 0, last
-    cdef vf high, low, scale, shift, result
+    cdef Py_ssize_t c, first = 0, n
     while first < rows:
-        last = min(first + RUN, rows)
-        for c from 0 <= c < width by VL:
-            n = width - c
-            high, low = load_wide(terms + c, n), load_wide(terms + step + c, n)
-            scale, shift = load_wide(terms + 2 * step + c, n), load_wide(terms + 3 * step + c, n)
-            for row from first * step + c <= row < last * step + c by step:
-                result = pre_activation(load_wide(x + row, n) - high - low, scale, shift)
-                if mode == ADDED:
-                    result = result + load_wide(other + row, n)
-                store_wide(y + row, vgate(result, result) if mode else result, n)
-        first = last
+        n = min(RUN, rows - first)
+        c = 0
+        while c + STRIPS * VL <= width:
+            normalize_strips(x + c, other + c, n, step, STRIPS * VL, STRIPS, terms + c, y + c, mode)
+            c += STRIPS * VL
+        while c + 2 * VL <= width:
+            normalize_strips(x + c, other + c, n, step, 2 * VL, 2, terms + c, y + c, mode)
+            c += 2 * VL
+        while c < width:
+            normalize_strips(x + c, other + c, n, step, width - c, 1, terms + c, y + c, mode)
+            c += VL
+        x, other, y = x + n * step, other + n * step, y + n * step
+        first += n
+
+
+cdef inline void normalize_strips(const float *x, const float *other, Py_ssize_t rows, Py_ssize_t step,
+                                  Py_ssize_t left, Py_ssize_t strips, const float *terms, float *y,
+                                  int mode) noexcept nogil:
+    """`strips` vectors of channels, a constant; `left` channels are there."""
+    cdef Py_ssize_t s, row
+    cdef vf[MOST] high, low, scale, shift
+    cdef vf result
+    for s in range(strips):
+        high[s], low[s] = load_wide(terms + s * VL, left), load_wide(terms + step + s * VL, left)
+        scale[s] = load_wide(terms + 2 * step + s * VL, left)
+        shift[s] = load_wide(terms + 3 * step + s * VL, left)
+    for row in range(rows):
+        for s in range(strips):
+            result = pre_activation(load_wide(x + s * VL, left) - high[s] - low[s], scale[s], shift[s])
+            if mode == ADDED:
+                result = result + load_wide(other + s * VL, left)
+            store_wide(y + s * VL, vgate(result, result) if mode else result, left)
+        x, other, y = x + step, other + step, y + step
 
 
 # -- gradients --------------------------------------------------------------------------------------------
@@ -164,49 +185,64 @@ cdef void chunk_gradient_sums(const float *x, const float *dy, const float *y, f
 cdef inline void sum_rows(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t rows,
                           Py_ssize_t step, Py_ssize_t width, Py_ssize_t channels, const float *terms, double *out,
                           int mode) noexcept nogil:
-    cdef Py_ssize_t c, l, row, first = 0, last, n, block = block_rows(step)
-    cdef vf high, low, scale, shift, g, h, d, e, s1, s2, t1, t2
-    cdef float[LANES] sum1, sum2
+    cdef Py_ssize_t c, l, first = 0, n, lanes, block = block_rows(step)
+    cdef float[MOST * LANES] sum1, sum2
     while first < rows:
-        last = min(first + block, rows)
-        for c from 0 <= c < width by VL:
-            n = width - c
-            high, low = load_wide(terms + c, n), load_wide(terms + step + c, n)
-            scale, shift = load_wide(terms + 2 * step + c, n), load_wide(terms + 3 * step + c, n)
-            s1, s2, t1, t2 = vset(0), vset(0), vset(0), vset(0)
-            row = first * step + c
-            while row + step < last * step:
-                d, e = load_wide(x + row, n) - high - low, load_wide(x + row + step, n) - high - low
-                g, h = load_wide(dy + row, n), load_wide(dy + row + step, n)
-                if mode == RELU:
-                    g = vgate(pre_activation(d, scale, shift), g)
-                    h = vgate(pre_activation(e, scale, shift), h)
-                elif mode == ADDED:
-                    g, h = vgate(load_wide(y + row, n), g), vgate(load_wide(y + row + step, n), h)
-                    store_wide(dz + row, g, n)
-                    store_wide(dz + row + step, h, n)
-                s1, t1 = s1 + g, t1 + h
-                s2, t2 = s2 + g * d, t2 + h * e
-                row += 2 * step
-            if row < last * step:
-                d, g = load_wide(x + row, n) - high - low, load_wide(dy + row, n)
-                if mode == RELU:
-                    g = vgate(pre_activation(d, scale, shift), g)
-                elif mode == ADDED:
-                    g = vgate(load_wide(y + row, n), g)
-                    store_wide(dz + row, g, n)
-                s1, s2 = s1 + g, s2 + g * d
-            vstore(sum1, s1 + t1)
-            vstore(sum2, s2 + t2)
-            if step == channels:
-                for l in range(min(n, VL)):
-                    out[c + l] += sum1[l]
-                    out[channels + c + l] += sum2[l]
+        n = min(block, rows - first)
+        c = 0
+        while c < width:
+            if width - c >= STRIPS * VL:
+                lanes = STRIPS * VL
+                sum_strips(x + c, dy + c, y + c, dz + c, n, step, STRIPS * VL, STRIPS, terms + c, sum1, sum2, mode)
+            elif width - c >= 2 * VL:
+                lanes = 2 * VL
+                sum_strips(x + c, dy + c, y + c, dz + c, n, step, 2 * VL, 2, terms + c, sum1, sum2, mode)
             else:
-                for l in range(min(n, VL)):
-                    out[l % channels] += sum1[l]
-                    out[channels + l % channels] += sum2[l]
-        first = last
+                lanes = min(width - c, VL)
+                sum_strips(x + c, dy + c, y + c, dz + c, n, step, lanes, 1, terms + c, sum1, sum2, mode)
+            for l in range(lanes):
+                out[(c + l) % channels] += sum1[l]
+                out[channels + (c + l) % channels] += sum2[l]
+            c += lanes
+        x, dy, y, dz = x + n * step, dy + n * step, y + n * step, dz + n * step
+        first += n
+
+
+cdef inline void sum_strips(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t rows,
+                            Py_ssize_t step, Py_ssize_t left, Py_ssize_t strips, const float *terms, float *sum1,
+                            float *sum2, int mode) noexcept nogil:
+    """Both sums of `strips` vectors of channels, a constant; even and odd rows have accumulators of their own."""
+    cdef Py_ssize_t s, row = 0
+    cdef vf[MOST] s1, s2, t1, t2
+    for s in range(strips):
+        s1[s], s2[s], t1[s], t2[s] = vset(0), vset(0), vset(0), vset(0)
+    while row + 1 < rows:
+        sum_row(x, dy, y, dz, step, left, strips, terms, s1, s2, mode)
+        sum_row(x + step, dy + step, y + step, dz + step, step, left, strips, terms, t1, t2, mode)
+        x, dy, y, dz = x + 2 * step, dy + 2 * step, y + 2 * step, dz + 2 * step
+        row += 2
+    if row < rows:
+        sum_row(x, dy, y, dz, step, left, strips, terms, s1, s2, mode)
+    for s in range(strips):
+        vstore(sum1 + s * VL, s1[s] + t1[s])
+        vstore(sum2 + s * VL, s2[s] + t2[s])
+
+
+cdef inline void sum_row(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t step,
+                         Py_ssize_t left, Py_ssize_t strips, const float *terms, vf *s1, vf *s2,
+                         int mode) noexcept nogil:
+    cdef Py_ssize_t s
+    cdef vf d, g
+    for s in range(strips):
+        d = load_wide(x + s * VL, left) - load_wide(terms + s * VL, left) - load_wide(terms + step + s * VL, left)
+        g = load_wide(dy + s * VL, left)
+        if mode == RELU:
+            g = vgate(pre_activation(d, load_wide(terms + 2 * step + s * VL, left),
+                                     load_wide(terms + 3 * step + s * VL, left)), g)
+        elif mode == ADDED:
+            g = vgate(load_wide(y + s * VL, left), g)
+            store_wide(dz + s * VL, g, left)
+        s1[s], s2[s] = s1[s] + g, s2[s] + g * d
 
 
 def input_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not None,
@@ -256,19 +292,39 @@ cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows,
 
 cdef inline void gradient_rows(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t step,
                                Py_ssize_t width, const float *terms, float *dx, bint relu) noexcept nogil:
-    cdef Py_ssize_t ch, row, n, first = 0, last
-    cdef vf high, low, scale, shift, a, b, c, d, g
+    cdef Py_ssize_t c, first = 0, n
     while first < rows:
-        last = min(first + RUN, rows)
-        for ch from 0 <= ch < width by VL:
-            n = width - ch
-            high, low = load_wide(terms + ch, n), load_wide(terms + step + ch, n)
-            scale, shift = load_wide(terms + 2 * step + ch, n), load_wide(terms + 3 * step + ch, n)
-            a, b = load_wide(terms + 4 * step + ch, n), load_wide(terms + 5 * step + ch, n)
-            c = load_wide(terms + 6 * step + ch, n)
-            for row from first * step + ch <= row < last * step + ch by step:
-                d, g = load_wide(x + row, n) - high - low, load_wide(dy + row, n)
-                if relu:
-                    g = vgate(pre_activation(d, scale, shift), g)
-                store_wide(dx + row, a * g + (b * d + c), n)
-        first = last
+        n = min(RUN, rows - first)
+        c = 0
+        while c + STRIPS * VL <= width:
+            gradient_strips(x + c, dy + c, n, step, STRIPS * VL, STRIPS, terms + c, dx + c, relu)
+            c += STRIPS * VL
+        while c + 2 * VL <= width:
+            gradient_strips(x + c, dy + c, n, step, 2 * VL, 2, terms + c, dx + c, relu)
+            c += 2 * VL
+        while c < width:
+            gradient_strips(x + c, dy + c, n, step, width - c, 1, terms + c, dx + c, relu)
+            c += VL
+        x, dy, dx = x + n * step, dy + n * step, dx + n * step
+        first += n
+
+
+cdef inline void gradient_strips(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t step,
+                                 Py_ssize_t left, Py_ssize_t strips, const float *terms, float *dx,
+                                 bint relu) noexcept nogil:
+    cdef Py_ssize_t s, row
+    cdef vf[MOST] high, low, scale, shift, a, b, c
+    cdef vf d, g
+    for s in range(strips):
+        high[s], low[s] = load_wide(terms + s * VL, left), load_wide(terms + step + s * VL, left)
+        scale[s] = load_wide(terms + 2 * step + s * VL, left)
+        shift[s] = load_wide(terms + 3 * step + s * VL, left)
+        a[s], b[s] = load_wide(terms + 4 * step + s * VL, left), load_wide(terms + 5 * step + s * VL, left)
+        c[s] = load_wide(terms + 6 * step + s * VL, left)
+    for row in range(rows):
+        for s in range(strips):
+            d, g = load_wide(x + s * VL, left) - high[s] - low[s], load_wide(dy + s * VL, left)
+            if relu:
+                g = vgate(pre_activation(d, scale[s], shift[s]), g)
+            store_wide(dx + s * VL, a[s] * g + (b[s] * d + c[s]), left)
+        x, dy, dx = x + step, dy + step, dx + step

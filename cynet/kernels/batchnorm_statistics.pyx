@@ -14,7 +14,7 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
 
-from cynet.kernels.channels cimport LANES, RUN, View, block_rows, folds, view_of
+from cynet.kernels.channels cimport LANES, MOST, RUN, STRIPS, View, block_rows, folds, view_of
 from cynet.kernels.simd cimport VL, load_wide, vf, vset, vstore
 
 
@@ -61,14 +61,18 @@ cdef void join_statistics(const float[:, ::1] x, double[:, :, ::1] partial, doub
 cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil:
     """Means (out[0:channels]) and sums of squared deviations (out[channels:]) of a few rows."""
     cdef View v = view_of(rows, channels)
-    cdef Py_ssize_t c, first = 0, n, block = block_rows(v.step)
+    cdef Py_ssize_t c, first = 0, n, lanes, block = block_rows(v.step)
     cdef Py_ssize_t fold = VL // channels if folds(channels) else 1
     memset(out, 0, 2 * channels * sizeof(double))
     while first < v.rows:
         n = min(block, v.rows - first)
-        for c from 0 <= c < v.step by VL:
-            one_run(x + first * v.step + c, n, v.step, min(VL, v.step - c), channels, first * fold,
-                    out + c, out + channels + c)
+        c = 0
+        while c < v.step:
+            lanes = v.step - c
+            if lanes > VL:
+                lanes = STRIPS * VL if lanes >= STRIPS * VL else 2 * VL if lanes >= 2 * VL else VL
+            one_run(x + first * v.step + c, n, v.step, lanes, channels, first * fold, out + c, out + channels + c)
+            c += lanes
         first += n
     if v.tail:
         one_run(x + first * v.step, 1, v.step, v.tail, channels, first * fold, out, out + channels)
@@ -76,40 +80,26 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
 
 cdef void one_run(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lanes, Py_ssize_t channels,
                   Py_ssize_t count, double *mean, double *square) noexcept nogil:
-    """Join n wide rows of up to VL lanes to the mean and sum of squares of the `count` rows before them."""
-    cdef Py_ssize_t row = 0, l, group = min(lanes, channels), real = n * (lanes // group)
-    cdef vf a1 = vset(0), a2 = a1, b1 = a1, b2 = a1, c1 = a1, c2 = a1, d1 = a1, d2 = a1, d, start
-    cdef float[LANES] shift, f1, f2
-    cdef double[LANES] sum1, sum2
+    """Join n wide rows of STRIPS or two vectors, or of up to VL lanes, to the statistics of the `count` rows before."""
+    cdef Py_ssize_t l, group = min(lanes, channels), real = n * (lanes // group)
+    cdef float[MOST * LANES] shift, f1, f2
+    cdef double[MOST * LANES] sum1, sum2
     cdef double share = <double>real / (count + real), delta, each = 1.0 / real
     memset(shift, 0, sizeof(shift))  # for the compiler: a group has at least one lane
     if count == 0:
-        vstore(shift, run_mean_near(x, min(n, RUN), step, lanes))
+        for l from 0 <= l < lanes by VL:
+            vstore(shift + l, run_mean_near(x + l, min(n, RUN), step, lanes - l))
         for l in range(group, lanes):
             shift[l] = shift[l - group]
     else:
         for l in range(lanes):
             shift[l] = <float>mean[l if l < group else l % group]
-    start = load_wide(shift, lanes)
-    while row + 4 <= n:
-        d = load_wide(x, lanes) - start
-        a1, a2 = a1 + d, a2 + d * d
-        d = load_wide(x + step, lanes) - start
-        b1, b2 = b1 + d, b2 + d * d
-        d = load_wide(x + 2 * step, lanes) - start
-        c1, c2 = c1 + d, c2 + d * d
-        d = load_wide(x + 3 * step, lanes) - start
-        d1, d2 = d1 + d, d2 + d * d
-        x += 4 * step
-        row += 4
-    while row < n:
-        d = load_wide(x, lanes) - start
-        a1, a2 = a1 + d, a2 + d * d
-        x += step
-        row += 1
-    x -= n * step
-    vstore(f1, (a1 + b1) + (c1 + d1))
-    vstore(f2, (a2 + b2) + (c2 + d2))
+    if lanes == STRIPS * VL:
+        run_sums(x, n, step, STRIPS * VL, STRIPS, shift, f1, f2)
+    elif lanes == 2 * VL:
+        run_sums(x, n, step, 2 * VL, 2, shift, f1, f2)
+    else:
+        run_sums(x, n, step, lanes, 1, shift, f1, f2)
     for l in range(group):
         sum1[l], sum2[l] = f1[l], f2[l]
     for l in range(group, lanes):
@@ -128,6 +118,38 @@ cdef void one_run(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lane
         delta = sum1[l] - mean[l]
         mean[l] += delta * share
         square[l] += sum2[l] + delta * delta * (count * share)
+
+
+cdef inline void run_sums(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t left, Py_ssize_t strips,
+                          const float *shift, float *f1, float *f2) noexcept nogil:
+    """Sums of the differences to `shift`, and of their squares, of `strips` vectors (a constant)."""
+    cdef Py_ssize_t s, row = 0
+    cdef vf[MOST] a1, a2, b1, b2, c1, c2, d1, d2
+    for s in range(strips):
+        a1[s] = a2[s] = b1[s] = b2[s] = c1[s] = c2[s] = d1[s] = d2[s] = vset(0)
+    while row + 4 <= n:
+        add_row(x, left, strips, shift, a1, a2)
+        add_row(x + step, left, strips, shift, b1, b2)
+        add_row(x + 2 * step, left, strips, shift, c1, c2)
+        add_row(x + 3 * step, left, strips, shift, d1, d2)
+        x += 4 * step
+        row += 4
+    while row < n:
+        add_row(x, left, strips, shift, a1, a2)
+        x += step
+        row += 1
+    for s in range(strips):
+        vstore(f1 + s * VL, (a1[s] + b1[s]) + (c1[s] + d1[s]))
+        vstore(f2 + s * VL, (a2[s] + b2[s]) + (c2[s] + d2[s]))
+
+
+cdef inline void add_row(const float *x, Py_ssize_t left, Py_ssize_t strips, const float *shift, vf *total,
+                         vf *squares) noexcept nogil:
+    cdef Py_ssize_t s
+    cdef vf d
+    for s in range(strips):
+        d = load_wide(x + s * VL, left) - load_wide(shift + s * VL, left)
+        total[s], squares[s] = total[s] + d, squares[s] + d * d
 
 
 cdef inline vf run_mean_near(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lanes) noexcept nogil:

@@ -10,6 +10,16 @@ cdef enum:
     RUN = 32        # rows that one accumulator sums in float32
     TERMS = 7       # rows of the numbers a channel: high, low, scale, shift, and the gradient's a, b, c
     LANES = 16      # VL, at most
+    MOST = 4        # STRIPS, at most
+
+
+cdef extern from *:
+    """
+    #define STRIPS (VL == 16 ? 4 : 2) /* as many as there are registers for */
+    """
+    # Vectors of channels that are walked side by side. One alone would read a line here and a line there, which
+    # the memory behind the caches does at half its speed.
+    const Py_ssize_t STRIPS
 
 
 cdef struct View:

@@ -7,14 +7,14 @@ stands for several and has a layer's methods:
                                      from x again, by the same arithmetic
     NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
                   ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
-    FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change their order but the weights
+    FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change order but the weights
     ResidualReLU  Residual, ReLU     sum and ReLU are done in one pass, and where the body is a Sequential
                                      that ends in batch norm, in the pass that normalises
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
 classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
-for bit, but after FlattenLinear, which adds in another order: to 1e-6 of their scale. What a forward pass keeps
-lies with the step: backward has to go through the Sequential as well.
+for bit, but after FlattenLinear, which adds in another order: to 1e-6 of their scale. What a forward pass
+keeps lies with the step: backward has to go through the Sequential as well.
 """
 
 from math import prod
@@ -157,7 +157,8 @@ class FlattenLinear(Joined):
         linear = self.layers[1]
         linear.output_shape(self.first.output_shape(x.shape))
         self.save(x.shape)
-        return linear.product(x.reshape(len(x), linear.in_features), prod(x.shape[1:-1]) if x.ndim == 4 else 1)
+        pixels = prod(x.shape[1:-1]) if x.ndim == 4 else 1
+        return linear.product(x.reshape(len(x), linear.in_features), pixels)
 
     def backward(self, dy):
         (shape,) = self.saved()
