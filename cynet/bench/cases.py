@@ -74,9 +74,9 @@ def of_layer(layer, shape):
     if isinstance(layer, layers.Conv2d):
         yield from _of_convolution(layer, shape)
     elif isinstance(layer, layers.Linear):
-        image = 1, shape[0], 1, shape[1]
-        plan = convolution.Convolution(image, (shape[0], 1), layer.out_features, (1, 1))
-        yield from _products("linear", f"{shape} to {layer.out_features}", plan, layer, shape)
+        text = f"{shape} to {layer.out_features}"
+        arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
+        yield from _products("linear", text, layer.plan(len(arrays[0])), *arrays, layer.macs(shape))
     else:
         yield from _passes(layer, shape)
 
@@ -87,15 +87,14 @@ def _of_convolution(layer, shape):
     plan = convolution.plan(shape, out_hw, layer.out_channels, k, s, sides[:2], layer.groups)
     text = f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
     name = "Winograd conv" if isinstance(plan, WinogradConvolution) else "conv"
-    yield from _products(name, text, plan, layer, shape)
+    arrays = random(shape), layer.weight.data, random(plan.out_shape)
+    yield from _products(name, text, plan, *arrays, layer.macs(shape))
 
 
-def _products(name, text, plan, layer, shape):
-    """The three products of a convolution."""
-    x, dy = random(plan.in_shape), random(plan.out_shape)
-    w = layer.weight.data.reshape(plan.out_shape[-1], -1, *getattr(layer, "kernel_size", (1, 1)))
+def _products(name, text, plan, x, w, dy, macs):
+    """The three products of a convolution or of a linear layer."""
     dw = np.zeros_like(w)
-    work = 2 * int(layer.macs(shape)), x.nbytes + dy.nbytes + w.nbytes
+    work = 2 * int(macs), x.nbytes + dy.nbytes + w.nbytes
     yield Case(f"{name} forward", text, lambda: plan.forward(x, w), *work)
     yield Case(f"{name} input gradient", text, lambda: plan.input_gradient(dy, w), *work)
     yield Case(f"{name} weight gradient", text, lambda: plan.weight_gradient(x, dy, dw), *work)

@@ -16,6 +16,7 @@ cdef enum:
     ROWS = 16       # of a work item
     MOST = 32       # outputs
     SUMS = 512      # rows that are summed at a time: their features of a block stay in the cache
+    TERMS = 128     # features that are summed at a time: the error grows with the root of fewer terms
 
 MOST_OUTPUTS = MOST
 
@@ -90,10 +91,19 @@ def forward(const float[:, ::1] x not None, const float[:, ::1] w not None, cons
 cdef void forward_rows(const float *x, const float *packed, const float *bias, float *y, Py_ssize_t rows,
                        Py_ssize_t features, Py_ssize_t outputs) noexcept nogil:
     cdef float[ROWS * MOST] sums
-    cdef Py_ssize_t lanes = padded(outputs), done = 0, width, r, o
+    cdef float[ROWS * MOST] part
+    cdef Py_ssize_t lanes = padded(outputs), done = 0, width, start, r, o
     while done < lanes:
         width = product_width(lanes - done)
-        product(width, rows, x, features, 1, packed + done * features, width, features, sums, width, 0)
+        product(width, rows, x, features, 1, packed + done * features, width, min(TERMS, features), sums,
+                width, 0)
+        start = TERMS
+        while start < features:
+            product(width, rows, x + start, features, 1, packed + done * features + start * width, width,
+                    min(TERMS, features - start), part, width, 0)
+            for o in range(rows * width):
+                sums[o] += part[o]
+            start += TERMS
         for r in range(rows):
             for o in range(min(width, outputs - done)):
                 y[r * outputs + done + o] = sums[r * width + o] + bias[done + o]

@@ -56,10 +56,10 @@ class Linear(Layer):
         self.weight.require((self.out_features, self.in_features), "weight")
         if self.bias is not None:
             self.bias.require((self.out_features,), "bias")
-        return self._products(len(rows), pixels).forward(rows, self.weight.data, self.bias and self.bias.data)
+        return self.plan(len(rows), pixels).forward(rows, self.weight.data, self.bias and self.bias.data)
 
-    def _products(self, rows, pixels):
-        """The plan for a batch of so many rows."""
+    def plan(self, rows, pixels=1):
+        """The products for a batch of so many rows."""
         if self._plan is None or not self._plan.fits(rows, pixels):
             kind = ThinLinear if self.thin() else _Wide
             self._plan = kind(rows, self.in_features, self.out_features, pixels)
@@ -68,7 +68,7 @@ class Linear(Layer):
     def backward(self, dy):
         rows, pixels = self.saved()
         dy = self.gradient(dy, (len(rows), self.out_features))
-        plan = self._products(len(rows), pixels)
+        plan = self.plan(len(rows), pixels)
         plan.weight_gradient(rows, dy, self.weight.grad)
         if self.bias is not None:
             add_channel_sums(dy, self.bias.grad)
@@ -88,7 +88,7 @@ class _Wide:
     def fits(self, rows, pixels):
         return rows == self.rows
 
-    def forward(self, x, w, bias):
+    def forward(self, x, w, bias=None):
         return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]
 
     def weight_gradient(self, x, dy, dw):

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import cynet
-from cynet import BatchNorm1d, BatchNorm2d, Conv2d, MaxPool2d, ReLU, Residual, Sequential
+from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
 from cynet.core import threads
 from cynet.layers import fusion
 
@@ -108,6 +108,31 @@ def test_residual_relu(case, training, body, shortcut):
     block = Residual(body, Sequential(Conv2d(channels, channels, 1)) if shortcut else None)
     joined, alone = Sequential(block, ReLU()), Sequential(copy.deepcopy(block), Alone())
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(0, 9),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.sampled_from([8, 16, 40]),
+    st.integers(1, 40),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+def test_flatten_linear(n, height, width, channels, outputs, bias, seed):
+    rng = np.random.default_rng(seed)
+    linear = Linear(height * width * channels, outputs, bias=bias)
+    joined, alone = Sequential(Flatten(), linear), [Flatten(), copy.deepcopy(linear)]
+    x, dy = (frozen(rng.standard_normal(shape)) for shape in ((n, height, width, channels), (n, outputs)))
+    for _ in range(2):
+        y, wanted = joined(x), alone[1](alone[0](x))
+        assert len(joined._steps().steps) == (1 if outputs <= 32 else 2)
+        dx, wanted_dx = joined.backward(dy), alone[0].backward(alone[1].backward(dy))
+        for got, want in ((y, wanted), (dx, wanted_dx), (linear.weight.grad, alone[1].weight.grad)):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-6 * max(1, np.abs(want).max(initial=0)))
+    if bias:
+        np.testing.assert_array_equal(linear.bias.grad, alone[1].bias.grad)
 
 
 @settings(max_examples=100)
@@ -208,6 +233,7 @@ def test_errors_name_the_layer():
 
 def test_the_gradient_of_the_input_is_spared():
     for layers in ([BatchNorm2d(3), ReLU()], [BatchNorm2d(3), ReLU(), MaxPool2d(2)],
+                   [Conv2d(3, 8, 1), Flatten(), Linear(512, 5)],
                    [Residual(Sequential(Conv2d(3, 3, 1), BatchNorm2d(3)), Conv2d(3, 3, 1)), ReLU()],
                    [Residual(Sequential(BatchNorm2d(3))), ReLU()]):  # fmt: skip
         model = Sequential(*layers)
@@ -228,8 +254,9 @@ def test_same_bytes_for_any_number_of_threads(channels):
     x, before, results = frozen(rng.standard_normal((9, 33, 31, channels))), threads.get_num_threads(), []
     body = Sequential(Conv2d(channels, channels, 1), BatchNorm2d(channels))
     model = Sequential(
-        BatchNorm2d(channels), ReLU(), Residual(body), ReLU(), BatchNorm2d(channels), ReLU(), MaxPool2d(3, 2)
-    )
+        BatchNorm2d(channels), ReLU(), Residual(body), ReLU(), BatchNorm2d(channels), ReLU(), MaxPool2d(3, 2),
+        Flatten(), Linear(240 * channels, 10),
+    )  # fmt: skip
     dy = frozen(rng.standard_normal(model.output_shape(x.shape)))
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)

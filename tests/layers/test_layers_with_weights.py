@@ -43,10 +43,11 @@ def test_same_padding_gives_ceil_of_in_over_stride(size, stride, side):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 130])
-def test_linear_equals_its_twin(rows):
-    layer = Linear(37, 11)
-    layer.bias.data = RNG.standard_normal(11)
-    x, dy = frozen(RNG.standard_normal((rows, 37))), frozen(RNG.standard_normal((rows, 11)))
+@pytest.mark.parametrize(("inputs", "outputs"), [(37, 11), (40, 11), (40, 64)])
+def test_linear_equals_its_twin(rows, inputs, outputs):
+    layer = Linear(inputs, outputs)
+    layer.bias.data = RNG.standard_normal(outputs)
+    x, dy = frozen(RNG.standard_normal((rows, inputs))), frozen(RNG.standard_normal((rows, outputs)))
     wanted, backward = reference_weights.linear(*wide(x, layer.weight.data, layer.bias.data))
     dx, dw, db = backward(dy.astype(float))
     np.testing.assert_allclose(layer(x), wanted, atol=1e-4)
