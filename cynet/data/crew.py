@@ -180,7 +180,7 @@ class Crew:
 
 
 def _raised_here(error, name, text, where):
-    """The exception of a worker, with where it was raised: in its text where it is one text, else as a note."""
+    """A worker's exception with where it was raised: in its text where it is one text, else as a note."""
     if error is None:
         return RuntimeError(f"{name}: {text}\n{where}")
     try:

@@ -30,36 +30,36 @@ STATE = "seed", "epoch", "batch", "batch_size", "fingerprint"
 class DataLoader:
     """Batches of a data set; one ``for`` over it is one epoch.
 
-    Batch k of epoch e is a pure function of (seed, e, k, data set, transforms, sampler): byte-identical for any
-    number of workers, 0 included, after any resume, and on any platform.
+    Batch k of epoch e is a pure function of (seed, e, k, data set, transforms, sampler): byte-identical for
+    any number of workers, 0 included, after any resume, and on any platform.
 
     Parameters
     ----------
     dataset : ArrayDataset
-        Anything with `images` (uint8, planar), `labels`, a length and `fingerprint()`; `path_of(index)`, where
-        it has one, names a sample's file in messages. With workers, pictures in memory are moved into shared
-        memory, and `dataset.images` becomes a view of that, so that they are held once, unless somebody else
-        holds the first array too; a file that is mapped (`numpy.memmap`) is mapped by the workers as well.
+        Anything with `images` (uint8, planar), `labels`, a length and `fingerprint()`; `path_of(index)`,
+        where it has one, names a sample's file in messages. With workers, pictures in memory are moved into
+        shared memory, and `dataset.images` becomes a view of that, so that they are held once, unless
+        somebody else holds the first array; a file that is mapped (`numpy.memmap`) is mapped by the workers.
     batch_size : int
     shuffle : bool
         Whether each epoch has an order of its own. Not used with a sampler.
     seed : int
         Of the order and of the random transforms.
     workers : int or "auto"
-        Worker processes; 0 decodes in this one. They are started with the first batch and stay for all epochs.
-        "auto" tries 0, 1, 2 ... up to the processors before the first batch, for some tenths of a second each,
-        and takes the fewest that are within a tenth of the fastest; a line on stderr says so, and `chosen`.
+        Worker processes; 0 decodes in this one. They start with the first batch and stay for all epochs.
+        "auto" tries 0, 1, 2 ... up to the processors before the first batch, for some tenths of a second
+        each, and takes the fewest that come near the fastest; a line on stderr says so, and `chosen`.
     prefetch : int
-        Slots of the ring, each with one batch; at least 2 with workers. This bounds what a loader holds beside
-        the pictures: `prefetch` batches with workers, one without.
+        Slots of the ring, each with one batch; at least 2 with workers. This bounds what a loader holds
+        beside the pictures: `prefetch` batches with workers, one without.
     drop_last : bool
         Leave out a last batch that is smaller than the others.
     transforms : sequence
-        Of RandomCrop, RandomFlip, Cutout, Brightness, Contrast and Normalize, each at most once, and functions.
-        They act in this order, wherever they stand: functions, brightness, contrast, crop, flip, normalise,
-        cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator that depends
-        on (seed, epoch, index) alone, and returns such an array; with workers it must be one that can be
-        pickled. `cynet.data.recipe.Recipe` has the details.
+        Of RandomCrop, RandomFlip, Cutout, Brightness, Contrast and Normalize, each at most once, and
+        functions. They act in this order, wherever they stand: functions, brightness, contrast, crop, flip,
+        normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
+        that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
+        that can be pickled. `cynet.data.recipe.Recipe` has the details.
     sampler : object, optional
         With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float
@@ -163,7 +163,7 @@ class DataLoader:
         order, size = self.order(epoch), self.batch_size
         if self.drop_last and len(order) < size:
             raise ValueError(
-                f"drop_last: wanted at least one whole batch of batch_size={size}, got an epoch of {len(order)}"
+                f"drop_last: wanted at least one batch of batch_size={size}, got an epoch of {len(order)}"
             )
         return [order[i * size : (i + 1) * size] for i in range(self._count(epoch))]
 
@@ -192,8 +192,10 @@ class DataLoader:
         return feed.batches(order, self.seed, epoch, first)
 
     def _new_feed(self, workers):
-        size = self.batch_size if self.sampler is not None else min(self.batch_size, max(1, len(self.dataset)))
-        name_of = functools.partial(_name_of, self.dataset)  # knows no loader, which can go without a collection
+        size = self.batch_size
+        if self.sampler is None:
+            size = min(size, max(1, len(self.dataset)))
+        name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay
         return Feed(self.dataset, self._recipe, workers, size, self.prefetch, self.timeout, name_of)
 
     def _made_here(self, order, epoch, first):
@@ -251,8 +253,8 @@ class DataLoader:
         now = self.dataset.fingerprint()
         if state["fingerprint"] != now:
             raise ValueError(
-                f"state: wanted the data set with fingerprint {state['fingerprint']}, got {self.dataset!r} with "
-                f"{now}: changed {fingerprint.changes(state['fingerprint'], now)}"
+                f"state: wanted the data set with fingerprint {state['fingerprint']}, got {self.dataset!r} "
+                f"with {now}; changed: {fingerprint.changes(state['fingerprint'], now)}"
             )
         if state["batch_size"] != self.batch_size:
             raise ValueError(f"state: wanted batch_size={state['batch_size']}, got {self.batch_size}")
@@ -310,4 +312,4 @@ def _checked_workers(workers):
 def _checked_sampler(sampler):
     if sampler is None or callable(getattr(sampler, "order", sampler)):
         return sampler
-    raise TypeError(f"sampler: wanted something with order(epoch), or a function of the epoch, got {sampler!r}")
+    raise TypeError(f"sampler: wanted one with order(epoch), or a function of the epoch, got {sampler!r}")

@@ -69,7 +69,7 @@ def _bases(array):
 
 
 def _mapped_file(images, base):
-    """The file behind a memmap as `Pixels`; None when its path leads to other bytes, or its map is private."""
+    """The file behind a memmap as `Pixels`; None when its path leads to other bytes or the map is private."""
     if base.mode == "c" or base.filename is None:
         return None
     start = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY

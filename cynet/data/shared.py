@@ -74,8 +74,8 @@ class Mapped:
 class SharedMemory(Mapped):
     """A new block of memory that worker processes map too.
 
-    It is an anonymous file (memfd; the size of /dev/shm is no bound), or where there are none a temporary file
-    that is unlinked at once. Its pages are reserved when it is made, so that no write to it can fail later.
+    It is an anonymous file (memfd; the size of /dev/shm is no bound), or where there are none a temporary
+    file that is unlinked at once. Its pages are reserved when it is made, so that no write to it can fail.
 
     Parameters
     ----------
@@ -111,6 +111,6 @@ class SharedMemory(Mapped):
 
 def _too_small(what, size, free, why):
     return MemoryError(
-        f"{what}: wanted {size} bytes of shared memory, {free} are free ({why}); a loader with workers=0 needs "
-        "none"
+        f"{what}: wanted {size} bytes of shared memory, {free} are free ({why}); a loader with workers=0 "
+        "needs none"
     )

@@ -79,7 +79,7 @@ class Member:
 
 
 def refuse_import():
-    """Raise RuntimeError in a worker that imports the owner's script, which would start workers of its own."""
+    """Raise RuntimeError in a worker that imports the owner's script, which would start more workers."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise RuntimeError(f"a loader's worker imports your script again; start training under: {GUARD}")
 

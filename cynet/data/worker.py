@@ -120,8 +120,8 @@ def packed(error, place):
         pickle.loads(whole)
     except Exception:
         whole = b""
-    kind = type(error)
-    return pickle.dumps((place, whole, f"{kind.__module__}.{kind.__qualname__}", str(error), traceback.format_exc()))
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    return pickle.dumps((place, whole, name, str(error), traceback.format_exc()))
 
 
 def unpacked(message):

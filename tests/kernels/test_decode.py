@@ -118,7 +118,8 @@ def test_every_offset_and_both_sides_are_drawn_evenly():
     images[:, 0, 2, 3] = 2
     table = np.arange(256, dtype=np.float32)[None]
     x = np.empty((n, 5, 5, 1), np.float32)
-    decode.decode(images, np.arange(n), np.arange(n), table, x, {**NOTHING, "padding": padding, "flip": 1}, 3, 0)
+    augment = {**NOTHING, "padding": padding, "flip": 1}
+    decode.decode(images, np.arange(n), np.arange(n), table, x, augment, 3, 0)
     share = (x == 1).mean(axis=0)[..., 0]
     np.testing.assert_allclose(share, 1 / 25, atol=0.006)
     found = x.reshape(n, -1)
