@@ -14,8 +14,8 @@ from cynet.core import arrays, convolution, geometry
 from cynet.core.layer import no_grad
 from cynet.core.parameter import Parameter
 from cynet.core.winograd import WinogradConvolution
-from cynet.data.augment import Normalize, RandomCrop, RandomFlip, Recipe
-from cynet.kernels import decode
+from cynet.data.augment import Normalize, RandomCrop, RandomFlip
+from cynet.data.recipe import Recipe
 from cynet.losses import CrossEntropyLoss, MSELoss
 from cynet.optim import SGD, Adam, AdamW
 
@@ -145,11 +145,11 @@ def of_decode(count):
     """The loader's decode step, by one thread, as each of its workers does it."""
     height, width, channels = PICTURE
     images = np.random.default_rng(0).integers(0, 256, (count, channels, height, width), dtype=np.uint8)
-    recipe = Recipe([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], channels)
-    x, indices = np.empty((count, *PICTURE), np.float32), np.arange(count)
+    recipe = Recipe([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], images.shape[1:])
+    x, indices, at = np.empty((count, *PICTURE), np.float32), np.arange(count), np.zeros(1, np.int64)
 
     def run():
-        decode.decode(images, indices, recipe.table, x, recipe.padding, recipe.flip, 0, 0)
+        recipe.fill(images, indices, x, 0, 0, at)
 
     yield Case("decode (1 thread)", str(images.shape), run, 0, images.nbytes + x.nbytes)
 

@@ -10,7 +10,8 @@ _HOMES = {
     "cynet.data.cifar": "CIFAR10 CIFAR100",
     "cynet.data.shapes10": "Shapes10",
     "cynet.data.registry": "load names",
-    "cynet.data.augment": "Normalize RandomCrop RandomFlip",
+    "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
+    "cynet.data.sampler": "BalancedSampler SubsetSampler WeightedSampler",
     "cynet.data.crew": "WorkerLostError",
     "cynet.data.loader": "DataLoader",
 }

@@ -6,61 +6,26 @@ dead worker had not answered is given to its replacement: a batch is a function 
 out the same.
 """
 
-import builtins
 import contextlib
-import multiprocessing
+import logging
+import math
 import os
 import signal
 import time
 from multiprocessing import connection
 
 from . import worker
+from .start import GUARD, Member, refuse_import
 
-LOSSES = 3  # how many deaths are put up with
-CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-GUARD = 'if __name__ == "__main__": main()'
+# So many deaths within so many seconds are an error. Far apart in a training of days they are no pattern.
+LOSSES, MEMORY = 3, 600.0
+SERVER_GONE = 255  # the exit code of a worker whose fork server died, and it with that
+
+_LOG = logging.getLogger(__name__)
 
 
 class WorkerLostError(RuntimeError):
     """Worker processes died, more often than is put up with or in a way that will come again."""
-
-
-class Member:
-    """One worker process, the owner's end of its pipe, and its unanswered tasks."""
-
-    def __init__(self, number, arguments):
-        context = multiprocessing.get_context(CONTEXT)
-        self.pipe, theirs = context.Pipe()
-        self.tasks = []
-        self.process = context.Process(
-            target=worker.main, args=(theirs, *arguments), name=f"cynet-loader-{number}", daemon=True
-        )
-        try:
-            self.process.start()
-        finally:
-            theirs.close()
-
-    def end(self):
-        """Close the pipe, which ends the worker, and wait for it; a worker that hangs is killed."""
-        self.pipe.close()
-        self.process.join(2)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
-        self.process.close()
-
-
-@contextlib.contextmanager
-def _interrupts_held():
-    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:
@@ -69,23 +34,24 @@ class Crew:
     Parameters
     ----------
     count : int
-    arguments : tuple
-        What `worker.main` takes after its pipe.
+    store : worker.Store
+    recipe : Recipe
     timeout : float
         Seconds that one task may take.
+    name_of : callable
+        The sample with an index, in words, for messages.
     """
 
-    def __init__(self, count, arguments, timeout):
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            raise RuntimeError(f"a loader's worker imports your script again; start training under: {GUARD}")
-        self.arguments, self.timeout = arguments, timeout
-        self.losses = 0
+    def __init__(self, count, store, recipe, timeout, name_of):
+        refuse_import()
+        self.store, self.arguments = store, (store, recipe)
+        self.timeout, self.name_of = timeout, name_of
+        self.losses = []  # when workers died
         self.owner = os.getpid()
         self.members = []
         try:
-            with _interrupts_held():
-                for number in range(count):
-                    self.members.append(Member(number, arguments))
+            for number in range(count):
+                self.members.append(Member(number, self.arguments))
         except BaseException:
             self.close()
             raise
@@ -93,7 +59,7 @@ class Crew:
     def submit(self, task):
         """Give a packed task to the worker with the fewest."""
         member = min(self.members, key=lambda m: len(m.tasks))
-        member.tasks.append(task)
+        member.add(task)
         self._send(member, task)
 
     def _send(self, member, task):
@@ -106,20 +72,18 @@ class Crew:
         Raises
         ------
         TimeoutError
-            When no worker answered in time.
+            When a worker is at one task for too long.
         WorkerLostError
             When too many workers died.
         Exception
             Of the type that was raised in a worker, with its traceback.
         """
-        deadline = time.monotonic() + self.timeout
         waiting = {m.pipe: m for m in self.members} | {m.process.sentinel: m for m in self.members}
-        ready = connection.wait(list(waiting), max(0, deadline - time.monotonic()))
+        late = min(self.members, key=lambda m: m.since if m.tasks else math.inf)
+        ready = connection.wait(list(waiting), max(0, late.since + self.timeout - time.monotonic()))
         if not ready:
-            late = max(self.members, key=lambda m: len(m.tasks))
             raise TimeoutError(
-                f"{late.process.name} (pid {late.process.pid}) did not finish "
-                f"{worker.describe(late.tasks[0])} within timeout={self.timeout:g} s"
+                f"{self._name(late)} did not finish {self._work(late)} within timeout={self.timeout:g} s"
             )
         filled, dead = [], []
         for item in ready:
@@ -134,6 +98,11 @@ class Crew:
             filled += self._replace(member)
         return filled
 
+    def rest(self):
+        """Start the clocks of the tasks anew: the owner was away, and nobody watched."""
+        for member in self.members:
+            member.since = time.monotonic()
+
     def _receive(self, member):
         """The next answer of a worker, or None when it is dead."""
         try:
@@ -141,23 +110,35 @@ class Crew:
         except (EOFError, OSError):
             return None
 
+    @staticmethod
+    def _name(member, *facts):
+        facts = (f"pid {member.process.pid}", *facts)
+        return f"{member.process.name} ({', '.join(facts)})"
+
+    def _work(self, member):
+        """What a worker is at, in words."""
+        if not member.tasks:
+            return "nothing"
+        slot, count, *_ = worker.TASK.unpack(member.tasks[0])
+        return self._sample(member.tasks[0], int(self.store.slot(slot, count)[2][0]))
+
+    def _sample(self, task, place):
+        """A task in words, and the sample of it that a user's transform was given."""
+        slot, count, *_ = worker.TASK.unpack(task)
+        if not 0 <= place < count:
+            return worker.describe(task)
+        index = int(self.store.slot(slot, count)[1][place])
+        return f"{self.name_of(index)} of {worker.describe(task)}"
+
     def _slot(self, member, answer):
         """The slot that an answer says was filled; a failure it tells of is raised."""
         task = answer[1 : 1 + worker.TASK.size]
-        member.tasks.remove(task)
+        member.remove(task)
         if answer[:1] == worker.DONE:
             return worker.TASK.unpack(task)[0]
-        kind, trace, text = answer[1 + worker.TASK.size :].decode().split("\0", 2)
-        where = f"{member.process.name} (pid {member.process.pid}), at {worker.describe(task)}"
-        message = f"{text}\nin {where}:\n{trace}"
-        error = getattr(builtins, kind, None)
-        if not (isinstance(error, type) and issubclass(error, Exception)):
-            raise RuntimeError(f"{kind}: {message}")
-        try:
-            error = error(message)
-        except TypeError:  # one that is not made of a text alone
-            error = RuntimeError(f"{kind}: {message}")
-        raise error
+        place, error, name, text, trace = worker.unpacked(answer[1 + worker.TASK.size :])
+        where = f"in {self._name(member)}, at {self._sample(task, place)}:\n{trace}"
+        raise _raised_here(error, name, text, where)
 
     def _replace(self, member):
         """Take a dead worker's last answers, and give what it left to a new one."""
@@ -165,25 +146,26 @@ class Crew:
         while (answer := self._receive(member)) is not None:  # up to the end of its pipe
             filled.append(self._slot(member, answer))
         member.process.join()
-        code, pid, name = member.process.exitcode, member.process.pid, member.process.name
-        self.losses += 1
-        if code > 0:
+        code, work = member.process.exitcode, self._work(member)
+        if code > 0 and code != SERVER_GONE:
             raise WorkerLostError(
-                f"{name} (pid {pid}) ended with exit code {code} before its time; its message is above. If "
-                f"your script starts training when it is imported, use: {GUARD}"
+                f"{self._name(member)} ended with exit code {code} before its time, at {work}; its message "
+                f"is above. If your script starts training when it is imported, use: {GUARD}"
             )
-        if self.losses >= LOSSES:
-            cause = f"signal {signal.Signals(-code).name}" if code < 0 else "no error"
+        cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        now = time.monotonic()
+        self.losses = [*(then for then in self.losses if now - then < MEMORY), now]
+        if len(self.losses) >= LOSSES:
             raise WorkerLostError(
-                f"{self.losses} workers died, the last was {name} (pid {pid}, {cause}); possibly out of "
-                "memory"
+                f"{len(self.losses)} workers died within {MEMORY / 60:g} minutes, the last was "
+                f"{self._name(member, cause)}, at {work}; possibly out of memory"
             )
-        successor = Member(f"{name.rsplit('-', 1)[1]}", self.arguments)
+        _LOG.info("%s died at %s; another one takes its place", self._name(member, cause), work)
+        successor = Member(member.number, self.arguments)
         self.members[self.members.index(member)] = successor
-        successor.tasks = member.tasks
-        member.pipe.close()
-        member.process.close()
-        for task in successor.tasks:
+        member.forget()
+        for task in member.tasks:
+            successor.add(task)
             self._send(successor, task)
         return filled
 
@@ -195,3 +177,17 @@ class Crew:
                 member.pipe.close()  # all at once, so that they end side by side
             for member in members:
                 member.end()
+
+
+def _raised_here(error, name, text, where):
+    """A worker's exception with where it was raised: in its text where it is one text, else as a note."""
+    if error is None:
+        return RuntimeError(f"{name}: {text}\n{where}")
+    try:
+        told = type(error)(f"{text}\n{where}")
+        if len(error.args) == 1 and not isinstance(error, KeyError) and vars(told) == vars(error):
+            return told
+    except Exception:  # one that is not made of a text alone
+        pass
+    error.add_note(where)
+    return error

@@ -1,11 +1,12 @@
 """ArrayDataset: pictures and labels in memory, which every data set here is or becomes."""
 
-import hashlib
 from functools import cached_property
 
 import numpy as np
 
 from cynet.core import checks
+
+from . import fingerprint
 
 
 class ArrayDataset:
@@ -77,15 +78,12 @@ class ArrayDataset:
         return self._moments[1]
 
     @cached_property
-    def _digest(self):
-        digest = hashlib.sha256(f"{self.images.shape} {self.classes}".encode())
-        digest.update(self.labels.astype("<i8").data)
-        digest.update(self.images.data)
-        return digest.hexdigest()
+    def _fingerprint(self):
+        return fingerprint.of(self.images, self.labels, self.classes)
 
     def fingerprint(self):
-        """SHA-256 of shape, classes, labels and pixels, as hexadecimal digits."""
-        return self._digest
+        """Count, picture shape, and what SHA-256 says of classes, labels and pixels, in some 50 letters."""
+        return self._fingerprint
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self)} pictures, {len(self.classes)} classes)"

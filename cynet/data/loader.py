@@ -1,56 +1,81 @@
 """DataLoader: epochs of batches, made by worker processes.
 
 Design: batch k of epoch e is a pure function of (seed, e, k, data set, transforms). The order of an epoch
-comes from Philox keyed by (seed, epoch), the crop and flip of a sample from a hash of (seed, epoch, index).
+comes from Philox keyed by (seed, epoch), what is random about a sample from a hash of (seed, epoch, index).
 So it does not matter which worker makes a batch, whether one died over it, or whether there are workers at
 all; and the whole state of a loader is (seed, epoch, next batch).
 """
 
-import weakref
+import contextlib
+import functools
+import itertools
+import os
+import sys
 
 import numpy as np
 
 from cynet.core import checks
-from cynet.kernels import decode
 
-from .augment import Normalize, RandomCrop, RandomFlip, Recipe
-from .crew import Crew
-from .shared import SharedMemory
-from .worker import TASK, Store
+from . import auto, fingerprint
+from .augment import Normalize, RandomCrop, RandomFlip
+from .feed import Feed
+from .recipe import IN_KERNEL, Recipe
+from .sampler import checked_order, generator
 
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
+
+STATE = "seed", "epoch", "batch", "batch_size", "fingerprint"
 
 
 class DataLoader:
     """Batches of a data set; one ``for`` over it is one epoch.
 
+    Batch k of epoch e is a pure function of (seed, e, k, data set, transforms, sampler): byte-identical for
+    any number of workers, 0 included, after any resume, and on any platform.
+
     Parameters
     ----------
     dataset : ArrayDataset
-        Anything with `images` (uint8, planar), `labels` and `fingerprint()`.
+        Anything with `images` (uint8, planar), `labels`, a length and `fingerprint()`; `path_of(index)`,
+        where it has one, names a sample's file in messages. With workers, pictures in memory are moved into
+        shared memory, and `dataset.images` becomes a view of that, so that they are held once, unless
+        somebody else holds the first array; a file that is mapped (`numpy.memmap`) is mapped by the workers.
     batch_size : int
     shuffle : bool
-        Whether each epoch has an order of its own.
+        Whether each epoch has an order of its own. Not used with a sampler.
     seed : int
         Of the order and of the random transforms.
-    workers : int
-        Worker processes; 0 decodes in this one. The batches are the same for any number. The workers share
-        one copy of the pictures, beside the data set's own.
+    workers : int or "auto"
+        Worker processes; 0 decodes in this one. They start with the first batch and stay for all epochs.
+        "auto" tries 0, 1, 2 ... up to the processors before the first batch, for some tenths of a second
+        each, and takes the fewest that come near the fastest; a line on stderr says so, and `chosen`.
     prefetch : int
-        Batches in memory at once, at least 2 with workers: the bound of what a loader holds beside the
-        pictures.
+        Slots of the ring, each with one batch; at least 2 with workers. This bounds what a loader holds
+        beside the pictures: `prefetch` batches with workers, one without.
     drop_last : bool
         Leave out a last batch that is smaller than the others.
-    transforms : sequence of RandomCrop, RandomFlip, Normalize
+    transforms : sequence
+        Of RandomCrop, RandomFlip, Cutout, Brightness, Contrast and Normalize, each at most once, and
+        functions. They act in this order, wherever they stand: functions, brightness, contrast, crop, flip,
+        normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
+        that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
+        that can be pickled. `cynet.data.recipe.Recipe` has the details.
+    sampler : object, optional
+        With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float
-        Seconds until a worker that does not answer is an error.
+        Seconds that a worker may be at one batch, while it is waited for.
     copy : bool
-        Yield private arrays. Otherwise a batch is a view that is valid until the next one is asked for.
+        Yield private arrays. Otherwise x is a view that is valid until the next batch is asked for.
+    debug : bool, optional
+        Catch the use of x after that: each x is an array of its own, which is filled with NaN when the next
+        batch is asked for. Default: whether the environment has CYNET_DEBUG=1. No use with `copy`.
 
     Attributes
     ----------
     epoch : int
         The number of the epoch that the next ``for`` runs (or continues).
+    chosen : str or None
+        What ``workers="auto"`` measured and chose.
 
     Yields
     ------
@@ -63,8 +88,14 @@ class DataLoader:
         From the constructor, naming argument, value and what was wanted.
     MemoryError
         When the shared memory for the workers cannot be had.
-    WorkerLostError, TimeoutError
-        When workers keep dying, or hang; an exception in a worker is raised here with its type.
+    WorkerLostError
+        When three workers died within ten minutes, or one in a way that will come again. Otherwise a worker
+        that dies is replaced, and its batch made again. Losses further apart do not add up: in a training of
+        days they are no pattern.
+    TimeoutError
+        When a worker hangs, naming it and the sample.
+    Exception
+        Of a transform or a worker, with its type, the worker's traceback, and the sample's index and file.
 
     Examples
     --------
@@ -75,177 +106,170 @@ class DataLoader:
 
     def __init__(
         self, dataset, batch_size, shuffle=True, seed=0, workers=2, prefetch=4, drop_last=False,
-        transforms=(), timeout=120.0, copy=False,
+        transforms=(), sampler=None, timeout=120.0, copy=False, debug=None,
     ):  # fmt: skip
-        images = getattr(dataset, "images", None)
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else repr(images)
-            raise TypeError(
-                "dataset: wanted images uint8 (count, channels, height, width), got "
-                f"{type(dataset).__name__} with images {kind:.60}"
-            )
-        if not len(dataset) == len(images) == len(dataset.labels) or not images.flags.c_contiguous:
-            raise ValueError(
-                f"dataset: wanted as many C-contiguous images as labels and samples, got {len(images)} "
-                f"images, {len(dataset.labels)} labels and a length of {len(dataset)}"
-            )
+        _check_dataset(dataset)
         self.dataset = dataset
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.shuffle = checks.flag("shuffle", shuffle)
         self.seed = checks.integer("seed", seed, 0, 2**63 - 1)
-        self.workers = checks.integer("workers", workers, 0, 1024)
+        self.workers = _checked_workers(workers)
         self.prefetch = checks.integer("prefetch", prefetch, 2 if workers else 1, 1024)
         self.drop_last = checks.flag("drop_last", drop_last)
         self.timeout = checks.number("timeout", timeout, 0, open_low=True)
         self.copy = checks.flag("copy", copy)
-        self._recipe = Recipe(transforms, dataset.images.shape[1])
-        if drop_last and len(dataset) < batch_size:
+        self.debug = os.environ.get("CYNET_DEBUG") == "1" if debug is None else checks.flag("debug", debug)
+        self.sampler = _checked_sampler(sampler)
+        self._recipe = Recipe(transforms, dataset.images.shape[1:])
+        if self.workers:
+            self._recipe.check_portable()
+        if drop_last and sampler is None and len(dataset) < batch_size:
             raise ValueError(
                 f"drop_last: wanted at least one whole batch of batch_size={batch_size}, got a data set of "
                 f"{len(dataset)}"
             )
         self.epoch = self._batch = 0
-        self._crew = self._store = self._finalizer = None
-        self._busy = 0  # slots that are being filled
+        self.chosen = None
+        self._ordered = None, None  # the last order asked for, and what it is the order of
+        self._feed = self._new_feed(workers) if self.workers not in (0, "auto") else None
         self._walk = 0  # which pass over the loader is the current one
 
     def __len__(self):
-        """Batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        """Batches in an epoch; with a sampler, in the next one."""
+        return self._count(self.epoch)
+
+    def _count(self, epoch):
+        samples = len(self.dataset) if self.sampler is None else len(self.order(epoch))
+        whole, rest = divmod(samples, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def order(self, epoch):
         """The indices of the data set in the order of an epoch, int64."""
-        if not self.shuffle:
-            return np.arange(len(self.dataset))
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
-        return generator.permutation(len(self.dataset))
+        key = epoch, self.seed, self.shuffle
+        if self._ordered[0] != key:
+            self._ordered = key, self._new_order(epoch)
+        return self._ordered[1].copy()
+
+    def _new_order(self, epoch):
+        count = len(self.dataset)
+        if self.sampler is not None:
+            name = f"sampler, epoch {epoch}"
+            order = getattr(self.sampler, "order", self.sampler)
+            return checked_order(name, order(epoch), count)
+        return generator(self.seed, epoch).permutation(count) if self.shuffle else np.arange(count)
+
+    def _batches(self, epoch):
+        """The indices of each batch of an epoch."""
+        order, size = self.order(epoch), self.batch_size
+        if self.drop_last and len(order) < size:
+            raise ValueError(
+                f"drop_last: wanted at least one batch of batch_size={size}, got an epoch of {len(order)}"
+            )
+        return [order[i * size : (i + 1) * size] for i in range(self._count(epoch))]
 
     def __iter__(self):
+        if self.workers == "auto" and len(self):
+            self._choose()
         self._walk += 1
-        walk, order = self._walk, self.order(self.epoch)
-        epoch, first = self.epoch, self._batch
-        batches = self._from_workers if self.workers else self._decoded_here
-        for number, (x, indices) in enumerate(batches(order, epoch, first), first):
+        walk, epoch, first = self._walk, self.epoch, self._batch
+        order = self._batches(epoch)
+        poison = self.debug and not self.copy
+        for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
             self._batch = number + 1
-            y = self.dataset.labels[indices]
-            yield (x.copy(), y) if self.copy else (x, y)
+            if self.copy or poison:
+                x = x.copy()
+            yield x[...] if poison else x, self.dataset.labels[order[number]]
+            if poison:
+                x[...] = np.nan
             if walk != self._walk:
                 raise RuntimeError("this pass over the loader ended when another one was started")
         self.epoch, self._batch = epoch + 1, 0
 
-    def _indices(self, order, batch):
-        return order[batch * self.batch_size : (batch + 1) * self.batch_size]
+    def _made(self, feed, order, epoch, first):
+        """x of each batch."""
+        if feed is None:
+            return self._made_here(order, epoch, first)
+        return feed.batches(order, self.seed, epoch, first)
 
-    def _decoded_here(self, order, epoch, first):
-        images, recipe = self.dataset.images, self._recipe
+    def _new_feed(self, workers):
+        size = self.batch_size
+        if self.sampler is None:
+            size = min(size, max(1, len(self.dataset)))
+        name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay
+        return Feed(self.dataset, self._recipe, workers, size, self.prefetch, self.timeout, name_of)
+
+    def _made_here(self, order, epoch, first):
+        images = self.dataset.images
         _, channels, height, width = images.shape
-        x = np.empty((min(self.batch_size, len(order)), height, width, channels), np.float32)
-        for batch in range(first, len(self)):
-            indices = self._indices(order, batch)
+        x = np.empty((max(map(len, order), default=0), height, width, channels), np.float32)
+        at = np.array([IN_KERNEL])
+        for indices in order[first:]:
             part = x[: len(indices)]
-            decode.decode(images, indices, recipe.table, part, recipe.padding, recipe.flip, self.seed, epoch)
-            yield part, indices
+            try:
+                self._recipe.fill(images, indices, part, self.seed, epoch, at)
+            except Exception as error:
+                if at[0] != IN_KERNEL:
+                    error.add_note(f"at {_name_of(self.dataset, int(indices[at[0]]))} of epoch {epoch}")
+                raise
+            yield part
 
-    # -- worker processes -----------------------------------------------------------------------------
-    def _start(self):
-        if self._crew:
-            return
-        shape = self.dataset.images.shape
-        pixels = SharedMemory(self.dataset.images.nbytes, "pictures")
+    def _choose(self):
+        self.workers, self.chosen = auto.choose(self._endless, self.batch_size)
+        print(f"cynet: DataLoader: {self.chosen}", file=sys.stderr, flush=True)
+        self._feed = self._new_feed(self.workers) if self.workers else None
+
+    @contextlib.contextmanager
+    def _endless(self, workers):
+        """The batches of the next epoch, over and over."""
+        order = self._batches(self.epoch)
+        feed = self._new_feed(workers) if workers else None
+        passes = (self._made(feed, order, self.epoch, 0) for _ in itertools.repeat(None))
         try:
-            pixels.array(shape, "u1")[...] = self.dataset.images
-            size = Store.ring_bytes(shape, self.batch_size, self.prefetch)
-            ring = SharedMemory(size, "ring of batches")
-        except BaseException:
-            pixels.close()
-            raise
-        self._store = Store(pixels, ring, shape, self.batch_size, self.prefetch)
-        recipe = (self._recipe.padding, self._recipe.flip, self._recipe.table)
-        try:
-            self._crew = Crew(self.workers, (self._store, recipe, self.seed), self.timeout)
-        except BaseException:
-            _release(None, self._store)
-            raise
-        self._finalizer = weakref.finalize(self, _release, self._crew, self._store)
-
-    def _from_workers(self, order, epoch, first):
-        self._start()
-        try:
-            self._drain()
-            filled, sent = set(), first
-            for batch in range(first, len(self)):
-                while sent < min(batch + self.prefetch, len(self)):
-                    self._submit(sent, self._indices(order, sent), epoch)
-                    sent += 1
-                slot = batch % self.prefetch
-                while slot not in filled:
-                    filled.update(self._collect())
-                filled.remove(slot)
-                yield self._store.slot(slot, len(self._indices(order, batch)))
-        except GeneratorExit:
-            raise  # the epoch was left early; what is under way is drained when the next one starts
-        except BaseException:
-            self.close()
-            raise
-
-    def _submit(self, batch, indices, epoch):
-        slot = batch % self.prefetch
-        self._store.slot(slot, len(indices))[1][...] = indices
-        self._crew.submit(TASK.pack(slot, len(indices), epoch, batch, indices[0]))
-        self._busy += 1
-
-    def _collect(self):
-        slots = self._crew.collect()
-        self._busy -= len(slots)
-        return slots
-
-    def _drain(self):
-        """Wait for what an abandoned epoch left under way: its slots are wanted again."""
-        while self._busy:
-            self._collect()
+            yield itertools.chain.from_iterable(passes)
+        finally:
+            if feed:
+                feed.close()
 
     # -- state ----------------------------------------------------------------------------------------
     def state_dict(self):
-        """Where the loader stands: seed, epoch, next batch, and the data set's fingerprint."""
-        return {
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "batch": self._batch,
-            "fingerprint": self.dataset.fingerprint(),
-        }
+        """Where the loader stands, some 100 bytes of JSON: seed, epoch, next batch, size, fingerprint."""
+        values = self.seed, self.epoch, self._batch, self.batch_size, self.dataset.fingerprint()
+        return dict(zip(STATE, values, strict=True))
 
     def load_state_dict(self, state):
         """Continue where another loader stood; the number of workers may differ.
 
+        No batch is made again for it: the next one is a function of its number.
+
         Raises
         ------
         ValueError
-            When an entry is missing or out of range, or the data set is another one.
+            When an entry is missing or out of range, the batch size differs, or the data set, saying what
+            changed about it: count, picture shape, classes, labels or pixels.
         """
-        missing = {"seed", "epoch", "batch", "fingerprint"} - set(state)
+        missing = set(STATE) - set(state)
         if missing:
-            raise ValueError(f"state: wanted seed, epoch, batch and fingerprint, got no {sorted(missing)}")
-        if state["fingerprint"] != self.dataset.fingerprint():
+            raise ValueError(f"state: wanted {', '.join(STATE)}, got no {sorted(missing)}")
+        now = self.dataset.fingerprint()
+        if state["fingerprint"] != now:
             raise ValueError(
-                f"state: wanted the data set with fingerprint {state['fingerprint']}, got "
-                f"{self.dataset!r} with {self.dataset.fingerprint()}"
+                f"state: wanted the data set with fingerprint {state['fingerprint']}, got {self.dataset!r} "
+                f"with {now}; changed: {fingerprint.changes(state['fingerprint'], now)}"
             )
+        if state["batch_size"] != self.batch_size:
+            raise ValueError(f"state: wanted batch_size={state['batch_size']}, got {self.batch_size}")
         seed = checks.integer("seed", state["seed"], 0, 2**63 - 1)
         epoch = checks.integer("epoch", state["epoch"], 0, 2**63 - 1)
-        batch = checks.integer("batch", state["batch"], 0, len(self))
-        if seed != self.seed:
-            self.close()  # the workers know the old one
+        batch = checks.integer("batch", state["batch"], 0, self._count(epoch))
+        self._walk += 1
         self.seed, self.epoch, self._batch = seed, epoch, batch
-        if batch == len(self):
+        if batch == self._count(epoch):
             self.epoch, self._batch = epoch + 1, 0
 
     def close(self):
-        """End the workers and give their memory back; the next epoch starts them anew."""
-        if self._finalizer:
-            self._finalizer()
-        self._crew = self._store = self._finalizer = None
-        self._busy = 0
+        """End the workers and give the ring back; the next epoch starts them anew."""
+        if self._feed:
+            self._feed.close()
 
     def __enter__(self):
         return self
@@ -257,8 +281,35 @@ class DataLoader:
         return f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, workers={self.workers})"
 
 
-def _release(crew, store):
-    if crew:
-        crew.close()
-    store.pixels.close()
-    store.ring.close()
+def _name_of(dataset, index):
+    path_of = getattr(dataset, "path_of", None)
+    return f"the sample with index {index}" + (f" ({path_of(index)})" if path_of else "")
+
+
+def _check_dataset(dataset):
+    images = getattr(dataset, "images", None)
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+        kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else repr(images)
+        raise TypeError(
+            "dataset: wanted images uint8 (count, channels, height, width), got "
+            f"{type(dataset).__name__} with images {kind:.60}"
+        )
+    if not len(dataset) == len(images) == len(dataset.labels) or not images.flags.c_contiguous:
+        raise ValueError(
+            f"dataset: wanted as many C-contiguous images as labels and samples, got {len(images)} "
+            f"images, {len(dataset.labels)} labels and a length of {len(dataset)}"
+        )
+
+
+def _checked_workers(workers):
+    if isinstance(workers, str):
+        if workers != "auto":
+            raise ValueError(f'workers: wanted an int or "auto", got {workers!r}')
+        return workers
+    return checks.integer("workers", workers, 0, 1024)
+
+
+def _checked_sampler(sampler):
+    if sampler is None or callable(getattr(sampler, "order", sampler)):
+        return sampler
+    raise TypeError(f"sampler: wanted one with order(epoch), or a function of the epoch, got {sampler!r}")

@@ -14,7 +14,7 @@ def main():
     while True:
         for _ in loader:
             if loader.epoch == 0 and loader.state_dict()["batch"] == 1:
-                print(*(m.process.pid for m in loader._crew.members), flush=True)
+                print(*(m.process.pid for m in loader._feed.crew.members), flush=True)
 
 
 if __name__ == "__main__":

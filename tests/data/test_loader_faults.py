@@ -52,33 +52,33 @@ def test_workers_that_keep_dying_are_an_error_with_pid_and_signal(dataset):
         ):
             for _ in range(50):
                 for _ in loader:
-                    os.kill(loader._crew.members[0].process.pid, signal.SIGKILL)
-        assert loader._crew is None, "an error must leave no worker behind"
+                    os.kill(loader._feed.crew.members[0].process.pid, signal.SIGKILL)
+        assert loader._feed.crew is None, "an error must leave no worker behind"
         left = 16 - loader.state_dict()["batch"]
         assert len(list(loader)) == left, "the loader goes on where it was"
 
 
 def test_a_worker_that_hangs_is_named(dataset):
     with DataLoader(dataset, 4, workers=1, timeout=0.3) as loader:
-        loader._start()
-        os.kill(loader._crew.members[0].process.pid, signal.SIGSTOP)
+        loader._feed.start()
+        os.kill(loader._feed.crew.members[0].process.pid, signal.SIGSTOP)
         with pytest.raises(
             TimeoutError,
             match=r"cynet-loader-0 \(pid \d+\) did not finish batch 0 of epoch 0 \(4 samples, the first",
         ):
             list(loader)
-        assert loader._crew is None
+        assert loader._feed.crew is None
 
 
 def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
     with DataLoader(dataset, 4, workers=1) as loader:
-        loader._start()
-        loader._crew.submit(worker.TASK.pack(999, 4, 0, 7, 5))  # a slot outside the ring
+        loader._feed.start()
+        loader._feed.crew.submit(worker.TASK.pack(999, 4, 0, 0, 7, 5))  # a slot outside the ring
         with pytest.raises(
             ValueError,
             match=r"(?s)in cynet-loader-0 \(pid \d+\), at batch 7 of epoch 0.*index 5.*Traceback.*worker.py",
         ):
-            loader._crew.collect()
+            loader._feed.crew.collect()
 
 
 @linux
@@ -101,14 +101,14 @@ def test_workers_end_with_their_owner(number, code):
 def test_a_killed_worker_is_noticed_within_two_seconds(dataset):
     with DataLoader(dataset, 4, workers=1) as loader:
         next(iter(loader))
-        loader._drain()
-        before = loader._crew.members[0].process.pid
+        loader._feed.drain()
+        before = loader._feed.crew.members[0].process.pid
         os.kill(before, signal.SIGKILL)
         start = time.monotonic()
-        while not loader._crew.losses:
-            loader._crew.collect()
-        assert time.monotonic() - start < 2 and loader._crew.members[0].process.pid != before
-        assert loader._crew.losses == 1
+        while not loader._feed.crew.losses:
+            loader._feed.crew.collect()
+        assert time.monotonic() - start < 2 and loader._feed.crew.members[0].process.pid != before
+        assert len(loader._feed.crew.losses) == 1
 
 
 @linux
@@ -117,7 +117,7 @@ def test_nothing_is_left_behind(dataset):
     for _ in range(3):
         loader = DataLoader(dataset, 4, workers=2)
         next(iter(loader))
-        pids = [m.process.pid for m in loader._crew.members]
+        pids = [m.process.pid for m in loader._feed.crew.members]
         del loader  # without close
         wait_until(lambda pids=pids: all(gone(pid) for pid in pids), 5)
         before = before or len(os.listdir("/proc/self/fd"))
@@ -136,13 +136,28 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
         list(loader)
 
 
-def test_a_script_without_a_main_guard_is_shown_one(tmp_path):
+UNGUARDED = """
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+def same(picture, rng):
+    return picture
+
+dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ["a"])
+print(len(list(DataLoader(dataset, 4, workers=1, transforms=[TRANSFORM]))))
+"""
+
+
+def test_a_script_without_a_main_guard_is_shown_one_where_workers_need_the_script(tmp_path):
     script = tmp_path / "unguarded.py"
-    script.write_text(
-        "import numpy as np\n"
-        "from cynet.data import ArrayDataset, DataLoader\n"
-        "dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ['a'])\n"
-        "print(len(list(DataLoader(dataset, 4, workers=1))))\n"
-    )
+    script.write_text(UNGUARDED.replace("TRANSFORM", "same"))
     done = run_python(script)
-    assert done.returncode != 0 and 'if __name__ == "__main__": main()' in done.stderr
+    assert done.returncode != 0 and done.stdout == ""
+    assert 'use: if __name__ == "__main__": main()' in done.stderr.splitlines()[-1]
+
+
+def test_a_script_that_workers_do_not_need_is_not_imported_by_them(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED.replace("TRANSFORM", ""))
+    done = run_python(script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")

@@ -1,0 +1,49 @@
+"""workers="auto": how many worker processes a loader is fastest with, measured once."""
+
+import os
+import time
+
+BATCHES = 4, 200  # the fewest and the most that are timed of each number
+SECONDS = 0.25  # for each number
+GAIN = 1.1  # what another worker must be worth
+
+
+def processors():
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose(feeds, batch_size):
+    """The number of workers to use, and a line that says so.
+
+    With 0, 1, 2 ... workers up to the processors some batches are made, the first of which (the start of the
+    processes) is not timed. The fewest workers count of which one more brings less than a tenth.
+
+    Parameters
+    ----------
+    feeds : callable
+        feeds(workers) is a context that gives an endless iterator over batches.
+    batch_size : int
+
+    Returns
+    -------
+    int, str
+    """
+    rates = []
+    for workers in range(processors() + 1):
+        with feeds(workers) as batches:
+            rates.append(batch_size * _batches_a_second(batches))
+        if workers > 1 and rates[-1] < GAIN * rates[-2]:
+            break  # more will not be faster either
+    best = next(i for i, rate in enumerate(rates) if GAIN * rate >= max(rates))
+    found = ", ".join(f"{i}: {rate:,.0f}" for i, rate in enumerate(rates))
+    return best, f"workers={best} chosen (images/s with so many workers: {found})"
+
+
+def _batches_a_second(batches):
+    next(batches)
+    done, start = 0, time.perf_counter()
+    while done < BATCHES[1] and (done < BATCHES[0] or time.perf_counter() - start < SECONDS):
+        next(batches)
+        done += 1
+    return done / (time.perf_counter() - start)

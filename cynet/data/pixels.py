@@ -1,0 +1,88 @@
+"""The pictures of a data set where worker processes can map them, held once.
+
+A file that is mapped (`numpy.memmap`) is mapped by the workers too. Any other array is moved into shared
+memory: the data set gets the copy for its own, and the first one goes when nobody else holds it.
+"""
+
+import contextlib
+import mmap
+import os
+
+import numpy as np
+
+from .shared import Mapped, SharedMemory
+
+SAMPLE = 1 << 16  # bytes compared at both ends of a file
+
+
+class Pixels:
+    """Pictures in memory that processes share; can be sent to a process that is being started.
+
+    Parameters
+    ----------
+    memory : Mapped
+    offset : int
+        Of the first pixel.
+    shape : tuple of int
+        (count, channels, height, width).
+    """
+
+    def __init__(self, memory, offset, shape):
+        self.memory, self.offset, self.shape = memory, offset, shape
+
+    def array(self):
+        """The pictures, uint8."""
+        return self.memory.array(self.shape, "u1", self.offset)
+
+
+def share(dataset):
+    """The `Pixels` of a data set, whose `images` are replaced by a view of them where they were private.
+
+    Raises
+    ------
+    MemoryError
+        When the shared memory cannot be had.
+    """
+    images = dataset.images
+    for base in _bases(images):
+        if isinstance(base, SharedMemory):
+            return Pixels(base, images.ctypes.data - base.address, images.shape)
+        if isinstance(base, np.memmap) and base._mmap is not None:
+            found = _mapped_file(images, base)
+            if found:
+                return found
+    memory = SharedMemory(images.nbytes, "pictures")
+    pixels = Pixels(memory, 0, images.shape)
+    view = pixels.array()
+    view[...] = images
+    view.flags.writeable = images.flags.writeable
+    with contextlib.suppress(AttributeError):  # where it cannot be set they are held twice
+        dataset.images = view
+    return pixels
+
+
+def _bases(array):
+    """What an array's memory belongs to, from near to far."""
+    while array is not None:
+        yield array
+        array = getattr(array, "base", None)
+
+
+def _mapped_file(images, base):
+    """The file behind a memmap as `Pixels`; None when its path leads to other bytes or the map is private."""
+    if base.mode == "c" or base.filename is None:
+        return None
+    start = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY
+    offset = start + images.ctypes.data - np.frombuffer(base._mmap, np.uint8).ctypes.data
+    end = offset + images.nbytes
+    try:
+        descriptor = os.open(base.filename, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+    if os.fstat(descriptor).st_size < end:
+        os.close(descriptor)
+        return None
+    pixels = Pixels(Mapped(descriptor, end, False), offset, images.shape)
+    here, there = images.reshape(-1), pixels.array().reshape(-1)
+    ends = slice(None, SAMPLE), slice(-SAMPLE, None)
+    return pixels if all(np.array_equal(here[part], there[part]) for part in ends) else None

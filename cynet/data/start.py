@@ -1,0 +1,125 @@
+"""How a worker process is started: quickly, without what it does not need, deaf to Ctrl-C.
+
+Design: the fork server imports the worker's module once, so that a worker is a fork of it and takes a few
+milliseconds. The owner's script is imported in a worker only where a user's transform is defined there.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+import time
+from multiprocessing import forkserver, spawn
+from multiprocessing.reduction import ForkingPickler
+
+from . import worker
+
+CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+GUARD = 'if __name__ == "__main__": main()'
+
+_patching = threading.Lock()
+
+
+class Member:
+    """One worker process, the owner's end of its pipe, and its unanswered tasks.
+
+    Parameters
+    ----------
+    number : int
+    arguments : tuple
+        (store, recipe), what `worker.main` takes after its pipe.
+    """
+
+    def __init__(self, number, arguments):
+        self.number, self.tasks, self.since = number, [], time.monotonic()
+        with _interrupts_held(), _lean(_needs_main(arguments[1])):
+            try:
+                self._start(arguments)
+            except (OSError, EOFError):  # the fork server died just now; asked again, there is a new one
+                self._start(arguments)
+
+    def _start(self, arguments):
+        context = multiprocessing.get_context(CONTEXT)
+        self.pipe, theirs = context.Pipe()
+        try:
+            self.process = context.Process(
+                target=worker.main, args=(theirs, *arguments), name=f"cynet-loader-{self.number}", daemon=True
+            )
+            self.process.start()
+        except BaseException:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
+
+    def add(self, task):
+        """Note a task; the clock of the first one runs."""
+        if not self.tasks:
+            self.since = time.monotonic()
+        self.tasks.append(task)
+
+    def remove(self, task):
+        """Forget a task that was answered; the next one's clock runs."""
+        self.tasks.remove(task)
+        self.since = time.monotonic()
+
+    def forget(self):
+        """Let go of a process that ended."""
+        self.pipe.close()
+        self.process.close()
+
+    def end(self):
+        """Close the pipe, which ends the worker, and wait for it; a worker that hangs is killed."""
+        self.pipe.close()
+        self.process.join(2)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        self.process.close()
+
+
+def refuse_import():
+    """Raise RuntimeError in a worker that imports the owner's script, which would start more workers."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(f"a loader's worker imports your script again; start training under: {GUARD}")
+
+
+@contextlib.contextmanager
+def _interrupts_held():
+    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _needs_main(recipe):
+    """Whether something that is sent to the worker is defined in the owner's script."""
+    return b"__main__" in bytes(ForkingPickler.dumps(recipe))
+
+
+@contextlib.contextmanager
+def _lean(with_main):
+    """Start processes that import the owner's script only where it is wanted.
+
+    `multiprocessing` has no setting for it: what it tells a new process about the script is left out.
+    """
+    server = forkserver._forkserver if CONTEXT == "forkserver" else None
+    if getattr(server, "_preload_modules", None) == ["__main__"]:  # unless the user wants others
+        multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
+    if with_main:
+        yield
+        return
+    with _patching:
+        whole = spawn.get_preparation_data
+        spawn.get_preparation_data = lambda name: {
+            key: value for key, value in whole(name).items() if not key.startswith("init_main")
+        }
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = whole
