@@ -7,8 +7,7 @@ import numpy as np
 
 from cynet.core import checks
 
-
-MOST_NUMBERED = 100_000  # classes that are named by numbers alone
+MOST_NUMBERED = 10_000  # classes that are named by numbers alone
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
 
 
