@@ -8,6 +8,10 @@ import importlib
 _HOMES = {
     "cynet.data.dataset": "ArrayDataset",
     "cynet.data.cifar": "CIFAR10 CIFAR100",
+    "cynet.data.idx": "IdxDataset MNIST FashionMNIST",
+    "cynet.data.image_list": "ImageList",
+    "cynet.data.image_folder": "ImageFolder",
+    "cynet.data.array_files": "from_npy from_npz",
     "cynet.data.shapes10": "Shapes10",
     "cynet.data.registry": "load names",
     "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",

@@ -67,6 +67,10 @@ class CIFAR10(ArrayDataset):
     root : path
         The folder or .tar.gz as published, or the folder that holds one of them.
     split : {"train", "test"}
+    download : bool
+        Fetch the binary archive into `root` where nothing of the kind is there.
+    mirror : str, optional
+        Another address to fetch from; see `cynet.data.download`.
 
     Raises
     ------
@@ -79,9 +83,9 @@ class CIFAR10(ArrayDataset):
     layouts = CIFAR10_LAYOUTS
     count = 10
 
-    def __init__(self, root="data", split="train"):
+    def __init__(self, root="data", split="train", download=False, mirror=None):
         checked_split(split)
-        source = _find(Path(root), self.layouts)
+        source = self._source(Path(root), download, mirror)
         files = getattr(source.layout, split)
         contents = source.read((*files, source.layout.names))
         missing = [source.where(name) for name in files if name not in contents]
@@ -91,6 +95,18 @@ class CIFAR10(ArrayDataset):
         parts = [_read(source, name, contents.pop(name), self.count) for name in files]
         images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         super().__init__(images, labels, names)
+
+    def _source(self, root, download, mirror):
+        try:
+            return _find(root, self.layouts)
+        except FileNotFoundError:
+            if not download:
+                raise
+        from .download import fetch
+
+        is_archive = root.name in [layout.archive for layout in self.layouts]
+        folder = root.parent if is_archive else root
+        return _find(fetch(type(self).__name__.lower(), folder, mirror)[0], self.layouts)
 
 
 class CIFAR100(CIFAR10):

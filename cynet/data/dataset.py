@@ -1,4 +1,4 @@
-"""ArrayDataset: pictures and labels in memory, which every data set here is or becomes."""
+"""ArrayDataset: pictures and labels, in memory or mapped from a file, which every data set here is."""
 
 from functools import cached_property
 
@@ -8,14 +8,18 @@ from cynet.core import checks
 
 from . import fingerprint
 
+MOST_NUMBERED = 10_000  # classes that are named by numbers alone
+CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
+
 
 class ArrayDataset:
-    """Pictures and their labels in memory.
+    """Pictures and their labels.
 
     Parameters
     ----------
     images : ndarray of uint8 (count, channels, height, width)
-        Planar, as CIFAR stores them; kept as they are where C-contiguous, else copied.
+        Planar, as CIFAR stores them; kept as they are where C-contiguous, a memory map (`np.memmap`)
+        included, else copied.
     labels : array of integers (count,)
         Each from 0 to len(classes) - 1.
     classes : sequence of str
@@ -25,7 +29,8 @@ class ArrayDataset:
     images, labels, classes
         uint8, int64, tuple of str.
     mean, std : ndarray of float64 (channels,)
-        Of the pixels / 255, from exact integer sums.
+        Of the pixels / 255, from exact integer sums. Like `fingerprint()`, they read all pixels when they
+        are first asked for, and are kept.
 
     Raises
     ------
@@ -41,7 +46,8 @@ class ArrayDataset:
             raise ValueError(f"images: wanted a filled (count, channels, height, width), got {images.shape}")
         if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
             raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
-        self.images = np.ascontiguousarray(images)
+        mapped = isinstance(images, np.memmap) and images.flags.c_contiguous
+        self.images = images if mapped else np.ascontiguousarray(images)
         self.classes = tuple(classes)
         self.labels = checks.labels("labels", labels, len(images), len(self.classes))
 
@@ -56,14 +62,18 @@ class ArrayDataset:
 
     def __getitem__(self, index):
         """(picture uint8 (height, width, channels), label int) of one sample."""
-        return self.images[index].transpose(1, 2, 0), int(self.labels[index])
+        return np.asarray(self.images[index]).transpose(1, 2, 0), int(self.labels[index])
+
+    @cached_property
+    def _counts(self):
+        step = max(1, CHUNK // self.images[0, 0].size)
+        return sum(byte_counts(self.images[i : i + step]) for i in range(0, len(self), step))
 
     @cached_property
     def _moments(self):
         values = np.arange(256)
-        counts = [np.bincount(plane.reshape(-1), minlength=256) for plane in self.images.swapaxes(0, 1)]
         n = self.images[:, 0].size
-        sums = [(int(c @ values), int(c @ values**2)) for c in counts]
+        sums = [(int(c @ values), int(c @ values**2)) for c in self._counts]
         mean = np.array([s / n for s, _ in sums])
         # n * sum of squares - square of the sum is exact in Python's integers.
         std = np.array([(n * q - s * s) ** 0.5 / n for s, q in sums])
@@ -87,6 +97,20 @@ class ArrayDataset:
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self)} pictures, {len(self.classes)} classes)"
+
+
+def byte_counts(images):
+    """How often each byte occurs in each channel: int64 (channels, 256)."""
+    planes = np.asarray(images).swapaxes(0, 1)
+    return np.array([np.bincount(plane.reshape(-1), minlength=256) for plane in planes])
+
+
+def numbered_classes(labels, where):
+    """("0", "1", ...) up to the largest label."""
+    most = int(labels.max(initial=0))
+    if most >= MOST_NUMBERED:
+        raise ValueError(f"{where}: wanted names of the classes, for labels up to {most}")
+    return tuple(map(str, range(most + 1)))
 
 
 def checked_split(split):

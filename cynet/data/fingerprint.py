@@ -13,13 +13,14 @@ PARTS = "count", "picture shape (channels x height x width)", "classes", "labels
 
 def of(images, labels, classes):
     """The fingerprint of uint8 `images` (count, channels, height, width), int64 `labels` and their names."""
-    names = _digest("\0".join(classes).encode(errors="surrogatepass"), 8)
-    size = "x".join(map(str, images.shape))
-    return f"{size}.{names}.{_digest(labels.astype('<i8').data, 8)}.{_digest(images.data, 16)}"
+    return of_digest(images.shape, labels, classes, hashlib.sha256(images.data))
 
 
-def _digest(data, digits):
-    return hashlib.sha256(data).hexdigest()[:digits]
+def of_digest(shape, labels, classes, pixels):
+    """The same from the shape of the pictures and the SHA-256 that was given their pixels in order."""
+    names = hashlib.sha256("\0".join(classes).encode(errors="surrogatepass")).hexdigest()
+    order = hashlib.sha256(labels.astype("<i8").data).hexdigest()
+    return f"{'x'.join(map(str, shape))}.{names[:8]}.{order[:8]}.{pixels.hexdigest()[:16]}"
 
 
 def changes(before, now):

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from cynet.core import checks, random
+from cynet.data import pictures
+from cynet.data.image_list import check_shape, class_of, read_lines
 
 from . import planes
 
-PIXELS = 2**26  # of the largest picture that is decoded
 QUALITY = 80  # of JPEG files
 
 
@@ -89,54 +90,23 @@ def load_image_classification_data(images, labels):
     ValueError
         Naming a list that is empty, or a picture of another shape than the first or of no clear class.
     """
-    paths, names = _lines("images", images), _lines("labels", labels)
+    paths, names = (
+        read_lines(checked_path(name, path)) for name, path in (("images", images), ("labels", labels))
+    )
     y = np.zeros((len(paths), len(names)), np.float32)
     x = None
     for i, path in enumerate(paths):
-        y[i, _class_of(path, names)] = 1
+        y[i, class_of(path, names)] = 1
         picture = load_image(path)
         if x is None:
             shape = picture.shape
             x = np.empty((len(paths), picture.size), np.float32)
-        if picture.shape != shape:
-            raise ValueError(
-                f"{path}: wanted shape {shape} (channels, height, width), that of the first picture, "
-                f"got {picture.shape}"
-            )
+        check_shape(path, picture.shape, shape)
         x[i] = picture.reshape(-1)
     return Data(x, y)
 
 
-def _lines(name, path):
-    # Names of files may be any bytes: those that are no UTF-8 come through as they are.
-    text = checked_path(name, path).read_text(encoding="utf-8", errors="surrogateescape")
-    lines = [line.strip() for line in text.split("\n")]
-    lines = [line for line in lines if line]
-    if not lines:
-        raise ValueError(f"{path}: wanted at least one line, got none")
-    return lines
-
-
-def _class_of(path, names):
-    found = [k for k, name in enumerate(names) if name in path]
-    if len(found) > 1:
-        found = [k for k in found if names[k] in Path(path).name] or found
-        found = [k for k in found if not any(names[k] in names[j] != names[k] for j in found)]
-    if len(found) != 1:
-        wanted = "wanted one class name in the path"
-        raise ValueError(f"{path}: {wanted}, got {[names[k] for k in found] or 'none'} of {names!r:.200}")
-    return found[0]
-
-
 # -- pictures -------------------------------------------------------------------------------------------
-
-
-def _pillow():
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("pictures need Pillow, which is an extra: pip install 'cynet[images]'") from error
-    return Image
 
 
 def load_image(path):
@@ -160,22 +130,7 @@ def load_image(path):
     OSError
         When it cannot be read.
     """
-    pillow = _pillow()
-    with open(checked_path("path", path), "rb") as file:
-        try:
-            with pillow.open(file) as picture:
-                width, height = picture.size
-                if width * height > PIXELS:
-                    raise ValueError(f"wanted at most {PIXELS} pixels, got {width} x {height}")
-                grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith(("I", "F"))
-                if picture.mode.startswith("I"):  # 16 bits a pixel
-                    pixels = np.asarray(picture).astype(np.int64) >> 8
-                else:
-                    pixels = np.asarray(picture.convert("L" if grey else "RGB"))
-        except (ValueError, SyntaxError, OSError, EOFError, pillow.DecompressionBombError) as error:
-            raise ValueError(f"{path}: wanted a picture that Pillow can read: {error}") from error
-    planar = pixels[None] if grey else pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(planar, np.float32) / np.float32(255)
+    return pictures.read(checked_path("path", path)).astype(np.float32) / np.float32(255)
 
 
 def checked_image(name, image):
@@ -211,5 +166,5 @@ def _save(image, path, suffix, **options):
     pixels = np.rint(np.nan_to_num(np.clip(array, 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0)
     path = checked_path("path", path)
     path = path if path.name.endswith(suffix) else path.with_name(path.name + suffix)
-    picture = _pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels))
+    picture = pictures.pillow().fromarray(pixels[..., 0] if len(array) == 1 else np.ascontiguousarray(pixels))
     picture.save(path, **options)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cynet import uwnet
-from cynet.data import shapes10
+from cynet.data import pictures, shapes10
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,7 +124,7 @@ def test_a_missing_picture(tmp_path):
 
 def test_a_picture_too_large_is_not_decoded(tmp_path, monkeypatch):
     write_pictures(tmp_path, 1)
-    monkeypatch.setattr(uwnet.data, "PIXELS", 1000)
+    monkeypatch.setattr(pictures, "PIXELS", 1000)
     with pytest.raises(ValueError, match=r"0_disc.png.*wanted at most 1000 pixels, got 32 x 32"):
         uwnet.load_image(tmp_path / "train" / "0_disc.png")
 

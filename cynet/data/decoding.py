@@ -1,0 +1,94 @@
+"""Many pictures decoded by a few worker processes, in order.
+
+Design: a worker gets the paths of some pictures and sends their bytes back, which costs next to nothing
+beside decoding them. The owner keeps only a few answers waiting, so memory does not grow with the data set.
+A worker imports NumPy and Pillow alone, ignores Ctrl-C, which is its owner's to handle, and dies with it.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+
+from cynet.core import checks
+
+from . import pictures
+
+CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+CHUNK = 64  # pictures of a task
+FEW = 512  # pictures that are decoded sooner than workers start
+MOST_WORKERS = 8
+GUARD = 'if __name__ == "__main__": main()'
+PR_SET_PDEATHSIG = 1
+
+
+def decoded(paths, fit=None, workers=None):
+    """The pictures of some files, in order.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    fit : Fit, optional
+        As for `pictures.read`.
+    workers : int, optional
+        Processes; 0 decodes in this one. Default: as many as there are processors, up to 8, and none for few
+        pictures.
+
+    Yields
+    ------
+    list of ndarray of uint8 (channels, height, width)
+        The next few pictures.
+
+    Raises
+    ------
+    ValueError, OSError
+        Naming the file that is no picture, or cannot be read.
+    RuntimeError
+        When a worker died.
+    """
+    chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+    if workers is None:
+        workers = 0 if len(paths) < FEW else min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = checks.integer("workers", workers, 0, 1024)
+    if workers:
+        yield from _by_workers(chunks, fit, workers)
+    else:
+        yield from (_decode(chunk, fit) for chunk in chunks)
+
+
+def _decode(paths, fit):
+    return [pictures.read(path, fit) for path in paths]
+
+
+def _by_workers(chunks, fit, workers):
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(f"a worker imports your script again; read pictures under: {GUARD}")
+    context = multiprocessing.get_context(CONTEXT)
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
+    try:
+        rest, waiting = iter(chunks), deque()
+        while True:
+            while len(waiting) < 3 * workers and (chunk := next(rest, None)):
+                waiting.append(pool.submit(_decode, chunk, fit))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise RuntimeError(
+            "a process that decodes pictures died, possibly out of memory; workers=0 decodes in this one. If "
+            f"your script reads pictures when it is imported, use: {GUARD}"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin():
+    """What a worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

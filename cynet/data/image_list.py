@@ -1,0 +1,102 @@
+"""ImageList: pictures by the course's two text files, a path in each line and a class name in each line."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import ArrayDataset
+from .decoding import decoded
+from .pictures import Fit
+
+
+class ImageList(ArrayDataset):
+    """Pictures that a list file names; the class is the name that the path contains.
+
+    Parameters
+    ----------
+    list_file : path
+        A picture's path in each line. Those that are not absolute are looked for in the current folder, as
+        the course does; where the first is not there, in the list's own.
+    names_file : path
+        A class's name in each line. Where a path contains several, the one contained in the file's name
+        counts, and of "man" and "woman" the longer.
+    size : int or (int, int), optional
+        Height and width that every picture is given, in colour. Default: their own, which must be the same,
+        grey or in colour.
+    resize : {"crop", "stretch"}
+        How, see `ImageFolder`.
+    workers : int, optional
+        Processes that decode; default: by the number of pictures.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        Of the pictures.
+
+    Raises
+    ------
+    ImportError
+        Without Pillow.
+    ValueError
+        Naming a list that is empty, a picture of no clear class or of another shape, or no picture at all.
+    OSError
+        Naming a file that cannot be read.
+    """
+
+    def __init__(self, list_file, names_file, size=None, resize="crop", workers=None):
+        fit = None if size is None else Fit(size, resize)
+        paths, names = read_lines(list_file), read_lines(names_file)
+        labels = np.array([class_of(path, names) for path in paths])
+        folder = Path(list_file).parent
+        if not Path(paths[0]).exists() and (folder / paths[0]).exists():
+            paths = [str(folder / path) for path in paths]
+        self.paths = tuple(paths)
+        super().__init__(_all_of(paths, fit, workers), labels, names)
+
+
+def _all_of(paths, fit, workers):
+    images, done = None, 0
+    for chunk in decoded(paths, fit, workers):
+        for picture in chunk:
+            if images is None:
+                images = np.empty((len(paths), *picture.shape), np.uint8)
+            check_shape(paths[done], picture.shape, images.shape[1:])
+            images[done] = picture
+            done += 1
+    return images
+
+
+def check_shape(path, shape, first):
+    """Raise ValueError where a picture's shape is not that of the first one."""
+    if shape != first:
+        raise ValueError(
+            f"{path}: wanted shape {first} (channels, height, width), that of the first picture, got {shape}"
+        )
+
+
+def read_lines(path):
+    """The lines of a text file that are not blank, stripped; ValueError where there are none.
+
+    Names of files may be any bytes: those that are no UTF-8 come through as they are.
+    """
+    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [line.strip() for line in text.split("\n")]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path}: wanted at least one line, got none")
+    broken = next((line for line in lines if "\0" in line), None)
+    if broken is not None:
+        raise ValueError(f"{path}: wanted lines of text, got a zero byte in {broken!r:.80}")
+    return lines
+
+
+def class_of(path, names):
+    """The number of the class whose name a path contains; `ImageList` says which of several."""
+    found = [k for k, name in enumerate(names) if name in path]
+    if len(found) > 1:
+        found = [k for k in found if names[k] in Path(path).name] or found
+        found = [k for k in found if not any(names[k] in names[j] != names[k] for j in found)]
+    if len(found) != 1:
+        wanted = "wanted one class name in the path"
+        raise ValueError(f"{path}: {wanted}, got {[names[k] for k in found] or 'none'} of {names!r:.200}")
+    return found[0]
