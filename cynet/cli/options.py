@@ -107,12 +107,12 @@ OPTIONS = {
         "running", integer(1, 1024), "N", "of the kernels (default: OMP_NUM_THREADS, or all)"
     ),
     "workers": Option("running", integer(0, 64), "N", "loader processes"),
-    "checkpoint_every": Option("running", integer(1), "N", "steps between checkpoints (after each epoch too)"),
+    "checkpoint_every": Option("running", integer(1), "N", "steps between checkpoints, and after epochs"),
     "checkpoint_minutes": Option("running", number(0), "M", "the same in minutes; 0: never"),
 }  # fmt: skip
 
 
-TEXTS = {name for name, option in OPTIONS.items() if option.metavar in ("NAME", "FILE", "DIR")} | {"lr_steps"}
+TEXTS = {"lr_steps", *(name for name, o in OPTIONS.items() if o.metavar in ("NAME", "FILE", "DIR"))}
 
 
 def flag_of(name):
@@ -203,7 +203,7 @@ def recipe(name):
 def read(path, flag):
     """The settings in a TOML file; `flag` is the one that named it."""
     try:
-        found = tomllib.loads(Path(path).read_text())
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{flag}: cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

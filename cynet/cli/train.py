@@ -97,7 +97,7 @@ def _named(error, origins):
     if name in origins:
         return UsageError(f"{options.named(name, origins[name])}{colon}{rest}")
     if isinstance(error, OSError):
-        return UsageError(f"--init-from: {name}{colon}{rest}")
+        return UsageError(f"{options.named('init_from', origins['init_from'])}: {name}{colon}{rest}")
     return UsageError(flag_error(error))
 
 

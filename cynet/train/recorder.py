@@ -26,6 +26,8 @@ class Recorder(Observer):
         self.folder, self.model, self.facts = folder, session.model, session.facts
         self.best = best
         self.start = time.monotonic() - seconds
+        known = folder.digests.rows()
+        self._digested = int(known[-1]["step"]) if known else -1
         if not session.trainer.steps:
             self._digest(0)
 
@@ -47,8 +49,7 @@ class Recorder(Observer):
             f"{result.test.accuracy:.6g},{self.seconds:.2f}"
         )
         self.folder.metrics.add(row)
-        if not is_round(result.step):
-            self._digest(result.step)
+        self._digest(result.step)
         self.folder.sync()
         self.save()
         if self.best is None or result.test.accuracy > self.best["accuracy"]:
@@ -60,6 +61,9 @@ class Recorder(Observer):
         save_weights(self.folder.weights, self.model, self.facts)
 
     def _digest(self, step):
+        if step == self._digested:
+            return
+        self._digested = step
         self.folder.digests.add(f"{step},{digest(self.model)}")
 
 

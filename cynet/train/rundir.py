@@ -160,7 +160,9 @@ class RunFolder:
         """
         text = toml(config)
         if origins:
-            text += f"\n[{ORIGIN}]\n" + toml({name: origins.get(name) for name in config})
+            text += f"\n[{ORIGIN}]\n" + toml(
+                {name: origins.get(name) for name, value in config.items() if value is not None}
+            )
         write_atomically(self.path / CONFIG, text.encode())
 
     def read_config(self):
@@ -168,7 +170,7 @@ class RunFolder:
         import tomllib
 
         try:
-            config = tomllib.loads((self.path / CONFIG).read_text())
+            config = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.path / CONFIG}: {error}") from None
         origins = config.pop(ORIGIN, {})

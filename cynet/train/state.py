@@ -85,7 +85,7 @@ def restore(session, tensors, state, changed=()):
         place = replace(place, epoch=place.epoch + 1, batch=0)
     try:
         session.batches.load_state_dict(
-            loader | {"seed": session.settings.seed, "epoch": place.epoch, "batch": place.batch}
+            loader | {"seed": session.batches.seed, "epoch": place.epoch, "batch": place.batch}
         )
     except ValueError as error:
         raise ValueError(f"the data are not those that the run began with: {error}") from None
