@@ -1,5 +1,6 @@
 """What a training run says: while it goes a bar on a terminal, plain lines elsewhere; then how good it is."""
 
+import contextlib
 import sys
 import time
 
@@ -9,9 +10,34 @@ LINES = 10  # plain progress lines of a run, besides those of its epochs
 SMOOTH = 0.05  # weight of the newest loss in the one shown
 
 
+_logs = []  # open files
+
+
 def say(*parts):
     """Print a line now, also into a pipe."""
+    log(*parts)
     print(*parts, flush=True)
+
+
+def log(*parts):
+    """Write a line to the files of `logged` alone."""
+    for file in _logs:
+        with contextlib.suppress(OSError):  # a full disk is told by what matters more
+            print(*parts, file=file, flush=True)
+
+
+@contextlib.contextmanager
+def logged(path):
+    """Within this context, what is said, and the error that ends it, also goes to the end of a file."""
+    with open(path, "a", encoding="utf-8") as file:
+        _logs.append(file)
+        try:
+            yield
+        except Exception as error:
+            log(f"error: {getattr(error, 'strerror', None) or error}")
+            raise
+        finally:
+            _logs.remove(file)
 
 
 class Terminal(Observer):
@@ -22,16 +48,24 @@ class Terminal(Observer):
     steps, batch_size : int
     bar : bool, optional
         Default: whether standard error is a terminal.
+    done : int, optional
+        Steps that were taken before.
     """
 
-    def __init__(self, steps, batch_size, bar=None):
+    def __init__(self, steps, batch_size, bar=None, done=0):
         self.steps, self.loss, self.bar = steps, None, None
         self.every = max(1, steps // LINES)
         self.since, self.images = time.perf_counter(), 0
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=steps * batch_size, unit=" images", unit_scale=True, leave=False)
+            self.bar = tqdm(
+                total=steps * batch_size,
+                initial=done * batch_size,
+                unit=" images",
+                unit_scale=True,
+                leave=False,
+            )
 
     def stepped(self, progress):
         self.loss = progress.loss if self.loss is None else self.loss + SMOOTH * (progress.loss - self.loss)
@@ -56,6 +90,7 @@ class Terminal(Observer):
         if self.bar is None:
             say(text)
         else:
+            log(text)
             self.bar.write(text, file=sys.stdout)
         self.since, self.images = time.perf_counter(), 0
 

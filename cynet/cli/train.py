@@ -1,146 +1,173 @@
-"""Train a model, evaluate it on the test set, and keep configuration, metrics and weights in a run folder."""
+"""Train a model, evaluate it on the test set, and keep the run in a folder, from which it can go on.
+
+A setting is taken from its flag, else from the --config file, else from the --recipe.
+"""
 
 import contextlib
 
-from .parser import Failure, UsageError, integer, number, refusing
+from . import options
+from .parser import Failure, UsageError, flag_error, refusing
 
 EMBEDDED = "shapes10"  # the data set that needs no files
 
 
 def add_flags(parser):
-    group = parser.add_argument_group("model")
-    group.add_argument("--model", default="uwnet2", metavar="NAME", help="the network to train")
-    group.add_argument(
-        "--no-batch-norm", dest="batch_norm", action="store_false", help="leave batch norm out of the network"
-    )
-    group = parser.add_argument_group("data")
-    group.add_argument("--data", default=EMBEDDED, metavar="NAME", help="the data set")
-    group.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files")
-    group.add_argument(
-        "--augment",
-        action="store_true",
-        help="crop at random from pictures padded by 4 pixels, and flip them",
-    )
-    group.add_argument("--batch-size", type=integer(1), default=128, metavar="N", help="pictures in a step")
-    _training_flags(parser)
-    group = parser.add_argument_group("running")
-    group.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all)",
-    )
-    group.add_argument("--workers", type=integer(0, 64), default=1, metavar="N", help="loader processes")
+    group = options.add_flags(parser)["running"]
     group.add_argument("--run-dir", metavar="DIR", help="keep the run here (default: runs/MODEL-DATA-N)")
-
-
-def _training_flags(parser):
-    group = parser.add_argument_group("training")
-    length = group.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=integer(1), metavar="N", help="steps to train (default: 1500)")
-    length.add_argument("--epochs", type=integer(1), metavar="N", help="or passes over the training set")
-    group.add_argument("--lr", type=number(0), metavar="RATE", help="learning rate (default: 0.1)")
+    group = parser.add_argument_group("configuration")
+    group.add_argument("--recipe", metavar="NAME", help="take the settings of a recipe of the package")
+    group.add_argument("--config", metavar="FILE", help="take settings from a TOML file, as from config.toml")
+    group = parser.add_argument_group("going on")
+    group.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, in its folder")
     group.add_argument(
-        "--lr-steps",
-        type=milestones,
-        metavar="STEP:RATE,...",
-        help="the rate from each of these steps on (default: none with --lr; without it a tenth of the rate "
-        "after 60%% of the steps, and a hundredth after 84%%)",
+        "--allow-change",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="with --resume: let a flag change this setting, though the weights depend on it",
     )
-    group.add_argument(
-        "--momentum", type=number(0, 1), default=0.9, metavar="M", help="of the optimiser, SGD"
-    )
-    group.add_argument("--weight-decay", type=number(0), default=4e-5, metavar="D", help="pull towards zero")
-    group.add_argument(
-        "--label-smoothing", type=number(0, 1), default=0.0, metavar="S", help="share spread over all classes"
-    )
-    group.add_argument(
-        "--seed",
-        type=integer(0, 2**63 - 1),
-        default=0,
-        metavar="N",
-        help="of weights, order and augmentation",
-    )
-
-
-def milestones(text):
-    """An argparse type: '300:.01,420:.001' as {300: 0.01, 420: 0.001}, the steps increasing."""
-    from argparse import ArgumentTypeError
-
-    found, last = {}, 0
-    for part in text.split(","):
-        try:
-            step, rate = part.split(":")
-            step, rate = integer(0)(step), number(0)(rate)
-        except (ValueError, ArgumentTypeError):
-            message = f"wanted STEP:RATE,... such as 300:.01,420:.001, got {part!r} in {text!r}"
-            raise ArgumentTypeError(message) from None
-        if step <= last:
-            raise ArgumentTypeError(
-                f"wanted steps above 0 that increase, got {step} after {last} in {text!r}"
-            )
-        found[step] = rate
-        last = step
-    return found
 
 
 def run(flags):
     """Check everything, then train."""
-    check(flags)
-    from cynet import data
-    from cynet.train.session import Session, Settings
+    if flags.resume is not None:
+        from .resume import resume
 
-    values = vars(flags).copy()
-    run_dir = values.pop("run_dir")
-    settings = Settings(**values)
-    with refusing("--data" if settings.data_dir is None else "--data-dir"):
-        training, test = (data.load(flags.data, flags.data_dir, split) for split in ("train", "test"))
-    try:
-        session = Session(settings.resolved(len(training.labels)), training, test)
-    except ValueError as error:
-        # "lr_steps: wanted ..." names a setting; here it is a flag.
-        raise UsageError("--" + str(error).replace("_", "-", 1)) from error
-    with session:
-        return _train(session, run_dir)
+        return resume(flags)
+    if flags.allow_change:
+        raise UsageError("--allow-change: wanted a run to go on with beside it, got no --resume")
+    values, origins = options.gather(flags)
+    check(values, origins, flags.run_dir)
+    from cynet.train.settings import Settings
+
+    training, test = load(values)
+    with session_of(Settings(**values), training, test, origins) as session:
+        return _begin(session, origins, flags.run_dir)
 
 
-def check(flags):
+def check(values, origins, run_dir=None):
     """Refuse what can be refused before any data is read."""
     import os
 
     from cynet import models
     from cynet.train import rundir
 
-    if flags.model not in models.names():
-        with refusing("--model"):
-            models.create(flags.model)
-    if flags.data_dir is not None:
-        if flags.data == EMBEDDED:
+    def name(setting):
+        return options.named(setting, origins[setting])
+
+    if values["model"] not in models.names():
+        with refusing(name("model")):
+            models.create(values["model"])
+    if values["data_dir"] is not None:
+        if values["data"] == EMBEDDED:
             raise UsageError(
-                f"--data-dir: {EMBEDDED} is made by code and reads no files (did you mean --data NAME?)"
+                f"{name('data_dir')}: {EMBEDDED} is made by code and reads no files "
+                "(did you mean --data NAME?)"
             )
-        if not os.path.exists(flags.data_dir):
-            raise UsageError(f"--data-dir: no such file or folder: {flags.data_dir}")
-    if flags.run_dir is not None:
+        if not os.path.exists(values["data_dir"]):
+            raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
+    if run_dir is not None:
         with refusing("--run-dir"):
-            rundir.check(flags.run_dir)
+            rundir.check(run_dir)
 
 
-def _train(session, run_dir):
-    from cynet._version import __version__
-    from cynet.train import Recorder, RunFolder, Signals
+def load(values):
+    """The training and the test set of these settings."""
+    from cynet import data
 
-    from .report import Terminal
+    with refusing("--data" if values["data_dir"] is None else "--data-dir"):
+        return [data.load(values["data"], values["data_dir"], split) for split in ("train", "test")]
+
+
+def session_of(settings, training, test, origins, initial=True):
+    """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
+    from cynet.train.session import Session
+
+    if settings.epochs:
+        origins["steps"] = origins["epochs"]
+    try:
+        return Session(settings.resolved(len(training.labels)), training, test, initial)
+    except (ValueError, OSError) as error:
+        raise _named(error, origins) from error
+
+
+def _named(error, origins):
+    """The error of a setting, "lr_steps: wanted ...", with the name of the flag or the file it came from."""
+    name, colon, rest = str(getattr(error, "strerror", None) or error).partition(": ")
+    if name in origins:
+        return UsageError(f"{options.named(name, origins[name])}{colon}{rest}")
+    if isinstance(error, OSError):
+        return UsageError(f"{options.named('init_from', origins['init_from'])}: {name}{colon}{rest}")
+    return UsageError(flag_error(error))
+
+
+def _begin(session, origins, run_dir):
+    """Make the folder, see that there is room in it, and train."""
+    from cynet.train import RunFolder, environment
 
     settings = session.settings
-    with refusing("--run-dir" if run_dir else "runs"):
+    flag = "--run-dir" if run_dir else "runs"
+    with refusing(flag):
         folder = RunFolder(run_dir, f"{settings.model}-{settings.data}")
-    folder.write_config({"cynet": __version__} | settings.flat())
-    recorder = Recorder(folder, session.model, session.facts)
-    with Signals() as signals:
+    with contextlib.closing(folder):
+        try:
+            with refusing(flag):
+                folder.lock()
+                folder.reserve(size_of(session, origins))
+                folder.write_environment(
+                    environment.describe(settings, session.batches.dataset.fingerprint())
+                )
+                write_config(folder, settings, origins)
+        except UsageError:
+            folder.discard()
+            raise
+        return train(session, folder, origins)
+
+
+def size_of(session, origins):
+    """Bytes that a checkpoint of this session takes."""
+    from cynet.train import checkpoint
+    from cynet.train.state import capture
+
+    return len(checkpoint.pack(*capture(session, origins)))
+
+
+def write_config(folder, settings, origins):
+    """Write the configuration of a run, with the origin of every value."""
+    from cynet._version import __version__
+
+    folder.write_config({"cynet": __version__} | settings.flat(), origins)
+
+
+def train(session, folder, origins, best=None, seconds=0.0, news=()):
+    """Train a session to its end, in its folder, from where it stands; the exit status.
+
+    Parameters
+    ----------
+    session : Session
+    folder : RunFolder
+        Locked.
+    origins : dict
+    best, seconds
+        See `Recorder`.
+    news : sequence of str
+        Lines to say at the beginning.
+    """
+    from cynet.train import Keeper, Recorder, Signals
+    from cynet.train.rundir import LOG
+
+    from .report import Terminal, logged, say
+
+    settings = session.settings
+    recorder = Recorder(folder, session, best, seconds)
+    keeper = Keeper(folder, session, recorder, origins)
+    with Signals() as signals, logged(folder.path / LOG):
         _introduce(session, folder)
-        with contextlib.closing(Terminal(settings.steps, settings.batch_size)) as screen:
-            return _finish(session, recorder, screen, signals)
+        for line in (*options.described(settings, origins), *news):
+            say(line)
+        screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
+        with contextlib.closing(screen):
+            return _finish(session, recorder, keeper, screen, signals)
 
 
 def _introduce(session, folder):
@@ -164,24 +191,32 @@ def _introduce(session, folder):
     )
 
 
-def _finish(session, recorder, screen, signals):
+def _finish(session, recorder, keeper, screen, signals):
     """Train, and say how it ended; the exit status."""
     from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
     from .report import accuracies, say
 
-    weights, trainer = recorder.folder.weights, session.trainer
-    observers = (recorder, screen)
+    folder, trainer = recorder.folder, session.trainer
+    weights = folder.weights
     try:
-        result = loop.train(
-            trainer, session.batches, session.test_batches, session.settings.steps, observers, signals.watch
-        )
-    except Stopped as stopped:
-        recorder.save()
+        try:
+            result = loop.train(
+                trainer, session.batches, session.test_batches, session.settings.steps,
+                (recorder, keeper, screen), signals.watch,
+            )  # fmt: skip
+        except Stopped as stopped:
+            keeper.save()
+            recorder.save()
+            screen.close()
+            say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
+            say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
+            return 128 + stopped.signal
+    except KeyboardInterrupt:  # the second signal
         screen.close()
-        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
-        return 128 + stopped.signal
+        say(f"stopped at once; {keeper.path if keeper.path.exists() else 'no checkpoint'} is the last one")
+        return 128 + signals.pending
     except (WorkerLostError, TimeoutError, MemoryError) as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
@@ -194,6 +229,14 @@ def _finish(session, recorder, screen, signals):
             f"{error}; try a lower --lr (it was {trainer.optimizer.lr:g}). The weights were not kept: {kept}"
         ) from error
     screen.close()
-    say(f"weights in {weights}")
+    say(f"weights in {weights}, SHA-256 {_sha256(weights)}")
+    best = recorder.best
+    say(f"best test accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}")
     say(accuracies(result.test, session.facts.classes))
     return 0
+
+
+def _sha256(path):
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def write_atomically(path, data):
+def write_atomically(path, data, previous=None):
     """Write a file so that a crash, a full disk or a reader never meets half of it.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
@@ -14,6 +14,8 @@ def write_atomically(path, data):
     ----------
     path : str or Path
     data : bytes
+    previous : str, optional
+        Keep an older `path` under this name in the same folder.
 
     Raises
     ------
@@ -28,6 +30,8 @@ def write_atomically(path, data):
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            if previous and path.exists():
+                _keep(path, path.with_name(previous))
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -36,6 +40,24 @@ def write_atomically(path, data):
     except OSError as error:
         reason = f"cannot write {path} ({len(data)} bytes): {error.strerror or error}"
         raise type(error)(error.errno, reason) from error
+
+
+def _keep(path, previous):
+    """Give a file a second name, so that there is no moment without one of the first."""
+    link = previous.with_name(f".{previous.name}.{os.getpid()}.tmp")
+    try:
+        os.link(path, link)
+    except OSError:  # a file system without links
+        os.replace(path, previous)
+        return
+    os.replace(link, previous)
+    link.unlink(missing_ok=True)  # rename does nothing where both names are the same file already
+
+
+def remove_temporaries(folder):
+    """Remove what `write_atomically` left in a folder when its process was killed."""
+    for path in Path(folder).glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def flush_folder(folder):

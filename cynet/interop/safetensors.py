@@ -60,18 +60,39 @@ def pack(tensors, metadata=None):
         if key in (WRITER, DIGEST):
             raise ValueError(f"metadata: {key!r} is written by save itself; wanted another name")
     notes |= {WRITER: __version__, DIGEST: BLANK}
-    header, parts, end = {"__metadata__": dict(sorted(notes.items()))}, [], 0
-    arrays = {name: _plain(name, array) for name, array in tensors.items()}
+    header, parts = compose(tensors, dict(sorted(notes.items())))
+    blank = header + b"".join(parts)
+    return _with_digest(blank, hashlib.sha256(blank).hexdigest())
+
+
+def compose(tensors, notes):
+    """A file in the layout, without digest.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    notes : dict of str to str
+        Written in this order. A function makes them from the tensors' bytes: dict of str to bytes -> dict.
+
+    Returns
+    -------
+    header : bytes
+        With its length before it.
+    parts : list of bytes
+        The tensors' bytes that follow.
+    """
+    plain = {name: _plain(name, array) for name, array in tensors.items()}
     # Wide types first, so that every tensor is aligned for readers that map the file.
-    for name in sorted(arrays, key=lambda n: (-arrays[n].dtype.itemsize, n)):
-        array = arrays[name]
+    names = sorted(plain, key=lambda n: (-plain[n].dtype.itemsize, n))
+    parts = {name: plain[name].tobytes() for name in names}
+    header, end = {"__metadata__": notes(parts) if callable(notes) else notes}, 0
+    for name in names:
+        array = plain[name]
         start, end = end, end + array.nbytes
         header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [start, end]}
-        parts.append(array.tobytes())
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
     text += b" " * (-len(text) % 8)
-    blank = len(text).to_bytes(8, "little") + text + b"".join(parts)
-    return _with_digest(blank, hashlib.sha256(blank).hexdigest())
+    return len(text).to_bytes(8, "little") + text, list(parts.values())
 
 
 def load(path):
@@ -95,18 +116,60 @@ def load(path):
         Naming the file and what is wrong with it: cut short, too long, damaged (by the digest, where cynet
         wrote it), not of this format.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise type(error)(error.errno, f"cannot read {path}: {error.strerror or error}") from error
+    data = read(path)
     try:
         return unpack(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
+def read(path):
+    """The bytes of a file, or OSError that names it."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot read {path}: {error.strerror or error}") from error
+
+
 def unpack(data):
     """The tensors and the notes in the bytes of a file; see `load`."""
+    notes, spans, first = parse(data)
+    end = max((stop for *_, stop in spans.values()), default=0)
+    if end != len(data) - first:
+        got = len(data) - first
+        problem = "cut short" if got < end else "too long"
+        raise ValueError(f"wanted {end} bytes of tensors, got {got}: the file is {problem}")
+    _verify(data, notes)
+    return arrays(data, spans, first), {key: value for key, value in notes.items() if key != DIGEST}
+
+
+def parse(data):
+    """What the header of a file says, its tensors' bytes being still to be checked.
+
+    Returns
+    -------
+    notes : dict of str to str
+    spans : dict of str to (dtype, shape, start, stop)
+        Where each tensor lies, in the order of the file, without gaps.
+    first : int
+        The byte from which they count.
+    """
+    length = header_length(data)
+    header = _header(data[8 : 8 + length])
+    notes = header.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
+        raise ValueError(f"__metadata__: wanted text to text, got {notes!r:.80}")
+    spans = {name: _span(name, entry) for name, entry in header.items()}
+    spans, end = dict(sorted(spans.items(), key=lambda item: item[1][2:])), 0
+    for name, (_, _, start, stop) in spans.items():
+        if start != end:
+            raise ValueError(f"tensor {name!r}: wanted it to start at byte {end} of the data, got {start}")
+        end = stop
+    return notes, spans, 8 + length
+
+
+def header_length(data):
+    """The length that the first 8 bytes of a file give, checked against what follows."""
     if len(data) < 8:
         raise ValueError(f"wanted a safetensors file, got only {len(data)} bytes")
     length = int.from_bytes(data[:8], "little")
@@ -114,26 +177,15 @@ def unpack(data):
         raise ValueError(
             f"wanted a header of {length} bytes, {len(data) - 8} follow: cut short, or no safetensors file"
         )
-    header = _header(data[8 : 8 + length])
-    notes = header.pop("__metadata__", {})
-    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
-        raise ValueError(f"__metadata__: wanted text to text, got {notes!r:.80}")
-    spans = {name: _span(name, entry) for name, entry in header.items()}
-    end = 0
-    for name, (_, _, start, stop) in sorted(spans.items(), key=lambda item: item[1][2:]):
-        if start != end:
-            raise ValueError(f"tensor {name!r}: wanted it to start at byte {end} of the data, got {start}")
-        end = stop
-    if end != len(data) - 8 - length:
-        got = len(data) - 8 - length
-        problem = "cut short" if got < end else "too long"
-        raise ValueError(f"wanted {end} bytes of tensors, got {got}: the file is {problem}")
-    _verify(data, notes)
-    tensors = {
-        name: _array(data[8 + length + start : 8 + length + stop], kind, shape)
+    return length
+
+
+def arrays(data, spans, first):
+    """The tensors of a file, each its own writable array; arguments as `parse` returns them."""
+    return {
+        name: _array(data[first + start : first + stop], kind, shape)
         for name, (kind, shape, start, stop) in spans.items()
     }
-    return tensors, {key: value for key, value in notes.items() if key != DIGEST}
 
 
 def _plain(name, array):

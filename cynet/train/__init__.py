@@ -1,10 +1,11 @@
-"""Floor 4: the training loop, its metrics, and the folder that keeps a run."""
+"""Floor 4: the training loop, its metrics, the folder that keeps a run, and the checkpoints to go on from."""
 
 import importlib
 
 _HOME_OF = {
     "Trainer": "loop", "Diverged": "loop", "train": "loop", "evaluate": "metrics", "Evaluation": "metrics",
-    "RunFolder": "rundir", "Recorder": "rundir", "Observer": "loop",
+    "RunFolder": "rundir", "Recorder": "recorder", "Keeper": "recorder", "Observer": "loop", "Place": "loop",
+    "Settings": "settings", "Session": "session", "DamagedError": "checkpoint", "Table": "tables",
     "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
     "Stopped": "signals",
 }  # fmt: skip

@@ -26,6 +26,29 @@ class Diverged(ArithmeticError):
         self.step = step
 
 
+@dataclass
+class Place:
+    """Where a training stands, between two steps.
+
+    Attributes
+    ----------
+    epoch : int
+        How many are finished.
+    batch : int
+        How many batches of the epoch under way were trained on.
+    loss, count : float, int
+        The sum of the losses of the steps since the last evaluation, and how many they are.
+    evaluated : int
+        The steps that were taken when it was evaluated last.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    count: int = 0
+    evaluated: int = 0
+
+
 class Trainer:
     """A model with all that changes when it learns.
 
@@ -42,12 +65,14 @@ class Trainer:
     ----------
     steps : int
         How many were taken.
+    place : Place
+        Kept by `train`.
     """
 
     def __init__(self, model, criterion, optimizer, schedule):
         self.model, self.criterion = model, criterion
         self.optimizer, self.schedule = optimizer, schedule
-        self.steps = 0
+        self.steps, self.place = 0, Place()
         model.input_grad = False
 
     def step(self, x, y):
@@ -114,13 +139,16 @@ class Observer:
 def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
     """Train until `trainer.steps` is `steps`; evaluate at the end of each epoch and at the very end.
 
+    It begins where `trainer.place` says: `batches` must then begin with the batch of that number.
+
     Parameters
     ----------
     trainer : Trainer
-    batches : iterable of (x, y)
+    batches : sized iterable of (x, y)
         One pass is one epoch; it is walked through again for as long as steps are wanted.
     test_batches : iterable of (x, y)
     steps : int
+        More than were taken, unless these were not evaluated yet.
     observers : sequence of Observer, optional
         Told in this order.
     watch : callable, optional
@@ -138,31 +166,36 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
     ValueError
         When `batches` is empty.
     """
-    steps = checks.integer("steps", steps, trainer.steps + 1)
+    place = trainer.place
+    steps = checks.integer("steps", steps, trainer.steps + (place.count == 0))
+    if not len(batches):
+        raise ValueError("batches: wanted at least one batch an epoch, got none")
     trainer.model.train()
-    epoch = 0
-    while trainer.steps < steps:
-        epoch += 1
-        losses = _epoch(trainer, watch(batches), steps, epoch, observers)
-        if not losses:
-            raise ValueError("batches: wanted at least one batch an epoch, got none")
+    while trainer.steps < steps or place.count:
+        if trainer.steps < steps and place.batch < len(batches):
+            _epoch(trainer, watch(batches), steps, observers)
         test = evaluate(trainer.model, watch(test_batches))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, "test")
-        result = Result(trainer.steps, epoch, trainer.optimizer.lr, sum(losses) / len(losses), test)
+        result = Result(trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test)
+        place.loss, place.count, place.evaluated = 0.0, 0, trainer.steps
+        if place.batch == len(batches):
+            place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
             observer.evaluated(result)
     return result
 
 
-def _epoch(trainer, batches, steps, epoch, observers):
-    """Train on each batch of an epoch, or until `steps` are reached; return the losses."""
-    losses = []
+def _epoch(trainer, batches, steps, observers):
+    """Train on each batch that is left of an epoch, or until `steps` are reached."""
+    place = trainer.place
     for x, y in batches:
-        losses.append(trainer.step(x, y))
-        progress = Progress(trainer.steps, epoch, trainer.optimizer.lr, losses[-1], len(y))
+        loss = trainer.step(x, y)
+        place.batch += 1
+        place.loss += loss
+        place.count += 1
+        progress = Progress(trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y))
         for observer in observers:
             observer.stepped(progress)
         if trainer.steps == steps:
             break
-    return losses

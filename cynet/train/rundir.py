@@ -1,21 +1,32 @@
-"""The folder that keeps a training run: its configuration, its metrics, its weights."""
+"""The folder that keeps a training run: configuration, tables, weights, checkpoints."""
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
 import re
-import time
+import shutil
 from pathlib import Path
 
-from cynet.core.files import flush_folder, write_atomically
+from cynet.core.files import flush_folder, remove_temporaries, write_atomically
 
-from .loop import Observer
-from .weights import save_weights
+from .tables import Table
 
-CONFIG, METRICS, WEIGHTS = "config.toml", "metrics.csv", "last.safetensors"
+CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
+METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
+WEIGHTS, BEST = "last.safetensors", "best.safetensors"
+COLUMNS = {
+    METRICS: ("step", "epoch", "lr", "train_loss", "test_loss", "test_accuracy", "seconds"),
+    STEPS: ("step", "epoch", "lr", "loss"),
+    DIGESTS: ("step", "sha256"),
+}
+ORIGIN = "origin"  # the table of config.toml that tells where each value came from
+SAFETY = 2**20  # bytes that are to stay free
 
 
 class RunFolder:
-    """A run's folder, made new.
+    """A run's folder, made new; `open` is the way to one that exists.
 
     Parameters
     ----------
@@ -25,6 +36,10 @@ class RunFolder:
         Without `path`: the folder is `parent`/NAME-N with the least N above those that exist.
     parent : str or Path, optional
 
+    Attributes
+    ----------
+    metrics, steps, digests : Table
+
     Raises
     ------
     OSError
@@ -33,75 +48,164 @@ class RunFolder:
 
     def __init__(self, path=None, name="run", parent="runs"):
         if path is None:
-            self.path = _next(Path(parent), name)
+            path = _next(Path(parent), name)
         else:
             check(path)
-            self.path = Path(path)
-            self.path.mkdir(parents=True, exist_ok=True)
-        flush_folder(self.path.parent)
-        self._rows = []
+            path = Path(path)
+            path.mkdir(parents=True, exist_ok=True)
+        flush_folder(path.parent)
+        self._set(path)
+
+    @classmethod
+    def open(cls, path):
+        """The folder of a run that was begun.
+
+        Raises
+        ------
+        OSError
+            When it is no such folder, or may not be written to.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}")
+        if not (path / CONFIG).exists():
+            raise FileNotFoundError(errno.ENOENT, f"{path} has no {CONFIG}: it is no run, or was not begun")
+        folder = cls.__new__(cls)
+        folder._set(path)
+        return folder
+
+    def _set(self, path):
+        self.path, self._lock = path, None
+        self.metrics, self.steps, self.digests = (Table(path / name, COLUMNS[name]) for name in COLUMNS)
 
     @property
     def weights(self):
         return self.path / WEIGHTS
 
-    def write_config(self, config):
+    @property
+    def best(self):
+        return self.path / BEST
+
+    # -- who may write ---------------------------------------------------------------------------------
+    def lock(self):
+        """Keep other processes from training in this folder until this one ends or calls `close`.
+
+        Raises
+        ------
+        BlockingIOError
+            When another process does.
+        """
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
+        descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 40).decode(errors="replace") or "unknown"
+            os.close(descriptor)
+            raise BlockingIOError(
+                errno.EAGAIN, f"{self.path} is in use: process {holder} trains there"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        self._lock = descriptor
+        remove_temporaries(self.path)
+
+    def close(self):
+        """Write out the tables and give the lock back."""
+        with contextlib.ExitStack() as stack:
+            if self._lock is not None:
+                stack.callback(os.close, self._lock)
+                self._lock = None
+            for table in (self.metrics, self.steps, self.digests):
+                stack.callback(table.close)
+
+    def reserve(self, size):
+        """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
+        wanted = 5 * size + SAFETY  # two checkpoints, two files of weights, and the one being written
+        free = shutil.disk_usage(self.path).free
+        if free < wanted:
+            raise OSError(
+                errno.ENOSPC, f"{self.path}: a run needs {wanted:,} bytes there, only {free:,} are free"
+            )
+        trial = self.path / f".trial.{os.getpid()}.tmp"
+        try:
+            with open(trial, "xb") as file:
+                file.write(bytes(size))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            reason = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
+            raise OSError(error.errno, reason) from error
+        finally:
+            trial.unlink(missing_ok=True)
+
+    def discard(self):
+        """Remove the folder if nothing was written there."""
+        self.close()
+        (self.path / LOCK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    # -- what it keeps ---------------------------------------------------------------------------------
+    def write_config(self, config, origins=None):
         """Write config.toml.
 
         Parameters
         ----------
         config : dict of str to str, bool, int, float or None
             An entry of None is left out.
+        origins : dict of str to str, optional
+            Where each value came from.
         """
-        write_atomically(self.path / CONFIG, toml(config).encode())
+        text = toml(config)
+        if origins:
+            text += f"\n[{ORIGIN}]\n" + toml(
+                {name: origins.get(name) for name, value in config.items() if value is not None}
+            )
+        write_atomically(self.path / CONFIG, text.encode())
 
-    def add_metrics(self, row):
-        """Add a line to metrics.csv; the first row's keys are the heading, and every row's."""
-        if self._rows and list(row) != list(self._rows[0]):
-            raise ValueError(f"row: wanted the columns {list(self._rows[0])}, got {list(row)}")
-        self._rows.append(dict(row))
-        lines = [list(self._rows[0])] + [[_cell(value) for value in r.values()] for r in self._rows]
-        write_atomically(self.path / METRICS, "".join(",".join(line) + "\n" for line in lines).encode())
+    def read_config(self):
+        """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
+        import tomllib
 
+        try:
+            config = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{self.path / CONFIG}: {error}") from None
+        origins = config.pop(ORIGIN, {})
+        return config, origins if isinstance(origins, dict) else {}
 
-class Recorder(Observer):
-    """Writes a row of metrics and the weights after each evaluation.
+    def write_environment(self, environment):
+        """Write env.json."""
+        text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(self.path / ENVIRONMENT, text.encode())
 
-    Parameters
-    ----------
-    folder : RunFolder
-    model : Layer
-    facts : Facts
-    """
+    def read_environment(self):
+        """What `write_environment` was given, {} where there is none that can be read."""
+        try:
+            found = json.loads((self.path / ENVIRONMENT).read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
-    def __init__(self, folder, model, facts):
-        self.folder, self.model, self.facts = folder, model, facts
-        self.start = time.monotonic()
+    def rewind(self, steps, evaluated):
+        """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
+        self.metrics.keep(evaluated)
+        self.steps.keep(steps)
+        self.digests.keep(steps)
 
-    def evaluated(self, result):
-        self.folder.add_metrics(
-            {
-                "step": result.step,
-                "epoch": result.epoch,
-                "lr": result.lr,
-                "train_loss": result.train_loss,
-                "test_loss": result.test.loss,
-                "test_accuracy": result.test.accuracy,
-                "seconds": round(time.monotonic() - self.start, 2),
-            }
-        )
-        self.save()
-
-    def save(self):
-        """Write the weights as they are now."""
-        save_weights(self.folder.weights, self.model, self.facts)
+    def sync(self):
+        """Make every row so far last through a power cut."""
+        for table in (self.metrics, self.steps, self.digests):
+            table.sync()
 
 
 def check(path):
     """Raise OSError when `path` cannot become a run's folder; nothing is written."""
     path = Path(path)
     if path.is_dir():
-        if any(path.iterdir()):
+        if any(entry.name != LOCK for entry in path.iterdir()):
             raise FileExistsError(f"wanted a new or empty folder, {path} holds files")
         nearest = path
     else:
@@ -138,7 +242,3 @@ def _toml(value):
     # JSON's strings are TOML's, but for DEL and for characters outside the BMP, which stay as they are.
     text = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     return text.encode(errors="replace").decode()
-
-
-def _cell(value):
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

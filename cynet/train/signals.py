@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, not as an exception in the middle of a step."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish to stop, not as an exception in the middle of a step."""
 
 import signal
 
@@ -12,9 +12,9 @@ class Stopped(Exception):
 
 
 class Signals:
-    """Within this context the first SIGINT or SIGTERM is noted, and the second one ends the program at once.
+    """Within this context the first SIGINT, SIGTERM or SIGHUP is noted; the second ends the program at once.
 
-    Only in the main thread; elsewhere it changes nothing.
+    Only in the main thread; elsewhere it changes nothing. A SIGHUP that is ignored, as nohup does, stays so.
 
     Attributes
     ----------
@@ -34,8 +34,9 @@ class Signals:
 
     def __enter__(self):
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         except ValueError:  # not the main thread
             self._before.clear()
         return self

@@ -3,6 +3,7 @@
 Their notes hold nothing that differs between two equal trainings: no times, paths, thread or worker counts.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -42,6 +43,15 @@ class Facts:
 def save_weights(path, model, facts):
     """Write `model` and its `Facts` to a safetensors file, as a whole or not at all."""
     safetensors.save(model, path, {name: json.dumps(value) for name, value in vars(facts).items()})
+
+
+def digest(model):
+    """SHA-256 of a model's parameters and buffers, with their names and shapes, as hexadecimal digits."""
+    found = hashlib.sha256()
+    for name, (array, _) in sorted(model._state().items()):
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        found.update(array.data if array.flags.c_contiguous else array.tobytes())
+    return found.hexdigest()
 
 
 def load_weights(path):

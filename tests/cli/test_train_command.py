@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cynet import cli
-from cynet.train import Evaluation, load_weights, rundir
+from cynet.train import Evaluation, load_weights, recorder
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -51,7 +51,10 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     assert [re.split(" {2,}", line)[0] for line in lines[-11:-1]] == list(
         load_weights(run / "last.safetensors")[1].classes
     )
-    assert sorted(os.listdir(run)) == ["config.toml", "last.safetensors", "metrics.csv"]
+    assert sorted(os.listdir(run)) == [
+        ".lock", "best.safetensors", "config.toml", "digests.csv", "env.json", "last.ckpt",
+        "last.safetensors", "log.txt", "metrics.csv", "steps.csv",
+    ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert (config["model"], config["steps"], config["lr_steps"]) == ("uwnet2", 20, "12:0.01,16:0.001")
     rows = list(csv.DictReader((run / "metrics.csv").open()))
@@ -152,7 +155,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
     def full(*arguments):
         raise OSError(errno.ENOSPC, f"cannot write {arguments[0]}: No space left on device")
 
-    monkeypatch.setattr(rundir, "save_weights", full)
+    monkeypatch.setattr(recorder, "save_weights", full)
     assert cli.main(["train", "--steps", "2", "--workers", "0"]) == 1
     err = capsys.readouterr().err
     assert re.fullmatch(

@@ -1,6 +1,5 @@
 """The run folder, and weights files that know their model."""
 
-import math
 import tomllib
 
 import numpy as np
@@ -43,15 +42,6 @@ def test_the_configuration_is_toml(tmp_path):
     }
     RunFolder(tmp_path / "run").write_config(values | {"none": None})
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text()) == values
-
-
-def test_metrics_have_one_heading(tmp_path):
-    folder = RunFolder(tmp_path / "run")
-    folder.add_metrics({"step": 1, "loss": 2.5})
-    folder.add_metrics({"step": 2, "loss": math.pi})
-    assert (tmp_path / "run" / "metrics.csv").read_text() == "step,loss\n1,2.5\n2,3.14159\n"
-    with pytest.raises(ValueError, match="wanted the columns"):
-        folder.add_metrics({"step": 3})
 
 
 def test_weights_come_back_with_their_facts(tmp_path):

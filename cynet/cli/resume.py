@@ -1,0 +1,140 @@
+"""`cynet train --resume RUN`: go on with a run where its last checkpoint stands."""
+
+import contextlib
+
+from . import options, train
+from .parser import UsageError, refusing, suggestion
+
+
+def resume(flags):
+    """Go on in the run's own folder; the exit status."""
+    from cynet.train import RunFolder, checkpoint
+
+    for name in ("run_dir", "config", "recipe"):
+        if getattr(flags, name) is not None:
+            flag = options.flag_of(name)
+            raise UsageError(f"{flag}: not allowed with --resume, which takes all of it from the run")
+    allowed = _allowed(flags.allow_change)
+    news = []
+    with refusing("--resume"):
+        folder = RunFolder.open(flags.resume)
+    with contextlib.closing(folder):
+        with refusing("--resume"):
+            folder.lock()
+            found = checkpoint.load_latest(folder.path, news.append)
+            stored, origins = _stored(folder, found)
+        return _resume(folder, found, stored, origins, options.given(flags), allowed, news)
+
+
+def _allowed(names):
+    """The settings that may be changed, by the names that were given."""
+    for name in (name.replace("-", "_") for name in names):
+        if name not in options.OPTIONS:
+            hint = suggestion(name, options.OPTIONS) or f"one of {', '.join(options.OPTIONS)}"
+            raise UsageError(f"--allow-change: no such setting: {name} ({hint})")
+    allowed = {name.replace("-", "_") for name in names}
+    if "epochs" in allowed:
+        allowed.add("steps")
+    if "schedule" in allowed:
+        allowed.add("lr_steps")
+    return allowed
+
+
+def _stored(folder, found):
+    """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
+    from cynet.train.rundir import CONFIG
+    from cynet.train.settings import Settings
+
+    origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
+    if found:
+        _, state = found
+        return Settings.unflat(state["config"]), origins | state["origin"]
+    return Settings(**options.read(folder.path / CONFIG, "--resume")), origins | folder.read_config()[1]
+
+
+def _resume(folder, found, stored, origins, given, allowed, news):
+    from cynet.train.state import restore
+
+    values, origins = _merged(stored, origins, given)
+    train.check(values, origins)
+    training, test = train.load(values)
+    with train.session_of(type(stored)(**values), training, test, origins, initial=not found) as session:
+        changed = _changes(stored, session.settings, allowed)
+        best, seconds, trainer = None, 0.0, session.trainer
+        if found:
+            with refusing("--resume"):
+                restore(session, *found, changed)
+            best, seconds = found[1]["best"], found[1]["seconds"]
+            if trainer.steps >= session.settings.steps and not trainer.place.count:
+                return _finished(folder, session)
+            news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
+        else:
+            _same_data(folder, training, changed)
+            news.append("there is no checkpoint yet: beginning again")
+        news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
+        with refusing("--resume"):
+            news += _prepare(folder, session, origins, best, seconds, changed and found)
+        return train.train(session, folder, origins, best, seconds, news)
+
+
+def _merged(stored, origins, given):
+    """The stored settings with those of the flags in their place, as (values, origins)."""
+    values = dict(vars(stored))
+    if origins["threads"] == options.DEFAULT:
+        values["threads"] = None  # what this machine has
+    if "epochs" in given:
+        values["steps"] = None
+    if given.get("schedule", options.ANNEALED) != options.ANNEALED:
+        values["lr_steps"] = None
+    return values | given, origins | dict.fromkeys(given, options.FLAG)
+
+
+def _changes(stored, settings, allowed):
+    """{name: (before, now)} of the settings that decide about the weights and are not as they were."""
+    from cynet.train.state import frozen_changes
+
+    changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), settings)}
+    refused = [name for name in changed if name not in allowed]
+    if refused:
+        texts = ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in refused)
+        flags = " ".join(f"--allow-change {name}" for name in refused)
+        raise UsageError(f"--resume: the weights depend on {texts}: wanted {flags} beside it")
+    return changed
+
+
+def _same_data(folder, training, changed):
+    """Refuse a data set that is not the one that a run was begun with."""
+    before = (folder.read_environment().get("data") or {}).get("fingerprint")
+    if before not in (None, training.fingerprint()) and "data" not in changed:
+        raise UsageError(
+            f"--resume: wanted the data set with fingerprint {before}, got {training.fingerprint()}: "
+            "the data are not those that the run began with"
+        )
+
+
+def _prepare(folder, session, origins, best, seconds, save):
+    """Take back the rows that come again, and note this part of the run; lines to say."""
+    from cynet.train import checkpoint, environment
+    from cynet.train.state import capture
+
+    trainer = session.trainer
+    folder.reserve(train.size_of(session, origins))
+    begun = trainer.steps > 0
+    folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
+    if save:  # from now on the checkpoint says so too
+        checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
+    train.write_config(folder, session.settings, origins)
+    before = folder.read_environment()
+    now = environment.describe(session.settings, session.batches.dataset.fingerprint())
+    other = environment.differences(before, now) if before else []
+    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps}]
+    folder.write_environment((before or now) | {"resumed": parts})
+    return [f"note: the last bits may differ from here on: {line}" for line in other]
+
+
+def _finished(folder, session):
+    from .report import say
+
+    say(f"{folder.path} is finished: {session.trainer.steps} of {session.settings.steps} steps")
+    say(f"to train for longer: --allow-change steps --steps N; weights in {folder.weights}")
+    return 0

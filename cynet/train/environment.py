@@ -1,0 +1,87 @@
+"""What a run is done with: versions, processor, build, and the state of the source code."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+import cynet
+from cynet.config import config
+
+BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
+
+
+def describe(settings, fingerprint):
+    """The contents of env.json.
+
+    Parameters
+    ----------
+    settings : Settings
+        Resolved.
+    fingerprint : str
+        Of the training set.
+
+    Returns
+    -------
+    dict
+    """
+    build = config()
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "host": platform.node(),
+        "system": platform.platform(),
+        "cpu": processor(),
+        "processors": os.cpu_count(),
+        "threads": settings.threads,
+        "workers": settings.workers,
+        "cynet": {name: build[name] for name in (*BUILD, "OpenMP", "checks")},
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "git": git(),
+        "data": {"name": settings.data, "fingerprint": fingerprint},
+    }
+
+
+def differences(one, other):
+    """Lines that tell in which of the things that matter two env.json differ."""
+    pairs = [(name, one.get(name), other.get(name)) for name in ("cpu", "numpy", "git")]
+    builds = one.get("cynet") or {}, other.get("cynet") or {}
+    pairs += [(f"cynet {name}", builds[0].get(name), builds[1].get(name)) for name in BUILD]
+    prints = [(env.get("data") or {}).get("fingerprint") for env in (one, other)]
+    pairs.append(("fingerprint of the data", *prints))
+    return [f"{name}: {a} against {b}" for name, a, b in pairs if a != b]
+
+
+def processor():
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def git():
+    """{"commit", "changed"} of the checkout that this cynet lies in, None where it lies in none."""
+    folder = Path(cynet.__file__).parent
+    if not (folder.parent / ".git").exists():  # an installed one may lie inside somebody else's checkout
+        return None
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": bool(changed)}
+
+
+def _git(folder, *arguments):
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()

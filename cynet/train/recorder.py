@@ -1,0 +1,117 @@
+"""What a run leaves behind while it goes: rows, digests, weights, and checkpoints to go on from."""
+
+import time
+
+from . import checkpoint
+from .loop import Observer
+from .rundir import RunFolder
+from .state import capture
+from .weights import digest, save_weights
+
+
+class Recorder(Observer):
+    """Writes a row after each step, and a row of metrics and the weights after each evaluation.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    session : Session
+    best : dict, optional
+        Accuracy and step of the best evaluation so far.
+    seconds : float, optional
+        That the run took so far.
+    """
+
+    def __init__(self, folder: RunFolder, session, best=None, seconds=0.0):
+        self.folder, self.model, self.facts = folder, session.model, session.facts
+        self.best = best
+        self.start = time.monotonic() - seconds
+        known = folder.digests.rows()
+        self._digested = int(known[-1]["step"]) if known else -1
+        if not session.trainer.steps:
+            self._digest(0)
+
+    @property
+    def seconds(self):
+        """That the run took so far, without what lay between two parts of it."""
+        return time.monotonic() - self.start
+
+    def stepped(self, progress):
+        step = progress.step
+        # The loss with all its digits: two runs are compared by it.
+        self.folder.steps.add(f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r}")
+        if is_round(step):
+            self._digest(step)
+
+    def evaluated(self, result):
+        row = (
+            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.test.loss:.6g},"
+            f"{result.test.accuracy:.6g},{self.seconds:.2f}"
+        )
+        self.folder.metrics.add(row)
+        self._digest(result.step)
+        self.folder.sync()
+        self.save()
+        if self.best is None or result.test.accuracy > self.best["accuracy"]:
+            self.best = {"accuracy": result.test.accuracy, "step": result.step}
+            save_weights(self.folder.best, self.model, self.facts)
+
+    def save(self):
+        """Write the weights as they are now."""
+        save_weights(self.folder.weights, self.model, self.facts)
+
+    def _digest(self, step):
+        if step == self._digested:
+            return
+        self._digested = step
+        self.folder.digests.add(f"{step},{digest(self.model)}")
+
+
+class Keeper(Observer):
+    """Writes checkpoints: after each evaluation, and so many steps or minutes after the one before.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    session : Session
+    recorder : Recorder
+    origins : dict
+        Where each setting came from.
+    """
+
+    def __init__(self, folder, session, recorder, origins):
+        self.folder, self.session, self.recorder, self.origins = folder, session, recorder, origins
+        self.every = session.settings.checkpoint_every
+        self.pause = 60 * session.settings.checkpoint_minutes or float("inf")
+        self.due = time.monotonic() + self.pause
+
+    @property
+    def path(self):
+        return self.folder.path / checkpoint.NAME
+
+    def stepped(self, progress):
+        if (self.every and progress.step % self.every == 0) or time.monotonic() >= self.due:
+            self.save()
+
+    def evaluated(self, result):
+        self.save()
+
+    def size(self):
+        """Bytes that a checkpoint takes."""
+        return len(checkpoint.pack(*self._contents()))
+
+    def save(self):
+        """Write a checkpoint now, and before it all rows that belong to it."""
+        self.folder.sync()
+        checkpoint.save(self.path, *self._contents())
+        self.due = time.monotonic() + self.pause
+
+    def _contents(self):
+        recorder = self.recorder
+        return capture(self.session, self.origins, recorder.best, recorder.seconds)
+
+
+def is_round(step):
+    """Whether a step is 1, 2 or 5 times a power of ten: there the weights' digest is kept."""
+    text = str(step)
+    return text[0] in "125" and not text[1:].strip("0")

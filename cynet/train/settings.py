@@ -1,0 +1,138 @@
+"""What a training run is to do, and its learning rates."""
+
+from dataclasses import dataclass, fields, replace
+
+from cynet.core import threads
+from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
+
+from .weights import Facts
+
+STEPS, LR = 1500, 0.1
+DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
+CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
+SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+
+# The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
+# their fingerprint.
+FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minutes")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
+
+    A setting is added here, and with its flag in `cynet.cli.options`.
+
+    Attributes
+    ----------
+    init_from : str or None
+        A file of weights to start from.
+    steps, epochs : int or None
+        At most one of them is given; neither means `STEPS` steps.
+    lr : float or None
+        None: `LR`.
+    schedule : str or None
+        One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
+    lr_steps : dict of int to float or None
+        With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
+    warmup : int
+        Steps in which the rate rises.
+    threads : int or None
+        None: leave what `cynet.get_num_threads` says.
+    checkpoint_every : int or None
+        Steps between checkpoints, besides those after each evaluation.
+    checkpoint_minutes : float
+        The same in minutes; 0 means never.
+    """
+
+    model: str = "uwnet2"
+    batch_norm: bool = True
+    init_from: str | None = None
+    data: str = "shapes10"
+    data_dir: str | None = None
+    augment: bool = False
+    batch_size: int = 128
+    steps: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    schedule: str | None = None
+    lr_steps: dict | None = None
+    warmup: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 4e-5
+    label_smoothing: float = 0.0
+    seed: int = 0
+    threads: int | None = None
+    workers: int = 1
+    checkpoint_every: int | None = None
+    checkpoint_minutes: float = 10.0
+
+    def resolved(self, samples):
+        """These settings with steps, rates, schedule and threads settled, for so many training samples.
+
+        An epoch is samples // batch_size steps: every step has equally many samples, and those left over
+        wait for another epoch's order. Settings that are settled stay as they are.
+
+        Raises
+        ------
+        ValueError
+            When a batch is more than all samples, or a rate would change after the last step.
+        """
+        if self.batch_size > samples:
+            raise ValueError(
+                f"batch_size: wanted at most the {samples} training samples, got {self.batch_size}"
+            )
+        steps = self.epochs * (samples // self.batch_size) if self.epochs else self.steps or STEPS
+        lr = LR if self.lr is None else self.lr
+        schedule = self.schedule
+        if schedule is None:
+            schedule = ANNEALED if self.lr is None or self.lr_steps else CONSTANT
+        lr_steps = self.lr_steps or {}
+        if schedule == ANNEALED and self.lr_steps is None:
+            drops = ((int(part * steps), rate) for part, rate in DROPS)
+            lr_steps = {step: round(lr * rate, 6) for step, rate in drops if step}
+        late = [step for step in lr_steps if step >= steps]
+        if late:
+            raise ValueError(f"lr_steps: wanted steps less than the run's {steps}, got {late[0]}")
+        if self.warmup >= steps:
+            raise ValueError(f"warmup: wanted less than the run's {steps} steps, got {self.warmup}")
+        count = self.threads or threads.get_num_threads()
+        return replace(
+            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count
+        )
+
+    def learning_rates(self):
+        """The `Schedule` of these settings, which are resolved."""
+        if self.schedule == COSINE:
+            return Cosine(self.lr, self.steps, self.warmup)
+        if self.schedule == ONE_CYCLE:
+            return OneCycle(self.lr, self.steps, warmup=self.warmup)
+        if self.lr_steps:
+            return MultiStep(self.lr, self.lr_steps, self.warmup)
+        return Constant(self.lr, self.warmup)
+
+    def flat(self):
+        """As a dict of plain values, for a configuration file; `unflat` reads it."""
+        lr_steps = self.lr_steps and ",".join(f"{step}:{rate!r}" for step, rate in self.lr_steps.items())
+        return vars(self) | {"lr_steps": lr_steps or None}
+
+    @classmethod
+    def unflat(cls, values):
+        """Settings from what `flat` made of them; a setting that is not there has its default."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in values.items() if name in known}
+        if values.get("lr_steps"):
+            pairs = (part.split(":") for part in values["lr_steps"].split(","))
+            values["lr_steps"] = {int(step): float(rate) for step, rate in pairs}
+        return cls(**values)
+
+    def facts(self, training):
+        """The `Facts` of this run's weights; `training` is the training set."""
+        return Facts(
+            model=self.model,
+            batch_norm=self.batch_norm,
+            data=self.data,
+            classes=tuple(map(str, training.classes)),
+            mean=tuple(map(float, training.mean)),
+            std=tuple(map(float, training.std)),
+        )

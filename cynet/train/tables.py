@@ -1,0 +1,84 @@
+"""Tables that grow by a row at a time: CSV files that are appended to, and cut back when a run is resumed."""
+
+import os
+from pathlib import Path
+
+from cynet.core.files import write_atomically
+
+
+class Table:
+    """A CSV file that is only appended to; the first column is a step, which grows.
+
+    Rows reach the file when a buffer is full, and the disk with `sync`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Continued where it holds rows.
+    columns : sequence of str
+    """
+
+    def __init__(self, path, columns):
+        self.path, self.columns = Path(path), tuple(columns)
+        self._file = None
+
+    def add(self, row):
+        """Append a row: a str of the columns' values and commas."""
+        try:
+            if self._file is None:
+                self._open()
+            self._file.write(row + "\n")
+        except OSError as error:
+            raise self._named(error) from error
+
+    def sync(self):
+        """Make every row so far last through a power cut."""
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._named(error) from error
+
+    def keep(self, last):
+        """Drop the rows of steps after `last`, and rows that were cut short."""
+        self.close()
+        if not self.path.exists():
+            return
+        text = self.path.read_text(errors="replace")
+        kept = [",".join(self.columns)]
+        kept += [line for line in text.split("\n")[1:-1] if self._step(line) <= last]
+        if text != (wanted := "\n".join([*kept, ""])):
+            write_atomically(self.path, wanted.encode())
+
+    def rows(self):
+        """The whole rows of the file, each a dict of str; none where there is no file."""
+        if not self.path.exists():
+            return []
+        heading, *lines = self.path.read_text(errors="replace").split("\n")[:-1] or [""]
+        columns = heading.split(",")
+        rows = (line.split(",") for line in lines)
+        return [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
+
+    def close(self):
+        """Write what is still in the buffer; the next row opens the file again."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                file.close()
+            except OSError as error:
+                raise self._named(error) from error
+
+    def _open(self):
+        self._file = open(self.path, "a", encoding="utf-8", buffering=2**16)  # noqa: SIM115
+        if self._file.tell() == 0:
+            self._file.write(",".join(self.columns) + "\n")
+
+    def _step(self, line):
+        cells = line.split(",")
+        whole = len(cells) == len(self.columns) and cells[0].isdecimal()
+        return int(cells[0]) if whole else float("inf")
+
+    def _named(self, error):
+        return type(error)(error.errno, f"cannot write {self.path}: {error.strerror or error}")

@@ -1,0 +1,331 @@
+"""`cynet train --resume`: as if the run had never been stopped."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import tiny
+from helpers import environment_of
+
+from cynet import cli
+from cynet.core import threads
+from cynet.interop import safetensors
+from cynet.train import Recorder, RunFolder, checkpoint
+
+FLAGS = (
+    "--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--augment", "--workers", "0",
+    "--steps", "21", "--checkpoint-every", "4",
+)  # fmt: skip
+
+
+def train(*arguments):
+    return cli.main(["train", *map(str, arguments)])
+
+
+def sha(run, name="last.safetensors"):
+    return hashlib.sha256((Path(run) / name).read_bytes()).hexdigest()
+
+
+def rows(run, name="metrics.csv"):
+    with (Path(run) / name).open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = threads.get_num_threads()
+    threads.set_num_threads(1)
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody stopped: 21 steps in epochs of 8."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    assert train(*FLAGS, "--run-dir", path) == 0
+    return path
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """A function: let the run be killed so that nothing is saved, or be asked to stop, after this step."""
+
+    class Killed(Exception):
+        pass
+
+    stepped = Recorder.stepped
+
+    def at(step, number=None):
+        def stop(recorder, progress):
+            stepped(recorder, progress)
+            if progress.step == step:
+                if number is None:
+                    raise Killed
+                os.kill(os.getpid(), number)
+
+        monkeypatch.setattr(Recorder, "stepped", stop)
+        return Killed
+
+    yield at
+
+
+def resumed_like(whole, run):
+    assert sha(run) == sha(whole)
+    assert sha(run, "best.safetensors") == sha(whole, "best.safetensors")
+    for name in ("metrics.csv", "steps.csv", "digests.csv"):
+        assert rows(run, name) == rows(whole, name)
+
+
+@pytest.mark.parametrize("step", [1, 4, 7, 8, 9, 16, 19, 20, 21])
+def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path, stop, monkeypatch, step):
+    stop(step, signal.SIGTERM)
+    assert train(*FLAGS, "--run-dir", tmp_path / "run") == 143
+    assert checkpoint.load(tmp_path / "run" / "last.ckpt")[1]["step"] == step
+    monkeypatch.undo()
+    assert train("--resume", tmp_path / "run", "--threads", 2, "--workers", step % 3) == 0
+    resumed_like(whole, tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps", [(2,), (4, 5, 9), (7, 8), (9, 8, 17), (20, 21)])
+def test_a_killed_run_repeats_what_came_after_its_checkpoint(whole, tmp_path, stop, monkeypatch, steps):
+    run = tmp_path / "run"
+    for step in steps:
+        with pytest.raises(stop(step)):
+            train(*(("--resume", run) if run.exists() else (*FLAGS, "--run-dir", run)))
+        monkeypatch.undo()
+    assert train("--resume", run) == 0
+    resumed_like(whole, run)
+
+
+def test_the_first_evaluation_is_not_doubled(whole, tmp_path, monkeypatch):
+    """Killed between the row of an evaluation and its checkpoint, when one from before it is there."""
+    evaluated = Recorder.evaluated
+
+    def stop(recorder, result):
+        evaluated(recorder, result)
+        raise KeyError
+
+    monkeypatch.setattr(Recorder, "evaluated", stop)
+    with pytest.raises(KeyError):
+        train(*FLAGS, "--run-dir", tmp_path / "run")
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["8"]
+    assert checkpoint.load(tmp_path / "run" / "last.ckpt")[1]["step"] == 8
+    monkeypatch.undo()
+    assert train("--resume", tmp_path / "run") == 0
+    resumed_like(whole, tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(whole, tmp_path, stop, monkeypatch, capsys):
+    run = tmp_path / "run"
+    with pytest.raises(stop(11)):
+        train(*FLAGS, "--run-dir", run)
+    monkeypatch.undo()
+    data = bytearray((run / "last.ckpt").read_bytes())
+    data[-5] ^= 4
+    (run / "last.ckpt").write_bytes(data)
+    capsys.readouterr()
+    assert train("--resume", run) == 0
+    out, _ = capsys.readouterr()
+    assert "last.ckpt: tensor 'optimizer." in out and "differs from its SHA-256" in out
+    assert "set aside as last.damaged.ckpt" in out
+    assert "last.damaged.ckpt" in (run / "log.txt").read_text()
+    resumed_like(whole, run)
+
+
+def test_a_run_without_a_checkpoint_begins_again(whole, tmp_path, stop, monkeypatch, capsys):
+    run = tmp_path / "run"
+    with pytest.raises(stop(3)):
+        train(*FLAGS, "--run-dir", run)
+    monkeypatch.undo()
+    assert not (run / "last.ckpt").exists()
+    assert train("--resume", run) == 0
+    assert "there is no checkpoint yet: beginning again" in capsys.readouterr().out
+    resumed_like(whole, run)
+
+
+@pytest.fixture
+def broken_off(tmp_path, stop, monkeypatch):
+    """A run that was stopped after 9 of its 21 steps."""
+    stop(9, signal.SIGINT)
+    assert train(*FLAGS, "--run-dir", tmp_path / "run") == 130
+    monkeypatch.undo()
+    return tmp_path / "run"
+
+
+def test_a_frozen_setting_changes_only_when_it_is_allowed(broken_off, capsys):
+    before = sorted((path.name, path.read_bytes()) for path in broken_off.iterdir())
+    capsys.readouterr()
+    assert train("--resume", broken_off, "--momentum", 0.5, "--no-augment", "--threads", 2) == 2
+    err = capsys.readouterr().err
+    assert "momentum (was 0.9, got 0.5)" in err and "augment (was True, got False)" in err
+    assert "wanted --allow-change augment --allow-change momentum beside it" in err
+    assert train("--resume", broken_off, "--momentum", 0.5, "--allow-change", "momentm") == 2
+    assert "no such setting: momentm (did you mean momentum?)" in capsys.readouterr().err
+    assert sorted((path.name, path.read_bytes()) for path in broken_off.iterdir()) == before
+    flags = "--momentum", 0.5, "--allow-change", "momentum"
+    assert train("--resume", broken_off, *flags) == 0
+    assert "changed: momentum from 0.9 to 0.5" in capsys.readouterr().out
+    config = tomllib.loads((broken_off / "config.toml").read_text())
+    assert (config["momentum"], config["origin"]["momentum"]) == (0.5, "flag")
+
+
+def test_a_changed_setting_stays_changed(broken_off, stop, monkeypatch):
+    flags = "--steps", 30, "--allow-change", "steps"
+    with pytest.raises(stop(10)):
+        train("--resume", broken_off, *flags)
+    monkeypatch.undo()
+    assert train("--resume", broken_off) == 0
+    assert rows(broken_off)[-1]["step"] == "30"
+
+
+def test_a_finished_run_says_so_and_can_be_trained_for_longer(broken_off, capsys):
+    assert train("--resume", broken_off) == 0
+    digest = sha(broken_off)
+    assert train("--resume", broken_off) == 0
+    assert "is finished: 21 of 21 steps" in capsys.readouterr().out
+    assert sha(broken_off) == digest
+    assert train("--resume", broken_off, "--steps", 24, "--allow-change", "steps") == 0
+    assert [row["step"] for row in rows(broken_off)] == ["8", "16", "21", "24"]
+
+
+def test_another_batch_size_goes_on_with_the_next_epoch(broken_off):
+    flags = "--batch-size", 4, "--allow-change", "batch_size"
+    assert train("--resume", broken_off, *flags) == 0
+    assert rows(broken_off, "steps.csv")[9]["epoch"] == "3"
+
+
+def test_other_data_are_refused(broken_off, monkeypatch, capsys):
+    monkeypatch.setenv("TINY_SEED", "1")
+    assert train("--resume", broken_off) == 2
+    assert "the data are not those that the run began with" in capsys.readouterr().err
+    (broken_off / "last.ckpt").unlink()
+    (broken_off / "last.prev.ckpt").unlink()
+    assert train("--resume", broken_off) == 2
+    assert "the data are not those that the run began with" in capsys.readouterr().err
+
+
+def test_a_run_that_is_in_use_is_refused(broken_off, capsys):
+    folder = RunFolder.open(broken_off)
+    folder.lock()
+    assert train("--resume", broken_off) == 2
+    assert f"{broken_off} is in use: process {os.getpid()} trains there" in capsys.readouterr().err
+    folder.close()
+    assert train("--resume", broken_off) == 0
+
+
+def test_what_a_killed_process_left_is_swept(broken_off):
+    (broken_off / ".last.ckpt.1.tmp").write_bytes(b"half")
+    assert train("--resume", broken_off) == 0
+    assert not list(broken_off.glob(".*.tmp"))
+
+
+def test_every_part_of_a_run_is_noted(broken_off):
+    assert train("--resume", broken_off, "--workers", 1) == 0
+    environment = json.loads((broken_off / "env.json").read_text())
+    assert environment["workers"] == 0
+    assert [(part["after_step"], part["workers"]) for part in environment["resumed"]] == [(9, 1)]
+    assert "going on after step 9, in epoch 2" in (broken_off / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "nowhere"], "--resume: no such run folder: nowhere"),
+        (["--resume", "."], "--resume: . has no config.toml"),
+        (["--resume", ".", "--run-dir", "x"], "--run-dir: not allowed with --resume"),
+        (["--resume", ".", "--config", "x"], "--config: not allowed with --resume"),
+        (["--allow-change", "lr"], "--allow-change: wanted a run to go on with beside it, got no --resume"),
+    ],
+)
+def test_what_cannot_go_on_is_refused(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert train(*arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_damaged_checkpoints_are_refused_in_words(broken_off, capsys):
+    for name in ("last.ckpt", "last.prev.ckpt"):
+        (broken_off / name).write_bytes(b"x" * 50)
+    assert train("--resume", broken_off) == 2
+    err = capsys.readouterr().err
+    assert "last.ckpt" in err and "last.prev.ckpt" in err and err.count("\n") == 1
+
+
+def test_init_from_takes_weights_alone(whole, tmp_path, capsys):
+    flags = [*FLAGS, "--steps", 1, "--lr", 0, "--init-from", whole / "last.safetensors"]
+    assert train(*flags, "--run-dir", tmp_path / "a") == 0
+    ours, theirs = (safetensors.load(run / "last.safetensors")[0] for run in (tmp_path / "a", whole))
+    weights = [name for name in ours if name.endswith(("weight", "bias"))]
+    assert all((ours[name] == theirs[name]).all() for name in weights)
+    capsys.readouterr()
+    assert train(*flags, "--run-dir", tmp_path / "b", "--model", "uwnet1") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("cynet train: error: --init-from: ")
+    assert "; shape of " in err and "unexpected: " in err
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_disk_without_room_is_refused_before_the_first_step(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
+    assert train(*FLAGS, "--run-dir", tmp_path / "run") == 2
+    err = capsys.readouterr().err
+    assert "a run needs" in err and "only 10 are free" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_limit_on_files_is_seen_before_the_first_step(tmp_path):
+    code = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+    code += f"import sys; sys.argv[1:] = {[*map(str, ('train', *FLAGS, '--run-dir', tmp_path / 'run'))]}; "
+    code += f"runpy.run_path({tiny.__file__!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment_of()
+    )
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr and "as a checkpoint takes: File too large" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_its_checkpoint_intact(whole, tmp_path, monkeypatch, capsys):
+    run, replace, count = tmp_path / "run", os.fsync, []
+
+    def full(descriptor):
+        count.append(descriptor)
+        if len(count) > 25:
+            raise OSError(28, "No space left on device")
+        return replace(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert train(*FLAGS, "--run-dir", run) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(run.glob(".*.tmp"))
+    monkeypatch.undo()
+    assert train("--resume", run) == 0
+    resumed_like(whole, run)
+
+
+def test_the_second_signal_stops_at_once(whole, tmp_path, stop, monkeypatch, capsys):
+    run, save = tmp_path / "run", checkpoint.save
+
+    def interrupted(path, tensors, state):
+        if state["step"] == 9:
+            os.kill(os.getpid(), signal.SIGTERM)
+        save(path, tensors, state)
+
+    stop(9, signal.SIGTERM)
+    monkeypatch.setattr(checkpoint, "save", interrupted)
+    assert train(*FLAGS, "--run-dir", run) == 143
+    assert f"stopped at once; {run / 'last.ckpt'} is the last one" in capsys.readouterr().out
+    assert checkpoint.load(run / "last.ckpt")[1]["step"] == 8
+    monkeypatch.undo()
+    assert train("--resume", run) == 0
+    resumed_like(whole, run)
