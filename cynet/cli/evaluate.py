@@ -25,7 +25,7 @@ def run(flags):
     from cynet.train import evaluate, load_weights
     from cynet.train.session import test_loader
 
-    from .report import accuracies, say
+    from .terminal import accuracies, say
 
     if flags.threads:
         set_num_threads(flags.threads)

@@ -130,7 +130,7 @@ def _train(session, run_dir):
     from cynet._version import __version__
     from cynet.train import Recorder, RunFolder, Signals
 
-    from .report import Terminal
+    from .terminal import Terminal
 
     settings = session.settings
     with refusing("--run-dir" if run_dir else "runs"):
@@ -146,7 +146,7 @@ def _train(session, run_dir):
 def _introduce(session, folder):
     from cynet.graph import summary
 
-    from .report import say
+    from .terminal import say
 
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
     total = summary(session.model, training.picture_shape)
@@ -169,7 +169,7 @@ def _finish(session, recorder, screen, signals):
     from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
-    from .report import accuracies, say
+    from .terminal import accuracies, say
 
     weights, trainer = recorder.folder.weights, session.trainer
     observers = (recorder, screen)
