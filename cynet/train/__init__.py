@@ -4,7 +4,8 @@ import importlib
 
 _HOME_OF = {
     "Trainer": "loop", "Diverged": "loop", "train": "loop", "evaluate": "metrics", "Evaluation": "metrics",
-    "RunFolder": "rundir", "Recorder": "rundir", "Observer": "loop",
+    "RunFolder": "rundir", "Recorder": "rundir", "Observer": "loop", "predict": "predictions",
+    "Predictions": "predictions",
     "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
     "Stopped": "signals",
 }  # fmt: skip
