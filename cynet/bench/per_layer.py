@@ -61,10 +61,10 @@ def measure(name, peak, batch_size=128, batch_norm=True, repeat=None, watch=noth
     whole = repeated(step, repeat=repeat, budget=1.5)
     repeat = repeat or len(whole)
     leaves = list(workload.create(name, batch_norm).trace(x.shape))
-    times = _times(leaves, x, repeat, lambda done: watch(done, repeat, f"profile {name}"))
+    seconds = times(leaves, x, repeat, lambda done: watch(done, repeat, f"profile {name}"))
     rows = [
         _row(path, layer, shape, np.median(each, axis=0), peak, first=not i)
-        for i, ((path, layer, shape), each) in enumerate(zip(leaves, times, strict=True))
+        for i, ((path, layer, shape), each) in enumerate(zip(leaves, seconds, strict=True))
     ]
     total = {key: sum(row[key] for row in rows) for key in ("forward", "backward", "total")}
     step_seconds = float(np.median(whole))
@@ -83,11 +83,25 @@ def measure(name, peak, batch_size=128, batch_norm=True, repeat=None, watch=noth
     return Report("profile", COLUMNS, rows, (f"{title}, {get_num_threads()} threads.", *NOTES), extra)
 
 
-def _times(leaves, x, repeat, watch):
-    """Seconds by (layer, repetition, forward or backward)."""
+def times(leaves, x, repeat, watch=nothing):
+    """Time the layers of a model one by one.
+
+    Parameters
+    ----------
+    leaves : list
+        Of the model's `trace` over the shape of `x`.
+    x : ndarray of float32
+    repeat : int
+    watch : callable, optional
+
+    Returns
+    -------
+    ndarray of float64 (layers, repeat, 2)
+        Seconds of the forward and of the backward pass.
+    """
     inputs = [x, *(cases.random(shape) for _, _, shape in leaves[1:])]
     gradients = [cases.random(layer.output_shape(shape)) for _, layer, shape in leaves]
-    times = np.empty((len(leaves), repeat, 2))
+    taken = np.empty((len(leaves), repeat, 2))
     with no_collection():
         for turn in range(-1, repeat):  # the first is a warm-up; the next overwrites it
             y = x
@@ -96,21 +110,21 @@ def _times(leaves, x, repeat, watch):
                 given = y if y.shape == shape else inputs[i]
                 start = time.perf_counter()
                 y = layer(given)
-                times[i, turn, 0] = time.perf_counter() - start
+                taken[i, turn, 0] = time.perf_counter() - start
             for i, (_, layer, _) in reversed(list(enumerate(leaves))):
                 backward = layer.backward if i else layer.backward_spared
                 start = time.perf_counter()
                 backward(gradients[i])
-                times[i, turn, 1] = time.perf_counter() - start
+                taken[i, turn, 1] = time.perf_counter() - start
             watch(turn + 1)
-    return times
+    return taken
 
 
 def _row(path, layer, shape, seconds, peak, first):
     """One layer's row; the first layer spares the gradient of its input."""
     outputs = layer.output_shape(shape)
     flops = 2 * int(layer.macs(shape))
-    row = {"path": path, "layer": _short(layer), "input_shape": shape, "output_shape": tuple(outputs)}
+    row = {"path": path, "layer": short(layer), "input_shape": shape, "output_shape": tuple(outputs)}
     row["total"] = float(sum(seconds))
     passes = (
         ("forward", flops, cases.forward_bytes(layer, shape)),
@@ -124,7 +138,8 @@ def _row(path, layer, shape, seconds, peak, first):
     return row
 
 
-def _short(layer):
+def short(layer):
+    """A layer's repr without what is seldom changed."""
     text = repr(layer).partition(", eps=")[0].partition(", bias=")[0]
     return text + ")" * (text.count("(") - text.count(")"))
 

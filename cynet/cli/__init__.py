@@ -10,7 +10,9 @@ from .parser import Failure, Parser, UsageError, suggestion
 
 COMMANDS = {
     "train": "train a model and keep the run in a folder",
-    "evaluate": "the accuracy of a trained model, over all and per class",
+    "evaluate": "a trained model on a test set: accuracy, classes, calibration, confusion",
+    "predict": "what a trained model sees on pictures",
+    "report": "a run as one page: curves, confusion, mistakes, filters, times, configuration",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
     "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
     "bundle": "pack sources and runs into one archive with a manifest",

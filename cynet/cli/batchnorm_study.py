@@ -108,7 +108,7 @@ def _study(plan, training, test, folder):
     from cynet.train import Signals, Stopped, study_report
     from cynet.train.study import study
 
-    from .report import say
+    from .terminal import say
 
     start, runs, status = time.monotonic(), [], 0
     with Signals() as signals, contextlib.closing(_Screen(plan)) as screen:

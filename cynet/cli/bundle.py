@@ -35,7 +35,7 @@ def run(flags):
     """Check everything, warn, pack."""
     from cynet.core.files import write_atomically
 
-    from .report import say
+    from .terminal import say
 
     output = Path(flags.output)
     if output.is_dir():

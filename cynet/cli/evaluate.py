@@ -1,67 +1,129 @@
-"""Evaluate trained weights on a test set: the accuracy of each class and over all."""
+"""Evaluate trained weights on a test set: accuracy over all and per class, calibration, confusion matrix."""
 
+import json
+import sys
+
+from . import trained
 from .parser import UsageError, integer, refusing
+
+STDOUT = "-"
 
 
 def add_flags(parser):
-    parser.add_argument("weights", metavar="RUN", help="a run folder, or a .safetensors file from one")
+    parser.add_argument("weights", metavar="RUN", help=trained.WHERE)
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME", help="the data set (default: the one trained on)")
     group.add_argument("--data-dir", metavar="DIR", help="the folder with its files (default: the run's)")
     group.add_argument("--split", choices=("train", "test"), default="test", help="which part of it")
+    group.add_argument(
+        "--flip", action="store_true", help="mean the probabilities of each picture and its mirror image"
+    )
     group = parser.add_argument_group("running")
     group.add_argument("--batch-size", type=integer(1), default=250, metavar="N", help="pictures in a batch")
     group.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all)",
+        "--json", metavar="FILE", help=f"write all numbers there, too; {STDOUT}: to standard output alone"
     )
+    trained.add_threads(group)
 
 
 def run(flags):
-    from cynet import data
-    from cynet.core.threads import set_num_threads
-    from cynet.train import evaluate, load_weights
+    from cynet.train import predict
     from cynet.train.session import test_loader
 
-    from .report import accuracies, say
-
-    if flags.threads:
-        set_num_threads(flags.threads)
-    path, stored = _locate(flags.weights)
-    with refusing("RUN"):
-        model, facts = load_weights(path)
+    _check_json(flags.json)
+    trained.set_threads(flags)
+    path, stored = trained.locate(flags.weights, "RUN")
+    model, facts = trained.load(path, "RUN")
     name = flags.data or facts.data
-    root = flags.data_dir or (stored if name == facts.data else None)
+    samples = _data(flags, facts, name, stored if name == facts.data else None)
+    with test_loader(samples, facts, flags.batch_size) as batches:
+        found = predict(model, batches, flags.flip)
+    if flags.json is not None:
+        text = json.dumps(document(found, facts, flags, path, name), indent=1, allow_nan=False)
+        if flags.json == STDOUT:
+            print(text)
+            return 0
+        _write(flags.json, text + "\n")
+    _print(found, facts, flags, path, name)
+    return 0
+
+
+def _check_json(path):
+    from cynet.bench import document
+
+    if path is not None and path != STDOUT:
+        with refusing("--json"):
+            document.check(path)
+
+
+def _write(path, text):
+    from cynet.core.files import write_atomically
+
+    write_atomically(path, text.encode())
+
+
+def _data(flags, facts, name, stored):
+    from cynet import data
+
+    root = flags.data_dir or stored
     with refusing("--data-dir" if root else "--data"):
         samples = data.load(name, root, flags.split)
     if len(samples.classes) != len(facts.classes):
         raise UsageError(
             f"--data: wanted the model's {len(facts.classes)} classes, {name} has {len(samples.classes)}"
         )
-    say(f"{path}: {facts.model}{' with batch norm' if facts.batch_norm else ''}, trained on {facts.data}")
-    with test_loader(samples, facts, flags.batch_size) as batches:
-        result = evaluate(model, batches)
-    say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}")
-    say(accuracies(result, facts.classes, flags.split))
-    return 0
+    return samples
 
 
-def _locate(path):
-    """(weights file, data folder of the run or None) of a run folder or a file."""
-    import tomllib
-    from pathlib import Path
+def _print(found, facts, flags, path, name):
+    from . import tables
+    from .terminal import say
 
-    from cynet.train.rundir import CONFIG, WEIGHTS
+    result = found.evaluation
+    say(trained.headline(path, facts))
+    mirrored = ", each together with its mirror image" if flags.flip else ""
+    say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}{mirrored}\n")
+    say(tables.classes(result, facts.classes) + "\n")
+    say(tables.confusion(result, facts.classes) + "\n")
+    say(tables.calibration(found.calibration()))
+    if not found.sure.all():
+        print(f"warning: {(~found.sure).sum():,} pictures gave NaN; they count as wrong", file=sys.stderr)
+    say(f"{flags.split} accuracy {result.accuracy:.4f}")
 
-    path = Path(path)
-    if not path.is_dir():
-        return path, None
-    if not (path / WEIGHTS).exists():
-        raise UsageError(f"RUN: {path} has no {WEIGHTS}")
-    try:
-        config = tomllib.loads((path / CONFIG).read_text())
-    except (OSError, ValueError):  # the weights are enough without it
-        return path / WEIGHTS, None
-    return path / WEIGHTS, config.get("data_dir")
+
+def document(found, facts, flags, path, name):
+    """All numbers of an evaluation as plain values: what --json writes.
+
+    A number that does not exist, such as the recall of a class without samples, is None.
+    """
+    from cynet.train.predictions import precision
+
+    result, bins = found.evaluation, found.calibration()
+    per_class = zip(facts.classes, result.class_accuracy, precision(result), result.samples, strict=True)
+    return {
+        "weights": str(path),
+        "model": facts.model,
+        "data": name,
+        "split": flags.split,
+        "flip": flags.flip,
+        "samples": int(result.samples.sum()),
+        "loss": number(result.loss),
+        "accuracy": result.accuracy,
+        "classes": [
+            {"class": title, "recall": number(recall), "precision": number(exact), "count": int(count)}
+            for title, recall, exact, count in per_class
+        ],
+        "confusion": result.confusion.tolist(),
+        "calibration": {
+            "error": number(bins.error),
+            "edges": bins.edges.tolist(),
+            "counts": bins.counts.tolist(),
+            "confidence": [number(value) for value in bins.confidence],
+            "accuracy": [number(value) for value in bins.accuracy],
+        },
+    }
+
+
+def number(value):
+    """A float for JSON, which knows no NaN and no infinity: those are None."""
+    return float(value) if abs(value) < float("inf") else None

@@ -1,121 +1,163 @@
-"""What a training run says: while it goes a bar on a terminal, plain lines elsewhere; then how good it is."""
+"""Write a training run as one page of HTML that opens from the disk: curves, confusion matrix, worst mistakes,
+filters, times, and how to repeat it.
+"""
 
-import contextlib
-import sys
-import time
+import shlex
+from pathlib import Path
 
-from cynet.train.loop import Observer
+from . import trained
+from .parser import Parser, UsageError, refusing
 
-LINES = 10  # plain progress lines of a run, besides those of its epochs
-SMOOTH = 0.05  # weight of the newest loss in the one shown
-
-
-_logs = []  # open files
-
-
-def say(*parts):
-    """Print a line now, also into a pipe."""
-    log(*parts)
-    print(*parts, flush=True)
+PAGE, PLOTS = "report.html", "plots"
+NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
+BATCH, REPEAT = 128, 7  # of the timing of layers
+NO_MATTER = ("threads", "workers", "run_dir")  # settings that the weights do not depend on
 
 
-def log(*parts):
-    """Write a line to the files of `logged` alone."""
-    for file in _logs:
-        with contextlib.suppress(OSError):  # a full disk is told by what matters more
-            print(*parts, file=file, flush=True)
+def add_flags(parser):
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="a run folder; further ones can be compared with it (default: those beside it)",
+    )
+    parser.add_argument("--output", metavar="FILE", help=f"the page (default: RUN/{PAGE})")
+    parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set (default: the run's)")
+    parser.add_argument(
+        "--weights", choices=("last", "best"), default="last", help="which of the run's weights to look at"
+    )
+    parser.add_argument(
+        "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
+    )
+    trained.add_threads(parser)
 
 
-@contextlib.contextmanager
-def logged(path):
-    """Within this context, what is said, and the error that ends it, also goes to the end of a file."""
-    with open(path, "a", encoding="utf-8") as file:
-        _logs.append(file)
+def run(flags):
+    from cynet.train.report import folder, gather, page
+
+    from .terminal import say
+
+    with refusing("RUN"):
+        runs = [folder.read(path) for path in dict.fromkeys(flags.runs)]
+    output = Path(flags.output) if flags.output else runs[0].path / PAGE
+    _check(flags, output)
+    trained.set_threads(flags)
+    if len(runs) == 1:
+        runs += _neighbours(runs[0])
+    document = gather.gather(
+        runs[0],
+        runs[1:],
+        flags.data_dir,
+        f"{flags.weights}.safetensors",
+        _times if flags.timing else None,
+        command(runs[0].settings),
+    )
+    _write(output, page.render(document))
+    for note in document["notes"]:
+        say(f"note: {note}")
+    _plot(document, output.parent / PLOTS)
+    say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
+    return 0
+
+
+def _check(flags, output):
+    from cynet.bench import document
+
+    with refusing("--output"):
+        document.check(output)
+    if flags.data_dir is not None and not Path(flags.data_dir).exists():
+        raise UsageError(f"--data-dir: no such file or folder: {flags.data_dir}")
+
+
+def _neighbours(run):
+    """The runs beside a run that can be read."""
+    from cynet.train.report import folder
+
+    found = []
+    for path in folder.beside(run, NEIGHBOURS):
         try:
-            yield
-        except Exception as error:
-            log(f"error: {getattr(error, 'strerror', None) or error}")
-            raise
-        finally:
-            _logs.remove(file)
+            found.append(folder.read(path))
+        except (ValueError, OSError):  # it was not asked for
+            continue
+    return found
 
 
-class Terminal(Observer):
-    """Shows steps and results; the results go to standard output, the bar to standard error.
+def _times(model, picture_shape):
+    """What "layers" of the page holds: the median seconds of each layer's passes."""
+    import numpy as np
 
-    Parameters
-    ----------
-    steps, batch_size : int
-    bar : bool, optional
-        Default: whether standard error is a terminal.
-    done : int, optional
-        Steps that were taken before.
-    """
+    from cynet.bench import cases, environment, per_layer
+    from cynet.core.threads import get_num_threads
 
-    def __init__(self, steps, batch_size, bar=None, done=0):
-        self.steps, self.loss, self.bar = steps, None, None
-        self.every = max(1, steps // LINES)
-        self.since, self.images = time.perf_counter(), 0
-        if sys.stderr.isatty() if bar is None else bar:
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=steps * batch_size,
-                initial=done * batch_size,
-                unit=" images",
-                unit_scale=True,
-                leave=False,
-            )
-
-    def stepped(self, progress):
-        self.loss = progress.loss if self.loss is None else self.loss + SMOOTH * (progress.loss - self.loss)
-        self.images += progress.images
-        if self.bar is not None:
-            if progress.step % 10 == 1:
-                self.bar.set_postfix_str(f"loss {self.loss:.4f}, lr {progress.lr:g}", refresh=False)
-            self.bar.update(progress.images)
-        elif progress.step % self.every == 0:
-            rate = self.images / (time.perf_counter() - self.since)
-            say(
-                f"step {progress.step}/{self.steps}  epoch {progress.epoch}  lr {progress.lr:g}  "
-                f"loss {self.loss:.4f}  {rate:,.0f} images/s"
-            )
-            self.since, self.images = time.perf_counter(), 0
-
-    def evaluated(self, result):
-        text = (
-            f"step {result.step}/{self.steps}  epoch {result.epoch}  training loss {result.train_loss:.4f}  "
-            f"test loss {result.test.loss:.4f}  accuracy {result.test.accuracy:.4f}"
-        )
-        if self.bar is None:
-            say(text)
-        else:
-            log(text)
-            self.bar.write(text, file=sys.stdout)
-        self.since, self.images = time.perf_counter(), 0
-
-    def close(self):
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.close()
+    x = cases.random((BATCH, *picture_shape))
+    leaves = list(model.train().trace(x.shape))
+    medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)
+    rows = [
+        {
+            "path": path,
+            "layer": per_layer.short(layer),
+            "output": list(layer.output_shape(shape))[1:],
+            "forward": float(f"{forward:.4g}"),
+            "backward": float(f"{backward:.4g}"),
+        }
+        for (path, layer, shape), (forward, backward) in zip(leaves, medians, strict=True)
+    ]
+    model.eval()
+    return {
+        "batch": BATCH,
+        "threads": get_num_threads(),
+        "processor": environment.processor(),
+        "rows": rows,
+    }
 
 
-def accuracies(evaluation, classes, split="test"):
-    """The accuracy of each class and, on the last line, over all.
+def command(settings):
+    """The command that repeats a run with these settings.
 
     Parameters
     ----------
-    evaluation : Evaluation
-    classes : sequence of str
-    split : str, optional
+    settings : dict
+        Of its configuration. What no flag of `cynet train` sets is left out, and so is what the weights do
+        not depend on.
 
     Returns
     -------
     str
     """
-    width = max(len(name) for name in classes)
-    lines = [
-        f"{name:<{width}}  {accuracy:.4f}  of {count:,}" if count else f"{name:<{width}}  no pictures"
-        for name, accuracy, count in zip(classes, evaluation.class_accuracy, evaluation.samples, strict=True)
-    ]
-    return "\n".join([*lines, f"{split} accuracy {evaluation.accuracy:.4f}"])
+    from . import train
+
+    parser = Parser("cynet train", "")
+    train.add_flags(parser)
+    words = ["cynet", "train"]
+    for action in parser._actions:
+        value = settings.get(action.dest)
+        spared = action.dest in NO_MATTER or (action.dest == "steps" and "epochs" in settings)
+        if value is None or spared or value == action.default or not action.option_strings:
+            continue
+        if action.nargs != 0:
+            words += [action.option_strings[-1], _word(value)]
+        elif action.const is value:
+            words.append(action.option_strings[-1])
+    return shlex.join(words)
+
+
+def _word(value):
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _write(output, text):
+    from cynet.core.files import write_atomically
+
+    write_atomically(output, text.encode())
+
+
+def _plot(document, folder):
+    from cynet.train.report import plots
+
+    from .terminal import say
+
+    try:
+        for path in plots.write(document, folder):
+            say(f"{path}")
+    except ImportError as error:
+        say(f"note: no PNG files in {folder}: {error}")

@@ -47,8 +47,8 @@ class Fit:
         return self.channels, *self.size
 
     def apply(self, picture):
-        """A Pillow picture of this size and these channels."""
-        picture = picture.convert("L" if self.channels == 1 else "RGB")
+        """A Pillow picture of this size and these channels: upright, and on white where it is transparent."""
+        picture = _on_white(_upright(picture)).convert("L" if self.channels == 1 else "RGB")
         height, width = self.size
         box = (0, 0, *picture.size)
         if self.resize == "crop":
@@ -94,6 +94,20 @@ def read(path, fit=None):
     return np.ascontiguousarray(planar)
 
 
+def _upright(picture):
+    """Turned as its EXIF note says that the camera was held."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _on_white(picture):
+    if picture.mode not in ("RGBA", "RGBa", "LA", "La", "PA"):
+        return picture
+    picture = picture.convert("RGBA")
+    return pillow().alpha_composite(pillow().new("RGBA", picture.size, (255, 255, 255, 255)), picture)
+
+
 def _pixels(picture, fit):
     """uint8 (height, width) or (height, width, 3) of an open picture."""
     width, height = picture.size
@@ -105,8 +119,7 @@ def _pixels(picture, fit):
         picture.draft(None, (3 * fit.size[1], 3 * fit.size[0]))
     grey = picture.mode in GREY or picture.mode.startswith(("I", "F"))
     if picture.mode.startswith("I"):  # 16 bits a pixel
-        high = (np.asarray(picture).astype(np.int32) >> 8).clip(0, 255)
-        picture = pillow().fromarray(high.astype(np.uint8))
+        picture = pillow().fromarray((np.asarray(picture).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")  # Pillow warns of the direct way
     return np.asarray(fit.apply(picture) if fit else picture.convert("L" if grey else "RGB"))

@@ -6,6 +6,7 @@ _HOME_OF = {
     "Trainer": "loop", "Diverged": "loop", "train": "loop", "evaluate": "metrics", "Evaluation": "metrics",
     "RunFolder": "rundir", "Recorder": "recorder", "Keeper": "recorder", "Observer": "loop", "Place": "loop",
     "Settings": "settings", "Session": "session", "DamagedError": "checkpoint", "Table": "tables",
+    "predict": "predictions", "Predictions": "predictions",
     "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
     "Stopped": "signals",
 }  # fmt: skip

@@ -1,0 +1,56 @@
+"""An evaluation as text: a line a class, the confusion matrix, the calibration."""
+
+from cynet.train.predictions import confused, precision
+
+WIDEST = 20  # classes: a larger confusion matrix fits no terminal
+MISTAKES = 20  # the most frequent mistakes, which are shown in its place
+
+
+def classes(evaluation, names):
+    """Recall (the class's accuracy), precision and count of each class.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    names : sequence of str
+
+    Returns
+    -------
+    str
+    """
+    width = max(map(len, (*names, "class")))
+    lines = [f"{'class':<{width}}  recall  precision    count"]
+    columns = zip(names, evaluation.class_accuracy, precision(evaluation), evaluation.samples, strict=True)
+    for name, recall, exact, count in columns:
+        lines.append(f"{name:<{width}}  {_part(recall, 6)}  {_part(exact, 9)}  {count:>7,}")
+    return "\n".join(lines)
+
+
+def confusion(evaluation, names):
+    """The confusion matrix; of more than `WIDEST` classes the most frequent mistakes."""
+    if len(names) > WIDEST:
+        return _mistakes(evaluation, names)
+    width = max(map(len, names))
+    digits = max(len(str(evaluation.confusion.max())), len(str(len(names) - 1)))
+    last = len(str(len(names) - 1))
+    heading = "  ".join(f"{k:>{digits}}" for k in range(len(names)))
+    lines = ["confusion (row: label, column: prediction)", f"{'':<{width + last + 1}}  {heading}"]
+    for k, (name, row) in enumerate(zip(names, evaluation.confusion, strict=True)):
+        cells = "  ".join(f"{count:>{digits}}" if count else f"{'.':>{digits}}" for count in row)
+        lines.append(f"{k:>{last}} {name:<{width}}  {cells}")
+    return "\n".join(lines)
+
+
+def _mistakes(evaluation, names):
+    found = confused(evaluation, MISTAKES)
+    lines = [f"the most frequent mistakes of {len(names)} classes (all are in --json)"]
+    return "\n".join(lines + [f"{count:>7,}  {names[i]} taken for {names[j]}" for i, j, count in found])
+
+
+def calibration(found):
+    """The calibration error in a line."""
+    return f"calibration error {found.error:.4f} (expected, {len(found.counts)} bins)"
+
+
+def _part(value, width):
+    return f"{'-':>{width}}" if value != value else f"{value:>{width}.4f}"

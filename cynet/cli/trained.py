@@ -1,0 +1,55 @@
+"""Finding a trained model, and data for it: what evaluate, predict and report have in common."""
+
+from pathlib import Path
+
+from .parser import UsageError, integer, refusing
+
+WHERE = "a run folder, or a .safetensors file from one"
+
+
+def add_threads(group):
+    """The flag --threads."""
+    group.add_argument(
+        "--threads",
+        type=integer(1, 1024),
+        metavar="N",
+        help="of the kernels (default: OMP_NUM_THREADS, or all)",
+    )
+
+
+def set_threads(flags):
+    from cynet.core.threads import set_num_threads
+
+    if flags.threads:
+        set_num_threads(flags.threads)
+
+
+def locate(path, argument):
+    """(weights file, data folder of the run or None) of a run folder or a file; `argument` is its name."""
+    import tomllib
+
+    from cynet.train.rundir import CONFIG, WEIGHTS
+
+    path = Path(path)
+    if not path.is_dir():
+        return path, None
+    if not (path / WEIGHTS).exists():
+        raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
+    try:
+        config = tomllib.loads((path / CONFIG).read_text())
+    except (OSError, ValueError):  # the weights are enough without it
+        return path / WEIGHTS, None
+    return path / WEIGHTS, config.get("data_dir")
+
+
+def load(path, argument):
+    """(model, Facts) of a weights file."""
+    from cynet.train import load_weights
+
+    with refusing(argument):
+        return load_weights(path)
+
+
+def headline(path, facts):
+    """What the model in a weights file is, in a line."""
+    return f"{path}: {facts.model}{' with batch norm' if facts.batch_norm else ''}, trained on {facts.data}"

@@ -1,0 +1,1 @@
+"""A run as one HTML page: what is read from its folder, what its weights tell, and the page."""

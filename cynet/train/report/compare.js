@@ -1,0 +1,121 @@
+// Learning curves of the run, and of any two runs together.
+const COLORS = ["var(--blue)", "var(--orange)"];
+const rate = (value) => (known(value) ? String(Number(value.toPrecision(4))) : "–");
+const asPercent = (value) => percent(value, 2);
+const wholePercent = (value) => `${Number((value * 100).toFixed(1))} %`;
+
+// The columns of a run over steps or minutes: what can be drawn against which.
+function axis(columns, byTime) {
+  return byTime ? (columns.seconds ?? []).map((s) => s / 60) : columns.step ?? [];
+}
+function hasTimes(run) {
+  const times = (columns) => !columns.step || (columns.seconds ?? []).filter(known).length === columns.step.length;
+  return Boolean(run.epochs.seconds) && times(run.epochs) && times(run.steps);
+}
+function lossSeries(run, byTime) {
+  const { epochs, steps } = run, found = [];
+  if (steps.loss) found.push({ name: "training, step by step", color: COLORS[0], x: axis(steps, byTime), y: steps.loss, low: steps.low, high: steps.high, thin: true });
+  if (epochs.train_loss) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_loss, dots: true });
+  if (epochs.test_loss) found.push({ name: "test", color: COLORS[1], x: axis(epochs, byTime), y: epochs.test_loss, dots: true });
+  return found;
+}
+function accuracySeries(run, byTime) {
+  const { epochs } = run, found = [];
+  if (epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
+  if (epochs.test_accuracy) found.push({ name: "test", color: COLORS[1], x: axis(epochs, byTime), y: epochs.test_accuracy, dots: true });
+  return found;
+}
+function rateSeries(run, byTime) {
+  const from = run.steps.lr ? run.steps : run.epochs;
+  return from.lr ? [{ name: run.steps.lr ? "learning rate" : "learning rate at the end of each epoch", color: "var(--green)", x: axis(from, byTime), y: from.lr, stairs: true }] : [];
+}
+// {row, value} of the highest test accuracy.
+function best(run) {
+  const values = run.epochs.test_accuracy ?? [], [, value] = limits(values);
+  return Number.isFinite(value) ? { row: values.indexOf(value), value } : null;
+}
+function epochAt(run, step) {
+  const { step: steps, epoch } = run.epochs;
+  const i = (steps ?? []).findIndex((s) => s >= step);
+  return epoch && i >= 0 ? `, epoch ${epoch[i]}` : "";
+}
+
+function curves(host) {
+  const run = DATA.runs[0], group = [], top = best(run);
+  let byTime = false, log = false;
+  const at = (x) => (byTime ? `after ${duration(x * 60)}` : `step ${whole(x)}${epochAt(run, x)}`);
+  const loss = lineChart(group, "Loss", { format: short, at, floor: 0 });
+  const accuracy = lineChart(group, "Accuracy", { format: asPercent, axis: wholePercent, at, floor: 0, ceiling: 1, marks: () =>
+    (top ? [{ x: axis(run.epochs, byTime)[top.row], y: top.value, text: `best ${asPercent(top.value)}` }] : []) });
+  const rates = lineChart(group, "Learning rate", { format: rate, axis: rate, at, height: 130, log: true });
+  function draw() {
+    const [low, high] = limits(rateSeries(run, byTime).flatMap((s) => s.y));
+    const start = 0;
+    loss.set(lossSeries(run, byTime), { log, start });
+    accuracy.set(accuracySeries(run, byTime), { start });
+    rates.set(rateSeries(run, byTime), { log: low > 0 && high / low > 5, floor: 0, start });
+  }
+  host.append(el("div", { class: "bar-line" },
+    hasTimes(run) ? choice("Horizontal axis", ["Steps", "Minutes"], 0, (i) => { byTime = i === 1; draw(); }) : null,
+    choice("Scale of the loss", ["Linear loss", "Logarithmic"], 0, (i) => { log = i === 1; draw(); })));
+  if (DATA.missing.steps) host.append(el("p", { class: "hint" }, DATA.missing.steps));
+  host.append(loss.chart, accuracy.chart, rates.chart);
+  draw();
+}
+
+// -- two runs
+const MEASURES = [
+  { name: "Test accuracy", of: "test_accuracy", format: asPercent, axis: wholePercent, ceiling: 1 },
+  { name: "Test loss", of: "test_loss", format: short },
+  { name: "Training loss", of: "train_loss", format: short },
+  { name: "Learning rate", of: "lr", format: rate, axis: rate },
+];
+
+function compare(host) {
+  const { runs } = DATA;
+  if (runs.length < 2) {
+    host.append(note("There is no other run to compare with: give further run folders to cynet report, or keep runs beside this one."));
+    return;
+  }
+  const chosen = [0, 1], group = [], results = el("div", { class: "wide" }), settings = el("div", { class: "wide" });
+  let measure = 0, byTime = false;
+  const at = (x) => (byTime ? `after ${duration(x * 60)}` : `step ${whole(x)}`);
+  const chart = lineChart(group, "", { format: short, at, floor: 0 });
+  const selects = ["First run", "Second run"].map((label, side) => el("label", {}, `${label} `, el("select", {
+    id: `run-${side}`, onchange: (event) => { chosen[side] = Number(event.target.value); draw(); } },
+    runs.map((run, i) => el("option", { value: i, selected: i === chosen[side] }, run.name)))));
+  function draw() {
+    const { of, ...how } = MEASURES[measure], pair = chosen.map((i) => runs[i]);
+    const timed = byTime && pair.every(hasTimes);
+    chart.chart.querySelector("h3").textContent = how.name + (byTime && !timed ? " (by steps: a run has no times)" : "");
+    chart.set(pair.map((run, k) => ({ name: run.name, color: COLORS[k], x: run.epochs[of] ? axis(run.epochs, timed) : [], y: run.epochs[of] ?? [],
+      dots: true, dash: k === 1, stairs: of === "lr" })), { axis: undefined, ceiling: undefined, ...how, start: 0 });
+    results.replaceChildren(resultTable(pair));
+    settings.replaceChildren(settingTable(pair));
+  }
+  host.append(el("div", { class: "bar-line" }, selects), el("div", { class: "bar-line" },
+    choice("What is drawn", MEASURES.map((m) => m.name), 0, (i) => { measure = i; draw(); }),
+    choice("Horizontal axis", ["Steps", "Minutes"], 0, (i) => { byTime = i === 1; draw(); })),
+    chart.chart, el("div", { class: "halves" }, results, settings));
+  draw();
+}
+const nameCell = (run, k) => el("span", {}, el("span", { class: "swatch", style: `background:${COLORS[k]}` }), run.name);
+
+function resultTable(pair) {
+  const rows = [
+    ["Best test accuracy", (run) => percent(best(run)?.value, 2)],
+    ["Last test accuracy", (run) => percent(last(run.epochs.test_accuracy), 2)],
+    ["Last test loss", (run) => short(last(run.epochs.test_loss))],
+    ["Last training loss", (run) => short(last(run.epochs.train_loss))],
+    ["Steps", (run) => (known(last(run.epochs.step)) ? whole(last(run.epochs.step)) : "–")],
+    ["Time", (run) => (known(last(run.epochs.seconds)) ? duration(last(run.epochs.seconds)) : "–")],
+  ].map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), pair.map((run) => el("td", { class: "number" }, value(run)))));
+  return table("Results of the two runs", ["Result", ...pair.map((run, k) => ({ text: nameCell(run, k), number: true }))], rows);
+}
+function settingTable(pair) {
+  const names = [...new Set(pair.flatMap((run) => Object.keys(run.settings)))];
+  const different = names.filter((name) => pair[0].settings[name] !== pair[1].settings[name]);
+  if (!different.length) return el("p", { class: "hint" }, "The two runs have the same settings.");
+  const rows = different.map((name) => el("tr", {}, el("th", { scope: "row" }, name), pair.map((run) => el("td", { class: "any" }, run.settings[name] ?? "–"))));
+  return table("Settings that differ", ["Settings that differ", ...pair.map(nameCell)], rows);
+}

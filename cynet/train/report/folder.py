@@ -1,0 +1,157 @@
+"""What a run folder holds, read so that a missing or torn file is a note and no error."""
+
+import csv
+import json
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..rundir import CONFIG, METRICS
+
+STEPS, ENVIRONMENT = "steps.csv", "env.json"
+POINTS = 400  # of a curve on the page
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as it was read.
+
+    Attributes
+    ----------
+    path : Path
+    config : dict
+    environment : dict
+    epochs, steps : dict of str to list of (float or None)
+        The columns of metrics.csv and steps.csv; None where a cell holds no finite number.
+    missing : tuple of str
+        A sentence for each file that is not there or cannot be read.
+    """
+
+    path: Path
+    config: dict = field(default_factory=dict)
+    environment: dict = field(default_factory=dict)
+    epochs: dict = field(default_factory=dict)
+    steps: dict = field(default_factory=dict)
+    missing: tuple = ()
+
+    @property
+    def name(self):
+        return self.path.absolute().name
+
+    @property
+    def settings(self):
+        """The configuration without its tables."""
+        return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
+
+
+def read(path):
+    """The `Run` in a folder.
+
+    Raises
+    ------
+    ValueError
+        When `path` is no folder, or holds neither a configuration nor metrics.
+    """
+    path, missing = Path(path), []
+    if not path.is_dir():
+        raise ValueError(f"wanted a run folder, got {path}")
+    if not any((path / name).exists() for name in (CONFIG, METRICS)):
+        raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
+    found = {
+        "config": _read(path / CONFIG, _toml, missing),
+        "environment": _read(path / ENVIRONMENT, _json, missing),
+        "epochs": _read(path / METRICS, table, missing),
+        "steps": _read(path / STEPS, table, missing),
+    }
+    return Run(path, **found, missing=tuple(missing))
+
+
+def beside(run, most):
+    """Paths of other run folders in the folder around a run, the youngest `most` of them by name."""
+    folder = run.path.absolute().parent
+    found = [path for path in folder.iterdir() if (path / METRICS).is_file() and path.name != run.name]
+    youngest = sorted(found, key=lambda path: (path / METRICS).stat().st_mtime, reverse=True)[:most]
+    return sorted(youngest, key=lambda path: path.name)
+
+
+def table(path):
+    """The columns of a CSV file: {heading: [float or None, ...]}. A torn line is left out."""
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.reader(file))
+    if not rows:
+        return {}
+    whole = [row for row in rows[1:] if len(row) == len(rows[0])]
+    columns = zip(*whole, strict=True) if whole else [()] * len(rows[0])
+    return {name: [_number(cell) for cell in column] for name, column in zip(rows[0], columns, strict=True)}
+
+
+def curves(run):
+    """The curves of a run as the page takes them, of at most `POINTS` points each.
+
+    Returns
+    -------
+    dict
+        "epochs": columns of metrics.csv; "steps": {"step", "seconds", "lr", "loss", "low", "high"}, where a
+        point is the mean, the least and the greatest loss of the steps up to it. Empty where not known.
+    """
+    epochs = run.epochs if run.epochs.get("step") else {}
+    rows = len(epochs.get("step", ()))
+    kept = sorted({round(i * (rows - 1) / (POINTS - 1)) for i in range(POINTS)}) if rows > POINTS else range(rows)
+    thin = {name: [_short(column[i]) for i in kept] for name, column in epochs.items()}
+    return {"epochs": thin, "steps": _step_curve(run.steps)}
+
+
+def _step_curve(steps):
+    count = len(steps.get("step", ()))
+    if not count or "loss" not in steps:
+        return {}
+    buckets = min(count, POINTS)
+    bounds = [(count * b // buckets, count * (b + 1) // buckets) for b in range(buckets)]
+    curve = {"loss": [], "low": [], "high": []}
+    for start, stop in bounds:
+        values = [value for value in steps["loss"][start:stop] if value is not None]
+        curve["loss"].append(_short(sum(values) / len(values)) if values else None)
+        curve["low"].append(_short(min(values, default=None)))
+        curve["high"].append(_short(max(values, default=None)))
+    for name in ("step", "seconds", "lr"):
+        if name in steps:
+            curve[name] = [_short(steps[name][stop - 1]) for _, stop in bounds]
+    return curve
+
+
+def _read(path, parse, missing):
+    try:
+        return parse(path)
+    except FileNotFoundError:
+        missing.append(f"{path.name} is not there")
+    except (OSError, ValueError, csv.Error) as error:
+        missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
+    return {}
+
+
+def _toml(path):
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _json(path):
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ValueError(f"wanted an object, got {type(values).__name__}")
+    return values
+
+
+def _number(text):
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _short(value):
+    """A number with the six digits that a chart can use."""
+    if value is None:
+        return None
+    short = float(f"{value:.6g}")
+    return int(short) if short.is_integer() and abs(short) < 2**53 else short

@@ -1,0 +1,158 @@
+"""All that the page shows of a run, put together as one document of plain values."""
+
+from dataclasses import dataclass
+
+from cynet import data
+from cynet._version import __version__
+from cynet.graph import summary
+
+from ..predictions import predict
+from ..rundir import METRICS, WEIGHTS
+from ..session import test_loader
+from ..weights import Facts, load_weights
+from . import findings, folder
+
+BEST = "best.safetensors"
+HIDDEN = ("cynet",)  # entries of a configuration that are no settings
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights of a run and what goes with them."""
+
+    file: str
+    model: object
+    facts: Facts
+
+
+def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=None):
+    """Everything about a run.
+
+    Parameters
+    ----------
+    run : Run
+    others : sequence of Run, optional
+        Runs to compare it with.
+    data_dir : str or Path, optional
+        Where the data set lies; default: as in the run's configuration.
+    weights : str, optional
+        The file in the run folder that is looked at; the other one of last and best where it is not there.
+    times : callable, optional
+        Gets the model and the picture shape; gives what "layers" is to hold.
+    command : str, optional
+        The command that repeats the run.
+
+    Returns
+    -------
+    dict
+        What is not known is None, and "missing" tells why by section; "notes" is what is wrong with the run.
+    """
+    missing, notes = {}, list(run.missing)
+    trained = _weights(run, weights, missing, notes)
+    document = {
+        "cynet": __version__,
+        "name": run.name,
+        "runs": [_compared(each) for each in (run, *others)],
+        "config": _config(run),
+        "environment": _flat(run.environment),
+        "command": command,
+        "missing": missing,
+        "notes": notes,
+        "file": trained and trained.file,
+        "model": None,
+    }
+    document |= dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"))
+    if not document["runs"][0]["epochs"]:
+        missing["curves"] = f"{METRICS} holds no evaluation yet."
+    if not run.steps:
+        missing["steps"] = "Without steps.csv the training loss is known only as the mean of each epoch."
+    if trained is not None:
+        _look(document, trained, run, data_dir or run.settings.get("data_dir"), times)
+    return document
+
+
+def _weights(run, wanted, missing, notes):
+    """The `Trained` of a run, or None; then every section that needs one says so."""
+    for name in dict.fromkeys((wanted, WEIGHTS, BEST)):
+        try:
+            if (run.path / name).exists():
+                return Trained(name, *load_weights(run.path / name))
+        except (ValueError, OSError) as error:
+            notes.append(str(error))
+    why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
+    missing.update(dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"), why))
+    if not any(WEIGHTS in note for note in notes):
+        notes.append(f"{WEIGHTS} is not there")
+    return None
+
+
+def _look(document, trained, run, root, times):
+    """Fill in what the weights tell."""
+    model, facts, missing = trained.model, trained.facts, document["missing"]
+    shape = (32, 32, len(facts.mean))
+    try:
+        samples = data.load(facts.data, root, "test")
+        shape = samples.picture_shape
+        with test_loader(samples, facts) as batches:
+            found = predict(model, batches)
+        document["test"] = findings.tested(found, facts.classes)
+        document["mistakes"] = findings.mistakes(found, samples)
+    except (ValueError, OSError) as error:
+        why = f"The test set could not be read: {error}. --data-dir says where it lies."
+        missing.update(test=why, mistakes=why)
+        document["notes"].append(f"the test set could not be read: {error}")
+    total = summary(model, shape)
+    document["model"] = {
+        "name": facts.model, "batch_norm": facts.batch_norm, "data": facts.data,
+        "parameters": total.parameters, "macs": total.macs,
+    }  # fmt: skip
+    _look_inside(document, trained, run, shape)
+    document["layers"] = times and times(model, shape)
+    if times is None:
+        missing["layers"] = "Not measured: --no-timing was given."
+
+
+def _look_inside(document, trained, run, shape):
+    """Fill in what the weights alone tell."""
+    first, missing = None, document["missing"]
+    try:
+        first = findings.before(run.settings, trained.facts)
+    except (ValueError, OSError) as error:
+        missing["before"] = f"The filters before training are not known: {error}."
+    document["filters"] = findings.filters(trained.model, shape, first)
+    if document["filters"] is None:
+        missing["filters"] = "The first layer with weights has no filters that make pictures."
+    document["norms"] = findings.norms(trained.model)
+    if not document["norms"]:
+        missing["norms"] = "The model has no batch norm."
+
+
+def _compared(run):
+    settings = {key: str(value) for key, value in run.settings.items() if key not in HIDDEN}
+    return {"name": run.name, "settings": settings, **folder.curves(run)}
+
+
+def _config(run):
+    """[name, value, origin or None] of each setting."""
+    origins = run.config.get("origin")
+    origins = origins if isinstance(origins, dict) else {}
+    return [[key, _text(value), _text(origins.get(key))] for key, value in run.settings.items()]
+
+
+def _flat(values, start=""):
+    """[path, value] of each leaf of nested dicts."""
+    found = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{start}{key}.")
+        else:
+            found.append([start + key, _text(value)])
+    return found
+
+
+def _text(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return None if value is None else str(value)

@@ -1,0 +1,97 @@
+"""The figures as PNG files. matplotlib, an extra of the package, is imported when one is drawn."""
+
+import io
+
+import numpy as np
+
+from cynet.core.files import write_atomically
+
+CURVES, CONFUSION = "curves.png", "confusion.png"
+DPI = 120
+MOST_CLASSES = 30  # whose names and counts fit into a confusion matrix
+
+
+def write(document, folder):
+    """Draw the curves and the confusion matrix of a document into a folder.
+
+    Parameters
+    ----------
+    document : dict
+        As `gather` makes it.
+    folder : Path
+        Made when it is not there.
+
+    Returns
+    -------
+    list of Path
+        The files; what the document does not know is not drawn.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, naming the extra.
+    """
+    figures = {}
+    if document["runs"][0]["epochs"]:
+        figures[CURVES] = _curves(document["runs"][0])
+    if document["test"]:
+        figures[CONFUSION] = _confusion(document["test"])
+    if figures:
+        folder.mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=DPI)
+        write_atomically(folder / name, drawn.getvalue())
+    return [folder / name for name in figures]
+
+
+def _figure(width, height):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib, which is an extra: pip install 'cynet[plots]'") from error
+    return Figure((width, height), layout="constrained")
+
+
+def _curves(run):
+    figure, epochs, steps = _figure(8, 7), run["epochs"], run["steps"]
+    loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1))
+    if steps:
+        low, high = (_array(steps[name]) for name in ("low", "high"))
+        loss.fill_between(steps["step"], low, high, color="#2563b0", alpha=0.15, linewidth=0)
+        loss.plot(steps["step"], _array(steps["loss"]), color="#2563b0", linewidth=1, label="training, by step")
+    for name, label, color in (("train_loss", "training", "#2563b0"), ("test_loss", "test", "#c2570c")):
+        if name in epochs:
+            loss.plot(epochs["step"], _array(epochs[name]), "o-", color=color, markersize=3, label=label)
+    if "test_accuracy" in epochs:
+        accuracy.plot(epochs["step"], _array(epochs["test_accuracy"]) * 100, "o-", color="#c2570c", markersize=3)
+    source = steps if steps.get("lr") else epochs
+    if source.get("lr"):
+        rate.step(source["step"], _array(source["lr"]), where="pre", color="#6b7280")
+    loss.legend(frameon=False)
+    for axis, label in ((loss, "loss"), (accuracy, "test accuracy, %"), (rate, "learning rate")):
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+    rate.set_xlabel("step")
+    return figure
+
+
+def _confusion(test):
+    counts, names = np.array(test["confusion"]), test["classes"]
+    figure = _figure(8, 7.2)
+    axis = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axis.set_xlabel("prediction")
+    axis.set_ylabel("label")
+    if len(names) <= MOST_CLASSES:
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_yticks(range(len(names)), names)
+        for i, j in np.argwhere(counts):
+            color = "white" if shares[i, j] > 0.5 else "black"
+            axis.text(j, i, counts[i, j], ha="center", va="center", color=color, fontsize=7)
+    return figure
+
+
+def _array(values):
+    return np.array([np.nan if value is None else value for value in values], float)
