@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from cynet import cli
-from cynet.data import ArrayDataset, registry
+from cynet import cli, data
+from cynet.data import ArrayDataset
 
 CLASSES = ("a", "b", "c")
 
@@ -23,7 +23,7 @@ def tiny(root=None, split="train"):
     return ArrayDataset(images.astype(np.uint8), labels, CLASSES)
 
 
-registry._DATASETS["tiny"] = tiny
+data.register("tiny", tiny)
 
 if __name__ == "__main__":
     sys.exit(cli.main())

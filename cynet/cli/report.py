@@ -1,5 +1,5 @@
-"""Write a training run as one page of HTML that opens from the disk: curves, confusion matrix, worst mistakes,
-filters, times, and how to repeat it.
+"""Write a training run as one page of HTML that opens from the disk: curves, confusion matrix, worst
+mistakes, filters, times, and how to repeat it.
 """
 
 import shlex

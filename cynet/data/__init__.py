@@ -13,7 +13,7 @@ _HOMES = {
     "cynet.data.image_folder": "ImageFolder",
     "cynet.data.array_files": "from_npy from_npz",
     "cynet.data.shapes10": "Shapes10",
-    "cynet.data.registry": "load names",
+    "cynet.data.registry": "load names register",
     "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
     "cynet.data.sampler": "BalancedSampler SubsetSampler WeightedSampler",
     "cynet.data.crew": "WorkerLostError",

@@ -119,7 +119,8 @@ def _pixels(picture, fit):
         picture.draft(None, (3 * fit.size[1], 3 * fit.size[0]))
     grey = picture.mode in GREY or picture.mode.startswith(("I", "F"))
     if picture.mode.startswith("I"):  # 16 bits a pixel
-        picture = pillow().fromarray((np.asarray(picture).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
+        high = (np.asarray(picture).astype(np.int32) >> 8).clip(0, 255)
+        picture = pillow().fromarray(high.astype(np.uint8))
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")  # Pillow warns of the direct way
     return np.asarray(fit.apply(picture) if fit else picture.convert("L" if grey else "RGB"))

@@ -69,9 +69,38 @@ def load(name, root=None, split="train", download=False, **options):
         raise ValueError(f"download: wanted one of {', '.join(FETCHED)}, got {name!r}")
     if root is None and name in OWN:
         raise ValueError(f"root: wanted the place of the files of {name}, got none")
-    module, function = _HOMES[name].split(":")
-    make = getattr(importlib.import_module(f".{module}", __package__), function)
-    return make("data" if root is None else root, split, **options)
+    if root is None and isinstance(_HOMES[name], str):
+        root = "data"
+    return _maker(name)(root, split, **options)
+
+
+def register(name, make):
+    """Add a data set of one's own to those that `load` and the commands know.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        (root, split) to an ArrayDataset; root is None where none is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the arguments are none such, or the name is taken.
+    """
+    if not isinstance(name, str) or not callable(make):
+        raise TypeError(f"register: wanted a str and a callable, got {name!r} and {make!r}")
+    if name in _HOMES:
+        raise ValueError(f"name: wanted one that is not taken, got {name!r}")
+    _HOMES[name] = make
+
+
+def _maker(name):
+    home = _HOMES[name]
+    if callable(home):
+        return home
+    module, function = home.split(":")
+    return getattr(importlib.import_module(f".{module}", __package__), function)
 
 
 def checked_name(name):

@@ -81,6 +81,8 @@ def restore(session, tensors, state, changed=()):
     loader = state["loader"]
     if "data" in changed:
         loader = loader | {"fingerprint": session.batches.dataset.fingerprint()}
+    if "batch_size" in changed:
+        loader = loader | {"batch_size": session.batches.batch_size}
     if {"data", "batch_size"} & set(changed) and place.batch:
         place = replace(place, epoch=place.epoch + 1, batch=0)
     try:

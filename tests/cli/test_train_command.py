@@ -68,7 +68,10 @@ def test_evaluate_repeats_the_accuracy(trained, what):
     path = Path("runs", "uwnet2-shapes10-1", *(["last.safetensors"] if what == "file" else []))
     status, again, err = tool("evaluate", path, folder=folder)
     assert (status, err) == (0, "")
-    assert again.splitlines()[-11:] == out.splitlines()[-11:]
+    recalls = [line.split()[-3:] for line in again.splitlines() if line.startswith(("plain", "striped"))]
+    accuracies = [line.split() for line in out.splitlines()[-11:-1]]
+    assert [row[0] for row in recalls] == [row[-3] for row in accuracies] and len(recalls) == 10
+    assert again.splitlines()[-1] == out.splitlines()[-1]
 
 
 def test_a_cut_or_broken_weights_file_is_refused(trained, tmp_path):

@@ -97,7 +97,9 @@ def curves(run):
     """
     epochs = run.epochs if run.epochs.get("step") else {}
     rows = len(epochs.get("step", ()))
-    kept = sorted({round(i * (rows - 1) / (POINTS - 1)) for i in range(POINTS)}) if rows > POINTS else range(rows)
+    kept = range(rows)
+    if rows > POINTS:
+        kept = sorted({round(i * (rows - 1) / (POINTS - 1)) for i in range(POINTS)})
     thin = {name: [_short(column[i]) for i in kept] for name, column in epochs.items()}
     return {"epochs": thin, "steps": _step_curve(run.steps)}
 

@@ -1,4 +1,4 @@
-"""The page: a template, its style and its scripts, with the document in it as JSON. It asks for nothing else."""
+"""The page: a template, its style and scripts, with the document in it as JSON. It asks for nothing else."""
 
 import html
 import json

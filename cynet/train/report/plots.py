@@ -59,12 +59,14 @@ def _curves(run):
     if steps:
         low, high = (_array(steps[name]) for name in ("low", "high"))
         loss.fill_between(steps["step"], low, high, color="#2563b0", alpha=0.15, linewidth=0)
-        loss.plot(steps["step"], _array(steps["loss"]), color="#2563b0", linewidth=1, label="training, by step")
+        mean = _array(steps["loss"])
+        loss.plot(steps["step"], mean, color="#2563b0", linewidth=1, label="training, by step")
     for name, label, color in (("train_loss", "training", "#2563b0"), ("test_loss", "test", "#c2570c")):
         if name in epochs:
             loss.plot(epochs["step"], _array(epochs[name]), "o-", color=color, markersize=3, label=label)
     if "test_accuracy" in epochs:
-        accuracy.plot(epochs["step"], _array(epochs["test_accuracy"]) * 100, "o-", color="#c2570c", markersize=3)
+        percent = _array(epochs["test_accuracy"]) * 100
+        accuracy.plot(epochs["step"], percent, "o-", color="#c2570c", markersize=3)
     source = steps if steps.get("lr") else epochs
     if source.get("lr"):
         rate.step(source["step"], _array(source["lr"]), where="pre", color="#6b7280")
