@@ -30,7 +30,7 @@ print(time.perf_counter() - start)
 """
 
 
-def _python(*arguments):
+def run_python(*arguments):
     """Run a Python that finds this cynet; what it printed last."""
     root = str(Path(cynet.__file__).parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
@@ -84,7 +84,7 @@ def _peaks(jobs, repeat, watch, text):
     found = {way: [] for way in jobs}
     for turn in range(repeat):
         for way, job in jobs.items():
-            found[way].append(json.loads(_python("-m", "cynet.bench.child", json.dumps(job))))
+            found[way].append(json.loads(run_python("-m", "cynet.bench.child", json.dumps(job))))
         watch(turn + 1, repeat, text)
     medians = {
         way: {key: float(np.median([one[key] for one in each])) for key in ("peak", "imported", "own")}
@@ -139,7 +139,7 @@ def imports(peer=None, repeat=15, watch=nothing):
     found = {name: [] for name in statements}
     for turn in range(-1, repeat):  # the first fills the caches of files and bytecode
         for name, statement in statements.items():
-            taken = float(_python("-c", IMPORT_PROGRAM.format(statement)))
+            taken = float(run_python("-c", IMPORT_PROGRAM.format(statement)))
             found[name] += [taken] if turn >= 0 else []
         watch(turn + 1, repeat, "import")
     rows = []

@@ -144,3 +144,37 @@ def inference(net, x, layout):
 def set_num_threads(threads):
     """How many threads PyTorch's operations use."""
     torch.set_num_threads(threads)
+
+
+class _Pictures(torch.utils.data.Dataset):
+    """Random crop, flip and normalised values, picture by picture."""
+
+    def __init__(self, images, labels, padding, mean, std):
+        self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
+        self.padding = padding
+        self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (mean, std))
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        picture, pad = self.images[index], self.padding
+        _, height, width = picture.shape
+        picture = nn.functional.pad(picture, (pad, pad, pad, pad))
+        top, left = torch.randint(2 * pad + 1, (2,)).tolist()
+        picture = picture[:, top : top + height, left : left + width]
+        if torch.rand(()) < 0.5:
+            picture = picture.flip(2)
+        return (picture.float() / 255 - self.mean) / self.std, self.labels[index]
+
+
+def loader(images, labels, padding, mean, std, batch_size, workers):
+    """PyTorch's DataLoader over uint8 pictures (count, channels, height, width)."""
+    return torch.utils.data.DataLoader(
+        _Pictures(images, labels, padding, mean, std),
+        batch_size,
+        shuffle=True,
+        num_workers=workers,
+        drop_last=True,
+        persistent_workers=workers > 0,
+    )

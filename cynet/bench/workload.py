@@ -17,10 +17,16 @@ def create(name, batch_norm=True):
 
 def training_step(model, x, labels):
     """A function that takes one step of training."""
+    step = training_step_on(model)
+    return lambda: step(x, labels)
+
+
+def training_step_on(model):
+    """A function (x, labels) that takes one step of training."""
     model.train()
     criterion, optimizer = CrossEntropyLoss(), SGD(model.parameters(), **OPTIMIZER)
 
-    def step():
+    def step(x, labels):
         criterion(model(x), labels)
         optimizer.zero_grad()
         model.backward(criterion.backward())

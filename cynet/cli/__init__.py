@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "a trained model on a test set: accuracy, classes, calibration, confusion",
     "predict": "what a trained model sees on pictures",
     "report": "a run as one page: curves, confusion, mistakes, filters, times, configuration",
+    "data": "fetch data sets, check them, draw what a network sees of them",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
     "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
     "bundle": "pack sources and runs into one archive with a manifest",

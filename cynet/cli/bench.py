@@ -14,6 +14,7 @@ WHAT = {
     "infer": "passes of inference",
     "memory": "peak memory of processes that train",
     "import": "the time of `import cynet`",
+    "loader": "loading batches: images a second, memory, and what training loses by it",
     "profile": "one model's training step, layer by layer, against the machine's roof",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
 }
@@ -25,7 +26,10 @@ def add_flags(parser):
     of = parser.commands(WHAT)
     for name in ("kernels", "train", "infer", "memory", "profile", "table"):
         _model_flags(of[name], name)
-    for name in ("train", "infer", "memory", "import"):
+    of["loader"].add_argument(
+        "--batch-size", type=integer(1, 12800), default=128, metavar="N", help="pictures in a batch"
+    )
+    for name in ("train", "infer", "memory", "import", "loader"):
         of[name].add_argument(
             "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
         )
@@ -207,6 +211,14 @@ def _import(flags, watch):
     yield processes.imports(flags.against, flags.repeat or 15, watch)
 
 
+def _loader(flags, watch):
+    from cynet.bench import loading
+
+    yield loading.speed(flags.batch_size, flags.against, flags.repeat, watch)
+    yield loading.cost(flags.batch_size, flags.repeat, watch)
+    yield loading.training(flags.batch_size, flags.repeat, watch)
+
+
 def _profile(flags, watch):
     from cynet.bench import peak, per_layer
 
@@ -231,6 +243,7 @@ _RUNS = {
     "infer": _speed,
     "memory": _memory,
     "import": _import,
+    "loader": _loader,
     "profile": _profile,
     "table": _table,
 }

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 import cynet.core.random as random
+from cynet.core import png
 from cynet.layers import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear
 
 from ..predictions import confused, precision
 from ..weights import load_weights
-from . import png
 
 MISTAKES = 24  # pictures
 PAIRS = 10  # of classes taken for each other

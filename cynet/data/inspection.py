@@ -1,0 +1,103 @@
+"""Looking at a data set: whether it is the published one, and what the network is shown of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cynet.core import checks
+
+from . import sources
+from .augment import Normalize
+from .download import problem
+from .loader import DataLoader
+
+GAP = 2  # pixels between pictures
+GROUND = 255
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` found of one split.
+
+    Attributes
+    ----------
+    counts : tuple of int
+        Pictures of each class.
+    wanted : tuple of int or None
+        The published ones, where they are known.
+    """
+
+    counts: tuple
+    wanted: tuple
+
+    @property
+    def right(self):
+        """Whether the counts are the published ones, or none are known and no class is empty."""
+        return self.counts == self.wanted if self.wanted else min(self.counts) > 0
+
+
+def check(dataset, name=None, split=None):
+    """Count the pictures of each class.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset
+    name, split : str, optional
+        Of a published data set.
+
+    Returns
+    -------
+    Checked
+    """
+    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
+    return Checked(tuple(counts.tolist()), sources.COUNTS.get(name, {}).get(split))
+
+
+def published_files(name, root):
+    """[(path, what is wrong with it or None), ...] of a data set's published files that are in `root`."""
+    if name not in sources.PUBLISHED:
+        return []
+    published = sources.PUBLISHED[name]
+    places = {root / published.folder, root, root / published.folder / "raw"}
+    paths = ((file, place / file.name) for place in sorted(places) for file in published.files)
+    return [(path, problem(file, path)) for file, path in paths if path.is_file()]
+
+
+def mosaic(dataset, transforms=(), columns=10, most_rows=20, seed=0, epoch=0):
+    """One picture of many: a row of samples for each class, as a loader with these transforms gives them.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset
+    transforms : sequence, optional
+        As for `DataLoader`, but for Normalize: the set's own mean and deviation are used, and undone.
+    columns, most_rows : int, optional
+        Samples of each class, and the most classes.
+    seed, epoch : int, optional
+
+    Returns
+    -------
+    ndarray of uint8 (height, width, 3) or (height, width)
+    """
+    columns, most_rows = checks.integer("columns", columns, 1), checks.integer("most_rows", most_rows, 1)
+    rng = np.random.default_rng([seed, epoch])
+    rows = [rng.permutation(np.flatnonzero(dataset.labels == k))[:columns] for k in range(most_rows)]
+    rows = [row for row in rows if len(row)]
+    height, width, channels = dataset.picture_shape
+    canvas = np.full(
+        (len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), GROUND, np.uint8
+    )
+    order = np.concatenate(rows)
+    std = np.where(dataset.std > 0, dataset.std, 1)
+    transforms = [*transforms, Normalize(dataset.mean, std)]
+    loader = DataLoader(
+        dataset, len(order), seed=seed, workers=0, transforms=transforms, sampler=lambda _: order
+    )
+    loader.epoch = epoch
+    values = next(iter(loader))[0] * std + dataset.mean
+    pictures = np.rint(values * 255).clip(0, 255).astype(np.uint8)
+    places = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
+    for (i, j), picture in zip(places, pictures, strict=True):
+        top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
+        canvas[top : top + height, left : left + width] = picture
+    return canvas[..., 0] if channels == 1 else canvas
