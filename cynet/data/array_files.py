@@ -1,5 +1,6 @@
 """Data sets from the files of NumPy: .npy, which is mapped, and .npz. Nothing in them is ever unpickled."""
 
+import errno
 import io
 import os
 import zipfile
@@ -199,4 +200,8 @@ def _member(archive, path, name):
             content = read_exactly(stream, info.file_size - offset, where)
     except DAMAGED as error:
         raise ValueError(f"{where}: wanted a whole .npz file, got a damaged one: {error}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError(f"{where}: wanted a whole .npz file, got places outside of it") from None
     return np.frombuffer(content, dtype).reshape(shape, order="F" if column_major else "C")

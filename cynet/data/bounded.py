@@ -1,6 +1,6 @@
 """Reading what must have a known size, so that no file decides how much memory is taken."""
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # bytes
 
 
 def read_exactly(stream, size, where):

@@ -146,7 +146,7 @@ class Archive(Folder):
                         name = wanted.get(member.name.removeprefix("./"))
                         if name:
                             found[name] = self._content(archive, member, name)
-                while stream.read(1 << 20):  # to the end: the checksum is there
+                while stream.read(1 << 16):  # to the end: the checksum is there
                     pass
         except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, MemoryError) as error:
             raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {error}") from None

@@ -202,7 +202,8 @@ def _receive(stream, file, address, progress):
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        response = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
+        request = urllib.request.Request(address, headers=headers)
+        response = urllib.request.build_opener().open(request, timeout=TIMEOUT)  # reads the proxies now
     except urllib.error.HTTPError as error:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             error.close()

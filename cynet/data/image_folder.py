@@ -77,6 +77,7 @@ class ImageFolder(ArrayDataset):
         self, root, size=(32, 32), resize="crop", channels=3, classes=None, cache=True, workers=None
     ):  # fmt: skip
         root, fit = Path(root), Fit(size, resize, channels)
+        self.root = root
         if classes is None:
             classes = class_folders(root)
         files, labels = _pictures_of(root, tuple(classes))
@@ -95,6 +96,10 @@ class ImageFolder(ArrayDataset):
             key = kept.write(paths, labels, classes, fit, workers)
         super().__init__(kept.pixels(), labels, classes)
         self._fingerprint, self._counts = key["fingerprint"], np.array(key["counts"], np.int64)
+
+    def path_of(self, index):
+        """The file of a sample."""
+        return str(self.root / self.paths[index])
 
 
 def _digest_of(facts):

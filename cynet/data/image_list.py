@@ -53,6 +53,10 @@ class ImageList(ArrayDataset):
         self.paths = tuple(paths)
         super().__init__(_all_of(paths, fit, workers), labels, names)
 
+    def path_of(self, index):
+        """The file of a sample."""
+        return self.paths[index]
+
 
 def _all_of(paths, fit, workers):
     images, done = None, 0

@@ -92,10 +92,10 @@ class BalancedSampler(WeightedSampler):
 def checked_order(name, indices, count=None):
     """`indices` as int64 (n,) with n > 0, each from 0 and below `count`; else TypeError or ValueError."""
     indices = np.asarray(indices)
+    if indices.shape == (0,):
+        raise ValueError(f"{name}: wanted at least one, got none")
     if indices.dtype.kind not in "iu" or indices.ndim != 1:
         raise TypeError(f"{name}: wanted integers (n,), got {indices.dtype} {indices.shape}")
-    if not len(indices):
-        raise ValueError(f"{name}: wanted at least one, got none")
     most = (np.iinfo(np.int64).max if count is None else count) - 1
     if indices.min() < 0 or indices.max() > most:
         i = np.flatnonzero((indices < 0) | (indices > most))[0]

@@ -1,0 +1,110 @@
+"""`cynet data`: fetch, check, show."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tiny  # noqa: F401  (adds the data set "tiny")
+
+from cynet import cli, data
+from cynet.data import inspection, sources
+
+
+def said(capsys, *arguments):
+    status = cli.main(["data", *map(str, arguments)])
+    found = capsys.readouterr()
+    return status, found.out, found.err
+
+
+def decoded(content):
+    """The pixels of a PNG in colour without filters."""
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    at, parts = 8, {}
+    while at < len(content):
+        size, kind = struct.unpack(">I4s", content[at : at + 8])
+        parts[kind] = content[at + 8 : at + 8 + size]
+        (check,) = struct.unpack(">I", content[at + 8 + size : at + 12 + size])
+        assert zlib.crc32(kind + parts[kind]) == check
+        at += 12 + size
+    width, height = struct.unpack(">II", parts[b"IHDR"][:8])
+    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, -1)
+    return rows[:, 1:].reshape(height, width, 3)
+
+
+def test_check_counts_and_tells_the_fingerprint(capsys):
+    status, out, err = said(capsys, "check", "tiny")
+    assert (status, err) == (0, "")
+    assert "train: 64 pictures of 32 x 32, 3 channels, 3 classes" in out and "test: 20 pictures" in out
+    assert data.load("tiny").fingerprint() in out and "  a         22" in out
+    status, out, _ = said(capsys, "check", "shapes10", "--split", "test")
+    assert status == 0 and "400 of each class, as published" in out and "train:" not in out
+
+
+def test_check_finds_wrong_counts_and_damaged_files(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sources.COUNTS, "tiny", {"train": (22, 21, 20), "test": (7, 7, 6)})
+    status, out, err = said(capsys, "check", "tiny")
+    assert status == 1 and "c         21, wanted 20" in out and "not as published" in err
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"cut")
+    status, out, err = said(capsys, "check", "cifar10", "--data-dir", tmp_path)
+    assert status == 1 and "cifar-10-binary.tar.gz: wanted 170052171 bytes, got 3" in out
+    assert "1 file is not as published: fetch again" in err
+    assert not inspection.check(data.ArrayDataset(np.zeros((1, 3, 2, 2), np.uint8), [0], ("a", "b"))).right
+
+
+def test_show_draws_what_a_loader_gives(capsys, tmp_path):
+    path = tmp_path / "x.png"
+    flags = "--output", path, "--columns", 4, "--no-augment"
+    status, out, err = said(capsys, "show", "tiny", *flags)
+    assert (status, err) == (0, "") and "rows from the top: a, b, c" in out
+    pixels = decoded(path.read_bytes())
+    assert pixels.shape == (2 * (3 * 34 + 2), 2 * (4 * 34 + 2), 3)
+    dataset = data.load("tiny")
+    small = pixels[::2, ::2]
+    originals = {picture.tobytes() for picture in dataset.images.transpose(0, 2, 3, 1)}
+    for row in range(3):
+        for column in range(4):
+            top, left = 2 + 34 * row, 2 + 34 * column
+            assert small[top : top + 32, left : left + 32].tobytes() in originals
+    first = path.read_bytes()
+    said(capsys, "show", "tiny", *flags)
+    assert path.read_bytes() == first
+    said(capsys, "show", "tiny", *flags[:-1], "--cutout", 8, "--epoch", 1)
+    assert path.read_bytes() != first
+
+
+def test_the_mosaic_of_grey_pictures_and_empty_classes():
+    images = np.random.default_rng(0).integers(0, 256, (5, 1, 6, 4), np.uint8)
+    dataset = data.ArrayDataset(images, [0, 0, 2, 2, 2], ("a", "b", "c"))
+    drawn = inspection.mosaic(dataset, columns=3)
+    assert drawn.shape == (2 * 8 + 2, 3 * 6 + 2) and (drawn[2:8, 14:18] == inspection.GROUND).all()
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["check", "cifra10"], "NAME: wanted one of shapes10, cifar10"),
+    (["fetch", "shapes10"], "NAME: wanted a data set that is published (cifar10"),
+    (["fetch", "mnist", "--mirror", "ftp://x"], "--mirror: wanted an address with http"),
+    (["show", "tiny", "--output", "no/x.png"], "--output: wanted a file in a folder that exists"),
+    (["check", "cifar10", "--data-dir", "."], "--data-dir: "),
+    (["check", "image_folder"], "--data-dir: "),
+    (["sho", "tiny"], "did you mean show?"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = said(capsys, *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1) and words in err
+
+
+def test_what_is_fetched_is_told(capsys, monkeypatch, tmp_path):
+    from cynet.data import download
+
+    path = tmp_path / "x"
+    path.write_bytes(bytes(1234))
+    monkeypatch.setattr(download, "fetch", lambda name, root, mirror: [path])
+    assert said(capsys, "fetch", "mnist") == (0, f"{path}: 1,234 bytes, as published\n", "")
+
+    def offline(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(download, "fetch", offline)
+    assert said(capsys, "fetch", "mnist") == (1, "", "cynet data: error: no network\n")

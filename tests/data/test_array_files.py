@@ -1,0 +1,126 @@
+"""Data sets from .npy and .npz files: what is mapped, what is refused."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from cynet import data
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (7, 3, 5, 6), np.uint8)
+LABELS = np.arange(7) % 4
+
+
+def saved(path, array):
+    np.save(path, array)
+    return path
+
+
+def test_planar_pictures_are_mapped(tmp_path):
+    path = saved(tmp_path / "x.npy", IMAGES)
+    found = data.from_npy(path, saved(tmp_path / "y.npy", LABELS))
+    assert isinstance(found.images, np.memmap) and found.classes == ("0", "1", "2", "3")
+    np.testing.assert_array_equal(found.images, IMAGES)
+    x, y = next(iter(data.DataLoader(found, 7, shuffle=False, workers=1)))
+    np.testing.assert_allclose(x, IMAGES.transpose(0, 2, 3, 1) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(y, LABELS)
+
+
+def test_other_layouts(tmp_path):
+    last = saved(tmp_path / "last.npy", np.ascontiguousarray(IMAGES.transpose(0, 2, 3, 1)))
+    np.testing.assert_array_equal(data.from_npy(last, LABELS).images, IMAGES)
+    grey = saved(tmp_path / "grey.npy", IMAGES[:, 0])
+    assert data.from_npy(grey, LABELS[:, None], ["a", "b", "c", "d"]).picture_shape == (5, 6, 1)
+    fortran = saved(tmp_path / "f.npy", np.asfortranarray(IMAGES))
+    np.testing.assert_array_equal(data.from_npy(fortran, LABELS, layout="NCHW").images, IMAGES)
+    unclear = saved(tmp_path / "u.npy", np.zeros((7, 3, 5, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"layout: wanted NCHW or NHWC, since"):
+        data.from_npy(unclear, LABELS)
+    with pytest.raises(ValueError, match="layout: wanted one of NCHW, NHWC, got 'CHW'"):
+        data.from_npy(unclear, LABELS, layout="CHW")
+
+
+@pytest.mark.parametrize("names", [("images", "labels"), ("x", "y")])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(tmp_path, names, save):
+    save(tmp_path / "a.npz", **dict(zip(names, (IMAGES, LABELS), strict=True)), classes=list("abcd"))
+    found = data.from_npz(tmp_path / "a.npz")
+    assert found.classes == tuple("abcd")
+    np.testing.assert_array_equal(found.images, IMAGES)
+
+
+def test_load_finds_the_splits_of_an_npz(tmp_path):
+    for form in ("{0}_images {0}_labels", "x_{0} y_{0}"):
+        arrays = {}
+        for split, count in (("train", 7), ("test", 3)):
+            names = form.format(split).split()
+            arrays |= dict(zip(names, (IMAGES[:count], LABELS[:count]), strict=True))
+        np.savez(tmp_path / "a.npz", **arrays)
+        train, test = (data.load("arrays", tmp_path / "a.npz", split) for split in ("train", "test"))
+        assert (len(train), len(test)) == (7, 3)
+        assert train.classes == test.classes == tuple("0123")  # the test set alone has three
+
+
+@pytest.mark.parametrize(("images", "labels", "problem"), [
+    (IMAGES.astype(np.float32), LABELS, "wanted an array of integers, got float32"),
+    (IMAGES.astype(np.int32), LABELS, "wanted pictures, uint8 of 3 or 4 dimensions, got int32"),
+    (IMAGES[0, 0], LABELS, "wanted pictures, uint8 of 3 or 4 dimensions"),
+    (IMAGES[:0], LABELS[:0], "wanted pictures"),
+    (IMAGES, LABELS.astype(float), "wanted an array of integers, got float64"),
+    (IMAGES, LABELS[:6], "labels"),
+    (IMAGES, LABELS - 1, "labels"),
+    (IMAGES, LABELS + 10**6, "wanted names of the classes, for labels up to 1000003"),
+    (np.array([{"a": 1}], object), LABELS, "wanted an array of integers, got object"),
+])  # fmt: skip
+def test_bad_arrays_are_named(tmp_path, images, labels, problem):
+    x, y = saved(tmp_path / "x.npy", images), saved(tmp_path / "y.npy", labels)
+    with pytest.raises(ValueError) as caught:
+        data.from_npy(x, y)
+    assert problem in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+def test_every_cut_and_longer_file_is_found(tmp_path):
+    whole = io.BytesIO()
+    np.save(whole, IMAGES)
+    path = tmp_path / "x.npy"
+    for cut in (*range(140), len(whole.getvalue()) - 1):
+        path.write_bytes(whole.getvalue()[:cut])
+        with pytest.raises(ValueError, match=r"x\.npy: wanted"):
+            data.from_npy(path, LABELS)
+    path.write_bytes(whole.getvalue() + b"\0")
+    with pytest.raises(ValueError, match=r"x\.npy: wanted 758 bytes"):
+        data.from_npy(path, LABELS)
+
+
+def test_a_huge_shape_is_refused_before_anything_is_allocated(tmp_path):
+    path = tmp_path / "x.npy"
+    header = {"descr": "|u1", "fortran_order": False, "shape": (2**40, 3, 32, 32)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(ValueError, match=r"wanted \d+ bytes for uint8"):
+        data.from_npy(path, LABELS)
+
+
+def test_damaged_archives_are_named(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, images=IMAGES, labels=LABELS)
+    whole = path.read_bytes()
+    for i in range(0, len(whole), 7):
+        path.write_bytes(whole[:i])
+        with pytest.raises(ValueError, match=r"a\.npz"):
+            data.from_npz(path)
+    flipped = 0
+    for i in range(0, len(whole), 3):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 16]) + whole[i + 1 :])
+        try:
+            np.testing.assert_array_equal(data.from_npz(path).images, IMAGES)  # a byte that nobody reads
+        except ValueError as error:
+            assert "a.npz" in str(error)
+            flipped += 1
+    assert flipped > 50
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", b"x")
+    with pytest.raises(ValueError, match="wanted arrays images and labels or x and y"):
+        data.from_npz(path)

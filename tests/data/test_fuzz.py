@@ -1,0 +1,12 @@
+"""Half a second of the fuzz of each parser; `fuzz_parsers.py` is the long one."""
+
+import fuzz_parsers
+import pytest
+
+
+@pytest.mark.parametrize("name", fuzz_parsers.PARSERS)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_refused_or_read(tmp_path, name):
+    if name in ("png", "jpeg", "image_list"):
+        pytest.importorskip("PIL")
+    assert sum(fuzz_parsers.fuzz(name, tmp_path, 0.5, seed=1).values()) > 3

@@ -1,0 +1,181 @@
+"""What a loader offers beside batches: functions of the user, auto, debug, the state, the shared store."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from cynet import data
+from cynet.data import auto, pixels
+from cynet.data.shared import SharedMemory
+
+RNG = np.random.default_rng(0)
+
+
+def dataset_of(count=40, **changed):
+    images = np.random.default_rng(1).integers(0, 256, (count, 3, 8, 8), np.uint8)
+    parts = {"images": images, "labels": np.arange(count) % 4, "classes": tuple("abcd")} | changed
+    return data.ArrayDataset(**parts)
+
+
+@pytest.fixture
+def dataset():
+    return dataset_of()
+
+
+# -- functions of the user ---------------------------------------------------------------------------------
+def darker(picture, rng):
+    """At the top of a module, so that workers can be given it."""
+    picture[:2] = 0
+    return picture // 2 + rng.integers(0, 9, dtype=np.uint8)
+
+
+class Shift:
+    """A transform with a state."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, picture, rng):
+        return np.roll(picture, self.by, axis=1)
+
+
+TRANSFORMS = (darker, data.RandomCrop(2, "reflect"), Shift(3), data.RandomFlip(), data.Cutout(3))
+
+
+def all_of(dataset, workers, transforms=TRANSFORMS, **options):
+    with data.DataLoader(dataset, 12, workers=workers, transforms=transforms, copy=True, **options) as loader:
+        return [np.concatenate([x for x, _ in loader]) for _ in range(2)]
+
+
+def test_functions_give_the_same_batches_with_workers(dataset):
+    wanted = all_of(dataset, 0)
+    for workers in (1, 3):
+        np.testing.assert_array_equal(all_of(dataset, workers), wanted)
+    assert (wanted[0] != wanted[1]).any()
+
+
+def test_functions_come_first_in_their_order(dataset):
+    found = all_of(dataset, 0, (data.Normalize([0.5] * 3, [0.5] * 3), darker, Shift(3)), shuffle=False)[1]
+    for index in (0, 17):
+        rng = np.random.Generator(np.random.Philox(key=[0, 1], counter=[0, 0, 0, index + 1]))
+        picture = Shift(3)(darker(dataset[index][0].copy(), rng), rng)
+        np.testing.assert_allclose(found[index], picture / 255 * 2 - 1, atol=1e-6)
+
+
+def test_the_data_set_is_not_changed_by_a_function(dataset):
+    before = dataset.images.copy()
+    all_of(dataset, 0)
+    np.testing.assert_array_equal(dataset.images, before)
+
+
+@pytest.mark.parametrize("result", [None, np.zeros((8, 8, 3)), np.zeros((3, 8, 8), np.uint8)])
+def test_what_a_function_returns_is_checked(dataset, result):
+    loader = data.DataLoader(dataset, 4, workers=0, transforms=[lambda picture, rng: result])
+    with pytest.raises(TypeError, match=r"transforms\[0\]: wanted it to return uint8 \(8, 8, 3\)") as caught:
+        next(iter(loader))
+    assert "the sample with index" in caught.value.__notes__[0]
+
+
+def test_functions_that_cannot_be_sent_are_refused(dataset):
+    with pytest.raises(TypeError, match=r"transforms\[0\]: wanted a function that can be pickled"):
+        data.DataLoader(dataset, 4, workers=1, transforms=[lambda picture, rng: picture])
+    for wrong in (data.RandomFlip, 5, lambda picture: picture):
+        with pytest.raises(TypeError, match=r"transforms\[1\]: wanted a RandomCrop"):
+            data.DataLoader(dataset, 4, workers=0, transforms=[darker, wrong])
+
+
+# -- auto --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("rates", "best"), [
+    ([100, 105, 108], 0), ([100, 150, 160], 1), ([100, 60, 120, 180, 185], 3), ([100, 90], 0),
+])  # fmt: skip
+def test_the_fewest_workers_that_come_near_the_fastest(monkeypatch, rates, best):
+    monkeypatch.setattr(auto, "processors", lambda: len(rates) - 1)
+    found = iter(rates)
+    monkeypatch.setattr(auto, "_batches_a_second", lambda batches: next(found))
+    number, text = auto.choose(lambda workers: contextlib.nullcontext(None), 1)
+    assert number == best and text.startswith(f"workers={best} chosen") and f"0: {rates[0]}" in text
+
+
+def test_auto_measures_once_and_says_so(dataset, capsys, monkeypatch):
+    monkeypatch.setattr(auto, "SECONDS", 0.01)
+    with data.DataLoader(dataset, 12, workers="auto", transforms=TRANSFORMS, copy=True) as loader:
+        found = [np.concatenate([x for x, _ in loader]) for _ in range(2)]
+        assert isinstance(loader.workers, int)
+        assert capsys.readouterr().err == f"cynet: DataLoader: {loader.chosen}\n"
+    np.testing.assert_array_equal(found, all_of(dataset, 0))
+    with pytest.raises(ValueError, match="workers"):
+        data.DataLoader(dataset, 12, workers="many")
+
+
+# -- debug -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("workers", [0, 1])
+def test_use_after_the_next_batch_is_caught_in_debug_mode(dataset, workers, monkeypatch):
+    monkeypatch.setenv("CYNET_DEBUG", "1")
+    with data.DataLoader(dataset, 12, workers=workers) as loader:
+        kept = []
+        for x, _ in loader:
+            assert np.isfinite(x).all()
+            kept.append(x)
+        assert all(np.isnan(x).all() for x in kept)
+    with data.DataLoader(dataset, 12, workers=workers, copy=True) as loader:
+        assert all(np.isfinite(x).all() for x in [x for x, _ in loader])
+    with data.DataLoader(dataset, 12, workers=workers, debug=False) as loader:
+        assert all(np.isfinite(x).all() for x in [x for x, _ in loader])
+
+
+# -- the state ---------------------------------------------------------------------------------------------
+def test_a_state_is_small_and_goes_through_json(dataset):
+    loader = data.DataLoader(dataset, 12, seed=3, workers=0)
+    next(iter(loader))
+    text = json.dumps(loader.state_dict())
+    assert len(text) < 160 and json.loads(text) == loader.state_dict()
+
+
+@pytest.mark.parametrize(("changed", "words"), [
+    ({"count": 41}, r"changed: count \(40 then, 41 now\)"),
+    ({"images": RNG.integers(0, 256, (40, 3, 8, 9), np.uint8)}, r"shape .*\(3x8x8 then, 3x8x9 now\), pixels"),
+    ({"images": RNG.integers(0, 256, (40, 3, 8, 8), np.uint8)}, "changed: pixels$"),
+    ({"labels": np.arange(40) % 3}, "changed: labels$"),
+    ({"classes": tuple("abce")}, "changed: classes$"),
+])  # fmt: skip
+def test_a_changed_data_set_is_refused_saying_what_changed(dataset, changed, words):
+    state = data.DataLoader(dataset, 12, workers=0).state_dict()
+    with pytest.raises(ValueError, match=words):
+        data.DataLoader(dataset_of(**changed), 12, workers=0).load_state_dict(state)
+
+
+def test_a_state_of_another_batch_size_is_refused(dataset):
+    state = data.DataLoader(dataset, 12, workers=0).state_dict()
+    with pytest.raises(ValueError, match="state: wanted batch_size=12, got 10"):
+        data.DataLoader(dataset, 10, workers=0).load_state_dict(state)
+
+
+# -- the store ---------------------------------------------------------------------------------------------
+def test_pictures_are_held_once(dataset):
+    with data.DataLoader(dataset, 12, workers=1) as first, data.DataLoader(dataset, 9, workers=1) as second:
+        before = dataset.images.copy()
+        next(iter(first))
+        shared = dataset.images
+        next(iter(second))
+        assert dataset.images is shared
+        assert any(isinstance(base, SharedMemory) for base in pixels._bases(shared))
+        np.testing.assert_array_equal(shared, before)
+    np.testing.assert_array_equal(dataset.images, before)
+
+
+def test_a_mapped_file_is_mapped_by_workers_too(tmp_path):
+    np.save(tmp_path / "x.npy", dataset_of().images)
+    mapped = dataset_of(images=np.load(tmp_path / "x.npy", mmap_mode="r"))
+    np.testing.assert_array_equal(all_of(mapped, 2), all_of(dataset_of(), 0))
+    assert isinstance(mapped.images, np.memmap)
+
+
+def test_a_mapped_file_that_was_replaced_is_not_read(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, dataset_of().images)
+    mapped = dataset_of(images=np.load(path, mmap_mode="r"))
+    path.unlink()
+    np.save(path, np.zeros((40, 3, 8, 8), np.uint8))
+    np.testing.assert_array_equal(all_of(mapped, 1), all_of(dataset_of(), 0))
