@@ -1,7 +1,9 @@
 """Feed damaged files to every parser of data: an error that names the file, or a data set; nothing else.
 
 Run by hand, with the checkout and its folder tests on PYTHONPATH, for some minutes of each parser:
-``python tests/data/fuzz_parsers.py --minutes 10 [--parser NAME] [--seed N]``. A crash ends the process; the file that caused it lies in the folder that is printed first.
+``python tests/data/fuzz_parsers.py --minutes 10 [--parser NAME] [--seed N]``.
+
+A crash ends the process; the file that caused it lies in the folder that is printed first.
 """
 
 import argparse
