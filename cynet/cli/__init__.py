@@ -13,6 +13,8 @@ COMMANDS = {
     "evaluate": "a trained model on a test set: accuracy, classes, calibration, confusion",
     "predict": "what a trained model sees on pictures",
     "report": "a run as one page: curves, confusion, mistakes, filters, times, configuration",
+    "verify": "train a run's first steps again, and compare to the last bit",
+    "diff": "two runs: settings, and the first step and tensor at which they diverge",
     "data": "fetch data sets, check them, draw what a network sees of them",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
     "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",

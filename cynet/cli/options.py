@@ -46,6 +46,18 @@ def text(value):
     return value
 
 
+def above(bound):
+    """An argparse type: a finite float above a bound."""
+    parse = number(bound)
+
+    def strictly(value):
+        if parse(value) == bound:
+            raise argparse.ArgumentTypeError(f"wanted a number above {bound:g}, got {value!r}")
+        return parse(value)
+
+    return strictly
+
+
 def one_of(*names):
     """An argparse type: one of some names."""
 
@@ -102,6 +114,10 @@ OPTIONS = {
     "momentum": Option("training", number(0, 1), "M", "of the optimiser, SGD"),
     "weight_decay": Option("training", number(0), "D", "pull towards zero"),
     "label_smoothing": Option("training", number(0, 1), "S", "share spread over all classes"),
+    "clip_norm": Option("training", above(0), "NORM", "scale greater gradients down to this norm"),
+    "ema": Option("training", number(0, 1), "D", "keep the average of the weights with this decay, as .999"),
+    "mixup": Option("training", number(0), "ALPHA", "train on pictures between two, as .2; 0: never"),
+    "patience": Option("training", integer(1), "N", "stop after N epochs without a better test accuracy"),
     "seed": Option("training", integer(0, 2**63 - 1), "N", "of weights, order and augmentation"),
     "threads": Option(
         "running", integer(1, 1024), "N", "of the kernels (default: OMP_NUM_THREADS, or all)"
@@ -109,6 +125,7 @@ OPTIONS = {
     "workers": Option("running", integer(0, 64), "N", "loader processes"),
     "checkpoint_every": Option("running", integer(1), "N", "steps between checkpoints, and after epochs"),
     "checkpoint_minutes": Option("running", number(0), "M", "the same in minutes; 0: never"),
+    "tensorboard": Option("running", bool, None, "write event files for TensorBoard, too"),
 }  # fmt: skip
 
 

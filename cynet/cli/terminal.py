@@ -50,11 +50,15 @@ class Terminal(Observer):
         Default: whether standard error is a terminal.
     done : int, optional
         Steps that were taken before.
+    epoch : int, optional
+        Steps of an epoch: with more than `LINES` of them, each has one line and no others are said.
     """
 
-    def __init__(self, steps, batch_size, bar=None, done=0):
-        self.steps, self.loss, self.bar = steps, None, None
+    def __init__(self, steps, batch_size, bar=None, done=0, epoch=None):
+        self.steps, self.loss, self.bar, self.accuracy = steps, None, None, ""
         self.every = max(1, steps // LINES)
+        if epoch and steps >= LINES * epoch:
+            self.every = steps + 1
         self.since, self.images = time.perf_counter(), 0
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
@@ -72,7 +76,8 @@ class Terminal(Observer):
         self.images += progress.images
         if self.bar is not None:
             if progress.step % 10 == 1:
-                self.bar.set_postfix_str(f"loss {self.loss:.4f}, lr {progress.lr:g}", refresh=False)
+                text = f"loss {self.loss:.4f}{self.accuracy}, lr {progress.lr:g}"
+                self.bar.set_postfix_str(text, refresh=False)
             self.bar.update(progress.images)
         elif progress.step % self.every == 0:
             rate = self.images / (time.perf_counter() - self.since)
@@ -82,16 +87,23 @@ class Terminal(Observer):
             )
             self.since, self.images = time.perf_counter(), 0
 
-    def evaluated(self, result):
-        text = (
-            f"step {result.step}/{self.steps}  epoch {result.epoch}  training loss {result.train_loss:.4f}  "
-            f"test loss {result.test.loss:.4f}  accuracy {result.test.accuracy:.4f}"
-        )
+    def say(self, text):
+        """Print a line, above the bar where there is one."""
         if self.bar is None:
             say(text)
         else:
             log(text)
-            self.bar.write(text, file=sys.stdout)
+            self.bar.write(str(text), file=sys.stdout)
+
+    def evaluated(self, result):
+        self.accuracy = f", test accuracy {result.test.accuracy:.4f}"
+        text = (
+            f"step {result.step}/{self.steps}  epoch {result.epoch}  training loss {result.train_loss:.4f}  "
+            f"test loss {result.test.loss:.4f}  accuracy {result.test.accuracy:.4f}"
+        )
+        if self.images:
+            text += f"  {self.images / (time.perf_counter() - self.since):,.0f} images/s"
+        self.say(text)
         self.since, self.images = time.perf_counter(), 0
 
     def close(self):

@@ -17,6 +17,9 @@ def add_flags(parser):
     group = parser.add_argument_group("configuration")
     group.add_argument("--recipe", metavar="NAME", help="take the settings of a recipe of the package")
     group.add_argument("--config", metavar="FILE", help="take settings from a TOML file, as from config.toml")
+    group.add_argument(
+        "--lr-find", action="store_true", help="train nothing: draw the loss over learning rates, suggest one"
+    )
     group = parser.add_argument_group("going on")
     group.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, in its folder")
     group.add_argument(
@@ -31,6 +34,8 @@ def add_flags(parser):
 def run(flags):
     """Check everything, then train."""
     if flags.resume is not None:
+        if flags.lr_find:
+            raise UsageError("--lr-find: not allowed with argument --resume (give one of the two)")
         from .resume import resume
 
         return resume(flags)
@@ -42,6 +47,10 @@ def run(flags):
 
     training, test = load(values)
     with session_of(Settings(**values), training, test, origins) as session:
+        if flags.lr_find:
+            from .lr_find import find
+
+            return find(session, flags.run_dir)
         return _begin(session, origins, flags.run_dir)
 
 
@@ -66,6 +75,13 @@ def check(values, origins, run_dir=None):
             )
         if not os.path.exists(values["data_dir"]):
             raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
+    if values["tensorboard"]:
+        from cynet.train import tensorboard
+
+        try:
+            tensorboard.writer_class()
+        except ImportError as error:
+            raise UsageError(f"{name('tensorboard')}: {error}") from error
     if run_dir is not None:
         with refusing("--run-dir"):
             rundir.check(run_dir)
@@ -154,29 +170,42 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
         Lines to say at the beginning.
     """
     from cynet.train import Keeper, Recorder, Signals
+    from cynet.train.diagnosis import Doctor
     from cynet.train.rundir import LOG
 
-    from .terminal import Terminal, logged, say
+    from .terminal import Terminal, logged
 
     settings = session.settings
     recorder = Recorder(folder, session, best, seconds)
     keeper = Keeper(folder, session, recorder, origins)
     with Signals() as signals, logged(folder.path / LOG):
         _introduce(session, folder)
+        screen = Terminal(
+            settings.steps, settings.batch_size, done=session.trainer.steps, epoch=len(session.batches)
+        )
         for line in (*options.described(settings, origins), *news):
-            say(line)
-        screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
-        with contextlib.closing(screen):
-            return _finish(session, recorder, keeper, screen, signals)
+            screen.say(line)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(screen))
+            observers = [recorder, keeper, screen, Doctor(session, screen.say)]
+            if settings.tensorboard:
+                from cynet.train.tensorboard import TensorBoard
+
+                board = TensorBoard(folder.path, session.trainer.steps)
+                observers.append(stack.enter_context(contextlib.closing(board)))
+            return _finish(session, recorder, keeper, screen, signals, observers)
 
 
 def _introduce(session, folder):
+    from cynet.bench.child import resident
     from cynet.graph import summary
+    from cynet.train.estimate import duration, estimate
 
     from .terminal import say
 
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
     total = summary(session.model, training.picture_shape)
+    say(total)
     say(
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
@@ -189,9 +218,13 @@ def _introduce(session, folder):
         f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"
     )
+    expected = estimate(s, training.picture_shape, len(training.classes), len(test))
+    left = s.steps - session.trainer.steps
+    whole = duration(expected.whole(left, -(-left // len(session.batches))))
+    say(f"about {whole} and {resident('VmHWM') / 2**20:,.0f} MiB, by a few steps that were timed")
 
 
-def _finish(session, recorder, keeper, screen, signals):
+def _finish(session, recorder, keeper, screen, signals, observers):
     """Train, and say how it ended; the exit status."""
     from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
@@ -204,7 +237,7 @@ def _finish(session, recorder, keeper, screen, signals):
         try:
             result = loop.train(
                 trainer, session.batches, session.test_batches, session.settings.steps,
-                (recorder, keeper, screen), signals.watch,
+                observers, signals.watch,
             )  # fmt: skip
         except Stopped as stopped:
             keeper.save()
@@ -220,20 +253,43 @@ def _finish(session, recorder, keeper, screen, signals):
     except (WorkerLostError, TimeoutError, MemoryError) as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
-        kept = (
-            f"{weights} holds those of the last evaluation"
-            if weights.exists()
-            else "there are no earlier ones"
-        )
-        raise Failure(
-            f"{error}; try a lower --lr (it was {trainer.optimizer.lr:g}). The weights were not kept: {kept}"
-        ) from error
+        screen.close()
+        _explain(session, recorder.folder, keeper, error)
+        raise Failure(f"{error}; a lower --lr may do (it was {trainer.optimizer.lr:g})") from error
     screen.close()
+    if trainer.steps < session.settings.steps:
+        say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
     say(f"weights in {weights}, SHA-256 {_sha256(weights)}")
     best = recorder.best
     say(f"best test accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}")
     say(accuracies(result.test, session.facts.classes))
     return 0
+
+
+def _explain(session, folder, keeper, error):
+    """Say where a training broke, and keep what shows it again."""
+    import numpy as np
+
+    from cynet.train import diagnosis
+    from cynet.train.weights import save_weights
+
+    from .terminal import say
+
+    say(diagnosis.not_finite(session, error))
+    weights, batch = folder.path / "diverged.safetensors", folder.path / "diverged.npz"
+    save_weights(weights, session.model, session.facts)
+    if error.batch is not None:
+        np.savez(batch, x=error.batch[0], y=error.batch[1], samples=diagnosis.samples(session))
+        say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
+        say(
+            "  python -c \"import numpy, cynet; from cynet.train import load_weights; "
+            f"b = numpy.load('{batch}'); m = load_weights('{weights}')[0].train(); "
+            "print(cynet.CrossEntropyLoss()(m(b['x']), b['y']))\""
+        )
+    if keeper.path.exists():
+        say(f"the last checkpoint, {keeper.path}, is from before: cynet train --resume {folder.path}")
+    if folder.weights.exists():
+        say(f"{folder.weights} holds the weights of the last evaluation")
 
 
 def _sha256(path):

@@ -15,7 +15,9 @@ from .dataset import ArrayDataset, checked_split, numbered_classes
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 LAYOUTS = ("NCHW", "NHWC")
-DAMAGED = zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, UnicodeError,
+)  # fmt: skip
 NAMES = (("images", "labels"), ("x", "y"))
 
 

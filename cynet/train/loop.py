@@ -4,8 +4,12 @@ Design: `Trainer` knows what one step is, and nothing of files, terminals or tim
 epochs, evaluates, and tells observers what happens; they print, or keep files.
 """
 
+import contextlib
+import time
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, sqrt
+
+import numpy as np
 
 from cynet.core import checks
 
@@ -13,17 +17,19 @@ from .metrics import Evaluation, evaluate
 
 
 class Diverged(ArithmeticError):
-    """A loss that is NaN or infinite.
+    """A loss, or a gradient, that is NaN or infinite.
 
     Attributes
     ----------
     step : int
         The step, counted from 1, whose batch gave it.
+    batch : (x, y) or None
+        Copies of what the model was given, when it was training.
     """
 
-    def __init__(self, step, loss, where):
-        super().__init__(f"the {where} loss is {loss} at step {step}")
-        self.step = step
+    def __init__(self, step, value, what, batch=None):
+        super().__init__(f"the {what} is {value} at step {step}")
+        self.step, self.batch = step, batch
 
 
 @dataclass
@@ -60,6 +66,12 @@ class Trainer:
     optimizer : Optimizer
     schedule : callable
         Learning rate of each step, counted from 0.
+    clip_norm : float, optional
+        Gradients whose norm, over all parameters together, is greater are scaled down to this one (Pascanu
+        et al. 2013).
+    average : Average, optional
+        Updated after each step.
+    mixup : Mixup, optional
 
     Attributes
     ----------
@@ -69,9 +81,15 @@ class Trainer:
         Kept by `train`.
     """
 
-    def __init__(self, model, criterion, optimizer, schedule):
+    def __init__(
+        self, model, criterion, optimizer, schedule, clip_norm=None, average=None, mixup=None
+    ):  # fmt: skip
         self.model, self.criterion = model, criterion
         self.optimizer, self.schedule = optimizer, schedule
+        if clip_norm is not None:
+            clip_norm = checks.number("clip_norm", clip_norm, 0, open_low=True)
+        self.clip_norm = clip_norm
+        self.average, self.mixup = average, mixup
         self.steps, self.place = 0, Place()
         model.input_grad = False
 
@@ -93,26 +111,66 @@ class Trainer:
         Diverged
             When it is not finite; the weights are then those before this step.
         """
-        loss = self.criterion(self.model(x), y)
+        if self.mixup:
+            x, others, share = self.mixup(x, y, self.steps)
+            loss, gradient = self._mixed_loss(self.model(x), (y, share), (others, 1 - share))
+        else:
+            loss = self.criterion(self.model(x), y)
+            gradient = self.criterion.backward() if isfinite(loss) else None
         if not isfinite(loss):
-            raise Diverged(self.steps + 1, loss, "training")
+            raise Diverged(self.steps + 1, loss, "training loss", (x.copy(), y.copy()))
         self.optimizer.zero_grad()
-        self.model.backward(self.criterion.backward())
+        self.model.backward(gradient)
+        if self.clip_norm is not None:
+            self._clip(x, y)
         self.optimizer.lr = self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1
+        if self.average:
+            self.average.update()
         return loss
+
+    def _mixed_loss(self, logits, *parts):
+        """The loss and its gradient, each the weighted sum over (labels, weight)."""
+        loss, gradient = 0.0, np.zeros_like(logits)
+        for labels, weight in parts:
+            loss += weight * self.criterion(logits, labels)
+            if isfinite(loss):
+                gradient += np.float32(weight) * self.criterion.backward()
+        return loss, gradient
+
+    def gradient_norm(self):
+        """The root of the sum of squares of the last gradients of all parameters, summed in double."""
+        with np.errstate(over="ignore"):
+            return sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in self.optimizer.params))
+
+    def _clip(self, x, y):
+        norm = self.gradient_norm()
+        if not isfinite(norm):
+            raise Diverged(self.steps + 1, norm, "gradient's norm", (x.copy(), y.copy()))
+        if norm > self.clip_norm:
+            for parameter in self.optimizer.params:
+                parameter.grad *= np.float32(self.clip_norm / norm)
+
+    def evaluated_weights(self):
+        """A context within which the model has the weights that are evaluated and kept: the average."""
+        return self.average.swapped() if self.average else contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples."""
+    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples.
+
+    It took `seconds`, of which the batch was waited for during `waited`.
+    """
 
     step: int
     epoch: int
     lr: float
     loss: float
     images: int
+    seconds: float = 0.0
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,11 +191,16 @@ class Observer:
         """Called after every step with a `Progress`."""
 
     def evaluated(self, result):
-        """Called after every evaluation with a `Result`, the model being as it was evaluated."""
+        """Called after every evaluation with a `Result`."""
+
+    def enough(self):
+        """Asked after every evaluation: whether to stop training."""
+        return False
 
 
 def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
-    """Train until `trainer.steps` is `steps`; evaluate at the end of each epoch and at the very end.
+    """Train until `trainer.steps` is `steps`, or an observer has enough; evaluate after each epoch and at the
+    very end.
 
     It begins where `trainer.place` says: `batches` must then begin with the batch of that number.
 
@@ -174,27 +237,39 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
     while trainer.steps < steps or place.count:
         if trainer.steps < steps and place.batch < len(batches):
             _epoch(trainer, watch(batches), steps, observers)
-        test = evaluate(trainer.model, watch(test_batches))
+        with trainer.evaluated_weights():
+            test = evaluate(trainer.model, watch(test_batches))
         if not isfinite(test.loss):
-            raise Diverged(trainer.steps, test.loss, "test")
+            raise Diverged(trainer.steps, test.loss, "test loss")
         result = Result(trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test)
         place.loss, place.count, place.evaluated = 0.0, 0, trainer.steps
         if place.batch == len(batches):
             place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
             observer.evaluated(result)
+        if any(observer.enough() for observer in observers):
+            break
     return result
 
 
 def _epoch(trainer, batches, steps, observers):
     """Train on each batch that is left of an epoch, or until `steps` are reached."""
-    place = trainer.place
-    for x, y in batches:
+    place, walk = trainer.place, iter(batches)
+    while True:
+        start = time.perf_counter()
+        try:
+            x, y = next(walk)
+        except StopIteration:
+            break
+        waited = time.perf_counter() - start
         loss = trainer.step(x, y)
         place.batch += 1
         place.loss += loss
         place.count += 1
-        progress = Progress(trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y))
+        progress = Progress(
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y),
+            time.perf_counter() - start, waited,
+        )  # fmt: skip
         for observer in observers:
             observer.stepped(progress)
         if trainer.steps == steps:

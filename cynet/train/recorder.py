@@ -6,7 +6,7 @@ from . import checkpoint
 from .loop import Observer
 from .rundir import RunFolder
 from .state import capture
-from .weights import digest, save_weights
+from .weights import digest, save_weights, tensor_digests
 
 
 class Recorder(Observer):
@@ -24,6 +24,7 @@ class Recorder(Observer):
 
     def __init__(self, folder: RunFolder, session, best=None, seconds=0.0):
         self.folder, self.model, self.facts = folder, session.model, session.facts
+        self.trainer, self.patience = session.trainer, session.settings.patience
         self.best = best
         self.start = time.monotonic() - seconds
         known = folder.digests.rows()
@@ -53,18 +54,28 @@ class Recorder(Observer):
         self.folder.sync()
         self.save()
         if self.best is None or result.test.accuracy > self.best["accuracy"]:
-            self.best = {"accuracy": result.test.accuracy, "step": result.step}
-            save_weights(self.folder.best, self.model, self.facts)
+            self.best = {"accuracy": result.test.accuracy, "step": result.step, "epoch": result.epoch}
+            self._save(self.folder.best)
+
+    def enough(self):
+        """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
+        return bool(self.patience and self.best) and (
+            self.trainer.place.epoch - self.best["epoch"] >= self.patience
+        )
 
     def save(self):
         """Write the weights as they are now."""
-        save_weights(self.folder.weights, self.model, self.facts)
+        self._save(self.folder.weights)
+
+    def _save(self, path):
+        with self.trainer.evaluated_weights():
+            save_weights(path, self.model, self.facts)
 
     def _digest(self, step):
         if step == self._digested:
             return
         self._digested = step
-        self.folder.digests.add(f"{step},{digest(self.model)}")
+        self.folder.digests.add(f"{step},{digest(self.model)},{' '.join(tensor_digests(self.model))}")
 
 
 class Keeper(Observer):

@@ -19,7 +19,7 @@ WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 COLUMNS = {
     METRICS: ("step", "epoch", "lr", "train_loss", "test_loss", "test_accuracy", "seconds"),
     STEPS: ("step", "epoch", "lr", "loss"),
-    DIGESTS: ("step", "sha256"),
+    DIGESTS: ("step", "sha256", "tensors"),
 }
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free

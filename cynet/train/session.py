@@ -8,7 +8,9 @@ from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
+from .average import Average
 from .loop import Trainer
+from .mixup import Mixup
 from .settings import Settings
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
@@ -53,6 +55,9 @@ class Session:
             CrossEntropyLoss(settings.label_smoothing),
             SGD(self.model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
             schedule,
+            settings.clip_norm,
+            Average(self.model, settings.ema) if settings.ema else None,
+            Mixup(settings.mixup, settings.seed) if settings.mixup else None,
         )
         augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
         self.batches = data.DataLoader(

@@ -14,7 +14,7 @@ SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
 # their fingerprint.
-FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minutes")
+FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minutes", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,16 @@ class Settings:
         With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
     warmup : int
         Steps in which the rate rises.
+    clip_norm : float or None
+        See `Trainer`.
+    ema : float
+        Decay of an `Average` of the weights; 0: none.
+    mixup : float
+        Alpha of `Mixup`; 0: none.
+    patience : int or None
+        Epochs in a row without a better test accuracy, after which the run ends.
+    tensorboard : bool
+        Whether to write event files for TensorBoard too.
     threads : int or None
         None: leave what `cynet.get_num_threads` says.
     checkpoint_every : int or None
@@ -61,11 +71,16 @@ class Settings:
     momentum: float = 0.9
     weight_decay: float = 4e-5
     label_smoothing: float = 0.0
+    clip_norm: float | None = None
+    ema: float = 0.0
+    mixup: float = 0.0
+    patience: int | None = None
     seed: int = 0
     threads: int | None = None
     workers: int = 1
     checkpoint_every: int | None = None
     checkpoint_minutes: float = 10.0
+    tensorboard: bool = False
 
     def resolved(self, samples):
         """These settings with steps, rates, schedule and threads settled, for so many training samples.

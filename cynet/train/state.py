@@ -11,7 +11,7 @@ import cynet.core.random as random
 from .loop import Place
 from .settings import FREE
 
-MODEL, OPTIMIZER = "model.", "optimizer."
+MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."
 ENTRIES = ("step", "place", "loader", "random", "schedule", "config", "origin", "best", "seconds")
 
 
@@ -45,7 +45,9 @@ def capture(session, origins=None, best=None, seconds=0.0):
 def _tensors(session):
     model, optimizer = session.model.state_dict(), session.trainer.optimizer.state_dict()
     tensors = {MODEL + name: array for name, array in model.items()}
-    return tensors | {OPTIMIZER + name: array for name, array in optimizer.items()}
+    tensors |= {OPTIMIZER + name: array for name, array in optimizer.items()}
+    average = session.trainer.average
+    return tensors | {AVERAGE + name: a for name, a in (average.arrays if average else {}).items()}
 
 
 def restore(session, tensors, state, changed=()):
@@ -94,6 +96,9 @@ def restore(session, tensors, state, changed=()):
     trainer = session.trainer
     session.model.load_state_dict(_part(tensors, MODEL))
     trainer.optimizer.load_state_dict(_part(tensors, OPTIMIZER))
+    if trainer.average:
+        trainer.average.arrays = _part(tensors, AVERAGE)
+        trainer.average.steps = state["step"]
     random.set_state(state["random"])
     trainer.steps, trainer.place = state["step"], place
 

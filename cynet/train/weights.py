@@ -54,6 +54,11 @@ def digest(model):
     return found.hexdigest()
 
 
+def tensor_digests(model):
+    """The first 8 digits of SHA-256 of each parameter and buffer, in the order of `state_dict`."""
+    return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
+
+
 def load_weights(path):
     """The model in a file of `save_weights`, in evaluation mode, and its `Facts`.
 

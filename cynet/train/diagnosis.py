@@ -1,0 +1,218 @@
+"""What goes wrong in a training, in words: what is seen, what usually causes it, what to try.
+
+Design: `Doctor` watches and computes beside the training, nothing that the weights depend on. Each finding is
+said once. The thresholds are rules of thumb, and are given with each finding's numbers.
+"""
+
+import copy
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from cynet.layers import ReLU
+
+from .activity import dead_channels, first_not_finite
+from .loop import Observer
+from .session import test_loader
+
+ENOUGH_STEPS = 100  # before which a loss need not fall
+NORM_EVERY = 50  # steps between looks at the gradients
+SHOWN = 12  # samples that are named
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: `kind`, and the three sentences."""
+
+    kind: str
+    seen: str
+    cause: str
+    advice: str
+
+    def __str__(self):
+        return f"diagnosis: {self.seen}. Likely cause: {self.cause}. Try: {self.advice}."
+
+
+class Doctor(Observer):
+    """Watches a session.
+
+    Parameters
+    ----------
+    session : Session
+    say : callable
+        Gets each `Finding`.
+    """
+
+    def __init__(self, session, say):
+        self.session, self.say = session, say
+        self.known, self.norms = set(), []
+        self.seconds = self.waited = 0.0
+        self.best_test_loss = float("inf")
+        labels = session.batches.dataset.labels
+        shares = np.bincount(labels) / len(labels)
+        self.chance = float(shares.max())
+        self.guessing = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+        self._pictures = None
+
+    def report(self, finding):
+        """Say a finding, unless one of its kind was said."""
+        if finding is not None and finding.kind not in self.known:
+            self.known.add(finding.kind)
+            self.say(finding)
+
+    def stepped(self, progress):
+        if progress.step > 1:  # the first waits for the workers to start
+            self.seconds += progress.seconds
+            self.waited += progress.waited
+        if progress.step % NORM_EVERY == 0:
+            norm = self.session.trainer.gradient_norm()
+            self.report(exploding(norm, self.norms, progress.step, progress.lr))
+            self.norms.append(norm)
+
+    def evaluated(self, result):
+        test = result.test
+        workers = self.session.settings.workers
+        self.report(data_bound(self.seconds, self.waited, workers))
+        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
+        self.report(shuffled(result.train_loss, self.guessing, test.accuracy, self.chance))
+        self.report(overfitted(result.train_loss, test.loss, self.best_test_loss))
+        self.best_test_loss = min(self.best_test_loss, test.loss)
+        self.report(self._dead())
+
+    def _dead(self):
+        if "dead" in self.known:
+            return None
+        if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
+            session = self.session
+            with test_loader(session.test_batches.dataset, session.facts) as batches:
+                self._pictures = np.array(next(iter(batches))[0])
+        model = self.session.model
+        modes = [(layer, layer.training) for _, layer in model.walk()]
+        model.eval()
+        try:
+            return dead(dead_channels(model, self._pictures, ReLU))
+        finally:
+            for layer, mode in modes:
+                layer.training = mode
+
+
+# -- the findings: a Finding, or None ------------------------------------------------------------------------
+def exploding(norm, before, step, lr):
+    """Gradients that are suddenly a hundred times as long."""
+    if len(before) < 3 or not norm > 100 * median(before):
+        return None
+    return Finding(
+        "exploding",
+        f"the gradient's norm at step {step} is {norm:.3g}, its median before {median(before):.3g}",
+        f"a learning rate ({lr:g}) that is too high for these weights, or a very odd batch",
+        "a lower --lr, --warmup, or --clip-norm",
+    )
+
+
+def data_bound(seconds, waited, workers):
+    """A training that waits for its batches more than a fifth of its time."""
+    if seconds < 1 or waited < 0.2 * seconds:
+        return None
+    return Finding(
+        "data-bound",
+        f"{100 * waited / seconds:.0f} % of the time went by waiting for batches",
+        f"{workers} loader workers prepare pictures more slowly than the model learns from them",
+        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs",
+    )
+
+
+def not_falling(step, train_loss, guessing, lr):
+    """A loss that stays where guessing is."""
+    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing:
+        return None
+    way = "high" if train_loss > 1.5 * guessing else "low, or so high that all is lost at once"
+    return Finding(
+        "not falling",
+        f"after {step} steps the training loss is {train_loss:.4g}, and guessing gives {guessing:.4g}",
+        f"a learning rate ({lr:g}) that is too {way}; or labels that do not belong to their pictures",
+        "--lr-find, which draws the loss over rates; `cynet data show`, which draws pictures by label",
+    )
+
+
+def shuffled(train_loss, guessing, accuracy, chance):
+    """Training pictures that are learnt by heart while the test set is guessed."""
+    if train_loss > 0.6 * guessing or accuracy > 1.5 * chance:
+        return None
+    return Finding(
+        "shuffled",
+        f"the training loss fell to {train_loss:.4g}, but test accuracy is {accuracy:.3f}, as by guessing",
+        "labels that look shuffled, in one of the two sets, or an order of classes that differs between them",
+        "`cynet data show` with --split train and --split test: each row should be one class",
+    )
+
+
+def overfitted(train_loss, test_loss, best):
+    """A test loss that rises again, far above the training loss."""
+    if train_loss > 0.5 * test_loss or test_loss < 1.15 * best + 0.02:  # near 0 it only wavers
+        return None
+    return Finding(
+        "overfitted",
+        f"the test loss rose to {test_loss:.4g} from {best:.4g} while the training loss is {train_loss:.4g}",
+        "a model that learns its training pictures by heart",
+        "--augment, a greater --weight-decay, --mixup .2, fewer steps, or --patience",
+    )
+
+
+def dead(found):
+    """Layers of which a quarter or more of the channels never fire."""
+    layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
+    if not layers:
+        return None
+    text = ", ".join(f"layer {path} ({count} of {of})" for path, count, of in layers)
+    return Finding(
+        "dead",
+        f"channels of ReLU are 0 for every test picture: {text}",
+        "a step so large that biases fell below all inputs; such channels learn no more",
+        "a lower --lr, --warmup, batch norm before the ReLU, or LeakyReLU",
+    )
+
+
+def not_finite(session, error):
+    """Where the values of a `Diverged` step come from.
+
+    Parameters
+    ----------
+    session : Session
+        As it was left: the weights are those before the step.
+    error : Diverged
+
+    Returns
+    -------
+    Finding
+    """
+    trainer = session.trainer
+    broken = [name for name, array in session.model.state_dict().items() if not np.isfinite(array).all()]
+    advice = f"a lower --lr (it was {trainer.optimizer.lr:g}), --warmup, or --clip-norm"
+    if broken:
+        seen = f"weights that are not finite: {', '.join(broken[:SHOWN])}"
+        return Finding("not finite", seen, "the step before this one was too large", advice)
+    if error.batch is None:
+        return Finding("not finite", f"{error}", "weights that grew too large", advice)
+    x, _ = error.batch
+    indices = samples(session)
+    if trainer.mixup:
+        x, _, _ = trainer.mixup(x, error.batch[1], trainer.steps)
+    with np.errstate(all="ignore"):
+        found = first_not_finite(copy.deepcopy(session.model).train(), x)
+    if found is None:
+        seen = f"all layers' outputs are finite, and {error}"
+        return Finding("not finite", seen, "gradients, or a sum, beyond the largest number", advice)
+    path, layer, places = found
+    named = ", ".join(str(indices[place]) for place in places[:SHOWN])
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    seen = f"layer {path}, {layer!r:.60}, is the first with values that are not finite"
+    seen += f", for the samples with index {named}{more}"
+    return Finding("not finite", seen, "weights that grew too large", advice)
+
+
+def samples(session):
+    """The indices of the samples of the batch under way, int64."""
+    place, batches = session.trainer.place, session.batches
+    start = place.batch * batches.batch_size
+    return batches.order(place.epoch)[start : start + batches.batch_size]

@@ -1,0 +1,113 @@
+"""A range test of learning rates (Smith 2017, "Cyclical learning rates for training neural networks").
+
+The rate grows by the same factor from step to step; the loss over the rates shows where learning begins and
+where it breaks off.
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from .loop import Diverged
+
+LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
+SMOOTH = 0.1  # weight of the newest loss
+TOO_FAR = 3.0  # times the least loss, at which the test ends
+SPAN = 20  # steps
+
+
+@dataclass(frozen=True)
+class Found:
+    """The curve, and a rate to begin with.
+
+    Attributes
+    ----------
+    rates, losses, smooth : ndarray of float64
+        Of each step; the smooth losses are an exponential average, corrected for its start.
+    suggestion : float
+        The rate at which the smooth loss falls fastest, to one digit.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smooth: np.ndarray
+    suggestion: float
+
+
+def lr_find(trainer, batches, lowest=LOWEST, highest=HIGHEST, steps=STEPS):
+    """Train with growing rates; the trainer's weights are of no use afterwards.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        New; its schedule is replaced.
+    batches : iterable of (x, y)
+        Walked through as often as needed.
+    lowest, highest : float, optional
+    steps : int, optional
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ValueError
+        When the loss is not finite from the start on.
+    """
+    rates, losses, smooth, average = [], [], [], 0.0
+    trainer.schedule = lambda step: lowest * (highest / lowest) ** (step / (steps - 1))
+    trainer.model.train()
+    for number, (x, y) in zip(range(steps), _endless(batches), strict=False):
+        try:
+            loss = trainer.step(x, y)
+        except Diverged:
+            break
+        rates.append(trainer.optimizer.lr)
+        losses.append(loss)
+        average += SMOOTH * (loss - average)
+        smooth.append(average / (1 - (1 - SMOOTH) ** (number + 1)))
+        if not isfinite(smooth[-1]) or smooth[-1] > TOO_FAR * min(smooth):
+            break
+    if not losses:
+        raise ValueError("lr_find: wanted a finite loss at the lowest rate, got none")
+    rates, smooth = np.array(rates), np.array(smooth)
+    return Found(rates, np.array(losses), smooth, float(f"{_steepest(rates, smooth):.0e}"))
+
+
+def _steepest(rates, smooth):
+    """The rate in the middle of the `SPAN` steps, up to the least loss, in which the loss falls most."""
+    span = min(SPAN, len(smooth) - 1)
+    end = max(int(np.argmin(smooth)), span)
+    start = int(np.argmax(smooth[: end + 1 - span] - smooth[span : end + 1]))
+    return rates[start + span // 2]
+
+
+def _endless(batches):
+    while True:
+        yield from batches
+
+
+def rows(found):
+    """The curve as CSV."""
+    lines = ["step,lr,loss,smooth_loss"]
+    for i, values in enumerate(zip(found.rates, found.losses, found.smooth, strict=True), 1):
+        lines.append(f"{i}," + ",".join(f"{value:.6g}" for value in values))
+    return "\n".join([*lines, ""])
+
+
+def plot(found, path):
+    """Draw the curve as a PNG, by matplotlib (an extra)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(found.rates, found.losses, color="#b8c4d6", linewidth=1, label="loss of each step")
+    axes.plot(found.rates, found.smooth, color="#2563b0", linewidth=2, label="smooth")
+    axes.axvline(found.suggestion, color="#c2570c", linestyle="--", label=f"suggestion: {found.suggestion:g}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss", title="Learning rate range test")
+    axes.set_ylim(0.9 * found.smooth.min(), 1.1 * max(found.smooth[0], 1.5 * found.smooth.min()))
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=140, format="png")

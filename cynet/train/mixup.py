@@ -1,0 +1,46 @@
+"""Mixup: batches of pictures between two (Zhang et al. 2018, "mixup: Beyond empirical risk minimization")."""
+
+import numpy as np
+
+from cynet.core import checks
+
+STREAM = 3 << 61  # of the Philox key: no other use of a seed has it
+
+
+class Mixup:
+    """x becomes share * x + (1 - share) * x in another order, and so does the loss.
+
+    Order and share are a pure function of (seed, step).
+
+    Parameters
+    ----------
+    alpha : float
+        Above 0; the share is drawn from Beta(alpha, alpha).
+    seed : int
+    """
+
+    def __init__(self, alpha, seed):
+        self.alpha = checks.number("alpha", alpha, 0, open_low=True)
+        self.seed = checks.integer("seed", seed, 0, 2**63 - 1)
+
+    def __call__(self, x, y, step):
+        """The mixed batch of a step.
+
+        Parameters
+        ----------
+        x : ndarray of float32 (N, ...)
+        y : ndarray of integers (N,)
+        step : int
+
+        Returns
+        -------
+        x, others, share
+            The mixed pictures, a new array; the labels of those mixed in; the weight of the first, a float.
+        """
+        rng = np.random.Generator(np.random.Philox(key=[self.seed | STREAM, step]))
+        share, order = float(rng.beta(self.alpha, self.alpha)), rng.permutation(len(x))
+        mixed = x[order]
+        mixed -= x
+        mixed *= np.float32(1 - share)
+        mixed += x
+        return mixed, y[order], share

@@ -1,0 +1,168 @@
+"""Each finding appears for the fault it names, made on purpose, and not in a sound training."""
+
+
+import numpy as np
+import pytest
+import tiny
+
+import cynet
+from cynet import BatchNorm2d, Concat, Conv2d, Flatten, Linear, ReLU, Residual, Sequential
+from cynet.train import Diverged, diagnosis, loop
+from cynet.train.activity import dead_channels, first_not_finite, outputs
+from cynet.train.session import Session, Settings
+
+X = np.random.default_rng(0).standard_normal((5, 6, 6, 4)).astype(np.float32)
+
+
+def session(training=None, test=None, **settings):
+    training = tiny.tiny() if training is None else training
+    test = tiny.tiny(split="test") if test is None else test
+    settings = {"data": "tiny", "batch_size": 8, "workers": 0, "steps": 160} | settings
+    return Session(Settings(**settings).resolved(len(training)), training, test)
+
+
+def found_in(one):
+    """The kinds of finding in a whole training."""
+    said = []
+    with one:
+        doctor = diagnosis.Doctor(one, said.append)
+        loop.train(one.trainer, one.batches, one.test_batches, one.settings.steps, [doctor])
+    assert all(str(each).count("Likely cause: ") == str(each).count("Try: ") == 1 for each in said)
+    return [each.kind for each in said]
+
+
+def test_a_sound_training_has_no_finding():
+    assert found_in(session(lr=0.003)) == []
+
+
+def test_watching_does_not_change_the_weights():
+    def weights(watched):
+        with session(steps=20) as one:
+            observers = [diagnosis.Doctor(one, print)] if watched else []
+            loop.train(one.trainer, one.batches, one.test_batches, 20, observers)
+            return one.model.state_dict()
+
+    one, other = weights(True), weights(False)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_rate_of_almost_nothing_is_a_loss_that_does_not_fall():
+    assert found_in(session(lr=1e-9)) == ["not falling"]
+
+
+def test_a_rate_far_too_high_kills_channels():
+    kinds = found_in(session(lr=0.5, batch_norm=False))
+    assert "dead" in kinds
+
+
+def shifted(dataset):
+    labels = (dataset.labels + 1) % 3
+    return cynet.data.ArrayDataset(dataset.images, labels, dataset.classes)
+
+
+def test_labels_that_differ_between_the_sets_look_shuffled():
+    assert "shuffled" in found_in(session(test=shifted(tiny.tiny(split="test")), lr=0.05))
+
+
+def test_random_labels_are_learnt_by_heart():
+    rng = np.random.default_rng(0)
+    sets = []
+    for split in ("train", "test"):
+        whole = tiny.tiny(split=split)
+        images = rng.integers(0, 256, whole.images.shape, np.uint8)
+        sets.append(cynet.data.ArrayDataset(images, whole.labels, whole.classes))
+    assert {"shuffled", "overfitted"} & set(found_in(session(*sets, lr=0.1, steps=400, weight_decay=0.0)))
+
+
+@pytest.mark.parametrize(("finding", "is_there"), [
+    (diagnosis.exploding(500.0, [1.0, 2.0, 3.0], 200, 0.1), True),
+    (diagnosis.exploding(100.0, [1.0, 2.0, 3.0], 200, 0.1), False),
+    (diagnosis.exploding(500.0, [1.0], 200, 0.1), False),
+    (diagnosis.data_bound(10.0, 3.0, 1), True),
+    (diagnosis.data_bound(10.0, 1.0, 1), False),
+    (diagnosis.not_falling(200, 2.4, 2.3, 0.1), True),
+    (diagnosis.not_falling(50, 2.4, 2.3, 0.1), False),
+    (diagnosis.overfitted(0.1, 1.5, 1.0), True),
+    (diagnosis.overfitted(0.1, 1.1, 1.0), False),
+    (diagnosis.overfitted(1.0, 1.5, 1.0), False),
+    (diagnosis.dead([("2", ReLU(), 4, 16)]), True),
+    (diagnosis.dead([("2", ReLU(), 3, 16)]), False),
+])  # fmt: skip
+def test_the_rules_of_thumb(finding, is_there):
+    assert (finding is not None) == is_there
+
+
+def test_a_finding_is_said_once():
+    said = []
+    with session(steps=8) as one:
+        doctor = diagnosis.Doctor(one, said.append)
+        for _ in range(3):
+            doctor.report(diagnosis.data_bound(10.0, 3.0, 1))
+            doctor.report(None)
+    assert len(said) == 1
+
+
+# -- NaN ---------------------------------------------------------------------------------------------------
+def test_the_layer_and_samples_of_a_nan_are_named():
+    with session(lr=1e30, batch_norm=False) as one:
+        with pytest.raises(Diverged) as caught:
+            loop.train(one.trainer, one.batches, one.test_batches, 100)
+        finding = diagnosis.not_finite(one, caught.value)
+        indices = diagnosis.samples(one)
+        x, y = caught.value.batch
+        np.testing.assert_array_equal(one.batches.dataset.labels[indices], y)
+    assert x.shape == (8, 32, 32, 3)
+    assert "first with values that are not finite" in finding.seen or "weights that are not" in finding.seen
+
+
+def test_weights_that_are_not_finite_are_named():
+    with session() as one:
+        one.model[4].weight.data[0, 0, 0, 0] = np.nan
+        with pytest.raises(Diverged) as caught:
+            loop.train(one.trainer, one.batches, one.test_batches, 5)
+        assert "weights that are not finite: 4.weight" in str(diagnosis.not_finite(one, caught.value))
+    with session() as one:
+        error = Diverged(3, float("inf"), "test loss")
+        assert "the test loss is inf at step 3" in str(diagnosis.not_finite(one, error))
+
+
+def network():
+    cynet.seed(0)
+    body = Sequential(Conv2d(4, 4, 3, padding=1), BatchNorm2d(4))
+    return Sequential(
+        Conv2d(4, 4, 3, padding=1), Residual(body, Conv2d(4, 4, 1)), ReLU(),
+        Concat(Sequential(Conv2d(4, 2, 1), ReLU()), Conv2d(4, 3, 1)), Flatten(), Linear(180, 3),
+    ).eval()  # fmt: skip
+
+
+def test_outputs_walk_through_every_layer():
+    model = network()
+    found = list(outputs(model, X))
+    assert [path for path, _, _ in found] == [
+        "0", "1.body.0", "1.body.1", "1.shortcut", "1", "2", "3", "4", "5"
+    ]  # fmt: skip
+    np.testing.assert_allclose(found[-1][2], model(X), atol=1e-5)
+
+
+def test_the_first_layer_with_a_nan_and_its_samples():
+    model, x = network(), X.copy()
+    assert first_not_finite(model, x) is None
+    x[3, 0, 0, 0] = np.nan
+    path, layer, places = first_not_finite(model, x)
+    assert (path, layer, places.tolist()) == ("0", model[0], [3])
+    model[1].body[1].weight.data[:] = np.inf
+    path, layer, _ = first_not_finite(model, X)
+    assert path == "1.body.1"
+
+
+def test_dead_channels_are_counted():
+    model = Sequential(Conv2d(4, 8, 1), ReLU())
+    model[0].bias.data[:3] = -1e6
+    ((path, _, dead, channels),) = dead_channels(model, X, ReLU)
+    assert (path, dead, channels) == ("1", 3, 8)
+
+
+def test_samples_of_a_batch():
+    with session() as one:
+        one.trainer.place.epoch, one.trainer.place.batch = 2, 3
+        np.testing.assert_array_equal(diagnosis.samples(one), one.batches.order(2)[24:32])
