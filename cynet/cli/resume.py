@@ -133,7 +133,7 @@ def _prepare(folder, session, origins, best, seconds, save):
 
 
 def _finished(folder, session):
-    from .report import say
+    from .terminal import say
 
     say(f"{folder.path} is finished: {session.trainer.steps} of {session.settings.steps} steps")
     say(f"to train for longer: --allow-change steps --steps N; weights in {folder.weights}")

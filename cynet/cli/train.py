@@ -156,7 +156,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
     from cynet.train import Keeper, Recorder, Signals
     from cynet.train.rundir import LOG
 
-    from .report import Terminal, logged, say
+    from .terminal import Terminal, logged, say
 
     settings = session.settings
     recorder = Recorder(folder, session, best, seconds)
@@ -173,7 +173,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
 def _introduce(session, folder):
     from cynet.graph import summary
 
-    from .report import say
+    from .terminal import say
 
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
     total = summary(session.model, training.picture_shape)
@@ -196,7 +196,7 @@ def _finish(session, recorder, keeper, screen, signals):
     from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
-    from .report import accuracies, say
+    from .terminal import accuracies, say
 
     folder, trainer = recorder.folder, session.trainer
     weights = folder.weights

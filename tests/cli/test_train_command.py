@@ -164,7 +164,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys):
-    from cynet.cli.report import Terminal
+    from cynet.cli.terminal import Terminal
     from cynet.train.loop import Progress, Result
 
     screen = Terminal(2, 10, bar=True)
