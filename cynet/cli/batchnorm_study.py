@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 
+from . import options
 from .parser import Failure, UsageError, integer, number, refusing
 from .train import EMBEDDED, check
 
@@ -69,7 +70,7 @@ def rounds(text):
 
 def run(flags):
     """Check everything, then train."""
-    check(flags)
+    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)
     with refusing("figures"):
         try:
             import matplotlib.figure  # noqa: F401

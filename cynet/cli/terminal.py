@@ -6,8 +6,7 @@ import time
 
 from cynet.train.loop import Observer
 
-LINES = 10  # plain progress lines of a run, besides those of its epochs
-SMOOTH = 0.05  # weight of the newest loss in the one shown
+SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
 
 _logs = []  # open files
@@ -41,7 +40,9 @@ def logged(path):
 
 
 class Terminal(Observer):
-    """Shows steps and results; the results go to standard output, the bar to standard error.
+    """Shows steps and results: a bar on a terminal, a line for each evaluation.
+
+    The lines go to standard output, the bar to standard error.
 
     Parameters
     ----------
@@ -53,9 +54,10 @@ class Terminal(Observer):
     """
 
     def __init__(self, steps, batch_size, bar=None, done=0):
-        self.steps, self.loss, self.bar = steps, None, None
-        self.every = max(1, steps // LINES)
-        self.since, self.images = time.perf_counter(), 0
+        self.steps, self.done, self.bar = steps, done, None
+        self.loss = self.accuracy = None
+        self.start = self.since = self.last = time.perf_counter()
+        self.images = 0
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
 
@@ -65,28 +67,33 @@ class Terminal(Observer):
                 unit=" images",
                 unit_scale=True,
                 leave=False,
+                dynamic_ncols=True,
             )
 
     def stepped(self, progress):
-        self.loss = progress.loss if self.loss is None else self.loss + SMOOTH * (progress.loss - self.loss)
         self.images += progress.images
-        if self.bar is not None:
-            if progress.step % 10 == 1:
-                self.bar.set_postfix_str(f"loss {self.loss:.4f}, lr {progress.lr:g}", refresh=False)
-            self.bar.update(progress.images)
-        elif progress.step % self.every == 0:
-            rate = self.images / (time.perf_counter() - self.since)
-            say(
-                f"step {progress.step}/{self.steps}  epoch {progress.epoch}  lr {progress.lr:g}  "
-                f"loss {self.loss:.4f}  {rate:,.0f} images/s"
-            )
-            self.since, self.images = time.perf_counter(), 0
+        self.last = time.perf_counter()
+        if self.bar is None:
+            return
+        self.loss = _smooth(self.loss, progress.loss)
+        self.accuracy = _smooth(self.accuracy, progress.right / progress.images)
+        if progress.step % 10 == 1:
+            text = f"loss {self.loss:.4f}, accuracy {self.accuracy:.3f}, lr {progress.lr:.3g}"
+            self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(progress.images)
 
     def evaluated(self, result):
-        text = (
-            f"step {result.step}/{self.steps}  epoch {result.epoch}  training loss {result.train_loss:.4f}  "
-            f"test loss {result.test.loss:.4f}  accuracy {result.test.accuracy:.4f}"
+        now = time.perf_counter()
+        left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
+        self.say(
+            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {result.train_loss:.4f}  "
+            f"accuracy {result.train_accuracy:.4f}  test loss {result.test.loss:.4f}  "
+            f"test accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
+            f"{self.images / (self.last - self.since or 1):,.0f} images/s  {duration(left)} left"
         )
+
+    def say(self, text):
+        """Print a line, above the bar; and begin to measure the speed anew."""
         if self.bar is None:
             say(text)
         else:
@@ -98,6 +105,18 @@ class Terminal(Observer):
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+
+def _smooth(before, now):
+    return now if before is None else before + SMOOTH * (now - before)
+
+
+def duration(seconds):
+    """A time in words: '45 s', '12 min', '2 h 5 min'."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def accuracies(evaluation, classes, split="test"):

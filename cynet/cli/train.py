@@ -114,10 +114,10 @@ def _begin(session, origins, run_dir):
             with refusing(flag):
                 folder.lock()
                 folder.reserve(size_of(session, origins))
+                write_config(folder, settings, origins)  # first: from now on the run can be resumed
                 folder.write_environment(
                     environment.describe(settings, session.batches.dataset.fingerprint())
                 )
-                write_config(folder, settings, origins)
         except UsageError:
             folder.discard()
             raise
@@ -156,6 +156,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
     from cynet.train import Keeper, Recorder, Signals
     from cynet.train.rundir import LOG
 
+    from .estimate import Estimate
     from .terminal import Terminal, logged, say
 
     settings = session.settings
@@ -167,7 +168,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
             say(line)
         screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
         with contextlib.closing(screen):
-            return _finish(session, recorder, keeper, screen, signals)
+            observers = (recorder, keeper, screen, Estimate(session, screen.say))
+            return _finish(session, observers, signals)
 
 
 def _introduce(session, folder):
@@ -177,6 +179,7 @@ def _introduce(session, folder):
 
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
     total = summary(session.model, training.picture_shape)
+    say(total)
     say(
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
@@ -191,20 +194,21 @@ def _introduce(session, folder):
     )
 
 
-def _finish(session, recorder, keeper, screen, signals):
+def _finish(session, observers, signals):
     """Train, and say how it ended; the exit status."""
     from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
     from .terminal import accuracies, say
 
+    recorder, keeper, screen, *_ = observers
     folder, trainer = recorder.folder, session.trainer
     weights = folder.weights
     try:
         try:
             result = loop.train(
                 trainer, session.batches, session.test_batches, session.settings.steps,
-                (recorder, keeper, screen), signals.watch,
+                observers, signals.watch,
             )  # fmt: skip
         except Stopped as stopped:
             keeper.save()

@@ -5,7 +5,7 @@ epochs, evaluates, and tells observers what happens; they print, or keep files.
 """
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 
 from cynet.core import checks
 
@@ -38,6 +38,8 @@ class Place:
         How many batches of the epoch under way were trained on.
     loss, count : float, int
         The sum of the losses of the steps since the last evaluation, and how many they are.
+    right, images : int
+        The samples of these steps, and how many of them were predicted right before their step.
     evaluated : int
         The steps that were taken when it was evaluated last.
     """
@@ -46,7 +48,21 @@ class Place:
     batch: int = 0
     loss: float = 0.0
     count: int = 0
+    right: int = 0
+    images: int = 0
     evaluated: int = 0
+
+    def add(self, loss, right, images):
+        """Take a step into the sums."""
+        self.batch += 1
+        self.loss += loss
+        self.count += 1
+        self.right += right
+        self.images += images
+
+    def clear(self, step):
+        """Begin the sums anew after an evaluation."""
+        self.loss, self.count, self.right, self.images, self.evaluated = 0.0, 0, 0, 0, step
 
 
 class Trainer:
@@ -65,6 +81,8 @@ class Trainer:
     ----------
     steps : int
         How many were taken.
+    right : int
+        How many samples of the last step's batch the model predicted right, before that step.
     place : Place
         Kept by `train`.
     """
@@ -72,7 +90,7 @@ class Trainer:
     def __init__(self, model, criterion, optimizer, schedule):
         self.model, self.criterion = model, criterion
         self.optimizer, self.schedule = optimizer, schedule
-        self.steps, self.place = 0, Place()
+        self.steps, self.right, self.place = 0, 0, Place()
         model.input_grad = False
 
     def step(self, x, y):
@@ -93,9 +111,12 @@ class Trainer:
         Diverged
             When it is not finite; the weights are then those before this step.
         """
-        loss = self.criterion(self.model(x), y)
+        logits = self.model(x)
+        loss = self.criterion(logits, y)
         if not isfinite(loss):
             raise Diverged(self.steps + 1, loss, "training")
+        self.right = int((logits.argmax(axis=1) == y).sum())
+        del logits  # its buffer is free again for backward
         self.optimizer.zero_grad()
         self.model.backward(self.criterion.backward())
         self.optimizer.lr = self.schedule(self.steps)
@@ -106,24 +127,33 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Progress:
-    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples."""
+    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples.
+
+    Of these `right` were predicted right, before the step.
+    """
 
     step: int
     epoch: int
     lr: float
     loss: float
     images: int
+    right: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluation after `step` steps; `train_loss` is the mean loss of the steps since the one before."""
+    """An evaluation after `step` steps.
+
+    `train_loss` and `train_accuracy` are means over the steps since the one before, each batch as the model
+    was before it learnt from it.
+    """
 
     step: int
     epoch: int
     lr: float
     train_loss: float
     test: Evaluation
+    train_accuracy: float = nan
 
 
 class Observer:
@@ -177,8 +207,11 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
         test = evaluate(trainer.model, watch(test_batches))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, "test")
-        result = Result(trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test)
-        place.loss, place.count, place.evaluated = 0.0, 0, trainer.steps
+        result = Result(
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test,
+            place.right / place.images,
+        )  # fmt: skip
+        place.clear(trainer.steps)
         if place.batch == len(batches):
             place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
@@ -191,10 +224,10 @@ def _epoch(trainer, batches, steps, observers):
     place = trainer.place
     for x, y in batches:
         loss = trainer.step(x, y)
-        place.batch += 1
-        place.loss += loss
-        place.count += 1
-        progress = Progress(trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y))
+        place.add(loss, trainer.right, len(y))
+        progress = Progress(
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y), trainer.right
+        )
         for observer in observers:
             observer.stepped(progress)
         if trainer.steps == steps:

@@ -6,7 +6,7 @@ from . import checkpoint
 from .loop import Observer
 from .rundir import RunFolder
 from .state import capture
-from .weights import digest, save_weights
+from .weights import digests, save_weights
 
 
 class Recorder(Observer):
@@ -39,14 +39,17 @@ class Recorder(Observer):
     def stepped(self, progress):
         step = progress.step
         # The loss with all its digits: two runs are compared by it.
-        self.folder.steps.add(f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r}")
+        self.folder.steps.add(
+            f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r},"
+            f"{progress.right / progress.images:.6g},{self.seconds:.3f}"
+        )
         if is_round(step):
             self._digest(step)
 
     def evaluated(self, result):
         row = (
-            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.test.loss:.6g},"
-            f"{result.test.accuracy:.6g},{self.seconds:.2f}"
+            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
+            f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"
         )
         self.folder.metrics.add(row)
         self._digest(result.step)
@@ -64,7 +67,8 @@ class Recorder(Observer):
         if step == self._digested:
             return
         self._digested = step
-        self.folder.digests.add(f"{step},{digest(self.model)}")
+        for name, sha256 in digests(self.model).items():
+            self.folder.digests.add(f"{step},{name},{sha256}")
 
 
 class Keeper(Observer):

@@ -16,6 +16,7 @@ import tiny
 from helpers import environment_of
 
 from cynet import cli
+from cynet.cli.estimate import Estimate
 from cynet.core import threads
 from cynet.interop import safetensors
 from cynet.train import Recorder, RunFolder, checkpoint
@@ -83,6 +84,18 @@ def resumed_like(whole, run):
     assert sha(run, "best.safetensors") == sha(whole, "best.safetensors")
     for name in ("metrics.csv", "steps.csv", "digests.csv"):
         assert rows(run, name) == rows(whole, name)
+
+
+def test_the_estimate_does_not_change_the_training(whole, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(Estimate, "evaluated", lambda *_: None)  # so that there are steps enough
+    monkeypatch.setattr(Estimate, "_tell", lambda estimate, *_: told.append(estimate._evaluation()))
+    assert train(*FLAGS, "--run-dir", tmp_path / "with") == 0
+    assert len(told) == 1
+    monkeypatch.setattr(Estimate, "stepped", lambda *_: None)
+    assert train(*FLAGS, "--run-dir", tmp_path / "without") == 0
+    resumed_like(tmp_path / "with", tmp_path / "without")
+    resumed_like(whole, tmp_path / "with")
 
 
 @pytest.mark.parametrize("step", [1, 4, 7, 8, 9, 16, 19, 20, 21])

@@ -1,0 +1,85 @@
+"""How long a training will take and what memory it needs, told by its own first steps.
+
+Design: the steps that are timed are those of the training, so that it stays what it would have been.
+"""
+
+import resource
+import sys
+import time
+
+from cynet.train.loop import Observer
+
+from .terminal import duration
+
+STEPS, SECONDS = 8, 10.0  # that are timed, whatever is first
+
+
+class Estimate(Observer):
+    """Says a line after the first steps.
+
+    Parameters
+    ----------
+    session : Session
+    say : callable
+    """
+
+    def __init__(self, session, say):
+        self.session, self.say = session, say
+        self.start, self.first, self.done = 0.0, None, False
+
+    def stepped(self, progress):
+        if self.done:
+            return
+        now = time.perf_counter()
+        if self.first is None:  # the first step also makes buffers and starts threads
+            self.first, self.start = progress.step, now
+            return
+        count = progress.step - self.first
+        if count >= STEPS or now - self.start >= SECONDS:
+            self.done = True
+            self._tell(progress.step, (now - self.start) / count)
+
+    def evaluated(self, result):
+        self.done = True  # the run's own line tells more
+
+    def _tell(self, step, seconds):
+        steps, batches = self.session.settings.steps, self.session.batches
+        test = self._evaluation()
+        evaluations = -(-steps // len(batches)) - step // len(batches)
+        left = (steps - step) * seconds + evaluations * test
+        memory = f"{peak_memory() / 2**20:,.0f} MiB of memory"
+        if (free := available_memory()) is not None:
+            memory += f" ({free / 2**20:,.0f} MiB are free)"
+        self.say(
+            f"estimate: {duration(left)} for {steps - step} steps of {1000 * seconds:.3g} ms and "
+            f"{evaluations} evaluations of {duration(test)}; {memory}"
+        )
+
+    def _evaluation(self):
+        """Seconds of an evaluation, from a batch of it. A model is afterwards what it was before."""
+        from cynet.train.metrics import evaluate
+        from cynet.train.session import test_loader
+
+        session = self.session
+        with test_loader(session.test_batches.dataset, session.facts) as batches:
+            batch = next(iter(batches))
+            count = len(batches)
+            start = time.perf_counter()
+            evaluate(session.model, [batch])
+            return (time.perf_counter() - start) * count
+
+
+def peak_memory():
+    """The most bytes that this process had in memory, without its loader's workers."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory():
+    """Bytes that new programs can have without swapping, None where the system does not tell."""
+    try:
+        with open("/proc/meminfo") as file:
+            found = [line.split()[1] for line in file if line.startswith("MemAvailable:")]
+    except OSError:
+        return None
+    return int(found[0]) * 1024 if found else None
