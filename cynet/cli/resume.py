@@ -73,7 +73,7 @@ def _resume(folder, found, stored, origins, given, allowed, news):
             news.append("there is no checkpoint yet: beginning again")
         news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
         with refusing("--resume"):
-            news += _prepare(folder, session, origins, best, seconds, changed and found)
+            news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news)
 
 
@@ -112,7 +112,7 @@ def _same_data(folder, training, changed):
         )
 
 
-def _prepare(folder, session, origins, best, seconds, save):
+def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
     from cynet.train import checkpoint, environment
     from cynet.train.state import capture
@@ -121,13 +121,13 @@ def _prepare(folder, session, origins, best, seconds, save):
     folder.reserve(train.size_of(session, origins))
     begun = trainer.steps > 0
     folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
-    if save:  # from now on the checkpoint says so too
+    if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session.settings, session.batches.dataset.fingerprint())
     other = environment.differences(before, now) if before else []
-    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps}]
+    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
     return [f"note: the last bits may differ from here on: {line}" for line in other]
 

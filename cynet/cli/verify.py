@@ -1,0 +1,81 @@
+"""Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
+
+from .parser import UsageError, integer
+
+
+def add_flags(parser):
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("--steps", type=integer(1), default=20, metavar="K", help="how many steps")
+    parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files now")
+    parser.add_argument(
+        "--threads",
+        type=integer(1, 1024),
+        metavar="N",
+        help="of the kernels (default: OMP_NUM_THREADS, or all); the bytes do not depend on it",
+    )
+
+
+def run(flags):
+    from cynet.train import replay
+
+    from .runs import Stored
+    from .terminal import say
+
+    stored = Stored(flags.run)
+    steps = min(flags.steps, stored.steps)
+    if not steps:
+        raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again")
+    damaged = _files(stored.folder, say)
+    changes = {"threads": flags.threads}
+    if flags.data_dir is not None:
+        changes["data_dir"] = flags.data_dir
+    with stored.replay(**changes) as again:
+        found = replay.verify(again, stored.history, steps)
+        environment = _environment(stored, again.session)
+    return _told(stored, steps, found, environment, say) or int(damaged)
+
+
+def _files(folder, say):
+    """Read every file that has digests of its own; whether one is damaged."""
+    from cynet.interop import safetensors
+    from cynet.train import checkpoint
+    from cynet.train.rundir import BEST, WEIGHTS
+
+    damaged = False
+    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), checkpoint.load)
+    for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
+        if (folder.path / name).exists():
+            try:
+                load(folder.path / name)
+                say(f"{name}: sound")
+            except ValueError as error:
+                damaged = True
+                say(f"damaged: {error}")
+    return damaged
+
+
+def _environment(stored, session):
+    """In what this machine and build differ from those of the run."""
+    from cynet.train import environment
+
+    now = environment.describe(session.settings, session.batches.dataset.fingerprint())
+    return environment.differences(stored.environment, now) if stored.environment else []
+
+
+def _told(stored, steps, found, environment, say):
+    """Say what was found; the exit status."""
+    if stored.limit:
+        say(f"settings were changed after step {stored.limit}: only the steps up to it can be trained again")
+    if not found:
+        kept = [step for step in stored.history.digests if step <= steps]
+        say(f"equal: {steps} losses, and every tensor after step {', '.join(map(str, sorted(kept)))}")
+        return 0
+    losses = [difference for difference in found if difference.what == "loss"]
+    tensors = [difference for difference in found if difference.what != "loss"]
+    for difference in losses + tensors[:1]:
+        say(f"differs {difference} (kept, now)")
+    if len(tensors) > 1:
+        say(f"and {len(tensors) - 1} more tensors after step {tensors[0].step}")
+    for line in environment:
+        say(f"perhaps because of {line} (then, now)")
+    return 1
