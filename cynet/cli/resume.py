@@ -56,6 +56,7 @@ def _resume(folder, found, stored, origins, given, allowed, news):
     from cynet.train.state import restore
 
     values, origins = _merged(stored, origins, given)
+    values["data_dir"] = data_folder(values, folder.read_environment())
     train.check(values, origins)
     training, test = train.load(values)
     with train.session_of(type(stored)(**values), training, test, origins, initial=not found) as session:
@@ -75,6 +76,16 @@ def _resume(folder, found, stored, origins, given, allowed, news):
         with refusing("--resume"):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news)
+
+
+def data_folder(values, environment):
+    """The folder of a run's data, which was told as seen from the folder that the run was begun in."""
+    import os
+
+    stored = values["data_dir"]
+    begun = os.path.join(environment.get("folder") or "", stored or "data")
+    embedded = values["data"] == train.EMBEDDED
+    return stored if embedded or os.path.exists(stored or "data") or not os.path.exists(begun) else begun
 
 
 def _merged(stored, origins, given):

@@ -4,6 +4,7 @@ import contextlib
 
 from . import options, train
 from .parser import UsageError, refusing
+from .resume import data_folder
 
 
 class Stored:
@@ -66,6 +67,7 @@ class Stored:
         from cynet.train.replay import Replay
 
         settings = replace(self.first, workers=0, **changes)
+        settings = replace(settings, data_dir=data_folder(vars(settings), self.environment))
         train.check(vars(settings), self.origins)
         training, test = train.load(vars(settings))
         if self.fingerprint not in (None, training.fingerprint()):

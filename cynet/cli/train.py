@@ -196,7 +196,6 @@ def _introduce(session, folder):
 
 def _finish(session, observers, signals):
     """Train, and say how it ended; the exit status."""
-    from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
     from .terminal import accuracies, say
@@ -208,20 +207,22 @@ def _finish(session, observers, signals):
         try:
             result = loop.train(
                 trainer, session.batches, session.test_batches, session.settings.steps,
-                observers, signals.watch,
+                observers, lambda items: _guarded(signals.watch(items)),
             )  # fmt: skip
-        except Stopped as stopped:
+        except (Stopped, _Unread) as stopped:
             keeper.save()
             recorder.save()
             screen.close()
             say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
+            if isinstance(stopped, _Unread):
+                raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
             say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
             return 128 + stopped.signal
     except KeyboardInterrupt:  # the second signal
         screen.close()
         say(f"stopped at once; {keeper.path if keeper.path.exists() else 'no checkpoint'} is the last one")
         return 128 + signals.pending
-    except (WorkerLostError, TimeoutError, MemoryError) as error:
+    except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
         kept = (
@@ -238,6 +239,29 @@ def _finish(session, observers, signals):
     say(f"best test accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}")
     say(accuracies(result.test, session.facts.classes))
     return 0
+
+
+class _Unread(Exception):
+    """The next batch could not be made; the training is as it was after the last step."""
+
+
+def _guarded(items):
+    """The items; what goes wrong while one is made becomes `_Unread`."""
+    from cynet.train import Stopped
+
+    items = iter(items)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except Stopped:
+            raise
+        except Exception as error:
+            known = isinstance(error, (OSError, ValueError)) and str(error)
+            text = getattr(error, "strerror", None) or error
+            raise _Unread(text if known else f"{type(error).__name__}: {error}") from error
+        yield item
 
 
 def _sha256(path):
