@@ -120,6 +120,16 @@ def test_a_killed_run_repeats_what_came_after_its_checkpoint(whole, tmp_path, st
     resumed_like(whole, run)
 
 
+def test_checkpoints_may_also_be_so_many_minutes_apart(whole, tmp_path, stop, monkeypatch):
+    flags = [flag for flag in FLAGS if flag not in ("--checkpoint-every", "4")]
+    with pytest.raises(stop(6)):
+        train(*flags, "--checkpoint-minutes", 1e-9, "--run-dir", tmp_path / "run")
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / "run" / "last.ckpt")[1]["step"] == 5
+    assert train("--resume", tmp_path / "run", "--checkpoint-minutes", 0, "--checkpoint-every", 7) == 0
+    resumed_like(whole, tmp_path / "run")
+
+
 def test_the_first_evaluation_is_not_doubled(whole, tmp_path, monkeypatch):
     """Killed between the row of an evaluation and its checkpoint, when one from before it is there."""
     evaluated = Recorder.evaluated

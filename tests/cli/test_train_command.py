@@ -81,6 +81,16 @@ def test_evaluate_repeats_the_accuracy(trained, what):
     assert again.splitlines()[-11:] == out.splitlines()[-11:]
 
 
+def test_the_run_is_verified_and_equal_to_itself(trained):
+    folder, run = trained[0], Path("runs", "uwnet2-shapes10-1")
+    status, out, err = tool("verify", run, "--threads", 2, folder=folder)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "equal: 20 losses, and every tensor after step 0, 1, 2, 5, 10, 20"
+    status, out, err = tool("diff", run, run, "--replay", folder=folder)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "equal: the losses of 20 steps, and all tensors up to step 20"
+
+
 def test_a_cut_or_broken_weights_file_is_refused(trained, tmp_path):
     whole = (trained[0] / "runs" / "uwnet2-shapes10-1" / "last.safetensors").read_bytes()
     for part, words in ((whole[:-100], "cut short"), (whole[:-9] + b"x" + whole[-8:], "is damaged")):
