@@ -11,10 +11,10 @@ from .parser import Failure, Parser, UsageError, suggestion
 COMMANDS = {
     "train": "train a model and keep the run in a folder",
     "evaluate": "the accuracy of a trained model, over all and per class",
-    "verify": "train a run's first steps again and compare every byte",
-    "diff": "two runs: their settings, and the first step and tensor at which they part",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
     "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
+    "verify": "train a run's first steps again and compare every byte",
+    "diff": "two runs: their settings, and the first step and tensor at which they part",
     "bundle": "pack sources and runs into one archive with a manifest",
     "config": "how this cynet was built, and what it runs on",
 }
