@@ -6,12 +6,14 @@ Design: the steps that are timed are those of the training, so that it stays wha
 import resource
 import sys
 import time
+from itertools import pairwise
+from statistics import median
 
 from cynet.train.loop import Observer
 
 from .terminal import duration
 
-STEPS, SECONDS = 8, 10.0  # that are timed, whatever is first
+STEPS, SECONDS = 12, 10.0  # that are timed, whatever is first
 
 
 class Estimate(Observer):
@@ -25,19 +27,16 @@ class Estimate(Observer):
 
     def __init__(self, session, say):
         self.session, self.say = session, say
-        self.start, self.first, self.done = 0.0, None, False
+        self.times, self.done = [], False  # when each step ended
 
     def stepped(self, progress):
         if self.done:
             return
-        now = time.perf_counter()
-        if self.first is None:  # the first step also makes buffers and starts threads
-            self.first, self.start = progress.step, now
-            return
-        count = progress.step - self.first
-        if count >= STEPS or now - self.start >= SECONDS:
+        self.times.append(time.perf_counter())
+        # The first step is left out: it also makes buffers, and waits for the workers to start.
+        if len(self.times) > STEPS or self.times[-1] - self.times[0] >= SECONDS:
             self.done = True
-            self._tell(progress.step, (now - self.start) / count)
+            self._tell(progress.step, median(b - a for a, b in pairwise(self.times)))
 
     def evaluated(self, result):
         self.done = True  # the run's own line tells more

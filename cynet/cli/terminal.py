@@ -112,7 +112,9 @@ def _smooth(before, now):
 
 
 def duration(seconds):
-    """A time in words: '45 s', '12 min', '2 h 5 min'."""
+    """A time in words: '0.35 s', '45 s', '12 min', '2 h 5 min'."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -100,10 +100,6 @@ class Keeper(Observer):
     def evaluated(self, result):
         self.save()
 
-    def size(self):
-        """Bytes that a checkpoint takes."""
-        return len(checkpoint.pack(*self._contents()))
-
     def save(self):
         """Write a checkpoint now, and before it all rows that belong to it."""
         self.folder.sync()
