@@ -153,23 +153,30 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
     news : sequence of str
         Lines to say at the beginning.
     """
-    from cynet.train import Keeper, Recorder, Signals
+    import signal
+
+    from cynet.train import Keeper, Recorder, Signals, checkpoint
     from cynet.train.rundir import LOG
 
     from .estimate import Estimate
     from .terminal import Terminal, logged, say
 
     settings = session.settings
-    recorder = Recorder(folder, session, best, seconds)
-    keeper = Keeper(folder, session, recorder, origins)
     with Signals() as signals, logged(folder.path / LOG):
-        _introduce(session, folder)
-        for line in (*options.described(settings, origins), *news):
-            say(line)
-        screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
-        with contextlib.closing(screen):
-            observers = (recorder, keeper, screen, Estimate(session, screen.say))
-            return _finish(session, observers, signals)
+        try:
+            recorder = Recorder(folder, session, best, seconds)
+            keeper = Keeper(folder, session, recorder, origins)
+            _introduce(session, folder)
+            for line in (*options.described(settings, origins), *news):
+                say(line)
+            screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
+            with contextlib.closing(screen):
+                observers = (recorder, keeper, screen, Estimate(session, screen.say))
+                return _finish(session, observers, signals)
+        except KeyboardInterrupt:  # the second signal
+            last = folder.path / checkpoint.NAME
+            say(f"stopped at once; {last if last.exists() else 'no checkpoint'} is the last one")
+            return 128 + (signals.pending or signal.SIGINT)
 
 
 def _introduce(session, folder):
@@ -204,24 +211,19 @@ def _finish(session, observers, signals):
     folder, trainer = recorder.folder, session.trainer
     weights = folder.weights
     try:
-        try:
-            result = loop.train(
-                trainer, session.batches, session.test_batches, session.settings.steps,
-                observers, lambda items: _guarded(signals.watch(items)),
-            )  # fmt: skip
-        except (Stopped, _Unread) as stopped:
-            keeper.save()
-            recorder.save()
-            screen.close()
-            say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
-            if isinstance(stopped, _Unread):
-                raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
-            say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
-            return 128 + stopped.signal
-    except KeyboardInterrupt:  # the second signal
+        result = loop.train(
+            trainer, session.batches, session.test_batches, session.settings.steps,
+            observers, lambda items: _guarded(signals.watch(items)),
+        )  # fmt: skip
+    except (Stopped, _Unread) as stopped:
+        keeper.save()
+        recorder.save()
         screen.close()
-        say(f"stopped at once; {keeper.path if keeper.path.exists() else 'no checkpoint'} is the last one")
-        return 128 + signals.pending
+        say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
+        if isinstance(stopped, _Unread):
+            raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
+        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
+        return 128 + stopped.signal
     except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:

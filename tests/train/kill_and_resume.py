@@ -49,15 +49,20 @@ def contents(run):
     return found
 
 
-def end(child, moment, number):
-    """Let a training go on until a moment; True when it was killed, and not done before."""
+def end(child, moment, number, times=1):
+    """Let a training go on until a moment; True when it was killed, and not done before.
+
+    The second of two signals stops it at once.
+    """
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(moment)
     if killed := child.poll() is None:
-        child.send_signal(number)
+        for _ in range(times):
+            child.send_signal(number)
     error = child.communicate(timeout=120)[1]
     fine = {0, 128 + number, -number}  # a signal may come before the program has begun to listen
     assert child.returncode in fine, f"exit {child.returncode} after signal {number}: {error}"
+    assert child.returncode < 0 or "Traceback" not in error, error
     return killed
 
 
@@ -78,7 +83,8 @@ def main(kills, seed=0):
                 child = start(*(("--resume", run) if begun else (*FLAGS, "--run-dir", run)), *how)
                 last = done >= kills or rng.random() < 0.1
                 moment = 120 if last else rng.uniform(0.05, 1.1) * longest
-                if not end(child, moment, rng.choice(HOW)) and child.returncode == 0:
+                killed = end(child, moment, rng.choice(HOW), rng.randint(1, 2))
+                if not killed and child.returncode == 0:
                     break
                 done += 1
             assert contents(run) == wanted, f"run {runs} differs after {done} kills"
