@@ -50,8 +50,8 @@ class Estimate(Observer):
         if (free := available_memory()) is not None:
             memory += f" ({free / 2**20:,.0f} MiB are free)"
         self.say(
-            f"estimate: {duration(left)} for {steps - step} steps of {1000 * seconds:.3g} ms and "
-            f"{evaluations} evaluations of {duration(test)}; {memory}"
+            f"estimate: {duration(left)} for {_counted(steps - step, 'step')} of {1000 * seconds:.3g} ms and "
+            f"{_counted(evaluations, 'evaluation')} of {duration(test)}; {memory}"
         )
 
     def _evaluation(self):
@@ -63,9 +63,14 @@ class Estimate(Observer):
         with test_loader(session.test_batches.dataset, session.facts) as batches:
             batch = next(iter(batches))
             count = len(batches)
+            evaluate(session.model, [batch])  # the first one also makes buffers
             start = time.perf_counter()
             evaluate(session.model, [batch])
             return (time.perf_counter() - start) * count
+
+
+def _counted(number, what):
+    return f"{number:,} {what}" + ("s" if number != 1 else "")
 
 
 def peak_memory():

@@ -50,7 +50,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[18])
     assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[19])
     assert re.fullmatch(
-        r"estimate: [\d.e-]+ s for 7 steps of [\d.]+ ms and 1 evaluations of [\d.e-]+ s; "
+        r"estimate: [\d.e-]+ s for 7 steps of [\d.]+ ms and 1 evaluation of [\d.e-]+ s; "
         r"[\d,]+ MiB of memory \([\d,]+ MiB are free\)",
         next(line for line in lines if line.startswith("estimate")),
     )
