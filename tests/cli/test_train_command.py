@@ -1,5 +1,6 @@
 """tools/train.py and tools/evaluate.py as a user runs them: in processes of their own."""
 
+import contextlib
 import csv
 import errno
 import hashlib
@@ -202,6 +203,30 @@ def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys)
     )
     assert "loss 2.5000, accuracy 0.400, lr 0.1" in err
     assert " images/s" in err and "<00:00" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals of Linux")
+def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    with subprocess.Popen(
+        command("train", "--steps", 30, "--workers", 0), cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while part := os.read(ours, 4096):
+                shown += part
+        out = child.stdout.read().decode()
+    os.close(ours)
+    assert child.returncode == 0
+    assert b"  0%|" in shown and b"images/s, loss " in shown
+    assert shown.endswith(b" " * 50 + b"\r")
+    assert "epoch 1  step 30/30" in out and "%|" not in out
 
 
 @pytest.mark.parametrize(
