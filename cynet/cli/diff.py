@@ -1,75 +1,99 @@
-"""Compare two runs: settings, environments, and the first step and tensor at which they diverge.
-
-The exit status is 0 where nothing differs that the weights depend on, else 1.
-"""
-
-from .parser import refusing
-
-SHOWN = 8  # tensors that are named
-FILES = "last.safetensors", "best.safetensors"
+"""Compare two runs: their settings, where they were trained, and the first step at which they part."""
 
 
 def add_flags(parser):
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("one", metavar="RUN", help="a run folder")
     parser.add_argument("other", metavar="RUN", help="another one")
+    parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="train both again, side by side, to the very step and tensor where they part",
+    )
 
 
 def run(flags):
-    from cynet.train import RunFolder, compare
+    """Say everything; 1 where the weights differ."""
+    from cynet.train import environment
+
+    from .runs import Stored
+    from .terminal import say
+
+    one, other = Stored(flags.one), Stored(flags.other)
+    say(f"{one.folder.path} against {other.folder.path}")
+    for line in settings(one, other):
+        say(f"setting {line}")
+    for run in (one, other):
+        if run.limit:
+            say(f"{run.folder.path} was resumed with other settings after step {run.limit}")
+    for line in environment.differences(one.environment, other.environment):
+        say(f"environment {line}")
+    for line in results(one, other):
+        say(line)
+    differ = divergence(one, other, say)
+    if differ and flags.replay:
+        say(replayed(one, other))
+    return int(differ)
+
+
+def settings(one, other):
+    """A line for each setting that is not the same, with its origins."""
     from cynet.train.settings import FREE
 
-    from .verify import stored
-
-    with refusing("RUN"):
-        folders = [RunFolder.open(path) for path in (flags.run, flags.other)]
-    settings = [stored(folder, "RUN") for folder in folders]
-    differ = False
-    for name, one, other in compare.settings_differences(*settings):
-        free = name in FREE
-        differ |= not free
-        print(f"setting {name}: {one} against {other}{' (no matter)' if free else ''}")
-    for line in compare.environment_differences(*folders):
-        print(f"environment: {line}")
-    pairs = zip(folders, settings, strict=True)
-    histories = [compare.history(folder, each, _classes(folder)) for folder, each in pairs]
-    found = compare.first_divergence(*histories)
-    for each in found:
-        print(each)
-    if not found:
-        steps = [each.until() for each in histories]
-        ends = "" if steps[0] == steps[1] else f"; they end at {steps[0]} and {steps[1]}"
-        print(f"no loss and no digest of the weights differs up to step {min(steps)}{ends}")
-        differ |= steps[0] != steps[1]
-    for name in FILES:
-        differ |= _files(folders[0].path / name, folders[1].path / name)
-    return 1 if differ or found else 0
+    flat = one.settings.flat(), other.settings.flat()
+    for name in flat[0]:
+        values = [values[name] for values in flat]
+        if values[0] != values[1]:
+            texts = [
+                f"{value} ({run.origins.get(name)})" for value, run in zip(values, (one, other), strict=True)
+            ]
+            free = ", on which the weights do not depend" if name in FREE else ""
+            yield f"{name}: {texts[0]} against {texts[1]}{free}"
 
 
-def _classes(folder):
-    """How many classes the model of a run tells apart, by its weights; 10 where there are none yet."""
-    from cynet.train import load_weights
-    from cynet.train.rundir import WEIGHTS
-
-    path = folder.path / WEIGHTS
-    if not path.exists():
-        return 10
-    with refusing("RUN"):
-        return len(load_weights(path)[1].classes)
+def results(one, other):
+    """A line for each measure of the last evaluation of both."""
+    rows = [run.folder.metrics.rows()[-1:] for run in (one, other)]
+    if all(rows):
+        (row,), (there,) = rows
+        for name in ("step", "train_loss", "test_loss", "test_accuracy"):
+            if row[name] != there[name]:
+                yield f"result {name}: {row[name]} against {there[name]}"
 
 
-def _files(one, other):
-    """Say which tensors of two files differ; whether any does."""
-    from cynet.train import compare
+def divergence(one, other, say):
+    """Say where two histories part; whether they do."""
+    from cynet.train import replay
 
-    if not (one.exists() and other.exists()):
+    histories = one.history, other.history
+    loss, (equal, tensors) = replay.first_loss(*histories), replay.first_tensors(*histories)
+    common = len(histories[0].losses.keys() & histories[1].losses.keys())
+    if loss is None and not tensors:
+        lengths = [max(history.losses, default=0) for history in histories]
+        longer = "" if lengths[0] == lengths[1] else f"; they have {lengths[0]} and {lengths[1]} steps"
+        say(f"equal: the losses of {common} steps, and all tensors up to step {equal}{longer}")
         return False
-    with refusing("RUN"):
-        found = compare.tensors_apart(one, other)
-    if not found:
-        print(f"{one.name}: equal")
-        return False
-    apart = [(name, "not alike" if most is None else f"by up to {most:.3g}") for name, most in found]
-    shown = ", ".join(f"{name} ({text})" for name, text in apart[:SHOWN])
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    print(f"{one.name}: {len(found)} tensors differ: {shown}{more}")
+    if loss is not None:
+        say(f"the losses part {loss}")
+    if equal is not None:
+        say(f"all tensors are equal after step {equal}")
+    if tensors:
+        names = ", ".join(difference.what for difference in tensors[:4])
+        more = f" and {len(tensors) - 4} more" if len(tensors) > 4 else ""
+        when = f"after step {tensors[0].step}" if tensors[0].step else "before the first step"
+        say(f"tensors that differ {when}: {names}{more}")
     return True
+
+
+def replayed(one, other):
+    """Train both again until they part; what was found, in words."""
+    from cynet.train import replay
+
+    steps = min(one.steps, other.steps)
+    with one.replay(threads=None) as here, other.replay(threads=None) as there:
+        found = replay.first_difference(here, there, steps)
+    if found is None:
+        return (
+            f"trained again, both are equal for {steps} steps: the runs part by their machines or builds, or "
+            "by settings that were changed on the way"
+        )
+    return f"trained again, they part {found}"

@@ -53,9 +53,11 @@ def _stored(folder, found):
 
 
 def _resume(folder, found, stored, origins, given, allowed, news):
+    from cynet.train.recorder import out_of_patience
     from cynet.train.state import restore
 
     values, origins = _merged(stored, origins, given)
+    values["data_dir"] = data_folder(values, folder.read_environment())
     train.check(values, origins)
     training, test = train.load(values)
     with train.session_of(type(stored)(**values), training, test, origins, initial=not found) as session:
@@ -65,7 +67,10 @@ def _resume(folder, found, stored, origins, given, allowed, news):
             with refusing("--resume"):
                 restore(session, *found, changed)
             best, seconds = found[1]["best"], found[1]["seconds"]
-            if trainer.steps >= session.settings.steps and not trainer.place.count:
+            if not trainer.place.count and (
+                trainer.steps >= session.settings.steps
+                or out_of_patience(session.settings.patience, best, trainer.place.epoch)
+            ):
                 return _finished(folder, session)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
         else:
@@ -73,8 +78,18 @@ def _resume(folder, found, stored, origins, given, allowed, news):
             news.append("there is no checkpoint yet: beginning again")
         news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
         with refusing("--resume"):
-            news += _prepare(folder, session, origins, best, seconds, changed and found)
+            news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news)
+
+
+def data_folder(values, environment):
+    """The folder of a run's data, which was told as seen from the folder that the run was begun in."""
+    import os
+
+    stored = values["data_dir"]
+    begun = os.path.join(environment.get("folder") or "", stored or "data")
+    embedded = values["data"] == train.EMBEDDED
+    return stored if embedded or os.path.exists(stored or "data") or not os.path.exists(begun) else begun
 
 
 def _merged(stored, origins, given):
@@ -112,7 +127,7 @@ def _same_data(folder, training, changed):
         )
 
 
-def _prepare(folder, session, origins, best, seconds, save):
+def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
     from cynet.train import checkpoint, environment
     from cynet.train.state import capture
@@ -121,13 +136,13 @@ def _prepare(folder, session, origins, best, seconds, save):
     folder.reserve(train.size_of(session, origins))
     begun = trainer.steps > 0
     folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
-    if save:  # from now on the checkpoint says so too
+    if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session.settings, session.batches.dataset.fingerprint())
     other = environment.differences(before, now) if before else []
-    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps}]
+    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
     return [f"note: the last bits may differ from here on: {line}" for line in other]
 

@@ -6,8 +6,7 @@ import time
 
 from cynet.train.loop import Observer
 
-LINES = 10  # plain progress lines of a run, besides those of its epochs
-SMOOTH = 0.05  # weight of the newest loss in the one shown
+SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
 
 _logs = []  # open files
@@ -41,7 +40,9 @@ def logged(path):
 
 
 class Terminal(Observer):
-    """Shows steps and results; the results go to standard output, the bar to standard error.
+    """Shows steps and results: a bar on a terminal, a line for each evaluation.
+
+    The lines go to standard output, the bar to standard error.
 
     Parameters
     ----------
@@ -50,16 +51,13 @@ class Terminal(Observer):
         Default: whether standard error is a terminal.
     done : int, optional
         Steps that were taken before.
-    epoch : int, optional
-        Steps of an epoch: with more than `LINES` of them, each has one line and no others are said.
     """
 
-    def __init__(self, steps, batch_size, bar=None, done=0, epoch=None):
-        self.steps, self.loss, self.bar, self.accuracy = steps, None, None, ""
-        self.every = max(1, steps // LINES)
-        if epoch and steps >= LINES * epoch:
-            self.every = steps + 1
-        self.since, self.images = time.perf_counter(), 0
+    def __init__(self, steps, batch_size, bar=None, done=0):
+        self.steps, self.done, self.bar = steps, done, None
+        self.loss = self.accuracy = None
+        self.start = self.since = self.last = time.perf_counter()
+        self.images = 0
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
 
@@ -69,47 +67,58 @@ class Terminal(Observer):
                 unit=" images",
                 unit_scale=True,
                 leave=False,
+                dynamic_ncols=True,
             )
 
     def stepped(self, progress):
-        self.loss = progress.loss if self.loss is None else self.loss + SMOOTH * (progress.loss - self.loss)
         self.images += progress.images
-        if self.bar is not None:
-            if progress.step % 10 == 1:
-                text = f"loss {self.loss:.4f}{self.accuracy}, lr {progress.lr:g}"
-                self.bar.set_postfix_str(text, refresh=False)
-            self.bar.update(progress.images)
-        elif progress.step % self.every == 0:
-            rate = self.images / (time.perf_counter() - self.since)
-            say(
-                f"step {progress.step}/{self.steps}  epoch {progress.epoch}  lr {progress.lr:g}  "
-                f"loss {self.loss:.4f}  {rate:,.0f} images/s"
-            )
-            self.since, self.images = time.perf_counter(), 0
+        self.last = time.perf_counter()
+        if self.bar is None:
+            return
+        self.loss = _smooth(self.loss, progress.loss)
+        self.accuracy = _smooth(self.accuracy, progress.right / progress.images)
+        if progress.step % 10 == 1:
+            text = f"loss {self.loss:.4f}, accuracy {self.accuracy:.3f}, lr {progress.lr:.3g}"
+            self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(progress.images)
+
+    def evaluated(self, result):
+        now = time.perf_counter()
+        left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
+        self.say(
+            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {result.train_loss:.4f}  "
+            f"accuracy {result.train_accuracy:.4f}  test loss {result.test.loss:.4f}  "
+            f"test accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
+            f"{self.images / (self.last - self.since or 1):,.0f} images/s  {duration(left)} left"
+        )
 
     def say(self, text):
-        """Print a line, above the bar where there is one."""
+        """Print a line, above the bar; and begin to measure the speed anew."""
         if self.bar is None:
             say(text)
         else:
             log(text)
-            self.bar.write(str(text), file=sys.stdout)
-
-    def evaluated(self, result):
-        self.accuracy = f", test accuracy {result.test.accuracy:.4f}"
-        text = (
-            f"step {result.step}/{self.steps}  epoch {result.epoch}  training loss {result.train_loss:.4f}  "
-            f"test loss {result.test.loss:.4f}  accuracy {result.test.accuracy:.4f}"
-        )
-        if self.images:
-            text += f"  {self.images / (time.perf_counter() - self.since):,.0f} images/s"
-        self.say(text)
+            self.bar.write(text, file=sys.stdout)
         self.since, self.images = time.perf_counter(), 0
 
     def close(self):
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+
+def _smooth(before, now):
+    return now if before is None else before + SMOOTH * (now - before)
+
+
+def duration(seconds):
+    """A time in words: '0.35 s', '45 s', '12 min', '2 h 5 min'."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def accuracies(evaluation, classes, split="test"):

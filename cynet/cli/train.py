@@ -75,7 +75,7 @@ def check(values, origins, run_dir=None):
             )
         if not os.path.exists(values["data_dir"]):
             raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
-    if values["tensorboard"]:
+    if values.get("tensorboard"):
         from cynet.train import tensorboard
 
         try:
@@ -130,10 +130,10 @@ def _begin(session, origins, run_dir):
             with refusing(flag):
                 folder.lock()
                 folder.reserve(size_of(session, origins))
+                write_config(folder, settings, origins)  # first: from now on the run can be resumed
                 folder.write_environment(
                     environment.describe(settings, session.batches.dataset.fingerprint())
                 )
-                write_config(folder, settings, origins)
         except UsageError:
             folder.discard()
             raise
@@ -169,37 +169,42 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
     news : sequence of str
         Lines to say at the beginning.
     """
-    from cynet.train import Keeper, Recorder, Signals
+    import signal
+
+    from cynet.train import Keeper, Recorder, Signals, checkpoint
     from cynet.train.diagnosis import Doctor
     from cynet.train.rundir import LOG
 
-    from .terminal import Terminal, logged
+    from .estimate import Estimate
+    from .terminal import Terminal, logged, say
 
     settings = session.settings
-    recorder = Recorder(folder, session, best, seconds)
-    keeper = Keeper(folder, session, recorder, origins)
     with Signals() as signals, logged(folder.path / LOG):
-        _introduce(session, folder)
-        screen = Terminal(
-            settings.steps, settings.batch_size, done=session.trainer.steps, epoch=len(session.batches)
-        )
-        for line in (*options.described(settings, origins), *news):
-            screen.say(line)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.closing(screen))
-            observers = [recorder, keeper, screen, Doctor(session, screen.say)]
-            if settings.tensorboard:
-                from cynet.train.tensorboard import TensorBoard
+        try:
+            recorder = Recorder(folder, session, best, seconds)
+            keeper = Keeper(folder, session, recorder, origins)
+            _introduce(session, folder)
+            for line in (*options.described(settings, origins), *news):
+                say(line)
+            screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(contextlib.closing(screen))
+                observers = [recorder, keeper, screen, Estimate(session, screen.say)]
+                observers.append(Doctor(session, screen.say))
+                if settings.tensorboard:
+                    from cynet.train.tensorboard import TensorBoard
 
-                board = TensorBoard(folder.path, session.trainer.steps)
-                observers.append(stack.enter_context(contextlib.closing(board)))
-            return _finish(session, recorder, keeper, screen, signals, observers)
+                    board = TensorBoard(folder.path, session.trainer.steps)
+                    observers.append(stack.enter_context(contextlib.closing(board)))
+                return _finish(session, observers, signals)
+        except KeyboardInterrupt:  # the second signal
+            last = folder.path / checkpoint.NAME
+            say(f"stopped at once; {last if last.exists() else 'no checkpoint'} is the last one")
+            return 128 + (signals.pending or signal.SIGINT)
 
 
 def _introduce(session, folder):
-    from cynet.bench.child import resident
     from cynet.graph import summary
-    from cynet.train.estimate import duration, estimate
 
     from .terminal import say
 
@@ -218,44 +223,37 @@ def _introduce(session, folder):
         f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"
     )
-    expected = estimate(s, training.picture_shape, len(training.classes), len(test))
-    left = s.steps - session.trainer.steps
-    whole = duration(expected.whole(left, -(-left // len(session.batches))))
-    say(f"about {whole} and {resident('VmHWM') / 2**20:,.0f} MiB, by a few steps that were timed")
 
 
-def _finish(session, recorder, keeper, screen, signals, observers):
+def _finish(session, observers, signals):
     """Train, and say how it ended; the exit status."""
-    from cynet.data import WorkerLostError
     from cynet.train import Diverged, Stopped, loop
 
     from .terminal import accuracies, say
 
+    recorder, keeper, screen, *_ = observers
     folder, trainer = recorder.folder, session.trainer
     weights = folder.weights
     try:
-        try:
-            result = loop.train(
-                trainer, session.batches, session.test_batches, session.settings.steps,
-                observers, signals.watch,
-            )  # fmt: skip
-        except Stopped as stopped:
-            keeper.save()
-            recorder.save()
-            screen.close()
-            say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
-            say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
-            return 128 + stopped.signal
-    except KeyboardInterrupt:  # the second signal
+        result = loop.train(
+            trainer, session.batches, session.test_batches, session.settings.steps,
+            observers, lambda items: _guarded(signals.watch(items)),
+        )  # fmt: skip
+    except (Stopped, _Unread) as stopped:
+        keeper.save()
+        recorder.save()
         screen.close()
-        say(f"stopped at once; {keeper.path if keeper.path.exists() else 'no checkpoint'} is the last one")
-        return 128 + signals.pending
-    except (WorkerLostError, TimeoutError, MemoryError) as error:
+        say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
+        if isinstance(stopped, _Unread):
+            raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
+        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
+        return 128 + stopped.signal
+    except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except Diverged as error:
         screen.close()
-        _explain(session, recorder.folder, keeper, error)
-        raise Failure(f"{error}; a lower --lr may do (it was {trainer.optimizer.lr:g})") from error
+        _explain(session, folder, keeper, error)
+        raise Failure(f"{error}; try a lower --lr (it was {trainer.optimizer.lr:g})") from error
     screen.close()
     if trainer.steps < session.settings.steps:
         say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
@@ -290,6 +288,29 @@ def _explain(session, folder, keeper, error):
         say(f"the last checkpoint, {keeper.path}, is from before: cynet train --resume {folder.path}")
     if folder.weights.exists():
         say(f"{folder.weights} holds the weights of the last evaluation")
+
+
+class _Unread(Exception):
+    """The next batch could not be made; the training is as it was after the last step."""
+
+
+def _guarded(items):
+    """The items; what goes wrong while one is made becomes `_Unread`."""
+    from cynet.train import Stopped
+
+    items = iter(items)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except Stopped:
+            raise
+        except Exception as error:
+            known = isinstance(error, (OSError, ValueError)) and str(error)
+            text = getattr(error, "strerror", None) or error
+            raise _Unread(text if known else f"{type(error).__name__}: {error}") from error
+        yield item
 
 
 def _sha256(path):

@@ -1,72 +1,81 @@
-"""Train the first steps of a run again, and compare losses and weights to the last bit."""
+"""Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-import sys
-
-from . import options, trained
-from .parser import Failure, UsageError, integer, refusing
-
-STEPS = 100
+from .parser import UsageError, integer
 
 
 def add_flags(parser):
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--steps", type=integer(1), default=STEPS, metavar="N", help="how many, at most")
-    parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set (default: the run's)")
-    parser.add_argument("--workers", type=integer(0, 64), metavar="N", help="loader processes")
-    trained.add_threads(parser)
+    parser.add_argument("--steps", type=integer(1), default=20, metavar="K", help="how many steps")
+    parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files now")
+    parser.add_argument(
+        "--threads",
+        type=integer(1, 1024),
+        metavar="N",
+        help="of the kernels (default: OMP_NUM_THREADS, or all); the bytes do not depend on it",
+    )
 
 
 def run(flags):
-    from cynet.train import RunFolder, compare, environment
+    from cynet.train import replay
 
-    from . import train
+    from .runs import Stored
     from .terminal import say
 
-    with refusing("RUN"):
-        folder = RunFolder.open(flags.run)
-    settings = stored(folder, "RUN")
-    values = vars(settings) | {"threads": flags.threads}
-    for name in ("data_dir", "workers"):
-        if getattr(flags, name) is not None:
-            values[name] = getattr(flags, name)
-    origins = dict.fromkeys(values, options.FLAG)
-    train.check(values, origins)
-    training, test = train.load(values)
-    with train.session_of(type(settings)(**values), training, test, origins) as session:
-        past = compare.history(folder, settings, len(training.classes))
-        steps = min(flags.steps, past.until(), settings.steps or flags.steps)
-        if not past.digests:
-            raise UsageError(f"RUN: {folder.path} has no steps to compare with")
-        for line in _unlike(folder, session, environment):
-            say(f"note: {line}")
-        found, losses, digests = compare.replayed(session, past, steps, _bar(steps))
-    if found:
-        raise Failure(f"{folder.path} cannot be repeated: {found}")
-    say(f"{folder.path}: {losses} losses and {digests} digests of the weights are equal, to step {steps}")
-    return 0
+    stored = Stored(flags.run)
+    steps = min(flags.steps, stored.steps)
+    if not steps:
+        raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again")
+    damaged = _files(stored.folder, say)
+    changes = {"threads": flags.threads}
+    if flags.data_dir is not None:
+        changes["data_dir"] = flags.data_dir
+    with stored.replay(**changes) as again:
+        found = replay.verify(again, stored.history, steps)
+        environment = _environment(stored, again.session)
+    return _told(stored, steps, found, environment, say) or int(damaged)
 
 
-def stored(folder, argument):
-    """The `Settings` in a run folder."""
-    from cynet.train.rundir import CONFIG
-    from cynet.train.settings import Settings
+def _files(folder, say):
+    """Read every file that has digests of its own; whether one is damaged."""
+    from cynet.interop import safetensors
+    from cynet.train import checkpoint
+    from cynet.train.rundir import BEST, WEIGHTS
 
-    return Settings(**options.DEFAULTS | options.read(folder.path / CONFIG, argument))
+    damaged = False
+    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), checkpoint.load)
+    for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
+        if (folder.path / name).exists():
+            try:
+                load(folder.path / name)
+                say(f"{name}: sound")
+            except ValueError as error:
+                damaged = True
+                say(f"damaged: {error}")
+    return damaged
 
 
-def _unlike(folder, session, environment):
-    before = folder.read_environment()
+def _environment(stored, session):
+    """In what this machine and build differ from those of the run."""
+    from cynet.train import environment
+
     now = environment.describe(session.settings, session.batches.dataset.fingerprint())
-    lines = [f"not as in the run: {line}" for line in environment.differences(before, now)] if before else []
-    parts = [str(part.get("after_step")) for part in before.get("resumed", [])]
-    return lines + ([f"the run was resumed after step {', '.join(parts)}"] if parts else [])
+    return environment.differences(stored.environment, now) if stored.environment else []
 
 
-def _bar(steps):
-    """A function that moves a bar on a terminal."""
-    if not sys.stderr.isatty():
-        return lambda step: None
-    from tqdm import tqdm
-
-    bar = tqdm(total=steps, unit=" steps", leave=False)
-    return lambda step: bar.update()
+def _told(stored, steps, found, environment, say):
+    """Say what was found; the exit status."""
+    if stored.limit:
+        say(f"settings were changed after step {stored.limit}: only the steps up to it can be trained again")
+    if not found:
+        kept = [step for step in stored.history.digests if step <= steps]
+        say(f"equal: {steps} losses, and every tensor after step {', '.join(map(str, sorted(kept)))}")
+        return 0
+    losses = [difference for difference in found if difference.what == "loss"]
+    tensors = [difference for difference in found if difference.what != "loss"]
+    for difference in losses + tensors[:1]:
+        say(f"differs {difference} (kept, now)")
+    if len(tensors) > 1:
+        say(f"and {len(tensors) - 1} more tensors after step {tensors[0].step}")
+    for line in environment:
+        say(f"perhaps because of {line} (then, now)")
+    return 1

@@ -56,8 +56,14 @@ def _keep(path, previous):
 
 def remove_temporaries(folder):
     """Remove what `write_atomically` left in a folder when its process was killed."""
-    for path in Path(folder).glob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    for path in Path(folder).iterdir():
+        if is_temporary(path.name):
+            path.unlink(missing_ok=True)
+
+
+def is_temporary(name):
+    """Whether a file's name is one of those that `write_atomically` gives to what is not yet whole."""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def flush_folder(folder):

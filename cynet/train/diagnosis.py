@@ -76,7 +76,7 @@ class Doctor(Observer):
         self.report(data_bound(self.seconds, self.waited, workers))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
         self.report(shuffled(result.train_loss, self.guessing, test.accuracy, self.chance))
-        self.report(overfitted(result.train_loss, test.loss, self.best_test_loss))
+        self.report(overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing))
         self.best_test_loss = min(self.best_test_loss, test.loss)
         self.report(self._dead())
 
@@ -85,8 +85,11 @@ class Doctor(Observer):
             return None
         if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
             session = self.session
-            with test_loader(session.test_batches.dataset, session.facts) as batches:
-                self._pictures = np.array(next(iter(batches))[0])
+            try:
+                with test_loader(session.test_batches.dataset, session.facts) as batches:
+                    self._pictures = np.array(next(iter(batches))[0])
+            except (OSError, ValueError):  # the training will meet it, and say so
+                return None
         model = self.session.model
         modes = [(layer, layer.training) for _, layer in model.walk()]
         model.eval()
@@ -147,9 +150,9 @@ def shuffled(train_loss, guessing, accuracy, chance):
     )
 
 
-def overfitted(train_loss, test_loss, best):
+def overfitted(train_loss, test_loss, best, guessing):
     """A test loss that rises again, far above the training loss."""
-    if train_loss > 0.5 * test_loss or test_loss < 1.15 * best + 0.02:  # near 0 it only wavers
+    if train_loss > 0.5 * test_loss or test_loss < 1.15 * best + 0.05 * guessing:
         return None
     return Finding(
         "overfitted",

@@ -33,6 +33,7 @@ def describe(settings, fingerprint):
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
+        "folder": os.getcwd(),
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": processor(),

@@ -7,7 +7,7 @@ epochs, evaluates, and tells observers what happens; they print, or keep files.
 import contextlib
 import time
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import isfinite, nan, sqrt
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class Place:
         How many batches of the epoch under way were trained on.
     loss, count : float, int
         The sum of the losses of the steps since the last evaluation, and how many they are.
+    right, images : int
+        The samples of these steps, and how many of them were predicted right before their step.
     evaluated : int
         The steps that were taken when it was evaluated last.
     """
@@ -52,7 +54,21 @@ class Place:
     batch: int = 0
     loss: float = 0.0
     count: int = 0
+    right: int = 0
+    images: int = 0
     evaluated: int = 0
+
+    def add(self, loss, right, images):
+        """Take a step into the sums."""
+        self.batch += 1
+        self.loss += loss
+        self.count += 1
+        self.right += right
+        self.images += images
+
+    def clear(self, step):
+        """Begin the sums anew after an evaluation."""
+        self.loss, self.count, self.right, self.images, self.evaluated = 0.0, 0, 0, 0, step
 
 
 class Trainer:
@@ -77,6 +93,8 @@ class Trainer:
     ----------
     steps : int
         How many were taken.
+    right : int
+        How many samples of the last step's batch the model predicted right, before that step.
     place : Place
         Kept by `train`.
     """
@@ -88,9 +106,8 @@ class Trainer:
         self.optimizer, self.schedule = optimizer, schedule
         if clip_norm is not None:
             clip_norm = checks.number("clip_norm", clip_norm, 0, open_low=True)
-        self.clip_norm = clip_norm
-        self.average, self.mixup = average, mixup
-        self.steps, self.place = 0, Place()
+        self.clip_norm, self.average, self.mixup = clip_norm, average, mixup
+        self.steps, self.right, self.place = 0, 0, Place()
         model.input_grad = False
 
     def step(self, x, y):
@@ -111,18 +128,23 @@ class Trainer:
         Diverged
             When it is not finite; the weights are then those before this step.
         """
+        batch = x, y
         if self.mixup:
             x, others, share = self.mixup(x, y, self.steps)
-            loss, gradient = self._mixed_loss(self.model(x), (y, share), (others, 1 - share))
+        logits = self.model(x)
+        if self.mixup:
+            loss, gradient = self._mixed_loss(logits, (y, share), (others, 1 - share))
+            y = y if share >= 0.5 else others  # what the picture shows most
         else:
-            loss = self.criterion(self.model(x), y)
-            gradient = self.criterion.backward() if isfinite(loss) else None
+            loss, gradient = self.criterion(logits, y), None
         if not isfinite(loss):
-            raise Diverged(self.steps + 1, loss, "training loss", (x.copy(), y.copy()))
+            raise self._diverged(loss, "training loss", batch)
+        self.right = int((logits.argmax(axis=1) == y).sum())
+        del logits  # its buffer is free again for backward
         self.optimizer.zero_grad()
-        self.model.backward(gradient)
+        self.model.backward(self.criterion.backward() if gradient is None else gradient)
         if self.clip_norm is not None:
-            self._clip(x, y)
+            self._clip(batch)
         self.optimizer.lr = self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1
@@ -130,13 +152,16 @@ class Trainer:
             self.average.update()
         return loss
 
+    def _diverged(self, value, what, batch):
+        x, y = batch
+        return Diverged(self.steps + 1, value, what, (x.copy(), y.copy()))
+
     def _mixed_loss(self, logits, *parts):
         """The loss and its gradient, each the weighted sum over (labels, weight)."""
         loss, gradient = 0.0, np.zeros_like(logits)
         for labels, weight in parts:
             loss += weight * self.criterion(logits, labels)
-            if isfinite(loss):
-                gradient += np.float32(weight) * self.criterion.backward()
+            gradient += np.float32(weight) * self.criterion.backward()
         return loss, gradient
 
     def gradient_norm(self):
@@ -144,10 +169,10 @@ class Trainer:
         with np.errstate(over="ignore"):
             return sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in self.optimizer.params))
 
-    def _clip(self, x, y):
+    def _clip(self, batch):
         norm = self.gradient_norm()
         if not isfinite(norm):
-            raise Diverged(self.steps + 1, norm, "gradient's norm", (x.copy(), y.copy()))
+            raise self._diverged(norm, "gradient's norm", batch)
         if norm > self.clip_norm:
             for parameter in self.optimizer.params:
                 parameter.grad *= np.float32(self.clip_norm / norm)
@@ -161,7 +186,8 @@ class Trainer:
 class Progress:
     """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples.
 
-    It took `seconds`, of which the batch was waited for during `waited`.
+    Of these `right` were predicted right, before the step. It took `seconds`, of which the batch was waited
+    for during `waited`.
     """
 
     step: int
@@ -169,19 +195,25 @@ class Progress:
     lr: float
     loss: float
     images: int
+    right: int = 0
     seconds: float = 0.0
     waited: float = 0.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluation after `step` steps; `train_loss` is the mean loss of the steps since the one before."""
+    """An evaluation after `step` steps.
+
+    `train_loss` and `train_accuracy` are means over the steps since the one before, each batch as the model
+    was before it learnt from it.
+    """
 
     step: int
     epoch: int
     lr: float
     train_loss: float
     test: Evaluation
+    train_accuracy: float = nan
 
 
 class Observer:
@@ -241,8 +273,11 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
             test = evaluate(trainer.model, watch(test_batches))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, "test loss")
-        result = Result(trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test)
-        place.loss, place.count, place.evaluated = 0.0, 0, trainer.steps
+        result = Result(
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test,
+            place.right / place.images,
+        )  # fmt: skip
+        place.clear(trainer.steps)
         if place.batch == len(batches):
             place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
@@ -257,17 +292,14 @@ def _epoch(trainer, batches, steps, observers):
     place, walk = trainer.place, iter(batches)
     while True:
         start = time.perf_counter()
-        try:
-            x, y = next(walk)
-        except StopIteration:
+        batch = next(walk, None)
+        if batch is None:
             break
-        waited = time.perf_counter() - start
+        waited, (x, y) = time.perf_counter() - start, batch
         loss = trainer.step(x, y)
-        place.batch += 1
-        place.loss += loss
-        place.count += 1
+        place.add(loss, trainer.right, len(y))
         progress = Progress(
-            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y),
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y), trainer.right,
             time.perf_counter() - start, waited,
         )  # fmt: skip
         for observer in observers:

@@ -6,7 +6,7 @@ from . import checkpoint
 from .loop import Observer
 from .rundir import RunFolder
 from .state import capture
-from .weights import digest, save_weights, tensor_digests
+from .weights import digests, save_weights
 
 
 class Recorder(Observer):
@@ -40,14 +40,17 @@ class Recorder(Observer):
     def stepped(self, progress):
         step = progress.step
         # The loss with all its digits: two runs are compared by it.
-        self.folder.steps.add(f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r}")
+        self.folder.steps.add(
+            f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r},"
+            f"{progress.right / progress.images:.6g},{self.seconds:.3f}"
+        )
         if is_round(step):
             self._digest(step)
 
     def evaluated(self, result):
         row = (
-            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.test.loss:.6g},"
-            f"{result.test.accuracy:.6g},{self.seconds:.2f}"
+            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
+            f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"
         )
         self.folder.metrics.add(row)
         self._digest(result.step)
@@ -59,9 +62,7 @@ class Recorder(Observer):
 
     def enough(self):
         """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
-        return bool(self.patience and self.best) and (
-            self.trainer.place.epoch - self.best["epoch"] >= self.patience
-        )
+        return out_of_patience(self.patience, self.best, self.trainer.place.epoch)
 
     def save(self):
         """Write the weights as they are now."""
@@ -75,7 +76,8 @@ class Recorder(Observer):
         if step == self._digested:
             return
         self._digested = step
-        self.folder.digests.add(f"{step},{digest(self.model)},{' '.join(tensor_digests(self.model))}")
+        for name, sha256 in digests(self.model).items():
+            self.folder.digests.add(f"{step},{name},{sha256}")
 
 
 class Keeper(Observer):
@@ -107,10 +109,6 @@ class Keeper(Observer):
     def evaluated(self, result):
         self.save()
 
-    def size(self):
-        """Bytes that a checkpoint takes."""
-        return len(checkpoint.pack(*self._contents()))
-
     def save(self):
         """Write a checkpoint now, and before it all rows that belong to it."""
         self.folder.sync()
@@ -120,6 +118,11 @@ class Keeper(Observer):
     def _contents(self):
         recorder = self.recorder
         return capture(self.session, self.origins, recorder.best, recorder.seconds)
+
+
+def out_of_patience(patience, best, epochs):
+    """Whether `patience` epochs went by since the best evaluation, after so many epochs."""
+    return bool(patience and best) and epochs - best["epoch"] >= patience
 
 
 def is_round(step):

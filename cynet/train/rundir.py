@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from cynet.core.files import flush_folder, remove_temporaries, write_atomically
+from cynet.core.files import flush_folder, is_temporary, remove_temporaries, write_atomically
 
 from .tables import Table
 
@@ -17,10 +17,12 @@ CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 COLUMNS = {
-    METRICS: ("step", "epoch", "lr", "train_loss", "test_loss", "test_accuracy", "seconds"),
-    STEPS: ("step", "epoch", "lr", "loss"),
-    DIGESTS: ("step", "sha256", "tensors"),
-}
+    METRICS: (
+        "step", "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
+    ),
+    STEPS: ("step", "epoch", "lr", "loss", "accuracy", "seconds"),
+    DIGESTS: ("step", "tensor", "sha256"),
+}  # fmt: skip
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
 
@@ -141,9 +143,10 @@ class RunFolder:
             trial.unlink(missing_ok=True)
 
     def discard(self):
-        """Remove the folder if nothing was written there."""
+        """Remove what the beginning of a run wrote, and the folder where it is then empty."""
         self.close()
-        (self.path / LOCK).unlink(missing_ok=True)
+        for name in (LOCK, CONFIG, ENVIRONMENT):
+            (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
@@ -205,7 +208,7 @@ def check(path):
     """Raise OSError when `path` cannot become a run's folder; nothing is written."""
     path = Path(path)
     if path.is_dir():
-        if any(entry.name != LOCK for entry in path.iterdir()):
+        if not all(entry.name == LOCK or is_temporary(entry.name) for entry in path.iterdir()):
             raise FileExistsError(f"wanted a new or empty folder, {path} holds files")
         nearest = path
     else:

@@ -45,13 +45,14 @@ def save_weights(path, model, facts):
     safetensors.save(model, path, {name: json.dumps(value) for name, value in vars(facts).items()})
 
 
-def digest(model):
-    """SHA-256 of a model's parameters and buffers, with their names and shapes, as hexadecimal digits."""
-    found = hashlib.sha256()
-    for name, (array, _) in sorted(model._state().items()):
-        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        found.update(array.data if array.flags.c_contiguous else array.tobytes())
-    return found.hexdigest()
+def digests(model):
+    """{name: SHA-256 in hexadecimal digits} of a model's parameters and buffers, their shapes included."""
+    found = {}
+    for name, (array, _) in model._state().items():
+        part = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+        part.update(array.data if array.flags.c_contiguous else array.tobytes())
+        found[name] = part.hexdigest()
+    return found
 
 
 def tensor_digests(model):

@@ -16,9 +16,12 @@ import tiny
 from helpers import environment_of
 
 from cynet import cli
+from cynet.cli.estimate import Estimate
 from cynet.core import threads
+from cynet.data import DataLoader
 from cynet.interop import safetensors
 from cynet.train import Recorder, RunFolder, checkpoint
+from cynet.train.diagnosis import Doctor
 
 FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--augment", "--workers", "0",
@@ -85,6 +88,18 @@ def resumed_like(whole, run):
         assert rows(run, name) == rows(whole, name)
 
 
+def test_the_estimate_does_not_change_the_training(whole, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(Estimate, "evaluated", lambda *_: None)  # so that there are steps enough
+    monkeypatch.setattr(Estimate, "_tell", lambda estimate, *_: told.append(estimate._evaluation()))
+    assert train(*FLAGS, "--run-dir", tmp_path / "with") == 0
+    assert len(told) == 1
+    monkeypatch.setattr(Estimate, "stepped", lambda *_: None)
+    assert train(*FLAGS, "--run-dir", tmp_path / "without") == 0
+    resumed_like(tmp_path / "with", tmp_path / "without")
+    resumed_like(whole, tmp_path / "with")
+
+
 @pytest.mark.parametrize("step", [1, 4, 7, 8, 9, 16, 19, 20, 21])
 def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path, stop, monkeypatch, step):
     stop(step, signal.SIGTERM)
@@ -104,6 +119,16 @@ def test_a_killed_run_repeats_what_came_after_its_checkpoint(whole, tmp_path, st
         monkeypatch.undo()
     assert train("--resume", run) == 0
     resumed_like(whole, run)
+
+
+def test_checkpoints_may_also_be_so_many_minutes_apart(whole, tmp_path, stop, monkeypatch):
+    flags = [flag for flag in FLAGS if flag not in ("--checkpoint-every", "4")]
+    with pytest.raises(stop(6)):
+        train(*flags, "--checkpoint-minutes", 1e-9, "--run-dir", tmp_path / "run")
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / "run" / "last.ckpt")[1]["step"] == 5
+    assert train("--resume", tmp_path / "run", "--checkpoint-minutes", 0, "--checkpoint-every", 7) == 0
+    resumed_like(whole, tmp_path / "run")
 
 
 def test_the_first_evaluation_is_not_doubled(whole, tmp_path, monkeypatch):
@@ -311,6 +336,56 @@ def test_a_disk_that_fills_up_ends_the_run_with_its_checkpoint_intact(whole, tmp
     monkeypatch.undo()
     assert train("--resume", run) == 0
     resumed_like(whole, run)
+
+
+@pytest.mark.parametrize("batch_size", [8, 250])
+def test_data_that_cannot_be_read_any_more_cost_no_step(whole, tmp_path, monkeypatch, capsys, batch_size):
+    """The training's pictures in the second epoch, or the test's at its end."""
+    walk, run, walks = DataLoader.__iter__, tmp_path / "run", []
+
+    def broken(loader):
+        walks.append(loader) if loader.batch_size == batch_size else None
+        for number, batch in enumerate(walk(loader)):
+            if len(walks) == 2 and loader.batch_size == batch_size and number == min(3, len(loader) - 1):
+                raise OSError(5, "cannot read cat.png: Input/output error")
+            yield batch
+
+    monkeypatch.setattr(DataLoader, "__iter__", broken)
+    monkeypatch.setattr(Estimate, "stepped", lambda *_: None)  # which looks at a test batch too,
+    monkeypatch.setattr(Doctor, "evaluated", lambda *_: None)  # as this does
+    assert train(*FLAGS, "--run-dir", run, "--checkpoint-minutes", 0) == 1
+    out, err = capsys.readouterr()
+    step = 11 if batch_size == 8 else 16
+    assert err == f"cynet train: error: after step {step}: cannot read cat.png: Input/output error\n"
+    assert f"to go on: cynet train --resume {run}" in out
+    assert checkpoint.load(run / "last.ckpt")[1]["step"] == step
+    monkeypatch.undo()
+    assert train("--resume", run) == 0
+    resumed_like(whole, run)
+
+
+def test_a_folder_of_data_that_is_gone_is_refused_before_the_first_step(broken_off, tmp_path, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    assert train(*FLAGS, "--data-dir", gone, "--run-dir", tmp_path / "a", "--steps", 1) == 0
+    gone.rmdir()
+    capsys.readouterr()
+    assert train("--resume", tmp_path / "a") == 2
+    assert f"--data-dir: no such file or folder: {gone}" in capsys.readouterr().err
+    assert train("--resume", tmp_path / "a", "--data-dir", tmp_path) == 0
+
+
+def test_a_run_finds_its_data_from_another_folder(tmp_path, stop, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "pictures").mkdir(parents=True)
+    there.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(stop(5)):
+        train(*FLAGS, "--data-dir", "pictures", "--run-dir", "run")
+    monkeypatch.undo()
+    monkeypatch.chdir(there)
+    assert cli.main(["verify", "../here/run"]) == 0
+    assert train("--resume", "../here/run") == 0
 
 
 def test_the_second_signal_stops_at_once(whole, tmp_path, stop, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """tools/train.py and tools/evaluate.py as a user runs them: in processes of their own."""
 
+import contextlib
 import csv
 import errno
 import hashlib
@@ -44,9 +45,19 @@ def trained(tmp_path_factory):
 def test_the_default_run_says_and_keeps_what_it_did(trained):
     folder, out = trained
     lines, run = out.splitlines(), folder / "runs" / "uwnet2-shapes10-1"
-    assert lines[0].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
-    assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[1])
-    assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[2])
+    assert re.fullmatch(r" +layer +output shape +parameters +MACs +activation bytes", lines[0])
+    assert lines[16].split() == ["total", "11,218", "207,872", "48,168"]
+    assert lines[17].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
+    assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[18])
+    assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[19])
+    assert re.fullmatch(
+        r"estimate: [\d.e-]+ s for 7 steps of [\d.]+ ms and 1 evaluation of [\d.e-]+ s; "
+        r"[\d,]+ MiB of memory \([\d,]+ MiB are free\)",
+        next(line for line in lines if line.startswith("estimate")),
+    )
+    assert [line.split()[:4] for line in lines if line.startswith("epoch")] == [
+        ["epoch", "1", "step", "20/20"]
+    ]
     assert re.fullmatch(r"test accuracy 0\.\d{4}", lines[-1])
     assert [re.split(" {2,}", line)[0] for line in lines[-11:-1]] == list(
         load_weights(run / "last.safetensors")[1].classes
@@ -72,6 +83,16 @@ def test_evaluate_repeats_the_accuracy(trained, what):
     accuracies = [line.split() for line in out.splitlines()[-11:-1]]
     assert [row[0] for row in recalls] == [row[-3] for row in accuracies] and len(recalls) == 10
     assert again.splitlines()[-1] == out.splitlines()[-1]
+
+
+def test_the_run_is_verified_and_equal_to_itself(trained):
+    folder, run = trained[0], Path("runs", "uwnet2-shapes10-1")
+    status, out, err = tool("verify", run, "--threads", 2, folder=folder)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "equal: 20 losses, and every tensor after step 0, 1, 2, 5, 10, 20"
+    status, out, err = tool("diff", run, run, "--replay", folder=folder)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "equal: the losses of 20 steps, and all tensors up to step 20"
 
 
 def test_a_cut_or_broken_weights_file_is_refused(trained, tmp_path):
@@ -173,11 +194,49 @@ def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys)
     screen = Terminal(2, 10, bar=True)
     screen.bar.mininterval = 0
     for step in (1, 2):
-        screen.stepped(Progress(step, 1, 0.1, 2.5, 10))
+        screen.stepped(Progress(step, 1, 0.1, 2.5, 10, 4))
     test = Evaluation(1.25, np.array([2, 2]), np.array([[2, 0], [1, 1]]))
-    screen.evaluated(Result(2, 1, 0.1, 2.0, test))
+    screen.evaluated(Result(2, 1, 0.1, 2.0, test, 0.4))
     screen.close()
     out, err = capsys.readouterr()
-    assert out == "step 2/2  epoch 1  training loss 2.0000  test loss 1.2500  accuracy 0.7500\n"
-    assert "loss 2.5000, lr 0.1" in err
-    assert " images/s" in err
+    assert re.fullmatch(
+        r"epoch 1  step 2/2  loss 2.0000  accuracy 0.4000  test loss 1.2500  test accuracy 0.7500  lr 0.1  "
+        r"[\d,]+ images/s  0 s left\n",
+        out,
+    )
+    assert "loss 2.5000, accuracy 0.400, lr 0.1" in err
+    assert " images/s" in err and "<00:00" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals of Linux")
+def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    with subprocess.Popen(
+        command("train", "--steps", 30, "--workers", 0), cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while part := os.read(ours, 4096):
+                shown += part
+        out = child.stdout.read().decode()
+    os.close(ours)
+    assert child.returncode == 0
+    assert b"  0%|" in shown and b"images/s, loss " in shown
+    assert shown.endswith(b" " * 50 + b"\r")
+    assert "epoch 1  step 30/30" in out and "%|" not in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (0.354, "0.35 s"), (99, "99 s"), (100, "2 min"), (5900, "98 min"), (6000, "1 h 40 min")],
+)
+def test_times_are_told_in_words(seconds, words):
+    from cynet.cli.terminal import duration
+
+    assert duration(seconds) == words

@@ -47,6 +47,8 @@ def test_training_learns_and_tells():
     assert [r.step for r in log.results] == [4, 8, 10]
     assert result is log.results[-1]
     assert result.train_loss == pytest.approx(np.mean([p.loss for p in log.steps[8:]]))
+    assert result.train_accuracy == sum(p.right for p in log.steps[8:]) / 40
+    assert log.steps[0].right < log.steps[-1].right <= log.steps[-1].images == 20
     assert result.test.samples.sum() == 50
     assert result.test.accuracy > 0.5
     assert log.steps[-1].loss < log.steps[0].loss

@@ -31,6 +31,17 @@ def test_exactly_this_folder_when_it_is_new_or_empty(tmp_path):
         rundir.check(tmp_path / "a" / "b" / "file" / "c")
 
 
+def test_what_a_process_left_that_was_killed_at_once_is_no_file(tmp_path):
+    for name in (".lock", ".config.toml.12.tmp"):
+        (tmp_path / name).touch()
+    folder = RunFolder(tmp_path)
+    folder.lock()
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    folder.write_config({"model": "x"})
+    folder.discard()
+    assert not tmp_path.exists()
+
+
 def test_the_configuration_is_toml(tmp_path):
     values = {
         "text": 'a "b" \\ \n \x7f ä 😀',

@@ -10,7 +10,7 @@ from cynet.core import random
 from cynet.data import ArrayDataset, DataLoader, RandomCrop, RandomFlip
 from cynet.train import Settings, Trainer, checkpoint, loop
 from cynet.train.state import capture, frozen_changes, restore
-from cynet.train.weights import digest
+from cynet.train.weights import digests
 
 
 def pictures(seed=0):
@@ -71,7 +71,7 @@ def test_a_restored_training_goes_on_to_the_same_bytes(steps):
     again = session()
     restore(again, *checkpoint.unpack(data))
     assert run(again, 20) == losses[steps:]
-    assert digest(again.model) == digest(whole.model)
+    assert digests(again.model) == digests(whole.model)
     assert again.trainer.place == whole.trainer.place
     ours, theirs = (made.trainer.optimizer.state_dict() for made in (again, whole))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
@@ -80,7 +80,7 @@ def test_a_restored_training_goes_on_to_the_same_bytes(steps):
 def test_a_checkpoint_does_not_change_the_training():
     made, twin = broken_off(session(), 3), broken_off(session(), 3)
     capture(made)
-    assert digest(made.model) == digest(twin.model)
+    assert digests(made.model) == digests(twin.model)
 
 
 def test_all_that_does_not_fit_is_listed_and_nothing_is_loaded():
@@ -88,7 +88,7 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_loaded():
     tensors["model.9.weight"] = np.zeros(2)
     del tensors["model.5.bias"]
     made = session()
-    before, key = digest(made.model), random.get_state()
+    before, key = digests(made.model), random.get_state()
     with pytest.raises(ValueError, match="the checkpoint does not fit the run: ") as caught:
         restore(made, tensors, state)
     for part in (
@@ -98,16 +98,16 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_loaded():
         "shape of optimizer.0.exp_avg: wanted",
     ):
         assert part in str(caught.value)
-    assert (digest(made.model), random.get_state(), made.trainer.steps) == (before, key, 0)
+    assert (digests(made.model), random.get_state(), made.trainer.steps) == (before, key, 0)
 
 
 def test_another_data_set_is_refused_before_anything_is_loaded():
     contents = capture(broken_off(session(), 3))
     made = session(dataset=pictures(1))
-    before = digest(made.model)
+    before = digests(made.model)
     with pytest.raises(ValueError, match="the data are not those that the run began with"):
         restore(made, *contents)
-    assert digest(made.model) == before
+    assert digests(made.model) == before
     restore(made, *contents, changed={"data"})
     assert (made.trainer.steps, made.trainer.place.epoch, made.trainer.place.batch) == (3, 1, 0)
 

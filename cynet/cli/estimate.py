@@ -1,0 +1,89 @@
+"""How long a training will take and what memory it needs, told by its own first steps.
+
+Design: the steps that are timed are those of the training, so that it stays what it would have been.
+"""
+
+import resource
+import sys
+import time
+from itertools import pairwise
+from statistics import median
+
+from cynet.train.loop import Observer
+
+from .terminal import duration
+
+STEPS, SECONDS = 12, 10.0  # that are timed, whatever is first
+
+
+class Estimate(Observer):
+    """Says a line after the first steps.
+
+    Parameters
+    ----------
+    session : Session
+    say : callable
+    """
+
+    def __init__(self, session, say):
+        self.session, self.say = session, say
+        self.times, self.done = [], False  # when each step ended
+
+    def stepped(self, progress):
+        if self.done:
+            return
+        self.times.append(time.perf_counter())
+        # The first step is left out: it also makes buffers, and waits for the workers to start.
+        if len(self.times) > STEPS or self.times[-1] - self.times[0] >= SECONDS:
+            self.done = True
+            self._tell(progress.step, median(b - a for a, b in pairwise(self.times)))
+
+    def evaluated(self, result):
+        self.done = True  # the run's own line tells more
+
+    def _tell(self, step, seconds):
+        steps, batches = self.session.settings.steps, self.session.batches
+        test = self._evaluation()
+        evaluations = -(-steps // len(batches)) - step // len(batches)
+        left = (steps - step) * seconds + evaluations * test
+        memory = f"{peak_memory() / 2**20:,.0f} MiB of memory"
+        if (free := available_memory()) is not None:
+            memory += f" ({free / 2**20:,.0f} MiB are free)"
+        self.say(
+            f"estimate: {duration(left)} for {_counted(steps - step, 'step')} of {1000 * seconds:.3g} ms and "
+            f"{_counted(evaluations, 'evaluation')} of {duration(test)}; {memory}"
+        )
+
+    def _evaluation(self):
+        """Seconds of an evaluation, from a batch of it. A model is afterwards what it was before."""
+        from cynet.train.metrics import evaluate
+        from cynet.train.session import test_loader
+
+        session = self.session
+        with test_loader(session.test_batches.dataset, session.facts) as batches:
+            batch = next(iter(batches))
+            count = len(batches)
+            evaluate(session.model, [batch])  # the first one also makes buffers
+            start = time.perf_counter()
+            evaluate(session.model, [batch])
+            return (time.perf_counter() - start) * count
+
+
+def _counted(number, what):
+    return f"{number:,} {what}" + ("s" if number != 1 else "")
+
+
+def peak_memory():
+    """The most bytes that this process had in memory, without its loader's workers."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory():
+    """Bytes that new programs can have without swapping, None where the system does not tell."""
+    try:
+        with open("/proc/meminfo") as file:
+            found = [line.split()[1] for line in file if line.startswith("MemAvailable:")]
+    except OSError:
+        return None
+    return int(found[0]) * 1024 if found else None

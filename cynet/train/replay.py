@@ -1,0 +1,205 @@
+"""A run's steps again, and what two trainings differ in: for `cynet verify` and `cynet diff`.
+
+Design: a run keeps each step's loss with all its digits, and at the steps 0, 1, 2, 5, 10, 20, ... and at each
+evaluation a digest of every tensor. A training is a pure function of its settings and pictures, so one that
+starts anew must meet these numbers again, to the last bit.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from math import nan
+
+import cynet.core.random as random
+
+from .loop import Diverged
+from .settings import Settings
+from .weights import digests
+
+SHOWN = 12  # digits of a digest in a message
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run folder tells of each step.
+
+    Attributes
+    ----------
+    losses : dict of int to float
+        The training loss of each step.
+    digests : dict of int to dict of str to str
+        After each step that has them, 0 being before the first: the SHA-256 of every tensor.
+    """
+
+    losses: dict
+    digests: dict
+
+    @classmethod
+    def of(cls, folder):
+        """The history in a `RunFolder`; a ValueError names the file that is damaged."""
+        try:
+            losses = {int(row["step"]): float(row["loss"]) for row in folder.steps.rows()}
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{folder.steps.path}: wanted the steps of a run, got {error}") from None
+        found = {}
+        try:
+            for row in folder.digests.rows():
+                found.setdefault(int(row["step"]), {})[row["tensor"]] = row["sha256"]
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{folder.digests.path}: wanted the digests of a run, got {error}") from None
+        return cls(losses, found)
+
+
+class Replay:
+    """A session's training, a step at a time; several may take turns in one process.
+
+    Parameters
+    ----------
+    session : Session
+        Just made.
+    """
+
+    def __init__(self, session):
+        self.session, self._random = session, random.get_state()
+        self._batches = self._endless()
+
+    def _endless(self):
+        while True:
+            yield from self.session.batches
+
+    def step(self):
+        """Train on the next batch.
+
+        Returns
+        -------
+        loss : float
+            NaN or infinite when the training ends here.
+        batch : str
+            A digest of the pictures and labels.
+        """
+        random.set_state(self._random)
+        x, y = next(self._batches)
+        batch = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+        try:
+            loss = self.session.trainer.step(x, y)
+        except Diverged:
+            loss = nan
+        self._random = random.get_state()
+        return loss, batch
+
+    def digests(self):
+        """The SHA-256 of every tensor as it is now."""
+        return digests(self.session.model)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two trainings part: after `step` steps, in `what`, which is `one` here and `other` there."""
+
+    step: int
+    what: str
+    one: object
+    other: object
+
+    def __str__(self):
+        when = f"at step {self.step}" if self.step else "before the first step"
+        return f"{when}: {self.what}: {self.one} against {self.other}"
+
+
+def verify(replay, history, steps):
+    """Train again and compare with what was kept.
+
+    Parameters
+    ----------
+    replay : Replay
+    history : History
+    steps : int
+
+    Returns
+    -------
+    list of Difference
+        The first one in the losses, and the first ones in the tensors; empty where all is equal.
+    """
+    loss_found, tensors_found = [], _tensors(0, history.digests.get(0, {}), replay.digests())
+    for step in range(1, steps + 1):
+        loss, _ = replay.step()
+        stored = history.losses.get(step)
+        if not loss_found and loss != stored:
+            loss_found = [Difference(step, "loss", stored, loss)]
+        if not tensors_found and step in history.digests:
+            tensors_found = _tensors(step, history.digests[step], replay.digests())
+        if (loss_found and tensors_found) or loss != loss:
+            break
+    return loss_found + tensors_found
+
+
+def _tensors(step, one, other):
+    """A Difference for each tensor that is not the same, in the order of the model."""
+    names = [*other, *(name for name in one if name not in other)] if one else []
+    return [
+        Difference(step, name, one.get(name, "none")[:SHOWN], other.get(name, "none")[:SHOWN])
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
+
+
+def first_loss(one, other):
+    """The first `Difference` between the losses of two histories, None where there is none."""
+    for step in sorted(one.losses.keys() & other.losses.keys()):
+        if one.losses[step] != other.losses[step]:
+            return Difference(step, "loss", one.losses[step], other.losses[step])
+    return None
+
+
+def first_tensors(one, other):
+    """(last step after which all tensors are known to be equal or None, Differences at the next one)."""
+    equal = None
+    for step in sorted(one.digests.keys() & other.digests.keys()):
+        if found := _tensors(step, one.digests[step], other.digests[step]):
+            return equal, found
+        equal = step
+    return equal, []
+
+
+def first_difference(one, other, steps):
+    """Train two replays side by side until they differ; the `Difference`, or None.
+
+    Parameters
+    ----------
+    one, other : Replay
+    steps : int
+        To give up after.
+    """
+    found = _tensors(0, one.digests(), other.digests())
+    for step in range(1, steps + 1):
+        if found:
+            return found[0]
+        (loss, batch), (loss_there, batch_there) = one.step(), other.step()
+        if batch != batch_there:
+            return Difference(step, "the batch", batch[:SHOWN], batch_there[:SHOWN])
+        if loss != loss_there:
+            return Difference(step, "loss", loss, loss_there)
+        found = _tensors(step, one.digests(), other.digests())
+    return found[0] if found else None
+
+
+def first_settings(settings, parts):
+    """The settings that a run's first steps were trained with, and how many steps these are.
+
+    Parameters
+    ----------
+    settings : Settings
+        As they are now.
+    parts : list of dict
+        The parts of the run that came after a stop: "resumed" of its env.json.
+
+    Returns
+    -------
+    (Settings, int or None)
+        None: all of them.
+    """
+    flat, last = settings.flat(), None
+    for part in reversed(parts):
+        if part.get("changed") and part["after_step"]:
+            flat |= {name: before for name, (before, _) in part["changed"].items()}
+            last = part["after_step"]
+    return Settings.unflat(flat), last

@@ -1,0 +1,11 @@
+"""Real processes, killed at random moments and resumed."""
+
+from pathlib import Path
+
+from helpers import run_python
+
+
+def test_a_few_kills_change_nothing():
+    done = run_python(Path(__file__).parent / "kill_and_resume.py", 5, 1)
+    assert done.returncode == 0, done.stderr
+    assert "all as the one that nobody stopped" in done.stdout
