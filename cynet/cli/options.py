@@ -17,7 +17,8 @@ from .parser import UsageError, integer, number, suggestion
 RECIPES = Path(__file__).parent.parent / "recipes"
 DEFAULT, FLAG = "default", "flag"
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
-IGNORED = ("cynet", "origin")  # of a run's config.toml, which is a configuration file too
+ORIGIN = "origin"
+IGNORED = ("cynet", ORIGIN)  # of a run's config.toml, which is a configuration file too
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import shlex
 from pathlib import Path
 
 from . import trained
-from .parser import Parser, UsageError, refusing
+from .parser import UsageError, refusing
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
-NO_MATTER = ("threads", "workers", "run_dir")  # settings that the weights do not depend on
 
 
 def add_flags(parser):
@@ -50,7 +49,7 @@ def run(flags):
         flags.data_dir,
         f"{flags.weights}.safetensors",
         _times if flags.timing else None,
-        command(runs[0].settings),
+        command(runs[0].config),
     )
     _write(output, page.render(document))
     for note in document["notes"]:
@@ -111,38 +110,39 @@ def _times(model, picture_shape):
     }
 
 
-def command(settings):
-    """The command that repeats a run with these settings.
+def command(config):
+    """The command that repeats a run with this configuration.
 
     Parameters
     ----------
-    settings : dict
-        Of its configuration. What no flag of `cynet train` sets is left out, and so is what the weights do
-        not depend on.
+    config : dict
+        As in config.toml, with the table of origins. What the weights do not depend on is left out, and so
+        is what had its default.
 
     Returns
     -------
     str
     """
-    from . import train
+    from cynet.train.settings import FREE
 
-    parser = Parser("cynet train", "")
-    train.add_flags(parser)
+    from . import options
+
+    origins = config.get(options.ORIGIN)
+    origins = origins if isinstance(origins, dict) else {}
     words = ["cynet", "train"]
-    for action in parser._actions:
-        value = settings.get(action.dest)
-        spared = action.dest in NO_MATTER or (action.dest == "steps" and "epochs" in settings)
-        if value is None or spared or value == action.default or not action.option_strings:
+    for name, option in options.OPTIONS.items():
+        value = config.get(name)
+        by_default = origins.get(name, options.DEFAULT) == options.DEFAULT if origins else (
+            value == options.DEFAULTS[name]
+        )  # fmt: skip
+        if value is None or by_default or (name in FREE and name != "data_dir"):
             continue
-        if action.nargs != 0:
-            words += [action.option_strings[-1], _word(value)]
-        elif action.const is value:
-            words.append(action.option_strings[-1])
+        flag = options.flag_of(name)
+        if option.kind is bool:
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [flag, str(value)]
     return shlex.join(words)
-
-
-def _word(value):
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _write(output, text):

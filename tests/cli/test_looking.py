@@ -1,0 +1,227 @@
+"""`cynet evaluate`, `cynet predict`, `cynet report`: what they print and write; the page in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import tiny
+
+from cynet import cli, data
+from cynet.core import png, threads
+from cynet.train import load_weights
+from cynet.train.report import folder, page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SECTIONS = (
+    "curves", "confusion", "classes", "calibration", "mistakes", "filters", "norms", "layers", "compare",
+    "configuration",
+)  # fmt: skip
+
+
+def said(capsys, command, *arguments):
+    status = cli.main([command, *map(str, arguments)])
+    found = capsys.readouterr()
+    return status, found.out, found.err
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = threads.get_num_threads()
+    threads.set_num_threads(1)
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs beside each other, the second without batch norm."""
+    place = tmp_path_factory.mktemp("runs")
+    flags = "--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "30", "--lr", "0.01"
+    for name, more in (("a", ()), ("<b> & 'c'", ("--no-batch-norm", "--seed", "3"))):
+        assert cli.main(["train", *flags, *more, "--run-dir", str(place / name)]) == 0
+    return place
+
+
+# -- evaluate ----------------------------------------------------------------------------------------------
+def test_evaluate_tells_classes_confusion_and_calibration(runs, capsys, tmp_path):
+    status, out, err = said(capsys, "evaluate", runs / "a", "--json", tmp_path / "x.json")
+    assert (status, err) == (0, "")
+    for words in ("recall  precision", "confusion (row: label, column: prediction)", "calibration error 0."):
+        assert words in out
+    found = json.loads((tmp_path / "x.json").read_text())
+    assert out.splitlines()[-1] == f"test accuracy {found['accuracy']:.4f}"
+    confusion = np.array(found["confusion"])
+    assert confusion.sum() == found["samples"] == 20
+    assert np.trace(confusion) / 20 == found["accuracy"]
+    assert [each["count"] for each in found["classes"]] == confusion.sum(1).tolist()
+    status, out, _ = said(capsys, "evaluate", runs / "a", "--json", "-", "--flip", "--split", "train")
+    assert json.loads(out)["samples"] == 64 and json.loads(out)["flip"] is True
+
+
+# -- predict -----------------------------------------------------------------------------------------------
+@pytest.fixture
+def pictures(tmp_path):
+    """A picture of each class of the data set, as a PNG file."""
+    dataset, paths = tiny.tiny(split="test"), []
+    for i in range(3):
+        paths.append(tmp_path / f"{i}.png")
+        paths[-1].write_bytes(png.encode(np.ascontiguousarray(dataset[i][0])))
+    return dataset, paths
+
+
+def test_predict_gives_the_models_probabilities(runs, pictures, capsys):
+    pytest.importorskip("PIL")
+    dataset, paths = pictures
+    status, out, err = said(capsys, "predict", runs / "a", *paths, "--json", "--top", 2)
+    assert (status, err) == (0, "")
+    results = json.loads(out)["results"]
+    model, facts = load_weights(runs / "a" / "last.safetensors")
+    for i, result in enumerate(results):
+        x = (dataset[i][0] / 255 - facts.mean) / facts.std
+        logits = model(x.astype(np.float32)[None])[0].astype(float)
+        wanted = np.exp(logits) / np.exp(logits).sum()
+        assert result["file"] == str(paths[i]) and len(result["classes"]) == 2
+        for each in result["classes"]:
+            assert each["probability"] == pytest.approx(wanted[facts.classes.index(each["class"])], abs=1e-5)
+        assert result["classes"][0]["probability"] == pytest.approx(wanted.max(), abs=1e-5)
+
+
+def test_predict_prints_lines_and_goes_on_after_a_file_that_is_none(runs, pictures, tmp_path, capsys):
+    pytest.importorskip("PIL")
+    _, paths = pictures
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    status, out, err = said(capsys, "predict", runs / "a", paths[0], tmp_path / "bad.png", paths[1])
+    assert status == 1 and err.count("\n") == 1 and "bad.png: wanted a picture" in err
+    assert out.startswith(f"{runs / 'a' / 'last.safetensors'}: uwnet2 with batch norm, trained on tiny")
+    assert f"{paths[0]}:" in out and f"{paths[1]}:" in out and re.search(r"  [abc]  0\.\d{4}", out)
+    assert said(capsys, "predict", tmp_path / "none", paths[0])[0] == 2
+
+
+def test_predict_without_pillow_names_the_extra(runs, pictures, capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    status, out, err = said(capsys, "predict", runs / "a", pictures[1][0])
+    assert (status, out) == (2, "") and "cynet[images]" in err
+
+
+# -- report ------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def written(runs):
+    """The page of run a."""
+    assert cli.main(["report", str(runs / "a")]) == 0
+    return runs / "a" / "report.html"
+
+
+def document(text):
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found[1])
+
+
+def test_the_page_holds_everything_and_asks_for_nothing(written, runs):
+    text = written.read_text()
+    found = document(text)
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", text) and "default-src 'none'" in text
+    assert found["name"] == "a" and found["missing"] == {} and found["notes"] == []
+    assert [run["name"] for run in found["runs"]] == ["a", "<b> & 'c'"]
+    assert found["command"] == "cynet train --data tiny --batch-size 8 --steps 30 --lr 0.01"
+    assert sum(map(sum, found["test"]["confusion"])) == 20
+    assert [row["path"] for row in found["layers"]["rows"]] == [str(i) for i in range(13)]
+    assert [norm["path"] for norm in found["norms"]] == ["1", "5", "9"]
+    assert len(found["filters"]["before"]) == len(found["filters"]["after"]) == 8
+    assert {row[0]: row[2] for row in found["config"]}["lr"] == "flag"
+    assert len(found["runs"][0]["epochs"]["step"]) == 4
+
+
+def test_the_filters_before_are_those_of_the_seed(written, runs):
+    import cynet
+    from cynet.train.report import findings
+
+    settings = folder.read(runs / "a").settings
+    facts = load_weights(runs / "a" / "last.safetensors")[1]
+    cynet.seed(0)
+    wanted = cynet.models.create("uwnet2", True, 3)[0].weight.data
+    before = findings.before(settings, facts)
+    np.testing.assert_array_equal(before[0].weight.data if hasattr(before, "layers") else before, wanted)
+
+
+def test_a_run_that_lacks_files_says_what_is_missing(runs, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    shutil.copytree(runs / "a", broken)
+    for name in ("last.safetensors", "best.safetensors", "env.json"):
+        (broken / name).unlink()
+    (broken / "steps.csv").write_text("step,epoch\n1")
+    status, out, _ = said(capsys, "report", broken)
+    assert status == 0 and "note: env.json is not there" in out and "last.safetensors is not there" in out
+    found = document((broken / "report.html").read_text())
+    assert {"test", "mistakes", "filters", "norms", "layers"} <= set(found["missing"])
+    for arguments in ((tmp_path / "nowhere",), (runs / "a", "--output", tmp_path / "no" / "x.html")):
+        assert said(capsys, "report", *arguments)[0] == 2
+
+
+def test_text_from_names_cannot_leave_its_place():
+    text = page.embedded({"name": "</script><script>alert(1)//<!--&"})
+    assert "<" not in text and json.loads(text)["name"] == "</script><script>alert(1)//<!--&"
+
+
+def test_pictures_are_plain_png():
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    image = pytest.importorskip("PIL.Image")
+    import io
+
+    np.testing.assert_array_equal(np.asarray(image.open(io.BytesIO(png.encode(pixels)))), pixels)
+    with pytest.raises(ValueError, match="pixels: wanted uint8"):
+        png.encode(pixels.astype(float))
+
+
+def browsed(path, *flags):
+    """(the page's elements after its scripts ran, what the console said)."""
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",
+         "--enable-logging=stderr", "--dump-dom", *flags, path.as_uri()],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_real_browser_draws_every_figure_without_an_error(written, runs, tmp_path):
+    dom, console = browsed(written)
+    assert console == []
+    sections = dict(re.findall(r'<section id="(\w+)"(.*?)</section>', dom, re.DOTALL))
+    assert tuple(sections) == SECTIONS
+    for name in ("curves", "calibration", "norms", "compare"):
+        assert "<svg" in sections[name], name
+    assert sections["mistakes"].count("<img") == document(written.read_text())["mistakes"].__len__()
+    assert sections["filters"].count("<img") == 16 and sections["layers"].count("<tr") >= 13
+    assert "&lt;b&gt; &amp; 'c'" in sections["compare"]
+    assert "cynet train --data tiny" in sections["configuration"]
+
+    broken = tmp_path / "broken.html"
+    broken.write_text(written.read_text().replace("build();", "build(); nothing.there();"))
+    assert browsed(broken)[1]  # the test would see an error
+
+
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_the_page_fits_a_phone(written, tmp_path):
+    probe = tmp_path / "phone.html"
+    script = "build(); document.title = `${document.documentElement.scrollWidth} ${innerWidth}`;"
+    probe.write_text(written.read_text().replace("build();", script))
+    dom, _ = browsed(probe, "--window-size=500,900")
+    width, inner = map(int, re.search(r"<title>(\d+) (\d+)</title>", dom).groups())
+    assert width <= inner
+
+
+def test_plots_are_png_files(written):
+    pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
+    for name in ("curves.png", "confusion.png"):
+        with image.open(written.parent / "plots" / name) as picture:
+            assert min(picture.size) > 300 and len(set(np.asarray(picture.convert("L")).ravel())) > 20
+
+
+def test_the_data_set_of_these_tests_is_registered():
+    assert "tiny" in data.names()

@@ -1,0 +1,93 @@
+"""What a model says of every sample, and the calibration of it, against their definitions."""
+
+import numpy as np
+import pytest
+
+from cynet import Flatten, Sequential
+from cynet.train import predict
+from cynet.train.predictions import Predictions, confused, precision
+
+RNG = np.random.default_rng(0)
+
+
+def predictions(n=400, classes=4):
+    logits = 3 * RNG.standard_normal((n, classes))
+    rows = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return Predictions(rows, RNG.integers(0, classes, n))
+
+
+def test_the_evaluation_counts_what_is_predicted():
+    found = predictions()
+    result = found.evaluation
+    for label in range(4):
+        for k in range(4):
+            both = (found.labels == label) & (found.log_probabilities.argmax(1) == k)
+            assert result.confusion[label, k] == both.sum()
+    assert result.accuracy == found.right.mean()
+    assert result.loss == pytest.approx(-np.mean(found.log_probabilities[np.arange(400), found.labels]))
+    np.testing.assert_allclose(precision(result), np.diag(result.confusion) / result.confusion.sum(0))
+
+
+def test_the_calibration_error_is_its_definition():
+    found = predictions()
+    calibration = found.calibration(bins=10)
+    confidence, right, error = found.probabilities.max(1), found.right, 0.0
+    for b in range(10):
+        inside = (confidence > b / 10) & (confidence <= (b + 1) / 10)
+        assert calibration.counts[b] == inside.sum()
+        if inside.any():
+            assert calibration.accuracy[b] == pytest.approx(right[inside].mean())
+            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert calibration.error == pytest.approx(error) and error > 0.1  # random labels: far too sure
+
+
+def test_a_perfect_and_a_sure_model():
+    rows = np.log(np.clip(np.eye(3)[[0, 1, 2]], 1e-300, 1))
+    found = Predictions(rows, np.array([0, 1, 2]))
+    assert found.calibration().error == 0 and found.evaluation.accuracy == 1 and len(found.worst(5)) == 0
+
+
+def test_the_worst_mistakes_are_the_surest():
+    found = predictions()
+    worst = found.worst(7)
+    assert not found.right[worst].any()
+    assert (np.diff(found.confidence[worst]) <= 0).all()
+    others = np.setdiff1d(np.flatnonzero(~found.right), worst)
+    assert found.confidence[others].max() <= found.confidence[worst].min()
+
+
+def test_the_most_frequent_mistakes():
+    result = predictions().evaluation
+    wrong = [(i, j, result.confusion[i, j]) for i in range(4) for j in range(4) if i != j]
+    assert [c for *_, c in confused(result, 3)] == sorted((c for *_, c in wrong), reverse=True)[:3]
+
+
+def batches(n, size=4):
+    for start in range(0, n, size):
+        count = min(size, n - start)
+        yield RNG.standard_normal((count, 1, 3, 1)).astype(np.float32), RNG.integers(0, 3, count)
+
+
+def test_a_nan_is_no_prediction_and_counts_as_wrong():
+    x, y = np.zeros((3, 1, 3, 1), np.float32), np.array([0, 0, 2])
+    x[1, 0, 1, 0] = np.nan
+    found = predict(Sequential(Flatten()), [(x, y)])
+    assert found.sure.tolist() == [True, False, True] and found.right.tolist() == [True, False, False]
+    assert found.evaluation.samples.tolist() == [2, 0, 1] and found.evaluation.confusion.sum() == 2
+
+
+def test_mirrored_pictures_are_averaged():
+    x, y = next(batches(4))
+    found = predict(Sequential(Flatten()), [(x, y)], flip=True)
+    parts = [np.exp(a.reshape(4, 3).astype(float)) for a in (x, x[:, :, ::-1])]
+    wanted = sum(p / p.sum(1, keepdims=True) for p in parts) / 2
+    np.testing.assert_allclose(found.probabilities, wanted, rtol=1e-6)
+
+
+def test_modes_come_back_and_nothing_is_refused():
+    model = Sequential(Flatten()).train()
+    assert len(predict(model, batches(10)).labels) == 10 and model.training
+    with pytest.raises(ValueError, match="wanted at least one sample, got none"):
+        predict(model, [])
+    with pytest.raises(ValueError, match="labels"):
+        predict(model, [(np.zeros((1, 1, 3, 1), np.float32), np.array([3]))])
