@@ -32,31 +32,45 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.train.report import folder, gather, page
-
-    from .terminal import say
+    from cynet.train.report import folder
 
     with refusing("RUN"):
         runs = [folder.read(path) for path in dict.fromkeys(flags.runs)]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     _check(flags, output)
     trained.set_threads(flags)
-    if len(runs) == 1:
-        runs += _neighbours(runs[0])
+    write(runs, output, flags.data_dir, flags.weights, flags.timing)
+    return 0
+
+
+def write(runs, output, data_dir=None, weights="last", timing=True):
+    """Write the page and the PNG files of the first of some runs, and say so.
+
+    Parameters
+    ----------
+    runs : list of Run
+        The others are for comparison; default: those beside the first.
+    output : Path
+    data_dir : str, optional
+    weights : {"last", "best"}, optional
+    timing : bool, optional
+        Whether to measure the time of each layer.
+    """
+    from cynet.train.report import gather, page
+
+    from .terminal import say
+
+    first, *others = runs
+    others = others or _neighbours(first)
+    times = _times if timing else None
     document = gather.gather(
-        runs[0],
-        runs[1:],
-        flags.data_dir,
-        f"{flags.weights}.safetensors",
-        _times if flags.timing else None,
-        command(runs[0].config),
+        first, others, data_dir, f"{weights}.safetensors", times, command(first.config)
     )
     _write(output, page.render(document))
     for note in document["notes"]:
         say(f"note: {note}")
     _plot(document, output.parent / PLOTS)
     say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
-    return 0
 
 
 def _check(flags, output):

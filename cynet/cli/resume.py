@@ -23,7 +23,7 @@ def resume(flags):
             folder.lock()
             found = checkpoint.load_latest(folder.path, news.append)
             stored, origins = _stored(folder, found)
-        return _resume(folder, found, stored, origins, options.given(flags), allowed, news)
+        return _resume(flags, folder, found, stored, origins, allowed, news)
 
 
 def _allowed(names):
@@ -52,11 +52,11 @@ def _stored(folder, found):
     return Settings(**options.read(folder.path / CONFIG, "--resume")), origins | folder.read_config()[1]
 
 
-def _resume(folder, found, stored, origins, given, allowed, news):
+def _resume(flags, folder, found, stored, origins, allowed, news):
     from cynet.train.recorder import out_of_patience
     from cynet.train.state import restore
 
-    values, origins = _merged(stored, origins, given)
+    values, origins = _merged(stored, origins, options.given(flags))
     values["data_dir"] = data_folder(values, folder.read_environment())
     train.check(values, origins)
     training, test = train.load(values)
@@ -79,7 +79,7 @@ def _resume(folder, found, stored, origins, given, allowed, news):
         news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
         with refusing("--resume"):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
-        return train.train(session, folder, origins, best, seconds, news)
+        return train.train(session, folder, origins, best, seconds, news, flags.report)
 
 
 def data_folder(values, environment):

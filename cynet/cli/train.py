@@ -14,6 +14,9 @@ EMBEDDED = "shapes10"  # the data set that needs no files
 def add_flags(parser):
     group = options.add_flags(parser)["running"]
     group.add_argument("--run-dir", metavar="DIR", help="keep the run here (default: runs/MODEL-DATA-N)")
+    group.add_argument(
+        "--no-report", dest="report", action="store_false", help="write no report.html and plots at the end"
+    )
     group = parser.add_argument_group("configuration")
     group.add_argument("--recipe", metavar="NAME", help="take the settings of a recipe of the package")
     group.add_argument("--config", metavar="FILE", help="take settings from a TOML file, as from config.toml")
@@ -51,7 +54,7 @@ def run(flags):
             from .lr_find import find
 
             return find(session, flags.run_dir)
-        return _begin(session, origins, flags.run_dir)
+        return _begin(session, origins, flags.run_dir, flags.report)
 
 
 def check(values, origins, run_dir=None):
@@ -117,7 +120,7 @@ def _named(error, origins):
     return UsageError(flag_error(error))
 
 
-def _begin(session, origins, run_dir):
+def _begin(session, origins, run_dir, report):
     """Make the folder, see that there is room in it, and train."""
     from cynet.train import RunFolder, environment
 
@@ -137,7 +140,7 @@ def _begin(session, origins, run_dir):
         except UsageError:
             folder.discard()
             raise
-        return train(session, folder, origins)
+        return train(session, folder, origins, report=report)
 
 
 def size_of(session, origins):
@@ -155,7 +158,7 @@ def write_config(folder, settings, origins):
     folder.write_config({"cynet": __version__} | settings.flat(), origins)
 
 
-def train(session, folder, origins, best=None, seconds=0.0, news=()):
+def train(session, folder, origins, best=None, seconds=0.0, news=(), report=False):
     """Train a session to its end, in its folder, from where it stands; the exit status.
 
     Parameters
@@ -168,6 +171,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
         See `Recorder`.
     news : sequence of str
         Lines to say at the beginning.
+    report : bool, optional
+        Whether to write report.html at the end.
     """
     import signal
 
@@ -196,7 +201,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=()):
 
                     board = TensorBoard(folder.path, session.trainer.steps)
                     observers.append(stack.enter_context(contextlib.closing(board)))
-                return _finish(session, observers, signals)
+                return _finish(session, observers, signals, report)
         except KeyboardInterrupt:  # the second signal
             last = folder.path / checkpoint.NAME
             say(f"stopped at once; {last if last.exists() else 'no checkpoint'} is the last one")
@@ -225,7 +230,7 @@ def _introduce(session, folder):
     )
 
 
-def _finish(session, observers, signals):
+def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
     from cynet.train import Diverged, Stopped, loop
 
@@ -260,8 +265,23 @@ def _finish(session, observers, signals):
     say(f"weights in {weights}, SHA-256 {_sha256(weights)}")
     best = recorder.best
     say(f"best test accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}")
+    if report:
+        _report(folder)
     say(accuracies(result.test, session.facts.classes))
     return 0
+
+
+def _report(folder):
+    """Write the page of a run that ended well; what hinders it is a note."""
+    from cynet.train.report import folder as runs
+
+    from . import report
+    from .terminal import say
+
+    try:
+        report.write([runs.read(folder.path)], folder.path / report.PAGE)
+    except (ValueError, OSError) as error:
+        say(f"note: no {report.PAGE}: {getattr(error, 'strerror', None) or error}")
 
 
 def _explain(session, folder, keeper, error):

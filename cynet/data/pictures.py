@@ -1,5 +1,7 @@
 """Pictures from files as planes of bytes. Reading them takes Pillow, the extra `images`."""
 
+import io
+
 import numpy as np
 
 from cynet.core import checks
@@ -83,13 +85,15 @@ def read(path, fit=None):
     """
     image = pillow()
     with open(path, "rb") as file:
-        try:
-            with image.open(file) as picture:
-                pixels = _pixels(picture, fit)
-        except Exception as error:  # a damaged file fails in as many ways as there are formats
-            kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
-            text = " ".join(f"{kind}{error}".split())
-            raise ValueError(f"{path}: wanted a picture that Pillow can read: {text}") from error
+        # From memory: a file that is asked for as many bytes as a damaged header claims makes room for all.
+        content = io.BytesIO(file.read())
+    try:
+        with image.open(content) as picture:
+            pixels = _pixels(picture, fit)
+    except Exception as error:  # a damaged file fails in as many ways as there are formats
+        kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
+        text = " ".join(f"{kind}{error}".split())
+        raise ValueError(f"{path}: wanted a picture that Pillow can read: {text}") from error
     planar = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(planar)
 

@@ -1,4 +1,4 @@
-"""`cynet evaluate`, `cynet predict`, `cynet report`: what they print and write; the page in a real browser."""
+"""`cynet evaluate`, `cynet predict`, `cynet report`: what they say and write; the page in a real browser."""
 
 import json
 import re

@@ -30,7 +30,7 @@ FLAGS = (
 
 
 def train(*arguments):
-    return cli.main(["train", *map(str, arguments)])
+    return cli.main(["train", "--no-report", *map(str, arguments)])
 
 
 def sha(run, name="last.safetensors"):

@@ -64,7 +64,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     )
     assert sorted(os.listdir(run)) == [
         ".lock", "best.safetensors", "config.toml", "digests.csv", "env.json", "last.ckpt",
-        "last.safetensors", "log.txt", "metrics.csv", "steps.csv",
+        "last.safetensors", "log.txt", "metrics.csv", "plots", "report.html", "steps.csv",
     ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert (config["model"], config["steps"], config["lr_steps"]) == ("uwnet2", 20, "12:0.01,16:0.001")

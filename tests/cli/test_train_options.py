@@ -14,7 +14,8 @@ FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--steps", 21, "--
 
 
 def said(capsys, command, *arguments):
-    status = cli.main([command, *map(str, arguments)])
+    more = ["--no-report"] if command == "train" else []
+    status = cli.main([command, *more, *map(str, arguments)])
     found = capsys.readouterr()
     return status, found.out, found.err
 
@@ -31,7 +32,7 @@ def one_thread():
 def runs(tmp_path_factory):
     """A folder with a plain run, a."""
     folder = tmp_path_factory.mktemp("runs")
-    assert cli.main(["train", *map(str, (*FLAGS, "--run-dir", folder / "a"))]) == 0
+    assert cli.main(["train", "--no-report", *map(str, (*FLAGS, "--run-dir", folder / "a"))]) == 0
     return folder
 
 

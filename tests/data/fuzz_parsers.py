@@ -7,6 +7,7 @@ A crash ends the process; the file that caused it lies in the folder that is pri
 """
 
 import argparse
+import contextlib
 import faulthandler
 import gzip
 import io
@@ -86,8 +87,8 @@ def picture(kind):
 
     whole = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 20, 3), np.uint8)).save(whole, kind)
-    # Pillow's own buffers are not counted by tracemalloc; the pixels that it hands over are.
-    return whole.getvalue(), lambda path: pictures.read(path, pictures.Fit(16)), pictures.PIXELS
+    # Pillow's own pixels are not counted; the cap on them is tested by itself.
+    return whole.getvalue(), lambda path: pictures.read(path, pictures.Fit(16)), 24 * 20 * 3
 
 
 def picture_list():
@@ -148,7 +149,7 @@ def fuzz(name, folder, seconds, seed):
     rng, path = random.Random(f"{name} {seed}"), folder / "fuzzed.bin"
     counts, end = {"read": 0, "refused": 0}, time.monotonic() + seconds
     path.write_bytes(content)
-    if name != "image_list":
+    with contextlib.suppress(FileNotFoundError):  # the pictures of a list are not there
         read(path)  # imports, and proves that the whole file is one
     tracemalloc.start()
     while time.monotonic() < end:

@@ -1,8 +1,10 @@
 """Pictures from files: lists and folders of them, the cache, and what is no picture."""
 
+import contextlib
 import io
 import os
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,6 +93,21 @@ def test_the_cap_on_pixels_comes_before_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "PIXELS", 1199)
     with pytest.raises(ValueError, match=r"a\.png: .*wanted at most 1199 pixels, got 40 x 30"):
         pictures.read(tmp_path / "a.png")
+
+
+def test_a_chunk_that_claims_two_gibibytes_takes_no_memory(tmp_path):
+    draw(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    at = content.index(b"IDAT")
+    content[at - 4 : at] = (2**31).to_bytes(4, "big")
+    content[at + 4 :] = bytes(len(content) - at - 4)
+    (tmp_path / "a.png").write_bytes(content)
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):
+        pictures.read(tmp_path / "a.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
 
 
 def test_without_pillow_the_extra_is_named(monkeypatch):

@@ -28,7 +28,8 @@ RESULTS = ("last.safetensors", "best.safetensors", "metrics.csv", "steps.csv", "
 
 
 def command(*arguments):
-    return [sys.executable, "-W", "error", str(TESTS / "tiny.py"), "train", *map(str, arguments)]
+    program = [sys.executable, "-W", "error", str(TESTS / "tiny.py"), "train", "--no-report"]
+    return [*program, *map(str, arguments)]
 
 
 def start(*arguments):

@@ -1,0 +1,66 @@
+"""Every command of docs/tutorial.md runs, in order, in one folder, and does what the text says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import environment_of
+
+TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", TUTORIAL.read_text(), re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """(folder, {command: what it printed}) after all blocks."""
+    pytest.importorskip("PIL")
+    pytest.importorskip("matplotlib")
+    folder, tools = tmp_path_factory.mktemp("tutorial"), tmp_path_factory.mktemp("bin")
+    script = f'#!{sys.executable}\nimport sys\nfrom cynet.cli import main\nsys.exit(main())\n'
+    (tools / "cynet").write_text(script)
+    (tools / "cynet").chmod(0o755)
+    environment = environment_of(PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
+    said = {}
+    for kind, text in BLOCKS:
+        commands = text.strip().splitlines() if kind == "sh" else [text]
+        for command in commands:
+            program = ["sh", "-c", command] if kind == "sh" else [sys.executable, "-c", command]
+            finished = subprocess.run(
+                program, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+            )
+            assert finished.returncode == 0, (command, finished.stderr)
+            said[command] = finished.stdout
+    return folder, said
+
+
+def printed(said, start):
+    """What the first command that begins so printed."""
+    return next(out for command, out in said.items() if command.startswith(start))
+
+
+def test_every_command_runs_and_leaves_its_files(done):
+    folder, _ = done
+    for name in ("samples.png", "rates/lr_find.png", "first/report.html", "first/plots/curves.png",
+                 "first/last.safetensors", "picture0.png"):  # fmt: skip
+        assert (folder / name).stat().st_size > 200, name
+
+
+def test_the_model_learns(done):
+    out = printed(done[1], "cynet evaluate first")
+    assert float(out.split()[-1]) > 0.7
+
+
+def test_the_texts_claims(done):
+    said = done[1]
+    assert "2,000 of each class" in printed(said, "cynet data check")
+    assert "suggestion: --lr" in printed(said, "cynet train --lr-find")
+    assert "is finished" in printed(said, "cynet train --resume")
+    assert "equal" in printed(said, "cynet verify first")
+    assert "augment" in printed(said, "cynet diff first second")
+    kinds = re.findall(r"is a (.+)", printed(said, "import numpy"))
+    predicted = re.findall(r":\n  (.+?)  +[01]\.\d", printed(said, "cynet predict"))
+    assert len(predicted) == len(kinds) == 3
+    assert any(a == b for a, b in zip(kinds, predicted, strict=True))
