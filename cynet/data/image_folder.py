@@ -90,7 +90,8 @@ class ImageFolder(ArrayDataset):
         name = "x".join(map(str, fit.shape)) + f"-{resize}"
         if cache is not True:  # several sets may be kept there
             name = f"{root.resolve().name}-{_digest_of(str(root.resolve()))[:8]}-{name}"
-        kept = _Cache(folder, name, _digest_of([VERSION, fit.shape, resize, list(classes), files]))
+        made_from = _digest_of([VERSION, fit.shape, resize, list(classes), files])
+        kept = _Cache(folder, name, made_from, fit.shape)
         key = kept.key()
         if key is None:
             key = kept.write(paths, labels, classes, fit, workers)
@@ -172,10 +173,12 @@ class _Cache:
         Of both files, without suffix.
     made_from : str
         Digest of what the pixels are made from.
+    shape : tuple of int
+        (channels, height, width) of a picture.
     """
 
-    def __init__(self, folder, name, made_from):
-        self.made_from = made_from
+    def __init__(self, folder, name, made_from, shape):
+        self.made_from, self.shape = made_from, shape
         self.array, self.key_file = folder / f"{name}.npy", folder / f"{name}.json"
 
     def key(self):
@@ -185,9 +188,11 @@ class _Cache:
             status = self.array.stat()
             if key["made_from"] != self.made_from or key["array"] != [status.st_size, status.st_mtime_ns]:
                 return None
-            self.pixels()
-            return key
-        except (OSError, ValueError, KeyError, TypeError):
+            if key.pop("check") != _digest_of(key):  # damaged
+                return None
+            pixels = self.pixels()
+            return key if pixels.dtype == np.uint8 and pixels.shape[1:] == self.shape else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def pixels(self):
@@ -227,7 +232,8 @@ class _Cache:
             "fingerprint": fingerprint.of_digest(shape, labels, classes, digest),
             "counts": counts.tolist(),
         }
-        write_atomically(self.key_file, json.dumps(key).encode())
+        checked = key | {"check": _digest_of(key)}
+        write_atomically(self.key_file, json.dumps(checked).encode())
         return key
 
     def _finish(self, file, temporary):

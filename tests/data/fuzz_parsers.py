@@ -102,6 +102,33 @@ def picture_list():
     return content, read, len(content)
 
 
+def folder_cache():
+    """The key file beside the decoded pictures of a folder: whatever it says, the pictures come out."""
+    content = []
+
+    def read(path):
+        from PIL import Image
+
+        root = path.parent / "set"
+        if not root.exists():
+            for name in ("cat", "dog"):
+                (root / name).mkdir(parents=True)
+                Image.fromarray(PIXELS[0].transpose(1, 2, 0)).save(root / name / "x.png")
+            data.ImageFolder(root, 4)
+            (key,) = (root / ".cynet").glob("*.json")
+            content.append(key.read_bytes())
+        (key,) = (root / ".cynet").glob("*.json")
+        key.write_bytes(path.read_bytes())
+        found = data.ImageFolder(root, 4)
+        assert found.fingerprint() == data.ImageFolder(root, 4, cache=False).fingerprint()
+        return found
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x").write_bytes(b"")
+        read(Path(folder) / "x")
+    return content[0], read, len(content[0])
+
+
 PARSERS = {
     "cifar_binary": lambda: cifar(test_cifar.BINARY, False),
     "cifar_pickle": lambda: cifar(test_cifar.PYTHON, False),
@@ -113,6 +140,7 @@ PARSERS = {
     "png": lambda: picture("PNG"),
     "jpeg": lambda: picture("JPEG"),
     "image_list": picture_list,
+    "folder_cache": folder_cache,
 }
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import tracemalloc
@@ -197,7 +198,21 @@ def _break_key(folder):
     key.write_text(key.read_text()[:-20])
 
 
-@pytest.mark.parametrize("change", [_add, _change, _remove, _cut, _rewrite, _break_key])
+def _lie(folder):
+    (key,) = (folder / ".cynet").glob("*.json")
+    facts = json.loads(key.read_text())
+    facts["counts"][0][0] += 1
+    key.write_text(json.dumps(facts))
+
+
+def _lie_more(folder):
+    (key,) = (folder / ".cynet").glob("*.json")
+    key.write_text(json.dumps(json.loads(key.read_text()) | {"fingerprint": ["x"]}))
+
+
+@pytest.mark.parametrize(
+    "change", [_add, _change, _remove, _cut, _rewrite, _break_key, _lie, _lie_more]
+)  # fmt: skip
 def test_a_cache_that_is_not_of_these_pictures_is_made_again(folder, change):
     data.ImageFolder(folder, 8)
     change(folder)
