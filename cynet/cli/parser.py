@@ -90,7 +90,7 @@ class Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action):
         text = action.help or ""
-        if action.nargs == 0 or action.default is None or not action.option_strings:
+        if action.nargs == 0 or action.default in (None, []) or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
 

@@ -24,13 +24,9 @@ class Pool(threading.local):
         self.allocated = 0  # bytes ever taken from the system
         self.peak = 0  # most bytes in use at once
 
-    def take(self, nbytes):
-        shelf = self.buffers.get(nbytes)
-        if shelf is None:
-            shelf = self.buffers[nbytes] = []
-        for buffer in shelf:
-            if getrefcount(buffer) == FREE:
-                return buffer
+    def more(self, nbytes):
+        """One buffer more of that size."""
+        shelf = self.buffers.setdefault(nbytes, [])
         self._make_room(nbytes)
         raw = np.empty(nbytes + ALIGN, np.uint8)
         start = -raw.ctypes.data % ALIGN
@@ -71,6 +67,7 @@ def _free_count():
 
 
 FREE = _free_count()
+NONE = ()
 SPARE = 64 << 20  # bytes of free buffers that are always put up with
 pool = Pool()
 
@@ -91,7 +88,11 @@ def empty(shape, dtype=np.float32):
     count = prod(shape)
     if count == 0:
         return np.empty(shape, dtype)
-    return ndarray(shape, dtype, pool.take(count * SIZES[dtype]))
+    nbytes = count * SIZES[dtype]
+    for buffer in pool.buffers.get(nbytes, NONE):  # here, not in a method: it is asked for at every turn
+        if getrefcount(buffer) == FREE:
+            return ndarray(shape, dtype, buffer)
+    return ndarray(shape, dtype, pool.more(nbytes))
 
 
 def zeros(shape, dtype=np.float32):
