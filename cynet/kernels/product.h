@@ -53,8 +53,6 @@
     }
 
 DEFINE_PRODUCT(product_8, 8, 1, vf8, 8)
-DEFINE_PRODUCT(product_9x8, 9, 1, vf8, 8)
-DEFINE_PRODUCT(product_3x8, 3, 1, vf8, 8)
 DEFINE_PRODUCT(product_4x8, 4, 1, vf8, 8)
 DEFINE_PRODUCT(product_1x8, 1, 1, vf8, 8)
 DEFINE_TABLE_PRODUCT(table_product_8, 8, 1, vf8, 8)
@@ -65,7 +63,6 @@ DEFINE_PRODUCT(product_4x16, 4, 1, vf, 16)
 DEFINE_PRODUCT(product_4x32, 4, 2, vf, 16)
 DEFINE_PRODUCT(product_1x16, 1, 1, vf, 16)
 DEFINE_PRODUCT(product_1x32, 1, 2, vf, 16)
-DEFINE_PRODUCT(product_9x16, 9, 1, vf, 16)
 DEFINE_TABLE_PRODUCT(table_product_16, 8, 1, vf, 16)
 DEFINE_TABLE_PRODUCT(table_product_32, 8, 2, vf, 16)
 #define PRODUCT_ROWS 8
@@ -109,22 +106,47 @@ INLINE void product(ptrdiff_t width, ptrdiff_t rows, const float *a, ptrdiff_t a
 #endif
 }
 
-/* The product for any number of neighbouring rows (a_row = 1) and `lanes` lanes, a multiple of 8, added to c. */
-INLINE void thin_product(ptrdiff_t lanes, ptrdiff_t rows, const float *a, ptrdiff_t a_step, const float *b,
-                         ptrdiff_t b_step, ptrdiff_t steps, float *c, ptrdiff_t c_row) {
+/* The sums of ROWS neighbouring entries of a over `lines` lines of `steps` steps, in registers, added to c. */
+#define DEFINE_SUMS(NAME, ROWS, V, LANES)                                                               \
+    static NOINLINE void NAME(const float *a, ptrdiff_t a_step, ptrdiff_t a_line, const float *b,       \
+                              ptrdiff_t b_step, ptrdiff_t b_line, ptrdiff_t steps, ptrdiff_t lines,     \
+                              float *c, ptrdiff_t c_row) {                                              \
+        V sum[ROWS];                                                                                    \
+        UNROLL for (int r = 0; r < ROWS; r++) sum[r] = *(const V *)(c + r * c_row);                     \
+        for (; lines > 0; lines--, a += a_line, b += b_line) {                                          \
+            const float *p = a, *q = b;                                                                 \
+            for (ptrdiff_t i = 0; i < steps; i++, p += a_step, q += b_step) {                           \
+                V bv = *(const V *)q;                                                                   \
+                UNROLL for (int r = 0; r < ROWS; r++) sum[r] += p[r] * bv;                              \
+            }                                                                                           \
+        }                                                                                               \
+        UNROLL for (int r = 0; r < ROWS; r++) *(V *)(c + r * c_row) = sum[r];                           \
+    }
+
+DEFINE_SUMS(sums_9x8, 9, vf8, 8)
+DEFINE_SUMS(sums_3x8, 3, vf8, 8)
+DEFINE_SUMS(sums_1x8, 1, vf8, 8)
+#if VL == 16
+DEFINE_SUMS(sums_9x16, 9, vf, 16)
+#endif
+
+/* The same for any number of neighbouring rows and `lanes` lanes, a multiple of 8. */
+INLINE void thin_sums(ptrdiff_t lanes, ptrdiff_t rows, const float *a, ptrdiff_t a_step, ptrdiff_t a_line,
+                      const float *b, ptrdiff_t b_step, ptrdiff_t b_line, ptrdiff_t steps, ptrdiff_t lines,
+                      float *c, ptrdiff_t c_row) {
     ptrdiff_t done = 0;
 #if VL == 16
     for (; done + 16 <= lanes && rows == 9; done += 16)
-        product_9x16(a, 1, a_step, b + done, b_step, steps, c + done, c_row, 1);
+        sums_9x16(a, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done, c_row);
 #endif
     for (; done < lanes; done += 8) {
         ptrdiff_t r = 0;
         for (; r + 9 <= rows; r += 9)
-            product_9x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+            sums_9x8(a + r, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done + r * c_row, c_row);
         for (; r + 3 <= rows; r += 3)
-            product_3x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+            sums_3x8(a + r, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done + r * c_row, c_row);
         for (; r < rows; r++)
-            product_1x8(a + r, 1, a_step, b + done, b_step, steps, c + done + r * c_row, c_row, 1);
+            sums_1x8(a + r, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done + r * c_row, c_row);
     }
 }
 

@@ -16,8 +16,9 @@ from libc.string cimport memcpy, memset
 
 cdef extern from "product.h":
     Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
-    void thin_product(Py_ssize_t lanes, Py_ssize_t rows, const float *a, Py_ssize_t a_step, const float *b,
-                      Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row) noexcept nogil
+    void thin_sums(Py_ssize_t lanes, Py_ssize_t rows, const float *a, Py_ssize_t a_step, Py_ssize_t a_line,
+                   const float *b, Py_ssize_t b_step, Py_ssize_t b_line, Py_ssize_t steps, Py_ssize_t lines,
+                   float *c, Py_ssize_t c_row) noexcept nogil
     void table_product(Py_ssize_t width, const float *a, Py_ssize_t a_row, const Py_ssize_t *offset,
                        const float *b, Py_ssize_t steps, const float *init, float *c, Py_ssize_t c_row,
                        bint relu) noexcept nogil
@@ -203,14 +204,13 @@ def weight_gradient(Window g not None, const float[:, :, :, ::1] source not None
 
 cdef void sum_chunk(Window g, Py_ssize_t image, Py_ssize_t last, const float *x, const float *dy,
                     Py_ssize_t lanes, float *sums, float *band) noexcept nogil:
-    cdef Py_ssize_t row, tap, entries = g.taps_x * g.channels
-    cdef const float *d
+    cdef Py_ssize_t tap, entries = g.taps_x * g.channels
     memset(sums, 0, g.entries * lanes * sizeof(float))
+    dy += image * g.out_h * g.out_w * lanes
     while image < last:
         g.band(x + image * g.height * g.width * g.channels, band)
         for tap in range(g.taps_y):
-            for row in range(g.out_h):
-                d = dy + (image * g.out_h + row) * g.out_w * lanes
-                thin_product(lanes, entries, band + (row * g.stride_y + tap) * g.band_row,
-                             g.stride_x * g.channels, d, lanes, g.out_w, sums + tap * entries * lanes, lanes)
+            thin_sums(lanes, entries, band + tap * g.band_row, g.stride_x * g.channels, g.stride_y * g.band_row,
+                      dy, lanes, g.out_w * lanes, g.out_w, g.out_h, sums + tap * entries * lanes, lanes)
+        dy += g.out_h * g.out_w * lanes
         image += 1
