@@ -15,6 +15,7 @@ import sys
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.threads import get_num_threads
 
 from . import auto, fingerprint
 from .augment import Normalize, RandomCrop, RandomFlip
@@ -24,6 +25,7 @@ from .sampler import checked_order, generator
 
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
 
+MANY = 1 << 16  # floats of a batch that several threads make sooner than one
 STATE = "seed", "epoch", "batch", "batch_size", "fingerprint"
 
 
@@ -206,7 +208,8 @@ class DataLoader:
         for indices in order[first:]:
             part = x[: len(indices)]
             try:
-                self._recipe.fill(images, indices, part, self.seed, epoch, at)
+                count = get_num_threads() if part.size >= MANY else 1
+                self._recipe.fill(images, indices, part, self.seed, epoch, at, count)
             except Exception as error:
                 if at[0] != IN_KERNEL:
                     error.add_note(f"at {_name_of(self.dataset, int(indices[at[0]]))} of epoch {epoch}")

@@ -88,7 +88,7 @@ class Recipe:
                     f"workers=0), got {function!r} ({error})"
                 ) from None
 
-    def fill(self, images, indices, x, seed, epoch, at):
+    def fill(self, images, indices, x, seed, epoch, at, threads=1):
         """Make the batch of the samples with these indices.
 
         Parameters
@@ -100,12 +100,14 @@ class Recipe:
         seed, epoch : int
         at : ndarray of int64 (1,)
             While a function runs, the place in `indices` of its sample; else IN_KERNEL.
+        threads : int, optional
+            Of the kernel.
         """
         rows = indices
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
         at[0] = IN_KERNEL
-        decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch)
+        decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch, threads)
 
     def _changed(self, images, indices, seed, epoch, at):
         """The pictures after the user's functions, planar."""

@@ -1,10 +1,11 @@
 """The loader's decode step: stored bytes to normalised floats, with the random changes of augmentation.
 
-One thread: worker processes run it side by side. The random numbers of a sample are a hash of (seed, epoch,
+Worker processes run it side by side, each with one thread; without workers it may have several. The random numbers of a sample are a hash of (seed, epoch,
 index of the sample), so that a batch does not depend on who makes it, or when. Whatever is random is computed
 in integers: the same on every platform.
 """
 
+from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
@@ -22,6 +23,8 @@ cdef struct Store:
     const float *table
     Py_ssize_t channels, height, width
     bint reflect
+    Augment augment
+    uint64_t seed, epoch
 
 cdef struct Place:
     Py_ssize_t down, right
@@ -42,7 +45,8 @@ cdef inline uint64_t low(uint64_t z) noexcept nogil:
 
 def decode(const unsigned char[:, :, :, ::1] images not None, const int64_t[::1] rows not None,
            const int64_t[::1] indices not None, const float[:, ::1] table not None,
-           float[:, :, :, ::1] x not None, Augment augment, uint64_t seed, uint64_t epoch):
+           float[:, :, :, ::1] x not None, Augment augment, uint64_t seed, uint64_t epoch,
+           int threads=1):
     """x[i] = the picture images[rows[i]] with its levels moved, cropped, flipped, looked up, cut out.
 
     With h(z) one step of SplitMix64, k = h(h(h(seed) ^ epoch) ^ indices[i]) is the sample's key; the halves
@@ -78,40 +82,49 @@ def decode(const unsigned char[:, :, :, ::1] images not None, const int64_t[::1]
             The square of s x s whose top left pixel is at row low % height - s // 2 and column
             high % width - s // 2 of x[i], of h(k + 2), is set to 0; what of it lies outside is left away.
     seed, epoch : int
+    threads : int
+        1 in worker processes, which run side by side.
     """
     cdef Store s
-    cdef Place place
     cdef Py_ssize_t i
-    cdef uint64_t key, bits, base = mix(mix(seed) ^ epoch), border = 2 * augment.padding + 1
-    cdef unsigned char levels[256]
-    cdef bint moved = augment.brightness != 0 or augment.contrast != 0
     if x.shape[0] == 0:
         return
-    cdef const unsigned char *pixels = &images[0, 0, 0, 0]
-    cdef const unsigned char *picture
     s.table, s.reflect = &table[0, 0], augment.reflect != 0
     s.channels, s.height, s.width = images.shape[1], images.shape[2], images.shape[3]
+    s.augment, s.seed, s.epoch = augment, seed, epoch
+    cdef const unsigned char *pixels = &images[0, 0, 0, 0]
     cdef const int64_t *row = &rows[0]
     cdef const int64_t *index = &indices[0]
     cdef float *out = &x[0, 0, 0, 0]
     cdef Py_ssize_t size = s.channels * s.height * s.width
-    with nogil:
-        for i in range(x.shape[0]):
-            key = mix(base ^ <uint64_t>index[i])
-            picture = pixels + row[i] * size
-            bits = mix(key)
-            place.down = <Py_ssize_t>(low(bits) % border) - augment.padding
-            place.right = <Py_ssize_t>((bits >> 32) % border) - augment.padding
-            place.mirrored = False
-            if augment.flip == RANDOM_FLIP:
-                place.mirrored = (mix(key + 1) & 1) != 0
-            elif augment.flip == ALTERNATING_FLIP:
-                place.mirrored = ((mix(mix(~seed) ^ <uint64_t>index[i]) + epoch) & 1) != 0
-            if moved:
-                move_levels(picture, size, &augment, mix(key + 3), levels)
-            decode_one(&s, picture, levels if moved else NULL, &place, out + i * size)
-            if augment.cutout:
-                cut(&s, augment.cutout, mix(key + 2), out + i * size)
+    if threads == 1:
+        with nogil:
+            for i in range(x.shape[0]):
+                decode_sample(&s, pixels + row[i] * size, <uint64_t>index[i], out + i * size)
+        return
+    for i in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
+        decode_sample(&s, pixels + row[i] * size, <uint64_t>index[i], out + i * size)
+
+
+cdef void decode_sample(const Store *s, const unsigned char *picture, uint64_t index, float *out) noexcept nogil:
+    """One sample, with all that is drawn for it."""
+    cdef const Augment *augment = &s.augment
+    cdef uint64_t key = mix(mix(mix(s.seed) ^ s.epoch) ^ index), bits = mix(key), border = 2 * augment.padding + 1
+    cdef unsigned char levels[256]
+    cdef bint moved = augment.brightness != 0 or augment.contrast != 0
+    cdef Place place
+    place.down = <Py_ssize_t>(low(bits) % border) - augment.padding
+    place.right = <Py_ssize_t>((bits >> 32) % border) - augment.padding
+    place.mirrored = False
+    if augment.flip == RANDOM_FLIP:
+        place.mirrored = (mix(key + 1) & 1) != 0
+    elif augment.flip == ALTERNATING_FLIP:
+        place.mirrored = ((mix(mix(~s.seed) ^ index) + s.epoch) & 1) != 0
+    if moved:
+        move_levels(picture, s.channels * s.height * s.width, augment, mix(key + 3), levels)
+    decode_one(s, picture, levels if moved else NULL, &place, out)
+    if augment.cutout:
+        cut(s, augment.cutout, mix(key + 2), out)
 
 
 cdef inline uint64_t factor(int64_t amount, uint64_t bits) noexcept nogil:

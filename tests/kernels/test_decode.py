@@ -156,3 +156,17 @@ def test_factors_are_drawn_evenly_and_do_not_go_together():
     both = draws_of({"brightness": 6554, "contrast": 65536}, 0, images)
     middle, spread = both.mean((1, 2)), both[:, 0, 0] - both[:, 3, 0]
     assert spread.min() == 0 and 76 <= spread.max() <= 88 and abs(np.corrcoef(middle, spread)[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 50])
+def test_same_bytes_for_any_number_of_threads(count):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (50, 3, 9, 7), np.uint8)
+    table = rng.standard_normal((3, 256), dtype=np.float32)
+    augment = {"padding": 2, "reflect": 1, "flip": 2, "cutout": 3, "brightness": 9000, "contrast": 20000}
+    indices, results = rng.permutation(50)[:count], []
+    for threads in (1, 2, 3, 4):
+        x = np.full((count, 9, 7, 3), np.nan, np.float32)
+        decode.decode(images, indices, indices, table, x, augment, 3, 4, threads)
+        results.append(x.tobytes())
+    assert all(result == results[0] for result in results)
