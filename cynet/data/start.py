@@ -6,7 +6,9 @@ milliseconds. The owner's script is imported in a worker only where a user's tra
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 import time
 from multiprocessing import forkserver, spawn
@@ -103,6 +105,26 @@ def _needs_main(recipe):
 
 
 @contextlib.contextmanager
+def _own_path():
+    """Let the fork server, where it is started now, look for modules where this process does.
+
+    Its own first place would be the current folder, which may hold another cynet, or one without kernels.
+    """
+    path = os.pathsep.join(os.path.abspath(place) for place in sys.path)
+    wanted = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
 def _lean(with_main):
     """Start processes that import the owner's script only where it is wanted.
 
@@ -111,10 +133,10 @@ def _lean(with_main):
     server = forkserver._forkserver if CONTEXT == "forkserver" else None
     if getattr(server, "_preload_modules", None) == ["__main__"]:  # unless the user wants others
         multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
-    if with_main:
-        yield
-        return
-    with _patching:
+    with _patching, _own_path():
+        if with_main:
+            yield
+            return
         whole = spawn.get_preparation_data
         spawn.get_preparation_data = lambda name: {
             key: value for key, value in whole(name).items() if not key.startswith("init_main")

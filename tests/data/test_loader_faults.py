@@ -161,3 +161,27 @@ def test_a_script_that_workers_do_not_need_is_not_imported_by_them(tmp_path):
     script.write_text(UNGUARDED.replace("TRANSFORM", ""))
     done = run_python(script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
+
+
+def test_workers_import_the_cynet_of_their_owner(tmp_path):
+    """Not the one in the current folder, as in a checkout whose kernels are not built."""
+    other = tmp_path / "here" / "cynet"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise RuntimeError('the wrong cynet')")
+    script = tmp_path / "elsewhere" / "script.py"
+    script.parent.mkdir()
+    script.write_text(
+        "import numpy as np\n"
+        "from cynet.data import ArrayDataset, DataLoader\n"
+        "dataset = ArrayDataset(np.zeros((8, 3, 4, 4), np.uint8), np.zeros(8, int), ('a',))\n"
+        "if __name__ == '__main__':\n"
+        "    import os\n"
+        "    before = dict(os.environ)\n"
+        "    with DataLoader(dataset, 4, workers=1) as loader:\n"
+        "        print(len(list(loader)), dict(os.environ) == before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script], cwd=other.parent, env=environment_of(), capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("2 True\n", "")
