@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections import deque
+from multiprocessing import forkserver
 
 from cynet.core import checks
 
@@ -68,6 +69,11 @@ def _by_workers(chunks, fit, workers):
 
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise RuntimeError(f"a worker imports your script again; read pictures under: {GUARD}")
+    if CONTEXT == "forkserver":
+        from .start import own_path
+
+        with own_path():
+            forkserver.ensure_running()
     context = multiprocessing.get_context(CONTEXT)
     pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
     try:

@@ -105,7 +105,7 @@ def _needs_main(recipe):
 
 
 @contextlib.contextmanager
-def _own_path():
+def own_path():
     """Let the fork server, where it is started now, look for modules where this process does.
 
     Its own first place would be the current folder, which may hold another cynet, or one without kernels.
@@ -133,7 +133,7 @@ def _lean(with_main):
     server = forkserver._forkserver if CONTEXT == "forkserver" else None
     if getattr(server, "_preload_modules", None) == ["__main__"]:  # unless the user wants others
         multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
-    with _patching, _own_path():
+    with _patching, own_path():
         if with_main:
             yield
             return

@@ -144,6 +144,9 @@ PARSERS = {
 }
 
 
+PICTURES = "png", "jpeg", "image_list", "folder_cache"
+
+
 # -- damage -------------------------------------------------------------------------------------------------
 EXTREMES = (b"\0", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff" * 8, b"\x80\0\0\0")
 
@@ -174,6 +177,8 @@ def damaged(content, rng):
 def fuzz(name, folder, seconds, seed):
     """(files read without an error, files refused, largest allocation beyond what is allowed)."""
     content, read, unpacked = PARSERS[name]()
+    if name in PICTURES:
+        pictures.pillow().init()  # imports the readers of all formats, which a file of none would do
     rng, path = random.Random(f"{name} {seed}"), folder / "fuzzed.bin"
     counts, end = {"read": 0, "refused": 0}, time.monotonic() + seconds
     path.write_bytes(content)

@@ -165,6 +165,8 @@ def test_a_script_that_workers_do_not_need_is_not_imported_by_them(tmp_path):
 
 def test_workers_import_the_cynet_of_their_owner(tmp_path):
     """Not the one in the current folder, as in a checkout whose kernels are not built."""
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     other = tmp_path / "here" / "cynet"
     other.mkdir(parents=True)
     (other / "__init__.py").write_text("raise RuntimeError('the wrong cynet')")
@@ -180,8 +182,15 @@ def test_workers_import_the_cynet_of_their_owner(tmp_path):
         "    with DataLoader(dataset, 4, workers=1) as loader:\n"
         "        print(len(list(loader)), dict(os.environ) == before)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script], cwd=other.parent, env=environment_of(), capture_output=True,
-        text=True, timeout=60,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("2 True\n", "")
+    pictures = script.with_name("pictures.py")
+    pictures.write_text(
+        "from cynet.data import decoding\n"
+        "if __name__ == '__main__':\n"
+        f"    print(len(list(decoding.decoded([{str(tmp_path / 'a.png')!r}], None, 1))), True)\n"
+    )
+    for program, out in ((script, "2 True\n"), (pictures, "1 True\n")):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", program], cwd=other.parent, env=environment_of(),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == (out, "")
