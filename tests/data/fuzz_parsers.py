@@ -174,8 +174,22 @@ def damaged(content, rng):
     return bytes(out)
 
 
+def attempt(read, path, name):
+    """("read" or "refused", the bytes that were allocated at most) of one file."""
+    tracemalloc.reset_peak()
+    before, outcome = tracemalloc.get_traced_memory()[0], "read"
+    try:
+        read(path)
+    except (ValueError, FileNotFoundError) as error:
+        outcome = "refused"
+        # Of a list, the error may name a picture that a damaged line has.
+        assert str(path.parent) in str(error) or name == "image_list", repr(error)
+        assert "\n" not in str(error), repr(error)
+    return outcome, tracemalloc.get_traced_memory()[1] - before
+
+
 def fuzz(name, folder, seconds, seed):
-    """(files read without an error, files refused, largest allocation beyond what is allowed)."""
+    """{"read": files read without an error, "refused": files refused} in so many seconds."""
     content, read, unpacked = PARSERS[name]()
     if name in PICTURES:
         pictures.pillow().init()  # imports the readers of all formats, which a file of none would do
@@ -187,18 +201,11 @@ def fuzz(name, folder, seconds, seed):
     tracemalloc.start()
     while time.monotonic() < end:
         path.write_bytes(damaged(content, rng))
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        try:
-            read(path)
-            counts["read"] += 1
-        except (ValueError, FileNotFoundError) as error:
-            counts["refused"] += 1
-            # Of a list, the error may name a picture that a damaged line has.
-            assert str(folder) in str(error) or name == "image_list", repr(error)
-            assert "\n" not in str(error), repr(error)
-        taken = tracemalloc.get_traced_memory()[1] - before
+        outcome, taken = attempt(read, path, name)
+        counts[outcome] += 1
         most = 2 * max(unpacked, path.stat().st_size) + SPARE
+        if taken > most:  # once may be Python's own: tables of names that grow now and then
+            taken = attempt(read, path, name)[1]
         assert taken <= most, f"{name}: {taken} bytes were allocated for {path}, wanted at most {most}"
     tracemalloc.stop()
     return counts
