@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 
 from cynet._version import __version__
 from cynet.core.threads import get_num_threads
@@ -27,3 +28,13 @@ def show_config():
     """Print version, compiler, flags, instruction set, OpenMP and threads, one to a line."""
     for name, value in config().items():
         print(f"{name + ':':<10} {value}")
+
+
+def processor():
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

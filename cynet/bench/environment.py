@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from cynet.config import config
+from cynet.config import config, processor
 from cynet.core.threads import get_num_threads
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -45,16 +45,6 @@ def headline(environment):
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     isa = next((f for f in ("avx512f", "avx2", "avx") if f in environment["isa"].split()), "no AVX")
     return f"{environment['cpu']}, {environment['threads']} threads, {isa}; {versions}; {environment['date']}"
-
-
-def processor():
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def last_level_cache():

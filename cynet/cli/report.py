@@ -99,7 +99,8 @@ def _times(model, picture_shape):
     """What "layers" of the page holds: the median seconds of each layer's passes."""
     import numpy as np
 
-    from cynet.bench import cases, environment, per_layer
+    from cynet.bench import cases, per_layer
+    from cynet.config import processor
     from cynet.core.threads import get_num_threads
 
     x = cases.random((BATCH, *picture_shape))
@@ -119,7 +120,7 @@ def _times(model, picture_shape):
     return {
         "batch": BATCH,
         "threads": get_num_threads(),
-        "processor": environment.processor(),
+        "processor": processor(),
         "rows": rows,
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import cynet
-from cynet.config import config
+from cynet.config import config, processor
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
@@ -56,16 +56,6 @@ def differences(one, other):
     prints = [(env.get("data") or {}).get("fingerprint") for env in (one, other)]
     pairs.append(("fingerprint of the data", *prints))
     return [f"{name}: {a} against {b}" for name, a, b in pairs if a != b]
-
-
-def processor():
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def git():

@@ -10,7 +10,7 @@ import pytest
 import tiny
 
 from cynet import cli, data
-from cynet.core import png, threads
+from cynet.core import png
 from cynet.train import load_weights
 from cynet.train.report import folder, page
 
@@ -21,18 +21,13 @@ SECTIONS = (
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 def said(capsys, command, *arguments):
     status = cli.main([command, *map(str, arguments)])
     found = capsys.readouterr()
     return status, found.out, found.err
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = threads.get_num_threads()
-    threads.set_num_threads(1)
-    yield
-    threads.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from helpers import environment_of
 
 from cynet import cli
 from cynet.cli.estimate import Estimate
-from cynet.core import threads
 from cynet.data import DataLoader
 from cynet.interop import safetensors
 from cynet.train import Recorder, RunFolder, checkpoint
@@ -27,6 +26,9 @@ FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--augment", "--workers", "0",
     "--steps", "21", "--checkpoint-every", "4",
 )  # fmt: skip
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def train(*arguments):
@@ -40,14 +42,6 @@ def sha(run, name="last.safetensors"):
 def rows(run, name="metrics.csv"):
     with (Path(run) / name).open() as file:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = threads.get_num_threads()
-    threads.set_num_threads(1)
-    yield
-    threads.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,12 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.core import threads
 from cynet.train import load_weights
 
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--steps", 21, "--lr", 0.01)
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def said(capsys, command, *arguments):
@@ -18,14 +20,6 @@ def said(capsys, command, *arguments):
     status = cli.main([command, *more, *map(str, arguments)])
     found = capsys.readouterr()
     return status, found.out, found.err
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = threads.get_num_threads()
-    threads.set_num_threads(1)
-    yield
-    threads.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
