@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,19 @@ def run_python(*arguments, **environment):
 def environment_of(**more):
     """The environment for a process that finds this cynet."""
     return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}
+
+
+def wait_until(condition, seconds):
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        os.sched_yield()
+
+
+def gone(pid):
+    """Whether a process ended, by Linux's /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True

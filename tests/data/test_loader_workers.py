@@ -1,0 +1,296 @@
+"""What workers import, how their faults are told, and what is left when they end: real processes."""
+
+import contextlib
+import gc
+import mmap
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+from helpers import gone, run_python, wait_until
+from kill_workers import assert_nothing_left, held
+
+from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, shared, start
+
+COUNT, WRONG = 64, 37
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+class Files(ArrayDataset):
+    """Pictures that tell their index, and say which file they are from."""
+
+    def __init__(self):
+        numbers = np.arange(COUNT, dtype=np.uint8)
+        super().__init__(np.tile(numbers[:, None, None, None], (1, 3, 8, 8)), numbers % 4, tuple("abcd"))
+
+    def path_of(self, index):
+        return f"pictures/{index}.png"
+
+
+class OddError(Exception):
+    """One that is not made of a text alone."""
+
+    def __init__(self, number, text):
+        super().__init__(number, text)
+        self.number = number
+
+
+def raise_value_error(picture, rng):
+    if picture[0, 0, 0] == WRONG:
+        raise ValueError("too dark")
+    return picture
+
+
+def raise_odd_error(picture, rng):
+    if picture[0, 0, 0] == WRONG:
+        raise OddError(5, "too dark")
+    return picture
+
+
+def hang(picture, rng):
+    if picture[0, 0, 0] == WRONG:
+        threading.Event().wait()
+    return picture
+
+
+def leave(picture, rng):
+    os._exit(3)
+
+
+@pytest.fixture
+def dataset():
+    return Files()
+
+
+def loader_of(dataset, *transforms, **options):
+    return DataLoader(dataset, 4, **{"workers": 1, "transforms": transforms, **options})
+
+
+def messages_of(error):
+    return "\n".join([str(error), *getattr(error, "__notes__", ())])
+
+
+# -- faults of a user's function ---------------------------------------------------------------------------
+@pytest.mark.parametrize(("function", "kind"), [(raise_value_error, ValueError), (raise_odd_error, OddError)])
+def test_an_exception_comes_with_its_type_the_sample_its_file_and_the_traceback(dataset, function, kind):
+    with loader_of(dataset, function) as loader, pytest.raises(kind) as caught:
+        list(loader)
+    batch = int(np.flatnonzero(loader.order(0) == WRONG)[0]) // 4
+    assert caught.type is kind and getattr(caught.value, "number", 5) == 5
+    text = messages_of(caught.value)
+    assert (
+        "too dark" in text and f"line {function.__code__.co_firstlineno + 2}, in {function.__name__}" in text
+    )
+    assert f"at the sample with index {WRONG} (pictures/{WRONG}.png) of batch {batch} of epoch 0" in text
+    assert "in cynet-loader-0 (pid " in text
+
+
+def test_a_function_that_hangs_is_named_by_worker_and_sample(dataset):
+    with loader_of(dataset, hang, shuffle=False, timeout=0.5) as loader:
+        named = rf"cynet-loader-0 \(pid \d+\) did not finish the sample with index {WRONG} \(pictures/{WRONG}"
+        with pytest.raises(TimeoutError, match=named + r".png\) of batch 9 of .* within timeout=0.5 s"):
+            list(loader)
+
+
+def test_a_function_that_ends_its_process_is_not_tried_again(dataset):
+    with (
+        loader_of(dataset, leave) as loader,
+        pytest.raises(
+            WorkerLostError, match=r"pid \d+\) ended with exit code 3 .*, at the sample with index"
+        ),
+    ):
+        list(loader)
+
+
+# -- the processes -----------------------------------------------------------------------------------------
+def test_workers_stay_for_all_epochs(dataset):
+    with loader_of(dataset, workers=2) as loader:
+        list(loader)
+        before = [member.process.pid for member in loader._feed.crew.members]
+        list(loader)
+        assert [member.process.pid for member in loader._feed.crew.members] == before
+
+
+@pytest.mark.skipif(start.CONTEXT != "forkserver", reason="no fork server here")
+def test_a_killed_fork_server_costs_no_batch(dataset):
+    with loader_of(dataset, RandomFlip(), workers=2, copy=True) as loader:
+        wanted = [x for x, _ in loader_of(dataset, RandomFlip(), workers=0, copy=True)]
+        found = []
+        for x, _ in loader:
+            found.append(x)
+            if len(found) == 3:
+                os.kill(start.forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        np.testing.assert_array_equal(found, wanted)
+
+
+IMPORTS = """
+import sys
+before = set(sys.modules)
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+import probe
+
+if __name__ == "__main__":
+    dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ["a"])
+    try:
+        list(DataLoader(dataset, 4, workers=1, transforms=[probe.probe]))
+    except LookupError as error:
+        found = set(str(error).split("\\n")[0].split()) - before - sys.stdlib_module_names
+    print(*sorted(name for name in found if name.startswith("cynet.")))
+    print(*sorted({name.partition(".")[0] for name in found} - sys.stdlib_module_names))
+"""
+PROBE = """
+import sys
+
+def probe(picture, rng):
+    raise LookupError(" ".join(sys.modules))
+"""
+
+
+def test_workers_import_numpy_and_the_decode_kernel_alone(tmp_path):
+    (tmp_path / "imports.py").write_text(IMPORTS)
+    (tmp_path / "probe.py").write_text(PROBE)
+    done = run_python(tmp_path / "imports.py")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    ours, packages = done.stdout.splitlines()
+    assert {name for name in ours.split() if "kernels." in name} == {
+        "cynet.kernels._config", "cynet.kernels.decode",
+    }  # fmt: skip
+    assert not {"cynet.layers", "cynet.models", "cynet.data.loader", "cynet.train"} & set(ours.split())
+    others = {name for name in packages.split() if not name.startswith(("_", "cython"))}
+    assert others == {"cynet", "numpy", "probe"}
+
+
+SPAWN = """
+import hashlib
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader, RandomCrop, start
+
+start.CONTEXT = "spawn"
+
+def digests(workers):
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8), np.uint8)
+    dataset = ArrayDataset(images, np.zeros(40, int), ["a"])
+    with DataLoader(dataset, 8, workers=workers, transforms=[RandomCrop(2)]) as loader:
+        return [hashlib.sha256(x.tobytes()).hexdigest() for x, _ in loader]
+
+if __name__ == "__main__":
+    print(digests(2) == digests(0))
+"""
+
+
+def test_spawned_workers_make_the_same_batches(tmp_path):
+    (tmp_path / "spawning.py").write_text(SPAWN)
+    done = run_python(tmp_path / "spawning.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+# -- what is left ------------------------------------------------------------------------------------------
+def _leave_early(dataset):
+    with loader_of(dataset, workers=2) as loader:
+        next(iter(loader))
+
+
+def _fail_in_the_loop(dataset):
+    with contextlib.suppress(ZeroDivisionError), loader_of(dataset, workers=2) as loader:
+        for _ in loader:
+            raise ZeroDivisionError
+
+
+def _fail_in_a_worker(dataset):
+    with contextlib.suppress(ValueError):
+        list(loader_of(dataset, raise_value_error, workers=2))
+
+
+def _interrupt(dataset):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            for _ in loader_of(dataset, workers=2):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _kill(dataset):
+    with loader_of(dataset, workers=2) as loader:
+        for number, _ in enumerate(loader):
+            if number == 5:
+                os.kill(loader._feed.crew.members[1].process.pid, signal.SIGKILL)
+
+
+@linux
+@pytest.mark.parametrize("end", [_leave_early, _fail_in_the_loop, _fail_in_a_worker, _interrupt, _kill])
+def test_nothing_is_left_however_it_ends(dataset, end):
+    _leave_early(dataset)  # the fork server, and the shared pictures, which are the data set's now
+    gc.collect()
+    before = held()
+    end(dataset)
+    gc.collect()
+    assert_nothing_left(before)
+
+
+UNCLOSED = """
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+if __name__ == "__main__":
+    dataset = ArrayDataset(np.zeros((40, 1, 4, 4), np.uint8), np.zeros(40, int), ["a"])
+    loader = DataLoader(dataset, 4, workers=2)
+    walk = iter(loader)
+    next(walk)
+    print(*(member.process.pid for member in loader._feed.crew.members))
+"""
+
+
+@linux
+def test_a_script_may_end_without_closing_its_loader(tmp_path):
+    (tmp_path / "unclosed.py").write_text(UNCLOSED)
+    done = run_python(tmp_path / "unclosed.py")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    workers = [int(word) for word in done.stdout.split()]
+    assert len(workers) == 2
+    wait_until(lambda: all(gone(pid) for pid in workers), 2)
+
+
+# -- memory ------------------------------------------------------------------------------------------------
+SMALL = """
+import resource
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # of any file, memory without a name included
+    dataset = ArrayDataset(np.zeros((40, 1, 32, 32), np.uint8), np.zeros(40, int), ["a"])
+    try:
+        list(DataLoader(dataset, 4, workers=1))
+    except MemoryError as error:
+        print(error)
+    print(len(list(DataLoader(dataset, 4, workers=0))))
+"""
+
+
+@linux
+def test_a_limit_of_the_system_is_told_and_no_workers_do_without(tmp_path):
+    (tmp_path / "small.py").write_text(SMALL)
+    done = run_python(tmp_path / "small.py")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    message, batches = done.stdout.splitlines()
+    assert message.startswith("pictures: wanted 40960 bytes of shared memory, ") and "are free" in message
+    assert message.endswith("a loader with workers=0 needs none") and batches == "10"
+
+
+def test_more_pictures_than_there_is_memory_are_refused_before_they_are_moved(tmp_path):
+    size = 2 * shared.free_bytes()
+    with open(tmp_path / "hole", "w+b") as file:
+        file.truncate(size)
+        images = np.frombuffer(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ), np.uint8)
+    dataset = ArrayDataset(images.reshape(1, 1, 1, -1), [0], ["a"])
+    with (
+        DataLoader(dataset, 1, workers=1) as loader,
+        pytest.raises(MemoryError, match=rf"pictures: wanted {size} bytes .*, \d+ are free \(more than"),
+    ):
+        next(iter(loader))
