@@ -68,10 +68,10 @@ class Member:
         self.pipe.close()
         self.process.close()
 
-    def end(self):
-        """Close the pipe, which ends the worker, and wait for it; a worker that hangs is killed."""
+    def end(self, latest):
+        """Close the pipe, which ends the worker, and wait for it; one that runs at `latest` is killed."""
         self.pipe.close()
-        self.process.join(2)
+        self.process.join(max(0, latest - time.monotonic()))
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()

@@ -188,6 +188,25 @@ def test_spawned_workers_make_the_same_batches(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
+DEEP = """
+import faulthandler
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(30, exit=True)
+    dataset = ArrayDataset(np.zeros((1500, 1, 4, 4), np.uint8), np.zeros(1500, int), ["a"])
+    with DataLoader(dataset, 1, workers=1, prefetch=1024) as loader:
+        print(len(list(loader)))
+"""
+
+
+def test_more_tasks_than_a_pipe_holds_do_not_block(tmp_path):
+    (tmp_path / "deep.py").write_text(DEEP)
+    done = run_python(tmp_path / "deep.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1500\n", "")
+
+
 # -- what is left ------------------------------------------------------------------------------------------
 def _leave_early(dataset):
     with loader_of(dataset, workers=2) as loader:
