@@ -1,7 +1,7 @@
 """The worker process: fills the slots of the ring that it is told to fill.
 
 It imports NumPy, the decode kernel and what the user's transforms need, no more. It ends when its pipe does,
-which is when its owner is gone.
+and when its owner is gone: where that one has forked, its children hold the pipe too.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 import traceback
+from multiprocessing import connection
 
 from .recipe import IN_KERNEL
 
@@ -81,8 +82,9 @@ def main(pipe, store, recipe):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle
     _end_with_owner()
+    watched = [pipe, *_owner()]
     images = store.pixels.array()
-    while True:
+    while connection.wait(watched) == [pipe]:
         try:
             task = pipe.recv_bytes()
         except (EOFError, OSError):
@@ -111,6 +113,16 @@ def _end_with_owner():
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent or not multiprocessing.parent_process().is_alive():
         os._exit(0)  # they were gone before that held
+
+
+def _owner():
+    """A descriptor that can be read when the owner is gone, where the system has such a thing."""
+    try:
+        return [os.pidfd_open(multiprocessing.parent_process().pid)]
+    except ProcessLookupError:
+        os._exit(0)
+    except (AttributeError, OSError):
+        return []
 
 
 def packed(error, place):

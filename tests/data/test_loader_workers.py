@@ -5,12 +5,13 @@ import gc
 import mmap
 import os
 import signal
+import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
-from helpers import gone, run_python, wait_until
+from helpers import environment_of, gone, run_python, wait_until
 from kill_workers import assert_nothing_left, held
 
 from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, shared, start
@@ -273,6 +274,37 @@ def test_a_script_may_end_without_closing_its_loader(tmp_path):
     workers = [int(word) for word in done.stdout.split()]
     assert len(workers) == 2
     wait_until(lambda: all(gone(pid) for pid in workers), 2)
+
+
+FORKING = """
+import os, signal, sys
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+if __name__ == "__main__":
+    dataset = ArrayDataset(np.zeros((40, 1, 4, 4), np.uint8), np.zeros(40, int), ["a"])
+    loader = DataLoader(dataset, 4, workers=2)
+    next(iter(loader))
+    if not os.fork():
+        os.close(1)
+        sys.stdin.read()  # holds all that its parent held
+        os._exit(0)
+    print(*(member.process.pid for member in loader._feed.crew.members), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no descriptors of processes here")
+def test_workers_end_with_their_owner_though_its_children_live(tmp_path):
+    (tmp_path / "forking.py").write_text(FORKING)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "forking.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment_of(),
+    )  # fmt: skip
+    with process:
+        workers = [int(word) for word in process.stdout.readline().split()]
+        assert len(workers) == 2
+        wait_until(lambda: all(gone(pid) for pid in workers), 2)
 
 
 # -- memory ------------------------------------------------------------------------------------------------
