@@ -155,10 +155,8 @@ class Crew:
 
     def _replace(self, member):
         """Take a dead worker's last answers, and give what it left to a new one."""
-        filled = []
-        while (answer := self._receive(member)) is not None:  # up to the end of its pipe
-            filled.append(self._slot(member, answer))
         member.process.join()
+        filled = self._last(member)
         code, work = member.process.exitcode, self._work(member)
         if code > 0 and code != SERVER_GONE:
             raise WorkerLostError(
@@ -180,6 +178,21 @@ class Crew:
         for task in member.tasks:
             self._give(successor, task)
         return filled
+
+    def _last(self, member):
+        """The slots that a dead worker filled, up to the end of its pipe, when it is dead in truth."""
+        filled = []
+        while True:
+            if not member.pipe.poll():  # nothing to read, and not the end
+                if member.process.exitcode == SERVER_GONE:  # the worker lives on without, or is just dying
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(member.process.pid, signal.SIGKILL)
+                if not member.pipe.poll(PATIENCE):  # a process that it forked holds it
+                    return filled
+            answer = self._receive(member)
+            if answer is None:
+                return filled
+            filled.append(self._slot(member, answer))
 
     def close(self):
         """End all workers; nothing of them is left behind."""

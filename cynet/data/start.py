@@ -15,6 +15,7 @@ from multiprocessing.reduction import ForkingPickler
 from . import worker
 
 CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+PAUSES = 0.01, 0.1  # seconds before a worker's start is tried again
 GUARD = 'if __name__ == "__main__": main()'
 
 _patching = threading.Lock()
@@ -33,12 +34,17 @@ class Member:
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
         with _interrupts_held(), _lean(_needs_main(arguments[1])):
-            try:
-                self._start(arguments)
-            except (OSError, EOFError):  # the fork server died just now; asked again, there is a new one
-                self._start(arguments)
+            self._start(arguments)
 
     def _start(self, arguments):
+        for pause in PAUSES:
+            try:
+                return self._try(arguments)
+            except (OSError, EOFError):  # the fork server died just now; soon there is a new one
+                time.sleep(pause)
+        return self._try(arguments)
+
+    def _try(self, arguments):
         context = multiprocessing.get_context(CONTEXT)
         self.pipe, theirs = context.Pipe()
         try:

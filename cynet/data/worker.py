@@ -19,6 +19,7 @@ from .recipe import IN_KERNEL
 TASK = struct.Struct("<qqqqqq")  # slot, count, seed, epoch, batch, index of the first sample
 DONE, FAILED = b"d", b"f"
 PR_SET_PDEATHSIG = 1
+IMPORTED_BY = os.getpid()  # the fork server, of which workers are forks; or where there is none a worker
 
 
 class Store:
@@ -108,7 +109,7 @@ def main(pipe, store, recipe):
 
 def _end_with_owner():
     """Have the kernel kill this process with the one that forked it, which ends with the owner."""
-    parent = os.getppid()
+    parent = os.getppid() if os.getpid() == IMPORTED_BY else IMPORTED_BY
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent or not multiprocessing.parent_process().is_alive():

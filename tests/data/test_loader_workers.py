@@ -1,6 +1,8 @@
 """What workers import, how their faults are told, and what is left when they end: real processes."""
 
 import contextlib
+import ctypes
+import functools
 import gc
 import mmap
 import os
@@ -15,6 +17,7 @@ from helpers import environment_of, gone, run_python, wait_until
 from kill_workers import assert_nothing_left, held
 
 from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, shared, start
+from cynet.data.worker import PR_SET_PDEATHSIG
 
 COUNT, WRONG = 64, 37
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -53,6 +56,15 @@ def raise_odd_error(picture, rng):
 
 def hang(picture, rng):
     if picture[0, 0, 0] == WRONG:
+        threading.Event().wait()
+    return picture
+
+
+def live_on_once(mark, picture, rng):
+    """Hang, not to be ended with the fork server, unless `mark` is there."""
+    if not mark.exists():
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0)
+        mark.touch()
         threading.Event().wait()
     return picture
 
@@ -115,6 +127,10 @@ def test_workers_stay_for_all_epochs(dataset):
         assert [member.process.pid for member in loader._feed.crew.members] == before
 
 
+def _kill_fork_server():
+    os.kill(start.forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+
+
 @pytest.mark.skipif(start.CONTEXT != "forkserver", reason="no fork server here")
 def test_a_killed_fork_server_costs_no_batch(dataset):
     with loader_of(dataset, RandomFlip(), workers=2, copy=True) as loader:
@@ -123,8 +139,19 @@ def test_a_killed_fork_server_costs_no_batch(dataset):
         for x, _ in loader:
             found.append(x)
             if len(found) == 3:
-                os.kill(start.forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+                _kill_fork_server()
         np.testing.assert_array_equal(found, wanted)
+
+
+@linux
+def test_a_worker_that_lives_on_without_its_fork_server_is_ended(dataset, tmp_path):
+    mark = tmp_path / "mark"
+    killer = threading.Thread(target=lambda: (wait_until(mark.exists, 10), _kill_fork_server()))
+    with loader_of(dataset, functools.partial(live_on_once, mark), copy=True) as loader:
+        killer.start()
+        found = [x for x, _ in loader]
+    killer.join()
+    np.testing.assert_array_equal(found, [x for x, _ in loader_of(dataset, workers=0, copy=True)])
 
 
 IMPORTS = """
