@@ -22,7 +22,7 @@ from cynet.data import ArrayDataset, DataLoader, RandomCrop, RandomFlip, crew, s
 
 LONGEST = 10  # seconds that a batch may take
 SETTLED = 2  # seconds that the system may take to clear away what was killed
-PAUSE = 0.02  # seconds between kills, at most
+PAUSE = 0.1  # seconds between kills, at most
 
 
 def brightened(picture, rng):

@@ -16,7 +16,7 @@ import pytest
 from helpers import environment_of, gone, run_python, wait_until
 from kill_workers import assert_nothing_left, held
 
-from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, shared, start
+from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, crew, shared, start
 from cynet.data.worker import PR_SET_PDEATHSIG
 
 COUNT, WRONG = 64, 37
@@ -101,11 +101,14 @@ def test_an_exception_comes_with_its_type_the_sample_its_file_and_the_traceback(
     assert "in cynet-loader-0 (pid " in text
 
 
-def test_a_function_that_hangs_is_named_by_worker_and_sample(dataset):
-    with loader_of(dataset, hang, shuffle=False, timeout=0.5) as loader:
+def test_a_function_that_hangs_is_named_by_worker_and_sample(dataset, monkeypatch):
+    monkeypatch.setattr(crew, "PATIENCE", 0.1)
+    with loader_of(dataset, hang, shuffle=False) as loader:
         named = rf"cynet-loader-0 \(pid \d+\) did not finish the sample with index {WRONG} \(pictures/{WRONG}"
         with pytest.raises(TimeoutError, match=named + r".png\) of batch 9 of .* within timeout=0.5 s"):
-            list(loader)
+            for number, _ in enumerate(loader):
+                if number == WRONG // 4 - 1:
+                    loader._feed.crew.timeout = 0.5  # now that the worker is at it, or almost
 
 
 def test_a_function_that_ends_its_process_is_not_tried_again(dataset):
