@@ -8,11 +8,11 @@ import ctypes
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import struct
 import sys
 import traceback
-from multiprocessing import connection
 
 from .recipe import IN_KERNEL
 
@@ -83,9 +83,9 @@ def main(pipe, store, recipe):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle
     _end_with_owner()
-    watched = [pipe, *_owner()]
+    owner_lives = _watch(pipe)
     images = store.pixels.array()
-    while connection.wait(watched) == [pipe]:
+    while owner_lives():
         try:
             task = pipe.recv_bytes()
         except (EOFError, OSError):
@@ -116,14 +116,18 @@ def _end_with_owner():
         os._exit(0)  # they were gone before that held
 
 
-def _owner():
-    """A descriptor that can be read when the owner is gone, where the system has such a thing."""
+def _watch(pipe):
+    """A function that waits for the pipe or the owner's end; False at that, where the system can tell."""
     try:
-        return [os.pidfd_open(multiprocessing.parent_process().pid)]
+        owner = os.pidfd_open(multiprocessing.parent_process().pid)
     except ProcessLookupError:
         os._exit(0)
     except (AttributeError, OSError):
-        return []
+        return lambda: True
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(owner, select.POLLIN)
+    return lambda: all(descriptor != owner for descriptor, _ in poll.poll())
 
 
 def packed(error, place):
