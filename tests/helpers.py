@@ -18,14 +18,13 @@ def frozen(array):
     return array
 
 
-def run_python(*arguments, cwd=None, process_group=None, **environment):
+def run_python(*arguments, process_group=None, **environment):
     """Run a Python with warnings as errors that finds this cynet; returns the finished process."""
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=cwd,
         process_group=process_group,
         env=environment_of(**environment),
     )

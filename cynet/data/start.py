@@ -6,9 +6,7 @@ milliseconds. The owner's script is imported in a worker only where a user's tra
 
 import contextlib
 import multiprocessing
-import os
 import signal
-import sys
 import threading
 import time
 from multiprocessing import forkserver, resource_tracker, spawn
@@ -20,7 +18,7 @@ CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods(
 PAUSES = 0.01, 0.1  # seconds before a worker's start is tried again
 GUARD = 'if __name__ == "__main__": main()'
 
-_patching = threading.RLock()
+_patching = threading.Lock()
 
 
 class Member:
@@ -36,7 +34,7 @@ class Member:
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
         resource_tracker.ensure_running()  # now: when it starts, it lets signals in
-        with _interrupts_held(), _same_path(), _lean(_needs_main(arguments[1])):
+        with _interrupts_held(), _lean(_needs_main(arguments[1])):
             self._start(arguments)
 
     def _start(self, arguments):
@@ -104,26 +102,6 @@ def _interrupts_held():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _same_path():
-    """Start a fork server that imports what this process would.
-
-    Otherwise it looks into the folder where it is started first, and nowhere that this process has added.
-    """
-    wanted = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(part or os.getcwd() for part in sys.path)}
-    with _patching:
-        before = {name: os.environ.get(name) for name in wanted}
-        os.environ.update(wanted)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
 
 def _needs_main(recipe):

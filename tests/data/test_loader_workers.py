@@ -190,24 +190,6 @@ def test_workers_import_numpy_and_the_decode_kernel_alone(tmp_path):
     assert others == {"cynet", "numpy", "probe"}
 
 
-PLAIN = """
-import numpy as np
-from cynet.data import ArrayDataset, DataLoader
-
-if __name__ == "__main__":
-    dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ["a"])
-    print(len(list(DataLoader(dataset, 4, workers=1))))
-"""
-
-
-def test_workers_import_the_cynet_of_their_owner_wherever_it_is_started(tmp_path):
-    (tmp_path / "elsewhere" / "cynet").mkdir(parents=True)
-    (tmp_path / "elsewhere" / "cynet" / "__init__.py").touch()
-    (tmp_path / "plain.py").write_text(PLAIN)
-    done = run_python(tmp_path / "plain.py", cwd=tmp_path / "elsewhere")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
-
-
 SPAWN = """
 import hashlib
 import numpy as np
