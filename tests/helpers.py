@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ def frozen(array):
     return array
 
 
-def run_python(*arguments, **environment):
+def run_python(*arguments, process_group=None, **environment):
     """Run a Python with warnings as errors that finds this cynet; returns the finished process."""
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
+        process_group=process_group,
         env=environment_of(**environment),
     )
 
@@ -31,3 +33,19 @@ def run_python(*arguments, **environment):
 def environment_of(**more):
     """The environment for a process that finds this cynet."""
     return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}
+
+
+def wait_until(condition, seconds):
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        os.sched_yield()
+
+
+def gone(pid):
+    """Whether a process ended, by Linux's /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True

@@ -1,9 +1,9 @@
 """The worker processes of a loader: started, watched, replaced, ended.
 
-Design: each worker has a pipe of its own and a list of the tasks it has not answered. The owner waits on all
-pipes and process sentinels at once, so that an answer and a death are noticed alike and nobody spins. What a
-dead worker had not answered is given to its replacement: a batch is a function of its task alone, so it comes
-out the same.
+Design: each worker has a pipe of its own and a list of the tasks it has not answered, which is short enough
+never to fill the pipe, so that sending does not block. The owner waits on all pipes and process sentinels at
+once, so that an answer and a death are noticed alike and nobody spins. What a dead worker had not answered is
+given to its replacement: a batch is a function of its task alone, so it comes out the same.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import math
 import os
 import signal
 import time
+from collections import deque
 from multiprocessing import connection
 
 from . import worker
@@ -19,6 +20,8 @@ from .start import GUARD, Member, refuse_import
 
 # So many deaths within so many seconds are an error. Far apart in a training of days they are no pattern.
 LOSSES, MEMORY = 3, 600.0
+WINDOW = 64  # tasks that a worker is given at a time; the smallest pipes hold more
+PATIENCE = 2  # seconds that workers have to end by themselves
 SERVER_GONE = 255  # the exit code of a worker whose fork server died, and it with that
 
 _LOG = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class Crew:
         self.store, self.arguments = store, (store, recipe)
         self.timeout, self.name_of = timeout, name_of
         self.losses = []  # when workers died
+        self.pending = deque()  # packed tasks for when a worker has room
         self.owner = os.getpid()
         self.members = []
         try:
@@ -58,11 +62,19 @@ class Crew:
 
     def submit(self, task):
         """Give a packed task to the worker with the fewest."""
-        member = min(self.members, key=lambda m: len(m.tasks))
-        member.add(task)
-        self._send(member, task)
+        self.pending.append(task)
+        self._hand_out()
 
-    def _send(self, member, task):
+    def _hand_out(self):
+        while self.pending:
+            member = min(self.members, key=lambda m: len(m.tasks))
+            if len(member.tasks) >= WINDOW:
+                return
+            self._give(member, self.pending.popleft())
+
+    @staticmethod
+    def _give(member, task):
+        member.add(task)
         with contextlib.suppress(OSError):  # it died; `collect` sees that and gives its tasks to another
             member.pipe.send_bytes(task)
 
@@ -96,6 +108,7 @@ class Crew:
                 filled.append(self._slot(member, answer))
         for member in dead:
             filled += self._replace(member)
+        self._hand_out()
         return filled
 
     def rest(self):
@@ -142,10 +155,8 @@ class Crew:
 
     def _replace(self, member):
         """Take a dead worker's last answers, and give what it left to a new one."""
-        filled = []
-        while (answer := self._receive(member)) is not None:  # up to the end of its pipe
-            filled.append(self._slot(member, answer))
         member.process.join()
+        filled = self._last(member)
         code, work = member.process.exitcode, self._work(member)
         if code > 0 and code != SERVER_GONE:
             raise WorkerLostError(
@@ -165,9 +176,23 @@ class Crew:
         self.members[self.members.index(member)] = successor
         member.forget()
         for task in member.tasks:
-            successor.add(task)
-            self._send(successor, task)
+            self._give(successor, task)
         return filled
+
+    def _last(self, member):
+        """The slots that a dead worker filled, up to the end of its pipe, when it is dead in truth."""
+        filled = []
+        while True:
+            if not member.pipe.poll():  # nothing to read, and not the end
+                if member.process.exitcode == SERVER_GONE:  # the worker lives on without, or is just dying
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(member.process.pid, signal.SIGKILL)
+                if not member.pipe.poll(PATIENCE):  # a process that it forked holds it
+                    return filled
+            answer = self._receive(member)
+            if answer is None:
+                return filled
+            filled.append(self._slot(member, answer))
 
     def close(self):
         """End all workers; nothing of them is left behind."""
@@ -175,8 +200,9 @@ class Crew:
         if os.getpid() == self.owner:
             for member in members:
                 member.pipe.close()  # all at once, so that they end side by side
+            latest = time.monotonic() + PATIENCE
             for member in members:
-                member.end()
+                member.end(latest)
 
 
 def _raised_here(error, name, text, where):

@@ -158,7 +158,8 @@ class DataLoader:
             name = f"sampler, epoch {epoch}"
             order = getattr(self.sampler, "order", self.sampler)
             return checked_order(name, order(epoch), count)
-        return generator(self.seed, epoch).permutation(count) if self.shuffle else np.arange(count)
+        order = np.arange(count, dtype=np.int64)  # also where int is shorter
+        return generator(self.seed, epoch).permutation(order) if self.shuffle else order
 
     def _batches(self, epoch):
         """The indices of each batch of an epoch."""

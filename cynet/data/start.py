@@ -11,12 +11,13 @@ import signal
 import sys
 import threading
 import time
-from multiprocessing import forkserver, spawn
+from multiprocessing import forkserver, resource_tracker, spawn
 from multiprocessing.reduction import ForkingPickler
 
 from . import worker
 
 CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+PAUSES = 0.01, 0.1  # seconds before a worker's start is tried again
 GUARD = 'if __name__ == "__main__": main()'
 
 _patching = threading.Lock()
@@ -34,13 +35,19 @@ class Member:
 
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
+        resource_tracker.ensure_running()  # now: when it starts, it lets signals in
         with _interrupts_held(), _lean(_needs_main(arguments[1])):
-            try:
-                self._start(arguments)
-            except (OSError, EOFError):  # the fork server died just now; asked again, there is a new one
-                self._start(arguments)
+            self._start(arguments)
 
     def _start(self, arguments):
+        for pause in PAUSES:
+            try:
+                return self._try(arguments)
+            except (OSError, EOFError):  # the fork server died just now; soon there is a new one
+                time.sleep(pause)
+        return self._try(arguments)
+
+    def _try(self, arguments):
         context = multiprocessing.get_context(CONTEXT)
         self.pipe, theirs = context.Pipe()
         try:
@@ -70,10 +77,10 @@ class Member:
         self.pipe.close()
         self.process.close()
 
-    def end(self):
-        """Close the pipe, which ends the worker, and wait for it; a worker that hangs is killed."""
+    def end(self, latest):
+        """Close the pipe, which ends the worker, and wait for it; one that runs at `latest` is killed."""
         self.pipe.close()
-        self.process.join(2)
+        self.process.join(max(0, latest - time.monotonic()))
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()

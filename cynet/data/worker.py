@@ -1,13 +1,14 @@
 """The worker process: fills the slots of the ring that it is told to fill.
 
 It imports NumPy, the decode kernel and what the user's transforms need, no more. It ends when its pipe does,
-which is when its owner is gone.
+and when its owner is gone: where that one has forked, its children hold the pipe too.
 """
 
 import ctypes
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import struct
 import sys
@@ -18,6 +19,7 @@ from .recipe import IN_KERNEL
 TASK = struct.Struct("<qqqqqq")  # slot, count, seed, epoch, batch, index of the first sample
 DONE, FAILED = b"d", b"f"
 PR_SET_PDEATHSIG = 1
+IMPORTED_BY = os.getpid()  # the fork server, of which workers are forks; or where there is none a worker
 
 
 class Store:
@@ -81,8 +83,9 @@ def main(pipe, store, recipe):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle
     _end_with_owner()
+    owner_lives = _watch(pipe)
     images = store.pixels.array()
-    while True:
+    while owner_lives():
         try:
             task = pipe.recv_bytes()
         except (EOFError, OSError):
@@ -106,11 +109,25 @@ def main(pipe, store, recipe):
 
 def _end_with_owner():
     """Have the kernel kill this process with the one that forked it, which ends with the owner."""
-    parent = os.getppid()
+    parent = os.getppid() if os.getpid() == IMPORTED_BY else IMPORTED_BY
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent or not multiprocessing.parent_process().is_alive():
         os._exit(0)  # they were gone before that held
+
+
+def _watch(pipe):
+    """A function that waits for the pipe or the owner's end; False at that, where the system can tell."""
+    try:
+        owner = os.pidfd_open(multiprocessing.parent_process().pid)
+    except ProcessLookupError:
+        os._exit(0)
+    except (AttributeError, OSError):
+        return lambda: True
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(owner, select.POLLIN)
+    return lambda: all(descriptor != owner for descriptor, _ in poll.poll())
 
 
 def packed(error, place):

@@ -1,15 +1,18 @@
 """Kill workers at random while batches are loaded: no hang, no leak, no wrong batch.
 
 Run by hand with a number of kills, 200 where none is given: ``python tests/data/kill_workers.py 200``.
+A thread kills at random moments: workers that start, fill a batch, wait, or have just been replaced.
 """
 
 import contextlib
+import faulthandler
 import hashlib
 import math
 import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +21,8 @@ import numpy as np
 from cynet.data import ArrayDataset, DataLoader, RandomCrop, RandomFlip, crew, start
 
 LONGEST = 10  # seconds that a batch may take
+SETTLED = 2  # seconds that the system may take to clear away what was killed
+PAUSE = 0.1  # seconds between kills, at most
 
 
 def brightened(picture, rng):
@@ -34,37 +39,78 @@ def digest(x, y):
     return hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
 
 
-def held():
-    """What could be left behind: open descriptors, maps of shared memory (it has no name), processes."""
-    maps = Path("/proc/self/maps").read_text().count("memfd:cynet")
-    return {"descriptors": len(os.listdir("/proc/self/fd")), "maps": maps, "processes": processes()}
-
-
-def processes():
-    """How many children this process and its fork server have, whose children the workers are."""
-    family, found = {os.getpid(), getattr(start.forkserver._forkserver, "_forkserver_pid", None)}, 0
+def family():
+    """The states of this process and all below it (the workers are children of the fork server), by id."""
+    parents, states = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            found += int(stat.read_text().rsplit(")", 1)[1].split()[1]) in family
-    return found
+            state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+            parents[int(stat.parent.name)], states[int(stat.parent.name)] = int(parent), state
+    found = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {pid: states[pid] for pid in found}
+
+
+def held():
+    """What could be left behind by this process and all below it.
+
+    The shared memory has no name; of memory with one, Python's resource tracker would tell on stderr.
+    """
+    facts = dict.fromkeys(("processes", "zombies", "descriptors", "maps of shared memory"), 0)
+    for pid, state in family().items():
+        facts["processes"] += 1
+        facts["zombies"] += state == "Z"
+        with contextlib.suppress(OSError):
+            facts["descriptors"] += len(os.listdir(f"/proc/{pid}/fd"))
+            facts["maps of shared memory"] += Path(f"/proc/{pid}/maps").read_text().count("memfd:cynet")
+    return facts
+
+
+def assert_nothing_left(before):
+    """Compare with `before`, once what was killed has had time to go."""
+    deadline = time.monotonic() + SETTLED
+    while (now := held()) != before:
+        assert time.monotonic() < deadline, f"left behind: {now}, {before} at first"
+
+
+class Killer(threading.Thread):
+    """Kills workers of a loader at random moments until it is told to stop."""
+
+    def __init__(self, loader, rng, most):
+        super().__init__()
+        self.loader, self.rng, self.most = loader, rng, most
+        self.done, self.stopped = 0, threading.Event()
+
+    def run(self):
+        while self.done < self.most and not self.stopped.wait(self.rng.uniform(0, PAUSE)):
+            team = self.loader._feed.crew
+            # One that was just killed and is not replaced yet: there is none, or its process is closed.
+            with contextlib.suppress(ProcessLookupError, ValueError, AttributeError, IndexError):
+                os.kill(self.rng.choice(team.members).process.pid, signal.SIGKILL)
+                self.done += 1
 
 
 def epoch(dataset, wanted, rng, kills):
     """Load an epoch while workers are killed; (kills done, longest wait for a batch)."""
-    done, longest = 0, 0.0
+    longest = 0.0
     with loader_of(dataset, 2) as loader:
-        loader._feed.start()
-        before = time.monotonic()
-        for number, batch in enumerate(loader):
-            longest = max(longest, time.monotonic() - before)
-            assert digest(*batch) == wanted[number], f"batch {number} is wrong after {done} kills"
-            if rng.random() < 0.3 and done < kills:
-                with contextlib.suppress(ProcessLookupError):  # it was just killed, and not replaced yet
-                    os.kill(rng.choice(loader._feed.crew.members).process.pid, signal.SIGKILL)
-                    done += 1
+        killer = Killer(loader, rng, kills)
+        killer.start()
+        try:
             before = time.monotonic()
-        assert number + 1 == len(wanted)
-    return done, longest
+            faulthandler.dump_traceback_later(LONGEST, exit=True)  # a hang ends the script
+            for number, batch in enumerate(loader):
+                longest = max(longest, time.monotonic() - before)
+                assert digest(*batch) == wanted[number], f"batch {number} is wrong after {killer.done} kills"
+                faulthandler.dump_traceback_later(LONGEST, exit=True)
+                before = time.monotonic()
+            assert number + 1 == len(wanted)
+        finally:
+            killer.stopped.set()
+            killer.join()
+    faulthandler.cancel_dump_traceback_later()
+    return killer.done, longest
 
 
 def main(kills):
@@ -78,7 +124,7 @@ def main(kills):
     while done < kills:
         killed, waited = epoch(dataset, wanted, rng, kills - done)
         done, longest = done + killed, max(longest, waited)
-        assert (now := held()) == before, f"left behind: {now}, {before} at first"
+        assert_nothing_left(before)
     assert longest < LONGEST, f"a batch took {longest:.1f} s"
     print(f"{done} kills ({start.CONTEXT}), longest wait {longest:.2f} s, nothing left, all batches right")
 

@@ -1,11 +1,14 @@
-"""A process that loads batches, to be killed or interrupted: prints its workers' pids, then loads on."""
+"""A process that loads batches, to be killed or interrupted: prints its workers' pids, then loads on.
+
+Its argument is the way in which workers are started.
+"""
 
 import signal
 import sys
 
 import numpy as np
 
-from cynet.data import ArrayDataset, DataLoader
+from cynet.data import ArrayDataset, DataLoader, start
 
 
 def main():
@@ -18,6 +21,7 @@ def main():
 
 
 if __name__ == "__main__":
+    start.CONTEXT = sys.argv[1]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         main()

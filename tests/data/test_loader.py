@@ -5,7 +5,19 @@ import hashlib
 import numpy as np
 import pytest
 
-from cynet.data import ArrayDataset, DataLoader, Normalize, RandomCrop, RandomFlip
+from cynet.data import (
+    ArrayDataset,
+    BalancedSampler,
+    Brightness,
+    Contrast,
+    Cutout,
+    DataLoader,
+    Normalize,
+    RandomCrop,
+    RandomFlip,
+    SubsetSampler,
+    WeightedSampler,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +47,46 @@ def test_batches_are_the_same_for_any_number_of_workers(dataset):
     for workers in (1, 2, 3):
         with loader_of(dataset, workers) as loader:
             assert [digests(loader), digests(loader)] == wanted
+
+
+def changed(picture, rng):
+    """A transform in Python."""
+    return picture ^ rng.integers(0, 4, picture.shape, np.uint8)
+
+
+@pytest.mark.parametrize("wanted, more", [
+    ("5d35a32645c9252f", {}),
+    ("a929500a5530fc70", {"transforms": [RandomCrop(2), RandomFlip(), Normalize([0.1, 0.2, 0], [3, 2, 7])]}),
+    ("ac5a04aa8c26acb7", {"transforms": [RandomCrop(3, "reflect"), RandomFlip("alternating"), Cutout(3)]}),
+    ("5b0902412b22ced9", {"transforms": [Brightness(0.3), Contrast(0.4)]}),
+    ("10e584728fd30798", {"transforms": [changed]}),
+    ("5b70989173dfa9c9", {"sampler": SubsetSampler(np.arange(5, 40), seed=1)}),
+    ("588bd041c6c6b3f9", {"sampler": WeightedSampler(np.arange(103), seed=2)}),
+    ("cbceb8d19870505c", {"sampler": BalancedSampler(np.arange(103) % 7, 50, seed=3)}),
+])  # fmt: skip
+def test_bytes_are_the_same_everywhere_and_for_ever(wanted, more):
+    images = (np.arange(103 * 3 * 8 * 6) * 2654435761 >> 13).astype(np.uint8).reshape(103, 3, 8, 6)
+    dataset = ArrayDataset(images, np.arange(103) % 5, tuple("abcde"))
+    loader = DataLoader(dataset, 10, seed=2**40 + 7, workers=0, **more)
+    whole = hashlib.sha256("".join(digests(loader) + digests(loader)).encode())
+    assert whole.hexdigest()[:16] == wanted
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_state_of_a_late_epoch_is_continued_without_what_was_before(dataset, workers):
+    state = loader_of(dataset).state_dict() | {"epoch": 10**12, "batch": 7}
+    with loader_of(dataset, workers) as loader:
+        made = []
+        fill = loader._recipe.fill
+        loader._recipe.fill = lambda *arguments: made.append(fill(*arguments))
+        loader.load_state_dict(state)
+        assert not made
+        if workers:
+            del loader._recipe.fill  # cannot be sent
+        _, y = next(iter(loader))
+        indices = loader.order(10**12)[70:80]
+        np.testing.assert_array_equal(y, dataset.labels[indices])
+        assert len(made) == 1 - workers and loader.state_dict() == state | {"batch": 8}
 
 
 def test_an_epoch_holds_every_sample_once(dataset):

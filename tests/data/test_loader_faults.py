@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import environment_of, run_python
+from helpers import environment_of, gone, run_python, wait_until
 
 from cynet.data import ArrayDataset, DataLoader, shared, worker
 
@@ -22,21 +22,6 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /
 def dataset():
     images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
     return ArrayDataset(images, np.arange(64) % 4, tuple("abcd"))
-
-
-def wait_until(condition, seconds):
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        os.sched_yield()
-
-
-def gone(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 def test_twenty_killed_workers_cost_no_batch():
@@ -82,15 +67,21 @@ def test_an_exception_in_a_worker_keeps_its_type_and_traceback(dataset):
 
 
 @linux
-@pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, -15)])
-def test_workers_end_with_their_owner(number, code):
+@pytest.mark.parametrize("context", ["forkserver", "spawn"])
+@pytest.mark.parametrize("number, code, send", [
+    (signal.SIGKILL, -9, os.kill),
+    (signal.SIGTERM, -15, os.kill),
+    (signal.SIGINT, 130, os.kill),
+    (signal.SIGINT, 130, os.killpg),  # Ctrl-C at a terminal: the workers get it too
+])  # fmt: skip
+def test_workers_end_with_their_owner(number, code, send, context):
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(HERE / "loader_process.py")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of(),
+        [sys.executable, "-W", "error", str(HERE / "loader_process.py"), context],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of(), process_group=0,
     )  # fmt: skip
     workers = [int(word) for word in process.stdout.readline().split()]
     assert len(workers) == 2 and not any(gone(pid) for pid in workers)
-    process.send_signal(number)
+    send(process.pid, number)
     out, err = process.communicate(timeout=20)
     wait_until(lambda: all(gone(pid) for pid in workers), 2)
     assert process.returncode == code and err == ""
@@ -138,7 +129,9 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
 
 UNGUARDED = """
 import numpy as np
-from cynet.data import ArrayDataset, DataLoader
+from cynet.data import ArrayDataset, DataLoader, start
+
+start.CONTEXT = "CONTEXT"
 
 def same(picture, rng):
     return picture
@@ -148,18 +141,26 @@ print(len(list(DataLoader(dataset, 4, workers=1, transforms=[TRANSFORM]))))
 """
 
 
-def test_a_script_without_a_main_guard_is_shown_one_where_workers_need_the_script(tmp_path):
-    script = tmp_path / "unguarded.py"
-    script.write_text(UNGUARDED.replace("TRANSFORM", "same"))
-    done = run_python(script)
+@pytest.fixture(params=["forkserver", "spawn"])
+def unguarded(request, tmp_path):
+    """Runs the script above with a transform."""
+
+    def run(transform):
+        script = tmp_path / "unguarded.py"
+        script.write_text(UNGUARDED.replace('CONTEXT"', f'{request.param}"').replace("TRANSFORM", transform))
+        return run_python(script)
+
+    return run
+
+
+def test_a_script_without_a_main_guard_is_shown_one_where_workers_need_the_script(unguarded):
+    done = unguarded("same")
     assert done.returncode != 0 and done.stdout == ""
     assert 'use: if __name__ == "__main__": main()' in done.stderr.splitlines()[-1]
 
 
-def test_a_script_that_workers_do_not_need_is_not_imported_by_them(tmp_path):
-    script = tmp_path / "unguarded.py"
-    script.write_text(UNGUARDED.replace("TRANSFORM", ""))
-    done = run_python(script)
+def test_a_script_that_workers_do_not_need_is_not_imported_by_them(unguarded):
+    done = unguarded("")
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
