@@ -95,15 +95,24 @@ def refuse_import():
 
 @contextlib.contextmanager
 def _interrupts_held():
-    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle.
+
+    The owner's own Ctrl-C waits till the process is whole: one of its other threads may still take the signal,
+    and the interrupt would part a worker from what it is about to be sent.
+    """
+    came, handler = [], None
+    if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+        handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    mask = getattr(signal, "pthread_sigmask", lambda *_: None)
+    before = mask(getattr(signal, "SIG_BLOCK", None), {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        mask(getattr(signal, "SIG_SETMASK", None), before)
+        if handler:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _needs_main(recipe):

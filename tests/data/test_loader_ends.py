@@ -76,8 +76,8 @@ def test_nothing_is_left_however_it_ends(dataset, end):
 
 
 INTERRUPTED = """
-import os, signal, sys
-from multiprocessing import util
+import os, signal, sys, threading
+from multiprocessing import forkserver, util
 import numpy as np
 from cynet.data import ArrayDataset, DataLoader
 
@@ -85,17 +85,33 @@ def catches(pid):
     with open(f"/proc/{pid}/status") as lines:
         return any(int(line.split()[1], 16) & 2 for line in lines if line.startswith("SigCgt"))
 
-def spawn(*arguments, start=util.spawnv_passfds):
+def interrupt():
+    os.killpg(0, signal.SIGINT)
+    os.read(taken, 1)  # some thread of this process has the signal
+
+def server(*arguments, start=util.spawnv_passfds):
     pid = start(*arguments)
     if "forkserver" in str(arguments):
         while not catches(pid):  # Python has set its handler, the fork server has not yet
             os.sched_yield()
-        os.killpg(0, signal.SIGINT)
+        interrupt()
     return pid
+
+def worker(fds, connect=forkserver.connect_to_new_process):
+    ends = connect(fds)  # the worker is there, and waits for what it shall do
+    interrupt()
+    return ends
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    util.spawnv_passfds = spawn
+    taken, tells = os.pipe()
+    os.set_blocking(tells, False)
+    signal.set_wakeup_fd(tells)
+    threading.Thread(target=threading.Event().wait, daemon=True).start()  # as OpenMP's: it takes signals
+    if sys.argv[1] == "server":
+        util.spawnv_passfds = server
+    else:
+        forkserver.connect_to_new_process = worker
     dataset = ArrayDataset(np.zeros((40, 1, 4, 4), np.uint8), np.zeros(40, int), ["a"])
     try:
         list(DataLoader(dataset, 4, workers=2))
@@ -106,9 +122,10 @@ if __name__ == "__main__":
 
 
 @linux
-def test_ctrl_c_while_the_fork_server_starts_is_for_the_owner_alone(tmp_path):
+@pytest.mark.parametrize("while_it_starts", ["server", "worker"])
+def test_ctrl_c_while_processes_start_is_for_the_owner_alone(tmp_path, while_it_starts):
     (tmp_path / "interrupted.py").write_text(INTERRUPTED)
-    done = run_python(tmp_path / "interrupted.py", process_group=0)
+    done = run_python(tmp_path / "interrupted.py", while_it_starts, process_group=0)
     assert (done.returncode, done.stdout, done.stderr) == (130, "stopped\n", "")
 
 
