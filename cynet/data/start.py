@@ -97,8 +97,8 @@ def refuse_import():
 def _interrupts_held():
     """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle.
 
-    The owner's own Ctrl-C waits till the process is whole: one of its other threads may still take the signal,
-    and the interrupt would part a worker from what it is about to be sent.
+    The owner's own Ctrl-C waits till the process is whole: one of its other threads may still take the
+    signal, and the interrupt would part a worker from what it is about to be sent.
     """
     came, handler = [], None
     if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):

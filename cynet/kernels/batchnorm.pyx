@@ -62,10 +62,13 @@ cdef void run_normalize(const float[:, ::1] x, const float *other, const float[:
 
 cdef void normalize_chunk(const float *x, const float *other, Py_ssize_t rows, Py_ssize_t channels,
                           const float *terms, float *y, int mode) noexcept nogil:
-    cdef View v = view_of(rows, channels)
     cdef float[TERMS * LANES] wide
+    normalize_view(x, other, view_of(rows, channels), widened(terms, channels, wide), y, mode)
+
+
+cdef void normalize_view(const float *x, const float *other, View v, const float *terms, float *y,
+                         int mode) noexcept nogil:
     cdef Py_ssize_t end = v.rows * v.step
-    terms = widened(terms, channels, wide)
     if mode == ADDED:
         normalize_rows(x, other, v.rows, v.step, v.step, terms, y, ADDED)
         normalize_rows(x + end, other + end, 1, v.step, v.tail, terms, y + end, ADDED)

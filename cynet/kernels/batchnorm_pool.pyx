@@ -1,19 +1,23 @@
 """Batch norm, ReLU and max-pooling as one: nothing of the images' full size is written but dx.
 
-Design: the forward pass normalises a few rows of an image at a time into room that stays in the thread's cache,
-and pools from there. Backward makes the pool's gradient, a band of rows at a time, in such room too, sums it
+Design: the forward pass normalises some rows of an image at a time into room that stays in the thread's cache,
+with the image's padding around, so that no window lies at an edge, and pools from there. Backward makes the pool's gradient, a band of rows at a time, in such room too, sums it
 there, and keeps it where dx will be: `batchnorm.input_gradient` then works in place. Chunks of rows, and the order
 of the sums within, are those of batchnorm.pyx, whose chunk functions do the arithmetic: the results are the same.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
+from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
-from cynet.kernels.batchnorm cimport RELU, chunk_gradient_sums, normalize_chunk
-from cynet.kernels.channels cimport RUN, folds
+from cynet.kernels.batchnorm cimport RELU, chunk_gradient_sums, normalize_view
+from cynet.kernels.channels cimport LANES, RUN, TERMS, View, folds, view_of, widened
 from cynet.kernels.max_pool cimport backward_row, forward_row
 from cynet.kernels.simd cimport VL
 from cynet.kernels.window cimport Window
+
+cdef enum:
+    BAND_FLOATS = 6144  # that are normalised before they are pooled: they stay in the first cache
 
 
 cdef inline Py_ssize_t band_rows(Py_ssize_t channels) noexcept nogil:
@@ -38,7 +42,7 @@ def normalize_pool(
     Py_ssize_t stride_w,
     Py_ssize_t top,
     Py_ssize_t left,
-    float[:, ::1] room not None,                    # out: (threads, H * W * C)
+    float[:, ::1] room not None,                    # out: (threads, floats of what the windows of an image cover)
     int threads,
 ):
     """y = the max-pool of ReLU((x - mean) * scale + shift)."""
@@ -46,27 +50,51 @@ def normalize_pool(
         x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,
     )
+    cdef Window padded = Window(
+        (g.out_h - 1) * stride_h + kernel_h, (g.out_w - 1) * stride_w + kernel_w, g.out_h, g.out_w, g.channels,
+        kernel_h, kernel_w, stride_h, stride_w, 0, 0,
+    )
     cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, out = g.out_h * g.out_w * g.channels, i
+    cdef Py_ssize_t floats = padded.in_h * padded.in_w * g.channels
     cdef const float *px
     cdef const float *t
     cdef float *py
     cdef float *pr
     cdef unsigned char *pw
+    cdef float[TERMS * LANES] wide
     if x.shape[0] * image * out == 0:
         return
-    px, t, py, pr, pw = &x[0, 0, 0, 0], &terms[0, 0], &y[0, 0, 0, 0], &room[0, 0], &winner[0, 0, 0, 0]
-    for i in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
-        one_image(px + i * image, t, pr + threadid() * image, py + i * out, pw + i * out, &g)
+    px, py, pr, pw = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &room[0, 0], &winner[0, 0, 0, 0]
+    t = widened(&terms[0, 0], g.channels, wide)
+    with nogil, parallel(num_threads=threads):
+        lower(pr + threadid() * floats, floats)  # once: no image reaches the padding
+        for i in prange(x.shape[0], schedule="static"):
+            one_image(px + i * image, t, pr + threadid() * floats, py + i * out, pw + i * out, &g, &padded)
+
+
+cdef void lower(float *room, Py_ssize_t floats) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(floats):
+        room[i] = -INFINITY
 
 
 cdef void one_image(const float *x, const float *terms, float *room, float *y, unsigned char *winner,
-                    const Window *g) noexcept nogil:
-    cdef Py_ssize_t oy, ready = 0, need, row = g.in_w * g.channels
-    for oy in range(g.out_h):
-        need = max(ready, min(g.in_h, oy * g.sh - g.top + g.kh))
-        normalize_chunk(x + ready * row, NULL, (need - ready) * g.in_w, g.channels, terms, room + ready * row, RELU)
-        ready = need
-        forward_row(room, y + oy * g.out_w * g.channels, winner + oy * g.out_w * g.channels, g, oy)
+                    const Window *g, const Window *padded) noexcept nogil:
+    """`padded` are the same windows over the image with its padding, which beats nothing after a ReLU."""
+    cdef Py_ssize_t oy = 0, end, ready = 0, need, row = padded.in_w * g.channels, out = g.out_w * g.channels
+    cdef Py_ssize_t band = max(1, BAND_FLOATS // (g.sh * row))
+    cdef View line = view_of(min(g.in_w, padded.in_w - g.left), g.channels)
+    room += (g.top * padded.in_w + g.left) * g.channels
+    while oy < g.out_h:
+        end = min(g.out_h, oy + band)
+        need = min(g.in_h, (end - 1) * g.sh - g.top + g.kh)
+        while ready < need:
+            normalize_view(x + ready * g.in_w * g.channels, NULL, line, terms, room + ready * row, RELU)
+            ready += 1
+        while oy < end:
+            forward_row(room - (g.top * padded.in_w + g.left) * g.channels, y + oy * out, winner + oy * out,
+                        padded, oy)
+            oy += 1
 
 
 def gradient_sums_pool(

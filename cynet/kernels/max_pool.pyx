@@ -205,40 +205,46 @@ cdef void backward_row(
     const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t iy
 ) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, n = g.channels, first, pairs, at, ix
+    cdef Py_ssize_t row = iy + g.top, n = g.channels, first, end, window, ix
     cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h)
-    cdef int cell = <int>((row - y0 * g.sh) * g.kw)
+    cdef int cell = <int>((row - y0 * g.sh) * g.kw), before, own
+    dy, winner = dy + y0 * g.out_w * n, winner + y0 * g.out_w * n
     if g.sw != 2 or g.sh != 2 or g.kw < 2 or g.kw > 3 or y1 - y0 < 1 or y1 - y0 > 2:
-        pixels(dy, winner, dx, g, row, y0, y1, 0, g.in_w)
+        pixels(dy, winner, dx, g, cell, y1 - y0)
         return
     first = (g.left + 1) // 2 + (g.kw == 3 and g.left == 0)  # the first window with all that a pair needs
-    pairs = max(0, min(g.out_w, (g.in_w + g.left) // 2) - first)
-    at, ix = (y0 * g.out_w + first) * n, 2 * first - g.left
-    if pairs == 0:
-        ix = g.in_w
-    pixels(dy, winner, dx, g, row, y0, y1, 0, ix)
+    end = max(first, min(g.out_w, (g.in_w + g.left) // 2))
+    dx -= g.left * n
     if g.kw == 3 and y1 - y0 == 1:
-        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 1, 3, g.out_w, cell)
+        pixel_pairs(dy + first * n, winner + first * n, dx + 2 * first * n, n, end - first, 1, 3, g.out_w, cell)
     elif g.kw == 3:
-        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, 2, 3, g.out_w, cell)
+        pixel_pairs(dy + first * n, winner + first * n, dx + 2 * first * n, n, end - first, 2, 3, g.out_w, cell)
     else:
-        pixel_pairs(dy + at, winner + at, dx + ix * n, n, pairs, y1 - y0, 2, g.out_w, cell)
-    pixels(dy, winner, dx, g, row, y0, y1, ix + 2 * pairs, g.in_w)
+        pixel_pairs(dy + first * n, winner + first * n, dx + 2 * first * n, n, end - first, y1 - y0, 2, g.out_w,
+                    cell)
+    window = 0 if first else end  # where the window before, the pair's own, or one of its pixels may be missing
+    while 2 * window < g.in_w + g.left:
+        ix, before, own = 2 * window - g.left, g.kw == 3 and 1 <= window <= g.out_w, window < g.out_w
+        if ix >= 0:
+            one_pixel(dy + (window - before) * n, winner + (window - before) * n, dx + 2 * window * n, n, y1 - y0,
+                      before + own, g.out_w, cell + 2 * before, 2 * <int>g.kw, 2)
+        if -1 <= ix < g.in_w - 1:
+            one_pixel(dy + window * n, winner + window * n, dx + (2 * window + 1) * n, n, y1 - y0, own, g.out_w,
+                      cell + 1, 2 * <int>g.kw, 2)
+        window = end if window == first - 1 else window + 1
 
 
 cdef void pixels(
-    const float *dy, const unsigned char *winner, float *dx, const Window *g, Py_ssize_t row,
-    Py_ssize_t y0, Py_ssize_t y1, Py_ssize_t first, Py_ssize_t end,
+    const float *dy, const unsigned char *winner, float *dx, const Window *g, int cell, Py_ssize_t rows,
 ) noexcept nogil:
-    """The pixels first .. end of a row that the rows y0 .. y1 of windows cover."""
-    cdef Py_ssize_t column, ix, x0, x1, n = g.channels, at
-    cdef int cell, down = <int>(g.sh * g.kw), right = <int>g.sw
-    for ix in range(first, end):
+    """A row of pixels that `rows` rows of windows cover; `cell` is the number of column 0 in the first of them."""
+    cdef Py_ssize_t column, ix, x0, x1, n = g.channels
+    cdef int down = <int>(g.sh * g.kw), right = <int>g.sw
+    for ix in range(g.in_w):
         column = ix + g.left
         x0, x1 = first_window(column, g.kw, g.sw), end_window(column, g.sw, g.out_w)
-        at = (y0 * g.out_w + x0) * n
-        cell = <int>((row - y0 * g.sh) * g.kw + column - x0 * g.sw)
-        one_pixel(dy + at, winner + at, dx + ix * n, n, y1 - y0, x1 - x0, g.out_w, cell, down, right)
+        one_pixel(dy + x0 * n, winner + x0 * n, dx + ix * n, n, rows, x1 - x0, g.out_w,
+                  cell + <int>(column - x0 * g.sw), down, right)
 
 
 def max_pool(

@@ -37,41 +37,58 @@ INLINE __mmask16 lanes(ptrdiff_t left) { return left >= 16 ? 0xffff : (__mmask16
 
 /* The best of k x k cells, k a constant. `down` and `right` give for each row and column of the window which one
  * is read, or are NULL: the cells that lie outside the image are replaced by their neighbours inside, which then
- * beat nothing the second time. NaN, which beats all, is looked for once, at the end. */
+ * beat nothing the second time. NaN, which beats all, is looked for once, at the end. A pair is two windows of
+ * eight channels, `apart` floats from each other. */
+INLINE __m512 load_wide_window(const float *p, ptrdiff_t apart) { return (void)apart, _mm512_loadu_ps(p); }
+INLINE __m256 load_eight_window(const float *p, ptrdiff_t apart) { return (void)apart, _mm256_loadu_ps(p); }
+INLINE __m512 load_pair_window(const float *p, ptrdiff_t apart) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(p + apart), 1);
+}
+
 #define DEFINE_WINDOW(NAME, BITS, V, MASK, STORE)                                                            \
-    INLINE V NAME##_chain(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,     \
-                          const int *right, int with_nan, __m128i *cells, MASK *odd) {                       \
-        V best = BITS##_loadu_ps(start + (down ? down[0] : 0) * row + (right ? right[0] : 0) * channels);    \
-        V last = best;                                                                                       \
-        __m128i cell = _mm_set1_epi8((char)((down ? down[0] : 0) * k + (right ? right[0] : 0)));                         \
+    INLINE V NAME##_chain(int k, const float *start, ptrdiff_t apart, ptrdiff_t row, ptrdiff_t channels,     \
+                          const int *down, const int *right, int with_nan, __m128i *cells, MASK *odd) {      \
+        int y = down ? down[0] : 0, x = right ? right[0] : 0;                                                \
+        V best = load_##NAME(start + y * row + x * channels, apart), last = best;                            \
+        __m128i cell = _mm_set1_epi8((char)(y * k + x));                                                     \
         MASK unordered = 0;                                                                                  \
         _Pragma("GCC unroll 9") for (int t = 1; t < k * k; t++) {                                            \
-            int y = down ? down[t / k] : t / k, x = right ? right[t % k] : t % k;                            \
-            V v = BITS##_loadu_ps(start + y * row + x * channels);                                           \
+            y = down ? down[t / k] : t / k, x = right ? right[t % k] : t % k;                                \
+            V v = load_##NAME(start + y * row + x * channels, apart);                                        \
             MASK beats = BITS##_cmp_ps_mask(v, best, _CMP_GT_OQ);                                            \
             if (with_nan) beats |= BITS##_cmp_ps_mask(v, v, _CMP_UNORD_Q);                                   \
             else if (t % 2 || t == k * k - 1) unordered |= BITS##_cmp_ps_mask(v, last, _CMP_UNORD_Q);        \
             best = with_nan ? BITS##_mask_mov_ps(best, beats, v) : BITS##_max_ps(v, best);                   \
-            cell = _mm_mask_mov_epi8(cell, beats, _mm_set1_epi8((char)(y * k + x)));                                     \
+            cell = _mm_mask_mov_epi8(cell, beats, _mm_set1_epi8((char)(y * k + x)));                         \
             last = v;                                                                                        \
         }                                                                                                    \
         *odd = unordered;                                                                                    \
         *cells = cell;                                                                                       \
         return best;                                                                                         \
     }                                                                                                        \
-    INLINE void NAME(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,          \
-                     const int *right, float *y, unsigned char *winner) {                                    \
+    INLINE void NAME(int k, const float *start, ptrdiff_t apart, ptrdiff_t row, ptrdiff_t channels,          \
+                     const int *down, const int *right, float *y, unsigned char *winner) {                   \
         MASK odd;                                                                                            \
         __m128i cells;                                                                                       \
-        V best = NAME##_chain(k, start, row, channels, down, right, 0, &cells, &odd);                        \
+        V best = NAME##_chain(k, start, apart, row, channels, down, right, 0, &cells, &odd);                 \
         if (__builtin_expect(odd, 0))                                                                        \
-            best = NAME##_chain(k, start, row, channels, down, right, 1, &cells, &odd);                      \
+            best = NAME##_chain(k, start, apart, row, channels, down, right, 1, &cells, &odd);               \
         BITS##_storeu_ps(y, best);                                                                           \
         STORE((__m128i *)winner, cells);                                                                     \
     }
 
-DEFINE_WINDOW(window_wide, _mm512, __m512, __mmask16, _mm_storeu_si128)
-DEFINE_WINDOW(window_eight, _mm256, __m256, __mmask8, _mm_storel_epi64)
+DEFINE_WINDOW(wide_window, _mm512, __m512, __mmask16, _mm_storeu_si128)
+DEFINE_WINDOW(eight_window, _mm256, __m256, __mmask8, _mm_storel_epi64)
+DEFINE_WINDOW(pair_window, _mm512, __m512, __mmask16, _mm_storeu_si128)
+
+INLINE void window_wide(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
+                        const int *right, float *y, unsigned char *winner) {
+    wide_window(k, start, 0, row, channels, down, right, y, winner);
+}
+INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
+                         const int *right, float *y, unsigned char *winner) {
+    eight_window(k, start, 0, row, channels, down, right, y, winner);
+}
 
 /* sum + dy where the winner is `cell`. */
 INLINE vf add_won_wide(vf sum, const float *dy, const unsigned char *winner, int cell) {
@@ -108,6 +125,7 @@ INLINE vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, 
 #define add_won_wide(sum, dy, winner, cell) add_won_eight(sum, dy, winner, cell, 8)
 #define PAIRS 0
 #define add_won_pair(sum, dy, winner, first, second) (sum)
+#define pair_window(k, start, apart, row, channels, down, right, y, winner) ((void)0)
 
 INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
                          const int *right, float *y, unsigned char *winner) {
@@ -134,7 +152,11 @@ INLINE void windows_wide(int k, ptrdiff_t count, ptrdiff_t step, const float *st
 }
 INLINE void windows_eight(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
                           ptrdiff_t channels, float *y, unsigned char *winner) {
-    for (ptrdiff_t i = 0; i < count; i++)
+    ptrdiff_t i = 0;
+    if (PAIRS && channels == 8) /* neighbours are written side by side */
+        for (; i + 2 <= count; i += 2)
+            pair_window(k, start + i * step, step, row, 8, NULL, NULL, y + i * 8, winner + i * 8);
+    for (; i < count; i++)
         window_eight(k, start + i * step, row, channels, NULL, NULL, y + i * channels, winner + i * channels);
 }
 

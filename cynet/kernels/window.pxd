@@ -18,9 +18,11 @@ cdef inline Py_ssize_t end_cell(Py_ssize_t start, Py_ssize_t kernel, Py_ssize_t 
 
 cdef inline Py_ssize_t first_window(Py_ssize_t cell, Py_ssize_t kernel, Py_ssize_t stride) noexcept nogil:
     """The first window that covers a padded pixel: the first whose end is beyond it."""
-    return (cell - kernel) // stride + 1 if cell >= kernel else 0
+    if cell < kernel:
+        return 0
+    return (cell - kernel) // 2 + 1 if stride == 2 else (cell - kernel) // stride + 1  # 2: no division
 
 
 cdef inline Py_ssize_t end_window(Py_ssize_t cell, Py_ssize_t stride, Py_ssize_t windows) noexcept nogil:
     """One past the last window that covers a padded pixel."""
-    return min(windows, cell // stride + 1)
+    return min(windows, (cell // 2 if stride == 2 else cell // stride) + 1)

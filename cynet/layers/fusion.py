@@ -13,7 +13,7 @@ stands for several and has a layer's methods:
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
 classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
-for bit, but after FlattenLinear, which adds in another order: to 1e-6 of their scale. What a forward pass
+for bit, but after FlattenLinear, which adds in another order: to 1e-6 of the terms added. What a forward pass
 keeps lies with the step: backward has to go through the Sequential as well.
 """
 
