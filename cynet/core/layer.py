@@ -161,10 +161,12 @@ class Layer:
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
+        plain = type(self).children is Layer.children  # then one walk through the attributes finds them all
+        kinds = (Parameter, Layer) if plain else Parameter
         for value in vars(self).values():
-            if isinstance(value, Parameter):
+            if isinstance(value, kinds):
                 value.zero_grad()
-        for _, child in self.children():
+        for _, child in () if plain else self.children():
             child.zero_grad()
 
     def train(self, mode=True):
