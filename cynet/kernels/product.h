@@ -10,7 +10,7 @@
 
 #include "simd.h"
 
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 #define NOINLINE __attribute__((noinline)) /* so that a profile names the steps */
 
 #define DEFINE_PRODUCT(NAME, ROWS, VECTORS, V, LANES)                                                   \
@@ -63,6 +63,7 @@ DEFINE_PRODUCT(product_4x16, 4, 1, vf, 16)
 DEFINE_PRODUCT(product_4x32, 4, 2, vf, 16)
 DEFINE_PRODUCT(product_1x16, 1, 1, vf, 16)
 DEFINE_PRODUCT(product_1x32, 1, 2, vf, 16)
+DEFINE_TABLE_PRODUCT(table_product_8_twice, 16, 1, vf8, 8) /* there are twice the registers */
 DEFINE_TABLE_PRODUCT(table_product_16, 8, 1, vf, 16)
 DEFINE_TABLE_PRODUCT(table_product_32, 8, 2, vf, 16)
 #define PRODUCT_ROWS 8
@@ -130,6 +131,31 @@ DEFINE_SUMS(sums_1x8, 1, vf8, 8)
 DEFINE_SUMS(sums_9x16, 9, vf, 16)
 #endif
 
+#if VL == 16
+/* Three times nine rows, `a_next` apart: as many sums as there are registers for. */
+#define DEFINE_WINDOW_SUMS(NAME, V)                                                                     \
+    static NOINLINE void NAME(const float *a, ptrdiff_t a_next, ptrdiff_t a_step, ptrdiff_t a_line,     \
+                              const float *b, ptrdiff_t b_step, ptrdiff_t b_line, ptrdiff_t steps,      \
+                              ptrdiff_t lines, float *c, ptrdiff_t c_row) {                             \
+        V sum[27];                                                                                      \
+        UNROLL for (int r = 0; r < 27; r++) sum[r] = *(const V *)(c + r * c_row);                       \
+        for (; lines > 0; lines--, a += a_line, b += b_line) {                                          \
+            const float *p = a, *q = b;                                                                 \
+            for (ptrdiff_t i = 0; i < steps; i++, p += a_step, q += b_step) {                           \
+                const float *second = p + a_next, *third = second + a_next;                             \
+                V bv = *(const V *)q;                                                                   \
+                UNROLL for (int r = 0; r < 9; r++) sum[r] += p[r] * bv;                                 \
+                UNROLL for (int r = 0; r < 9; r++) sum[9 + r] += second[r] * bv;                        \
+                UNROLL for (int r = 0; r < 9; r++) sum[18 + r] += third[r] * bv;                        \
+            }                                                                                           \
+        }                                                                                               \
+        UNROLL for (int r = 0; r < 27; r++) *(V *)(c + r * c_row) = sum[r];                             \
+    }
+
+DEFINE_WINDOW_SUMS(sums_27x8, vf8)
+DEFINE_WINDOW_SUMS(sums_27x16, vf)
+#endif
+
 /* The same for any number of neighbouring rows and `lanes` lanes, a multiple of 8. */
 INLINE void thin_sums(ptrdiff_t lanes, ptrdiff_t rows, const float *a, ptrdiff_t a_step, ptrdiff_t a_line,
                       const float *b, ptrdiff_t b_step, ptrdiff_t b_line, ptrdiff_t steps, ptrdiff_t lines,
@@ -150,10 +176,38 @@ INLINE void thin_sums(ptrdiff_t lanes, ptrdiff_t rows, const float *a, ptrdiff_t
     }
 }
 
-/* 8 rows through a table, one block of lanes. */
-INLINE void table_product(ptrdiff_t width, const float *a, ptrdiff_t a_row, const ptrdiff_t *offset,
-                          const float *b, ptrdiff_t steps, const float *init, float *c, ptrdiff_t c_row,
-                          int relu) {
+/* The same for `taps` times so many rows, `a_next` apart. */
+INLINE void window_sums(ptrdiff_t taps, ptrdiff_t a_next, ptrdiff_t lanes, ptrdiff_t rows, const float *a,
+                        ptrdiff_t a_step, ptrdiff_t a_line, const float *b, ptrdiff_t b_step, ptrdiff_t b_line,
+                        ptrdiff_t steps, ptrdiff_t lines, float *c, ptrdiff_t c_row) {
+#if VL == 16
+    if (taps == 3 && rows == 9) {
+        ptrdiff_t done = 0;
+        for (; done + 16 <= lanes; done += 16)
+            sums_27x16(a, a_next, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done, c_row);
+        if (done < lanes)
+            sums_27x8(a, a_next, a_step, a_line, b + done, b_step, b_line, steps, lines, c + done, c_row);
+        return;
+    }
+#endif
+    for (ptrdiff_t tap = 0; tap < taps; tap++)
+        thin_sums(lanes, rows, a + tap * a_next, a_step, a_line, b, b_step, b_line, steps, lines,
+                  c + tap * rows * c_row, c_row);
+}
+
+/* The rows of `table_product`, where so many are there: 8, or 16. */
+INLINE ptrdiff_t table_rows(ptrdiff_t width, ptrdiff_t rows) { return VL == 16 && width == 8 && rows >= 16 ? 16 : 8; }
+
+/* `table_rows` rows through a table, one block of lanes. */
+INLINE void table_product(ptrdiff_t width, ptrdiff_t rows, const float *a, ptrdiff_t a_row,
+                          const ptrdiff_t *offset, const float *b, ptrdiff_t steps, const float *init, float *c,
+                          ptrdiff_t c_row, int relu) {
+#if VL == 16
+    if (rows == 16) {
+        table_product_8_twice(a, a_row, offset, b, steps, init, c, c_row, relu);
+        return;
+    }
+#endif
     if (width == 8) table_product_8(a, a_row, offset, b, steps, init, c, c_row, relu);
     else if (width == 16)
         for (ptrdiff_t r = 0; r < 8; r += PRODUCT_ROWS)

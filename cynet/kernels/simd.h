@@ -47,6 +47,18 @@ INLINE vf vload_part(const float *p, ptrdiff_t n) {
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 #endif
 
+/* Short runs of floats: a call of the library's functions would take longer than they do. */
+INLINE void copy_run(float *to, const float *from, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) vstore(to + i, vload(from + i));
+    if (i < n) vstore_part(to + i, vload_part(from + i, n - i), n - i);
+}
+INLINE void clear_run(float *to, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) vstore(to + i, vset(0));
+    if (i < n) vstore_part(to + i, vset(0), n - i);
+}
+
 /* dy where y is above 0 or NaN, else 0: with dy = y the ReLU, with another its gradient. */
 INLINE vf vgate(vf y, vf dy) {
 #if defined(__AVX512F__)

@@ -14,6 +14,8 @@ cdef extern from "simd.h" nogil:
     void vstore(float *p, vf v)
     void vstore_part(float *p, vf v, Py_ssize_t n)
     vf vset(float a)
+    void copy_run(float *to, const float *source, Py_ssize_t n)
+    void clear_run(float *to, Py_ssize_t n)
     vf vgate(vf y, vf dy)
     vf8 vload8(const float *p)
     vf8 vload8_part(const float *p, Py_ssize_t n)

@@ -12,16 +12,19 @@ images, whose sums are added in order: the same bytes for any number of threads.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
+
+from cynet.kernels.simd cimport clear_run, copy_run
 
 cdef extern from "product.h":
     Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
-    void thin_sums(Py_ssize_t lanes, Py_ssize_t rows, const float *a, Py_ssize_t a_step, Py_ssize_t a_line,
-                   const float *b, Py_ssize_t b_step, Py_ssize_t b_line, Py_ssize_t steps, Py_ssize_t lines,
-                   float *c, Py_ssize_t c_row) noexcept nogil
-    void table_product(Py_ssize_t width, const float *a, Py_ssize_t a_row, const Py_ssize_t *offset,
-                       const float *b, Py_ssize_t steps, const float *init, float *c, Py_ssize_t c_row,
-                       bint relu) noexcept nogil
+    void window_sums(Py_ssize_t taps, Py_ssize_t a_next, Py_ssize_t lanes, Py_ssize_t rows, const float *a,
+                     Py_ssize_t a_step, Py_ssize_t a_line, const float *b, Py_ssize_t b_step, Py_ssize_t b_line,
+                     Py_ssize_t steps, Py_ssize_t lines, float *c, Py_ssize_t c_row) noexcept nogil
+    Py_ssize_t table_rows(Py_ssize_t width, Py_ssize_t rows) noexcept nogil
+    void table_product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row,
+                       const Py_ssize_t *offset, const float *b, Py_ssize_t steps, const float *init, float *c,
+                       Py_ssize_t c_row, bint relu) noexcept nogil
 
 cdef enum:
     PIXELS = 8  # of a register block
@@ -71,11 +74,11 @@ cdef class Window:
         for y in range(self.band_h):
             from_y = y - self.top
             if from_y < 0 or from_y >= self.height:
-                memset(band, 0, self.band_row * sizeof(float))
+                clear_run(band, self.band_row)
             else:
-                memset(band, 0, start * sizeof(float))
-                memcpy(band + start, image + from_y * self.width * self.channels + skip, count * sizeof(float))
-                memset(band + start + count, 0, (self.band_row - start - count) * sizeof(float))
+                clear_run(band, start)
+                copy_run(band + start, image + from_y * self.width * self.channels + skip, count)
+                clear_run(band + start + count, self.band_row - start - count)
             band += self.band_row
 
 
@@ -142,21 +145,22 @@ def convolve(Window g not None, const float[:, :, :, ::1] source not None, const
 
 cdef void convolve_image(Window g, Py_ssize_t image, const float *x, const float *packed, const float *bias,
                          float *y, Py_ssize_t lanes, float *band, bint relu) noexcept nogil:
-    cdef Py_ssize_t row, pixel, done, width, step = g.stride_x * g.channels
+    cdef Py_ssize_t row, pixel, done, width, pixels, step = g.stride_x * g.channels
     g.band(x + image * g.height * g.width * g.channels, band)
     y += image * g.out_h * g.out_w * lanes
     for row in range(g.out_h):
         done = 0
         while done < lanes:
             width = product_width(lanes - done)
+            pixels = table_rows(width, g.out_w)
             pixel = 0
             while True:
-                table_product(width, band + row * g.stride_y * g.band_row + pixel * step, step, g.offset,
+                table_product(width, pixels, band + row * g.stride_y * g.band_row + pixel * step, step, g.offset,
                               packed + done * g.entries, g.entries, bias + done,
                               y + (row * g.out_w + pixel) * lanes + done, lanes, relu)
-                if pixel == g.out_w - PIXELS:
+                if pixel == g.out_w - pixels:
                     break
-                pixel = min(pixel + PIXELS, g.out_w - PIXELS)  # the last block may overlap the one before
+                pixel = min(pixel + pixels, g.out_w - pixels)  # the last block may overlap the one before
             done += width
 
 
@@ -204,13 +208,11 @@ def weight_gradient(Window g not None, const float[:, :, :, ::1] source not None
 
 cdef void sum_chunk(Window g, Py_ssize_t image, Py_ssize_t last, const float *x, const float *dy,
                     Py_ssize_t lanes, float *sums, float *band) noexcept nogil:
-    cdef Py_ssize_t tap, entries = g.taps_x * g.channels
     memset(sums, 0, g.entries * lanes * sizeof(float))
     dy += image * g.out_h * g.out_w * lanes
     while image < last:
         g.band(x + image * g.height * g.width * g.channels, band)
-        for tap in range(g.taps_y):
-            thin_sums(lanes, entries, band + tap * g.band_row, g.stride_x * g.channels, g.stride_y * g.band_row,
-                      dy, lanes, g.out_w * lanes, g.out_w, g.out_h, sums + tap * entries * lanes, lanes)
+        window_sums(g.taps_y, g.band_row, lanes, g.taps_x * g.channels, band, g.stride_x * g.channels,
+                    g.stride_y * g.band_row, dy, lanes, g.out_w * lanes, g.out_w, g.out_h, sums, lanes)
         dy += g.out_h * g.out_w * lanes
         image += 1
