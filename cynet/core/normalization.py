@@ -141,7 +141,7 @@ class Pass:
     def output_pooled(self, shape, y, winner, window):
         threads = min(self.threads, max(1, shape[0]))
         (_, out_h, out_w, channels), (kernel_h, kernel_w, stride_h, stride_w, *_) = y.shape, window
-        height, width = (out_h - 1) * stride_h + kernel_h, (out_w - 1) * stride_w + kernel_w  # with the padding
+        height, width = (out_h - 1) * stride_h + kernel_h, (out_w - 1) * stride_w + kernel_w  # padded
         room = workspace.empty((threads, height * width * channels))
         batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
 

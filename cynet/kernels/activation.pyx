@@ -8,7 +8,7 @@ from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport CHUNK, chunks, length, team
 from cynet.kernels.simd cimport (
-    VL, vexp, vf, vload, vload_part, vnormal_cdf, vnormal_pdf, vset, vsigmoid, vstore, vstore_part, vtanh
+    VL, vexp, vf, vload, vload_part, vgelu_slope, vnormal_cdf, vset, vsigmoid, vstore, vstore_part, vtanh
 )
 
 # y = f(a), and dx = f(a, dy); `slope` is for the leaky ReLU alone.
@@ -82,7 +82,7 @@ cdef inline vf gelu_curve(vf x) noexcept nogil:
 
 
 cdef inline vf gelu_slope(vf x, vf dy) noexcept nogil:
-    return dy * (vnormal_cdf(x) + x * vnormal_pdf(x))
+    return dy * vgelu_slope(x)
 
 
 cdef inline vf sigmoid_slope(vf y, vf dy) noexcept nogil:

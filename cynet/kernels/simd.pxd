@@ -71,4 +71,4 @@ cdef extern from "vmath.h" nogil:
     vf vsigmoid(vf x)
     vf vtanh(vf x)
     vf vnormal_cdf(vf x)
-    vf vnormal_pdf(vf x)
+    vf vgelu_slope(vf x)

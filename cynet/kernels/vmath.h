@@ -1,5 +1,5 @@
 /* exp, tanh, erf and their like on vectors: within a few units in the last place of the exact value,
- * but for erf and what is made of it (GELU): those within an absolute error of about 1e-7.
+ * but for erf and what is made of it (GELU): those within an absolute error of about 1e-7, GELU's slope 3e-7.
  *
  * Design: polynomials after Cephes (S. Moshier, netlib.org/cephes) for exp and tanh, and the rational
  * minimax approximation that Eigen uses for erf. NaN gives NaN, infinities give the limits, exp overflows
@@ -11,18 +11,33 @@
 
 #include "simd.h"
 
+#if defined(__AVX512F__) /* minimum and maximum give their second operand where one is NaN */
+INLINE vf vclamp(vf x, float low, float high) {
+    return (vf)_mm512_min_ps((__m512)vset(high), _mm512_max_ps((__m512)vset(low), (__m512)x));
+}
+
+/* p times 2 to the power n, a whole number or NaN. */
+INLINE vf vscale(vf p, vf n) { return (vf)_mm512_scalef_ps((__m512)p, (__m512)n); }
+#else
 INLINE vf vclamp(vf x, float low, float high) {
     x = vselect(x < vset(low), vset(low), x);
     return vselect(x > vset(high), vset(high), x);
 }
 
-INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
-
 /* 2 to the power n, -126 <= n <= 127. */
 INLINE vf vpow2(vi n) { return (vf)((n + 127) << 23); }
 
-INLINE vf vexp(vf x) {
-    vf z = vclamp(x, -150.0f, 150.0f);
+INLINE vf vscale(vf p, vf n) {
+    vi whole = __builtin_convertvector(vselect(n == n, n, vset(0.0f)), vi); /* NaN has no integer */
+    vi half = whole >> 1; /* in two steps, since 2^n itself may not be a float */
+    return p * vpow2(half) * vpow2(whole - half);
+}
+#endif
+
+INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
+
+/* For z between -150 and 150, or NaN. */
+INLINE vf vexp_within(vf z) {
     /* Adding 1.5 * 2^23 rounds to the nearest integer. */
     vf n = (z * 1.44269504f + 12582912.0f) - 12582912.0f;
     vf r = z - n * 0.693359375f;
@@ -33,11 +48,10 @@ INLINE vf vexp(vf x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + (r + 1.0f);
-    /* NaN has no integer; its p is NaN already. In two steps, since 2^n itself may not be a float. */
-    vi whole = __builtin_convertvector(vselect(n == n, n, vset(0.0f)), vi);
-    vi half = whole >> 1;
-    return p * vpow2(half) * vpow2(whole - half);
+    return vscale(p, n);
 }
+
+INLINE vf vexp(vf x) { return vexp_within(vclamp(x, -150.0f, 150.0f)); }
 
 INLINE vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
 
@@ -70,8 +84,20 @@ INLINE vf verf(vf x) {
     return x * p / q;
 }
 
-/* The standard normal's distribution function and density. */
+/* The standard normal's distribution function. */
 INLINE vf vnormal_cdf(vf x) { return 0.5f + 0.5f * verf(x * 0.707106781f); }
-INLINE vf vnormal_pdf(vf x) { return 0.398942280f * vexp(-0.5f * x * x); }
+
+/* The slope of x times that function: the function again, by Hastings' formula (Abramowitz and Stegun 7.1.26), whose
+ * exponential is the density's as well, plus x times the density. */
+INLINE vf vgelu_slope(vf x) {
+    x = vclamp(x, -16.0f, 16.0f); /* beyond it is 0 or 1 */
+    vf e = vexp_within(-0.5f * x * x), t = 1.0f / (1.0f + 0.231641888f * vabs(x));
+    vf p = t * 0.5307027145f - 0.7265760135f;
+    p = p * t + 0.7107068705f;
+    p = p * t - 0.142248368f;
+    p = p * t + 0.127414796f;
+    vf tail = p * t * e;
+    return vselect(x < vset(0), tail, 1.0f - tail) + 0.398942280f * x * e;
+}
 
 #endif

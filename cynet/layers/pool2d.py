@@ -37,7 +37,10 @@ class Pool2d(Layer):
         """((top, left, bottom, right), (out height, out width)) for an input of `shape`."""
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
-        return geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
+        question = shape[1:3], self.kernel_size, self.stride, self.padding
+        if self._plan is None or self._plan[0] != question:
+            self._plan = question, geometry.window_grid(*question)
+        return self._plan[1]
 
     def output_shape(self, shape):
         _, (height, width) = self.grid(shape)
