@@ -28,10 +28,8 @@ cdef extern from "pool.h" nogil:
                      const int *right, float *y, unsigned char *winner)
     void window_eight(int k, const float *start, Py_ssize_t row, Py_ssize_t channels, const int *down,
                       const int *right, float *y, unsigned char *winner)
-    void windows_wide(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row,
-                      Py_ssize_t channels, float *y, unsigned char *winner)
-    void windows_eight(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row,
-                       Py_ssize_t channels, float *y, unsigned char *winner)
+    void windows(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row, Py_ssize_t channels,
+                 float *y, unsigned char *winner)
     won_wide add_won_wide(won_wide sum, const float *dy, const unsigned char *winner, int cell)
     vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
     won_wide add_won_pair(won_wide sum, const float *dy, const unsigned char *winner, int first, int second)
@@ -65,15 +63,7 @@ cdef inline void square_windows(
     cdef int[3] down, right
     if y0 == 0 and y1 == k and g.in_w >= k:  # windows inside the image, without a look at each of their cells
         end = max(first, min(g.out_w, (g.in_w - k + g.left) // g.sw + 1))
-        c = 0
-        while c + WIDE <= n:
-            windows_wide(k, end - first, g.sw * n, start + first * g.sw * n + c, row, n, y + first * n + c,
-                         winner + first * n + c)
-            c += WIDE
-        while c + 8 <= n:
-            windows_eight(k, end - first, g.sw * n, start + first * g.sw * n + c, row, n, y + first * n + c,
-                          winner + first * n + c)
-            c += 8
+        windows(k, end - first, g.sw * n, start + first * g.sw * n, row, n, y + first * n, winner + first * n)
     for i in range(k):
         down[i] = <int>min(max(i, y0), y1 - 1)
     ox = 0

@@ -144,20 +144,23 @@ INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t cha
 
 #endif
 
-/* Neighbouring windows that lie in the image, `step` floats apart. */
-INLINE void windows_wide(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
-                         ptrdiff_t channels, float *y, unsigned char *winner) {
-    for (ptrdiff_t i = 0; i < count; i++)
-        window_wide(k, start + i * step, row, channels, NULL, NULL, y + i * channels, winner + i * channels);
-}
-INLINE void windows_eight(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
-                          ptrdiff_t channels, float *y, unsigned char *winner) {
+/* Neighbouring windows that lie in the image, `step` floats apart; all channels but a rest of less than eight. */
+INLINE void windows(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row, ptrdiff_t channels,
+                    float *y, unsigned char *winner) {
     ptrdiff_t i = 0;
     if (PAIRS && channels == 8) /* neighbours are written side by side */
         for (; i + 2 <= count; i += 2)
             pair_window(k, start + i * step, step, row, 8, NULL, NULL, y + i * 8, winner + i * 8);
-    for (; i < count; i++)
-        window_eight(k, start + i * step, row, channels, NULL, NULL, y + i * channels, winner + i * channels);
+    for (; i < count; i++) {
+        const float *p = start + i * step;
+        float *to = y + i * channels;
+        unsigned char *cells = winner + i * channels;
+        ptrdiff_t c = 0;
+        for (; c + WIDE <= channels; c += WIDE)
+            window_wide(k, p + c, row, channels, NULL, NULL, to + c, cells + c);
+        for (; c + 8 <= channels; c += 8)
+            window_eight(k, p + c, row, channels, NULL, NULL, to + c, cells + c);
+    }
 }
 
 INLINE won_wide nothing_won(void) { return (won_wide){0}; }

@@ -36,8 +36,8 @@ INLINE vf vscale(vf p, vf n) {
 
 INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
 
-/* For z between -150 and 150, or NaN. */
-INLINE vf vexp_within(vf z) {
+INLINE vf vexp(vf x) {
+    vf z = vclamp(x, -150.0f, 150.0f);
     /* Adding 1.5 * 2^23 rounds to the nearest integer. */
     vf n = (z * 1.44269504f + 12582912.0f) - 12582912.0f;
     vf r = z - n * 0.693359375f;
@@ -50,8 +50,6 @@ INLINE vf vexp_within(vf z) {
     p = p * (r * r) + (r + 1.0f);
     return vscale(p, n);
 }
-
-INLINE vf vexp(vf x) { return vexp_within(vclamp(x, -150.0f, 150.0f)); }
 
 INLINE vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
 
@@ -90,8 +88,7 @@ INLINE vf vnormal_cdf(vf x) { return 0.5f + 0.5f * verf(x * 0.707106781f); }
 /* The slope of x times that function: the function again, by Hastings' formula (Abramowitz and Stegun 7.1.26), whose
  * exponential is the density's as well, plus x times the density. */
 INLINE vf vgelu_slope(vf x) {
-    x = vclamp(x, -16.0f, 16.0f); /* beyond it is 0 or 1 */
-    vf e = vexp_within(-0.5f * x * x), t = 1.0f / (1.0f + 0.231641888f * vabs(x));
+    vf e = vexp(-0.5f * x * x), t = 1.0f / (1.0f + 0.231641888f * vabs(x));
     vf p = t * 0.5307027145f - 0.7265760135f;
     p = p * t + 0.7107068705f;
     p = p * t - 0.142248368f;
