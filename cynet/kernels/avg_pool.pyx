@@ -1,7 +1,7 @@
 """Average pooling of NHWC images, over windows and over whole images.
 
 Padding cells count as zeros: every window is divided by the area of the kernel. Backward goes row by row, as
-in max_pool.pyx.
+in max_pool.pyx; where windows do not overlap, each pixel is written once.
 """
 
 from libc.string cimport memset
@@ -9,42 +9,76 @@ from libc.string cimport memset
 from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport team
-from cynet.kernels.simd cimport load, store, vf8, vset8
+from cynet.kernels.simd cimport VL, load_wide, store_wide, vf, vset
 from cynet.kernels.window cimport Window, end_cell, end_window, first_cell, first_window
+
+
+cdef inline void window_mean(const float *start, float *y, Py_ssize_t n, Py_ssize_t row, Py_ssize_t rows,
+                             Py_ssize_t columns, vf area) noexcept nogil:
+    """The sum of rows x columns cells of n channels, divided by `area`."""
+    cdef Py_ssize_t c, ky, kx
+    cdef vf total
+    for c from 0 <= c < n by VL:
+        total = vset(0)
+        for ky in range(rows):
+            for kx in range(columns):
+                total = total + load_wide(start + ky * row + kx * n + c, n - c)
+        store_wide(y + c, total / area, n - c)
 
 
 cdef void forward_row(const float *image, float *y, const Window *g, Py_ssize_t oy) noexcept nogil:
     """One row of outputs."""
-    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, n = g.channels
-    cdef Py_ssize_t ky, ky_first = first_cell(top), ky_end = end_cell(top, g.kh, g.in_h)
-    cdef Py_ssize_t kx, kx_first, kx_end
-    cdef vf8 total, area = vset8(<float>(g.kh * g.kw))
+    cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, n = g.channels, row = g.in_w * n, rows, columns
+    cdef Py_ssize_t ky = first_cell(top), kx
+    cdef const float *start
+    cdef vf area = vset(<float>(g.kh * g.kw))
+    rows = end_cell(top, g.kh, g.in_h) - ky
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
-        kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
-        for c in range(0, n, 8):
-            total = vset8(0)
-            for ky in range(ky_first, ky_end):
-                for kx in range(kx_first, kx_end):
-                    total = total + load(image + ((top + ky) * g.in_w + left + kx) * n + c, n - c)
-            store(y + ox * n + c, total / area, n - c)
+        kx = first_cell(left)
+        columns = end_cell(left, g.kw, g.in_w) - kx
+        start = image + (top + ky) * row + (left + kx) * n
+        if rows == 2 and columns == 2:  # constants let the compiler unroll
+            window_mean(start, y + ox * n, n, row, 2, 2, area)
+        elif rows == 3 and columns == 3:
+            window_mean(start, y + ox * n, n, row, 3, 3, area)
+        else:
+            window_mean(start, y + ox * n, n, row, rows, columns, area)
+
+
+cdef inline void share_row(const float *dy, float *dx, Py_ssize_t n, Py_ssize_t columns, bint add,
+                           vf area) noexcept nogil:
+    """Give `columns` pixels of n channels dy / area, or that much more."""
+    cdef Py_ssize_t c, kx
+    cdef vf share
+    for c from 0 <= c < n by VL:
+        share = load_wide(dy + c, n - c) / area
+        for kx in range(columns):
+            store_wide(dx + kx * n + c, load_wide(dx + kx * n + c, n - c) + share if add else share, n - c)
 
 
 cdef void backward_row(const float *dy, float *dx, const Window *g, Py_ssize_t iy) noexcept nogil:
     """One row of input gradients."""
-    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, kx_first, kx_end, c, n = g.channels
-    cdef float *pixel
-    cdef vf8 share, area = vset8(<float>(g.kh * g.kw))
-    memset(dx, 0, g.in_w * n * sizeof(float))
-    for oy in range(first_window(row, g.kh, g.sh), end_window(row, g.sh, g.out_h)):
+    cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, columns, n = g.channels, done = 0
+    cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h)
+    cdef bint apart = g.kw <= g.sw and y1 - y0 == 1  # no pixel has two windows
+    cdef vf area = vset(<float>(g.kh * g.kw))
+    if not apart:
+        memset(dx, 0, g.in_w * n * sizeof(float))
+    for oy in range(y0, y1):
         for ox in range(g.out_w):
             left = ox * g.sw - g.left
-            kx_first, kx_end = first_cell(left), end_cell(left, g.kw, g.in_w)
-            for c in range(0, n, 8):
-                share = load(dy + (oy * g.out_w + ox) * n + c, n - c) / area
-                for kx in range(kx_first, kx_end):
-                    pixel = dx + (left + kx) * n + c
-                    store(pixel, load(pixel, n - c) + share, n - c)
+            kx = first_cell(left)
+            columns = end_cell(left, g.kw, g.in_w) - kx
+            if apart:
+                memset(dx + done * n, 0, (left + kx - done) * n * sizeof(float))
+                done = left + kx + columns
+            if apart and columns == 2:
+                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, 2, False, area)
+            else:
+                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, columns, not apart, area)
+    if apart:
+        memset(dx + done * n, 0, (g.in_w - done) * n * sizeof(float))
 
 
 def avg_pool(
