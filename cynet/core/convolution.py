@@ -67,11 +67,17 @@ class Convolution:
 
     @property
     def input_passes(self):
-        """(pass, first tap) for each residue of the input pixel's position modulo the stride."""
+        """([(pass, first tap)] by the residue of the input pixel's position modulo the stride, clear).
+
+        Pixels that no tap reaches have no pass of their own where `clear`: the first pass writes their zeros.
+        """
         if self._input_passes is None:
             rows = [self._residue(0, r) for r in range(min(self.stride[0], self.in_shape[1]))]
             columns = [self._residue(1, r) for r in range(min(self.stride[1], self.in_shape[2]))]
-            self._input_passes = [
+            pairs = [(v, h) for v in rows for h in columns]
+            reached = [(v, h) for v, h in pairs if v[1] * h[1]]
+            clear = 0 < len(reached) < len(pairs) and self.groups == 1
+            passes = [
                 (
                     conv.Lowering(
                         self.out_shape, (v[0], h[0]), self.in_shape[1:], (v[1], h[1]), (1, 1), (v[2], h[2]),
@@ -79,9 +85,9 @@ class Convolution:
                     ),
                     (v[3], h[3]),
                 )
-                for v in rows
-                for h in columns
+                for v, h in (reached if clear else pairs)
             ]  # fmt: skip
+            self._input_passes = passes, clear
         return self._input_passes
 
     def _residue(self, axis, residue):
@@ -107,10 +113,12 @@ class Convolution:
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
         dx = workspace.empty(self.in_shape)
         threads = team(self.macs)
-        for g, first in self.input_passes:
+        passes, clear = self.input_passes
+        for g, first in passes:
             packed, no_bias = _pack(g, w, True, first), workspace.zeros((g.groups * g.lanes,))
             scratch = workspace.empty((threads * g.band_floats,))
-            conv.convolve(g, dy, packed, no_bias, dx, scratch, False, threads)
+            conv.convolve(g, dy, packed, no_bias, dx, scratch, False, threads, clear)
+            clear = False
         return dx
 
     def weight_gradient(self, x, dy, dw):

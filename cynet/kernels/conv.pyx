@@ -191,13 +191,15 @@ cdef class Lowering:
 
 
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
-                        const float *bias, float *out, float *scratch, bint relu) noexcept nogil:
+                        const float *bias, float *out, float *scratch, bint relu, bint clear) noexcept nogil:
     """All output channels of one group for one tile of pixels."""
     cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r
     cdef Py_ssize_t group = item // g.tiles
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef Block block
+    if clear:
+        clear_rows(g, image, row, pixels, out)
     out += ((((image * g.full_h + g.start_y + row * g.spread_y) * g.full_w) + g.start_x) * g.full_channels
             + group * g.group_out)
     packed += group * g.columns * g.lanes
@@ -223,9 +225,18 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         channel += width
 
 
+cdef void clear_rows(Lowering g, Py_ssize_t image, Py_ssize_t row, Py_ssize_t pixels, float *out) noexcept nogil:
+    """Zeros in the destination rows of a tile, and in those between them that no pass writes."""
+    cdef Py_ssize_t full_row = g.full_w * g.full_channels, i
+    cdef Py_ssize_t last = g.full_h if row + g.rows >= g.out_h else (row + g.rows) * g.spread_y
+    for i in range(image, image + ceil_div(pixels, g.rows * g.out_w)):
+        memset(out + (i * g.full_h + row * g.spread_y) * full_row, 0,
+               (last - row * g.spread_y) * full_row * sizeof(float))
+
+
 def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, const float[::1] packed not None,
              const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             bint relu, int threads):
+             bint relu, int threads, bint clear=False):
     """One pass: out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * packed[k, o].
 
     Parameters
@@ -238,12 +249,14 @@ def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, con
     bias : float32 (groups * lanes,)
         # in; zeros where there is none.
     out : float32 (batch, full_h, full_w, full_channels)
-        # out; only the pixels of this pass are written.
+        # out; only the pixels of this pass are written, and with `clear` zeros between them.
     scratch : float32 (at least threads * g.band_floats,)
         # out; the bands.
     relu : bool
         Whether what is written is at least 0.
     threads : int
+    clear : bool
+        With one group.
     """
     cdef Py_ssize_t item, items = g.tiles * g.groups
     if out.shape[0] == 0 or items == 0:
@@ -255,10 +268,10 @@ def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, con
     cdef float *bands = &scratch[0] if scratch.shape[0] else NULL
     if threads == 1:
         for item in range(items):
-            convolve_tile(g, item, x, w, b, y, bands, relu)
+            convolve_tile(g, item, x, w, b, y, bands, relu, clear)
         return
     for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu)
+        convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
 
 
 def pack(Lowering g not None, const float[:, :, :, ::1] w not None, float[::1] packed not None,
