@@ -1,5 +1,6 @@
 """`cynet evaluate`, `cynet predict`, `cynet report`: what they say and write; the page in a real browser."""
 
+import html
 import json
 import re
 import shutil
@@ -197,6 +198,38 @@ def test_a_real_browser_draws_every_figure_without_an_error(written, runs, tmp_p
     broken = tmp_path / "broken.html"
     broken.write_text(written.read_text().replace("build();", "build(); nothing.there();"))
     assert browsed(broken)[1]  # the test would see an error
+
+
+USED = """build(); setTimeout(() => {
+  const figure = document.querySelector("#curves svg"), box = figure.getBoundingClientRect();
+  const legend = figure.closest(".chart").querySelector(".legend"), said = [];
+  const note = () => said.push(legend.querySelector(".at").textContent);
+  const point = (name, share) => figure.dispatchEvent(
+    new PointerEvent(name, { clientX: box.left + share * box.width, clientY: box.top + 20 }));
+  note();
+  figure.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" })); note();
+  figure.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" })); note();
+  point("pointermove", 0.99); note();
+  point("pointerleave", 0.99); note();
+  const second = document.querySelector("#run-1");
+  const heads = () => [...document.querySelectorAll("#compare thead")].map((e) => e.textContent).join();
+  said.push(heads());
+  second.value = "0"; second.dispatchEvent(new Event("change"));
+  said.push(heads());
+  document.title = JSON.stringify(said);
+}, 1500);"""
+
+
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_keys_and_a_pointer_read_values_and_another_run_can_be_picked(written, tmp_path):
+    used = tmp_path / "used.html"
+    used.write_text(written.read_text().replace("build();", USED))
+    dom, console = browsed(used)
+    assert console == []
+    *said, two, one = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom)[1]))
+    assert said == ["last values", "step 1, epoch 1", "step 2, epoch 1", "step 30, epoch 4", "last values"]
+    assert "<b> & 'c'" in two and "<b> & 'c'" not in one
 
 
 @pytest.mark.chromium
