@@ -5,6 +5,8 @@ import contextlib
 from . import options, train
 from .parser import UsageError, refusing, suggestion
 
+DISCARDED = "best.discarded.safetensors"
+
 
 def resume(flags):
     """Go on in the run's own folder; the exit status."""
@@ -77,6 +79,10 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
             _same_data(folder, training, changed)
             news.append("there is no checkpoint yet: beginning again")
         news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
+        if changed and found and _best_is_gone(folder, best, trainer.place.evaluated):
+            folder.best.replace(folder.path / DISCARDED)
+            best = None
+            news.append(f"the best weights are from steps that are trained anew: kept as {DISCARDED}")
         with refusing("--resume"):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news, flags.report)
@@ -125,6 +131,13 @@ def _same_data(folder, training, changed):
             f"--resume: wanted the data set with fingerprint {before}, got {training.fingerprint()}: "
             "the data are not those that the run began with"
         )
+
+
+def _best_is_gone(folder, best, evaluated):
+    """Whether the best weights are from after the last evaluation that the checkpoint knows."""
+    least = best["accuracy"] if best else -1
+    later = [row for row in folder.metrics.rows() if int(row["step"]) > evaluated]
+    return folder.best.exists() and any(float(row["test_accuracy"]) > least for row in later)
 
 
 def _prepare(folder, session, origins, best, seconds, changed, found):

@@ -160,6 +160,22 @@ def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(whole, tmp_path, s
     resumed_like(whole, run)
 
 
+def test_the_best_weights_of_a_part_that_is_trained_otherwise_are_set_aside(tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--workers", 0, "--epochs", 3, "--lr", 0.05
+    assert train(*flags, "--run-dir", run) == 0
+    accuracies = [row["test_accuracy"] for row in rows(run)]
+    assert max(accuracies[:2]) < accuracies[2]  # the best is from the third epoch
+    before = sha(run, "best.safetensors")
+    (run / "last.ckpt").write_bytes(b"damaged")
+    assert train("--resume", run, "--lr", 1e-5, "--allow-change", "lr") == 0
+    assert sha(run, "best.discarded.safetensors") == before
+    assert sha(run, "best.safetensors") == sha(run)  # there was but one evaluation since
+    out = capsys.readouterr().out
+    assert "kept as best.discarded.safetensors" in out
+    assert f"best test accuracy {float(rows(run)[-1]['test_accuracy']):.4f}, after 24 steps" in out
+
+
 def test_a_run_without_a_checkpoint_begins_again(whole, tmp_path, stop, monkeypatch, capsys):
     run = tmp_path / "run"
     with pytest.raises(stop(3)):
