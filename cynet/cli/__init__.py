@@ -1,12 +1,13 @@
 """Floor 5: the commands. One file each, with `add_flags(parser)` and `run(flags)`, imported when called."""
 
+import contextlib
 import importlib
 import os
 import sys
 
 from cynet._version import __version__
 
-from .parser import Failure, Parser, UsageError, suggestion
+from .parser import Failure, Parser, UsageError, reason, suggestion
 
 COMMANDS = {
     "train": "train a model and keep the run in a folder",
@@ -81,11 +82,12 @@ def script(command, arguments=None, program=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except OSError as error:
-        return _say(program, error.strerror or error, FAILED)
+        return _say(program, reason(error), FAILED)
     except KeyboardInterrupt:
         return _say(program, "interrupted", INTERRUPTED)
 
 
 def _say(program, error, status):
-    print(f"{program}: {'error: ' if status != INTERRUPTED else ''}{error}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(f"{program}: {'error: ' if status != INTERRUPTED else ''}{error}", file=sys.stderr)
     return status

@@ -1,5 +1,7 @@
 """Compare two runs: their settings, where they were trained, and the first step at which they part."""
 
+from .parser import Failure
+
 
 def add_flags(parser):
     parser.add_argument("one", metavar="RUN", help="a run folder")
@@ -60,6 +62,11 @@ def results(one, other):
                 yield f"result {name}: {row[name]} against {there[name]}"
 
 
+def lengths_of(histories):
+    """The last step of each."""
+    return [max(history.losses, default=0) for history in histories]
+
+
 def divergence(one, other, say):
     """Say where two histories part; whether they do."""
     from cynet.train import replay
@@ -68,7 +75,14 @@ def divergence(one, other, say):
     loss, (equal, tensors) = replay.first_loss(*histories), replay.first_tensors(*histories)
     common = len(histories[0].losses.keys() & histories[1].losses.keys())
     if loss is None and not tensors:
-        lengths = [max(history.losses, default=0) for history in histories]
+        if not common or equal is None:
+            what = "losses of the same steps" if not common else "digests of the same steps"
+            raise Failure(f"nothing says that they are equal: they have no {what} (steps.csv, digests.csv)")
+        for run in (one, other):
+            if gaps := run.history.gaps(min(lengths_of(histories))):
+                where = run.folder.digests.path
+                say(f"note: {where} lacks the digests of step {', '.join(map(str, gaps))}")
+        lengths = lengths_of(histories)
         longer = "" if lengths[0] == lengths[1] else f"; they have {lengths[0]} and {lengths[1]} steps"
         say(f"equal: the losses of {common} steps, and all tensors up to step {equal}{longer}")
         return False

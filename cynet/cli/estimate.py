@@ -46,7 +46,8 @@ class Estimate(Observer):
         test = self._evaluation()
         evaluations = -(-steps // len(batches)) - step // len(batches)
         left = (steps - step) * seconds + evaluations * test
-        memory = f"{peak_memory() / 2**20:,.0f} MiB of memory"
+        beside = " beside its loader's workers" if self.session.settings.workers else ""
+        memory = f"{peak_memory() / 2**20:,.0f} MiB of memory{beside}"
         if (free := available_memory()) is not None:
             memory += f" ({free / 2**20:,.0f} MiB are free)"
         self.say(

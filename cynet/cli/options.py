@@ -19,6 +19,7 @@ DEFAULT, FLAG = "default", "flag"
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 ORIGIN = "origin"
 IGNORED = ("cynet", ORIGIN)  # of a run's config.toml, which is a configuration file too
+DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads")  # what a run settles where nobody said it
 
 
 @dataclass(frozen=True)
@@ -177,18 +178,18 @@ def gather(flags):
     if flags.recipe is not None:
         layers.append((f"recipe {flags.recipe}", read(recipe(flags.recipe), "--recipe")))
     if flags.config is not None:
-        layers.append((str(flags.config), read(flags.config, "--config")))
+        layers.append((str(flags.config), read(flags.config, "--config", DERIVED)))
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
-        for name in _replaced(layer, origin):
+        for name in replaced(layer, origin):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
     return values, origins
 
 
-def _replaced(layer, origin):
+def replaced(layer, origin):
     """The settings that a layer takes back from those below it; UsageError where it contradicts itself."""
     if "steps" in layer and "epochs" in layer:
         epochs, steps = named("epochs", origin), named("steps", origin)
@@ -218,25 +219,33 @@ def recipe(name):
     return RECIPES / f"{name}.toml"
 
 
-def read(path, flag):
-    """The settings in a TOML file; `flag` is the one that named it."""
+def read(path, flag, derived=()):
+    """The settings in a TOML file; `flag` is the one that named it.
+
+    Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
+    """
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{flag}: cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{flag}: {path}: {error}") from None
-    return {name: _value(path, name, value) for name, value in found.items() if name not in IGNORED}
+    origins = found.get(ORIGIN)
+    left_out = {*IGNORED, *(n for n in derived if isinstance(origins, dict) and origins.get(n) == DEFAULT)}
+    return {name: _value(path, name, value) for name, value in found.items() if name not in left_out}
 
 
 def _value(path, name, value):
     if name not in OPTIONS:
         hint = suggestion(name.replace("-", "_"), OPTIONS) or f"one of {', '.join(OPTIONS)}"
+        if isinstance(value, dict):
+            hint = "settings stand at the top of the file, in no table"
         raise UsageError(f"{path}: unknown key: {name} ({hint})")
     kind = OPTIONS[name].kind
     wanted = bool if kind is bool else str if name in TEXTS else (int, float)
     if not isinstance(value, wanted) or (wanted == (int, float) and isinstance(value, bool)):
         what = {bool: "true or false", str: "text in quotes"}.get(wanted, "a number")
+        what += ' such as "300:.01,420:.001"' if name == "lr_steps" else ""
         raise UsageError(f"{path}: {name}: wanted {what}, got {value!r}")
     if kind is bool:
         return value

@@ -21,8 +21,14 @@ def refusing(flag):
     try:
         yield
     except (ValueError, OSError) as error:
-        text = str(getattr(error, "strerror", None) or error)
-        raise UsageError(f"{flag}: {text.removeprefix('name: ')}") from error
+        raise UsageError(f"{flag}: {reason(error).removeprefix('name: ')}") from error
+
+
+def reason(error):
+    """What an error says, with the file that the system names beside it."""
+    text = str(getattr(error, "strerror", None) or error)
+    file = getattr(error, "filename", None)
+    return f"{file}: {text}" if isinstance(file, str) and file not in text else text
 
 
 class Parser(argparse.ArgumentParser):

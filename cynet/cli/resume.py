@@ -1,6 +1,9 @@
 """`cynet train --resume RUN`: go on with a run where its last checkpoint stands."""
 
 import contextlib
+from dataclasses import replace
+
+from cynet.train.environment import initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing, suggestion
@@ -10,9 +13,9 @@ DISCARDED = "best.discarded.safetensors"
 
 def resume(flags):
     """Go on in the run's own folder; the exit status."""
-    from cynet.train import RunFolder, checkpoint
+    from cynet.train import RunFolder
 
-    for name in ("run_dir", "config", "recipe"):
+    for name in ("run_dir", "config", "recipe", "init_from"):
         if getattr(flags, name) is not None:
             flag = options.flag_of(name)
             raise UsageError(f"{flag}: not allowed with --resume, which takes all of it from the run")
@@ -23,9 +26,20 @@ def resume(flags):
     with contextlib.closing(folder):
         with refusing("--resume"):
             folder.lock()
-            found = checkpoint.load_latest(folder.path, news.append)
+            found = _latest(folder, news.append)
             stored, origins = _stored(folder, found)
         return _resume(flags, folder, found, stored, origins, allowed, news)
+
+
+def _latest(folder, say):
+    """`checkpoint.load_latest`, whose error also tells what is left of a run."""
+    from cynet.train import checkpoint
+
+    try:
+        return checkpoint.load_latest(folder.path, say)
+    except checkpoint.DamagedError as error:
+        left = f"; the weights are still in {folder.weights} (--init-from)" if folder.weights.exists() else ""
+        raise ValueError(f"{error}{left}") from None
 
 
 def _allowed(names):
@@ -40,6 +54,12 @@ def _allowed(names):
     if "schedule" in allowed:
         allowed.add("lr_steps")
     return allowed
+
+
+def _with_derived(allowed, origins):
+    """Also what the run derives from the settings that may be changed."""
+    derived = allowed & {"steps", "lr"} and origins["lr_steps"] == options.DEFAULT
+    return allowed | {"lr_steps"} if derived else allowed
 
 
 def _stored(folder, found):
@@ -58,6 +78,11 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
     from cynet.train.recorder import out_of_patience
     from cynet.train.state import restore
 
+    allowed = _with_derived(allowed, origins)
+    if not found:
+        with refusing("--resume"):
+            path = initial_weights(folder.read_environment())
+        stored = replace(stored, init_from=path or stored.init_from)
     values, origins = _merged(stored, origins, options.given(flags))
     values["data_dir"] = data_folder(values, folder.read_environment())
     train.check(values, origins)
@@ -75,6 +100,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
             ):
                 return _finished(folder, session)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
+            news += _jump(stored, session, trainer.steps)
         else:
             _same_data(folder, training, changed)
             news.append("there is no checkpoint yet: beginning again")
@@ -100,14 +126,23 @@ def data_folder(values, environment):
 
 def _merged(stored, origins, given):
     """The stored settings with those of the flags in their place, as (values, origins)."""
-    values = dict(vars(stored))
+    anew = set(options.replaced(given, options.FLAG))
+    if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == options.DEFAULT:
+        anew.add("lr_steps")
     if origins["threads"] == options.DEFAULT:
-        values["threads"] = None  # what this machine has
-    if "epochs" in given:
-        values["steps"] = None
-    if given.get("schedule", options.ANNEALED) != options.ANNEALED:
-        values["lr_steps"] = None
+        anew.add("threads")  # what this machine has
+    values = vars(stored) | {name: options.DEFAULTS[name] for name in anew}
+    origins = origins | dict.fromkeys(anew, options.DEFAULT)
     return values | given, origins | dict.fromkeys(given, options.FLAG)
+
+
+def _jump(stored, session, steps):
+    """A line where the learning rate is not what it would have been without changed settings."""
+    before, now = stored.learning_rates()(steps), session.settings.learning_rates()(steps)
+    if stored.schedule == session.settings.schedule and steps >= stored.steps:
+        before = stored.learning_rates()(steps - 1)  # it had come to its end
+    if not 0.5 * before <= now <= 2 * before:
+        yield f"the learning rate goes from {before:.3g} to {now:.3g} here, as the changed settings want it"
 
 
 def _changes(stored, settings, allowed):

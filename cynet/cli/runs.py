@@ -2,6 +2,8 @@
 
 import contextlib
 
+from cynet.train.environment import initial_weights
+
 from . import options, train
 from .parser import UsageError, refusing
 from .resume import data_folder
@@ -68,6 +70,8 @@ class Stored:
 
         settings = replace(self.first, workers=0, **changes)
         settings = replace(settings, data_dir=data_folder(vars(settings), self.environment))
+        with refusing(str(self.folder.path)):
+            settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
         train.check(vars(settings), self.origins)
         training, test = train.load(vars(settings))
         if self.fingerprint not in (None, training.fingerprint()):

@@ -1,10 +1,13 @@
 """What a training run says: while it goes a bar on a terminal, plain lines elsewhere; then how good it is."""
 
 import contextlib
+import os
 import sys
 import time
 
 from cynet.train.loop import Observer
+
+from .parser import reason
 
 SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
@@ -13,9 +16,27 @@ _logs = []  # open files
 
 
 def say(*parts):
-    """Print a line now, also into a pipe."""
+    """Print a line now, also into a pipe.
+
+    Within `logged` nothing is lost where nobody reads it any more: a closed terminal, a pipe whose reader
+    ended or a full disk behind it ends no training.
+    """
     log(*parts)
-    print(*parts, flush=True)
+    try:
+        print(*parts, flush=True)
+    except OSError as error:
+        if not _logs:
+            raise
+        log(f"note: standard output is gone ({reason(error)}); what is said from here on is said here")
+        _silence(sys.stdout)
+
+
+def _silence(stream):
+    """Let what goes to a stream, and what waits in its buffer, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # one that is no file
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def log(*parts):
@@ -33,7 +54,7 @@ def logged(path):
         try:
             yield
         except Exception as error:
-            log(f"error: {getattr(error, 'strerror', None) or error}")
+            log(f"error: {reason(error)}")
             raise
         finally:
             _logs.remove(file)
@@ -78,9 +99,19 @@ class Terminal(Observer):
         self.loss = _smooth(self.loss, progress.loss)
         self.accuracy = _smooth(self.accuracy, progress.right / progress.images)
         if progress.step % 10 == 1:
-            text = f"loss {self.loss:.4f}, accuracy {self.accuracy:.3f}, lr {progress.lr:.3g}"
+            text = f"loss {self.loss:.4f}, acc {self.accuracy:.3f}, lr {progress.lr:.3g}"
             self.bar.set_postfix_str(text, refresh=False)
-        self.bar.update(progress.images)
+        with self._shown():
+            self.bar.update(progress.images)
+
+    @contextlib.contextmanager
+    def _shown(self):
+        """Do without the bar from the moment on that the terminal is gone."""
+        try:
+            yield
+        except OSError:
+            self.bar = None
+            _silence(sys.stderr)
 
     def evaluated(self, result):
         now = time.perf_counter()
@@ -97,14 +128,19 @@ class Terminal(Observer):
         if self.bar is None:
             say(text)
         else:
-            log(text)
-            self.bar.write(text, file=sys.stdout)
+            with self._shown():
+                self.bar.clear()
+            say(text)
+            if self.bar is not None:
+                with self._shown():
+                    self.bar.refresh()
         self.since, self.images = time.perf_counter(), 0
 
     def close(self):
         """Take the bar away."""
         if self.bar is not None:
-            self.bar.close()
+            with self._shown():
+                self.bar.close()
 
 
 def _smooth(before, now):

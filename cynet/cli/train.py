@@ -6,14 +6,16 @@ A setting is taken from its flag, else from the --config file, else from the --r
 import contextlib
 
 from . import options
-from .parser import Failure, UsageError, flag_error, refusing
+from .parser import Failure, UsageError, flag_error, reason, refusing
 
 EMBEDDED = "shapes10"  # the data set that needs no files
 
 
 def add_flags(parser):
     group = options.add_flags(parser)["running"]
-    group.add_argument("--run-dir", metavar="DIR", help="keep the run here (default: runs/MODEL-DATA-N)")
+    group.add_argument(
+        "--run-dir", type=options.text, metavar="DIR", help="keep the run here (default: runs/MODEL-DATA-N)"
+    )
     group.add_argument(
         "--no-report", dest="report", action="store_false", help="write no report.html and plots at the end"
     )
@@ -24,7 +26,9 @@ def add_flags(parser):
         "--lr-find", action="store_true", help="train nothing: draw the loss over learning rates, suggest one"
     )
     group = parser.add_argument_group("going on")
-    group.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, in its folder")
+    group.add_argument(
+        "--resume", type=options.text, metavar="RUN", help="go on with a run that was stopped, in its folder"
+    )
     group.add_argument(
         "--allow-change",
         metavar="NAME",
@@ -112,7 +116,7 @@ def session_of(settings, training, test, origins, initial=True):
 
 def _named(error, origins):
     """The error of a setting, "lr_steps: wanted ...", with the name of the flag or the file it came from."""
-    name, colon, rest = str(getattr(error, "strerror", None) or error).partition(": ")
+    name, colon, rest = reason(error).partition(": ")
     if name in origins:
         return UsageError(f"{options.named(name, origins[name])}{colon}{rest}")
     if isinstance(error, OSError):
@@ -204,7 +208,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
                 return _finish(session, observers, signals, report)
         except KeyboardInterrupt:  # the second signal
             last = folder.path / checkpoint.NAME
-            say(f"stopped at once; {last if last.exists() else 'no checkpoint'} is the last one")
+            last = f"{last} is the last checkpoint" if last.exists() else "there is no checkpoint yet"
+            say(f"stopped at once; {last}; to go on: cynet train --resume {folder.path}")
             return 128 + (signals.pending or signal.SIGINT)
 
 
@@ -255,6 +260,10 @@ def _finish(session, observers, signals, report):
         return 128 + stopped.signal
     except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
+    except OSError as error:  # of a file that a step or an evaluation is noted in
+        known = keeper.path if keeper.path.exists() else "the stored configuration"
+        again = f"to go on from {known}: cynet train --resume {folder.path}"
+        raise Failure(f"after step {trainer.steps}: {reason(error)}; {again}") from error
     except Diverged as error:
         screen.close()
         _explain(session, folder, keeper, error)
@@ -281,7 +290,7 @@ def _report(folder):
     try:
         report.write([runs.read(folder.path)], folder.path / report.PAGE)
     except (ValueError, OSError) as error:
-        say(f"note: no {report.PAGE}: {getattr(error, 'strerror', None) or error}")
+        say(f"note: no {report.PAGE}: {reason(error)}")
 
 
 def _explain(session, folder, keeper, error):
@@ -328,8 +337,7 @@ def _guarded(items):
             raise
         except Exception as error:
             known = isinstance(error, (OSError, ValueError)) and str(error)
-            text = getattr(error, "strerror", None) or error
-            raise _Unread(text if known else f"{type(error).__name__}: {error}") from error
+            raise _Unread(reason(error) if known else f"{type(error).__name__}: {error}") from error
         yield item
 
 

@@ -1,6 +1,6 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-from .parser import UsageError, integer
+from .parser import Failure, UsageError, integer
 
 
 def add_flags(parser):
@@ -25,6 +25,11 @@ def run(flags):
     steps = min(flags.steps, stored.steps)
     if not steps:
         raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again")
+    gaps = stored.history.gaps(steps)
+    if not any(step <= steps for step in stored.history.digests):
+        raise Failure(f"nothing to compare: {stored.folder.digests.path} holds no digests of these steps")
+    if gaps:
+        say(f"note: {stored.folder.digests.path} lacks the digests of step {', '.join(map(str, gaps))}")
     damaged = _files(stored.folder, say)
     changes = {"threads": flags.threads}
     if flags.data_dir is not None:

@@ -1,5 +1,6 @@
 """What a run is done with: versions, processor, build, and the state of the source code."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -45,7 +46,36 @@ def describe(settings, fingerprint):
         "numpy": np.__version__,
         "git": git(),
         "data": {"name": settings.data, "fingerprint": fingerprint},
+        "init_from": settings.init_from and _file(settings.init_from),
     }
+
+
+def _file(path):
+    """Which file it is, whatever becomes of its name."""
+    try:
+        return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+    except OSError:  # a run that goes on does not need it any more
+        return None
+
+
+def initial_weights(environment):
+    """The path of the weights that a run began with, None where it began with none.
+
+    Raises
+    ------
+    ValueError
+        When another file has taken their place.
+    OSError
+        When they are gone.
+    """
+    begun = environment.get("init_from")
+    if not begun:
+        return None
+    found = hashlib.sha256(Path(begun["path"]).read_bytes()).hexdigest()
+    if found != begun["sha256"]:
+        wanted = f"wanted the weights that the run began with, SHA-256 {begun['sha256']}"
+        raise ValueError(f"{begun['path']}: {wanted}, got {found}")
+    return begun["path"]
 
 
 def differences(one, other):

@@ -12,6 +12,7 @@ from math import nan
 import cynet.core.random as random
 
 from .loop import Diverged
+from .recorder import is_round
 from .settings import Settings
 from .weights import digests
 
@@ -32,6 +33,10 @@ class History:
 
     losses: dict
     digests: dict
+
+    def gaps(self, steps):
+        """Steps up to `steps` whose digests were written and are not there."""
+        return [step for step in range(steps + 1) if is_round(step) and step not in self.digests]
 
     @classmethod
     def of(cls, folder):

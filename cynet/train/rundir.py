@@ -69,7 +69,8 @@ class RunFolder:
         """
         path = Path(path)
         if not path.is_dir():
-            raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}")
+            hint = f" (did you mean {path.parent}?)" if (path.parent / CONFIG).exists() else ""
+            raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}{hint}")
         if not (path / CONFIG).exists():
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {CONFIG}: it is no run, or was not begun")
         folder = cls.__new__(cls)

@@ -8,6 +8,7 @@ from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
+from . import checkpoint
 from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
@@ -81,7 +82,12 @@ class Session:
 
 def load_initial(model, path):
     """Give a model the weights in a file, or change nothing; a ValueError lists all that does not fit."""
-    tensors, _ = safetensors.load(path)
+    try:
+        tensors, notes = safetensors.load(path)
+    except ValueError as error:
+        raise ValueError(f"init_from: {error}") from None
+    if checkpoint.HEADER in notes:
+        raise ValueError(f"init_from: {path} is a checkpoint: wanted weights, as last.safetensors beside it")
     try:
         model.load_state_dict(tensors)
     except ValueError as error:

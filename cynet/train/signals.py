@@ -1,6 +1,10 @@
 """Ctrl-C, SIGTERM and a closed terminal as a wish to stop, not as an exception in the middle of a step."""
 
+import contextlib
+import os
 import signal
+
+NOTED = b"stopping after this step, and saving; once more stops at once\n"
 
 
 class Stopped(Exception):
@@ -14,7 +18,8 @@ class Stopped(Exception):
 class Signals:
     """Within this context the first SIGINT, SIGTERM or SIGHUP is noted; the second ends the program at once.
 
-    Only in the main thread; elsewhere it changes nothing. A SIGHUP that is ignored, as nohup does, stays so.
+    Only in the main thread; elsewhere it changes nothing. A SIGHUP that is ignored, as nohup does, stays so;
+    one that comes again, as when a shell and the terminal both send it, is no second wish.
 
     Attributes
     ----------
@@ -46,9 +51,12 @@ class Signals:
             signal.signal(number, handler)
 
     def _note(self, number, frame):
-        if self.pending is not None:
+        if self.pending is None:
+            self.pending = number
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                os.write(2, NOTED)
+        elif number != signal.SIGHUP:
             raise KeyboardInterrupt
-        self.pending = number
 
     def watch(self, items):
         """The items, until a signal is noted: then `Stopped` is raised in place of the next one."""

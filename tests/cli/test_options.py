@@ -67,6 +67,18 @@ def test_a_stored_configuration_is_a_configuration_file(tmp_path):
     assert Settings.unflat(config) == settings.__class__(**values)
 
 
+def test_what_a_stored_run_derived_is_derived_anew(tmp_path):
+    from cynet.train import RunFolder
+
+    settings = Settings(momentum=0.5).resolved(20_000)
+    origins = dict.fromkeys(options.DEFAULTS, "default") | {"momentum": "flag"}
+    RunFolder(tmp_path / "run").write_config(settings.flat(), origins)
+    values, _ = gathered("--config", tmp_path / "run" / "config.toml", "--lr", 0.001, "--steps", 20)
+    again = Settings(**values).resolved(20_000)
+    assert (again.momentum, again.schedule, again.lr_steps) == (0.5, "constant", {})
+    assert values["threads"] is None
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -80,7 +92,8 @@ def test_a_stored_configuration_is_a_configuration_file(tmp_path):
         ("steps = 2.5", "steps: wanted a whole number of at least 1, got '2.5'"),
         ("augment = 1", "augment: wanted true or false, got 1"),
         ("model = 3", "model: wanted text in quotes, got 3"),
-        ("lr_steps = {5 = 0.1}", "lr_steps: wanted text in quotes, got {'5': 0.1}"),
+        ("lr_steps = {5 = 0.1}", "lr_steps: wanted text in quotes such as \"300:.01,420:.001\", got {'5': "),
+        ("[training]\nlr = 0.1", "unknown key: training (settings stand at the top of the file"),
         ('schedule = "cosin"', "schedule: wanted one of constant, steps, cosine, one-cycle, got 'cosin'"),
         ("steps = 3\nepochs = 4", "epochs: not allowed with argument "),
         ('lr_steps = "3:.1"\nschedule = "cosine"', "lr_steps: wanted the schedule steps, got cosine"),

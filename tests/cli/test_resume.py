@@ -162,8 +162,8 @@ def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(whole, tmp_path, s
 
 def test_the_best_weights_of_a_part_that_is_trained_otherwise_are_set_aside(tmp_path, capsys):
     run = tmp_path / "run"
-    flags = "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--workers", 0, "--epochs", 3, "--lr", 0.05
-    assert train(*flags, "--run-dir", run) == 0
+    flags = "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--workers", 0, "--epochs", 3
+    assert train(*flags, "--lr", 0.05, "--run-dir", run) == 0
     accuracies = [row["test_accuracy"] for row in rows(run)]
     assert max(accuracies[:2]) < accuracies[2]  # the best is from the third epoch
     before = sha(run, "best.safetensors")
@@ -232,6 +232,28 @@ def test_a_finished_run_says_so_and_can_be_trained_for_longer(broken_off, capsys
     assert [row["step"] for row in rows(broken_off)] == ["8", "16", "21", "24"]
 
 
+def test_what_the_run_derived_follows_the_settings_it_was_derived_from(broken_off, capsys):
+    assert rows(broken_off, "steps.csv")[0]["lr"] == "0.1"
+    assert train("--resume", broken_off, "--steps", 12, "--allow-change", "steps") == 0
+    out = capsys.readouterr().out
+    assert "changed: lr_steps from 12:0.01,17:0.001 to 7:0.01,10:0.001" in out
+    assert "the learning rate goes from 0.1 to 0.01 here" in out
+    assert [row["lr"] for row in rows(broken_off, "steps.csv")][-3:] == ["0.01", "0.001", "0.001"]
+
+
+def test_flags_that_contradict_each_other_are_refused_also_when_a_run_goes_on(broken_off, capsys):
+    allowed = [f"--allow-change={name}" for name in ("steps", "epochs", "schedule", "lr_steps")]
+    assert train("--resume", broken_off, "--steps", 30, "--epochs", 3, *allowed) == 2
+    assert "--epochs: not allowed with argument --steps" in capsys.readouterr().err
+    assert train("--resume", broken_off, "--schedule", "cosine", "--lr-steps", "15:.5", *allowed) == 2
+    assert "--lr-steps: wanted the schedule steps, got cosine" in capsys.readouterr().err
+
+
+def test_a_file_of_a_run_is_taken_for_the_run_it_lies_in(broken_off, capsys):
+    assert train("--resume", broken_off / "last.ckpt") == 2
+    assert f"(did you mean {broken_off}?)" in capsys.readouterr().err
+
+
 def test_another_batch_size_goes_on_with_the_next_epoch(broken_off):
     flags = "--batch-size", 4, "--allow-change", "batch_size"
     assert train("--resume", broken_off, *flags) == 0
@@ -278,6 +300,8 @@ def test_every_part_of_a_run_is_noted(broken_off):
         (["--resume", "."], "--resume: . has no config.toml"),
         (["--resume", ".", "--run-dir", "x"], "--run-dir: not allowed with --resume"),
         (["--resume", ".", "--config", "x"], "--config: not allowed with --resume"),
+        (["--resume", ".", "--init-from", "x"], "--init-from: not allowed with --resume"),
+        (["--resume", ""], "--resume: wanted a name, got ''"),
         (["--allow-change", "lr"], "--allow-change: wanted a run to go on with beside it, got no --resume"),
     ],
 )
@@ -308,6 +332,34 @@ def test_init_from_takes_weights_alone(whole, tmp_path, capsys):
     assert err.startswith("cynet train: error: --init-from: ")
     assert "; shape of " in err and "unexpected: " in err
     assert not (tmp_path / "b").exists()
+
+
+def test_a_checkpoint_is_not_taken_for_weights(whole, tmp_path, capsys):
+    assert train(*FLAGS, "--init-from", whole / "last.ckpt", "--run-dir", tmp_path / "a") == 2
+    err = capsys.readouterr().err
+    assert f"--init-from: {whole / 'last.ckpt'} is a checkpoint: wanted weights" in err
+    (tmp_path / "text.toml").write_text("steps = 3000000000000")
+    assert train(*FLAGS, "--init-from", tmp_path / "text.toml", "--run-dir", tmp_path / "a") == 2
+    assert f"error: --init-from: {tmp_path / 'text.toml'}: wanted a header" in capsys.readouterr().err
+
+
+def test_the_weights_that_a_run_begins_with_are_known_by_their_bytes(
+    whole, tmp_path, stop, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(whole / "last.safetensors", "start.safetensors")
+    with pytest.raises(stop(3)):
+        train(*FLAGS, "--init-from", "start.safetensors", "--run-dir", "run")
+    monkeypatch.undo()
+    monkeypatch.chdir("/")
+    assert train("--resume", tmp_path / "run", "--steps", 4, "--allow-change", "steps") == 0
+    assert cli.main(["verify", str(tmp_path / "run")]) == 0
+    (tmp_path / "run" / "last.ckpt").unlink()
+    (tmp_path / "run" / "last.prev.ckpt").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "run" / "last.safetensors", tmp_path / "start.safetensors")
+    capsys.readouterr()
+    assert train("--resume", tmp_path / "run") == 2
+    assert "wanted the weights that the run began with, SHA-256" in capsys.readouterr().err
 
 
 def test_a_disk_without_room_is_refused_before_the_first_step(tmp_path, monkeypatch, capsys):
@@ -409,7 +461,7 @@ def test_the_second_signal_stops_at_once(whole, tmp_path, stop, monkeypatch, cap
     stop(9, signal.SIGTERM)
     monkeypatch.setattr(checkpoint, "save", interrupted)
     assert train(*FLAGS, "--run-dir", run) == 143
-    assert f"stopped at once; {run / 'last.ckpt'} is the last one" in capsys.readouterr().out
+    assert f"stopped at once; {run / 'last.ckpt'} is the last checkpoint" in capsys.readouterr().out
     assert checkpoint.load(run / "last.ckpt")[1]["step"] == 8
     monkeypatch.undo()
     assert train("--resume", run) == 0

@@ -52,7 +52,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[19])
     assert re.fullmatch(
         r"estimate: [\d.e-]+ s for 7 steps of [\d.]+ ms and 1 evaluation of [\d.e-]+ s; "
-        r"[\d,]+ MiB of memory \([\d,]+ MiB are free\)",
+        r"[\d,]+ MiB of memory beside its loader's workers \([\d,]+ MiB are free\)",
         next(line for line in lines if line.startswith("estimate")),
     )
     assert [line.split()[:4] for line in lines if line.startswith("epoch")] == [
@@ -147,7 +147,8 @@ def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
         child.stdout.readline()
         child.send_signal(number)
         out, err = child.communicate(timeout=60)
-    assert (child.returncode, err) == (status, "")
+    wanted = "stopping after this step, and saving; once more stops at once\n"
+    assert (child.returncode, err) == (status, wanted)
     assert re.search(
         r"stopped by SIG\w+ after \d+ steps; the weights so far are in run/last.safetensors\n$", out
     )
@@ -163,14 +164,46 @@ def test_a_diverged_run_stops_in_words(tmp_path):
     assert not list(tmp_path.rglob("last.safetensors"))
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
+def went_on(folder):
+    """A run that nobody could hear is whole, and says so in its log."""
+    log = (folder / "run" / "log.txt").read_text()
+    assert log.count("note: standard output is gone") == 1 and "\nweights in run/last.safetensors" in log
+    assert load_weights(folder / "run" / "last.safetensors")
+
+
+SHORT = "train", "--steps", 60, "--workers", 0, "--run-dir", "run", "--no-report"
+
+
+def test_a_reader_that_goes_away_ends_no_training(tmp_path):
     with subprocess.Popen(
-        command("train", "--steps", 400), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(*SHORT), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         child.stdout.readline()
         child.stdout.close()
         err = child.stderr.read()
-    assert (child.wait(60), err) == (141, b"")
+    assert (child.wait(60), err) == (0, b"")
+    went_on(tmp_path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_disk_that_is_full_behind_standard_output_ends_no_training(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command(*SHORT), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=120
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    went_on(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals of Linux")
+def test_a_terminal_that_is_closed_ends_no_training_that_ignores_it(tmp_path):
+    ours, theirs = os.openpty()
+    with subprocess.Popen(command(*SHORT), cwd=tmp_path, stdout=theirs, stderr=theirs) as child:
+        os.close(theirs)
+        assert os.read(ours, 1)
+        os.close(ours)
+        assert child.wait(60) == 0
+    went_on(tmp_path)
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
@@ -183,7 +216,9 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
     assert cli.main(["train", "--steps", "2", "--workers", "0"]) == 1
     err = capsys.readouterr().err
     assert re.fullmatch(
-        r"cynet train: error: cannot write .*last.safetensors: No space left on device\n", err
+        r"cynet train: error: after step 2: cannot write .*last.safetensors: No space left on device; "
+        r"to go on from the stored configuration: cynet train --resume runs/uwnet2-shapes10-1\n",
+        err,
     )
 
 
@@ -204,7 +239,7 @@ def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys)
         r"[\d,]+ images/s  0 s left\n",
         out,
     )
-    assert "loss 2.5000, accuracy 0.400, lr 0.1" in err
+    assert "loss 2.5000, acc 0.400, lr 0.1" in err
     assert " images/s" in err and "<00:00" in err
 
 

@@ -115,6 +115,23 @@ def test_a_run_whose_settings_were_changed_is_verified_up_to_there(run, tmp_path
     assert any(line.startswith("the losses part at step 10: ") for line in out)
 
 
+@pytest.mark.parametrize("name", ["digests.csv", "steps.csv"])
+def test_what_is_not_there_is_not_called_equal(runs, run, capsys, name):
+    (run / name).unlink()
+    for arguments in (("verify", run), ("diff", runs / "one", run)):
+        assert command(*arguments) != 0
+        out, err = capsys.readouterr()
+        assert "equal" not in out and err.count("\n") == 1
+
+
+def test_digests_that_were_cut_off_are_told(runs, run, capsys):
+    text = (run / "digests.csv").read_text()
+    (run / "digests.csv").write_text(text[: len(text) // 2])
+    for arguments in (("verify", run), ("diff", runs / "one", run)):
+        command(*arguments)
+        assert "lacks the digests of step 10, 20" in capsys.readouterr().out
+
+
 def test_equal_runs_are_told_so(runs, capsys):
     assert command("diff", runs / "one", runs / "order") == 0
     assert lines(capsys)[1:] == ["equal: the losses of 20 steps, and all tensors up to step 20"]

@@ -156,6 +156,13 @@ def test_the_first_signal_stops_after_the_step(number):
     assert signal.getsignal(number) is before
 
 
+def test_a_closed_terminal_that_is_told_of_twice_is_one_wish():
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.pending == signal.SIGHUP
+
+
 def test_the_second_signal_stops_at_once():
     with pytest.raises(KeyboardInterrupt), Signals():
         os.kill(os.getpid(), signal.SIGINT)
