@@ -3,7 +3,9 @@
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 
 from cynet._version import __version__
 
@@ -22,7 +24,11 @@ COMMANDS = {
     "bundle": "pack sources and runs into one archive with a manifest",
     "config": "how this cynet was built, and what it runs on",
 }
-REFUSED, FAILED, INTERRUPTED, CLOSED_PIPE = 2, 1, 130, 141
+REFUSED, FAILED, INTERRUPTED, TERMINATED, CLOSED_PIPE = 2, 1, 130, 143, 141
+
+
+class Terminated(BaseException):
+    """SIGTERM, which ends a command as Ctrl-C does."""
 
 
 def main(arguments=None):
@@ -67,13 +73,8 @@ def script(command, arguments=None, program=None):
     """Run one command, as tools/COMMAND.py does; parameters and result as in `main`."""
     program = program or os.path.basename(sys.argv[0])
     try:
-        module = importlib.import_module(f"cynet.cli.{command}")
-        parser = Parser(program, description=module.__doc__)
-        module.add_flags(parser)
-        flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-        status = module.run(flags) or 0
-        sys.stdout.flush()
-        return status
+        with _terminable():
+            return _run(command, arguments, program)
     except UsageError as error:
         return _say(program, error, REFUSED)
     except Failure as error:
@@ -85,9 +86,39 @@ def script(command, arguments=None, program=None):
         return _say(program, reason(error), FAILED)
     except KeyboardInterrupt:
         return _say(program, "interrupted", INTERRUPTED)
+    except Terminated:
+        return _say(program, "terminated", TERMINATED)
+
+
+def _run(command, arguments, program):
+    module = importlib.import_module(f"cynet.cli.{command}")
+    parser = Parser(program, description=module.__doc__)
+    module.add_flags(parser)
+    flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    status = module.run(flags) or 0
+    sys.stdout.flush()
+    return status
+
+
+@contextlib.contextmanager
+def _terminable():
+    """Within this context SIGTERM raises `Terminated`, where nobody else listens to it."""
+
+    def terminate(number, frame):
+        raise Terminated
+
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _say(program, error, status):
     with contextlib.suppress(OSError):  # the terminal may be gone
-        print(f"{program}: {'error: ' if status != INTERRUPTED else ''}{error}", file=sys.stderr)
+        print(f"{program}: {'error: ' if status in (REFUSED, FAILED) else ''}{error}", file=sys.stderr)
     return status

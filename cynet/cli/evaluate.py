@@ -1,6 +1,7 @@
 """Evaluate trained weights on a test set: accuracy over all and per class, calibration, confusion matrix."""
 
 import json
+import os
 import sys
 
 from . import trained
@@ -66,12 +67,16 @@ def _data(flags, facts, name, stored):
     from cynet import data
 
     root = flags.data_dir or stored
+    if root and not os.path.exists(root):
+        raise UsageError(f"--data-dir: no such file or folder: {os.path.abspath(root)}")
     with refusing("--data-dir" if root else "--data"):
         samples = data.load(name, root, flags.split)
     if len(samples.classes) != len(facts.classes):
         raise UsageError(
             f"--data: wanted the model's {len(facts.classes)} classes, {name} has {len(samples.classes)}"
         )
+    if tuple(map(str, samples.classes)) != tuple(facts.classes):
+        print(f"warning: the classes of {name} are not those that the model was trained on", file=sys.stderr)
     return samples
 
 

@@ -101,12 +101,6 @@ class Help(argparse.HelpFormatter):
         return f"{text} (default: %(default)s)"
 
 
-def flag_error(error):
-    """The text of "lr_steps: wanted ...", which names a setting, as "--lr-steps: wanted ...", a flag."""
-    name, colon, rest = str(error).partition(": ")
-    return f"--{name.replace('_', '-')}{colon}{rest}"
-
-
 def suggestion(name, known):
     """'did you mean X?' for the nearest known name, or ''."""
     near = difflib.get_close_matches(name, list(known), 1, 0.6)

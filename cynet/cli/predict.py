@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 from . import trained
-from .parser import UsageError, integer
+from .parser import UsageError, integer, reason
 
 SIDE = 32  # of the pictures that the models take
 
@@ -56,7 +56,7 @@ def _predict(model, facts, path, top):
     try:
         pixels = read(path, Fit(SIDE))
     except (ValueError, OSError, MemoryError) as error:
-        return {"file": path, "error": getattr(error, "strerror", None) or str(error) or "out of memory"}
+        return {"file": path, "error": reason(error) or f"{path}: out of memory"}
     found = probabilities(model, facts, pixels)
     if np.isnan(found).any():
         return {"file": path, "error": f"{path}: the model gives NaN"}

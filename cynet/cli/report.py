@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import trained
 from .parser import UsageError, refusing
+from .resume import data_folder
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
@@ -63,13 +64,15 @@ def write(runs, output, data_dir=None, weights="last", timing=True):
     first, *others = runs
     others = others or _neighbours(first)
     times = _times if timing else None
+    if data_dir is None and first.settings:
+        data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
     document = gather.gather(
-        first, others, data_dir, f"{weights}.safetensors", times, command(first.config)
+        first, others, data_dir, f"{weights}.safetensors", times, *commands(first)
     )
     _write(output, page.render(document))
     for note in document["notes"]:
         say(f"note: {note}")
-    _plot(document, output.parent / PLOTS)
+    _plot(document, output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}"))
     say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
 
 
@@ -123,6 +126,23 @@ def _times(model, picture_shape):
         "processor": processor(),
         "rows": rows,
     }
+
+
+def commands(run):
+    """(what repeats a run, whether it takes several commands) as its folder tells."""
+    parts = run.environment.get("resumed", [])
+    if not any(part.get("changed") for part in parts):
+        return command(run.config), False
+    lines = [_given(run.environment)]
+    for part in parts:
+        lines += [f"# stopped after step {part.get('after_step')}, then", _given(part)]
+    return "\n".join(lines), True
+
+
+def _given(environment):
+    """The command that a process was started with, as env.json has it."""
+    program, *words = map(str, environment.get("command") or ["cynet"])
+    return shlex.join([Path(program).name, *words])
 
 
 def command(config):

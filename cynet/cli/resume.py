@@ -101,6 +101,8 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
                 return _finished(folder, session)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
             news += _jump(stored, session, trainer.steps)
+            if "lr" in changed and "lr_steps" not in changed and _by_steps(session):
+                news.append("--lr changes nothing from here on: lr_steps say the rates")
         else:
             _same_data(folder, training, changed)
             news.append("there is no checkpoint yet: beginning again")
@@ -134,6 +136,11 @@ def _merged(stored, origins, given):
     values = vars(stored) | {name: options.DEFAULTS[name] for name in anew}
     origins = origins | dict.fromkeys(anew, options.DEFAULT)
     return values | given, origins | dict.fromkeys(given, options.FLAG)
+
+
+def _by_steps(session):
+    """Whether the rates of `lr_steps` have begun."""
+    return any(step <= session.trainer.steps for step in session.settings.lr_steps or ())
 
 
 def _jump(stored, session, steps):
@@ -199,5 +206,9 @@ def _finished(folder, session):
     from .terminal import say
 
     say(f"{folder.path} is finished: {session.trainer.steps} of {session.settings.steps} steps")
-    say(f"to train for longer: --allow-change steps --steps N; weights in {folder.weights}")
+    settings = session.settings
+    change = "steps --steps N"
+    if session.trainer.steps < settings.steps:
+        change = f"patience --patience N (it was {settings.patience})"
+    say(f"to train for longer: --allow-change {change}; weights in {folder.weights}")
     return 0

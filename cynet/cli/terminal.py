@@ -117,8 +117,8 @@ class Terminal(Observer):
         now = time.perf_counter()
         left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
         self.say(
-            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {result.train_loss:.4f}  "
-            f"accuracy {result.train_accuracy:.4f}  test loss {result.test.loss:.4f}  "
+            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
+            f"accuracy {result.train_accuracy:.4f}  test loss {_loss(result.test.loss)}  "
             f"test accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
             f"{self.images / (self.last - self.since or 1):,.0f} images/s  {duration(left)} left"
         )
@@ -141,6 +141,10 @@ class Terminal(Observer):
         if self.bar is not None:
             with self._shown():
                 self.bar.close()
+
+
+def _loss(value):
+    return f"{value:.4f}" if value < 1e5 else f"{value:.4g}"
 
 
 def _smooth(before, now):

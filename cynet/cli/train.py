@@ -6,7 +6,7 @@ A setting is taken from its flag, else from the --config file, else from the --r
 import contextlib
 
 from . import options
-from .parser import Failure, UsageError, flag_error, reason, refusing
+from .parser import Failure, UsageError, reason, refusing
 
 EMBEDDED = "shapes10"  # the data set that needs no files
 
@@ -109,9 +109,21 @@ def session_of(settings, training, test, origins, initial=True):
     if settings.epochs:
         origins["steps"] = origins["epochs"]
     try:
+        settings = _warmed_up(settings, len(training.labels), origins)
         return Session(settings.resolved(len(training.labels)), training, test, initial)
     except (ValueError, OSError) as error:
         raise _named(error, origins) from error
+
+
+def _warmed_up(settings, samples, origins):
+    """With a recipe's warm-up cut to a tenth of the steps where a shortened run would end within it."""
+    from dataclasses import replace
+
+    steps = replace(settings, warmup=0).resolved(samples).steps
+    if settings.warmup < steps or not origins["warmup"].startswith("recipe "):
+        return settings
+    origins["warmup"] += f" (its {settings.warmup} steps of warm-up cut to a tenth of the run)"
+    return replace(settings, warmup=steps // 10)
 
 
 def _named(error, origins):
@@ -121,7 +133,7 @@ def _named(error, origins):
         return UsageError(f"{options.named(name, origins[name])}{colon}{rest}")
     if isinstance(error, OSError):
         return UsageError(f"{options.named('init_from', origins['init_from'])}: {name}{colon}{rest}")
-    return UsageError(flag_error(error))
+    return UsageError(str(error))
 
 
 def _begin(session, origins, run_dir, report):
@@ -267,7 +279,7 @@ def _finish(session, observers, signals, report):
     except Diverged as error:
         screen.close()
         _explain(session, folder, keeper, error)
-        raise Failure(f"{error}; try a lower --lr (it was {trainer.optimizer.lr:g})") from error
+        raise Failure(f"{error}; try a lower learning rate (it was {trainer.optimizer.lr:g})") from error
     screen.close()
     if trainer.steps < session.settings.steps:
         say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
@@ -295,28 +307,47 @@ def _report(folder):
 
 def _explain(session, folder, keeper, error):
     """Say where a training broke, and keep what shows it again."""
+    import shlex
+
     import numpy as np
 
-    from cynet.train import diagnosis
+    from cynet.train import diagnosis, replay
     from cynet.train.weights import save_weights
 
     from .terminal import say
 
     say(diagnosis.not_finite(session, error))
-    weights, batch = folder.path / "diverged.safetensors", folder.path / "diverged.npz"
+    weights, batch = folder.path / replay.WEIGHTS, folder.path / replay.BATCH
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
-        np.savez(batch, x=error.batch[0], y=error.batch[1], samples=diagnosis.samples(session))
+        x, y = error.batch
+        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session))
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
+        program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
+        say(f"  python -c {shlex.quote(program)}")
+    _ways_out(session, folder, keeper, say)
+
+
+def _ways_out(session, folder, keeper, say):
+    """Say from which weights, and how, a training that broke can go on."""
+    import numpy as np
+
+    from cynet.train.settings import ANNEALED
+
+    settings = session.settings
+    by_steps = settings.schedule == ANNEALED and settings.lr_steps
+    change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"
+    rows = folder.metrics.rows()
+    guessing = np.log(len(session.facts.classes))
+    if keeper.path.exists() and rows and float(rows[-1]["train_loss"]) > 2 * guessing:
+        say(f"the last checkpoint, {keeper.path}, is spoilt too: its loss is {rows[-1]['train_loss']}")
+        if folder.best.exists():
+            say(f"better begin anew from the best weights: cynet train --init-from {folder.best} --lr RATE")
+    elif keeper.path.exists():
         say(
-            "  python -c \"import numpy, cynet; from cynet.train import load_weights; "
-            f"b = numpy.load('{batch}'); m = load_weights('{weights}')[0].train(); "
-            "print(cynet.CrossEntropyLoss()(m(b['x']), b['y']))\""
+            f"the last checkpoint, {keeper.path}, is from before, and by itself would come to the same end; "
+            f"with a lower rate: cynet train --resume {folder.path} {change}"
         )
-    if keeper.path.exists():
-        say(f"the last checkpoint, {keeper.path}, is from before: cynet train --resume {folder.path}")
-    if folder.weights.exists():
-        say(f"{folder.weights} holds the weights of the last evaluation")
 
 
 class _Unread(Exception):

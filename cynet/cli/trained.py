@@ -26,9 +26,10 @@ def set_threads(flags):
 
 def locate(path, argument):
     """(weights file, data folder of the run or None) of a run folder or a file; `argument` is its name."""
-    import tomllib
+    from cynet.train import RunFolder
+    from cynet.train.rundir import WEIGHTS
 
-    from cynet.train.rundir import CONFIG, WEIGHTS
+    from .resume import data_folder
 
     path = Path(path)
     if not path.is_dir():
@@ -36,10 +37,11 @@ def locate(path, argument):
     if not (path / WEIGHTS).exists():
         raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
     try:
-        config = tomllib.loads((path / CONFIG).read_text())
+        folder = RunFolder.open(path)
+        config, _ = folder.read_config()
     except (OSError, ValueError):  # the weights are enough without it
         return path / WEIGHTS, None
-    return path / WEIGHTS, config.get("data_dir")
+    return path / WEIGHTS, data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
 
 
 def load(path, argument):

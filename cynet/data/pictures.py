@@ -20,6 +20,13 @@ def pillow():
     return Image
 
 
+def pillow_error():
+    """What Pillow raises for a file of no known kind."""
+    from PIL import UnidentifiedImageError
+
+    return UnidentifiedImageError
+
+
 class Fit:
     """What every picture of a data set becomes.
 
@@ -93,6 +100,10 @@ def read(path, fit=None):
     except Exception as error:  # a damaged file fails in as many ways as there are formats
         kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
         text = " ".join(f"{kind}{error}".split())
+        if isinstance(error, image.DecompressionBombError):
+            text = f"it claims more than the {PIXELS} pixels that are decoded"
+        elif isinstance(error, pillow_error()):
+            text = "it is of no kind that is known"
         raise ValueError(f"{path}: wanted a picture that Pillow can read: {text}") from error
     planar = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(planar)

@@ -10,6 +10,7 @@ from statistics import median
 
 import numpy as np
 
+from cynet.data import SubsetSampler
 from cynet.layers import ReLU
 
 from .activity import dead_channels, first_not_finite
@@ -17,7 +18,8 @@ from .loop import Observer
 from .session import test_loader
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
-NORM_EVERY = 50  # steps between looks at the gradients
+NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients
+LOOKED_AT = 250  # test pictures, spread over the set, that tell which channels never fire
 SHOWN = 12  # samples that are named
 
 
@@ -54,6 +56,7 @@ class Doctor(Observer):
         self.chance = float(shares.max())
         self.guessing = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
         self._pictures = None
+        self._suspected = set()  # kinds that the evaluation before showed
 
     def report(self, finding):
         """Say a finding, unless one of its kind was said."""
@@ -61,11 +64,19 @@ class Doctor(Observer):
             self.known.add(finding.kind)
             self.say(finding)
 
+    def _report_lasting(self, step, *findings):
+        """Say what two evaluations in a row show, the running statistics having had time to settle."""
+        found = [finding for finding in findings if finding is not None and step >= ENOUGH_STEPS]
+        for finding in found:
+            if finding.kind in self._suspected:
+                self.report(finding)
+        self._suspected = {finding.kind for finding in found}
+
     def stepped(self, progress):
         if progress.step > 1:  # the first waits for the workers to start
             self.seconds += progress.seconds
             self.waited += progress.waited
-        if progress.step % NORM_EVERY == 0:
+        if progress.step % next(every for last, every in NORM_EVERY.items() if progress.step <= last) == 0:
             norm = self.session.trainer.gradient_norm()
             self.report(exploding(norm, self.norms, progress.step, progress.lr))
             self.norms.append(norm)
@@ -75,8 +86,11 @@ class Doctor(Observer):
         workers = self.session.settings.workers
         self.report(data_bound(self.seconds, self.waited, workers))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
-        self.report(shuffled(result.train_loss, self.guessing, test.accuracy, self.chance))
-        self.report(overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing))
+        self._report_lasting(
+            result.step,
+            shuffled(result.train_loss, self.guessing, test.accuracy, self.chance),
+            overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing),
+        )
         self.best_test_loss = min(self.best_test_loss, test.loss)
         self.report(self._dead())
 
@@ -85,16 +99,20 @@ class Doctor(Observer):
             return None
         if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
             session = self.session
+            samples = session.test_batches.dataset
+            spread = np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).astype(np.int64)
+            chosen = SubsetSampler(spread, shuffle=False)
             try:
-                with test_loader(session.test_batches.dataset, session.facts) as batches:
+                with test_loader(samples, session.facts, len(spread), chosen) as batches:
                     self._pictures = np.array(next(iter(batches))[0])
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
-        model = self.session.model
+        session, model = self.session, self.session.model
         modes = [(layer, layer.training) for _, layer in model.walk()]
         model.eval()
         try:
-            return dead(dead_channels(model, self._pictures, ReLU))
+            norms = session.settings.batch_norm
+            return dead(dead_channels(model, self._pictures, ReLU), len(self._pictures), norms)
         finally:
             for layer, mode in modes:
                 layer.training = mode
@@ -152,7 +170,8 @@ def shuffled(train_loss, guessing, accuracy, chance):
 
 def overfitted(train_loss, test_loss, best, guessing):
     """A test loss that rises again, far above the training loss."""
-    if train_loss > 0.5 * test_loss or test_loss < 1.15 * best + 0.05 * guessing:
+    learnt = train_loss < min(guessing, 0.5 * test_loss)
+    if not learnt or test_loss < 1.15 * best + 0.05 * guessing:
         return None
     return Finding(
         "overfitted",
@@ -162,7 +181,7 @@ def overfitted(train_loss, test_loss, best, guessing):
     )
 
 
-def dead(found):
+def dead(found, pictures, batch_norm):
     """Layers of which a quarter or more of the channels never fire."""
     layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
     if not layers:
@@ -170,9 +189,9 @@ def dead(found):
     text = ", ".join(f"layer {path} ({count} of {of})" for path, count, of in layers)
     return Finding(
         "dead",
-        f"channels of ReLU are 0 for every test picture: {text}",
+        f"channels of ReLU are 0 for all of {pictures} test pictures: {text}",
         "a step so large that biases fell below all inputs; such channels learn no more",
-        "a lower --lr, --warmup, batch norm before the ReLU, or LeakyReLU",
+        f"a lower --lr, --warmup, {'' if batch_norm else 'batch norm before the ReLU, '}or LeakyReLU",
     )
 
 

@@ -8,15 +8,21 @@ starts anew must meet these numbers again, to the last bit.
 import hashlib
 from dataclasses import dataclass
 from math import nan
+from pathlib import Path
+
+import numpy as np
 
 import cynet.core.random as random
 
 from .loop import Diverged
 from .recorder import is_round
+from .rundir import RunFolder
+from .session import trainer_of
 from .settings import Settings
-from .weights import digests
+from .weights import digests, load_weights
 
 SHOWN = 12  # digits of a digest in a message
+WEIGHTS, BATCH = "diverged.safetensors", "diverged.npz"  # what a run leaves where its loss was no number
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,29 @@ def verify(replay, history, steps):
         if (loss_found and tensors_found) or loss != loss:
             break
     return loss_found + tensors_found
+
+
+def diverged(path):
+    """Take the step again at which a run's loss was no number any more, with its settings.
+
+    Parameters
+    ----------
+    path : str or Path
+        The run folder.
+
+    Raises
+    ------
+    Diverged
+        As then.
+    """
+    path = Path(path)
+    settings = Settings.unflat(RunFolder.open(path).read_config()[0])
+    model, _ = load_weights(path / WEIGHTS)
+    trainer = trainer_of(model.train(), settings)
+    with np.load(path / BATCH) as batch:
+        trainer.steps = int(batch["step"]) - 1
+        loss = trainer.step(batch["x"], batch["y"])
+    print(f"loss {loss:g}, norm of the gradient {trainer.gradient_norm():g}")
 
 
 def _tensors(step, one, other):

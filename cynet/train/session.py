@@ -45,21 +45,18 @@ class Session:
         random.seed(settings.seed)
         self.settings, self.facts = settings, settings.facts(training)
         self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
-        self.model.checked_shape((settings.batch_size, *training.picture_shape))
+        try:
+            self.model.checked_shape((settings.batch_size, *training.picture_shape))
+        except ValueError as error:
+            shape = " x ".join(map(str, training.picture_shape))
+            raise ValueError(
+                f"model: {settings.model} cannot take the pictures of {settings.data}, {shape}: {error}"
+            ) from None
         if settings.batch_size == 1 and any(isinstance(layer, BatchNorm1d) for _, layer in self.model.walk()):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             load_initial(self.model, settings.init_from)
-        schedule = settings.learning_rates()
-        self.trainer = Trainer(
-            self.model,
-            CrossEntropyLoss(settings.label_smoothing),
-            SGD(self.model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
-            schedule,
-            settings.clip_norm,
-            Average(self.model, settings.ema) if settings.ema else None,
-            Mixup(settings.mixup, settings.seed) if settings.mixup else None,
-        )
+        self.trainer = trainer_of(self.model, settings)
         augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
         self.batches = data.DataLoader(
             training,
@@ -78,6 +75,20 @@ class Session:
     def __exit__(self, *error):
         self.batches.close()
         self.test_batches.close()
+
+
+def trainer_of(model, settings):
+    """The `Trainer` of a model with these `Settings`, which are resolved."""
+    schedule = settings.learning_rates()
+    return Trainer(
+        model,
+        CrossEntropyLoss(settings.label_smoothing),
+        SGD(model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
+        schedule,
+        settings.clip_norm,
+        Average(model, settings.ema) if settings.ema else None,
+        Mixup(settings.mixup, settings.seed) if settings.mixup else None,
+    )
 
 
 def load_initial(model, path):
@@ -99,6 +110,8 @@ def normalize(facts):
     return data.Normalize(facts.mean, facts.std)
 
 
-def test_loader(test, facts, batch_size=TEST_BATCH):
-    """Every sample of `test` once, in order, the last batch as small as it comes."""
-    return data.DataLoader(test, batch_size, shuffle=False, workers=0, transforms=[normalize(facts)])
+def test_loader(test, facts, batch_size=TEST_BATCH, sampler=None):
+    """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler."""
+    return data.DataLoader(
+        test, batch_size, shuffle=False, workers=0, transforms=[normalize(facts)], sampler=sampler
+    )

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 
 import numpy as np
 import pytest
@@ -102,6 +103,23 @@ def test_predict_without_pillow_names_the_extra(runs, pictures, capsys, monkeypa
     assert (status, out) == (2, "") and "cynet[images]" in err
 
 
+def test_a_run_finds_its_data_from_another_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (40, 32, 32, 3), np.uint8), np.arange(40) % 4
+    np.savez("own.npz", train_images=x, train_labels=y, test_images=x, test_labels=y)
+    flags = "--data", "arrays", "--data-dir", "own.npz", "--batch-size", 8, "--workers", 0, "--steps", 3
+    assert said(capsys, "train", *flags, "--run-dir", "run", "--no-report")[0] == 0
+    monkeypatch.chdir("/")
+    status, out, _ = said(capsys, "evaluate", tmp_path / "run")
+    assert status == 0 and "on 40 pictures of arrays" in out
+    status, out, _ = said(capsys, "report", tmp_path / "run", "--no-timing")
+    assert status == 0 and "could not be read" not in out
+    (tmp_path / "own.npz").unlink()
+    status, _, err = said(capsys, "evaluate", tmp_path / "run")
+    assert status == 2 and "--data-dir: no such file or folder: /" in err
+
+
 # -- report ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def written(runs):
@@ -156,6 +174,29 @@ def test_a_run_that_lacks_files_says_what_is_missing(runs, tmp_path, capsys):
         assert said(capsys, "report", *arguments)[0] == 2
 
 
+def test_a_run_with_changed_settings_is_told_by_its_commands(tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = "--data", "tiny", "--batch-size", 8, "--workers", 0
+    assert said(capsys, "train", *flags, "--steps", 6, "--run-dir", run, "--no-report")[0] == 0
+    assert said(capsys, "train", "--resume", run, "--steps", 9, "--allow-change", "steps")[0] == 0
+    found = document((run / "report.html").read_text())
+    assert found["several"] and "# stopped after step 6, then" in found["command"]
+
+
+def test_what_a_run_was_told_stands_on_its_page(runs, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(runs / "a", run)
+    for name in ("metrics.csv", "last.safetensors", "best.safetensors"):
+        (run / name).unlink()
+    with (run / "log.txt").open("a") as log:
+        log.write("diagnosis: this. Likely cause: that.\nerror: the training loss is nan at step 9\n")
+    assert said(capsys, "report", run, "--output", tmp_path / "x.html")[0] == 0
+    found = document((tmp_path / "x.html").read_text())
+    wanted = ["diagnosis: this. Likely cause: that", "error: the training loss is nan at step 9"]
+    assert found["said"] == wanted
+    assert len(found["runs"][0]["steps"]["loss"]) == 30
+
+
 def test_text_from_names_cannot_leave_its_place():
     text = page.embedded({"name": "</script><script>alert(1)//<!--&"})
     assert "<" not in text and json.loads(text)["name"] == "</script><script>alert(1)//<!--&"
@@ -173,11 +214,13 @@ def test_pictures_are_plain_png():
 
 def browsed(path, *flags):
     """(the page's elements after its scripts ran, what the console said)."""
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",
-         "--enable-logging=stderr", "--dump-dom", *flags, path.as_uri()],
-        capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        done = subprocess.run(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",
+             "--disable-background-networking", f"--user-data-dir={profile}", "--enable-logging=stderr",
+             "--dump-dom", *flags, path.as_uri()],
+            capture_output=True, text=True, timeout=100,
+        )  # fmt: skip
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 

@@ -249,6 +249,17 @@ def test_flags_that_contradict_each_other_are_refused_also_when_a_run_goes_on(br
     assert "--lr-steps: wanted the schedule steps, got cosine" in capsys.readouterr().err
 
 
+def test_a_run_that_ended_early_says_what_lets_it_go_on(tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = "--data", "tiny", "--batch-size", 8, "--workers", 0, "--epochs", 9, "--lr", 0, "--patience", 2
+    assert train(*flags, "--run-dir", run) == 0
+    steps = len(rows(run, "steps.csv"))
+    assert steps < 72 and train("--resume", run) == 0
+    assert "to train for longer: --allow-change patience --patience N (it was 2)" in capsys.readouterr().out
+    assert train("--resume", run, "--patience", 3, "--allow-change", "patience") == 0
+    assert len(rows(run, "steps.csv")) == steps + 8
+
+
 def test_a_file_of_a_run_is_taken_for_the_run_it_lies_in(broken_off, capsys):
     assert train("--resume", broken_off / "last.ckpt") == 2
     assert f"(did you mean {broken_off}?)" in capsys.readouterr().err

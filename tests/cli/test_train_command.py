@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,9 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
+from helpers import run_python
 
 from cynet import cli
-from cynet.train import Evaluation, load_weights, recorder
+from cynet.cli import options, train
+from cynet.cli.parser import UsageError
+from cynet.train import Evaluation, Settings, load_weights, recorder
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -159,9 +164,51 @@ def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
 def test_a_diverged_run_stops_in_words(tmp_path):
     status, _, err = tool("train", "--steps", 100, "--no-batch-norm", "--lr", 1e30, folder=tmp_path)
     assert status == 1
-    assert re.match(r"train.py: error: the training loss is \w+ at step \d+; try a lower --lr", err)
+    assert re.match(r"train.py: error: the training loss is \w+ at step \d+; try a lower learning rate", err)
     assert err.count("\n") == 1
     assert not list(tmp_path.rglob("last.safetensors"))
+
+
+def test_the_step_of_a_diverged_run_can_be_taken_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flags = ["--steps", "40", "--workers", "0", "--no-batch-norm", "--lr", "1e30", "--mixup", "0.3", "--batch-size", "8"]
+    assert cli.main(["train", *flags, "--run-dir", "it's new"]) == 1
+    out, err = capsys.readouterr()
+    [line] = [line for line in out.splitlines() if line.startswith("  python -c ")]
+    said = re.search(r"error: (the .+ is \w+ at step \d+);", err)[1]
+    again = run_python(*shlex.split(line)[1:])
+    assert again.stderr.endswith(f"Diverged: {said}\n")
+
+
+def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
+    dataset = tiny.tiny()
+    origins = dict.fromkeys(options.DEFAULTS, "default") | {"warmup": "recipe x"}
+    settings = Settings(steps=30, warmup=390, batch_size=8)
+    with train.session_of(settings, dataset, dataset, origins) as session:
+        assert session.settings.warmup == 3 and "cut to a tenth" in origins["warmup"]
+    with pytest.raises(UsageError, match="--warmup: wanted less than the run's 30 steps"):
+        train.session_of(settings, dataset, dataset, origins | {"warmup": "flag"})
+
+
+def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, capsys):
+    x, y = np.zeros((300, 28, 28), np.uint8), np.arange(300) % 10
+    np.savez(tmp_path / "grey.npz", train_images=x, train_labels=y, test_images=x, test_labels=y)
+    flags = ["--data", "arrays", "--data-dir", str(tmp_path / "grey.npz")]
+    assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 2
+    assert "--model: uwnet2 cannot take the pictures of arrays, 28 x 28 x 1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals of Linux")
+def test_sigterm_ends_any_command_in_words(tmp_path):
+    flags = "--lr-find", "--batch-size", 4096, "--run-dir", "found"
+    with subprocess.Popen(
+        command("train", *flags), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (143, "train.py: terminated\n")
 
 
 def went_on(folder):

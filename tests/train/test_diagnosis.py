@@ -8,6 +8,7 @@ import tiny
 import cynet
 from cynet import BatchNorm2d, Concat, Conv2d, Flatten, Linear, ReLU, Residual, Sequential
 from cynet.train import Diverged, diagnosis, loop
+from cynet.train import session as sessions
 from cynet.train.activity import dead_channels, first_not_finite, outputs
 from cynet.train.session import Session, Settings
 
@@ -86,11 +87,49 @@ def test_random_labels_are_learnt_by_heart():
     (diagnosis.overfitted(0.1, 1.1, 1.0, 2.3), False),
     (diagnosis.overfitted(1.0, 1.5, 1.0, 2.3), False),
     (diagnosis.overfitted(0.01, 0.1, 0.05, 2.3), False),
-    (diagnosis.dead([("2", ReLU(), 4, 16)]), True),
-    (diagnosis.dead([("2", ReLU(), 3, 16)]), False),
+    (diagnosis.overfitted(4.5e12, 9.7e25, 0.68, 2.3), False),
+    (diagnosis.dead([("2", ReLU(), 4, 16)], 250, True), True),
+    (diagnosis.dead([("2", ReLU(), 3, 16)], 250, True), False),
 ])  # fmt: skip
 def test_the_rules_of_thumb(finding, is_there):
     assert (finding is not None) == is_there
+
+
+def test_what_may_pass_is_said_when_it_lasts():
+    said = []
+    with session(steps=8) as one:
+        doctor = diagnosis.Doctor(one, said.append)
+        finding = diagnosis.shuffled(0.1, 2.3, 0.1, 0.1)
+        for step, seen in ((50, finding), (60, finding), (100, finding), (200, None), (300, finding)):
+            doctor._report_lasting(step, seen)
+        assert said == []
+        doctor._report_lasting(400, finding)
+    assert said == [finding]
+
+
+def test_gradients_that_explode_in_the_first_steps_are_seen_before_the_loss_is_no_number():
+    said = []
+    with session(batch_norm=False, lr=1.0, steps=60) as one, pytest.raises(Diverged):
+        doctor = diagnosis.Doctor(one, said.append)
+        loop.train(one.trainer, one.batches, one.test_batches, 60, [doctor])
+    assert [finding.kind for finding in said] == ["exploding"]
+
+
+def test_dead_channels_are_looked_for_all_over_the_test_set(monkeypatch):
+    monkeypatch.setattr(diagnosis, "LOOKED_AT", 5)
+    whole = tiny.tiny(split="test")
+    order = np.argsort(whole.labels, kind="stable")
+    by_class = cynet.data.ArrayDataset(whole.images[order], whole.labels[order], whole.classes)
+    with session(test=by_class) as one:
+        doctor = diagnosis.Doctor(one, print)
+        doctor._dead()
+        assert len(doctor._pictures) == 5
+        wanted = one.test_batches.dataset
+        with sessions.test_loader(wanted, one.facts, len(wanted)) as batches:
+            x, y = next(iter(batches))
+            places = np.linspace(0, len(wanted) - 1, 5).astype(int)
+            np.testing.assert_array_equal(doctor._pictures, x[places])
+            assert len(set(y[places])) == len(whole.classes)
 
 
 def test_a_finding_is_said_once():

@@ -57,12 +57,15 @@ function powers(low, high, count) {
 
 // -- parts of the page
 // Draws anew whenever the width of its place changes; the first time when it has one.
+const FIRST = []; // what draws each figure once the page stands, whenever a frame may come
 function redrawn(place, draw) {
   let width = 0;
-  new ResizeObserver(() => requestAnimationFrame(() => { // later: what is drawn here changes sizes itself
+  const fit = () => {
     const now = Math.floor(place.clientWidth);
     if (now && now !== width) draw((width = now));
-  })).observe(place);
+  };
+  FIRST.push(fit);
+  new ResizeObserver(() => requestAnimationFrame(fit)).observe(place); // later: what is drawn here changes sizes itself
   return () => width && draw(width);
 }
 // A set of buttons of which one is pressed.

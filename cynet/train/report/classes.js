@@ -10,7 +10,7 @@ function confusion(host) {
   function draw(width) {
     if (shares === null) shares = width < 480;
     const names = n <= MOST_NAMES, longest = Math.max(...classes.map((name) => name.length));
-    const left = names ? Math.min(longest * 6.7 + 10, width * 0.27) : 8, size = Math.max(2, Math.min((width - left - 8) / n, 52));
+    const left = names ? Math.min(longest * 6.7 + 10, width * 0.27) : 8, size = Math.max(2, Math.min((width - left - (names ? left * 0.55 : 8)) / n, 52));
     const room = Math.floor((left - 10) / 6.4), label = (name) => (name.length > room ? `${name.slice(0, room - 1)}…` : name);
     const top = names ? left * 0.8 + 14 : 8, side = size * n;
     const figure = svg("svg", { viewBox: `0 0 ${width} ${top + side + 4}`, role: "img", tabindex: "0",

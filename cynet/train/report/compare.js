@@ -1,6 +1,6 @@
 // Learning curves of the run, and of any two runs together.
 const COLORS = ["var(--blue)", "var(--orange)"];
-const rate = (value) => (known(value) ? String(Number(value.toPrecision(4))) : "–");
+const rate = (value) => (!known(value) ? "–" : value && Math.abs(value) < 1e-3 ? String(Number(value.toPrecision(3)).toExponential()) : String(Number(value.toPrecision(4))));
 const asPercent = (value) => percent(value, 2);
 const wholePercent = (value) => `${Number((value * 100).toFixed(1))} %`;
 

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..rundir import CONFIG, METRICS
+from ..rundir import CONFIG, LOG, METRICS
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
@@ -26,6 +26,8 @@ class Run:
         The columns of metrics.csv and steps.csv; None where a cell holds no finite number.
     missing : tuple of str
         A sentence for each file that is not there or cannot be read.
+    said : tuple of str
+        The diagnoses and errors in its log.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class Run:
     epochs: dict = field(default_factory=dict)
     steps: dict = field(default_factory=dict)
     missing: tuple = ()
+    said: tuple = ()
 
     @property
     def name(self):
@@ -64,7 +67,18 @@ def read(path):
         "epochs": _read(path / METRICS, table, missing),
         "steps": _read(path / STEPS, table, missing),
     }
-    return Run(path, **found, missing=tuple(missing))
+    return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
+
+
+def _said(path):
+    """Each diagnosis of a log once, and the error at its end."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    found = [line for line in lines if line.startswith("diagnosis: ")]
+    found += [line for line in lines[-1:] if line.startswith("error: ")]
+    return tuple(line.rstrip(".") for line in dict.fromkeys(found))
 
 
 def beside(run, most):

@@ -25,7 +25,7 @@ class Trained:
     facts: Facts
 
 
-def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=None):
+def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=None, several=False):
     """Everything about a run.
 
     Parameters
@@ -40,7 +40,9 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
     times : callable, optional
         Gets the model and the picture shape; gives what "layers" is to hold.
     command : str, optional
-        The command that repeats the run.
+        What repeats the run.
+    several : bool, optional
+        Whether that takes several commands, the settings having been changed on the way.
 
     Returns
     -------
@@ -56,6 +58,8 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
         "config": _config(run),
         "environment": _flat(run.environment),
         "command": command,
+        "several": several,
+        "said": list(run.said),
         "missing": missing,
         "notes": notes,
         "file": trained and trained.file,
@@ -63,7 +67,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
     }
     document |= dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"))
     if not document["runs"][0]["epochs"]:
-        missing["curves"] = f"{METRICS} holds no evaluation yet."
+        missing["curves"] = f"{METRICS} holds no evaluation yet, and steps.csv no step."
     if not run.steps:
         missing["steps"] = "Without steps.csv the training loss is known only as the mean of each epoch."
     if trained is not None:

@@ -59,13 +59,13 @@ function layers(host) {
   const longest = Math.max(...rows.map((row) => row.forward + row.backward)), sum = (key) => rows.reduce((total, row) => total + row[key], 0);
   const body = rows.map((row) => el("tr", {}, el("th", { scope: "row" }, el("span", { class: "lead" }, `${row.path} `), row.layer), el("td", { class: "narrow-off" }, row.output.join(" × ")),
     el("td", { class: "number" }, ms(row.forward)), el("td", { class: "number" }, ms(row.backward)),
-    el("td", { style: "width:28%" }, el("div", { class: "meter" }, el("i", { "aria-hidden": "true" }, el("i", { style: `width:${(row.forward / longest) * 100}%` }), el("i", { class: "second", style: `width:${(row.backward / longest) * 100}%` }))))));
-  body.push(el("tr", {}, el("th", { scope: "row" }, el("b", {}, "All layers")), el("td", { class: "narrow-off" }), el("td", { class: "number" }, el("b", {}, ms(sum("forward")))), el("td", { class: "number" }, el("b", {}, ms(sum("backward")))), el("td", {})));
+    el("td", { class: "narrow-off", style: "width:28%" }, el("div", { class: "meter" }, el("i", { "aria-hidden": "true" }, el("i", { style: `width:${(row.forward / longest) * 100}%` }), el("i", { class: "second", style: `width:${(row.backward / longest) * 100}%` }))))));
+  body.push(el("tr", {}, el("th", { scope: "row" }, el("b", {}, "All layers")), el("td", { class: "narrow-off" }), el("td", { class: "number" }, el("b", {}, ms(sum("forward")))), el("td", { class: "number" }, el("b", {}, ms(sum("backward")))), el("td", { class: "narrow-off" })));
   const key = (color, text) => el("span", {}, el("span", { class: "swatch", style: `background:${color}` }), text);
   host.append(el("p", { class: "hint" }, `Milliseconds of a training step over ${batch} pictures, each layer by itself, measured when this page was written: ${processor}, ${threads} ${threads === 1 ? "thread" : "threads"}.`),
     el("div", { class: "legend" }, key("var(--blue)", "forward"), key("var(--orange)", "backward")),
     wide("Time of each layer", table("Time of each layer", ["Layer", { text: "Output" }, { text: "Forward", number: true }, { text: "Backward", number: true }, ""], body)));
-  host.querySelector("thead th:nth-child(2)").className = "narrow-off";
+  for (const which of ["th:nth-child(2)", "th:last-child"]) host.querySelector(`thead ${which}`).className = "narrow-off";
 }
 
 function configuration(host) {
@@ -79,7 +79,8 @@ function configuration(host) {
       getSelection().addRange(range);
       if (document.execCommand("copy")) done(); // works from the disk, where the newer way is not allowed
     }
-    host.append(el("h3", {}, "To repeat the run"), el("p", { class: "hint" }, "The same command gives the same weights, byte for byte, with any number of threads and of loader workers, in the same build of cynet."),
+    host.append(el("h3", {}, "To repeat the run"), el("p", { class: "hint" }, DATA.several ? "The run was stopped, and went on with other settings: no single command repeats it. These were given, one after the other." :
+      "The same command gives the same weights, byte for byte, with any number of threads and of loader workers, in the same build of cynet."),
       el("div", { class: "command" }, words, button));
   }
   const origins = DATA.config.some(([, , origin]) => known(origin));

@@ -1,6 +1,6 @@
 // The page from its sections.
 const SECTIONS = [
-  ["curves", "Learning curves", "Curves", "Point at a chart, or move along it with the arrow keys: the legends show the values there.", () => DATA.runs[0].epochs.step, curves],
+  ["curves", "Learning curves", "Curves", "Point at a chart, or move along it with the arrow keys: the legends show the values there.", () => DATA.runs[0].epochs.step ?? DATA.runs[0].steps.step, curves],
   ["confusion", "Confusion matrix", "Confusion", "How often each class was taken for which. Blue is right, orange wrong; the deeper, the larger the part of its row.", () => DATA.test, confusion],
   ["classes", "Accuracy of each class", "Classes", "Recall: the part of a class's pictures that is recognised. Precision: the part of the predictions of a class that is right.", () => DATA.test, perClass],
   ["calibration", "Calibration", "Calibration", "How often the model is right when it is so sure. On the dashed line confidence is what it promises; orange shows by how much it is not.", () => DATA.test, calibration],
@@ -27,7 +27,7 @@ function head() {
   document.getElementById("head").append(el("div", { class: "eyebrow" }, "cynet report"), el("h1", {}, name),
     el("div", { class: "lead" }, [what, file ? `weights of ${file}` : null].filter(Boolean).join(" · ")), el("div", { class: "tiles" }, tiles));
   const unsure = test?.unsure ? [`${whole(test.unsure)} test pictures give NaN; they count as wrong`] : [];
-  const lines = [...notes, ...unsure];
+  const lines = [...DATA.said, ...notes, ...unsure];
   if (lines.length) document.getElementById("head").append(el("div", { class: "note", role: "note" }, lines.length === 1 ? `Note: ${lines[0]}.` : el("ul", {}, lines.map((line) => el("li", {}, line)))));
 }
 
@@ -46,6 +46,7 @@ function build() {
   }
   document.getElementById("nav").append(el("div", {}, Object.values(links)));
   document.getElementById("foot").append(`Written by cynet ${DATA.cynet}. This page holds all it shows and asks for nothing from the network.`);
+  FIRST.forEach((fit) => fit());
   follow(links);
 }
 // Marks the link of the section that is being read.

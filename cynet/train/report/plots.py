@@ -1,6 +1,7 @@
 """The figures as PNG files. matplotlib, an extra of the package, is imported when one is drawn."""
 
 import io
+import warnings
 
 import numpy as np
 
@@ -40,7 +41,9 @@ def write(document, folder):
         folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
         drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=DPI)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is a box
+            figure.savefig(drawn, format="png", dpi=DPI)
         write_atomically(folder / name, drawn.getvalue())
     return [folder / name for name in figures]
 
