@@ -1,5 +1,6 @@
 """Every command of docs/tutorial.md runs, in order, in one folder, and does what the text says."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -9,8 +10,14 @@ from pathlib import Path
 import pytest
 from helpers import environment_of
 
+from cynet import data
+from cynet.cli import options
+from cynet.cli.parser import Parser
+from cynet.train import Settings
+
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
-BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", TUTORIAL.read_text(), re.M | re.S)
+TEXT = TUTORIAL.read_text()
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", TEXT, re.M | re.S)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +41,22 @@ def done(tmp_path_factory):
             assert finished.returncode == 0, (command, finished.stderr)
             said[command] = finished.stdout
     return folder, said
+
+
+def test_the_commands_that_need_a_network_or_an_hour_are_understood():
+    blocks = "".join(re.findall(r"^```text\n(.*?)^```", TEXT, re.M | re.S))
+    commands = re.findall(r"^cynet (.+)$", blocks, re.M)
+    assert len(commands) == 3
+    for name, *words in map(str.split, commands):
+        module = importlib.import_module(f"cynet.cli.{name}")
+        parser = Parser(name, "")
+        module.add_flags(parser)
+        flags = parser.parse_args(words)
+        if name == "train":
+            values, _ = options.gather(flags)
+            assert Settings(**values).resolved(50_000).model == "resnet20"
+        else:
+            assert flags.name in data.names()
 
 
 def printed(said, start):

@@ -171,7 +171,8 @@ def test_a_diverged_run_stops_in_words(tmp_path):
 
 def test_the_step_of_a_diverged_run_can_be_taken_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    flags = ["--steps", "40", "--workers", "0", "--no-batch-norm", "--lr", "1e30", "--mixup", "0.3", "--batch-size", "8"]
+    flags = ["--steps", "40", "--workers", "0", "--batch-size", "8"]
+    flags += ["--no-batch-norm", "--lr", "1e30", "--mixup", "0.3"]
     assert cli.main(["train", *flags, "--run-dir", "it's new"]) == 1
     out, err = capsys.readouterr()
     [line] = [line for line in out.splitlines() if line.startswith("  python -c ")]
