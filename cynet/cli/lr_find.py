@@ -1,5 +1,7 @@
 """`cynet train --lr-find`: the loss over growing learning rates, and a rate to begin with."""
 
+import contextlib
+
 from .parser import Failure, refusing
 
 LINES = 16  # rates that the text shows
@@ -19,8 +21,10 @@ def find(session, run_dir):
     say(f"learning rates from {lr_find.LOWEST:g} to {lr_find.HIGHEST:g} in up to {lr_find.STEPS} steps")
     try:
         found = lr_find.lr_find(session.trainer, session.batches)
-    except ValueError as error:
-        raise Failure(error) from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise (Failure(error) if isinstance(error, ValueError) else error) from None
     for line in drawn(found):
         say(line)
     write_atomically(folder / CURVE, lr_find.rows(found).encode())

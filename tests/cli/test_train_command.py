@@ -210,6 +210,7 @@ def test_sigterm_ends_any_command_in_words(tmp_path):
         child.send_signal(signal.SIGTERM)
         _, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (143, "train.py: terminated\n")
+    assert not list(tmp_path.iterdir())
 
 
 def went_on(folder):
