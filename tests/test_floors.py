@@ -13,6 +13,7 @@ FLOORS = [
     {"models", "interop"},
     {"train", "uwnet", "bench"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 SOURCES = sorted(PACKAGE.rglob("*.py")) + sorted(PACKAGE.rglob("*.pyx"))

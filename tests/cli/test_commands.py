@@ -1,6 +1,7 @@
 """The command table, the help texts and the refusals: in this process, for none of them starts to train."""
 
 import pytest
+from helpers import run_python
 
 from cynet import __version__, cli
 from cynet.cli.parser import suggestion
@@ -21,6 +22,11 @@ def test_the_overview_lists_every_command(capsys, arguments):
 
 def test_version(capsys):
     assert said(capsys, ["--version"]) == (0, f"cynet {__version__}\n", "")
+
+
+def test_the_package_itself_is_the_command():
+    done = run_python("-m", "cynet", "--version")
+    assert (done.returncode, done.stdout) == (0, f"cynet {__version__}\n")
 
 
 def test_config(capsys):
