@@ -13,7 +13,6 @@ from libc.string cimport memcpy, memset
 from cynet.kernels.batchnorm cimport RELU, chunk_gradient_sums, normalize_view
 from cynet.kernels.channels cimport LANES, RUN, TERMS, View, folds, view_of, widened
 from cynet.kernels.max_pool cimport backward_row, forward_row
-from cynet.kernels.simd cimport VL
 from cynet.kernels.window cimport Window
 
 cdef enum:
@@ -22,7 +21,7 @@ cdef enum:
 
 cdef inline Py_ssize_t band_rows(Py_ssize_t channels) noexcept nogil:
     """Rows (pixels) whose gradient is made at a time: whole blocks of the sums."""
-    return 4 * RUN * (VL // channels if folds(channels) else 1)
+    return 4 * RUN * (LANES // channels if folds(channels) else 1)
 
 
 cdef struct Pool:

@@ -62,7 +62,7 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
     """Means (out[0:channels]) and sums of squared deviations (out[channels:]) of a few rows."""
     cdef View v = view_of(rows, channels)
     cdef Py_ssize_t c, first = 0, n, lanes, block = block_rows(v.step)
-    cdef Py_ssize_t fold = VL // channels if folds(channels) else 1
+    cdef Py_ssize_t fold = LANES // channels if folds(channels) else 1
     memset(out, 0, 2 * channels * sizeof(double))
     while first < v.rows:
         n = min(block, v.rows - first)
@@ -74,8 +74,9 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
             one_run(x + first * v.step + c, n, v.step, lanes, channels, first * fold, out + c, out + channels + c)
             c += lanes
         first += n
-    if v.tail:
-        one_run(x + first * v.step, 1, v.step, v.tail, channels, first * fold, out, out + channels)
+    for c from 0 <= c < v.tail by VL:
+        one_run(x + first * v.step + c, 1, v.step, min(VL, v.tail - c), channels, first * fold + c // channels, out,
+                out + channels)
 
 
 cdef void one_run(const float *x, Py_ssize_t n, Py_ssize_t step, Py_ssize_t lanes, Py_ssize_t channels,

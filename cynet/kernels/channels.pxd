@@ -1,7 +1,7 @@
 """Rows x channels as vectors: what the kernels of batch norm share.
 
-Channels that are few leave lanes empty. So where they divide VL, several rows are taken for one of VL lanes; lane
-l is then channel l % channels, and the last of these wide rows may be short.
+Channels that are few leave lanes empty. So where they divide LANES, several rows are taken for one of LANES lanes;
+lane l is then channel l % channels, and the last of these wide rows may be short.
 """
 
 from cynet.kernels.simd cimport VL
@@ -9,7 +9,7 @@ from cynet.kernels.simd cimport VL
 cdef enum:
     RUN = 32        # rows that one accumulator sums in float32
     TERMS = 7       # rows of the numbers a channel: high, low, scale, shift, and the gradient's a, b, c
-    LANES = 16      # VL, at most
+    LANES = 16      # VL, at most: one vector, or two
     MOST = 4        # STRIPS, at most
 
 
@@ -28,12 +28,12 @@ cdef struct View:
 
 
 cdef inline bint folds(Py_ssize_t channels) noexcept nogil:
-    return channels < VL and VL % channels == 0
+    return channels < LANES and LANES % channels == 0
 
 
 cdef inline View view_of(Py_ssize_t rows, Py_ssize_t channels) noexcept nogil:
     if folds(channels):
-        return View(rows * channels // VL, VL, rows * channels % VL)
+        return View(rows * channels // LANES, LANES, rows * channels % LANES)
     return View(rows, channels, 0)
 
 
@@ -43,8 +43,8 @@ cdef inline const float *widened(const float *terms, Py_ssize_t channels, float 
     if not folds(channels):
         return terms
     for t in range(TERMS):
-        for l in range(VL):
-            wide[t * VL + l] = terms[t * channels + l % channels]
+        for l in range(LANES):
+            wide[t * LANES + l] = terms[t * channels + l % channels]
     return wide
 
 

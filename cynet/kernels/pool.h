@@ -127,6 +127,36 @@ INLINE vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, 
 #define add_won_pair(sum, dy, winner, first, second) (sum)
 #define pair_window(k, start, apart, row, channels, down, right, y, winner) ((void)0)
 
+#if defined(__AVX2__) /* as above; a comparison gives a lane of ones or of zeros */
+INLINE vf8 eight_window_chain(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
+                              const int *right, int with_nan, vi8 *cells, vi8 *odd) {
+    int y = down ? down[0] : 0, x = right ? right[0] : 0;
+    vf8 best = vload8(start + y * row + x * channels), last = best;
+    vi8 cell = vset8i(y * k + x), unordered = {0};
+    _Pragma("GCC unroll 9") for (int t = 1; t < k * k; t++) {
+        y = down ? down[t / k] : t / k, x = right ? right[t % k] : t % k;
+        vf8 v = vload8(start + y * row + x * channels);
+        vi8 beats = v > best;
+        if (with_nan) beats |= v != v;
+        else if (t % 2 || t == k * k - 1) unordered |= (vi8)_mm256_cmp_ps((__m256)v, (__m256)last, _CMP_UNORD_Q);
+        best = with_nan ? vselect8(beats, v, best) : (vf8)_mm256_max_ps((__m256)v, (__m256)best);
+        cell = (vi8)vselect8(beats, (vf8)vset8i(y * k + x), (vf8)cell);
+        last = v;
+    }
+    *odd = unordered;
+    *cells = cell;
+    return best;
+}
+INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
+                         const int *right, float *y, unsigned char *winner) {
+    vi8 odd, cells;
+    vf8 best = eight_window_chain(k, start, row, channels, down, right, 0, &cells, &odd);
+    if (__builtin_expect(_mm256_movemask_ps((__m256)odd), 0))
+        best = eight_window_chain(k, start, row, channels, down, right, 1, &cells, &odd);
+    vstore8(y, best);
+    vstore8b(winner, cells);
+}
+#else
 INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
                          const int *right, float *y, unsigned char *winner) {
     best_eight best = {vset8(0), vset8i(0)};
@@ -138,6 +168,7 @@ INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t cha
     }
     store_best_eight(best, y, winner, 8);
 }
+#endif
 #define window_wide window_eight
 #define won_wide vf8
 #define store_won_wide vstore8

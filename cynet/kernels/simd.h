@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -84,9 +84,20 @@ INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) { memcpy(p, &v, (size_t)n
 INLINE vf8 vset8(float a) { return a - (vf8){0}; }
 INLINE vi8 vset8i(int a) { return a + (vi8){0}; }
 
-/* Eight bytes, as integers and back. */
+/* Eight bytes, as integers (0 to 255) and back. */
+#if defined(__AVX2__) /* the compiler would convert them one by one */
+INLINE vi8 vload8b(const unsigned char *p) {
+    return (vi8)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
+INLINE void vstore8b(unsigned char *p, vi8 v) {
+    __m128i first = _mm256_castsi256_si128((__m256i)v), second = _mm256_extracti128_si256((__m256i)v, 1);
+    __m128i shorts = _mm_packus_epi32(first, second);
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(shorts, shorts));
+}
+#else
 INLINE vi8 vload8b(const unsigned char *p) { return __builtin_convertvector(*(const vb8 *)p, vi8); }
 INLINE void vstore8b(unsigned char *p, vi8 v) { *(vb8 *)p = __builtin_convertvector(v, vb8); }
+#endif
 INLINE vi8 vload8b_part(const unsigned char *p, ptrdiff_t n) {
     unsigned char bytes[8] = {0};
     memcpy(bytes, p, (size_t)n);
