@@ -18,8 +18,8 @@ def find(session, run_dir):
     settings = session.settings
     with refusing("--run-dir" if run_dir else "runs"):
         folder = RunFolder(run_dir, f"{settings.model}-{settings.data}-lr-find").path
-    say(f"learning rates from {lr_find.LOWEST:g} to {lr_find.HIGHEST:g} in up to {lr_find.STEPS} steps")
     try:
+        say(f"learning rates from {lr_find.LOWEST:g} to {lr_find.HIGHEST:g} in up to {lr_find.STEPS} steps")
         found = lr_find.lr_find(session.trainer, session.batches)
     except BaseException as error:
         with contextlib.suppress(OSError):
