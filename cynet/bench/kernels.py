@@ -45,9 +45,15 @@ def measure(found, peak, only=(), repeat=None, watch=nothing):
     Returns
     -------
     Report
+
+    Raises
+    ------
+    ValueError
+        When `only` leaves out all of them.
     """
-    rows, place = [], None
+    rows, place, names = [], None, set()
     for case in found:
+        names.add(case.kernel)
         if only and not any(text.lower() in case.kernel.lower() for text in only):
             continue
         if case.place != place:  # what the pool kept for other shapes
@@ -55,6 +61,8 @@ def measure(found, peak, only=(), repeat=None, watch=nothing):
             workspace.pool.clear()
         rows.append(_row(case, peak, repeated(case.run, case.prepare, repeat)))
         watch(len(rows), None, case.kernel)
+    if only and not rows:
+        raise ValueError(f"only: wanted parts of {', '.join(sorted(names))}; got {', '.join(only)}")
     return Report("kernels", COLUMNS, rows, _notes(peak))
 
 

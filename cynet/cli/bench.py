@@ -19,6 +19,7 @@ WHAT = {
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
 }
 MODELS = "uwnet1,uwnet2,resnet20,vgg_small"  # as cynet.bench.setting has them
+DEFAULTS = {"profile": "uwnet2", "kernels": f"uwnet0,{MODELS}"}  # where not MODELS
 PEERS = ("torch",)
 
 
@@ -57,13 +58,12 @@ def add_flags(parser):
 
 
 def _model_flags(parser, name):
-    default = "uwnet2" if name == "profile" else MODELS
     parser.add_argument(
         "--model",
         type=words,
         action="extend",
         metavar="NAME,...",
-        help=f"the networks; may be given again (default: {default})",
+        help=f"the networks; may be given again (default: {DEFAULTS.get(name, MODELS)})",
     )
     if name in ("train", "infer", "memory"):
         size = {"infer": "128,1"}.get(name, "128")
@@ -143,7 +143,7 @@ def check(flags):
     from cynet.bench import document, peers
 
     if "model" in flags:
-        flags.model = flags.model or (["uwnet2"] if flags.what == "profile" else MODELS.split(","))
+        flags.model = flags.model or words(DEFAULTS.get(flags.what, MODELS))
         flags.model = list(dict.fromkeys(flags.model))
         for name in flags.model:
             if name not in models.names():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cynet import cli
+from cynet import cli, models
+from cynet.bench import setting
 from cynet.cli import bench
 from cynet.core.threads import get_num_threads, set_num_threads
 
@@ -55,6 +56,19 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_pat
     status, out, err = said(capsys, *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert words in err
+
+
+def test_the_default_models_are_those_there_are(monkeypatch):
+    seen = {}
+
+    def run(flags, progress):
+        seen[flags.what] = flags.model
+        return ()
+
+    for what in ("kernels", "train"):
+        monkeypatch.setitem(bench._RUNS, what, run)
+        assert cli.main(["bench", what]) == 0
+    assert seen == {"kernels": list(models.names()), "train": list(setting.DEFAULT_MODELS)}
 
 
 def test_without_the_peer_it_says_how_to_get_it(capsys, monkeypatch):

@@ -97,6 +97,8 @@ def test_the_sweep_ends_beyond_the_last_level_cache():
 def test_only_picks_kernels_by_a_part_of_their_names():
     report = kernels.measure(cases.others(1), PEAK, only=("COL2",), repeat=1)
     assert [row["kernel"] for row in report.rows] == ["col2im 3x3"]
+    with pytest.raises(ValueError, match=r"only: wanted parts of .*col2im 3x3.*; got col3"):
+        kernels.measure(cases.others(1), PEAK, only=("col3",), repeat=1)
 
 
 @pytest.mark.parametrize(
