@@ -2,6 +2,8 @@
 
 import numpy as np
 
+FLOAT = np.dtype(np.float32)
+
 
 def integer(name, value, least, most=2**31 - 1):
     """`value` as an int between `least` and `most`, or TypeError / ValueError naming `name`."""
@@ -71,7 +73,7 @@ def float_array(name, x, ndim=None):
     """
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: wanted a float32 NumPy array, got {type(x).__name__}")
-    if x.dtype != np.float32 or not x.dtype.isnative:
+    if x.dtype is not FLOAT and (x.dtype != FLOAT or not x.dtype.isnative):
         raise TypeError(f"{name}: wanted dtype float32 (native byte order), got {x.dtype.str} ({x.dtype})")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")

@@ -1,6 +1,7 @@
 """Layer: the one interface that layers, models and a user's own layers share."""
 
 import contextlib
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,29 +12,41 @@ from .parameter import Parameter
 # Attributes that belong to passes under way and say nothing about what a layer computes.
 PASSING = ("_saved", "_seen", "_plan", "_plans")
 
-_grad_enabled = True
+
+
+class _Mode(threading.local):
+    """What `no_grad` sets, in each thread for itself."""
+
+    grad_enabled = True
+
+
+_mode = _Mode()
 
 
 @contextlib.contextmanager
 def no_grad():
-    """Within this context, forward passes keep nothing for a backward pass.
+    """Within this context, forward passes of this thread keep nothing for a backward pass.
 
     Examples
     --------
     >>> with cynet.no_grad():
     ...     logits = model(images)
     """
-    global _grad_enabled
-    before, _grad_enabled = _grad_enabled, False
+    before, _mode.grad_enabled = _mode.grad_enabled, False
     try:
         yield
     finally:
-        _grad_enabled = before
+        _mode.grad_enabled = before
 
 
 def grad_enabled():
-    """Whether forward passes keep what backward needs."""
-    return _grad_enabled
+    """Whether forward passes of this thread keep what backward needs."""
+    return _mode.grad_enabled
+
+
+def plain(layer):
+    """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
+    return None if "forward" in vars(layer) or "backward" in vars(layer) else type(layer)
 
 
 class Layer:
@@ -120,7 +133,7 @@ class Layer:
 
     def save(self, *values):
         """Keep `values` for `backward`, unless inside `no_grad`."""
-        self._saved = values if _grad_enabled else None
+        self._saved = values if _mode.grad_enabled else None
 
     def saved(self):
         """What `save` kept, once: a second backward needs a second forward."""

@@ -4,6 +4,8 @@ The statistics are float64; the kernels take each mean as two floats, high + low
 large mean does not reach the output.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from cynet.kernels import batchnorm, batchnorm_pool, batchnorm_statistics, channel_sums
@@ -18,6 +20,7 @@ TERMS = 7  # numbers a channel that the kernels take
 CHUNKS = 64  # work items, at most
 
 
+@lru_cache(1024)
 def chunk_rows(rows, channels):
     """Rows of a work item: a function of the shape alone, at least about 16 KB and whole runs."""
     least = max(RUN, 4096 // max(channels, 1))

@@ -54,7 +54,7 @@ class _BatchNorm(Layer):
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
-            self.num_batches_tracked += 1
+            self.num_batches_tracked[()] += 1
         return normalization.Pass.of(
             rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum, self.training
         )

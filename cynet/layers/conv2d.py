@@ -65,12 +65,13 @@ class Conv2d(Layer):
 
     def _convolution(self, shape):
         """The plan for `shape`, made anew when the shape changes."""
-        if self._plan is None or self._plan.in_shape != shape:
+        plan = self._plan  # once: another thread may set it
+        if plan is None or plan.in_shape != shape:
             self.output_shape(shape)  # refuses what __call__ may not have seen
             sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
             window = self.kernel_size, self.stride, sides[:2]
-            self._plan = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
-        return self._plan
+            self._plan = plan = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
+        return plan
 
     def forward(self, x):
         self.save(x)

@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from cynet.core import convolution, geometry, workspace
-from cynet.core.layer import PASSING
+from cynet.core.layer import PASSING, plain
 from cynet.core.threads import get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
 from cynet.kernels import activation, avg_pool, elementwise, max_pool
@@ -56,8 +56,8 @@ def run(model, x):
             plan = Plan(model, x.shape)
         except Unplanned:
             return None
-        while len(plans) >= SHAPES:
-            plans.pop(next(iter(plans)))
+        for oldest in list(plans)[: max(0, len(plans) - SHAPES + 1)]:
+            plans.pop(oldest, None)  # another thread may have done it
         plans[x.shape] = plan
     if not plan.lock.acquire(blocking=False):
         return None  # another thread's pass is in its buffers
@@ -111,7 +111,8 @@ class Plan:
 
     def _watch(self, layer):
         attributes = {name: value for name, value in vars(layer).items() if name not in PASSING}
-        for name, value in (attributes | {"training": layer.training}).items():
+        attributes |= {"training": layer.training, "forward": vars(layer).get("forward")}
+        for name, value in attributes.items():
             for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
                 found.append(one)
 
@@ -131,7 +132,7 @@ class Plan:
     # -- planning: each takes the input's slot and returns what it planned and the output's slot ----------
     def _flat(self, layer, root=False):
         """The layers of nested Sequentials, one after another."""
-        if root or type(layer) is sequential.Sequential:
+        if root or plain(layer) is sequential.Sequential:
             self._watch(layer)
             self._lists.append((layer.layers, list(layer.layers)))
             for inner in layer.layers:
@@ -144,7 +145,7 @@ class Plan:
         layers = list(self._flat(model, root))
         steps, planes, i = [], None, 0  # planes: (height, width, channels) of rows whose order is unchanged
         while i < len(layers):
-            layer, kind, after = layers[i], type(layers[i]), layers[i + 1 : i + 2]
+            layer, kind, after = layers[i], plain(layers[i]), layers[i + 1 : i + 2]
             before, taken = slot, 1
             if kind in (Conv2d, Linear):
                 taken, norm, relu = self._followers(layers[i : i + 3])
@@ -156,16 +157,17 @@ class Plan:
                 slot = self._slot(layer.output_shape(slot.shape))
                 step = _Average(slot.array, team(prod(before.shape)))
             elif kind is residual.Residual:
-                taken += (relu := bool(after) and type(after[0]) is ReLU)
+                taken += (relu := bool(after) and plain(after[0]) is ReLU)
                 step, slot = self._residual(layer, relu, slot)
-            elif kind is Flatten and len(slot.shape) == 4 and after and type(after[0]) is Linear:
-                planes, step = slot.shape[1:], _Rows(slot.shape[0])
+            elif kind is Flatten and len(slot.shape) == 4 and after and plain(after[0]) is Linear:
+                planes = slot.shape[1:]
                 slot = _Slot((slot.shape[0], prod(planes)), slot.buffer, slot.pins)
+                step = _Rows(slot.shape)
                 before = None
             elif kind is Dropout:
                 step = before = None
             else:  # its output may be its input
-                step, slot, before = layer, _Slot(layer.output_shape(slot.shape)), None
+                step, slot, before = _called(layer), _Slot(layer.output_shape(slot.shape)), None
             for used in layers[i : i + taken]:
                 self._watch(used)
             if step is not None:
@@ -183,9 +185,9 @@ class Plan:
             (BatchNorm2d, layer.out_channels) if type(layer) is Conv2d else (BatchNorm1d, layer.out_features)
         )
         norm = None
-        if rest and type(rest[0]) is kind and rest[0].num_features == width:
+        if rest and plain(rest[0]) is kind and rest[0].num_features == width:
             norm, *rest = rest
-        relu = bool(rest) and type(rest[0]) is ReLU
+        relu = bool(rest) and plain(rest[0]) is ReLU
         return 1 + (norm is not None) + relu, norm, relu
 
     def _convolution(self, layer, norm, relu, slot, planes):
@@ -223,6 +225,13 @@ class Plan:
         if beside is not slot:
             self._release(beside)
         return step, out
+
+
+def _called(layer):
+    """A layer that is called as it is. Somebody's own may keep its input, which must then not be a buffer."""
+    if all(type(one).__module__.startswith("cynet.layers.") and plain(one) for _, one in layer.walk()):
+        return layer
+    return lambda x: layer(x.copy())
 
 
 class _Slot:
@@ -289,11 +298,11 @@ class _Convolve:
 class _Rows:
     """(N, H, W, C) as rows; the linear layer after it has its weights in that order."""
 
-    def __init__(self, rows):
-        self.rows = rows
+    def __init__(self, shape):
+        self.shape = shape
 
     def __call__(self, x):
-        return x.reshape(self.rows, -1)
+        return x.reshape(self.shape)
 
 
 class _Average:

@@ -20,7 +20,7 @@ keeps lies with the step: backward has to go through the Sequential as well.
 from math import prod
 
 from cynet.core import arrays
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, plain
 
 from . import residual, sequential
 from .batch_norm import BatchNorm1d, BatchNorm2d
@@ -62,7 +62,7 @@ class Steps:
         for step in reversed(self.steps[1:]):
             dy = step.backward(dy)
         for first in self.steps[:1]:
-            if input_grad and added is not None and type(first) is Conv2d:
+            if input_grad and added is not None and plain(first) is Conv2d:
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if input_grad else first.backward_spared(dy)
         return dy if added is None else arrays.add(dy, added)
@@ -72,17 +72,17 @@ def signature(layers):
     """What the steps of `layers` depend on."""
     found = list(layers)
     for layer in layers:
-        found.append(type(layer))
-        if type(layer) is residual.Residual:
+        found.append(plain(layer))
+        if found[-1] is residual.Residual:
             found += (layer.body, layer.shortcut)
-            if type(layer.body) is sequential.Sequential:
+            if plain(layer.body) is sequential.Sequential:
                 found += signature(layer.body.layers)
     return found
 
 
 def joined(layers):
     """(the step that begins with the first of up to three layers, how many it stands for)."""
-    kinds = [type(layer) for layer in layers]
+    kinds = [plain(layer) for layer in layers]
     if kinds[1:2] == [ReLU]:
         if kinds == [BatchNorm2d, ReLU, MaxPool2d]:
             return NormReLUPool(*layers), 3
@@ -175,7 +175,7 @@ class ResidualReLU(Joined):
         super().__init__(block, relu)
         body = block.body
         self.norm = self.inner = None
-        if type(body) is sequential.Sequential and body.layers and type(body.layers[-1]) in NORMS:
+        if plain(body) is sequential.Sequential and body.layers and plain(body.layers[-1]) in NORMS:
             self.norm, self.inner = body.layers[-1], Steps(body.layers[:-1])
 
     def forward(self, x):

@@ -60,10 +60,11 @@ class Linear(Layer):
 
     def plan(self, rows, pixels=1):
         """The products for a batch of so many rows."""
-        if self._plan is None or not self._plan.fits(rows, pixels):
+        plan = self._plan  # once: another thread may set it
+        if plan is None or not plan.fits(rows, pixels):
             kind = ThinLinear if self.thin() else _Wide
-            self._plan = kind(rows, self.in_features, self.out_features, pixels)
-        return self._plan
+            self._plan = plan = kind(rows, self.in_features, self.out_features, pixels)
+        return plan
 
     def backward(self, dy):
         rows, pixels = self.saved()

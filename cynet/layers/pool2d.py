@@ -38,9 +38,10 @@ class Pool2d(Layer):
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
         question = shape[1:3], self.kernel_size, self.stride, self.padding
-        if self._plan is None or self._plan[0] != question:
-            self._plan = question, geometry.window_grid(*question)
-        return self._plan[1]
+        plan = self._plan  # once: another thread may set it
+        if plan is None or plan[0] != question:
+            self._plan = plan = question, geometry.window_grid(*question)
+        return plan[1]
 
     def output_shape(self, shape):
         _, (height, width) = self.grid(shape)

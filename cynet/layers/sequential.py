@@ -44,8 +44,8 @@ class Sequential(Layer):
             y = evaluation.run(self, x)
             if y is not None:
                 return y
-        elif "_plans" in vars(self):
-            del self._plans  # training needs the memory
+        else:
+            vars(self).pop("_plans", None)  # training needs the memory
         return self._steps().forward(x)
 
     def backward(self, dy):
@@ -53,9 +53,10 @@ class Sequential(Layer):
 
     def _steps(self):
         """The layers, or several of them as one, in order."""
-        if self._plan is None or not self._plan.fit(self.layers):
-            self._plan = fusion.Steps(self.layers)
-        return self._plan
+        plan = self._plan  # once: another thread may set it
+        if plan is None or not plan.fit(self.layers):
+            self._plan = plan = fusion.Steps(self.layers)
+        return plan
 
     def __len__(self):
         return len(self.layers)

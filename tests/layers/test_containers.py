@@ -2,12 +2,15 @@
 
 import copy
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import cynet
 from cynet import Concat, Conv2d, Layer, Linear, Parameter, ReLU, Residual, Sequential
+from cynet.core.layer import grad_enabled
 
 RNG = np.random.default_rng(0)
 
@@ -140,6 +143,24 @@ def test_sequential_is_a_list_of_its_layers():
 def test_empty_sequential_passes_its_input_on():
     x = np.ones((2, 3), np.float32)
     assert Sequential()(x) is x and Sequential().backward(x) is x
+
+
+def test_no_grad_is_of_one_thread():
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with cynet.no_grad():
+            inside.set()
+            leave.wait(60)
+            return grad_enabled()
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(other)
+        assert inside.wait(60) and grad_enabled()
+        with cynet.no_grad():
+            leave.set()
+            assert not result.result(60)
+        assert grad_enabled()
 
 
 def test_no_grad_keeps_nothing():

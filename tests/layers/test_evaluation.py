@@ -2,7 +2,8 @@
 
 import copy
 import pickle
-import threading
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -147,6 +148,10 @@ def _shortcut(model):
     model[4].shortcut = layers.Conv2d(8, 8, 1)
 
 
+def _own_forward(model):
+    model[2].forward = lambda x: np.abs(x)
+
+
 CHANGES = [
     _scale,
     _statistics,
@@ -157,6 +162,7 @@ CHANGES = [
     _shorter,
     _inner_list,
     _shortcut,
+    _own_forward,
 ]
 
 
@@ -243,23 +249,44 @@ def test_copies_and_pickles_of_a_used_model():
     assert not np.array_equal(planned(twin, x), y)
 
 
-def test_threads_that_evaluate_one_model_at_once_do_not_disturb_each_other():
+@pytest.mark.parametrize("shapes", [1, 4])  # the plans of four do not stay
+def test_threads_that_evaluate_one_model_at_once_do_not_disturb_each_other(shapes):
     model, x = ready(cynet.models.create("uwnet1"), 32, 16)
-    wanted, wrong = [model(x + i) for i in range(4)], []
+    inputs = [(x + i)[: len(x) - i % shapes] for i in range(4)]
+    wanted, wrong, interval = [model(x) for x in inputs], [], sys.getswitchinterval()
 
-    def work(i):
-        for _ in range(30):
-            y = planned(model, x + i)
-            if np.abs(y - wanted[i]).max() > 1e-4 * np.abs(wanted[i]).max():
+    def work(first):
+        for i in range(first, first + 40):
+            y, right = planned(model, inputs[i % 4]), wanted[i % 4]
+            if y.shape != right.shape or np.abs(y - right).max() > 1e-4 * np.abs(right).max():
                 wrong.append(i)
 
-    with cynet.no_grad():
-        workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))  # raises what they raise
+    finally:
+        sys.setswitchinterval(interval)
     assert not wrong
+
+
+class Tap(Same):
+    """A user's layer that keeps its input."""
+
+    def forward(self, x):
+        self.seen = x
+        return x
+
+
+@pytest.mark.parametrize("around", [lambda tap: tap, lambda tap: layers.Concat(Same(), tap)])
+def test_what_a_users_layer_keeps_is_not_written_again(around):
+    tap = Tap()
+    model, x = ready(cynet.Sequential(layers.Conv2d(3, 8, 3), around(tap), layers.AvgPool2d(2)))
+    planned(model, x)
+    seen = tap.seen
+    kept = seen.copy()
+    planned(model, x + 1)
+    assert np.array_equal(seen, kept)
 
 
 def test_a_shape_that_does_not_fit_names_the_layer():
@@ -276,6 +303,7 @@ def test_nan_in_one_image_stays_in_it():
     assert np.isnan(y[1]).all() and np.array_equal(y[[0, 2]], wanted[[0, 2]])
 
 
-def test_an_empty_batch():
-    model, x = ready(cynet.models.create("resnet20"), 32, 2)
+@pytest.mark.parametrize("name", ["resnet20", "uwnet2"])
+def test_an_empty_batch(name):
+    model, x = ready(cynet.models.create(name), 32, 2)
     assert planned(model, x[:0]).shape == (0, 10)

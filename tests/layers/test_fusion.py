@@ -213,6 +213,16 @@ def test_the_model_looks_as_before():
     assert cynet.summary(model, IMAGES.shape).parameters == sum(p.size for p in model.parameters())
 
 
+def test_a_layer_whose_forward_is_set_on_the_object_runs_as_it_is():
+    norm, relu = BatchNorm2d(8), ReLU()
+    model, x = Sequential(norm, relu), np.random.default_rng(0).standard_normal((2, 4, 4, 8), np.float32)
+    model(x)
+    relu.forward = lambda y: y + 7
+    assert np.array_equal(model(x), norm(x) + 7)
+    del relu.forward
+    assert np.array_equal(model(x), relu(norm(x)))
+
+
 def test_no_grad_keeps_nothing():
     model = block()
     dy = np.ones_like(model(IMAGES))
