@@ -6,16 +6,23 @@ from . import workspace
 from .threads import get_num_threads
 
 
+def matched(a, b):
+    """`a`, or ValueError where it has not the shape of `b`: the two are to be added."""
+    if a.shape != b.shape:
+        raise ValueError(f"wanted equal shapes to add, got {a.shape} and {b.shape}")
+    return a
+
+
 def add(a, b):
-    """a + b, two float32 arrays of one shape, in a new array."""
-    out = workspace.empty(a.shape)
+    """a + b, two float32 arrays of one shape, in a new array; ValueError where the shapes differ."""
+    out = workspace.empty(matched(a, b).shape)
     elementwise.add(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
     return out
 
 
 def add_relu(a, b):
-    """ReLU(a + b), two float32 arrays of one shape, in a new array."""
-    out = workspace.empty(a.shape)
+    """ReLU(a + b), as `add`."""
+    out = workspace.empty(matched(a, b).shape)
     elementwise.add_relu(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
     return out
 

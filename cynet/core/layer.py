@@ -13,7 +13,6 @@ from .parameter import Parameter
 PASSING = ("_saved", "_seen", "_plan", "_plans")
 
 
-
 class _Mode(threading.local):
     """What `no_grad` sets, in each thread for itself."""
 

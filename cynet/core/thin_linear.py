@@ -33,9 +33,9 @@ class ThinLinear:
         """Whether this class can do it, and is the faster."""
         return features % 8 == 0 and outputs <= thin_linear.MOST_OUTPUTS
 
-    def fits(self, rows, pixels):
-        """Whether this is the plan for so many rows, of so many pixels."""
-        return (rows, pixels) == (self.rows, self.pixels) and self.threads == self._team()
+    def fits(self):
+        """Whether it was made for the threads there are now."""
+        return self.threads == self._team()
 
     def _team(self):
         return team(SLOW * self.rows * self.features * self.outputs)

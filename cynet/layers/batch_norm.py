@@ -42,12 +42,6 @@ class _BatchNorm(Layer):
     def statistics(self, x):
         """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        weight = bias = NONE
-        if self.weight is not None:
-            wanted = (self.num_features,)
-            self.weight.require(wanted, "weight")
-            self.bias.require(wanted, "bias")
-            weight, bias = self.weight.data, self.bias.data
         rows = x.reshape(-1, self.num_features)
         if self.training:
             if len(rows) < 2:
@@ -55,9 +49,20 @@ class _BatchNorm(Layer):
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
             self.num_batches_tracked[()] += 1
-        return normalization.Pass.of(
-            rows, weight, bias, self.running_mean, self.running_var, self.eps, self.momentum, self.training
-        )
+        return normalization.Pass.of(rows, *self.values(), self.eps, self.momentum, self.training)
+
+    def values(self):
+        """Weight, bias (or nothing), running statistics, which may have been set: ValueError if amiss."""
+        weight, bias, wanted = NONE, NONE, (self.num_features,)
+        if self.weight is not None:
+            self.weight.require(wanted, "weight")
+            self.bias.require(wanted, "bias")
+            weight, bias = self.weight.data, self.bias.data
+        mean, variance = self.running_mean, self.running_var
+        for name, array in (("running_mean", mean), ("running_var", variance)):
+            if array.shape != wanted:
+                raise ValueError(f"{name}: wanted an array of shape {wanted}, got {array.shape}")
+        return weight, bias, mean, variance
 
     def backward(self, dy):
         shape, stats = self.saved()
@@ -78,7 +83,8 @@ class _BatchNorm(Layer):
         if self.weight is None:
             stats.finish(sums, NONE, NONE, NONE)
         else:
-            stats.finish(sums, self.weight.data, self.weight.grad, self.bias.grad)
+            weight, *_ = self.values()
+            stats.finish(sums, weight, self.weight.grad, self.bias.grad)
 
     def __repr__(self):
         return (

@@ -36,6 +36,10 @@ class Concat(Layer):
 
     def forward(self, x):
         parts = [branch(x) for branch in self.branches]
+        if len({part.shape[:-1] for part in parts}) > 1:
+            raise ValueError(
+                f"wanted branches of equal shape but for the channels, got {[part.shape for part in parts]}"
+            )
         widths = [part.shape[-1] for part in parts]
         y = workspace.empty((*parts[0].shape[:-1], sum(widths)))
         start = 0

@@ -64,26 +64,34 @@ class Conv2d(Layer):
         return np.prod(self.output_shape(shape)) * self.weight.size // self.out_channels
 
     def _convolution(self, shape):
-        """The plan for `shape`, made anew when the shape changes."""
+        """The plan for `shape`, made anew when the shape or an attribute changes."""
+        channels = self.in_channels, self.out_channels, self.groups
+        question = shape, self.kernel_size, self.stride, self.padding, channels
         plan = self._plan  # once: another thread may set it
-        if plan is None or plan.in_shape != shape:
+        if plan is None or plan[0] != question:
             self.output_shape(shape)  # refuses what __call__ may not have seen
             sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
             window = self.kernel_size, self.stride, sides[:2]
-            self._plan = plan = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
-        return plan
+            made = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
+            self._plan = plan = question, made
+        return plan[1]
+
+    def values(self):
+        """The arrays of weight and bias (or None), which may have been set to others: ValueError if amiss."""
+        self.weight.require((self.out_channels, self.in_channels // self.groups, *self.kernel_size), "weight")
+        if self.bias is None:
+            return self.weight.data, None
+        self.bias.require((self.out_channels,), "bias")
+        return self.weight.data, self.bias.data
 
     def forward(self, x):
         self.save(x)
-        self.weight.require((self.out_channels, self.in_channels // self.groups, *self.kernel_size), "weight")
-        if self.bias is not None:
-            self.bias.require((self.out_channels,), "bias")
-        return self._convolution(x.shape).forward(x, self.weight.data, self.bias and self.bias.data)
+        return self._convolution(x.shape).forward(x, *self.values())
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
         (x,) = self.saved()
-        plan = self._convolution(x.shape)
+        plan, (weight, _) = self._convolution(x.shape), self.values()
         dy = self.gradient(dy, plan.out_shape)
         plan.weight_gradient(x, dy, self.weight.grad)
         if self.bias is not None:
@@ -91,8 +99,8 @@ class Conv2d(Layer):
         if not self.input_grad:
             return None
         if isinstance(plan, WinogradConvolution) and added is not None:
-            return plan.input_gradient(dy, self.weight.data, added)
-        dx = plan.input_gradient(dy, self.weight.data)
+            return plan.input_gradient(dy, weight, arrays.matched(added, x))
+        dx = plan.input_gradient(dy, weight)
         return dx if added is None else arrays.add(dx, added)
 
     def __repr__(self):

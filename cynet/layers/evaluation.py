@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from cynet.core import convolution, geometry, workspace
+from cynet.core import checks, convolution, geometry, workspace
 from cynet.core.layer import PASSING, plain
 from cynet.core.threads import get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
@@ -54,8 +54,8 @@ def run(model, x):
             return None
         try:
             plan = Plan(model, x.shape)
-        except Unplanned:
-            return None
+        except (Unplanned, ValueError):
+            return None  # the layers say what is wrong, if anything, and with their names
         for oldest in list(plans)[: max(0, len(plans) - SHAPES + 1)]:
             plans.pop(oldest, None)  # another thread may have done it
         plans[x.shape] = plan
@@ -63,12 +63,15 @@ def run(model, x):
         return None  # another thread's pass is in its buffers
     try:
         return plan(x)
+    except Unplanned:
+        plans.pop(x.shape, None)
+        return None
     finally:
         plan.lock.release()
 
 
 class Unplanned(Exception):
-    """The model holds something that cannot be planned; its layers say what is wrong with it, if anything."""
+    """The model holds something that cannot be planned, or that was not there when it was."""
 
 
 class Plan:
@@ -167,7 +170,8 @@ class Plan:
             elif kind is Dropout:
                 step = before = None
             else:  # its output may be its input
-                step, slot, before = _called(layer), _Slot(layer.output_shape(slot.shape)), None
+                slot, before = _Slot(layer.output_shape(slot.shape)), None
+                step = _Called(layer, slot.shape)
             for used in layers[i : i + taken]:
                 self._watch(used)
             if step is not None:
@@ -212,6 +216,8 @@ class Plan:
             aside, beside = self._sequence(block.shortcut, slot)
         beside.pins += 1
         body, inner = self._sequence(block.body, slot)
+        if inner.shape != beside.shape:
+            raise Unplanned
         last = body[-1] if body else None
         if isinstance(last, _Convolve) and not last.relu and isinstance(last.plan, WinogradConvolution):
             last.relu, out = relu, inner
@@ -225,13 +231,6 @@ class Plan:
         if beside is not slot:
             self._release(beside)
         return step, out
-
-
-def _called(layer):
-    """A layer that is called as it is. Somebody's own may keep its input, which must then not be a buffer."""
-    if all(type(one).__module__.startswith("cynet.layers.") and plain(one) for _, one in layer.walk()):
-        return layer
-    return lambda x: layer(x.copy())
 
 
 class _Slot:
@@ -260,25 +259,22 @@ class _Convolve:
 
     def weights(self):
         """The arrays that `fold` reads."""
-        layer, norm = self.layer, self.norm
-        found = [layer.weight.data] + ([] if layer.bias is None else [layer.bias.data])
-        if norm is not None:
-            found += [norm.running_mean, norm.running_var]
-            found += [] if norm.weight is None else [norm.weight.data, norm.bias.data]
-        return found
+        found = [array for array in self.layer.values() if array is not None]
+        return found if self.norm is None else [*found, *self.norm.values()]
 
     def fold(self):
         """Put the batch norm into the weights, and lay them out for the kernel."""
-        layer, norm = self.layer, self.norm
-        w, bias = layer.weight.data, None if layer.bias is None else layer.bias.data
+        (w, bias), norm = self.layer.values(), self.norm
         if norm is not None:
-            scale = 1 / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
-            shift = 0.0
-            if norm.weight is not None:
-                scale, shift = scale * norm.weight.data, norm.bias.data
+            weight, shift, mean, variance = norm.values()
+            scale = 1 / np.sqrt(variance.astype(np.float64) + norm.eps)
+            if norm.weight is None:
+                shift = 0.0
+            else:
+                scale *= weight
             w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
             before = 0.0 if bias is None else bias
-            bias = ((before - norm.running_mean.astype(np.float64)) * scale + shift).astype(np.float32)
+            bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
         if self.planes is not None:
             height, width, channels = self.planes
             w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
@@ -293,6 +289,24 @@ class _Convolve:
             x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, *extra
         )
         return self.y
+
+
+class _Called:
+    """A layer that is called as it is."""
+
+    def __init__(self, layer, shape):
+        self.layer, self.shape = layer, shape
+        known = (type(one).__module__.startswith("cynet.layers.") and plain(one) for _, one in layer.walk())
+        self.ours = all(known)
+
+    def __call__(self, x):
+        if self.ours:
+            y = self.layer(x)
+        else:  # it may keep what is a buffer here, and hand out anything
+            y = checks.float_array(f"{type(self.layer).__name__}.forward result", self.layer(x.copy()))
+        if y.shape != self.shape:
+            raise Unplanned  # something within it is not what it was
+        return y
 
 
 class _Rows:

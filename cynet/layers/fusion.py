@@ -186,6 +186,7 @@ class ResidualReLU(Joined):
             self.save(y, None)
             return y
         z = self.inner.forward(x)
+        arrays.matched(z, beside)
         stats = self.norm.statistics(z)
         y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
         self.save(y, stats)

@@ -53,27 +53,33 @@ class Linear(Layer):
     def product(self, rows, pixels):
         """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
         self.save(rows, pixels)
+        return self.plan(len(rows), pixels).forward(rows, *self.values())
+
+    def values(self):
+        """The arrays of weight and bias (or None), which may have been set to others: ValueError if amiss."""
         self.weight.require((self.out_features, self.in_features), "weight")
-        if self.bias is not None:
-            self.bias.require((self.out_features,), "bias")
-        return self.plan(len(rows), pixels).forward(rows, self.weight.data, self.bias and self.bias.data)
+        if self.bias is None:
+            return self.weight.data, None
+        self.bias.require((self.out_features,), "bias")
+        return self.weight.data, self.bias.data
 
     def plan(self, rows, pixels=1):
         """The products for a batch of so many rows."""
+        question = rows, self.in_features, self.out_features, pixels
         plan = self._plan  # once: another thread may set it
-        if plan is None or not plan.fits(rows, pixels):
+        if plan is None or plan[0] != question or not plan[1].fits():
             kind = ThinLinear if self.thin() else _Wide
-            self._plan = plan = kind(rows, self.in_features, self.out_features, pixels)
-        return plan
+            self._plan = plan = question, kind(*question)
+        return plan[1]
 
     def backward(self, dy):
         rows, pixels = self.saved()
         dy = self.gradient(dy, (len(rows), self.out_features))
-        plan = self.plan(len(rows), pixels)
+        plan, (weight, _) = self.plan(len(rows), pixels), self.values()
         plan.weight_gradient(rows, dy, self.weight.grad)
         if self.bias is not None:
             add_channel_sums(dy, self.bias.grad)
-        return plan.input_gradient(dy, self.weight.data) if self.input_grad else None
+        return plan.input_gradient(dy, weight) if self.input_grad else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
@@ -83,11 +89,11 @@ class _Wide:
     """The products of a layer with many outputs: one image, as high as there are rows and one pixel wide."""
 
     def __init__(self, rows, features, outputs, pixels):
-        self.rows = rows
         self.convolution = Convolution((1, rows, 1, features), (rows, 1), outputs, (1, 1))
 
-    def fits(self, rows, pixels):
-        return rows == self.rows
+    @staticmethod
+    def fits():
+        return True
 
     def forward(self, x, w, bias=None):
         return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]
