@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 0.02  # seconds: a turn lasts at least about so long
+LEAD = 0.01  # seconds before it that are not timed, at least
 LONGEST_BLOCK = 20  # steps
 ROUNDS = 5, 200  # the fewest and the most that are chosen
 
@@ -49,8 +50,8 @@ def seconds(step):
 def take_turns(contestants, rounds=None, budget=5.0, watch=nothing):
     """Time the contestants in turns, A B A B, so that what else the machine does meets all alike.
 
-    A turn is one step that is not timed (the threads of the one before may still be spinning, the caches hold
-    its data) and then a block of steps.
+    A turn begins with steps that are not timed, for the caches hold the data of the one before, and its threads
+    may spin on for milliseconds; then comes a block of steps.
 
     Parameters
     ----------
@@ -66,19 +67,20 @@ def take_turns(contestants, rounds=None, budget=5.0, watch=nothing):
         Seconds a step, one for each round.
     """
     with no_collection():
-        blocks, cost = [], 0.0
+        leads, blocks, cost = [], [], 0.0
         for c in contestants:
             c.prepare()
             c.step()
             once = min(seconds(c.step), seconds(c.step))
+            leads.append(max(1, math.ceil(LEAD / max(once, 1e-9))))
             blocks.append(min(LONGEST_BLOCK, max(1, math.ceil(BLOCK / max(once, 1e-9)))))
-            cost += (blocks[-1] + 1) * once
+            cost += (leads[-1] + blocks[-1]) * once
         rounds = rounds or int(min(ROUNDS[1], max(ROUNDS[0], budget / max(cost, 1e-9))))
         times = np.empty((len(contestants), rounds))
         for turn in range(rounds):
             for i, c in enumerate(contestants):
                 c.prepare()
-                c.step()
+                _block(c.step, leads[i])
                 times[i, turn] = _block(c.step, blocks[i])
             watch(turn + 1, rounds)
     return {c.name: row for c, row in zip(contestants, times, strict=True)}

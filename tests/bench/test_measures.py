@@ -123,6 +123,7 @@ def test_profile_has_a_row_a_layer_and_the_sums():
 
 def test_contestants_take_turns_after_a_step_that_is_not_timed(monkeypatch):
     monkeypatch.setattr(timing, "BLOCK", 0)
+    monkeypatch.setattr(timing, "LEAD", 0)
     seen = []
     contestants = [
         timing.Contestant(n, lambda n=n: seen.append(n), lambda n=n: seen.append(n.upper())) for n in "ab"
