@@ -12,9 +12,10 @@ stands for several and has a layer's methods:
                                      that ends in batch norm, in the pass that normalises
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
-classes are joined; a subclass runs as it is. Outputs and gradients equal those of the layers one by one bit
-for bit, but after FlattenLinear, which adds in another order: to 1e-6 of the terms added. What a forward pass
-keeps lies with the step: backward has to go through the Sequential as well.
+classes are joined; a subclass, or a layer whose own `forward` was set, runs as it is. Outputs and gradients
+equal those of the layers one by one bit for bit, but after FlattenLinear, which adds in another order: to
+1e-6 of the terms added. What a forward pass keeps lies with the step: backward has to go through the
+Sequential as well.
 """
 
 from math import prod
