@@ -50,8 +50,8 @@ def seconds(step):
 def take_turns(contestants, rounds=None, budget=5.0, watch=nothing):
     """Time the contestants in turns, A B A B, so that what else the machine does meets all alike.
 
-    A turn begins with steps that are not timed, for the caches hold the data of the one before, and its threads
-    may spin on for milliseconds; then comes a block of steps.
+    A turn begins with steps that are not timed, for the caches hold the data of the one before, and its
+    threads may spin on for milliseconds; then comes a block of steps.
 
     Parameters
     ----------

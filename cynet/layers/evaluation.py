@@ -7,8 +7,9 @@ linear layer's weights, filters are packed once, outputs share buffers. Every ot
 Results differ from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
-the weights and statistics byte by byte with a copy: what changed is planned or packed anew. A layer that is called
-as it is (a container, a user's own) has to give the shape that was planned, or the layers run without the plan.
+the weights and statistics byte by byte with a copy: what changed is planned or packed anew. A layer that is
+called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
+run without the plan.
 """
 
 import threading
