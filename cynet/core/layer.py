@@ -45,7 +45,8 @@ def grad_enabled():
 
 def plain(layer):
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
-    return None if "forward" in vars(layer) or "backward" in vars(layer) else type(layer)
+    own = layer.__dict__
+    return None if "forward" in own or "backward" in own else type(layer)
 
 
 class Layer:
