@@ -50,19 +50,32 @@ def random(shape):
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
+def reached(layer, shape):
+    """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
+    if not hasattr(layer, "kernel_size"):
+        return prod(shape)
+    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
+    count = shape[0] * shape[3]
+    for axis in range(2):
+        starts = range(-sides[axis], out_hw[axis] * layer.stride[axis] - sides[axis], layer.stride[axis])
+        cells = {start + tap for start in starts for tap in range(layer.kernel_size[axis])}
+        count *= len(cells & set(range(shape[1 + axis])))
+    return count
+
+
 def forward_bytes(layer, shape):
     """The least that a forward pass moves: input and weights read, output written, a winner a window."""
     outputs = prod(layer.output_shape(shape))
     weights = sum(p.size for p in layer.parameters())
-    return 4 * (prod(shape) + outputs + weights) + _winners(layer, outputs)
+    return 4 * (reached(layer, shape) + outputs + weights) + _winners(layer, outputs)
 
 
 def backward_bytes(layer, shape, input_grad=True):
     """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
     inputs, outputs = prod(shape), prod(layer.output_shape(shape))
     weights = sum(p.size for p in layer.parameters())
-    needed = _SAVED.get(type(layer), 0) + (1 if input_grad else 0)
-    return 4 * (outputs + needed * inputs + 2 * weights) + _winners(layer, outputs)
+    kept = _SAVED.get(type(layer), 0) * reached(layer, shape)
+    return 4 * (outputs + kept + input_grad * inputs + 2 * weights) + _winners(layer, outputs)
 
 
 def _winners(layer, outputs):
@@ -76,7 +89,8 @@ def of_layer(layer, shape):
     elif isinstance(layer, layers.Linear):
         text = f"{shape} to {layer.out_features}"
         arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
-        yield from _products("linear", text, layer.plan(len(arrays[0])), *arrays, layer.macs(shape))
+        work = layer.macs(shape), 4 * prod(shape)
+        yield from _products("linear", text, layer.plan(len(arrays[0])), *arrays, *work)
     else:
         yield from _passes(layer, shape)
 
@@ -88,16 +102,15 @@ def _of_convolution(layer, shape):
     text = f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
     name = "Winograd conv" if isinstance(plan, WinogradConvolution) else "conv"
     arrays = random(shape), layer.weight.data, random(plan.out_shape)
-    yield from _products(name, text, plan, *arrays, layer.macs(shape))
+    yield from _products(name, text, plan, *arrays, layer.macs(shape), 4 * reached(layer, shape))
 
 
-def _products(name, text, plan, x, w, dy, macs):
-    """The three products of a convolution or of a linear layer."""
-    dw = np.zeros_like(w)
-    work = 2 * int(macs), x.nbytes + dy.nbytes + w.nbytes
-    yield Case(f"{name} forward", text, lambda: plan.forward(x, w), *work)
-    yield Case(f"{name} input gradient", text, lambda: plan.input_gradient(dy, w), *work)
-    yield Case(f"{name} weight gradient", text, lambda: plan.weight_gradient(x, dy, dw), *work)
+def _products(name, text, plan, x, w, dy, macs, read):
+    """The three products of a convolution or of a linear layer; `read`: bytes of x that are needed."""
+    dw, flops, others = np.zeros_like(w), 2 * int(macs), dy.nbytes + w.nbytes
+    yield Case(f"{name} forward", text, lambda: plan.forward(x, w), flops, read + others)
+    yield Case(f"{name} input gradient", text, lambda: plan.input_gradient(dy, w), flops, x.nbytes + others)
+    yield Case(f"{name} weight gradient", text, lambda: plan.weight_gradient(x, dy, dw), flops, read + others)
 
 
 def _passes(layer, shape):

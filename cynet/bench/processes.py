@@ -15,7 +15,7 @@ import cynet
 from . import peers, workload
 from .report import MEBIBYTES, MILLISECONDS, TIMES, Report, span
 from .speed import compared
-from .timing import nothing
+from .timing import nothing, quartiles
 
 STEPS = 10  # of training, after which the peak stands
 IMPORTS = {
@@ -92,9 +92,11 @@ def _peaks(jobs, repeat, watch, text):
     }
     ours = medians.pop("cynet")
     row = {"peak_bytes": ours["peak"], "imported_bytes": ours["imported"], "own_bytes": ours["own"]}
+    row["repeat"] = repeat
     if medians:
         way = min(medians, key=lambda w: medians[w]["peak"])
-        best = medians[way]
+        best, peaks = medians[way], {w: np.array([one["peak"] for one in found[w]]) for w in ("cynet", way)}
+        row["ratio_quartiles"] = quartiles(peaks[way] / peaks["cynet"])
         row |= {"peer_way": way, "peer_ways": medians, "peer_peak_bytes": best["peak"]}
         row |= {"peer_imported_bytes": best["imported"], "peer_own_bytes": best["own"]}
         row |= {"ratio": best["peak"] / ours["peak"], "own_ratio": best["own"] / ours["own"]}
@@ -111,6 +113,7 @@ def _memory_report(plan, rows):
         ("peer_own_bytes", "less imports", MEBIBYTES),
         ("peer_way", "its way", None),
         ("ratio", f"{plan.peer} / cynet", TIMES),
+        ("ratio_quartiles", "quartiles", span),
         ("own_ratio", "less imports", TIMES),
     )
     notes = (

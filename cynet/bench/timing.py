@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 0.02  # seconds: a turn lasts at least about so long
+BLOCK = 0.02  # seconds of a turn, at least, unless so many steps are fewer:
 LEAD = 0.01  # seconds before it that are not timed, at least
 LONGEST_BLOCK = 20  # steps
 ROUNDS = 5, 200  # the fewest and the most that are chosen

@@ -2,6 +2,7 @@
 machine can do at most.
 """
 
+import argparse
 import contextlib
 import sys
 
@@ -21,6 +22,7 @@ WHAT = {
 MODELS = "uwnet1,uwnet2,resnet20,vgg_small"  # as cynet.bench.setting has them
 DEFAULTS = {"profile": "uwnet2", "kernels": f"uwnet0,{MODELS}"}  # where not MODELS
 PEERS = ("torch",)
+REPEATS = {"peak": 30, "memory": 3, "import": 15}  # by default
 
 
 def add_flags(parser):
@@ -96,7 +98,9 @@ def _common_flags(parser, name):
         "--repeat",
         type=integer(1),
         metavar="N",
-        help="repetitions, of which the median counts (default: as many as fit into a few seconds)",
+        help="repetitions, of which "
+        + ("the best counts" if name == "peak" else "the median counts")
+        + f" (default: {REPEATS.get(name, 'as many as fit into a few seconds')})",
     )
     parser.add_argument("--json", metavar="FILE", help="write everything measured there, too")
     if name != "table":
@@ -105,7 +109,10 @@ def _common_flags(parser, name):
 
 def words(text):
     """An argparse type: 'a,b' as ['a', 'b']."""
-    return [part for part in text.split(",") if part]
+    parts = text.split(",")
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"wanted names with commas between them, got {text!r}")
+    return parts
 
 
 def integers(least, most=2**31 - 1):
@@ -202,13 +209,13 @@ def _memory(flags, watch):
     from cynet.bench import processes
 
     plan = _plan(flags, True, flags.batch_size)
-    yield processes.memory(plan, flags.repeat or 3, flags.steps, watch)
+    yield processes.memory(plan, flags.repeat or REPEATS["memory"], flags.steps, watch)
 
 
 def _import(flags, watch):
     from cynet.bench import processes
 
-    yield processes.imports(flags.against, flags.repeat or 15, watch)
+    yield processes.imports(flags.against, flags.repeat or REPEATS["import"], watch)
 
 
 def _loader(flags, watch):
@@ -232,8 +239,8 @@ def _table(flags, watch):
 
     yield speed.measure(_plan(flags, True, (128,)), watch)
     yield speed.measure(_plan(flags, False, (128, 1)), watch)
-    yield processes.memory(_plan(flags, True, (128,)), flags.repeat or 3, watch=watch)
-    yield processes.imports(flags.against, flags.repeat or 15, watch)
+    yield processes.memory(_plan(flags, True, (128,)), flags.repeat or REPEATS["memory"], watch=watch)
+    yield processes.imports(flags.against, flags.repeat or REPEATS["import"], watch)
 
 
 _RUNS = {

@@ -1,5 +1,6 @@
 """Files that are whole or not there: written beside their place, then renamed into it."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -20,11 +21,13 @@ def write_atomically(path, data, previous=None):
     Raises
     ------
     OSError
-        Naming the path, the size and the cause.
+        Naming the path, the size and the cause; also where there is a folder, a pipe or a device.
     """
     path = Path(os.path.realpath(path))  # through a symbolic link, as open does
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():  # a rename would put an end to /dev/null
+            raise OSError(errno.EINVAL, "there is something that is no regular file")
         try:
             with open(temporary, "xb") as file:
                 file.write(data)

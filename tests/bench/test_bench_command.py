@@ -49,6 +49,9 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
         (["profile", "--threads", "1,2"], "--threads: wanted a whole number of at least 1, got '1,2'"),
         (["peak", "--json", "no/file"], "--json: wanted a file in a folder that exists, got no/file"),
         (["peak", "--json", "."], "--json: wanted a file, . is a folder"),
+        (["peak", "--json", "/dev/null"], "--json: wanted a file, /dev/null is something else"),
+        (["train", "--model", ""], "--model: wanted names with commas between them, got ''"),
+        (["train", "--model", "uwnet1,"], "--model: wanted names with commas between them, got 'uwnet1,'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_path, arguments, words):

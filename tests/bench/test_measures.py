@@ -56,6 +56,19 @@ def test_the_work_of_a_convolution_is_the_hand_worked_one():
     assert forward.bytes == of_input.bytes == of_weight.bytes == moved == cases.forward_bytes(layer, shape)
 
 
+def test_pixels_that_no_window_reaches_are_not_read():
+    layer, shape = cynet.Conv2d(16, 32, 1, 2, bias=False), (2, 8, 8, 16)
+    forward, of_input, of_weight = cases.of_layer(layer, shape)
+    read, written, weights = 2 * 4 * 4 * 16, 2 * 4 * 4 * 32, 16 * 32
+    assert forward.bytes == of_weight.bytes == 4 * (read + written + weights)
+    assert forward.bytes == cases.forward_bytes(layer, shape)
+    assert of_input.bytes == 4 * (2 * 8 * 8 * 16 + written + weights)
+    assert cases.backward_bytes(layer, shape) == 4 * (written + read + 2 * 8 * 8 * 16 + 2 * weights)
+    assert cases.reached(cynet.MaxPool2d(3, 2, 1), (1, 8, 8, 3)) == 8 * 8 * 3
+    assert cases.reached(cynet.MaxPool2d(2, 3), (1, 8, 8, 3)) == 6 * 6 * 3
+    assert cases.reached(cynet.MaxPool2d(2, 3, 1), (1, 8, 8, 3)) == 5 * 5 * 3
+
+
 def test_the_bytes_of_plain_layers_are_the_hand_worked_ones():
     shape = 2, 4, 4, 8
     relu, pool = cynet.ReLU(), cynet.MaxPool2d(2)

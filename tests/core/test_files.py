@@ -30,6 +30,17 @@ def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypa
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "folder").mkdir()
+    for name, target in (("pipe", "pipe"), ("link", "pipe"), ("folder", "folder")):
+        with pytest.raises(OSError, match=rf"cannot write .*{target} \(3 bytes\): there is something"):
+            write_atomically(tmp_path / name, b"new")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "folder").is_dir()
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link", "pipe"]
+
+
 def test_an_interrupt_leaves_no_temporary_file(tmp_path, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
