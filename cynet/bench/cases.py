@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from cynet import columns, layers
-from cynet.core import arrays, convolution, geometry
+from cynet.core import arrays, convolution, geometry, workspace
 from cynet.core.layer import no_grad
 from cynet.core.parameter import Parameter
 from cynet.core.winograd import WinogradConvolution
@@ -46,8 +46,9 @@ class Case:
 
 
 def random(shape):
-    """float32 normal numbers, the same every time."""
-    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    """float32 normal numbers, the same every time, in memory like that of a layer's output."""
+    x = workspace.empty(tuple(shape))
+    return np.random.default_rng(0).standard_normal(dtype=np.float32, out=x)
 
 
 def reached(layer, shape):

@@ -47,32 +47,52 @@ INLINE void store_lanes16(float *p, vf v, ptrdiff_t n) {
 }
 #endif
 
+#define EACH(i, COUNT) _Pragma("GCC unroll 8") for (int i = 0; i < COUNT; i++)
+#define BLOCK_RELU(ROWS, VECTORS, V)                                                                    \
+    if (q->relu)                                                                                        \
+        EACH(r, ROWS) EACH(v, VECTORS)                                                                  \
+            sum[r][v] = (V)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);
+
+/* NAME: one block, whose rows lie anywhere, and of which some rows and lanes may be left out.
+ * NAME_evenly: whole blocks one after another, whose rows lie at one distance and start from init[0]; a steps
+ * by one, b by the block's width. Where sums are short, this saves most of what is done around them. */
 #define DEFINE_BLOCK(NAME, ROWS, VECTORS, V, LANES, STORE)                                              \
     static void NAME(const Block *q) {                                                                  \
         V sum[ROWS][VECTORS];                                                                           \
         const float *a[ROWS];                                                                           \
         const ptrdiff_t a_step = q->a_step, b_step = q->b_step, steps = q->steps;                       \
-        _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++)                                          \
-            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                   \
-                sum[r][v] = *(const V *)(q->init[r] + v * LANES);                                       \
+        EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] = *(const V *)(q->init[r] + v * LANES);                \
         for (ptrdiff_t s = 0; s < q->segments; s++) {                                                   \
-            const float *b = q->b + q->b_off[s] * b_step;                                                        \
-            _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) a[r] = q->a[r] + q->a_off[s];        \
+            const float *b = q->b + q->b_off[s] * b_step;                                               \
+            EACH(r, ROWS) a[r] = q->a[r] + q->a_off[s];                                                 \
             for (ptrdiff_t i = 0, ia = 0; i < steps; i++, ia += a_step, b += b_step) {                  \
                 V bv[VECTORS];                                                                          \
-                _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                               \
-                    bv[v] = *(const V *)(b + v * LANES);                                                \
-                _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++)                                  \
-                    _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                           \
-                        sum[r][v] += a[r][ia] * bv[v];                                                  \
+                EACH(v, VECTORS) bv[v] = *(const V *)(b + v * LANES);                                   \
+                EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] += a[r][ia] * bv[v];                           \
             }                                                                                           \
         }                                                                                               \
-        _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) {                                        \
+        BLOCK_RELU(ROWS, VECTORS, V)                                                                    \
+        EACH(r, ROWS) {                                                                                 \
             if (r >= q->rows) break;                                                                    \
-            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) {                                 \
-                if (q->relu) sum[r][v] = (V)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);   \
-                STORE(q->c[r] + v * LANES, sum[r][v], q->lanes - v * LANES);                            \
+            EACH(v, VECTORS) STORE(q->c[r] + v * LANES, sum[r][v], q->lanes - v * LANES);               \
+        }                                                                                               \
+    }                                                                                                   \
+    static void NAME##_evenly(const Block *q, ptrdiff_t blocks, ptrdiff_t a_row, ptrdiff_t c_row) {     \
+        const float *start = q->a[0];                                                                   \
+        float *c = q->c[0];                                                                             \
+        for (; blocks > 0; blocks--, start += ROWS * a_row, c += ROWS * c_row) {                        \
+            V sum[ROWS][VECTORS];                                                                       \
+            EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] = *(const V *)(q->init[0] + v * LANES);            \
+            for (ptrdiff_t s = 0; s < q->segments; s++) {                                               \
+                const float *a = start + q->a_off[s], *b = q->b + q->b_off[s] * (VECTORS * LANES);      \
+                for (ptrdiff_t i = 0; i < q->steps; i++, a++, b += VECTORS * LANES) {                   \
+                    V bv[VECTORS];                                                                      \
+                    EACH(v, VECTORS) bv[v] = *(const V *)(b + v * LANES);                               \
+                    EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] += a[r * a_row] * bv[v];                   \
+                }                                                                                       \
             }                                                                                           \
+            BLOCK_RELU(ROWS, VECTORS, V)                                                                \
+            EACH(r, ROWS) EACH(v, VECTORS) *(V *)(c + r * c_row + v * LANES) = sum[r][v];               \
         }                                                                                               \
     }
 
@@ -99,6 +119,15 @@ INLINE void block_run(const Block *q, ptrdiff_t width) {
     else if (width == 32) block_32(q);
 #endif
     else block_16(q);
+}
+
+/* `blocks` whole blocks: row r of them reads a[0] + r * a_row, and writes c[0] + r * c_row. */
+INLINE void blocks_run(const Block *q, ptrdiff_t width, ptrdiff_t blocks, ptrdiff_t a_row, ptrdiff_t c_row) {
+    if (width == 8) block_8_evenly(q, blocks, a_row, c_row);
+#if WIDEST == 32
+    else if (width == 32) block_32_evenly(q, blocks, a_row, c_row);
+#endif
+    else block_16_evenly(q, blocks, a_row, c_row);
 }
 
 #endif

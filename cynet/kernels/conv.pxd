@@ -14,6 +14,8 @@ cdef extern from "block.h":
     Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
     Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
     void block_run(const Block *q, Py_ssize_t width) noexcept nogil
+    void blocks_run(const Block *q, Py_ssize_t width, Py_ssize_t blocks, Py_ssize_t a_row,
+                    Py_ssize_t c_row) noexcept nogil
 
 cdef class Lowering:
     # The source images, and the window that slides over them (top and left may be negative: a crop).

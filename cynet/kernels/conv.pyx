@@ -193,7 +193,9 @@ cdef class Lowering:
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
                         const float *bias, float *out, float *scratch, bint relu, bint clear) noexcept nogil:
     """All output channels of one group for one tile of pixels."""
-    cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r
+    cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r, blocks
+    cdef Py_ssize_t step = g.stride_x * g.group_in
+    cdef Py_ssize_t out_step = g.spread_x * g.full_channels
     cdef Py_ssize_t group = item // g.tiles
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
@@ -214,6 +216,14 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         block.lanes = g.group_out - channel
         p = 0
         while p < pixels:
+            # As many whole blocks as a row of pixels has, then one that may reach into the next row.
+            blocks = min(g.out_w - p % g.out_w, pixels - p) // height if block.lanes >= width else 0
+            if blocks:
+                block.a[0], block.c[0] = band + g.pixel[p], out + g.out[p] + channel
+                block.init[0] = bias + channel
+                blocks_run(&block, width, blocks, step, out_step)
+                p += blocks * height
+                continue
             block.rows = min(height, pixels - p)
             for r in range(height):
                 q = p + min(r, block.rows - 1)  # rows beyond the last repeat it, and are not stored

@@ -104,6 +104,10 @@ LARGE = [
     (70, 4, 8, 64, 3, 1, 1),
     (300, 1, 64, 40, 1, 1, 0),
     (2, 33, 3, 65, 7, 3, 3),
+    # rows of whole register blocks, and rows that end within one; outputs that fill a block, and that do not
+    (2, 38, 24, 32, 1, 2, 0),
+    (2, 19, 16, 40, 3, 2, 1),
+    (3, 20, 8, 24, 5, 1, 2),
 ]
 
 
@@ -116,6 +120,18 @@ def test_convolution_over_many_tiles(n, side, inputs, outputs, kernel, stride, p
     )
     plan = plan_of(x, w, (stride, stride), (pad,) * 4, 1)
     check((x, w, np.zeros(outputs), rng.standard_normal(plan.out_shape), (stride, stride), (pad,) * 4, 1))
+
+
+@pytest.mark.parametrize("outputs", [8, 16, 32, 40])
+@pytest.mark.parametrize("width", [3, 8, 13, 21])
+def test_bytes_of_an_output_do_not_depend_on_the_width_of_its_image(width, outputs):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 6, 40, 8)).astype(np.float32)
+    w, b = rng.standard_normal((outputs, 8, 2, 2)), rng.standard_normal(outputs)
+    w, b = w.astype(np.float32), b.astype(np.float32)
+    narrow = np.ascontiguousarray(x[:, :, : width + 1])
+    whole, part = (plan_of(a, w, (1, 1), (0,) * 4, 1).forward(a, w, b) for a in (x, narrow))
+    assert part.tobytes() == whole[:, :, :width].tobytes()
 
 
 @pytest.mark.parametrize("groups, inputs, outputs", [(1, 3, 8), (1, 16, 33), (2, 8, 20), (12, 12, 12)])
