@@ -72,6 +72,40 @@ INLINE vf vgate(vf y, vf dy) {
  * no ?: on vectors; the compilers turn these bit operations into one blend. */
 INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
+/* The greatest of n floats, n at least 1; a NaN may go unseen. */
+INLINE float run_max(const float *x, ptrdiff_t n) {
+    float greatest = x[0];
+    if (n < VL) {
+        for (ptrdiff_t i = 1; i < n; i++) greatest = x[i] > greatest ? x[i] : greatest;
+        return greatest;
+    }
+    vf most = vload(x + n - VL); /* which the others may overlap */
+    for (ptrdiff_t i = 0; i + VL <= n; i += VL) most = vselect(vload(x + i) > most, vload(x + i), most);
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)most);
+#else
+    greatest = most[0];
+    for (int l = 1; l < VL; l++) greatest = most[l] > greatest ? most[l] : greatest;
+    return greatest;
+#endif
+}
+
+/* The sum of n floats in double: eight sums, each of every eighth of them, on any machine. */
+typedef float vf4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef double vd4 __attribute__((vector_size(32), may_alias));
+INLINE double run_sum(const float *x, ptrdiff_t n) {
+    vd4 low = {0}, high = {0};
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        low += __builtin_convertvector(*(const vf4 *)(x + i), vd4);
+        high += __builtin_convertvector(*(const vf4 *)(x + i + 4), vd4);
+    }
+    low += high;
+    double total = (low[0] + low[1]) + (low[2] + low[3]);
+    for (; i < n; i++) total += x[i];
+    return total;
+}
+
 /* The same for 8 lanes whatever the machine: for channel counts that are small or no multiple of VL. */
 INLINE vf8 vload8(const float *p) { return *(const vf8 *)p; }
 INLINE void vstore8(float *p, vf8 v) { *(vf8 *)p = v; }

@@ -16,6 +16,8 @@ cdef extern from "simd.h" nogil:
     vf vset(float a)
     void copy_run(float *to, const float *source, Py_ssize_t n)
     void clear_run(float *to, Py_ssize_t n)
+    float run_max(const float *x, Py_ssize_t n)
+    double run_sum(const float *x, Py_ssize_t n)
     vf vgate(vf y, vf dy)
     vf8 vload8(const float *p)
     vf8 vload8_part(const float *p, Py_ssize_t n)

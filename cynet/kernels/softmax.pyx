@@ -1,7 +1,8 @@
 """Soft-max over the last axis, alone and fused with the cross-entropy loss.
 
 Design: rows are independent, so each is one thread's work from start to end. The greatest logit is
-subtracted first, so that nothing overflows; sums are double.
+subtracted first, so that nothing overflows (a NaN may go unseen there: its own exponential shows it); sums are
+double.
 """
 
 from libc.math cimport log
@@ -9,38 +10,38 @@ from libc.math cimport log
 from cython.parallel cimport prange
 
 from cynet.kernels.parallel cimport team
-from cynet.kernels.simd cimport VL, vexp, vf, vload, vload_part, vset, vstore, vstore_part
+from cynet.kernels.simd cimport VL, run_max, run_sum, vexp, vf, vload, vload_part, vset, vstore, vstore_part
 
 
-cdef float greatest(const float *x, Py_ssize_t n) noexcept nogil:
-    """The maximum; a NaN may go unseen here, its own exponential shows it."""
-    cdef float most = x[0]
-    cdef Py_ssize_t i
-    for i in range(1, n):
-        most = x[i] if x[i] > most else most
-    return most
+cdef enum:
+    GROUP = 8  # rows that are worked on at once
+    GROUP_FLOATS = 2048  # ... while they stay in the first cache
 
 
-cdef double exponentials(const float *x, float *y, Py_ssize_t n, float most) noexcept nogil:
-    """y = exp(x - most); returns the sum."""
+cdef void exponentials(const float *x, float *y, Py_ssize_t n, float most) noexcept nogil:
+    """y = exp(x - most)."""
     cdef Py_ssize_t i = 0
-    cdef double total = 0
     cdef vf shift = vset(most)
     while i + VL <= n:
         vstore(y + i, vexp(vload(x + i) - shift))
         i += VL
     if i < n:
         vstore_part(y + i, vexp(vload_part(x + i, n - i) - shift), n - i)
-    for i in range(n):
-        total += y[i]
-    return total
 
 
-cdef void softmax_row(const float *x, float *y, Py_ssize_t n) noexcept nogil:
-    cdef float scale = <float>(1 / exponentials(x, y, n, greatest(x, n)))
-    cdef Py_ssize_t i
-    for i in range(n):
-        y[i] = y[i] * scale
+cdef void softmax_rows(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    """Up to GROUP rows, step by step: one row's steps wait for each other, several rows' overlap."""
+    cdef float[GROUP] most, scale
+    cdef Py_ssize_t r, i
+    for r in range(rows):
+        most[r] = run_max(x + r * n, n)
+    for r in range(rows):
+        exponentials(x + r * n, y + r * n, n, most[r])
+    for r in range(rows):
+        scale[r] = <float>(1 / run_sum(y + r * n, n))
+    for r in range(rows):
+        for i in range(n):
+            y[r * n + i] = y[r * n + i] * scale[r]
 
 
 cdef void softmax_grad_row(const float *y, const float *dy, float *dx, Py_ssize_t n) noexcept nogil:
@@ -58,8 +59,9 @@ cdef double cross_entropy_row(
     const float *x, Py_ssize_t label, float *dx, Py_ssize_t n, double smoothing, double weight
 ) noexcept nogil:
     """The loss of one row; dx = weight * (soft-max - target)."""
-    cdef float most = greatest(x, n)
-    cdef double total = exponentials(x, dx, n, most)
+    cdef float most = run_max(x, n)
+    exponentials(x, dx, n, most)
+    cdef double total = run_sum(dx, n)
     # Differences in double: two finite floats may be further apart than the greatest float.
     cdef double loss = log(total) - (1 - smoothing) * (<double>x[label] - most), below = 0
     cdef float scale = <float>(weight / total), share = <float>(weight * smoothing / n)
@@ -80,14 +82,15 @@ def softmax(
     int threads,
 ):
     """y = exp(x) / sum(exp(x)) along each row."""
-    cdef Py_ssize_t rows = x.shape[0], n = x.shape[1], i
+    cdef Py_ssize_t rows = x.shape[0], n = x.shape[1], i, group
     cdef const float *px
     cdef float *py
     if rows * n == 0:
         return
     px, py = &x[0, 0], &y[0, 0]
-    for i in prange(rows, nogil=True, num_threads=team(rows * n, threads), schedule="static"):
-        softmax_row(px + i * n, py + i * n, n)
+    group = max(1, min(GROUP, GROUP_FLOATS // n))
+    for i in prange((rows + group - 1) // group, nogil=True, num_threads=team(rows * n, threads), schedule="static"):
+        softmax_rows(px + i * group * n, py + i * group * n, min(group, rows - i * group), n)
 
 
 def softmax_backward(
