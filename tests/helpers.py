@@ -18,7 +18,7 @@ def frozen(array):
     return array
 
 
-def run_python(*arguments, process_group=None, **environment):
+def run_python(*arguments, process_group=None, cwd=None, **environment):
     """Run a Python with warnings as errors that finds this cynet; returns the finished process."""
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
@@ -26,6 +26,7 @@ def run_python(*arguments, process_group=None, **environment):
         text=True,
         timeout=120,
         process_group=process_group,
+        cwd=cwd,
         env=environment_of(**environment),
     )
 

@@ -19,7 +19,7 @@ EXAMPLES = [
 def test_an_example_runs(code, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(code)
-    done = run_python(script)
+    done = run_python(script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
     if "test accuracy" in code:
