@@ -22,6 +22,8 @@ from cython.parallel cimport prange, threadid
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from cynet.kernels.simd cimport clear_run
+
 def padded_lanes(Py_ssize_t channels):
     """`channels` rounded up to whole register blocks: the row length of packed filters."""
     cdef Py_ssize_t done = 0, width
@@ -200,10 +202,9 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef Block block
-    if clear:
-        clear_rows(g, image, row, pixels, out)
-    out += ((((image * g.full_h + g.start_y + row * g.spread_y) * g.full_w) + g.start_x) * g.full_channels
-            + group * g.group_out)
+    cdef Py_ssize_t cleared = 0 if clear else pixels  # these pixels' rows have their zeros
+    cdef Py_ssize_t start = (g.start_y * g.full_w + g.start_x) * g.full_channels + group * g.group_out
+    out += (image * g.full_h + row * g.spread_y) * g.full_w * g.full_channels + start
     packed += group * g.columns * g.lanes
     bias += group * g.lanes
     block.a_step, block.relu = 1, relu
@@ -216,6 +217,9 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         block.lanes = g.group_out - channel
         p = 0
         while p < pixels:
+            while channel == 0 and cleared < min(p + height, pixels):  # a row's at a time, for the first cache
+                clear_row(g, row + cleared // g.out_w % g.rows, out - start + g.out[cleared])
+                cleared += g.out_w
             # As many whole blocks as a row of pixels has, then one that may reach into the next row.
             blocks = min(g.out_w - p % g.out_w, pixels - p) // height if block.lanes >= width else 0
             if blocks:
@@ -235,13 +239,9 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         channel += width
 
 
-cdef void clear_rows(Lowering g, Py_ssize_t image, Py_ssize_t row, Py_ssize_t pixels, float *out) noexcept nogil:
-    """Zeros in the destination rows of a tile, and in those between them that no pass writes."""
-    cdef Py_ssize_t full_row = g.full_w * g.full_channels, i
-    cdef Py_ssize_t last = g.full_h if row + g.rows >= g.out_h else (row + g.rows) * g.spread_y
-    for i in range(image, image + ceil_div(pixels, g.rows * g.out_w)):
-        memset(out + (i * g.full_h + row * g.spread_y) * full_row, 0,
-               (last - row * g.spread_y) * full_row * sizeof(float))
+cdef void clear_row(Lowering g, Py_ssize_t y, float *out) noexcept nogil:
+    """Zeros in the destination's rows from that of row y of this pass to that of the next."""
+    clear_run(out, (g.spread_y if y < g.out_h - 1 else g.full_h - y * g.spread_y) * g.full_w * g.full_channels)
 
 
 def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, const float[::1] packed not None,
