@@ -7,6 +7,24 @@ settings.register_profile("cynet", deadline=None, derandomize=True)
 settings.load_profile("cynet")
 
 
+@pytest.fixture(autouse=True)
+def same_threads():
+    """Leaves the number of threads as it was before the test."""
+    from cynet.core import threads
+
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.fixture
+def threads_for_small_shapes(monkeypatch):
+    """Kernels use every thread for shapes that one thread would do alone, too."""
+    from cynet.core import threads
+
+    monkeypatch.setattr(threads, "ALONE", 0)
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """Kernels with one thread, for tests that start many small trainings."""

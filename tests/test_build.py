@@ -77,12 +77,8 @@ def test_omp_num_threads_is_honoured(threads):
 
 
 def test_set_num_threads_is_kept():
-    before = cynet.get_num_threads()
-    try:
-        cynet.set_num_threads(3)
-        assert cynet.get_num_threads() == (3 if _config.build_info()["openmp"] else 1)
-    finally:
-        cynet.set_num_threads(before)
+    cynet.set_num_threads(3)
+    assert cynet.get_num_threads() == (3 if _config.build_info()["openmp"] else 1)
 
 
 def test_kernels_refuse_none_and_other_types():

@@ -7,14 +7,6 @@ import pytest
 from cynet import cli, models
 from cynet.bench import setting
 from cynet.cli import bench
-from cynet.core.threads import get_num_threads, set_num_threads
-
-
-@pytest.fixture(autouse=True)
-def same_threads():
-    before = get_num_threads()
-    yield
-    set_num_threads(before)
 
 
 def said(capsys, *arguments):

@@ -7,7 +7,7 @@ import cynet
 from cynet.bench import cases, environment, kernels, per_layer, speed, timing
 from cynet.bench.peak import Peak, measure
 from cynet.bench.report import Report, scaled
-from cynet.core.threads import get_num_threads, set_num_threads
+from cynet.core.threads import get_num_threads
 from cynet.kernels import peak as peak_kernels
 
 PEAK = Peak(flops=100e9, copy=10e9, triad=11e9, read=12e9, threads=2, array_bytes=1)
@@ -160,7 +160,6 @@ def test_threads_are_interleaved_and_restored():
     assert [row["threads"] for row in report.rows] == [1, 2]
     assert report.rows[0]["efficiency"] == 1 and report.rows[1]["efficiency"] > 0
     assert get_num_threads() == before
-    set_num_threads(before)
 
 
 def test_a_report_as_text_markdown_and_document():

@@ -11,15 +11,7 @@ from hypothesis import strategies as st
 from cynet.core import threads
 from cynet.core.convolution import Convolution, DepthwiseConvolution
 
-pytestmark = pytest.mark.kernels
-
-
-@pytest.fixture(autouse=True)
-def _restore_threads(monkeypatch):
-    monkeypatch.setattr(threads, "ALONE", 0)  # small shapes use every thread, too
-    before = threads.get_num_threads()
-    yield
-    threads.set_num_threads(before)
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
 def products(plan, x, w, b, dy):

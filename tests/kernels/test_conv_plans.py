@@ -11,15 +11,7 @@ from cynet.core import convolution, threads
 from cynet.core.convolution import Convolution, DepthwiseConvolution, ThinConvolution
 from cynet.core.winograd import WinogradConvolution
 
-pytestmark = pytest.mark.kernels
-
-
-@pytest.fixture(autouse=True)
-def _restore_threads(monkeypatch):
-    monkeypatch.setattr(threads, "ALONE", 0)  # small shapes use every thread, too
-    before = threads.get_num_threads()
-    yield
-    threads.set_num_threads(before)
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
 def drawn(seed, shape, w_shape, padding, stride=(1, 1)):

@@ -10,15 +10,7 @@ from cynet.core import threads
 from cynet.core.thin_linear import ThinLinear
 from cynet.kernels import thin_linear
 
-pytestmark = pytest.mark.kernels
-
-
-@pytest.fixture(autouse=True)
-def _restore_threads(monkeypatch):
-    monkeypatch.setattr(threads, "ALONE", 0)  # small shapes use every thread, too
-    before = threads.get_num_threads()
-    yield
-    threads.set_num_threads(before)
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
 def drawn(rng, rows, channels, pixels, outputs):

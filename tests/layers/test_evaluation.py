@@ -14,13 +14,6 @@ from cynet.core import threads, workspace
 from cynet.layers import evaluation
 
 
-@pytest.fixture(autouse=True)
-def _restore_threads():
-    before = threads.get_num_threads()
-    yield
-    threads.set_num_threads(before)
-
-
 class Same(cynet.Layer):
     """A user's layer that hands its input on."""
 
