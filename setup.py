@@ -114,14 +114,14 @@ class Compiler:
 
     def check(self):
         """Refuse, in a sentence, what cannot compile an extension."""
-        spoken = shlex.join(self.program)
+        spoken = shlex.join(self.command)
         advice = "install a C compiler (Debian: apt install gcc; Fedora: dnf install gcc), or name one in CC"
         status, output = self.run("--version")
         if status is None:
-            refuse(f"`{spoken} --version` gave '{output}': {advice}")
-        problem = self.tried(["-O1"])
+            refuse(f"`{shlex.join(self.program)} --version` gave '{output}': {advice}")
+        problem = self.tried([])
         if problem:
-            refuse(f"`{spoken}` does not compile an empty program ('{problem}'): {advice}")
+            refuse(f"`{spoken}` does not compile an empty program ('{problem}'): {advice} and flags in CFLAGS")
         headers = sysconfig.get_path("include")
         problem = self.tried([f"-I{headers}"], PYTHON_PROGRAM)
         if problem:
@@ -223,6 +223,11 @@ class BuildKernels(build_ext):
         shutil.copyfile(target, kept)
 
     def run(self):
+        for name in ("CC", "CFLAGS", "CPPFLAGS", "LDSHARED", "LDFLAGS"):
+            try:
+                shlex.split(os.environ.get(name, ""))
+            except ValueError as error:
+                refuse(f"{name}: wanted words as for a shell, got {os.environ[name]!r} ({error})")
         if self.inplace and not WRITABLE:
             refuse(f"{Path.cwd()} cannot be written, and an editable or in-place build puts its files there")
         super().run()

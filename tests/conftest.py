@@ -7,6 +7,21 @@ settings.register_profile("cynet", deadline=None, derandomize=True)
 settings.load_profile("cynet")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that is skipped fails: everything it needs is to be there"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped and item.config.getoption("no_skips") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[-1]}"
+    return report
+
+
 @pytest.fixture(autouse=True)
 def same_threads():
     """Leaves the number of threads as it was before the test."""
