@@ -183,7 +183,7 @@ def test_workers_import_numpy_and_the_decode_kernel_alone(tmp_path):
     assert done.returncode == 0 and done.stderr == "", done.stderr
     ours, packages = done.stdout.splitlines()
     assert {name for name in ours.split() if "kernels." in name} == {
-        "cynet.kernels._config", "cynet.kernels.decode",
+        "cynet.kernels._config", "cynet.kernels._shared", "cynet.kernels.decode",
     }  # fmt: skip
     assert not {"cynet.layers", "cynet.models", "cynet.data.loader", "cynet.train"} & set(ours.split())
     others = {name for name in packages.split() if not name.startswith(("_", "cython"))}
