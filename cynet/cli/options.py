@@ -99,6 +99,12 @@ OPTIONS = {
     "data": Option("data", text, "NAME", "the data set"),
     "data_dir": Option("data", text, "DIR", "the folder with the data set's files"),
     "augment": Option("data", bool, None, "crop at random from pictures padded by 4 pixels, and flip them"),
+    "validation": Option(
+        "data", number(0, 1), "SHARE",
+        "hold out this share of each class's training pictures, as .2, and choose the best weights on them; "
+        "the test set is looked at once, at the end",
+    ),
+    "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures for --validation"),
     "batch_size": Option("data", integer(1), "N", "pictures in a step"),
     "steps": Option("training", integer(1), "N", "steps to train (default: 1500)"),
     "epochs": Option("training", integer(1), "N", "or passes over the training set"),
@@ -119,7 +125,7 @@ OPTIONS = {
     "clip_norm": Option("training", above(0), "NORM", "scale greater gradients down to this norm"),
     "ema": Option("training", number(0, 1), "D", "keep the average of the weights with this decay, as .999"),
     "mixup": Option("training", number(0), "ALPHA", "train on pictures between two, as .2; 0: never"),
-    "patience": Option("training", integer(1), "N", "stop after N epochs without a better test accuracy"),
+    "patience": Option("training", integer(1), "N", "stop after N epochs without a better accuracy"),
     "seed": Option("training", integer(0, 2**63 - 1), "N", "of weights, order and augmentation"),
     "threads": Option(
         "running", integer(1, 1024), "N", "of the kernels (default: OMP_NUM_THREADS, or all)"

@@ -15,8 +15,8 @@ def split(dataset, share, seed=0):
     The parts are a pure function of labels, share and seed, the same on every platform and with every NumPy.
     No picture is copied: the parts are indices, for `SubsetSampler`, of the one data set.
 
-    Of a class with n pictures share * n are held out, rounded; of a class with two or more at least one is, and
-    at least one stays. A single picture stays.
+    Of a class with n pictures share * n are held out, rounded; of a class with two or more at least one is,
+    and at least one stays. A single picture stays.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from cynet.config import config, processor
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
-def describe(settings, fingerprint):
+def describe(settings, fingerprint, division=None):
     """The contents of env.json.
 
     Parameters
@@ -25,6 +25,8 @@ def describe(settings, fingerprint):
         Resolved.
     fingerprint : str
         Of the training set.
+    division : Division, optional
+        Of the training set, where pictures of it are held out.
 
     Returns
     -------
@@ -45,9 +47,19 @@ def describe(settings, fingerprint):
         "python": platform.python_version(),
         "numpy": np.__version__,
         "git": git(),
-        "data": {"name": settings.data, "fingerprint": fingerprint},
+        "data": {"name": settings.data, "fingerprint": fingerprint} | _held_out(division),
         "init_from": settings.init_from and _file(settings.init_from),
     }
+
+
+def _held_out(division):
+    record = division and division.record()
+    return {"validation": record} if record else {}
+
+
+def held_out_digest(environment):
+    """The digest of the pictures that a run holds out, None where it holds out none."""
+    return ((environment.get("data") or {}).get("validation") or {}).get("sha256")
 
 
 def _file(path):
@@ -85,6 +97,7 @@ def differences(one, other):
     pairs += [(f"cynet {name}", builds[0].get(name), builds[1].get(name)) for name in BUILD]
     prints = [(env.get("data") or {}).get("fingerprint") for env in (one, other)]
     pairs.append(("fingerprint of the data", *prints))
+    pairs.append(("pictures held out, digest", held_out_digest(one), held_out_digest(other)))
     return [f"{name}: {a} against {b}" for name, a, b in pairs if a != b]
 
 

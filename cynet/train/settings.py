@@ -27,6 +27,12 @@ class Settings:
     ----------
     init_from : str or None
         A file of weights to start from.
+    validation : float
+        The share of each class's training pictures that is held out, and on which the best weights and the
+        end by `patience` are chosen; 0: these are chosen on the test set.
+    split_seed : int
+        Of that choice of pictures. It is not `seed`, so that runs of different seeds are compared on the same
+        pictures.
     steps, epochs : int or None
         At most one of them is given; neither means `STEPS` steps.
     lr : float or None
@@ -44,7 +50,8 @@ class Settings:
     mixup : float
         Alpha of `Mixup`; 0: none.
     patience : int or None
-        Epochs in a row without a better test accuracy, after which the run ends.
+        Epochs in a row without a better accuracy, on the pictures held out or else the test set, after which
+        the run ends.
     tensorboard : bool
         Whether to write event files for TensorBoard too.
     threads : int or None
@@ -61,6 +68,8 @@ class Settings:
     data: str = "shapes10"
     data_dir: str | None = None
     augment: bool = False
+    validation: float = 0.0
+    split_seed: int = 0
     batch_size: int = 128
     steps: int | None = None
     epochs: int | None = None
