@@ -324,6 +324,14 @@ def test_it_is_verified_and_compared(whole, tmp_path, capsys):
     assert "environment pictures held out, digest: " in out
 
 
+def test_evaluating_the_run_repeats_its_last_line(whole, capsys):
+    assert cli.main(["evaluate", str(whole)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{whole / 'best.safetensors'}: ")
+    accuracy = json.loads((whole / "test.json").read_text())["accuracy"]
+    assert out.splitlines()[-1] == f"test accuracy {accuracy:.4f}"
+
+
 def test_a_report_is_of_the_best_weights_and_names_the_measure(whole, tmp_path, capsys):
     run = shutil.copytree(whole, tmp_path / "run")
     plain = tmp_path / "plain"
