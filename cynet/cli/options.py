@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cynet.train.settings import ANNEALED, SCHEDULES, Settings
+from cynet.train.settings import ANNEALED, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
 
 from .parser import UsageError, integer, number, suggestion
 
@@ -106,6 +106,7 @@ OPTIONS = {
     ),
     "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures for --validation"),
     "batch_size": Option("data", integer(1), "N", "pictures in a step"),
+    "balanced": Option("data", bool, None, "draw every class as often as another"),
     "steps": Option("training", integer(1), "N", "steps to train (default: 1500)"),
     "epochs": Option("training", integer(1), "N", "or passes over the training set"),
     "lr": Option("training", number(0), "RATE", "learning rate, the greatest one (default: 0.1)"),
@@ -122,6 +123,10 @@ OPTIONS = {
     "momentum": Option("training", number(0, 1), "M", "of the optimiser, SGD"),
     "weight_decay": Option("training", number(0), "D", "pull towards zero"),
     "label_smoothing": Option("training", number(0, 1), "S", "share spread over all classes"),
+    "class_weights": Option(
+        "training", one_of(*CLASS_WEIGHTS), "NAME",
+        "balanced: weigh every class as much as another in the loss of training",
+    ),
     "clip_norm": Option("training", above(0), "NORM", "scale greater gradients down to this norm"),
     "ema": Option("training", number(0, 1), "D", "keep the average of the weights with this decay, as .999"),
     "mixup": Option("training", number(0), "ALPHA", "train on pictures between two, as .2; 0: never"),
@@ -203,9 +208,17 @@ def replaced(layer, origin):
     schedule = layer.get("schedule", ANNEALED)
     if "lr_steps" in layer and schedule != ANNEALED:
         raise UsageError(f"{named('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
+    weighted = layer.get("class_weights", NONE) != NONE
+    if layer.get("balanced") and weighted:
+        balanced, weights = named("balanced", origin), named("class_weights", origin)
+        raise UsageError(f"{balanced}: not allowed with argument {weights} (give one of the two)")
     for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
         if one in layer:
             yield other
+    if layer.get("balanced"):
+        yield "class_weights"
+    if weighted:
+        yield "balanced"
     if schedule != ANNEALED:
         yield "lr_steps"
 

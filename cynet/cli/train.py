@@ -142,6 +142,8 @@ def _begin(session, origins, run_dir, report):
     """Make the folder, see that there is room in it, and train."""
     from cynet.train import RunFolder, environment
 
+    from . import remarks
+
     settings = session.settings
     flag = "--run-dir" if run_dir else "runs"
     with refusing(flag):
@@ -152,12 +154,11 @@ def _begin(session, origins, run_dir, report):
                 folder.lock()
                 folder.reserve(size_of(session, origins))
                 write_config(folder, settings, origins)  # first: from now on the run can be resumed
-                fingerprint = session.batches.dataset.fingerprint()
-                folder.write_environment(environment.describe(settings, fingerprint, session.division))
+                folder.write_environment(environment.describe(session))
         except UsageError:
             folder.discard()
             raise
-        return train(session, folder, origins, report=report)
+        return train(session, folder, origins, news=remarks.of(session), report=report)
 
 
 def size_of(session, origins):
@@ -312,7 +313,8 @@ def _explain(session, folder, keeper, error):
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
         x, y = error.batch
-        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session))
+        weights = {} if session.class_weights is None else {"class_weights": session.class_weights}
+        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **weights)
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")

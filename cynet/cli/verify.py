@@ -63,8 +63,7 @@ def _environment(stored, session):
     """In what this machine and build differ from those of the run."""
     from cynet.train import environment
 
-    fingerprint = session.batches.dataset.fingerprint()
-    now = environment.describe(session.settings, fingerprint, session.division)
+    now = environment.describe(session)
     return environment.differences(stored.environment, now) if stored.environment else []
 
 

@@ -50,10 +50,12 @@ class Doctor(Observer):
         self.known, self.norms = set(), []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
-        labels = session.batches.dataset.labels[session.division.kept]
-        shares = np.bincount(labels) / len(labels)
-        self.chance = float(shares.max())
-        self.guessing = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+        counts = np.bincount(session.batches.dataset.labels[session.division.kept])
+        shares = counts[counts > 0] / counts.sum()
+        self.chance = 1 / len(shares)
+        if session.settings.balanced or session.class_weights is not None:
+            shares[:] = self.chance  # as the loss of training sees them
+        self.guessing = float(-(shares * np.log(shares)).sum())
         self._pictures = None
         self._suspected = set()  # kinds that the evaluation before showed
 
@@ -83,11 +85,12 @@ class Doctor(Observer):
     def evaluated(self, result):
         test = result.test
         workers = self.session.settings.workers
+        recall = float(np.nanmean(test.class_accuracy))
         self.report(data_bound(self.seconds, self.waited, workers))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
         self._report_lasting(
             result.step,
-            shuffled(result.train_loss, self.guessing, test.accuracy, self.chance, result.measure),
+            shuffled(result.train_loss, self.guessing, recall, self.chance, result.measure),
             overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure),
         )
         self.best_test_loss = min(self.best_test_loss, test.loss)
@@ -141,7 +144,7 @@ def data_bound(seconds, waited, workers):
 
 def not_falling(step, train_loss, guessing, lr):
     """A loss that stays where guessing is."""
-    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing:
+    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
         return None
     way = "high" if train_loss > 1.5 * guessing else "low, or so high that all is lost at once"
     return Finding(
@@ -152,9 +155,12 @@ def not_falling(step, train_loss, guessing, lr):
     )
 
 
-def shuffled(train_loss, guessing, accuracy, chance, measure=TEST):
-    """Training pictures that are learnt by heart while those of the evaluation are guessed."""
-    if train_loss > 0.6 * guessing or accuracy > 1.5 * chance:
+def shuffled(train_loss, guessing, recall, chance, measure=TEST):
+    """Training pictures that are learnt by heart while those of the evaluation are guessed.
+
+    `recall` is the mean of the classes' accuracies: with uneven classes, guessing the largest is right often.
+    """
+    if train_loss > 0.6 * guessing or not guessing or recall > min(1.5 * chance, chance + 0.1):
         return None
     if measure == TEST:
         cause = "in one of the two sets, or an order of classes that differs between them"
@@ -163,8 +169,8 @@ def shuffled(train_loss, guessing, accuracy, chance, measure=TEST):
         cause, which = "or pictures too few to learn from", "--split train"
     return Finding(
         "shuffled",
-        f"the training loss fell to {train_loss:.4g}, but {measure} accuracy is {accuracy:.3f}, as by "
-        "guessing",
+        f"the training loss fell to {train_loss:.4g}, but {measure} accuracy, the mean over the classes, is "
+        f"{recall:.3f}, as by guessing",
         f"labels that look shuffled, {cause}",
         f"`cynet data show` with {which}: each row should be one class",
     )

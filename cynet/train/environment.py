@@ -16,23 +16,9 @@ from cynet.config import config, processor
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
-def describe(settings, fingerprint, division=None):
-    """The contents of env.json.
-
-    Parameters
-    ----------
-    settings : Settings
-        Resolved.
-    fingerprint : str
-        Of the training set.
-    division : Division, optional
-        Of the training set, where pictures of it are held out.
-
-    Returns
-    -------
-    dict
-    """
-    build = config()
+def describe(session):
+    """The contents of env.json, a dict, for a `Session`."""
+    build, settings = config(), session.settings
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -47,14 +33,19 @@ def describe(settings, fingerprint, division=None):
         "python": platform.python_version(),
         "numpy": np.__version__,
         "git": git(),
-        "data": {"name": settings.data, "fingerprint": fingerprint} | _held_out(division),
+        "data": {"name": settings.data, "fingerprint": session.batches.dataset.fingerprint()} | _use(session),
         "init_from": settings.init_from and _file(settings.init_from),
     }
 
 
-def _held_out(division):
-    record = division and division.record()
-    return {"validation": record} if record else {}
+def _use(session):
+    """What of the training set is held out, and how its classes are weighed, where that is so."""
+    weights = session.class_weights
+    found = {
+        "validation": session.division.record(),
+        "class_weights": None if weights is None else weights.tolist(),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def held_out_digest(environment):

@@ -16,7 +16,7 @@ from . import checkpoint
 from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
-from .settings import Settings
+from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
@@ -45,6 +45,8 @@ class Session:
         Which pictures of `training` are trained on, and which are held out.
     measure : str
         What the run is measured on: "validation" where pictures are held out, else "test".
+    class_weights : ndarray of float64 (classes,) or None
+        Of the loss of training.
     batches : DataLoader
         Of the pictures that are trained on.
     evaluation_batches : DataLoader
@@ -83,7 +85,11 @@ class Session:
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             load_initial(self.model, settings.init_from)
-        self.trainer = trainer_of(self.model, settings)
+        self.class_weights = None
+        if settings.class_weights == BALANCED:
+            labels = training.labels[self.division.kept]
+            self.class_weights = data.class_weights(labels, len(training.classes))
+        self.trainer = trainer_of(self.model, settings, self.class_weights)
         augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
         self.batches = data.DataLoader(
             training,
@@ -93,16 +99,17 @@ class Session:
             workers=settings.workers,
             drop_last=True,
             transforms=[*augment, normalize(self.facts)],
-            sampler=self._sampler(),
+            sampler=self._sampler(training.labels),
         )
         self.test_batches = test_loader(test, self.facts)
         self.evaluation_batches = self.test_batches if self.measure == TEST else self.evaluation_loader()
 
-    def _sampler(self):
+    def _sampler(self, labels):
         """What says which pictures an epoch has; None: all of them."""
-        if self.measure == TEST:
-            return None
-        return data.SubsetSampler(self.division.kept, seed=self.settings.seed)
+        kept, seed = self.division.kept, self.settings.seed
+        if self.settings.balanced:
+            return data.BalancedSampler(labels, seed=seed, indices=kept)
+        return data.SubsetSampler(kept, seed=seed) if self.measure == VALIDATION else None
 
     def evaluation_loader(self, count=None):
         """A new loader of what is evaluated after each epoch, in order.
@@ -128,12 +135,12 @@ class Session:
         self.test_batches.close()
 
 
-def trainer_of(model, settings):
-    """The `Trainer` of a model with these `Settings`, which are resolved."""
+def trainer_of(model, settings, class_weights=None):
+    """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes."""
     schedule = settings.learning_rates()
     return Trainer(
         model,
-        CrossEntropyLoss(settings.label_smoothing),
+        CrossEntropyLoss(settings.label_smoothing, weight=class_weights),
         SGD(model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
         schedule,
         settings.clip_norm,

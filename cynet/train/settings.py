@@ -5,12 +5,14 @@ from dataclasses import dataclass, fields, replace
 from cynet.core import threads
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
+from . import batching
 from .weights import Facts
 
 STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
 # their fingerprint.
@@ -33,6 +35,9 @@ class Settings:
     split_seed : int
         Of that choice of pictures. It is not `seed`, so that runs of different seeds are compared on the same
         pictures.
+    balanced : bool
+        Whether training draws every class as often as another; an epoch has as many samples as without. Not
+        together with class weights, which do the same.
     steps, epochs : int or None
         At most one of them is given; neither means `STEPS` steps.
     lr : float or None
@@ -43,6 +48,9 @@ class Settings:
         With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
     warmup : int
         Steps in which the rate rises.
+    class_weights : str
+        One of `CLASS_WEIGHTS`. "balanced": the loss of training weighs every class as much as another (see
+        `cynet.data.class_weights`); that of evaluations weighs every picture the same.
     clip_norm : float or None
         See `Trainer`.
     ema : float
@@ -71,6 +79,7 @@ class Settings:
     validation: float = 0.0
     split_seed: int = 0
     batch_size: int = 128
+    balanced: bool = False
     steps: int | None = None
     epochs: int | None = None
     lr: float | None = None
@@ -80,6 +89,7 @@ class Settings:
     momentum: float = 0.9
     weight_decay: float = 4e-5
     label_smoothing: float = 0.0
+    class_weights: str = NONE
     clip_norm: float | None = None
     ema: float = 0.0
     mixup: float = 0.0
@@ -100,12 +110,16 @@ class Settings:
         Raises
         ------
         ValueError
-            When a batch is more than all samples, or a rate would change after the last step.
+            When a batch is more than all samples, a rate would change after the last step, or settings
+            contradict each other.
         """
+        if self.class_weights not in CLASS_WEIGHTS:
+            wanted = ", ".join(CLASS_WEIGHTS)
+            raise ValueError(f"class_weights: wanted one of {wanted}, got {self.class_weights!r}")
+        if self.balanced and self.class_weights != NONE:
+            raise ValueError("balanced: not allowed with class_weights (give one of the two)")
         if self.batch_size > samples:
-            raise ValueError(
-                f"batch_size: wanted at most the {samples} training samples, got {self.batch_size}"
-            )
+            raise ValueError(f"batch_size: {batching.refusal(samples, self.batch_size)}")
         steps = self.epochs * (samples // self.batch_size) if self.epochs else self.steps or STEPS
         lr = LR if self.lr is None else self.lr
         schedule = self.schedule
