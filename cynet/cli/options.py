@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cynet.train.settings import ANNEALED, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
+from cynet.train.settings import ANNEALED, AUTO, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
 
 from .parser import UsageError, integer, number, suggestion
 
@@ -19,7 +19,8 @@ DEFAULT, FLAG = "default", "flag"
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 ORIGIN = "origin"
 IGNORED = ("cynet", ORIGIN)  # of a run's config.toml, which is a configuration file too
-DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads")  # what a run settles where nobody said it
+# What a run settles where nobody said it.
+DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ def milestones(value):
     return found
 
 
+def workers(value):
+    """An argparse type: 'auto', or an int from 0 to 64."""
+    if value == AUTO:
+        return value
+    try:
+        return integer(0, 64)(value)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error} (or {AUTO})") from None
+
+
 OPTIONS = {
     "model": Option("model", text, "NAME", "the network to train"),
     "batch_norm": Option("model", bool, None, "with batch norm in the network"),
@@ -135,13 +146,14 @@ OPTIONS = {
     "threads": Option(
         "running", integer(1, 1024), "N", "of the kernels (default: OMP_NUM_THREADS, or all)"
     ),
-    "workers": Option("running", integer(0, 64), "N", "loader processes"),
+    "workers": Option("running", workers, "N", "loader processes; auto: what is fastest on this machine"),
     "checkpoint_every": Option("running", integer(1), "N", "steps between checkpoints, and after epochs"),
     "checkpoint_minutes": Option("running", number(0), "M", "the same in minutes; 0: never"),
     "tensorboard": Option("running", bool, None, "write event files for TensorBoard, too"),
 }  # fmt: skip
 
 
+EITHER = ("workers",)  # a number or a text
 TEXTS = {"lr_steps", *(name for name, o in OPTIONS.items() if o.metavar in ("NAME", "FILE", "DIR"))}
 
 
@@ -197,7 +209,12 @@ def gather(flags):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
-    return values, origins
+    return values, chosen_by_the_run(values, origins)
+
+
+def chosen_by_the_run(values, origins):
+    """The origins, where what is left to the run is no one else's choice."""
+    return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
 
 
 def replaced(layer, origin):
@@ -262,7 +279,9 @@ def _value(path, name, value):
         raise UsageError(f"{path}: unknown key: {name} ({hint})")
     kind = OPTIONS[name].kind
     wanted = bool if kind is bool else str if name in TEXTS else (int, float)
-    if not isinstance(value, wanted) or (wanted == (int, float) and isinstance(value, bool)):
+    if name in EITHER:
+        wanted = (int, float, str)
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
         what = {bool: "true or false", str: "text in quotes"}.get(wanted, "a number")
         what += ' such as "300:.01,420:.001"' if name == "lr_steps" else ""
         raise UsageError(f"{path}: {name}: wanted {what}, got {value!r}")

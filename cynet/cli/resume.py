@@ -133,11 +133,11 @@ def _merged(stored, origins, given):
     anew = set(options.replaced(given, options.FLAG))
     if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == options.DEFAULT:
         anew.add("lr_steps")
-    if origins["threads"] == options.DEFAULT:
-        anew.add("threads")  # what this machine has
+    anew.update(name for name in ("threads", "workers") if origins[name] == options.DEFAULT)  # this machine's
     values = vars(stored) | {name: options.DEFAULTS[name] for name in anew}
     origins = origins | dict.fromkeys(anew, options.DEFAULT)
-    return values | given, origins | dict.fromkeys(given, options.FLAG)
+    values, origins = values | given, origins | dict.fromkeys(given, options.FLAG)
+    return values, options.chosen_by_the_run(values, origins)
 
 
 def _by_steps(session):

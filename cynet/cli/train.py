@@ -194,6 +194,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     """
     import signal
 
+    from cynet.data import auto
     from cynet.train import Keeper, Recorder, Signals, checkpoint
     from cynet.train.diagnosis import Doctor
     from cynet.train.rundir import LOG
@@ -207,6 +208,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
             recorder = Recorder(folder, session, best, seconds)
             keeper = Keeper(folder, session, recorder, origins)
             _introduce(session, folder)
+            if origins.get("workers") == options.DEFAULT:
+                say(auto.beside(settings.threads)[1])
             for line in (*options.described(settings, origins), *news):
                 say(line)
             screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)

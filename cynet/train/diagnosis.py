@@ -137,8 +137,12 @@ def data_bound(seconds, waited, workers):
     return Finding(
         "data-bound",
         f"{100 * waited / seconds:.0f} % of the time went by waiting for batches",
-        f"{workers} loader workers prepare pictures more slowly than the model learns from them",
-        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs",
+        f"{workers} loader workers prepare pictures more slowly than the model learns from them"
+        if workers
+        else "the pictures of a step are prepared before it, by the process that trains",
+        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs"
+        if workers
+        else "--workers 1, on a few processors with one of --threads less",
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 
 from cynet.core import threads
+from cynet.data import auto
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
 from . import batching
@@ -12,6 +13,7 @@ STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+AUTO = "auto"
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
@@ -64,6 +66,9 @@ class Settings:
         Whether to write event files for TensorBoard too.
     threads : int or None
         None: leave what `cynet.get_num_threads` says.
+    workers : int or str
+        Processes of the loader; 0: it works in this one. "auto": what is fastest beside so many threads. The
+        weights do not depend on it.
     checkpoint_every : int or None
         Steps between checkpoints, besides those after each evaluation.
     checkpoint_minutes : float
@@ -96,13 +101,13 @@ class Settings:
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
-    workers: int = 1
+    workers: int | str = AUTO
     checkpoint_every: int | None = None
     checkpoint_minutes: float = 10.0
     tensorboard: bool = False
 
     def resolved(self, samples):
-        """These settings with steps, rates, schedule and threads settled, for so many training samples.
+        """These settings with all that was left open settled, for so many training samples.
 
         An epoch is samples // batch_size steps: every step has equally many samples, and those left over
         wait for another epoch's order. Settings that are settled stay as they are.
@@ -135,9 +140,11 @@ class Settings:
         if self.warmup >= steps:
             raise ValueError(f"warmup: wanted less than the run's {steps} steps, got {self.warmup}")
         count = self.threads or threads.get_num_threads()
+        workers = auto.beside(count)[0] if self.workers == AUTO else self.workers
         return replace(
-            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count
-        )
+            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count,
+            workers=workers,
+        )  # fmt: skip
 
     def learning_rates(self):
         """The `Schedule` of these settings, which are resolved."""

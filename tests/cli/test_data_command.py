@@ -117,7 +117,8 @@ def test_check_says_what_is_uneven_and_what_to_do(capsys, tmp_path):
     np.savez(tmp_path / "x.npz", **names, classes=np.array(["a", "b", "c"]))
     status, out, _ = said(capsys, "check", "arrays", "--data-dir", tmp_path / "x.npz")
     training, test = out.split("test: ")
-    assert status == 0 and "  classes are uneven: 30 pictures of a, 1 of c; cynet train --balanced" in training
+    assert status == 0
+    assert "  classes are uneven: 30 pictures of a, 1 of c; cynet train --balanced" in training
     assert "  a single picture of: c\n" in training and "--class-weights balanced" in training
     assert "  classes are uneven: 30 pictures of a, 1 of c\n" in test
     assert "uneven" not in said(capsys, "check", "tiny")[1]
