@@ -115,7 +115,7 @@ OPTIONS = {
         "hold out this share of each class's training pictures, as .2, and choose the best weights on them; "
         "the test set is looked at once, at the end",
     ),
-    "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures for --validation"),
+    "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures that are held out"),
     "batch_size": Option("data", integer(1), "N", "pictures in a step"),
     "balanced": Option("data", bool, None, "draw every class as often as another"),
     "steps": Option("training", integer(1), "N", "steps to train (default: 1500)"),
