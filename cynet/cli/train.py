@@ -95,7 +95,7 @@ def check(values, origins, run_dir=None):
 
 
 def load(values):
-    """The training and the test set of these settings."""
+    """The training and the test set of these settings; every command that trains takes them from here."""
     from cynet import data
 
     with refusing("--data" if values["data_dir"] is None else "--data-dir"):
@@ -316,8 +316,8 @@ def _explain(session, folder, keeper, error):
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
         x, y = error.batch
-        weights = {} if session.class_weights is None else {"class_weights": session.class_weights}
-        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **weights)
+        more = {} if session.class_weights is None else {"class_weights": session.class_weights}
+        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")

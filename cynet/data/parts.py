@@ -45,8 +45,10 @@ def split(dataset, share, seed=0):
     share = checks.number("share", share, 0, 1, open_high=True)
     seed = checks.integer("seed", seed, 0, 2**63 - 1)
     labels = checked_order("dataset.labels", getattr(dataset, "labels", None))
+    if not share:
+        return np.arange(len(labels)), np.arange(0)
     counts = np.bincount(labels)
-    if share and counts.max(initial=0) < 2:
+    if counts.max(initial=0) < 2:
         raise ValueError(f"share: wanted a class with two pictures or more, to hold one out, got {dataset!r}")
     wanted = _held_out(counts, share)
     # The raw bits: what Generator makes of them may change from one NumPy to the next.
@@ -60,7 +62,5 @@ def split(dataset, share, seed=0):
 
 def _held_out(counts, share):
     """How many pictures are held out of each class, int64."""
-    if not share:
-        return np.zeros_like(counts)
     wanted = np.floor(share * counts + 0.5).astype(np.int64)
     return np.clip(wanted, np.minimum(counts - 1, 1).clip(0), (counts - 1).clip(0))

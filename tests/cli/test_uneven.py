@@ -193,6 +193,7 @@ def test_the_step_of_a_diverged_run_is_taken_again_with_its_weights(tmp_path, mo
     flags = ("--no-batch-norm", "--lr", 1e30, "--class-weights", "balanced", "--run-dir", "run")
     assert train(*FLAGS, *flags) == 1
     out, err = capsys.readouterr()
+    assert "the weights before that step are in run/diverged.safetensors, its batch in" in out
     [line] = [line for line in out.splitlines() if line.startswith("  python -c ")]
     with np.load(tmp_path / "run" / replay.BATCH) as kept:
         assert kept["class_weights"].tolist() == data.class_weights(uneven().labels, 3).tolist()

@@ -1,7 +1,7 @@
 """Kill a training at random moments and resume it: the weights are those of a run that nobody stopped.
 
-Run by hand with a number of kills: ``python tests/train/kill_and_resume.py 300``. Further arguments are a seed
-and flags of the training, as ``--validation 0.25 --balanced``.
+Run by hand with a number of kills: ``python tests/train/kill_and_resume.py 300``. Further arguments are a
+seed and flags of the training, as ``--validation 0.25 --balanced``.
 """
 
 import contextlib
