@@ -45,6 +45,8 @@ class CrossEntropyLoss(Loss):
     ----------
     label_smoothing : float, optional
         0 to 1.
+    weight : array of float (classes,), optional
+        Of each class, as in PyTorch.
 
     Examples
     --------
@@ -53,8 +55,9 @@ class CrossEntropyLoss(Loss):
     >>> model.backward(criterion.backward())
     """
 
-    def __init__(self, label_smoothing=0.0):
+    def __init__(self, label_smoothing=0.0, weight=None):
         self.label_smoothing = checks.number("label_smoothing", label_smoothing, 0, 1)
+        self.weight = None if weight is None else np.asarray(weight, np.float64)
 
     def __call__(self, logits, labels):
         """The loss.
@@ -77,6 +80,8 @@ class CrossEntropyLoss(Loss):
         logits = checks.float_array("logits", logits, 2)
         rows, classes = logits.shape
         labels = checks.labels("labels", labels, rows, classes)
+        if self.weight is not None:
+            return self._weighted(logits, labels, rows, classes)
         gradient = workspace.empty(logits.shape)
         loss = softmax.cross_entropy(
             logits,
@@ -88,6 +93,17 @@ class CrossEntropyLoss(Loss):
         )
         self._gradient = gradient if grad_enabled() else None
         return loss
+
+    def _weighted(self, logits, labels, rows, classes):
+        target = np.full((rows, classes), self.label_smoothing / classes)
+        target[np.arange(rows), labels] += 1 - self.label_smoothing
+        target *= self.weight
+        z = logits - logits.max(axis=1, keepdims=True).astype(np.float64)
+        logs = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        divisor = self.weight[labels].sum()
+        gradient = (np.exp(logs) * target.sum(axis=1, keepdims=True) - target) / divisor
+        self._gradient = gradient.astype(np.float32) if grad_enabled() else None
+        return float(-(target * logs).sum() / divisor)
 
     def __repr__(self):
         return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g})"

@@ -8,15 +8,16 @@ from helpers import run_python
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted(ROOT.glob("d*/*.md"))
+BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\nIt printed here:\n\n```text\n(.*?)^```)?", re.M | re.S)
 EXAMPLES = [
-    pytest.param(code, id=f"{path.name}-{number}")
+    pytest.param(code, printed, id=f"{path.name}-{number}")
     for path in DOCUMENTS
-    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S))
+    for number, (code, printed) in enumerate(BLOCK.findall(path.read_text()))
 ]
 
 
-@pytest.mark.parametrize("code", EXAMPLES)
-def test_an_example_runs(code, tmp_path):
+@pytest.mark.parametrize(("code", "printed"), EXAMPLES)
+def test_an_example_runs(code, printed, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(code)
     done = run_python(script, cwd=tmp_path)
@@ -24,6 +25,11 @@ def test_an_example_runs(code, tmp_path):
     accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
     if "test accuracy" in code:
         assert float(accuracy[1]) > 0.7
+    if printed:  # what the document says it printed, but for what another processor rounds otherwise
+        found, wanted = (text.split() for text in (done.stdout, printed))
+        assert [word for word in found if "." not in word] == [word for word in wanted if "." not in word]
+        numbers = [[float(word) for word in words if "." in word] for words in (found, wanted)]
+        assert numbers[0] == pytest.approx(numbers[1], abs=0.1)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))

@@ -83,6 +83,13 @@ def test_the_texts_claims(done):
     assert "is finished" in printed(said, "cynet train --resume")
     assert "equal" in printed(said, "cynet verify first")
     assert "augment" in printed(said, "cynet diff first second")
+    chosen = printed(said, "cynet train --steps 300 --lr 0.1 --schedule cosine --validation")
+    assert "the test set, looked at once, with the best weights:" in chosen
+    told = "classes are uneven: 500 pictures of disc, 20 of ring"
+    assert told in printed(said, "cynet data check arrays")
+    out = printed(said, "cynet train --data arrays")
+    assert "classes are uneven: 400 pictures of disc, 16 of ring" in out and "left out" not in out
+    assert float(out.split()[-1]) > 0.6
     kinds = re.findall(r"is a (.+)", printed(said, "import numpy"))
     predicted = re.findall(r":\n  (.+?)  +[01]\.\d", printed(said, "cynet predict"))
     assert len(predicted) == len(kinds) == 3

@@ -79,7 +79,7 @@ def run(flags):
                 "wanted the package matplotlib, got none (python -m pip install 'cynet[plots]')"
             ) from None
     from cynet import data
-    from cynet.train import RunFolder
+    from cynet.train import RunFolder, batching
     from cynet.train.session import Settings
     from cynet.train.study import RATES, ROUNDS, Plan
 
@@ -96,9 +96,7 @@ def run(flags):
     with refusing("--data" if flags.data_dir is None else "--data-dir"):
         training, test = (data.load(flags.data, flags.data_dir, split) for split in ("train", "test"))
     if flags.batch_size > len(training):
-        raise UsageError(
-            f"--batch-size: wanted at most the {len(training)} training pictures, got {flags.batch_size}"
-        )
+        raise UsageError(f"--batch-size: {batching.refusal(len(training), flags.batch_size, 'pictures')}")
     with refusing("--run-dir" if flags.run_dir else "runs"):
         folder = RunFolder(flags.run_dir, f"batchnorm-study-{flags.data}").path
     return _study(plan, training, test, folder)

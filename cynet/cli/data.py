@@ -75,7 +75,7 @@ def _load(flags, split):
 
 
 def _check(flags):
-    from cynet.data import inspection
+    from cynet.data import balance, inspection
 
     wrong = 0
     for path, problem in inspection.published_files(flags.name, Path(flags.data_dir or "data")):
@@ -88,6 +88,9 @@ def _check(flags):
         found = inspection.check(dataset, flags.name, split)
         wrong += not found.right
         _print(dataset, split, found)
+        advice = f"cynet train {balance.ADVICE}" if split == "train" else ""
+        for line in balance.described(found.counts, dataset.classes, advice):
+            print(f"  {line}")
     if wrong:
         raise Failure("the numbers of pictures are not as published, or a class has none")
     return 0

@@ -54,12 +54,13 @@ def settings(one, other):
 
 def results(one, other):
     """A line for each measure of the last evaluation of both."""
-    rows = [run.folder.metrics.rows()[-1:] for run in (one, other)]
-    if all(rows):
-        (row,), (there,) = rows
-        for name in ("step", "train_loss", "test_loss", "test_accuracy"):
-            if row[name] != there[name]:
-                yield f"result {name}: {row[name]} against {there[name]}"
+    from cynet.train.validation import results
+
+    here, there = results(one.folder), results(other.folder)
+    if here and there:
+        for name in dict.fromkeys([*here, *there]):
+            if here.get(name) != there.get(name):
+                yield f"result {name}: {here.get(name, 'none')} against {there.get(name, 'none')}"
 
 
 def lengths_of(histories):

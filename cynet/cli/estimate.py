@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from cynet.train.loop import Observer
+from cynet.train.validation import VALIDATION
 
 from .terminal import duration
 
@@ -43,31 +44,33 @@ class Estimate(Observer):
 
     def _tell(self, step, seconds):
         steps, batches = self.session.settings.steps, self.session.batches
-        test = self._evaluation()
+        picture, samples = self._evaluation()
         evaluations = -(-steps // len(batches)) - step // len(batches)
-        left = (steps - step) * seconds + evaluations * test
+        pictures = evaluations * samples
+        if self.session.measure == VALIDATION:
+            pictures += len(self.session.test_batches.dataset)  # once, at the end
+        left = (steps - step) * seconds + pictures * picture
         beside = " beside its loader's workers" if self.session.settings.workers else ""
         memory = f"{peak_memory() / 2**20:,.0f} MiB of memory{beside}"
         if (free := available_memory()) is not None:
             memory += f" ({free / 2**20:,.0f} MiB are free)"
         self.say(
             f"estimate: {duration(left)} for {_counted(steps - step, 'step')} of {1000 * seconds:.3g} ms and "
-            f"{_counted(evaluations, 'evaluation')} of {duration(test)}; {memory}"
+            f"{_counted(evaluations, 'evaluation')} of {duration(picture * samples)}; {memory}"
         )
 
     def _evaluation(self):
-        """Seconds of an evaluation, from a batch of it. A model is afterwards what it was before."""
+        """(seconds a picture, pictures) of an evaluation, from a batch of it; the model is left as it was."""
         from cynet.train.metrics import evaluate
-        from cynet.train.session import test_loader
 
         session = self.session
-        with test_loader(session.test_batches.dataset, session.facts) as batches:
+        with session.evaluation_loader() as batches:
             batch = next(iter(batches))
-            count = len(batches)
             evaluate(session.model, [batch])  # the first one also makes buffers
             start = time.perf_counter()
             evaluate(session.model, [batch])
-            return (time.perf_counter() - start) * count
+            seconds = time.perf_counter() - start
+            return seconds / len(batch[1]), len(batches.order(0))
 
 
 def _counted(number, what):

@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cynet.train.settings import ANNEALED, SCHEDULES, Settings
+from cynet.train.settings import ANNEALED, AUTO, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
 
 from .parser import UsageError, integer, number, suggestion
 
@@ -19,7 +19,8 @@ DEFAULT, FLAG = "default", "flag"
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 ORIGIN = "origin"
 IGNORED = ("cynet", ORIGIN)  # of a run's config.toml, which is a configuration file too
-DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads")  # what a run settles where nobody said it
+# What a run settles where nobody said it.
+DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ def milestones(value):
     return found
 
 
+def workers(value):
+    """An argparse type: 'auto', or an int from 0 to 64."""
+    if value == AUTO:
+        return value
+    try:
+        return integer(0, 64)(value)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error} (or {AUTO})") from None
+
+
 OPTIONS = {
     "model": Option("model", text, "NAME", "the network to train"),
     "batch_norm": Option("model", bool, None, "with batch norm in the network"),
@@ -99,7 +110,14 @@ OPTIONS = {
     "data": Option("data", text, "NAME", "the data set"),
     "data_dir": Option("data", text, "DIR", "the folder with the data set's files"),
     "augment": Option("data", bool, None, "crop at random from pictures padded by 4 pixels, and flip them"),
+    "validation": Option(
+        "data", number(0, 1), "SHARE",
+        "hold out this share of each class's training pictures, as .2, and choose the best weights on them; "
+        "the test set is looked at once, at the end",
+    ),
+    "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures that are held out"),
     "batch_size": Option("data", integer(1), "N", "pictures in a step"),
+    "balanced": Option("data", bool, None, "draw every class as often as another"),
     "steps": Option("training", integer(1), "N", "steps to train (default: 1500)"),
     "epochs": Option("training", integer(1), "N", "or passes over the training set"),
     "lr": Option("training", number(0), "RATE", "learning rate, the greatest one (default: 0.1)"),
@@ -116,21 +134,26 @@ OPTIONS = {
     "momentum": Option("training", number(0, 1), "M", "of the optimiser, SGD"),
     "weight_decay": Option("training", number(0), "D", "pull towards zero"),
     "label_smoothing": Option("training", number(0, 1), "S", "share spread over all classes"),
+    "class_weights": Option(
+        "training", one_of(*CLASS_WEIGHTS), "NAME",
+        "balanced: weigh every class as much as another in the loss of training",
+    ),
     "clip_norm": Option("training", above(0), "NORM", "scale greater gradients down to this norm"),
     "ema": Option("training", number(0, 1), "D", "keep the average of the weights with this decay, as .999"),
     "mixup": Option("training", number(0), "ALPHA", "train on pictures between two, as .2; 0: never"),
-    "patience": Option("training", integer(1), "N", "stop after N epochs without a better test accuracy"),
+    "patience": Option("training", integer(1), "N", "stop after N epochs without a better accuracy"),
     "seed": Option("training", integer(0, 2**63 - 1), "N", "of weights, order and augmentation"),
     "threads": Option(
         "running", integer(1, 1024), "N", "of the kernels (default: OMP_NUM_THREADS, or all)"
     ),
-    "workers": Option("running", integer(0, 64), "N", "loader processes"),
+    "workers": Option("running", workers, "N", "loader processes; auto: what is fastest on this machine"),
     "checkpoint_every": Option("running", integer(1), "N", "steps between checkpoints, and after epochs"),
     "checkpoint_minutes": Option("running", number(0), "M", "the same in minutes; 0: never"),
     "tensorboard": Option("running", bool, None, "write event files for TensorBoard, too"),
 }  # fmt: skip
 
 
+EITHER = ("workers",)  # a number or a text
 TEXTS = {"lr_steps", *(name for name, o in OPTIONS.items() if o.metavar in ("NAME", "FILE", "DIR"))}
 
 
@@ -186,7 +209,12 @@ def gather(flags):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
-    return values, origins
+    return values, chosen_by_the_run(values, origins)
+
+
+def chosen_by_the_run(values, origins):
+    """The origins, where what is left to the run is no one else's choice."""
+    return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
 
 
 def replaced(layer, origin):
@@ -197,9 +225,17 @@ def replaced(layer, origin):
     schedule = layer.get("schedule", ANNEALED)
     if "lr_steps" in layer and schedule != ANNEALED:
         raise UsageError(f"{named('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
+    weighted = layer.get("class_weights", NONE) != NONE
+    if layer.get("balanced") and weighted:
+        balanced, weights = named("balanced", origin), named("class_weights", origin)
+        raise UsageError(f"{balanced}: not allowed with argument {weights} (give one of the two)")
     for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
         if one in layer:
             yield other
+    if layer.get("balanced"):
+        yield "class_weights"
+    if weighted:
+        yield "balanced"
     if schedule != ANNEALED:
         yield "lr_steps"
 
@@ -243,7 +279,9 @@ def _value(path, name, value):
         raise UsageError(f"{path}: unknown key: {name} ({hint})")
     kind = OPTIONS[name].kind
     wanted = bool if kind is bool else str if name in TEXTS else (int, float)
-    if not isinstance(value, wanted) or (wanted == (int, float) and isinstance(value, bool)):
+    if name in EITHER:
+        wanted = (int, float, str)
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
         what = {bool: "true or false", str: "text in quotes"}.get(wanted, "a number")
         what += ' such as "300:.01,420:.001"' if name == "lr_steps" else ""
         raise UsageError(f"{path}: {name}: wanted {what}, got {value!r}")

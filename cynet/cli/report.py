@@ -24,7 +24,9 @@ def add_flags(parser):
     parser.add_argument("--output", metavar="FILE", help=f"the page (default: RUN/{PAGE})")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set (default: the run's)")
     parser.add_argument(
-        "--weights", choices=("last", "best"), default="last", help="which of the run's weights to look at"
+        "--weights",
+        choices=("last", "best"),
+        help="which of the run's weights to look at (default: last, and best of a run with --validation)",
     )
     parser.add_argument(
         "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
@@ -44,7 +46,7 @@ def run(flags):
     return 0
 
 
-def write(runs, output, data_dir=None, weights="last", timing=True):
+def write(runs, output, data_dir=None, weights=None, timing=True):
     """Write the page and the PNG files of the first of some runs, and say so.
 
     Parameters
@@ -54,10 +56,12 @@ def write(runs, output, data_dir=None, weights="last", timing=True):
     output : Path
     data_dir : str, optional
     weights : {"last", "best"}, optional
+        Default: those that the run comes to.
     timing : bool, optional
         Whether to measure the time of each layer.
     """
     from cynet.train.report import gather, page
+    from cynet.train.rundir import final_weights
 
     from .terminal import say
 
@@ -66,9 +70,8 @@ def write(runs, output, data_dir=None, weights="last", timing=True):
     times = _times if timing else None
     if data_dir is None and first.settings:
         data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
-    document = gather.gather(
-        first, others, data_dir, f"{weights}.safetensors", times, *commands(first)
-    )
+    weights = f"{weights}.safetensors" if weights else final_weights(first.settings)
+    document = gather.gather(first, others, data_dir, weights, times, *commands(first))
     _write(output, page.render(document))
     for note in document["notes"]:
         say(f"note: {note}")

@@ -3,12 +3,13 @@
 import contextlib
 from dataclasses import replace
 
-from cynet.train.environment import initial_weights
+from cynet.train.environment import held_out_digest, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing, suggestion
 
 DISCARDED = "best.discarded.safetensors"
+SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
 
 
 def resume(flags):
@@ -89,6 +90,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
     training, test = train.load(values)
     with train.session_of(type(stored)(**values), training, test, origins, initial=not found) as session:
         changed = _changes(stored, session.settings, allowed)
+        _same_held_out(folder, session, changed, news.append)
         best, seconds, trainer = None, 0.0, session.trainer
         if found:
             with refusing("--resume"):
@@ -98,7 +100,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
                 trainer.steps >= session.settings.steps
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)
             ):
-                return _finished(folder, session)
+                return _finished(folder, session, best, flags.report)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
             news += _jump(stored, session, trainer.steps)
             if "lr" in changed and "lr_steps" not in changed and _by_steps(session):
@@ -131,11 +133,11 @@ def _merged(stored, origins, given):
     anew = set(options.replaced(given, options.FLAG))
     if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == options.DEFAULT:
         anew.add("lr_steps")
-    if origins["threads"] == options.DEFAULT:
-        anew.add("threads")  # what this machine has
+    anew.update(name for name in ("threads", "workers") if origins[name] == options.DEFAULT)  # this machine's
     values = vars(stored) | {name: options.DEFAULTS[name] for name in anew}
     origins = origins | dict.fromkeys(anew, options.DEFAULT)
-    return values | given, origins | dict.fromkeys(given, options.FLAG)
+    values, origins = values | given, origins | dict.fromkeys(given, options.FLAG)
+    return values, options.chosen_by_the_run(values, origins)
 
 
 def _by_steps(session):
@@ -157,6 +159,13 @@ def _changes(stored, settings, allowed):
     from cynet.train.state import frozen_changes
 
     changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), settings)}
+    for name in SETTLED:
+        if name in changed:
+            before, now = changed[name]
+            raise UsageError(
+                f"{options.flag_of(name)}: wanted {before}, as the run began, got {now}: a picture that was "
+                "trained on cannot be held out later (--run-dir begins another run)"
+            )
     refused = [name for name in changed if name not in allowed]
     if refused:
         texts = ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in refused)
@@ -175,11 +184,25 @@ def _same_data(folder, training, changed):
         )
 
 
+def _same_held_out(folder, session, changed, say):
+    """Refuse to go on where other pictures would be held out; with changed data they are drawn anew."""
+    before = held_out_digest(folder.read_environment())
+    now = (session.division.record() or {}).get("sha256")
+    if before in (None, now):
+        return
+    if "data" not in changed:
+        raise UsageError(
+            f"--resume: wanted the pictures held out that the run began with, digest {before}, got {now}: "
+            "the labels or the way of drawing are not the same"
+        )
+    say("note: the pictures held out are drawn anew from the changed data: some may have been trained on")
+
+
 def _best_is_gone(folder, best, evaluated):
     """Whether the best weights are from after the last evaluation that the checkpoint knows."""
     least = best["accuracy"] if best else -1
     later = [row for row in folder.metrics.rows() if int(row["step"]) > evaluated]
-    return folder.best.exists() and any(float(row["test_accuracy"]) > least for row in later)
+    return folder.best.exists() and any(float(row[f"{folder.measure}_accuracy"]) > least for row in later)
 
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
@@ -195,16 +218,24 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
         checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
-    now = environment.describe(session.settings, session.batches.dataset.fingerprint())
+    now = environment.describe(session)
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
     return [f"note: the last bits may differ from here on: {line}" for line in other]
 
 
-def _finished(folder, session):
-    from .terminal import say
+def _finished(folder, session, best, report):
+    from cynet.train.rundir import LOG
 
+    from . import ending
+    from .terminal import logged, say
+
+    if not ending.is_tested(session, folder):  # it was stopped just before
+        with logged(folder.path / LOG):
+            test = ending.tested(session, folder, best)
+            ending.conclude(session, folder, best, test, report)
+        return 0
     say(f"{folder.path} is finished: {session.trainer.steps} of {session.settings.steps} steps")
     settings = session.settings
     change = "steps --steps N"

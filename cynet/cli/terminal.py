@@ -118,8 +118,8 @@ class Terminal(Observer):
         left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
         self.say(
             f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
-            f"accuracy {result.train_accuracy:.4f}  test loss {_loss(result.test.loss)}  "
-            f"test accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
+            f"accuracy {result.train_accuracy:.4f}  {result.measure} loss {_loss(result.test.loss)}  "
+            f"{result.measure} accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
             f"{self.images / (self.last - self.since or 1):,.0f} images/s  {duration(left)} left"
         )
 

@@ -95,7 +95,7 @@ def check(values, origins, run_dir=None):
 
 
 def load(values):
-    """The training and the test set of these settings."""
+    """The training and the test set of these settings; every command that trains takes them from here."""
     from cynet import data
 
     with refusing("--data" if values["data_dir"] is None else "--data-dir"):
@@ -105,12 +105,14 @@ def load(values):
 def session_of(settings, training, test, origins, initial=True):
     """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
     from cynet.train.session import Session
+    from cynet.train.validation import Division
 
     if settings.epochs:
         origins["steps"] = origins["epochs"]
     try:
-        settings = _warmed_up(settings, len(training.labels), origins)
-        return Session(settings.resolved(len(training.labels)), training, test, initial)
+        samples = len(Division.of(training, settings).kept)
+        settings = _warmed_up(settings, samples, origins)
+        return Session(settings.resolved(samples), training, test, initial)
     except (ValueError, OSError) as error:
         raise _named(error, origins) from error
 
@@ -140,6 +142,8 @@ def _begin(session, origins, run_dir, report):
     """Make the folder, see that there is room in it, and train."""
     from cynet.train import RunFolder, environment
 
+    from . import remarks
+
     settings = session.settings
     flag = "--run-dir" if run_dir else "runs"
     with refusing(flag):
@@ -150,13 +154,11 @@ def _begin(session, origins, run_dir, report):
                 folder.lock()
                 folder.reserve(size_of(session, origins))
                 write_config(folder, settings, origins)  # first: from now on the run can be resumed
-                folder.write_environment(
-                    environment.describe(settings, session.batches.dataset.fingerprint())
-                )
+                folder.write_environment(environment.describe(session))
         except UsageError:
             folder.discard()
             raise
-        return train(session, folder, origins, report=report)
+        return train(session, folder, origins, news=remarks.of(session), report=report)
 
 
 def size_of(session, origins):
@@ -192,6 +194,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     """
     import signal
 
+    from cynet.data import auto
     from cynet.train import Keeper, Recorder, Signals, checkpoint
     from cynet.train.diagnosis import Doctor
     from cynet.train.rundir import LOG
@@ -205,6 +208,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
             recorder = Recorder(folder, session, best, seconds)
             keeper = Keeper(folder, session, recorder, origins)
             _introduce(session, folder)
+            if origins.get("workers") == options.DEFAULT:
+                say(auto.beside(settings.threads)[1])
             for line in (*options.described(settings, origins), *news):
                 say(line)
             screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
@@ -227,6 +232,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
 
 def _introduce(session, folder):
     from cynet.graph import summary
+    from cynet.train.validation import VALIDATION
 
     from .terminal import say
 
@@ -237,9 +243,11 @@ def _introduce(session, folder):
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
     )
+    parts = f"{len(session.division.kept):,} training"
+    if session.measure == VALIDATION:
+        parts += f", {len(session.division.held_out):,} {VALIDATION}"
     say(
-        f"data {s.data}: {len(training.labels):,} training and {len(test.labels):,} test pictures of "
-        f"{len(training.classes)} classes"
+        f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes"
     )
     say(
         f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
@@ -251,16 +259,21 @@ def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
     from cynet.train import Diverged, Stopped, loop
 
-    from .terminal import accuracies, say
+    from . import ending
+    from .terminal import say
 
     recorder, keeper, screen, *_ = observers
     folder, trainer = recorder.folder, session.trainer
-    weights = folder.weights
+
+    def watch(items):
+        return _guarded(signals.watch(items))
+
     try:
         result = loop.train(
-            trainer, session.batches, session.test_batches, session.settings.steps,
-            observers, lambda items: _guarded(signals.watch(items)),
+            trainer, session.batches, session.evaluation_batches, session.settings.steps, observers, watch,
+            session.measure,
         )  # fmt: skip
+        test = ending.tested(session, folder, recorder.best, watch) or result.test
     except (Stopped, _Unread) as stopped:
         keeper.save()
         recorder.save()
@@ -268,7 +281,7 @@ def _finish(session, observers, signals, report):
         say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
         if isinstance(stopped, _Unread):
             raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
-        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {weights}")
+        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {folder.weights}")
         return 128 + stopped.signal
     except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
@@ -283,26 +296,8 @@ def _finish(session, observers, signals, report):
     screen.close()
     if trainer.steps < session.settings.steps:
         say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
-    say(f"weights in {weights}, SHA-256 {_sha256(weights)}")
-    best = recorder.best
-    say(f"best test accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}")
-    if report:
-        _report(folder)
-    say(accuracies(result.test, session.facts.classes))
+    ending.conclude(session, folder, recorder.best, test, report)
     return 0
-
-
-def _report(folder):
-    """Write the page of a run that ended well; what hinders it is a note."""
-    from cynet.train.report import folder as runs
-
-    from . import report
-    from .terminal import say
-
-    try:
-        report.write([runs.read(folder.path)], folder.path / report.PAGE)
-    except (ValueError, OSError) as error:
-        say(f"note: no {report.PAGE}: {reason(error)}")
 
 
 def _explain(session, folder, keeper, error):
@@ -321,7 +316,8 @@ def _explain(session, folder, keeper, error):
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
         x, y = error.batch
-        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session))
+        more = {} if session.class_weights is None else {"class_weights": session.class_weights}
+        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")
@@ -370,9 +366,3 @@ def _guarded(items):
             known = isinstance(error, (OSError, ValueError)) and str(error)
             raise _Unread(reason(error) if known else f"{type(error).__name__}: {error}") from error
         yield item
-
-
-def _sha256(path):
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()

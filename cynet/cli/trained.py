@@ -27,21 +27,24 @@ def set_threads(flags):
 def locate(path, argument):
     """(weights file, data folder of the run or None) of a run folder or a file; `argument` is its name."""
     from cynet.train import RunFolder
-    from cynet.train.rundir import WEIGHTS
+    from cynet.train.rundir import WEIGHTS, final_weights
 
     from .resume import data_folder
 
     path = Path(path)
     if not path.is_dir():
         return path, None
-    if not (path / WEIGHTS).exists():
-        raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
+    config, stored = {}, None
     try:
         folder = RunFolder.open(path)
         config, _ = folder.read_config()
+        stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
     except (OSError, ValueError):  # the weights are enough without it
-        return path / WEIGHTS, None
-    return path / WEIGHTS, data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
+        pass
+    for name in (final_weights(config), WEIGHTS):  # a run that was stopped early may have no best ones yet
+        if (path / name).exists():
+            return path / name, stored
+    raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
 
 
 def load(path, argument):

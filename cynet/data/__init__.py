@@ -15,6 +15,8 @@ _HOMES = {
     "cynet.data.shapes10": "Shapes10",
     "cynet.data.registry": "load names register",
     "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
+    "cynet.data.balance": "class_weights",
+    "cynet.data.parts": "split",
     "cynet.data.sampler": "BalancedSampler SubsetSampler WeightedSampler",
     "cynet.data.crew": "WorkerLostError",
     "cynet.data.loader": "DataLoader",

@@ -71,13 +71,19 @@ class ArrayDataset:
 
     @cached_property
     def _moments(self):
-        values = np.arange(256)
-        n = self.images[:, 0].size
-        sums = [(int(c @ values), int(c @ values**2)) for c in self._counts]
-        mean = np.array([s / n for s, _ in sums])
-        # n * sum of squares - square of the sum is exact in Python's integers.
-        std = np.array([(n * q - s * s) ** 0.5 / n for s, q in sums])
-        return mean / 255, std / 255
+        return _moments(self._counts)
+
+    def moments_without(self, indices):
+        """`mean` and `std` of all pictures but those with these indices, which alone are read for it.
+
+        Parameters
+        ----------
+        indices : ndarray of int64 (n,)
+            Each once, and not all of them.
+        """
+        step = max(1, CHUNK // self.images[0, 0].size)
+        parts = (self.images[indices[i : i + step]] for i in range(0, len(indices), step))
+        return _moments(self._counts - sum(map(byte_counts, parts)))
 
     @property
     def mean(self):
@@ -103,6 +109,17 @@ def byte_counts(images):
     """How often each byte occurs in each channel: int64 (channels, 256)."""
     planes = np.asarray(images).swapaxes(0, 1)
     return np.array([np.bincount(plane.reshape(-1), minlength=256) for plane in planes])
+
+
+def _moments(counts):
+    """(mean, std) of pixels / 255 of each channel, from what `byte_counts` gives."""
+    values = np.arange(256)
+    n = int(counts[0].sum())
+    sums = [(int(c @ values), int(c @ values**2)) for c in counts]
+    mean = np.array([s / n for s, _ in sums])
+    # n * sum of squares - square of the sum is exact in Python's integers.
+    std = np.array([(n * q - s * s) ** 0.5 / n for s, q in sums])
+    return mean / 255, std / 255
 
 
 def numbered_classes(labels, where):

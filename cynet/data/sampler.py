@@ -80,13 +80,24 @@ class BalancedSampler(WeightedSampler):
     labels : array of int (n,)
         Of each sample of the data set; from 0.
     count : int, optional
-        Draws in an epoch; default: n.
+        Draws in an epoch; default: as many as there are samples to draw from.
     seed : int
+    indices : array of int, optional
+        Draw from these samples alone.
     """
 
-    def __init__(self, labels, count=None, seed=0):
+    def __init__(self, labels, count=None, seed=0, indices=None):
         labels = checked_order("labels", labels)
+        if indices is not None:
+            indices = checked_order("indices", indices, len(labels))
+            labels = labels[indices]
+        self.indices = indices
         super().__init__(1 / np.bincount(labels)[labels], count, seed)
+
+    def order(self, epoch):
+        """The indices of an epoch, int64 (count,)."""
+        drawn = super().order(epoch)
+        return drawn if self.indices is None else self.indices[drawn]
 
 
 def checked_order(name, indices, count=None):

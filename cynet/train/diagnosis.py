@@ -10,16 +10,15 @@ from statistics import median
 
 import numpy as np
 
-from cynet.data import SubsetSampler
 from cynet.layers import ReLU
 
 from .activity import dead_channels, first_not_finite
 from .loop import Observer
-from .session import test_loader
+from .validation import TEST
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients
-LOOKED_AT = 250  # test pictures, spread over the set, that tell which channels never fire
+LOOKED_AT = 250  # pictures, spread over those that are evaluated, that tell which channels never fire
 SHOWN = 12  # samples that are named
 
 
@@ -51,10 +50,12 @@ class Doctor(Observer):
         self.known, self.norms = set(), []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
-        labels = session.batches.dataset.labels
-        shares = np.bincount(labels) / len(labels)
-        self.chance = float(shares.max())
-        self.guessing = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+        counts = np.bincount(session.batches.dataset.labels[session.division.kept])
+        shares = counts[counts > 0] / counts.sum()
+        self.chance = 1 / len(shares)
+        if session.settings.balanced or session.class_weights is not None:
+            shares[:] = self.chance  # as the loss of training sees them
+        self.guessing = float(-(shares * np.log(shares)).sum())
         self._pictures = None
         self._suspected = set()  # kinds that the evaluation before showed
 
@@ -84,12 +85,13 @@ class Doctor(Observer):
     def evaluated(self, result):
         test = result.test
         workers = self.session.settings.workers
+        recall = float(np.nanmean(test.class_accuracy))
         self.report(data_bound(self.seconds, self.waited, workers))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
         self._report_lasting(
             result.step,
-            shuffled(result.train_loss, self.guessing, test.accuracy, self.chance),
-            overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing),
+            shuffled(result.train_loss, self.guessing, recall, self.chance, result.measure),
+            overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure),
         )
         self.best_test_loss = min(self.best_test_loss, test.loss)
         self.report(self._dead())
@@ -98,12 +100,8 @@ class Doctor(Observer):
         if "dead" in self.known:
             return None
         if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
-            session = self.session
-            samples = session.test_batches.dataset
-            spread = np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).astype(np.int64)
-            chosen = SubsetSampler(spread, shuffle=False)
             try:
-                with test_loader(samples, session.facts, len(spread), chosen) as batches:
+                with self.session.evaluation_loader(LOOKED_AT) as batches:
                     self._pictures = np.array(next(iter(batches))[0])
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
@@ -112,7 +110,8 @@ class Doctor(Observer):
         model.eval()
         try:
             norms = session.settings.batch_norm
-            return dead(dead_channels(model, self._pictures, ReLU), len(self._pictures), norms)
+            found = dead_channels(model, self._pictures, ReLU)
+            return dead(found, len(self._pictures), norms, session.measure)
         finally:
             for layer, mode in modes:
                 layer.training = mode
@@ -138,14 +137,18 @@ def data_bound(seconds, waited, workers):
     return Finding(
         "data-bound",
         f"{100 * waited / seconds:.0f} % of the time went by waiting for batches",
-        f"{workers} loader workers prepare pictures more slowly than the model learns from them",
-        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs",
+        f"{workers} loader workers prepare pictures more slowly than the model learns from them"
+        if workers
+        else "the pictures of a step are prepared before it, by the process that trains",
+        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs"
+        if workers
+        else "--workers 1, on a few processors with one of --threads less",
     )
 
 
 def not_falling(step, train_loss, guessing, lr):
     """A loss that stays where guessing is."""
-    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing:
+    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
         return None
     way = "high" if train_loss > 1.5 * guessing else "low, or so high that all is lost at once"
     return Finding(
@@ -156,32 +159,42 @@ def not_falling(step, train_loss, guessing, lr):
     )
 
 
-def shuffled(train_loss, guessing, accuracy, chance):
-    """Training pictures that are learnt by heart while the test set is guessed."""
-    if train_loss > 0.6 * guessing or accuracy > 1.5 * chance:
+def shuffled(train_loss, guessing, recall, chance, measure=TEST):
+    """Training pictures that are learnt by heart while those of the evaluation are guessed.
+
+    `recall` is the mean of the classes' accuracies: with uneven classes, guessing the largest is right often.
+    """
+    if train_loss > 0.6 * guessing or not guessing or recall > min(1.5 * chance, chance + 0.1):
         return None
+    if measure == TEST:
+        cause = "in one of the two sets, or an order of classes that differs between them"
+        which = "--split train and --split test"
+    else:
+        cause, which = "or pictures too few to learn from", "--split train"
     return Finding(
         "shuffled",
-        f"the training loss fell to {train_loss:.4g}, but test accuracy is {accuracy:.3f}, as by guessing",
-        "labels that look shuffled, in one of the two sets, or an order of classes that differs between them",
-        "`cynet data show` with --split train and --split test: each row should be one class",
+        f"the training loss fell to {train_loss:.4g}, but {measure} accuracy, the mean over the classes, is "
+        f"{recall:.3f}, as by guessing",
+        f"labels that look shuffled, {cause}",
+        f"`cynet data show` with {which}: each row should be one class",
     )
 
 
-def overfitted(train_loss, test_loss, best, guessing):
-    """A test loss that rises again, far above the training loss."""
+def overfitted(train_loss, test_loss, best, guessing, measure=TEST):
+    """A loss of the evaluation that rises again, far above the training loss."""
     learnt = train_loss < min(guessing, 0.5 * test_loss)
     if not learnt or test_loss < 1.15 * best + 0.05 * guessing:
         return None
     return Finding(
         "overfitted",
-        f"the test loss rose to {test_loss:.4g} from {best:.4g} while the training loss is {train_loss:.4g}",
+        f"the {measure} loss rose to {test_loss:.4g} from {best:.4g} while the training loss is "
+        f"{train_loss:.4g}",
         "a model that learns its training pictures by heart",
         "--augment, a greater --weight-decay, --mixup .2, fewer steps, or --patience",
     )
 
 
-def dead(found, pictures, batch_norm):
+def dead(found, pictures, batch_norm, measure=TEST):
     """Layers of which a quarter or more of the channels never fire."""
     layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
     if not layers:
@@ -189,7 +202,7 @@ def dead(found, pictures, batch_norm):
     text = ", ".join(f"layer {path} ({count} of {of})" for path, count, of in layers)
     return Finding(
         "dead",
-        f"channels of ReLU are 0 for all of {pictures} test pictures: {text}",
+        f"channels of ReLU are 0 for all of {pictures} {measure} pictures: {text}",
         "a step so large that biases fell below all inputs; such channels learn no more",
         f"a lower --lr, --warmup, {'' if batch_norm else 'batch norm before the ReLU, '}or LeakyReLU",
     )

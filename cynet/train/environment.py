@@ -16,21 +16,9 @@ from cynet.config import config, processor
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
-def describe(settings, fingerprint):
-    """The contents of env.json.
-
-    Parameters
-    ----------
-    settings : Settings
-        Resolved.
-    fingerprint : str
-        Of the training set.
-
-    Returns
-    -------
-    dict
-    """
-    build = config()
+def describe(session):
+    """The contents of env.json, a dict, for a `Session`."""
+    build, settings = config(), session.settings
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -45,9 +33,24 @@ def describe(settings, fingerprint):
         "python": platform.python_version(),
         "numpy": np.__version__,
         "git": git(),
-        "data": {"name": settings.data, "fingerprint": fingerprint},
+        "data": {"name": settings.data, "fingerprint": session.batches.dataset.fingerprint()} | _use(session),
         "init_from": settings.init_from and _file(settings.init_from),
     }
+
+
+def _use(session):
+    """What of the training set is held out, and how its classes are weighed, where that is so."""
+    weights = session.class_weights
+    found = {
+        "validation": session.division.record(),
+        "class_weights": None if weights is None else weights.tolist(),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def held_out_digest(environment):
+    """The digest of the pictures that a run holds out, None where it holds out none."""
+    return ((environment.get("data") or {}).get("validation") or {}).get("sha256")
 
 
 def _file(path):
@@ -85,6 +88,7 @@ def differences(one, other):
     pairs += [(f"cynet {name}", builds[0].get(name), builds[1].get(name)) for name in BUILD]
     prints = [(env.get("data") or {}).get("fingerprint") for env in (one, other)]
     pairs.append(("fingerprint of the data", *prints))
+    pairs.append(("pictures held out, digest", held_out_digest(one), held_out_digest(other)))
     return [f"{name}: {a} against {b}" for name, a, b in pairs if a != b]
 
 

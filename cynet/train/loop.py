@@ -205,7 +205,8 @@ class Result:
     """An evaluation after `step` steps.
 
     `train_loss` and `train_accuracy` are means over the steps since the one before, each batch as the model
-    was before it learnt from it.
+    was before it learnt from it. `test` is of the pictures that the model was evaluated on; `measure` is what
+    they are, "test" or "validation".
     """
 
     step: int
@@ -214,6 +215,7 @@ class Result:
     train_loss: float
     test: Evaluation
     train_accuracy: float = nan
+    measure: str = "test"
 
 
 class Observer:
@@ -230,7 +232,7 @@ class Observer:
         return False
 
 
-def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
+def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measure="test"):
     """Train until `trainer.steps` is `steps`, or an observer has enough; evaluate after each epoch and at the
     very end.
 
@@ -242,12 +244,16 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
     batches : sized iterable of (x, y)
         One pass is one epoch; it is walked through again for as long as steps are wanted.
     test_batches : iterable of (x, y)
+        What is evaluated.
     steps : int
         More than were taken, unless these were not evaluated yet.
     observers : sequence of Observer, optional
         Told in this order.
     watch : callable, optional
         Wraps each walk; it may raise to stop (see `Signals.watch`).
+    measure : str, optional
+        What messages and results call the evaluated pictures: "test", or "validation" where they are no test
+        set.
 
     Returns
     -------
@@ -257,7 +263,7 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
     Raises
     ------
     Diverged
-        When a training or test loss is not finite.
+        When the loss of a step or an evaluation is not finite.
     ValueError
         When `batches` is empty.
     """
@@ -272,10 +278,10 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter):
         with trainer.evaluated_weights():
             test = evaluate(trainer.model, watch(test_batches))
         if not isfinite(test.loss):
-            raise Diverged(trainer.steps, test.loss, "test loss")
+            raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
             trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test,
-            place.right / place.images,
+            place.right / place.images, measure,
         )  # fmt: skip
         place.clear(trainer.steps)
         if place.batch == len(batches):

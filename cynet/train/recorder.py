@@ -17,7 +17,7 @@ class Recorder(Observer):
     folder : RunFolder
     session : Session
     best : dict, optional
-        Accuracy and step of the best evaluation so far.
+        Accuracy, step and epoch of the best evaluation so far.
     seconds : float, optional
         That the run took so far.
     """

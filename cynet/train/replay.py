@@ -159,8 +159,8 @@ def diverged(path):
     path = Path(path)
     settings = Settings.unflat(RunFolder.open(path).read_config()[0])
     model, _ = load_weights(path / WEIGHTS)
-    trainer = trainer_of(model.train(), settings)
     with np.load(path / BATCH) as batch:
+        trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
         trainer.steps = int(batch["step"]) - 1
         loss = trainer.step(batch["x"], batch["y"])
     print(f"loss {loss:g}, norm of the gradient {trainer.gradient_norm():g}")

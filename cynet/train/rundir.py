@@ -12,17 +12,13 @@ from pathlib import Path
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, write_atomically
 
 from .tables import Table
+from .validation import VALIDATION, measure_of
 
 CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
-COLUMNS = {
-    METRICS: (
-        "step", "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
-    ),
-    STEPS: ("step", "epoch", "lr", "loss", "accuracy", "seconds"),
-    DIGESTS: ("step", "tensor", "sha256"),
-}  # fmt: skip
+STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
+DIGEST_COLUMNS = ("step", "tensor", "sha256")
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
 
@@ -41,6 +37,8 @@ class RunFolder:
     Attributes
     ----------
     metrics, steps, digests : Table
+    measure : str
+        What the run is measured on, as its configuration says: "test" or "validation".
 
     Raises
     ------
@@ -75,11 +73,18 @@ class RunFolder:
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {CONFIG}: it is no run, or was not begun")
         folder = cls.__new__(cls)
         folder._set(path)
+        with contextlib.suppress(ValueError, OSError):  # who needs the configuration reads it, and says so
+            folder._measured(folder.read_config()[0])
         return folder
 
     def _set(self, path):
         self.path, self._lock = path, None
-        self.metrics, self.steps, self.digests = (Table(path / name, COLUMNS[name]) for name in COLUMNS)
+        self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
+        self._measured({})
+
+    def _measured(self, config):
+        self.measure = measure_of(config)
+        self.metrics = Table(self.path / METRICS, metrics_columns(self.measure))
 
     @property
     def weights(self):
@@ -168,6 +173,8 @@ class RunFolder:
                 {name: origins.get(name) for name, value in config.items() if value is not None}
             )
         write_atomically(self.path / CONFIG, text.encode())
+        if measure_of(config) != self.measure:
+            self._measured(config)
 
     def read_config(self):
         """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
@@ -203,6 +210,26 @@ class RunFolder:
         """Make every row so far last through a power cut."""
         for table in (self.metrics, self.steps, self.digests):
             table.sync()
+
+
+def metrics_columns(measure):
+    """The columns of metrics.csv.
+
+    They are equally many, in the same places, whatever is measured on: a reader by name never takes one
+    measure for the other.
+    """
+    return (
+        "step", "epoch", "lr", "train_loss", "train_accuracy", f"{measure}_loss", f"{measure}_accuracy",
+        "seconds",
+    )  # fmt: skip
+
+
+def final_weights(config):
+    """The file of the weights that a run of this configuration, a dict, comes to.
+
+    Those that were best on the pictures held out; without such pictures the last ones, which nothing chose.
+    """
+    return BEST if measure_of(config) == VALIDATION else WEIGHTS
 
 
 def check(path):

@@ -1,5 +1,9 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
+from dataclasses import replace
+
+import numpy as np
+
 import cynet.core.random as random
 from cynet import data, models
 from cynet.core import threads
@@ -12,7 +16,8 @@ from . import checkpoint
 from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
-from .settings import Settings
+from .settings import BALANCED, Settings
+from .validation import TEST, VALIDATION, Division
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -31,12 +36,30 @@ class Session:
     initial : bool, optional
         Whether to read the weights of `settings.init_from`; False where others take their place.
 
+    Attributes
+    ----------
+    model : Layer
+    trainer : Trainer
+    facts : Facts
+    division : Division
+        Which pictures of `training` are trained on, and which are held out.
+    measure : str
+        What the run is measured on: "validation" where pictures are held out, else "test".
+    class_weights : ndarray of float64 (classes,) or None
+        Of the loss of training.
+    batches : DataLoader
+        Of the pictures that are trained on.
+    evaluation_batches : DataLoader
+        What is evaluated after each epoch: the pictures held out, or else the test set.
+    test_batches : DataLoader
+
     Raises
     ------
     OSError
         When the initial weights cannot be read.
     ValueError
-        When the pictures, the batch size or the initial weights do not fit the model.
+        When the pictures, the batch size or the initial weights do not fit the model, or no picture can be
+        held out.
     """
 
     def __init__(self, settings, training, test, initial=True):
@@ -44,6 +67,12 @@ class Session:
             threads.set_num_threads(settings.threads)
         random.seed(settings.seed)
         self.settings, self.facts = settings, settings.facts(training)
+        self.division = Division.of(training, settings)
+        held_out = self.division.held_out
+        self.measure, self._measured = (VALIDATION, training) if len(held_out) else (TEST, test)
+        if len(held_out):  # nothing of theirs is trained with, not their mean either
+            mean, std = (tuple(map(float, values)) for values in training.moments_without(held_out))
+            self.facts = replace(self.facts, mean=mean, std=std)
         self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
         try:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
@@ -56,7 +85,11 @@ class Session:
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             load_initial(self.model, settings.init_from)
-        self.trainer = trainer_of(self.model, settings)
+        self.class_weights = None
+        if settings.class_weights == BALANCED:
+            labels = training.labels[self.division.kept]
+            self.class_weights = data.class_weights(labels, len(training.classes))
+        self.trainer = trainer_of(self.model, settings, self.class_weights)
         augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
         self.batches = data.DataLoader(
             training,
@@ -66,23 +99,48 @@ class Session:
             workers=settings.workers,
             drop_last=True,
             transforms=[*augment, normalize(self.facts)],
+            sampler=self._sampler(training.labels),
         )
         self.test_batches = test_loader(test, self.facts)
+        self.evaluation_batches = self.test_batches if self.measure == TEST else self.evaluation_loader()
+
+    def _sampler(self, labels):
+        """What says which pictures an epoch has; None: all of them."""
+        kept, seed = self.division.kept, self.settings.seed
+        if self.settings.balanced:
+            return data.BalancedSampler(labels, seed=seed, indices=kept)
+        return data.SubsetSampler(kept, seed=seed) if self.measure == VALIDATION else None
+
+    def evaluation_loader(self, count=None):
+        """A new loader of what is evaluated after each epoch, in order.
+
+        Parameters
+        ----------
+        count : int, optional
+            Only so many pictures, spread over all, as one batch; at most all.
+        """
+        samples = self.division.held_out if self.measure == VALIDATION else np.arange(len(self._measured))
+        if count is not None:
+            count = min(count, len(samples))
+            samples = samples[np.linspace(0, len(samples) - 1, count).astype(np.int64)]
+        sampler = data.SubsetSampler(samples, shuffle=False)
+        return test_loader(self._measured, self.facts, count or TEST_BATCH, sampler)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.batches.close()
+        self.evaluation_batches.close()
         self.test_batches.close()
 
 
-def trainer_of(model, settings):
-    """The `Trainer` of a model with these `Settings`, which are resolved."""
+def trainer_of(model, settings, class_weights=None):
+    """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes."""
     schedule = settings.learning_rates()
     return Trainer(
         model,
-        CrossEntropyLoss(settings.label_smoothing),
+        CrossEntropyLoss(settings.label_smoothing, weight=class_weights),
         SGD(model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
         schedule,
         settings.clip_norm,

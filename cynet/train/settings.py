@@ -3,14 +3,18 @@
 from dataclasses import dataclass, fields, replace
 
 from cynet.core import threads
+from cynet.data import auto
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
+from . import batching
 from .weights import Facts
 
 STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+AUTO = "auto"
+NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
 # their fingerprint.
@@ -27,6 +31,15 @@ class Settings:
     ----------
     init_from : str or None
         A file of weights to start from.
+    validation : float
+        The share of each class's training pictures that is held out, and on which the best weights and the
+        end by `patience` are chosen; 0: these are chosen on the test set.
+    split_seed : int
+        Of that choice of pictures. It is not `seed`, so that runs of different seeds are compared on the same
+        pictures.
+    balanced : bool
+        Whether training draws every class as often as another; an epoch has as many samples as without. Not
+        together with class weights, which do the same.
     steps, epochs : int or None
         At most one of them is given; neither means `STEPS` steps.
     lr : float or None
@@ -37,6 +50,9 @@ class Settings:
         With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
     warmup : int
         Steps in which the rate rises.
+    class_weights : str
+        One of `CLASS_WEIGHTS`. "balanced": the loss of training weighs every class as much as another (see
+        `cynet.data.class_weights`); that of evaluations weighs every picture the same.
     clip_norm : float or None
         See `Trainer`.
     ema : float
@@ -44,11 +60,15 @@ class Settings:
     mixup : float
         Alpha of `Mixup`; 0: none.
     patience : int or None
-        Epochs in a row without a better test accuracy, after which the run ends.
+        Epochs in a row without a better accuracy, on the pictures held out or else the test set, after which
+        the run ends.
     tensorboard : bool
         Whether to write event files for TensorBoard too.
     threads : int or None
         None: leave what `cynet.get_num_threads` says.
+    workers : int or str
+        Processes of the loader; 0: it works in this one. "auto": what is fastest beside so many threads. The
+        weights do not depend on it.
     checkpoint_every : int or None
         Steps between checkpoints, besides those after each evaluation.
     checkpoint_minutes : float
@@ -61,7 +81,10 @@ class Settings:
     data: str = "shapes10"
     data_dir: str | None = None
     augment: bool = False
+    validation: float = 0.0
+    split_seed: int = 0
     batch_size: int = 128
+    balanced: bool = False
     steps: int | None = None
     epochs: int | None = None
     lr: float | None = None
@@ -71,19 +94,20 @@ class Settings:
     momentum: float = 0.9
     weight_decay: float = 4e-5
     label_smoothing: float = 0.0
+    class_weights: str = NONE
     clip_norm: float | None = None
     ema: float = 0.0
     mixup: float = 0.0
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
-    workers: int = 1
+    workers: int | str = AUTO
     checkpoint_every: int | None = None
     checkpoint_minutes: float = 10.0
     tensorboard: bool = False
 
     def resolved(self, samples):
-        """These settings with steps, rates, schedule and threads settled, for so many training samples.
+        """These settings with all that was left open settled, for so many training samples.
 
         An epoch is samples // batch_size steps: every step has equally many samples, and those left over
         wait for another epoch's order. Settings that are settled stay as they are.
@@ -91,12 +115,16 @@ class Settings:
         Raises
         ------
         ValueError
-            When a batch is more than all samples, or a rate would change after the last step.
+            When a batch is more than all samples, a rate would change after the last step, or settings
+            contradict each other.
         """
+        if self.class_weights not in CLASS_WEIGHTS:
+            wanted = ", ".join(CLASS_WEIGHTS)
+            raise ValueError(f"class_weights: wanted one of {wanted}, got {self.class_weights!r}")
+        if self.balanced and self.class_weights != NONE:
+            raise ValueError("balanced: not allowed with class_weights (give one of the two)")
         if self.batch_size > samples:
-            raise ValueError(
-                f"batch_size: wanted at most the {samples} training samples, got {self.batch_size}"
-            )
+            raise ValueError(f"batch_size: {batching.refusal(samples, self.batch_size)}")
         steps = self.epochs * (samples // self.batch_size) if self.epochs else self.steps or STEPS
         lr = LR if self.lr is None else self.lr
         schedule = self.schedule
@@ -112,9 +140,11 @@ class Settings:
         if self.warmup >= steps:
             raise ValueError(f"warmup: wanted less than the run's {steps} steps, got {self.warmup}")
         count = self.threads or threads.get_num_threads()
+        workers = auto.beside(count)[0] if self.workers == AUTO else self.workers
         return replace(
-            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count
-        )
+            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count,
+            workers=workers,
+        )  # fmt: skip
 
     def learning_rates(self):
         """The `Schedule` of these settings, which are resolved."""

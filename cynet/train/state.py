@@ -59,8 +59,8 @@ def restore(session, tensors, state, changed=()):
     tensors : dict of str to ndarray
     state : dict
     changed : collection of str, optional
-        Settings that were changed on purpose. With another batch size or data set the training goes on with
-        the next epoch.
+        Settings that were changed on purpose. With another batch size, data set or way of drawing the
+        training goes on with the next epoch.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def restore(session, tensors, state, changed=()):
         loader = loader | {"fingerprint": session.batches.dataset.fingerprint()}
     if "batch_size" in changed:
         loader = loader | {"batch_size": session.batches.batch_size}
-    if {"data", "batch_size"} & set(changed) and place.batch:
+    if {"data", "batch_size", "balanced"} & set(changed) and place.batch:
         place = replace(place, epoch=place.epoch + 1, batch=0)
     try:
         session.batches.load_state_dict(

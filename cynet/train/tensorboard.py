@@ -42,8 +42,8 @@ class TensorBoard(Observer):
             self._writer.add_scalar("training/lr", progress.lr, progress.step)
 
     def evaluated(self, result):
-        self._writer.add_scalar("test/loss", result.test.loss, result.step)
-        self._writer.add_scalar("test/accuracy", result.test.accuracy, result.step)
+        self._writer.add_scalar(f"{result.measure}/loss", result.test.loss, result.step)
+        self._writer.add_scalar(f"{result.measure}/accuracy", result.test.accuracy, result.step)
         self._writer.flush()
 
     def close(self):

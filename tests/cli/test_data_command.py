@@ -108,3 +108,17 @@ def test_what_is_fetched_is_told(capsys, monkeypatch, tmp_path):
 
     monkeypatch.setattr(download, "fetch", offline)
     assert said(capsys, "fetch", "mnist") == (1, "", "cynet data: error: no network\n")
+
+
+def test_check_says_what_is_uneven_and_what_to_do(capsys, tmp_path):
+    y = np.repeat([0, 1, 2], [30, 5, 1])
+    x = np.zeros((36, 4, 4), np.uint8)
+    names = {"train_images": x, "train_labels": y, "test_images": x, "test_labels": y}
+    np.savez(tmp_path / "x.npz", **names, classes=np.array(["a", "b", "c"]))
+    status, out, _ = said(capsys, "check", "arrays", "--data-dir", tmp_path / "x.npz")
+    training, test = out.split("test: ")
+    assert status == 0
+    assert "  classes are uneven: 30 pictures of a, 1 of c; cynet train --balanced" in training
+    assert "  a single picture of: c\n" in training and "--class-weights balanced" in training
+    assert "  classes are uneven: 30 pictures of a, 1 of c\n" in test
+    assert "uneven" not in said(capsys, "check", "tiny")[1]

@@ -243,6 +243,25 @@ def test_a_real_browser_draws_every_figure_without_an_error(written, runs, tmp_p
     assert browsed(broken)[1]  # the test would see an error
 
 
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_real_browser_names_what_each_run_was_measured_on(runs, tmp_path):
+    flags = "--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "20", "--validation", "0.25"
+    run = tmp_path / "chosen"
+    assert cli.main(["train", *flags, "--no-report", "--run-dir", str(run)]) == 0
+    assert cli.main(["report", str(run), "--no-timing"]) == 0
+    alone, console = browsed(run / "report.html")
+    assert console == []
+    assert "Best in validation" in alone and "Test accuracy" in alone and "weights of best" in alone
+    curves = re.search(r'<section id="curves"(.*?)</section>', alone, re.DOTALL)[1]
+    assert "validation: last" in curves and "test: last" not in curves
+    assert cli.main(["report", str(run), str(runs / "a"), "--no-timing"]) == 0
+    both, console = browsed(run / "report.html")
+    compare = re.search(r'<section id="compare"(.*?)</section>', both, re.DOTALL)[1]
+    assert console == [] and "chosen (validation)" in compare and "a (test)" in compare
+    assert ">Accuracy</button>" in compare and "Best accuracy" in compare and "Test accuracy" not in compare
+
+
 USED = """build(); setTimeout(() => {
   const figure = document.querySelector("#curves svg"), box = figure.getBoundingClientRect();
   const legend = figure.closest(".chart").querySelector(".legend"), said = [];

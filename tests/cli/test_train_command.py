@@ -22,6 +22,7 @@ from helpers import run_python
 from cynet import cli
 from cynet.cli import options, train
 from cynet.cli.parser import UsageError
+from cynet.data.auto import processors
 from cynet.train import Evaluation, Settings, load_weights, recorder
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -43,7 +44,7 @@ def tool(name, *arguments, folder, **environment):
 def trained(tmp_path_factory):
     """A run of a few steps with every default that allows it: (folder, what it printed)."""
     folder = tmp_path_factory.mktemp("trained")
-    status, out, err = tool("train", "--steps", 20, folder=folder)
+    status, out, err = tool("train", "--steps", 20, folder=folder, OMP_NUM_THREADS=str(processors()))
     assert (status, err) == (0, "")
     return folder, out
 
@@ -55,10 +56,11 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     assert lines[16].split() == ["total", "11,218", "207,872", "48,168"]
     assert lines[17].startswith("model uwnet2 with batch norm: 11,218 parameters, ")
     assert re.match(r"data shapes10: [\d,]+ training and [\d,]+ test pictures of 10 classes", lines[18])
-    assert re.match(r"20 steps of 128; \d+ threads, 1 loader workers; run runs/uwnet2-shapes10-1", lines[19])
+    assert re.match(r"20 steps of 128; \d+ threads, 0 loader workers; run runs/uwnet2-shapes10-1", lines[19])
+    assert re.fullmatch(r"workers 0 chosen: the kernels have .+, the machine .+", lines[20])
     assert re.fullmatch(
         r"estimate: [\d.e-]+ s for 7 steps of [\d.]+ ms and 1 evaluation of [\d.e-]+ s; "
-        r"[\d,]+ MiB of memory beside its loader's workers \([\d,]+ MiB are free\)",
+        r"[\d,]+ MiB of memory \([\d,]+ MiB are free\)",
         next(line for line in lines if line.startswith("estimate")),
     )
     assert [line.split()[:4] for line in lines if line.startswith("epoch")] == [

@@ -1,5 +1,6 @@
 """`cynet train` with its further options, from the command line."""
 
+import json
 import tomllib
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.train import load_weights
+from cynet.cli import options
+from cynet.data import auto
+from cynet.train import Settings, load_weights
 
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--steps", 21, "--lr", 0.01)
 
@@ -98,3 +101,57 @@ def test_the_start_says_what_is_trained_and_how_long_it_will_take(runs, capsys, 
                                 tmp_path / "longer")[1]  # fmt: skip
     weights = [(run / "last.safetensors").read_bytes() for run in (tmp_path / "run", runs / "a")]
     assert weights[0] == weights[1]  # what was timed changed nothing
+
+
+# -- workers -----------------------------------------------------------------------------------------------
+OPEN = FLAGS[:4] + FLAGS[6:]  # without --workers
+
+
+@pytest.mark.parametrize(("threads", "processors", "workers"), [
+    (1, 1, 0), (2, 2, 0), (1, 2, 1), (8, 2, 0), (14, 16, 1), (16, 16, 0),
+])  # fmt: skip
+def test_a_training_has_a_worker_where_a_processor_is_free_for_it(monkeypatch, threads, processors, workers):
+    monkeypatch.setattr(auto, "processors", lambda: processors)
+    assert auto.beside(threads)[0] == workers
+    assert Settings(threads=threads).resolved(4000).workers == workers
+    assert Settings(threads=threads, workers=5).resolved(4000).workers == 5
+
+
+def test_what_is_chosen_is_said_and_kept_and_changes_no_byte(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(auto, "processors", lambda: 2)
+    for name, flags, workers in (("a", ("--threads", 1), 1), ("b", ("--workers", "auto", "--threads", 2), 0)):
+        status, out, _ = said(capsys, "train", *OPEN, *flags, "--run-dir", tmp_path / name)
+        assert status == 0 and f", {workers} loader workers; run" in out
+        counts = f"{flags[-1]} thread{'s' if flags[-1] > 1 else ''}, the machine 2 processors"
+        assert f"workers {workers} chosen: the kernels have {counts}\n" in out
+        config = tomllib.loads((tmp_path / name / "config.toml").read_text())
+        environment = json.loads((tmp_path / name / "env.json").read_text())
+        assert config["workers"] == environment["workers"] == workers
+        assert config["origin"]["workers"] == "default"
+        plain, other = ((run / "last.safetensors").read_bytes() for run in (runs / "a", tmp_path / name))
+        assert plain == other
+    assert "workers 0 chosen" not in said(capsys, "train", *FLAGS, "--run-dir", tmp_path / "given")[1]
+
+
+def test_a_run_that_goes_on_elsewhere_chooses_anew_unless_it_was_told(tmp_path, monkeypatch, capsys):
+    for name, flags in (("open", ()), ("told", ("--workers", 0))):
+        assert said(capsys, "train", *OPEN, *flags, "--run-dir", tmp_path / name)[0] == 0
+    monkeypatch.setattr(auto, "processors", lambda: 64)
+    for name, flags, workers in (("open", (), 1), ("told", (), 0), ("told", ("--workers", "auto"), 1)):
+        steps = ("--steps", 23 + len(flags), "--allow-change", "steps")
+        assert said(capsys, "train", "--resume", tmp_path / name, *steps, *flags)[0] == 0
+        environment = json.loads((tmp_path / name / "env.json").read_text())
+        assert environment["resumed"][-1]["workers"] == workers
+
+
+def test_workers_are_a_number_or_auto_in_a_file_too(tmp_path):
+    path = tmp_path / "mine.toml"
+    for text, wanted in (('"auto"', "auto"), ("2", 2), ("0", 0)):
+        path.write_text(f"workers = {text}\n")
+        assert options.read(path, "--config") == {"workers": wanted}
+    for text, words in (('"many"', "wanted a whole number of at least 0, got 'many' (or auto)"),
+                        ("true", "wanted a number, got True"), ("65", "from 0 to 64, got '65'")):  # fmt: skip
+        path.write_text(f"workers = {text}\n")
+        with pytest.raises(options.UsageError) as caught:
+            options.read(path, "--config")
+        assert words in str(caught.value)

@@ -77,3 +77,14 @@ def test_an_order_out_of_range_is_named_with_its_epoch(dataset):
         next(iter(loader))
     with pytest.raises(TypeError, match="sampler: wanted one with order"):
         data.DataLoader(dataset, 4, sampler=[1, 2])
+
+
+def test_classes_are_balanced_among_some_samples_only():
+    indices = np.arange(5, 95)
+    sampler = data.BalancedSampler(LABELS, 30_000, indices=indices)
+    order = sampler.order(3)
+    assert set(order.tolist()) == set(indices.tolist())
+    assert np.abs(np.bincount(LABELS[order]) / 10_000 - 1).max() < 0.05
+    assert len(data.BalancedSampler(LABELS, indices=indices).order(0)) == 90
+    with pytest.raises(ValueError, match=r"indices\[0\]: wanted 0 to 99, got 100"):
+        data.BalancedSampler(LABELS, indices=[100])

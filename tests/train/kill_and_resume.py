@@ -1,6 +1,7 @@
 """Kill a training at random moments and resume it: the weights are those of a run that nobody stopped.
 
-Run by hand with a number of kills: ``python tests/train/kill_and_resume.py 300``.
+Run by hand with a number of kills: ``python tests/train/kill_and_resume.py 300``. Further arguments are a
+seed and flags of the training, as ``--validation 0.25 --balanced``.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ FLAGS = (
     "--checkpoint-every", 11,
 )  # fmt: skip
 HOW = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-RESULTS = ("last.safetensors", "best.safetensors", "metrics.csv", "steps.csv", "digests.csv")
+RESULTS = ("last.safetensors", "best.safetensors", "metrics.csv", "steps.csv", "digests.csv", "test.json")
 
 
 def command(*arguments):
@@ -45,7 +46,7 @@ def contents(run):
             with (run / name).open() as file:
                 rows = [row | {"seconds": None} for row in csv.DictReader(file)]
             found[name] = rows
-        else:
+        elif (run / name).exists() or name != "test.json":
             found[name] = hashlib.sha256((run / name).read_bytes()).hexdigest()
     return found
 
@@ -67,12 +68,13 @@ def end(child, moment, number, times=1):
     return killed
 
 
-def main(kills, seed=0):
+def main(kills, seed=0, flags=()):
+    flags = (*FLAGS, *flags)
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "whole")
         begin = time.monotonic()
-        assert not end(start(*FLAGS, "--workers", 0, "--threads", 1, "--run-dir", whole), 120, signal.SIGKILL)
+        assert not end(start(*flags, "--workers", 0, "--threads", 1, "--run-dir", whole), 120, signal.SIGKILL)
         longest, wanted = time.monotonic() - begin, contents(whole)
         done, runs = 0, 0
         while done < kills:
@@ -81,7 +83,7 @@ def main(kills, seed=0):
             while True:
                 how = ("--threads", rng.randint(1, 4), "--workers", rng.randint(0, 2))
                 begun = (run / "config.toml").exists()  # killed before that there is nothing to go on with
-                child = start(*(("--resume", run) if begun else (*FLAGS, "--run-dir", run)), *how)
+                child = start(*(("--resume", run) if begun else (*flags, "--run-dir", run)), *how)
                 last = done >= kills or rng.random() < 0.1
                 moment = 120 if last else rng.uniform(0.05, 1.1) * longest
                 killed = end(child, moment, rng.choice(HOW), rng.randint(1, 2))
@@ -93,4 +95,5 @@ def main(kills, seed=0):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3] or [300]))
+    count, seed, *flags = [*sys.argv[1:], *("300", "0")[len(sys.argv) - 1 :]]
+    main(int(count), int(seed), flags)

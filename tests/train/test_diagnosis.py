@@ -80,6 +80,7 @@ def test_random_labels_are_learnt_by_heart():
     (diagnosis.exploding(100.0, [1.0, 2.0, 3.0], 200, 0.1), False),
     (diagnosis.exploding(500.0, [1.0], 200, 0.1), False),
     (diagnosis.data_bound(10.0, 3.0, 1), True),
+    (diagnosis.data_bound(10.0, 3.0, 0), True),
     (diagnosis.data_bound(10.0, 1.0, 1), False),
     (diagnosis.not_falling(200, 2.4, 2.3, 0.1), True),
     (diagnosis.not_falling(50, 2.4, 2.3, 0.1), False),

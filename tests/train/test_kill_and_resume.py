@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from helpers import run_python
 
 
-def test_a_few_kills_change_nothing():
-    done = run_python(Path(__file__).parent / "kill_and_resume.py", 5, 1)
+@pytest.mark.parametrize("flags", [(), ("--validation", 0.25, "--balanced")])
+def test_a_few_kills_change_nothing(flags):
+    done = run_python(Path(__file__).parent / "kill_and_resume.py", 5, 1, *flags)
     assert done.returncode == 0, done.stderr
     assert "all as the one that nobody stopped" in done.stdout

@@ -8,6 +8,9 @@ const wholePercent = (value) => `${Number((value * 100).toFixed(1))} %`;
 function axis(columns, byTime) {
   return byTime ? (columns.seconds ?? []).map((s) => s / 60) : columns.step ?? [];
 }
+// What the evaluations of a run are of, "test" or "validation", and their column of that kind.
+const evaluated = (run, kind) => run.epochs[`${run.measure}_${kind}`];
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
 function hasTimes(run) {
   const times = (columns) => !columns.step || (columns.seconds ?? []).filter(known).length === columns.step.length;
   return Boolean(run.epochs.seconds) && times(run.epochs) && times(run.steps);
@@ -16,22 +19,22 @@ function lossSeries(run, byTime) {
   const { epochs, steps } = run, found = [];
   if (steps.loss) found.push({ name: "training, step by step", color: COLORS[0], x: axis(steps, byTime), y: steps.loss, low: steps.low, high: steps.high, thin: true });
   if (epochs.train_loss) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_loss, dots: true });
-  if (epochs.test_loss) found.push({ name: "test", color: COLORS[1], x: axis(epochs, byTime), y: epochs.test_loss, dots: true });
+  if (evaluated(run, "loss")) found.push({ name: run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, "loss"), dots: true });
   return found;
 }
 function accuracySeries(run, byTime) {
   const { epochs } = run, found = [];
   if (epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
-  if (epochs.test_accuracy) found.push({ name: "test", color: COLORS[1], x: axis(epochs, byTime), y: epochs.test_accuracy, dots: true });
+  if (evaluated(run, "accuracy")) found.push({ name: run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, "accuracy"), dots: true });
   return found;
 }
 function rateSeries(run, byTime) {
   const from = run.steps.lr ? run.steps : run.epochs;
   return from.lr ? [{ name: run.steps.lr ? "learning rate" : "learning rate at the end of each epoch", color: "var(--green)", x: axis(from, byTime), y: from.lr, stairs: true }] : [];
 }
-// {row, value} of the highest test accuracy.
+// {row, value} of the highest accuracy of an evaluation.
 function best(run) {
-  const values = run.epochs.test_accuracy ?? [], [, value] = limits(values);
+  const values = evaluated(run, "accuracy") ?? [], [, value] = limits(values);
   return Number.isFinite(value) ? { row: values.indexOf(value), value } : null;
 }
 function epochAt(run, step) {
@@ -64,11 +67,14 @@ function curves(host) {
 }
 
 // -- two runs
+const MIXED = new Set(DATA.runs.map((run) => run.measure)).size > 1; // then each value says what it is of
+const measured = (kind) => (MIXED ? capital(kind) : `${capital(DATA.runs[0].measure)} ${kind}`);
+const nameOf = (run) => (MIXED ? `${run.name} (${run.measure})` : run.name);
 const MEASURES = [
-  { name: "Test accuracy", of: "test_accuracy", format: asPercent, axis: wholePercent, ceiling: 1 },
-  { name: "Test loss", of: "test_loss", format: short },
-  { name: "Training loss", of: "train_loss", format: short },
-  { name: "Learning rate", of: "lr", format: rate, axis: rate },
+  { name: measured("accuracy"), of: (run) => evaluated(run, "accuracy"), format: asPercent, axis: wholePercent, ceiling: 1 },
+  { name: measured("loss"), of: (run) => evaluated(run, "loss"), format: short },
+  { name: "Training loss", of: (run) => run.epochs.train_loss, format: short },
+  { name: "Learning rate", of: (run) => run.epochs.lr, format: rate, axis: rate, stairs: true },
 ];
 
 function compare(host) {
@@ -85,11 +91,11 @@ function compare(host) {
     id: `run-${side}`, onchange: (event) => { chosen[side] = Number(event.target.value); draw(); } },
     runs.map((run, i) => el("option", { value: i, selected: i === chosen[side] }, run.name)))));
   function draw() {
-    const { of, ...how } = MEASURES[measure], pair = chosen.map((i) => runs[i]);
+    const { of, stairs, ...how } = MEASURES[measure], pair = chosen.map((i) => runs[i]);
     const timed = byTime && pair.every(hasTimes);
     chart.chart.querySelector("h3").textContent = how.name + (byTime && !timed ? " (by steps: a run has no times)" : "");
-    chart.set(pair.map((run, k) => ({ name: run.name, color: COLORS[k], x: run.epochs[of] ? axis(run.epochs, timed) : [], y: run.epochs[of] ?? [],
-      dots: true, dash: k === 1, stairs: of === "lr" })), { axis: undefined, ceiling: undefined, ...how, start: 0 });
+    chart.set(pair.map((run, k) => ({ name: nameOf(run), color: COLORS[k], x: of(run) ? axis(run.epochs, timed) : [], y: of(run) ?? [],
+      dots: true, dash: k === 1, stairs })), { axis: undefined, ceiling: undefined, ...how, start: 0 });
     results.replaceChildren(resultTable(pair));
     settings.replaceChildren(settingTable(pair));
   }
@@ -99,13 +105,13 @@ function compare(host) {
     chart.chart, el("div", { class: "halves" }, results, settings));
   draw();
 }
-const nameCell = (run, k) => el("span", {}, el("span", { class: "swatch", style: `background:${COLORS[k]}` }), run.name);
+const nameCell = (run, k) => el("span", {}, el("span", { class: "swatch", style: `background:${COLORS[k]}` }), nameOf(run));
 
 function resultTable(pair) {
   const rows = [
-    ["Best test accuracy", (run) => percent(best(run)?.value, 2)],
-    ["Last test accuracy", (run) => percent(last(run.epochs.test_accuracy), 2)],
-    ["Last test loss", (run) => short(last(run.epochs.test_loss))],
+    [`Best ${measured("accuracy").toLowerCase()}`, (run) => percent(best(run)?.value, 2)],
+    [`Last ${measured("accuracy").toLowerCase()}`, (run) => percent(last(evaluated(run, "accuracy")), 2)],
+    [`Last ${measured("loss").toLowerCase()}`, (run) => short(last(evaluated(run, "loss")))],
     ["Last training loss", (run) => short(last(run.epochs.train_loss))],
     ["Steps", (run) => (known(last(run.epochs.step)) ? whole(last(run.epochs.step)) : "–")],
     ["Time", (run) => (known(last(run.epochs.seconds)) ? duration(last(run.epochs.seconds)) : "–")],

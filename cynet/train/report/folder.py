@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..rundir import CONFIG, LOG, METRICS
+from ..validation import TEST, VALIDATION
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
@@ -41,6 +42,11 @@ class Run:
     @property
     def name(self):
         return self.path.absolute().name
+
+    @property
+    def measure(self):
+        """What the evaluations of its metrics are of: "test" or "validation"."""
+        return VALIDATION if f"{VALIDATION}_loss" in self.epochs else TEST
 
     @property
     def settings(self):

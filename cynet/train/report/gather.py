@@ -133,7 +133,7 @@ def _look_inside(document, trained, run, shape):
 
 def _compared(run):
     settings = {key: str(value) for key, value in run.settings.items() if key not in HIDDEN}
-    return {"name": run.name, "settings": settings, **folder.curves(run)}
+    return {"name": run.name, "settings": settings, "measure": run.measure, **folder.curves(run)}
 
 
 def _config(run):

@@ -16,9 +16,9 @@ const REASON = { confusion: "test", classes: "test", calibration: "test" };
 function head() {
   const { model, test, name, notes, file } = DATA, run = DATA.runs[0], top = best(run), tiles = [];
   const tile = (label, value, more) => tiles.push(el("div", { class: "tile" }, el("div", { class: "label" }, label), el("div", { class: "value" }, value), el("div", { class: "more" }, more ?? "")));
-  const accuracy = test?.accuracy ?? last(run.epochs.test_accuracy), steps = last(run.epochs.step), seconds = last(run.epochs.seconds);
-  if (known(accuracy)) tile("Test accuracy", percent(accuracy, 2), test ? `${whole(test.samples.reduce((a, b) => a + b, 0))} pictures` : "as metrics.csv has it");
-  if (top) tile("Best on the way", percent(top.value, 2), known(run.epochs.epoch?.[top.row]) ? `epoch ${run.epochs.epoch[top.row]}` : null);
+  const accuracy = test?.accuracy ?? last(evaluated(run, "accuracy")), steps = last(run.epochs.step), seconds = last(run.epochs.seconds);
+  if (known(accuracy)) tile(`${capital(test ? "test" : run.measure)} accuracy`, percent(accuracy, 2), test ? `${whole(test.samples.reduce((a, b) => a + b, 0))} pictures` : "as metrics.csv has it");
+  if (top) tile(run.measure === "test" ? "Best on the way" : "Best in validation", percent(top.value, 2), known(run.epochs.epoch?.[top.row]) ? `epoch ${run.epochs.epoch[top.row]}` : null);
   if (test) tile("Calibration error", percent(test.calibration.error, 2), `test loss ${short(test.loss)}`);
   if (known(steps)) tile("Steps", whole(steps), known(last(run.epochs.epoch)) ? `${last(run.epochs.epoch)} epochs` : null);
   if (known(seconds)) tile("Time", duration(seconds), steps && seconds ? `${short(steps / seconds)} steps/s with evaluations` : null);

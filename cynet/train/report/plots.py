@@ -57,24 +57,25 @@ def _figure(width, height):
 
 
 def _curves(run):
-    figure, epochs, steps = _figure(8, 7), run["epochs"], run["steps"]
+    figure, epochs, steps, measure = _figure(8, 7), run["epochs"], run["steps"], run["measure"]
     loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1))
     if steps:
         low, high = (_array(steps[name]) for name in ("low", "high"))
         loss.fill_between(steps["step"], low, high, color="#2563b0", alpha=0.15, linewidth=0)
         mean = _array(steps["loss"])
         loss.plot(steps["step"], mean, color="#2563b0", linewidth=1, label="training, by step")
-    for name, label, color in (("train_loss", "training", "#2563b0"), ("test_loss", "test", "#c2570c")):
+    losses = (("train_loss", "training", "#2563b0"), (f"{measure}_loss", measure, "#c2570c"))
+    for name, label, color in losses:
         if name in epochs:
             loss.plot(epochs["step"], _array(epochs[name]), "o-", color=color, markersize=3, label=label)
-    if "test_accuracy" in epochs:
-        percent = _array(epochs["test_accuracy"]) * 100
+    if f"{measure}_accuracy" in epochs:
+        percent = _array(epochs[f"{measure}_accuracy"]) * 100
         accuracy.plot(epochs["step"], percent, "o-", color="#c2570c", markersize=3)
     source = steps if steps.get("lr") else epochs
     if source.get("lr"):
         rate.step(source["step"], _array(source["lr"]), where="pre", color="#6b7280")
     loss.legend(frameon=False)
-    for axis, label in ((loss, "loss"), (accuracy, "test accuracy, %"), (rate, "learning rate")):
+    for axis, label in ((loss, "loss"), (accuracy, f"{measure} accuracy, %"), (rate, "learning rate")):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
     rate.set_xlabel("step")

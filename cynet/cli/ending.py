@@ -1,0 +1,92 @@
+"""The end of a run: what came out, the look at the test set, and the page."""
+
+from .parser import Failure, reason
+
+
+def tested(session, folder, best, watch=iter):
+    """Look at the test set, with the best weights, at the end of a run that chose them on other pictures.
+
+    Parameters
+    ----------
+    session : Session
+    folder : RunFolder
+    best : dict
+        See `Recorder`.
+    watch : callable, optional
+        As in `loop.train`.
+
+    Returns
+    -------
+    Evaluation or None
+        None where the run is measured on the test set anyway.
+    """
+    from cynet.train import evaluate, load_weights
+    from cynet.train.validation import VALIDATION, write_tested
+
+    if session.measure != VALIDATION:
+        return None
+    try:
+        model, _ = load_weights(folder.best)
+    except (ValueError, OSError) as error:
+        raise Failure(f"the test set was not looked at: {reason(error)}") from error
+    evaluation = evaluate(model, watch(session.test_batches))
+    write_tested(folder, evaluation, _sha256(folder.best), best, session.trainer.steps)
+    return evaluation
+
+
+def is_tested(session, folder):
+    """Whether nothing is left to do at the end of a run."""
+    from cynet.train.validation import VALIDATION, read_tested
+
+    return session.measure != VALIDATION or read_tested(folder).get("steps") == session.trainer.steps
+
+
+def conclude(session, folder, best, test, report):
+    """Say what came out; the accuracy on the test set is the last line.
+
+    Parameters
+    ----------
+    session : Session
+    folder : RunFolder
+    best : dict
+    test : Evaluation
+        Of the test set.
+    report : bool
+        Whether to write the page.
+    """
+    from cynet.train.validation import VALIDATION
+
+    from .terminal import accuracies, say
+
+    measure = session.measure
+    say(f"weights in {folder.weights}, SHA-256 {_sha256(folder.weights)}")
+    text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
+    if measure == VALIDATION:
+        last = float(folder.metrics.rows()[-1][f"{measure}_accuracy"])
+        say(f"{text}; of the last weights {last:.4f}")
+    else:
+        say(f"{text} (chosen on the test set itself; --validation SHARE holds out pictures to choose on)")
+    if report:
+        _report(folder)
+    if measure == VALIDATION:
+        say("the test set, looked at once, with the best weights:")
+    say(accuracies(test, session.facts.classes))
+
+
+def _report(folder):
+    """Write the page of a run that ended well; what hinders it is a note."""
+    from cynet.train.report import folder as runs
+
+    from . import report
+    from .terminal import say
+
+    try:
+        report.write([runs.read(folder.path)], folder.path / report.PAGE)
+    except (ValueError, OSError) as error:
+        say(f"note: no {report.PAGE}: {reason(error)}")
+
+
+def _sha256(path):
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()

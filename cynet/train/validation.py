@@ -1,0 +1,114 @@
+"""What a run is measured on: the test set, or pictures of the training set that are held out for it.
+
+Design: where pictures are held out, all that is chosen on the way is chosen on them: the best weights, and
+the end by patience. The test set is looked at once, when the training is over, with the weights that are then
+the run's; what it said is kept in `TESTED`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from cynet import data
+from cynet.core.files import write_atomically
+
+TEST, VALIDATION = "test", "validation"
+TESTED = "test.json"
+SHOWN = 16  # digits of the digest of the pictures held out
+
+
+def measure_of(config):
+    """`VALIDATION` or `TEST`: what a run of this configuration, a dict, is measured on."""
+    return VALIDATION if config.get("validation") else TEST
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which pictures of a training set are trained on.
+
+    Attributes
+    ----------
+    share : float
+    seed : int
+    kept, held_out : ndarray of int64
+        Indices of the data set.
+    """
+
+    share: float
+    seed: int
+    kept: np.ndarray
+    held_out: np.ndarray
+
+    @classmethod
+    def of(cls, training, settings):
+        """The division of a training set by these `Settings`; a ValueError names the setting."""
+        share, seed = settings.validation, settings.split_seed
+        try:
+            return cls(share, seed, *data.split(training, share, seed))
+        except ValueError as error:
+            text = str(error).replace("share: ", "validation: ", 1).replace("seed: ", "split_seed: ", 1)
+            raise ValueError(text) from None
+
+    def record(self):
+        """What env.json tells of it; None where nothing is held out."""
+        if not len(self.held_out):
+            return None
+        digest = hashlib.sha256(self.held_out.astype("<i8").tobytes()).hexdigest()
+        return {
+            "share": self.share,
+            "seed": self.seed,
+            "training": len(self.kept),
+            "validation": len(self.held_out),
+            "sha256": digest[:SHOWN],
+        }
+
+
+def write_tested(folder, evaluation, sha256, best, steps):
+    """Keep what the test set said at the end of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    evaluation : Evaluation
+        Of the best weights.
+    sha256 : str
+        Of their file.
+    best : dict
+        See `Recorder`.
+    steps : int
+        That the run took.
+    """
+    found = {
+        "weights": folder.best.name,
+        "sha256": sha256,
+        "step": best["step"],
+        "steps": steps,
+        "loss": evaluation.loss if isfinite(evaluation.loss) else str(evaluation.loss),
+        "accuracy": evaluation.accuracy,
+        "samples": int(evaluation.samples.sum()),
+    }
+    write_atomically(folder.path / TESTED, (json.dumps(found, indent=1) + "\n").encode())
+
+
+def read_tested(folder):
+    """What `write_tested` kept in a `RunFolder`, {} where there is nothing that can be read."""
+    try:
+        found = json.loads((folder.path / TESTED).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def results(folder):
+    """The last measurements of a `RunFolder` as {name: text}, {} where there are none."""
+    rows = folder.metrics.rows()
+    if not rows:
+        return {}
+    names = ("step", "train_loss", f"{folder.measure}_loss", f"{folder.measure}_accuracy")
+    found = {name: rows[-1][name] for name in names if name in rows[-1]}
+    if folder.measure == VALIDATION and (tested := read_tested(folder)):
+        found |= {f"test_{name}": f"{tested[name]:.6g}" for name in ("loss", "accuracy") if name in tested}
+    return found
