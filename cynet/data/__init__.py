@@ -16,7 +16,7 @@ _HOMES = {
     "cynet.data.registry": "load names register",
     "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
     "cynet.data.balance": "class_weights",
-    "cynet.data.parts": "split",
+    "cynet.data.holdout": "split",
     "cynet.data.sampler": "BalancedSampler SubsetSampler WeightedSampler",
     "cynet.data.crew": "WorkerLostError",
     "cynet.data.loader": "DataLoader",
