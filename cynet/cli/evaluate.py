@@ -70,7 +70,7 @@ def _data(flags, facts, name, stored):
     if root and not os.path.exists(root):
         raise UsageError(f"--data-dir: no such file or folder: {os.path.abspath(root)}")
     with refusing("--data-dir" if root else "--data"):
-        samples = data.load(name, root, flags.split)
+        samples = data.load(name, root, flags.split, **trained.data_options(flags.weights, name))
     if len(samples.classes) != len(facts.classes):
         raise UsageError(
             f"--data: wanted the model's {len(facts.classes)} classes, {name} has {len(samples.classes)}"

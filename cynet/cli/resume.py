@@ -195,7 +195,7 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
         checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
-    now = environment.describe(session.settings, session.batches.dataset.fingerprint())
+    now = environment.describe(session.settings, session.batches.dataset)
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})

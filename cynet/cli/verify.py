@@ -63,7 +63,7 @@ def _environment(stored, session):
     """In what this machine and build differ from those of the run."""
     from cynet.train import environment
 
-    now = environment.describe(session.settings, session.batches.dataset.fingerprint())
+    now = environment.describe(session.settings, session.batches.dataset)
     return environment.differences(stored.environment, now) if stored.environment else []
 
 

@@ -16,21 +16,24 @@ from cynet.config import config, processor
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
-def describe(settings, fingerprint):
+def describe(settings, dataset):
     """The contents of env.json.
 
     Parameters
     ----------
     settings : Settings
         Resolved.
-    fingerprint : str
-        Of the training set.
+    dataset : ArrayDataset
+        The training set.
 
     Returns
     -------
     dict
     """
     build = config()
+    data = {"name": settings.data, "fingerprint": dataset.fingerprint()}
+    if getattr(dataset, "parts", None):
+        data["parts"] = dataset.parts
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -45,7 +48,7 @@ def describe(settings, fingerprint):
         "python": platform.python_version(),
         "numpy": np.__version__,
         "git": git(),
-        "data": {"name": settings.data, "fingerprint": fingerprint},
+        "data": data,
         "init_from": settings.init_from and _file(settings.init_from),
     }
 

@@ -17,6 +17,11 @@ SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minutes", "tensorboard")
 
 
+def data_options(values):
+    """What `cynet.data.load` takes of settings, a dict, besides name, root and split."""
+    return {name: values[name] for name in ("skip_damaged",) if values.get(name)}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
@@ -37,6 +42,8 @@ class Settings:
         With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
     warmup : int
         Steps in which the rate rises.
+    skip_damaged : bool
+        Whether to leave damaged pictures out.
     clip_norm : float or None
         See `Trainer`.
     ema : float
@@ -60,6 +67,7 @@ class Settings:
     init_from: str | None = None
     data: str = "shapes10"
     data_dir: str | None = None
+    skip_damaged: bool = False
     augment: bool = False
     batch_size: int = 128
     steps: int | None = None
