@@ -28,6 +28,18 @@ def folder_of(root, **counts):
     return root
 
 
+def pets(root):
+    """A folder with five cats and four dogs; one deeper, one no picture, one hidden."""
+    for i in range(4):
+        draw(root / "cat" / f"{i}.png")
+        draw(root / "dog" / f"{i}.jpg")
+    draw(root / "cat" / "deep" / "x.bmp")
+    (root / "cat" / "note.txt").write_text("no picture")
+    draw(root / "cat" / ".hidden.png")
+    (root / ".git").mkdir()
+    return root
+
+
 def _chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

@@ -133,7 +133,8 @@ def _check(flags):
         dataset, problems = _load_sound(flags, split)
         if dataset is not None:
             found = inspection.check(dataset, flags.name, split)
-            wrong += not found.right
+            # Of one's own data a class may have nothing to test with, which is noted.
+            wrong += not found.right and not (split == "test" and flags.name in registry.OWN)
             _print(dataset, split, found)
         for note in getattr(dataset, "notes", ()):
             if note not in told and (flags.skip_damaged or damaged.LEFT_OUT not in note):

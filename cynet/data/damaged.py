@@ -8,7 +8,7 @@ from .pictures import PictureError
 
 LEFT_OUT = "damaged pictures left out"
 SHOWN = 10  # problems that an error names
-HINT = "cynet data check lists all; --skip-damaged, in Python skip_damaged=True, leaves damaged ones out"
+SKIP = "--skip-damaged of train, evaluate and data, in Python skip_damaged=True, leaves"
 
 
 class DamagedError(ValueError):
@@ -28,10 +28,11 @@ class DamagedError(ValueError):
     def __str__(self):
         if len(self.problems) == 1:
             path, reason, damaged, _ = self.problems[0]
-            hint = "; --skip-damaged, in Python skip_damaged=True, leaves it out" if damaged else ""
+            hint = f"; {SKIP} it out" if damaged else ""
             return f"{PictureError(path, reason)}{hint}"
+        end = f"cynet data check lists all; {SKIP} damaged ones out"
         texts = few([f"{problem.path} ({problem.reason})" for problem in self.problems], SHOWN)
-        return f"{len(self.problems):,} of {self.total:,} pictures cannot be used: {texts}; {HINT}"
+        return f"{len(self.problems):,} of {self.total:,} pictures cannot be used: {texts}; {end}"
 
 
 def refuse(problems, total, skip):

@@ -9,9 +9,10 @@ from cynet.core.names import printable
 
 from . import damaged
 from .dataset import ArrayDataset
-from .listing import CACHE, Listing, is_hidden, listed
+from .listing import Listing, listed
 from .pictures import Fit, Problem
 from .pixel_cache import NotKeptError, PixelCache, digest_of, in_memory
+from .walk import CACHE, is_hidden
 
 VERSION = 2  # of the key file, and of how pixels are made
 DARK = 31  # of 255: the brightest pixel of pictures that hold fewer bits than their files say

@@ -12,7 +12,8 @@ from cynet.core import checks
 from cynet.core.names import few, printable
 
 from .image_folder import ImageFolder
-from .listing import BROKEN, FOLDER, entries, is_hidden, kind_of, listed
+from .listing import listed
+from .walk import BROKEN, FOLDER, entries, is_hidden, kind_of
 
 # The names that folders with parts have in any case, the first one found counts.
 TRAIN = ("train", "training")
@@ -136,6 +137,8 @@ def _layout(root):
     unused = [name for name in names if name not in (train, test)]
     notes = [f"{shown}: the test set is the folder {printable(test)}"] if test and test != TEST[0] else []
     notes += [f"{shown}: folders that are not used: {few(unused)}"] if unused else []
+    if train and test and os.path.samefile(root / train, root / test):
+        notes.append(f"{shown}: {few((train, test))} are one folder: the test set is what was trained on")
     return train, test, tuple(notes)
 
 

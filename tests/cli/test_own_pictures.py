@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import tomllib
 
 import pytest
@@ -124,6 +125,31 @@ def test_training_refuses_damaged_pictures_or_leaves_them_out_to_the_end(broken,
     assert said(capsys, "verify", tmp_path / "run")[0] == 0
 
 
+def test_evaluate_takes_other_pictures_of_which_some_are_damaged(root, broken, tmp_path, capsys):
+    folder_of(tmp_path / "whole" / "train", cat=4, dog=4)
+    folder_of(tmp_path / "whole" / "test", cat=4, dog=4)
+    assert train(capsys, tmp_path / "whole", tmp_path / "run", "--no-report")[0] == 0
+    evaluate = ("evaluate", tmp_path / "run", "--data-dir", broken)
+    status, _, err = said(capsys, *evaluate)
+    assert status == 2 and "test/dog/1.png: wanted a picture" in err and "--skip-damaged of" in err
+    status, out, _ = said(capsys, *evaluate, "--skip-damaged")
+    assert status == 0 and "on 3 pictures" in out
+
+
+@pytest.mark.parametrize("change", ["missing", "empty", "hidden"])
+def test_a_class_without_test_pictures_is_accepted_and_said(root, tmp_path, capsys, change):
+    shutil.rmtree(root / "test" / "dog")
+    if change != "missing":
+        (root / "test" / "dog").mkdir()
+    if change == "hidden":
+        (root / "test" / "dog" / ".gitkeep").touch()
+    status, out, err = said(capsys, "data", "check", "image_folder", "--data-dir", root)
+    assert (status, err) == (0, "") and "  dog          0" in out
+    assert notes_of(out)[-1] == f"{root}/test: no pictures of: dog"
+    status, out, _ = train(capsys, root, tmp_path / "run")
+    assert status == 0 and notes_of(out)[-1] == f"{root}/test: no pictures of: dog"
+
+
 def test_leaving_damaged_pictures_out_is_frozen_when_a_run_goes_on(root, tmp_path, capsys):
     assert train(capsys, root, tmp_path / "run", "--no-report")[0] == 0
     more = ("--resume", tmp_path / "run", "--steps", 3, "--allow-change", "steps", "--no-report")
@@ -133,7 +159,7 @@ def test_leaving_damaged_pictures_out_is_frozen_when_a_run_goes_on(root, tmp_pat
 
 
 @pytest.mark.parametrize("command", [("train", "--data", "shapes10"), ("data", "check", "shapes10"),
-                                     ("data", "show", "cifar10")])  # fmt: skip
+                                     ("data", "show", "cifar10"), ("train", "--data", "arrays")])  # fmt: skip
 def test_skip_damaged_is_refused_where_there_are_no_picture_files(capsys, command):
     status, _, err = said(capsys, *command, "--skip-damaged")
     wanted = "--skip-damaged: wanted pictures in files (image_folder, image_list), got"

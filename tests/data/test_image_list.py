@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from photos import draw
+from photos import draw, pets
 
 from cynet import data
 from cynet.data import damaged
@@ -13,16 +13,7 @@ pytest.importorskip("PIL")
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five cats and four dogs; one deeper, one no picture, one hidden."""
-    root = tmp_path / "set"
-    for i in range(4):
-        draw(root / "cat" / f"{i}.png")
-        draw(root / "dog" / f"{i}.jpg")
-    draw(root / "cat" / "deep" / "x.bmp")
-    (root / "cat" / "note.txt").write_text("no picture")
-    draw(root / "cat" / ".hidden.png")
-    (root / ".git").mkdir()
-    return root
+    return pets(tmp_path / "set")
 
 
 def lists(root, paths, names=("cat", "dog")):

@@ -10,7 +10,7 @@ from photos import draw, folder_of
 
 from cynet import data
 from cynet.core.names import printable
-from cynet.data import kinds, listing
+from cynet.data import kinds, listing, walk
 
 pytest.importorskip("PIL")
 
@@ -45,7 +45,7 @@ def test_hidden_files_and_folders_are_left_out_at_every_depth_and_counted(root):
     for folder in ("cat/.ipynb_checkpoints", "dog/@eaDir", "__MACOSX", ".git"):
         draw(root / folder / "x.png")
     draw(root / "cat" / "deep" / ".x.png")
-    (root / listing.CACHE).mkdir()  # our own
+    (root / walk.CACHE).mkdir()  # our own
     pictures, notes = found(root)
     assert pictures == PLAIN
     some = ".git, __MACOSX, cat/.ipynb_checkpoints and 2 more"

@@ -96,6 +96,13 @@ def test_folders_in_the_wrong_place_are_named(tmp_path, folders, problem):
         both(tmp_path)
 
 
+def test_a_test_folder_that_is_the_training_folder_is_noted(tmp_path):
+    tree(tmp_path, "train")
+    (tmp_path / "val").symlink_to("train")
+    words = "train, val are one folder: the test set is what was trained on"
+    assert load(tmp_path, "test").notes[-1] == f"{tmp_path}: {words}"
+
+
 def test_one_class_alone_is_refused(tmp_path):
     folder_of(tmp_path / "train", cat=2)
     with pytest.raises(ValueError, match=r"at least two classes, got one class, cat$"):
