@@ -67,13 +67,20 @@ def printed(said, start):
 def test_every_command_runs_and_leaves_its_files(done):
     folder, _ = done
     for name in ("samples.png", "rates/lr_find.png", "first/report.html", "first/plots/curves.png",
-                 "first/last.safetensors", "picture0.png"):  # fmt: skip
+                 "first/last.safetensors", "picture0.png", "pics.png", "own/best.safetensors"):  # fmt: skip
         assert (folder / name).stat().st_size > 200, name
 
 
 def test_the_model_learns(done):
     out = printed(done[1], "cynet evaluate first")
     assert float(out.split()[-1]) > 0.7
+
+
+def test_the_section_on_ones_own_pictures(done):
+    said = done[1]
+    out = printed(said, "cynet data check image_folder")
+    assert "3 classes" in out and "drawn by the split seed 0" in out
+    assert float(printed(said, "cynet evaluate own").split()[-1]) > 0.6
 
 
 def test_the_texts_claims(done):

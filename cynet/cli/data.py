@@ -1,28 +1,40 @@
-"""Fetch published data sets, check that they are whole, and draw what a network sees of them."""
+"""Fetch published data sets, check data sets, published or your own, and draw what a network sees of them."""
 
 import os
+import shlex
 from pathlib import Path
+
+from cynet.data import registry
 
 from .parser import Failure, UsageError, integer, refusing
 
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",
-    "check": "count and verify: files by size and MD5, pictures by class",
+    "check": "count and verify: files by size and MD5, pictures by class, each damaged picture by its name",
     "show": "draw augmented samples of each class as one PNG picture",
 }
 SIDE = 128  # pixels that a sample is enlarged to, about
 
 
 def add_flags(parser):
+    parser.description += (
+        f" Their names: {', '.join(registry.names())}. Your own pictures are image_folder, folders with "
+        "pictures of each class; image_list, lists of pictures; or arrays, a .npz file."
+    )
     of = parser.commands(WHAT)
     for name, each in of.items():
-        each.add_argument("name", metavar="NAME", help="the data set, such as cifar10")
+        names = registry.FETCHED if name == "fetch" else registry.names()
+        each.add_argument("name", metavar="NAME", help=f"the data set: {', '.join(names)}")
         each.add_argument(
             "--data-dir", metavar="DIR", help="the folder with its files (default: data; shapes10 needs none)"
         )
         if name != "fetch":
             text = "one part alone" if name == "check" else "which part"
             each.add_argument("--split", choices=("train", "test"), help=text)
+            text = "leave damaged pictures of image_folder and image_list out"
+            each.add_argument("--skip-damaged", action="store_true", help=text)
+            text = "draws the test pictures of an image_folder that has no folder for them"
+            each.add_argument("--split-seed", type=integer(0), default=0, metavar="N", help=text)
     of["fetch"].add_argument(
         "--mirror",
         metavar="URL",
@@ -41,13 +53,34 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.data import registry
-
-    try:
-        registry.checked_name(flags.name)
-    except ValueError as error:
-        raise UsageError(f"NAME: {str(error).removeprefix('name: ')}") from None
+    known(flags.name, "NAME", f"cynet data {flags.what} ")
+    if getattr(flags, "skip_damaged", False):
+        of_pictures("--skip-damaged", flags.name)
     return _RUNS[flags.what](flags)
+
+
+def known(name, flag, words):
+    """Refuse a name that is none of a data set; of a file or folder, say what was meant.
+
+    Parameters
+    ----------
+    name, flag : str
+    words : str
+        What stands before a data set's name in the command.
+    """
+    kind = None if name in registry.names() else registry.kind_of(name)
+    if kind:
+        meant = f"{words}{kind} --data-dir {shlex.quote(name)}"
+        wanted = f"wanted one of {', '.join(registry.names())}"
+        raise UsageError(f"{flag}: {wanted}, got {name!r} (did you mean {meant}?)")
+    with refusing(flag):
+        registry.checked_name(name)
+
+
+def of_pictures(flag, name):
+    """Refuse a flag that is about pictures in files where the data set is none of those."""
+    if name not in registry.PICTURES:
+        raise UsageError(f"{flag}: wanted pictures in files ({', '.join(registry.PICTURES)}), got {name}")
 
 
 def _fetch(flags):
@@ -67,30 +100,56 @@ def _fetch(flags):
     return 0
 
 
-def _load(flags, split):
+def _load(flags, split, skip_damaged):
     from cynet import data
 
+    seed = flags.split_seed
     with refusing("--data-dir"):
-        return data.load(flags.name, flags.data_dir, split)
+        return data.load(flags.name, flags.data_dir, split, split_seed=seed, skip_damaged=skip_damaged)
+
+
+def _load_sound(flags, split):
+    """(the data set without its damaged pictures, or None; what is wrong with those left out)"""
+    try:
+        dataset = _load(flags, split, flags.name in registry.PICTURES)
+    except UsageError as error:
+        problems = getattr(error.__cause__, "problems", None)
+        if problems is None:
+            raise
+        return None, problems
+    return dataset, getattr(dataset, "damaged", ())
 
 
 def _check(flags):
-    from cynet.data import balance, inspection
+    from cynet.data import balance, damaged, inspection
 
-    wrong = 0
+    wrong, unusable, told = 0, [], set()
     for path, problem in inspection.published_files(flags.name, Path(flags.data_dir or "data")):
         print(f"{path}: {problem or 'as published'}")
         wrong += problem is not None
     if wrong:
         raise Failure(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as published: fetch again")
     for split in [flags.split] if flags.split else ["train", "test"]:
-        dataset = _load(flags, split)
-        found = inspection.check(dataset, flags.name, split)
-        wrong += not found.right
-        _print(dataset, split, found)
-        advice = f"cynet train {balance.ADVICE}" if split == "train" else ""
-        for line in balance.described(found.counts, dataset.classes, advice):
-            print(f"  {line}")
+        dataset, problems = _load_sound(flags, split)
+        if dataset is not None:
+            found = inspection.check(dataset, flags.name, split)
+            # Of one's own data a class may have nothing to test with, which is noted.
+            wrong += not found.right and not (split == "test" and flags.name in registry.OWN)
+            _print(dataset, split, found)
+            advice = f"cynet train {balance.ADVICE}" if split == "train" else ""
+            for line in balance.described(found.counts, dataset.classes, advice):
+                print(f"  {line}")
+        for note in getattr(dataset, "notes", ()):
+            if note not in told and (flags.skip_damaged or damaged.LEFT_OUT not in note):
+                print(f"  note: {note}")
+            told.add(note)
+        for line in damaged.lines(problems):
+            print(f"  cannot be used: {line}")
+        unusable += () if flags.skip_damaged and dataset is not None else problems
+    if unusable:
+        damage = any(problem.damaged for problem in unusable) and not flags.skip_damaged
+        text = f"{len(unusable):,} picture{'s' if len(unusable) > 1 else ''} cannot be used"
+        raise Failure(text + (" (--skip-damaged leaves damaged ones out)" if damage else ""))
     if wrong:
         raise Failure("the numbers of pictures are not as published, or a class has none")
     return 0
@@ -106,9 +165,9 @@ def _print(dataset, split, found):
     wanted = found.wanted or (None,) * len(found.counts)
     if len(set(zip(found.counts, wanted, strict=True))) == 1 and len(found.counts) > 1:
         print(f"  {found.counts[0]:,} of each class{_verdict(found.counts[0], wanted[0])}")
-        return
-    for name, count, published in zip(dataset.classes, found.counts, wanted, strict=True):
-        print(f"  {name:<{names}}  {count:>9,}{_verdict(count, published)}")
+    else:
+        for name, count, published in zip(dataset.classes, found.counts, wanted, strict=True):
+            print(f"  {name:<{names}}  {count:>9,}{_verdict(count, published)}")
 
 
 def _verdict(count, wanted):
@@ -126,7 +185,7 @@ def _show(flags):
     output = flags.output or f"{flags.name}-{flags.split}.png"
     with refusing("--output"):
         document.check(output)
-    dataset = _load(flags, flags.split)
+    dataset = _load(flags, flags.split, flags.skip_damaged)
     transforms = []
     if flags.augment:
         transforms = [RandomCrop(flags.padding), RandomFlip()]
@@ -139,6 +198,8 @@ def _show(flags):
     write_atomically(output, png.encode(canvas))
     shown = [name for k, name in enumerate(dataset.classes[: flags.classes]) if (dataset.labels == k).any()]
     print(f"{output}: {canvas.shape[1]} x {canvas.shape[0]}; rows from the top: {', '.join(shown)}")
+    for note in getattr(dataset, "notes", ()):
+        print(f"note: {note}")
     return 0
 
 

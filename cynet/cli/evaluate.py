@@ -5,6 +5,7 @@ import os
 import sys
 
 from . import trained
+from .data import of_pictures
 from .parser import UsageError, integer, refusing
 
 STDOUT = "-"
@@ -15,6 +16,9 @@ def add_flags(parser):
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME", help="the data set (default: the one trained on)")
     group.add_argument("--data-dir", metavar="DIR", help="the folder with its files (default: the run's)")
+    group.add_argument(
+        "--skip-damaged", action="store_true", help="leave damaged pictures out (default: as the run did)"
+    )
     group.add_argument("--split", choices=("train", "test"), default="test", help="which part of it")
     group.add_argument(
         "--flip", action="store_true", help="mean the probabilities of each picture and its mirror image"
@@ -69,8 +73,12 @@ def _data(flags, facts, name, stored):
     root = flags.data_dir or stored
     if root and not os.path.exists(root):
         raise UsageError(f"--data-dir: no such file or folder: {os.path.abspath(root)}")
+    more = trained.data_options(flags.weights, name)
+    if flags.skip_damaged:
+        of_pictures("--skip-damaged", name)
+        more["skip_damaged"] = True
     with refusing("--data-dir" if root else "--data"):
-        samples = data.load(name, root, flags.split)
+        samples = data.load(name, root, flags.split, **more)
     if len(samples.classes) != len(facts.classes):
         raise UsageError(
             f"--data: wanted the model's {len(facts.classes)} classes, {name} has {len(samples.classes)}"

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from cynet.data import registry
 from cynet.train.settings import ANNEALED, AUTO, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
 
 from .parser import UsageError, integer, number, suggestion
@@ -107,15 +108,21 @@ OPTIONS = {
     "model": Option("model", text, "NAME", "the network to train"),
     "batch_norm": Option("model", bool, None, "with batch norm in the network"),
     "init_from": Option("model", text, "FILE", "start from the weights in a .safetensors file"),
-    "data": Option("data", text, "NAME", "the data set"),
-    "data_dir": Option("data", text, "DIR", "the folder with the data set's files"),
+    "data": Option("data", text, "NAME", f"the data set: {', '.join(registry.names())}"),
+    "data_dir": Option(
+        "data", text, "DIR", "the folder with the data set's files; of arrays it is a .npz file"
+    ),
+    "skip_damaged": Option("data", bool, None, "leave damaged pictures of image_folder and image_list out"),
     "augment": Option("data", bool, None, "crop at random from pictures padded by 4 pixels, and flip them"),
     "validation": Option(
         "data", number(0, 1), "SHARE",
         "hold out this share of each class's training pictures, as .2, and choose the best weights on them; "
         "the test set is looked at once, at the end",
     ),
-    "split_seed": Option("data", integer(0, 2**63 - 1), "N", "of the choice of pictures that are held out"),
+    "split_seed": Option(
+        "data", integer(0, 2**63 - 1), "N",
+        "of the choice of pictures that are held out, or are for testing where a folder has no part for it",
+    ),
     "batch_size": Option("data", integer(1), "N", "pictures in a step"),
     "balanced": Option("data", bool, None, "draw every class as often as another"),
     "steps": Option("training", integer(1), "N", "steps to train (default: 1500)"),

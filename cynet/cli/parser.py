@@ -17,10 +17,10 @@ class Failure(Exception):
 
 @contextlib.contextmanager
 def refusing(flag):
-    """Turn a ValueError or OSError into a UsageError that names the flag."""
+    """Turn a ValueError, an OSError, or an extra that is missing, into a UsageError that names the flag."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise UsageError(f"{flag}: {reason(error).removeprefix('name: ')}") from error
 
 

@@ -66,7 +66,11 @@ def check(values, origins, run_dir=None):
     import os
 
     from cynet import models
+    from cynet.core.names import printable
+    from cynet.data import registry
     from cynet.train import rundir
+
+    from .data import known, of_pictures
 
     def name(setting):
         return options.named(setting, origins[setting])
@@ -74,14 +78,25 @@ def check(values, origins, run_dir=None):
     if values["model"] not in models.names():
         with refusing(name("model")):
             models.create(values["model"])
+    known(values["data"], name("data"), "--data ")
+    if values.get("skip_damaged"):
+        of_pictures(name("skip_damaged"), values["data"])
     if values["data_dir"] is not None:
         if values["data"] == EMBEDDED:
+            kind = registry.kind_of(values["data_dir"]) or "NAME"
             raise UsageError(
                 f"{name('data_dir')}: {EMBEDDED} is made by code and reads no files "
-                "(did you mean --data NAME?)"
+                f"(did you mean --data {kind}?)"
             )
         if not os.path.exists(values["data_dir"]):
             raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
+        try:
+            values["data_dir"].encode()
+        except UnicodeEncodeError:
+            wanted = "wanted a path in UTF-8, for the run's configuration (a link to it will do)"
+            raise UsageError(f"{name('data_dir')}: {wanted}, got {printable(values['data_dir'])}") from None
+    elif values["data"] in registry.OWN:
+        raise UsageError(f"{name('data_dir')}: wanted the place of the files of {values['data']}, got none")
     if values.get("tensorboard"):
         from cynet.train import tensorboard
 
@@ -97,9 +112,11 @@ def check(values, origins, run_dir=None):
 def load(values):
     """The training and the test set of these settings; every command that trains takes them from here."""
     from cynet import data
+    from cynet.train.settings import data_options
 
-    with refusing("--data" if values["data_dir"] is None else "--data-dir"):
-        return [data.load(values["data"], values["data_dir"], split) for split in ("train", "test")]
+    name, root, more = values["data"], values["data_dir"], data_options(values)
+    with refusing("--data" if root is None else "--data-dir"):
+        return [data.load(name, root, split, **more) for split in ("train", "test")]
 
 
 def session_of(settings, training, test, origins, initial=True):
@@ -249,6 +266,8 @@ def _introduce(session, folder):
     say(
         f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes"
     )
+    for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
+        say(f"note: {note}")
     say(
         f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"

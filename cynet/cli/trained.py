@@ -47,6 +47,18 @@ def locate(path, argument):
     raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
 
 
+def data_options(path, name):
+    """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
+    from cynet.train import RunFolder
+    from cynet.train.settings import data_options
+
+    try:
+        config, _ = RunFolder.open(path).read_config()
+    except (OSError, ValueError):
+        return {}
+    return data_options(config) if config.get("data") == name else {}
+
+
 def load(path, argument):
     """(model, Facts) of a weights file."""
     from cynet.train import load_weights

@@ -11,6 +11,7 @@ _HOMES = {
     "cynet.data.idx": "IdxDataset MNIST FashionMNIST",
     "cynet.data.image_list": "ImageList",
     "cynet.data.image_folder": "ImageFolder",
+    "cynet.data.damaged": "DamagedError",
     "cynet.data.array_files": "from_npy from_npz",
     "cynet.data.shapes10": "Shapes10",
     "cynet.data.registry": "load names register",

@@ -31,12 +31,19 @@ class ArrayDataset:
     mean, std : ndarray of float64 (channels,)
         Of the pixels / 255, from exact integer sums. Like `fingerprint()`, they read all pixels when they
         are first asked for, and are kept.
+    notes : tuple of str
+        What was left out of the files that it was made from, and what may not have been meant.
+    parts : dict or None
+        How training and test pictures were told apart, in plain values, where a folder did not settle it.
 
     Raises
     ------
     TypeError, ValueError
         When an argument has another type, shape or range; a label is named by its index and value.
     """
+
+    notes = ()
+    parts = None
 
     def __init__(self, images, labels, classes):
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:

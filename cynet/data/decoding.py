@@ -25,7 +25,7 @@ GUARD = 'if __name__ == "__main__": main()'
 PR_SET_PDEATHSIG = 1
 
 
-def decoded(paths, fit=None, workers=None):
+def decoded(paths, fit=None, workers=None, read=pictures.read):
     """The pictures of some files, in order.
 
     Parameters
@@ -36,16 +36,18 @@ def decoded(paths, fit=None, workers=None):
     workers : int, optional
         Processes; 0 decodes in this one. Default: as many as there are processors, up to 8, and none for few
         pictures.
+    read : {pictures.read, pictures.attempt}, optional
+        What makes a picture of (path, fit).
 
     Yields
     ------
     list of ndarray of uint8 (channels, height, width)
-        The next few pictures.
+        The next few pictures; with `attempt` a `Problem` in the place of each that is none.
 
     Raises
     ------
     ValueError, OSError
-        Naming the file that is no picture, or cannot be read.
+        Naming the file that is no picture, or cannot be read, but with `attempt`.
     RuntimeError
         When a worker died.
     """
@@ -54,16 +56,16 @@ def decoded(paths, fit=None, workers=None):
         workers = 0 if len(paths) < FEW else min(os.cpu_count() or 1, MOST_WORKERS)
     workers = checks.integer("workers", workers, 0, 1024)
     if workers:
-        yield from _by_workers(chunks, fit, workers)
+        yield from _by_workers(chunks, fit, workers, read)
     else:
-        yield from (_decode(chunk, fit) for chunk in chunks)
+        yield from (_decode(chunk, fit, read) for chunk in chunks)
 
 
-def _decode(paths, fit):
-    return [pictures.read(path, fit) for path in paths]
+def _decode(paths, fit, read):
+    return [read(path, fit) for path in paths]
 
 
-def _by_workers(chunks, fit, workers):
+def _by_workers(chunks, fit, workers, read):
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
@@ -80,7 +82,7 @@ def _by_workers(chunks, fit, workers):
         rest, waiting = iter(chunks), deque()
         while True:
             while len(waiting) < 3 * workers and (chunk := next(rest, None)):
-                waiting.append(pool.submit(_decode, chunk, fit))
+                waiting.append(pool.submit(_decode, chunk, fit, read))
             if not waiting:
                 return
             yield waiting.popleft().result()

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet.core.names import printable
+
+from . import damaged
 from .dataset import ArrayDataset
 from .decoding import decoded
-from .pictures import Fit
+from .pictures import Fit, Problem, attempt
 
 
 class ImageList(ArrayDataset):
@@ -27,54 +30,70 @@ class ImageList(ArrayDataset):
         How, see `ImageFolder`.
     workers : int, optional
         Processes that decode; default: by the number of pictures.
+    skip_damaged : bool
+        Leave damaged pictures out, and note it, instead of raising DamagedError.
 
     Attributes
     ----------
     paths : tuple of str
         Of the pictures.
+    damaged : tuple of Problem
+        The pictures that were left out.
 
     Raises
     ------
     ImportError
         Without Pillow.
     ValueError
-        Naming a list that is empty, a picture of no clear class or of another shape, or no picture at all.
+        Naming a list that is empty, a picture of no clear class or of another shape, or, as a DamagedError,
+        all files that are no pictures.
     OSError
-        Naming a file that cannot be read.
+        Naming the files that cannot be read.
     """
 
-    def __init__(self, list_file, names_file, size=None, resize="crop", workers=None):
+    def __init__(
+        self, list_file, names_file, size=None, resize="crop", workers=None, skip_damaged=False
+    ):  # fmt: skip
         fit = None if size is None else Fit(size, resize)
         paths, names = read_lines(list_file), read_lines(names_file)
         labels = np.array([class_of(path, names) for path in paths])
         folder = Path(list_file).parent
         if not Path(paths[0]).exists() and (folder / paths[0]).exists():
             paths = [str(folder / path) for path in paths]
-        self.paths = tuple(paths)
-        super().__init__(_all_of(paths, fit, workers), labels, names)
+        images, self.damaged, sound = _all_of(paths, fit, workers, skip_damaged)
+        self.paths = tuple(paths[i] for i in sound)
+        super().__init__(images, labels[sound], [printable(name) for name in names])
+        self.notes = tuple(f"{printable(list_file)}: {note}" for note in damaged.noted(self.damaged))
 
     def path_of(self, index):
         """The file of a sample."""
         return self.paths[index]
 
 
-def _all_of(paths, fit, workers):
-    images, done = None, 0
-    for chunk in decoded(paths, fit, workers):
-        for picture in chunk:
+def _all_of(paths, fit, workers, skip):
+    """(images, the damaged ones, the indices of the others)"""
+    images, sound, problems, done = None, [], [], 0
+    for chunk in decoded(paths, fit, workers, attempt):
+        for i, picture in enumerate(chunk, done):
+            if isinstance(picture, Problem):
+                problems.append(picture)
+                continue
             if images is None:
                 images = np.empty((len(paths), *picture.shape), np.uint8)
-            check_shape(paths[done], picture.shape, images.shape[1:])
-            images[done] = picture
-            done += 1
-    return images
+            check_shape(paths[i], picture.shape, images.shape[1:])
+            images[len(sound)] = picture
+            sound.append(i)
+        done += len(chunk)
+    damaged.refuse(problems, len(paths), skip)
+    return images[: len(sound)], tuple(problems), sound
 
 
 def check_shape(path, shape, first):
     """Raise ValueError where a picture's shape is not that of the first one."""
     if shape != first:
         raise ValueError(
-            f"{path}: wanted shape {first} (channels, height, width), that of the first picture, got {shape}"
+            f"{printable(path)}: wanted shape {first} (channels, height, width), that of the first picture, "
+            f"got {shape}"
         )
 
 
@@ -83,14 +102,14 @@ def read_lines(path):
 
     Names of files may be any bytes: those that are no UTF-8 come through as they are.
     """
-    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line]
     if not lines:
-        raise ValueError(f"{path}: wanted at least one line, got none")
+        raise ValueError(f"{printable(path)}: wanted at least one line, got none")
     broken = next((line for line in lines if "\0" in line), None)
     if broken is not None:
-        raise ValueError(f"{path}: wanted lines of text, got a zero byte in {broken!r:.80}")
+        raise ValueError(f"{printable(path)}: wanted lines of text, got a zero byte in {broken!r:.80}")
     return lines
 
 
@@ -102,5 +121,6 @@ def class_of(path, names):
         found = [k for k in found if not any(names[k] in names[j] != names[k] for j in found)]
     if len(found) != 1:
         wanted = "wanted one class name in the path"
-        raise ValueError(f"{path}: {wanted}, got {[names[k] for k in found] or 'none'} of {names!r:.200}")
+        got = [printable(names[k]) for k in found] or "none"
+        raise ValueError(f"{printable(path)}: {wanted}, got {got} of {names!r:.200}")
     return found[0]

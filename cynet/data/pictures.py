@@ -1,14 +1,20 @@
 """Pictures from files as planes of bytes. Reading them takes Pillow, the extra `images`."""
 
 import io
+import os
+from typing import NamedTuple
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.names import printable
+
+from . import kinds
+from .shown import PixelsError, shown
 
 PIXELS = 2**26  # of the largest picture that is decoded
+BYTES = 2**29  # of the largest file: eight for each of these pixels
 FITS = ("crop", "stretch")
-GREY = ("1", "L", "LA", "La")
 
 
 def pillow():
@@ -25,6 +31,35 @@ def pillow_error():
     from PIL import UnidentifiedImageError
 
     return UnidentifiedImageError
+
+
+class PictureError(ValueError):
+    """A file that is no picture.
+
+    Attributes
+    ----------
+    path, reason : str
+    damaged : bool
+        Whether that is the file's own fault, so that leaving it out is an answer. Memory that ran out, and
+        sound pixels that do not say which value is white, are no damage.
+    """
+
+    def __init__(self, path, reason, damaged=True):
+        super().__init__(path, reason, damaged)
+        self.path, self.reason, self.damaged = path, reason, damaged
+
+    def __str__(self):
+        wanted = "wanted a picture that Pillow can read: " if self.damaged else ""
+        return f"{printable(self.path)}: {wanted}{self.reason}"
+
+
+class Problem(NamedTuple):
+    """What `attempt` gives in place of a picture; see `PictureError`."""
+
+    path: str
+    reason: str
+    damaged: bool
+    number: int | None = None  # of the system's error, where it could not be read
 
 
 class Fit:
@@ -56,19 +91,20 @@ class Fit:
         return self.channels, *self.size
 
     def apply(self, picture):
-        """A Pillow picture of this size and these channels: upright, and on white where it is transparent."""
-        picture = _on_white(_upright(picture)).convert("L" if self.channels == 1 else "RGB")
+        """A Pillow picture in L or RGB, with this size and these channels."""
+        picture = picture.convert("L" if self.channels == 1 else "RGB")
         height, width = self.size
         box = (0, 0, *picture.size)
         if self.resize == "crop":
             scale = min(picture.width / width, picture.height / height)
-            x, y = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
-            box = (x, y, min(x + scale * width, picture.width), min(y + scale * height, picture.height))
+            wide, high = min(scale * width, picture.width), min(scale * height, picture.height)
+            x, y = (picture.width - wide) / 2, (picture.height - high) / 2
+            box = (x, y, min(x + wide, picture.width), min(y + high, picture.height))
         return picture.resize((width, height), pillow().Resampling.BILINEAR, box=box, reducing_gap=3.0)
 
 
 def read(path, fit=None):
-    """The pixels of a picture.
+    """The pixels of a picture as a browser shows it: upright, and on white where it is transparent.
 
     Parameters
     ----------
@@ -79,48 +115,74 @@ def read(path, fit=None):
     Returns
     -------
     ndarray of uint8 (channels, height, width)
-        Pictures of 16 bits give their upper 8.
+        Pictures of 16 bits give their upper 8; of several in one file it is the first.
 
     Raises
     ------
     ImportError
         Without Pillow.
-    ValueError
-        When it is no picture, or has more than 2**26 pixels (nothing is decoded then).
+    PictureError
+        A ValueError, when it is no picture, no regular file, has more than 2**26 pixels or 2**29 bytes
+        (nothing is decoded then), or floats or 32-bit integers as pixels.
     OSError
         When it cannot be read.
     """
     image = pillow()
-    with open(path, "rb") as file:
-        # From memory: a file that is asked for as many bytes as a damaged header claims makes room for all.
-        content = io.BytesIO(file.read())
+    content = _content(path)
     try:
-        with image.open(content) as picture:
+        with _opened(image, content) as picture:
             pixels = _pixels(picture, fit)
     except Exception as error:  # a damaged file fails in as many ways as there are formats
-        kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
-        text = " ".join(f"{kind}{error}".split())
-        if isinstance(error, image.DecompressionBombError):
-            text = f"it claims more than the {PIXELS} pixels that are decoded"
-        elif isinstance(error, pillow_error()):
-            text = "it is of no kind that is known"
-        raise ValueError(f"{path}: wanted a picture that Pillow can read: {text}") from error
+        reason = _reason(image, error, content)
+        raise PictureError(path, reason, not isinstance(error, (PixelsError, MemoryError))) from error
     planar = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(planar)
 
 
-def _upright(picture):
-    """Turned as its EXIF note says that the camera was held."""
-    from PIL import ImageOps
+def attempt(path, fit=None):
+    """What `read` returns, or the `Problem` that it raised."""
+    try:
+        return read(path, fit)
+    except PictureError as error:
+        return Problem(path, error.reason, error.damaged)
+    except OSError as error:
+        return Problem(path, error.strerror or str(error), False, error.errno)
 
-    return ImageOps.exif_transpose(picture)
+
+def _content(path):
+    """The bytes of a picture's file; what is no file that may be one is not opened."""
+    status = os.stat(path)
+    what = kinds.special(status.st_mode)
+    if what:
+        raise PictureError(path, f"it is {what}")
+    if status.st_size > BYTES:
+        raise PictureError(path, f"wanted at most {BYTES} bytes, got {status.st_size}")
+    if not status.st_size:
+        raise PictureError(path, "empty file")
+    # Into memory: a file that is asked for as many bytes as a damaged header claims makes room for all.
+    with open(path, "rb") as file:
+        return file.read()
 
 
-def _on_white(picture):
-    if picture.mode not in ("RGBA", "RGBa", "LA", "La", "PA"):
-        return picture
-    picture = picture.convert("RGBA")
-    return pillow().alpha_composite(pillow().new("RGBA", picture.size, (255, 255, 255, 255)), picture)
+def _opened(image, content):
+    try:
+        return image.open(io.BytesIO(content))
+    except pillow_error():
+        if not kinds.of_plug_in(content):
+            raise
+        kinds.use_plug_ins()
+        return image.open(io.BytesIO(content))
+
+
+def _reason(image, error, content):
+    if isinstance(error, image.DecompressionBombError):
+        return f"it claims more than the {PIXELS} pixels that are decoded"
+    if isinstance(error, pillow_error()):
+        return kinds.guess(content)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())
 
 
 def _pixels(picture, fit):
@@ -128,14 +190,10 @@ def _pixels(picture, fit):
     width, height = picture.size
     if width * height > PIXELS:
         raise ValueError(f"wanted at most {PIXELS} pixels, got {width} x {height}")
-    if picture.format == "EPS":  # Pillow would run Ghostscript on it
-        raise ValueError("wanted no PostScript program")
+    if picture.format in kinds.UNREAD:  # for EPS Pillow would run Ghostscript
+        raise ValueError(f"it is {picture.format}, which is not read")
     if fit:  # a JPEG is decoded at a fraction of its size where that is still three times what is wanted
-        picture.draft(None, (3 * fit.size[1], 3 * fit.size[0]))
-    grey = picture.mode in GREY or picture.mode.startswith(("I", "F"))
-    if picture.mode.startswith("I"):  # 16 bits a pixel
-        high = (np.asarray(picture).astype(np.int32) >> 8).clip(0, 255)
-        picture = pillow().fromarray(high.astype(np.uint8))
-    if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")  # Pillow warns of the direct way
-    return np.asarray(fit.apply(picture) if fit else picture.convert("L" if grey else "RGB"))
+        side = 3 * max(fit.size)  # it may lie on its side
+        picture.draft(None, (side, side))
+    flat = shown(picture)
+    return np.asarray(fit.apply(flat) if fit else flat)

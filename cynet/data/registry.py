@@ -4,6 +4,9 @@ import difflib
 import importlib
 from pathlib import Path
 
+from cynet.core import checks
+from cynet.core.names import few, printable
+
 from .dataset import checked_split
 
 _HOMES = {
@@ -12,12 +15,13 @@ _HOMES = {
     "cifar100": "cifar:CIFAR100",
     "mnist": "idx:MNIST",
     "fashionmnist": "idx:FashionMNIST",
-    "image_folder": "registry:_image_folder",
+    "image_folder": "parts:image_folder",
     "image_list": "registry:_image_list",
     "arrays": "registry:_arrays",
 }
 FETCHED = ("cifar10", "cifar100", "mnist", "fashionmnist")
 OWN = ("image_folder", "image_list", "arrays")
+PICTURES = ("image_folder", "image_list")  # in files, of which some may be damaged
 
 
 def names():
@@ -25,7 +29,7 @@ def names():
     return tuple(_HOMES)
 
 
-def load(name, root=None, split="train", download=False, **options):
+def load(name, root=None, split="train", download=False, split_seed=0, skip_damaged=False, **options):
     """A data set by its name.
 
     Parameters
@@ -36,15 +40,20 @@ def load(name, root=None, split="train", download=False, **options):
         Where its files lie; default: the folder data. shapes10 needs none. The user's own data must be
         named:
 
-        - image_folder: a folder with the folders train and test, each with a folder of pictures for each
-          class; the classes are those of train;
-        - image_list: a folder with the text files NAME.train, NAME.test and NAME.labels, for one NAME: lists
-          of pictures and the names of the classes;
+        - image_folder: a folder with the folders train and test (or val, valid, validation), each with a
+          folder of pictures for each class; the classes are those of train. Or one with the folders of the
+          classes alone, from each of which a fifth is drawn for testing;
+        - image_list: a folder with the text files NAME.train, NAME.test (or the others) and NAME.labels, for
+          one NAME: lists of pictures and the names of the classes;
         - arrays: a .npz file with train_images, train_labels, test_images and test_labels (or x_train and so
           on), and perhaps `classes`.
     split : {"train", "test"}
     download : bool
         Fetch cifar10, cifar100, mnist or fashionmnist where it is not there.
+    split_seed : int
+        Draws the test pictures of an image_folder that has no folder for them; nothing else depends on it.
+    skip_damaged : bool
+        Leave damaged pictures of image_folder and image_list out, and note it, instead of raising an error.
     **options
         For the class or function behind the name: `size` of ImageFolder, `layout` of from_npz.
 
@@ -63,6 +72,13 @@ def load(name, root=None, split="train", download=False, **options):
     """
     checked_name(name)
     checked_split(split)
+    checks.integer("split_seed", split_seed, 0, 2**63 - 1)
+    if checks.flag("skip_damaged", skip_damaged) and name not in PICTURES:
+        raise ValueError(f"skip_damaged: wanted pictures in files ({', '.join(PICTURES)}), got {name!r}")
+    if name in PICTURES:
+        options["skip_damaged"] = skip_damaged
+    if name == "image_folder":
+        options["split_seed"] = split_seed
     if name in FETCHED:
         options["download"] = download
     elif download and name in OWN:
@@ -108,34 +124,43 @@ def checked_name(name):
     if not isinstance(name, str) or name not in _HOMES:
         near = difflib.get_close_matches(str(name), _HOMES, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
+        if kind := kind_of(name):
+            hint = f" (did you mean {kind!r} with root={name!r}?)"
         raise ValueError(f"name: wanted one of {', '.join(_HOMES)}, got {name!r}{hint}")
     return name
 
 
-def _image_folder(root, split, **options):
-    from .image_folder import ImageFolder, class_folders
-
-    root = Path(root)
-    if not (root / "train").is_dir():
-        raise FileNotFoundError(f"{root}: wanted the folders train and test with pictures, found no train")
-    return ImageFolder(root / split, **({"classes": class_folders(root / "train")} | options))
+def kind_of(path):
+    """Which of the user's own data sets a file or folder may be, by its look; None where it is none."""
+    try:
+        place = Path(path)
+        if place.is_dir():
+            return "image_list" if any(place.glob("*.labels")) else "image_folder"
+        return "arrays" if place.suffix.lower() == ".npz" and place.is_file() else None
+    except (OSError, TypeError, ValueError):
+        return None
 
 
 def _image_list(root, split, **options):
+    from . import parts
     from .image_list import ImageList
 
     root = Path(root)
-    found = sorted(p for p in root.glob("*.labels") if p.with_suffix(f".{split}").is_file())
+    pairs = [(each, parts.list_of(each, split)) for each in sorted(root.glob("*.labels"))]
+    found = [(names, paths) for names, paths in pairs if paths is not None]
     if len(found) != 1:
         error = ValueError if found else FileNotFoundError
-        got = ", ".join(path.name for path in found) or "none"
-        raise error(f"{root}: wanted one pair of files NAME.{split} and NAME.labels, found {got}")
-    return ImageList(found[0].with_suffix(f".{split}"), found[0], **options)
+        got = few([names.name for names, _ in found]) or "none"
+        raise error(f"{printable(root)}: wanted one pair of files NAME.{split} and NAME.labels, found {got}")
+    ((names, paths),) = found
+    return ImageList(paths, names, **options)
 
 
 def _arrays(root, split, **options):
     from .array_files import from_npz
 
     if not Path(root).is_file():
-        raise FileNotFoundError(f"{root}: wanted a .npz file with train_images and test_images, found none")
+        found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"
+        wanted = "wanted a .npz file with train_images and test_images"
+        raise FileNotFoundError(f"{printable(root)}: {wanted}, found {found}")
     return from_npz(root, split, **options)

@@ -33,15 +33,18 @@ def describe(session):
         "python": platform.python_version(),
         "numpy": np.__version__,
         "git": git(),
-        "data": {"name": settings.data, "fingerprint": session.batches.dataset.fingerprint()} | _use(session),
+        "data": _pictures(session),
         "init_from": settings.init_from and _file(settings.init_from),
     }
 
 
-def _use(session):
-    """What of the training set is held out, and how its classes are weighed, where that is so."""
-    weights = session.class_weights
+def _pictures(session):
+    """Which pictures the run has, how those for testing and validation were told apart, the classes' weights."""
+    training, weights = session.batches.dataset, session.class_weights
     found = {
+        "name": session.settings.data,
+        "fingerprint": training.fingerprint(),
+        "parts": getattr(training, "parts", None) or None,
         "validation": session.division.record(),
         "class_weights": None if weights is None else weights.tolist(),
     }

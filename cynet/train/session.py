@@ -58,14 +58,17 @@ class Session:
     OSError
         When the initial weights cannot be read.
     ValueError
-        When the pictures, the batch size or the initial weights do not fit the model, or no picture can be
-        held out.
+        When the pictures, the batch size or the initial weights do not fit the model, all pictures are of
+        one class, or none can be held out.
     """
 
     def __init__(self, settings, training, test, initial=True):
         if settings.threads:
             threads.set_num_threads(settings.threads)
         random.seed(settings.seed)
+        if training.labels.min() == training.labels.max():
+            name, count = training.classes[training.labels[0]], len(training.labels)
+            raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
         self.settings, self.facts = settings, settings.facts(training)
         self.division = Division.of(training, settings)
         held_out = self.division.held_out

@@ -21,6 +21,11 @@ NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minutes", "tensorboard")
 
 
+def data_options(values):
+    """What `cynet.data.load` takes of settings, a dict, besides name, root and split."""
+    return {name: values[name] for name in ("split_seed", "skip_damaged") if values.get(name)}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
@@ -53,6 +58,8 @@ class Settings:
     class_weights : str
         One of `CLASS_WEIGHTS`. "balanced": the loss of training weighs every class as much as another (see
         `cynet.data.class_weights`); that of evaluations weighs every picture the same.
+    skip_damaged : bool
+        Whether to leave damaged pictures out.
     clip_norm : float or None
         See `Trainer`.
     ema : float
@@ -80,6 +87,7 @@ class Settings:
     init_from: str | None = None
     data: str = "shapes10"
     data_dir: str | None = None
+    skip_damaged: bool = False
     augment: bool = False
     validation: float = 0.0
     split_seed: int = 0

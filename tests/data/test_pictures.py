@@ -1,43 +1,20 @@
-"""Pictures from files: lists and folders of them, the cache, and what is no picture."""
+"""Pictures from files: reading and fitting them, what is no picture, and the processes that decode."""
 
 import contextlib
 import io
-import json
 import os
-import shutil
+import socket
 import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from photos import RNG, draw
 
-from cynet import data
-from cynet.data import decoding, image_folder, pictures
+from cynet.data import decoding, pictures
 
 image = pytest.importorskip("PIL.Image")
-RNG = np.random.default_rng(0)
-
-
-def draw(path, height=9, width=7, mode="RGB", **options):
-    """A random picture file; what is in it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (height, width, 3) if mode == "RGB" else (height, width)
-    pixels = RNG.integers(0, 256, shape, np.uint8)
-    image.fromarray(pixels).save(path, **options)
-    return pixels
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Five cats and four dogs; one deeper, one no picture, one hidden."""
-    root = tmp_path / "set"
-    for i in range(4):
-        draw(root / "cat" / f"{i}.png")
-        draw(root / "dog" / f"{i}.jpg")
-    draw(root / "cat" / "deep" / "x.bmp")
-    (root / "cat" / "note.txt").write_text("no picture")
-    draw(root / "cat" / ".hidden.png")
-    (root / ".git").mkdir()
-    return root
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -78,6 +55,18 @@ def test_sixteen_bits_give_their_upper_eight(tmp_path):
     np.testing.assert_array_equal(pictures.read(tmp_path / "a.png")[0], wide >> 8)
 
 
+@given(*[st.integers(1, 400)] * 4, st.sampled_from(pictures.FITS))
+def test_every_size_fits_every_other(width, height, wide, high, resize):
+    fit = pictures.Fit((high, wide), resize)
+    found = fit.apply(image.new("RGB", (width, height), (10, 20, 30)))
+    assert found.size == (wide, high) and found.getpixel((0, 0)) == (10, 20, 30)
+
+
+def test_a_size_that_rounding_once_placed_outside_of_the_picture(tmp_path):
+    draw(tmp_path / "a.jpg", 62, 94)
+    assert pictures.read(tmp_path / "a.jpg", pictures.Fit((60, 80))).shape == (3, 60, 80)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_a_cut_or_damaged_picture_is_named(tmp_path, kind):
     whole = io.BytesIO()
@@ -87,6 +76,50 @@ def test_a_cut_or_damaged_picture_is_named(tmp_path, kind):
         path.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match=r"a\.pic: wanted a picture that Pillow can read"):
             pictures.read(path)
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"", "empty file"), (bytes(500), "it holds nothing but zeros"), (b"no picture", "it is of no kind that"),
+    (b"<!DOCTYPE html><p>404", "it is a web page"), (b"\xef\xbb\xbf <svg x", "it is an SVG drawing"),
+    (b"%PDF-1.7", "it is a PDF document"), (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    (b"\0\0\0\x18ftypheic\0\0\0\0", "it is HEIC, which the package pillow-heif reads"),
+    (b"\xff\x0a" + bytes(20), "it is JPEG XL, which the package pillow-jxl-plugin reads"),
+    (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is EPS, which is not read"),
+])  # fmt: skip
+def test_what_is_no_picture_is_told_by_its_first_bytes(tmp_path, content, reason):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(pictures.PictureError, match=rf"a\.jpg: wanted a picture .*: .*{reason}") as caught:
+        pictures.read(tmp_path / "a.jpg")
+    assert caught.value.damaged
+
+
+def test_what_is_no_regular_file_is_never_opened(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
+        names = {"pipe.png": "a pipe", "folder.png": "a folder", "socket.png": "a socket"}
+        for name, what in (names | {"/dev/zero": "a device"}).items():
+            with pytest.raises(ValueError, match=f"{name}: .*: it is {what}"):
+                pictures.read(name)
+
+
+def test_the_cap_on_a_files_size_comes_before_reading(tmp_path):
+    with open(tmp_path / "huge.png", "wb") as file:
+        file.truncate(pictures.BYTES + 1)  # of holes
+    with pytest.raises(ValueError, match=r"huge\.png: .*wanted at most 536870912 bytes, got 536870913"):
+        pictures.read(tmp_path / "huge.png")
+
+
+def test_memory_that_ran_out_is_no_damage(tmp_path, monkeypatch):
+    draw(tmp_path / "a.png")
+
+    def exhausted(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "shown", exhausted)
+    assert pictures.attempt(tmp_path / "a.png") == (tmp_path / "a.png", "out of memory", False, None)
 
 
 def test_the_cap_on_pixels_comes_before_decoding(tmp_path, monkeypatch):
@@ -137,6 +170,19 @@ def test_workers_give_the_same_pictures_in_order(tmp_path, monkeypatch):
         np.testing.assert_array_equal(found, np.array(wanted).transpose(0, 3, 1, 2))
 
 
+def test_workers_go_on_after_what_is_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "CHUNK", 2)
+    wanted = draw(tmp_path / "c.png")
+    (tmp_path / "a.png").touch()
+    paths = [str(tmp_path / name) for name in ("a.png", "b.png", "c.png")]
+    for workers in (0, 1):
+        chunks = decoding.decoded(paths, None, workers, pictures.attempt)
+        empty, gone, sound = (found for chunk in chunks for found in chunk)
+        assert empty == (paths[0], "empty file", True, None)
+        assert gone == (paths[1], "No such file or directory", False, 2)
+        np.testing.assert_array_equal(sound, wanted.transpose(2, 0, 1))
+
+
 def test_a_worker_names_the_file_that_is_no_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "CHUNK", 1)
     draw(tmp_path / "a.png")
@@ -148,167 +194,3 @@ def test_a_worker_names_the_file_that_is_no_picture(tmp_path, monkeypatch):
         list(decoding.decoded(paths[::2], None, 1))
 
 
-# -- folders -----------------------------------------------------------------------------------------------
-def test_a_folder_for_each_class(folder):
-    found = data.ImageFolder(folder, 8)
-    assert found.classes == ("cat", "dog") and found.paths[4] == "cat/deep/x.bmp"
-    assert found.labels.tolist() == [0] * 5 + [1] * 4
-    assert isinstance(found.images, np.memmap) and found.images.shape == (9, 3, 8, 8)
-    assert found.path_of(0) == str(folder / "cat" / "0.png")
-    for i in (0, 4, 8):
-        np.testing.assert_array_equal(found.images[i], pictures.read(found.path_of(i), pictures.Fit(8)))
-
-
-def test_the_cache_gives_the_same_set_without_decoding(folder, monkeypatch):
-    first = data.ImageFolder(folder, 8)
-    plain = data.ImageFolder(folder, 8, cache=False)
-    monkeypatch.setattr(image_folder, "decoded", None)
-    second = data.ImageFolder(folder, 8)
-    assert first.fingerprint() == second.fingerprint() == plain.fingerprint()
-    np.testing.assert_array_equal(second.images, plain.images)
-    np.testing.assert_array_equal(second.mean, plain.mean)
-
-
-def _add(folder):
-    draw(folder / "dog" / "new.png")
-
-
-def _change(folder):
-    draw(folder / "dog" / "0.jpg")
-
-
-def _remove(folder):
-    (folder / "cat" / "0.png").unlink()
-
-
-def _cut(folder):
-    (cache,) = (folder / ".cynet").glob("*.npy")
-    cache.write_bytes(cache.read_bytes()[:-5])
-
-
-def _rewrite(folder):
-    (cache,) = (folder / ".cynet").glob("*.npy")
-    content = cache.read_bytes()
-    cache.write_bytes(content[:-9] + bytes(9))
-    os.utime(cache, ns=(1, 1))
-
-
-def _break_key(folder):
-    (key,) = (folder / ".cynet").glob("*.json")
-    key.write_text(key.read_text()[:-20])
-
-
-def _lie(folder):
-    (key,) = (folder / ".cynet").glob("*.json")
-    facts = json.loads(key.read_text())
-    facts["counts"][0][0] += 1
-    key.write_text(json.dumps(facts))
-
-
-def _lie_more(folder):
-    (key,) = (folder / ".cynet").glob("*.json")
-    key.write_text(json.dumps(json.loads(key.read_text()) | {"fingerprint": ["x"]}))
-
-
-@pytest.mark.parametrize(
-    "change", [_add, _change, _remove, _cut, _rewrite, _break_key, _lie, _lie_more]
-)  # fmt: skip
-def test_a_cache_that_is_not_of_these_pictures_is_made_again(folder, change):
-    data.ImageFolder(folder, 8)
-    change(folder)
-    found = data.ImageFolder(folder, 8)
-    plain = data.ImageFolder(folder, 8, cache=False)
-    np.testing.assert_array_equal(found.images, plain.images)
-    assert found.fingerprint() == plain.fingerprint()
-    assert not list((folder / ".cynet").glob("*.tmp"))
-
-
-def test_a_cache_elsewhere_keeps_several_sets(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "other" / "set")
-    _remove(tmp_path / "other" / "set")
-    folders = folder, tmp_path / "other" / "set"
-    counts = [len(data.ImageFolder(each, 8, cache=tmp_path / "kept")) for each in folders]
-    assert counts == [9, 8] and len(list((tmp_path / "kept").glob("*.npy"))) == 2
-    assert not (folder / ".cynet").exists()
-
-
-def test_a_full_disk_leaves_nothing_half_written(folder, monkeypatch):
-    monkeypatch.setattr(image_folder.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 5))
-    with pytest.raises(OSError, match=r"cannot keep decoded pictures in .* 5 are free"):
-        data.ImageFolder(folder, 8)
-    monkeypatch.undo()
-    (folder / "dog" / "3.jpg").write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"3\.jpg: wanted a picture"):
-        data.ImageFolder(folder, 8)
-    assert not list((folder / ".cynet").iterdir())
-
-
-def test_bad_folders_are_named(tmp_path, folder):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        data.ImageFolder(tmp_path / "nowhere")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="got no folder"):
-        data.ImageFolder(tmp_path / "empty")
-    (folder / "bird").mkdir()
-    with pytest.raises(ValueError, match="bird: wanted at least one picture, got none"):
-        data.ImageFolder(folder)
-    with pytest.raises(ValueError, match=r"got also .*bird"):
-        data.ImageFolder(folder, classes=("cat", "dog"))
-
-
-def test_load_takes_the_classes_of_the_training_folder(folder, tmp_path):
-    root = tmp_path / "both"
-    shutil.copytree(folder, root / "train")
-    draw(root / "test" / "dog" / "x.png")
-    test = data.load("image_folder", root, "test", size=8)
-    assert test.classes == ("cat", "dog") and test.labels.tolist() == [1]
-    with pytest.raises(ValueError, match="root: wanted the place of the files of image_folder"):
-        data.load("image_folder")
-    with pytest.raises(FileNotFoundError, match="found no train"):
-        data.load("image_folder", folder)
-
-
-def test_a_users_transform_that_fails_names_the_file(folder):
-    dataset = data.ImageFolder(folder, 8)
-
-    def broken(picture, rng):
-        raise KeyError("nothing")
-
-    with pytest.raises(KeyError) as caught:
-        next(iter(data.DataLoader(dataset, 2, shuffle=False, workers=0, transforms=[broken])))
-    assert dataset.path_of(0) in "".join(caught.value.__notes__)
-
-
-# -- lists -------------------------------------------------------------------------------------------------
-def lists(root, paths, names=("cat", "dog")):
-    (root / "a.train").write_text("\n".join(map(str, paths)))
-    (root / "a.labels").write_text("\n".join(names))
-    return root / "a.train", root / "a.labels"
-
-
-def test_a_list_of_pictures(folder, tmp_path):
-    paths = [folder / "dog" / "1.jpg", folder / "cat" / "0.png"]
-    found = data.ImageList(*lists(tmp_path, paths))
-    assert found.labels.tolist() == [1, 0] and found.picture_shape == (9, 7, 3)
-    assert found.path_of(1) == str(paths[1])
-    relative = lists(folder, ["cat/0.png", "dog/1.jpg"])
-    assert data.ImageList(*relative, size=4).images.shape == (2, 3, 4, 4)
-    assert data.load("image_list", folder, "train").labels.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(("paths", "names", "problem"), [
-    ([], ["cat"], r"a\.train: wanted at least one line"),
-    (["cat/0.png"], [], r"a\.labels: wanted at least one line"),
-    (["cat/0.png"], ["bird"], "wanted one class name in the path, got none"),
-    (["cat/0.png", "cat/0.p\0g"], ["cat"], "got a zero byte"),
-    (["cat/0.png", "cat/wide.png"], ["cat"], "wanted shape .* that of the first picture"),
-])  # fmt: skip
-def test_bad_lists_are_named(folder, paths, names, problem):
-    draw(folder / "cat" / "wide.png", 9, 9)
-    with pytest.raises(ValueError, match=problem):
-        data.ImageList(*lists(folder, paths, names))
-
-
-def test_a_picture_that_is_not_there_is_named(folder):
-    with pytest.raises(FileNotFoundError, match=r"cat/gone\.png"):
-        data.ImageList(*lists(folder, ["cat/0.png", "cat/gone.png"]))

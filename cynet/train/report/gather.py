@@ -9,6 +9,7 @@ from cynet.graph import summary
 from ..predictions import predict
 from ..rundir import METRICS, WEIGHTS
 from ..session import test_loader
+from ..settings import data_options
 from ..weights import Facts, load_weights
 from . import findings, folder
 
@@ -95,7 +96,7 @@ def _look(document, trained, run, root, times):
     model, facts, missing = trained.model, trained.facts, document["missing"]
     shape = (32, 32, len(facts.mean))
     try:
-        samples = data.load(facts.data, root, "test")
+        samples = data.load(facts.data, root, "test", **data_options(run.settings))
         shape = samples.picture_shape
         with test_loader(samples, facts) as batches:
             found = predict(model, batches)

@@ -1,0 +1,92 @@
+"""Pictures that a list names."""
+
+import os
+
+import pytest
+from photos import draw, pets
+
+from cynet import data
+from cynet.data import damaged
+
+pytest.importorskip("PIL")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return pets(tmp_path / "set")
+
+
+def lists(root, paths, names=("cat", "dog")):
+    (root / "a.train").write_text("\n".join(map(str, paths)))
+    (root / "a.labels").write_text("\n".join(names))
+    return root / "a.train", root / "a.labels"
+
+
+def test_a_list_of_pictures(folder, tmp_path):
+    paths = [folder / "dog" / "1.jpg", folder / "cat" / "0.png"]
+    found = data.ImageList(*lists(tmp_path, paths))
+    assert found.labels.tolist() == [1, 0] and found.picture_shape == (9, 7, 3)
+    assert found.path_of(1) == str(paths[1])
+    relative = lists(folder, ["cat/0.png", "dog/1.jpg"])
+    assert data.ImageList(*relative, size=4).images.shape == (2, 3, 4, 4)
+    assert data.load("image_list", folder, "train").labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("paths", "names", "problem"), [
+    ([], ["cat"], r"a\.train: wanted at least one line"),
+    (["cat/0.png"], [], r"a\.labels: wanted at least one line"),
+    (["cat/0.png"], ["bird"], "wanted one class name in the path, got none"),
+    (["cat/0.png", "cat/0.p\0g"], ["cat"], "got a zero byte"),
+    (["cat/0.png", "cat/wide.png"], ["cat"], "wanted shape .* that of the first picture"),
+])  # fmt: skip
+def test_bad_lists_are_named(folder, paths, names, problem):
+    draw(folder / "cat" / "wide.png", 9, 9)
+    with pytest.raises(ValueError, match=problem):
+        data.ImageList(*lists(folder, paths, names))
+
+
+def test_a_picture_that_is_not_there_is_named(folder):
+    with pytest.raises(FileNotFoundError, match=r"cat/gone\.png"):
+        data.ImageList(*lists(folder, ["cat/0.png", "cat/gone.png"]))
+
+
+def test_all_files_that_are_no_pictures_are_named(folder):
+    (folder / "cat" / "1.png").write_bytes(b"")
+    (folder / "dog" / "2.jpg").write_bytes(b"<html>")
+    lines = lists(folder, ["cat/1.png", "cat/0.png", "dog/2.jpg", "dog/gone.jpg", "dog/1.jpg"])
+    words = r"3 of 5 .*1\.png \(empty file\).*2\.jpg \(it is a web page\).*gone\.jpg \(No such file"
+    with pytest.raises(damaged.DamagedError, match=words):
+        data.ImageList(*lines)
+    with pytest.raises(damaged.DamagedError, match="3 of 5"):  # what is not there is no damage
+        data.ImageList(*lines, skip_damaged=True)
+
+
+def test_damaged_pictures_are_left_out_where_that_is_wanted(folder):
+    (folder / "cat" / "1.png").write_bytes(b"")
+    lines = lists(folder, ["cat/1.png", "dog/1.jpg", "cat/0.png"])
+    found = data.ImageList(*lines, skip_damaged=True)
+    assert found.labels.tolist() == [1, 0]
+    assert [os.path.basename(path) for path in found.paths] == ["1.jpg", "0.png"]
+    (note,) = found.notes
+    assert note.startswith(f"{lines[0]}: damaged pictures left out: 1 (") and "1.png (empty file)" in note
+    assert data.load("image_list", folder, "train", skip_damaged=True).fingerprint() == found.fingerprint()
+
+
+def test_hidden_pictures_in_a_list_are_the_users_choice(folder):
+    found = data.ImageList(*lists(folder, ["cat/.hidden.png", "dog/1.jpg"]))
+    assert len(found) == 2 and found.notes == ()
+
+
+def test_a_list_in_another_encoding_or_with_a_mark_at_its_beginning(folder):
+    draw(folder / os.fsdecode(b"caf\xe9") / "x.png")
+    paths, names = lists(folder, [])
+    paths.write_bytes(b"\xef\xbb\xbfcat/0.png\r\ncaf\xe9/x.png\r\n")
+    names.write_bytes(b"\xef\xbb\xbfcat\ncaf\xe9\n")
+    found = data.ImageList(paths, names)
+    assert found.classes == ("cat", "caf\\xe9") and found.labels.tolist() == [0, 1]
+
+
+def test_a_pipe_in_a_list_is_not_waited_for(folder):
+    os.mkfifo(folder / "cat" / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe\.png: .*it is a pipe"):
+        data.ImageList(*lists(folder, ["cat/pipe.png"]))
