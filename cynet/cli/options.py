@@ -95,7 +95,7 @@ def milestones(value):
 OPTIONS = {
     "model": Option("model", text, "NAME", "the network to train"),
     "batch_norm": Option("model", bool, None, "with batch norm in the network"),
-    "init_from": Option("model", text, "FILE", "start from the weights in a .safetensors file"),
+    "init_from": Option("model", text, "FILE", "start from a .safetensors file, or a run's last weights"),
     "data": Option("data", text, "NAME", "the data set"),
     "data_dir": Option("data", text, "DIR", "the folder with the data set's files"),
     "augment": Option("data", bool, None, "crop at random from pictures padded by 4 pixels, and flip them"),

@@ -19,6 +19,7 @@ def add_flags(parser):
         metavar="IMAGE",
         help="picture files; the middle square of each is resized to what the model takes",
     )
+    trained.add_weights(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")
     parser.add_argument("--json", action="store_true", help="print JSON")
     trained.add_threads(parser)
@@ -32,7 +33,7 @@ def run(flags):
         pillow()
     except ImportError as error:
         raise UsageError(f"IMAGE: {error}") from error
-    path, _ = trained.locate(flags.model, "MODEL")
+    path, _ = trained.locate(flags.model, "MODEL", flags.which)
     model, facts = trained.load(path, "MODEL")
     if not flags.json:
         print(trained.headline(path, facts))

@@ -5,6 +5,8 @@ mistakes, filters, times, and how to repeat it.
 import shlex
 from pathlib import Path
 
+from cynet.train.rundir import CONFIG, KEPT, WEIGHTS
+
 from . import trained
 from .parser import UsageError, refusing
 from .resume import data_folder
@@ -12,6 +14,7 @@ from .resume import data_folder
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
+SUFFIX = ".safetensors"
 
 
 def add_flags(parser):
@@ -23,9 +26,7 @@ def add_flags(parser):
     )
     parser.add_argument("--output", metavar="FILE", help=f"the page (default: RUN/{PAGE})")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set (default: the run's)")
-    parser.add_argument(
-        "--weights", choices=("last", "best"), default="last", help="which of the run's weights to look at"
-    )
+    trained.add_weights(parser)
     parser.add_argument(
         "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
     )
@@ -35,16 +36,33 @@ def add_flags(parser):
 def run(flags):
     from cynet.train.report import folder
 
+    weights = _weights(flags.runs[0], flags.which)
     with refusing("RUN"):
-        runs = [folder.read(path) for path in dict.fromkeys(flags.runs)]
+        runs = [folder.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     _check(flags, output)
     trained.set_threads(flags)
-    write(runs, output, flags.data_dir, flags.weights, flags.timing)
+    write(runs, output, flags.data_dir, weights, flags.timing)
     return 0
 
 
-def write(runs, output, data_dir=None, weights="last", timing=True):
+def _run_of(path):
+    """The run folder that is meant by one, or by a weights file in it."""
+    path = Path(path)
+    inside = path.suffix == SUFFIX and path.is_file() and (path.parent / CONFIG).exists()
+    return path.parent if inside else path
+
+
+def _weights(path, which):
+    """The name of the weights file that is looked at."""
+    if _run_of(path) == Path(path):
+        return KEPT[which or "last"]
+    if which is not None:
+        raise UsageError(f"--weights: wanted a run folder to take the {which} ones from, {path} is a file")
+    return Path(path).name
+
+
+def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
     """Write the page and the PNG files of the first of some runs, and say so.
 
     Parameters
@@ -53,7 +71,8 @@ def write(runs, output, data_dir=None, weights="last", timing=True):
         The others are for comparison; default: those beside the first.
     output : Path
     data_dir : str, optional
-    weights : {"last", "best"}, optional
+    weights : str, optional
+        The file in the run folder.
     timing : bool, optional
         Whether to measure the time of each layer.
     """
@@ -67,7 +86,7 @@ def write(runs, output, data_dir=None, weights="last", timing=True):
     if data_dir is None and first.settings:
         data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
     document = gather.gather(
-        first, others, data_dir, f"{weights}.safetensors", times, *commands(first)
+        first, others, data_dir, weights, times, *commands(first)
     )
     _write(output, page.render(document))
     for note in document["notes"]:

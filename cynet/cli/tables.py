@@ -47,6 +47,21 @@ def _mistakes(evaluation, names):
     return "\n".join(lines + [f"{count:>7,}  {names[i]} taken for {names[j]}" for i, j, count in found])
 
 
+def unknown(matched, strangers):
+    """Lines on the pictures of classes that the model does not know; they are in no other number.
+
+    Parameters
+    ----------
+    matched : Matched
+    strangers : dict of str to (dict of str to int)
+        By class what the model took its pictures for.
+    """
+    for title, found in strangers.items():
+        taken = ", ".join(f"{count:,} {name}" for name, count in found.items())
+        count = len(matched.unknown[title])
+        yield f"not known to the model: {title}, {count:,} pictures, taken for: {taken or 'nothing'}"
+
+
 def calibration(found):
     """The calibration error in a line."""
     return f"calibration error {found.error:.4f} (expected, {len(found.counts)} bins)"

@@ -1,10 +1,8 @@
 """Finding a trained model, and data for it: what evaluate, predict and report have in common."""
 
-from pathlib import Path
-
 from .parser import UsageError, integer, refusing
 
-WHERE = "a run folder, or a .safetensors file from one"
+WHERE = "a run folder, or a .safetensors file"
 
 
 def add_threads(group):
@@ -17,6 +15,18 @@ def add_threads(group):
     )
 
 
+def add_weights(group):
+    """The flag --weights."""
+    from cynet.train.rundir import KEPT
+
+    group.add_argument(
+        "--weights",
+        dest="which",
+        choices=tuple(KEPT),
+        help="which of the run's weights: the last (default), or those of the best test accuracy",
+    )
+
+
 def set_threads(flags):
     from cynet.core.threads import set_num_threads
 
@@ -24,24 +34,35 @@ def set_threads(flags):
         set_num_threads(flags.threads)
 
 
-def locate(path, argument):
-    """(weights file, data folder of the run or None) of a run folder or a file; `argument` is its name."""
+def locate(path, argument, which=None):
+    """(weights file, data folder of its run or None) of a run folder, or of a file, perhaps in one.
+
+    Parameters
+    ----------
+    path : str
+    argument : str
+        What an error calls it.
+    which : {"last", "best"}, optional
+        Those of a run folder.
+    """
     from cynet.train import RunFolder
-    from cynet.train.rundir import WEIGHTS
+    from cynet.train.weights import file_of
 
     from .resume import data_folder
 
-    path = Path(path)
-    if not path.is_dir():
-        return path, None
-    if not (path / WEIGHTS).exists():
-        raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
     try:
-        folder = RunFolder.open(path)
+        with refusing(argument):
+            file = file_of(path, which)
+    except UsageError as error:
+        if isinstance(error.__cause__, ValueError):  # of `which`, beside a file
+            raise UsageError(f"--{error.__cause__}") from error
+        raise
+    try:
+        folder = RunFolder.open(file.parent)
         config, _ = folder.read_config()
     except (OSError, ValueError):  # the weights are enough without it
-        return path / WEIGHTS, None
-    return path / WEIGHTS, data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
+        return file, None
+    return file, data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
 
 
 def load(path, argument):

@@ -57,6 +57,8 @@ class ImageFolder(ArrayDataset):
     images : np.memmap of uint8 (count, channels, height, width), or ndarray without a cache
     paths : tuple of str
         Of the pictures, relative to root.
+    resize : str
+        As given.
 
     Raises
     ------
@@ -77,7 +79,7 @@ class ImageFolder(ArrayDataset):
         self, root, size=(32, 32), resize="crop", channels=3, classes=None, cache=True, workers=None
     ):  # fmt: skip
         root, fit = Path(root), Fit(size, resize, channels)
-        self.root = root
+        self.root, self.resize = root, fit.resize
         if classes is None:
             classes = class_folders(root)
         files, labels = _pictures_of(root, tuple(classes))

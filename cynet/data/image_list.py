@@ -32,6 +32,8 @@ class ImageList(ArrayDataset):
     ----------
     paths : tuple of str
         Of the pictures.
+    resize : str
+        As given.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class ImageList(ArrayDataset):
 
     def __init__(self, list_file, names_file, size=None, resize="crop", workers=None):
         fit = None if size is None else Fit(size, resize)
+        self.resize = resize
         paths, names = read_lines(list_file), read_lines(names_file)
         labels = np.array([class_of(path, names) for path in paths])
         folder = Path(list_file).parent

@@ -20,8 +20,8 @@ def names():
     return tuple(_BUILDERS)
 
 
-def create(name, batch_norm=True, classes=10):
-    """A new model for 32x32 colour pictures, with fresh random weights.
+def create(name, batch_norm=True, classes=10, channels=3):
+    """A new model for 32x32 pictures, with fresh random weights.
 
     Parameters
     ----------
@@ -31,11 +31,13 @@ def create(name, batch_norm=True, classes=10):
         Whether batch norm follows every layer with weights but the last, before its activation.
     classes : int
         Outputs of the last layer.
+    channels : int
+        Of a picture: 3 for colour, 1 for grey.
 
     Returns
     -------
     Sequential
-        Takes float32 (N, 32, 32, 3), gives logits (N, classes).
+        Takes float32 (N, 32, 32, channels), gives logits (N, classes). resnet20 takes other sizes, too.
 
     Raises
     ------
@@ -47,4 +49,4 @@ def create(name, batch_norm=True, classes=10):
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"name: wanted one of {', '.join(_BUILDERS)}, got {name!r}{hint}")
     batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
-    return _BUILDERS[name](batch_norm, classes)
+    return _BUILDERS[name](batch_norm, classes, checks.integer("channels", channels, 1))

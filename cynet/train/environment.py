@@ -13,6 +13,8 @@ import numpy as np
 import cynet
 from cynet.config import config, processor
 
+from .weights import file_of
+
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
@@ -51,8 +53,9 @@ def describe(settings, fingerprint):
 
 
 def _file(path):
-    """Which file it is, whatever becomes of its name."""
+    """Which file of weights it is, whatever becomes of its name."""
     try:
+        path = file_of(path)
         return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
     except OSError:  # a run that goes on does not need it any more
         return None

@@ -16,6 +16,7 @@ from .tables import Table
 CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
+KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
 COLUMNS = {
     METRICS: (
         "step", "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",

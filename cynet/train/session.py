@@ -1,18 +1,17 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
 import cynet.core.random as random
-from cynet import data, models
+from cynet import data
 from cynet.core import threads
-from cynet.interop import safetensors
 from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
-from . import checkpoint
 from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
 from .settings import Settings
+from .weights import read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -44,7 +43,7 @@ class Session:
             threads.set_num_threads(settings.threads)
         random.seed(settings.seed)
         self.settings, self.facts = settings, settings.facts(training)
-        self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
+        self.model = self.facts.create()
         try:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
@@ -92,13 +91,12 @@ def trainer_of(model, settings):
 
 
 def load_initial(model, path):
-    """Give a model the weights in a file, or change nothing; a ValueError lists all that does not fit."""
+    """Give a model the weights in a file or a run folder, or change nothing; a ValueError lists all that does
+    not fit."""
     try:
-        tensors, notes = safetensors.load(path)
+        tensors, _ = read_weights(path)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
-    if checkpoint.HEADER in notes:
-        raise ValueError(f"init_from: {path} is a checkpoint: wanted weights, as last.safetensors beside it")
     try:
         model.load_state_dict(tensors)
     except ValueError as error:

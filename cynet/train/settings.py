@@ -26,7 +26,7 @@ class Settings:
     Attributes
     ----------
     init_from : str or None
-        A file of weights to start from.
+        A file of weights to start from, or a run folder with one.
     steps, epochs : int or None
         At most one of them is given; neither means `STEPS` steps.
     lr : float or None
@@ -150,4 +150,6 @@ class Settings:
             classes=tuple(map(str, training.classes)),
             mean=tuple(map(float, training.mean)),
             std=tuple(map(float, training.std)),
+            picture_shape=tuple(map(int, training.picture_shape)),
+            resize=getattr(training, "resize", "crop"),
         )

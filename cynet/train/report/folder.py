@@ -7,6 +7,8 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cynet.interop.kinds import kind_of
+
 from ..rundir import CONFIG, LOG, METRICS
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
@@ -57,8 +59,10 @@ def read(path):
         When `path` is no folder, or holds neither a configuration nor metrics.
     """
     path, missing = Path(path), []
+    if not path.exists():
+        raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
-        raise ValueError(f"wanted a run folder, got {path}")
+        raise ValueError(f"wanted a run folder, got {path}, {kind_of(path) or 'a safetensors file'}")
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
