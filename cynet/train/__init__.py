@@ -8,7 +8,7 @@ _HOME_OF = {
     "Settings": "settings", "Session": "session", "DamagedError": "checkpoint", "Table": "tables",
     "predict": "predictions", "Predictions": "predictions",
     "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
-    "Stopped": "signals",
+    "Stopped": "signals", "Predictor": "predictor",
 }  # fmt: skip
 __all__ = list(_HOME_OF)
 

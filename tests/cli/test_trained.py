@@ -117,7 +117,7 @@ def test_a_file_of_another_kind_is_called_by_its_name(run, tmp_path, capsys):
     }  # fmt: skip
     for name, kind in kinds.items():
         for command, *rest in (("evaluate",), ("predict", "x.png"), ("report",)):
-            status, out, err = said(capsys, command, tmp_path / name, *rest)
+            status, _, err = said(capsys, command, tmp_path / name, *rest)
             assert status == 2 and kind in err and err.count("\n") == 1, (command, name, err)
         status, _, err = said(capsys, "train", *FLAGS, "--init-from", tmp_path / name)
         assert status == 2 and f"--init-from: {tmp_path / name}: wanted weights" in err and kind in err
