@@ -6,13 +6,15 @@ ones.
 """
 
 import argparse
+import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cynet.train.settings import ANNEALED, SCHEDULES, Settings
 
-from .parser import UsageError, integer, number, suggestion
+from .parser import PATHS, UsageError, integer, number, suggestion
+from .places import settled
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 DEFAULT, FLAG = "default", "flag"
@@ -178,7 +180,7 @@ def gather(flags):
     if flags.recipe is not None:
         layers.append((f"recipe {flags.recipe}", read(recipe(flags.recipe), "--recipe")))
     if flags.config is not None:
-        layers.append((str(flags.config), read(flags.config, "--config", DERIVED)))
+        layers.append((str(flags.config), settled(read(flags.config, "--config", DERIVED), flags.config)))
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
@@ -250,6 +252,8 @@ def _value(path, name, value):
     if kind is bool:
         return value
     try:
+        if OPTIONS[name].metavar in PATHS:
+            value = os.path.expanduser(value)
         return kind(value if isinstance(value, str) else repr(value))
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{path}: {name}: {error}") from None

@@ -3,8 +3,12 @@
 import argparse
 import contextlib
 import difflib
+import os
 
 from cynet.core import checks
+
+# What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
+PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
 
 
 class UsageError(Exception):
@@ -54,6 +58,12 @@ class Parser(argparse.ArgumentParser):
         )
         return {name: kinds.add_parser(name, help=text, description=text) for name, text in texts.items()}
 
+    def parse_known_args(self, args=None, namespace=None):
+        for action in self._actions:
+            if action.metavar in PATHS and not isinstance(action.type, _Expanded):
+                action.type = _Expanded(action.type or str)
+        return super().parse_known_args(args, namespace)
+
     def parse_args(self, arguments=None):
         flags, rest = self.parse_known_args(arguments)
         self.refuse(rest)
@@ -89,6 +99,16 @@ class _SubParser(Parser):
         flags, rest = super().parse_known_args(args, namespace)
         self.refuse(rest)
         return flags, []
+
+
+class _Expanded:
+    """An argparse type that has the home folder in place of a ~ at the beginning of a path."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __call__(self, text):
+        return self.kind(os.path.expanduser(text))
 
 
 class Help(argparse.HelpFormatter):

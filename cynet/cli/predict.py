@@ -13,7 +13,7 @@ def add_flags(parser):
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="picture files, or folders of them; each is made of the model's size and channels, as in training",
+        help="picture files, or folders of them; each is given the model's size and channels, as in training",
     )
     trained.add_weights(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")

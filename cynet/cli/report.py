@@ -2,14 +2,14 @@
 mistakes, filters, times, and how to repeat it.
 """
 
-import shlex
 from pathlib import Path
 
+from cynet.core.shell import quoted, word
 from cynet.train.rundir import CONFIG, KEPT, WEIGHTS
 
 from . import trained
-from .parser import UsageError, refusing
-from .resume import data_folder
+from .parser import PATHS, UsageError, refusing
+from .places import data_folder
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
@@ -161,7 +161,7 @@ def commands(run):
 def _given(environment):
     """The command that a process was started with, as env.json has it."""
     program, *words = map(str, environment.get("command") or ["cynet"])
-    return shlex.join([Path(program).name, *words])
+    return " ".join(map(word, [Path(program).name, *words]))
 
 
 def command(config):
@@ -195,8 +195,8 @@ def command(config):
         if option.kind is bool:
             words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
-            words += [flag, str(value)]
-    return shlex.join(words)
+            words += [flag, quoted(value) if option.metavar in PATHS else word(str(value))]
+    return " ".join(words)
 
 
 def _write(output, text):

@@ -6,7 +6,7 @@ from cynet.train.environment import initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing
-from .resume import data_folder
+from .places import data_folder
 
 
 class Stored:

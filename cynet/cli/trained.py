@@ -1,6 +1,7 @@
 """Finding a trained model, and data for it: what evaluate, predict and report have in common."""
 
 from .parser import UsageError, integer, refusing
+from .places import data_folder
 
 WHERE = "a run folder, or a .safetensors file"
 
@@ -47,8 +48,6 @@ def locate(path, argument, which=None):
     """
     from cynet.train import RunFolder
     from cynet.train.weights import file_of
-
-    from .resume import data_folder
 
     try:
         with refusing(argument):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cynet.core.files import flush_folder, write_atomically
+from cynet.core.files import flush_folder, user_path, write_atomically
 
 from . import fingerprint
 from .dataset import ArrayDataset, byte_counts
@@ -78,7 +78,7 @@ class ImageFolder(ArrayDataset):
     def __init__(
         self, root, size=(32, 32), resize="crop", channels=3, classes=None, cache=True, workers=None
     ):  # fmt: skip
-        root, fit = Path(root), Fit(size, resize, channels)
+        root, fit = user_path(root), Fit(size, resize, channels)
         self.root, self.resize = root, fit.resize
         if classes is None:
             classes = class_folders(root)
@@ -88,7 +88,7 @@ class ImageFolder(ArrayDataset):
         if cache is False:
             super().__init__(_in_memory(paths, fit, workers), labels, classes)
             return
-        folder = root / CACHE if cache is True else Path(cache)
+        folder = root / CACHE if cache is True else user_path(cache)
         name = "x".join(map(str, fit.shape)) + f"-{resize}"
         if cache is not True:  # several sets may be kept there
             name = f"{root.resolve().name}-{_digest_of(str(root.resolve()))[:8]}-{name}"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet.core.files import user_path
+
 from .dataset import ArrayDataset
 from .decoding import decoded
 from .pictures import Fit
@@ -50,7 +52,7 @@ class ImageList(ArrayDataset):
         self.resize = resize
         paths, names = read_lines(list_file), read_lines(names_file)
         labels = np.array([class_of(path, names) for path in paths])
-        folder = Path(list_file).parent
+        folder = user_path(list_file).parent
         if not Path(paths[0]).exists() and (folder / paths[0]).exists():
             paths = [str(folder / path) for path in paths]
         self.paths = tuple(paths)
@@ -86,7 +88,7 @@ def read_lines(path):
 
     Names of files may be any bytes: those that are no UTF-8 come through as they are.
     """
-    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    text = user_path(path).read_text(encoding="utf-8", errors="surrogateescape")
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line]
     if not lines:

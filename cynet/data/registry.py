@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 from pathlib import Path
 
 from .dataset import checked_split
@@ -71,6 +72,8 @@ def load(name, root=None, split="train", download=False, **options):
         raise ValueError(f"root: wanted the place of the files of {name}, got none")
     if root is None and isinstance(_HOMES[name], str):
         root = "data"
+    if root is not None and os.fspath(root).startswith("~"):
+        root = os.path.expanduser(root)
     return _maker(name)(root, split, **options)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cynet._version import __version__
-from cynet.core.files import write_atomically
+from cynet.core.files import user_path, write_atomically
 
 from . import kinds
 
@@ -118,6 +118,7 @@ def load(path):
         Naming the file and what is wrong with it: cut short, too long, damaged (by the digest, where cynet
         wrote it), or what it is where it is not of this format.
     """
+    path = user_path(path)
     kind = _readable(kinds.kind_of, path)
     if kind not in (None, kinds.CHECKPOINT):  # one is of this format too
         raise ValueError(f"{path}: wanted weights in a safetensors file, got {kind}")
@@ -130,7 +131,7 @@ def load(path):
 
 def read(path):
     """The bytes of a file, or OSError that names it."""
-    return _readable(Path.read_bytes, Path(path))
+    return _readable(Path.read_bytes, user_path(path))
 
 
 def _readable(function, path):

@@ -7,9 +7,8 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 
-from cynet.core.files import flush_folder, is_temporary, remove_temporaries, write_atomically
+from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 
 from .tables import Table
 
@@ -51,10 +50,10 @@ class RunFolder:
 
     def __init__(self, path=None, name="run", parent="runs"):
         if path is None:
-            path = _next(Path(parent), name)
+            path = _next(user_path(parent), name)
         else:
             check(path)
-            path = Path(path)
+            path = user_path(path)
             path.mkdir(parents=True, exist_ok=True)
         flush_folder(path.parent)
         self._set(path)
@@ -68,7 +67,7 @@ class RunFolder:
         OSError
             When it is no such folder, or may not be written to.
         """
-        path = Path(path)
+        path = user_path(path)
         if not path.is_dir():
             hint = f" (did you mean {path.parent}?)" if (path.parent / CONFIG).exists() else ""
             raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}{hint}")
@@ -208,7 +207,7 @@ class RunFolder:
 
 def check(path):
     """Raise OSError when `path` cannot become a run's folder; nothing is written."""
-    path = Path(path)
+    path = user_path(path)
     if path.is_dir():
         if not all(entry.name == LOCK or is_temporary(entry.name) for entry in path.iterdir()):
             raise FileExistsError(f"wanted a new or empty folder, {path} holds files")

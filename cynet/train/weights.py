@@ -147,7 +147,7 @@ def read_weights(path):
     if checkpoint.HEADER in notes:
         beside = path.with_name(KEPT["last"])
         where = f", as {beside}" if beside.exists() else ""
-        raise ValueError(f"{path}: wanted weights{where}, got a checkpoint of cynet")
+        raise ValueError(f"{path} is a checkpoint: wanted weights{where}")
     return tensors, notes
 
 

@@ -123,9 +123,9 @@ def test_a_file_of_another_kind_is_called_by_its_name(run, tmp_path, capsys):
         assert status == 2 and f"--init-from: {tmp_path / name}: wanted weights" in err and kind in err
     for command, *rest in (("evaluate",), ("predict", "x.png")):
         status, _, err = said(capsys, command, run / "last.ckpt", *rest)
-        assert status == 2 and f"wanted weights, as {run / 'last.safetensors'}, got a checkpoint" in err
+        assert status == 2 and f"is a checkpoint: wanted weights, as {run / 'last.safetensors'}" in err
     status, _, err = said(capsys, "train", *FLAGS, "--init-from", run / "last.ckpt")
-    assert status == 2 and "--init-from: " in err and "got a checkpoint of cynet" in err
+    assert status == 2 and f"--init-from: {run / 'last.ckpt'} is a checkpoint: wanted weights" in err
 
 
 # -- the model's size --------------------------------------------------------------------------------------

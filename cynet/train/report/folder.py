@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cynet.core.files import user_path
 from cynet.interop.kinds import kind_of
 
 from ..rundir import CONFIG, LOG, METRICS
@@ -58,7 +59,7 @@ def read(path):
     ValueError
         When `path` is no folder, or holds neither a configuration nor metrics.
     """
-    path, missing = Path(path), []
+    path, missing = user_path(path), []
     if not path.exists():
         raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
