@@ -7,10 +7,10 @@ ones.
 
 import argparse
 import os
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from cynet.train.rundir import read_toml
 from cynet.train.settings import ANNEALED, SCHEDULES, Settings
 
 from .parser import PATHS, UsageError, integer, number, suggestion
@@ -227,10 +227,10 @@ def read(path, flag, derived=()):
     Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        found = read_toml(path)
     except OSError as error:
         raise UsageError(f"{flag}: cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{flag}: {path}: {error}") from None
     origins = found.get(ORIGIN)
     left_out = {*IGNORED, *(n for n in derived if isinstance(origins, dict) and origins.get(n) == DEFAULT)}

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 
@@ -171,11 +172,9 @@ class RunFolder:
 
     def read_config(self):
         """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
-        import tomllib
-
         try:
-            config = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            config = read_toml(self.path / CONFIG)
+        except ValueError as error:
             raise ValueError(f"{self.path / CONFIG}: {error}") from None
         origins = config.pop(ORIGIN, {})
         return config, origins if isinstance(origins, dict) else {}
@@ -183,12 +182,13 @@ class RunFolder:
     def write_environment(self, environment):
         """Write env.json."""
         text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(self.path / ENVIRONMENT, text.encode())
+        # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
+        write_atomically(self.path / ENVIRONMENT, text.encode(errors="backslashreplace"))
 
     def read_environment(self):
         """What `write_environment` was given, {} where there is none that can be read."""
         try:
-            found = json.loads((self.path / ENVIRONMENT).read_text())
+            found = json.loads((self.path / ENVIRONMENT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -238,11 +238,32 @@ def toml(values):
     return "".join(f"{name} = {_toml(value)}\n" for name, value in values.items() if value is not None)
 
 
+def read_toml(path):
+    """The values in a file of TOML, with the bytes of paths that `toml` escaped as they were.
+
+    Raises
+    ------
+    OSError, ValueError
+        When it cannot be read, or is no TOML.
+    """
+    import tomllib
+
+    return _unescaped(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _unescaped(value):
+    if isinstance(value, dict):
+        return {name: _unescaped(each) for name, each in value.items()}
+    if isinstance(value, str):
+        return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), value)
+    return value
+
+
 def _toml(value):
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, (bool, int)):
         return str(value).lower()
-    # JSON's strings are TOML's, but for DEL and for characters outside the BMP, which stay as they are.
-    text = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    return text.encode(errors="replace").decode()
+    # JSON's strings are TOML's, but for DEL, and for what is no UTF-8: TOML has no escape for it.
+    text = str(value).encode(errors="backslashreplace").decode()
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,14 +3,13 @@
 import csv
 import json
 import math
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cynet.core.files import user_path
 from cynet.interop.kinds import kind_of
 
-from ..rundir import CONFIG, LOG, METRICS
+from ..rundir import CONFIG, LOG, METRICS, read_toml
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
@@ -67,7 +66,7 @@ def read(path):
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
-        "config": _read(path / CONFIG, _toml, missing),
+        "config": _read(path / CONFIG, read_toml, missing),
         "environment": _read(path / ENVIRONMENT, _json, missing),
         "epochs": _read(path / METRICS, table, missing),
         "steps": _read(path / STEPS, table, missing),
@@ -149,10 +148,6 @@ def _read(path, parse, missing):
     except (OSError, ValueError, csv.Error) as error:
         missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
     return {}
-
-
-def _toml(path):
-    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _json(path):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from cynet.core.files import write_atomically
+from cynet.core.names import printable
 
 CURVES, CONFUSION = "curves.png", "confusion.png"
 DPI = 120
@@ -90,8 +91,9 @@ def _confusion(test):
     axis.set_xlabel("prediction")
     axis.set_ylabel("label")
     if len(names) <= MOST_CLASSES:
-        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axis.set_yticks(range(len(names)), names)
+        names = list(map(printable, names))  # and a $ in one begins no formula
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right", parse_math=False)
+        axis.set_yticks(range(len(names)), names, parse_math=False)
         for i, j in np.argwhere(counts):
             color = "white" if shares[i, j] > 0.5 else "black"
             axis.text(j, i, counts[i, j], ha="center", va="center", color=color, fontsize=7)

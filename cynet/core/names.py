@@ -1,0 +1,46 @@
+"""Names of files as text that every terminal, log and table can show."""
+
+import os
+import unicodedata
+
+
+def printable(name):
+    """A name with what cannot be shown escaped: bytes that are no UTF-8, line ends, control characters.
+
+    Parameters
+    ----------
+    name : str or path
+        As the system gave it: bytes that are no UTF-8 are lone surrogates in it.
+
+    Returns
+    -------
+    str
+        Of printable characters alone, composed (NFC), so that one name is one text on every system. What was
+        escaped begins with a backslash, such as `caf\\xe9` for the Latin-1 bytes of café.
+    """
+    text = unicodedata.normalize("NFC", _decoded(str(name)))
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _decoded(name):
+    """The same name where the system's own encoding is not UTF-8."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # none that the system gave
+        return name
+
+
+def _shown(letter):
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode()
+
+
+def few(names, most=5):
+    """Some names in words: the first ones, printable, and how many more there are."""
+    names = [printable(name) for name in names]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
