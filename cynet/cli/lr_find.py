@@ -32,8 +32,8 @@ def find(session, run_dir):
     try:
         lr_find.plot(found, folder / PICTURE)
         say(f"picture in {folder / PICTURE}")
-    except ImportError:
-        say("no picture: it takes matplotlib (python -m pip install 'cynet[plots]')")
+    except ImportError as error:
+        say(f"no picture: {error}")
     say(f"suggestion: --lr {found.suggestion:g}")
     return 0
 

@@ -36,7 +36,7 @@ def describe(settings, fingerprint):
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "folder": os.getcwd(),
+        "folder": _here(),
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": processor(),
@@ -50,6 +50,14 @@ def describe(settings, fingerprint):
         "data": {"name": settings.data, "fingerprint": fingerprint},
         "init_from": settings.init_from and _file(settings.init_from),
     }
+
+
+def _here():
+    """The folder that this process is in, None where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def _file(path):

@@ -1,4 +1,4 @@
-"""The figures as PNG files. matplotlib, an extra of the package, is imported when one is drawn."""
+"""The figures as PNG files, by matplotlib, an extra of the package."""
 
 import io
 import warnings
@@ -7,6 +7,8 @@ import numpy as np
 
 from cynet.core.files import write_atomically
 from cynet.core.names import printable
+
+from ..drawing import figure_class
 
 CURVES, CONFUSION = "curves.png", "confusion.png"
 DPI = 120
@@ -50,11 +52,7 @@ def write(document, folder):
 
 
 def _figure(width, height):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib, which is an extra: pip install 'cynet[plots]'") from error
-    return Figure((width, height), layout="constrained")
+    return figure_class()((width, height), layout="constrained")
 
 
 def _curves(run):
