@@ -1,15 +1,18 @@
-"""Compare two runs: their settings, where they were trained, and the first step at which they part."""
+"""Compare runs: their settings, where they were trained, their results, and where two part."""
 
-from .parser import Failure
+from .parser import Failure, UsageError
+
+MEASURES = ("step", "train_loss", "test_loss", "test_accuracy")
 
 
 def add_flags(parser):
     parser.add_argument("one", metavar="RUN", help="a run folder")
     parser.add_argument("other", metavar="RUN", help="another one")
+    parser.add_argument("more", nargs="*", metavar="RUN", help="further ones, for a table of all")
     parser.add_argument(
         "--replay",
         action="store_true",
-        help="train both again, side by side, to the very step and tensor where they part",
+        help="train two runs again, side by side, to the very step and tensor where they part",
     )
 
 
@@ -17,9 +20,13 @@ def run(flags):
     """Say everything; 1 where the weights differ."""
     from cynet.train import environment
 
-    from .runs import Stored
+    from .stored import Stored
     from .terminal import say
 
+    if flags.more:
+        if flags.replay:
+            raise UsageError(f"--replay: wanted two runs to train again, got {2 + len(flags.more)}")
+        return _several([Stored(path) for path in (flags.one, flags.other, *flags.more)], say)
     one, other = Stored(flags.one), Stored(flags.other)
     say(f"{one.folder.path} against {other.folder.path}")
     for line in settings(one, other):
@@ -37,6 +44,42 @@ def run(flags):
     return int(differ)
 
 
+def _several(runs, say):
+    """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
+    from .tables import aligned
+
+    flat = [run.settings.flat() for run in runs]
+    rows = [[name, *(_cell(values[name]) for values in flat)] for name in flat[0] if _differ(name, flat)]
+    measured = [measures(run) for run in runs]
+    for name in dict.fromkeys(name for found in measured for name in found):
+        rows.append([name, *(found.get(name, "-") for found in measured)])
+    parted = [None, *(_parting(runs[0].history, run.history) for run in runs[1:])]
+    rows.append(["parts from the first", "-", *(text or "equal" for text in parted[1:])])
+    heading = ["run", *(run.folder.path.absolute().name for run in runs)]
+    say(aligned([*row, ""] for row in [heading, *rows]))
+    return int(any(parted))
+
+
+def _differ(name, flat):
+    return len({str(values[name]) for values in flat}) > 1
+
+
+def _cell(value):
+    return "-" if value is None else str(value)
+
+
+def _parting(one, other):
+    """Where the second of two histories leaves the first, None where nothing says that it does."""
+    from cynet.train import replay
+
+    loss, (_, tensors) = replay.first_loss(one, other), replay.first_tensors(one, other)
+    steps = [difference.step for difference in (loss, *tensors[:1]) if difference is not None]
+    if steps:
+        return f"at step {min(steps)}" if min(steps) else "before step 1"
+    known = one.losses.keys() & other.losses.keys() and one.digests.keys() & other.digests.keys()
+    return None if known else "not known"
+
+
 def settings(one, other):
     """A line for each setting that is not the same, with its origins."""
     from cynet.train.settings import FREE
@@ -52,14 +95,19 @@ def settings(one, other):
             yield f"{name}: {texts[0]} against {texts[1]}{free}"
 
 
+def measures(run):
+    """{name: text} of the last evaluation of a run, {} where it had none."""
+    rows = run.folder.metrics.rows()
+    return {name: rows[-1][name] for name in MEASURES if name in rows[-1]} if rows else {}
+
+
 def results(one, other):
     """A line for each measure of the last evaluation of both."""
-    rows = [run.folder.metrics.rows()[-1:] for run in (one, other)]
-    if all(rows):
-        (row,), (there,) = rows
-        for name in ("step", "train_loss", "test_loss", "test_accuracy"):
-            if row[name] != there[name]:
-                yield f"result {name}: {row[name]} against {there[name]}"
+    here, there = measures(one), measures(other)
+    if here and there:
+        for name in dict.fromkeys([*here, *there]):
+            if here.get(name) != there.get(name):
+                yield f"result {name}: {here.get(name, 'none')} against {there.get(name, 'none')}"
 
 
 def lengths_of(histories):

@@ -55,8 +55,11 @@ def _run_of(path):
 
 def _weights(path, which):
     """The name of the weights file that is looked at."""
+    from cynet.core.files import user_path
+    from cynet.train.weights import came_to
+
     if _run_of(path) == Path(path):
-        return KEPT[which or "last"]
+        return KEPT[which or came_to(user_path(path))]
     if which is not None:
         raise UsageError(f"--weights: wanted a run folder to take the {which} ones from, {path} is a file")
     return Path(path).name

@@ -24,7 +24,7 @@ def add_weights(group):
         "--weights",
         dest="which",
         choices=tuple(KEPT),
-        help="which of the run's weights: the last (default), or those of the best test accuracy",
+        help="which of the run's weights: the last, or those of the best accuracy (default: what it came to)",
     )
 
 

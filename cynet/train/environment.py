@@ -13,7 +13,7 @@ import numpy as np
 import cynet
 from cynet.config import config, processor
 
-from .weights import file_of
+from .weights import initial_file
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
@@ -63,7 +63,7 @@ def _here():
 def _file(path):
     """Which file of weights it is, whatever becomes of its name."""
     try:
-        path = file_of(path)
+        path = initial_file(path)
         return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
     except OSError:  # a run that goes on does not need it any more
         return None

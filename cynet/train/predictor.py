@@ -84,7 +84,7 @@ class Predictor:
     source : path
         A run folder, or a weights file.
     weights : {"last", "best"}, optional
-        Which of a run folder's; default: the last.
+        Which of a run folder's; default: those that the run came to.
     batch_size : int, optional
         Pictures that go through the model at once. No probability depends on it.
 

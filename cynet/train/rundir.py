@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
@@ -26,6 +27,7 @@ COLUMNS = {
 }  # fmt: skip
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
+LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
 
 
 class RunFolder:
@@ -103,7 +105,7 @@ class RunFolder:
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
         descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(descriptor)
         except OSError:
             holder = os.read(descriptor, 40).decode(errors="replace") or "unknown"
             os.close(descriptor)
@@ -203,6 +205,33 @@ class RunFolder:
         """Make every row so far last through a power cut."""
         for table in (self.metrics, self.steps, self.digests):
             table.sync()
+
+
+def _take(descriptor):
+    """Lock a file for this process; it is tried again, for somebody may just be looking whether it is."""
+    for pause in LOOKS:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def in_use(path):
+    """Whether a process trains in a run's folder now, on this machine or on one that shares the folder."""
+    try:
+        descriptor = os.open(Path(path, LOCK), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def check(path):

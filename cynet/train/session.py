@@ -11,7 +11,7 @@ from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
 from .settings import Settings
-from .weights import read_weights
+from .weights import initial_file, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -94,6 +94,7 @@ def load_initial(model, path):
     """Give a model the weights in a file or a run folder, or change nothing; a ValueError lists all that does
     not fit."""
     try:
+        path = initial_file(path)
         tensors, _ = read_weights(path)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None

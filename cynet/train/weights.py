@@ -16,7 +16,7 @@ from cynet.data.pictures import FITS
 from cynet.interop import safetensors
 
 from . import checkpoint
-from .rundir import KEPT
+from .rundir import CONFIG, KEPT, read_toml
 
 MOST_SIZES = 1 << 14, 1 << 14, 64  # height, width and channels: a damaged note makes no room for more
 
@@ -114,7 +114,7 @@ def file_of(path, which=None):
     path : str or Path
         The file itself, or a run folder.
     which : {"last", "best"}, optional
-        Those of a run folder; default: the last.
+        Those of a run folder; default: as `came_to` says.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def file_of(path, which=None):
         raise ValueError(f"weights: wanted one of {', '.join(KEPT)}, got {which!r}")
     path = user_path(path)
     if path.is_dir():
-        file = path / KEPT[which or "last"]
+        file = path / KEPT[which or came_to(path)]
         if not file.exists():
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}")
         return file
@@ -140,9 +140,23 @@ def file_of(path, which=None):
     return path
 
 
+def came_to(folder):
+    """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
+    try:
+        held_out = read_toml(folder / CONFIG).get("validation")
+    except (OSError, ValueError):
+        held_out = False
+    return "best" if held_out and (folder / KEPT["best"]).exists() else "last"
+
+
+def initial_file(path):
+    """The weights file that a training begins from: itself, or the last weights of a run folder."""
+    path = user_path(path)
+    return file_of(path, "last") if path.is_dir() else path
+
+
 def read_weights(path):
-    """(tensors, notes) of a weights file, or those of a run folder; errors as for `load_weights`."""
-    path = file_of(path)
+    """(tensors, notes) of a weights file; errors as for `load_weights`."""
     tensors, notes = safetensors.load(path)
     if checkpoint.HEADER in notes:
         beside = path.with_name(KEPT["last"])
@@ -157,7 +171,7 @@ def load_weights(path):
     Parameters
     ----------
     path : str or Path
-        The file, or a run folder, whose last weights are meant.
+        The file, or a run folder, of which those weights are meant that it came to.
 
     Raises
     ------

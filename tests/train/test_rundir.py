@@ -11,7 +11,7 @@ from cynet import models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, load_weights, rundir, save_weights
 from cynet.train.session import Settings
-from cynet.train.weights import Facts, file_of
+from cynet.train.weights import Facts, file_of, initial_file
 
 FACTS = Facts("uwnet2", False, "cifar10", ("cat", "dog"), (0.5, 0.4, 0.3), (0.1, 0.2, 0.25))
 
@@ -172,3 +172,17 @@ def test_settings_are_settled_by_the_data():
     with pytest.raises(ValueError, match="batch_size: wanted at most the 100"):
         Settings().resolved(100)
     assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
+
+
+def test_a_run_that_held_pictures_out_came_to_its_best_weights(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    for name in ("last", "best"):
+        save_weights(folder.path / f"{name}.safetensors", FACTS.create(), FACTS)
+    for share, which in ((0.2, "best"), (0.0, "last")):
+        folder.write_config({"validation": share})
+        assert file_of(folder.path) == folder.path / f"{which}.safetensors"
+    folder.write_config({"validation": 0.2})
+    folder.best.unlink()  # it was stopped before there were any
+    assert file_of(folder.path) == folder.weights
+    folder.write_config({"validation": 0.2})
+    assert initial_file(folder.path) == folder.weights and initial_file(folder.weights) == folder.weights

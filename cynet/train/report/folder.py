@@ -13,6 +13,7 @@ from ..rundir import CONFIG, LOG, METRICS, read_toml
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
+TAIL = 4096  # bytes at the end of a table in which its last row is
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,14 @@ class Run:
         return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
 
 
-def read(path):
+def read(path, steps=True):
     """The `Run` in a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    steps : bool, optional
+        Whether to read the table of steps too.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def read(path):
         "config": _read(path / CONFIG, read_toml, missing),
         "environment": _read(path / ENVIRONMENT, _json, missing),
         "epochs": _read(path / METRICS, table, missing),
-        "steps": _read(path / STEPS, table, missing),
+        "steps": _read(path / STEPS, table, missing) if steps else {},
     }
     return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
 
@@ -102,6 +109,21 @@ def table(path):
     whole = [row for row in rows[1:] if len(row) == len(rows[0])]
     columns = zip(*whole, strict=True) if whole else [()] * len(rows[0])
     return {name: [_number(cell) for cell in column] for name, column in zip(rows[0], columns, strict=True)}
+
+
+def last_row(path):
+    """The last whole row of a CSV file, alone: {heading: float or None}; {} where there is none."""
+    try:
+        with path.open("rb") as file:
+            heading = file.readline(TAIL)
+            file.seek(max(len(heading), path.stat().st_size - TAIL))
+            lines = file.read(TAIL).decode(errors="replace").split("\n")
+    except OSError:
+        return {}
+    names = heading.decode(errors="replace").strip().split(",")
+    rows = (line.split(",") for line in reversed(lines[:-1]))
+    whole = next((row for row in rows if len(row) == len(names)), None)
+    return {} if whole is None else dict(zip(names, map(_number, whole), strict=True))
 
 
 def curves(run):
