@@ -2,10 +2,11 @@
 
 import argparse
 import contextlib
-import difflib
 import os
 
 from cynet.core import checks
+
+from .hints import suggestion
 
 # What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
 PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
@@ -119,12 +120,6 @@ class Help(argparse.HelpFormatter):
         if action.nargs == 0 or action.default in (None, []) or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
-
-
-def suggestion(name, known):
-    """'did you mean X?' for the nearest known name, or ''."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def integer(least, most=2**31 - 1):

@@ -1,9 +1,10 @@
 """The data sets by name."""
 
-import difflib
 import importlib
 import os
 from pathlib import Path
+
+from cynet.core.hints import near
 
 from .dataset import checked_split
 
@@ -109,8 +110,8 @@ def _maker(name):
 def checked_name(name):
     """`name`, if `load` knows it."""
     if not isinstance(name, str) or name not in _HOMES:
-        near = difflib.get_close_matches(str(name), _HOMES, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        meant = near(str(name), _HOMES)
+        hint = f" (did you mean {meant}?)" if meant else ""
         raise ValueError(f"name: wanted one of {', '.join(_HOMES)}, got {name!r}{hint}")
     return name
 
