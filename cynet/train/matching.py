@@ -30,7 +30,7 @@ class Matched:
     note: str | None = None
 
 
-def load(facts, name, root, split):
+def load(facts, name, root, split, **options):
     """A data set for a model, by its name.
 
     Parameters
@@ -42,6 +42,8 @@ def load(facts, name, root, split):
     root : str, Path or None
         Where it lies.
     split : {"train", "test"}
+    **options
+        For `cynet.data.load`.
 
     Returns
     -------
@@ -54,7 +56,8 @@ def load(facts, name, root, split):
     OSError
         When it cannot be read.
     """
-    samples = _fitted(facts, name, root, split) if name in FITTED else data.load(name, root, split)
+    load_it = _fitted if name in FITTED else _as_it_is
+    samples = load_it(facts, name, root, split, options)
     if tuple(samples.picture_shape) != facts.picture_shape:
         raise ValueError(
             f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
@@ -69,26 +72,30 @@ def described(shape):
     return f"{height} x {width} with {channels} channel{'' if channels == 1 else 's'}"
 
 
-def _fitted(facts, name, root, split):
+def _as_it_is(facts, name, root, split, options):
+    return data.load(name, root, split, **options)
+
+
+def _fitted(facts, name, root, split, options):
     """Pictures from files, at the model's size."""
     height, width, channels = facts.picture_shape
-    options = {"size": (height, width), "resize": facts.resize}
+    fit = {"size": (height, width), "resize": facts.resize}
     if name == "image_list":  # which keeps the pictures' own size, unless it is told another
         try:
-            samples = data.load(name, root, split)
+            samples = data.load(name, root, split, **options)
             if samples.picture_shape == facts.picture_shape or channels != 3:
                 return samples
         except ValueError:  # of several sizes, or damaged, which comes again
             pass
-        return data.load(name, root, split, **options)
-    options["channels"] = channels
+        return data.load(name, root, split, **fit, **options)
+    fit["channels"] = channels
     try:
-        return data.load(name, root, split, **options)
+        return data.load(name, root, split, **fit, **options)
     except (ValueError, OSError):  # no folder train, or not the same classes in it: they are matched by name
         part = root and Path(user_path(root), split)
         if not part or not part.is_dir():
             raise
-    return data.ImageFolder(part, **options)
+    return data.ImageFolder(part, **fit)
 
 
 def match(samples, classes, name="the data set"):

@@ -277,7 +277,7 @@ def read_toml(path):
     """
     import tomllib
 
-    return _unescaped(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    return _unescaped(tomllib.loads(Path(path).read_text(encoding="utf-8-sig")))
 
 
 def _unescaped(value):

@@ -18,7 +18,7 @@ from cynet.interop import safetensors
 from . import checkpoint
 from .rundir import CONFIG, KEPT, read_toml
 
-MOST_SIZES = 1 << 14, 1 << 14, 64  # height, width and channels: a damaged note makes no room for more
+MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,12 @@ def file_of(path, which=None):
         raise ValueError(f"weights: wanted one of {', '.join(KEPT)}, got {which!r}")
     path = user_path(path)
     if path.is_dir():
-        file = path / KEPT[which or came_to(path)]
+        which = which or came_to(path)
+        file = path / KEPT[which]
         if not file.exists():
-            raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}")
+            others = [name for name, other in KEPT.items() if (path / other).exists()]
+            hint = f" (did you mean the {others[0]} ones, {KEPT[others[0]]}?)" if others else ""
+            raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}{hint}")
         return file
     if which is not None and path.exists():
         raise ValueError(f"weights: wanted a run folder to take the {which} ones from, {path} is a file")

@@ -113,8 +113,8 @@ def test_reading_weights_draws_no_random_numbers(tmp_path):
 
 def test_a_run_folder_stands_for_its_weights(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    for which in ("last", "best"):
-        with pytest.raises(FileNotFoundError, match=f"run has no {which}.safetensors"):
+    for which, hint in (("last", ""), ("best", r" \(did you mean the last ones, last.safetensors\?\)")):
+        with pytest.raises(FileNotFoundError, match=f"run has no {which}.safetensors{hint}$"):
             file_of(folder.path, which)
         save_weights(folder.path / f"{which}.safetensors", FACTS.create(), FACTS)
         assert file_of(folder.path, which) == folder.path / f"{which}.safetensors"
