@@ -22,6 +22,7 @@ _HOMES = {
     "cynet.core.random": "seed",
     "cynet.core.threads": "get_num_threads set_num_threads",
     "cynet.columns": "im2col col2im",
+    "cynet.train.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop")

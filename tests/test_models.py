@@ -27,6 +27,14 @@ def test_logits_and_gradients_for_every_model(name, batch_norm):
 
 
 @pytest.mark.parametrize("name", models.names())
+def test_grey_pictures_go_through_every_model(name):
+    model = models.create(name, classes=4, channels=1)
+    x = np.random.default_rng(0).standard_normal((3, 32, 32, 1)).astype(np.float32)
+    y = model(x)
+    assert y.shape == (3, 4) and model.backward(np.ones_like(y)).shape == x.shape
+
+
+@pytest.mark.parametrize("name", models.names())
 def test_parameter_counts(name):
     assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
 

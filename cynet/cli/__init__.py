@@ -15,9 +15,10 @@ COMMANDS = {
     "train": "train a model and keep the run in a folder",
     "evaluate": "a trained model on a test set: accuracy, classes, calibration, confusion",
     "predict": "what a trained model sees on pictures",
+    "runs": "the runs in a folder: settings that differ, best accuracy, time, state",
     "report": "a run as one page: curves, confusion, mistakes, filters, times, configuration",
     "verify": "train a run's first steps again and compare every byte",
-    "diff": "two runs: their settings, and the first step and tensor at which they part",
+    "diff": "runs side by side: their settings, and the first step and tensor at which they part",
     "data": "fetch data sets, check them, draw what a network sees of them",
     "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
     "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
@@ -49,15 +50,18 @@ def main(arguments=None):
     command = arguments[0] if arguments else "--help"
     if command in COMMANDS:
         return script(command, arguments[1:], f"cynet {command}")
+    return _guarded("cynet", lambda: _answer(command))
+
+
+def _answer(command):
+    """What `cynet` says by itself."""
     if command in ("-h", "--help"):
         print(overview())
-        return 0
-    if command == "--version":
+    elif command == "--version":
         print(f"cynet {__version__}")
-        return 0
-    hint = suggestion(command, COMMANDS) or f"one of {', '.join(COMMANDS)}"
-    print(f"cynet: error: no such command: {command} ({hint})", file=sys.stderr)
-    return REFUSED
+    else:
+        hint = suggestion(command, COMMANDS) or f"one of {', '.join(COMMANDS)}"
+        raise UsageError(f"no such command: {command} ({hint})")
 
 
 def overview():
@@ -72,9 +76,21 @@ def overview():
 def script(command, arguments=None, program=None):
     """Run one command, as tools/COMMAND.py does; parameters and result as in `main`."""
     program = program or os.path.basename(sys.argv[0])
+    return _guarded(program, lambda: _run(command, arguments, program))
+
+
+def _guarded(program, function):
+    """The exit status that a function returns, or that of the error that ends it, which is said in a line."""
+    with showing_everything():
+        return _status(program, function)
+
+
+def _status(program, function):
     try:
         with _terminable():
-            return _run(command, arguments, program)
+            status = function() or 0
+            sys.stdout.flush()
+            return status
     except UsageError as error:
         return _say(program, error, REFUSED)
     except Failure as error:
@@ -95,9 +111,31 @@ def _run(command, arguments, program):
     parser = Parser(program, description=module.__doc__)
     module.add_flags(parser)
     flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    status = module.run(flags) or 0
-    sys.stdout.flush()
-    return status
+    return module.run(flags)
+
+
+@contextlib.contextmanager
+def showing_everything():
+    """Within this context a character that standard output or error cannot show is written escaped.
+
+    It may be one that the terminal's encoding lacks, or stand for a byte of a file's name that is no UTF-8. A
+    stream that is closed takes everything and shows nothing.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None:
+                setattr(sys, name, stack.enter_context(open(os.devnull, "w")))
+                stack.callback(setattr, sys, name, None)
+            elif hasattr(stream, "reconfigure") and not stream.closed:
+                stack.callback(_set_errors, stream, stream.errors)
+                _set_errors(stream, "backslashreplace")
+        yield
+
+
+def _set_errors(stream, errors):
+    with contextlib.suppress(OSError, ValueError):  # it also flushes, perhaps to nobody
+        stream.reconfigure(errors=errors)
 
 
 @contextlib.contextmanager

@@ -71,13 +71,13 @@ def rounds(text):
 def run(flags):
     """Check everything, then train."""
     check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)
+    from cynet.train.drawing import figure_class
+
     with refusing("figures"):
         try:
-            import matplotlib.figure  # noqa: F401
-        except ImportError:
-            raise ValueError(
-                "wanted the package matplotlib, got none (python -m pip install 'cynet[plots]')"
-            ) from None
+            figure_class()
+        except ImportError as error:
+            raise ValueError(error) from None
     from cynet import data
     from cynet.train import RunFolder, batching
     from cynet.train.session import Settings

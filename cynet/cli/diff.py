@@ -1,15 +1,16 @@
-"""Compare two runs: their settings, where they were trained, and the first step at which they part."""
+"""Compare runs: their settings, where they were trained, their results, and where two part."""
 
-from .parser import Failure
+from .parser import Failure, UsageError
 
 
 def add_flags(parser):
     parser.add_argument("one", metavar="RUN", help="a run folder")
     parser.add_argument("other", metavar="RUN", help="another one")
+    parser.add_argument("more", nargs="*", metavar="RUN", help="further ones, for a table of all")
     parser.add_argument(
         "--replay",
         action="store_true",
-        help="train both again, side by side, to the very step and tensor where they part",
+        help="train two runs again, side by side, to the very step and tensor where they part",
     )
 
 
@@ -17,9 +18,13 @@ def run(flags):
     """Say everything; 1 where the weights differ."""
     from cynet.train import environment
 
-    from .runs import Stored
+    from .stored import Stored
     from .terminal import say
 
+    if flags.more:
+        if flags.replay:
+            raise UsageError(f"--replay: wanted two runs to train again, got {2 + len(flags.more)}")
+        return _several([Stored(path) for path in (flags.one, flags.other, *flags.more)], say)
     one, other = Stored(flags.one), Stored(flags.other)
     say(f"{one.folder.path} against {other.folder.path}")
     for line in settings(one, other):
@@ -35,6 +40,44 @@ def run(flags):
     if differ and flags.replay:
         say(replayed(one, other))
     return int(differ)
+
+
+def _several(runs, say):
+    """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
+    from cynet.train import validation
+
+    from .tables import aligned
+
+    flat = [run.settings.flat() for run in runs]
+    rows = [[name, *(_cell(values[name]) for values in flat)] for name in flat[0] if _differ(name, flat)]
+    measured = [validation.results(run.folder) for run in runs]
+    for name in dict.fromkeys(name for found in measured for name in found):
+        rows.append([name, *(found.get(name, "-") for found in measured)])
+    parted = [None, *(_parting(runs[0].history, run.history) for run in runs[1:])]
+    rows.append(["parts from the first", "-", *(text or "equal" for text in parted[1:])])
+    heading = ["run", *(run.folder.path.absolute().name for run in runs)]
+    say(aligned([*row, ""] for row in [heading, *rows]))
+    return int(any(parted))
+
+
+def _differ(name, flat):
+    return len({str(values[name]) for values in flat}) > 1
+
+
+def _cell(value):
+    return "-" if value is None else str(value)
+
+
+def _parting(one, other):
+    """Where the second of two histories leaves the first, None where nothing says that it does."""
+    from cynet.train import replay
+
+    loss, (_, tensors) = replay.first_loss(one, other), replay.first_tensors(one, other)
+    steps = [difference.step for difference in (loss, *tensors[:1]) if difference is not None]
+    if steps:
+        return f"at step {min(steps)}" if min(steps) else "before step 1"
+    known = one.losses.keys() & other.losses.keys() and one.digests.keys() & other.digests.keys()
+    return None if known else "not known"
 
 
 def settings(one, other):
@@ -54,9 +97,9 @@ def settings(one, other):
 
 def results(one, other):
     """A line for each measure of the last evaluation of both."""
-    from cynet.train.validation import results
+    from cynet.train import validation
 
-    here, there = results(one.folder), results(other.folder)
+    here, there = validation.results(one.folder), validation.results(other.folder)
     if here and there:
         for name in dict.fromkeys([*here, *there]):
             if here.get(name) != there.get(name):

@@ -4,6 +4,8 @@ import json
 import os
 import sys
 
+import numpy as np
+
 from . import trained
 from .data import of_pictures
 from .parser import UsageError, integer, refusing
@@ -13,6 +15,7 @@ STDOUT = "-"
 
 def add_flags(parser):
     parser.add_argument("weights", metavar="RUN", help=trained.WHERE)
+    trained.add_weights(parser)
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME", help="the data set (default: the one trained on)")
     group.add_argument("--data-dir", metavar="DIR", help="the folder with its files (default: the run's)")
@@ -37,20 +40,40 @@ def run(flags):
 
     _check_json(flags.json)
     trained.set_threads(flags)
-    path, stored = trained.locate(flags.weights, "RUN")
+    path, stored = trained.locate(flags.weights, "RUN", flags.which)
     model, facts = trained.load(path, "RUN")
     name = flags.data or facts.data
-    samples = _data(flags, facts, name, stored if name == facts.data else None)
-    with test_loader(samples, facts, flags.batch_size) as batches:
-        found = predict(model, batches, flags.flip)
+    matched = _data(flags, facts, name, stored if name == facts.data else None)
+
+    def predicted(samples):
+        with test_loader(samples, facts, flags.batch_size) as batches:
+            return predict(model, batches, flags.flip)
+
+    found = predicted(matched.known)
+    strangers = {title: taken_for(predicted(each), facts) for title, each in matched.unknown.items()}
     if flags.json is not None:
-        text = json.dumps(document(found, facts, flags, path, name), indent=1, allow_nan=False)
+        whole = document(found, facts, flags, path, name) | {"unknown": _unknown(matched, strangers)}
+        text = json.dumps(whole, indent=1, allow_nan=False)
         if flags.json == STDOUT:
             print(text)
             return 0
         _write(flags.json, text + "\n")
-    _print(found, facts, flags, path, name)
+    _print(found, facts, flags, path, name, matched, strangers)
     return 0
+
+
+def taken_for(found, facts):
+    """{class: pictures} that a model took some for, the most first."""
+    counts = np.bincount(found.predicted[found.sure], minlength=len(facts.classes))
+    order = np.argsort(-counts, kind="stable")
+    return {facts.classes[k]: int(counts[k]) for k in order if counts[k]}
+
+
+def _unknown(matched, strangers):
+    return [
+        {"class": title, "count": len(matched.unknown[title]), "taken_for": found}
+        for title, found in strangers.items()
+    ]
 
 
 def _check_json(path):
@@ -68,7 +91,8 @@ def _write(path, text):
 
 
 def _data(flags, facts, name, stored):
-    from cynet import data
+    """The data set as the model sees it."""
+    from cynet.train import matching
 
     root = flags.data_dir or stored
     if root and not os.path.exists(root):
@@ -78,27 +102,24 @@ def _data(flags, facts, name, stored):
         of_pictures("--skip-damaged", name)
         more["skip_damaged"] = True
     with refusing("--data-dir" if root else "--data"):
-        samples = data.load(name, root, flags.split, **more)
-    if len(samples.classes) != len(facts.classes):
-        raise UsageError(
-            f"--data: wanted the model's {len(facts.classes)} classes, {name} has {len(samples.classes)}"
-        )
-    if tuple(map(str, samples.classes)) != tuple(facts.classes):
-        print(f"warning: the classes of {name} are not those that the model was trained on", file=sys.stderr)
-    return samples
+        return matching.load(facts, name, root, flags.split, **more)
 
 
-def _print(found, facts, flags, path, name):
+def _print(found, facts, flags, path, name, matched, strangers):
     from . import tables
     from .terminal import say
 
     result = found.evaluation
     say(trained.headline(path, facts))
+    if matched.note:
+        say(f"note: {matched.note}")
     mirrored = ", each together with its mirror image" if flags.flip else ""
     say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}{mirrored}\n")
     say(tables.classes(result, facts.classes) + "\n")
     say(tables.confusion(result, facts.classes) + "\n")
     say(tables.calibration(found.calibration()))
+    for line in tables.unknown(matched, strangers):
+        say(line)
     if not found.sure.all():
         print(f"warning: {(~found.sure).sum():,} pictures gave NaN; they count as wrong", file=sys.stderr)
     say(f"{flags.split} accuracy {result.accuracy:.4f}")

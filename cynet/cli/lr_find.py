@@ -32,8 +32,8 @@ def find(session, run_dir):
     try:
         lr_find.plot(found, folder / PICTURE)
         say(f"picture in {folder / PICTURE}")
-    except ImportError:
-        say("no picture: it takes matplotlib (python -m pip install 'cynet[plots]')")
+    except ImportError as error:
+        say(f"no picture: {error}")
     say(f"suggestion: --lr {found.suggestion:g}")
     return 0
 
@@ -42,8 +42,11 @@ def drawn(found):
     """The smooth loss over rates as lines of text."""
     import numpy as np
 
+    from .terminal import can_show
+
+    block = "█" if can_show("█") else "#"
     places = np.unique(np.linspace(0, len(found.rates) - 1, LINES).round().astype(int))
     low, high = found.smooth.min(), np.median(found.smooth[: max(1, len(found.smooth) // 4)])
     for i in places:
         part = min(1.0, (found.smooth[i] - low) / max(high - low, 1e-12))
-        yield f"  lr {found.rates[i]:<9.2g} loss {found.smooth[i]:<8.4g} {'█' * round(30 * part)}"
+        yield f"  lr {found.rates[i]:<9.2g} loss {found.smooth[i]:<8.4g} {block * round(30 * part)}"

@@ -6,14 +6,16 @@ ones.
 """
 
 import argparse
-import tomllib
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cynet.data import registry
+from cynet.train.rundir import read_toml
 from cynet.train.settings import ANNEALED, AUTO, CLASS_WEIGHTS, NONE, SCHEDULES, Settings
 
-from .parser import UsageError, integer, number, suggestion
+from .parser import PATHS, UsageError, integer, number, suggestion
+from .places import settled
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 DEFAULT, FLAG = "default", "flag"
@@ -107,7 +109,7 @@ def workers(value):
 OPTIONS = {
     "model": Option("model", text, "NAME", "the network to train"),
     "batch_norm": Option("model", bool, None, "with batch norm in the network"),
-    "init_from": Option("model", text, "FILE", "start from the weights in a .safetensors file"),
+    "init_from": Option("model", text, "FILE", "start from a .safetensors file, or a run's last weights"),
     "data": Option("data", text, "NAME", f"the data set: {', '.join(registry.names())}"),
     "data_dir": Option(
         "data", text, "DIR", "the folder with the data set's files; of arrays it is a .npz file"
@@ -208,7 +210,7 @@ def gather(flags):
     if flags.recipe is not None:
         layers.append((f"recipe {flags.recipe}", read(recipe(flags.recipe), "--recipe")))
     if flags.config is not None:
-        layers.append((str(flags.config), read(flags.config, "--config", DERIVED)))
+        layers.append((str(flags.config), settled(read(flags.config, "--config", DERIVED), flags.config)))
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
@@ -268,10 +270,10 @@ def read(path, flag, derived=()):
     Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        found = read_toml(path)
     except OSError as error:
         raise UsageError(f"{flag}: cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{flag}: {path}: {error}") from None
     origins = found.get(ORIGIN)
     left_out = {*IGNORED, *(n for n in derived if isinstance(origins, dict) and origins.get(n) == DEFAULT)}
@@ -295,6 +297,8 @@ def _value(path, name, value):
     if kind is bool:
         return value
     try:
+        if OPTIONS[name].metavar in PATHS:
+            value = os.path.expanduser(value)
         return kind(value if isinstance(value, str) else repr(value))
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{path}: {name}: {error}") from None

@@ -2,9 +2,14 @@
 
 import argparse
 import contextlib
-import difflib
+import os
 
 from cynet.core import checks
+
+from .hints import suggestion
+
+# What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
+PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
 
 
 class UsageError(Exception):
@@ -54,6 +59,12 @@ class Parser(argparse.ArgumentParser):
         )
         return {name: kinds.add_parser(name, help=text, description=text) for name, text in texts.items()}
 
+    def parse_known_args(self, args=None, namespace=None):
+        for action in self._actions:
+            if action.metavar in PATHS and not isinstance(action.type, _Expanded):
+                action.type = _Expanded(action.type or str)
+        return super().parse_known_args(args, namespace)
+
     def parse_args(self, arguments=None):
         flags, rest = self.parse_known_args(arguments)
         self.refuse(rest)
@@ -91,6 +102,16 @@ class _SubParser(Parser):
         return flags, []
 
 
+class _Expanded:
+    """An argparse type that has the home folder in place of a ~ at the beginning of a path."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __call__(self, text):
+        return self.kind(os.path.expanduser(text))
+
+
 class Help(argparse.HelpFormatter):
     """Adds the default to a flag's help where it is a value."""
 
@@ -99,12 +120,6 @@ class Help(argparse.HelpFormatter):
         if action.nargs == 0 or action.default in (None, []) or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
-
-
-def suggestion(name, known):
-    """'did you mean X?' for the nearest known name, or ''."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def integer(least, most=2**31 - 1):

@@ -3,12 +3,8 @@
 import json
 import sys
 
-import numpy as np
-
 from . import trained
 from .parser import UsageError, integer, reason
-
-SIDE = 32  # of the pictures that the models take
 
 
 def add_flags(parser):
@@ -17,8 +13,9 @@ def add_flags(parser):
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="picture files; the middle square of each is resized to what the model takes",
+        help="picture files, or folders of them; each is given the model's size and channels, as in training",
     )
+    trained.add_weights(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")
     parser.add_argument("--json", action="store_true", help="print JSON")
     trained.add_threads(parser)
@@ -26,56 +23,59 @@ def add_flags(parser):
 
 def run(flags):
     from cynet.data.pictures import pillow
+    from cynet.train import Predictor
 
     trained.set_threads(flags)
     try:
         pillow()
     except ImportError as error:
         raise UsageError(f"IMAGE: {error}") from error
-    path, _ = trained.locate(flags.model, "MODEL")
-    model, facts = trained.load(path, "MODEL")
+    path, _ = trained.locate(flags.model, "MODEL", flags.which)
+    with trained.refusing("MODEL"):
+        predictor = Predictor(path)
     if not flags.json:
-        print(trained.headline(path, facts))
+        print(trained.headline(path, predictor.facts))
+        _tell_others(flags.images)
     results = []
-    for image in flags.images:
-        results.append(_predict(model, facts, image, flags.top))
-        if "error" in results[-1]:
+    for answer in predictor.answers(flags.images):
+        results.append(_result(answer, predictor.classes, flags.top))
+        if answer.error is not None:
             print(f"error: {results[-1]['error']}", file=sys.stderr)
         elif not flags.json:
             print(_text(results[-1]), flush=True)
     if flags.json:
+        facts = predictor.facts
         whole = {"weights": str(path), "model": facts.model, "data": facts.data, "results": results}
         print(json.dumps(whole, indent=1, allow_nan=False))
     return 1 if any("error" in result for result in results) else 0
 
 
-def _predict(model, facts, path, top):
+def _tell_others(images):
+    """Say which files of folders are left out."""
+    from collections import Counter
+
+    from cynet.core.files import user_path
+    from cynet.train.given import picture_files
+
+    for folder in filter(lambda image: user_path(image).is_dir(), images):
+        try:
+            _, others = picture_files(user_path(folder))
+        except OSError:  # it comes again, where the folder is read
+            continue
+        kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
+        if kinds:
+            counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(8))
+            print(f"note: files in {folder} that are no pictures are left out: {counted}", file=sys.stderr)
+
+
+def _result(answer, classes, top):
     """What is known of one picture, as --json prints it; of a file that is none, why."""
-    from cynet.data.pictures import Fit, read
+    from cynet.train.predictor import best
 
-    try:
-        pixels = read(path, Fit(SIDE))
-    except (ValueError, OSError, MemoryError) as error:
-        return {"file": path, "error": reason(error) or f"{path}: out of memory"}
-    found = probabilities(model, facts, pixels)
-    if np.isnan(found).any():
-        return {"file": path, "error": f"{path}: the model gives NaN"}
-    order = np.argsort(-found, kind="stable")[:top]
-    return {
-        "file": path,
-        "classes": [{"class": facts.classes[k], "probability": float(found[k])} for k in order],
-    }
-
-
-def probabilities(model, facts, pixels):
-    """float64 (classes,) of one picture, uint8 (3, height, width)."""
-    from cynet import data
-    from cynet.train import predict
-    from cynet.train.session import test_loader
-
-    alone = data.ArrayDataset(pixels[None], np.zeros(1, np.int64), facts.classes)
-    with test_loader(alone, facts, 1) as batches:
-        return predict(model, batches).probabilities[0]
+    if answer.error is not None:
+        return {"file": answer.name, "error": reason(answer.error) or f"{answer.name}: out of memory"}
+    pairs = best(classes, answer.probabilities, top)
+    return {"file": answer.name, "classes": [{"class": k, "probability": p} for k, p in pairs]}
 
 
 def _text(result):

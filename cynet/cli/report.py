@@ -2,16 +2,19 @@
 mistakes, filters, times, and how to repeat it.
 """
 
-import shlex
 from pathlib import Path
 
+from cynet.core.shell import quoted, word
+from cynet.train.rundir import CONFIG, KEPT, WEIGHTS
+
 from . import trained
-from .parser import UsageError, refusing
-from .resume import data_folder
+from .parser import PATHS, UsageError, refusing
+from .places import data_folder
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
+SUFFIX = ".safetensors"
 
 
 def add_flags(parser):
@@ -23,11 +26,7 @@ def add_flags(parser):
     )
     parser.add_argument("--output", metavar="FILE", help=f"the page (default: RUN/{PAGE})")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set (default: the run's)")
-    parser.add_argument(
-        "--weights",
-        choices=("last", "best"),
-        help="which of the run's weights to look at (default: last, and best of a run with --validation)",
-    )
+    trained.add_weights(parser)
     parser.add_argument(
         "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
     )
@@ -37,16 +36,36 @@ def add_flags(parser):
 def run(flags):
     from cynet.train.report import folder
 
+    weights = _weights(flags.runs[0], flags.which)
     with refusing("RUN"):
-        runs = [folder.read(path) for path in dict.fromkeys(flags.runs)]
+        runs = [folder.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     _check(flags, output)
     trained.set_threads(flags)
-    write(runs, output, flags.data_dir, flags.weights, flags.timing)
+    write(runs, output, flags.data_dir, weights, flags.timing)
     return 0
 
 
-def write(runs, output, data_dir=None, weights=None, timing=True):
+def _run_of(path):
+    """The run folder that is meant by one, or by a weights file in it."""
+    path = Path(path)
+    inside = path.suffix == SUFFIX and path.is_file() and (path.parent / CONFIG).exists()
+    return path.parent if inside else path
+
+
+def _weights(path, which):
+    """The name of the weights file that is looked at."""
+    from cynet.core.files import user_path
+    from cynet.train.weights import came_to
+
+    if _run_of(path) == Path(path):
+        return KEPT[which or came_to(user_path(path))]
+    if which is not None:
+        raise UsageError(f"--weights: wanted a run folder to take the {which} ones from, {path} is a file")
+    return Path(path).name
+
+
+def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
     """Write the page and the PNG files of the first of some runs, and say so.
 
     Parameters
@@ -55,13 +74,12 @@ def write(runs, output, data_dir=None, weights=None, timing=True):
         The others are for comparison; default: those beside the first.
     output : Path
     data_dir : str, optional
-    weights : {"last", "best"}, optional
-        Default: those that the run comes to.
+    weights : str, optional
+        The file in the run folder.
     timing : bool, optional
         Whether to measure the time of each layer.
     """
     from cynet.train.report import gather, page
-    from cynet.train.rundir import final_weights
 
     from .terminal import say
 
@@ -70,7 +88,6 @@ def write(runs, output, data_dir=None, weights=None, timing=True):
     times = _times if timing else None
     if data_dir is None and first.settings:
         data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
-    weights = f"{weights}.safetensors" if weights else final_weights(first.settings)
     document = gather.gather(first, others, data_dir, weights, times, *commands(first))
     _write(output, page.render(document))
     for note in document["notes"]:
@@ -145,7 +162,7 @@ def commands(run):
 def _given(environment):
     """The command that a process was started with, as env.json has it."""
     program, *words = map(str, environment.get("command") or ["cynet"])
-    return shlex.join([Path(program).name, *words])
+    return " ".join(map(word, [Path(program).name, *words]))
 
 
 def command(config):
@@ -179,8 +196,8 @@ def command(config):
         if option.kind is bool:
             words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
-            words += [flag, str(value)]
-    return shlex.join(words)
+            words += [flag, quoted(value) if option.metavar in PATHS else word(str(value))]
+    return " ".join(words)
 
 
 def _write(output, text):

@@ -7,6 +7,7 @@ from cynet.train.environment import held_out_digest, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing, suggestion
+from .places import data_folder
 
 DISCARDED = "best.discarded.safetensors"
 SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
@@ -116,16 +117,6 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
         with refusing("--resume"):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news, flags.report)
-
-
-def data_folder(values, environment):
-    """The folder of a run's data, which was told as seen from the folder that the run was begun in."""
-    import os
-
-    stored = values["data_dir"]
-    begun = os.path.join(environment.get("folder") or "", stored or "data")
-    embedded = values["data"] == train.EMBEDDED
-    return stored if embedded or os.path.exists(stored or "data") or not os.path.exists(begun) else begun
 
 
 def _merged(stored, origins, given):

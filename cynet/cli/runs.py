@@ -1,83 +1,102 @@
-"""Run folders that a command reads and does not change."""
+"""List the runs in a folder: the settings in which they differ, the best accuracy, the time, the state."""
 
-import contextlib
+import json
+from math import isfinite
 
-from cynet.train.environment import initial_weights
+from . import tables
+from .parser import refusing
 
-from . import options, train
-from .parser import UsageError, refusing
-from .resume import data_folder
+FOLDER = "runs"
+SHOWN = 8  # folders that are named
 
 
-class Stored:
-    """A run as its folder tells it.
+def add_flags(parser):
+    parser.add_argument(
+        "folder", nargs="?", default=FOLDER, metavar="FOLDER", help=f"with runs, or a run (default: {FOLDER})"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with every setting")
 
-    Parameters
-    ----------
-    path : str
-    flag : str
-        What an error calls it.
 
-    Attributes
-    ----------
-    folder : RunFolder
-    settings : Settings
-        Resolved, as they are now.
-    first : Settings
-        Those of its first steps.
-    limit : int or None
-        How many steps `first` holds for; None: all.
-    origins, environment : dict
-    history : History
-    """
+def run(flags):
+    from cynet.train import overview
 
-    def __init__(self, path, flag="RUN"):
-        from cynet.train import RunFolder, replay
-        from cynet.train.rundir import CONFIG
-        from cynet.train.settings import Settings
+    with refusing("FOLDER"):
+        runs, others = overview.read_all(flags.folder)
+    if flags.json:
+        print(json.dumps(document(runs, others), indent=1, allow_nan=False))
+        return 0
+    if runs:
+        print(tables.aligned(rows(runs)))
+    else:
+        print(f"no runs in {flags.folder}")
+    for each in runs:
+        for problem in each.run.missing:
+            if "cannot be read" in problem:
+                print(f"note: {each.run.path}: {problem}")
+    if others:
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        print(f"note: no runs: {', '.join(others[:SHOWN])}{more}")
+    return 0
 
-        with refusing(flag):
-            self.folder = RunFolder.open(path)
-            _, origins = self.folder.read_config()
-            self.settings = Settings(**(options.DEFAULTS | options.read(self.folder.path / CONFIG, flag)))
-            self.history = replay.History.of(self.folder)
-        self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
-        self.environment = self.folder.read_environment()
-        self.first, self.limit = replay.first_settings(self.settings, self.environment.get("resumed", []))
 
-    @property
-    def steps(self):
-        """How many steps can be trained again."""
-        return min(max(self.history.losses, default=0), self.limit or 2**63)
+def rows(runs):
+    """The table: a heading, then a row for each run, as texts."""
+    from cynet.train.overview import differing
 
-    @property
-    def fingerprint(self):
-        """That of its pictures, None where it is not known."""
-        return (self.environment.get("data") or {}).get("fingerprint")
+    from .terminal import duration
 
-    @contextlib.contextmanager
-    def replay(self, **changes):
-        """Within this context its first steps can be trained again, with some settings in place of its own.
+    names = differing(runs)
+    measures = {each.measure for each in runs if each.measure}
+    title = f"best {measures.pop()}" if len(measures) == 1 else "best"
+    yield ["run", *names, title, "at step", "steps", "time", "state"]
+    for each in runs:
+        mixed = f" {each.measure}" if measures else ""
+        yield [
+            each.run.name,
+            *(shown(each.settings.get(name)) for name in names),
+            "-" if each.best is None else f"{each.best:.4f}{mixed}",
+            shown(each.best_step),
+            f"{shown(each.step)}/{shown(each.steps)}",
+            duration(each.seconds) if each.seconds else "-",
+            each.state,
+        ]
 
-        Parameters
-        ----------
-        **changes
-            Of the settings that the weights do not depend on.
-        """
-        from dataclasses import replace
 
-        from cynet.train.replay import Replay
+def shown(value):
+    """A setting as a cell of a table."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, "", {}) else str(value)
 
-        settings = replace(self.first, workers=0, **changes)
-        settings = replace(settings, data_dir=data_folder(vars(settings), self.environment))
-        with refusing(str(self.folder.path)):
-            settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
-        train.check(vars(settings), self.origins)
-        training, test = train.load(vars(settings))
-        if self.fingerprint not in (None, training.fingerprint()):
-            raise UsageError(
-                f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
-                f"{training.fingerprint()}"
-            )
-        with train.session_of(settings, training, test, self.origins) as session:
-            yield Replay(session)
+
+def plain(value):
+    """A value of a configuration for JSON, which knows no NaN and no dates."""
+    finite = isinstance(value, float) and isfinite(value)
+    return value if value is None or finite or isinstance(value, (str, bool, int)) else str(value)
+
+
+def document(runs, others):
+    """All that is known of some runs as plain values: what --json prints."""
+    from cynet.train.overview import differing
+
+    return {
+        "differing": differing(runs),
+        "runs": [
+            {
+                "run": each.run.name,
+                "path": str(each.run.path),
+                "state": each.state,
+                "measure": each.measure,
+                "best": each.best,
+                "best_step": each.best_step,
+                "step": each.step,
+                "steps": each.steps,
+                "seconds": each.seconds,
+                "begun": each.run.environment.get("time"),
+                "settings": {name: plain(value) for name, value in each.settings.items()},
+                "problems": list(each.run.missing),
+            }
+            for each in runs
+        ],
+        "others": others,
+    }

@@ -39,6 +39,15 @@ def _silence(stream):
     os.close(nowhere)
 
 
+def can_show(text):
+    """Whether standard output's encoding has these characters."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def log(*parts):
     """Write a line to the files of `logged` alone."""
     for file in _logs:
@@ -49,7 +58,7 @@ def log(*parts):
 @contextlib.contextmanager
 def logged(path):
     """Within this context, what is said, and the error that ends it, also goes to the end of a file."""
-    with open(path, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
         _logs.append(file)
         try:
             yield

@@ -5,10 +5,11 @@ A setting is taken from its flag, else from the --config file, else from the --r
 
 import contextlib
 
+from cynet.core.shell import quoted
+
 from . import options
 from .parser import Failure, UsageError, reason, refusing
-
-EMBEDDED = "shapes10"  # the data set that needs no files
+from .places import EMBEDDED
 
 
 def add_flags(parser):
@@ -243,7 +244,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
         except KeyboardInterrupt:  # the second signal
             last = folder.path / checkpoint.NAME
             last = f"{last} is the last checkpoint" if last.exists() else "there is no checkpoint yet"
-            say(f"stopped at once; {last}; to go on: cynet train --resume {folder.path}")
+            say(f"stopped at once; {last}; to go on: cynet train --resume {quoted(folder.path)}")
             return 128 + (signals.pending or signal.SIGINT)
 
 
@@ -297,7 +298,7 @@ def _finish(session, observers, signals, report):
         keeper.save()
         recorder.save()
         screen.close()
-        say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {folder.path}")
+        say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {quoted(folder.path)}")
         if isinstance(stopped, _Unread):
             raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {folder.weights}")
@@ -306,7 +307,7 @@ def _finish(session, observers, signals, report):
         raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
     except OSError as error:  # of a file that a step or an evaluation is noted in
         known = keeper.path if keeper.path.exists() else "the stored configuration"
-        again = f"to go on from {known}: cynet train --resume {folder.path}"
+        again = f"to go on from {known}: cynet train --resume {quoted(folder.path)}"
         raise Failure(f"after step {trainer.steps}: {reason(error)}; {again}") from error
     except Diverged as error:
         screen.close()
@@ -357,11 +358,12 @@ def _ways_out(session, folder, keeper, say):
     if keeper.path.exists() and rows and float(rows[-1]["train_loss"]) > 2 * guessing:
         say(f"the last checkpoint, {keeper.path}, is spoilt too: its loss is {rows[-1]['train_loss']}")
         if folder.best.exists():
-            say(f"better begin anew from the best weights: cynet train --init-from {folder.best} --lr RATE")
+            begin = f"cynet train --init-from {quoted(folder.best)} --lr RATE"
+            say(f"better begin anew from the best weights: {begin}")
     elif keeper.path.exists():
         say(
             f"the last checkpoint, {keeper.path}, is from before, and by itself would come to the same end; "
-            f"with a lower rate: cynet train --resume {folder.path} {change}"
+            f"with a lower rate: cynet train --resume {quoted(folder.path)} {change}"
         )
 
 

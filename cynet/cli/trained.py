@@ -1,10 +1,9 @@
 """Finding a trained model, and data for it: what evaluate, predict and report have in common."""
 
-from pathlib import Path
-
 from .parser import UsageError, integer, refusing
+from .places import data_folder
 
-WHERE = "a run folder, or a .safetensors file from one"
+WHERE = "a run folder, or a .safetensors file"
 
 
 def add_threads(group):
@@ -17,6 +16,18 @@ def add_threads(group):
     )
 
 
+def add_weights(group):
+    """The flag --weights."""
+    from cynet.train.rundir import KEPT
+
+    group.add_argument(
+        "--weights",
+        dest="which",
+        choices=tuple(KEPT),
+        help="which of the run's weights: the last, or those of the best accuracy (default: what it came to)",
+    )
+
+
 def set_threads(flags):
     from cynet.core.threads import set_num_threads
 
@@ -24,36 +35,45 @@ def set_threads(flags):
         set_num_threads(flags.threads)
 
 
-def locate(path, argument):
-    """(weights file, data folder of the run or None) of a run folder or a file; `argument` is its name."""
+def locate(path, argument, which=None):
+    """(weights file, data folder of its run or None) of a run folder, or of a file, perhaps in one.
+
+    Parameters
+    ----------
+    path : str
+    argument : str
+        What an error calls it.
+    which : {"last", "best"}, optional
+        Those of a run folder.
+    """
     from cynet.train import RunFolder
-    from cynet.train.rundir import WEIGHTS, final_weights
+    from cynet.train.weights import file_of
 
-    from .resume import data_folder
-
-    path = Path(path)
-    if not path.is_dir():
-        return path, None
-    config, stored = {}, None
     try:
-        folder = RunFolder.open(path)
+        with refusing(argument):
+            file = file_of(path, which)
+    except UsageError as error:
+        if isinstance(error.__cause__, ValueError):  # of `which`, beside a file
+            raise UsageError(f"--{error.__cause__}") from error
+        raise
+    try:
+        folder = RunFolder.open(file.parent)
         config, _ = folder.read_config()
         stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
     except (OSError, ValueError):  # the weights are enough without it
-        pass
-    for name in (final_weights(config), WEIGHTS):  # a run that was stopped early may have no best ones yet
-        if (path / name).exists():
-            return path / name, stored
-    raise UsageError(f"{argument}: {path} has no {WEIGHTS}")
+        return file, None
+    return file, stored
 
 
 def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
+    from cynet.core.files import user_path
     from cynet.train import RunFolder
     from cynet.train.settings import data_options
 
+    path = user_path(path)
     try:
-        config, _ = RunFolder.open(path).read_config()
+        config, _ = RunFolder.open(path if path.is_dir() else path.parent).read_config()
     except (OSError, ValueError):
         return {}
     return data_options(config) if config.get("data") == name else {}

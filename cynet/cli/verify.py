@@ -18,7 +18,7 @@ def add_flags(parser):
 def run(flags):
     from cynet.train import replay
 
-    from .runs import Stored
+    from .stored import Stored
     from .terminal import say
 
     stored = Stored(flags.run)

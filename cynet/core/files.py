@@ -5,6 +5,11 @@ import os
 from pathlib import Path
 
 
+def user_path(path):
+    """A path as a Path, with the home folder in place of a ~ at its beginning."""
+    return Path(os.path.expanduser(path))
+
+
 def write_atomically(path, data, previous=None):
     """Write a file so that a crash, a full disk or a reader never meets half of it.
 
@@ -23,7 +28,7 @@ def write_atomically(path, data, previous=None):
     OSError
         Naming the path, the size and the cause; also where there is a folder, a pipe or a device.
     """
-    path = Path(os.path.realpath(path))  # through a symbolic link, as open does
+    path = Path(os.path.realpath(user_path(path)))  # through a symbolic link, as open does
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.exists() and not path.is_file():  # a rename would put an end to /dev/null

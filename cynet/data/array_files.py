@@ -9,6 +9,8 @@ from math import prod
 
 import numpy as np
 
+from cynet.core.files import user_path
+
 from .bounded import read_exactly
 from .dataset import ArrayDataset, checked_split, numbered_classes
 
@@ -49,9 +51,9 @@ def from_npy(images, labels, classes=None, layout=None):
     OSError
         When a file cannot be read.
     """
-    pixels = _planar(_mapped(images), layout, images)
+    pixels = _planar(_mapped(user_path(images)), layout, images)
     if isinstance(labels, (str, os.PathLike)):
-        return _dataset(pixels, np.array(_mapped(labels)), classes, labels)
+        return _dataset(pixels, np.array(_mapped(user_path(labels))), classes, labels)
     return _dataset(pixels, np.asarray(labels), classes, "labels")
 
 
@@ -79,6 +81,7 @@ def from_npz(path, split=None, classes=None, layout=None):
     OSError
         When it cannot be read.
     """
+    path = user_path(path)
     with _opened(path) as archive:
         found = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
         pairs = _member_names(split)

@@ -8,9 +8,10 @@ import gzip
 import tarfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+
+from cynet.core.files import user_path
 
 from . import pickles
 from .dataset import ArrayDataset, checked_split
@@ -85,7 +86,7 @@ class CIFAR10(ArrayDataset):
 
     def __init__(self, root="data", split="train", download=False, mirror=None):
         checked_split(split)
-        source = self._source(Path(root), download, mirror)
+        source = self._source(user_path(root), download, mirror)
         files = getattr(source.layout, split)
         contents = source.read((*files, source.layout.names))
         missing = [source.where(name) for name in files if name not in contents]

@@ -17,9 +17,9 @@ import shlex
 import shutil
 import urllib.error
 import urllib.request
-from pathlib import Path
 
-from cynet.core.files import flush_folder
+from cynet.core.files import flush_folder, user_path
+from cynet.core.shell import quoted
 
 from .progress import Progress
 from .sources import PUBLISHED
@@ -64,7 +64,7 @@ def fetch(name, root, mirror=None):
     """
     published = PUBLISHED[name]
     mirror = os.environ.get(MIRROR) if mirror is None else mirror
-    folder = Path(root) / published.folder
+    folder = user_path(root) / published.folder
     files = published.files if published.all_files else published.files[:1]
     found = []
     for file in files:
@@ -191,7 +191,7 @@ def _reason(error):
 
 def _by_hand(address, path, reason):
     reason = " ".join(str(reason).split()) or "no answer"
-    command = f"curl -L -o {shlex.quote(str(path))} {shlex.quote(address)}"
+    command = f"curl -L -o {quoted(path)} {shlex.quote(address)}"
     return f"{address}: cannot be fetched ({reason}); the file is expected at {path}; by hand: {command}"
 
 

@@ -5,9 +5,10 @@ import gzip
 import os
 import zlib
 from math import prod
-from pathlib import Path
 
 import numpy as np
+
+from cynet.core.files import user_path
 
 from .bounded import read_exactly
 from .dataset import ArrayDataset, checked_split, numbered_classes
@@ -43,7 +44,8 @@ def read_idx(path, dimensions=None):
     OSError
         When it cannot be read.
     """
-    packed = str(path).endswith(".gz")
+    path = user_path(path)
+    packed = path.suffix == ".gz"
     with (gzip.open(path) if packed else open(path, "rb")) as file:
         try:
             dtype, shape = _header(file, path, dimensions)
@@ -139,16 +141,16 @@ class MNIST(IdxDataset):
 
     def __init__(self, root="data", split="train", download=False, mirror=None):
         start = "train" if checked_split(split) == "train" else "t10k"
-        names = (f"{start}-images-idx3-ubyte", f"{start}-labels-idx1-ubyte")
+        names, root = (f"{start}-images-idx3-ubyte", f"{start}-labels-idx1-ubyte"), user_path(root)
         try:
-            paths = self._find(Path(root), names)
+            paths = self._find(root, names)
         except FileNotFoundError:
             if not download:
                 raise
             from .download import fetch
 
             fetch(type(self).__name__.lower(), root, mirror)
-            paths = self._find(Path(root), names)
+            paths = self._find(root, names)
         super().__init__(*paths, type(self).classes)
         for other in (MNIST, FashionMNIST):
             theirs = other.first_labels[split]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet.core.files import user_path
 from cynet.core.names import printable
 
 from . import damaged
@@ -50,6 +51,8 @@ class ImageFolder(ArrayDataset):
         Printable: what is no UTF-8 in a folder's name is escaped.
     paths : tuple of str
         Of the pictures, relative to `root`, as the system gave them.
+    resize : str
+        As given.
     damaged : tuple of Problem
         The pictures that were left out.
 
@@ -75,8 +78,8 @@ class ImageFolder(ArrayDataset):
         fit = Fit(size, resize, channels)
         if isinstance(classes, str):
             raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
-        found = root if isinstance(root, Listing) else listed(root, classes)
-        self.root, self.parts = Path(found.root), found.record
+        found = root if isinstance(root, Listing) else listed(user_path(root), classes)
+        self.root, self.parts, self.resize = Path(found.root), found.record, fit.resize
         paths = [os.path.join(found.root, name) for name, _, _ in found.files]
         pixels, not_kept = _pixels(found, paths, fit, cache, workers)
         self.damaged = tuple(Problem(paths[i], reason, True) for i, reason in pixels.damaged)

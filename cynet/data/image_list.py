@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet.core.files import user_path
 from cynet.core.names import printable
 
 from . import damaged
@@ -37,6 +38,8 @@ class ImageList(ArrayDataset):
     ----------
     paths : tuple of str
         Of the pictures.
+    resize : str
+        As given.
     damaged : tuple of Problem
         The pictures that were left out.
 
@@ -55,9 +58,10 @@ class ImageList(ArrayDataset):
         self, list_file, names_file, size=None, resize="crop", workers=None, skip_damaged=False
     ):  # fmt: skip
         fit = None if size is None else Fit(size, resize)
+        self.resize = resize
         paths, names = read_lines(list_file), read_lines(names_file)
         labels = np.array([class_of(path, names) for path in paths])
-        folder = Path(list_file).parent
+        folder = user_path(list_file).parent
         if not Path(paths[0]).exists() and (folder / paths[0]).exists():
             paths = [str(folder / path) for path in paths]
         images, self.damaged, sound = _all_of(paths, fit, workers, skip_damaged)
@@ -102,7 +106,7 @@ def read_lines(path):
 
     Names of files may be any bytes: those that are no UTF-8 come through as they are.
     """
-    text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
+    text = user_path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line]
     if not lines:

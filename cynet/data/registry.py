@@ -1,10 +1,11 @@
 """The data sets by name."""
 
-import difflib
 import importlib
+import os
 from pathlib import Path
 
 from cynet.core import checks
+from cynet.core.hints import near
 from cynet.core.names import few, printable
 
 from .dataset import checked_split
@@ -87,6 +88,8 @@ def load(name, root=None, split="train", download=False, split_seed=0, skip_dama
         raise ValueError(f"root: wanted the place of the files of {name}, got none")
     if root is None and isinstance(_HOMES[name], str):
         root = "data"
+    if root is not None and os.fspath(root).startswith("~"):
+        root = os.path.expanduser(root)
     return _maker(name)(root, split, **options)
 
 
@@ -122,8 +125,8 @@ def _maker(name):
 def checked_name(name):
     """`name`, if `load` knows it."""
     if not isinstance(name, str) or name not in _HOMES:
-        near = difflib.get_close_matches(str(name), _HOMES, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        meant = near(str(name), _HOMES)
+        hint = f" (did you mean {meant}?)" if meant else ""
         if kind := kind_of(name):
             hint = f" (did you mean {kind!r} with root={name!r}?)"
         raise ValueError(f"name: wanted one of {', '.join(_HOMES)}, got {name!r}{hint}")

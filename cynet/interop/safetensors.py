@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from cynet._version import __version__
-from cynet.core.files import write_atomically
+from cynet.core.files import user_path, write_atomically
+
+from . import kinds
 
 WRITER = "cynet"  # metadata key: the version that wrote the file; such a file must have its digest
 DIGEST = "cynet_sha256"
@@ -114,8 +116,12 @@ def load(path):
         When the file cannot be read.
     ValueError
         Naming the file and what is wrong with it: cut short, too long, damaged (by the digest, where cynet
-        wrote it), not of this format.
+        wrote it), or what it is where it is not of this format.
     """
+    path = user_path(path)
+    kind = _readable(kinds.kind_of, path)
+    if kind not in (None, kinds.CHECKPOINT):  # one is of this format too
+        raise ValueError(f"{path}: wanted weights in a safetensors file, got {kind}")
     data = read(path)
     try:
         return unpack(data)
@@ -125,8 +131,13 @@ def load(path):
 
 def read(path):
     """The bytes of a file, or OSError that names it."""
+    return _readable(Path.read_bytes, user_path(path))
+
+
+def _readable(function, path):
+    """function(path), or OSError that names the path."""
     try:
-        return Path(path).read_bytes()
+        return function(path)
     except OSError as error:
         raise type(error)(error.errno, f"cannot read {path}: {error.strerror or error}") from error
 

@@ -1,8 +1,7 @@
 """The registry of models: `create(name)` builds one, `names()` lists them."""
 
-import difflib
-
 from cynet.core import checks
+from cynet.core.hints import near
 
 from . import course, resnet, vgg
 
@@ -20,8 +19,8 @@ def names():
     return tuple(_BUILDERS)
 
 
-def create(name, batch_norm=True, classes=10):
-    """A new model for 32x32 colour pictures, with fresh random weights.
+def create(name, batch_norm=True, classes=10, channels=3):
+    """A new model for 32x32 pictures, with fresh random weights.
 
     Parameters
     ----------
@@ -31,11 +30,13 @@ def create(name, batch_norm=True, classes=10):
         Whether batch norm follows every layer with weights but the last, before its activation.
     classes : int
         Outputs of the last layer.
+    channels : int
+        Of a picture: 3 for colour, 1 for grey.
 
     Returns
     -------
     Sequential
-        Takes float32 (N, 32, 32, 3), gives logits (N, classes).
+        Takes float32 (N, 32, 32, channels), gives logits (N, classes). resnet20 takes other sizes, too.
 
     Raises
     ------
@@ -43,8 +44,8 @@ def create(name, batch_norm=True, classes=10):
         When the name is unknown; the nearest known one is suggested.
     """
     if not isinstance(name, str) or name not in _BUILDERS:
-        near = difflib.get_close_matches(str(name), _BUILDERS, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        meant = near(str(name), _BUILDERS)
+        hint = f" (did you mean {meant}?)" if meant else ""
         raise ValueError(f"name: wanted one of {', '.join(_BUILDERS)}, got {name!r}{hint}")
     batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
-    return _BUILDERS[name](batch_norm, classes)
+    return _BUILDERS[name](batch_norm, classes, checks.integer("channels", channels, 1))

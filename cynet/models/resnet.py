@@ -20,9 +20,9 @@ def _block(inputs, outputs, stride, batch_norm):
     return [Residual(body, shortcut), ReLU()]
 
 
-def resnet20(batch_norm, classes):
+def resnet20(batch_norm, classes, channels=3):
     """3x3 convolution of 16 filters; three stages of three blocks of 16, 32, 64; mean; connected."""
-    layers = conv(3, 16, batch_norm, padding=1)
+    layers = conv(channels, 16, batch_norm, padding=1)
     inputs = 16
     for outputs in (16, 32, 64):
         for _ in range(3):

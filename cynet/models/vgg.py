@@ -5,9 +5,9 @@ from cynet.layers import Flatten, Linear, MaxPool2d, Sequential
 from .blocks import conv
 
 
-def vgg_small(batch_norm, classes):
+def vgg_small(batch_norm, classes, channels=3):
     """Pairs of 3x3 convolutions of 32, 64 and 128 filters, each pair followed by pool 2/2; connected."""
-    layers, inputs = [], 3
+    layers, inputs = [], channels
     for outputs in (32, 64, 128):
         layers += [*conv(inputs, outputs, batch_norm), *conv(outputs, outputs, batch_norm), MaxPool2d(2)]
         inputs = outputs

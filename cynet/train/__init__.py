@@ -1,4 +1,9 @@
-"""Floor 4: the training loop, its metrics, the folder that keeps a run, and the checkpoints to go on from."""
+"""Floor 4: the training loop, its metrics, the folder that keeps a run, and the checkpoints to go on from.
+
+A run is a `Session` made from `Settings`, which `train` trains, telling `Observer`s. `RunFolder`, `Recorder`
+and `Keeper` keep it; `load_weights` reads a model back, and `Predictor` uses one on pictures. docs/python.md
+shows them at work.
+"""
 
 import importlib
 
@@ -8,7 +13,7 @@ _HOME_OF = {
     "Settings": "settings", "Session": "session", "DamagedError": "checkpoint", "Table": "tables",
     "predict": "predictions", "Predictions": "predictions",
     "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
-    "Stopped": "signals",
+    "Stopped": "signals", "Predictor": "predictor",
 }  # fmt: skip
 __all__ = list(_HOME_OF)
 
@@ -17,3 +22,7 @@ def __getattr__(name):
     if name not in _HOME_OF:
         raise AttributeError(f"module 'cynet.train' has no attribute {name!r}")
     return getattr(importlib.import_module(f"cynet.train.{_HOME_OF[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

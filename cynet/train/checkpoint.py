@@ -8,10 +8,9 @@ all of it is sound.
 
 import hashlib
 import json
-from pathlib import Path
 
 from cynet._version import __version__
-from cynet.core.files import write_atomically
+from cynet.core.files import user_path, write_atomically
 from cynet.interop import safetensors
 
 NAME, PREVIOUS, DAMAGED = "last.ckpt", "last.prev.ckpt", "last.damaged.ckpt"
@@ -148,7 +147,7 @@ def load_latest(folder, say=print):
     DamagedError
         When all there are are damaged.
     """
-    last, previous = Path(folder, NAME), Path(folder, PREVIOUS)
+    last, previous = (user_path(folder) / name for name in (NAME, PREVIOUS))
     problem = None
     if last.exists():
         try:

@@ -13,6 +13,8 @@ import numpy as np
 import cynet
 from cynet.config import config, processor
 
+from .weights import initial_file
+
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
 
@@ -22,7 +24,7 @@ def describe(session):
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "folder": os.getcwd(),
+        "folder": _here(),
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": processor(),
@@ -39,7 +41,7 @@ def describe(session):
 
 
 def _pictures(session):
-    """Which pictures the run has, how those for testing and validation were told apart, the classes' weights."""
+    """The pictures that a run has, how those to test and to choose by were told apart, its classes' weights."""
     training, weights = session.batches.dataset, session.class_weights
     found = {
         "name": session.settings.data,
@@ -56,9 +58,18 @@ def held_out_digest(environment):
     return ((environment.get("data") or {}).get("validation") or {}).get("sha256")
 
 
-def _file(path):
-    """Which file it is, whatever becomes of its name."""
+def _here():
+    """The folder that this process is in, None where it was removed."""
     try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _file(path):
+    """Which file of weights it is, whatever becomes of its name."""
+    try:
+        path = initial_file(path)
         return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
     except OSError:  # a run that goes on does not need it any more
         return None

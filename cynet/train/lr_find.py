@@ -9,6 +9,7 @@ from math import isfinite
 
 import numpy as np
 
+from .drawing import figure_class
 from .loop import Diverged
 
 LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
@@ -98,10 +99,8 @@ def rows(found):
 
 
 def plot(found, path):
-    """Draw the curve as a PNG, by matplotlib (an extra)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    """Draw the curve as a PNG, by matplotlib (an extra); an ImportError says what is missing."""
+    figure = figure_class()((7, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot(found.rates, found.losses, color="#b8c4d6", linewidth=1, label="loss of each step")
     axes.plot(found.rates, found.smooth, color="#2563b0", linewidth=2, label="smooth")

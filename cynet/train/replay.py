@@ -8,11 +8,11 @@ starts anew must meet these numbers again, to the last bit.
 import hashlib
 from dataclasses import dataclass
 from math import nan
-from pathlib import Path
 
 import numpy as np
 
 import cynet.core.random as random
+from cynet.core.files import user_path
 
 from .loop import Diverged
 from .recorder import is_round
@@ -156,7 +156,7 @@ def diverged(path):
     Diverged
         As then.
     """
-    path = Path(path)
+    path = user_path(path)
     settings = Settings.unflat(RunFolder.open(path).read_config()[0])
     model, _ = load_weights(path / WEIGHTS)
     with np.load(path / BATCH) as batch:

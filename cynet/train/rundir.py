@@ -7,20 +7,23 @@ import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
-from cynet.core.files import flush_folder, is_temporary, remove_temporaries, write_atomically
+from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 
 from .tables import Table
-from .validation import VALIDATION, measure_of
+from .validation import measure_of
 
 CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
+KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
 STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
+LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
 
 
 class RunFolder:
@@ -48,10 +51,10 @@ class RunFolder:
 
     def __init__(self, path=None, name="run", parent="runs"):
         if path is None:
-            path = _next(Path(parent), name)
+            path = _next(user_path(parent), name)
         else:
             check(path)
-            path = Path(path)
+            path = user_path(path)
             path.mkdir(parents=True, exist_ok=True)
         flush_folder(path.parent)
         self._set(path)
@@ -65,7 +68,7 @@ class RunFolder:
         OSError
             When it is no such folder, or may not be written to.
         """
-        path = Path(path)
+        path = user_path(path)
         if not path.is_dir():
             hint = f" (did you mean {path.parent}?)" if (path.parent / CONFIG).exists() else ""
             raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}{hint}")
@@ -107,7 +110,7 @@ class RunFolder:
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
         descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(descriptor)
         except OSError:
             holder = os.read(descriptor, 40).decode(errors="replace") or "unknown"
             os.close(descriptor)
@@ -178,11 +181,9 @@ class RunFolder:
 
     def read_config(self):
         """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
-        import tomllib
-
         try:
-            config = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            config = read_toml(self.path / CONFIG)
+        except ValueError as error:
             raise ValueError(f"{self.path / CONFIG}: {error}") from None
         origins = config.pop(ORIGIN, {})
         return config, origins if isinstance(origins, dict) else {}
@@ -190,12 +191,13 @@ class RunFolder:
     def write_environment(self, environment):
         """Write env.json."""
         text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(self.path / ENVIRONMENT, text.encode())
+        # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
+        write_atomically(self.path / ENVIRONMENT, text.encode(errors="backslashreplace"))
 
     def read_environment(self):
         """What `write_environment` was given, {} where there is none that can be read."""
         try:
-            found = json.loads((self.path / ENVIRONMENT).read_text())
+            found = json.loads((self.path / ENVIRONMENT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -224,17 +226,36 @@ def metrics_columns(measure):
     )  # fmt: skip
 
 
-def final_weights(config):
-    """The file of the weights that a run of this configuration, a dict, comes to.
+def _take(descriptor):
+    """Lock a file for this process; it is tried again, for somebody may just be looking whether it is."""
+    for pause in LOOKS:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    Those that were best on the pictures held out; without such pictures the last ones, which nothing chose.
-    """
-    return BEST if measure_of(config) == VALIDATION else WEIGHTS
+
+def in_use(path):
+    """Whether a process trains in a run's folder now, on this machine or on one that shares the folder."""
+    try:
+        descriptor = os.open(Path(path, LOCK), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def check(path):
     """Raise OSError when `path` cannot become a run's folder; nothing is written."""
-    path = Path(path)
+    path = user_path(path)
     if path.is_dir():
         if not all(entry.name == LOCK or is_temporary(entry.name) for entry in path.iterdir()):
             raise FileExistsError(f"wanted a new or empty folder, {path} holds files")
@@ -265,11 +286,32 @@ def toml(values):
     return "".join(f"{name} = {_toml(value)}\n" for name, value in values.items() if value is not None)
 
 
+def read_toml(path):
+    """The values in a file of TOML, with the bytes of paths that `toml` escaped as they were.
+
+    Raises
+    ------
+    OSError, ValueError
+        When it cannot be read, or is no TOML.
+    """
+    import tomllib
+
+    return _unescaped(tomllib.loads(Path(path).read_text(encoding="utf-8-sig")))
+
+
+def _unescaped(value):
+    if isinstance(value, dict):
+        return {name: _unescaped(each) for name, each in value.items()}
+    if isinstance(value, str):
+        return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), value)
+    return value
+
+
 def _toml(value):
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, (bool, int)):
         return str(value).lower()
-    # JSON's strings are TOML's, but for DEL and for characters outside the BMP, which stay as they are.
-    text = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    return text.encode(errors="replace").decode()
+    # JSON's strings are TOML's, but for DEL, and for what is no UTF-8: TOML has no escape for it.
+    text = str(value).encode(errors="backslashreplace").decode()
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

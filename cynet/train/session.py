@@ -5,19 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 import cynet.core.random as random
-from cynet import data, models
+from cynet import data
 from cynet.core import threads
-from cynet.interop import safetensors
 from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
-from . import checkpoint
 from .average import Average
 from .loop import Trainer
 from .mixup import Mixup
 from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
+from .weights import initial_file, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -76,7 +75,7 @@ class Session:
         if len(held_out):  # nothing of theirs is trained with, not their mean either
             mean, std = (tuple(map(float, values)) for values in training.moments_without(held_out))
             self.facts = replace(self.facts, mean=mean, std=std)
-        self.model = models.create(settings.model, settings.batch_norm, len(training.classes))
+        self.model = self.facts.create()
         try:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
@@ -153,13 +152,13 @@ def trainer_of(model, settings, class_weights=None):
 
 
 def load_initial(model, path):
-    """Give a model the weights in a file, or change nothing; a ValueError lists all that does not fit."""
+    """Give a model the weights in a file or a run folder, or change nothing; a ValueError lists all that does
+    not fit."""
     try:
-        tensors, notes = safetensors.load(path)
+        path = initial_file(path)
+        tensors, _ = read_weights(path)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
-    if checkpoint.HEADER in notes:
-        raise ValueError(f"init_from: {path} is a checkpoint: wanted weights, as last.safetensors beside it")
     try:
         model.load_state_dict(tensors)
     except ValueError as error:

@@ -35,13 +35,15 @@ class Settings:
     Attributes
     ----------
     init_from : str or None
-        A file of weights to start from.
+        A file of weights to start from, or a run folder with one.
+    skip_damaged : bool
+        Whether to leave damaged pictures out.
     validation : float
         The share of each class's training pictures that is held out, and on which the best weights and the
         end by `patience` are chosen; 0: these are chosen on the test set.
     split_seed : int
-        Of that choice of pictures. It is not `seed`, so that runs of different seeds are compared on the same
-        pictures.
+        Of that choice of pictures, and of the test pictures of a folder that has no part for them. It is not
+        `seed`, so that runs of different seeds are compared on the same pictures.
     balanced : bool
         Whether training draws every class as often as another; an epoch has as many samples as without. Not
         together with class weights, which do the same.
@@ -58,8 +60,6 @@ class Settings:
     class_weights : str
         One of `CLASS_WEIGHTS`. "balanced": the loss of training weighs every class as much as another (see
         `cynet.data.class_weights`); that of evaluations weighs every picture the same.
-    skip_damaged : bool
-        Whether to leave damaged pictures out.
     clip_norm : float or None
         See `Trainer`.
     ema : float
@@ -188,4 +188,6 @@ class Settings:
             classes=tuple(map(str, training.classes)),
             mean=tuple(map(float, training.mean)),
             std=tuple(map(float, training.std)),
+            picture_shape=tuple(map(int, training.picture_shape)),
+            resize=getattr(training, "resize", "crop"),
         )

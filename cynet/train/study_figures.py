@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 
+from .drawing import figure_class
 from .study import ANNEAL, SWEEP, chosen, mean_and_spread, mean_curve, rates_of, smooth, window
 
 LOSS, ACCURACY = "loss.png", "accuracy.png"
@@ -138,9 +139,7 @@ def _handles():
 
 
 def _figure(width, height):
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), layout="constrained")
+    return figure_class()((width, height), layout="constrained")
 
 
 def _png(figure):

@@ -46,7 +46,7 @@ class Table:
         self.close()
         if not self.path.exists():
             return
-        text = self.path.read_text(errors="replace")
+        text = self._text()
         kept = [",".join(self.columns)]
         kept += [line for line in text.split("\n")[1:-1] if self._step(line) <= last]
         if text != (wanted := "\n".join([*kept, ""])):
@@ -56,7 +56,7 @@ class Table:
         """The whole rows of the file, each a dict of str; none where there is no file."""
         if not self.path.exists():
             return []
-        heading, *lines = self.path.read_text(errors="replace").split("\n")[:-1] or [""]
+        heading, *lines = self._text().split("\n")[:-1] or [""]
         columns = heading.split(",")
         rows = (line.split(",") for line in lines)
         return [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
@@ -71,9 +71,13 @@ class Table:
                 raise self._named(error) from error
 
     def _open(self):
-        self._file = open(self.path, "a", encoding="utf-8", buffering=2**16)  # noqa: SIM115
+        how = {"encoding": "utf-8", "errors": "backslashreplace", "buffering": 2**16}
+        self._file = open(self.path, "a", **how)  # noqa: SIM115
         if self._file.tell() == 0:
             self._file.write(",".join(self.columns) + "\n")
+
+    def _text(self):
+        return self.path.read_text(encoding="utf-8", errors="replace")
 
     def _step(self, line):
         cells = line.split(",")

@@ -3,12 +3,22 @@
 Their notes hold nothing that differs between two equal trainings: no times, paths, thread or worker counts.
 """
 
+import errno
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
+from math import isfinite
 
+import cynet.core.random as random
 from cynet import models
+from cynet.core.files import user_path
+from cynet.data.pictures import FITS
 from cynet.interop import safetensors
+
+from . import checkpoint
+from .rundir import CONFIG, KEPT, read_toml
+
+MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,10 @@ class Facts:
         The names of the classes.
     mean, std : tuple of float
         A pixel's channel c of 0 to 1 enters the model as (value - mean[c]) / std[c].
+    picture_shape : tuple of int
+        (height, width, channels) of the pictures. Files from before it was noted are of 32 x 32 x 3.
+    resize : {"crop", "stretch"}
+        How a picture of another size becomes one of these: see `cynet.data.ImageFolder`.
     """
 
     model: str
@@ -34,14 +48,46 @@ class Facts:
     classes: tuple
     mean: tuple
     std: tuple
+    picture_shape: tuple = (32, 32, 3)
+    resize: str = "crop"
 
     def create(self):
         """A new model of this kind."""
-        return models.create(self.model, batch_norm=self.batch_norm, classes=len(self.classes))
+        _, _, channels = self.picture_shape
+        return models.create(self.model, self.batch_norm, len(self.classes), channels)
+
+    def are_sound(self):
+        """Whether each has the type and the range that it must have."""
+        sizes = self.picture_shape
+        return (
+            all(isinstance(getattr(self, name), kind) for name, kind in self.__annotations__.items())
+            and all(isinstance(name, str) for name in self.classes)
+            and len(sizes) == 3
+            and all(type(n) is int and 1 <= n <= most for n, most in zip(sizes, MOST_SIZES, strict=True))
+            and len(self.mean) == len(self.std) == sizes[2]
+            and all(type(value) in (int, float) and isfinite(value) for value in (*self.mean, *self.std))
+            and min(self.std) > 0
+            and self.resize in FITS
+        )
 
 
 def save_weights(path, model, facts):
-    """Write `model` and its `Facts` to a safetensors file, as a whole or not at all."""
+    """Write `model` and its `Facts` to a safetensors file, as a whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        When `load_weights` would refuse the facts; nothing is written then.
+    OSError
+        When the file cannot be written.
+    """
+    if facts.model not in models.names():
+        raise ValueError(
+            f"facts: wanted a model that load_weights can build ({', '.join(models.names())}), got "
+            f"{facts.model!r}; cynet.interop.safetensors.save keeps the weights of any model"
+        )
+    if not facts.are_sound():
+        raise ValueError(f"facts: wanted those of a model, as Settings.facts gives them, got {facts!r:.400}")
     safetensors.save(model, path, {name: json.dumps(value) for name, value in vars(facts).items()})
 
 
@@ -60,8 +106,75 @@ def tensor_digests(model):
     return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
 
 
+def file_of(path, which=None):
+    """The weights file that somebody means.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file itself, or a run folder.
+    which : {"last", "best"}, optional
+        Those of a run folder; default: as `came_to` says.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError
+        When the run folder has no such weights.
+    ValueError
+        When `which` is none of these, or stands beside a file.
+    """
+    if which not in (None, *KEPT):
+        raise ValueError(f"weights: wanted one of {', '.join(KEPT)}, got {which!r}")
+    path = user_path(path)
+    if path.is_dir():
+        which = which or came_to(path)
+        file = path / KEPT[which]
+        if not file.exists():
+            others = [name for name, other in KEPT.items() if (path / other).exists()]
+            hint = f" (did you mean the {others[0]} ones, {KEPT[others[0]]}?)" if others else ""
+            raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}{hint}")
+        return file
+    if which is not None and path.exists():
+        raise ValueError(f"weights: wanted a run folder to take the {which} ones from, {path} is a file")
+    return path
+
+
+def came_to(folder):
+    """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
+    try:
+        held_out = read_toml(folder / CONFIG).get("validation")
+    except (OSError, ValueError):
+        held_out = False
+    return "best" if held_out and (folder / KEPT["best"]).exists() else "last"
+
+
+def initial_file(path):
+    """The weights file that a training begins from: itself, or the last weights of a run folder."""
+    path = user_path(path)
+    return file_of(path, "last") if path.is_dir() else path
+
+
+def read_weights(path):
+    """(tensors, notes) of a weights file; errors as for `load_weights`."""
+    tensors, notes = safetensors.load(path)
+    if checkpoint.HEADER in notes:
+        beside = path.with_name(KEPT["last"])
+        where = f", as {beside}" if beside.exists() else ""
+        raise ValueError(f"{path} is a checkpoint: wanted weights{where}")
+    return tensors, notes
+
+
 def load_weights(path):
     """The model in a file of `save_weights`, in evaluation mode, and its `Facts`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or a run folder, of which those weights are meant that it came to.
 
     Raises
     ------
@@ -71,30 +184,32 @@ def load_weights(path):
         Naming the file, when it is damaged, has no facts, or does not fit the model it names; every missing,
         unexpected and differently shaped tensor is listed.
     """
-    tensors, notes = safetensors.load(path)
-    facts = _facts(path, notes)
+    path = file_of(path)
+    tensors, notes = read_weights(path)
+    facts, keys = _facts(path, notes), random.get_state()
     try:
         model = facts.create()
         model.load_state_dict(tensors)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    finally:
+        random.set_state(keys)  # a training in this process goes on as without it
     return model.eval(), facts
 
 
 def _facts(path, notes):
-    wanted = Facts.__dataclass_fields__
-    missing = [name for name in wanted if name not in notes]
+    known = Facts.__dataclass_fields__.items()
+    missing = [name for name, field in known if name not in notes and field.default is MISSING]
     if missing:
         raise ValueError(
             f"{path}: wanted a file of weights from cynet's training; it lacks {', '.join(missing)}"
         )
+    told = {name: notes[name] for name, _ in known if name in notes}
     try:
-        values = {name: json.loads(notes[name]) for name in wanted}
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        if all(isinstance(values[name], kind) for name, kind in Facts.__annotations__.items()):
-            return Facts(**values)
-    except json.JSONDecodeError:
+        values = {name: json.loads(text) for name, text in told.items()}
+        facts = Facts(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        if facts.are_sound():
+            return facts
+    except (json.JSONDecodeError, RecursionError):
         pass
-    raise ValueError(
-        f"{path}: its notes on the model are no such facts: { ({n: notes[n] for n in wanted})!r:.200}"
-    )
+    raise ValueError(f"{path}: its notes on the model are no such facts: {told!r:.200}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cynet.core import checks, random
+from cynet.core.files import user_path
 from cynet.data import pictures
 from cynet.data.image_list import check_shape, class_of, read_lines
 
@@ -47,7 +48,7 @@ def checked_path(name, path):
         raise TypeError(f"{name}: wanted a str or Path, got {type(path).__name__}")
     if "\0" in str(path) or not Path(path).name:
         raise ValueError(f"{name}: wanted the path of a file, got {str(path)!r}")
-    return Path(path)
+    return user_path(path)
 
 
 def random_batch(data, n):

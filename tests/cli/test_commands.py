@@ -108,7 +108,7 @@ def test_help_of_train_is_grouped_and_shows_defaults(capsys):
         (["evaluate"], "the following arguments are required: RUN"),
         (["evaluate", "nowhere"], "RUN: cannot read nowhere: No such file"),
         (["evaluate", "full"], "RUN: full has no last.safetensors"),
-        (["evaluate", "file"], "RUN: file: wanted a safetensors file, got only 0 bytes"),
+        (["evaluate", "file"], "RUN: file: wanted weights in a safetensors file, got an empty file"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line_and_nothing_is_written(

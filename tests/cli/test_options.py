@@ -33,6 +33,11 @@ def test_flags_go_over_the_file_over_the_recipe_over_the_defaults(tmp_path):
     assert (values["seed"], origins["seed"]) == (0, "default")
 
 
+def test_a_byte_order_mark_before_a_file_is_none_of_its_text(tmp_path):
+    (tmp_path / "mine.toml").write_text("momentum = 0.5\n", encoding="utf-8-sig")
+    assert gathered("--config", tmp_path / "mine.toml")[0]["momentum"] == 0.5
+
+
 def test_what_excludes_another_takes_its_place(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('lr_steps = "5:0.01"\nsteps = 10\n')

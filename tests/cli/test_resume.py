@@ -351,7 +351,9 @@ def test_a_checkpoint_is_not_taken_for_weights(whole, tmp_path, capsys):
     assert f"--init-from: {whole / 'last.ckpt'} is a checkpoint: wanted weights" in err
     (tmp_path / "text.toml").write_text("steps = 3000000000000")
     assert train(*FLAGS, "--init-from", tmp_path / "text.toml", "--run-dir", tmp_path / "a") == 2
-    assert f"error: --init-from: {tmp_path / 'text.toml'}: wanted a header" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    wanted = "wanted weights in a safetensors file, got a text (TOML)"
+    assert f"error: --init-from: {tmp_path / 'text.toml'}: {wanted}" in err
 
 
 def test_the_weights_that_a_run_begins_with_are_known_by_their_bytes(

@@ -1,15 +1,17 @@
 """The run folder, and weights files that know their model."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import cynet.core.random as random
 from cynet import models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, load_weights, rundir, save_weights
 from cynet.train.session import Settings
-from cynet.train.weights import Facts
+from cynet.train.weights import Facts, file_of, initial_file
 
 FACTS = Facts("uwnet2", False, "cifar10", ("cat", "dog"), (0.5, 0.4, 0.3), (0.1, 0.2, 0.25))
 
@@ -74,8 +76,74 @@ def test_weights_that_do_not_fit_are_refused_with_a_list(tmp_path):
     assert "unexpected: 13.weight" in str(caught.value)
 
 
+def test_weights_of_an_older_cynet_are_of_32_x_32_in_colour(tmp_path):
+    save_weights(tmp_path / "w", FACTS.create(), FACTS)
+    tensors, notes = safetensors.load(tmp_path / "w")
+    older = {name: notes[name] for name in notes if name not in ("cynet", "picture_shape", "resize")}
+    safetensors.save(tensors, tmp_path / "w", older)
+    assert load_weights(tmp_path / "w")[1] == FACTS
+    assert (FACTS.picture_shape, FACTS.resize) == ((32, 32, 3), "crop")
+
+
+def test_a_size_of_its_own_comes_back(tmp_path):
+    facts = Facts("resnet20", True, "x", ("a", "b"), (0.5,), (0.2,), (48, 40, 1), "stretch")
+    save_weights(tmp_path / "w", facts.create(), facts)
+    model, found = load_weights(tmp_path / "w")
+    assert found == facts and model(np.zeros((2, 48, 40, 1), np.float32)).shape == (2, 2)
+
+
+def test_weights_that_could_not_be_read_again_are_not_written(tmp_path):
+    model = FACTS.create()
+    for facts, words in (
+        (replace(FACTS, model="mine"), r"facts: wanted a model that .* \(uwnet0, .*\), got 'mine'"),
+        (replace(FACTS, mean=(0.5,)), "facts: wanted those of a model"),
+        (replace(FACTS, classes=["a", "b"]), "facts: wanted those of a model"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            save_weights(tmp_path / "w", model, facts)
+    assert not list(tmp_path.iterdir())
+
+
+def test_reading_weights_draws_no_random_numbers(tmp_path):
+    save_weights(tmp_path / "w", FACTS.create(), FACTS)
+    before = random.get_state()
+    load_weights(tmp_path / "w")
+    assert random.get_state() == before
+
+
+def test_a_run_folder_stands_for_its_weights(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    for which, hint in (("last", ""), ("best", r" \(did you mean the last ones, last.safetensors\?\)")):
+        with pytest.raises(FileNotFoundError, match=f"run has no {which}.safetensors{hint}$"):
+            file_of(folder.path, which)
+        save_weights(folder.path / f"{which}.safetensors", FACTS.create(), FACTS)
+        assert file_of(folder.path, which) == folder.path / f"{which}.safetensors"
+    assert file_of(folder.path) == folder.weights and load_weights(folder.path)[1] == FACTS
+    with pytest.raises(ValueError, match="weights: wanted one of last, best, got 'worst'"):
+        file_of(folder.path, "worst")
+    with pytest.raises(ValueError, match="weights: wanted a run folder"):
+        file_of(folder.weights, "best")
+
+
 @pytest.mark.parametrize(
-    "change", [{"model": '"uwnet2'}, {"batch_norm": "3"}, {"classes": '"ab"'}, {"model": '"x"'}]
+    "change",
+    [
+        {"model": '"uwnet2'},
+        {"batch_norm": "3"},
+        {"classes": '"ab"'},
+        {"classes": "[1, 2]"},
+        {"model": '"x"'},
+        {"picture_shape": "[32, 32]"},
+        {"picture_shape": "[32, 32, 1]"},
+        {"picture_shape": "[32, 0, 3]"},
+        {"picture_shape": "[32, 32, 1000000000]"},
+        {"picture_shape": "[32.0, 32, 3]"},
+        {"resize": '"bend"'},
+        {"resize": "{}"},
+        {"mean": "[NaN, 0, 0]"},
+        {"std": "[1, 0, 1]"},
+        {"std": "[1, 2]"},
+    ],
 )
 def test_odd_facts_are_refused(tmp_path, change):
     save_weights(tmp_path / "w", FACTS.create(), FACTS)
@@ -104,3 +172,17 @@ def test_settings_are_settled_by_the_data():
     with pytest.raises(ValueError, match="batch_size: wanted at most the 100"):
         Settings().resolved(100)
     assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
+
+
+def test_a_run_that_held_pictures_out_came_to_its_best_weights(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    for name in ("last", "best"):
+        save_weights(folder.path / f"{name}.safetensors", FACTS.create(), FACTS)
+    for share, which in ((0.2, "best"), (0.0, "last")):
+        folder.write_config({"validation": share})
+        assert file_of(folder.path) == folder.path / f"{which}.safetensors"
+    folder.write_config({"validation": 0.2})
+    folder.best.unlink()  # it was stopped before there were any
+    assert file_of(folder.path) == folder.weights
+    folder.write_config({"validation": 0.2})
+    assert initial_file(folder.path) == folder.weights and initial_file(folder.weights) == folder.weights

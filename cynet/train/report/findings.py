@@ -9,7 +9,7 @@ from cynet.core import png
 from cynet.layers import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear
 
 from ..predictions import confused, precision
-from ..weights import load_weights
+from ..weights import initial_file, load_weights
 
 MISTAKES = 24  # pictures
 PAIRS = 10  # of classes taken for each other
@@ -96,7 +96,7 @@ def before(config, facts):
     """
     start = config.get("init_from")
     if start:
-        return load_weights(start)[0]
+        return load_weights(initial_file(start))[0]
     if type(config.get("seed")) is not int:
         raise ValueError("the configuration has no seed to make the first weights from again")
     state = random.get_state()

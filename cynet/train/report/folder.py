@@ -3,15 +3,18 @@
 import csv
 import json
 import math
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..rundir import CONFIG, LOG, METRICS
+from cynet.core.files import user_path
+from cynet.interop.kinds import kind_of
+
+from ..rundir import CONFIG, LOG, METRICS, read_toml
 from ..validation import TEST, VALIDATION
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
+TAIL = 4096  # bytes at the end of a table in which its last row is
 
 
 @dataclass(frozen=True)
@@ -54,24 +57,32 @@ class Run:
         return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
 
 
-def read(path):
+def read(path, steps=True):
     """The `Run` in a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    steps : bool, optional
+        Whether to read the table of steps too.
 
     Raises
     ------
     ValueError
         When `path` is no folder, or holds neither a configuration nor metrics.
     """
-    path, missing = Path(path), []
+    path, missing = user_path(path), []
+    if not path.exists():
+        raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
-        raise ValueError(f"wanted a run folder, got {path}")
+        raise ValueError(f"wanted a run folder, got {path}, {kind_of(path) or 'a safetensors file'}")
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
-        "config": _read(path / CONFIG, _toml, missing),
+        "config": _read(path / CONFIG, read_toml, missing),
         "environment": _read(path / ENVIRONMENT, _json, missing),
         "epochs": _read(path / METRICS, table, missing),
-        "steps": _read(path / STEPS, table, missing),
+        "steps": _read(path / STEPS, table, missing) if steps else {},
     }
     return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
 
@@ -104,6 +115,21 @@ def table(path):
     whole = [row for row in rows[1:] if len(row) == len(rows[0])]
     columns = zip(*whole, strict=True) if whole else [()] * len(rows[0])
     return {name: [_number(cell) for cell in column] for name, column in zip(rows[0], columns, strict=True)}
+
+
+def last_row(path):
+    """The last whole row of a CSV file, alone: {heading: float or None}; {} where there is none."""
+    try:
+        with path.open("rb") as file:
+            heading = file.readline(TAIL)
+            file.seek(max(len(heading), path.stat().st_size - TAIL))
+            lines = file.read(TAIL).decode(errors="replace").split("\n")
+    except OSError:
+        return {}
+    names = heading.decode(errors="replace").strip().split(",")
+    rows = (line.split(",") for line in reversed(lines[:-1]))
+    whole = next((row for row in rows if len(row) == len(names)), None)
+    return {} if whole is None else dict(zip(names, map(_number, whole), strict=True))
 
 
 def curves(run):
@@ -150,10 +176,6 @@ def _read(path, parse, missing):
     except (OSError, ValueError, csv.Error) as error:
         missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
     return {}
-
-
-def _toml(path):
-    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _json(path):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from cynet import data
 from cynet._version import __version__
 from cynet.graph import summary
 
+from .. import matching
 from ..predictions import predict
 from ..rundir import METRICS, WEIGHTS
 from ..session import test_loader
@@ -94,14 +94,17 @@ def _weights(run, wanted, missing, notes):
 def _look(document, trained, run, root, times):
     """Fill in what the weights tell."""
     model, facts, missing = trained.model, trained.facts, document["missing"]
-    shape = (32, 32, len(facts.mean))
+    shape = facts.picture_shape
     try:
-        samples = data.load(facts.data, root, "test", **data_options(run.settings))
-        shape = samples.picture_shape
-        with test_loader(samples, facts) as batches:
+        matched = matching.load(facts, facts.data, root, "test", **data_options(run.settings))
+        with test_loader(matched.known, facts) as batches:
             found = predict(model, batches)
         document["test"] = findings.tested(found, facts.classes)
-        document["mistakes"] = findings.mistakes(found, samples)
+        document["mistakes"] = findings.mistakes(found, matched.known)
+        document["notes"] += [
+            f"{len(pictures):,} test pictures of {title}, which the model does not know, are left out"
+            for title, pictures in matched.unknown.items()
+        ]
     except (ValueError, OSError) as error:
         why = f"The test set could not be read: {error}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)

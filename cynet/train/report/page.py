@@ -21,7 +21,7 @@ def render(document):
         HTML that needs no other file and no network.
     """
     parts = {
-        "title": html.escape(f"{document['name']} - cynet report"),
+        "title": html.escape(_shown(f"{document['name']} - cynet report")),
         "style": _read("page.css"),
         "data": embedded(document),
         "script": "\n".join(_read(name) for name in SCRIPTS),
@@ -34,8 +34,17 @@ def render(document):
 
 def embedded(document):
     """JSON that is safe inside a script element: nothing in it can end the element or open a comment."""
-    text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(_shown(document), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value):
+    """A document with what is no UTF-8 in its texts, as in names of files, escaped: browsers show a box."""
+    if isinstance(value, dict):
+        return {_shown(name): _shown(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(each) for each in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _read(name):

@@ -1,4 +1,4 @@
-"""The figures as PNG files. matplotlib, an extra of the package, is imported when one is drawn."""
+"""The figures as PNG files, by matplotlib, an extra of the package."""
 
 import io
 import warnings
@@ -6,6 +6,9 @@ import warnings
 import numpy as np
 
 from cynet.core.files import write_atomically
+from cynet.core.names import printable
+
+from ..drawing import figure_class
 
 CURVES, CONFUSION = "curves.png", "confusion.png"
 DPI = 120
@@ -49,11 +52,7 @@ def write(document, folder):
 
 
 def _figure(width, height):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib, which is an extra: pip install 'cynet[plots]'") from error
-    return Figure((width, height), layout="constrained")
+    return figure_class()((width, height), layout="constrained")
 
 
 def _curves(run):
@@ -91,8 +90,9 @@ def _confusion(test):
     axis.set_xlabel("prediction")
     axis.set_ylabel("label")
     if len(names) <= MOST_CLASSES:
-        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axis.set_yticks(range(len(names)), names)
+        names = list(map(printable, names))  # and a $ in one begins no formula
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right", parse_math=False)
+        axis.set_yticks(range(len(names)), names, parse_math=False)
         for i, j in np.argwhere(counts):
             color = "white" if shares[i, j] > 0.5 else "black"
             axis.text(j, i, counts[i, j], ha="center", va="center", color=color, fontsize=7)

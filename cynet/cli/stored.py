@@ -1,0 +1,83 @@
+"""Run folders that a command reads and does not change."""
+
+import contextlib
+
+from cynet.train.environment import initial_weights
+
+from . import options, train
+from .parser import UsageError, refusing
+from .places import data_folder
+
+
+class Stored:
+    """A run as its folder tells it.
+
+    Parameters
+    ----------
+    path : str
+    flag : str
+        What an error calls it.
+
+    Attributes
+    ----------
+    folder : RunFolder
+    settings : Settings
+        Resolved, as they are now.
+    first : Settings
+        Those of its first steps.
+    limit : int or None
+        How many steps `first` holds for; None: all.
+    origins, environment : dict
+    history : History
+    """
+
+    def __init__(self, path, flag="RUN"):
+        from cynet.train import RunFolder, replay
+        from cynet.train.rundir import CONFIG
+        from cynet.train.settings import Settings
+
+        with refusing(flag):
+            self.folder = RunFolder.open(path)
+            _, origins = self.folder.read_config()
+            self.settings = Settings(**(options.DEFAULTS | options.read(self.folder.path / CONFIG, flag)))
+            self.history = replay.History.of(self.folder)
+        self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
+        self.environment = self.folder.read_environment()
+        self.first, self.limit = replay.first_settings(self.settings, self.environment.get("resumed", []))
+
+    @property
+    def steps(self):
+        """How many steps can be trained again."""
+        return min(max(self.history.losses, default=0), self.limit or 2**63)
+
+    @property
+    def fingerprint(self):
+        """That of its pictures, None where it is not known."""
+        return (self.environment.get("data") or {}).get("fingerprint")
+
+    @contextlib.contextmanager
+    def replay(self, **changes):
+        """Within this context its first steps can be trained again, with some settings in place of its own.
+
+        Parameters
+        ----------
+        **changes
+            Of the settings that the weights do not depend on.
+        """
+        from dataclasses import replace
+
+        from cynet.train.replay import Replay
+
+        settings = replace(self.first, workers=0, **changes)
+        settings = replace(settings, data_dir=data_folder(vars(settings), self.environment))
+        with refusing(str(self.folder.path)):
+            settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
+        train.check(vars(settings), self.origins)
+        training, test = train.load(vars(settings))
+        if self.fingerprint not in (None, training.fingerprint()):
+            raise UsageError(
+                f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
+                f"{training.fingerprint()}"
+            )
+        with train.session_of(settings, training, test, self.origins) as session:
+            yield Replay(session)

@@ -1,0 +1,152 @@
+"""A model and a data set that was not its own: pictures of the model's size, labels by the classes' names."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cynet import data
+from cynet.core.files import user_path
+
+FITTED = ("image_folder", "image_list")  # data sets whose pictures can be given any size
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A data set as a model sees it.
+
+    Attributes
+    ----------
+    known : ArrayDataset
+        The pictures of classes that the model knows, with its classes and its labels.
+    unknown : dict of str to ArrayDataset
+        By class the pictures of those that it does not know; their labels mean nothing.
+    note : str or None
+        What is to be said about the classes.
+    """
+
+    known: data.ArrayDataset
+    unknown: dict = field(default_factory=dict)
+    note: str | None = None
+
+
+def load(facts, name, root, split, **options):
+    """A data set for a model, by its name.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the model.
+    name : str
+        Of the data set; pictures in files are given the model's size.
+    root : str, Path or None
+        Where it lies.
+    split : {"train", "test"}
+    **options
+        For `cynet.data.load`.
+
+    Returns
+    -------
+    Matched
+
+    Raises
+    ------
+    ValueError
+        When its pictures have another size than the model's, or it has none of the model's classes.
+    OSError
+        When it cannot be read.
+    """
+    load_it = _fitted if name in FITTED else _as_it_is
+    samples = load_it(facts, name, root, split, options)
+    if tuple(samples.picture_shape) != facts.picture_shape:
+        raise ValueError(
+            f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
+            f"{described(samples.picture_shape)}"
+        )
+    return match(samples, facts.classes, name)
+
+
+def described(shape):
+    """'32 x 32 with 3 channels' of (height, width, channels)."""
+    height, width, channels = shape
+    return f"{height} x {width} with {channels} channel{'' if channels == 1 else 's'}"
+
+
+def _as_it_is(facts, name, root, split, options):
+    return data.load(name, root, split, **options)
+
+
+def _fitted(facts, name, root, split, options):
+    """Pictures from files, at the model's size."""
+    height, width, channels = facts.picture_shape
+    fit = {"size": (height, width), "resize": facts.resize}
+    if name == "image_list":  # which keeps the pictures' own size, unless it is told another
+        try:
+            samples = data.load(name, root, split, **options)
+            if samples.picture_shape == facts.picture_shape or channels != 3:
+                return samples
+        except ValueError:  # of several sizes, or damaged, which comes again
+            pass
+        return data.load(name, root, split, **fit, **options)
+    fit["channels"] = channels
+    try:
+        return data.load(name, root, split, **fit, **options)
+    except (ValueError, OSError):  # no folder train, or not the same classes in it: they are matched by name
+        part = root and Path(user_path(root), split)
+        if not part or not part.is_dir():
+            raise
+    return data.ImageFolder(part, **fit)
+
+
+def match(samples, classes, name="the data set"):
+    """A data set with the labels of a model, by the names of the classes.
+
+    Parameters
+    ----------
+    samples : ArrayDataset
+    classes : sequence of str
+        The model's.
+    name : str, optional
+        What an error calls the data set.
+
+    Returns
+    -------
+    Matched
+
+    Raises
+    ------
+    ValueError
+        When none of its pictures is of a class of the model.
+    """
+    classes, own = tuple(classes), tuple(map(str, samples.classes))
+    if own == classes:
+        return Matched(samples)
+    places, note = {title: i for i, title in reversed(list(enumerate(classes)))}, None
+    labels = [places.get(title, -1) for title in own]
+    if max(labels) < 0 and len(own) <= len(classes) and (_are_numbers(own) or _are_numbers(classes)):
+        labels = list(range(len(own)))
+        which = name if _are_numbers(own) else "the model"
+        note = f"the classes of {which} have no names: they are matched by their numbers"
+    labels = np.array(labels)[samples.labels]
+    chosen = np.flatnonzero(labels >= 0)
+    if not len(chosen):
+        raise ValueError(
+            f"wanted pictures of the model's classes {', '.join(classes)!r:.200}, {name} has those of "
+            f"{', '.join(own)!r:.200}"
+        )
+    known = samples if len(chosen) == len(labels) else _part(samples, chosen)
+    known = data.ArrayDataset(known.images, labels[chosen], classes)
+    unknown = {}
+    for number in np.unique(samples.labels[labels < 0]):
+        of_it = np.flatnonzero(samples.labels == number)
+        unknown[own[number]] = data.ArrayDataset(samples.images[of_it], np.zeros(len(of_it), int), classes)
+    return Matched(known, unknown, note)
+
+
+def _part(samples, indices):
+    return data.ArrayDataset(samples.images[indices], samples.labels[indices], samples.classes)
+
+
+def _are_numbers(names):
+    """Whether classes are called 0, 1, 2 and so on, as those of data sets without names."""
+    return list(names) == [str(i) for i in range(len(names))]

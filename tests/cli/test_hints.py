@@ -1,0 +1,129 @@
+"""Hints: slips of the finger and other programs' names lead to what was meant, strangers to nothing."""
+
+import pytest
+
+from cynet import cli, data, models
+from cynet.cli import bench, evaluate, options, train
+from cynet.cli.hints import CALLED, suggestion
+from cynet.cli.parser import Parser, UsageError
+from cynet.core.hints import edits, near
+
+
+def flags_of(module):
+    parser = Parser("x", "")
+    module.add_flags(parser)
+    return parser._option_string_actions
+
+
+def of_text(pairs):
+    """{what was written: what was meant}"""
+    return dict(pair.split(">") for pair in pairs.split())
+
+
+TRAIN = list(flags_of(train))
+SLIPS = of_text(
+    """
+    --epoch>--epochs --lr-step>--lr-steps --batchsize>--batch-size --batch_size>--batch-size
+    --step>--steps --modle>--model --momentun>--momentum --momentm>--momentum
+    --wieght-decay>--weight-decay --weightdecay>--weight-decay --decay-weight>--weight-decay
+    --label-smothing>--label-smoothing --label>--label-smoothing --paitence>--patience
+    --worker>--workers --thread>--threads --see>--seed --sed>--seed --SEED>--seed --resum>--resume
+    --recipie>--recipe --data-dri>--data-dir --datadir>--data-dir --run_dir>--run-dir --rundir>--run-dir
+    --no-batchnorm>--no-batch-norm --no-augmnet>--no-augment --no-reprot>--no-report
+    --shedule>--schedule -lr>--lr --tensorbord>--tensorboard --checkpoint-evry>--checkpoint-every
+    --mix-up>--mixup --init>--init-from --warmpu>--warmup --allow-changes>--allow-change
+    """
+)
+CALLED_SO = of_text(
+    """
+    --learning-rate>--lr --learning_rate>--lr --wd>--weight-decay --bs>--batch-size --batch>--batch-size
+    --num-epochs>--epochs --max-steps>--steps --scheduler>--schedule --num-workers>--workers
+    -j>--workers --arch>--model --dataset>--data --data-path>--data-dir --output-dir>--run-dir
+    --logdir>--run-dir --weights>--init-from --pretrained>--init-from --early-stopping>--patience
+    --grad-clip>--clip-norm --random-seed>--seed --resume-from>--resume --warmup-epochs>--warmup
+    """
+)
+SAID = {
+    "--gpu": "cynet runs on the CPU", "--device": "cynet runs on the CPU", "--cuda": "cynet runs on the CPU",
+    "--fp16": "it computes in float32", "--amp": "it computes in float32",
+    "--optimizer": "the optimiser is SGD with --momentum", "--adam": "the optimiser is SGD with --momentum",
+}  # fmt: skip
+STRANGERS = """
+    --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
+    --image --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
+    --tta --fold --color --version
+"""
+
+
+@pytest.mark.parametrize(("flag", "meant"), [*SLIPS.items(), *CALLED_SO.items()])
+def test_a_slip_leads_to_the_flag(flag, meant):
+    assert suggestion(flag, TRAIN) == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize(("flag", "text"), SAID.items())
+def test_what_there_is_not_is_said(flag, text):
+    assert suggestion(flag, TRAIN) == text
+
+
+@pytest.mark.parametrize("flag", STRANGERS.split())
+def test_a_stranger_leads_nowhere(flag):
+    assert suggestion(flag, TRAIN) == ""
+
+
+def test_no_flag_is_a_hint_to_another():
+    """Each known flag is nearest to itself."""
+    for module in (train, evaluate, bench):
+        known = list(flags_of(module))
+        assert [suggestion(flag, known) for flag in known] == [f"did you mean {flag}?" for flag in known]
+
+
+def test_settings_of_a_file_are_meant_by_the_same_names():
+    known = list(options.OPTIONS)
+    assert suggestion("learning_rate", known) == "did you mean lr?"
+    assert suggestion("batch-size", known) == "did you mean batch_size?"
+    assert suggestion("optimizer", known) == "the optimiser is SGD with --momentum"
+    assert suggestion("dropout", known) == ""
+
+
+def test_other_names_are_only_the_settings_there_are():
+    assert suggestion("--weights", ["--lr"]) == ""
+    assert suggestion("device", ["train", "evaluate"]) == ""
+    names = [word for words in CALLED.values() for word in words.split()]
+    assert len(names) == len(set(names)), "two settings are called the same"
+    assert not {f"--{name}" for name in names} & set(TRAIN), "a flag is called something else"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("trian", cli.COMMANDS, "train"), ("eval", cli.COMMANDS, "evaluate"), ("diffs", cli.COMMANDS, "diff"),
+        ("bake", cli.COMMANDS, None), ("test", cli.COMMANDS, None),
+        ("cifar", ("mnist", "cifar10"), "cifar10"),
+        ("cosin", options.SCHEDULES, "cosine"), ("one_cycle", options.SCHEDULES, "one-cycle"),
+        ("shapes11", data.names(), "shapes10"), ("imagenet", data.names(), None),
+        ("CIFAR-10", data.names(), "cifar10"),
+        ("fashion-mnist", data.names(), "fashionmnist"), ("resnet", models.names(), "resnet20"),
+        ("vgg", models.names(), "vgg_small"), ("alexnet", models.names(), None), ("", models.names(), None),
+    ],
+)  # fmt: skip
+def test_any_name_has_a_near_one_or_none(name, known, meant):
+    assert near(name, known) == meant
+
+
+def test_edits_are_counted():
+    pairs = ("", "", 0), ("a", "", 1), ("ab", "ba", 1), ("abc", "acb", 1), ("kitten", "sitting", 3)
+    for one, other, count in pairs:
+        assert edits(one, other) == edits(other, one) == count
+
+
+def test_an_unknown_flag_is_refused_with_the_hint():
+    parser = Parser("train", "")
+    train.add_flags(parser)
+    for flag, hint in (
+        ("--dropout", "see --help"),
+        ("--gpu", "cynet runs on the CPU"),
+        ("--learning-rate=3", "did you mean --lr?"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            parser.parse_args([flag])
+        assert str(caught.value) == f"unknown flag: {flag.partition('=')[0]} ({hint})"

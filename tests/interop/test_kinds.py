@@ -1,0 +1,95 @@
+"""What a file is that is no weights file: said by its first bytes, and nothing of it is believed."""
+
+import os
+import socket
+import zipfile
+
+import numpy as np
+import pytest
+
+from cynet.interop import kinds, safetensors
+from cynet.train import checkpoint, load_weights
+
+
+def zipped(*names):
+    def write(path):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, b"1")
+
+    return write
+
+
+def holding(content):
+    return lambda path: path.write_bytes(content)
+
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+FILES = [
+    ("t.pt", zipped("archive/data.pkl", "archive/data/0"), "a PyTorch file (zip)"),
+    ("t.pth", holding(kinds.TORCH_LEGACY + b"rest"), "a PyTorch file (the old layout, a pickle)"),
+    ("s.pt", zipped("net/data.pkl", "net/code/__torch__.py"), "a TorchScript file (zip)"),
+    ("x.npz", lambda path: np.savez(path, a=np.ones(3)), "a NumPy archive (.npz)"),
+    ("x.npy", lambda path: np.save(path, np.ones(3)), "a NumPy array (.npy)"),
+    ("m.onnx", holding(b"\x08\x07\x12\x07pytorch\x1a\x031.9"), "an ONNX file"),
+    ("renamed.bin", holding(b"\x08\x07\x12\x07pytorch\x1a\x031.9"), "an ONNX file"),
+    ("m.h5", holding(HDF5 + bytes(80)), "an HDF5 file (as Keras and MATLAB write)"),
+    ("m.mat", holding(b"MATLAB 7.3".ljust(512) + HDF5), "an HDF5 file (as Keras and MATLAB write)"),
+    ("m.keras", zipped("config.json", "model.weights.h5"), "a Keras file (zip)"),
+    ("m.tflite", holding(b"\x1c\0\0\0TFL3" + bytes(20)), "a TensorFlow Lite file"),
+    ("m.pb", holding(b"\x0a\x30\x0a\x0b" + b"\xff" * 40), "a TensorFlow file (protobuf)"),
+    ("p.pkl", holding(b"\x80\x04\x95\x10" + bytes(7) + b"}."), "a pickle"),
+    ("z.zip", zipped("a", "b"), "a zip archive"),
+    ("cut.pt", holding(b"PK\x03\x04cut"), "a zip archive that is damaged"),
+    ("a.png", holding(b"\x89PNG\r\n\x1a\n" + bytes(9)), "a picture (PNG)"),
+    ("w.tar.gz", holding(b"\x1f\x8b\x08" + bytes(20)), "a file packed by gzip"),
+    ("w.tar", holding(bytes(257) + b"ustar" + bytes(300)), "a tar archive"),
+    ("c.toml", holding(b'model = "uwnet2"\n'), "a text (TOML)"),
+    ("c.json", holding(b' {"a": 1}'), "a text (JSON)"),
+    ("readme", holding("Grüße".encode()), "a text"),
+    ("long", holding("ü".encode() * 4000), "a text"),
+    ("x.safetensors", holding(b"version https://git-lfs.github.com/spec/v1\n"), "a pointer of Git LFS"),
+    ("y.safetensors", holding(b"<!DOCTYPE html><html>"), "a web page"),
+    ("empty", holding(b""), "an empty file"),
+    ("odd", holding(b"\x01\x02\x03\xff" * 9), "a file of no known kind"),
+    ("pipe", os.mkfifo, "a pipe"),
+    ("folder", os.mkdir, "a folder"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "kind"), FILES, ids=[name for name, *_ in FILES])
+def test_a_file_of_another_kind_is_said_to_be_that(tmp_path, name, make, kind):
+    make(tmp_path / name)
+    assert kinds.kind_of(tmp_path / name).startswith(kind)
+    with pytest.raises(ValueError, match=f"{name}: wanted weights in a safetensors file, got a") as caught:
+        safetensors.load(tmp_path / name)
+    assert kind in str(caught.value)
+
+
+def test_devices_and_sockets_are_not_read(tmp_path):
+    assert kinds.kind_of("/dev/zero") == "a device"
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(tmp_path / "s"))
+        assert kinds.kind_of(tmp_path / "s") == "a socket"
+
+
+def test_weights_are_of_no_other_kind_also_when_they_are_damaged(tmp_path):
+    path = tmp_path / "w"
+    data = safetensors.pack({"a": np.arange(6.0)}, {"note": "x"})
+    for length in [*range(2, 9), 20, len(data)]:
+        path.write_bytes(data[:length])
+        assert kinds.kind_of(path) is None
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        assert kinds.kind_of(path) is None or place == 8  # the { of the header
+
+
+def test_a_checkpoint_is_none_of_the_weights(tmp_path):
+    checkpoint.save(tmp_path / "last.ckpt", {"model.a": np.arange(6.0)}, {"step": 1})
+    assert kinds.kind_of(tmp_path / "last.ckpt") == kinds.CHECKPOINT
+    assert list(safetensors.load(tmp_path / "last.ckpt")[0]) == ["model.a"]  # its layout is theirs
+    with pytest.raises(ValueError, match=r"last\.ckpt is a checkpoint: wanted weights$"):
+        load_weights(tmp_path / "last.ckpt")
+    (tmp_path / "last.safetensors").touch()
+    with pytest.raises(ValueError, match=r"is a checkpoint: wanted weights, as .*last\.safetensors"):
+        load_weights(tmp_path / "last.ckpt")
