@@ -67,7 +67,6 @@ def check(values, origins, run_dir=None):
     import os
 
     from cynet import models
-    from cynet.core.names import printable
     from cynet.data import registry
     from cynet.train import rundir
 
@@ -91,11 +90,6 @@ def check(values, origins, run_dir=None):
             )
         if not os.path.exists(values["data_dir"]):
             raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
-        try:
-            values["data_dir"].encode()
-        except UnicodeEncodeError:
-            wanted = "wanted a path in UTF-8, for the run's configuration (a link to it will do)"
-            raise UsageError(f"{name('data_dir')}: {wanted}, got {printable(values['data_dir'])}") from None
     elif values["data"] in registry.OWN:
         raise UsageError(f"{name('data_dir')}: wanted the place of the files of {values['data']}, got none")
     if values.get("tensorboard"):

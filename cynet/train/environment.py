@@ -41,7 +41,7 @@ def describe(session):
 
 
 def _pictures(session):
-    """The pictures that a run has, how those to test and to choose by were told apart, its classes' weights."""
+    """A run's pictures, how those to test and to choose by were told apart, and its classes' weights."""
     training, weights = session.batches.dataset, session.class_weights
     found = {
         "name": session.settings.data,

@@ -219,12 +219,9 @@ def test_a_path_in_place_of_a_name_says_which_flags_are_meant(root, capsys, monk
     assert status == 2 and "--data-dir: wanted the place of the files of image_folder, got none" in err
 
 
-def test_a_place_that_no_configuration_can_hold_is_refused_at_once(root, capsys, tmp_path):
+def test_pictures_may_lie_in_a_place_whose_name_is_no_utf8(root, capsys, tmp_path):
     place = root.rename(root.parent / os.fsdecode(b"caf\xe9"))
-    status, _, err = train(capsys, place, tmp_path / "run")
-    assert status == 2 and "--data-dir: wanted a path in UTF-8" in err and "caf\\xe9" in err
-    (tmp_path / "link").symlink_to(place)
-    assert train(capsys, tmp_path / "link", tmp_path / "run", "--no-report")[0] == 0
+    assert train(capsys, place, tmp_path / "run", "--no-report")[0] == 0
 
 
 @pytest.mark.parametrize("arguments", [("train", "--help"), ("data", "--help"), ("data", "check", "--help")])
