@@ -12,6 +12,7 @@ import numpy as np
 
 import cynet
 from cynet.config import config, processor
+from cynet.core.threads import processors
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
@@ -38,7 +39,7 @@ def describe(settings, fingerprint):
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": processor(),
-        "processors": os.cpu_count(),
+        "processors": processors(),
         "threads": settings.threads,
         "workers": settings.workers,
         "cynet": {name: build[name] for name in (*BUILD, "OpenMP", "checks")},
