@@ -14,9 +14,10 @@ PASSING = ("_saved", "_seen", "_plan", "_plans")
 
 
 class _Mode(threading.local):
-    """What `no_grad` sets, in each thread for itself."""
+    """What `no_grad` and `layer_by_layer` set, in each thread for itself."""
 
     grad_enabled = True
+    layer_by_layer = False
 
 
 _mode = _Mode()
@@ -41,6 +42,21 @@ def no_grad():
 def grad_enabled():
     """Whether forward passes of this thread keep what backward needs."""
     return _mode.grad_enabled
+
+
+@contextlib.contextmanager
+def layer_by_layer():
+    """Within this context, containers of this thread run their layers and keep what each backward needs."""
+    before, _mode.layer_by_layer = _mode.layer_by_layer, True
+    try:
+        yield
+    finally:
+        _mode.layer_by_layer = before
+
+
+def may_sweep():
+    """Whether a container may compute its output without its layers' own passes."""
+    return not (_mode.grad_enabled and _mode.layer_by_layer)
 
 
 def plain(layer):
