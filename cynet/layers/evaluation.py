@@ -22,7 +22,8 @@ from math import prod
 import numpy as np
 
 from cynet.core import workspace
-from cynet.core.layer import PASSING, plain
+from cynet.core.layer import plain
+from cynet.core.members import PASSING
 from cynet.core.threads import forks, get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
 from cynet.kernels import max_pool

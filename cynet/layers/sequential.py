@@ -29,7 +29,7 @@ class Sequential(Layer):
         self.layers = list(layers)
 
     def children(self):
-        return [(str(i), layer) for i, layer in enumerate(self.layers)]
+        return self.numbered(self.layers)
 
     def output_shape(self, shape):
         for name, layer in self.children():
