@@ -1,11 +1,10 @@
 """show_config: what this build is and what it runs on."""
 
-import os
 import platform
 from pathlib import Path
 
 from cynet._version import __version__
-from cynet.core.threads import get_num_threads
+from cynet.core.threads import get_num_threads, processors
 from cynet.kernels import _config
 
 
@@ -19,7 +18,7 @@ def config():
         "ISA": " ".join(build["isa"]) or platform.machine(),
         "OpenMP": str(build["openmp"]) if build["openmp"] else "no: the kernels run on one thread",
         "checks": build["checks"],
-        "threads": f"{get_num_threads()} of {os.cpu_count()} processors",
+        "threads": f"{get_num_threads()} of {processors()} processors",
         "python": platform.python_version(),
     }
 

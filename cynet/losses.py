@@ -7,6 +7,7 @@ from cynet.core.layer import grad_enabled
 from cynet.kernels import softmax, squared_error
 
 CHUNK = 16384  # elements of one partial sum of squared_error
+SHOWN = 10  # weights in a text
 
 
 class Loss:
@@ -41,12 +42,15 @@ class CrossEntropyLoss(Loss):
     The target is 1 - label_smoothing at the label plus label_smoothing / classes everywhere (Szegedy et al.
     2015, section 7), as in PyTorch. Finite for all finite logits.
 
+    With weights each class's target is multiplied by its own, and the sum over the batch is divided by the
+    sum of the weights of its labels instead of their number; also as in PyTorch.
+
     Parameters
     ----------
     label_smoothing : float, optional
         0 to 1.
-    weight : array of float (classes,), optional
-        Of each class, as in PyTorch.
+    weight : sequence of float (classes,), optional
+        How much each class counts: finite, at least 0, not all 0.
 
     Examples
     --------
@@ -57,7 +61,16 @@ class CrossEntropyLoss(Loss):
 
     def __init__(self, label_smoothing=0.0, weight=None):
         self.label_smoothing = checks.number("label_smoothing", label_smoothing, 0, 1)
-        self.weight = None if weight is None else np.asarray(weight, np.float64)
+        self.weight = weight
+
+    @property
+    def weight(self):
+        """The weights, a read-only float64 array (classes,), or None; may be set."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, value):
+        self._weight = None if value is None else _checked_weight(value)
 
     def __call__(self, logits, labels):
         """The loss.
@@ -75,38 +88,57 @@ class CrossEntropyLoss(Loss):
         Raises
         ------
         TypeError, ValueError
-            When an array has the wrong type or shape, the batch is empty, or a label is out of range.
+            When an array has the wrong type or shape, the batch is empty, a label is out of range, there are
+            not as many weights as classes, or those of the batch's labels are all 0.
         """
         logits = checks.float_array("logits", logits, 2)
         rows, classes = logits.shape
         labels = checks.labels("labels", labels, rows, classes)
-        if self.weight is not None:
-            return self._weighted(logits, labels, rows, classes)
-        gradient = workspace.empty(logits.shape)
-        loss = softmax.cross_entropy(
-            logits,
-            labels,
-            gradient,
-            workspace.empty((rows,), np.float64),
-            self.label_smoothing,
-            threads.get_num_threads(),
-        )
+        gradient, losses = workspace.empty(logits.shape), workspace.empty((rows,), np.float64)
+        smoothing, count = self.label_smoothing, threads.get_num_threads()
+        if self._weight is None:
+            loss = softmax.cross_entropy(logits, labels, gradient, losses, smoothing, count)
+        else:
+            weight, divisor = self._weight, self._divisor(labels, classes)
+            loss = softmax.weighted_cross_entropy(
+                logits, labels, weight, gradient, losses, smoothing, divisor, count
+            )
         self._gradient = gradient if grad_enabled() else None
         return loss
 
-    def _weighted(self, logits, labels, rows, classes):
-        target = np.full((rows, classes), self.label_smoothing / classes)
-        target[np.arange(rows), labels] += 1 - self.label_smoothing
-        target *= self.weight
-        z = logits - logits.max(axis=1, keepdims=True).astype(np.float64)
-        logs = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-        divisor = self.weight[labels].sum()
-        gradient = (np.exp(logs) * target.sum(axis=1, keepdims=True) - target) / divisor
-        self._gradient = gradient.astype(np.float32) if grad_enabled() else None
-        return float(-(target * logs).sum() / divisor)
+    def _divisor(self, labels, classes):
+        """The sum of the weights of the labels."""
+        if len(self._weight) != classes:
+            raise ValueError(
+                f"weight: wanted one for each of the {classes} classes of the logits, got {len(self._weight)}"
+            )
+        divisor = float(self._weight[labels].sum())
+        if not divisor > 0:
+            found = np.unique(labels).tolist()
+            raise ValueError(
+                f"weight: wanted one above 0 among the labels of the batch, got only labels {found}"
+            )
+        return divisor
 
     def __repr__(self):
-        return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g})"
+        weight = ""
+        if self._weight is not None:
+            shown = [f"{value:g}" for value in self._weight[:SHOWN]]
+            more = [f"... {len(self._weight)} classes"] if len(self._weight) > SHOWN else []
+            weight = f", weight=[{', '.join(shown + more)}]"
+        return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g}{weight})"
+
+
+def _checked_weight(value):
+    """The weights of classes as a read-only array, or TypeError / ValueError naming what is wrong."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise TypeError(f"weight: wanted a list of numbers, one a class, got {value!r:.80}")
+    array = np.array([checks.number(f"weight[{i}]", one, 0) for i, one in enumerate(array)], np.float64)
+    if not array.any():
+        raise ValueError(f"weight: wanted at least one above 0, got {value!r:.80}")
+    array.flags.writeable = False
+    return array
 
 
 class MSELoss(Loss):

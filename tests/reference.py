@@ -127,14 +127,17 @@ def softmax(x):
 # -- losses: the value, and a function without argument that returns the gradient -----------------------
 
 
-def cross_entropy(logits, labels, smoothing=0.0):
+def cross_entropy(logits, labels, smoothing=0.0, weight=None):
     n, classes = logits.shape
     target = np.full((n, classes), smoothing / classes)
     target[np.arange(n), labels] += 1 - smoothing
+    if weight is not None:
+        target *= weight
+        n = weight[labels].sum()
     shifted = logits - logits.max(1, keepdims=True)
     # 0 * Inf is 0 here: a class that no target asks for costs nothing.
     terms = np.where(target > 0, target * (shifted - np.log(np.exp(shifted).sum(1, keepdims=True))), 0.0)
-    return -terms.sum() / n, lambda: (normalised_exp(logits) - target) / n
+    return -terms.sum() / n, lambda: (normalised_exp(logits) * target.sum(1, keepdims=True) - target) / n
 
 
 def squared_error(y, target):

@@ -50,6 +50,8 @@ CASES = [
     ("Residual", lambda v: layers.Residual(layers.ReLU(), v), [3, layers.ReLU], "shortcut"),
     ("Concat", lambda v: layers.Concat(layers.ReLU(), v), [None, 3], "branches"),
     ("CrossEntropyLoss", lambda v: losses.CrossEntropyLoss(v), [*NUMBERS, -0.1, 1.1], "label_smoothing"),
+    ("CrossEntropyLoss", lambda v: losses.CrossEntropyLoss(weight=v),
+     [[1, -1], [1, NAN], [INF, 1], [0, 0], [], 3, "ab", [[1, 2]], [True, False], [None, 1]], "weight"),
     ("labels", lambda v: losses.CrossEntropyLoss()(np.zeros((2, 3), F4), v),
      [[0, 3], [-1, 0], [0.0, 1.0], [0], [[0, 1]], None, "ab", [0, 2**40]], "labels"),
     ("logits", lambda v: losses.CrossEntropyLoss()(v, [0, 1]),

@@ -1,5 +1,7 @@
 """The public losses: arguments, state, and agreement with PyTorch."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -123,7 +125,69 @@ def test_bad_squared_error(y, target, error):
 
 def test_reprs():
     assert repr(CrossEntropyLoss(0.1)) == "CrossEntropyLoss(label_smoothing=0.1)"
+    wanted = "CrossEntropyLoss(label_smoothing=0, weight=[1, 0, 2.5])"
+    assert repr(CrossEntropyLoss(weight=[1, 0, 2.5])) == wanted
+    many = repr(CrossEntropyLoss(weight=np.ones(100)))
+    assert many.endswith("weight=[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ... 100 classes])")
     assert repr(MSELoss()) == "MSELoss()"
+
+
+# -- weights -------------------------------------------------------------------------------------------------
+def test_weights_by_hand():
+    criterion = CrossEntropyLoss(weight=[1, 2, 0, 4])
+    logits = np.float32([[1, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 2]])
+    losses = [CrossEntropyLoss()(logits[i : i + 1], [label]) for i, label in enumerate((0, 1, 2))]
+    assert criterion(logits, [0, 1, 2]) == pytest.approx((1 * losses[0] + 2 * losses[1] + 0) / 3)
+    assert not criterion.backward()[2].any()
+
+
+@pytest.mark.parametrize(
+    "weight", [[1, 2, 3, 4], (1.0, 2, 3, 4), np.arange(1, 5), np.arange(1, 5, dtype=">f4")]
+)
+def test_weights_of_any_kind_of_numbers(weight):
+    wanted = CrossEntropyLoss(weight=np.arange(1.0, 5))(LOGITS + np.eye(3, 4, dtype=np.float32), [0, 2, 3])
+    assert CrossEntropyLoss(0, weight)(LOGITS + np.eye(3, 4, dtype=np.float32), [0, 2, 3]) == wanted
+
+
+def test_weights_are_the_losss_own_and_may_be_set():
+    given = np.ones(4)
+    criterion = CrossEntropyLoss(weight=given)
+    given[:] = 0
+    assert criterion(LOGITS, [0, 1, 3]) == pytest.approx(np.log(4))
+    with pytest.raises(ValueError, match="read-only"):
+        criterion.weight[0] = 2
+    criterion.weight = None
+    assert repr(criterion) == "CrossEntropyLoss(label_smoothing=0)"
+    with pytest.raises(ValueError, match=r"weight\[1\]: wanted a number in \[0, inf\], got -1"):
+        criterion.weight = [1, -1]
+    twin = copy.deepcopy(CrossEntropyLoss(0.1, [1, 2, 3, 4]))
+    assert twin(LOGITS, [0, 1, 3]) == CrossEntropyLoss(0.1, [1, 2, 3, 4])(LOGITS, [0, 1, 3])
+
+
+def test_weights_that_do_not_fit_the_batch():
+    with pytest.raises(ValueError, match="weight: wanted one for each of the 4 classes of the logits, got 3"):
+        CrossEntropyLoss(weight=[1, 2, 3])(LOGITS, [0, 1, 2])
+    criterion = CrossEntropyLoss(weight=[1, 0, 0, 1])
+    with pytest.raises(ValueError, match=r"weight: wanted one above 0 among .* got only labels \[1, 2\]"):
+        criterion(LOGITS, [1, 2, 1])
+    assert criterion(LOGITS, [1, 2, 0]) == pytest.approx(np.log(4))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_weighted_cross_entropy_is_pytorchs(smoothing):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((17, 10)).astype(np.float32) * 4, rng.integers(0, 10, 17)
+    weight = rng.random(10).astype(np.float32) * 3
+    weight[3] = 0
+    criterion = CrossEntropyLoss(smoothing, weight)
+    x = torch.tensor(logits, requires_grad=True)
+    theirs = torch.nn.CrossEntropyLoss(torch.tensor(weight), label_smoothing=smoothing)
+    wanted = theirs(x, torch.tensor(labels))
+    wanted.backward()
+    assert criterion(logits, labels) == pytest.approx(wanted.item(), rel=1e-6)
+    np.testing.assert_allclose(criterion.backward(), x.grad.numpy(), atol=1e-7)
 
 
 @pytest.mark.torch

@@ -43,12 +43,13 @@ def test_twin_gradient(name):
     np.testing.assert_allclose(backward(dy), wanted, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 0.5, 3.0, 0.0, 2.0])], ids=["", "weighted"])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-def test_cross_entropy_gradient(smoothing):
+def test_cross_entropy_gradient(smoothing, weight):
     logits = np.random.default_rng(2).standard_normal((4, 5)) * 3
     labels = np.array([0, 4, 2, 2])
-    _, backward = reference.cross_entropy(logits, labels, smoothing)
-    wanted = differences(lambda x: reference.cross_entropy(x, labels, smoothing)[0], logits)
+    _, backward = reference.cross_entropy(logits, labels, smoothing, weight)
+    wanted = differences(lambda x: reference.cross_entropy(x, labels, smoothing, weight)[0], logits)
     np.testing.assert_allclose(backward(), wanted, rtol=1e-6, atol=1e-8)
 
 

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from cynet.config import config, processor
-from cynet.core.threads import get_num_threads
+from cynet.core.threads import get_num_threads, processors
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -27,7 +27,7 @@ def describe(peer=None):
         versions[package] = importlib.metadata.version(package)
     return {
         "cpu": processor(),
-        "processors": os.cpu_count(),
+        "processors": processors(),
         "threads": get_num_threads(),
         "isa": build["ISA"],
         "compiler": build["compiler"],

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from . import checks
+from .members import PASSING, members
 from .parameter import Parameter
-
-# Attributes that belong to passes under way and say nothing about what a layer computes.
-PASSING = ("_saved", "_seen", "_plan", "_plans")
 
 
 class _Mode(threading.local):
-    """What `no_grad` sets, in each thread for itself."""
+    """What `no_grad` and `layer_by_layer` set, in each thread for itself."""
 
     grad_enabled = True
+    layer_by_layer = False
 
 
 _mode = _Mode()
@@ -43,6 +42,21 @@ def grad_enabled():
     return _mode.grad_enabled
 
 
+@contextlib.contextmanager
+def layer_by_layer():
+    """Within this context, containers of this thread run their layers and keep what each backward needs."""
+    before, _mode.layer_by_layer = _mode.layer_by_layer, True
+    try:
+        yield
+    finally:
+        _mode.layer_by_layer = before
+
+
+def may_sweep():
+    """Whether a container may compute its output without its layers' own passes."""
+    return not (_mode.grad_enabled and _mode.layer_by_layer)
+
+
 def plain(layer):
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__
@@ -54,8 +68,10 @@ class Layer:
 
     A subclass defines ``forward(x)`` and ``backward(dy)``; where the output's shape differs from the input's
     also ``output_shape(shape)``, which raises ValueError on a shape it cannot take. Parameters and sub-layers
-    are found among its attributes; arrays named in ``buffers`` are saved with them. In ``forward`` it calls
-    ``self.save(...)`` with what backward needs, in ``backward`` it gets that by ``self.saved()``.
+    are found among its attributes, also in lists, tuples and dicts, as "name.0" or "name.key"; arrays named
+    in ``buffers`` are saved with them. In ``forward`` it calls ``self.save(...)`` with what backward needs,
+    in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass: each place of a model where it
+    is wanted needs a layer of its own.
 
     Attributes
     ----------
@@ -71,6 +87,11 @@ class Layer:
     _saved = None  # what backward needs
     _seen = None  # the input shape that was checked last
     _plan = None  # what a layer has worked out for a shape
+    _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls._boxed = not cls.__module__.startswith("cynet.layers.")
 
     def __call__(self, x):
         """Check `x` (its shape only the first time), then run `forward`.
@@ -140,7 +161,8 @@ class Layer:
         values, self._saved = self._saved, None
         if values is None:
             raise RuntimeError(
-                f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got none"
+                f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
+                "none; of a layer object that stands at two places of a model only the last pass is kept"
             )
         return values
 
@@ -154,26 +176,57 @@ class Layer:
     # -- the tree of layers ---------------------------------------------------------------------------
     def children(self):
         """(name, layer) pairs of the direct sub-layers, in the order they were set."""
+        if self._boxed:
+            return members(self, Layer)
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Layer)]
 
-    def walk(self, prefix=""):
-        """(path, layer) pairs of this layer and all below it; this layer's path is ''."""
+    def numbered(self, layers):
+        """The children of a container: its `layers` by their numbers, then what a user's class added."""
+        found = [(str(i), layer) for i, layer in enumerate(layers)]
+        if self._boxed:
+            known = set(map(id, layers))
+            found += [pair for pair in Layer.children(self) if id(pair[1]) not in known]
+        return found
+
+    def walk(self, prefix="", around=()):
+        """(path, layer) pairs of this layer and all below it; this layer's path is ''.
+
+        A layer that refers to one around it does not hold it: such references are passed over.
+        """
         yield prefix, self
-        for name, child in self.children():
-            yield from child.walk(f"{prefix}.{name}" if prefix else name)
+        children = self.children()
+        if children:
+            around = *around, id(self)
+        for name, child in children:
+            if id(child) not in around:
+                yield from child.walk(f"{prefix}.{name}" if prefix else name, around)
+
+    def _own(self):
+        """(name, parameter) of this layer alone."""
+        if self._boxed:
+            return members(self, Parameter)
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
 
     def parameters(self):
-        """The parameters of this layer and all below it, each `.name` set to its path."""
-        found = []
+        """The parameters of this layer and all below it, each `.name` set to its path.
+
+        Each once, under the first of its names, also where a layer object, or a parameter, has several.
+        """
+        found = {}
         for path, layer in self.walk():
-            for name, value in vars(layer).items():
-                if isinstance(value, Parameter):
+            for name, value in layer._own():
+                if id(value) not in found:
                     value.name = f"{path}.{name}" if path else name
-                    found.append(value)
-        return found
+                    found[id(value)] = value
+        return list(found.values())
 
     def zero_grad(self):
         """Set every parameter's gradient to zero."""
+        if self._boxed:
+            for _, layer in self.walk():
+                for _, parameter in layer._own():
+                    parameter.zero_grad()
+            return
         plain = type(self).children is Layer.children  # then one walk through the attributes finds them all
         kinds = (Parameter, Layer) if plain else Parameter
         for value in vars(self).values():
@@ -196,14 +249,19 @@ class Layer:
     # -- state ----------------------------------------------------------------------------------------
     def _state(self):
         """Path -> (the live array, whether loading may go without it)."""
-        state = {}
+        state, count = {}, 0
         for path, layer in self.walk():
             start = f"{path}." if path else ""
-            for name, value in vars(layer).items():
-                if isinstance(value, Parameter):
-                    state[start + name] = value.data, False
+            own = layer._own()
+            for name, value in own:
+                state[start + name] = value.data, False
             for name in layer.buffers:
                 state[start + name] = getattr(layer, name), name == "num_batches_tracked"
+            count += len(own) + len(layer.buffers)
+            if len(state) < count:
+                names = [name for name, _ in own]
+                where = path or type(self).__name__
+                raise ValueError(f"{where}: wanted a name for each array, got two of one among {names}")
         return state
 
     def state_dict(self):

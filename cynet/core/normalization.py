@@ -83,7 +83,11 @@ class Pass:
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
         self.each = chunk_rows(*x.shape)
-        self.threads = _threads(len(x), self.each)
+
+    @property
+    def threads(self):
+        """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
+        return _threads(len(self.x), self.each)
 
     def _partial(self):
         return workspace.empty((-(-len(self.x) // self.each), 2, self.x.shape[1]), np.float64)
@@ -151,11 +155,11 @@ class Pass:
     def sums_pooled(self, shape, dy, winner, window, keep):
         """(sums, and if `keep` the pool's gradient, or else None)."""
         floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]  # a band, and the image rows it begins in
-        partial, room = self._partial(), workspace.empty((self.threads, floats))
+        threads, partial = self.threads, self._partial()
+        room = workspace.empty((threads, floats))
         kept = workspace.empty(self.x.shape) if keep else NO_ROWS
         batchnorm_pool.gradient_sums_pool(
-            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each,
-            self.threads,
+            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each, threads,
         )  # fmt: skip
         return partial, kept if keep else None
 

@@ -23,7 +23,6 @@ class ThinLinear:
 
     def __init__(self, rows, features, outputs, pixels=1):
         self.rows, self.features, self.outputs, self.pixels = rows, features, outputs, pixels
-        self.threads = self._team()
         self._packed = features * -(-outputs // 8) * 8
         self._own = outputs * features if pixels > 1 else 1
         self._no_bias = np.zeros(outputs, np.float32)
@@ -33,11 +32,9 @@ class ThinLinear:
         """Whether this class can do it, and is the faster."""
         return features % 8 == 0 and outputs <= thin_linear.MOST_OUTPUTS
 
-    def fits(self):
-        """Whether it was made for the threads there are now."""
-        return self.threads == self._team()
-
-    def _team(self):
+    @property
+    def threads(self):
+        """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
         return team(SLOW * self.rows * self.features * self.outputs)
 
     def forward(self, x, w, bias=None):

@@ -1,14 +1,32 @@
-"""How many threads the kernels use. Results never depend on it, only the time does."""
+"""How many threads the kernels use. Results never depend on it, only the time does.
+
+Design: OpenMP keeps its threads between kernels, and a child made by fork has none of them: a kernel that
+called on two there would wait for ever. One thread is safe. So where a process has used several, its children
+by fork, and theirs, run on one, whatever they ask for. Forks are counted by the C library (`_config.forks`),
+so that those of a web server in C, of which Python is not told, count too.
+"""
 
 import os
+import re
+import sys
 
 from cynet.kernels import _config
 
 from . import checks
+from .processors import processors
+
+__all__ = ["forks", "get_num_threads", "processors", "set_num_threads", "team"]
 
 ALONE = 2**20  # multiply-adds below which one thread is faster than several
+MOST = 1024  # that can be set
+MANY = 64  # from the environment: more than this, and than there are processors, is a slip
+VARIABLE = "OMP_NUM_THREADS"
 
 _threads = None
+_several = False  # whether kernels may have run on several threads, in this process or one around it
+_bound = False  # to one thread: a child of such a process
+_forks = _config.forks()  # those that were seen
+_warned = False
 
 
 def get_num_threads():
@@ -18,16 +36,13 @@ def get_num_threads():
     -------
     int
         What `set_num_threads` was given last; before that OMP_NUM_THREADS, or else the number of
-        processors this process may run on. Always 1 in a build without OpenMP.
+        processors this process may use, a container's quota considered. Always 1 in a build without
+        OpenMP, and in a child made by fork of a process that has used several.
     """
-    global _threads
+    if _forks != _config.forks():
+        _after_fork()
     if _threads is None:
-        if not _config.build_info()["openmp"]:
-            _threads = 1
-        elif os.environ.get("OMP_NUM_THREADS"):
-            _threads = _config.openmp_threads()
-        else:
-            _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        _set(_first() if _config.build_info()["openmp"] else 1)
     return _threads
 
 
@@ -37,16 +52,65 @@ def set_num_threads(threads):
     Parameters
     ----------
     threads : int
-        At least 1. More than there are processors is allowed, and slow.
+        At least 1. More than there are processors is allowed, and slow. In a child made by fork of a process
+        whose kernels have used several, OpenMP cannot have more than one: there it stays 1, and the first
+        call that asks for more says so on stderr. (`multiprocessing`'s "spawn" and "forkserver" have no such
+        bound.)
 
     Raises
     ------
     TypeError, ValueError
-        When `threads` is no integer, or less than 1.
+        When `threads` is no integer, less than 1 or more than 1024.
     """
-    global _threads
-    threads = checks.integer("threads", threads, 1, 1024)
-    _threads = threads if _config.build_info()["openmp"] else 1
+    threads = checks.integer("threads", threads, 1, MOST)
+    if _forks != _config.forks():
+        _after_fork()
+    _set(threads if _config.build_info()["openmp"] else 1)
+
+
+def _set(threads):
+    global _threads, _several, _warned
+    if _bound and threads > 1:
+        if not _warned:
+            _say(f"1 thread instead of {threads}: this process is a fork of one that used several")
+        threads, _warned = 1, True
+    _threads, _several = threads, _several or threads > 1
+
+
+def _after_fork():
+    global _threads, _forks, _bound
+    _forks, _bound = _config.forks(), _several
+    if _bound:
+        _threads = 1
+
+
+def forks():
+    """How many forks lie between this process and the one that loaded the kernels.
+
+    What an object holds that another process must not use (a lock, a pipe) is worthless where this is not
+    what it was.
+    """
+    return _config.forks()
+
+
+def _first():
+    """The threads to begin with."""
+    count, text = processors(), os.environ.get(VARIABLE, "").strip()
+    first = text.partition(",")[0].strip()  # the others are for parallel regions within parallel regions
+    if not text:
+        return count
+    if not re.fullmatch(r"\+?\d+", first, re.ASCII) or not first.lstrip("+0"):
+        _say(f"{VARIABLE}: wanted a number from 1 on, got {text!r:.40}; taking {count}, one a processor")
+        return count
+    most = max(MANY, count)
+    if len(first.lstrip("+0")) > len(str(most)) or int(first) > most:
+        _say(f"{VARIABLE}: wanted at most {most}, got {first:.40}; taking {count}, one a processor")
+        return count
+    return int(first)
+
+
+def _say(text):
+    print(f"cynet: {text}", file=sys.stderr, flush=True)
 
 
 def team(macs):

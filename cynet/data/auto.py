@@ -1,16 +1,12 @@
 """workers="auto": how many worker processes are fastest: of a loader, measured once; beside a training."""
 
-import os
 import time
+
+from cynet.core.threads import processors
 
 BATCHES = 4, 200  # the fewest and the most that are timed of each number
 SECONDS = 0.25  # for each number
 GAIN = 1.1  # what another worker must be worth
-
-
-def processors():
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def beside(threads):

@@ -15,8 +15,9 @@ import time
 from collections import deque
 from multiprocessing import connection
 
-from . import worker
-from .start import GUARD, Member, refuse_import
+from . import portable, worker
+from .portable import GUARD
+from .start import Member
 
 # So many deaths within so many seconds are an error. Far apart in a training of days they are no pattern.
 LOSSES, MEMORY = 3, 600.0
@@ -46,7 +47,9 @@ class Crew:
     """
 
     def __init__(self, count, store, recipe, timeout, name_of):
-        refuse_import()
+        portable.refuse_import()
+        portable.refuse_daemonic(count)
+        portable.refuse_unguarded(recipe.functions)
         self.store, self.arguments = store, (store, recipe)
         self.timeout, self.name_of = timeout, name_of
         self.losses = []  # when workers died
@@ -197,9 +200,9 @@ class Crew:
     def close(self):
         """End all workers; nothing of them is left behind."""
         members, self.members = self.members, []
+        for member in members:
+            member.pipe.close()  # all at once, so that they end side by side
         if os.getpid() == self.owner:
-            for member in members:
-                member.pipe.close()  # all at once, so that they end side by side
             latest = time.monotonic() + PATIENCE
             for member in members:
                 member.end(latest)

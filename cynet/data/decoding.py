@@ -2,18 +2,18 @@
 
 Design: a worker gets the paths of some pictures and sends their bytes back, which costs next to nothing
 beside decoding them. The owner keeps only a few answers waiting, so memory does not grow with the data set.
-A worker imports NumPy and Pillow alone, ignores Ctrl-C, which is its owner's to handle, and dies with it.
+A worker imports NumPy and Pillow alone, never the owner's script; it ignores Ctrl-C, which is its owner's to
+handle, and dies with it.
 """
 
 import ctypes
 import multiprocessing
-import os
 import signal
 import sys
 from collections import deque
-from multiprocessing import forkserver
 
 from cynet.core import checks
+from cynet.core.threads import processors
 
 from . import pictures
 
@@ -21,7 +21,6 @@ CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods(
 CHUNK = 64  # pictures of a task
 FEW = 512  # pictures that are decoded sooner than workers start
 MOST_WORKERS = 8
-GUARD = 'if __name__ == "__main__": main()'
 PR_SET_PDEATHSIG = 1
 
 
@@ -35,7 +34,7 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
         As for `pictures.read`.
     workers : int, optional
         Processes; 0 decodes in this one. Default: as many as there are processors, up to 8, and none for few
-        pictures.
+        pictures or in a daemonic process, which may start no others.
     read : {pictures.read, pictures.attempt}, optional
         What makes a picture of (path, fit).
 
@@ -49,13 +48,18 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
     ValueError, OSError
         Naming the file that is no picture, or cannot be read, but with `attempt`.
     RuntimeError
-        When a worker died.
+        When a worker died, or this one is a worker that imports its owner's script.
     """
+    from . import portable
+
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     if workers is None:
-        workers = 0 if len(paths) < FEW else min(os.cpu_count() or 1, MOST_WORKERS)
+        few = len(paths) < FEW or portable.daemonic()
+        workers = 0 if few else min(processors(), MOST_WORKERS)
     workers = checks.integer("workers", workers, 0, 1024)
     if workers:
+        portable.refuse_import()
+        portable.refuse_daemonic(workers)
         yield from _by_workers(chunks, fit, workers, read)
     else:
         yield from (_decode(chunk, fit, read) for chunk in chunks)
@@ -69,27 +73,22 @@ def _by_workers(chunks, fit, workers, read):
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise RuntimeError(f"a worker imports your script again; read pictures under: {GUARD}")
-    if CONTEXT == "forkserver":
-        from .start import own_path
+    from .start import started
 
-        with own_path():
-            forkserver.ensure_running()
     context = multiprocessing.get_context(CONTEXT)
     pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
     try:
         rest, waiting = iter(chunks), deque()
         while True:
             while len(waiting) < 3 * workers and (chunk := next(rest, None)):
-                waiting.append(pool.submit(_decode, chunk, fit, read))
+                with started(lean=True):  # a task may start a worker
+                    waiting.append(pool.submit(_decode, chunk, fit, read))
             if not waiting:
                 return
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise RuntimeError(
-            "a process that decodes pictures died, possibly out of memory; workers=0 decodes in this one. If "
-            f"your script reads pictures when it is imported, use: {GUARD}"
+            "a process that decodes pictures died, possibly out of memory; workers=0 decodes in this one"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,5 +1,6 @@
 """Batches from worker processes, in order, through a ring of slots in shared memory."""
 
+import os
 import weakref
 
 from . import pixels
@@ -36,9 +37,10 @@ class Feed:
         return self.prefetch * Store.slot_bytes(shape, self.batch_size)
 
     def start(self):
-        """Share the pictures and start the workers, unless they run."""
-        if self.crew:
+        """Share the pictures and start the workers, unless they run, in this process and not in a parent."""
+        if self.crew and self.crew.owner == os.getpid():
             return
+        self.close()
         shared = pixels.share(self.dataset)
         ring = SharedMemory(self.ring_bytes, "ring of batches")
         self.store = Store(shared, ring, self.batch_size, self.prefetch)
@@ -71,6 +73,11 @@ class Feed:
                     filled.update(self.collect())
                 filled.remove(slot)
                 yield self.store.slot(slot, len(order[batch]))[0]
+                if self.crew.owner != os.getpid():
+                    raise RuntimeError(
+                        f"this pass over the loader is that of process {self.crew.owner}, of which this is a "
+                        "fork; start another pass here"
+                    )
                 self.crew.rest()
         except GeneratorExit:
             raise  # the epoch was left early; what is under way is drained when the next one starts

@@ -17,7 +17,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
 
-from . import auto, fingerprint
+from . import auto, fingerprint, portable
 from .augment import Normalize, RandomCrop, RandomFlip
 from .feed import Feed
 from .recipe import IN_KERNEL, Recipe
@@ -50,7 +50,8 @@ class DataLoader:
     workers : int or "auto"
         Worker processes; 0 decodes in this one. They start with the first batch and stay for all epochs.
         "auto" tries 0, 1, 2 ... up to the processors before the first batch, for some tenths of a second
-        each, and takes the fewest that come near the fastest; a line on stderr says so, and `chosen`.
+        each, and takes the fewest that come near the fastest; a line on stderr says so, and `chosen`. A
+        daemonic process, as those of multiprocessing.Pool are, may start none.
     prefetch : int
         Slots of the ring, each with one batch; at least 2 with workers. This bounds what a loader holds
         beside the pictures: `prefetch` batches with workers, one without.
@@ -61,7 +62,8 @@ class DataLoader:
         functions. They act in this order, wherever they stand: functions, brightness, contrast, crop, flip,
         normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
         that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
-        that can be pickled. `cynet.data.recipe.Recipe` has the details.
+        that they can import: at the top of a module, not of a notebook or of what is typed or piped in, nor
+        of a script without a main guard. `cynet.data.recipe.Recipe` has the details.
     sampler : object, optional
         With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float
@@ -125,6 +127,8 @@ class DataLoader:
         self._recipe = Recipe(transforms, dataset.images.shape[1:])
         if self.workers:
             self._recipe.check_portable()
+        if self.workers not in (0, "auto"):
+            portable.refuse_daemonic(self.workers)
         if drop_last and sampler is None and len(dataset) < batch_size:
             raise ValueError(
                 f"drop_last: wanted at least one whole batch of batch_size={batch_size}, got a data set of "
@@ -218,7 +222,10 @@ class DataLoader:
             yield part
 
     def _choose(self):
-        self.workers, self.chosen = auto.choose(self._endless, self.batch_size)
+        if portable.daemonic():
+            self.workers, self.chosen = 0, "workers=0 chosen (a daemonic process may start no others)"
+        else:
+            self.workers, self.chosen = auto.choose(self._endless, self.batch_size)
         print(f"cynet: DataLoader: {self.chosen}", file=sys.stderr, flush=True)
         self._feed = self._new_feed(self.workers) if self.workers else None
 

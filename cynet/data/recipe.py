@@ -1,12 +1,12 @@
 """A list of transforms as what fills batches: the user's functions, then the decode kernel."""
 
 import inspect
-import pickle
 
 import numpy as np
 
 from cynet.kernels import decode
 
+from . import portable
 from .augment import Brightness, Contrast, Cutout, Normalize, RandomCrop, RandomFlip
 
 KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
@@ -80,13 +80,7 @@ class Recipe:
     def check_portable(self):
         """Refuse functions that worker processes cannot be given."""
         for i, function in self.functions:
-            try:
-                pickle.dumps(function)
-            except Exception as error:
-                raise TypeError(
-                    f"transforms[{i}]: wanted a function that can be pickled, one at the top of a module (or "
-                    f"workers=0), got {function!r} ({error})"
-                ) from None
+            portable.check(f"transforms[{i}]", function)
 
     def fill(self, images, indices, x, seed, epoch, at, threads=1):
         """Make the batch of the samples with these indices.

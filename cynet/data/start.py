@@ -1,7 +1,10 @@
 """How a worker process is started: quickly, without what it does not need, deaf to Ctrl-C.
 
 Design: the fork server imports the worker's module once, so that a worker is a fork of it and takes a few
-milliseconds. The owner's script is imported in a worker only where a user's transform is defined there.
+milliseconds. The owner's script is imported in a worker only where a user's transform is defined there, so
+that work can be started from a notebook, from stdin and without a main guard.
+
+A process made by fork starts workers by a fork server of its own, and leaves those of its parent alone.
 """
 
 import contextlib
@@ -11,16 +14,24 @@ import signal
 import sys
 import threading
 import time
-from multiprocessing import forkserver, resource_tracker, spawn
-from multiprocessing.reduction import ForkingPickler
+from multiprocessing import forkserver, process, resource_tracker, spawn
 
-from . import worker
+from . import portable, worker
 
 CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 PAUSES = 0.01, 0.1  # seconds before a worker's start is tried again
-GUARD = 'if __name__ == "__main__": main()'
+NAME = "cynet-loader-"
 
-_patching = threading.Lock()
+_path_lock, _path_before = threading.Lock(), {}  # of `own_path`
+
+
+class _Starting(threading.local):
+    """What the thread that starts a process wants of it."""
+
+    lean = False
+
+
+_starting = _Starting()
 
 
 class Member:
@@ -36,7 +47,7 @@ class Member:
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
         resource_tracker.ensure_running()  # now: when it starts, it lets signals in
-        with _interrupts_held(), _lean(_needs_main(arguments[1])):
+        with _interrupts_held(), started(not portable.needs_main(arguments[1])):
             self._start(arguments)
 
     def _start(self, arguments):
@@ -52,7 +63,7 @@ class Member:
         self.pipe, theirs = context.Pipe()
         try:
             self.process = context.Process(
-                target=worker.main, args=(theirs, *arguments), name=f"cynet-loader-{self.number}", daemon=True
+                target=worker.main, args=(theirs, *arguments), name=f"{NAME}{self.number}", daemon=True
             )
             self.process.start()
         except BaseException:
@@ -87,12 +98,6 @@ class Member:
         self.process.close()
 
 
-def refuse_import():
-    """Raise RuntimeError in a worker that imports the owner's script, which would start more workers."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise RuntimeError(f"a loader's worker imports your script again; start training under: {GUARD}")
-
-
 @contextlib.contextmanager
 def _interrupts_held():
     """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle.
@@ -115,11 +120,6 @@ def _interrupts_held():
             signal.raise_signal(signal.SIGINT)
 
 
-def _needs_main(recipe):
-    """Whether something that is sent to the worker is defined in the owner's script."""
-    return b"__main__" in bytes(ForkingPickler.dumps(recipe))
-
-
 @contextlib.contextmanager
 def own_path():
     """Let the fork server, where it is started now, look for modules where this process does.
@@ -128,36 +128,71 @@ def own_path():
     """
     path = os.pathsep.join(os.path.abspath(place) for place in sys.path)
     wanted = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _lean(with_main):
-    """Start processes that import the owner's script only where it is wanted.
-
-    `multiprocessing` has no setting for it: what it tells a new process about the script is left out.
-    """
-    server = forkserver._forkserver if CONTEXT == "forkserver" else None
-    if getattr(server, "_preload_modules", None) == ["__main__"]:  # unless the user wants others
-        multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
-    with _patching, own_path():
-        if with_main:
-            yield
-            return
-        whole = spawn.get_preparation_data
-        spawn.get_preparation_data = lambda name: {
-            key: value for key, value in whole(name).items() if not key.startswith("init_main")
-        }
+    with _path_lock:
+        _path_before.update({name: os.environ.get(name) for name in wanted})
+        os.environ.update(wanted)
         try:
             yield
         finally:
-            spawn.get_preparation_data = whole
+            _restore_path()
+
+
+def _restore_path():
+    for name, value in _path_before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _path_before.clear()
+
+
+@contextlib.contextmanager
+def started(lean):
+    """Within this context this thread starts processes; `lean`: they do not import the owner's script."""
+    server = forkserver._forkserver if CONTEXT == "forkserver" else None
+    if getattr(server, "_preload_modules", None) == ["__main__"]:  # unless the user wants others
+        multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
+    before, _starting.lean = _starting.lean, lean
+    try:
+        with own_path():
+            yield
+    finally:
+        _starting.lean = before
+
+
+_whole = spawn.get_preparation_data
+
+
+def _preparation_data(name):
+    """What `multiprocessing` tells a new process, which has no setting for this: not about the script."""
+    data = _whole(name)
+    if not _starting.lean:
+        return data
+    return {key: value for key, value in data.items() if not key.startswith("init_main")}
+
+
+spawn.get_preparation_data = _preparation_data
+
+
+def _after_fork():
+    """In a child by fork: forget what belongs to its parent, and what a thread held that is no more."""
+    global _path_lock
+    _path_lock = threading.Lock()
+    _restore_path()
+    tracker = resource_tracker._resource_tracker
+    if hasattr(tracker, "_lock"):
+        tracker._lock = threading.RLock()
+    for child in list(process._children):  # which it would end and wait for when it exits itself
+        if child.name.startswith(NAME):
+            process._children.discard(child)
+    server = getattr(forkserver, "_forkserver", None)
+    if getattr(server, "_forkserver_pid", None) is not None:  # not this process's to wait for
+        with contextlib.suppress(OSError):
+            os.close(server._forkserver_alive_fd)
+        server._forkserver_address = server._forkserver_alive_fd = server._forkserver_pid = None
+    if hasattr(server, "_lock"):
+        server._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

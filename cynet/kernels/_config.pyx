@@ -1,18 +1,29 @@
-"""How the kernels were built, and whether this processor can run them.
+"""How the kernels were built, whether this processor can run them, and how often their process forked.
 
 This file alone is compiled without ``-march``: it loads everywhere, so that the check in
 ``cynet/kernels/__init__.py`` can refuse with words before any other kernel is loaded.
 """
+
+import os
 
 cdef extern from *:
     """
     #ifdef _OPENMP
     #include <omp.h>
     #define CYNET_OPENMP _OPENMP
-    static int cynet_omp_threads(void) { return omp_get_max_threads(); }
     #else
     #define CYNET_OPENMP 0
-    static int cynet_omp_threads(void) { return 1; }
+    #endif
+
+    /* Forks since this was loaded. Where there is OpenMP there are POSIX threads, whose library counts any;
+       elsewhere Python counts its own. */
+    static int cynet_forks = 0;
+    static void cynet_forked(void) { cynet_forks++; }
+    #if defined(_OPENMP) && !defined(_WIN32)
+    #include <pthread.h>
+    static int cynet_watch_forks(void) { return pthread_atfork(NULL, NULL, cynet_forked) == 0; }
+    #else
+    static int cynet_watch_forks(void) { return 0; }
     #endif
 
     /* Appends the features that this processor has to a text; unknown elsewhere than on x86. */
@@ -37,7 +48,9 @@ cdef extern from *:
     const char *CYNET_ISA
     const char *CYNET_CHECKS
     int CYNET_OPENMP
-    int cynet_omp_threads()
+    int cynet_forks
+    void cynet_forked()
+    int cynet_watch_forks()
     void cynet_cpu_features(char *out)
 
 
@@ -59,6 +72,14 @@ def cpu_features():
     return frozenset(text.decode().split())
 
 
-def openmp_threads():
-    """The number of threads OpenMP would take by itself (OMP_NUM_THREADS, else the processors)."""
-    return cynet_omp_threads()
+def forks():
+    """How many forks lie between this process and the one that loaded this file."""
+    return cynet_forks
+
+
+def _forked():
+    cynet_forked()
+
+
+if not cynet_watch_forks() and hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -76,6 +76,31 @@ cdef double cross_entropy_row(
     return loss
 
 
+cdef double weighted_row(
+    const float *x, Py_ssize_t label, float *dx, Py_ssize_t n, double smoothing, const double *weights,
+    double weight_sum, double scale,
+) noexcept nogil:
+    """The same with a weight for each class: the loss, and dx = scale * (sum(target) * soft-max - target)."""
+    cdef float most = run_max(x, n)
+    exponentials(x, dx, n, most)
+    cdef double total = run_sum(dx, n), share = smoothing / n, below = 0
+    cdef double at_label = (1 - smoothing) * weights[label], of_target = at_label + share * weight_sum
+    cdef double loss = of_target * log(total)
+    cdef float of_softmax = <float>(scale * of_target / total)
+    cdef Py_ssize_t i
+    if at_label > 0:
+        loss -= at_label * (<double>x[label] - most)
+    if share > 0:
+        for i in range(n):
+            if weights[i] > 0:  # a class without weight costs nothing, whatever its logit
+                below += weights[i] * (<double>x[i] - most)
+        loss -= share * below
+    for i in range(n):
+        dx[i] = dx[i] * of_softmax - <float>(scale * share * weights[i])
+    dx[label] -= <float>(scale * at_label)
+    return loss
+
+
 def softmax(
     const float[:, ::1] x not None,         # in: (rows, classes)
     float[:, ::1] y not None,               # out: shape of x
@@ -135,3 +160,33 @@ def cross_entropy(
     for i in range(rows):
         total += losses[i]
     return total * weight
+
+
+def weighted_cross_entropy(
+    const float[:, ::1] logits not None,    # in: (N, classes), N and classes at least 1
+    const long long[::1] labels not None,   # in: (N,), each 0 to classes - 1
+    const double[::1] weights not None,     # in: (classes,), at least 0
+    float[:, ::1] dlogits not None,         # out: (N, classes), the gradient of what is returned
+    double[::1] losses not None,            # out: (N,), the loss of each row
+    double smoothing,                       # part of the target that is spread over all classes, 0 to 1
+    double divisor,                         # above 0
+    int threads,
+):
+    """The sum over the rows of -sum(target * log(soft-max)), in the order of the rows, over `divisor`.
+
+    The target is that of `cross_entropy`, each class times its weight, as PyTorch's.
+    """
+    cdef Py_ssize_t rows = logits.shape[0], n = logits.shape[1], i
+    cdef double total = 0, weight_sum = 0, scale = 1 / divisor
+    cdef const float *px = &logits[0, 0]
+    cdef const long long *pl = &labels[0]
+    cdef const double *pw = &weights[0]
+    cdef float *pdx = &dlogits[0, 0]
+    cdef double *po = &losses[0]
+    for i in range(n):
+        weight_sum += pw[i]
+    for i in prange(rows, nogil=True, num_threads=team(rows * n, threads), schedule="static"):
+        po[i] = weighted_row(px + i * n, pl[i], pdx + i * n, n, smoothing, pw, weight_sum, scale)
+    for i in range(rows):
+        total += losses[i]
+    return total / divisor

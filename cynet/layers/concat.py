@@ -22,7 +22,7 @@ class Concat(Layer):
         self.branches = list(branches)
 
     def children(self):
-        return [(str(i), branch) for i, branch in enumerate(self.branches)]
+        return self.numbered(self.branches)
 
     def output_shape(self, shape):
         shapes = [branch.checked_shape(shape, name) for name, branch in self.children()]

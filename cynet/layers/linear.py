@@ -67,7 +67,7 @@ class Linear(Layer):
         """The products for a batch of so many rows."""
         question = rows, self.in_features, self.out_features, pixels
         plan = self._plan  # once: another thread may set it
-        if plan is None or plan[0] != question or not plan[1].fits():
+        if plan is None or plan[0] != question:
             kind = ThinLinear if self.thin() else _Wide
             self._plan = plan = question, kind(*question)
         return plan[1]
@@ -90,10 +90,6 @@ class _Wide:
 
     def __init__(self, rows, features, outputs, pixels):
         self.convolution = Convolution((1, rows, 1, features), (rows, 1), outputs, (1, 1))
-
-    @staticmethod
-    def fits():
-        return True
 
     def forward(self, x, w, bias=None):
         return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]

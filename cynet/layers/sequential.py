@@ -1,8 +1,8 @@
 """Sequential: layers one after another."""
 
-from cynet.core.layer import Layer, grad_enabled
+from cynet.core.layer import Layer, grad_enabled, layer_by_layer, may_sweep
 
-from . import evaluation, fusion
+from . import evaluation, fusion, recall
 
 
 class Sequential(Layer):
@@ -17,7 +17,9 @@ class Sequential(Layer):
     Notes
     -----
     Layers that follow each other may run as one (`layers/fusion.py`), with the same results; so the backward
-    pass belongs to the Sequential whose forward pass it follows.
+    pass belongs to the Sequential whose forward pass it follows. In evaluation mode all of them run as one
+    (`layers/evaluation.py`), with and without `no_grad`; a backward pass begins with that forward pass once
+    more, layer by layer, for which the input must still be there and the weights as they were.
     """
 
     def __init__(self, *layers):
@@ -27,7 +29,7 @@ class Sequential(Layer):
         self.layers = list(layers)
 
     def children(self):
-        return [(str(i), layer) for i, layer in enumerate(self.layers)]
+        return self.numbered(self.layers)
 
     def output_shape(self, shape):
         for name, layer in self.children():
@@ -40,15 +42,23 @@ class Sequential(Layer):
             shape = layer.output_shape(shape)
 
     def forward(self, x):
-        if not grad_enabled():
-            y = evaluation.run(self, x)
+        if not self.training and may_sweep():
+            y = recall.forward(self, x) if grad_enabled() else evaluation.run(self, x)
             if y is not None:
                 return y
-        else:
+        self._saved = None
+        if not grad_enabled():
+            return self._steps().forward(x)
+        if self.training:
             vars(self).pop("_plans", None)  # training needs the memory
-        return self._steps().forward(x)
+        elif recall.in_parts(self):
+            return self._steps().forward(x)
+        with layer_by_layer():
+            return self._steps().forward(x)
 
     def backward(self, dy):
+        if self._saved is not None:
+            recall.again(self, *self.saved())
         return self._steps().backward(dy, self.input_grad)
 
     def _steps(self):

@@ -12,6 +12,7 @@ import numpy as np
 
 import cynet
 from cynet.config import config, processor
+from cynet.core.threads import processors
 
 from .weights import initial_file
 
@@ -28,7 +29,7 @@ def describe(session):
         "host": platform.node(),
         "system": platform.platform(),
         "cpu": processor(),
-        "processors": os.cpu_count(),
+        "processors": processors(),
         "threads": settings.threads,
         "workers": settings.workers,
         "cynet": {name: build[name] for name in (*BUILD, "OpenMP", "checks")},

@@ -158,7 +158,10 @@ def unguarded(request, tmp_path):
 def test_a_script_without_a_main_guard_is_shown_one_where_workers_need_the_script(unguarded):
     done = unguarded("same")
     assert done.returncode != 0 and done.stdout == ""
-    assert 'use: if __name__ == "__main__": main()' in done.stderr.splitlines()[-1]
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith("RuntimeError: transforms[0]: <function same at ") and "unguarded.py" in message
+    assert message.endswith('use workers=0, or start the work under: if __name__ == "__main__": main()')
+    assert "in main\n" not in done.stderr, "no worker was started"
 
 
 def test_a_script_that_workers_do_not_need_is_not_imported_by_them(unguarded):

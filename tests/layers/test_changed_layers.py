@@ -1,5 +1,9 @@
-"""Models that are changed after they ran: they do what one built so does, or refuse as it does."""
+"""Models that are changed after they ran: they do what one built so does, or refuse as it does.
 
+They run layer by layer, by their plan within no_grad, or in evaluation mode outside it ("recalled").
+"""
+
+import contextlib
 import copy
 
 import numpy as np
@@ -18,6 +22,7 @@ from cynet import (
     ReLU,
     Residual,
 )
+from cynet.core.layer import layer_by_layer
 
 X = np.random.default_rng(0).standard_normal((2, 8, 8, 8)).astype(np.float32)
 
@@ -48,13 +53,14 @@ def body():
     return cynet.Sequential(Conv2d(8, 8, 3, padding=1), BatchNorm2d(8))
 
 
+MODES = {"plain": layer_by_layer, "planned": cynet.no_grad, "recalled": contextlib.nullcontext}
+
+
 def outcome(model, x, mode):
     """The output, or what kind of error there was."""
     try:
-        if mode == "planned":
-            with cynet.no_grad():
-                return model(x)
-        return model(x)
+        with MODES[mode]():
+            return model(x)
     except (ValueError, TypeError) as error:
         return error
 
@@ -119,7 +125,7 @@ def check(model, x, change, mode):
             assert isinstance(found, type(wanted) if isinstance(wanted, TypeError) else ValueError), found
 
 
-@pytest.mark.parametrize("mode", ["plain", "planned"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("inner", INNER)
 @pytest.mark.parametrize("follower", FOLLOWERS)
 @pytest.mark.parametrize("around", [lambda concat: concat, Around], ids=["bare", "around"])
@@ -129,7 +135,7 @@ def test_a_container_whose_output_changes_shape(mode, inner, follower, around):
     check(model, X, lambda model: INNER[inner](concat), mode)
 
 
-@pytest.mark.parametrize("mode", ["plain", "planned"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize(
     "follower", [ReLU, lambda: cynet.Sequential(Conv2d(8, 8, 3, padding=1))], ids=["ReLU", "conv"]
@@ -139,6 +145,17 @@ def test_a_layer_that_is_changed(mode, name, follower):
     if layer().output_shape(X.shape)[-1] != 8:
         follower = ReLU
     check(cynet.Sequential(layer(), follower()), X, change, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_users_layer_whose_result_is_another_time_smaller(mode):
+    strange = Strange()
+    model = cynet.Sequential(Conv2d(8, 8, 3, padding=1), strange, ReLU()).eval()
+    assert outcome(model, X, mode).shape == X.shape
+    strange.strange = lambda x: x[:, :4]
+    assert outcome(model, X, mode).shape == (2, 4, 8, 8)
+    strange.strange = None
+    assert outcome(model, X, mode).shape == X.shape
 
 
 @pytest.mark.parametrize(

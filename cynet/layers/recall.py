@@ -1,0 +1,88 @@
+"""Evaluation with a backward pass after it: seldom wanted, so it costs the forward pass next to nothing.
+
+Design: in evaluation mode `Sequential` runs its plan (`evaluation.py`) outside `no_grad` too, and keeps of
+the pass only its input, a copy of its output, and which weights gave it. When backward is called, the pass is
+made again: first by the plan, whose output must be that copy to the last bit (else the input, or something
+beside the weights, is not what it was), then layer by layer, each keeping what its backward needs. Changed
+weights are refused as well, where single layers would mix old activations with new weights.
+
+Only models of cynet's own layers run so. A user's layer may draw random numbers or count its passes: a second
+forward pass would not be the first one. Of a model with such layers the Sequentials within it run so. Where a
+layer is in training mode, nothing does, so that a model that is frozen in part trains as fast as ever.
+"""
+
+import numpy as np
+
+from cynet.core.layer import layer_by_layer, no_grad
+
+from . import evaluation
+from .evaluation_steps import is_ours
+
+
+def forward(model, x):
+    """model(x) by its plan, or None where that has to be done layer by layer.
+
+    Parameters
+    ----------
+    model : Sequential
+        Keeps the pass for `again`.
+    x : ndarray of float32
+
+    Returns
+    -------
+    ndarray of float32 or None
+    """
+    if x.shape not in vars(model).get("_plans", ()) and not all(map(is_ours, model.layers)):
+        return None  # no plan is made that will not be used
+    with no_grad():
+        plan = evaluation.plan_of(model, x.shape)
+        if plan is None or not plan.exact:
+            return None
+        found = evaluation.swept(plan, model, x)
+    if found is None:
+        return None
+    y, version = found
+    model.save(plan, version, x, y.copy())  # the caller may change its own
+    return y
+
+
+def in_parts(model):
+    """Whether a model in evaluation mode throughout holds users' layers: then its parts have plans."""
+    found = [layer for _, layer in model.walk()]
+    return not any(layer.training for layer in found) and not all(map(is_ours, model.layers))
+
+
+def again(model, plan, version, x, y):
+    """Make a pass that `forward` kept again, so that `backward` may follow.
+
+    Raises
+    ------
+    RuntimeError
+        When the input, the weights, statistics or settings of a layer changed since.
+    """
+    modes = [(layer, layer.training) for _, layer in model.walk() if layer.training]
+    for layer, _ in modes:  # set to training since
+        layer.training = False
+    try:
+        with no_grad():
+            same = plan.holds(version) and _same_bytes(_swept(model, x), y)
+        if not same:
+            raise RuntimeError(
+                f"{type(model).__name__}.backward: wanted input, weights and layers as they were in the "
+                "forward pass (in evaluation mode), got changed ones; make that pass again"
+            )
+        with layer_by_layer():
+            model._steps().forward(x)
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+def _swept(model, x):
+    """model(x) by a plan; by one of its own where another thread is in the model's."""
+    y = evaluation.run(model, x)
+    return evaluation.Plan(model, x.shape)(x) if y is None else y
+
+
+def _same_bytes(a, b):
+    return a.shape == b.shape and np.array_equal(a.view(np.uint32), b.view(np.uint32))

@@ -1,0 +1,113 @@
+"""The processes that decode pictures: started without the owner's script, and not where there may be none."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import run_python
+from test_portable import piped
+
+from cynet.data import ImageFolder, decoding, portable
+
+image = pytest.importorskip("PIL.Image")
+
+FOLDER = """
+import sys
+from cynet.data import ImageFolder, decoding
+decoding.FEW, decoding.CHUNK, decoding.processors = 4, 2, lambda: 2
+decoding.CONTEXT = {context!r}
+print(len(ImageFolder("pictures", 4).images), "concurrent.futures.process" in sys.modules)
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """A folder with 8 pictures in two classes."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat", "dog"):
+        os.makedirs(f"pictures/{name}")
+        for i in range(4):
+            image.new("RGB", (6, 6), (40 * i, 0, 9)).save(f"pictures/{name}/{i}.png")
+    return [f"pictures/cat/{i}.png" for i in range(4)]
+
+
+@pytest.mark.parametrize("context", ["forkserver", "spawn"])
+@pytest.mark.parametrize("how", ["stdin", "-c", "-i", "unguarded script"])
+def test_a_folder_is_read_without_a_main_guard_with_a_cold_and_a_warm_cache(pictures, how, context):
+    code = FOLDER.format(context=context)
+    for said in ("8 True\n", "8 False\n"):
+        if how in ("stdin", "-i"):
+            _, out, err = piped(code, *(["-i"] if how == "-i" else []))
+        else:
+            Path("script.py").write_text(code)
+            done = run_python(*(["-c", code] if how == "-c" else ["script.py"]))
+            out, err = done.stdout, done.stderr
+        assert out == said and "Error" not in err, err
+
+
+def test_a_worker_that_is_killed_may_have_wanted_too_much_memory(pictures, monkeypatch):
+    monkeypatch.setattr(decoding, "CHUNK", 1)
+    before = set(multiprocessing.active_children())
+    found = decoding.decoded(pictures * 20, None, 1)
+    next(found)
+    (worker,) = set(multiprocessing.active_children()) - before
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r"a process that decodes pictures died, possibly out of memory"):
+        list(found)
+
+
+def test_a_daemonic_process_decodes_by_itself(pictures, monkeypatch):
+    monkeypatch.setattr(decoding, "FEW", 1)
+    monkeypatch.setattr(portable, "daemonic", lambda: True)
+    monkeypatch.setattr(decoding, "_by_workers", None)
+    assert len(ImageFolder("pictures", 4)) == 8
+    with pytest.raises(ValueError, match=r"workers: wanted 0 in a daemonic process, .* got 3"):
+        list(decoding.decoded(pictures, None, 3))
+    assert sum(map(len, decoding.decoded(pictures, None, 0))) == 4
+
+
+DAEMONIC = """
+import multiprocessing
+from cynet.data import ImageFolder, decoding
+
+def read(place):
+    decoding.FEW = 1
+    return len(ImageFolder("pictures", 4, cache=False).images)
+
+if __name__ == "__main__":
+    for method in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            assert pool.map(read, [0]) == [8]
+"""
+
+
+def test_a_pool_of_processes_reads_folders(pictures):
+    Path("script.py").write_text(DAEMONIC)
+    done = run_python("script.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_worker_that_imports_its_owners_script_reads_none(pictures, monkeypatch):
+    monkeypatch.setattr(portable.process.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(
+        RuntimeError, match=r"a worker process imports your script again; .* under: if __name__"
+    ):
+        list(decoding.decoded(pictures, None, 1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_by_fork_starts_workers_of_its_own(pictures):
+    assert sum(map(len, decoding.decoded(pictures, None, 1))) == 4
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            status = int(sum(map(len, decoding.decoded(pictures, None, 1))) != 4)
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert sum(map(len, decoding.decoded(pictures, None, 1))) == 4

@@ -1,0 +1,132 @@
+"""A loader whose process forks: the child has workers of its own, and does not touch its parent's."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from helpers import run_python
+
+from cynet.data import ArrayDataset, DataLoader, start
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@pytest.fixture
+def dataset():
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8), np.uint8)
+    return ArrayDataset(images, np.arange(40) % 4, tuple("abcd"))
+
+
+def in_a_child(work):
+    """The text that work() gives in a child by fork."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(write, str(work()).encode())
+        except BaseException as error:
+            os.write(write, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def pids(loader):
+    return [member.process.pid for member in loader._feed.crew.members]
+
+
+def test_the_child_gets_the_same_batches_from_other_workers(dataset):
+    with DataLoader(dataset, 8, workers=2, copy=True) as loader:
+        wanted = [x for x, _ in DataLoader(dataset, 8, workers=0, copy=True)]
+        before = list(loader)
+        owned = pids(loader)
+        loader.epoch = 0
+
+        def work():
+            found = [x for x, _ in loader]
+            same = all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+            return same, bool(set(pids(loader)) & set(owned)), loader.close()
+
+        assert in_a_child(work) == "(True, False, None)"
+        after = list(loader)
+        assert pids(loader) == owned
+        for found in (before, after):
+            assert all(np.array_equal(a, b) for (a, _), b in zip(found, wanted, strict=True))
+
+
+def test_a_pass_that_the_parent_began_is_the_parents(dataset):
+    with DataLoader(dataset, 8, workers=1, copy=True) as loader:
+        walk = iter(loader)
+        found = [next(walk)[0]]
+        said = in_a_child(lambda: next(walk))
+        assert said == (
+            f"RuntimeError: this pass over the loader is that of process {os.getpid()}, of which this is a "
+            "fork; start another pass here"
+        )
+        found += [x for x, _ in walk]
+        for a, (b, _) in zip(found, DataLoader(dataset, 8, workers=0), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+LEAVING = """
+import os, sys
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader
+
+dataset = ArrayDataset(np.zeros((40, 1, 4, 4), np.uint8), np.zeros(40, int), ["a"])
+loader = DataLoader(dataset, 4, workers=2)
+walk = iter(loader)
+next(walk)
+owned = [member.process.pid for member in loader._feed.crew.members]
+for _ in range(4):
+    child = os.fork()
+    if not child:
+        sys.exit()  # with all that Python does at its end
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(len(list(walk)), owned == [member.process.pid for member in loader._feed.crew.members])
+"""
+
+
+def test_a_child_that_ends_leaves_its_parents_workers_alive(tmp_path):
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    done = run_python(tmp_path / "leaving.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "9 True\n", "")
+
+
+def test_what_another_thread_held_at_the_fork_is_free_in_the_child(dataset):
+    """It was about to start a process, and had the environment changed."""
+
+    def work():
+        return start._path_lock.locked(), os.environ.get("PYTHONSAFEPATH"), len(list(loader))
+
+    with DataLoader(dataset, 8, workers=1) as loader:
+        with start.own_path():
+            assert os.environ["PYTHONSAFEPATH"] == "1"
+            assert in_a_child(work) == "(False, None, 5)"
+        assert len(list(loader)) == 5
+
+
+def test_threads_that_start_processes_do_not_hear_of_each_other():
+    """One that wants the owner's script imported, and one that does not, at once."""
+    whole, lean, go = [], [], threading.Barrier(2)
+
+    def other():
+        go.wait()
+        whole.append(start.spawn.get_preparation_data("other"))
+        go.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with start.started(lean=True):
+        go.wait()
+        lean.append(start.spawn.get_preparation_data("own"))
+        go.wait()
+    thread.join()
+    names = {name for name in whole[0] if name.startswith("init_main")}
+    assert not {name for name in lean[0] if name.startswith("init_main")}
+    assert names == {name for name in start._whole("x") if name.startswith("init_main")}
