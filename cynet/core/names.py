@@ -41,6 +41,6 @@ def _shown(letter):
 
 def few(names, most=5):
     """Some names in words: the first ones, printable, and how many more there are."""
-    names = [printable(name) for name in names]
+    names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(printable, names[:most])) + more
