@@ -15,6 +15,7 @@ _HOMES = {
     ),
     "cynet.losses": "CrossEntropyLoss MSELoss",
     "cynet.optim": "SGD Adam AdamW",
+    "cynet.gradients": "check_gradients",
     "cynet.graph": "summary",
     "cynet.config": "show_config",
     "cynet.core.layer": "Layer no_grad",

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "cynet"
 FLOORS = [
     {"kernels", "_version"},
     {"core"},
-    {"layers", "data", "losses", "optim", "schedules", "graph", "columns", "config"},
+    {"layers", "data", "losses", "optim", "schedules", "gradients", "graph", "columns", "config"},
     {"models", "interop"},
     {"train", "uwnet", "bench"},
     {"cli"},
