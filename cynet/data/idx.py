@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet.core.files import open_regular
+
 from .bounded import read_exactly
 from .dataset import ArrayDataset, checked_split, numbered_classes
 
@@ -44,7 +46,7 @@ def read_idx(path, dimensions=None):
         When it cannot be read.
     """
     packed = str(path).endswith(".gz")
-    with (gzip.open(path) if packed else open(path, "rb")) as file:
+    with open_regular(path) as raw, gzip.open(raw) if packed else raw as file:
         try:
             dtype, shape = _header(file, path, dimensions)
             size = prod(shape) * dtype.itemsize

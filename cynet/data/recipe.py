@@ -7,6 +7,7 @@ import numpy as np
 
 from cynet.kernels import decode
 
+from . import pixels
 from .augment import Brightness, Contrast, Cutout, Normalize, RandomCrop, RandomFlip
 
 KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
@@ -103,6 +104,7 @@ class Recipe:
         threads : int, optional
             Of the kernel.
         """
+        pixels.require_whole(images)
         rows = indices
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
