@@ -121,7 +121,7 @@ class Compiler:
             refuse(f"`{shlex.join(self.program)} --version` gave '{output}': {advice}")
         problem = self.tried([])
         if problem:
-            refuse(f"`{spoken}` does not compile an empty program ('{problem}'): {advice} and flags in CFLAGS")
+            refuse(f"`{spoken}` cannot compile an empty program ('{problem}'): {advice}, its flags in CFLAGS")
         headers = sysconfig.get_path("include")
         problem = self.tried([f"-I{headers}"], PYTHON_PROGRAM)
         if problem:
@@ -237,9 +237,9 @@ def newest(paths):
     return max(os.stat(path).st_mtime_ns for path in paths)
 
 
-# A wheel can be built from a tree that is only read; each of pip's steps is a process with a folder of its own.
+# A wheel can be built from a tree that is only read: each of pip's steps has a temporary folder of its own.
 WRITABLE = os.access(".", os.W_OK)
-temporary = contextlib.nullcontext("build") if WRITABLE else tempfile.TemporaryDirectory(prefix="cynet-build-")
+temporary = contextlib.nullcontext("build") if WRITABLE else tempfile.TemporaryDirectory(prefix="cynet-")
 checked = switch("CYNET_BOUNDS_CHECK")
 WRITER = f"cython-{Cython.__version__}{'-checked' if checked else ''}"
 

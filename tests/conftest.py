@@ -9,7 +9,7 @@ settings.load_profile("cynet")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--no-skips", action="store_true", help="a test that is skipped fails: everything it needs is to be there"
+        "--no-skips", action="store_true", help="a skipped test fails: everything it needs is to be there"
     )
 
 
