@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from cynet.core import checks, convolution, geometry, workspace
+from cynet.core import checks, convolution, workspace
 from cynet.core.layer import PASSING, plain
 from cynet.core.threads import get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
@@ -204,11 +204,9 @@ class Plan:
         return step, out
 
     def _pool(self, layer, slot):
-        (top, left, _, _), _ = layer.grid(slot.shape)
-        out = self._slot(layer.output_shape(slot.shape))
-        winner = np.empty(out.shape, np.uint8)
-        threads = team(prod(out.shape) * prod(layer.kernel_size))
-        window = *layer.kernel_size, *layer.stride, top, left, threads
+        shape, window = layer.grid(slot.shape)
+        out, winner = self._slot(shape), np.empty(shape, np.uint8)
+        window = *window, team(prod(shape) * prod(window[:2]))
         return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out
 
     def _residual(self, block, relu, slot):
@@ -250,9 +248,7 @@ class _Convolve:
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
         self.planes, self.scratch, self.residual = planes, None, None
         if type(layer) is Conv2d:
-            sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
-            window = layer.kernel_size, layer.stride, sides[:2]
-            self.plan = convolution.plan(shape, out_hw, layer.out_channels, *window, layer.groups)
+            self.plan = layer.convolution(shape)
             self._in = self._out = None
         else:
             self._in, self._out = (1, shape[0], 1, shape[1]), (1, shape[0], 1, layer.out_features)
