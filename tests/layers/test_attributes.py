@@ -40,11 +40,12 @@ LAYERS = {
     "softmax": (cynet.Softmax, IMAGES),
 }
 ODD = [
-    None, True, 0, 1, 2, 3, 5, 7, 50, -1, 2**31, 2**63, 1.5, float("nan"), float("inf"), "", "same", "x", (), (0, 0),
-    (1,), (1, 1), (2, 2), (3, 3), (7, 7), (50, 50), (2**31, 2**31), (-1, 1), (1.5, 2), (1, 2, 3), (0, 1, 2, 0), [2, 2],
-    [], {}, object(), np.zeros(4, np.float32), np.zeros(8, np.float32)[::2], np.zeros(4), np.ones((2, 2)),
-    np.array([1, 1]), np.int64(2), np.zeros((), np.int64), cynet.Parameter(np.ones(4)), cynet.Parameter(np.ones((8, 4))),
-    cynet.Parameter(np.ones((8, 4, 3, 3))), cynet.ReLU(),
+    None, True, 0, 1, 2, 3, 5, 7, 50, -1, 2**31, 2**63, 1.5, float("nan"), float("inf"), "", "same", "x",
+    (), (0, 0), (1,), (1, 1), (2, 2), (3, 3), (7, 7), (50, 50), (2**31, 2**31), (-1, 1), (1.5, 2), (1, 2, 3),
+    (0, 1, 2, 0), [2, 2], [], {}, object(), np.zeros(4, np.float32), np.zeros(8, np.float32)[::2],
+    np.zeros(4), np.ones((2, 2)), np.array([1, 1]), np.int64(2), np.zeros((), np.int64),
+    cynet.Parameter(np.ones(4)), cynet.Parameter(np.ones((8, 4))), cynet.Parameter(np.ones((8, 4, 3, 3))),
+    cynet.ReLU(),
 ]  # fmt: skip
 FREE = ("training", "input_grad")  # taken as true or false
 
