@@ -48,6 +48,7 @@ class Convolution:
         batch, _, _, channels = self.in_shape = tuple(shape)
         self.out_shape = (batch, *out_hw, out_channels)
         self.kernel, self.stride, self.before, self.groups = kernel, stride, before, groups
+        self.weight_shape = out_channels, channels // groups, *kernel
         self.forward_pass = conv.Lowering(
             shape, out_hw, (*out_hw, out_channels), kernel, stride, before, groups,
             tile_floats=TILE_FLOATS, least_tiles=2 * CHUNKS,
@@ -172,6 +173,7 @@ class DepthwiseConvolution:
         self.in_shape = tuple(shape)
         self.out_shape = (shape[0], *out_hw, shape[3])
         self.geometry = kernel, stride, before
+        self.weight_shape = shape[3], 1, *kernel
         self.chunks = min(shape[0], CHUNKS)
         self._no_bias = np.zeros(shape[3], np.float32)
 

@@ -1,8 +1,58 @@
-"""Files that are whole or not there: written beside their place, then renamed into it."""
+"""Files that are whole or not there: written beside their place, then renamed; and no others are read."""
 
 import errno
 import os
+import stat
 from pathlib import Path
+
+CHUNK = 1 << 16  # bytes
+KINDS = (
+    (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+)  # fmt: skip
+
+
+def open_regular(path):
+    """A regular file, open for reading bytes; what is none is refused at once, and never waited for.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, or is a folder, a pipe, a socket or a device.
+    """
+    # Without O_NONBLOCK a pipe's opening waits for somebody who writes to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            got = next((name for test, name in KINDS if test(mode)), "something else")
+            raise OSError(errno.EINVAL, f"{os.fspath(path)}: wanted a regular file, got {got}")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path, most):
+    """The bytes of a regular file that has at most `most` of them.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`.
+    ValueError
+        When it is larger; nothing is read then.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise ValueError(f"{os.fspath(path)}: wanted a file of at most {most:,} bytes, got {size:,}")
+        content = file.read(size + 1)
+        while size < len(content) <= most and (part := file.read(CHUNK)):  # it grew, or told no size
+            content += part
+    if len(content) > most:
+        raise ValueError(f"{os.fspath(path)}: wanted a file of at most {most:,} bytes, got more")
+    return content
 
 
 def user_path(path):

@@ -57,6 +57,14 @@ def may_sweep():
     return not (_mode.grad_enabled and _mode.layer_by_layer)
 
 
+def answers(plan, question):
+    """Whether a `plan`, whose first entry is its question, was made for this one, which may hold anything."""
+    try:
+        return plan is not None and plan[0] == question
+    except (TypeError, ValueError):  # as arrays, which compare to arrays
+        return False
+
+
 def plain(layer):
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__

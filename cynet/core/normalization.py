@@ -78,7 +78,11 @@ class Pass:
         Rows high, low (the mean), scale, shift; backward adds a, b, c (`kernels/batchnorm.pyx`).
     state : ndarray of float64 (2, channels)
         Mean and inverse deviation.
+    parameters : (Parameter, Parameter) or (None, None)
+        The scale and the shift that it was made with, as a layer sets them.
     """
+
+    parameters = None, None
 
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch

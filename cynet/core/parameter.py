@@ -74,3 +74,34 @@ class Parameter:
 
     def __repr__(self):
         return f"Parameter({self.name or 'unnamed'}, shape={self.shape})"
+
+
+def values(**wanted):
+    """The arrays of a layer's parameters, which may have been set: TypeError or ValueError if amiss.
+
+    Parameters
+    ----------
+    **wanted : (Parameter or None, tuple of int)
+        What stands under each name, and the shape that it must have.
+    """
+    for name, (parameter, shape) in wanted.items():
+        if not isinstance(parameter, Parameter):
+            raise TypeError(f"{name}: wanted a parameter of shape {shape}, got {parameter!r:.80}")
+        parameter.require(shape, name)
+    return tuple(parameter.data for parameter, _ in wanted.values())
+
+
+def refuse_others(layer, **kept):
+    """Raise ValueError where a layer's parameters are not those of the forward pass any more.
+
+    Parameters
+    ----------
+    layer : Layer
+    **kept : Parameter or None
+        What the pass was made with.
+    """
+    for name, parameter in kept.items():
+        now = getattr(layer, name)
+        if now is not parameter:
+            wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
+            raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")

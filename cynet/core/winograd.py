@@ -52,6 +52,7 @@ class WinogradConvolution:
     def __init__(self, shape, out_hw, out_channels, before):
         batch, *in_hw, channels = self.in_shape = tuple(shape)
         self.out_shape = (batch, *out_hw, out_channels)
+        self.weight_shape = out_channels, channels, 3, 3
         self.macs = prod(self.out_shape) * 9 * channels  # of the plain algorithm
         tiles = batch * -(-out_hw[0] // 4) * -(-out_hw[1] // 4)
         self.forward_tiles = winograd.Tiles(batch, in_hw, out_hw, before, _block(tiles))

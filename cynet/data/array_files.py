@@ -1,18 +1,20 @@
 """Data sets from the files of NumPy: .npy, which is mapped, and .npz. Nothing in them is ever unpickled."""
 
+import contextlib
 import errno
 import io
 import os
+import sys
 import zipfile
 import zlib
 from math import prod
 
 import numpy as np
 
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, user_path
 
 from .bounded import read_exactly
-from .dataset import ArrayDataset, checked_split, numbered_classes
+from .dataset import MOST_CLASSES, ArrayDataset, checked_split, numbered_classes
 
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -131,6 +133,11 @@ def _integers(labels, where):
 def _names(array, where):
     if array.dtype.kind != "U" or array.ndim != 1:
         raise ValueError(f"{where}: wanted strings of shape (classes,), got {array.dtype} {array.shape}")
+    if len(array) > MOST_CLASSES:
+        raise ValueError(f"{where}: wanted at most {MOST_CLASSES} names, got {len(array)}")
+    codes = np.frombuffer(array.tobytes(), np.dtype("u4").newbyteorder(array.dtype.byteorder))
+    if (codes > sys.maxunicode).any():  # Python could not even say so
+        raise ValueError(f"{where}: wanted text, got numbers that are no characters")
     return tuple(map(str, array))
 
 
@@ -176,17 +183,24 @@ def _header(start, size, where):
 
 def _mapped(path):
     """The array in a .npy file, as an np.memmap that is only read."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         shape, column_major, dtype, offset = _header(file.read(HEADER), size, path)
-    if not prod(shape):
-        return np.empty(shape, dtype)  # nothing cannot be mapped
+        if not prod(shape):
+            return np.empty(shape, dtype)  # nothing cannot be mapped
     return np.memmap(path, dtype, "r", offset, shape, "F" if column_major else "C")
 
 
+@contextlib.contextmanager
 def _opened(path):
+    """Within this context the .npz file is open, as a ZipFile."""
+    with open_regular(path) as file, _archive(file, path) as archive:
+        yield archive
+
+
+def _archive(file, path):
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeError) as error:
         raise ValueError(f"{path}: wanted a .npz file, got a damaged one: {error}") from None
 

@@ -1,6 +1,38 @@
 """Reading what must have a known size, so that no file decides how much memory is taken."""
 
+from .shared import free_bytes
+
 CHUNK = 1 << 16  # bytes
+
+
+class Bounded:
+    """A stream of at most so many bytes: one that goes on raises ValueError, whatever is asked of it.
+
+    Parameters
+    ----------
+    stream : binary file
+    most : int
+    where : str
+        What the message calls it.
+    """
+
+    def __init__(self, stream, most, where):
+        self.stream, self.most, self.left, self.where = stream, most, most, where
+
+    def read(self, size=-1):
+        """As a file's."""
+        part = self.stream.read(self.left + 1 if size < 0 else min(size, self.left + 1))
+        self.left -= len(part)
+        if self.left < 0:
+            raise ValueError(f"{self.where}: wanted at most {self.most:,} bytes when unpacked, got more")
+        return part
+
+
+def check_room(size, where):
+    """Raise ValueError where `size` bytes are more than the memory that can be had."""
+    free = free_bytes()
+    if size > free:
+        raise ValueError(f"{where}: its {size:,} bytes do not fit the {free:,} of memory that are free")
 
 
 def read_exactly(stream, size, where):
@@ -23,14 +55,18 @@ def read_exactly(stream, size, where):
     Raises
     ------
     ValueError
-        When the stream ends before or goes on.
+        When the stream ends before or goes on, or does not fit the memory.
     """
+    check_room(size, where)
     content = bytearray()
-    while len(content) <= size:
-        part = stream.read(min(CHUNK, size + 1 - len(content)))
-        if not part:
-            break
-        content += part
+    try:
+        while len(content) <= size:
+            part = stream.read(min(CHUNK, size + 1 - len(content)))
+            if not part:
+                break
+            content += part
+    except MemoryError:
+        raise ValueError(f"{where}: its {size:,} bytes do not fit the memory that can be had") from None
     if len(content) != size:
         got = f"{len(content)}" if len(content) < size else "more"
         raise ValueError(f"{where}: wanted {size} bytes of data, as its header says, got {got}")

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, read_regular, user_path
 
 from . import pickles
+from .bounded import Bounded
 from .dataset import ArrayDataset, checked_split
 
 PIXELS = 3 * 32 * 32
-LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than a whole split takes in any layout
+LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than all of a data set takes in any layout
+LONGEST = 1 << 16  # bytes of what an archive tells of a member, such as a long name
+NO_CONTENT = (
+    tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE,
+)  # fmt: skip
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
@@ -128,7 +133,8 @@ class Folder:
 
     def read(self, names):
         """The contents of some of the layout's files, those that are there, by name."""
-        return {name: (self.path / name).read_bytes() for name in names if (self.path / name).is_file()}
+        paths = {name: self.path / name for name in names}
+        return {name: read_regular(path, LARGEST) for name, path in paths.items() if path.exists()}
 
 
 class Archive(Folder):
@@ -141,8 +147,9 @@ class Archive(Folder):
         wanted = {f"{self.layout.folder}/{name}": name for name in names}
         found = {}
         try:
-            with gzip.open(self.path) as stream:
-                with tarfile.open(fileobj=stream, mode="r|") as archive:
+            with open_regular(self.path) as file, gzip.open(file) as unpacked:
+                stream = Bounded(unpacked, LARGEST, self.path)
+                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
                     for member in archive:
                         name = wanted.get(member.name.removeprefix("./"))
                         if name:
@@ -159,6 +166,16 @@ class Archive(Folder):
         if member.size > LARGEST:
             raise ValueError(f"{self.where(name)}: wanted at most {LARGEST} bytes, got {member.size}")
         return archive.extractfile(member).read()
+
+
+class _Member(tarfile.TarInfo):
+    """An entry of an archive. What it tells of a member, as a long name, is read at once: little of it."""
+
+    def _proc_member(self, archive):
+        told = self.type not in (*tarfile.REGULAR_TYPES, *NO_CONTENT)
+        if told and self.size > LONGEST:
+            raise tarfile.ReadError(f"wanted at most {LONGEST} bytes about a member, got {self.size}")
+        return super()._proc_member(archive)
 
 
 def _find(root, layouts):

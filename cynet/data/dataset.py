@@ -6,9 +6,9 @@ import numpy as np
 
 from cynet.core import checks
 
-from . import fingerprint
+from . import fingerprint, pixels
 
-MOST_NUMBERED = 10_000  # classes that are named by numbers alone
+MOST_CLASSES = 10_000  # that a file may bring
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
 
 
@@ -69,10 +69,12 @@ class ArrayDataset:
 
     def __getitem__(self, index):
         """(picture uint8 (height, width, channels), label int) of one sample."""
+        pixels.require_whole(self.images)
         return np.asarray(self.images[index]).transpose(1, 2, 0), int(self.labels[index])
 
     @cached_property
     def _counts(self):
+        pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
         return sum(byte_counts(self.images[i : i + step]) for i in range(0, len(self), step))
 
@@ -102,6 +104,7 @@ class ArrayDataset:
 
     @cached_property
     def _fingerprint(self):
+        pixels.require_whole(self.images)
         return fingerprint.of(self.images, self.labels, self.classes)
 
     def fingerprint(self):
@@ -132,7 +135,7 @@ def _moments(counts):
 def numbered_classes(labels, where):
     """("0", "1", ...) up to the largest label."""
     most = int(labels.max(initial=0))
-    if most >= MOST_NUMBERED:
+    if most >= MOST_CLASSES:
         raise ValueError(f"{where}: wanted names of the classes, for labels up to {most}")
     return tuple(map(str, range(most + 1)))
 

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, user_path
 
 from .bounded import read_exactly
 from .dataset import ArrayDataset, checked_split, numbered_classes
@@ -46,7 +46,7 @@ def read_idx(path, dimensions=None):
     """
     path = user_path(path)
     packed = path.suffix == ".gz"
-    with (gzip.open(path) if packed else open(path, "rb")) as file:
+    with open_regular(path) as raw, gzip.open(raw) if packed else raw as file:
         try:
             dtype, shape = _header(file, path, dimensions)
             size = prod(shape) * dtype.itemsize

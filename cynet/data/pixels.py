@@ -61,6 +61,23 @@ def share(dataset):
     return pixels
 
 
+def require_whole(images):
+    """Raise ValueError where pictures are mapped from a file that has become shorter: to read on is to die.
+
+    It is asked before each batch, and costs next to nothing then.
+    """
+    for base in _bases(images):
+        mapped = getattr(base, "_mmap", None) if isinstance(base, np.memmap) else None
+        if mapped is not None:
+            wanted, got = base.offset + base.nbytes, mapped.size()
+            if got < wanted:
+                raise ValueError(
+                    f"{base.filename}: it was cut short while it was in use: wanted {wanted} bytes, got {got}"
+                )
+        elif isinstance(base, Mapped):
+            base.require_whole()
+
+
 def _bases(array):
     """What an array's memory belongs to, from near to far."""
     while array is not None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.kernels import decode
 
-from . import portable
+from . import pixels, portable
 from .augment import Brightness, Contrast, Cutout, Normalize, RandomCrop, RandomFlip
 
 KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
@@ -97,6 +97,7 @@ class Recipe:
         threads : int, optional
             Of the kernel.
         """
+        pixels.require_whole(images)
         rows = indices
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))

@@ -66,6 +66,15 @@ class Mapped:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         return np.asarray(self)[offset : offset + size].view(dtype).reshape(shape)
 
+    def require_whole(self):
+        """Raise ValueError where the bytes behind it have become fewer: a file was cut short."""
+        got = self._buffer.size()
+        if got < self.size:
+            raise ValueError(
+                f"the file with the pictures was cut short while it was in use: wanted {self.size} bytes, "
+                f"got {got}"
+            )
+
     def close(self):
         """Give the descriptor back; the memory itself goes when the last array on it does."""
         self._closing()

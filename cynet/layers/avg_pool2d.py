@@ -13,15 +13,15 @@ class AvgPool2d(Pool2d):
     """
 
     def forward(self, x):
-        (top, left, _, _), (height, width) = self.grid(x.shape)
-        y = workspace.empty((x.shape[0], height, width, x.shape[3]))
-        avg_pool.avg_pool(x, y, *self.kernel_size, *self.stride, top, left, threads.get_num_threads())
-        self.save(x.shape, y.shape, (top, left))
+        shape, window = self.grid(x.shape)
+        y = workspace.empty(shape)
+        avg_pool.avg_pool(x, y, *window, threads.get_num_threads())
+        self.save(x.shape, shape, window)
         return y
 
     def backward(self, dy):
-        shape, out_shape, start = self.saved()
+        shape, out_shape, window = self.saved()
         dy = self.gradient(dy, out_shape)
         dx = workspace.empty(shape)
-        avg_pool.avg_pool_backward(dy, dx, *self.kernel_size, *self.stride, *start, threads.get_num_threads())
+        avg_pool.avg_pool_backward(dy, dx, *window, threads.get_num_threads())
         return dx

@@ -6,8 +6,8 @@ Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network traini
 import numpy as np
 
 from cynet.core import checks, normalization
-from cynet.core.layer import Layer
-from cynet.core.parameter import Parameter
+from cynet.core.layer import Layer, answers
+from cynet.core.parameter import Parameter, refuse_others, values
 
 NONE = np.empty(0, np.float32)  # in place of parameters that are not there
 NO_SUMS = np.empty((0, 2, 0))
@@ -19,9 +19,8 @@ class _BatchNorm(Layer):
     wanted = ""
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
-        self.num_features = checks.integer("num_features", num_features, 1)
-        self.eps = checks.number("eps", eps, 0, open_low=True)
-        self.momentum = checks.number("momentum", momentum, 0, 1)
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self._settings()
         affine = checks.flag("affine", affine)
         self.weight = Parameter(np.ones(num_features)) if affine else None
         self.bias = Parameter(np.zeros(num_features)) if affine else None
@@ -29,10 +28,25 @@ class _BatchNorm(Layer):
         self.running_var = np.ones(num_features, np.float32)
         self.num_batches_tracked = np.zeros((), np.int64)
 
+    def _settings(self):
+        """(channels, eps, momentum), checked: they may have been set."""
+        channels = checks.integer("num_features", self.num_features, 1)
+        eps = checks.number("eps", self.eps, 0, open_low=True)
+        return channels, eps, checks.number("momentum", self.momentum, 0, 1)
+
     def output_shape(self, shape):
-        if len(shape) not in self.dimensions or shape[-1] != self.num_features:
-            raise ValueError(f"wanted {self.wanted.format(self.num_features)}, got {shape}")
+        channels, *_ = self._settled()
+        if len(shape) not in self.dimensions or shape[-1] != channels:
+            raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
         return shape
+
+    def _settled(self):
+        """`_settings`, looked at anew when one was set."""
+        question = self.num_features, self.eps, self.momentum
+        plan = self._plan  # once: another thread may set it
+        if not answers(plan, question):
+            self._plan = plan = question, self._settings()
+        return plan[1]
 
     def forward(self, x):
         stats = self.statistics(x)
@@ -42,49 +56,61 @@ class _BatchNorm(Layer):
     def statistics(self, x):
         """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        rows = x.reshape(-1, self.num_features)
+        channels, eps, momentum = self._settled()
+        rows = x.reshape(-1, channels)
+        arrays = self.values()
         if self.training:
             if len(rows) < 2:
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
-            self.num_batches_tracked[()] += 1
-        return normalization.Pass.of(rows, *self.values(), self.eps, self.momentum, self.training)
+            self._count()
+        stats = normalization.Pass.of(rows, *arrays, eps, momentum, bool(self.training))
+        stats.parameters = self.weight, self.bias
+        return stats
+
+    def _count(self):
+        count = self.num_batches_tracked
+        if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
+            raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
+        count[()] += 1
 
     def values(self):
-        """Weight, bias (or nothing), running statistics, which may have been set: ValueError if amiss."""
-        weight, bias, wanted = NONE, NONE, (self.num_features,)
-        if self.weight is not None:
-            self.weight.require(wanted, "weight")
-            self.bias.require(wanted, "bias")
-            weight, bias = self.weight.data, self.bias.data
+        """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
+        weight, bias, wanted = NONE, NONE, (self._settled()[0],)
+        if self.weight is not None or self.bias is not None:
+            weight, bias = values(weight=(self.weight, wanted), bias=(self.bias, wanted))
         mean, variance = self.running_mean, self.running_var
         for name, array in (("running_mean", mean), ("running_var", variance)):
-            if array.shape != wanted:
-                raise ValueError(f"{name}: wanted an array of shape {wanted}, got {array.shape}")
+            if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
+                got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+                raise ValueError(f"{name}: wanted a float32 array of shape {wanted}, got {got:.80}")
         return weight, bias, mean, variance
 
     def backward(self, dy):
         shape, stats = self.saved()
-        rows = self.gradient(dy, shape).reshape(-1, self.num_features)
+        rows = self.gradient(dy, shape).reshape(stats.x.shape)
         if self.wants_sums(stats):
             self.finish(stats, stats.sums(rows))
         return stats.input_gradient(rows).reshape(shape) if self.input_grad else None
 
     def wants_sums(self, stats):
         """Whether backward needs the sums over rows; where not, it is made ready."""
-        if stats.of_batch or self.weight is not None:
+        weight, bias = stats.parameters
+        refuse_others(self, weight=weight, bias=bias)
+        if stats.of_batch or weight is not None:
             return True
         stats.finish(NO_SUMS, NONE, NONE, NONE)
         return False
 
-    def finish(self, stats, sums):
+    @staticmethod
+    def finish(stats, sums):
         """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
-        if self.weight is None:
+        weight, bias = stats.parameters
+        if weight is None:
             stats.finish(sums, NONE, NONE, NONE)
         else:
-            weight, *_ = self.values()
-            stats.finish(sums, weight, self.weight.grad, self.bias.grad)
+            stats.finish(sums, weight.data, weight.grad, bias.grad)
 
     def __repr__(self):
         return (

@@ -1,11 +1,13 @@
 """Conv2d: two-dimensional convolution (cross-correlation, as everywhere in the field)."""
 
+from math import prod
+
 import numpy as np
 
 from cynet.core import arrays, checks, convolution, geometry, init
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, answers
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter
+from cynet.core.parameter import Parameter, refuse_others, values
 from cynet.core.winograd import WinogradConvolution
 
 
@@ -42,65 +44,77 @@ class Conv2d(Layer):
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, groups=1, bias=True):
-        self.in_channels = checks.integer("in_channels", in_channels, 1)
-        self.out_channels = checks.integer("out_channels", out_channels, 1)
-        self.kernel_size = checks.pair("kernel_size", kernel_size)
-        self.stride = checks.pair("stride", stride)
-        self.padding = geometry.checked_padding(padding)
-        self.groups = checks.integer("groups", groups, 1)
-        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if channels % groups:
-                raise ValueError(f"groups: wanted a divisor of {name} = {channels}, got {groups}")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        *_, (self.kernel_size, self.stride, self.padding) = self._settings()
         self.weight = Parameter(init.weights((out_channels, in_channels // groups, *self.kernel_size)))
         self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
 
+    def _settings(self):
+        """(channels in, channels out, groups, (kernel, stride, padding)), checked: they may have been set."""
+        inputs = checks.integer("in_channels", self.in_channels, 1)
+        outputs = checks.integer("out_channels", self.out_channels, 1)
+        groups = checks.integer("groups", self.groups, 1)
+        for name, channels in (("in_channels", inputs), ("out_channels", outputs)):
+            if channels % groups:
+                raise ValueError(f"groups: wanted a divisor of {name} = {channels}, got {groups}")
+        kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
+        return inputs, outputs, groups, (kernel, stride, geometry.checked_padding(self.padding))
+
     def output_shape(self, shape):
-        if len(shape) != 4 or shape[3] != self.in_channels:
-            raise ValueError(f"wanted (N, H, W, {self.in_channels}), got {shape}")
-        _, (height, width) = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
-        return shape[0], height, width, self.out_channels
+        inputs, outputs, _, window = self._settings()
+        if len(shape) != 4 or shape[3] != inputs:
+            raise ValueError(f"wanted (N, H, W, {inputs}), got {shape}")
+        _, (height, width) = geometry.window_grid(shape[1:3], *window)
+        return shape[0], height, width, outputs
 
     def macs(self, shape):
-        return np.prod(self.output_shape(shape)) * self.weight.size // self.out_channels
+        return prod(self.output_shape(shape)) * self.weight.size // self.out_channels
+
+    def convolution(self, shape):
+        """A new `core.convolution` for inputs of `shape`."""
+        out_shape = self.output_shape(shape)  # refuses what __call__ may not have seen
+        _, outputs, groups, (kernel, stride, padding) = self._settings()
+        sides, _ = geometry.window_grid(shape[1:3], kernel, stride, padding)
+        return convolution.plan(shape, out_shape[1:3], outputs, kernel, stride, sides[:2], groups)
 
     def _convolution(self, shape):
         """The plan for `shape`, made anew when the shape or an attribute changes."""
         channels = self.in_channels, self.out_channels, self.groups
         question = shape, self.kernel_size, self.stride, self.padding, channels
         plan = self._plan  # once: another thread may set it
-        if plan is None or plan[0] != question:
-            self.output_shape(shape)  # refuses what __call__ may not have seen
-            sides, out_hw = geometry.window_grid(shape[1:3], self.kernel_size, self.stride, self.padding)
-            window = self.kernel_size, self.stride, sides[:2]
-            made = convolution.plan(shape, out_hw, self.out_channels, *window, self.groups)
-            self._plan = plan = question, made
+        if not answers(plan, question):
+            self._plan = plan = question, self.convolution(shape)
         return plan[1]
 
     def values(self):
-        """The arrays of weight and bias (or None), which may have been set to others: ValueError if amiss."""
-        self.weight.require((self.out_channels, self.in_channels // self.groups, *self.kernel_size), "weight")
+        """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
+        inputs, outputs, groups, (kernel, *_) = self._settings()
+        return self._values(outputs, (outputs, inputs // groups, *kernel))
+
+    def _values(self, outputs, shape):
         if self.bias is None:
-            return self.weight.data, None
-        self.bias.require((self.out_channels,), "bias")
-        return self.weight.data, self.bias.data
+            return *values(weight=(self.weight, shape)), None
+        return values(weight=(self.weight, shape), bias=(self.bias, (outputs,)))
 
     def forward(self, x):
-        self.save(x)
-        return self._convolution(x.shape).forward(x, *self.values())
+        plan = self._convolution(x.shape)
+        self.save(x, plan, self.weight, self.bias)
+        return plan.forward(x, *self._values(plan.out_shape[3], plan.weight_shape))
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
-        (x,) = self.saved()
-        plan, (weight, _) = self._convolution(x.shape), self.values()
+        x, plan, weight, bias = self.saved()
+        refuse_others(self, weight=weight, bias=bias)
         dy = self.gradient(dy, plan.out_shape)
-        plan.weight_gradient(x, dy, self.weight.grad)
-        if self.bias is not None:
-            add_channel_sums(dy.reshape(-1, self.out_channels), self.bias.grad)
+        plan.weight_gradient(x, dy, weight.grad)
+        if bias is not None:
+            add_channel_sums(dy.reshape(-1, plan.out_shape[3]), bias.grad)
         if not self.input_grad:
             return None
         if isinstance(plan, WinogradConvolution) and added is not None:
-            return plan.input_gradient(dy, weight, arrays.matched(added, x))
-        dx = plan.input_gradient(dy, weight)
+            return plan.input_gradient(dy, weight.data, arrays.matched(added, x))
+        dx = plan.input_gradient(dy, weight.data)
         return dx if added is None else arrays.add(dx, added)
 
     def __repr__(self):

@@ -22,19 +22,21 @@ class Dropout(Layer):
         self.p = checks.number("p", p, 0, 1)
 
     def forward(self, x):
-        key = random.next_key() if self.training and self.p > 0 else None
-        self.save(x.shape, key)
-        return x if key is None else self._masked(x, key)
+        p = checks.number("p", self.p, 0, 1)  # it may have been set
+        key = random.next_key() if self.training and p > 0 else None
+        self.save(x.shape, p, key)
+        return x if key is None else _masked(x, p, key)
 
     def backward(self, dy):
-        shape, key = self.saved()
+        shape, p, key = self.saved()
         dy = self.gradient(dy, shape)
-        return dy if key is None else self._masked(dy, key)
-
-    def _masked(self, x, key):
-        y = workspace.empty(x.shape)
-        dropout.dropout(x.reshape(-1), y.reshape(-1), self.p, *key, threads.get_num_threads())
-        return y
+        return dy if key is None else _masked(dy, p, key)
 
     def __repr__(self):
         return f"Dropout(p={self.p:g})"
+
+
+def _masked(x, p, key):
+    y = workspace.empty(x.shape)
+    dropout.dropout(x.reshape(-1), y.reshape(-1), p, *key, threads.get_num_threads())
+    return y

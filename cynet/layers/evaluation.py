@@ -250,11 +250,9 @@ class Plan:
         return step, out
 
     def _pool(self, layer, slot):
-        (top, left, _, _), _ = layer.grid(slot.shape)
-        out = self._slot(layer.output_shape(slot.shape))
-        winner = np.empty(out.shape, np.uint8)
-        threads = team(prod(out.shape) * prod(layer.kernel_size))
-        window = *layer.kernel_size, *layer.stride, top, left, threads
+        shape, window = layer.grid(slot.shape)
+        out, winner = self._slot(shape), np.empty(shape, np.uint8)
+        window = *window, team(prod(shape) * prod(window[:2]))
         return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out
 
     def _residual(self, block, relu, slot):

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from cynet.core import checks, convolution, geometry
+from cynet.core import checks, convolution
 from cynet.core.layer import plain
 from cynet.core.threads import get_num_threads
 from cynet.kernels import activation, avg_pool, elementwise
@@ -37,9 +37,7 @@ class Convolve:
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
         self.planes, self.scratch, self.residual = planes, None, None
         if type(layer) is Conv2d:
-            sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
-            window = layer.kernel_size, layer.stride, sides[:2]
-            self.plan = convolution.plan(shape, out_hw, layer.out_channels, *window, layer.groups)
+            self.plan = layer.convolution(shape)
             self._in = self._out = None
         else:
             self._in, self._out = (1, shape[0], 1, shape[1]), (1, shape[0], 1, layer.out_features)

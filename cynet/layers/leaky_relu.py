@@ -19,17 +19,17 @@ class LeakyReLU(Layer):
         self.negative_slope = checks.number("negative_slope", negative_slope)
 
     def forward(self, x):
-        y = workspace.empty(x.shape)
-        activation.leaky_relu(x.reshape(-1), y.reshape(-1), self.negative_slope, threads.get_num_threads())
-        self.save(x)
+        y, slope = workspace.empty(x.shape), checks.number("negative_slope", self.negative_slope)
+        activation.leaky_relu(x.reshape(-1), y.reshape(-1), slope, threads.get_num_threads())
+        self.save(x, slope)
         return y
 
     def backward(self, dy):
-        (x,) = self.saved()
+        x, slope = self.saved()
         dy = self.gradient(dy, x.shape)
         dx = workspace.empty(x.shape)
         activation.leaky_relu_backward(
-            x.reshape(-1), dy.reshape(-1), dx.reshape(-1), self.negative_slope, threads.get_num_threads()
+            x.reshape(-1), dy.reshape(-1), dx.reshape(-1), slope, threads.get_num_threads()
         )
         return dx
 

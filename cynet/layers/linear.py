@@ -4,9 +4,9 @@ import numpy as np
 
 from cynet.core import checks, init
 from cynet.core.convolution import Convolution
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, answers
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter
+from cynet.core.parameter import Parameter, refuse_others, values
 from cynet.core.thin_linear import ThinLinear
 
 
@@ -29,15 +29,21 @@ class Linear(Layer):
     """
 
     def __init__(self, in_features, out_features, bias=True):
-        self.in_features = checks.integer("in_features", in_features, 1)
-        self.out_features = checks.integer("out_features", out_features, 1)
+        self.in_features, self.out_features = in_features, out_features
+        self._settings()
         self.weight = Parameter(init.weights((out_features, in_features)))
         self.bias = Parameter(np.zeros(out_features)) if checks.flag("bias", bias) else None
 
+    def _settings(self):
+        """(features in, features out), checked: they may have been set."""
+        inputs = checks.integer("in_features", self.in_features, 1)
+        return inputs, checks.integer("out_features", self.out_features, 1)
+
     def output_shape(self, shape):
-        if len(shape) != 2 or shape[1] != self.in_features:
-            raise ValueError(f"wanted (N, {self.in_features}), got {shape}")
-        return shape[0], self.out_features
+        inputs, outputs = self._settings()
+        if len(shape) != 2 or shape[1] != inputs:
+            raise ValueError(f"wanted (N, {inputs}), got {shape}")
+        return shape[0], outputs
 
     def macs(self, shape):
         return shape[0] * self.weight.size
@@ -52,34 +58,35 @@ class Linear(Layer):
 
     def product(self, rows, pixels):
         """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
-        self.save(rows, pixels)
-        return self.plan(len(rows), pixels).forward(rows, *self.values())
+        plan = self.plan(len(rows), pixels)
+        self.save(rows, plan, self.weight, self.bias)
+        return plan.forward(rows, *self.values())
 
     def values(self):
-        """The arrays of weight and bias (or None), which may have been set to others: ValueError if amiss."""
-        self.weight.require((self.out_features, self.in_features), "weight")
+        """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
+        shape = self.out_features, self.in_features
         if self.bias is None:
-            return self.weight.data, None
-        self.bias.require((self.out_features,), "bias")
-        return self.weight.data, self.bias.data
+            return *values(weight=(self.weight, shape)), None
+        return values(weight=(self.weight, shape), bias=(self.bias, shape[:1]))
 
     def plan(self, rows, pixels=1):
         """The products for a batch of so many rows."""
         question = rows, self.in_features, self.out_features, pixels
         plan = self._plan  # once: another thread may set it
-        if plan is None or plan[0] != question:
+        if not answers(plan, question):
+            self._settings()
             kind = ThinLinear if self.thin() else _Wide
             self._plan = plan = question, kind(*question)
         return plan[1]
 
     def backward(self, dy):
-        rows, pixels = self.saved()
-        dy = self.gradient(dy, (len(rows), self.out_features))
-        plan, (weight, _) = self.plan(len(rows), pixels), self.values()
-        plan.weight_gradient(rows, dy, self.weight.grad)
-        if self.bias is not None:
-            add_channel_sums(dy, self.bias.grad)
-        return plan.input_gradient(dy, weight) if self.input_grad else None
+        rows, plan, weight, bias = self.saved()
+        refuse_others(self, weight=weight, bias=bias)
+        dy = self.gradient(dy, (len(rows), weight.shape[0]))
+        plan.weight_gradient(rows, dy, weight.grad)
+        if bias is not None:
+            add_channel_sums(dy, bias.grad)
+        return plan.input_gradient(dy, weight.data) if self.input_grad else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"

@@ -15,11 +15,11 @@ class MaxPool2d(Pool2d):
     The arguments are those of `Pool2d`; the kernel holds at most 255 cells.
     """
 
-    def __init__(self, kernel_size, stride=None, padding=0):
-        super().__init__(kernel_size, stride, padding)
-        height, width = self.kernel_size
+    def window(self):
+        (height, width), *others = super().window()
         if height * width > 255:
             raise ValueError(f"kernel_size: wanted at most 255 cells, got {height} x {width}")
+        return (height, width), *others
 
     def forward(self, x):
         y, winner, window = self.places(x.shape)
@@ -29,9 +29,7 @@ class MaxPool2d(Pool2d):
 
     def places(self, shape):
         """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
-        (top, left, _, _), (height, width) = self.grid(shape)
-        shape = shape[0], height, width, shape[3]
-        window = *self.kernel_size, *self.stride, top, left
+        shape, window = self.grid(shape)
         return workspace.empty(shape), workspace.empty(shape, np.uint8), window
 
     def backward(self, dy):

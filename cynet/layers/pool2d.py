@@ -1,7 +1,7 @@
 """What the two pooling layers with windows share."""
 
 from cynet.core import checks, geometry
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, answers
 
 
 class Pool2d(Layer):
@@ -23,29 +23,38 @@ class Pool2d(Layer):
     """
 
     def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size = checks.pair("kernel_size", kernel_size)
-        self.stride = self.kernel_size if stride is None else checks.pair("stride", stride)
-        self.padding = geometry.checked_padding(padding)
-        if self.padding != geometry.SAME:
-            for side, cells in enumerate(self.padding):
-                if cells >= self.kernel_size[side % 2]:
-                    raise ValueError(
-                        f"padding: wanted less than the kernel {self.kernel_size}, got {padding}"
-                    )
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
+        self.kernel_size, self.stride, self.padding = self.window()
+
+    def window(self):
+        """(kernel, stride, padding), checked: they may have been set."""
+        kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
+        padding = geometry.checked_padding(self.padding)
+        if padding != geometry.SAME:
+            for side, cells in enumerate(padding):
+                if cells >= kernel[side % 2]:
+                    raise ValueError(f"padding: wanted less than the kernel {kernel}, got {self.padding}")
+        return kernel, stride, padding
 
     def grid(self, shape):
-        """((top, left, bottom, right), (out height, out width)) for an input of `shape`."""
+        """(the output's shape, the numbers kernels take) for an input of `shape`.
+
+        The numbers: kernel height and width, vertical and horizontal stride, padding above and to the left.
+        """
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
-        question = shape[1:3], self.kernel_size, self.stride, self.padding
+        question = shape, self.kernel_size, self.stride, self.padding
         plan = self._plan  # once: another thread may set it
-        if plan is None or plan[0] != question:
-            self._plan = plan = question, geometry.window_grid(*question)
+        if not answers(plan, question):
+            kernel, stride, padding = self.window()
+            (top, left, _, _), out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding)
+            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, top, left)
+            self._plan = plan = question, found
         return plan[1]
 
     def output_shape(self, shape):
-        _, (height, width) = self.grid(shape)
-        return shape[0], height, width, shape[3]
+        return self.grid(shape)[0]
 
     def __repr__(self):
         size, stride, padding = map(checks.short, (self.kernel_size, self.stride, self.padding))

@@ -1,12 +1,15 @@
 """Data sets from .npy and .npz files: what is mapped, what is refused."""
 
 import io
+import os
 import zipfile
 
 import numpy as np
 import pytest
 
 from cynet import data
+from cynet.data import bounded
+from cynet.data.idx import read_idx
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (7, 3, 5, 6), np.uint8)
@@ -124,3 +127,59 @@ def test_damaged_archives_are_named(tmp_path):
         archive.writestr("images.npy", b"x")
     with pytest.raises(ValueError, match="wanted arrays images and labels or x and y"):
         data.from_npz(path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bus_error(tmp_path, workers):
+    images = np.zeros((64, 3, 32, 32), np.uint8)
+    path = saved(tmp_path / "x.npy", images)
+    found = data.from_npy(path, saved(tmp_path / "y.npy", np.zeros(64, int)), ["a"])
+    with data.DataLoader(found, 16, shuffle=False, workers=workers, prefetch=2) as loader:
+        batches = iter(loader)
+        next(batches)
+        os.truncate(path, 5000)
+        with pytest.raises(ValueError, match=r"cut short while it was in use: wanted 196736 bytes, got 5000"):
+            list(batches)
+    for use in (found.fingerprint, lambda: found.mean, lambda: found[0]):
+        with pytest.raises(ValueError, match=r"x\.npy: it was cut short"):
+            use()
+
+
+@pytest.mark.parametrize("code", [0x110000, 2**32 - 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_class_names_of_numbers_that_are_no_characters(tmp_path, code, order):
+    names = np.frombuffer(np.array([65, code], f"{order}u4").tobytes(), f"{order}U1")
+    np.savez(tmp_path / "a.npz", images=IMAGES[:2], labels=[0, 1], classes=names)
+    with pytest.raises(ValueError, match=r"a\.npz:classes: wanted text, got numbers that are no characters"):
+        data.from_npz(tmp_path / "a.npz")
+
+
+def test_a_million_class_names(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", images=IMAGES, labels=LABELS, classes=np.zeros(10**6, "U1"))
+    with pytest.raises(ValueError, match=r"classes: wanted at most 10000 names, got 1000000"):
+        data.from_npz(tmp_path / "a.npz")
+
+
+def test_arrays_beyond_the_memory_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    images, labels = np.zeros((1000, 3, 32, 32), np.uint8), np.zeros(1000, int)
+    np.savez_compressed(tmp_path / "a.npz", images=images, labels=labels)
+    monkeypatch.setattr(bounded, "free_bytes", lambda: 10**6)
+    with pytest.raises(ValueError, match=r"a\.npz:images: its 3,072,000 bytes do not fit the 1,000,000 of"):
+        data.from_npz(tmp_path / "a.npz")
+
+
+def test_memory_that_runs_out_is_told(tmp_path):
+    class Endless:
+        def read(self, size):
+            raise MemoryError
+
+    with pytest.raises(ValueError, match=r"x: its 5 bytes do not fit the memory"):
+        bounded.read_exactly(Endless(), 5, "x")
+
+
+@pytest.mark.parametrize("read", [lambda p: data.from_npy(p, LABELS), data.from_npz, read_idx, data.CIFAR10])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, read):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    os.mkfifo(path)
+    with pytest.raises((OSError, ValueError), match=r"wanted a regular file, got a pipe|found none"):
+        read(path)

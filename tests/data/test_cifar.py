@@ -9,7 +9,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from cynet.data import CIFAR10, CIFAR100, load
+from cynet.data import CIFAR10, CIFAR100, cifar, load
 from cynet.data.cifar import CIFAR10_CLASSES, CIFAR10_LAYOUTS, CIFAR100_LAYOUTS
 
 RNG = np.random.default_rng(0)
@@ -213,3 +213,28 @@ def test_wrong_class_names_are_named(tmp_path):
     folder = write_folder(tmp_path, BINARY, **{BINARY.names: b"cat\ndog\n"})
     with pytest.raises(ValueError, match=r"batches.meta.txt: wanted 10 class names, got 2"):
         CIFAR10(folder)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_what_an_archive_tells_of_a_member_is_bounded_before_it_is_read(tmp_path, kind):
+    member = tarfile.TarInfo("long")
+    member.type, member.size = kind, 3 << 30
+    (tmp_path / BINARY.archive).write_bytes(gzip.compress(member.tobuf() + bytes(1 << 20)))
+    with pytest.raises(ValueError, match=r"wanted at most 65536 bytes about a member, got 3221225472"):
+        CIFAR10(tmp_path, "test")
+
+
+def test_an_archive_that_unpacks_to_more_than_a_data_set_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "LARGEST", 1 << 20)
+    member = tarfile.TarInfo("other")
+    member.size = 1 << 21
+    (tmp_path / BINARY.archive).write_bytes(gzip.compress(member.tobuf() + bytes(1 << 21)))
+    with pytest.raises(ValueError, match=r"wanted at most 1,048,576 bytes when unpacked, got more"):
+        CIFAR10(tmp_path, "test")
+
+
+def test_a_file_larger_than_any_data_set_is_refused_before_it_is_read(tmp_path):
+    folder = write_folder(tmp_path, BINARY)
+    os.truncate(folder / "test_batch.bin", 100 << 30)
+    with pytest.raises(ValueError, match=r"test_batch.bin: wanted a file of at most \d+,\d+,\d+ bytes"):
+        CIFAR10(folder, "test")

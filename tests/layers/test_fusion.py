@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
-from cynet.core import threads
+from cynet.core import geometry, threads
 from cynet.core.layer import layer_by_layer
 from cynet.layers import fusion
 
@@ -159,7 +159,7 @@ def test_the_twin(n, size, channels, seed, pooled):
     layers = [norm, ReLU()]
     if pooled:
         layers.append(MaxPool2d(3, 2, padding="same"))
-        sides, _ = layers[2].grid(x.shape)
+        sides = geometry.resolve_padding("same", (3, 3), (2, 2), x.shape[1:3])
         wanted, pool_back = reference.max_pool(wanted, (3, 3), (2, 2), sides)
     model = Sequential(*layers)
     y = model(x)

@@ -1,0 +1,160 @@
+"""Every attribute of every layer, set to odd values before a forward pass and between the two passes.
+
+Nothing ends the process, goes on for ever, or gives a number that a layer built so would not give: what
+cannot be is a TypeError or ValueError that names the attribute, and backward gives the gradient of the pass
+that was made.
+"""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+
+import cynet
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.standard_normal((2, 9, 9, 4)).astype(np.float32)
+ROWS = RNG.standard_normal((6, 4)).astype(np.float32)
+
+LAYERS = {
+    "conv": (lambda: cynet.Conv2d(4, 8, 3, padding=1), IMAGES),
+    "conv of few channels": (lambda: cynet.Conv2d(3, 8, 3), IMAGES[..., :3].copy()),
+    "grouped conv": (lambda: cynet.Conv2d(4, 6, 3, stride=2, groups=2), IMAGES),
+    "depthwise conv": (lambda: cynet.Conv2d(4, 4, 3, groups=4, bias=False), IMAGES),
+    "wide conv": (lambda: cynet.Conv2d(4, 5, 1), IMAGES),
+    "thin linear": (lambda: cynet.Linear(4, 8), ROWS),
+    "linear": (lambda: cynet.Linear(4, 70), ROWS),
+    "norm of images": (lambda: cynet.BatchNorm2d(4), IMAGES),
+    "norm of rows": (lambda: cynet.BatchNorm1d(4, affine=False), ROWS),
+    "max-pool": (lambda: cynet.MaxPool2d(3, 2, padding=1), IMAGES),
+    "average pool": (lambda: cynet.AvgPool2d(2), IMAGES),
+    "global pool": (cynet.GlobalAvgPool2d, IMAGES),
+    "flatten": (cynet.Flatten, IMAGES),
+    "dropout": (lambda: cynet.Dropout(0.3), IMAGES),
+    "leaky": (lambda: cynet.LeakyReLU(0.1), IMAGES),
+    "relu": (cynet.ReLU, IMAGES),
+    "gelu": (cynet.GELU, IMAGES),
+    "sigmoid": (cynet.Sigmoid, IMAGES),
+    "tanh": (cynet.Tanh, IMAGES),
+    "softmax": (cynet.Softmax, IMAGES),
+}
+ODD = [
+    None, True, 0, 1, 2, 3, 5, 7, 50, -1, 2**31, 2**63, 1.5, float("nan"), float("inf"), "", "same", "x",
+    (), (0, 0), (1,), (1, 1), (2, 2), (3, 3), (7, 7), (50, 50), (2**31, 2**31), (-1, 1), (1.5, 2), (1, 2, 3),
+    (0, 1, 2, 0), [2, 2], [], {}, object(), np.zeros(4, np.float32), np.zeros(8, np.float32)[::2],
+    np.zeros(4), np.ones((2, 2)), np.array([1, 1]), np.int64(2), np.zeros((), np.int64),
+    cynet.Parameter(np.ones(4)), cynet.Parameter(np.ones((8, 4))), cynet.Parameter(np.ones((8, 4, 3, 3))),
+    cynet.ReLU(),
+]  # fmt: skip
+FREE = ("training", "input_grad")  # taken as true or false
+
+
+def attributes(layer):
+    return [*vars(layer), *FREE]
+
+
+CASES = [
+    pytest.param(kind, name, id=f"{kind}-{name}")
+    for kind, (make, _) in LAYERS.items()
+    for name in attributes(make())
+]
+
+
+def new(kind):
+    cynet.seed(1)
+    make, x = LAYERS[kind]
+    return make(), x
+
+
+def ran(layer, x):
+    """(output, gradients) of one pass, or the error, which names what is amiss."""
+    cynet.seed(2)
+    y = layer(x)
+    layer.zero_grad()
+    dx = layer.backward(np.ones_like(y))
+    return [y, *([] if dx is None else [dx]), *(p.grad.copy() for p in layer.parameters())]
+
+
+def named(name, error):
+    """Whether an error says what was wanted; arrays in place of a flag NumPy itself refuses."""
+    return "wanted" in str(error) or (name in FREE and "truth value" in str(error))
+
+
+def outcome(layer, x):
+    try:
+        return ran(layer, x)
+    except (TypeError, ValueError) as error:
+        return error
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_set_before_the_forward_pass_a_layer_does_what_one_built_so_does(kind, name):
+    for value in ODD:
+        used, x = new(kind)
+        before = ran(used, x)  # it has plans
+        same = value is True and type(getattr(used, name)) is int  # 1 is also True
+        setattr(used, name, copy.deepcopy(value))
+        fresh = copy.deepcopy(used)  # it has none
+        found, wanted = outcome(used, x), outcome(fresh, x)
+        if isinstance(wanted, Exception) and not (same and isinstance(found, list)):
+            assert isinstance(found, Exception), (value, found, wanted)
+            assert named(name, wanted) and named(name, found), (value, wanted, found)
+            continue
+        wanted = before if isinstance(wanted, Exception) else wanted
+        assert not isinstance(found, Exception), (value, found)
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=f"{value!r}")
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_set_between_the_passes_backward_gives_the_gradient_of_the_pass_that_was_made(kind, name):
+    for value in ODD:
+        if name in FREE and name == "input_grad":
+            continue  # says whether that gradient is wanted at all
+        layer, x = new(kind)
+        wanted = ran(layer, x)
+        layer.zero_grad()
+        cynet.seed(2)
+        y = layer(x)
+        parameters = layer.parameters()
+        setattr(layer, name, copy.deepcopy(value))
+        try:
+            dx = layer.backward(np.ones_like(y))
+        except (TypeError, ValueError) as error:
+            assert name in str(error) and "wanted" in str(error), (value, error)
+            continue
+        found = [y, dx, *(p.grad for p in parameters)]
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=f"{value!r}")
+
+
+SEQUENTIALS = {
+    "norm, relu": lambda: cynet.Sequential(cynet.BatchNorm2d(4), cynet.ReLU()),
+    "norm, relu, pool": lambda: cynet.Sequential(cynet.BatchNorm2d(4), cynet.ReLU(), cynet.MaxPool2d(3, 2)),
+    "flatten, linear": lambda: cynet.Sequential(cynet.Flatten(), cynet.Linear(324, 8)),
+}
+
+
+@pytest.mark.parametrize("kind", SEQUENTIALS)
+def test_of_layers_that_run_as_one_too(kind):
+    inner = [
+        (i, name)
+        for i, layer in enumerate(SEQUENTIALS[kind]().layers)
+        for name in attributes(layer)
+        if name != "input_grad"
+    ]
+    for (i, name), value in itertools.product(inner, ODD):
+        cynet.seed(1)
+        model = SEQUENTIALS[kind]()
+        wanted = ran(model, IMAGES)
+        model.zero_grad()
+        y, parameters = model(IMAGES), model.parameters()
+        setattr(model[i], name, copy.deepcopy(value))
+        try:
+            dx = model.backward(np.ones_like(y))
+        except (TypeError, ValueError) as error:
+            assert name in str(error) and "wanted" in str(error), (name, value, error)
+            continue
+        for one, other in zip([y, dx, *(p.grad for p in parameters)], wanted, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=f"{name} {value!r}")
