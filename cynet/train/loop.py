@@ -13,7 +13,7 @@ import numpy as np
 
 from cynet.core import checks
 
-from .metrics import Evaluation, evaluate
+from .metrics import Evaluation, checked_model, evaluate, pairs
 
 
 class Diverged(ArithmeticError):
@@ -102,7 +102,7 @@ class Trainer:
     def __init__(
         self, model, criterion, optimizer, schedule, clip_norm=None, average=None, mixup=None
     ):  # fmt: skip
-        self.model, self.criterion = model, criterion
+        self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
         if clip_norm is not None:
             clip_norm = checks.number("clip_norm", clip_norm, 0, open_low=True)
@@ -242,9 +242,10 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measu
     ----------
     trainer : Trainer
     batches : sized iterable of (x, y)
-        One pass is one epoch; it is walked through again for as long as steps are wanted.
+        One pass is one epoch, of as many batches as its length says; it is walked through again for as long
+        as steps are wanted, so it must be a list, a DataLoader or the like, and no generator.
     test_batches : iterable of (x, y)
-        What is evaluated.
+        What is evaluated, after each epoch: no generator either.
     steps : int
         More than were taken, unless these were not evaluated yet.
     observers : sequence of Observer, optional
@@ -264,19 +265,20 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measu
     ------
     Diverged
         When the loss of a step or an evaluation is not finite.
-    ValueError
-        When `batches` is empty.
+    TypeError, ValueError
+        When `batches` is empty, gives more or fewer batches than its length says, cannot be walked through
+        again, or holds what is no pair.
     """
     place = trainer.place
     steps = checks.integer("steps", steps, trainer.steps + (place.count == 0))
-    if not len(batches):
-        raise ValueError("batches: wanted at least one batch an epoch, got none")
+    _check_walks(batches, test_batches)
     trainer.model.train()
     while trainer.steps < steps or place.count:
-        if trainer.steps < steps and place.batch < len(batches):
-            _epoch(trainer, watch(batches), steps, observers)
+        count = len(batches)  # of this epoch: a sampler's next one may have another number
+        if trainer.steps < steps and place.batch < count:
+            _epoch(trainer, watch(batches), count, steps, observers)
         with trainer.evaluated_weights():
-            test = evaluate(trainer.model, watch(test_batches))
+            test = evaluate(trainer.model, pairs(watch(test_batches), "test_batches"))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
@@ -284,7 +286,7 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measu
             place.right / place.images, measure,
         )  # fmt: skip
         place.clear(trainer.steps)
-        if place.batch == len(batches):
+        if place.batch == count:
             place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
             observer.evaluated(result)
@@ -293,14 +295,30 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measu
     return result
 
 
-def _epoch(trainer, batches, steps, observers):
-    """Train on each batch that is left of an epoch, or until `steps` are reached."""
-    place, walk = trainer.place, iter(batches)
+def _check_walks(batches, test_batches):
+    """Refuse what cannot be walked through once for each epoch, before the first one."""
+    for name, given in (("batches", batches), ("test_batches", test_batches)):
+        if not hasattr(given, "__iter__") or hasattr(given, "__next__"):
+            raise TypeError(
+                f"{name}: wanted pairs (x, y) that can be walked through again, as a list or a DataLoader, "
+                f"got {type(given).__name__}"
+            )
+    if not hasattr(batches, "__len__"):
+        raise TypeError(f"batches: wanted an iterable with a length, got {type(batches).__name__}")
+    if not len(batches):
+        raise ValueError("batches: wanted at least one batch an epoch, got none")
+
+
+def _epoch(trainer, batches, count, steps, observers):
+    """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
+    place, walk = trainer.place, pairs(batches)
     while True:
         start = time.perf_counter()
         batch = next(walk, None)
         if batch is None:
             break
+        if place.batch == count:
+            raise ValueError(f"batches: wanted {count} of them, as their length says, got more")
         waited, (x, y) = time.perf_counter() - start, batch
         loss = trainer.step(x, y)
         place.add(loss, trainer.right, len(y))
@@ -311,4 +329,6 @@ def _epoch(trainer, batches, steps, observers):
         for observer in observers:
             observer.stepped(progress)
         if trainer.steps == steps:
-            break
+            return
+    if place.batch != count:
+        raise ValueError(f"batches: wanted {count} of them, as their length says, got {place.batch}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .drawing import figure_class
 from .loop import Diverged
+from .metrics import pairs
 
 LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
 SMOOTH = 0.1  # weight of the newest loss
@@ -87,7 +88,12 @@ def _steepest(rates, smooth):
 
 def _endless(batches):
     while True:
-        yield from batches
+        none = True
+        for batch in pairs(batches):
+            none = False
+            yield batch
+        if none:
+            raise ValueError("batches: wanted some that can be walked through again, got none")
 
 
 def rows(found):

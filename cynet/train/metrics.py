@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.core.layer import no_grad
+from cynet.core.layer import Layer, no_grad
 from cynet.losses import CrossEntropyLoss
 
 
@@ -38,6 +38,39 @@ class Evaluation:
         return np.diag(self.confusion) / np.where(self.samples, self.samples, np.nan)
 
 
+def pairs(batches, name="batches"):
+    """The (x, y) of each batch, y as an array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `batches` (called `name`) cannot be walked through, one of them is no pair, or has not as many
+        labels as samples.
+    """
+    try:
+        walk = iter(batches)
+    except TypeError:
+        raise TypeError(f"{name}: wanted an iterable of (x, y), got {batches!r:.80}") from None
+    for number, batch in enumerate(walk):
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            got = f"{len(batch)} of them" if isinstance(batch, (tuple, list)) else type(batch).__name__
+            raise ValueError(f"{name}: wanted a pair (x, y) as each batch, got {got} as batch {number}")
+        x, y = batch[0], np.asarray(batch[1])
+        if isinstance(x, np.ndarray) and x.ndim and y.shape != (len(x),):
+            raise ValueError(
+                f"{name}: wanted a label for each of the {len(x)} samples of batch {number}, got labels of "
+                f"shape {y.shape}"
+            )
+        yield x, y
+
+
+def checked_model(model):
+    """`model`, or TypeError where it is no Layer."""
+    if not isinstance(model, Layer):
+        raise TypeError(f"model: wanted a Layer, got {model!r:.80}")
+    return model
+
+
 def evaluate(model, batches):
     """Run a model, in evaluation mode, over every batch once.
 
@@ -54,22 +87,23 @@ def evaluate(model, batches):
 
     Raises
     ------
-    ValueError
-        When there is no sample, or a label is out of range.
+    TypeError, ValueError
+        When there is no sample, a batch is no pair, or a label is out of range.
     """
+    checked_model(model)
     criterion, loss, samples, confusion = CrossEntropyLoss(), 0.0, 0, 0
     modes = [(layer, layer.training) for _, layer in model.walk()]
     model.eval()
     try:
         with no_grad():
-            for x, y in batches:
+            for x, y in pairs(batches):
                 logits = model(x)
                 loss += criterion(logits, y) * len(y)
                 classes = logits.shape[1]
                 samples = samples + np.bincount(y, minlength=classes)
                 sure = ~np.isnan(logits).any(axis=1)
-                pairs = y[sure] * classes + logits.argmax(axis=1)[sure]
-                confusion = confusion + np.bincount(pairs, minlength=classes**2)
+                cells = y[sure] * classes + logits.argmax(axis=1)[sure]
+                confusion = confusion + np.bincount(cells, minlength=classes**2)
     finally:
         for layer, mode in modes:
             layer.training = mode

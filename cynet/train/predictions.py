@@ -8,7 +8,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.layer import no_grad
 
-from .metrics import Evaluation
+from .metrics import Evaluation, checked_model, pairs
 
 BINS = 15  # as in Guo et al. 2017
 
@@ -131,15 +131,18 @@ def predict(model, batches, flip=False):
 
     Raises
     ------
-    ValueError
-        When there is no sample, or a label is out of range.
+    TypeError, ValueError
+        When there is no sample, a batch is no pair, a label is out of range, or the model gives no logits.
     """
     flip = checks.flag("flip", flip)
+    checked_model(model)
     modes = [(layer, layer.training) for _, layer in model.walk()]
     model.eval()
     try:
         with no_grad():
-            parts = [(_both(model, x) if flip else _log_softmax(model(x)), np.array(y)) for x, y in batches]
+            parts = [
+                (_both(model, x) if flip else _log_softmax(model(x)), y.copy()) for x, y in pairs(batches)
+            ]
     finally:
         for layer, mode in modes:
             layer.training = mode
@@ -172,6 +175,8 @@ def _both(model, x):
 
 def _log_softmax(logits):
     """float64 (N, classes); a row with a NaN becomes NaN altogether, and so does one without a finite sum."""
+    if logits.ndim != 2 or not logits.shape[1]:
+        raise ValueError(f"model: wanted one that gives logits (N, classes), got an output {logits.shape}")
     logits = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         logits -= logits.max(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 from dataclasses import MISSING, dataclass
+from functools import lru_cache
 from math import isfinite
 
 import cynet.core.random as random
@@ -77,7 +78,8 @@ def save_weights(path, model, facts):
     Raises
     ------
     ValueError
-        When `load_weights` would refuse the facts; nothing is written then.
+        When `load_weights` would refuse the facts, or the model is not the one that they tell of; nothing is
+        written then.
     OSError
         When the file cannot be written.
     """
@@ -88,7 +90,26 @@ def save_weights(path, model, facts):
         )
     if not facts.are_sound():
         raise ValueError(f"facts: wanted those of a model, as Settings.facts gives them, got {facts!r:.400}")
+    wanted = _shapes(facts.model, facts.batch_norm, len(facts.classes), facts.picture_shape[2])
+    own = {name: array.shape for name, (array, _) in model._state().items()}
+    if own != wanted:
+        differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
+        told = "; ".join(
+            f"{name}: {own.get(name, 'none')} for {wanted.get(name, 'none')}" for name in differ[:5]
+        )
+        raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     safetensors.save(model, path, {name: json.dumps(value) for name, value in vars(facts).items()})
+
+
+@lru_cache
+def _shapes(model, batch_norm, classes, channels):
+    """{name: shape} of the parameters and buffers of a model of the registry."""
+    keys = random.get_state()
+    try:
+        state = models.create(model, batch_norm, classes, channels)._state()
+    finally:
+        random.set_state(keys)
+    return {name: array.shape for name, (array, _) in state.items()}
 
 
 def digests(model):

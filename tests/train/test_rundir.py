@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cynet.core.random as random
-from cynet import models
+from cynet import Sequential, models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, load_weights, rundir, save_weights
 from cynet.train.session import Settings
@@ -101,7 +101,27 @@ def test_weights_that_could_not_be_read_again_are_not_written(tmp_path):
     ):
         with pytest.raises(ValueError, match=words):
             save_weights(tmp_path / "w", model, facts)
+    for other, words in (
+        (
+            replace(FACTS, classes=("a", "b", "c")).create(),
+            r"9\.weight: \(3, 512\) for \(2, 512\); 9\.bias",
+        ),
+        (replace(FACTS, batch_norm=True).create(), r"0\.bias: none for \(8,\); 3\.weight: none"),
+        (Sequential(), r"0\.weight: none for \(8, 3, 3, 3\)"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"facts: wanted those of this model, .* arrays differ: .*{words}"
+        ):
+            save_weights(tmp_path / "w", other, FACTS)
     assert not list(tmp_path.iterdir())
+
+
+def test_writing_weights_draws_no_random_numbers(tmp_path):
+    facts = replace(FACTS, classes=("a", "b", "c", "d", "e"))  # whose shapes nobody asked for yet
+    model = facts.create()
+    before = random.get_state()
+    save_weights(tmp_path / "w", model, facts)
+    assert random.get_state() == before
 
 
 def test_reading_weights_draws_no_random_numbers(tmp_path):
