@@ -1,5 +1,14 @@
 """cynet: a Cython-compiled CNN training framework for CPUs.
 
+Layers, losses and optimisers stand here; besides there are
+
+    cynet.data       data sets, and the loader that feeds batches of them
+    cynet.models     ready-made nets: names(), create(name)
+    cynet.train      a training with its settings, run folder, checkpoints and metrics; Predictor
+    cynet.schedules  learning rates over a training
+    cynet.interop    files that other programs read and write
+    cynet.uwnet      the interface of the course framework uwnet, over the same kernels
+
 The public names are loaded when they are first used, so that `import cynet` is quick: every worker process of
 a data loader pays for it.
 """
@@ -26,7 +35,7 @@ _HOMES = {
     "cynet.train.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop")
+_MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop", "uwnet")
 
 __all__ = ["__version__", *_HOME_OF, *_MODULES]
 

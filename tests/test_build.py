@@ -49,6 +49,26 @@ def test_importing_cynet_loads_no_kernel_and_no_layer():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("module, names", [
+    ("cynet", "uwnet interop train data models check_gradients Predictor Linear"),
+    ("cynet.train", "Trainer Settings Session train evaluate predict load_weights"),
+    ("cynet.data", "DataLoader ImageFolder load"), ("cynet.interop", "safetensors"),
+    ("cynet.uwnet", "make_net train_image_classifier"), ("cynet.models", "create names"),
+])  # fmt: skip
+def test_names_are_found_listed_and_told_after_import_cynet_alone(module, names):
+    code = (
+        "import sys, cynet\n"
+        f"assert set({names.split()}) <= set(dir({module})), dir({module})\n"
+        f"assert all(hasattr({module}, name) for name in {names.split()})\n"
+        "from pydoc import plaintext, render_doc\n"
+        f"sys.stdout.write(render_doc({module}, renderer=plaintext))\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+    for name in names.split():
+        assert name in done.stdout, name
+
+
 def test_every_public_name_is_there():
     for name in cynet.__all__:
         assert getattr(cynet, name) is not None
