@@ -16,6 +16,7 @@ Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` m
 layer, when backward is called.
 """
 
+import operator
 import threading
 from math import prod
 
@@ -143,7 +144,9 @@ class Plan:
         return self.version == version and self._built() and self._weights.holds() and self._beside.holds()
 
     def _built(self):
-        return same_attributes(*self._watched) and all(layers == wanted for layers, wanted in self._lists)
+        return same_attributes(*self._watched) and all(
+            len(now) == len(then) and all(map(operator.is_, now, then)) for now, then in self._lists
+        )
 
     def _fold(self):
         for step in self._convolutions:
