@@ -13,7 +13,6 @@ import linecache
 import multiprocessing
 import os
 import sys
-import types
 from multiprocessing import process
 from multiprocessing.reduction import ForkingPickler
 
@@ -31,7 +30,7 @@ class _Finder(ForkingPickler):
         self.found = []
 
     def reducer_override(self, value):
-        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        if isinstance(getattr(value, "__qualname__", None), str):  # also what wraps a function, as lru_cache
             self.found.append(value)
         return NotImplemented
 
@@ -45,7 +44,11 @@ def sent_by_name(value):
 
 def needs_main(value):
     """Whether something of it is defined in the owner's script."""
-    return any(one.__module__ in MAINS for one in sent_by_name(value))
+    return any(_module_of(one) in MAINS for one in sent_by_name(value))
+
+
+def _module_of(one):
+    return getattr(one, "__module__", None)
 
 
 def check(name, function):
@@ -74,11 +77,12 @@ def check(name, function):
 
 def _out_of_reach(one):
     """Where something is defined that workers cannot import; None where they can."""
-    if one.__module__ in MAINS:
+    module = _module_of(one)
+    if module in MAINS:
         return _lost_main(one)
-    if one.__module__ is None or _importable(one.__module__):
+    if module is None or _importable(module):
         return None
-    return f"in {one.__module__}, a module that is not found on sys.path"
+    return f"in {module}, a module that is not found on sys.path"
 
 
 def _lost_main(one):
@@ -100,7 +104,7 @@ def _lost_main(one):
 
 
 def _code_of(one):
-    members = vars(one).values() if isinstance(one, type) else [one]
+    members = vars(one).values() if isinstance(one, type) else [getattr(one, "__wrapped__", one)]
     return [code for code in (getattr(member, "__code__", None) for member in members) if code]
 
 

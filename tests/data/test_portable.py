@@ -21,6 +21,10 @@ dataset = ArrayDataset(np.zeros((8, 1, 4, 4), np.uint8), np.zeros(8, int), ["a"]
 def mine(picture, rng):
     return picture
 
+@functools.lru_cache
+def cached(picture, rng):
+    return picture
+
 class Mine:
     def __call__(self, picture, rng):
         return picture
@@ -50,6 +54,7 @@ def piped(text, *arguments, **options):
 
 @pytest.mark.parametrize("call, name", [
     ("load(mine)", "mine"), ("load(Mine())", "Mine"), ("load(functools.partial(mine))", "mine"),
+    ("load(cached)", "cached"),
     ("load(RandomFlip(), workers='auto')", None), ("load(mine, workers=0)", None),
 ])  # fmt: skip
 @pytest.mark.parametrize("how", ["stdin", "-c", "-i"])
