@@ -65,6 +65,38 @@ def answers(plan, question):
         return False
 
 
+def require_layers(**given):
+    """Raise TypeError where what stands under a name, which may have been set, is no Layer or list of them."""
+    for name, value in given.items():
+        if isinstance(value, (list, tuple)):
+            for i, layer in enumerate(value):
+                if not isinstance(layer, Layer):
+                    raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
+        elif not isinstance(value, Layer):
+            raise TypeError(f"{name}: wanted a Layer, or a list of them, got {value!r:.80}")
+
+
+def taken(layer):
+    """What a forward pass has just left in a layer, for a container to keep until `give` hands it back.
+
+    So a pass belongs to the container that made it: one layer may stand at several places of a model, and in
+    several models.
+    """
+    if not layer._boxed:
+        return layer._saved  # cynet's own containers keep what is of their layers
+    return layer._saved, [(child, taken(child)) for _, child in layer.children()]
+
+
+def give(layer, kept):
+    """Let a layer's backward follow the pass that `taken` was asked after."""
+    if not layer._boxed:
+        layer._saved = kept
+        return
+    layer._saved, inner = kept
+    for child, of_child in inner:
+        give(child, of_child)
+
+
 def plain(layer):
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__
@@ -78,8 +110,8 @@ class Layer:
     also ``output_shape(shape)``, which raises ValueError on a shape it cannot take. Parameters and sub-layers
     are found among its attributes, also in lists, tuples and dicts, as "name.0" or "name.key"; arrays named
     in ``buffers`` are saved with them. In ``forward`` it calls ``self.save(...)`` with what backward needs,
-    in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass: each place of a model where it
-    is wanted needs a layer of its own.
+    in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass, the last one; cynet's containers
+    keep those of their layers, so that one layer may stand at several places.
 
     Attributes
     ----------
@@ -170,7 +202,7 @@ class Layer:
         if values is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
-                "none; of a layer object that stands at two places of a model only the last pass is kept"
+                "none; of a layer that a user's forward calls twice only the last pass is kept"
             )
         return values
 

@@ -1,7 +1,7 @@
 """Concat: branches side by side."""
 
 from cynet.core import arrays, workspace
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, give, require_layers, taken
 
 
 class Concat(Layer):
@@ -16,15 +16,14 @@ class Concat(Layer):
     def __init__(self, *branches):
         if not branches:
             raise ValueError("branches: wanted at least one Layer, got none")
-        for i, branch in enumerate(branches):
-            if not isinstance(branch, Layer):
-                raise TypeError(f"branches[{i}]: wanted a Layer, got {branch!r}")
+        require_layers(branches=branches)
         self.branches = list(branches)
 
     def children(self):
         return self.numbered(self.branches)
 
     def output_shape(self, shape):
+        require_layers(branches=self.branches)
         shapes = [branch.checked_shape(shape, name) for name, branch in self.children()]
         if len({s[:-1] for s in shapes}) > 1:
             raise ValueError(f"wanted branches of equal shape but for the channels, got {shapes}")
@@ -35,7 +34,11 @@ class Concat(Layer):
             yield from branch.trace(shape, f"{path}.{name}" if path else name)
 
     def forward(self, x):
-        parts = [branch(x) for branch in self.branches]
+        require_layers(branches=self.branches)
+        parts, kept = [], []
+        for branch in self.branches:
+            parts.append(branch(x))
+            kept.append((branch, taken(branch)))
         if len({part.shape[:-1] for part in parts}) > 1:
             raise ValueError(
                 f"wanted branches of equal shape but for the channels, got {[part.shape for part in parts]}"
@@ -46,14 +49,15 @@ class Concat(Layer):
         for part, width in zip(parts, widths, strict=True):
             arrays.copy_channels(part, 0, y, start, width)
             start += width
-        self.save(widths, y.shape)
+        self.save(kept, widths, y.shape)
         return y
 
     def backward(self, dy):
-        widths, shape = self.saved()
+        kept, widths, shape = self.saved()
         dy = self.gradient(dy, shape)
         start, dx = 0, None
-        for branch, width in zip(self.branches, widths, strict=True):
+        for (branch, of_branch), width in zip(kept, widths, strict=True):
+            give(branch, of_branch)
             part = workspace.empty((*shape[:-1], width))
             arrays.copy_channels(dy, start, part, 0, width)
             start += width

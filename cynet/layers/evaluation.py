@@ -23,7 +23,7 @@ from math import prod
 import numpy as np
 
 from cynet.core import workspace
-from cynet.core.layer import plain
+from cynet.core.layer import plain, require_layers
 from cynet.core.members import PASSING
 from cynet.core.threads import forks, get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
@@ -68,6 +68,7 @@ def plan_of(model, shape):
     plans = vars(model).setdefault("_plans", {})
     plan = plans.get(shape)
     if plan is None or not plan.fits():
+        require_layers(layers=model.layers)
         if any(layer.training for _, layer in model.walk()):
             return None
         try:
@@ -260,11 +261,12 @@ class Plan:
 
     def _residual(self, block, relu, slot):
         slot.pins += 1
+        main, shortcut = block.parts()
         aside, beside = [], slot
-        if block.shortcut is not None:
-            aside, beside = self._sequence(block.shortcut, slot)
+        if shortcut is not None:
+            aside, beside = self._sequence(shortcut, slot)
         beside.pins += 1
-        body, inner = self._sequence(block.body, slot)
+        body, inner = self._sequence(main, slot)
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None

@@ -14,14 +14,14 @@ stands for several and has a layer's methods:
 The layers stay what they are: their parameters, modes and states are read at each pass. Only these very
 classes are joined; a subclass, or a layer whose own `forward` was set, runs as it is. Outputs and gradients
 equal those of the layers one by one bit for bit, but after FlattenLinear, which adds in another order: to
-1e-6 of the terms added. What a forward pass keeps lies with the step: backward has to go through the
-Sequential as well.
+1e-6 of the terms added. What a forward pass keeps belongs to the container that made it, and is handed to a
+step for its backward: that pass has to go through the container as well.
 """
 
 from math import prod
 
 from cynet.core import arrays
-from cynet.core.layer import Layer, plain
+from cynet.core.layer import Layer, give, plain, taken
 
 from . import residual, sequential
 from .batch_norm import BatchNorm1d, BatchNorm2d
@@ -50,19 +50,27 @@ class Steps:
             i += count
 
     def fit(self, layers):
-        """Whether these are still the steps of `layers`."""
-        return self.signature == signature(layers)
+        """Whether these are still the steps of `layers`, which may have been set to anything."""
+        try:
+            return self.signature == signature(layers)
+        except (AttributeError, TypeError):  # no layers
+            return False
 
     def forward(self, x):
+        """(output, what `backward` needs)."""
+        kept = []
         for step in self.steps:
             x = step(x)
-        return x
+            kept.append(taken(step))
+        return x, kept
 
-    def backward(self, dy, input_grad, added=None):
+    def backward(self, dy, kept, input_grad, added=None):
         """The gradient to the input, plus `added`, or None unless `input_grad`."""
         for step in reversed(self.steps[1:]):
+            give(step, kept.pop())  # nothing else holds it now: its memory is free after this step
             dy = step.backward(dy)
         for first in self.steps[:1]:
+            give(first, kept.pop())
             if input_grad and added is not None and plain(first) is Conv2d:
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if input_grad else first.backward_spared(dy)
@@ -75,7 +83,7 @@ def signature(layers):
     for layer in layers:
         found.append(plain(layer))
         if found[-1] is residual.Residual:
-            found += (layer.body, layer.shortcut)
+            found += layer.parts()
             if plain(layer.body) is sequential.Sequential:
                 found += signature(layer.body.layers)
     return found
@@ -157,12 +165,14 @@ class FlattenLinear(Joined):
     def forward(self, x):
         linear = self.layers[1]
         linear.output_shape(self.first.output_shape(x.shape))
-        self.save(x.shape)
         pixels = prod(x.shape[1:-1]) if x.ndim == 4 else 1
-        return linear.product(x.reshape(len(x), linear.in_features), pixels)
+        y = linear.product(x.reshape(len(x), linear.in_features), pixels)
+        self.save(x.shape, taken(linear))
+        return y
 
     def backward(self, dy):
-        (shape,) = self.saved()
+        shape, kept = self.saved()
+        give(self.layers[1], kept)
         if not self.wants_dx():
             return self.layers[1].backward_spared(dy)
         dx = self.layers[1].backward(dy)
@@ -180,22 +190,22 @@ class ResidualReLU(Joined):
             self.norm, self.inner = body.layers[-1], Steps(body.layers[:-1])
 
     def forward(self, x):
-        block = self.first
-        beside = block.shortcut(x) if block.shortcut else x
+        body, shortcut = self.first.parts()
+        beside, of_shortcut = (x, None) if shortcut is None else (shortcut(x), taken(shortcut))
         if self.norm is None:
-            y = arrays.add_relu(block.body(x), beside)
-            self.save(y, None)
-            return y
-        z = self.inner.forward(x)
-        arrays.matched(z, beside)
-        stats = self.norm.statistics(z)
-        y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
-        self.save(y, stats)
+            y, stats = arrays.add_relu(body(x), beside), None
+            of_body = taken(body)
+        else:
+            z, of_body = self.inner.forward(x)
+            arrays.matched(z, beside)
+            stats = self.norm.statistics(z)
+            y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
+        self.save(y, stats, body, of_body, shortcut, of_shortcut)
         return y
 
     def backward(self, dy):
-        y, stats = self.saved()
-        dy, block, input_grad = self.gradient(dy, y.shape), self.first, self.wants_dx()
+        y, stats, body, of_body, shortcut, of_shortcut = self.saved()
+        dy, input_grad = self.gradient(dy, y.shape), self.wants_dx()
         if self.norm is None:
             dz = arrays.gate(y, dy)
         else:
@@ -203,14 +213,16 @@ class ResidualReLU(Joined):
             sums, dz = stats.sums_add(dy.reshape(rows), y.reshape(rows))
             dz = dz.reshape(y.shape)
         beside = dz
-        if block.shortcut:
-            beside = block.shortcut.backward(dz) if input_grad else block.shortcut.backward_spared(dz)
+        if shortcut is not None:
+            give(shortcut, of_shortcut)
+            beside = shortcut.backward(dz) if input_grad else shortcut.backward_spared(dz)
         if self.norm is None:
-            dx = block.body.backward(dz) if input_grad else block.body.backward_spared(dz)
+            give(body, of_body)
+            dx = body.backward(dz) if input_grad else body.backward_spared(dz)
             return arrays.add(dx, beside) if input_grad else None
         if self.norm.wants_sums(stats):
             self.norm.finish(stats, sums)
         if not self.inner.steps and not input_grad:
             return None
         dx = stats.input_gradient(dz.reshape(rows)).reshape(y.shape)
-        return self.inner.backward(dx, input_grad, beside if input_grad else None)
+        return self.inner.backward(dx, of_body, input_grad, beside if input_grad else None)

@@ -11,12 +11,24 @@ forward pass would not be the first one. Of a model with such layers the Sequent
 layer is in training mode, nothing does, so that a model that is frozen in part trains as fast as ever.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from cynet.core.layer import layer_by_layer, no_grad
+from cynet.core.layer import layer_by_layer, no_grad, require_layers
 
 from . import evaluation
 from .evaluation_steps import is_ours
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A pass by a plan: its input, a copy of its output, and which version of the weights gave it."""
+
+    plan: object
+    version: int
+    x: np.ndarray
+    y: np.ndarray
 
 
 def forward(model, x):
@@ -32,7 +44,10 @@ def forward(model, x):
     -------
     ndarray of float32 or None
     """
-    if x.shape not in vars(model).get("_plans", ()) and not all(map(is_ours, model.layers)):
+    known = x.shape in vars(model).get("_plans", ())
+    if not known:
+        require_layers(layers=model.layers)
+    if not known and not all(map(is_ours, model.layers)):
         return None  # no plan is made that will not be used
     with no_grad():
         plan = evaluation.plan_of(model, x.shape)
@@ -42,18 +57,20 @@ def forward(model, x):
     if found is None:
         return None
     y, version = found
-    model.save(plan, version, x, y.copy())  # the caller may change its own
+    model.save(Sweep(plan, version, x, y.copy()), None)  # the caller may change its own y
     return y
 
 
 def in_parts(model):
     """Whether a model in evaluation mode throughout holds users' layers: then its parts have plans."""
+    if model.training:
+        return False
     found = [layer for _, layer in model.walk()]
     return not any(layer.training for layer in found) and not all(map(is_ours, model.layers))
 
 
-def again(model, plan, version, x, y):
-    """Make a pass that `forward` kept again, so that `backward` may follow.
+def again(model, sweep):
+    """(steps, what they keep) of a pass that `forward` made, by the layers' own passes.
 
     Raises
     ------
@@ -65,14 +82,15 @@ def again(model, plan, version, x, y):
         layer.training = False
     try:
         with no_grad():
-            same = plan.holds(version) and _same_bytes(_swept(model, x), y)
+            same = sweep.plan.holds(sweep.version) and _same_bytes(_swept(model, sweep.x), sweep.y)
         if not same:
             raise RuntimeError(
                 f"{type(model).__name__}.backward: wanted input, weights and layers as they were in the "
                 "forward pass (in evaluation mode), got changed ones; make that pass again"
             )
+        steps = model._steps()
         with layer_by_layer():
-            model._steps().forward(x)
+            return steps, steps.forward(sweep.x)[1]
     finally:
         for layer, mode in modes:
             layer.training = mode

@@ -1,7 +1,7 @@
 """Residual: a body with a shortcut around it."""
 
 from cynet.core import arrays
-from cynet.core.layer import Layer
+from cynet.core.layer import Layer, give, require_layers, taken
 
 
 class Residual(Layer):
@@ -15,15 +15,20 @@ class Residual(Layer):
     """
 
     def __init__(self, body, shortcut=None):
-        if not isinstance(body, Layer):
-            raise TypeError(f"body: wanted a Layer, got {body!r}")
-        if shortcut is not None and not isinstance(shortcut, Layer):
-            raise TypeError(f"shortcut: wanted a Layer or None, got {shortcut!r}")
         self.body, self.shortcut = body, shortcut
+        self.parts()
+
+    def parts(self):
+        """(body, shortcut or None), checked: they may have been set."""
+        require_layers(body=self.body)
+        if self.shortcut is not None:
+            require_layers(shortcut=self.shortcut)
+        return self.body, self.shortcut
 
     def output_shape(self, shape):
-        of_body = self.body.checked_shape(shape, "body")
-        of_shortcut = self.shortcut.checked_shape(shape, "shortcut") if self.shortcut else shape
+        body, shortcut = self.parts()
+        of_body = body.checked_shape(shape, "body")
+        of_shortcut = shape if shortcut is None else shortcut.checked_shape(shape, "shortcut")
         if of_body != of_shortcut:
             raise ValueError(
                 f"wanted equal shapes to add, got {of_body} from body and {of_shortcut} beside it"
@@ -35,14 +40,20 @@ class Residual(Layer):
             yield from layer.trace(shape, f"{path}.{name}" if path else name)
 
     def forward(self, x):
-        return arrays.add(self.body(x), self.shortcut(x) if self.shortcut else x)
+        body, shortcut = self.parts()
+        y, of_body = body(x), taken(body)
+        beside, of_shortcut = (x, None) if shortcut is None else (shortcut(x), taken(shortcut))
+        self.save(body, of_body, shortcut, of_shortcut)
+        return arrays.add(y, beside)
 
     def backward(self, dy):
-        if not self.input_grad:
-            for _, layer in self.children():
-                layer.backward_spared(dy)
-            return None
-        return arrays.add(self.body.backward(dy), self.shortcut.backward(dy) if self.shortcut else dy)
+        body, of_body, shortcut, of_shortcut = self.saved()
+        give(body, of_body)
+        dx = body.backward(dy) if self.input_grad else body.backward_spared(dy)
+        if shortcut is not None:
+            give(shortcut, of_shortcut)
+            dy = shortcut.backward(dy) if self.input_grad else shortcut.backward_spared(dy)
+        return arrays.add(dx, dy) if self.input_grad else None
 
     def __repr__(self):
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

@@ -1,6 +1,6 @@
 """Sequential: layers one after another."""
 
-from cynet.core.layer import Layer, grad_enabled, layer_by_layer, may_sweep
+from cynet.core.layer import Layer, grad_enabled, layer_by_layer, may_sweep, require_layers
 
 from . import evaluation, fusion, recall
 
@@ -23,15 +23,14 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers):
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers[{i}]: wanted a Layer, got {layer!r}")
+        require_layers(layers=layers)
         self.layers = list(layers)
 
     def children(self):
         return self.numbered(self.layers)
 
     def output_shape(self, shape):
+        require_layers(layers=self.layers)
         for name, layer in self.children():
             shape = layer.checked_shape(shape, name)
         return shape
@@ -46,25 +45,31 @@ class Sequential(Layer):
             y = recall.forward(self, x) if grad_enabled() else evaluation.run(self, x)
             if y is not None:
                 return y
-        self._saved = None
-        if not grad_enabled():
-            return self._steps().forward(x)
-        if self.training:
+        if self.training and grad_enabled():
             vars(self).pop("_plans", None)  # training needs the memory
-        elif recall.in_parts(self):
-            return self._steps().forward(x)
+        if not grad_enabled() or recall.in_parts(self):
+            return self._layers(x)
         with layer_by_layer():
-            return self._steps().forward(x)
+            return self._layers(x)
+
+    def _layers(self, x):
+        """The output by the layers' own passes, which are kept."""
+        steps = self._steps()
+        y, kept = steps.forward(x)
+        self.save(steps, kept)
+        return y
 
     def backward(self, dy):
-        if self._saved is not None:
-            recall.again(self, *self.saved())
-        return self._steps().backward(dy, self.input_grad)
+        steps, kept = self.saved()
+        if isinstance(steps, recall.Sweep):
+            steps, kept = recall.again(self, steps)
+        return steps.backward(dy, kept, self.input_grad)
 
     def _steps(self):
         """The layers, or several of them as one, in order."""
         plan = self._plan  # once: another thread may set it
         if plan is None or not plan.fit(self.layers):
+            require_layers(layers=self.layers)
             self._plan = plan = fusion.Steps(self.layers)
         return plan
 

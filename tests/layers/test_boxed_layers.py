@@ -192,12 +192,12 @@ def test_tied_weights_are_trained_once_with_both_gradients():
     np.testing.assert_allclose(single.weight.grad, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_one_object_at_two_places_of_a_pass_is_told_so():
+def test_one_object_that_a_users_forward_calls_twice_is_told_so():
     net = Net([Linear(6, 6)] * 3)
     assert len(net.parameters()) == 2
     y = net(X)
     with pytest.raises(
-        RuntimeError, match="a layer object that stands at two places of a model only the last pass"
+        RuntimeError, match="a layer that a user's forward calls twice only the last pass"
     ):
         net.backward(y)
 

@@ -142,7 +142,8 @@ def test_sequential_is_a_list_of_its_layers():
 
 def test_empty_sequential_passes_its_input_on():
     x = np.ones((2, 3), np.float32)
-    assert Sequential()(x) is x and Sequential().backward(x) is x
+    empty = Sequential()
+    assert empty(x) is x and empty.backward(x) is x
 
 
 def test_no_grad_is_of_one_thread():
