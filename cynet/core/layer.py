@@ -66,7 +66,7 @@ def answers(plan, question):
 
 
 def require_layers(**given):
-    """Raise TypeError where what stands under a name, which may have been set, is no Layer or list of them."""
+    """Raise TypeError where what stands under a name, which may have been set, is no Layer or list."""
     for name, value in given.items():
         if isinstance(value, (list, tuple)):
             for i, layer in enumerate(value):
