@@ -108,6 +108,8 @@ class Compiler:
             source, target = Path(folder, "probe.c"), Path(folder, "probe")
             source.write_text(program)
             status, output = self.run(*flags, str(source), "-o", str(target), whole=True)
+            if status == 0 and not target.exists():
+                return "it made no file"
             if status == 0 and start:
                 status, output = Compiler([str(target)]).run()
         return None if status == 0 else first_line(output) or f"exit status {status}"
@@ -128,6 +130,15 @@ class Compiler:
             refuse(
                 f"`{spoken}` does not find Python's headers in {headers} ('{problem}'): install them "
                 "(Debian: apt install python3-dev; Fedora: dnf install python3-devel)"
+            )
+
+    def check_linker(self):
+        """Refuse what cannot link an extension."""
+        problem = self.tried(["-fPIC"])
+        if problem:
+            refuse(
+                f"`{shlex.join(self.command)}` cannot link an empty extension ('{problem}'): look at LDSHARED "
+                "and LDFLAGS"
             )
 
     def openmp(self):
@@ -181,6 +192,7 @@ class BuildKernels(build_ext):
             refuse("it needs a GCC-compatible compiler (its kernels use the vector extension)")
         compiler = Compiler(list(self.compiler.compiler))
         compiler.check()
+        Compiler(list(self.compiler.linker_so)).check_linker()
         march, openmp = compiler.march(), compiler.openmp()
         optimise = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffp-contract=fast"]
         debug, link = ["-g0"], list(openmp)
@@ -228,6 +240,8 @@ class BuildKernels(build_ext):
                 shlex.split(os.environ.get(name, ""))
             except ValueError as error:
                 refuse(f"{name}: wanted words as for a shell, got {os.environ[name]!r} ({error})")
+        if not os.environ.get("CC", "cc").strip():
+            refuse("CC: wanted the name of a compiler, got an empty one")
         if self.inplace and not WRITABLE:
             refuse(f"{Path.cwd()} cannot be written, and an editable or in-place build puts its files there")
         super().run()

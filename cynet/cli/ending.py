@@ -54,7 +54,7 @@ def conclude(session, folder, best, test, report):
     report : bool
         Whether to write the page.
     """
-    from cynet.train.validation import VALIDATION
+    from cynet.train.validation import VALIDATION, read_tested
 
     from .terminal import accuracies, say
 
@@ -69,19 +69,24 @@ def conclude(session, folder, best, test, report):
     if report:
         _report(folder)
     if measure == VALIDATION:
-        say("the test set, looked at once, with the best weights:")
+        before = read_tested(folder).get("before")
+        looked = f"again (before: after {', '.join(map(str, before))} steps)" if before else "once"
+        say(f"the test set, looked at {looked}, with the best weights:")
     say(accuracies(test, session.facts.classes))
 
 
 def _report(folder):
     """Write the page of a run that ended well; what hinders it is a note."""
     from cynet.train.report import folder as runs
+    from cynet.train.rundir import KEPT
+    from cynet.train.weights import came_to
 
     from . import report
     from .terminal import say
 
     try:
-        report.write([runs.read(folder.path)], folder.path / report.PAGE)
+        weights = KEPT[came_to(folder.path)]
+        report.write([runs.read(folder.path)], folder.path / report.PAGE, weights=weights)
     except (ValueError, OSError) as error:
         say(f"note: no {report.PAGE}: {reason(error)}")
 

@@ -271,7 +271,7 @@ def _introduce(session, folder):
 
 def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
-    from cynet.train import Diverged, Stopped, loop
+    from cynet.train import Diverged, Stopped
 
     from . import ending
     from .terminal import say
@@ -283,10 +283,7 @@ def _finish(session, observers, signals, report):
         return _guarded(signals.watch(items))
 
     try:
-        result = loop.train(
-            trainer, session.batches, session.evaluation_batches, session.settings.steps, observers, watch,
-            session.measure,
-        )  # fmt: skip
+        result = session.train(observers, watch)
         test = ending.tested(session, folder, recorder.best, watch) or result.test
     except (Stopped, _Unread) as stopped:
         keeper.save()

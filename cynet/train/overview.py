@@ -134,7 +134,7 @@ def _natural(name):
 
 
 def differing(runs):
-    """The settings in which runs differ, and on which the weights depend.
+    """The settings in which runs differ, and on which the weights depend; where their data lie among them.
 
     What each run settled by itself, as the drops of the rate that follow from the number of steps, is none.
 
@@ -151,7 +151,7 @@ def differing(runs):
     return [
         name
         for name in DEFAULTS
-        if name not in FREE
+        if (name not in FREE or name == "data_dir")
         and len({str(each.settings[name]) for each in runs}) > 1
         and not all(_is_default(each.run, name) for each in runs)
     ]

@@ -48,6 +48,11 @@ class Recorder(Observer):
             self._digest(step)
 
     def evaluated(self, result):
+        if result.measure != self.folder.measure:
+            raise ValueError(
+                f"measure: wanted evaluations on the {self.folder.measure} pictures, as the configuration says, "
+                f"got one on the {result.measure} pictures (Session.train takes the right ones)"
+            )
         row = (
             f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
             f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"

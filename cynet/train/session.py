@@ -12,7 +12,7 @@ from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
 from .average import Average
-from .loop import Trainer
+from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
@@ -127,6 +127,25 @@ class Session:
             samples = samples[np.linspace(0, len(samples) - 1, count).astype(np.int64)]
         sampler = data.SubsetSampler(samples, shuffle=False)
         return test_loader(self._measured, self.facts, count or TEST_BATCH, sampler)
+
+    def train(self, observers=(), watch=iter):
+        """Train to the last of the settings' steps, measured on the pictures held out or else the test set.
+
+        Parameters
+        ----------
+        observers : sequence of Observer, optional
+        watch : callable, optional
+            As for `cynet.train.train`.
+
+        Returns
+        -------
+        Result
+            Of the last evaluation.
+        """
+        return train(
+            self.trainer, self.batches, self.evaluation_batches, self.settings.steps, observers, watch,
+            self.measure,
+        )  # fmt: skip
 
     def __enter__(self):
         return self

@@ -7,6 +7,7 @@ from cynet.data import auto
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
 from . import batching
+from .validation import Division
 from .weights import Facts
 
 STEPS, LR = 1500, 0.1
@@ -120,12 +121,19 @@ class Settings:
         An epoch is samples // batch_size steps: every step has equally many samples, and those left over
         wait for another epoch's order. Settings that are settled stay as they are.
 
+        Parameters
+        ----------
+        samples : int or ArrayDataset
+            How many are trained on, or the training set, of which those that are held out are none.
+
         Raises
         ------
         ValueError
             When a batch is more than all samples, a rate would change after the last step, or settings
             contradict each other.
         """
+        if not isinstance(samples, int):
+            samples = len(Division.of(samples, self).kept)
         if self.class_weights not in CLASS_WEIGHTS:
             wanted = ", ".join(CLASS_WEIGHTS)
             raise ValueError(f"class_weights: wanted one of {wanted}, got {self.class_weights!r}")

@@ -81,6 +81,8 @@ def write_tested(folder, evaluation, sha256, best, steps):
     steps : int
         That the run took.
     """
+    earlier = read_tested(folder)
+    before = [*earlier.get("before", ()), earlier["steps"]] if "steps" in earlier else []
     found = {
         "weights": folder.best.name,
         "sha256": sha256,
@@ -89,6 +91,7 @@ def write_tested(folder, evaluation, sha256, best, steps):
         "loss": evaluation.loss if isfinite(evaluation.loss) else str(evaluation.loss),
         "accuracy": evaluation.accuracy,
         "samples": int(evaluation.samples.sum()),
+        "before": before,  # the steps after which it was looked at
     }
     write_atomically(folder.path / TESTED, (json.dumps(found, indent=1) + "\n").encode())
 

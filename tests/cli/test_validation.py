@@ -1,6 +1,7 @@
 """`cynet train --validation SHARE`: the best weights are chosen on pictures held out, the test set waits."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import os
@@ -370,3 +371,48 @@ def test_a_loss_that_is_no_number_names_the_measure():
     settings = {"validation": 0.25, "lr": 1e30, "batch_norm": False, "batch_size": 48}
     with session(**settings) as one, pytest.raises(loop.Diverged, match="the validation loss is"):
         loop.train(one.trainer, one.batches, one.evaluation_batches, 1, measure=one.measure)
+
+
+# -- its end, and from Python --------------------------------------------------------------------------------
+def test_the_page_at_the_end_of_a_run_is_of_the_weights_that_it_came_to(tmp_path, monkeypatch):
+    worse = iter([0.9, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(Recorder, "evaluated", _with_accuracy(Recorder.evaluated, worse))
+    assert cli.main(["train", *map(str, FLAGS), "--run-dir", str(tmp_path / "run")]) == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert '"file":"best.safetensors"' in page
+    tested = json.loads((tmp_path / "run" / "test.json").read_text())
+    assert f'"accuracy":{tested["accuracy"]:.6g}' in page.replace(" ", "")
+
+
+def _with_accuracy(evaluated, accuracies):
+    """`Recorder.evaluated`, which is told of other accuracies: the first evaluation is the best."""
+
+    def told(self, result):
+        accuracy, samples = next(accuracies), result.test.samples
+        right = np.minimum(np.round(samples * accuracy).astype(int), samples)
+        test = dataclasses.replace(result.test, confusion=np.diag(right))
+        evaluated(self, dataclasses.replace(result, test=test))
+
+    return told
+
+
+def test_another_look_at_the_test_set_is_called_one(whole, tmp_path, capsys):
+    shutil.copytree(whole, tmp_path / "run")
+    capsys.readouterr()
+    assert train("--resume", tmp_path / "run", "--steps", 24, "--allow-change", "steps") == 0
+    assert "the test set, looked at again (before: after 21 steps), with the best" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "test.json").read_text())["before"] == [21]
+
+
+def test_a_session_trains_on_what_is_kept_and_measures_on_what_is_held_out(tmp_path):
+    training, test = tiny.tiny(), tiny.tiny(split="test")
+    settings = Settings(data="tiny", batch_size=8, workers=0, epochs=2, validation=0.25).resolved(training)
+    assert settings.steps == 2 * (48 // 8)
+    folder = RunFolder(tmp_path / "run")
+    folder.write_config(settings.flat())
+    with Session(settings, training, test) as made:
+        recorder = Recorder(folder, made)
+        result = made.train([recorder])
+        assert (result.measure, result.test.samples.sum()) == ("validation", 16)
+        with pytest.raises(ValueError, match="measure: wanted evaluations on the validation pictures"):
+            recorder.evaluated(dataclasses.replace(result, measure="test"))
