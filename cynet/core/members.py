@@ -1,13 +1,17 @@
 """What a layer holds among its attributes, also in lists, tuples and dicts, however deep."""
 
-from collections import deque
+from collections import UserDict, UserList, deque
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
 # Attributes that belong to passes under way and say nothing about what a layer computes.
 PASSING = ("_saved", "_seen", "_plan", "_plans")
-BOXES = (list, tuple, dict, deque, set, frozenset)  # in which layers and parameters are looked for
-PLAIN = {int, float, str, bool, type(None), np.ndarray}  # what is most often found instead
+# In which layers and parameters are looked for.
+BOXES = (list, tuple, dict, deque, set, frozenset, UserList, UserDict, MappingProxyType)
+PLAIN = {int, float, str, bool, type(None)}  # what is most often found instead
 
 
 def members(layer, kinds):
@@ -16,19 +20,24 @@ def members(layer, kinds):
     Raises
     ------
     TypeError
-        When a set holds some: it has no order.
+        When a set holds some, which has no order, or another kind of container, in which they are not found.
     """
     found = []
     for name, value in vars(layer).items():
         if isinstance(value, kinds):
             found.append((name, value))
-        elif isinstance(value, BOXES) and name not in PASSING:
-            _look_into(value, name, kinds, found)
+        elif type(value) not in PLAIN and name not in PASSING:
+            _look_into(value, name, kinds, found, ())
     return found
 
 
-def _look_into(box, path, kinds, found):
-    keyed = isinstance(box, dict)
+def _look_into(box, path, kinds, found, around):
+    if not isinstance(box, BOXES):
+        _refuse_hidden(box, path, kinds)
+        return
+    if id(box) in around:  # a list that holds itself
+        return
+    keyed, around = isinstance(box, Mapping), (*around, id(box))
     for key, value in box.items() if keyed else enumerate(box):
         if type(value) in PLAIN:
             continue
@@ -36,5 +45,17 @@ def _look_into(box, path, kinds, found):
             if isinstance(box, (set, frozenset)):
                 raise TypeError(f"{path}: wanted layers in a list, a tuple or a dict, got a set (no order)")
             found.append((f"{path}.{key}", value))
-        elif isinstance(value, BOXES):
-            _look_into(value, f"{path}.{key}", kinds, found)
+        else:
+            _look_into(value, f"{path}.{key}", kinds, found, around)
+
+
+def _refuse_hidden(box, path, kinds):
+    """Raise TypeError where layers lie in another container of values: nobody would train them."""
+    inside = ()
+    if isinstance(box, np.ndarray):
+        inside = box.flat if box.dtype == object else ()
+    elif isinstance(box, SimpleNamespace) or (is_dataclass(box) and not isinstance(box, type)):
+        inside = getattr(box, "__dict__", {}).values()
+    if any(isinstance(value, kinds) for value in inside):
+        got = type(box).__name__
+        raise TypeError(f"{path}: wanted layers in a list, a tuple or a dict, got them in a {got}")

@@ -1,8 +1,10 @@
 """A user's layers and parameters in lists, tuples and dicts: found, named, trained, saved and copied."""
 
 import copy
+import dataclasses
 import pickle
-from collections import OrderedDict, deque, namedtuple
+from collections import OrderedDict, UserList, deque, namedtuple
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,3 +230,32 @@ def test_two_keys_that_read_alike_are_refused():
         net.state_dict()
     with pytest.raises(ValueError, match="wanted a name for each array"):
         net.load_state_dict({})
+
+
+@dataclasses.dataclass
+class Fields:
+    inner: object
+
+
+@pytest.mark.parametrize("box", [
+    lambda layer: np.array([layer], dtype=object), lambda layer: SimpleNamespace(inner=layer), Fields,
+    lambda layer: [SimpleNamespace(inner=layer)],
+])  # fmt: skip
+def test_layers_in_other_containers_are_refused_where_nobody_would_train_them(box):
+    net = Net([])
+    net.hidden = box(Linear(6, 6))
+    with pytest.raises(TypeError, match=r"hidden(\.0)?: wanted layers in a list, a tuple or a dict, got them in"):
+        net.parameters()
+
+
+@pytest.mark.parametrize("box", [lambda one: UserList([one]), lambda one: MappingProxyType({"0": one})])
+def test_layers_in_what_is_as_good_as_a_list_or_a_dict_are_found(box):
+    net = Net([])
+    net.more = box(Linear(6, 6))
+    assert [p.name for p in net.parameters()] == ["more.0.weight", "more.0.bias"]
+
+
+def test_a_list_that_holds_itself_is_looked_into_once():
+    net = Net([Linear(6, 6)])
+    net.layers.append(net.layers)
+    assert len(net.parameters()) == 2
