@@ -137,8 +137,8 @@ class Compiler:
         problem = self.tried(["-fPIC"])
         if problem:
             refuse(
-                f"`{shlex.join(self.command)}` cannot link an empty extension ('{problem}'): see LDSHARED and "
-                "LDFLAGS"
+                f"`{shlex.join(self.command)}` cannot link an empty extension ('{problem}'): see LDSHARED "
+                "and LDFLAGS"
             )
 
     def openmp(self):

@@ -50,8 +50,8 @@ class Recorder(Observer):
     def evaluated(self, result):
         if result.measure != self.folder.measure:
             raise ValueError(
-                f"measure: wanted evaluations on the {self.folder.measure} pictures, as configured, got one on "
-                f"the {result.measure} pictures (Session.train takes the right ones)"
+                f"measure: wanted evaluations on the {self.folder.measure} pictures, as configured, got one "
+                f"on the {result.measure} pictures (Session.train takes the right ones)"
             )
         row = (
             f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"

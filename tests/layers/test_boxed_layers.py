@@ -244,7 +244,7 @@ class Fields:
 def test_layers_in_other_containers_are_refused_where_nobody_would_train_them(box):
     net = Net([])
     net.hidden = box(Linear(6, 6))
-    with pytest.raises(TypeError, match=r"hidden(\.0)?: wanted layers in a list, a tuple or a dict, got them in"):
+    with pytest.raises(TypeError, match=r"hidden(\.0)?: wanted layers in a list, .*, got them in a"):
         net.parameters()
 
 
