@@ -64,7 +64,7 @@ def shown(picture):
 
 
 def refuse_values(content):
-    """Raise PixelsError for the bytes of a TIFF file whose values Pillow does not read and no screen shows."""
+    """Raise PixelsError for a TIFF file's bytes whose values Pillow does not read and no screen shows."""
     values = tiffs.values(content)
     if values is not None:
         raise PixelsError(_range(values))
