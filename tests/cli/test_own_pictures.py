@@ -87,6 +87,8 @@ def test_a_name_that_is_no_utf8_is_shown_escaped_to_the_end(root, tmp_path, caps
     assert status == 0 and "caf\\xe9  " in out and "test accuracy" in out
     status, out, err = said(capsys, "evaluate", tmp_path / "run")
     assert (status, err) == (0, "") and "0 caf\\xe9" in out
+    status, out, err = said(capsys, "predict", tmp_path / "run", root / "train" / raw, "nothing" + raw)
+    assert status == 1 and f"{root}/train/caf\\xe9/0.png:" in out and "nothingcaf\\xe9" in err
     (root / "train" / raw / "b.png").touch()
     status, _, err = train(capsys, root, tmp_path / "other")
     assert status == 2 and "train/caf\\xe9/b.png" in err
