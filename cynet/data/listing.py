@@ -109,18 +109,21 @@ def _refuse_too_deep(walk, owners):
     files = {owner: [name.split("/")[1:] for name, _, _ in walk.files[owner]] for owner in owners}
     if any(len(parts) == 1 for found in files.values() for parts in found):
         return
-    inside = {owner: folders_inside(found) for owner, found in files.items()}
+    places = {owner: folders_inside(found) for owner, found in files.items()}
+    inside = {owner: names for owner, (_, names) in places.items()}
     for owner, first in inside.items():
         for other, second in inside.items():
             same = first & second
             if other == owner or len(same) < 2:
                 continue
             outer = few([name for name in owners if inside[name] & same])
-            if {name.lower() for name in same} <= PARTS:
-                name = printable(owner)
-                meant = f"are these parts of it? Then train/{name} and test/{name} are wanted"
+            name = printable("/".join([owner, *places[owner][0]]))
+            if not {name.lower() for name in same} <= PARTS:
+                meant = f"are the classes the folders in {walk.shown}/{name}?"
+            elif all(len(parts) > 2 for parts in files[owner]):
+                meant = f"is {walk.shown}/{name} the data set?"
             else:
-                meant = f"are the classes the folders in {walk.shown}/{printable(owner)}?"
+                meant = f"are these parts of it? Then train/{name} and test/{name} are wanted"
             raise ValueError(
                 f"{walk.shown}: {WANTED}, got {outer}, which hold no pictures themselves but folders of the "
                 f"same names ({few(sorted(same))}): {meant}"
@@ -128,14 +131,22 @@ def _refuse_too_deep(walk, owners):
 
 
 def folders_inside(files):
-    """The names of the folders in a folder, or in the only one in it, and so on; empty where it has pictures.
+    """Where a folder branches: in itself, or in the only folder in it, and so on.
 
     Parameters
     ----------
     files : list of list of str
         The paths of the pictures in the folder, in parts.
+
+    Returns
+    -------
+    (tuple of str, set of str)
+        The way to that place, and the names of the folders in it; none where it has pictures.
     """
     names = {parts[0] for parts in files}
     if any(len(parts) == 1 for parts in files):
-        return set()
-    return names if len(names) > 1 else folders_inside([parts[1:] for parts in files])
+        return (), set()
+    if len(names) > 1:
+        return (), names
+    way, inside = folders_inside([parts[1:] for parts in files])
+    return (*names, *way), inside

@@ -201,9 +201,9 @@ def _of_several(found, root):
     if len(found.classes) > 1:
         return found
     (name,) = found.classes
-    below = sorted(folders_inside([file.split("/")[1:] for file, _, _ in found.files]))
-    inside = f"{printable(root)}/{name}"
-    hint = f"; are the classes the folders in {inside} ({few(below)})?" if below else ""
+    way, below = folders_inside([file.split("/")[1:] for file, _, _ in found.files])
+    inside = "/".join([printable(root), name, *map(printable, way)])
+    hint = f"; are the classes the folders in {inside} ({few(sorted(below))})?" if below else ""
     raise ValueError(
         f"{printable(root)}: wanted a folder of pictures for each of at least two classes, got one class, "
         f"{name}{hint}"

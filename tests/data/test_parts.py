@@ -251,8 +251,8 @@ def test_lists_have_the_same_names_of_parts(tmp_path):
 @pytest.mark.parametrize(("folders", "meant"), [
     (("fold1", "fold2"), "are the classes the folders in {root}/fold1?"),
     (("images", "masks", "more"), "are the classes the folders in {root}/images?"),
-    (("a/a", "b/b"), "are the classes the folders in {root}/a?"),
-    (("x/train", "y/train"), "are the classes the folders in {root}/x?"),
+    (("a/a", "b/b"), "are the classes the folders in {root}/a/a?"),
+    (("x/train", "y/train"), "are the classes the folders in {root}/x/train?"),
     (("set_of_train/deep", "set_of_test"), "are the classes the folders in {root}/set_of_test?"),
 ])  # fmt: skip
 def test_folders_that_hold_the_same_folders_are_no_classes(tmp_path, folders, meant):
@@ -267,6 +267,10 @@ def test_classes_that_hold_the_parts_are_refused(tmp_path):
         folder_of(tmp_path / name, train=2, test=1)
     with pytest.raises(ValueError, match=r"\(test, train\): are these parts of it\? Then train/cat and"):
         load(tmp_path)
+    for name in ("a", "b"):
+        tree(tmp_path / "sets" / name, "train", "test")
+    with pytest.raises(ValueError, match=r"\(test, train\): is .*sets/a the data set\?"):
+        load(tmp_path / "sets")
 
 
 @pytest.mark.parametrize("inside", ["images", "images/all"])
