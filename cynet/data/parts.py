@@ -138,7 +138,7 @@ def _layout(root):
         notes.append(f"{shown}: {few((train, test))} are one folder: the test set is what was trained on")
     elif train and test and (both := _in_both(root / train, root / test)):
         parts = f"{printable(train)} and {printable(test)}"
-        notes.append(f"{shown}: {parts} have one folder in common, tested on what was trained on: {both}")
+        notes.append(f"{shown}: {parts} have folders in common, tested on what was trained on: {both}")
     return train, test, tuple(notes)
 
 

@@ -299,7 +299,7 @@ def test_a_class_that_is_one_folder_in_both_parts_is_noted(tmp_path):
     for part in ("train", "test"):
         shutil.rmtree(tmp_path / part / "cat")
         (tmp_path / part / "cat").symlink_to(tmp_path / "real" / "cat", target_is_directory=True)
-    note = f"{tmp_path}: train and test have one folder in common, tested on what was trained on: cat"
+    note = f"{tmp_path}: train and test have folders in common, tested on what was trained on: cat"
     assert note in load(tmp_path).notes and note in load(tmp_path, "test").notes
     (tmp_path / "test" / "cat").unlink()
     folder_of(tmp_path / "test", cat=1)
