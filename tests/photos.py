@@ -95,3 +95,31 @@ UPRIGHT = {
     7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
     8: lambda x: np.rot90(x, 1),
 }
+
+
+def tiff(values, kind):
+    """A TIFF file of values (height, width) or (height, width, 3), which Pillow cannot write.
+
+    Parameters
+    ----------
+    values : ndarray
+        Little-endian.
+    kind : {1, 2, 3}
+        1 without a sign, 2 with one, 3 floats.
+    """
+    height, width, channels = (*values.shape, 1)[:3]
+    bits, content = 8 * values.dtype.itemsize, values.tobytes()
+    one = {256: width, 257: height, 259: 1, 262: 2 if channels == 3 else 1, 277: channels, 279: len(content)}
+    several = {258: bits, 339: kind}  # one of each channel
+    start = 8 + 2 + 12 * (len(one) + len(several) + 1) + 4
+    entries, extra = [], b""
+    for tag in sorted([*one, *several, 273]):
+        if tag in several and channels == 3:
+            entries.append(struct.pack("<HHII", tag, 3, 3, start + len(extra)))
+            extra += struct.pack("<HHH", *[several[tag]] * 3)
+        elif tag in several:
+            entries.append(struct.pack("<HHIHH", tag, 3, 1, several[tag], 0))
+        else:
+            entries.append(struct.pack("<HHII", tag, 4, 1, one.get(tag, start + 12)))
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(entries) + bytes(4)
+    return head + extra.ljust(12, b"\0") + content

@@ -8,6 +8,7 @@ import sys
 import threading
 
 from cynet._version import __version__
+from cynet.core.names import SPELLED
 
 from .parser import Failure, Parser, UsageError, reason, suggestion
 
@@ -129,7 +130,7 @@ def showing_everything():
                 stack.callback(setattr, sys, name, None)
             elif hasattr(stream, "reconfigure") and not stream.closed:
                 stack.callback(_set_errors, stream, stream.errors)
-                _set_errors(stream, "backslashreplace")
+                _set_errors(stream, SPELLED)
         yield
 
 

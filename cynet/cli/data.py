@@ -160,6 +160,8 @@ def _print(dataset, split, found):
     print(f"{split}: {len(dataset):,} pictures of {height} x {width}, {channels} channels", end=", ")
     print(f"{len(dataset.classes)} classes")
     print(f"  mean {dataset.mean.round(4).tolist()}, deviation {dataset.std.round(4).tolist()}")
+    for k in (dataset.std == 0).nonzero()[0]:
+        print(f"  channel {k} is constant: {255 * dataset.mean[k]:.0f} of 255 in all pictures")
     print(f"  fingerprint {dataset.fingerprint()}")
     names = max(map(len, dataset.classes))
     wanted = found.wanted or (None,) * len(found.counts)

@@ -52,20 +52,18 @@ def run(flags):
 
 def _tell_others(images):
     """Say which files of folders are left out."""
-    from collections import Counter
-
     from cynet.core.files import user_path
-    from cynet.train.given import picture_files
+    from cynet.core.names import printable
+    from cynet.train.given import described, picture_files
 
     for folder in filter(lambda image: user_path(image).is_dir(), images):
         try:
-            _, others = picture_files(user_path(folder))
+            found, others = picture_files(user_path(folder))
         except OSError:  # it comes again, where the folder is read
             continue
-        kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
-        if kinds:
-            counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(8))
-            print(f"note: files in {folder} that are no pictures are left out: {counted}", file=sys.stderr)
+        if found and others:  # without any picture it is an error, which tells them
+            left = f"files in {printable(folder)} that are not read as pictures are left out"
+            print(f"note: {left}: {described(others)}", file=sys.stderr)
 
 
 def _result(answer, classes, top):

@@ -1,7 +1,10 @@
 """Names of files as text that every terminal, log and table can show."""
 
+import codecs
 import os
 import unicodedata
+
+SPELLED = "cynet.spelled"  # an error handler for text that is encoded: what `printable` escapes, as it does
 
 
 def printable(name):
@@ -44,3 +47,17 @@ def few(names, most=5):
     names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(map(printable, names[:most])) + more
+
+
+def _spelled(error):
+    """What stands for letters that an encoding lacks: `\\xe9` for a byte of a name that is no UTF-8."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_ascii, error.object[error.start : error.end])), error.end
+
+
+def _ascii(letter):
+    return _shown(letter) if not letter.isprintable() else letter.encode("ascii", "backslashreplace").decode()
+
+
+codecs.register_error(SPELLED, _spelled)

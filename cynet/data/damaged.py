@@ -26,11 +26,12 @@ class DamagedError(ValueError):
         self.problems, self.total = problems, total
 
     def __str__(self):
+        helps = len(self.problems) < self.total and all(problem.damaged for problem in self.problems)
         if len(self.problems) == 1:
             path, reason, damaged, _ = self.problems[0]
-            hint = f"; {SKIP} it out" if damaged else ""
-            return f"{PictureError(path, reason)}{hint}"
-        end = f"cynet data check lists all; {SKIP} damaged ones out"
+            hint = f"; {SKIP} it out" if helps else ""
+            return f"{PictureError(path, reason, damaged)}{hint}"
+        end = "cynet data check lists all" + (f"; {SKIP} damaged ones out" if helps else "")
         texts = few([f"{problem.path} ({problem.reason})" for problem in self.problems], SHOWN)
         return f"{len(self.problems):,} of {self.total:,} pictures cannot be used: {texts}; {end}"
 

@@ -111,7 +111,7 @@ def _pixels(found, paths, fit, cache, workers):
     if cache is False:
         return in_memory(paths, fit, workers), []
     root = Path(found.root)
-    folder = root / CACHE if cache is True else Path(cache)
+    folder = root / CACHE if cache is True else user_path(cache)
     _check_place(root, folder)
     name = "x".join(map(str, fit.shape)) + f"-{fit.resize}" + (f"-{found.part}" if found.part else "")
     if cache is not True:  # several sets may be kept there

@@ -5,9 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cynet.core.names import printable
+from cynet.core.names import few, printable
 
-from .walk import Walk, named_few
+from .walk import WANTED, Walk, named_few
+
+# The names that folders with parts have in any case, the first one found counts.
+TRAIN = ("train", "training", "training_set", "train_set", "trainset")
+TEST = (
+    "test", "testing", "test_set", "testing_set", "testset",
+    "val", "valid", "validation", "validation_set", "val_set", "valset",
+)  # fmt: skip
+PARTS = {*TRAIN, *TEST}
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,8 @@ def listed(root, classes=None):
     FileNotFoundError
         When there is no such folder.
     ValueError
-        When there is no picture, one folder is two classes, or a folder is none of the classes.
+        When there is no picture, one folder is two classes, or a folder is none of the classes; without
+        `classes`, also when the folders hold no pictures themselves but folders of the same names.
     OSError
         When a folder cannot be read.
     """
@@ -74,6 +83,7 @@ def listed(root, classes=None):
     if classes is None:
         walk.refuse_unread()
         classes = tuple(name for name, raw in sorted(folders.items()) if walk.files[raw])
+        _refuse_too_deep(walk, [folders[name] for name in classes])
     else:
         classes = tuple(printable(name) for name in classes)
         walk.refuse_unknown(folders, classes)
@@ -88,3 +98,55 @@ def listed(root, classes=None):
     notes = [*walk.left.notes(), *named_few("folders without a picture, which are no classes", empty)]
     notes = tuple(f"{walk.shown}: {note}" for note in notes)
     return Listing(walk.root, classes, files, np.array(labels, np.int64), notes).checked()
+
+
+def _refuse_too_deep(walk, owners):
+    """Raise ValueError where what was taken for classes are more likely the parts of a data set.
+
+    A class may have folders inside, and one name in all of them (class/images) says nothing; but where no
+    class holds a picture itself, and two hold the same several folders, those are what tells pictures apart.
+    """
+    files = {owner: [name.split("/")[1:] for name, _, _ in walk.files[owner]] for owner in owners}
+    if any(len(parts) == 1 for found in files.values() for parts in found):
+        return
+    places = {owner: folders_inside(found) for owner, found in files.items()}
+    inside = {owner: names for owner, (_, names) in places.items()}
+    for owner, first in inside.items():
+        for other, second in inside.items():
+            same = first & second
+            if other == owner or len(same) < 2:
+                continue
+            outer = few([name for name in owners if inside[name] & same])
+            name = printable("/".join([owner, *places[owner][0]]))
+            if not {name.lower() for name in same} <= PARTS:
+                meant = f"are the classes the folders in {walk.shown}/{name}?"
+            elif all(len(parts) > 2 for parts in files[owner]):
+                meant = f"is {walk.shown}/{name} the data set?"
+            else:
+                meant = f"are these parts of it? Then train/{name} and test/{name} are wanted"
+            raise ValueError(
+                f"{walk.shown}: {WANTED}, got {outer}, which hold no pictures themselves but folders of the "
+                f"same names ({few(sorted(same))}): {meant}"
+            )
+
+
+def folders_inside(files):
+    """Where a folder branches: in itself, or in the only folder in it, and so on.
+
+    Parameters
+    ----------
+    files : list of list of str
+        The paths of the pictures in the folder, in parts.
+
+    Returns
+    -------
+    (tuple of str, set of str)
+        The way to that place, and the names of the folders in it; none where it has pictures.
+    """
+    names = {parts[0] for parts in files}
+    if any(len(parts) == 1 for parts in files):
+        return (), set()
+    if len(names) > 1:
+        return (), names
+    way, inside = folders_inside([parts[1:] for parts in files])
+    return (*names, *way), inside

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.names import printable
 from cynet.core.threads import get_num_threads
 
 from . import auto, fingerprint, portable
@@ -294,7 +295,7 @@ class DataLoader:
 
 def _name_of(dataset, index):
     path_of = getattr(dataset, "path_of", None)
-    return f"the sample with index {index}" + (f" ({path_of(index)})" if path_of else "")
+    return f"the sample with index {index}" + (f" ({printable(path_of(index))})" if path_of else "")
 
 
 def _check_dataset(dataset):

@@ -12,12 +12,9 @@ from cynet.core import checks
 from cynet.core.names import few, printable
 
 from .image_folder import ImageFolder
-from .listing import listed
+from .listing import TEST, TRAIN, folders_inside, listed
 from .walk import BROKEN, FOLDER, entries, is_hidden, kind_of
 
-# The names that folders with parts have in any case, the first one found counts.
-TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")
 SHARE = 0.2  # of the pictures of each class, for testing
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 DEPTH = 4  # folders that are looked into for the one that was meant
@@ -139,7 +136,16 @@ def _layout(root):
     notes += [f"{shown}: folders that are not used: {few(unused)}"] if unused else []
     if train and test and os.path.samefile(root / train, root / test):
         notes.append(f"{shown}: {few((train, test))} are one folder: the test set is what was trained on")
+    elif train and test and (both := _in_both(root / train, root / test)):
+        parts = f"{printable(train)} and {printable(test)}"
+        notes.append(f"{shown}: {parts} have folders in common, tested on what was trained on: {both}")
     return train, test, tuple(notes)
+
+
+def _in_both(train, test):
+    """The names of the folders in `test` that links make the same as some in `train`; "" for none."""
+    real = {os.path.realpath(train / name) for name in _folders(train)}
+    return few([name for name in _folders(test) if os.path.realpath(test / name) in real])
 
 
 def _beside(root):
@@ -195,9 +201,9 @@ def _of_several(found, root):
     if len(found.classes) > 1:
         return found
     (name,) = found.classes
-    below = sorted({parts[1] for file, _, _ in found.files if len(parts := file.split("/")) > 2})
-    inside = f"{printable(root)}/{name}"
-    hint = f"; are the classes the folders in {inside} ({few(below)})?" if below else ""
+    way, below = folders_inside([file.split("/")[1:] for file, _, _ in found.files])
+    inside = "/".join([printable(root), name, *map(printable, way)])
+    hint = f"; are the classes the folders in {inside} ({few(sorted(below))})?" if below else ""
     raise ValueError(
         f"{printable(root)}: wanted a folder of pictures for each of at least two classes, got one class, "
         f"{name}{hint}"

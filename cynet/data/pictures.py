@@ -10,7 +10,7 @@ from cynet.core import checks
 from cynet.core.names import printable
 
 from . import kinds
-from .shown import PixelsError, shown
+from .shown import PixelsError, refuse_values, shown
 
 PIXELS = 2**26  # of the largest picture that is decoded
 BYTES = 2**29  # of the largest file: eight for each of these pixels
@@ -168,6 +168,7 @@ def _opened(image, content):
     try:
         return image.open(io.BytesIO(content))
     except pillow_error():
+        refuse_values(content)
         if not kinds.of_plug_in(content):
             raise
         kinds.use_plug_ins()

@@ -41,7 +41,7 @@ def load(name, root=None, split="train", download=False, split_seed=0, skip_dama
         Where its files lie; default: the folder data. shapes10 needs none. The user's own data must be
         named:
 
-        - image_folder: a folder with the folders train and test (or val, valid, validation), each with a
+        - image_folder: a folder with the folders train and test (or val, validation, ...), each with a
           folder of pictures for each class; the classes are those of train. Or one with the folders of the
           classes alone, from each of which a fifth is drawn for testing;
         - image_list: a folder with the text files NAME.train, NAME.test (or the others) and NAME.labels, for

@@ -9,6 +9,8 @@ import io
 
 import numpy as np
 
+from . import tiffs
+
 ORIENTATION = 0x0112  # EXIF's
 BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF's
 SIXTEEN = ("PNG", "PPM")  # where mode I holds 16 bits, as PNG does before Pillow 11
@@ -45,9 +47,13 @@ def shown(picture):
     """
     from PIL import Image
 
+    _keep_upper(picture)
     raw, frame = _raw_mode(picture), _frame(picture)
     lower = _lower_bytes(picture) if raw == "RGB;16B" and "transparency" in picture.info else None
     picture.load()
+    tags = getattr(picture, "tag_v2", None) or {}
+    if tags and tiffs.kind_of(tags) == "i1":  # Pillow takes no notice of the sign
+        raise PixelsError(_range(np.asarray(picture).view(np.int8)))
     flat = _of_wide(picture, raw) if picture.mode[0] in "IF" else _of_bytes(picture, raw, lower)
     if frame not in (None, (0, 0, *flat.size)):  # around it a GIF is transparent
         whole = Image.new(flat.mode, flat.size, "white")
@@ -55,6 +61,20 @@ def shown(picture):
         flat = whole
     turn = _turn(picture)
     return flat if turn is None else flat.transpose(turn)
+
+
+def refuse_values(content):
+    """Raise PixelsError for a TIFF file's bytes whose values Pillow does not read and no screen shows."""
+    values = tiffs.values(content)
+    if values is not None:
+        raise PixelsError(_range(values))
+
+
+def _keep_upper(picture):
+    """Let Pillow take the upper bytes of a colour PPM file of 16 bits, which it would round."""
+    tiles = getattr(picture, "tile", None)
+    if picture.format == "PPM" and tiles and tiles[0][0] == "ppm" and tiles[0][3] == ("RGB", 65535):
+        picture.tile = [("raw", *tiles[0][1:3], "RGB;16B")]
 
 
 def _frame(picture):
@@ -115,7 +135,8 @@ def _of_wide(picture, raw):
 
     values, tags = np.asarray(picture), getattr(picture, "tag_v2", None) or {}
     if picture.mode == "F" or (picture.mode == "I" and picture.format not in SIXTEEN):
-        raise PixelsError(_range(values))
+        unsigned = values.dtype == np.int32 and tiffs.kind_of(tags) == "u4"
+        raise PixelsError(_range(values.view(np.uint32) if unsigned else values))
     shift = 4 if raw == "I;12" or tags.get(BITS) == (12,) else 8
     upper = (values.astype(np.int32) >> shift).clip(0, WHITE).astype(np.uint8)
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
@@ -129,8 +150,9 @@ def _of_wide(picture, raw):
 def _range(values):
     """What is wrong with values of no known white, in words."""
     kind = "floats" if values.dtype.kind == "f" else "integers with a sign or of 32 bits"
-    finite = values[np.isfinite(values)]
-    text = f"{kind} from {finite.min():g} to {finite.max():g}" if finite.size else kind
+    kind = kind.replace("32", "64") if values.dtype.itemsize == 8 else kind
+    finite, form = values[np.isfinite(values)], "g" if values.dtype.kind == "f" else "d"
+    text = f"{kind} from {finite.min():{form}} to {finite.max():{form}}" if finite.size else kind
     if finite.size < values.size:
         text += f" ({values.size - finite.size} of {values.size} are NaN or infinite)"
     return f"it holds {text}, wanted 8 bits a pixel, 0 to 255, or 16, 0 to 65535: convert it"

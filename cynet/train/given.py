@@ -2,15 +2,18 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from cynet.core.files import user_path
+from cynet.core.names import few, printable
+from cynet.data import kinds
 from cynet.data import pictures as files
+from cynet.data.walk import is_hidden
 
 WANTED = "wanted paths, uint8 arrays or Pillow's pictures"
-UNREAD = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF")  # kinds that Pillow does not decode itself
 BROKEN = ValueError, OSError, MemoryError  # a picture, or its file
 
 
@@ -68,9 +71,10 @@ def _in_files(path):
         yield os.fspath(path), place
         return
     try:
-        found, _ = picture_files(place)
+        found, others = picture_files(place)
         if not found:
-            raise ValueError(f"{path}: wanted a folder with pictures, got none in it")
+            left = f", but {described(others)}" if others else ""
+            raise ValueError(f"{printable(path)}: wanted a folder with pictures, got none in it{left}")
     except BROKEN as error:
         yield os.fspath(path), error
         return
@@ -89,25 +93,34 @@ def picture_files(folder):
     found : list of Path
         By name; hidden files and folders are left out, and links to folders are not followed.
     others : list of Path
-        Files that are no pictures by their names.
+        Files that are no pictures by their names, or that take a package to be read; see `described`.
 
     Raises
     ------
     OSError
         When a folder cannot be read.
     """
-    image = files.pillow()
-    image.init()
-    endings = image.registered_extensions().items()
-    readable = {ending for ending, kind in endings if kind in image.OPEN and kind not in UNREAD}
+    files.pillow()
+    readable = kinds.read_endings()
     found, others = [], []
     for place, folders, names in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for name in names:
             path = Path(place, name)
-            if not name.startswith(".") and path.is_file():
-                (found if path.suffix.lower() in readable else others).append(path)
+            if not is_hidden(name) and path.is_file():
+                (found if kinds.ending(name) in readable else others).append(path)
     return sorted(found), sorted(others)
+
+
+def described(others):
+    """What files that `picture_files` left out are, in words: counted by their endings, packages named."""
+    counts = Counter(kinds.ending(path.name) for path in others)
+    packages = {ending: kinds.missing_package(ending) for ending in counts}
+    texts = []
+    for ending, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        needed = f" (pip install {packages[ending]} reads them)" if packages[ending] else ""
+        texts.append(f"{count:,} {ending or 'without an ending'}{needed}")
+    return few(texts, 8)
 
 
 def _raise(error):

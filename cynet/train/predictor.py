@@ -8,6 +8,7 @@ import numpy as np
 
 from cynet import data
 from cynet.core import checks
+from cynet.core.names import printable
 
 from . import given
 from .predictions import predict
@@ -182,7 +183,7 @@ class Predictor:
         try:
             return given.pixels(source, self.facts.picture_shape, self.facts.resize)
         except given.BROKEN as error:
-            return error if isinstance(source, os.PathLike) else type(error)(f"{name}: {error}")
+            return error if isinstance(source, os.PathLike) else type(error)(f"{printable(name)}: {error}")
 
     def _answered(self, waiting):
         """Answers of (name, pixels or error)."""
@@ -193,7 +194,7 @@ class Predictor:
                 yield Answer(name, error=pixels)
                 continue
             row = next(rows)
-            wrong = ValueError(f"{name}: the model gives NaN") if np.isnan(row).any() else None
+            wrong = ValueError(f"{printable(name)}: the model gives NaN") if np.isnan(row).any() else None
             yield Answer(name, None if wrong else row, wrong)
 
     def _probabilities(self, images):

@@ -14,7 +14,7 @@ from cynet.optim import SGD
 from .average import Average
 from .loop import Trainer, train
 from .mixup import Mixup
-from .settings import BALANCED, Settings
+from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
 from .weights import initial_file, read_weights
 
@@ -73,8 +73,8 @@ class Session:
         held_out = self.division.held_out
         self.measure, self._measured = (VALIDATION, training) if len(held_out) else (TEST, test)
         if len(held_out):  # nothing of theirs is trained with, not their mean either
-            mean, std = (tuple(map(float, values)) for values in training.moments_without(held_out))
-            self.facts = replace(self.facts, mean=mean, std=std)
+            mean, std = training.moments_without(held_out)
+            self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
         self.model = self.facts.create()
         try:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))

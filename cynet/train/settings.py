@@ -195,7 +195,12 @@ class Settings:
             data=self.data,
             classes=tuple(map(str, training.classes)),
             mean=tuple(map(float, training.mean)),
-            std=tuple(map(float, training.std)),
+            std=spread(training.std),
             picture_shape=tuple(map(int, training.picture_shape)),
             resize=getattr(training, "resize", "crop"),
         )
+
+
+def spread(std):
+    """What a picture's channels are divided by: the deviation, 1 where a channel is constant."""
+    return tuple(float(value) or 1.0 for value in std)

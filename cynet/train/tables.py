@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cynet.core.files import write_atomically
+from cynet.core.names import SPELLED
 
 
 class Table:
@@ -71,7 +72,7 @@ class Table:
                 raise self._named(error) from error
 
     def _open(self):
-        how = {"encoding": "utf-8", "errors": "backslashreplace", "buffering": 2**16}
+        how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
         self._file = open(self.path, "a", **how)  # noqa: SIM115
         if self._file.tell() == 0:
             self._file.write(",".join(self.columns) + "\n")

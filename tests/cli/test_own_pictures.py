@@ -6,6 +6,7 @@ import os
 import shutil
 import tomllib
 
+import numpy as np
 import pytest
 from photos import draw, folder_of
 
@@ -86,6 +87,8 @@ def test_a_name_that_is_no_utf8_is_shown_escaped_to_the_end(root, tmp_path, caps
     assert status == 0 and "caf\\xe9  " in out and "test accuracy" in out
     status, out, err = said(capsys, "evaluate", tmp_path / "run")
     assert (status, err) == (0, "") and "0 caf\\xe9" in out
+    status, out, err = said(capsys, "predict", tmp_path / "run", root / "train" / raw, "nothing" + raw)
+    assert status == 1 and f"{root}/train/caf\\xe9/0.png:" in out and "nothingcaf\\xe9" in err
     (root / "train" / raw / "b.png").touch()
     status, _, err = train(capsys, root, tmp_path / "other")
     assert status == 2 and "train/caf\\xe9/b.png" in err
@@ -238,3 +241,29 @@ def test_without_pillow_the_extra_is_named(root, capsys, monkeypatch, arguments)
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     status, _, err = said(capsys, *arguments, "image_folder", "--data-dir", root)
     assert status == 2 and "pip install 'cynet[images]'" in err
+
+
+@pytest.mark.parametrize("value", [0, 200])
+def test_pictures_with_a_constant_channel_are_trained_on_and_predicted(tmp_path, capsys, value):
+    from PIL import Image
+
+    root, run = folder_of(tmp_path / "pics", cat=4, dog=4), tmp_path / "run"
+    for file in root.glob("*/*.png"):
+        pixels = np.array(Image.open(file))
+        pixels[..., 0] = value
+        Image.fromarray(pixels).save(file)
+    status, out, err = train(capsys, root, run)
+    assert status == 0, err
+    assert said(capsys, "evaluate", run)[0] == said(capsys, "predict", run, root / "cat")[0] == 0
+    _, out, _ = said(capsys, "data", "check", "image_folder", "--data-dir", root)
+    assert f"channel 0 is constant: {value} of 255 in all pictures" in out
+
+
+def test_black_pictures_are_trained_on_with_a_note(tmp_path, capsys):
+    from PIL import Image
+
+    root = folder_of(tmp_path / "pics", cat=4, dog=4)
+    for file in root.glob("*/*.png"):
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(file)
+    status, out, err = train(capsys, root, tmp_path / "run")
+    assert status == 0 and any("all pictures are nearly black" in note for note in notes_of(out + err))

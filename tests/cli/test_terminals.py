@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import environment_of
 
-from cynet.core import png
+from cynet.core import names, png
 from cynet.train import RunFolder
 from cynet.train.report import page, plots
 from cynet.train.rundir import read_toml, toml
@@ -63,9 +62,9 @@ def test_every_command_goes_on_where_a_name_cannot_be_shown(pictures, tmp_path, 
         assert done.returncode == 0, (words, done.stderr)
         done.stdout.decode(encoding)
         assert b"Traceback" not in done.stderr
-    assert "\\udce9" in (tmp_path / run / "log.txt").read_text(encoding="utf-8")
+    assert "caf\\xe9" in (tmp_path / run / "log.txt").read_text(encoding="utf-8")
     text = (tmp_path / run / "report.html").read_text(encoding="utf-8")
-    assert "<title>caf\\udce9 ü 😀 $a$ - cynet report</title>" in text and "caf\\\\udce9" in text
+    assert "<title>caf\\xe9 ü 😀 $a$ - cynet report</title>" in text and "caf\\\\xe9" in text
     done = cynet("evaluate", str(tmp_path / run), cwd="/", PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr  # config.toml and env.json tell where the data are
 
@@ -74,7 +73,7 @@ def test_an_error_names_what_cannot_be_shown(tmp_path):
     done = cynet("evaluate", ODD, cwd=tmp_path, PYTHONIOENCODING="ascii:strict")
     assert done.returncode == 2
     assert done.stderr == (
-        rb"cynet evaluate: error: RUN: cannot read caf\udce9 \xfc \U0001f600 $a$: No such file or directory"
+        rb"cynet evaluate: error: RUN: cannot read caf\xe9 \xfc \U0001f600 $a$: No such file or directory"
         b"\n"
     )
 
@@ -129,8 +128,8 @@ def test_files_are_read_in_their_own_encoding(tmp_path):
 
 def test_the_page_shows_what_is_no_utf_8_escaped():
     text = page.embedded({"name": LATIN, "runs": [{LATIN: "😀"}], "n": 1.5})
-    assert json.loads(text) == {"name": "caf\\udce9", "runs": [{"caf\\udce9": "😀"}], "n": 1.5}
-    assert not re.search(r"(?<!\\)\\udce9", text)
+    assert json.loads(text) == {"name": "caf\\xe9", "runs": [{"caf\\xe9": "😀"}], "n": 1.5}
+    assert "udce9" not in text
 
 
 def test_a_plot_shows_any_name_of_a_class(tmp_path):
@@ -154,3 +153,11 @@ def test_the_bar_of_a_training_shows_any_name(tmp_path):
         [sys.executable, "-c", script], capture_output=True, env=environment_of(PYTHONIOENCODING="ascii")
     )
     assert done.returncode == 0 and rb"caf\udce9\U0001f600" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_name_is_spelled_alike_wherever_it_is_shown(encoding):
+    """Printed as it is, or made printable before."""
+    for name in (LATIN, f"{LATIN}\ud800", "a"):
+        assert name.encode(encoding, names.SPELLED).decode(encoding) == names.printable(name)
+    assert "é\udce9😀".encode("ascii", names.SPELLED) == rb"\xe9\xe9\U0001f600"

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from photos import draw, pets
+from photos import draw, pets, tiff
 
 from cynet import data
 from cynet.data import damaged, kinds, pictures, pixel_cache
@@ -118,3 +118,18 @@ def test_another_decoder_tries_damaged_pictures_again(broken, monkeypatch):
     ))  # fmt: skip
     assert os.stat(broken / "dog" / "1.jpg") == status
     assert len(data.ImageFolder(broken, 8, skip_damaged=True)) == 7
+
+
+def test_only_what_helps_is_advised(tmp_path):
+    for i in range(2):
+        draw(tmp_path / "cat" / f"{i}.png")
+        (tmp_path / "cat" / f"{i}.tif").write_bytes(tiff(np.ones((2, 2), "<f4"), 3))
+    for skip in (False, True):
+        with pytest.raises(damaged.DamagedError, match="2 of 4 pictures cannot be used") as caught:
+            data.ImageFolder(tmp_path, 4, cache=False, skip_damaged=skip)
+        assert "floats from 1 to 1" in str(caught.value) and "--skip-damaged" not in str(caught.value)
+    for file in tmp_path.glob("cat/*"):
+        file.write_bytes(b"none of them is one")
+    with pytest.raises(damaged.DamagedError, match="4 of 4 pictures") as caught:
+        data.ImageFolder(tmp_path, 4, cache=False, skip_damaged=True)
+    assert "--skip-damaged" not in str(caught.value)

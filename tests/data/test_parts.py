@@ -245,3 +245,62 @@ def test_lists_have_the_same_names_of_parts(tmp_path):
         (tmp_path / f"a.{name}").write_text("cat.png")
     assert len(data.load("image_list", tmp_path, "test")) == 1
     assert parts.list_of(tmp_path / "a.labels", "test").name == "a.valid"
+
+
+# -- one level too deep ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("folders", "meant"), [
+    (("fold1", "fold2"), "are the classes the folders in {root}/fold1?"),
+    (("images", "masks", "more"), "are the classes the folders in {root}/images?"),
+    (("a/a", "b/b"), "are the classes the folders in {root}/a/a?"),
+    (("x/train", "y/train"), "are the classes the folders in {root}/x/train?"),
+    (("set_of_train/deep", "set_of_test"), "are the classes the folders in {root}/set_of_test?"),
+])  # fmt: skip
+def test_folders_that_hold_the_same_folders_are_no_classes(tmp_path, folders, meant):
+    tree(tmp_path, *folders)
+    with pytest.raises(ValueError, match=r"but folders of the same names \(cat, dog\): ") as error:
+        load(tmp_path)
+    assert meant.format(root=tmp_path) in str(error.value)
+
+
+def test_classes_that_hold_the_parts_are_refused(tmp_path):
+    for name in ("cat", "dog"):
+        folder_of(tmp_path / name, train=2, test=1)
+    with pytest.raises(ValueError, match=r"\(test, train\): are these parts of it\? Then train/cat and"):
+        load(tmp_path)
+    for name in ("a", "b"):
+        tree(tmp_path / "sets" / name, "train", "test")
+    with pytest.raises(ValueError, match=r"\(test, train\): is .*sets/a the data set\?"):
+        load(tmp_path / "sets")
+
+
+@pytest.mark.parametrize("inside", ["images", "images/all"])
+def test_classes_with_one_folder_each_and_with_pictures_beside_folders_stay_classes(tmp_path, inside):
+    for name in ("cat", "dog"):
+        draw(tmp_path / "one" / name / inside / "0.png")
+        draw(tmp_path / "one" / name / inside / "1.png")
+        folder_of(tmp_path / "other" / name, indoor=1, outdoor=1)
+    draw(tmp_path / "other" / "cat" / "0.png")
+    assert load(tmp_path / "one").classes == load(tmp_path / "other").classes == ("cat", "dog")
+    (tmp_path / "other" / "cat" / "0.png").unlink()
+    classes = ("cat", "dog")  # who names them means them
+    assert load(tmp_path / "other", classes=classes).classes == classes
+
+
+@pytest.mark.parametrize(("train", "test"), [("training_set", "test_set"), ("Train_Set", "testset")])
+def test_parts_may_be_called_sets(tmp_path, train, test):
+    tree(tmp_path, train, test)
+    draw(tmp_path / "single_prediction" / "0.png")
+    assert load(tmp_path).parts == {"train": train, "test": test}
+
+
+@pytest.mark.skipif("not hasattr(os, 'symlink')", reason="no links")
+def test_a_class_that_is_one_folder_in_both_parts_is_noted(tmp_path):
+    tree(tmp_path, "real", "train", "test")
+    for part in ("train", "test"):
+        shutil.rmtree(tmp_path / part / "cat")
+        (tmp_path / part / "cat").symlink_to(tmp_path / "real" / "cat", target_is_directory=True)
+    note = f"{tmp_path}: train and test have folders in common, tested on what was trained on: cat"
+    assert note in load(tmp_path).notes and note in load(tmp_path, "test").notes
+    (tmp_path / "test" / "cat").unlink()
+    folder_of(tmp_path / "test", cat=1)
+    assert not any("in common" in text for text in load(tmp_path).notes)

@@ -285,3 +285,42 @@ def test_a_real_browser_shows_the_same(tmp_path):
         theirs = np.array(values).reshape(height, width, 4)[..., :3]
         ours = shown(tmp_path, drawn[name][0]).reshape(height, width, -1).astype(int)
         assert abs(ours - theirs).max() <= 1, name
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize(("dtype", "kind", "words"), [
+    ("i1", 2, "integers with a sign or of 32 bits from -5 to 6,"),
+    ("<i2", 2, "integers with a sign or of 32 bits from -5 to 6,"),
+    ("<u4", 1, "integers with a sign or of 32 bits from 6 to 4294967295,"),
+    ("<u8", 1, "integers with a sign or of 64 bits from 6 to 4294967295,"),
+    ("<f2", 3, "floats from -5 to 6,"),
+    ("<f4", 3, "floats from -5 to 6,"),
+    ("<f8", 3, "floats from -5 to 6,"),
+])  # fmt: skip
+def test_tiff_files_of_what_no_screen_shows_are_told_with_their_range(tmp_path, dtype, kind, words, channels):
+    values = np.full((2, 3, *channels), 6)
+    values[0, 0] = 2**32 - 1 if kind == 1 else -5
+    path = tmp_path / "a.tif"
+    path.write_bytes(photos.tiff(values.astype(dtype), kind))
+    with pytest.raises(pictures.PictureError, match=rf"a\.tif: it holds {words}") as caught:
+        pictures.read(path)
+    assert not caught.value.damaged
+
+
+def test_tiff_files_of_bytes_and_damaged_ones_are_as_before(tmp_path):
+    path, values = tmp_path / "a.tif", np.arange(12, dtype="u1").reshape(3, 4)
+    path.write_bytes(photos.tiff(values, 1))
+    assert (pictures.read(path)[0] == values).all()
+    for end in (6, 20, 90):
+        path.write_bytes(photos.tiff(values.astype("<f2"), 3)[:end])
+        with pytest.raises(pictures.PictureError) as caught:
+            pictures.read(path)
+        assert caught.value.damaged
+
+
+@pytest.mark.parametrize("kind", ["P5", "P6"])
+def test_sixteen_bits_of_a_portable_pixmap_give_their_upper_eight(tmp_path, kind):
+    path = tmp_path / "a.ppm"
+    values = words(0x12FF, 0x80, 0xFFFF)
+    path.write_bytes(f"{kind} {3 if kind == 'P5' else 1} 1 65535\n".encode() + values)
+    assert pictures.read(path).reshape(-1).tolist() == [0x12, 0, 0xFF]

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from helpers import environment_of
 import cynet
 from cynet import cli
 from cynet.core import png
+from cynet.data import kinds
 from cynet.train import save_weights
 from cynet.train.weights import Facts
 
@@ -98,7 +100,7 @@ def test_a_folder_is_its_pictures_by_name_without_hidden_ones(predictor, picture
     assert found.names == tuple(str(pictures / name) for name in SORTED)
     assert predictor([str(pictures / "b.png"), pictures]).names == (str(pictures / "b.png"), *found.names)
     assert cli.main(["predict", str(predictor.path), str(pictures)]) == 0
-    assert "that are no pictures are left out: 1 .txt\n" in capsys.readouterr().err
+    assert "that are not read as pictures are left out: 1 .txt\n" in capsys.readouterr().err
 
 
 def test_files_arrays_and_pillows_pictures_are_the_same(predictor, pictures):
@@ -260,3 +262,20 @@ print("same" if os.waitpid(child, 0)[1] == 0 else "differs")
 def test_the_package_has_it(predictor):
     assert cynet.Predictor is cynet.train.Predictor and "Predictor" in dir(cynet)
     assert repr(predictor) == f"Predictor({str(predictor.path)!r})"
+
+
+def test_a_folder_of_what_takes_a_package_names_it(predictor, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("PIL")
+    monkeypatch.setattr(kinds, "PLUG_INS", (("pillow-heif", "no_such_module", (".heic",)),))
+    place = tmp_path / "photos"
+    (place / "@eaDir").mkdir(parents=True)
+    for name in ("a.HEIC", "b.heic", "c.txt", "@eaDir/d.png"):
+        (place / name).touch()
+    words = "got none in it, but 2 .heic (pip install pillow-heif reads them), 1 .txt"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        predictor(place)
+    assert cli.main(["predict", str(predictor.path), str(place)]) == 1
+    assert capsys.readouterr().err.count("pillow-heif") == 1
+    (place / "e.png").write_bytes(png.encode(np.zeros((4, 4, 3), np.uint8)))
+    assert cli.main(["predict", str(predictor.path), str(place)]) == 0
+    assert "left out: 2 .heic (pip install pillow-heif reads them), 1 .txt\n" in capsys.readouterr().err

@@ -4,6 +4,8 @@ import html
 import json
 from importlib import resources
 
+from cynet.core.names import SPELLED
+
 SCRIPTS = ("base.js", "lines.js", "compare.js", "classes.js", "model.js", "page.js")
 
 
@@ -44,7 +46,7 @@ def _shown(value):
         return {_shown(name): _shown(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown(each) for each in value]
-    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+    return value.encode(errors=SPELLED).decode() if isinstance(value, str) else value
 
 
 def _read(name):
