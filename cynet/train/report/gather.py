@@ -105,6 +105,7 @@ def _look(document, trained, run, root, times):
             f"{len(pictures):,} test pictures of {title}, which the model does not know, are left out"
             for title, pictures in matched.unknown.items()
         ]
+        document["notes"] += [matched.doubt] if matched.doubt else []
     except (ValueError, OSError) as error:
         why = f"The test set could not be read: {error}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)
