@@ -66,7 +66,7 @@ def user_path(path):
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"path: wanted a str or a Path, got {path!r:.200}")
     if "\0" in os.fspath(path):
-        raise ValueError(f"path: wanted the name of a file or folder, got one with a NUL in it: {path!r:.200}")
+        raise ValueError(f"path: wanted the name of a file or folder, got one with NUL: {path!r:.200}")
     return Path(os.path.expanduser(path))
 
 
