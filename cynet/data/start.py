@@ -47,7 +47,8 @@ class Member:
 
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
-        resource_tracker.ensure_running()  # now: when it starts, it lets signals in
+        with limits_named():
+            resource_tracker.ensure_running()  # now: when it starts, it lets signals in
         with _interrupts_held(), started(not portable.needs_main(arguments[1])):
             self._start(arguments)
 
@@ -155,14 +156,14 @@ def started(lean):
         multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
     before, _starting.lean = _starting.lean, lean
     try:
-        with own_path(), _limits_named():
+        with own_path(), limits_named():
             yield
     finally:
         _starting.lean = before
 
 
 @contextlib.contextmanager
-def _limits_named():
+def limits_named():
     """Raise an OSError in a sentence where the system starts no more processes or threads."""
     try:
         yield
