@@ -8,6 +8,8 @@ import numpy as np
 from cynet import data
 from cynet.core.files import user_path
 
+from .weights import DRAWN
+
 FITTED = ("image_folder", "image_list")  # data sets whose pictures can be given any size
 
 
@@ -70,7 +72,7 @@ def load(facts, name, root, split, **options):
             f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
             f"{described(samples.picture_shape)}"
         )
-    doubt = None if facts.drawn or "split_seed" in options else _doubt(samples)
+    doubt = None if facts.drawn or "test_share" in options else _doubt(samples)
     notes = tuple(getattr(samples, "notes", ()))
     return replace(match(samples, facts.classes, name), doubt=doubt, notes=notes)
 
@@ -110,7 +112,7 @@ def _fitted(facts, name, root, split, options):
         return data.load(name, root, split, **fit, **options)
     fit["channels"] = channels
     if facts.drawn:  # what was drawn for testing then, the model has not seen
-        options = options | dict(zip(("split_seed", "test_share"), facts.drawn, strict=True))
+        options = options | dict(zip(DRAWN, facts.drawn, strict=True))
     try:
         return data.load(name, root, split, **fit, **options)
     except (ValueError, OSError):  # no folder train, or not the same classes in it: they are matched by name

@@ -17,7 +17,7 @@ from .loop import Trainer
 from .mixup import Mixup
 from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
-from .weights import initial_file, noted, read_weights, twice
+from .weights import DRAWN, initial_file, noted, read_weights, twice
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -161,7 +161,7 @@ def _facts(settings, training):
     return replace(
         settings.facts(training),
         data=registry.name_of(training, settings.data),
-        drawn=(drawn["split_seed"], drawn["test_share"]) if drawn else (),
+        drawn=tuple(drawn[name] for name in DRAWN) if drawn else (),
     )
 
 

@@ -19,6 +19,7 @@ from cynet.interop import safetensors
 from . import checkpoint
 from .rundir import CONFIG, KEPT, read_toml
 
+DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
 MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
 
 
@@ -73,11 +74,11 @@ class Facts:
             and all(type(value) in (int, float) and isfinite(value) for value in (*self.mean, *self.std))
             and min(self.std) > 0
             and self.resize in FITS
-            and (not self.drawn or _is_drawn(self.drawn))
+            and (not self.drawn or is_drawn(self.drawn))
         )
 
 
-def _is_drawn(drawn):
+def is_drawn(drawn):
     """Whether it is (split seed, share for testing)."""
     return (
         len(drawn) == 2

@@ -2,12 +2,13 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import photos
 import pytest
 from test_trained import said
 
-from cynet.train import RunFolder, save_weights
+from cynet.train import RunFolder, load_weights, save_weights
 from cynet.train.weights import Facts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,6 +34,17 @@ def test_evaluate_says_the_notes_of_the_pictures_once(tmp_path, capsys):
     assert (status, err) == (0, "") and out.count("drawn by the split seed 5") == 1
     found = json.loads(said(capsys, "evaluate", tmp_path / "moved.safetensors", *data, "--json", "-")[1])
     assert len(found["notes"]) == 1 and found["samples"] == 4
+
+
+def test_a_run_from_before_the_note_is_divided_as_its_folder_tells(tmp_path, capsys):
+    pytest.importorskip("PIL")
+    root, run = photos.folder_of(tmp_path / "pets", b=12, c=12), tmp_path / "run"
+    data = ("--data", "image_folder", "--data-dir", root)
+    assert said(capsys, "train", *data, *FLAGS, "--run-dir", run)[0] == 0
+    model, told = load_weights(run / "last.safetensors")
+    save_weights(run / "last.safetensors", model, replace(told, drawn=()))
+    assert "not known" not in said(capsys, "evaluate", run)[1]
+    assert "not known" not in said(capsys, "report", run, "--no-timing")[1]
 
 
 def test_evaluate_says_where_it_does_not_know_what_was_trained_on(alone, tmp_path, capsys):
