@@ -2,12 +2,13 @@
 
 import json
 import os
+import shlex
 import sys
 
 import numpy as np
 
 from . import trained
-from .data import of_pictures
+from .data import known, of_pictures
 from .parser import UsageError, integer, refusing
 
 STDOUT = "-"
@@ -43,6 +44,7 @@ def run(flags):
     path, stored = trained.locate(flags.weights, "RUN", flags.which)
     model, facts = trained.load(path, "RUN")
     name = flags.data or facts.data
+    known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")
     matched = _data(flags, facts, name, stored if name == facts.data else None)
 
     def predicted(samples):
@@ -52,7 +54,8 @@ def run(flags):
     found = predicted(matched.known)
     strangers = {title: taken_for(predicted(each), facts) for title, each in matched.unknown.items()}
     if flags.json is not None:
-        whole = document(found, facts, flags, path, name) | {"unknown": _unknown(matched, strangers)}
+        whole = document(found, facts, flags, path, name)
+        whole |= {"notes": notes_of(matched), "unknown": _unknown(matched, strangers)}
         text = json.dumps(whole, indent=1, allow_nan=False)
         if flags.json == STDOUT:
             print(text)
@@ -67,6 +70,12 @@ def taken_for(found, facts):
     counts = np.bincount(found.predicted[found.sure], minlength=len(facts.classes))
     order = np.argsort(-counts, kind="stable")
     return {facts.classes[k]: int(counts[k]) for k in order if counts[k]}
+
+
+def notes_of(matched):
+    """What is to be said of the pictures, each once: a list of str."""
+    said = (*matched.notes, matched.doubt, matched.note)
+    return list(dict.fromkeys(filter(None, said)))
 
 
 def _unknown(matched, strangers):
@@ -111,8 +120,8 @@ def _print(found, facts, flags, path, name, matched, strangers):
 
     result = found.evaluation
     say(trained.headline(path, facts))
-    if matched.note:
-        say(f"note: {matched.note}")
+    for note in notes_of(matched):
+        say(f"note: {note}")
     mirrored = ", each together with its mirror image" if flags.flip else ""
     say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}{mirrored}\n")
     say(tables.classes(result, facts.classes) + "\n")

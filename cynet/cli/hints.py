@@ -37,6 +37,7 @@ SAID = {
     "cynet runs on the CPU": "gpu gpus device devices cuda mps tpu gpu-id use-cuda no-cuda cpu",
     "it computes in float32": "amp fp16 bf16 half precision mixed-precision dtype float16",
 }
+BEST = "RUN/best.safetensors (RUN alone means its last weights)"  # what --init-from takes
 OPTIMISER = "the optimiser is SGD with --momentum"
 OPTIMISERS = "optimizer optimiser optim opt sgd adam adamw rmsprop nesterov"
 
@@ -58,6 +59,8 @@ def suggestion(name, known):
     here = {plain(other): other for other in reversed(known)}
     if word in here:
         return f"did you mean {here[word]}?"
+    if word == "weights" and "init-from" in here:
+        return f"did you mean {here['init-from']} {BEST}?"
     for meant, others in CALLED.items():
         if word in others.split() and meant in here:
             return f"did you mean {here[meant]}?"

@@ -8,6 +8,7 @@ from cynet.core import checks
 
 from .hints import suggestion
 
+ROOT = "root: "
 # What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
 PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
 
@@ -26,7 +27,10 @@ def refusing(flag):
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        raise UsageError(f"{flag}: {reason(error).removeprefix('name: ')}") from error
+        text = reason(error).removeprefix("name: ")
+        if text.startswith(ROOT):  # what the library calls the place of a data set's files
+            flag, text = "--data-dir", text.removeprefix(ROOT)
+        raise UsageError(f"{flag}: {text}") from error
 
 
 def reason(error):

@@ -12,33 +12,60 @@ def data_folder(values, environment):
     Parameters
     ----------
     values : dict
-        Settings with "data" and "data_dir".
+        Settings of the run with "data" and "data_dir".
     environment : dict
         Of the run: env.json.
 
     Returns
     -------
     str or None
-        As it was told where it is there, or else where it was when the run was begun, if it is there.
+        Where it was when the run was begun, if it is there, or else as it was told.
     """
     if values["data"] == EMBEDDED:
         return values["data_dir"]
-    return found(values["data_dir"], [environment.get("folder")], "data")
+    return found(values["data_dir"], begun_in(environment), "data")
 
 
-def found(path, folders, default=None):
-    """A path where it exists, seen from here or else from one of some folders; otherwise as it is.
+def begun_in(environment):
+    """[the folder that a run was begun in], where its relative paths are told; [] where not known."""
+    folder = environment.get("folder")
+    return [folder] if isinstance(folder, str) else []
+
+
+def lasting(path, environment):
+    """A path seen from here as a run can store it, whose paths are told in the folder it was begun in."""
+    if path is None or is_here(*begun_in(environment)):
+        return path
+    return os.path.abspath(path)
+
+
+def is_here(folder=os.curdir):
+    """Whether a folder is the current one."""
+    return os.path.realpath(folder) == os.path.realpath(os.curdir)
+
+
+def found(path, first, default=None, last=()):
+    """A path where it exists: in one of some folders, else seen from here, else in others; else as it is.
+
+    What was told in another folder is not what has the same name in this one.
 
     Parameters
     ----------
     path : str or None
-    folders : sequence of str or None
+    first, last : sequence of str
+        Folders to look in before and after the current one.
     default : str, optional
         What no path means.
     """
-    if os.path.exists(path or default or ""):
+    name = path or default
+    if not name:
         return path
-    elsewhere = (os.path.join(folder, path or default) for folder in folders if folder and (path or default))
+    for folder in first:
+        if not is_here(folder) and os.path.exists(place := os.path.join(folder, name)):
+            return place
+    if os.path.exists(name):
+        return path
+    elsewhere = (os.path.join(folder, name) for folder in last)
     return next(filter(os.path.exists, elsewhere), path)
 
 
@@ -50,7 +77,7 @@ def settled(layer, file):
     layer : dict
         What the file gives.
     file : str
-        Its path. Paths in it are those seen from here, from the folder that its run was begun in, or from the
+        Its path. Paths in it are those seen from the folder that its run was begun in, from here, or from the
         folder around it.
 
     Returns
@@ -61,14 +88,14 @@ def settled(layer, file):
 
     folder, layer = Path(file).parent, dict(layer)
     try:
-        begun = RunFolder.open(folder).read_environment().get("folder")
+        begun = begun_in(RunFolder.open(folder).read_environment())
     except OSError:  # no run
-        begun = None
-    folders = [begun, str(folder)]
+        begun = []
+    around = [str(folder)]
     if layer.get("data", EMBEDDED) != EMBEDDED:
-        place = found(layer.get("data_dir"), folders, "data")
+        place = found(layer.get("data_dir"), begun, "data", around)
         if place is not None:
             layer["data_dir"] = place
     if layer.get("init_from"):
-        layer["init_from"] = found(layer["init_from"], folders)
+        layer["init_from"] = found(layer["init_from"], begun, last=around)
     return layer

@@ -7,7 +7,7 @@ from cynet.train.environment import held_out_digest, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing, suggestion
-from .places import data_folder
+from .places import data_folder, lasting
 
 DISCARDED = "best.discarded.safetensors"
 SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
@@ -86,7 +86,10 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
             path = initial_weights(folder.read_environment())
         stored = replace(stored, init_from=path or stored.init_from)
     values, origins = _merged(stored, origins, options.given(flags))
-    values["data_dir"] = data_folder(values, folder.read_environment())
+    environment = folder.read_environment()
+    if "data_dir" not in options.given(flags):  # which is seen from here
+        values["data_dir"] = data_folder(values, environment)
+    values["data_dir"] = lasting(values["data_dir"], environment)
     train.check(values, origins)
     training, test = train.load(values)
     with train.session_of(type(stored)(**values), training, test, origins, initial=not found) as session:

@@ -68,8 +68,8 @@ class Stored:
 
         from cynet.train.replay import Replay
 
-        settings = replace(self.first, workers=0, **changes)
-        settings = replace(settings, data_dir=data_folder(vars(settings), self.environment))
+        place = data_folder(vars(self.first), self.environment)
+        settings = replace(self.first, workers=0, **{"data_dir": place} | changes)
         with refusing(str(self.folder.path)):
             settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
         train.check(vars(settings), self.origins)

@@ -157,12 +157,13 @@ def _begin(session, origins, run_dir, report):
     from . import remarks
 
     settings = session.settings
-    flag = "--run-dir" if run_dir else "runs"
-    with refusing(flag):
+    placed = refusing if run_dir else _unplaced
+    flag = "--run-dir"
+    with placed(flag):
         folder = RunFolder(run_dir, f"{settings.model}-{settings.data}")
     with contextlib.closing(folder):
         try:
-            with refusing(flag):
+            with placed(flag):
                 folder.lock()
                 folder.reserve(size_of(session, origins))
                 write_config(folder, settings, origins)  # first: from now on the run can be resumed
@@ -171,6 +172,15 @@ def _begin(session, origins, run_dir, report):
             folder.discard()
             raise
         return train(session, folder, origins, news=remarks.of(session), report=report)
+
+
+@contextlib.contextmanager
+def _unplaced(flag):
+    """As `refusing`, where the run's folder was not told: the flag is what helps."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{reason(error)} ({flag} DIR keeps the run elsewhere)") from error
 
 
 def size_of(session, origins):

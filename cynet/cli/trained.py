@@ -69,14 +69,18 @@ def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
     from cynet.core.files import user_path
     from cynet.train import RunFolder
+    from cynet.train.environment import drawing
     from cynet.train.settings import data_options
 
     path = user_path(path)
     try:
-        config, _ = RunFolder.open(path if path.is_dir() else path.parent).read_config()
+        folder = RunFolder.open(path if path.is_dir() else path.parent)
+        config, _ = folder.read_config()
     except (OSError, ValueError):
         return {}
-    return data_options(config) if config.get("data") == name else {}
+    if config.get("data") != name:
+        return {}
+    return data_options(config) | drawing(folder.read_environment())
 
 
 def load(path, argument):

@@ -56,7 +56,17 @@ def read_regular(path, most):
 
 
 def user_path(path):
-    """A path as a Path, with the home folder in place of a ~ at its beginning."""
+    """A path as a Path, with the home folder in place of a ~ at its beginning.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no path, or one that no file can have.
+    """
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"path: wanted a str or a Path, got {path!r:.200}")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"path: wanted the name of a file or folder, got one with NUL: {path!r:.200}")
     return Path(os.path.expanduser(path))
 
 

@@ -16,7 +16,6 @@ from collections import deque
 from multiprocessing import connection
 
 from . import portable, worker
-from .portable import GUARD
 from .start import Member
 
 # So many deaths within so many seconds are an error. Far apart in a training of days they are no pattern.
@@ -164,7 +163,7 @@ class Crew:
         if code > 0 and code != SERVER_GONE:
             raise WorkerLostError(
                 f"{self._name(member)} ended with exit code {code} before its time, at {work}; its message "
-                f"is above. If your script starts training when it is imported, use: {GUARD}"
+                f"is above. {portable.advice(self.arguments[1].functions)}"
             )
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         now = time.monotonic()

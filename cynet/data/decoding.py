@@ -73,10 +73,11 @@ def _by_workers(chunks, fit, workers, read):
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    from .start import started
+    from .start import limits_named, started
 
     context = multiprocessing.get_context(CONTEXT)
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
+    with limits_named():
+        pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
     try:
         rest, waiting = iter(chunks), deque()
         while True:

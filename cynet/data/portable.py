@@ -174,6 +174,32 @@ def _unguarded():
     return None if not before or any(map(_asks_for_name, before)) else file
 
 
+def advice(functions):
+    """A sentence for a worker that ended with an error: on the script without a guard, else on modules.
+
+    Parameters
+    ----------
+    functions : iterable of (int, callable)
+        What it was given.
+    """
+    named = [(_module_of(one), one) for _, function in functions for one in sent_by_name(function)]
+    if any(module in MAINS for module, _ in named) and not _is_guarded():
+        return f"If your script starts training when it is imported, use: {GUARD}"
+    modules = sorted({module for module, _ in named if module and module not in (*MAINS, "builtins")})
+    places = f"sys.path as seen from {process.ORIGINAL_DIR}, where this process began"
+    what = ", ".join(modules) or "what it imports"
+    return f"If that is a ModuleNotFoundError: {what} must be found on {places}"
+
+
+def _is_guarded():
+    """Whether the script asks for its `__name__`; also where there is none to ask."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    try:
+        return file is None or any(map(_asks_for_name, ast.parse("".join(linecache.getlines(file))).body))
+    except SyntaxError:
+        return True
+
+
 def _asks_for_name(node):
     """Whether a statement compares `__name__` with something, itself, not in a function that it defines."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):

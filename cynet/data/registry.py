@@ -20,6 +20,11 @@ _HOMES = {
     "image_list": "registry:_image_list",
     "arrays": "registry:_arrays",
 }
+_KINDS = {  # the classes of those that a function makes
+    "image_folder": "image_folder:ImageFolder",
+    "image_list": "image_list:ImageList",
+    "arrays": "dataset:ArrayDataset",
+}
 FETCHED = ("cifar10", "cifar100", "mnist", "fashionmnist")
 OWN = ("image_folder", "image_list", "arrays")
 PICTURES = ("image_folder", "image_list")  # in files, of which some may be damaged
@@ -120,6 +125,32 @@ def _maker(name):
         return home
     module, function = home.split(":")
     return getattr(importlib.import_module(f".{module}", __package__), function)
+
+
+def name_of(dataset, told):
+    """What a data set is called: as somebody told it where it can be that one, else by what it is.
+
+    Parameters
+    ----------
+    dataset : dataset
+    told : str
+        A name; a data set that was registered may be anything.
+
+    Returns
+    -------
+    str
+        `told`, another name, or that of the class.
+    """
+    if callable(_HOMES.get(told)):
+        return told
+    homes = {name: f"{__package__}.{_KINDS.get(name, home)}" for name, home in _HOMES.items()}
+    for kind in type(dataset).__mro__:  # the nearest first
+        names = [name for name, home in homes.items() if home == f"{kind.__module__}:{kind.__qualname__}"]
+        if told in names:
+            return told
+        if names and names != ["arrays"]:  # which every data set is
+            return names[0]
+    return type(dataset).__name__
 
 
 def checked_name(name):

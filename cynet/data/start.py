@@ -8,6 +8,7 @@ A process made by fork starts workers by a fork server of its own, and leaves th
 """
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -46,7 +47,8 @@ class Member:
 
     def __init__(self, number, arguments):
         self.number, self.tasks, self.since = number, [], time.monotonic()
-        resource_tracker.ensure_running()  # now: when it starts, it lets signals in
+        with limits_named():
+            resource_tracker.ensure_running()  # now: when it starts, it lets signals in
         with _interrupts_held(), started(not portable.needs_main(arguments[1])):
             self._start(arguments)
 
@@ -154,18 +156,54 @@ def started(lean):
         multiprocessing.get_context(CONTEXT).set_forkserver_preload([worker.__name__])
     before, _starting.lean = _starting.lean, lean
     try:
-        with own_path():
+        with own_path(), limits_named():
             yield
     finally:
         _starting.lean = before
+
+
+@contextlib.contextmanager
+def limits_named():
+    """Raise an OSError in a sentence where the system starts no more processes or threads."""
+    try:
+        yield
+    except (OSError, EOFError, RuntimeError) as error:
+        if not _is_limit(error):
+            raise
+        perhaps = "perhaps " if isinstance(error, EOFError) else ""  # the fork server ended, and says nothing
+        text = f"{perhaps}no more processes or threads are allowed here (ulimit -u: {_most_processes()})"
+        raise OSError(errno.EAGAIN, f"cannot start a worker process: {text}; workers=0 needs none") from error
+
+
+def _is_limit(error):
+    if isinstance(error, RuntimeError):
+        return "start new thread" in str(error)
+    return isinstance(error, EOFError) or error.errno == errno.EAGAIN
+
+
+def _most_processes():
+    """The limit of this user's processes and threads, in words."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return "unknown"
+    most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    return "unlimited" if most == resource.RLIM_INFINITY else f"{most:,}"
 
 
 _whole = spawn.get_preparation_data
 
 
 def _preparation_data(name):
-    """What `multiprocessing` tells a new process, which has no setting for this: not about the script."""
+    """What `multiprocessing` tells a new process, which has no setting for this: not about the script.
+
+    Relative places on sys.path are told as seen from here, too: the process begins in the first folder.
+    """
     data = _whole(name)
+    if "sys_path" in data:
+        with contextlib.suppress(OSError):  # this folder may be gone
+            here = [os.path.abspath(place) for place in sys.path if place and not os.path.isabs(place)]
+            data["sys_path"] = [*data["sys_path"], *here]
     if not _starting.lean:
         return data
     return {key: value for key, value in data.items() if not key.startswith("init_main")}

@@ -14,7 +14,7 @@ import cynet
 from cynet.config import config, processor
 from cynet.core.threads import processors
 
-from .weights import initial_file
+from .weights import DRAWN, initial_file, is_drawn
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 
@@ -52,6 +52,14 @@ def _pictures(session):
         "class_weights": None if weights is None else weights.tolist(),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def drawing(environment):
+    """What `cynet.data.load` takes to draw a run's test pictures again, {} where its folder had parts."""
+    parts = (environment.get("data") or {}).get("parts")
+    drawn = parts.get("drawn") if isinstance(parts, dict) else None
+    known = [drawn.get(name) for name in DRAWN] if isinstance(drawn, dict) else []
+    return dict(zip(DRAWN, known, strict=True)) if is_drawn(known) else {}
 
 
 def held_out_digest(environment):

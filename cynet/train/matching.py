@@ -1,12 +1,14 @@
 """A model and a data set that was not its own: pictures of the model's size, labels by the classes' names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cynet import data
 from cynet.core.files import user_path
+
+from .weights import DRAWN
 
 FITTED = ("image_folder", "image_list")  # data sets whose pictures can be given any size
 
@@ -23,11 +25,17 @@ class Matched:
         By class the pictures of those that it does not know; their labels mean nothing.
     note : str or None
         What is to be said about the classes.
+    doubt : str or None
+        What is to be said where the model may have been trained on these pictures.
+    notes : tuple of str
+        Those of the data set itself: what was left out, and how its part was drawn.
     """
 
     known: data.ArrayDataset
     unknown: dict = field(default_factory=dict)
     note: str | None = None
+    doubt: str | None = None
+    notes: tuple = ()
 
 
 def load(facts, name, root, split, **options):
@@ -38,7 +46,8 @@ def load(facts, name, root, split, **options):
     facts : Facts
         Of the model.
     name : str
-        Of the data set; pictures in files are given the model's size.
+        Of the data set; pictures in files are given the model's size, and a folder without parts is divided
+        as the model's own was, where that is known.
     root : str, Path or None
         Where it lies.
     split : {"train", "test"}
@@ -63,7 +72,20 @@ def load(facts, name, root, split, **options):
             f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
             f"{described(samples.picture_shape)}"
         )
-    return match(samples, facts.classes, name)
+    doubt = None if facts.drawn or "test_share" in options else _doubt(samples)
+    notes = tuple(getattr(samples, "notes", ()))
+    return replace(match(samples, facts.classes, name), doubt=doubt, notes=notes)
+
+
+def _doubt(samples):
+    """A sentence where the pictures are a drawn part, and the model does not tell of one."""
+    drawn = (getattr(samples, "parts", None) or {}).get("drawn")
+    if not drawn:
+        return None
+    return (
+        f"this folder has no parts: {100 * drawn['test_share']:.3g} % were drawn by the split seed "
+        f"{drawn['split_seed']} to test with; whether the model was trained on them is not known"
+    )
 
 
 def described(shape):
@@ -89,6 +111,8 @@ def _fitted(facts, name, root, split, options):
             pass
         return data.load(name, root, split, **fit, **options)
     fit["channels"] = channels
+    if facts.drawn:  # what was drawn for testing then, the model has not seen
+        options = options | dict(zip(DRAWN, facts.drawn, strict=True))
     try:
         return data.load(name, root, split, **fit, **options)
     except (ValueError, OSError):  # no folder train, or not the same classes in it: they are matched by name

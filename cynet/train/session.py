@@ -7,6 +7,7 @@ import numpy as np
 import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
+from cynet.data import registry
 from cynet.layers import BatchNorm1d
 from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
@@ -16,11 +17,12 @@ from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
-from .weights import initial_file, read_weights
+from .weights import DRAWN, initial_file, noted, read_weights, twice
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
 TEST_BATCH = 250
+SHOWN = 10  # tensors that do not fit which one error names
 PADDING = 4  # pixels around a picture that augmentation crops from
 
 
@@ -68,7 +70,9 @@ class Session:
         if training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        self.settings, self.facts = settings, settings.facts(training)
+        if (name := twice(tuple(map(str, training.classes)))) is not None:  # no weights could be saved
+            raise ValueError(f"data: wanted a name of its own for each class, got {name!r} twice")
+        self.settings, self.facts = settings, _facts(settings, training)
         self.division = Division.of(training, settings)
         held_out = self.division.held_out
         self.measure, self._measured = (VALIDATION, training) if len(held_out) else (TEST, test)
@@ -86,7 +90,7 @@ class Session:
         if settings.batch_size == 1 and any(isinstance(layer, BatchNorm1d) for _, layer in self.model.walk()):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
-            load_initial(self.model, settings.init_from)
+            load_initial(self.model, settings.init_from, self.facts)
         self.class_weights = None
         if settings.class_weights == BALANCED:
             labels = training.labels[self.division.kept]
@@ -170,18 +174,45 @@ def trainer_of(model, settings, class_weights=None):
     )
 
 
-def load_initial(model, path):
-    """Give a model the weights in a file or a run folder, or change nothing; a ValueError lists all that does
-    not fit."""
+def _facts(settings, training):
+    """The `Facts` of a run on these pictures, which may be others than the settings name."""
+    drawn = (getattr(training, "parts", None) or {}).get("drawn")
+    return replace(
+        settings.facts(training),
+        data=registry.name_of(training, settings.data),
+        drawn=tuple(drawn[name] for name in DRAWN) if drawn else (),
+    )
+
+
+def load_initial(model, path, facts):
+    """Give a model with these `Facts` the weights in a file or a run folder, or change nothing; a ValueError
+    says what model they are of, and the first tensors that do not fit."""
     try:
         path = initial_file(path)
-        tensors, _ = read_weights(path)
+        tensors, notes = read_weights(path)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
     try:
         model.load_state_dict(tensors)
     except ValueError as error:
-        raise ValueError(f"init_from: {path}: {error}") from None
+        problems = str(error).split("; ")
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        text = _other(path, notes, facts) + "; ".join(problems[:SHOWN]) + more
+        raise ValueError(f"init_from: {path}: {text}") from None
+
+
+def _other(path, notes, facts):
+    """'that is a uwnet2, this is a resnet20: ' where the facts of the weights tell of another model."""
+    try:
+        that, this = _kind(noted(path, notes)), _kind(facts)
+    except ValueError:  # weights of somebody else's
+        return ""
+    return "" if that == this else f"that is a {that}, this is a {this}: "
+
+
+def _kind(facts):
+    norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[2]
+    return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel pictures"
 
 
 def normalize(facts):

@@ -19,6 +19,7 @@ from cynet.interop import safetensors
 from . import checkpoint
 from .rundir import CONFIG, KEPT, read_toml
 
+DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
 MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
 
 
@@ -41,6 +42,9 @@ class Facts:
         (height, width, channels) of the pictures. Files from before it was noted are of 32 x 32 x 3.
     resize : {"crop", "stretch"}
         How a picture of another size becomes one of these: see `cynet.data.ImageFolder`.
+    drawn : tuple
+        (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
+        has no parts; else empty, and not in the file.
     """
 
     model: str
@@ -51,6 +55,7 @@ class Facts:
     std: tuple
     picture_shape: tuple = (32, 32, 3)
     resize: str = "crop"
+    drawn: tuple = ()
 
     def create(self):
         """A new model of this kind."""
@@ -69,7 +74,24 @@ class Facts:
             and all(type(value) in (int, float) and isfinite(value) for value in (*self.mean, *self.std))
             and min(self.std) > 0
             and self.resize in FITS
+            and (not self.drawn or is_drawn(self.drawn))
         )
+
+
+def is_drawn(drawn):
+    """Whether it is (split seed, share for testing)."""
+    return (
+        len(drawn) == 2
+        and type(drawn[0]) is int
+        and 0 <= drawn[0] < 2**63
+        and type(drawn[1]) is float
+        and 0 < drawn[1] < 1
+    )
+
+
+def twice(classes):
+    """The first name that several classes have; None where none is."""
+    return next((name for i, name in enumerate(classes) if name in classes[:i]), None)
 
 
 def save_weights(path, model, facts):
@@ -90,6 +112,8 @@ def save_weights(path, model, facts):
         )
     if not facts.are_sound():
         raise ValueError(f"facts: wanted those of a model, as Settings.facts gives them, got {facts!r:.400}")
+    if (name := twice(facts.classes)) is not None:
+        raise ValueError(f"facts: wanted a name of its own for each class, got {name!r} twice")
     wanted = _shapes(facts.model, facts.batch_norm, len(facts.classes), facts.picture_shape[2])
     own = {name: array.shape for name, (array, _) in model._state().items()}
     if own != wanted:
@@ -98,7 +122,8 @@ def save_weights(path, model, facts):
             f"{name}: {own.get(name, 'none')} for {wanted.get(name, 'none')}" for name in differ[:5]
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
-    safetensors.save(model, path, {name: json.dumps(value) for name, value in vars(facts).items()})
+    told = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
+    safetensors.save(model, path, {name: json.dumps(value) for name, value in told.items()})
 
 
 @lru_cache
@@ -207,7 +232,7 @@ def load_weights(path):
     """
     path = file_of(path)
     tensors, notes = read_weights(path)
-    facts, keys = _facts(path, notes), random.get_state()
+    facts, keys = noted(path, notes), random.get_state()
     try:
         model = facts.create()
         model.load_state_dict(tensors)
@@ -218,7 +243,8 @@ def load_weights(path):
     return model.eval(), facts
 
 
-def _facts(path, notes):
+def noted(path, notes):
+    """The `Facts` in the notes of a weights file, or ValueError naming it."""
     known = Facts.__dataclass_fields__.items()
     missing = [name for name, field in known if name not in notes and field.default is MISSING]
     if missing:

@@ -39,7 +39,7 @@ CALLED_SO = of_text(
     --learning-rate>--lr --learning_rate>--lr --wd>--weight-decay --bs>--batch-size --batch>--batch-size
     --num-epochs>--epochs --max-steps>--steps --scheduler>--schedule --num-workers>--workers
     -j>--workers --arch>--model --dataset>--data --data-path>--data-dir --output-dir>--run-dir
-    --logdir>--run-dir --weights>--init-from --pretrained>--init-from --early-stopping>--patience
+    --logdir>--run-dir --pretrained>--init-from --early-stopping>--patience
     --grad-clip>--clip-norm --random-seed>--seed --resume-from>--resume --warmup-epochs>--warmup
     """
 )
@@ -127,3 +127,9 @@ def test_an_unknown_flag_is_refused_with_the_hint():
         with pytest.raises(UsageError) as caught:
             parser.parse_args([flag])
         assert str(caught.value) == f"unknown flag: {flag.partition('=')[0]} ({hint})"
+
+
+def test_the_weights_of_a_run_to_begin_from_are_told_by_their_file():
+    wanted = "did you mean --init-from RUN/best.safetensors (RUN alone means its last weights)?"
+    assert suggestion("--weights", TRAIN) == wanted
+    assert "init" not in suggestion("--weights", ["--data"])

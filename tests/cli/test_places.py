@@ -97,9 +97,9 @@ def test_a_configuration_finds_its_data_from_another_folder(home, monkeypatch, c
     found = tomllib.loads((home.parent / "here" / "b" / "config.toml").read_text())
     assert (found["data_dir"], found["init_from"]) == (str(home / "own.npz"), str(home / "first"))
     np.savez("own.npz", **np.load(home / "own.npz"))
-    assert command("train", "--config", config, "--no-report", "--run-dir", "c") == 0  # what is here counts
+    assert command("train", "--config", config, "--no-report", "--run-dir", "c") == 0  # not what is here
     found = tomllib.loads((home.parent / "here" / "c" / "config.toml").read_text())
-    assert found["data_dir"] == "own.npz"
+    assert found["data_dir"] == str(home / "own.npz")
     capsys.readouterr()
     assert command("train", "--config", config, "--data-dir", "nowhere") == 2  # and a flag before all
     assert "--data-dir: no such file or folder: nowhere" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from cynet._version import __version__
 from cynet.graph import summary
 
 from .. import matching
+from ..environment import drawing
 from ..predictions import predict
 from ..rundir import METRICS, WEIGHTS
 from ..session import test_loader
@@ -96,7 +97,8 @@ def _look(document, trained, run, root, times):
     model, facts, missing = trained.model, trained.facts, document["missing"]
     shape = facts.picture_shape
     try:
-        matched = matching.load(facts, facts.data, root, "test", **data_options(run.settings))
+        options = data_options(run.settings) | drawing(run.environment)
+        matched = matching.load(facts, facts.data, root, "test", **options)
         with test_loader(matched.known, facts) as batches:
             found = predict(model, batches)
         document["test"] = findings.tested(found, facts.classes)
@@ -105,6 +107,7 @@ def _look(document, trained, run, root, times):
             f"{len(pictures):,} test pictures of {title}, which the model does not know, are left out"
             for title, pictures in matched.unknown.items()
         ]
+        document["notes"] += [matched.doubt] if matched.doubt else []
     except (ValueError, OSError) as error:
         why = f"The test set could not be read: {error}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)
