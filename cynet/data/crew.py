@@ -158,6 +158,7 @@ class Crew:
     def _replace(self, member):
         """Take a dead worker's last answers, and give what it left to a new one."""
         member.process.join()
+        self.store.pixels.memory.require_whole()  # one that reads what is not there any more dies of it
         filled = self._last(member)
         code, work = member.process.exitcode, self._work(member)
         if code > 0 and code != SERVER_GONE:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import zipfile
 
 import numpy as np
@@ -143,6 +144,20 @@ def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bu
     for use in (found.fingerprint, lambda: found.mean, lambda: found[0]):
         with pytest.raises(ValueError, match=r"x\.npy: it was cut short"):
             use()
+
+
+def test_a_worker_that_died_of_a_file_that_was_cut_short_is_no_riddle(tmp_path):
+    path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
+    found = data.from_npy(path, saved(tmp_path / "y.npy", np.zeros(64, int)), ["a"])
+    with data.DataLoader(found, 16, shuffle=False, workers=1, prefetch=2) as loader:
+        batches = iter(loader)
+        next(batches)
+        (worker,) = loader._feed.crew.members
+        os.kill(worker.process.pid, signal.SIGSTOP)  # it is at none of what follows
+        os.truncate(path, 5000)
+        os.kill(worker.process.pid, signal.SIGKILL)
+        with pytest.raises(ValueError, match=r"cut short while it was in use: wanted 196736 bytes, got 5000"):
+            list(batches)
 
 
 @pytest.mark.parametrize("code", [0x110000, 2**32 - 1])
