@@ -1,0 +1,119 @@
+"""Damages of files, drawn: what a disk, an editor, a spreadsheet or a stranger may have made of them.
+
+A test draws a damage with `hypothesis`, applies it, and asks of a reader that it answers or refuses in a
+sentence, in bounded time, and leaves the file as it is.
+"""
+
+import contextlib
+import copy
+import signal
+import threading
+
+from hypothesis import strategies as st
+
+PATIENCE = 20  # seconds that one reading may take, whatever was drawn: a bound against "for ever"
+BIG = 2**70
+
+
+def deep(levels):
+    """Lists within lists: more than a recursion may follow."""
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+# What stands where something else belongs. JSON and TOML can hold all of it, but for None in TOML.
+ODD = [
+    None, True, False, 0, 1, -1, 2**31, 2**63, BIG, -BIG, 0.0, -0.0, 0.5, -1.5, 1e308, 1e-320,
+    float("nan"), float("inf"), float("-inf"), "", " ", "x", "0", "1", "nan", "1e999", "\0", "\x1b[2J", "é",
+    "\udce9", "../../x", "/dev/zero", "x" * 10_000, [], [[]], [None], ["x"], [1, 2, 3], [0.5] * 1000,
+    {}, {"": {}}, {"x": 1},
+]  # fmt: skip
+
+
+def odd_values():
+    """A value of a type, size or meaning that nobody expects at a field."""
+    return st.sampled_from(ODD).map(copy.deepcopy)
+
+
+def places(value, path=()):
+    """The paths of every field in nested dicts and lists, the whole first."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+def put(value, path, new):
+    """A copy of nested dicts and lists in which the field at `path` is `new`, or gone for `GONE`."""
+    if not path:
+        return {} if new is GONE else new
+    result = copy.deepcopy(value)
+    inner = result
+    for key in path[:-1]:
+        inner = inner[key]
+    if new is GONE:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = new
+    return result
+
+
+GONE = object()  # in the place of a new value: the field is left out
+
+
+@st.composite
+def damaged_values(draw, value):
+    """Nested dicts and lists with one to three fields that are odd, or gone."""
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(list(places(value))))
+        new = GONE if draw(st.booleans()) and path else draw(odd_values())
+        value = put(value, path, new)
+    return value
+
+
+@st.composite
+def damaged_bytes(draw, data):
+    """Bytes that are cut, longer, or changed at one to five places, as a disk or an editor leaves them."""
+    kind = draw(st.sampled_from(["cut", "flip", "insert", "remove", "double", "zeros", "lines", "encoding"]))
+    if kind == "cut":
+        return data[: draw(st.integers(0, max(0, len(data) - 1)))]
+    if kind == "double":
+        return data + data
+    if kind == "encoding":  # as some editors save a text
+        text = data.decode("utf-8", "replace")
+        return text.encode(draw(st.sampled_from(["utf-16", "utf-8-sig", "cp500"])), "replace")
+    if kind == "lines":
+        return data.replace(b"\n", draw(st.sampled_from([b"\r\n", b"\r", b"", b"\n\n"])))
+    for _ in range(draw(st.integers(1, 5))):
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        size = draw(st.integers(1, 64))
+        if kind == "flip":
+            bit = 1 << draw(st.integers(0, 7))
+            data = data[:at] + bytes(byte ^ bit for byte in data[at : at + 1]) + data[at + 1 :]
+        elif kind == "insert":
+            data = data[:at] + draw(st.binary(min_size=1, max_size=size)) + data[at:]
+        elif kind == "remove":
+            data = data[:at] + data[at + size :]
+        else:
+            data = data[:at] + bytes(len(data[at : at + size])) + data[at + size :]
+    return data
+
+
+@contextlib.contextmanager
+def bounded(seconds=PATIENCE):
+    """Fail what takes longer than any reading of such a file has a reason to."""
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("bounded: wanted the main thread, which alone gets signals")
+
+    def stop(*_):
+        raise AssertionError(f"no end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
