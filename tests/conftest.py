@@ -40,6 +40,23 @@ def threads_for_small_shapes(monkeypatch):
     monkeypatch.setattr(threads, "ALONE", 0)
 
 
+@pytest.fixture
+def dirty_memory(monkeypatch):
+    """New arrays of the workspace hold NaN (bytes: 255): what is read before it is written shows."""
+    import numpy as np
+
+    from cynet.core import workspace
+
+    clean = workspace.empty
+
+    def dirty(shape, dtype=np.float32):
+        array = clean(shape, dtype)
+        array.fill(255 if dtype is np.uint8 else np.nan)
+        return array
+
+    monkeypatch.setattr(workspace, "empty", dirty)
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """Kernels with one thread, for tests that start many small trainings."""
