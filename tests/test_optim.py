@@ -1,7 +1,12 @@
 """The public optimisers: arguments, state, and agreement with PyTorch."""
 
+import copy
+import inspect
+import pickle
+
 import numpy as np
 import pytest
+import reference
 
 from cynet.core.parameter import Parameter
 from cynet.optim import SGD, Adam, AdamW
@@ -138,6 +143,81 @@ def test_reprs():
     assert repr(AdamW(parameters())) == (
         "AdamW(parameters=3, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)"
     )
+
+
+def test_defaults_are_pytorchs():
+    found = {kind.__name__: {name: value.default for name, value in inspect.signature(kind).parameters.items()
+                             if value.default is not value.empty} for kind in (SGD, Adam, AdamW)}  # fmt: skip
+    both = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
+    assert found == {
+        "SGD": {"momentum": 0.0, "weight_decay": 0.0, "nesterov": False},
+        "Adam": both | {"weight_decay": 0.0}, "AdamW": both | {"weight_decay": 1e-2},
+    }  # fmt: skip
+    for kind in (SGD, Adam, AdamW):
+        optimizer = kind(parameters(), 0.1)
+        settings = {name: value for name, value in found[kind.__name__].items() if name != "lr"}
+        assert optimizer.steps == 0 and settings == {name: getattr(optimizer, name) for name in settings}
+
+
+def twin_step(optimizer, p, g, own):
+    """The float64 twin of one step for one parameter."""
+    if isinstance(optimizer, SGD):
+        settings = optimizer.lr, optimizer.momentum, optimizer.weight_decay, optimizer.nesterov
+        p, *own = reference.sgd(p, g, *own[:1], *settings)
+        return p, own
+    settings = optimizer.lr, optimizer.betas, optimizer.eps, optimizer.weight_decay
+    p, *own = reference.adam(p, g, *own, *settings, isinstance(optimizer, AdamW), optimizer.steps + 1)
+    return p, own
+
+
+@pytest.mark.parametrize("size", [1, 1e-4, 1e-7, 0])  # of the gradients: eps counts for more and more
+@pytest.mark.parametrize("make", MAKERS)
+def test_many_steps_are_their_twins(make, size):
+    params = parameters()
+    optimizer, rng = make(params), np.random.default_rng(1)
+    twins = [(p.data.astype(float), [np.zeros(p.shape), np.zeros(p.shape)]) for p in params]
+    for step in range(12):
+        optimizer.lr = 0.01 / (1 + step)
+        for i, p in enumerate(params):
+            p.grad = size * rng.standard_normal(p.shape)
+            twins[i] = twin_step(optimizer, twins[i][0], p.grad.astype(float), twins[i][1])
+        optimizer.step()
+        assert optimizer.steps == step + 1
+        for p, before, (wanted, _) in zip(params, parameters(), twins, strict=True):
+            # of the way gone, not of the weight: that is what a step is
+            way = np.abs(wanted - before.data).max()
+            np.testing.assert_allclose(p.data, wanted, rtol=1e-6 if step else 3e-7, atol=1e-3 * way)
+
+
+def test_bounds_of_the_settings():
+    assert SGD(parameters(), 0, 0.0, 0.0).lr == 0
+    optimizer = Adam(parameters(), 0.1, (0.0, 0.0), 0.0, 0.0)
+    assert (optimizer.betas, optimizer.eps) == ((0.0, 0.0), 0.0)
+    state = optimizer.state_dict()
+    for name, value in (("steps", -1), ("lr", -0.1), ("lr", np.nan)):
+        with pytest.raises(ValueError, match=f"{name}: wanted"):
+            optimizer.load_state_dict(state | {name: np.array(value)})
+    optimizer.load_state_dict(state | {"steps": np.array(0)})
+    with pytest.raises(ValueError, match=r"dtype of 0\.exp_avg: wanted real numbers, got"):
+        optimizer.load_state_dict(state | {"0.exp_avg": np.full((3, 4, 3, 3), "x")})
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+@pytest.mark.parametrize("make", MAKERS)
+def test_copies_go_on_with_their_own_parameters(make, twin):
+    params = parameters()
+    optimizer = make(params)
+    train(optimizer, params, 2)
+    other, copies = twin((optimizer, params))
+    assert other.lr == optimizer.lr and other.steps == 2
+    train(other, copies, 2, 5)
+    kept = [p.data.copy() for p in params]
+    train(optimizer, params, 2, 5)
+    for p, q, before in zip(params, copies, kept, strict=True):
+        assert not np.array_equal(before, p.data)
+        np.testing.assert_array_equal(p.data, q.data)
+    other.zero_grad()
+    assert not any(q.grad.any() for q in copies) and all(p.grad.any() for p in params)
 
 
 @pytest.mark.torch

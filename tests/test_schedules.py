@@ -72,6 +72,61 @@ def test_bad_arguments(make, error):
         make()
 
 
+@pytest.mark.parametrize("make", [
+    lambda: Constant(0), lambda: Constant(0.1, 0), lambda: MultiStep(0, {0: 0}), lambda: MultiStep(0.1, {}),
+    lambda: Cosine(0, 1), lambda: Cosine(0.1, 2, 1, 0), lambda: OneCycle(0, 1, 0, 1, 1),
+    lambda: OneCycle(0.1, 1, 1, 1, 1), lambda: Constant(0.1, 2**63 - 1), lambda: Cosine(0.1, 2**63 - 1),
+    lambda: MultiStep(0.1, {2**63 - 1: 0.1}), lambda: OneCycle(0.1, 2**63 - 1),
+])  # fmt: skip
+def test_arguments_at_their_bounds(make):
+    schedule = make()
+    assert all(0 <= schedule(step) <= 0.1 for step in (0, 1, 2, 2**63 - 1))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Constant(0.1, 2**63), lambda: Cosine(0.1, 2**63), lambda: Cosine(1, 3, 3), lambda: OneCycle(1, 0),
+    lambda: OneCycle(0.1, 2**63), lambda: OneCycle(1, 9, -0.01), lambda: OneCycle(1, 9, 1.01),
+    lambda: OneCycle(1, 9, 0.3, 0.99), lambda: OneCycle(1, 9, 0.3, 25, 0.99), lambda: OneCycle(-0.1, 9),
+    lambda: OneCycle(1, 9, warmup=-1), lambda: MultiStep(0.1, {2**63: 0.1}), lambda: Constant(0.1)(2**63),
+    lambda: MultiStep(-0.1, {}), lambda: Cosine(-0.1, 9), lambda: MultiStep(0.1, None),
+])  # fmt: skip
+def test_arguments_beyond_their_bounds(make):
+    with pytest.raises((ValueError, TypeError), match=": wanted"):
+        make()
+
+
+@pytest.mark.parametrize("steps", [2, 7, 10, 60])
+@pytest.mark.parametrize("warmup", [0, 1, 3])
+def test_every_rate_by_its_formula(steps, warmup):
+    up = lambda step: min(1, (step + 1) / warmup) if warmup else 1  # noqa: E731
+    for step in range(steps + 3):
+        assert Constant(0.3, warmup)(step) == pytest.approx(0.3 * up(step), rel=1e-12)
+        wanted = {0: 0.3, 1: 0.2, 2: 0.05}[(step >= 2) + (step >= 5)]
+        assert MultiStep(0.3, {5: 0.05, 2: 0.2}, warmup)(step) == pytest.approx(wanted * up(step), rel=1e-12)
+        if warmup < steps:
+            part = np.clip((step - warmup) / (steps - warmup), 0, 1)
+            wanted = 0.01 + (0.3 - 0.01) * (1 + np.cos(np.pi * part)) / 2
+            assert Cosine(0.3, steps, warmup, 0.01)(step) == pytest.approx(wanted * up(step), rel=1e-12)
+        for pct in (0.2, 0.5):
+            top = pct * steps - 1
+            low, high, end = (0.05, 0.3, 0.05 / 100)
+            if step < top:
+                wanted = high + (low - high) * (1 + np.cos(np.pi * step / top)) / 2
+            else:
+                part = min(1, (step - top) / (steps - 1 - top))
+                wanted = end + (high - end) * (1 + np.cos(np.pi * part)) / 2
+            found = OneCycle(0.3, steps, pct, 6, 100, warmup)(step)
+            assert found == pytest.approx(wanted * up(step), rel=1e-9)
+
+
+def test_defaults():
+    assert vars(OneCycle(1.0, 9)) == {
+        "max_lr": 1.0, "steps": 9, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4, "warmup": 0,
+    }  # fmt: skip
+    assert vars(Cosine(1.0, 9)) == {"lr": 1.0, "steps": 9, "final": 0.0, "warmup": 0}
+    assert vars(Constant(1.0)) == {"lr": 1.0, "warmup": 0}
+
+
 def test_repr():
     assert repr(MultiStep(0.1, {3: 0.01})) == "MultiStep(lr=0.1, milestones={3: 0.01}, warmup=0)"
 

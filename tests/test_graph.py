@@ -1,0 +1,87 @@
+"""summary: the table's numbers are those of the model, each with its unit."""
+
+import numpy as np
+import pytest
+
+import cynet
+
+
+def model():
+    return cynet.Sequential(
+        cynet.Conv2d(3, 8, (3, 2), stride=(2, 1), padding=1, groups=1),
+        cynet.BatchNorm2d(8),
+        cynet.ReLU(),
+        cynet.Residual(cynet.Sequential(cynet.Conv2d(8, 8, 3, padding=1, bias=False)), cynet.Conv2d(8, 8, 1)),
+        cynet.Conv2d(8, 8, 3, groups=8),
+        cynet.MaxPool2d(2),
+        cynet.Flatten(),
+        cynet.Linear(8 * 3 * 7, 1000),
+    )
+
+
+# path, output shape of 2 pictures of 16 x 16, parameters, MACs
+WANTED = [
+    ("0", (2, 8, 17, 8), 8 * 3 * 6 + 8, 2 * 8 * 17 * 8 * 18),
+    ("1", (2, 8, 17, 8), 16, 0),
+    ("2", (2, 8, 17, 8), 0, 0),
+    ("3.body.0", (2, 8, 17, 8), 8 * 8 * 9, 2 * 8 * 17 * 8 * 72),
+    ("3.shortcut", (2, 8, 17, 8), 8 * 8 + 8, 2 * 8 * 17 * 8 * 8),
+    ("4", (2, 6, 15, 8), 8 * 9 + 8, 2 * 6 * 15 * 8 * 9),
+    ("5", (2, 3, 7, 8), 0, 0),
+    ("6", (2, 168), 0, 0),
+    ("7", (2, 1000), 168 * 1000 + 1000, 2 * 168 * 1000),
+]
+
+
+def test_every_row_and_sum_by_hand():
+    net = model()
+    names = [p.name for p in net.parameters()]
+    found = cynet.summary(net, (2, 16, 16, 3))
+    rows = [(r.path, r.output_shape, r.parameters, r.macs) for r in found.rows]
+    assert rows == WANTED
+    assert [r.activation_bytes for r in found.rows] == [4 * int(np.prod(row[1])) for row in WANTED]
+    assert found.parameters == sum(row[2] for row in WANTED) == sum(p.size for p in net.parameters())
+    assert found.macs == sum(row[3] for row in WANTED)
+    assert found.activation_bytes == sum(4 * int(np.prod(row[1])) for row in WANTED)
+    assert [r.layer for r in found.rows][1:3] == [repr(net[1]), "ReLU()"]
+    assert [p.name for p in net.parameters()] == names
+    x = np.zeros((2, 16, 16, 3), np.float32)
+    for (_, shape, *_), layer in zip(WANTED[:3], net, strict=False):
+        x = layer(x)
+        assert x.shape == shape
+
+
+def test_the_table_as_it_is_printed():
+    found = cynet.summary(cynet.Sequential(cynet.Linear(1200, 1000), cynet.ReLU()), (3, 1200))
+    lines = str(found).split("\n")
+    assert repr(found) == str(found) and len(lines) == 6
+    assert lines[0].split() == ["layer", "output", "shape", "parameters", "MACs", "activation", "bytes"]
+    assert lines[1] == lines[-2] == "-" * max(map(len, lines))
+    assert lines[2].split()[-5:] == ["(3,", "1000)", "1,201,000", "3,600,000", "12,000"]
+    assert lines[3].split() == ["1", "ReLU()", "(3,", "1000)", "0", "0", "12,000"]
+    assert lines[-1].split() == ["total", "1,201,000", "3,600,000", "24,000"]
+    ends = {line.rstrip().rfind(word) for line, word in zip(lines[2:4], ("12,000", "12,000"), strict=True)}
+    assert len(ends) == 1, "numbers stand below each other"
+
+
+@pytest.mark.parametrize(("shape", "whole"), [
+    ((16, 16, 3), (1, 16, 16, 3)), ([5, 16, 16, 3], (5, 16, 16, 3)),
+])  # fmt: skip
+def test_a_shape_without_its_batch_is_one_picture(shape, whole):
+    rows = cynet.summary(model(), shape).rows
+    assert rows == cynet.summary(model(), whole).rows and rows[0].output_shape[0] == whole[0]
+    assert cynet.summary(cynet.Linear(4, 2), (4,)).macs == 8
+    assert cynet.summary(cynet.Linear(4, 2), (3, 4)).macs == 24
+
+
+@pytest.mark.parametrize(("shape", "error", "word"), [
+    (16, TypeError, "input_shape: wanted a tuple of ints, got 16"), ("abc", TypeError, "wanted a tuple"),
+    ((16, 16.0, 3), TypeError, r"input_shape\[1\]: wanted an int"), ((0, 16, 3), ValueError, "at least 1"),
+    ((16, 16, 4), ValueError, r"layer 0: .*wanted \(N, H, W, 3\), got \(1, 16, 16, 4\)"),
+    ((16, 16), ValueError, "layer 0"), ((1, 1, 16, 16, 3), ValueError, "layer 0"),
+])  # fmt: skip
+def test_shapes_that_do_not_fit(shape, error, word):
+    with pytest.raises(error, match=word):
+        cynet.summary(model(), shape)
+    with pytest.raises(TypeError, match="model: wanted a Layer, got None"):
+        cynet.summary(None, (1,))
