@@ -48,6 +48,25 @@ def test_adam(size, decoupled, t):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("t", [1, 2, 10, 100_000])
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize("size", [1e3, 1, 1e-4, 1e-8, 1e-12, 0])  # of the gradients: eps counts from 1e-8 on
+def test_the_way_of_an_adam_step_for_gradients_of_every_size(size, decoupled, t):
+    g, m, v = draws(40, 3)
+    p = np.zeros(40, np.float32)  # so that what is left is the way alone
+    g, m, v = (np.float32(size) * a for a in (g, m, np.float32(size) * np.abs(v)))
+    for eps in (1e-8, 1e-3, 1.0):
+        for decay in (0.0, 0.3):
+            for betas in ((0.9, 0.999), (0.0, 0.5)):
+                got = [a.copy() for a in (p, g, m, v)]
+                got[0][::3] = 1
+                wide = [a.astype(np.float64) for a in got]
+                wanted = reference.adam(*wide, 0.01, betas, eps, decay, decoupled, t)
+                optim.adam(*got, 0.01, *betas, eps, decay, decoupled, t, 1)
+                for one, other in zip((got[0], *got[2:]), wanted, strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-35)
+
+
 @pytest.mark.parametrize("kernel", ["sgd", "momentum", "nesterov", "adam"])
 def test_same_bytes_for_any_threads(kernel):
     results = set()
