@@ -25,6 +25,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.asked.append((self.path, self.headers.get("Range")))
         content, manner, start = server.content, server.manner, 0
+        server.meanwhile()
+        if manner == "asleep":
+            server.over.wait(20)
+            return
         if manner == "missing":
             self.send_error(404, "Not Found")
             return
@@ -43,8 +47,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         stop = start + 30_000 if manner == "cuts" else 0 if manner == "silent" else len(content)
+        stop = start + 10_000 if manner == "falls asleep" else stop
         with contextlib.suppress(OSError):
             self.wfile.write(content[start:stop])
+            if manner == "falls asleep":
+                server.over.wait(20)
             while manner == "endless":
                 self.wfile.write(content)
 
@@ -59,10 +66,12 @@ def server(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content, server.manner, server.asked = CONTENT, "well", []
+        server.meanwhile, server.over = lambda: None, threading.Event()
         server.address = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
+        server.over.set()
         server.shutdown()
         thread.join()
 
@@ -160,6 +169,58 @@ def test_two_processes_do_not_write_one_part(server, tmp_path):
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(OSError, match="another process is fetching this file"):
             fetch(server, tmp_path)
+
+
+def test_nobody_else_may_even_read_under_a_lock_while_a_part_is_written(server, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    got = []
+
+    def other():
+        with (tmp_path / "a.bin.part").open("rb") as stream:
+            for kind in (fcntl.LOCK_SH, fcntl.LOCK_EX):
+                try:
+                    fcntl.flock(stream, kind | fcntl.LOCK_NB)
+                    got.append("got it")
+                except BlockingIOError:
+                    got.append("held")
+        with pytest.raises(OSError, match="another process is fetching this file"):
+            fetch(server, tmp_path)
+
+    server.manner, server.meanwhile = "cuts", other
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    assert got == ["held"] * 8
+    server.meanwhile = lambda: None
+    (tmp_path / "a.bin").unlink()
+    assert fetch(server, tmp_path).read_bytes() == CONTENT  # the lock went with the first call
+
+
+def test_a_part_that_another_process_finished_meanwhile_is_left_alone(server, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    real = fcntl.flock
+
+    def late(stream, kind):
+        (tmp_path / "a.bin.part").rename(tmp_path / "a.bin")
+        real(stream, kind)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(OSError, match="another process has just fetched this file; try again"):
+        fetch(server, tmp_path)
+    assert not server.asked
+
+
+@pytest.mark.parametrize("manner", ["asleep", "falls asleep"])
+def test_a_server_that_falls_silent_is_waited_for_up_to_the_bound(server, tmp_path, monkeypatch, manner):
+    assert 10 <= download.TIMEOUT <= 120
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
+    server.manner = manner
+    with pytest.raises(OSError, match=r"a.bin: cannot be fetched \(.*timed out.*\); the file is expected at"):
+        fetch(server, tmp_path)
+    part = tmp_path / "a.bin.part"
+    assert part.exists() == (manner == "falls asleep")
+    if part.exists():
+        assert CONTENT.startswith(part.read_bytes()) and part.stat().st_size >= 10_000
+        server.manner = "well"
+        assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
 def test_too_little_disk_is_said_before_anything_is_fetched(server, tmp_path, monkeypatch):

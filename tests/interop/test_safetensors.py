@@ -120,6 +120,42 @@ def test_what_is_no_such_file_is_refused_in_words(data, problem):
         safetensors.unpack(data)
 
 
+def spans(*pairs):
+    """A file of tensors "0", "1", ... of float32 that begin and end at these bytes, and 40 bytes of data."""
+    header = {
+        str(i): {"dtype": "F32", "shape": [(stop - start) // 4], "data_offsets": [start, stop]}
+        for i, (start, stop) in enumerate(pairs)
+    }
+    return raw(header, np.arange(10, dtype="<f4").tobytes())
+
+
+@pytest.mark.parametrize("pairs", [
+    ((0, 40),), ((0, 8), (8, 40)), ((8, 40), (0, 8)), ((20, 40), (0, 4), (4, 20)),
+    ((0, 0), (0, 40), (40, 40)), ((0, 20), (20, 20), (20, 40)),
+])  # fmt: skip
+def test_tensors_that_lie_side_by_side_in_any_order(pairs):
+    tensors, _ = safetensors.unpack(spans(*pairs))
+    for i, (start, stop) in enumerate(pairs):
+        assert tensors[str(i)].tolist() == list(range(start // 4, stop // 4))
+
+
+@pytest.mark.parametrize(("pairs", "place"), [
+    (((0, 8), (4, 40)), 8), (((0, 8), (0, 40)), 8), (((0, 40), (8, 12)), 40), (((0, 8), (12, 40)), 8),
+    (((4, 40),), 0), (((0, 20), (0, 20), (20, 40)), 20), (((0, 8), (8, 16), (12, 40)), 16),
+    (((0, 16), (4, 8), (16, 40)), 16), (((20, 40), (0, 16)), 16), (((0, 40), (0, 40)), 40),
+    (((0, 20), (16, 16), (20, 40)), 20), (((0, 8), (4, 12), (12, 40)), 8),
+])  # fmt: skip
+def test_tensors_that_overlap_or_leave_a_gap_are_refused(pairs, place):
+    with pytest.raises(ValueError, match=rf"tensor '\d': wanted it to start at byte {place} of the"):
+        safetensors.unpack(spans(*pairs))
+
+
+@pytest.mark.parametrize("size", [36, 44])
+def test_the_data_end_with_the_last_tensor(size):
+    with pytest.raises(ValueError, match=rf"wanted {size} bytes of tensors, got 40: the file is (cut|too)"):
+        safetensors.unpack(spans((0, size)))
+
+
 @pytest.mark.parametrize(
     ("tensors", "notes", "error"),
     [

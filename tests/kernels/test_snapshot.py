@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from cynet.kernels.snapshot import Snapshot, same_attributes
 
 pytestmark = pytest.mark.kernels
@@ -37,7 +36,8 @@ def test_attributes_are_compared_by_identity():
     other = {"l": value}
     asked = [one, one, other, other], ["a", "b", "l", "none"], [one["a"], None, value, None]
     assert same_attributes(*asked) and same_attributes([], [], [])
-    for owner, name, new in ((one, "a", float("1000.5")), (one, "b", 0), (other, "l", [1]), (other, "none", 0)):
+    for owner, name, new in ((one, "a", float("1000.5")), (one, "b", 0), (other, "l", [1]),
+                             (other, "none", 0)):  # fmt: skip
         old = owner.get(name)
         owner[name] = new
         assert not same_attributes(*asked), name

@@ -1,4 +1,4 @@
-"""An evaluation that was planned sees every change of the model: parameters, statistics, attributes, lists."""
+"""An evaluation that was planned sees every change: parameters, statistics, attributes, lists."""
 
 import copy
 
@@ -54,7 +54,7 @@ def arrays_of(layer):
 
 
 def test_every_element_that_is_computed_with(start):
-    """The first and the last entry of each parameter and statistic, in place, one after another in one plan."""
+    """The first and the last entry of each parameter and statistic, in place, in one plan."""
     (model, x, before), without = copied(start), 0
     for path, layer in model.walk():
         for name, array in arrays_of(layer).items():
