@@ -36,6 +36,11 @@ def environment_of(**more):
     return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}
 
 
+def environment_of_others():
+    """The environment for a program that is not Python: Chromium hangs with the sanitizers' libraries in it."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 def wait_until(condition, seconds):
     """Poll until the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds

@@ -12,6 +12,7 @@ import tempfile
 import numpy as np
 import photos
 import pytest
+from helpers import environment_of_others
 
 from cynet.data import pictures
 
@@ -277,7 +278,7 @@ def test_a_real_browser_shows_the_same(tmp_path):
         done = subprocess.run(
             [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--force-color-profile=srgb",
              f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
-            capture_output=True, text=True, timeout=100,
+            capture_output=True, text=True, timeout=100, env=environment_of_others(),
         )  # fmt: skip
     found = json.loads(re.search(r"<pre id=.found.>(.*?)</pre>", done.stdout, re.DOTALL)[1])
     assert found.keys() == drawn.keys()
