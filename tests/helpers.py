@@ -37,7 +37,7 @@ def environment_of(**more):
 
 
 def environment_of_others():
-    """The environment for a program that is not Python: Chromium hangs with the sanitizers' libraries in it."""
+    """The environment for what is no Python: Chromium hangs with the sanitizers' libraries in it."""
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
