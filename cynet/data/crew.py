@@ -97,6 +97,8 @@ class Crew:
         Exception
             Of the type that was raised in a worker, with its traceback.
         """
+        if not self.members:
+            raise RuntimeError(CLOSED)
         waiting = {m.pipe: m for m in self.members} | {m.process.sentinel: m for m in self.members}
         late = min(self.members, key=lambda m: m.since if m.tasks else math.inf)
         ready = connection.wait([self._woken, *waiting], max(0, late.since + self.timeout - time.monotonic()))
@@ -121,8 +123,9 @@ class Crew:
         return filled
 
     def wake(self):
-        """Have `collect`, which another thread may be in, raise RuntimeError."""
-        self._waker.send_bytes(b"closed")
+        """Have `collect`, which another thread may be in, raise RuntimeError; not its parent's, in a fork."""
+        if os.getpid() == self.owner:
+            self._waker.send_bytes(b"closed")
 
     def rest(self):
         """Start the clocks of the tasks anew: the owner was away, and nobody watched."""
@@ -209,7 +212,8 @@ class Crew:
             filled.append(self._slot(member, answer))
 
     def close(self):
-        """End all workers; nothing of them is left behind."""
+        """End all workers; nothing of them is left behind, and nobody waits for them any more."""
+        self.wake()
         members, self.members = self.members, []
         for member in members:
             member.pipe.close()  # all at once, so that they end side by side

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers import run_python
 
 from cynet.data import ArrayDataset, DataLoader, crew
 
@@ -224,6 +225,33 @@ def test_a_pass_over_a_loader_that_was_closed_says_so(dataset, wanted):
         next(walk)
     assert np.array_equal(kept, wanted[0])
     loader.close()
+
+
+LEAVING = """
+import os, signal, threading
+import numpy as np
+from cynet.data import ArrayDataset, DataLoader, crew
+
+def noted(*arguments, wait=crew.connection.wait):
+    waiting.set()
+    return wait(*arguments)
+
+dataset = ArrayDataset(np.zeros((40, 1, 4, 4), np.uint8), np.zeros(40, int), ["a"])
+loader, waiting = DataLoader(dataset, 4, workers=1), threading.Event()
+loader._feed.start()
+os.kill(loader._feed.crew.members[0].process.pid, signal.SIGSTOP)
+crew.connection.wait = noted
+threading.Thread(target=list, args=[loader], daemon=True).start()
+waiting.wait()
+print("leaves")
+"""
+
+
+def test_a_script_may_end_while_a_thread_waits_for_a_batch(tmp_path):
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    done = run_python(tmp_path / "leaving.py")
+    assert (done.returncode, done.stdout) == (0, "leaves\n")
+    assert done.stderr == "" or done.stderr.endswith(f"RuntimeError: {CLOSED}\n")
 
 
 @both
