@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 
 import cynet
+from cynet.kernels import _config
+
+# How much longer a program may take than in a plain build.
+SLOWER = 10 if "-fsanitize" in _config.build_info()["flags"] else 1
 
 
 def frozen(array):
@@ -24,7 +28,7 @@ def run_python(*arguments, process_group=None, cwd=None, **environment):
         [sys.executable, "-W", "error", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=120 * SLOWER,
         process_group=process_group,
         cwd=cwd,
         env=environment_of(**environment),
