@@ -1,9 +1,12 @@
 """Losses: `loss = criterion(output, target)`, then `criterion.backward()` is its gradient to the output."""
 
+from threading import get_ident
+
 import numpy as np
 
 from cynet.core import checks, threads, workspace
 from cynet.core.layer import grad_enabled
+from cynet.core.turns import refuse_anothers
 from cynet.kernels import softmax, squared_error
 
 CHUNK = 16384  # elements of one partial sum of squared_error
@@ -13,7 +16,17 @@ SHOWN = 10  # weights in a text
 class Loss:
     """Base of the losses: keeps the gradient of the last call."""
 
-    _gradient = None
+    _kept = None  # the last gradient, and the thread that it is of
+    _made = None  # the threads whose losses no backward followed
+
+    def _keep(self, gradient):
+        """Keep the gradient for `backward`, unless inside `no_grad`."""
+        this = get_ident()
+        if grad_enabled():
+            vars(self).setdefault("_made", set()).add(this)
+            self._kept = gradient, this
+        elif self._kept is not None and self._kept[1] == this:
+            self._kept = None
 
     def backward(self):
         """The gradient of the last loss with respect to the first argument.
@@ -25,12 +38,17 @@ class Loss:
         Raises
         ------
         RuntimeError
-            Without a loss before it, or after one inside `no_grad`.
+            Without a loss before it, or after one inside `no_grad`; when another thread's loss came after
+            that of this one.
         """
-        if self._gradient is None:
+        if self._kept is None:
             name = type(self).__name__
             raise RuntimeError(f"{name}.backward: wanted a loss before it (outside no_grad), got none")
-        return self._gradient
+        gradient, maker = self._kept
+        if maker != get_ident():
+            refuse_anothers(type(self).__name__, maker, self._made)
+        self._made.discard(maker)
+        return gradient
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -103,7 +121,7 @@ class CrossEntropyLoss(Loss):
             loss = softmax.weighted_cross_entropy(
                 logits, labels, weight, gradient, losses, smoothing, divisor, count
             )
-        self._gradient = gradient if grad_enabled() else None
+        self._keep(gradient)
         return loss
 
     def _divisor(self, labels, classes):
@@ -174,5 +192,5 @@ class MSELoss(Loss):
             workspace.empty((-(-y.size // CHUNK),), np.float64),
             threads.get_num_threads(),
         )
-        self._gradient = gradient if grad_enabled() else None
+        self._keep(gradient)
         return loss

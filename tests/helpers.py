@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 
 import cynet
+from cynet.kernels import _config
+
+# How much longer a program may take than in a plain build.
+SLOWER = 10 if "-fsanitize" in _config.build_info()["flags"] else 1
 
 
 def frozen(array):
@@ -24,7 +28,7 @@ def run_python(*arguments, process_group=None, cwd=None, **environment):
         [sys.executable, "-W", "error", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=120 * SLOWER,
         process_group=process_group,
         cwd=cwd,
         env=environment_of(**environment),
@@ -34,6 +38,11 @@ def run_python(*arguments, process_group=None, cwd=None, **environment):
 def environment_of(**more):
     """The environment for a process that finds this cynet."""
     return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}
+
+
+def environment_of_others():
+    """The environment for what is no Python: Chromium hangs with the sanitizers' libraries in it."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
 def wait_until(condition, seconds):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import environment_of
+from helpers import SLOWER, environment_of
 
 from cynet import data
 from cynet.cli import options
@@ -36,7 +36,7 @@ def done(tmp_path_factory):
         for command in commands:
             program = ["sh", "-c", command] if kind == "sh" else [sys.executable, "-c", command]
             finished = subprocess.run(
-                program, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+                program, cwd=folder, env=environment, capture_output=True, text=True, timeout=120 * SLOWER
             )
             assert finished.returncode == 0, (command, finished.stderr)
             said[command] = finished.stdout

@@ -3,12 +3,14 @@
 import contextlib
 import threading
 from collections.abc import Mapping
+from threading import get_ident
 
 import numpy as np
 
 from . import checks
 from .members import PASSING, members
 from .parameter import Parameter
+from .turns import refuse_anothers
 
 
 class _Mode(threading.local):
@@ -124,7 +126,8 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _saved = None  # what backward needs
+    _saved = None  # what backward needs, and the thread that made the pass
+    _made = None  # the threads whose passes no backward followed
     _seen = None  # the input shape that was checked last
     _plan = None  # what a layer has worked out for a shape
     _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
@@ -194,17 +197,30 @@ class Layer:
 
     def save(self, *values):
         """Keep `values` for `backward`, unless inside `no_grad`."""
-        self._saved = values if _mode.grad_enabled else None
+        this = get_ident()
+        if _mode.grad_enabled:
+            made = self._made
+            if made is None:
+                made = vars(self).setdefault("_made", set())  # another thread may just do it
+            made.add(this)
+            self._saved = (*values, this)
+        elif self._saved is not None and self._saved[-1] == this:
+            self._saved = None  # another thread's pass stays: it may be in the middle of it
 
     def saved(self):
         """What `save` kept, once: a second backward needs a second forward."""
-        values, self._saved = self._saved, None
-        if values is None:
+        kept = self._saved
+        if kept is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
                 "none; of a layer that a user's forward calls twice only the last pass is kept"
             )
-        return values
+        maker = kept[-1]
+        if maker != get_ident():
+            refuse_anothers(type(self).__name__, maker, self._made)
+        self._saved = None
+        self._made.discard(maker)
+        return kept[:-1]
 
     def gradient(self, dy, shape):
         """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""

@@ -23,6 +23,7 @@ LOSSES, MEMORY = 3, 600.0
 WINDOW = 64  # tasks that a worker is given at a time; the smallest pipes hold more
 PATIENCE = 2  # seconds that workers have to end by themselves
 SERVER_GONE = 255  # the exit code of a worker whose fork server died, and it with that
+CLOSED = "this pass over the loader ended when the loader was closed"
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Crew:
         self.losses = []  # when workers died
         self.pending = deque()  # packed tasks for when a worker has room
         self.owner = os.getpid()
+        # Neither is closed but with this object: another thread may just write.
+        self._woken, self._waker = connection.Pipe(duplex=False)
         self.members = []
         try:
             for number in range(count):
@@ -89,16 +92,22 @@ class Crew:
             When a worker is at one task for too long.
         WorkerLostError
             When too many workers died.
+        RuntimeError
+            When another thread called `wake`.
         Exception
             Of the type that was raised in a worker, with its traceback.
         """
+        if not self.members:
+            raise RuntimeError(CLOSED)
         waiting = {m.pipe: m for m in self.members} | {m.process.sentinel: m for m in self.members}
         late = min(self.members, key=lambda m: m.since if m.tasks else math.inf)
-        ready = connection.wait(list(waiting), max(0, late.since + self.timeout - time.monotonic()))
+        ready = connection.wait([self._woken, *waiting], max(0, late.since + self.timeout - time.monotonic()))
         if not ready:
             raise TimeoutError(
                 f"{self._name(late)} did not finish {self._work(late)} within timeout={self.timeout:g} s"
             )
+        if self._woken in ready:
+            raise RuntimeError(CLOSED)
         filled, dead = [], []
         for item in ready:
             member = waiting[item]
@@ -112,6 +121,11 @@ class Crew:
             filled += self._replace(member)
         self._hand_out()
         return filled
+
+    def wake(self):
+        """Have `collect`, which another thread may be in, raise RuntimeError; not its parent's, in a fork."""
+        if os.getpid() == self.owner:
+            self._waker.send_bytes(b"closed")
 
     def rest(self):
         """Start the clocks of the tasks anew: the owner was away, and nobody watched."""
@@ -198,7 +212,8 @@ class Crew:
             filled.append(self._slot(member, answer))
 
     def close(self):
-        """End all workers; nothing of them is left behind."""
+        """End all workers; nothing of them is left behind, and nobody waits for them any more."""
+        self.wake()
         members, self.members = self.members, []
         for member in members:
             member.pipe.close()  # all at once, so that they end side by side

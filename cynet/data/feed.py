@@ -4,7 +4,7 @@ import os
 import weakref
 
 from . import pixels
-from .crew import Crew
+from .crew import CLOSED, Crew
 from .recipe import IN_KERNEL
 from .shared import SharedMemory
 from .worker import TASK, Store
@@ -61,6 +61,7 @@ class Feed:
         seed, epoch, first : int
         """
         self.start()
+        crew = self.crew
         try:
             self.drain()
             filled, sent = set(), first
@@ -73,12 +74,14 @@ class Feed:
                     filled.update(self.collect())
                 filled.remove(slot)
                 yield self.store.slot(slot, len(order[batch]))[0]
-                if self.crew.owner != os.getpid():
+                if self.crew is not crew:
+                    raise RuntimeError(CLOSED)
+                if crew.owner != os.getpid():
                     raise RuntimeError(
                         f"this pass over the loader is that of process {self.crew.owner}, of which this is a "
                         "fork; start another pass here"
                     )
-                self.crew.rest()
+                crew.rest()
         except GeneratorExit:
             raise  # the epoch was left early; what is under way is drained when the next one starts
         except BaseException:
@@ -104,6 +107,12 @@ class Feed:
             self.crew.rest()
         while self._busy:
             self.collect()
+
+    def wake(self):
+        """Have a thread that waits for a batch raise RuntimeError: the loader is being closed."""
+        crew = self.crew  # once: that thread may close it
+        if crew:
+            crew.wake()
 
     def close(self):
         """End the workers and give the ring back; the next epoch starts them anew."""

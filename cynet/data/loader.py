@@ -21,6 +21,7 @@ from cynet.core.threads import get_num_threads
 from . import auto, fingerprint, portable
 from .augment import Normalize, RandomCrop, RandomFlip
 from .feed import Feed
+from .passes import Desk, Pass
 from .recipe import IN_KERNEL, Recipe
 from .sampler import checked_order, generator
 
@@ -82,6 +83,11 @@ class DataLoader:
     chosen : str or None
         What ``workers="auto"`` measured and chose.
 
+    Notes
+    -----
+    A loader is for one thread at a time: a second one that asks it for a batch, or begins a pass in the
+    middle of another thread's, is refused at once. Threads may hand a pass on, one after another.
+
     Yields
     ------
     x : ndarray of float32 (N, H, W, C)
@@ -97,6 +103,8 @@ class DataLoader:
         When three workers died within ten minutes, or one in a way that will come again. Otherwise a worker
         that dies is replaced, and its batch made again. Losses further apart do not add up: in a training of
         days they are no pattern.
+    RuntimeError
+        When another thread is at the loader, naming both; when another pass, or `close`, ended this one.
     TimeoutError
         When a worker hangs, naming it and the sample.
     Exception
@@ -140,6 +148,7 @@ class DataLoader:
         self._ordered = None, None  # the last order asked for, and what it is the order of
         self._feed = self._new_feed(workers) if self.workers not in (0, "auto") else None
         self._walk = 0  # which pass over the loader is the current one
+        self._desk = Desk()
 
     def __len__(self):
         """Batches in an epoch; with a sampler, in the next one."""
@@ -176,6 +185,10 @@ class DataLoader:
         return [order[i * size : (i + 1) * size] for i in range(self._count(epoch))]
 
     def __iter__(self):
+        return Pass(self._desk, self._epoch(), self._put_away)
+
+    def _epoch(self):
+        """The batches that are left of an epoch."""
         if self.workers == "auto" and len(self):
             self._choose()
         self._walk += 1
@@ -259,6 +272,10 @@ class DataLoader:
             When an entry is missing or out of range, the batch size differs, or the data set, saying what
             changed about it: count, picture shape, classes, labels or pixels.
         """
+        with self._desk.alone("to load a state", self._put_away):
+            self._load(state)
+
+    def _load(self, state):
         missing = set(STATE) - set(state)
         if missing:
             raise ValueError(f"state: wanted {', '.join(STATE)}, got no {sorted(missing)}")
@@ -274,12 +291,21 @@ class DataLoader:
         epoch = checks.integer("epoch", state["epoch"], 0, 2**63 - 1)
         batch = checks.integer("batch", state["batch"], 0, self._count(epoch))
         self._walk += 1
+        self._desk.end_pass()
         self.seed, self.epoch, self._batch = seed, epoch, batch
         if batch == self._count(epoch):
             self.epoch, self._batch = epoch + 1, 0
 
     def close(self):
-        """End the workers and give the ring back; the next epoch starts them anew."""
+        """End the workers and give the ring back; the next epoch starts them anew.
+
+        Any thread may call it, also in the middle of another's pass, and a finalizer: it never waits for a
+        thread. One that waits for a batch gets a RuntimeError at once, and ends the workers.
+        """
+        if not self._desk.close(self._put_away) and self._feed:
+            self._feed.wake()
+
+    def _put_away(self):
         if self._feed:
             self._feed.close()
 

@@ -9,15 +9,18 @@ from the layers' own by rounding: folding multiplies weights where batch norm mu
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
 the weights and statistics byte by byte with a copy: what changed is planned or packed anew. A layer that is
 called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
-run without the plan. A plan belongs to the process that made it: its lock may be held by a thread that a fork
-left behind.
+run without the plan.
+
+A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
+are in a model at once each find a plan there or make one, and nobody waits or computes in another way: all
+get the bytes that one thread gets. A plan belongs to no thread, so none is left behind by one that ended, nor
+by a fork: what another thread was in then is not on the shelf.
 
 Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` makes the pass again, layer by
 layer, when backward is called.
 """
 
 import operator
-import threading
 from math import prod
 
 import numpy as np
@@ -25,7 +28,7 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.layer import plain, require_layers
 from cynet.core.members import PASSING
-from cynet.core.threads import forks, get_num_threads, team
+from cynet.core.threads import get_num_threads, team
 from cynet.core.winograd import WinogradConvolution
 from cynet.kernels import max_pool
 from cynet.kernels.snapshot import Snapshot, same_attributes
@@ -41,13 +44,16 @@ from .linear import Linear
 from .max_pool2d import MaxPool2d
 from .relu import ReLU
 
-SHAPES = 2  # plans that a model keeps: one for whole batches, one for the last
+SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
+PLANS = 8  # of one shape that it keeps, as many as threads were in it at once
 
 
 def run(model, x):
-    """model(x) by its plan, or None where it cannot be planned (a layer is in training mode) or is in use.
+    """model(x) by a plan, or None where it cannot be planned (a layer is in training mode).
 
-    To be called within `no_grad`.
+    To be called within `no_grad`, by any number of threads at once. A model keeps the plans of two shapes,
+    and of each as many as threads were in it at the same time, up to 8. Each holds the weights twice (packed
+    for the kernels, and as they were then) and the largest two or three outputs of its layers.
 
     Parameters
     ----------
@@ -58,40 +64,57 @@ def run(model, x):
     -------
     ndarray of float32 or None
     """
-    plan = plan_of(model, x.shape)
-    found = plan and swept(plan, model, x)
-    return found[0] if found else None
+    found = swept(model, x)
+    return None if found is None else found[0]
 
 
-def plan_of(model, shape):
-    """The plan of a model for one shape of input, made if there is none that fits, or None."""
-    plans = vars(model).setdefault("_plans", {})
-    plan = plans.get(shape)
-    if plan is None or not plan.fits():
-        require_layers(layers=model.layers)
-        if any(layer.training for _, layer in model.walk()):
-            return None
-        try:
-            plan = Plan(model, shape)
-        except (Unplanned, ValueError):
-            return None  # the layers say what is wrong, if anything, and with their names
-        for oldest in list(plans)[: max(0, len(plans) - SHAPES + 1)]:
-            plans.pop(oldest, None)  # another thread may have done it
-        plans[shape] = plan
-    return plan
+def swept(model, x, exact=False):
+    """(model(x), the plan that gave it, which version of its weights), or None.
 
-
-def swept(plan, model, x):
-    """(model(x) by its plan, which version of the weights gave it), or None where the plan is in use."""
-    if not plan.lock.acquire(blocking=False):
-        return None  # another thread's pass is in its buffers
-    try:
-        return plan(x), plan.version
-    except Unplanned:
-        vars(model).get("_plans", {}).pop(x.shape, None)
+    `exact`: only by a plan whose passes can be made again.
+    """
+    plan, found = _taken(model, x.shape), None
+    if plan is None:
         return None
-    finally:
-        plan.lock.release()
+    if plan.exact or not exact:
+        try:
+            found = plan(x), plan, plan.version
+        except Unplanned:
+            vars(model).get("_plans", {}).pop(x.shape, None)
+            return None
+    _put_back(model, x.shape, plan)  # not one whose pass was broken off: it may be packed by half
+    return found
+
+
+def _taken(model, shape):
+    """A plan of a model for one shape of input that no other pass is in, made if there is none, or None."""
+    shelf = vars(model).get("_plans", {}).get(shape)
+    while shelf:
+        try:
+            plan = shelf.pop()
+        except IndexError:  # another thread took the last
+            break
+        if plan.fits():
+            return plan
+    require_layers(layers=model.layers)
+    if any(layer.training for _, layer in model.walk()):
+        return None
+    try:
+        return Plan(model, shape)
+    except (Unplanned, ValueError):
+        return None  # the layers say what is wrong, if anything, and with their names
+
+
+def _put_back(model, shape, plan):
+    """Let the next pass have a plan."""
+    shelves = vars(model).setdefault("_plans", {})
+    shelf = shelves.get(shape)
+    if shelf is None:
+        for oldest in list(shelves)[: max(0, len(shelves) - SHAPES + 1)]:
+            shelves.pop(oldest, None)  # another thread may have done it
+        shelf = shelves.setdefault(shape, [])
+    if len(shelf) < PLANS:
+        shelf.append(plan)
 
 
 class Plan:
@@ -107,8 +130,7 @@ class Plan:
     """
 
     def __init__(self, model, shape):
-        self.threads, self.process, self.version = get_num_threads(), forks(), 0
-        self.lock = threading.Lock()
+        self.threads, self.version = get_num_threads(), 0
         self._watched, self._lists = ([], [], []), []  # what must stay: attributes, and lists of layers
         self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
         self._steps, _ = self._sequence(model, Slot(shape), root=True)
@@ -126,19 +148,19 @@ class Plan:
 
     def __call__(self, x):
         if not self._weights.holds():
+            self.version += 1  # first: another thread may ask whether a version holds
             self._weights.take()
             self._fold()
-            self.version += 1
         if not self._beside.holds():
-            self._beside.take()
             self.version += 1
+            self._beside.take()
         for step in self._steps:
             x = step(x)
         return x.copy()  # the buffer is written again by the next pass
 
     def fits(self):
-        """Whether the model is still built as it was planned, by this process, for so many threads."""
-        return self.threads == get_num_threads() and self.process == forks() and self._built()
+        """Whether the model is still built as it was planned, for so many threads."""
+        return self.threads == get_num_threads() and self._built()
 
     def holds(self, version):
         """Whether the model and its weights are what they were when a pass by this version began."""

@@ -50,13 +50,10 @@ def forward(model, x):
     if not known and not all(map(is_ours, model.layers)):
         return None  # no plan is made that will not be used
     with no_grad():
-        plan = evaluation.plan_of(model, x.shape)
-        if plan is None or not plan.exact:
-            return None
-        found = evaluation.swept(plan, model, x)
+        found = evaluation.swept(model, x, exact=True)
     if found is None:
         return None
-    y, version = found
+    y, plan, version = found
     model.save(Sweep(plan, version, x, y.copy()), None)  # the caller may change its own y
     return y
 
@@ -82,8 +79,8 @@ def again(model, sweep):
         layer.training = False
     try:
         with no_grad():
-            same = sweep.plan.holds(sweep.version) and _same_bytes(_swept(model, sweep.x), sweep.y)
-        if not same:
+            found = evaluation.swept(model, sweep.x) if sweep.plan.holds(sweep.version) else None
+        if found is None or not _same_bytes(found[0], sweep.y):
             raise RuntimeError(
                 f"{type(model).__name__}.backward: wanted input, weights and layers as they were in the "
                 "forward pass (in evaluation mode), got changed ones; make that pass again"
@@ -94,12 +91,6 @@ def again(model, sweep):
     finally:
         for layer, mode in modes:
             layer.training = mode
-
-
-def _swept(model, x):
-    """model(x) by a plan; by one of its own where another thread is in the model's."""
-    y = evaluation.run(model, x)
-    return evaluation.Plan(model, x.shape)(x) if y is None else y
 
 
 def _same_bytes(a, b):

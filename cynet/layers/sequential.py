@@ -1,6 +1,7 @@
 """Sequential: layers one after another."""
 
 from cynet.core.layer import Layer, grad_enabled, layer_by_layer, may_sweep, require_layers
+from cynet.core.turns import Turn
 
 from . import evaluation, fusion, recall
 
@@ -20,6 +21,9 @@ class Sequential(Layer):
     pass belongs to the Sequential whose forward pass it follows. In evaluation mode all of them run as one
     (`layers/evaluation.py`), with and without `no_grad`; a backward pass begins with that forward pass once
     more, layer by layer, for which the input must still be there and the weights as they were.
+
+    Any number of threads may evaluate one model at once. Training passes, and backward, are for one at a
+    time: a second thread gets a RuntimeError, as does one whose pass another thread's has replaced.
     """
 
     def __init__(self, *layers):
@@ -45,25 +49,36 @@ class Sequential(Layer):
             y = recall.forward(self, x) if grad_enabled() else evaluation.run(self, x)
             if y is not None:
                 return y
-        if self.training and grad_enabled():
-            vars(self).pop("_plans", None)  # training needs the memory
-        if not grad_enabled() or recall.in_parts(self):
+        if not self.training:
             return self._layers(x)
-        with layer_by_layer():
+        with self._alone():
+            if grad_enabled():
+                vars(self).pop("_plans", None)  # training needs the memory
             return self._layers(x)
 
     def _layers(self, x):
-        """The output by the layers' own passes, which are kept."""
+        """The output by the layers' own passes."""
+        if not grad_enabled() or recall.in_parts(self):
+            return self._kept(x)
+        with layer_by_layer():
+            return self._kept(x)
+
+    def _kept(self, x):
         steps = self._steps()
         y, kept = steps.forward(x)
         self.save(steps, kept)
         return y
 
     def backward(self, dy):
-        steps, kept = self.saved()
-        if isinstance(steps, recall.Sweep):
-            steps, kept = recall.again(self, steps)
-        return steps.backward(dy, kept, self.input_grad)
+        with self._alone():
+            steps, kept = self.saved()
+            if isinstance(steps, recall.Sweep):
+                steps, kept = recall.again(self, steps)
+            return steps.backward(dy, kept, self.input_grad)
+
+    def _alone(self):
+        """A context for passes that write what threads would share: statistics and gradients."""
+        return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)
 
     def _steps(self):
         """The layers, or several of them as one, in order."""

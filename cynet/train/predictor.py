@@ -204,7 +204,7 @@ class Predictor:
             return predict(self.model, batches).probabilities
 
     def _lock(self):
-        """One thread at a time uses the model, which has one set of buffers; its kernels use all processors.
+        """One thread at a time uses the model: its kernels use all processors, and one set of buffers does.
 
         A child by fork must not wait for a thread that it does not have: it gets a lock of its own.
         """

@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 import pytest
 import tiny
+from helpers import environment_of_others
 
 from cynet import cli, data
 from cynet.core import png
@@ -219,7 +220,7 @@ def browsed(path, *flags):
             [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",
              "--disable-background-networking", f"--user-data-dir={profile}", "--enable-logging=stderr",
              "--dump-dom", *flags, path.as_uri()],
-            capture_output=True, text=True, timeout=100,
+            capture_output=True, text=True, timeout=100, env=environment_of_others(),
         )  # fmt: skip
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 

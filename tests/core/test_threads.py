@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from helpers import run_python
+from helpers import SLOWER, run_python
 
 from cynet.core import threads
 
@@ -43,9 +43,11 @@ def test_what_the_environment_asks_for_is_taken_or_passed_over_with_a_word(text,
 
 
 # -- forks ---------------------------------------------------------------------------------------------------
-START = """
-import ctypes, faulthandler, hashlib, multiprocessing, os, sys, threading
-faulthandler.dump_traceback_later(60, exit=True)  # where it hangs
+START = f"""
+import faulthandler
+faulthandler.dump_traceback_later({60 * SLOWER}, exit=True)  # where it hangs
+""" """
+import ctypes, hashlib, multiprocessing, os, sys, threading
 import numpy as np
 import cynet
 from cynet import data

@@ -12,6 +12,7 @@ import tempfile
 import numpy as np
 import photos
 import pytest
+from helpers import environment_of_others
 
 from cynet.data import pictures
 
@@ -277,7 +278,7 @@ def test_a_real_browser_shows_the_same(tmp_path):
         done = subprocess.run(
             [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--force-color-profile=srgb",
              f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
-            capture_output=True, text=True, timeout=100,
+            capture_output=True, text=True, timeout=100, env=environment_of_others(),
         )  # fmt: skip
     found = json.loads(re.search(r"<pre id=.found.>(.*?)</pre>", done.stdout, re.DOTALL)[1])
     assert found.keys() == drawn.keys()
@@ -307,6 +308,7 @@ def test_tiff_files_of_what_no_screen_shows_are_told_with_their_range(tmp_path, 
     assert not caught.value.damaged
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")  # so Pillow says of a file that is cut
 def test_tiff_files_of_bytes_and_damaged_ones_are_as_before(tmp_path):
     path, values = tmp_path / "a.tif", np.arange(12, dtype="u1").reshape(3, 4)
     path.write_bytes(photos.tiff(values, 1))

@@ -1,0 +1,63 @@
+"""One thread at a time where two would spoil each other's work: the second is refused, and nobody waits."""
+
+import contextlib
+import threading
+
+from .threads import forks
+
+ADVICE = "give each thread a model and a loss of its own (copy.deepcopy), or let one finish its step first"
+
+
+class Turn:
+    """Which thread is at something. A copy, a pickle and a child by fork begin with nobody there."""
+
+    def __init__(self):
+        self._holders = {}  # forks -> (thread,): who was there in another process is not here
+
+    def take(self):
+        """None where this thread has the turn from now on; else the thread that has it, which may be this."""
+        mine = (threading.current_thread(),)
+        holder = self._holders.setdefault(forks(), mine)
+        return None if holder is mine else holder[0]
+
+    def give_back(self):
+        """Let the next thread have the turn."""
+        self._holders.clear()
+
+    @contextlib.contextmanager
+    def alone(self, name):
+        """Within this context no other thread is here; one that comes gets a RuntimeError with `name`."""
+        other, this = self.take(), threading.current_thread()
+        if other not in (None, this):
+            raise RuntimeError(
+                f"{name}: thread {this.name!r} wanted a training pass while thread {other.name!r} is in one: "
+                f"{ADVICE}"
+            )
+        try:
+            yield
+        finally:
+            if other is None:
+                self.give_back()
+
+    def __reduce__(self):
+        return Turn, ()
+
+
+def refuse_anothers(name, maker, made):
+    """Raise RuntimeError where backward would follow another thread's pass in place of this one's.
+
+    Parameters
+    ----------
+    name : str
+    maker : int
+        The thread that made the last pass.
+    made : set of int
+        The threads that made passes which no backward followed.
+    """
+    this = threading.current_thread()
+    if maker != this.ident and this.ident in made:
+        names = {thread.ident: repr(thread.name) for thread in threading.enumerate()}
+        raise RuntimeError(
+            f"{name}.backward: wanted the pass of thread {this.name!r}, got that of thread "
+            f"{names.get(maker, 'that has ended')}, made since: {ADVICE}"
+        )
