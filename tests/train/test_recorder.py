@@ -28,7 +28,7 @@ def made(tmp_path):
     opened = []
 
     def make(**settings):
-        settings = {"data": "tiny", "model": "uwnet0", "batch_size": 8, "workers": 0, "steps": 24} | settings
+        settings = {"data": "tiny", "model": "uwnet2", "batch_size": 8, "workers": 0, "steps": 24} | settings
         training = tiny.tiny()
         session = Session(Settings(**settings).resolved(training), training, tiny.tiny(split="test"))
         folder = RunFolder(tmp_path / "run" if not opened else tmp_path / f"run{len(opened)}")
