@@ -144,7 +144,8 @@ def test_the_sentences_of_the_summary_have_the_numbers_of_the_runs():
         "# Batch norm in uwnet2 on shapes10\n",
         "9 runs, each of 3 steps of 8 pictures, in 12 s; 2 seeds; ",
         "momentum 0.9 and weight decay 4e-05",
-        "At the rate that suits it best (0.1), the net without batch norm comes to a loss of 0.750 in 3 steps.",
+        "At the rate that suits it best (0.1), the net without batch norm "
+        "comes to a loss of 0.750 in 3 steps.",
         "At its own best rate (0.1), the net with batch norm is there after 2.",
         "at rate 0.1 after 2 steps.", "twice the accuracy of chance (0.20).",
         "- without batch norm: at most 0.1; best at 0.1, with accuracy 0.6000 ± 0.1414\n",
