@@ -140,6 +140,8 @@ def test_what_is_left_open_follows_from_the_rest(given, wanted):
     ({"batch_size": 1051}, "batch_size: wanted at most the 1050 training samples, got 1051"),
     ({"lr_steps": {1500: 1.0}}, "lr_steps: wanted steps less than the run's 1500, got 1500"),
     ({"warmup": 1500}, "warmup: wanted less than the run's 1500 steps, got 1500"),
+    ({"balanced": True, "class_weights": "balanced"}, "balanced: not allowed with class_weights"),
+    ({"class_weights": "even"}, "class_weights: wanted one of none, balanced, got 'even'"),
     ({"warmup": 30, "epochs": 3, "batch_size": 100}, "warmup: wanted less than the run's 30 steps, got 30"),
 ])  # fmt: skip
 def test_what_contradicts_itself_is_refused_at_the_very_number(given, words):
