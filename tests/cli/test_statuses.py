@@ -13,7 +13,7 @@ from helpers import environment_of
 from settings_table import SETTINGS
 
 from cynet import cli
-from cynet.cli import config, options, report
+from cynet.cli import bench, config, options, report
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
 from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
@@ -272,3 +272,27 @@ def test_paths_of_a_repeated_run_are_quoted():
     origins = {"data": "flag", "data_dir": "flag", "augment": "flag"}
     config = {"data": "tiny", "data_dir": "a b/c", "augment": False, "origin": origins}
     assert report.command(config) == "cynet train --data tiny --data-dir 'a b/c' --no-augment"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"), [(MemoryError(), "peak: out of memory"), (MemoryError("x"), "peak: x")]
+)
+def test_an_error_without_a_text_is_told_by_what_it_is(monkeypatch, capsys, error, line):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setitem(bench._RUNS, "peak", broken)
+    assert cli.main(["bench", "peak"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"cynet bench: error: {line}"
+
+
+def test_a_study_without_memory_says_in_which_run(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+
+    def broken(*_):
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr("cynet.train.study.study", broken)
+    assert cli.main(["batchnorm_study", "--steps", "1", "--run-dir", str(tmp_path / "run")]) == 1
+    assert capsys.readouterr().err == "cynet batchnorm_study: error: run 1: MemoryError\n"
