@@ -68,7 +68,7 @@ def test_a_reader_that_went_away_is_no_error(words, status):
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "cynet", *words.split()], stdout=writer, stderr=subprocess.PIPE,
-        timeout=60, env=environment_of(),
+        timeout=60, env=environment_of(PYTHONUNBUFFERED=""),
     )  # fmt: skip
     os.close(writer)
     assert (done.returncode, done.stderr) == (status, b"")
@@ -294,5 +294,10 @@ def test_a_study_without_memory_says_in_which_run(monkeypatch, tmp_path, capsys)
         yield
 
     monkeypatch.setattr("cynet.train.study.study", broken)
-    assert cli.main(["batchnorm_study", "--steps", "1", "--run-dir", str(tmp_path / "run")]) == 1
+    assert (
+        cli.main(
+            ["batchnorm_study", "--data", "tiny", "--batch-size", "8", "--run-dir", str(tmp_path / "run")]
+        )
+        == 1
+    )
     assert capsys.readouterr().err == "cynet batchnorm_study: error: run 1: MemoryError\n"

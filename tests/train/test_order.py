@@ -88,6 +88,18 @@ def test_an_evaluation_weighs_every_sample_the_same():
     assert parts.loss != pytest.approx(np.mean(means), rel=1e-6)
 
 
+def test_a_training_puts_its_model_into_training_and_takes_a_step_at_least():
+    made = trainer()
+    made.model.eval()
+    loop.train(made, UNEVEN, TEST, 2)
+    assert all(layer.training for _, layer in made.model.walk()) and made.model.training
+    assert made.model[1].num_batches_tracked == 2
+    for steps in (2, 1, 0):
+        with pytest.raises(ValueError, match=rf"steps: wanted .* 3.*, got {steps}"):
+            loop.train(made, UNEVEN, TEST, steps)
+    assert loop.train(made, Rest(UNEVEN, 2), TEST, 3).step == 3
+
+
 def test_all_walks_are_watched_and_in_turn():
     seen = []
 

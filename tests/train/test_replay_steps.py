@@ -77,6 +77,14 @@ def test_losses_and_tensors_are_found_each_at_its_own_step(kept):
     assert told(verify(Replay(session()), changed, LAST)) == [(6, "loss"), (3, "4.bias")]
 
 
+def test_tensors_are_compared_where_they_were_kept(kept):
+    few = History(kept.losses, {step: kept.digests[step] for step in (0, 2, 5)})
+    assert verify(Replay(session()), few, LAST) == []
+    changed = other(few, tensors=[(5, "0.bias")])
+    assert told(verify(Replay(session()), changed, LAST)) == [(5, "0.bias")]
+    assert told(verify(Replay(session()), History(kept.losses, {}), LAST)) == []
+
+
 def test_a_loss_that_was_not_kept_is_a_difference(kept):
     short = History({step: loss for step, loss in kept.losses.items() if step != 4}, kept.digests)
     found = verify(Replay(session()), short, LAST)
