@@ -74,6 +74,21 @@ def test_a_folder_that_may_not_be_written_to_is_told(folder, monkeypatch):
         rundir.check(folder.path.parent / "new")
 
 
+def test_what_is_no_run_is_not_opened(folder):
+    for path, words in (
+        (folder.path / "no", f"no such run folder: {folder.path / 'no'} (did you mean {folder.path}?)"),
+        (folder.path.parent / "no", f"no such run folder: {folder.path.parent / 'no'}"),
+        (folder.path / "config.toml", f"no such run folder: {folder.path / 'config.toml'} (did you mean"),
+        (folder.path.parent, f"{folder.path.parent} has no config.toml: it is no run, or was not begun"),
+    ):
+        with pytest.raises(FileNotFoundError, match="run") as caught:
+            RunFolder.open(path)
+        assert words in str(caught.value)
+    opened = RunFolder.open(folder.path)
+    assert (opened.weights.name, opened.best.name) == ("last.safetensors", "best.safetensors")
+    assert rundir.KEPT == {"last": "last.safetensors", "best": "best.safetensors"}
+
+
 # -- room --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("free", "enough"), [(5 * 1000 + SAFETY, True), (5 * 1000 + SAFETY - 1, False)])
 def test_five_checkpoints_and_a_mebibyte_are_to_be_free(folder, monkeypatch, free, enough):
