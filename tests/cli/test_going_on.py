@@ -346,3 +346,26 @@ def test_the_loss_over_rates_is_drawn_from_the_least_to_the_first(monkeypatch):
     found = SimpleNamespace(rates=np.arange(1.0, 151), smooth=np.linspace(3, 1, 150))
     lines = list(lr_find.drawn(found))
     assert len(lines) == 16 and lines[0].split()[1] == "1" and lines[-1].split()[1] == "1.5e+02"
+
+
+@pytest.mark.parametrize(("share", "weights"), [("0", "last.safetensors"), ("0.25", "best.safetensors")])
+def test_the_page_at_the_end_is_of_the_weights_that_the_run_came_to(
+    tmp_path, monkeypatch, capsys, share, weights
+):
+    written = []
+
+    def write(runs, output, **more):
+        written.append((runs[0].path, output, more))
+        if len(written) == 2:
+            raise OSError(28, "No space left on device", "page")
+
+    monkeypatch.setattr("cynet.cli.report.write", write)
+    flags = [*RUN[:-1], "--validation", share]
+    for name, note in (("a", ""), ("b", "note: no report.html: page: No space left on device\n")):
+        run = tmp_path / name
+        assert cli.main(["train", *flags, "--run-dir", str(run)]) == 0
+        assert written[-1] == (run, run / "report.html", {"weights": weights})
+        out = capsys.readouterr().out
+        assert (note in out if note else "note: no report" not in out) and out.splitlines()[-1].startswith(
+            "test acc"
+        )

@@ -135,3 +135,15 @@ def test_origins_are_kept_by_both(parts):
     _, origins = folder.read_config()
     assert origins["lr"] == "flag" and origins["momentum"] == "default"
     assert checkpoint.load(folder.path / "last.ckpt")[1]["origin"]["lr"] == "flag"
+
+
+def test_as_many_steps_are_verified_as_asked_for_and_twenty_where_nobody_says(parts, capsys):
+    folder = parts()
+    for flags, steps, kept in (
+        ((), 20, "0, 1, 2, 5, 8, 10, 16, 20"), (("--steps", "21"), 21, "0, 1, 2, 5, 8, 10, 16, 20, 21"),
+        (("--steps", "99"), 21, "0, 1, 2, 5, 8, 10, 16, 20, 21"), (("--steps", "1"), 1, "0, 1"),
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert cli.main(["verify", str(folder.path), *flags]) == 0
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert line == f"equal: {steps} losses, and every tensor after step {kept}"

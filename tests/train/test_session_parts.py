@@ -9,7 +9,8 @@ import tiny
 import cynet
 from cynet import data
 from cynet.core import threads
-from cynet.train import Session, Settings, save_weights, validation
+from cynet.train import RunFolder, Session, Settings, save_weights, validation
+from cynet.train import session as sessions
 from cynet.train.session import load_initial, normalize, test_loader, trainer_of
 from cynet.train.settings import spread
 from cynet.train.validation import Division
@@ -102,7 +103,8 @@ def test_what_is_held_out_is_trained_on_nowhere():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])
-def test_some_of_what_is_evaluated_is_spread_over_all(share):
+def test_some_of_what_is_evaluated_is_spread_over_all(share, monkeypatch):
+    monkeypatch.setattr(sessions, "TEST_BATCH", 4)  # however many they are, they are one batch
     with session(validation=share) as one:
         samples = one.division.held_out if share else np.arange(20)
         dataset = one.batches.dataset if share else one.test_batches.dataset
@@ -154,12 +156,24 @@ def labelled(labels, classes=("a", "b", "c"), shape=(3, 32, 32)):
     (labelled([1] * 16), {}, "data: wanted pictures of at least two classes, got 16 of b alone"),
     (labelled([0, 1] * 8, ("x", "y", "x")), {}, "data: wanted a name of its own for each class, got 'x'"),
     (labelled([0, 1] * 8, shape=(3, 20, 20)), {}, "model: uwnet2 cannot take the pictures of tiny, 20 x"),
+    (labelled([0, 1] * 8), {"model": "uwnet0", "batch_size": 1},
+     "batch_size: wanted at least 2, for the batch norm of single values, got 1"),
     (labelled([0, 1] * 8), {"validation": 0.9}, "batch_size: wanted at most the 2 training samples"),
 ])  # fmt: skip
 def test_what_cannot_be_trained_is_refused_by_its_setting(training, settings, words):
     with pytest.raises(ValueError, match=r"wanted|cannot") as caught:
         session(training, **settings)
     assert str(caught.value).startswith(words)
+
+
+def test_a_batch_of_one_is_taken_where_no_norm_is_of_single_values():
+    for settings in (
+        {"model": "uwnet2"},
+        {"model": "uwnet0", "batch_norm": False},
+        {"model": "uwnet0", "batch_size": 2},
+    ):
+        with session(**{"batch_size": 1} | settings) as one:
+            assert one.model is one.trainer.model
 
 
 def test_initial_weights_of_another_model_are_told_as_what_they_are(tmp_path):
@@ -175,6 +189,12 @@ def test_initial_weights_of_another_model_are_told_as_what_they_are(tmp_path):
         save_weights(path, one.model, one.facts)
     with session(seed=3, init_from=str(path)) as again:
         assert all(np.array_equal(before[name], array) for name, array in again.model.state_dict().items())
+    folder = RunFolder(tmp_path / "run")
+    folder.write_config({"model": "uwnet2"})
+    (tmp_path / "w.safetensors").rename(folder.weights)
+    with session(seed=3, init_from=str(folder.path)) as again:
+        assert all(np.array_equal(before[name], array) for name, array in again.model.state_dict().items())
+    folder.weights.rename(path)
     with pytest.raises(
         ValueError, match=r"that is a uwnet2 with batch norm .*, this is a uwnet2 of 3 classes"
     ):
@@ -229,7 +249,7 @@ def test_a_division_is_recorded_with_its_numbers():
 
 
 def test_what_the_test_set_said_is_kept_with_what_was_said_before(tmp_path):
-    from cynet.train import Evaluation, RunFolder
+    from cynet.train import Evaluation
 
     folder = RunFolder(tmp_path / "run")
     folder.write_config({"validation": 0.2})
