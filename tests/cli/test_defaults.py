@@ -122,27 +122,22 @@ def test_the_rates_of_a_study_are_those_that_help_says():
     shown = {name: tuple(map(float, found.split(","))) for name, found in
              re.findall(r"--(rates|rounds) RATE,... .*?\(default: ([.\d,]+)\)", text)}  # fmt: skip
     assert shown == {"rates": study.RATES, "rounds": study.ROUNDS}
-    assert study.RATES == (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0) and study.ROUNDS == (
-        0.1,
-        0.03,
-        0.01,
-        0.003,
-        0.001,
-    )
+    assert study.RATES == (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    assert study.ROUNDS == (0.1, 0.03, 0.01, 0.003, 0.001)
 
 
 # -- what was meant ----------------------------------------------------------------------------------------
 ALIASES = {
     "lr": "learning-rate lr0 eta", "weight-decay": "wd l2", "batch-size": "bs minibatch",
-        "epochs": "max-epochs",
+    "epochs": "max-epochs",
     "steps": "iterations max-iter", "schedule": "scheduler lr-policy", "lr-steps": "milestones",
     "warmup": "warmup-steps", "clip-norm": "grad-clip max-grad-norm", "label-smoothing": "smoothing",
     "ema": "ema-decay", "patience": "early-stopping", "augment": "augmentation",
-        "workers": "num-workers jobs",
+    "workers": "num-workers jobs",
     "threads": "num-threads cpus", "seed": "random-seed", "model": "arch backbone", "data": "dataset",
     "data-dir": "data-root imagefolder", "run-dir": "output-dir logdir", "resume": "continue restart",
     "init-from": "pretrained finetune", "config": "cfg settings", "batch-norm": "bn",
-        "validation": "val-split holdout",
+    "validation": "val-split holdout",
     "lr-find": "find-lr",
 }  # fmt: skip
 
