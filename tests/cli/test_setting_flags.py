@@ -21,7 +21,7 @@ RUN = (
     "--data",
     "tiny",
     "--model",
-    "uwnet0",
+    "uwnet2",
     "--batch-size",
     "8",
     "--workers",

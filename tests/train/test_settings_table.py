@@ -16,7 +16,7 @@ from cynet.train.state import frozen_changes
 from cynet.train.weights import digests
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-FEW = Settings(model="uwnet0", data="tiny", batch_size=8, steps=3, workers=0, threads=1)
+FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, threads=1)
 BESIDE = {"split_seed": {"validation": 0.25}}  # what it takes for a setting to matter
 NOWHERE = {"skip_damaged": "there are no damaged pictures", "patience": "it ends a run, see test_recorder"}
 FROZEN = [name for name, promise in SETTINGS.items() if not promise.free]

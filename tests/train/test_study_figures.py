@@ -67,13 +67,14 @@ def test_accuracies_stand_over_the_rates_with_chance_and_the_annealed(drawn):
     assert axis.get_xscale() == "log" and axis.get_ylim() == (0, 1)
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0.1", "1"]
     assert {text for *_, text in [axis.get_legend_handles_labels()] for text in text} == {
-        "without batch norm", "with batch norm", "annealed, without batch norm", "chance (a cross: runs diverged)",
+        "without batch norm", "with batch norm", "annealed, without batch norm",
+        "chance (a cross: runs diverged)",
     }  # fmt: skip
 
 
 def test_what_was_annealed_is_that_of_the_last_round(drawn):
-    runs = [run(0.1, 0.9, steps=2, phase=ANNEAL), run(0.01, 0.5, steps=4, phase=ANNEAL),
-            run(0.01, 0.7, seed=1, steps=4, phase=ANNEAL), run(0.1, nan, seed=2, steps=9, phase=ANNEAL)]  # fmt: skip
+    runs = [run(0.1, 0.9, steps=2, phase=ANNEAL), run(0.01, 0.5, steps=4, phase=ANNEAL)]
+    runs += [run(0.01, 0.7, seed=1, steps=4, phase=ANNEAL), run(0.1, nan, seed=2, steps=9, phase=ANNEAL)]
     (axis,) = study_figures.accuracy(runs, 0.1).axes
     assert (RED, [0, 1], [0.6, 0.6]) in lines(axis)
     band = axis.patches[0].get_extents().transformed(axis.transData.inverted())
