@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tiny
 
 from cynet.cli import estimate, terminal
 from cynet.cli.terminal import Terminal, accuracies, duration, logged, say
+from cynet.train import Session, Settings
 from cynet.train.loop import Evaluation, Progress, Result
 
 TEST = Evaluation(1.25, np.array([2, 2]), np.array([[2, 0], [1, 1]]))
@@ -290,3 +292,20 @@ def test_memory_is_that_of_the_process_in_bytes(monkeypatch):
     for platform, wanted in (("linux", 1234 * 1024), ("darwin", 1234)):
         monkeypatch.setattr(estimate.sys, "platform", platform)
         assert estimate.peak_memory() == wanted
+
+
+@pytest.mark.parametrize(("share", "pictures"), [(0.0, 20), (0.25, 16)])
+def test_an_evaluation_is_timed_a_picture_once_it_is_warm(clock, monkeypatch, share, pictures):
+    from cynet.train import metrics
+
+    training, seconds = tiny.tiny(), iter([100.0, 5.0])
+    settings = Settings(data="tiny", batch_size=8, workers=0, steps=9, validation=share).resolved(training)
+
+    def evaluate(model, batches):
+        ((_, y),) = batches
+        assert len(y) == pictures
+        clock.seconds += next(seconds)
+
+    monkeypatch.setattr(metrics, "evaluate", evaluate)
+    with Session(settings, training, tiny.tiny(split="test")) as session:
+        assert estimate.Estimate(session, print)._evaluation() == (5.0 / pictures, pictures)
