@@ -1,6 +1,9 @@
 """What a run says and decides at its beginning and end, where it goes on, and where it breaks."""
 
 import json
+import os
+import shutil
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,8 +115,6 @@ def test_a_finished_run_says_what_it_came_to(finished, capsys):
 
 
 def test_what_is_changed_is_said_with_both_values(finished, tmp_path, capsys):
-    import shutil
-
     run = shutil.copytree(finished, tmp_path / "run")
     flags = ("--steps", "20", "--momentum", ".5", "--allow-change", "steps", "--allow-change", "momentum")
     assert cli.main(["train", "--resume", str(run), "--no-report", *flags]) == 0
@@ -369,3 +370,59 @@ def test_the_page_at_the_end_is_of_the_weights_that_the_run_came_to(
         assert (note in out if note else "note: no report" not in out) and out.splitlines()[-1].startswith(
             "test acc"
         )
+
+
+# -- what a run that goes on is told -----------------------------------------------------------------------
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "copied")
+
+
+def go_on(run, *more):
+    return cli.main(["train", "--resume", str(run), "--no-report", *more])
+
+
+@pytest.mark.parametrize("flag", ["--run-dir", "--config", "--recipe", "--init-from"])
+def test_what_a_run_that_goes_on_has_of_its_own_is_refused(copied, capsys, flag):
+    assert go_on(copied, flag, "x") == 2
+    assert capsys.readouterr().err == (
+        f"cynet train: error: {flag}: not allowed with --resume, which takes all of it from the run\n"
+    )
+
+
+def test_where_no_checkpoint_is_sound_the_weights_that_are_left_are_named(copied, capsys):
+    for name in ("last.ckpt", "last.prev.ckpt"):
+        (copied / name).write_bytes(b"x")
+    assert go_on(copied) == 2
+    left = f"; the weights are still in {copied / 'last.safetensors'} (--init-from)\n"
+    assert capsys.readouterr().err.endswith(left)
+    (copied / "last.safetensors").unlink()
+    assert go_on(copied) == 2
+    assert "the weights are still" not in capsys.readouterr().err
+
+
+def test_another_machine_is_told(copied, capsys):
+    environment = json.loads((copied / "env.json").read_text())
+    (copied / "env.json").write_text(json.dumps(environment | {"numpy": "0.1"}))
+    assert go_on(copied, "--steps", "13", "--allow-change", "steps") == 0
+    out = capsys.readouterr().out
+    assert f"note: the last bits may differ from here on: numpy: 0.1 against {np.__version__}\n" in out
+    parts = json.loads((copied / "env.json").read_text())
+    assert parts["numpy"] == "0.1" and parts["resumed"][-1]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(("first", "told"), [(12, True), (13, False)])
+def test_a_rate_that_changes_nothing_any_more_is_told(tmp_path, monkeypatch, capsys, first, told):
+    run, stepped = tmp_path / "run", Recorder.stepped
+
+    def stop(recorder, progress):
+        stepped(recorder, progress)
+        if progress.step == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "stepped", stop)
+        assert begin(run, "--steps", "20", "--lr-steps", f"{first}:.02") == 143
+    assert go_on(run, "--lr", ".011", "--allow-change", "lr") == 0
+    line = "--lr changes nothing from here on: lr_steps say the rates"
+    assert (line in capsys.readouterr().out) == told
