@@ -11,9 +11,11 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.cli import ending, lr_find, options, resume, runs, terminal, train
+from cynet.cli import ending, lr_find, options, resume, runs, terminal, train, verify
 from cynet.cli.parser import Failure, UsageError
+from cynet.cli.stored import Stored
 from cynet.train import Diverged, Recorder, RunFolder, Session, Settings, load_weights
+from cynet.train.replay import Difference
 from cynet.train.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -426,3 +428,42 @@ def test_a_rate_that_changes_nothing_any_more_is_told(tmp_path, monkeypatch, cap
     assert go_on(run, "--lr", ".011", "--allow-change", "lr") == 0
     line = "--lr changes nothing from here on: lr_steps say the rates"
     assert (line in capsys.readouterr().out) == told
+
+
+# -- what `verify` says ------------------------------------------------------------------------------------
+DIFFERENCES = [
+    Difference(7, "loss", 0.5, 0.25), Difference(5, "0.weight", "aa", "bb"),
+    Difference(5, "0.bias", "cc", "dd"), Difference(5, "1.bias", "ee", "ff"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "limit", "environment", "status", "lines"), [
+    ([], None, ["numpy: 1 against 2"], 0, ["equal: 9 losses, and every tensor after step 0, 2, 9"]),
+    ([], 9, [], 0, ["settings were changed after step 9: only the steps up to it can be trained again",
+                    "equal: 9 losses, and every tensor after step 0, 2, 9"]),
+    (DIFFERENCES[:1], None, [], 1, ["differs at step 7: loss: 0.5 against 0.25 (kept, now)"]),
+    (DIFFERENCES[1:2], None, [], 1, ["differs at step 5: 0.weight: aa against bb (kept, now)"]),
+    (DIFFERENCES, None, ["numpy: 1 against 2", "cpu: a against b"], 1, [
+        "differs at step 7: loss: 0.5 against 0.25 (kept, now)",
+        "differs at step 5: 0.weight: aa against bb (kept, now)", "and 2 more tensors after step 5",
+        "perhaps because of numpy: 1 against 2 (then, now)",
+        "perhaps because of cpu: a against b (then, now)",
+    ]),
+])  # fmt: skip
+def test_what_verify_found_is_told_with_its_steps(found, limit, environment, status, lines):
+    history = SimpleNamespace(digests={9: {}, 0: {}, 2: {}, 10: {}})
+    said, stored = [], SimpleNamespace(limit=limit, history=history)
+    assert verify._told(stored, 9, found, environment, said.append) == status
+    assert said == lines
+
+
+@pytest.mark.parametrize(
+    ("losses", "limit", "wanted"), [((1, 2, 3), None, 3), ((1, 2, 3), 2, 2), ((), None, 0), ((1, 2), 9, 2)]
+)
+def test_as_many_steps_can_be_trained_again_as_were_kept_with_the_first_settings(losses, limit, wanted):
+    made = Stored.__new__(Stored)
+    made.history, made.limit = SimpleNamespace(losses=dict.fromkeys(losses, 0.5)), limit
+    assert made.steps == wanted
+    for environment, fingerprint in (({"data": {"fingerprint": "f"}}, "f"), ({"data": {}}, None), ({}, None)):
+        made.environment = environment
+        assert made.fingerprint == fingerprint
