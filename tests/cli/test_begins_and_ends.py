@@ -67,6 +67,18 @@ def test_a_folder_that_was_made_in_vain_is_taken_away(tmp_path, monkeypatch, cap
     assert [path.name for path in tmp_path.iterdir()] == ["runs"] and not list((tmp_path / "runs").iterdir())
 
 
+@pytest.mark.parametrize(("flags", "called"), [((), "--data"), (("--data-dir", "."), "--data-dir")])
+def test_pictures_that_cannot_be_read_are_told_by_the_flag_that_names_them(
+    monkeypatch, capsys, flags, called
+):
+    def broken(*given, **more):
+        raise ValueError("wanted pictures, got none")
+
+    monkeypatch.setattr("cynet.data.load", broken)
+    assert cli.main(["train", *RUN, *flags]) == 2
+    assert capsys.readouterr().err == f"cynet train: error: {called}: wanted pictures, got none\n"
+
+
 # -- the end -----------------------------------------------------------------------------------------------
 def test_the_end_has_the_best_its_step_and_the_sum_of_the_weights(tmp_path, capsys):
     import hashlib
