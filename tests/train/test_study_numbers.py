@@ -164,3 +164,17 @@ def test_the_sentences_of_the_summary_have_the_numbers_of_the_runs():
     text = study_report.summary(PLAN, slow, 10, 1.0)
     assert "does not come there." in text and "at rate 0.1 not within 2 steps." in text
     assert study_report.summary(Plan(Settings(steps=3), (0.1,), (), 1), slow, 10, 1.0).count("1 seed;") == 1
+
+
+def test_a_seed_has_learned_above_twice_chance_and_those_that_were_lost_count():
+    runs = [run(0.1, accuracy, seed=seed, phase=ANNEAL) for seed, accuracy in enumerate((0.21, 0.2))]
+    text = study_report.summary(Plan(Settings(steps=2), (0.1,), (0.1,), 2), runs, 10, 1.0)
+    assert "the best seed reached 0.2100; 1 of 2 seeds learned\n" in text
+    lost = [*runs, run(0.1, nan, seed=2, phase=ANNEAL), run(0.01, 0.5, seed=0, phase=ANNEAL, steps=4)]
+    text = study_report.summary(Plan(Settings(steps=2), (0.1,), (0.1, 0.01), 3), lost, 10, 1.0)
+    assert "0.5000 (one run), over the 1 of 3 seeds that had not diverged after 4 steps, " in text
+    assert study_report.table(lost, ANNEAL).splitlines()[-1] == (
+        "| 0.01 | 1.000 (one run), 2 of 3 diverged | not run | 0.5000 (one run), 2 of 3 diverged | not run |"
+    )
+    sweep = [run(0.1, 0.5), run(0.1, 0.5, seed=1), run(0.3, 0.5)]  # there is none of seed 1 at this rate
+    assert study_report.table(sweep, SWEEP).splitlines()[-1].startswith("| 0.3 | 1.000 (one run) | not run |")
