@@ -121,7 +121,7 @@ def _study(plan, training, test, folder):
             screen.close()
             say(f"stopped by {stopped} after {len(runs)} of {plan.runs} runs; writing these")
         except (ValueError, MemoryError) as error:
-            raise Failure(f"run {len(runs) + 1}: {error}") from error
+            raise Failure(f"run {len(runs) + 1}: {str(error) or type(error).__name__}") from error
     seconds = time.monotonic() - start
     study_report.write(folder, plan, runs, len(training.classes), seconds, complete=not status)
     say(f"{'stopped' if status else 'done'} after {seconds:.0f} s: {folder / study_report.SUMMARY}")

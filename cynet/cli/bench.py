@@ -137,7 +137,7 @@ def run(flags):
                 progress.close()
                 reports.append(report)
         except (ValueError, MemoryError) as error:
-            raise Failure(f"{flags.what}: {error or 'out of memory'}") from error
+            raise Failure(f"{flags.what}: {str(error) or 'out of memory'}") from error
     facts = environment.describe(getattr(flags, "against", None))
     _print(flags, reports, environment.headline(facts))
     if flags.json is not None:

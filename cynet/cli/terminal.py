@@ -130,7 +130,7 @@ class Terminal(Observer):
             f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
             f"accuracy {result.train_accuracy:.4f}  {result.measure} loss {_loss(result.test.loss)}  "
             f"{result.measure} accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
-            f"{self.images / (self.last - self.since or 1):,.0f} images/s  {duration(left)} left"
+            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} images/s  {duration(left)} left"
         )
 
     def say(self, text):

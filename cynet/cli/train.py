@@ -305,7 +305,7 @@ def _finish(session, observers, signals, report):
         say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {folder.weights}")
         return 128 + stopped.signal
     except MemoryError as error:
-        raise Failure(f"step {trainer.steps + 1}: {error or type(error).__name__}") from error
+        raise Failure(f"step {trainer.steps + 1}: {str(error) or type(error).__name__}") from error
     except OSError as error:  # of a file that a step or an evaluation is noted in
         known = keeper.path if keeper.path.exists() else "the stored configuration"
         again = f"to go on from {known}: cynet train --resume {quoted(folder.path)}"

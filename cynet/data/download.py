@@ -186,7 +186,7 @@ def _reason(error):
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return f"HTTP status {error.code} {error.reason}"
-    return getattr(error, "reason", None) or error or type(error).__name__
+    return getattr(error, "reason", None) or str(error) or type(error).__name__
 
 
 def _by_hand(address, path, reason):

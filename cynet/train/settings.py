@@ -31,7 +31,8 @@ def data_options(values):
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
 
-    A setting is added here, and with its flag in `cynet.cli.options`.
+    A setting is added here, with its flag in `cynet.cli.options`, and what is promised of it in
+    tests/settings_table.py.
 
     Attributes
     ----------

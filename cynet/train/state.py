@@ -47,7 +47,7 @@ def _tensors(session):
     tensors = {MODEL + name: array for name, array in model.items()}
     tensors |= {OPTIMIZER + name: array for name, array in optimizer.items()}
     average = session.trainer.average
-    return tensors | {AVERAGE + name: a for name, a in (average.arrays if average else {}).items()}
+    return tensors | {AVERAGE + name: a.copy() for name, a in (average.arrays if average else {}).items()}
 
 
 def restore(session, tensors, state, changed=()):
@@ -97,7 +97,7 @@ def restore(session, tensors, state, changed=()):
     session.model.load_state_dict(_part(tensors, MODEL))
     trainer.optimizer.load_state_dict(_part(tensors, OPTIMIZER))
     if trainer.average:
-        trainer.average.arrays = _part(tensors, AVERAGE)
+        trainer.average.arrays = {name: a.copy() for name, a in _part(tensors, AVERAGE).items()}
         trainer.average.steps = state["step"]
     random.set_state(state["random"])
     trainer.steps, trainer.place = state["step"], place

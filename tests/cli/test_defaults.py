@@ -1,0 +1,151 @@
+"""Every flag of every command with its default and its bounds, written down once more, and what help says."""
+
+import importlib
+import re
+
+import pytest
+
+from cynet import cli
+from cynet.cli.parser import Parser, UsageError
+from cynet.train import study
+
+COMMANDS = {
+    "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",
+    "runs": "runs in a folder",
+    "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
+    "batchnorm_study": "with and without batch norm", "bench": "time kernels", "bundle": "one archive",
+    "config": "how this cynet was built",
+}  # fmt: skip
+NEEDED = {"evaluate": "R", "predict": "M I", "report": "R", "verify": "R", "diff": "R S", "bundle": "R"}
+RUNNING = {"threads": None, "repeat": None, "json": None, "markdown": False}
+DEFAULTS = {
+    "evaluate": {"which": None, "data": None, "data_dir": None, "skip_damaged": False, "split": "test",
+                 "flip": False, "batch_size": 250, "json": None, "threads": None},
+    "predict": {"which": None, "top": 5, "json": False, "threads": None},
+    "runs": {"folder": "runs", "json": False},
+    "report": {"output": None, "data_dir": None, "which": None, "timing": True, "threads": None},
+    "verify": {"steps": 20, "data_dir": None, "threads": None},
+    "diff": {"more": [], "replay": False},
+    "batchnorm_study": {"model": "uwnet2", "data": "shapes10", "data_dir": None, "steps": 300, "seeds": 3,
+                        "batch_size": 128, "rates": None, "rounds": None, "threads": None, "run_dir": None},
+    "bundle": {"files": None, "base": None, "output": "bundle.tar.gz", "force": False},
+    "data fetch": {"data_dir": None, "mirror": None},
+    "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0},
+    "data show": {"data_dir": None, "split": "train", "skip_damaged": False, "split_seed": 0, "output": None,
+                  "columns": 10, "classes": 20, "padding": 4, "cutout": 0, "augment": True, "seed": 0,
+                  "epoch": 0},
+    "bench peak": {"array_size": None} | RUNNING,
+    "bench kernels": {"model": None, "batch_size": 128, "batch_norm": True, "only": None,
+                      "largest": None} | RUNNING,
+    "bench train": {"model": None, "batch_size": (128,), "batch_norm": True, "against": None} | RUNNING,
+    "bench infer": {"model": None, "batch_size": (128, 1), "batch_norm": True, "against": None} | RUNNING,
+    "bench memory": {"model": None, "batch_size": (128,), "batch_norm": True, "against": None,
+                     "steps": 10} | RUNNING,
+    "bench import": {"against": None, "repeat": None, "json": None, "markdown": False},
+    "bench loader": {"batch_size": 128, "against": None} | RUNNING,
+    "bench profile": {"model": None, "batch_size": 128, "batch_norm": True} | RUNNING,
+    "bench table": {"model": None, "batch_norm": True, "against": "torch", "threads": None, "repeat": None,
+                    "json": None},
+}  # fmt: skip
+BOUNDS = """
+    evaluate --batch-size 1 -, evaluate --threads 1 1024, predict --top 1 -, predict --threads 1 1024,
+    report --threads 1 1024, verify --steps 1 -, verify --threads 1 1024,
+    batchnorm_study --steps 1 -, batchnorm_study --seeds 1 1000, batchnorm_study --batch-size 2 -,
+    batchnorm_study --threads 1 1024, data show --columns 1 100, data show --classes 1 1000,
+    data show --padding 0 100, data show --cutout 0 100, data show --seed 0 -, data show --epoch 0 -,
+    data check --split-seed 0 -, bench train --batch-size 1 -, bench train --threads 1 1024,
+    bench peak --threads 1 1024, bench peak --repeat 1 -, bench memory --steps 1 -,
+    bench loader --batch-size 1 12800,
+    bench kernels --batch-size 1 -
+"""
+BOUNDS = [tuple(line.strip().rsplit(" ", 3)) for line in BOUNDS.split(",")]
+
+
+def parser_of(command):
+    name = command.split()[0]
+    module = importlib.import_module(f"cynet.cli.{name}")
+    made = Parser(name, module.__doc__)
+    module.add_flags(made)
+    return made
+
+
+def parsed(command, *more):
+    name, *what = command.split()
+    needed = ["NAME"] if name == "data" else NEEDED.get(name, "").split()
+    return vars(parser_of(command).parse_args([*what, *needed, *more]))
+
+
+def help_of(command):
+    _name, *what = command.split()
+    made = parser_of(command)
+    if what:
+        made = next(action for action in made._actions if action.dest == "what").choices[what[0]]
+    return made.format_help()
+
+
+@pytest.mark.parametrize("command", DEFAULTS)
+def test_what_nobody_gives_has_its_default_and_help_says_so(monkeypatch, command):
+    found = parsed(command)
+    assert {name: found[name] for name in DEFAULTS[command]} == DEFAULTS[command]
+    monkeypatch.setenv("COLUMNS", "1000")
+    flags = dict(re.findall(r"^  (--[a-z-]+)(.*(?:\n {6,}.*)*)", help_of(command), re.MULTILINE))
+    assert set(flags) <= {"--" + name.replace("_", "-") for name in found} | {
+        "--weights", "--no-timing", "--no-augment", "--no-batch-norm"
+    }  # fmt: skip
+    for name, value in DEFAULTS[command].items():
+        text = flags.get("--" + name.replace("_", "-"))
+        if text is None or value in (None, False, True) or value == []:
+            continue
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+        assert f"(default: {shown})" in text, name
+
+
+@pytest.mark.parametrize(("command", "flag", "least", "most"), BOUNDS)
+def test_the_bounds_of_numbers_are_where_they_are_said_to_be(command, flag, least, most):
+    name, most = flag[2:].replace("-", "_"), str(2**31 - 1) if most == "-" else most
+    for text in (least, most):
+        value = parsed(command, flag, text)[name]
+        assert value in (int(text), (int(text),))
+    for text in (str(int(least) - 1), str(int(most) + 1)):
+        with pytest.raises(UsageError, match=f"{flag}: wanted a whole number "):
+            parsed(command, flag, text)
+
+
+def test_each_command_is_listed_with_what_it_does():
+    assert cli.COMMANDS.keys() == COMMANDS.keys()
+    for name, words in COMMANDS.items():
+        assert words in cli.COMMANDS[name], name
+
+
+def test_the_rates_of_a_study_are_those_that_help_says():
+    text = " ".join(help_of("batchnorm_study").split())
+    shown = {name: tuple(map(float, found.split(","))) for name, found in
+             re.findall(r"--(rates|rounds) RATE,... .*?\(default: ([.\d,]+)\)", text)}  # fmt: skip
+    assert shown == {"rates": study.RATES, "rounds": study.ROUNDS}
+    assert study.RATES == (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    assert study.ROUNDS == (0.1, 0.03, 0.01, 0.003, 0.001)
+
+
+# -- what was meant ----------------------------------------------------------------------------------------
+ALIASES = {
+    "lr": "learning-rate lr0 eta", "weight-decay": "wd l2", "batch-size": "bs minibatch",
+    "epochs": "max-epochs",
+    "steps": "iterations max-iter", "schedule": "scheduler lr-policy", "lr-steps": "milestones",
+    "warmup": "warmup-steps", "clip-norm": "grad-clip max-grad-norm", "label-smoothing": "smoothing",
+    "ema": "ema-decay", "patience": "early-stopping", "augment": "augmentation",
+    "workers": "num-workers jobs",
+    "threads": "num-threads cpus", "seed": "random-seed", "model": "arch backbone", "data": "dataset",
+    "data-dir": "data-root imagefolder", "run-dir": "output-dir logdir", "resume": "continue restart",
+    "init-from": "pretrained finetune", "config": "cfg settings", "batch-norm": "bn",
+    "validation": "val-split holdout",
+    "lr-find": "find-lr",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("flag", "names"), ALIASES.items())
+def test_what_other_programs_call_a_flag_leads_to_it(capsys, flag, names):
+    for name in names.split():
+        assert cli.main(["train", f"--{name}", "3"]) == 2
+        assert capsys.readouterr().err.startswith(
+            f"cynet train: error: unknown flag: --{name} (did you mean --{flag}"
+        )

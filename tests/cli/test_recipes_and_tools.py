@@ -1,0 +1,55 @@
+"""The recipes of the package hold what is written of them, and each script of tools/ is its command."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from cynet import cli
+from cynet.cli import options
+from cynet.train import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = sorted((ROOT / "tools").glob("*.py"))
+RECIPES = {
+    "cifar10": {
+        "model": "resnet20", "data": "cifar10", "augment": True, "batch_size": 128, "epochs": 30, "lr": 0.2,
+        "schedule": "cosine", "warmup": 390, "momentum": 0.9, "weight_decay": 3e-4,
+    },
+    "shapes10": {
+        "model": "uwnet2", "data": "shapes10", "batch_size": 128, "steps": 1500, "lr": 0.1,
+        "schedule": "steps",
+        "momentum": 0.9, "weight_decay": 4e-5,
+    },
+}  # fmt: skip
+
+
+def test_the_recipes_are_these():
+    found = {path.stem: options.read(path, "--recipe") for path in options.RECIPES.glob("*.toml")}
+    assert found == RECIPES
+
+
+def test_the_recipe_of_cifar10_warms_up_for_an_epoch_and_ends_at_nothing():
+    settings = Settings(**options.DEFAULTS | RECIPES["cifar10"]).resolved(50_000)
+    rates = settings.learning_rates()
+    assert settings.steps == 30 * 390
+    assert rates(0) == pytest.approx(0.2 / 390) and rates(389) == rates(390) == 0.2
+    assert rates(settings.steps - 1) < 1e-6
+
+
+@pytest.mark.parametrize("path", TOOLS, ids=lambda path: path.stem)
+def test_a_script_is_its_command(monkeypatch, path):
+    called = []
+    monkeypatch.setattr(cli, "script", lambda command: called.append(command) or 7)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(path), run_name="__main__")
+    assert called == [path.stem] and caught.value.code == 7
+    assert path.stem in cli.COMMANDS
+    if any((ROOT / "cynet" / "kernels").glob("_config.*.so")):
+        assert sys.path[0] == str(ROOT)
+
+
+def test_the_commands_that_people_look_for_as_scripts_are_there():
+    assert {path.stem for path in TOOLS} == set(cli.COMMANDS) - {"config"}

@@ -1,0 +1,152 @@
+"""Every setting of a run with what is promised of it, written down once more and by hand."""
+
+from dataclasses import dataclass
+
+INT, SEED = 2**31 - 1, 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a setting is.
+
+    Attributes
+    ----------
+    default : object
+    other : str, or tuple of str
+        Flags that change it, and others that it takes for it to matter.
+    given : object
+        What `other` makes of it.
+    free : bool
+        Whether a run that goes on may have another one: the weights do not depend on it.
+    takes, refuses : tuple of str
+        Texts at the very ends of what is allowed, and just beyond.
+    shown : str or None
+        What help says the default is.
+    """
+
+    default: object
+    other: tuple
+    given: object
+    free: bool = False
+    takes: tuple = ()
+    refuses: tuple = ()
+    shown: str | None = None
+
+
+def _flags(text):
+    return tuple(text.split())
+
+
+SETTINGS = {
+    "model": Promise("uwnet2", _flags("--model uwnet1"), "uwnet1", refuses=("",), shown="uwnet2"),
+    "batch_norm": Promise(True, _flags("--no-batch-norm"), False, shown="yes"),
+    "init_from": Promise(None, _flags("--init-from WEIGHTS"), "WEIGHTS", refuses=("",)),
+    "data": Promise("shapes10", _flags("--data tiny2"), "tiny2", refuses=("",), shown="shapes10"),
+    "data_dir": Promise(None, _flags("--data-dir ."), ".", True, refuses=("",)),
+    "skip_damaged": Promise(False, _flags("--skip-damaged"), True, shown="no"),
+    "augment": Promise(False, _flags("--augment"), True, shown="no"),
+    "validation": Promise(
+        0.0,
+        _flags("--validation .25"),
+        0.25,
+        takes=("0", "0.999"),
+        refuses=("-0.001", "1", "nan"),
+        shown="0.0",
+    ),
+    "split_seed": Promise(
+        0,
+        _flags("--split-seed 3 --validation .25"),
+        3,
+        takes=("0", str(SEED)),
+        refuses=("-1", str(SEED + 1), "1.5"),
+        shown="0",
+    ),
+    "batch_size": Promise(
+        128, _flags("--batch-size 7"), 7, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="128"
+    ),
+    "balanced": Promise(False, _flags("--balanced"), True, shown="no"),
+    "steps": Promise(
+        None, _flags("--steps 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1500"
+    ),
+    "epochs": Promise(None, _flags("--epochs 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1))),
+    "lr": Promise(
+        None, _flags("--lr 0.02"), 0.02, takes=("0", "1e30"), refuses=("-0.001", "inf"), shown="0.1"
+    ),
+    "schedule": Promise(
+        None,
+        _flags("--schedule cosine"),
+        "cosine",
+        takes=("constant", "steps", "cosine", "one-cycle"),
+        refuses=("", "linear"),
+        shown="steps, constant with --lr",
+    ),
+    "lr_steps": Promise(
+        None,
+        _flags("--lr-steps 2:0.123456789"),
+        {2: 0.123456789},
+        takes=("1:0", "1:.5,2:.25"),
+        refuses=("0:.1", "2:.1,2:.1", "3:.1,2:.1", "2", "2:-1", "2:.1,", ""),
+    ),
+    "warmup": Promise(
+        0, _flags("--warmup 2"), 2, takes=("0", str(INT)), refuses=("-1", str(INT + 1)), shown="0"
+    ),
+    "momentum": Promise(
+        0.9, _flags("--momentum 0.5"), 0.5, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.9"
+    ),
+    "weight_decay": Promise(
+        4e-5, _flags("--weight-decay .125"), 0.125, takes=("0", "2"), refuses=("-0.001", "nan"), shown="4e-05"
+    ),
+    "label_smoothing": Promise(
+        0.0, _flags("--label-smoothing .1"), 0.1, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.0"
+    ),
+    "class_weights": Promise(
+        "none",
+        _flags("--class-weights balanced"),
+        "balanced",
+        takes=("none", "balanced"),
+        refuses=("", "even"),
+        shown="none",
+    ),
+    "clip_norm": Promise(
+        None, _flags("--clip-norm .01"), 0.01, takes=("1e-30", "9"), refuses=("0", "-1", "inf")
+    ),
+    "ema": Promise(0.0, _flags("--ema .9"), 0.9, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.0"),
+    "mixup": Promise(
+        0.0, _flags("--mixup .4"), 0.4, takes=("0", "3"), refuses=("-0.001", "inf"), shown="0.0"
+    ),
+    "patience": Promise(None, _flags("--patience 1"), 1, takes=("1", str(INT)), refuses=("0", str(INT + 1))),
+    "seed": Promise(
+        0, _flags("--seed 1"), 1, takes=("0", str(SEED)), refuses=("-1", str(SEED + 1)), shown="0"
+    ),
+    "threads": Promise(
+        None,
+        _flags("--threads 2"),
+        2,
+        True,
+        takes=("1", "1024"),
+        refuses=("0", "1025"),
+        shown="OMP_NUM_THREADS, or all",
+    ),
+    "workers": Promise(
+        "auto",
+        _flags("--workers 1"),
+        1,
+        True,
+        takes=("0", "64", "auto"),
+        refuses=("-1", "65", "some"),
+        shown="auto",
+    ),
+    "checkpoint_every": Promise(
+        None, _flags("--checkpoint-every 1"), 1, True, takes=("1", str(INT)), refuses=("0", str(INT + 1))
+    ),
+    "checkpoint_minutes": Promise(
+        10.0,
+        _flags("--checkpoint-minutes 1e-9"),
+        1e-9,
+        True,
+        takes=("0", "1e9"),
+        refuses=("-0.001", "nan"),
+        shown="10.0",
+    ),
+    "tensorboard": Promise(False, _flags("--tensorboard"), True, True, shown="no"),
+}
