@@ -2,7 +2,7 @@
 
 import contextlib
 
-from cynet.train.environment import initial_weights
+from cynet.train.environment import fingerprint, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing
@@ -36,13 +36,15 @@ class Stored:
         from cynet.train.rundir import CONFIG
         from cynet.train.settings import Settings
 
+        from .terminal import say
+
         with refusing(flag):
             self.folder = RunFolder.open(path)
             _, origins = self.folder.read_config()
             self.settings = Settings(**(options.DEFAULTS | options.read(self.folder.path / CONFIG, flag)))
             self.history = replay.History.of(self.folder)
         self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
-        self.environment = self.folder.read_environment()
+        self.environment = self.folder.read_environment(say)
         self.first, self.limit = replay.first_settings(self.settings, self.environment.get("resumed", []))
 
     @property
@@ -53,7 +55,7 @@ class Stored:
     @property
     def fingerprint(self):
         """That of its pictures, None where it is not known."""
-        return (self.environment.get("data") or {}).get("fingerprint")
+        return fingerprint(self.environment)
 
     @contextlib.contextmanager
     def replay(self, **changes):

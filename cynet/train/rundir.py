@@ -2,20 +2,23 @@
 
 import contextlib
 import errno
-import fcntl
+import itertools
 import json
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
+from cynet.core.folder import own_file
 
+from . import checkpoint, records
+from .hold import LOCK, Hold
+from .records import ENVIRONMENT, TESTED
 from .tables import Table
 from .validation import measure_of
 
-CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
+CONFIG, LOG = "config.toml", "log.txt"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
@@ -23,7 +26,10 @@ STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
-LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
+FILES = (  # that a training may write
+    CONFIG, ENVIRONMENT, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST, TESTED, checkpoint.NAME,
+    checkpoint.PREVIOUS,
+)  # fmt: skip
 
 
 class RunFolder:
@@ -42,6 +48,10 @@ class RunFolder:
     metrics, steps, digests : Table
     measure : str
         What the run is measured on, as its configuration says: "test" or "validation".
+    path : Path
+        Where it is; of one that is locked `follow` changes it, when the folder was moved.
+    tell : callable
+        Told, in a line, what became of the folder while it was locked; default: print.
 
     Raises
     ------
@@ -81,7 +91,7 @@ class RunFolder:
         return folder
 
     def _set(self, path):
-        self.path, self._lock = path, None
+        self.path, self._hold, self.tell = path, None, print
         self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
         self._measured({})
 
@@ -105,31 +115,50 @@ class RunFolder:
         ------
         BlockingIOError
             When another process does.
+        OSError
+            When a file of the run is a link that leaves the folder, or no regular file.
         """
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
-        descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(descriptor)
-        except OSError:
-            holder = os.read(descriptor, 40).decode(errors="replace") or "unknown"
-            os.close(descriptor)
-            raise BlockingIOError(
-                errno.EAGAIN, f"{self.path} is in use: process {holder} trains there"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        self._lock = descriptor
+        for name in FILES:
+            own_file(self.path / name)
+        self._hold = Hold(self.path)
         remove_temporaries(self.path)
 
     def close(self):
         """Write out the tables and give the lock back."""
         with contextlib.ExitStack() as stack:
-            if self._lock is not None:
-                stack.callback(os.close, self._lock)
-                self._lock = None
+            if self._hold is not None:
+                stack.callback(self._hold.close)
+                self._hold = None
             for table in (self.metrics, self.steps, self.digests):
                 stack.callback(table.close)
+
+    def follow(self):
+        """See that the folder, once locked, is where it was and still locked; go after it where it was moved.
+
+        Raises
+        ------
+        GoneError
+            When it is no more; another one that stands in its place is not touched.
+        OSError
+            When its lock was removed, and another process has it now.
+        """
+        if self._hold is None:
+            return
+        place = self._hold.place(self.path)
+        if place != self.path:
+            self.tell(f"note: {self.path} was moved: the run goes on in {place}")
+            self.path = place
+            for table in (self.metrics, self.steps, self.digests):
+                table.path = place / table.path.name
+        if self._hold.renew(place):
+            self.tell(f"note: {place / LOCK} was removed: it is there again")
+
+    def own(self, name):
+        """The path of a file in the folder that is to be written now: see `follow`, and `own_file`."""
+        self.follow()
+        return own_file(self.path / name)
 
     def reserve(self, size):
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
@@ -175,7 +204,7 @@ class RunFolder:
             text += f"\n[{ORIGIN}]\n" + toml(
                 {name: origins.get(name) for name, value in config.items() if value is not None}
             )
-        write_atomically(self.path / CONFIG, text.encode())
+        write_atomically(self.own(CONFIG), text.encode())
         if measure_of(config) != self.measure:
             self._measured(config)
 
@@ -192,15 +221,44 @@ class RunFolder:
         """Write env.json."""
         text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
         # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
-        write_atomically(self.path / ENVIRONMENT, text.encode(errors="backslashreplace"))
+        write_atomically(self.own(ENVIRONMENT), text.encode(errors="backslashreplace"))
 
-    def read_environment(self):
-        """What `write_environment` was given, {} where there is none that can be read."""
+    def read_environment(self, tell=None):
+        """What `write_environment` was given, {} where there is none that can be read.
+
+        Parameters
+        ----------
+        tell : callable, optional
+            Told, in a line, why one that is there cannot be read.
+        """
         try:
-            found = json.loads((self.path / ENVIRONMENT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return records.environment(self.path)
+        except FileNotFoundError:
             return {}
-        return found if isinstance(found, dict) else {}
+        except (OSError, ValueError) as error:
+            if tell is not None:
+                tell(f"note: going on without {ENVIRONMENT}: {_reason(error)}")
+            return {}
+
+    def set_aside(self):
+        """Give what cannot be read of `ENVIRONMENT` and `TESTED` other names, so that it is not lost.
+
+        Returns
+        -------
+        list of str
+            A line for each.
+        """
+        lines = []
+        for name, read in ((ENVIRONMENT, records.environment), (TESTED, records.tested)):
+            try:
+                read(self.path)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                other = _free(self.path, name)
+                (self.path / name).rename(self.path / other)
+                lines.append(f"note: {_reason(error)}; set aside as {other}")
+        return lines
 
     def rewind(self, steps, evaluated):
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
@@ -226,31 +284,17 @@ def metrics_columns(measure):
     )  # fmt: skip
 
 
-def _take(descriptor):
-    """Lock a file for this process; it is tried again, for somebody may just be looking whether it is."""
-    for pause in LOOKS:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(pause)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _reason(error):
+    return getattr(error, "strerror", None) or error
 
 
-def in_use(path):
-    """Whether a process trains in a run's folder now, on this machine or on one that shares the folder."""
-    try:
-        descriptor = os.open(Path(path, LOCK), os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
-    return False
+def _free(folder, name):
+    """A name for a damaged file that nothing in the folder has."""
+    stem, end = os.path.splitext(name)
+    numbers = itertools.chain([""], itertools.count(2))
+    return next(
+        other for number in numbers if not os.path.lexists(folder / (other := f"{stem}.damaged{number}{end}"))
+    )
 
 
 def check(path):

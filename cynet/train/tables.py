@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cynet.core.files import write_atomically
+from cynet.core.folder import open_appending, own_file
 from cynet.core.names import SPELLED
 
 
@@ -51,7 +52,7 @@ class Table:
         kept = [",".join(self.columns)]
         kept += [line for line in text.split("\n")[1:-1] if self._step(line) <= last]
         if text != (wanted := "\n".join([*kept, ""])):
-            write_atomically(self.path, wanted.encode())
+            write_atomically(own_file(self.path), wanted.encode())
 
     def rows(self):
         """The whole rows of the file, each a dict of str; none where there is no file."""
@@ -73,7 +74,7 @@ class Table:
 
     def _open(self):
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
-        self._file = open(self.path, "a", **how)  # noqa: SIM115
+        self._file = open_appending(self.path, **how)
         if self._file.tell() == 0:
             self._file.write(",".join(self.columns) + "\n")
 

@@ -7,7 +7,7 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.train import RunFolder, overview, rundir
+from cynet.train import RunFolder, hold, overview
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--no-report")
@@ -111,14 +111,14 @@ def test_who_looks_hinders_nobody_who_begins(tmp_path):
 
     folder = RunFolder(tmp_path / "run")
     (tmp_path / "run" / ".lock").touch()
-    assert not rundir.in_use(folder.path) and not rundir.in_use(tmp_path)
+    assert not hold.in_use(folder.path) and not hold.in_use(tmp_path)
     with open(tmp_path / "run" / ".lock") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
         threading.Timer(0.01, fcntl.flock, (look, fcntl.LOCK_UN)).start()
         folder.lock()
-    assert rundir.in_use(folder.path)
+    assert hold.in_use(folder.path)
     folder.close()
-    assert not rundir.in_use(folder.path)
+    assert not hold.in_use(folder.path)
 
 
 def test_damaged_runs_are_named_and_the_others_listed(runs, capsys):

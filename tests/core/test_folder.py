@@ -4,9 +4,9 @@ import os
 import re
 
 import pytest
+from damages import bounded
 
 from cynet.core.folder import open_appending, own_file, own_path, read_object
-from tests.damages import bounded
 
 
 @pytest.fixture
