@@ -33,7 +33,7 @@ class Stored:
 
     def __init__(self, path, flag="RUN"):
         from cynet.train import RunFolder, replay
-        from cynet.train.rundir import CONFIG
+        from cynet.train.rundir import CONFIG, ENVIRONMENT
         from cynet.train.settings import Settings
 
         from .terminal import say
@@ -45,7 +45,12 @@ class Stored:
             self.history = replay.History.of(self.folder)
         self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
         self.environment = self.folder.read_environment(say)
-        self.first, self.limit = replay.first_settings(self.settings, self.environment.get("resumed", []))
+        try:
+            parts = self.environment.get("resumed", [])
+            self.first, self.limit = replay.first_settings(self.settings, parts)
+        except ValueError as error:
+            say(f"note: going on without {ENVIRONMENT}: {error}")
+            self.environment, self.first, self.limit = {}, self.settings, None
 
     @property
     def steps(self):

@@ -74,7 +74,7 @@ RESULT = {
     "weights": TEXT, "sha256": TEXT, "step": COUNT, "steps": COUNT, "loss": LOSS, "accuracy": SHARE,
     "samples": COUNT, "before": COUNTS,
 }  # fmt: skip
-NEEDED = {"init_from": ("path", "sha256")}  # entries that an object has
+NEEDED = {"init_from": ("path", "sha256"), "resumed": ("after_step", "changed")}  # entries of these objects
 
 
 def environment(folder):
@@ -120,7 +120,8 @@ def _problem(value, wanted, name=""):
     if not isinstance(value, dict):
         return f"{name}: wanted an object, got {value!r:.60}"
     inside = {each: f"{name}.{each}" if name else each for each in wanted}
-    lacking = [each for each in NEEDED.get(name.rpartition(".")[2], ()) if each not in value]
+    needed = NEEDED.get(name.rpartition(".")[2].partition("[")[0], ())
+    lacking = [each for each in needed if each not in value]
     if lacking:
         return f"{inside[lacking[0]]}: wanted it, got none"
     problems = (_problem(value[each], wanted[each], inside[each]) for each in wanted if each in value)

@@ -230,10 +230,18 @@ def first_settings(settings, parts):
     -------
     (Settings, int or None)
         None: all of them.
+
+    Raises
+    ------
+    ValueError
+        When what was changed is no setting's value.
     """
     flat, last = settings.flat(), None
     for part in reversed(parts):
         if part.get("changed") and part["after_step"]:
             flat |= {name: before for name, (before, _) in part["changed"].items()}
             last = part["after_step"]
-    return Settings.unflat(flat), last
+    try:
+        return Settings.unflat(flat), last
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"wanted the settings before each change, got others: {error}") from None
