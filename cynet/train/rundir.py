@@ -211,7 +211,7 @@ class RunFolder:
     def read_config(self):
         """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
         try:
-            config = read_toml(self.path / CONFIG)
+            config = read_toml(own_file(self.path / CONFIG))
         except ValueError as error:
             raise ValueError(f"{self.path / CONFIG}: {error}") from None
         origins = config.pop(ORIGIN, {})

@@ -186,7 +186,7 @@ def _step_curve(steps):
 
 def _read(path, parse, missing):
     try:
-        return parse(path)
+        return parse(own_file(path))
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError, csv.Error) as error:
