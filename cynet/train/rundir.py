@@ -152,6 +152,9 @@ class RunFolder:
             self.path = place
             for table in (self.metrics, self.steps, self.digests):
                 table.path = place / table.path.name
+        for table in (self.metrics, self.steps, self.digests):
+            if table.renew():
+                self.tell(f"note: {table.path} was removed or replaced: further rows go to what is there")
         if self._hold.renew(place):
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 

@@ -1,5 +1,6 @@
 """Tables that grow by a row at a time: CSV files that are appended to, and cut back when a run is resumed."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -71,6 +72,19 @@ class Table:
                 file.close()
             except OSError as error:
                 raise self._named(error) from error
+
+    def renew(self):
+        """Let go of a file that is not at the path any more, but removed or replaced; whether it was so.
+
+        The next row opens the one that is there, or begins another.
+        """
+        if self._file is None:
+            return False
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
+                return False
+        self.close()
+        return True
 
     def _open(self):
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}

@@ -103,6 +103,24 @@ def test_a_folder_around_it_may_be_renamed(folder, tmp_path):
         tmp_path.with_name(f"{tmp_path.name}-renamed").rename(tmp_path)
 
 
+@pytest.mark.parametrize("how", ["removed", "saved anew"])
+def test_rows_go_to_the_table_that_is_there(folder, how):
+    """As an editor or a spreadsheet saves: another file is renamed to its name."""
+    table = folder.steps.path
+    folder.sync()
+    lines = table.read_text().splitlines()
+    (table.with_name("new")).write_text("".join(f"{line}\n" for line in lines))
+    table.with_name("new").replace(table) if how == "saved anew" else table.unlink()
+    folder.follow()
+    said = f"note: {table} was removed or replaced: further rows go to what is there"
+    assert folder.lines == [said]
+    folder.steps.add("2,1,0.1,2.5,0,0.2")
+    folder.sync()
+    folder.follow()
+    kept = lines if how == "saved anew" else lines[:1]
+    assert table.read_text().splitlines() == [*kept, "2,1,0.1,2.5,0,0.2"] and folder.lines == [said]
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_folder_that_was_removed_ends_the_run(folder, replaced):
     shutil.rmtree(folder.path)
