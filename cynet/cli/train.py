@@ -329,6 +329,20 @@ def _finish(session, observers, signals, report):
 
 def _explain(session, folder, keeper, error):
     """Say where a training broke, and keep what shows it again."""
+    from cynet.train import diagnosis
+
+    from .terminal import say
+
+    say(diagnosis.not_finite(session, error))
+    try:
+        _keep_divergence(session, folder, error, say)
+    except OSError as problem:
+        say(f"note: what shows it again is not kept: {reason(problem)}")
+    _ways_out(session, folder, keeper, say)
+
+
+def _keep_divergence(session, folder, error, say):
+    """Keep the weights and the batch of a step whose loss was no number, and say how to see it again."""
     import io
     import shlex
 
@@ -338,9 +352,6 @@ def _explain(session, folder, keeper, error):
     from cynet.train import diagnosis, replay
     from cynet.train.weights import save_weights
 
-    from .terminal import say
-
-    say(diagnosis.not_finite(session, error))
     weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
@@ -352,7 +363,6 @@ def _explain(session, folder, keeper, error):
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")
-    _ways_out(session, folder, keeper, say)
 
 
 def _ways_out(session, folder, keeper, say):

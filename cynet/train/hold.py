@@ -63,6 +63,8 @@ class Hold:
         ------
         GoneError
             When it was removed, or is where no path leads to.
+        OSError
+            When nobody can tell, as while a disk in a network is away.
         """
         if self._is_at(path):
             return path
@@ -78,7 +80,7 @@ class Hold:
         own = os.fstat(self._folder)
         try:
             found = os.stat(path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         if not own.st_nlink:  # it was removed
             return False

@@ -113,6 +113,14 @@ def test_who_reads_weights_takes_none_from_elsewhere(run, picture, capsys, what)
     assert status == {"verify": 1, "report": 0}.get(what[0], 2)
 
 
+def test_a_divergence_is_told_where_what_shows_it_cannot_be_kept(run, capsys):
+    (run / "diverged.safetensors").symlink_to("../victim")
+    assert command("train", "--resume", run, "--lr", "1e30", "--allow-change", "lr", *LONGER) == 1
+    out, err = capsys.readouterr()
+    assert f"note: what shows it again is not kept: {run}/diverged.safetensors: wanted a file in {run}" in out
+    assert "try a lower learning rate" in err and (run.parent / "victim").read_bytes() == b"kept"
+
+
 def test_links_within_the_folder_stay(run):
     (run / "best.safetensors").unlink()
     (run / "best.safetensors").symlink_to("kept.safetensors")

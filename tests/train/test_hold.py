@@ -1,5 +1,6 @@
 """A run's folder that is moved, replaced or removed, and its lock, while a training holds it."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -146,6 +147,19 @@ def test_where_the_system_tells_no_place_the_run_ends(folder, tmp_path, monkeypa
     folder.path.rename(tmp_path / "moved")
     with pytest.raises(hold.GoneError):
         folder.follow()
+
+
+def test_a_disk_that_is_away_for_a_moment_is_no_folder_that_was_removed(folder, monkeypatch):
+    def away(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hold.os, "stat", away)
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            folder.follow()
+        assert not isinstance(caught.value, hold.GoneError)
+    folder.follow()
+    assert folder.lines == []
 
 
 @pytest.mark.parametrize("name", [".lock", "config.toml", "log.txt", "last.safetensors", "steps.csv"])
