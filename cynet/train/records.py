@@ -10,7 +10,7 @@ from cynet.core.folder import read_object
 
 ENVIRONMENT, TESTED = "env.json", "test.json"
 LARGEST = 1 << 23  # bytes of a file: some thousands of stops and goings on
-LONGEST = 1 << 16  # characters of a text
+LONGEST, PATH, DIGEST = 1 << 16, 1 << 12, 1 << 8  # characters of a text, of a path, and of a digest
 MOST = 2**63  # that a number is less than
 WORST = "inf", "-inf", "nan"  # what JSON has no numbers for
 
@@ -25,6 +25,10 @@ class Kind:
 
 def _is_text(value):
     return isinstance(value, str) and len(value) <= LONGEST
+
+
+def _is_path(value):
+    return isinstance(value, str) and len(value) <= PATH and "\0" not in value
 
 
 def _is_count(value):
@@ -52,6 +56,9 @@ def _are_changes(value):
 
 
 TEXT = Kind("a text", _is_text)
+TOKEN = Kind("a digest", lambda value: _is_text(value) and len(value) <= DIGEST and value.isprintable())
+FILE = Kind("the path of a file", _is_path)
+FOLDER = Kind("the path of a folder or null", lambda value: value is None or _is_path(value))
 TEXT_OR_NONE = Kind("a text or null", lambda value: value is None or _is_text(value))
 TEXTS = Kind("a list of texts", _is_list(_is_text))
 COUNT = Kind("a whole number of at least 0", _is_count)
@@ -63,15 +70,15 @@ CHANGES = Kind("settings with their values before and after", _are_changes)
 
 # An object is a dict of its entries, a list of objects a list of one; where None may stand a tuple has both.
 BUILD = ({"version": TEXT, "compiler": TEXT, "flags": TEXT, "ISA": TEXT}, None)
-DATA = {"name": TEXT, "fingerprint": TEXT, "parts": PARTS, "validation": ({"sha256": TEXT}, None)}
+DATA = {"name": TEXT, "fingerprint": TOKEN, "parts": PARTS, "validation": ({"sha256": TOKEN}, None)}
 PART = {
-    "time": TEXT, "command": TEXTS, "folder": TEXT_OR_NONE, "cpu": TEXT_OR_NONE, "numpy": TEXT,
-    "cynet": BUILD, "data": (DATA, None), "init_from": ({"path": TEXT, "sha256": TEXT}, None),
+    "time": TEXT, "command": TEXTS, "folder": FOLDER, "cpu": TEXT_OR_NONE, "numpy": TEXT,
+    "cynet": BUILD, "data": (DATA, None), "init_from": ({"path": FILE, "sha256": TOKEN}, None),
 }  # fmt: skip
 GONE_ON = PART | {"after_step": COUNT, "changed": CHANGES}
 SURROUNDINGS = PART | {"resumed": [GONE_ON]}
 RESULT = {
-    "weights": TEXT, "sha256": TEXT, "step": COUNT, "steps": COUNT, "loss": LOSS, "accuracy": SHARE,
+    "weights": TEXT, "sha256": TOKEN, "step": COUNT, "steps": COUNT, "loss": LOSS, "accuracy": SHARE,
     "samples": COUNT, "before": COUNTS,
 }  # fmt: skip
 NEEDED = {"init_from": ("path", "sha256"), "resumed": ("after_step", "changed")}  # entries of these objects

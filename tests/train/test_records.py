@@ -8,7 +8,7 @@ from damages import bounded, damaged_bytes, damaged_values, deep
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cynet.cli.places import begun_in
+from cynet.cli.places import data_folder, lasting
 from cynet.cli.report import commands
 from cynet.train import RunFolder, environment, records, replay
 from cynet.train.report.folder import Run
@@ -49,8 +49,10 @@ def folder(tmp_path):
 
 def used(found):
     """What every command asks of an env.json."""
-    for ask in (environment.drawing, environment.held_out_digest, environment.fingerprint, begun_in):
+    for ask in (environment.drawing, environment.held_out_digest, environment.fingerprint):
         ask(found)
+    data_folder({"data": "cifar10", "data_dir": "d"}, found)
+    lasting("d", found)
     commands(Run(None, {}, found))
     environment.differences(found, PART)
     try:
@@ -124,6 +126,8 @@ def test_sound_ones_come_back(folder):
         ({"resumed": [GONE_ON | {"changed": {"lr": 1}}]}, r"resumed\[0\]\.changed: wanted settings with"),
         ({"resumed": [GONE_ON | {"after_step": -1}]}, r"resumed\[0\]\.after_step: wanted a whole number of"),
         ({"init_from": {"path": "x"}}, "init_from.sha256: wanted it, got none"),
+        ({"data": {"fingerprint": "\x1b[2J"}}, "data.fingerprint: wanted a digest, got '.x1b"),
+        ({"folder": "a\0"}, "folder: wanted the path of a folder or null, got 'a"),
         ({"command": "cynet"}, "command: wanted a list of texts, got 'cynet'"),
         ({"data": {"parts": {"drawn": 1}}}, "data.parts: wanted the parts of a folder"),
         ({"host": deep(100)}, "wanted at most 100 levels"),
