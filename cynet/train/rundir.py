@@ -26,10 +26,15 @@ STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
-FILES = (  # that a training may write
-    CONFIG, ENVIRONMENT, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST, TESTED, checkpoint.NAME,
-    checkpoint.PREVIOUS,
-)  # fmt: skip
+FILES = CONFIG, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
+ASIDE = {  # files without which a run can go on, and what reads them or raises
+    ENVIRONMENT: lambda path: records.environment(path.parent),
+    TESTED: lambda path: records.tested(path.parent),
+    checkpoint.NAME: own_file,  # what is in it is another matter, see `checkpoint.load_latest`
+    checkpoint.PREVIOUS: own_file,
+}
+CHECKPOINTS = checkpoint.NAME, checkpoint.PREVIOUS
+REFUSED = errno.EINVAL, errno.EPERM  # what `own_file` raises
 
 
 class RunFolder:
@@ -244,24 +249,37 @@ class RunFolder:
             return {}
 
     def set_aside(self):
-        """Give what cannot be read of `ENVIRONMENT` and `TESTED` other names, so that it is not lost.
+        """Give what cannot be read of the files in `ASIDE` other names, so that it is not lost.
 
         Returns
         -------
         list of str
             A line for each.
+
+        Raises
+        ------
+        OSError
+            When that would leave no checkpoint of some, or one cannot be opened at all.
         """
-        lines = []
-        for name, read in ((ENVIRONMENT, records.environment), (TESTED, records.tested)):
+        problems = {}
+        for name, read in ASIDE.items():
             try:
-                read(self.path)
+                read(self.path / name)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                other = _free(self.path, name)
-                (self.path / name).rename(self.path / other)
-                lines.append(f"note: {_reason(error)}; set aside as {other}")
-        return lines
+                if isinstance(error, OSError) and error.errno not in REFUSED:
+                    raise
+                problems[name] = error
+        there = [name for name in CHECKPOINTS if os.path.lexists(self.path / name)]
+        if there and all(name in problems for name in there):
+            raise problems[there[0]]
+        return [self._aside(name, error) for name, error in problems.items()]
+
+    def _aside(self, name, error):
+        other = _free(self.path, name)
+        (self.path / name).rename(self.path / other)
+        return f"note: {_reason(error)}; set aside as {other}"
 
     def rewind(self, steps, evaluated):
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
@@ -294,10 +312,8 @@ def _reason(error):
 def _free(folder, name):
     """A name for a damaged file that nothing in the folder has."""
     stem, end = os.path.splitext(name)
-    numbers = itertools.chain([""], itertools.count(2))
-    return next(
-        other for number in numbers if not os.path.lexists(folder / (other := f"{stem}.damaged{number}{end}"))
-    )
+    names = (f"{stem}.damaged{'' if number == 1 else f'-{number}'}{end}" for number in itertools.count(1))
+    return next(other for other in names if not os.path.lexists(folder / other))
 
 
 def check(path):

@@ -24,9 +24,10 @@ FLAGS = (
     "--steps", "12", "--checkpoint-every", "4", "--validation", "0.25",
 )  # fmt: skip
 FILES = (
-    "log.txt", "steps.csv", "metrics.csv", "digests.csv", "last.safetensors", "best.safetensors", "last.ckpt",
-    "last.prev.ckpt", "env.json", "test.json", "config.toml", ".lock",
+    "log.txt", "steps.csv", "metrics.csv", "digests.csv", "last.safetensors", "best.safetensors",
+    "config.toml", ".lock",
 )  # fmt: skip
+ASIDE = "last.ckpt", "last.prev.ckpt", "env.json", "test.json"
 QUIET = "--no-report"
 RESULTS = ("last.safetensors", "best.safetensors", "test.json", "digests.csv")
 
@@ -81,6 +82,35 @@ def test_no_training_goes_on_over_a_link_that_leaves_or_what_is_no_file(run, cap
     assert command("train", "--resume", run, *LONGER) == 2
     assert capsys.readouterr().err == f"cynet train: error: --resume: {run / name}: {said}\n"
     assert (run.parent / "victim").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("name", ASIDE)
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_stands_in_the_place_of_a_checkpoint_or_a_note_is_set_aside(run, whole, capsys, name, kind):
+    (run / name).unlink()
+    if kind == "link":
+        (run / name).symlink_to("../victim")
+    else:
+        os.mkfifo(run / name) if kind == "pipe" else (run / name).mkdir()
+    assert command("train", "--resume", run, *LONGER) == 0
+    aside = name.replace(".", ".damaged.") if name.count(".") == 1 else "last.prev.damaged.ckpt"
+    out = capsys.readouterr().out
+    assert f"note: {run / name}: wanted a " in out and f"; set aside as {aside}\n" in out
+    assert os.path.lexists(run / aside) and (run.parent / "victim").read_bytes() == b"kept"
+    assert (run / name).is_file() and not (run / name).is_symlink()
+
+
+def test_the_only_checkpoint_is_not_set_aside(run, capsys):
+    """Or the run would begin again, over its weights."""
+    for name in ("last.ckpt", "last.prev.ckpt"):
+        (run / name).unlink()
+    os.mkfifo(run / "last.ckpt")
+    for _ in range(2):
+        assert command("train", "--resume", run, *LONGER) == 2
+        said = f"{run}/last.ckpt: wanted a regular file, got a pipe"
+        assert capsys.readouterr().err == f"cynet train: error: --resume: {said}\n"
+        (run / "last.prev.ckpt").unlink(missing_ok=True)
+        (run / "last.prev.ckpt").symlink_to("../victim")
 
 
 @pytest.mark.parametrize("name", ["report.html", "plots", "plots/curves.png"])
