@@ -8,7 +8,7 @@ import sys
 import threading
 
 from cynet._version import __version__
-from cynet.core.names import SPELLED
+from cynet.core.names import SPELLED, printable
 
 from .parser import Failure, Parser, UsageError, reason, suggestion
 
@@ -158,6 +158,8 @@ def _terminable():
 
 
 def _say(program, error, status):
+    kind = "error: " if status in (REFUSED, FAILED) else ""
+    text = "\n".join(map(printable, str(error).split("\n")))  # what files are called and hold may be anything
     with contextlib.suppress(OSError):  # the terminal may be gone
-        print(f"{program}: {'error: ' if status in (REFUSED, FAILED) else ''}{error}", file=sys.stderr)
+        print(f"{program}: {kind}{text}", file=sys.stderr)
     return status

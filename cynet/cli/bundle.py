@@ -10,9 +10,12 @@ import sys
 import tarfile
 from pathlib import Path
 
+from cynet.core.folder import own_path
+
 from .parser import UsageError, refusing
 
 MANIFEST = "manifest.json"
+MOST = 1 << 32  # bytes of all that is packed, which is put together in memory
 SOURCES = {".py", ".pyx", ".pxd", ".h"}
 
 
@@ -33,7 +36,7 @@ def add_flags(parser):
 
 def run(flags):
     """Check everything, warn, pack."""
-    from cynet.core.files import write_atomically
+    from cynet.core.files import read_regular, write_atomically
 
     from .terminal import say
 
@@ -49,7 +52,11 @@ def run(flags):
     members = gather(flags.runs, flags.files, output)
     for path in unchanged(flags.files or (), flags.base):
         print(f"warning: {path} is unchanged since {flags.base}", file=sys.stderr)
-    contents = {name: path.read_bytes() for name, path in members.items()}
+    contents, room = {}, MOST
+    for name, path in members.items():
+        with refusing("RUN"):
+            contents[name] = read_regular(path, room)
+        room -= len(contents[name])
     data = archive({MANIFEST: manifest(contents, flags.files, flags.base), **contents})
     with refusing("--output"):
         write_atomically(output, data)
@@ -78,6 +85,8 @@ def gather(runs, files, output):
         if not found:
             raise UsageError(f"RUN: wanted a folder with files, {folder} has none")
         for path in found:
+            with refusing("RUN"):
+                own_path(path, folder)
             name = f"runs/{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
             _add(members, name, path, output)
     return members

@@ -1,5 +1,7 @@
 """The end of a run: what came out, the look at the test set, and the page."""
 
+from cynet.core.files import digest_of
+
 from .parser import Failure, reason
 
 
@@ -23,6 +25,7 @@ def tested(session, folder, best, watch=iter):
     from cynet.train import evaluate, load_weights
     from cynet.train.validation import VALIDATION, write_tested
 
+    folder.follow()
     if session.measure != VALIDATION:
         return None
     try:
@@ -30,7 +33,7 @@ def tested(session, folder, best, watch=iter):
     except (ValueError, OSError) as error:
         raise Failure(f"the test set was not looked at: {reason(error)}") from error
     evaluation = evaluate(model, watch(session.test_batches))
-    write_tested(folder, evaluation, _sha256(folder.best), best, session.trainer.steps)
+    write_tested(folder, evaluation, digest_of(folder.best), best, session.trainer.steps)
     return evaluation
 
 
@@ -58,8 +61,9 @@ def conclude(session, folder, best, test, report):
 
     from .terminal import accuracies, say
 
+    folder.follow()
     measure = session.measure
-    say(f"weights in {folder.weights}, SHA-256 {_sha256(folder.weights)}")
+    say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.weights)}")
     text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
         last = float(folder.metrics.rows()[-1][f"{measure}_accuracy"])
@@ -86,12 +90,8 @@ def _report(folder):
 
     try:
         weights = KEPT[came_to(folder.path)]
-        report.write([runs.read(folder.path)], folder.path / report.PAGE, weights=weights)
+        report.write([runs.read(folder.path)], folder.own(report.PAGE), weights=weights)
     except (ValueError, OSError) as error:
         say(f"note: no {report.PAGE}: {reason(error)}")
 
 
-def _sha256(path):
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()

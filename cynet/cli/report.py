@@ -4,6 +4,7 @@ mistakes, filters, times, and how to repeat it.
 
 from pathlib import Path
 
+from cynet.core.folder import own_file, own_path
 from cynet.core.shell import quoted, word
 from cynet.train.rundir import CONFIG, KEPT, WEIGHTS
 
@@ -40,6 +41,8 @@ def run(flags):
     with refusing("RUN"):
         runs = [folder.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
+    with refusing("RUN"):
+        _own(output, flags.output is not None)
     _check(flags, output)
     trained.set_threads(flags)
     write(runs, output, flags.data_dir, weights, flags.timing)
@@ -92,8 +95,20 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
     _write(output, page.render(document))
     for note in document["notes"]:
         say(f"note: {note}")
-    _plot(document, output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}"))
+    _plot(document, _plots(output))
     say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
+
+
+def _plots(output):
+    """The folder of the PNG files beside a page."""
+    return output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+
+
+def _own(output, chosen):
+    """Refuse what a link would have written elsewhere: the plots, and a page whose place nobody chose."""
+    if not chosen:
+        own_file(output)
+    own_path(_plots(output))
 
 
 def _check(flags, output):

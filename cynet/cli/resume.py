@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import replace
 
-from cynet.train.environment import held_out_digest, initial_weights
+from cynet.train.environment import fingerprint, held_out_digest, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing, suggestion
@@ -28,6 +28,7 @@ def resume(flags):
     with contextlib.closing(folder):
         with refusing("--resume"):
             folder.lock()
+            news += folder.set_aside()
             found = _latest(folder, news.append)
             stored, origins = _stored(folder, found)
         return _resume(flags, folder, found, stored, origins, allowed, news)
@@ -104,7 +105,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
                 trainer.steps >= session.settings.steps
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)
             ):
-                return _finished(folder, session, best, flags.report)
+                return _finished(folder, session, best, flags.report, news)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
             news += _jump(stored, session, trainer.steps)
             if "lr" in changed and "lr_steps" not in changed and _by_steps(session):
@@ -170,7 +171,7 @@ def _changes(stored, settings, allowed):
 
 def _same_data(folder, training, changed):
     """Refuse a data set that is not the one that a run was begun with."""
-    before = (folder.read_environment().get("data") or {}).get("fingerprint")
+    before = fingerprint(folder.read_environment())
     if before not in (None, training.fingerprint()) and "data" not in changed:
         raise UsageError(
             f"--resume: wanted the data set with fingerprint {before}, got {training.fingerprint()}: "
@@ -209,7 +210,7 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     begun = trainer.steps > 0
     folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
     if changed and found:  # from now on the checkpoint says so too
-        checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
+        checkpoint.save(folder.own(checkpoint.NAME), *capture(session, origins, best, seconds))
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session)
@@ -219,12 +220,14 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     return [f"note: the last bits may differ from here on: {line}" for line in other]
 
 
-def _finished(folder, session, best, report):
+def _finished(folder, session, best, report, news):
     from cynet.train.rundir import LOG
 
     from . import ending
     from .terminal import logged, say
 
+    for line in news:
+        say(line)
     if not ending.is_tested(session, folder):  # it was stopped just before
         with logged(folder.path / LOG):
             test = ending.tested(session, folder, best)

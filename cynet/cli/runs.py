@@ -3,11 +3,14 @@
 import json
 from math import isfinite
 
+from cynet.core.names import few, printable
+
 from . import tables
 from .parser import refusing
 
 FOLDER = "runs"
 SHOWN = 8  # folders that are named
+SHOWN_LETTERS = 100  # of a cell
 
 
 def add_flags(parser):
@@ -32,10 +35,9 @@ def run(flags):
     for each in runs:
         for problem in each.run.missing:
             if "cannot be read" in problem:
-                print(f"note: {each.run.path}: {problem}")
+                print(f"note: {printable(each.run.path)}: {printable(problem)}")
     if others:
-        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-        print(f"note: no runs: {', '.join(others[:SHOWN])}{more}")
+        print(f"note: no runs: {few(others, SHOWN)}")
     return 0
 
 
@@ -52,7 +54,7 @@ def rows(runs):
     for each in runs:
         mixed = f" {each.measure}" if measures else ""
         yield [
-            each.run.name,
+            shown(each.run.name),
             *(shown(each.settings.get(name)) for name in names),
             "-" if each.best is None else f"{each.best:.4f}{mixed}",
             shown(each.best_step),
@@ -66,7 +68,7 @@ def shown(value):
     """A setting as a cell of a table."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value in (None, "", {}) else str(value)
+    return "-" if value in (None, "", {}) else printable(value)[:SHOWN_LETTERS]
 
 
 def plain(value):

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from cynet.train.environment import initial_weights
+from cynet.train.environment import fingerprint, initial_weights
 
 from . import options, train
 from .parser import UsageError, refusing
@@ -33,8 +33,10 @@ class Stored:
 
     def __init__(self, path, flag="RUN"):
         from cynet.train import RunFolder, replay
-        from cynet.train.rundir import CONFIG
+        from cynet.train.rundir import CONFIG, ENVIRONMENT
         from cynet.train.settings import Settings
+
+        from .terminal import say
 
         with refusing(flag):
             self.folder = RunFolder.open(path)
@@ -42,8 +44,13 @@ class Stored:
             self.settings = Settings(**(options.DEFAULTS | options.read(self.folder.path / CONFIG, flag)))
             self.history = replay.History.of(self.folder)
         self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
-        self.environment = self.folder.read_environment()
-        self.first, self.limit = replay.first_settings(self.settings, self.environment.get("resumed", []))
+        self.environment = self.folder.read_environment(say)
+        try:
+            parts = self.environment.get("resumed", [])
+            self.first, self.limit = replay.first_settings(self.settings, parts)
+        except ValueError as error:
+            say(f"note: going on without {ENVIRONMENT}: {error}")
+            self.environment, self.first, self.limit = {}, self.settings, None
 
     @property
     def steps(self):
@@ -53,7 +60,7 @@ class Stored:
     @property
     def fingerprint(self):
         """That of its pictures, None where it is not known."""
-        return (self.environment.get("data") or {}).get("fingerprint")
+        return fingerprint(self.environment)
 
     @contextlib.contextmanager
     def replay(self, **changes):

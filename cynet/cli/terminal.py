@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from cynet.core.folder import open_appending
 from cynet.core.names import SPELLED
 from cynet.train.loop import Observer
 
@@ -59,7 +60,7 @@ def log(*parts):
 @contextlib.contextmanager
 def logged(path):
     """Within this context, what is said, and the error that ends it, also goes to the end of a file."""
-    with open(path, "a", encoding="utf-8", errors=SPELLED) as file:
+    with open_appending(path, encoding="utf-8", errors=SPELLED) as file:
         _logs.append(file)
         try:
             yield

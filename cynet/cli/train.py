@@ -224,7 +224,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     from .estimate import Estimate
     from .terminal import Terminal, logged, say
 
-    settings = session.settings
+    settings, folder.tell = session.settings, say
     with Signals() as signals, logged(folder.path / LOG):
         try:
             recorder = Recorder(folder, session, best, seconds)
@@ -237,6 +237,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
             screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
             with contextlib.ExitStack() as stack:
                 stack.enter_context(contextlib.closing(screen))
+                folder.tell = screen.say
                 observers = [recorder, keeper, screen, Estimate(session, screen.say)]
                 observers.append(Doctor(session, screen.say))
                 if settings.tensorboard:
@@ -246,6 +247,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
                     observers.append(stack.enter_context(contextlib.closing(board)))
                 return _finish(session, observers, signals, report)
         except KeyboardInterrupt:  # the second signal
+            with contextlib.suppress(OSError):
+                folder.follow()
             last = folder.path / checkpoint.NAME
             last = f"{last} is the last checkpoint" if last.exists() else "there is no checkpoint yet"
             say(f"stopped at once; {last}; to go on: cynet train --resume {quoted(folder.path)}")
@@ -282,6 +285,7 @@ def _introduce(session, folder):
 def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
     from cynet.train import Diverged, Stopped
+    from cynet.train.hold import GoneError
 
     from . import ending
     from .terminal import say
@@ -306,6 +310,8 @@ def _finish(session, observers, signals, report):
         return 128 + stopped.signal
     except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {str(error) or type(error).__name__}") from error
+    except GoneError as error:
+        raise Failure(f"after step {trainer.steps}: {reason(error)}") from error
     except OSError as error:  # of a file that a step or an evaluation is noted in
         known = keeper.path if keeper.path.exists() else "the stored configuration"
         again = f"to go on from {known}: cynet train --resume {quoted(folder.path)}"
@@ -323,26 +329,40 @@ def _finish(session, observers, signals, report):
 
 def _explain(session, folder, keeper, error):
     """Say where a training broke, and keep what shows it again."""
-    import shlex
-
-    import numpy as np
-
-    from cynet.train import diagnosis, replay
-    from cynet.train.weights import save_weights
+    from cynet.train import diagnosis
 
     from .terminal import say
 
     say(diagnosis.not_finite(session, error))
-    weights, batch = folder.path / replay.WEIGHTS, folder.path / replay.BATCH
+    try:
+        _keep_divergence(session, folder, error, say)
+    except OSError as problem:
+        say(f"note: what shows it again is not kept: {reason(problem)}")
+    _ways_out(session, folder, keeper, say)
+
+
+def _keep_divergence(session, folder, error, say):
+    """Keep the weights and the batch of a step whose loss was no number, and say how to see it again."""
+    import io
+    import shlex
+
+    import numpy as np
+
+    from cynet.core.files import write_atomically
+    from cynet.train import diagnosis, replay
+    from cynet.train.weights import save_weights
+
+    weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
         x, y = error.batch
         more = {} if session.class_weights is None else {"class_weights": session.class_weights}
-        np.savez(batch, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
+        packed = io.BytesIO()
+        np.savez(packed, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
+        write_atomically(batch, packed.getvalue())
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")
-    _ways_out(session, folder, keeper, say)
 
 
 def _ways_out(session, folder, keeper, say):

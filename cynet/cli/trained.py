@@ -1,5 +1,7 @@
 """Finding a trained model, and data for it: what evaluate, predict and report have in common."""
 
+import sys
+
 from .parser import UsageError, integer, refusing
 from .places import data_folder
 
@@ -59,10 +61,14 @@ def locate(path, argument, which=None):
     try:
         folder = RunFolder.open(file.parent)
         config, _ = folder.read_config()
-        stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment())
+        stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment(_warn))
     except (OSError, ValueError):  # the weights are enough without it
         return file, None
     return file, stored
+
+
+def _warn(line):
+    print(line, file=sys.stderr)
 
 
 def data_options(path, name):

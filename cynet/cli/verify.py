@@ -1,6 +1,6 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-from .parser import Failure, UsageError, integer
+from .parser import Failure, UsageError, integer, reason
 
 
 def add_flags(parser):
@@ -42,6 +42,7 @@ def run(flags):
 
 def _files(folder, say):
     """Read every file that has digests of its own; whether one is damaged."""
+    from cynet.core.folder import own_file
     from cynet.interop import safetensors
     from cynet.train import checkpoint
     from cynet.train.rundir import BEST, WEIGHTS
@@ -51,11 +52,11 @@ def _files(folder, say):
     for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
         if (folder.path / name).exists():
             try:
-                load(folder.path / name)
+                load(own_file(folder.path / name))
                 say(f"{name}: sound")
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 damaged = True
-                say(f"damaged: {error}")
+                say(f"damaged: {reason(error)}")
     return damaged
 
 

@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside their place, then renamed; and no others are read."""
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -53,6 +54,12 @@ def read_regular(path, most):
     if len(content) > most:
         raise ValueError(f"{os.fspath(path)}: wanted a file of at most {most:,} bytes, got more")
     return content
+
+
+def digest_of(path):
+    """The SHA-256 of a regular file, in hexadecimal digits; an OSError as of `open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def user_path(path):
@@ -125,7 +132,7 @@ def _keep(path, previous):
 def remove_temporaries(folder):
     """Remove what `write_atomically` left in a folder when its process was killed."""
     for path in Path(folder).iterdir():
-        if is_temporary(path.name):
+        if is_temporary(path.name) and (path.is_symlink() or not path.is_dir()):
             path.unlink(missing_ok=True)
 
 

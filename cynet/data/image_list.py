@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cynet.core.files import user_path
+from cynet.core.files import read_regular, user_path
 from cynet.core.names import printable
 
 from . import damaged
 from .dataset import ArrayDataset
 from .decoding import decoded
 from .pictures import Fit, Problem, attempt
+
+MOST = 1 << 28  # bytes of a list
 
 
 class ImageList(ArrayDataset):
@@ -106,8 +108,8 @@ def read_lines(path):
 
     Names of files may be any bytes: those that are no UTF-8 come through as they are.
     """
-    text = user_path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
-    lines = [line.strip() for line in text.split("\n")]
+    text = read_regular(user_path(path), MOST).decode("utf-8-sig", "surrogateescape")
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
     lines = [line for line in lines if line]
     if not lines:
         raise ValueError(f"{printable(path)}: wanted at least one line, got none")

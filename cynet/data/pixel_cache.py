@@ -14,17 +14,21 @@ import json
 import math
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 
 import numpy as np
 
 from cynet.core.files import flush_folder, write_atomically
+from cynet.core.folder import read_object
 
 from . import damaged, fingerprint, kinds
 from .dataset import byte_counts
 from .decoding import decoded
 from .pictures import Problem, attempt
 from .progress import Progress
+
+MOST_KEY = 1 << 24  # bytes of a key file; a longer list of damaged pictures is made anew each time
 
 
 class NotKeptError(Exception):
@@ -112,8 +116,10 @@ class PixelCache:
     def read(self):
         """The `Pixels` that are kept, or None where they are not of these pictures or damaged."""
         try:
-            key = json.loads(self.key_file.read_text())
+            key = read_object(self.key_file, MOST_KEY)
             status = self.array.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return None
             if key["made_from"] != self.made_from or key["array"] != [status.st_size, status.st_mtime_ns]:
                 return None
             if key.pop("check") != digest_of(key):  # damaged
@@ -125,7 +131,7 @@ class PixelCache:
                 return None
             broken = tuple((int(i), str(reason)) for i, reason in key["damaged"])
             return Pixels(images, broken, np.array(key["counts"], np.int64), key["fingerprint"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def _mapped(self):
@@ -148,7 +154,8 @@ class PixelCache:
             free, size = shutil.disk_usage(self.array.parent).free, len(paths) * math.prod(fit.shape)
             if free < size:
                 raise OSError(errno.ENOSPC, f"{size:,} bytes are wanted, {free:,} are free")
-            file = open(temporary, "wb")  # noqa: SIM115 closed below; only its opening is reported here
+            temporary.unlink(missing_ok=True)
+            file = open(temporary, "xb")  # noqa: SIM115 closed below; only its opening is reported here
         try:
             with file:
                 return self._write(file, temporary, paths, labels, classes, fit, workers)

@@ -1,6 +1,5 @@
 """What a run is done with: versions, processor, build, and the state of the source code."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -12,11 +11,14 @@ import numpy as np
 
 import cynet
 from cynet.config import config, processor
+from cynet.core.files import digest_of
+from cynet.core.names import printable
 from cynet.core.threads import processors
 
 from .weights import DRAWN, initial_file, is_drawn
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
+SHOWN = 500  # characters of a value
 
 
 def describe(session):
@@ -56,10 +58,14 @@ def _pictures(session):
 
 def drawing(environment):
     """What `cynet.data.load` takes to draw a run's test pictures again, {} where its folder had parts."""
-    parts = (environment.get("data") or {}).get("parts")
-    drawn = parts.get("drawn") if isinstance(parts, dict) else None
-    known = [drawn.get(name) for name in DRAWN] if isinstance(drawn, dict) else []
+    drawn = ((environment.get("data") or {}).get("parts") or {}).get("drawn") or {}
+    known = [drawn.get(name) for name in DRAWN]
     return dict(zip(DRAWN, known, strict=True)) if is_drawn(known) else {}
+
+
+def fingerprint(environment):
+    """That of a run's pictures, None where it is not known."""
+    return (environment.get("data") or {}).get("fingerprint")
 
 
 def held_out_digest(environment):
@@ -79,7 +85,7 @@ def _file(path):
     """Which file of weights it is, whatever becomes of its name."""
     try:
         path = initial_file(path)
-        return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+        return {"path": os.path.abspath(path), "sha256": digest_of(path)}
     except OSError:  # a run that goes on does not need it any more
         return None
 
@@ -97,7 +103,7 @@ def initial_weights(environment):
     begun = environment.get("init_from")
     if not begun:
         return None
-    found = hashlib.sha256(Path(begun["path"]).read_bytes()).hexdigest()
+    found = digest_of(begun["path"])
     if found != begun["sha256"]:
         wanted = f"wanted the weights that the run began with, SHA-256 {begun['sha256']}"
         raise ValueError(f"{begun['path']}: {wanted}, got {found}")
@@ -109,10 +115,14 @@ def differences(one, other):
     pairs = [(name, one.get(name), other.get(name)) for name in ("cpu", "numpy", "git")]
     builds = one.get("cynet") or {}, other.get("cynet") or {}
     pairs += [(f"cynet {name}", builds[0].get(name), builds[1].get(name)) for name in BUILD]
-    prints = [(env.get("data") or {}).get("fingerprint") for env in (one, other)]
-    pairs.append(("fingerprint of the data", *prints))
+    pairs.append(("fingerprint of the data", fingerprint(one), fingerprint(other)))
     pairs.append(("pictures held out, digest", held_out_digest(one), held_out_digest(other)))
-    return [f"{name}: {a} against {b}" for name, a, b in pairs if a != b]
+    return [f"{name}: {_shown(a)} against {_shown(b)}" for name, a, b in pairs if a != b]
+
+
+def _shown(value):
+    """A value as a line can show it: what stands in a file may hold anything."""
+    return f"{printable(value):.{SHOWN}}"
 
 
 def git():

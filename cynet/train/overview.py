@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cynet.core.files import user_path
 
+from .hold import in_use
 from .report import folder
-from .rundir import CONFIG, METRICS, ORIGIN, in_use
+from .rundir import CONFIG, METRICS, ORIGIN
 from .settings import FREE, Settings
 
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"

@@ -4,7 +4,7 @@ import time
 
 from . import checkpoint
 from .loop import Observer
-from .rundir import RunFolder
+from .rundir import BEST, WEIGHTS, RunFolder
 from .state import capture
 from .weights import digests, save_weights
 
@@ -53,6 +53,7 @@ class Recorder(Observer):
                 f"measure: wanted evaluations on the {self.folder.measure} pictures, as configured, got one "
                 f"on the {result.measure} pictures (Session.train takes the right ones)"
             )
+        self.folder.follow()
         row = (
             f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
             f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"
@@ -63,7 +64,7 @@ class Recorder(Observer):
         self.save()
         if self.best is None or result.test.accuracy > self.best["accuracy"]:
             self.best = {"accuracy": result.test.accuracy, "step": result.step, "epoch": result.epoch}
-            self._save(self.folder.best)
+            self._save(BEST)
 
     def enough(self):
         """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
@@ -71,11 +72,11 @@ class Recorder(Observer):
 
     def save(self):
         """Write the weights as they are now."""
-        self._save(self.folder.weights)
+        self._save(WEIGHTS)
 
-    def _save(self, path):
+    def _save(self, name):
         with self.trainer.evaluated_weights():
-            save_weights(path, self.model, self.facts)
+            save_weights(self.folder.own(name), self.model, self.facts)
 
     def _digest(self, step):
         if step == self._digested:
@@ -116,8 +117,9 @@ class Keeper(Observer):
 
     def save(self):
         """Write a checkpoint now, and before it all rows that belong to it."""
+        path = self.folder.own(checkpoint.NAME)
         self.folder.sync()
-        checkpoint.save(self.path, *self._contents())
+        checkpoint.save(path, *self._contents())
         self.due = time.monotonic() + self.pause
 
     def _contents(self):

@@ -12,7 +12,8 @@ from math import nan
 import numpy as np
 
 import cynet.core.random as random
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, user_path
+from cynet.core.folder import own_file
 
 from .loop import Diverged
 from .recorder import is_round
@@ -159,7 +160,7 @@ def diverged(path):
     path = user_path(path)
     settings = Settings.unflat(RunFolder.open(path).read_config()[0])
     model, _ = load_weights(path / WEIGHTS)
-    with np.load(path / BATCH) as batch:
+    with open_regular(own_file(path / BATCH)) as file, np.load(file) as batch:
         trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
         trainer.steps = int(batch["step"]) - 1
         loss = trainer.step(batch["x"], batch["y"])
@@ -230,10 +231,18 @@ def first_settings(settings, parts):
     -------
     (Settings, int or None)
         None: all of them.
+
+    Raises
+    ------
+    ValueError
+        When what was changed is no setting's value.
     """
     flat, last = settings.flat(), None
     for part in reversed(parts):
         if part.get("changed") and part["after_step"]:
             flat |= {name: before for name, (before, _) in part["changed"].items()}
             last = part["after_step"]
-    return Settings.unflat(flat), last
+    try:
+        return Settings.unflat(flat), last
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"wanted the settings before each change, got others: {error}") from None

@@ -2,20 +2,23 @@
 
 import contextlib
 import errno
-import fcntl
+import itertools
 import json
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
+from cynet.core.folder import own_file
 
+from . import checkpoint, records
+from .hold import LOCK, Hold
+from .records import ENVIRONMENT, TESTED
 from .tables import Table
 from .validation import measure_of
 
-CONFIG, ENVIRONMENT, LOG, LOCK = "config.toml", "env.json", "log.txt", ".lock"
+CONFIG, LOG = "config.toml", "log.txt"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
@@ -23,7 +26,15 @@ STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
 ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
-LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
+FILES = CONFIG, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
+ASIDE = {  # files without which a run can go on, and what reads them or raises
+    ENVIRONMENT: lambda path: records.environment(path.parent),
+    TESTED: lambda path: records.tested(path.parent),
+    checkpoint.NAME: own_file,  # what is in it is another matter, see `checkpoint.load_latest`
+    checkpoint.PREVIOUS: own_file,
+}
+CHECKPOINTS = checkpoint.NAME, checkpoint.PREVIOUS
+REFUSED = errno.EINVAL, errno.EPERM  # what `own_file` raises
 
 
 class RunFolder:
@@ -42,6 +53,10 @@ class RunFolder:
     metrics, steps, digests : Table
     measure : str
         What the run is measured on, as its configuration says: "test" or "validation".
+    path : Path
+        Where it is; of one that is locked `follow` changes it, when the folder was moved.
+    tell : callable
+        Told, in a line, what became of the folder while it was locked; default: print.
 
     Raises
     ------
@@ -81,7 +96,7 @@ class RunFolder:
         return folder
 
     def _set(self, path):
-        self.path, self._lock = path, None
+        self.path, self._hold, self.tell = path, None, print
         self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
         self._measured({})
 
@@ -105,31 +120,53 @@ class RunFolder:
         ------
         BlockingIOError
             When another process does.
+        OSError
+            When a file of the run is a link that leaves the folder, or no regular file.
         """
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
-        descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(descriptor)
-        except OSError:
-            holder = os.read(descriptor, 40).decode(errors="replace") or "unknown"
-            os.close(descriptor)
-            raise BlockingIOError(
-                errno.EAGAIN, f"{self.path} is in use: process {holder} trains there"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        self._lock = descriptor
+        for name in FILES:
+            own_file(self.path / name)
+        self._hold = Hold(self.path)
         remove_temporaries(self.path)
 
     def close(self):
         """Write out the tables and give the lock back."""
         with contextlib.ExitStack() as stack:
-            if self._lock is not None:
-                stack.callback(os.close, self._lock)
-                self._lock = None
+            if self._hold is not None:
+                stack.callback(self._hold.close)
+                self._hold = None
             for table in (self.metrics, self.steps, self.digests):
                 stack.callback(table.close)
+
+    def follow(self):
+        """See that the folder, once locked, is where it was and still locked; go after it where it was moved.
+
+        Raises
+        ------
+        GoneError
+            When it is no more; another one that stands in its place is not touched.
+        OSError
+            When its lock was removed, and another process has it now.
+        """
+        if self._hold is None:
+            return
+        place = self._hold.place(self.path)
+        if place != self.path:
+            self.tell(f"note: {self.path} was moved: the run goes on in {place}")
+            self.path = place
+            for table in (self.metrics, self.steps, self.digests):
+                table.path = place / table.path.name
+        for table in (self.metrics, self.steps, self.digests):
+            if table.renew():
+                self.tell(f"note: {table.path} was removed or replaced: further rows go to what is there")
+        if self._hold.renew(place):
+            self.tell(f"note: {place / LOCK} was removed: it is there again")
+
+    def own(self, name):
+        """The path of a file in the folder that is to be written now: see `follow`, and `own_file`."""
+        self.follow()
+        return own_file(self.path / name)
 
     def reserve(self, size):
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
@@ -175,14 +212,14 @@ class RunFolder:
             text += f"\n[{ORIGIN}]\n" + toml(
                 {name: origins.get(name) for name, value in config.items() if value is not None}
             )
-        write_atomically(self.path / CONFIG, text.encode())
+        write_atomically(self.own(CONFIG), text.encode())
         if measure_of(config) != self.measure:
             self._measured(config)
 
     def read_config(self):
         """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
         try:
-            config = read_toml(self.path / CONFIG)
+            config = read_toml(own_file(self.path / CONFIG))
         except ValueError as error:
             raise ValueError(f"{self.path / CONFIG}: {error}") from None
         origins = config.pop(ORIGIN, {})
@@ -192,15 +229,57 @@ class RunFolder:
         """Write env.json."""
         text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
         # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
-        write_atomically(self.path / ENVIRONMENT, text.encode(errors="backslashreplace"))
+        write_atomically(self.own(ENVIRONMENT), text.encode(errors="backslashreplace"))
 
-    def read_environment(self):
-        """What `write_environment` was given, {} where there is none that can be read."""
+    def read_environment(self, tell=None):
+        """What `write_environment` was given, {} where there is none that can be read.
+
+        Parameters
+        ----------
+        tell : callable, optional
+            Told, in a line, why one that is there cannot be read.
+        """
         try:
-            found = json.loads((self.path / ENVIRONMENT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return records.environment(self.path)
+        except FileNotFoundError:
             return {}
-        return found if isinstance(found, dict) else {}
+        except (OSError, ValueError) as error:
+            if tell is not None:
+                tell(f"note: going on without {ENVIRONMENT}: {_reason(error)}")
+            return {}
+
+    def set_aside(self):
+        """Give what cannot be read of the files in `ASIDE` other names, so that it is not lost.
+
+        Returns
+        -------
+        list of str
+            A line for each.
+
+        Raises
+        ------
+        OSError
+            When that would leave no checkpoint of some, or one cannot be opened at all.
+        """
+        problems = {}
+        for name, read in ASIDE.items():
+            try:
+                read(self.path / name)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno not in REFUSED:
+                    raise
+                problems[name] = error
+        there = [name for name in CHECKPOINTS if os.path.lexists(self.path / name)]
+        if there and all(name in problems for name in there):
+            raise problems[there[0]]
+        return [self._aside(name, error) for name, error in problems.items()]
+
+    def _aside(self, name, error):
+        other = _free(self.path, name)
+        (self.path / name).rename(self.path / other)
+        return f"note: {_reason(error)}; set aside as {other}"
 
     def rewind(self, steps, evaluated):
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
@@ -226,31 +305,15 @@ def metrics_columns(measure):
     )  # fmt: skip
 
 
-def _take(descriptor):
-    """Lock a file for this process; it is tried again, for somebody may just be looking whether it is."""
-    for pause in LOOKS:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(pause)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _reason(error):
+    return getattr(error, "strerror", None) or error
 
 
-def in_use(path):
-    """Whether a process trains in a run's folder now, on this machine or on one that shares the folder."""
-    try:
-        descriptor = os.open(Path(path, LOCK), os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
-    return False
+def _free(folder, name):
+    """A name for a damaged file that nothing in the folder has."""
+    stem, end = os.path.splitext(name)
+    names = (f"{stem}.damaged{'' if number == 1 else f'-{number}'}{end}" for number in itertools.count(1))
+    return next(other for other in names if not os.path.lexists(folder / other))
 
 
 def check(path):

@@ -3,6 +3,7 @@
 from math import isfinite
 
 from cynet.core.files import write_atomically
+from cynet.core.folder import own_file
 
 from . import study_figures
 from .study import (
@@ -39,12 +40,16 @@ def write(folder, plan, runs, classes, seconds, complete=True):
     complete : bool
         Whether these are all of the plan.
     """
-    write_atomically(folder / RESULTS, results(runs).encode())
-    write_atomically(folder / CURVES, curves(runs).encode())
+    _write(folder / RESULTS, results(runs).encode())
+    _write(folder / CURVES, curves(runs).encode())
     if runs:
-        write_atomically(folder / study_figures.LOSS, study_figures.loss(runs))
-        write_atomically(folder / study_figures.ACCURACY, study_figures.accuracy(runs, 1 / classes))
-    write_atomically(folder / SUMMARY, summary(plan, runs, classes, seconds, complete).encode())
+        _write(folder / study_figures.LOSS, study_figures.loss(runs))
+        _write(folder / study_figures.ACCURACY, study_figures.accuracy(runs, 1 / classes))
+    _write(folder / SUMMARY, summary(plan, runs, classes, seconds, complete).encode())
+
+
+def _write(path, data):
+    write_atomically(own_file(path), data)
 
 
 def results(runs):

@@ -1,9 +1,11 @@
 """Tables that grow by a row at a time: CSV files that are appended to, and cut back when a run is resumed."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from cynet.core.files import write_atomically
+from cynet.core.folder import open_appending, own_file
 from cynet.core.names import SPELLED
 
 
@@ -51,7 +53,7 @@ class Table:
         kept = [",".join(self.columns)]
         kept += [line for line in text.split("\n")[1:-1] if self._step(line) <= last]
         if text != (wanted := "\n".join([*kept, ""])):
-            write_atomically(self.path, wanted.encode())
+            write_atomically(own_file(self.path), wanted.encode())
 
     def rows(self):
         """The whole rows of the file, each a dict of str; none where there is no file."""
@@ -71,9 +73,22 @@ class Table:
             except OSError as error:
                 raise self._named(error) from error
 
+    def renew(self):
+        """Let go of a file that is not at the path any more, but removed or replaced; whether it was so.
+
+        The next row opens the one that is there, or begins another.
+        """
+        if self._file is None:
+            return False
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
+                return False
+        self.close()
+        return True
+
     def _open(self):
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
-        self._file = open(self.path, "a", **how)  # noqa: SIM115
+        self._file = open_appending(self.path, **how)
         if self._file.tell() == 0:
             self._file.write(",".join(self.columns) + "\n")
 

@@ -1,5 +1,7 @@
 """Event files for TensorBoard, by the package tensorboardX, an extra."""
 
+from cynet.core.folder import own_path
+
 from .loop import Observer
 
 FOLDER = "tensorboard"
@@ -31,10 +33,13 @@ class TensorBoard(Observer):
     ------
     ImportError
         Without tensorboardX.
+    OSError
+        When its folder is a link that leaves that of the run, or no folder.
     """
 
     def __init__(self, folder, steps=0):
-        self._writer = writer_class()(str(folder / FOLDER), purge_step=steps + 1 if steps else None)
+        place = own_path(folder / FOLDER)
+        self._writer = writer_class()(str(place), purge_step=steps + 1 if steps else None)
 
     def stepped(self, progress):
         if progress.step % EVERY == 0 or progress.step == 1:

@@ -15,8 +15,10 @@ import numpy as np
 from cynet import data
 from cynet.core.files import write_atomically
 
+from . import records
+from .records import TESTED
+
 TEST, VALIDATION = "test", "validation"
-TESTED = "test.json"
 SHOWN = 16  # digits of the digest of the pictures held out
 
 
@@ -93,16 +95,15 @@ def write_tested(folder, evaluation, sha256, best, steps):
         "samples": int(evaluation.samples.sum()),
         "before": before,  # the steps after which it was looked at
     }
-    write_atomically(folder.path / TESTED, (json.dumps(found, indent=1) + "\n").encode())
+    write_atomically(folder.own(TESTED), (json.dumps(found, indent=1) + "\n").encode())
 
 
 def read_tested(folder):
     """What `write_tested` kept in a `RunFolder`, {} where there is nothing that can be read."""
     try:
-        found = json.loads((folder.path / TESTED).read_text())
+        return records.tested(folder.path)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def results(folder):

@@ -13,6 +13,7 @@ from math import isfinite
 import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path
+from cynet.core.folder import own_file
 from cynet.data.pictures import FITS
 from cynet.interop import safetensors
 
@@ -169,7 +170,7 @@ def file_of(path, which=None):
     Raises
     ------
     OSError
-        When the run folder has no such weights.
+        When the run folder has no such weights, or they are a link that leaves it.
     ValueError
         When `which` is none of these, or stands beside a file.
     """
@@ -183,7 +184,7 @@ def file_of(path, which=None):
             others = [name for name, other in KEPT.items() if (path / other).exists()]
             hint = f" (did you mean the {others[0]} ones, {KEPT[others[0]]}?)" if others else ""
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}{hint}")
-        return file
+        return own_file(file)
     if which is not None and path.exists():
         raise ValueError(f"weights: wanted a run folder to take the {which} ones from, {path} is a file")
     return path

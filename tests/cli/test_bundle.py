@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 
@@ -145,3 +146,24 @@ def test_a_source_that_the_revision_does_not_hold_counts_as_modified(work):
         found = json.loads(members(work / "bundle.tar.gz")["manifest.json"][1])
         assert found["git"]["modified"] is modified
         assert found["base"] == {"name": "HEAD", "revision": git(work, "rev-parse", "HEAD")}
+
+
+def test_nothing_from_elsewhere_gets_in_by_a_link_and_no_pipe_is_waited_for(work, capsys):
+    (work / "secret").write_text("s")
+    run = work / "runs" / "first"
+    (run / "link").symlink_to("../../secret")
+    assert bundle(run) == 2
+    assert f"RUN: {run}/link: wanted a file in {run}, got a link that leaves it" in capsys.readouterr().err
+    (run / "link").unlink()
+    (run / "link").symlink_to("metrics.csv")
+    os.mkfifo(run / "pipe")
+    assert bundle(run) == 0
+    found = members(work / "bundle.tar.gz")
+    assert found["runs/first/link"][1] == b"step\n1\n" and "runs/first/pipe" not in found
+
+
+def test_what_is_too_large_to_pack_is_named(work, capsys):
+    os.truncate(work / "runs" / "first" / "weights.bin", 100 * 10**9)
+    assert bundle("runs/first") == 2
+    said = "RUN: runs/first/weights.bin: wanted a file of at most 4,29"
+    assert said in capsys.readouterr().err

@@ -20,6 +20,11 @@ def test_the_overview_lists_every_command(capsys, arguments):
     assert all(f"  {name} " in out for name in cli.COMMANDS)
 
 
+def test_an_error_cannot_steer_the_terminal(capsys):
+    status, _, err = said(capsys, ["report", "a\x1b[2J\r"])
+    assert (status, err) == (2, "cynet report: error: RUN: no such run folder: a\\x1b[2J\\r\n")
+
+
 def test_version(capsys):
     assert said(capsys, ["--version"]) == (0, f"cynet {__version__}\n", "")
 

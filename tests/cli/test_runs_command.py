@@ -1,13 +1,15 @@
 """`cynet runs`, and `cynet diff` of several runs: what they list, what they leave out, the state of a run."""
 
 import json
+import os
 import shutil
 
 import pytest
 import tiny  # noqa: F401
+from damages import bounded
 
 from cynet import cli
-from cynet.train import RunFolder, overview, rundir
+from cynet.train import RunFolder, hold, overview
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--no-report")
@@ -111,14 +113,36 @@ def test_who_looks_hinders_nobody_who_begins(tmp_path):
 
     folder = RunFolder(tmp_path / "run")
     (tmp_path / "run" / ".lock").touch()
-    assert not rundir.in_use(folder.path) and not rundir.in_use(tmp_path)
+    assert not hold.in_use(folder.path) and not hold.in_use(tmp_path)
     with open(tmp_path / "run" / ".lock") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
         threading.Timer(0.01, fcntl.flock, (look, fcntl.LOCK_UN)).start()
         folder.lock()
-    assert rundir.in_use(folder.path)
+    assert hold.in_use(folder.path)
     folder.close()
-    assert not rundir.in_use(folder.path)
+    assert not hold.in_use(folder.path)
+
+
+def test_nothing_in_a_folder_hinders_the_list(tmp_path, capsys):
+    """Pipes, links, what has no end, and a name that would steer the terminal."""
+    for name in ("pipes", "links", "large", "odd\x1b[2J", "none"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.toml").write_text('model = "uwnet2"\n')
+    os.remove(tmp_path / "none" / "config.toml")
+    for name in ("env.json", "log.txt", ".lock"):
+        os.mkfifo(tmp_path / "pipes" / name)
+        (tmp_path / "links" / name).symlink_to("/dev/zero")
+        (tmp_path / "large" / name).touch()
+        os.truncate(tmp_path / "large" / name, 100 * 10**9)
+    os.mkfifo(tmp_path / "none" / "config.toml")
+    os.mkfifo(tmp_path / "pipe")
+    with bounded():
+        assert command("runs", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[1:5]] == ["large", "links", r"odd\x1b[2J", "pipes"]
+    assert f"{tmp_path}/pipes: env.json cannot be read: wanted a regular file, got a pipe" in out
+    assert f"{tmp_path}/large: env.json cannot be read: wanted a file of at most" in out
+    assert "links: env.json cannot be read: wanted a file in " in out and "note: no runs: none" in out
 
 
 def test_damaged_runs_are_named_and_the_others_listed(runs, capsys):

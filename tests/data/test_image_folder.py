@@ -82,9 +82,37 @@ def _lie_more(folder):
     key.write_text(json.dumps(json.loads(key.read_text()) | {"fingerprint": ["x"]}))
 
 
-@pytest.mark.parametrize(
-    "change", [_add, _change, _remove, _cut, _rewrite, _break_key, _lie, _lie_more]
-)  # fmt: skip
+def _pipe(suffix):
+    def change(folder):
+        (path,) = (folder / ".cynet").glob(f"*{suffix}")
+        path.unlink()
+        os.mkfifo(path)
+        if suffix == ".npy":  # with a key that fits it
+            (key,) = (folder / ".cynet").glob("*.json")
+            facts = json.loads(key.read_text()) | {"array": [0, path.stat().st_mtime_ns]}
+            facts.pop("check")
+            key.write_text(json.dumps(facts | {"check": pixel_cache.digest_of(facts)}))
+
+    return change
+
+
+def _brackets(folder):
+    (key,) = (folder / ".cynet").glob("*.json")
+    key.write_text("[" * 100_000)
+
+
+def _sparse(folder):
+    (key,) = (folder / ".cynet").glob("*.json")
+    os.truncate(key, 100 * 10**9)
+
+
+CHANGES = [
+    _add, _change, _remove, _cut, _rewrite, _break_key, _lie, _lie_more, _pipe(".json"), _pipe(".npy"),
+    _brackets, _sparse,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_cache_that_is_not_of_these_pictures_is_made_again(folder, change):
     data.ImageFolder(folder, 8)
     change(folder)
@@ -93,6 +121,19 @@ def test_a_cache_that_is_not_of_these_pictures_is_made_again(folder, change):
     np.testing.assert_array_equal(found.images, plain.images)
     assert found.fingerprint() == plain.fingerprint()
     assert not list((folder / ".cynet").glob("*.tmp"))
+
+
+def test_the_pixels_are_not_written_through_a_link(folder, tmp_path):
+    """The name of the temporary file is one that can be known before."""
+    data.ImageFolder(folder, 8)
+    (array,) = (folder / ".cynet").glob("*.npy")
+    (tmp_path / "victim").write_bytes(b"kept")
+    links = [array, array.with_suffix(".json"), array.with_name(f".{array.name}.{os.getpid()}.tmp")]
+    for link in links:
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / "victim")
+    data.ImageFolder(folder, 8)
+    assert (tmp_path / "victim").read_bytes() == b"kept" and not any(map(os.path.islink, links))
 
 
 def test_a_cache_elsewhere_keeps_several_sets(folder, tmp_path):

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from damages import bounded
 from photos import draw, pets
 
 from cynet import data
@@ -90,3 +91,14 @@ def test_a_pipe_in_a_list_is_not_waited_for(folder):
     os.mkfifo(folder / "cat" / "pipe.png")
     with pytest.raises(ValueError, match=r"pipe\.png: .*it is a pipe"):
         data.ImageList(*lists(folder, ["cat/pipe.png"]))
+
+
+def test_a_list_that_is_no_file_or_has_no_end_is_refused(folder, tmp_path):
+    listed, names = lists(tmp_path, [folder / "dog" / "1.jpg"])
+    os.mkfifo(tmp_path / "pipe")
+    for given in ((tmp_path / "pipe", names), (listed, tmp_path / "pipe")):
+        with bounded(), pytest.raises(OSError, match="pipe: wanted a regular file, got a pipe"):
+            data.ImageList(*given)
+    os.truncate(listed, 100 * 10**9)
+    with bounded(), pytest.raises(ValueError, match=r"a\.train: wanted a file of at most 268,435,456 bytes"):
+        data.ImageList(listed, names)

@@ -1,20 +1,24 @@
 """What a run folder holds, read so that a missing or torn file is a note and no error."""
 
 import csv
-import json
 import math
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, user_path
+from cynet.core.folder import own_file
 from cynet.interop.kinds import kind_of
 
-from ..rundir import CONFIG, LOG, METRICS, read_toml
+from .. import records
+from ..rundir import CONFIG, ENVIRONMENT, LOG, METRICS, read_toml
 from ..validation import TEST, VALIDATION
 
-STEPS, ENVIRONMENT = "steps.csv", "env.json"
+STEPS = "steps.csv"
 POINTS = 400  # of a curve on the page
 TAIL = 4096  # bytes at the end of a table in which its last row is
+LOGGED = 1 << 24  # bytes at the end of a log that are looked at
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def read(path, steps=True):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
         "config": _read(path / CONFIG, read_toml, missing),
-        "environment": _read(path / ENVIRONMENT, _json, missing),
+        "environment": _read(path / ENVIRONMENT, lambda _: records.environment(path), missing),
         "epochs": _read(path / METRICS, table, missing),
         "steps": _read(path / STEPS, table, missing) if steps else {},
     }
@@ -90,7 +94,9 @@ def read(path, steps=True):
 def _said(path):
     """Each diagnosis of a log once, and the error at its end."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open_regular(own_file(path)) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LOGGED))
+            lines = file.read(LOGGED).decode("utf-8", "replace").splitlines()
     except OSError:
         return ()
     found = [line for line in lines if line.startswith("diagnosis: ")]
@@ -101,9 +107,19 @@ def _said(path):
 def beside(run, most):
     """Paths of other run folders in the folder around a run, the youngest `most` of them by name."""
     folder = run.path.absolute().parent
-    found = [path for path in folder.iterdir() if (path / METRICS).is_file() and path.name != run.name]
-    youngest = sorted(found, key=lambda path: (path / METRICS).stat().st_mtime, reverse=True)[:most]
+    ages = {path: _age(path / METRICS) for path in folder.iterdir() if path.name != run.name}
+    found = [path for path, age in ages.items() if age is not None]
+    youngest = sorted(found, key=ages.get, reverse=True)[:most]
     return sorted(youngest, key=lambda path: path.name)
+
+
+def _age(path):
+    """The time of a regular file, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime if stat.S_ISREG(found.st_mode) else None
 
 
 def table(path):
@@ -170,19 +186,13 @@ def _step_curve(steps):
 
 def _read(path, parse, missing):
     try:
-        return parse(path)
+        return parse(own_file(path))
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError, csv.Error) as error:
-        missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
+        reason = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
+        missing.append(f"{path.name} cannot be read: {reason}")
     return {}
-
-
-def _json(path):
-    values = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(values, dict):
-        raise ValueError(f"wanted an object, got {type(values).__name__}")
-    return values
 
 
 def _number(text):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cynet._version import __version__
+from cynet.core.folder import own_file
 from cynet.graph import summary
 
 from .. import matching
@@ -82,7 +83,7 @@ def _weights(run, wanted, missing, notes):
     for name in dict.fromkeys((wanted, WEIGHTS, BEST)):
         try:
             if (run.path / name).exists():
-                return Trained(name, *load_weights(run.path / name))
+                return Trained(name, *load_weights(own_file(run.path / name)))
         except (ValueError, OSError) as error:
             notes.append(str(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."

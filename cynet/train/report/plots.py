@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from cynet.core.files import write_atomically
+from cynet.core.folder import own_file
 from cynet.core.names import printable
 
 from ..drawing import figure_class
@@ -34,6 +35,8 @@ def write(document, folder):
     ------
     ImportError
         Without matplotlib, naming the extra.
+    OSError
+        When they cannot be written, or one is a link that leaves the folder around `folder`.
     """
     figures = {}
     if document["runs"][0]["epochs"]:
@@ -47,7 +50,7 @@ def write(document, folder):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is a box
             figure.savefig(drawn, format="png", dpi=DPI)
-        write_atomically(folder / name, drawn.getvalue())
+        write_atomically(own_file(folder / name, folder.parent), drawn.getvalue())
     return [folder / name for name in figures]
 
 

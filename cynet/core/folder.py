@@ -1,0 +1,140 @@
+"""Files that belong to one folder, as those of a run: never another file that a link there leads to.
+
+A path that a user gave is followed wherever it leads. The name of a file that a program reads, writes or
+appends to in a folder by itself is another matter: it goes through `own_file` each time, so that who prepared
+the folder decides nothing about files elsewhere.
+"""
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+from .files import KINDS, read_regular
+
+DEEPEST = 100  # objects and lists within each other
+
+
+def own_path(path, folder=None):
+    """A path in a folder, where neither it nor a folder on the way is a link that leaves the folder.
+
+    Links within the folder, and hard links, are as good as files.
+
+    Parameters
+    ----------
+    path : str or Path
+        There need be nothing.
+    folder : str or Path, optional
+        Default: that around `path`.
+
+    Returns
+    -------
+    Path
+        As given.
+
+    Raises
+    ------
+    OSError
+        Naming the path and where it leads.
+    """
+    path = Path(path)
+    root = os.path.realpath(path.parent if folder is None else folder)
+    target = os.path.realpath(path)
+    if not Path(target).is_relative_to(root):
+        raise OSError(errno.EPERM, f"{path}: wanted a file in {root}, got a link that leaves it, to {target}")
+    return path
+
+
+def own_file(path, folder=None):
+    """`own_path` of a regular file, or of none yet; what is something else is refused, and never waited for.
+
+    Raises
+    ------
+    OSError
+        As `own_path`; or when there is a folder, a pipe, a socket or a device.
+    """
+    path = own_path(path, folder)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return path
+    return _regular(path, mode)
+
+
+def _regular(path, mode):
+    if not stat.S_ISREG(mode):
+        got = next((name for test, name in KINDS if test(mode)), "something else")
+        raise OSError(errno.EINVAL, f"{path}: wanted a regular file, got {got}")
+    return path
+
+
+def open_appending(path, folder=None, **how):
+    """`own_file`, open for appending; made where there is none.
+
+    Parameters
+    ----------
+    path, folder
+        As for `own_file`.
+    **how
+        As for `open`: encoding, errors, buffering.
+    """
+    path = own_file(path, folder)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _regular(path, os.fstat(descriptor).st_mode)
+        return open(descriptor, "a", **how)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_object(path, most, folder=None):
+    """The object in a JSON file of a folder.
+
+    Parameters
+    ----------
+    path, folder
+        As for `own_file`.
+    most : int
+        Bytes that the file may have.
+
+    Returns
+    -------
+    dict of str
+        Of dict, list, str, bool, None, int, and floats that are finite.
+
+    Raises
+    ------
+    OSError
+        As `own_file`, or when it cannot be read.
+    ValueError
+        Naming the file, when it is no JSON, no object, nested more than `DEEPEST` times, or too large.
+    """
+    content = read_regular(own_file(path, folder), most)
+    try:
+        found = json.loads(content.decode("utf-8-sig"), parse_float=_finite, parse_constant=_finite)
+        _measure(found)
+    except RecursionError:
+        raise ValueError(f"{path}: wanted at most {DEEPEST} levels of JSON, got more") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: wanted an object of JSON, got {type(found).__name__}")
+    return found
+
+
+def _finite(text):
+    value = float(text)
+    if value - value:  # an infinity's or NaN's is NaN
+        raise ValueError(f"wanted finite numbers, got {text}")
+    return value
+
+
+def _measure(value, levels=DEEPEST):
+    if not levels:
+        raise RecursionError
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        _measure(each, levels - 1)

@@ -1,0 +1,107 @@
+"""Files of one folder: links that leave it, and what is no regular file."""
+
+import os
+import re
+
+import pytest
+from damages import bounded
+
+from cynet.core.folder import open_appending, own_file, own_path, read_object
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+LEAVING = ["../victim", "../nowhere", "/dev/null", "../run-2/x", "..", "sub/../../victim"]
+
+
+@pytest.mark.parametrize("target", LEAVING)
+def test_a_link_that_leaves_is_refused_with_its_end(folder, target):
+    (folder / "file").symlink_to(target)
+    end = re.escape(os.path.realpath(folder / "file"))
+    said = rf"run/file: wanted a file in .*/run, got a link that leaves it, to {end}"
+    for call in (own_path, own_file, open_appending, lambda path: read_object(path, 10)):
+        with pytest.raises(OSError, match=said):
+            call(folder / "file")
+    assert (folder.parent / "victim").read_text() == "kept"
+    assert not (folder.parent / "nowhere").exists()
+
+
+def test_a_link_of_the_folder_around_a_file_is_refused_too(folder):
+    (folder / "plots").symlink_to("..")
+    with pytest.raises(OSError, match=r"plots/victim: wanted a file in .*/run, got a link that leaves it"):
+        own_file(folder / "plots" / "victim", folder)
+
+
+def test_links_within_hard_links_and_a_link_to_the_folder_itself_stay(folder):
+    (folder / "file").write_text("1")
+    (folder / "link").symlink_to("file")
+    (folder / "later").symlink_to("not-yet")
+    os.link(folder.parent / "victim", folder / "hard")
+    (folder.parent / "latest").symlink_to("run")
+    for name in ("file", "link", "later", "hard", "none"):
+        assert own_file(folder.parent / "latest" / name) == folder.parent / "latest" / name
+    assert own_file(os.path.join(folder, "file")) == folder / "file"
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(folder):
+    os.mkfifo(folder / "pipe")
+    (folder / "inner").mkdir()
+    (folder / "link").symlink_to("pipe")
+    for name, kind in (("pipe", "a pipe"), ("inner", "a folder"), ("link", "a pipe")):
+        for call in (own_file, open_appending, lambda path: read_object(path, 10)):
+            with bounded(), pytest.raises(OSError, match=f"{name}: wanted a regular file, got {kind}"):
+                call(folder / name)
+
+
+def test_a_pipe_that_takes_the_place_between_look_and_opening_is_not_waited_for(folder, monkeypatch):
+    os.mkfifo(folder / "pipe")
+    monkeypatch.setattr("cynet.core.folder.own_file", lambda path, folder: path)
+    with bounded(), pytest.raises(OSError, match="No such device or address"):
+        open_appending(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with bounded(), pytest.raises(OSError, match="wanted a regular file, got a pipe"):
+        open_appending(folder / "pipe")
+    os.close(reader)
+
+
+def test_lines_are_appended(folder):
+    for text in ("one\n", "two\udce9\n"):
+        with open_appending(folder / "log", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    assert (folder / "log").read_text() == "one\ntwo\\udce9\n"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[1]", "wanted an object of JSON, got list"),
+        ("{", "Expecting property name"),
+        ('{"a": NaN}', "wanted finite numbers, got NaN"),
+        ('{"a": -1e999}', "wanted finite numbers, got -1e999"),
+        ('{"a": ' + "[" * 100_000, "wanted at most 100 levels of JSON, got more"),
+        ('{"a": ' + "[" * 100 + "]" * 100 + "}", "wanted at most 100 levels of JSON, got more"),
+        ('{"a": ' + "1" * 5000 + "}", "Exceeds the limit"),
+        (b"\xff\xfe", "can't decode"),
+        ("x" * 200_001, "wanted a file of at most 200,000 bytes, got 200,001"),
+    ],
+)
+def test_json_that_is_none_is_named(folder, text, said):
+    (folder / "x.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with bounded(), pytest.raises(ValueError, match=f"x.json: .*{said}"):
+        read_object(folder / "x.json", 200_000)
+
+
+def test_a_sparse_file_of_100_gb_is_not_read(folder):
+    os.truncate(os.open(folder / "x.json", os.O_CREAT | os.O_WRONLY), 100 * 10**9)
+    with bounded(), pytest.raises(ValueError, match="at most 10 bytes, got 100,000,000,000"):
+        read_object(folder / "x.json", 10)
+
+
+def test_an_object_comes_back(folder):
+    (folder / "x.json").write_text('\ufeff{"a": [1, 0.5, null, "\\udce9"]}')
+    assert read_object(folder / "x.json", 100) == {"a": [1, 0.5, None, "\udce9"]}
