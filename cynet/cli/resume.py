@@ -66,7 +66,7 @@ def _with_derived(allowed, origins):
 
 def _stored(folder, found):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
-    from cynet.train.rundir import CONFIG
+    from cynet.train.configuration import CONFIG
     from cynet.train.settings import Settings
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)

@@ -33,7 +33,7 @@ class Stored:
 
     def __init__(self, path, flag="RUN"):
         from cynet.train import RunFolder, replay
-        from cynet.train.rundir import CONFIG
+        from cynet.train.configuration import CONFIG
         from cynet.train.settings import Settings
 
         with refusing(flag):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cynet.core.files import user_path
 
+from .configuration import CONFIG, ORIGIN
 from .report import folder
-from .rundir import CONFIG, METRICS, ORIGIN, in_use
+from .rundir import METRICS, in_use
 from .settings import FREE, Settings
 
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"

@@ -157,7 +157,7 @@ def diverged(path):
         As then.
     """
     path = user_path(path)
-    settings = Settings.unflat(RunFolder.open(path).read_config()[0])
+    settings = Settings(**RunFolder.open(path).read_config()[0])
     model, _ = load_weights(path / WEIGHTS)
     with np.load(path / BATCH) as batch:
         trainer = trainer_of(model.train(), settings, batch.get("class_weights"))

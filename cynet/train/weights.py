@@ -16,8 +16,8 @@ from cynet.core.files import user_path
 from cynet.data.pictures import FITS
 from cynet.interop import safetensors
 
-from . import checkpoint
-from .rundir import CONFIG, KEPT, read_toml
+from . import checkpoint, configuration
+from .rundir import KEPT
 
 DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
 MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
@@ -192,7 +192,7 @@ def file_of(path, which=None):
 def came_to(folder):
     """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
     try:
-        held_out = read_toml(folder / CONFIG).get("validation")
+        held_out = configuration.read(folder / configuration.CONFIG).plain.get("validation")
     except (OSError, ValueError):
         held_out = False
     return "best" if held_out and (folder / KEPT["best"]).exists() else "last"

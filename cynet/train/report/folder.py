@@ -9,7 +9,9 @@ from pathlib import Path
 from cynet.core.files import user_path
 from cynet.interop.kinds import kind_of
 
-from ..rundir import CONFIG, LOG, METRICS, read_toml
+from .. import configuration
+from ..configuration import CONFIG
+from ..rundir import LOG, METRICS
 from ..validation import TEST, VALIDATION
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
@@ -79,7 +81,7 @@ def read(path, steps=True):
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
-        "config": _read(path / CONFIG, read_toml, missing),
+        "config": _read(path / CONFIG, lambda path: configuration.read(path).told, missing),
         "environment": _read(path / ENVIRONMENT, _json, missing),
         "epochs": _read(path / METRICS, table, missing),
         "steps": _read(path / STEPS, table, missing) if steps else {},
@@ -174,7 +176,8 @@ def _read(path, parse, missing):
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError, csv.Error) as error:
-        missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
+        text = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
+        missing.append(f"{path.name} cannot be read: {text}")
     return {}
 
 
