@@ -36,9 +36,10 @@ def resume(flags):
 def _latest(folder, say):
     """`checkpoint.load_latest`, whose error also tells what is left of a run."""
     from cynet.train import checkpoint
+    from cynet.train.state import checked
 
     try:
-        return checkpoint.load_latest(folder.path, say)
+        return checkpoint.load_latest(folder.path, say, checked)
     except checkpoint.DamagedError as error:
         left = f"; the weights are still in {folder.weights} (--init-from)" if folder.weights.exists() else ""
         raise ValueError(f"{error}{left}") from None
@@ -71,8 +72,8 @@ def _stored(folder, found):
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
     if found:
-        _, state = found
-        return Settings.unflat(state["config"]), origins | state["origin"]
+        _, saved = found
+        return saved.settings, origins | saved.origins
     return Settings(**options.read(folder.path / CONFIG, "--resume")), origins | folder.read_config()[1]
 
 
@@ -99,7 +100,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
         if found:
             with refusing("--resume"):
                 restore(session, *found, changed)
-            best, seconds = found[1]["best"], found[1]["seconds"]
+            best, seconds = found[1].best, found[1].seconds
             if not trainer.place.count and (
                 trainer.steps >= session.settings.steps
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)

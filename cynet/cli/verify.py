@@ -1,6 +1,6 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-from .parser import Failure, UsageError, integer
+from .parser import Failure, UsageError, integer, reason
 
 
 def add_flags(parser):
@@ -47,16 +47,23 @@ def _files(folder, say):
     from cynet.train.rundir import BEST, WEIGHTS
 
     damaged = False
-    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), checkpoint.load)
+    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
     for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
         if (folder.path / name).exists():
             try:
                 load(folder.path / name)
                 say(f"{name}: sound")
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 damaged = True
-                say(f"damaged: {error}")
+                say(f"damaged: {reason(error)}")
     return damaged
+
+
+def _checkpoint(path):
+    from cynet.train import checkpoint
+    from cynet.train.state import checked
+
+    return checkpoint.load(path, checked)
 
 
 def _environment(stored, session):

@@ -17,7 +17,7 @@ from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
-from .weights import DRAWN, initial_file, noted, read_weights, twice
+from .weights import DRAWN, initial_file, noted, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -70,9 +70,11 @@ class Session:
         if training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        if (name := twice(tuple(map(str, training.classes)))) is not None:  # no weights could be saved
-            raise ValueError(f"data: wanted a name of its own for each class, got {name!r} twice")
         self.settings, self.facts = settings, _facts(settings, training)
+        try:
+            self.facts.check()
+        except ValueError as error:  # no weights could be saved
+            raise ValueError(f"data: {error}") from None
         self.division = Division.of(training, settings)
         held_out = self.division.held_out
         self.measure, self._measured = (VALIDATION, training) if len(held_out) else (TEST, test)
