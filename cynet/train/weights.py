@@ -314,16 +314,26 @@ def _check_shapes(facts, tensors):
         raise ValueError("state does not fit the model: " + "; ".join(problems))
 
 
+def _missing(notes):
+    fields = Facts.__dataclass_fields__.items()
+    return [name for name, field in fields if name not in notes and field.default is MISSING]
+
+
+def noted_or_none(path, notes):
+    """As `noted`, but None for weights of somebody else's, whose notes do not tell all of it."""
+    return None if _missing(notes) else noted(path, notes)
+
+
 def noted(path, notes):
     """The `Facts` in the notes of a weights file, or ValueError naming it and the note."""
-    known = Facts.__dataclass_fields__.items()
-    missing = [name for name, field in known if name not in notes and field.default is MISSING]
+    missing = _missing(notes)
     if missing:
         raise ValueError(
             f"{path}: wanted a file of weights from cynet's training; it lacks {', '.join(missing)}"
         )
     try:
-        facts = Facts(**{name: _note(name, notes[name]) for name, _ in known if name in notes})
+        known = Facts.__dataclass_fields__.keys() & notes.keys()
+        facts = Facts(**{name: _note(name, notes[name]) for name in sorted(known)})
         facts.check()
     except ValueError as error:
         raise ValueError(f"{path}: its notes on the model are no such facts: {error}") from None
