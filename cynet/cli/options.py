@@ -203,7 +203,8 @@ def read(path, flag, derived=()):
     try:
         found = configuration.read(path)
     except OSError as error:
-        raise UsageError(f"{flag}: cannot read {path}: {error.strerror or error}") from None
+        text = (error.strerror or str(error)).removeprefix(f"{path}: ")
+        raise UsageError(f"{flag}: cannot read {path}: {text}") from None
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from None
     for name, value in found.unknown.items():

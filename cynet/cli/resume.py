@@ -30,6 +30,7 @@ def resume(flags):
             folder.lock()
             found = _latest(folder, news.append)
             stored, origins = _stored(folder, found)
+            folder.configured(stored.flat())  # its file may be damaged
         return _resume(flags, folder, found, stored, origins, allowed, news)
 
 
@@ -202,7 +203,7 @@ def _best_is_gone(folder, best, evaluated):
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
-    from cynet.train import checkpoint, environment
+    from cynet.train import checkpoint, configuration, environment
     from cynet.train.state import capture
 
     trainer = session.trainer
@@ -211,13 +212,15 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
     if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.path / checkpoint.NAME, *capture(session, origins, best, seconds))
+    damaged = configuration.set_aside(folder.path / configuration.CONFIG)
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session)
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
-    return [f"note: the last bits may differ from here on: {line}" for line in other]
+    kept = [f"note: {damaged}; written anew from the checkpoint"] if damaged else []
+    return kept + [f"note: the last bits may differ from here on: {line}" for line in other]
 
 
 def _finished(folder, session, best, report):

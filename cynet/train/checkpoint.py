@@ -8,12 +8,11 @@ all of it is sound.
 
 import errno
 import hashlib
-import itertools
 import json
-import os
 
 from cynet._version import __version__
 from cynet.core.files import user_path, write_atomically
+from cynet.core.names import unused
 from cynet.interop import safetensors
 
 NAME, PREVIOUS, DAMAGED = "last.ckpt", "last.prev.ckpt", "last.damaged.ckpt"
@@ -200,7 +199,7 @@ def load_latest(folder, say=print, check=None):
     except (DamagedError, OSError) as error:
         raise (DamagedError(f"{_text(problem)}; {_text(error)}") if problem else error) from None
     if problem:
-        aside = _free(last.with_name(DAMAGED))
+        aside = unused(last.with_name(DAMAGED))
         last.replace(aside)
         say(f"{_text(problem)}; set aside as {aside.name}, going on from {previous}")
     else:
@@ -210,9 +209,3 @@ def load_latest(folder, say=print, check=None):
 
 def _text(error):
     return getattr(error, "strerror", None) or str(error)
-
-
-def _free(path):
-    """A path, or the first one with a number that nothing has: what was set aside before stays."""
-    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(other for other in itertools.chain([path], others) if not os.path.lexists(other))

@@ -5,15 +5,16 @@ brackets. So a file is measured before it is parsed, by a scan that knows texts,
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass
 
 from cynet.core.files import read_regular, write_atomically
-from cynet.core.names import printable
+from cynet.core.names import printable, unused
 
 from .ranges import RANGES, checked
 
-CONFIG = "config.toml"
+CONFIG, DAMAGED = "config.toml", "config.damaged.toml"
 ORIGIN = "origin"  # the table that tells where each value came from
 VERSION = "cynet"  # the entry that tells what wrote it
 
@@ -183,6 +184,30 @@ def write(path, config, origins=None):
             {name: origins.get(name) for name, value in config.items() if value is not None}
         )
     write_atomically(path, text.encode())
+
+
+def set_aside(path):
+    """Keep what lies in the place of a run's file of settings and cannot be read, before it is written anew.
+
+    Returns
+    -------
+    str or None
+        What was wrong, and the new name beside it; None where it can be read, or nothing is there.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        read(path)
+    except (OSError, ValueError) as error:
+        aside = unused(path.with_name(DAMAGED))
+        try:
+            os.link(path, aside, follow_symlinks=False)  # there is no moment without the file
+        except OSError:  # a folder, or a file system without links
+            os.replace(path, aside)
+        if not path.is_file():
+            path.unlink(missing_ok=True)
+        return f"{getattr(error, 'strerror', None) or error}; kept as {aside.name}"
+    return None
 
 
 def toml(values):

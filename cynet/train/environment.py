@@ -13,6 +13,7 @@ import numpy as np
 import cynet
 from cynet.config import config, processor
 from cynet.core.threads import processors
+from cynet.interop import safetensors
 
 from .weights import DRAWN, initial_file, is_drawn
 
@@ -79,8 +80,8 @@ def _file(path):
     """Which file of weights it is, whatever becomes of its name."""
     try:
         path = initial_file(path)
-        return {"path": os.path.abspath(path), "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-    except OSError:  # a run that goes on does not need it any more
+        return {"path": os.path.abspath(path), "sha256": hashlib.sha256(safetensors.read(path)).hexdigest()}
+    except (OSError, ValueError):  # a run that goes on does not need it any more
         return None
 
 
@@ -97,7 +98,7 @@ def initial_weights(environment):
     begun = environment.get("init_from")
     if not begun:
         return None
-    found = hashlib.sha256(Path(begun["path"]).read_bytes()).hexdigest()
+    found = hashlib.sha256(safetensors.read(begun["path"])).hexdigest()
     if found != begun["sha256"]:
         wanted = f"wanted the weights that the run began with, SHA-256 {begun['sha256']}"
         raise ValueError(f"{begun['path']}: {wanted}, got {found}")

@@ -238,3 +238,16 @@ def test_a_report_goes_on_without_weights_that_cannot_be_used(tmp_path, capsys, 
         assert cli.main(["report", str(run), "--no-timing"]) == 0
     assert f"note: {path}: its notes on the model are no such facts: std: wanted" in capsys.readouterr().out
     assert (run / "report.html").is_file()
+
+
+def test_control_characters_of_notes_do_not_reach_the_terminal(tmp_path, monkeypatch, capsys, tensors):
+    pillow = pytest.importorskip("PIL.Image")
+    monkeypatch.chdir(tmp_path)
+    odd = NOTES | {"classes": ["\x1b[2J", "b", "c"], "data": "\x1b[31m"}
+    path = written(tmp_path / "a.safetensors", tensors, {n: json.dumps(v) for n, v in odd.items()})
+    pillow.new("RGB", (32, 32)).save("x.png")
+    assert cli.main(["predict", str(path), "x.png"]) == 0
+    np.savez("a.npz", images=np.zeros((3, 32, 32, 3), np.uint8), labels=np.arange(3), classes=["0", "1", "2"])
+    assert cli.main(["evaluate", str(path), "--data", "arrays", "--data-dir", "a.npz"]) in (0, 2)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\\x1b[2J" in out and "trained on \\x1b[31m" in out

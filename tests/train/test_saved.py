@@ -318,3 +318,51 @@ def test_verify_tells_damage_of_every_kind(run, contents, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "damaged: " in out and "best: wanted a table" in out
     assert "last.prev.ckpt: wanted a regular file, got a pipe" in out
+
+
+# -- the configuration beside them ---------------------------------------------------------------------------
+DAMAGES = [
+    b"a = " + b"[" * 100_000, b"a." * 20_000 + b"a = 1", b"data_dir = 5", b"", b"\0", b"\xff\xfe",
+    b"steps = 3\n", b"[origin]\nlr = 3\n", b"xyz = 3\n", None,
+]  # fmt: skip
+
+
+def damaged_run(run, path, content):
+    shutil.copytree(run, path)
+    if content is None:
+        (path / "config.toml").unlink()
+        os.mkfifo(path / "config.toml")
+    else:
+        (path / "config.toml").write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("content", DAMAGES)
+def test_no_command_ends_in_a_traceback_or_changes_a_configuration(run, tmp_path, capsys, content):
+    path = damaged_run(run, tmp_path / "run", content)
+    before = all_bytes(path)
+    commands = [
+        ["verify", path, "--steps", "1"], ["diff", path, run], ["runs", tmp_path], ["evaluate", path],
+        ["report", path, "--no-timing", "--output", tmp_path / "page.html"],
+        ["train", "--config", path / "config.toml", "--run-dir", path],
+    ]  # fmt: skip
+    for command in commands:
+        with bounded(60):
+            assert cli.main(list(map(str, command))) in (0, 1, 2)
+        err = capsys.readouterr().err
+        assert "Traceback" not in err and err.count("\n") <= 1
+    assert all_bytes(path) == before
+
+
+@pytest.mark.parametrize("content", DAMAGES)
+def test_resume_keeps_a_configuration_that_it_cannot_read(run, tmp_path, capsys, content):
+    path = damaged_run(run, tmp_path / "run", content)
+    assert train("--resume", path, "--steps", 15, "--allow-change", "steps") == 0
+    out = capsys.readouterr().out
+    if content in (b"", b"steps = 3\n", b"xyz = 3\n"):  # it can be read
+        assert "config.damaged.toml" not in out
+        return
+    assert "; kept as config.damaged.toml; written anew from the checkpoint" in out
+    kept = path / "config.damaged.toml"
+    assert kept.is_fifo() if content is None else kept.read_bytes() == content
+    assert "steps = 15" in (path / "config.toml").read_text()
