@@ -115,6 +115,8 @@ def _data(flags, facts, name, stored):
 
 
 def _print(found, facts, flags, path, name, matched, strangers):
+    from cynet.core.names import printable
+
     from . import tables
     from .terminal import say
 
@@ -124,8 +126,9 @@ def _print(found, facts, flags, path, name, matched, strangers):
         say(f"note: {note}")
     mirrored = ", each together with its mirror image" if flags.flip else ""
     say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}{mirrored}\n")
-    say(tables.classes(result, facts.classes) + "\n")
-    say(tables.confusion(result, facts.classes) + "\n")
+    names = tuple(map(printable, facts.classes))
+    say(tables.classes(result, names) + "\n")
+    say(tables.confusion(result, names) + "\n")
     say(tables.calibration(found.calibration()))
     for line in tables.unknown(matched, strangers):
         say(line)

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 
-from cynet.core import checks
+from cynet.train import ranges
 
 from .hints import suggestion
 
@@ -126,35 +126,23 @@ class Help(argparse.HelpFormatter):
         return f"{text} (default: %(default)s)"
 
 
-def integer(least, most=2**31 - 1):
-    """An argparse type: an int from `least` to `most`."""
+def flag(parse):
+    """An argparse type of a function that makes a value of a text, or raises ValueError."""
 
-    def parse(text):
+    def parsed(text):
         try:
-            return checks.integer("", int(text), least, most)
-        except ValueError:
-            bound = f"of at least {least}" if _is_low(text, least) else f"from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"wanted a whole number {bound}, got {text!r}") from None
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-    return parse
+    return parsed
 
 
-def _is_low(text, least):
-    try:
-        return int(text) < least
-    except ValueError:
-        return True
+def integer(least, most=ranges.MOST):
+    """An argparse type: an int from `least` to `most`."""
+    return flag(ranges.integer(least, most))
 
 
 def number(least, below=None):
     """An argparse type: a finite float of at least `least` and, where given, less than `below`."""
-
-    def parse(text):
-        try:
-            most = float("inf") if below is None else below
-            return checks.number("", float(text), least, most, open_high=below is not None)
-        except ValueError:
-            bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
-            raise argparse.ArgumentTypeError(f"wanted a number {bound}, got {text!r}") from None
-
-    return parse
+    return flag(ranges.number(least, below))

@@ -77,7 +77,13 @@ def _result(answer, classes, top):
 
 
 def _text(result):
-    width = max(len(each["class"]) for each in result["classes"])
+    from cynet.core.names import printable
+
+    names = [printable(each["class"]) for each in result["classes"]]
+    width = max(map(len, names))
     lines = [f"{result['file']}:"]
-    lines += [f"  {each['class']:<{width}}  {each['probability']:.4f}" for each in result["classes"]]
+    lines += [
+        f"  {name:<{width}}  {each['probability']:.4f}"
+        for name, each in zip(names, result["classes"], strict=True)
+    ]
     return "\n".join(lines)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cynet.core.folder import own_file, own_path
 from cynet.core.shell import quoted, word
-from cynet.train.rundir import CONFIG, KEPT, WEIGHTS
+from cynet.train.configuration import CONFIG, ORIGIN
+from cynet.train.rundir import KEPT, WEIGHTS
 
 from . import trained
 from .parser import PATHS, UsageError, refusing
@@ -197,7 +198,7 @@ def command(config):
 
     from . import options
 
-    origins = config.get(options.ORIGIN)
+    origins = config.get(ORIGIN)
     origins = origins if isinstance(origins, dict) else {}
     words = ["cynet", "train"]
     for name, option in options.OPTIONS.items():
@@ -208,7 +209,7 @@ def command(config):
         if value is None or by_default or (name in FREE and name != "data_dir"):
             continue
         flag = options.flag_of(name)
-        if option.kind is bool:
+        if option.metavar is None:
             words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
             words += [flag, quoted(value) if option.metavar in PATHS else word(str(value))]

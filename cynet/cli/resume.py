@@ -31,15 +31,17 @@ def resume(flags):
             news += folder.set_aside()
             found = _latest(folder, news.append)
             stored, origins = _stored(folder, found)
+            folder.configured(stored.flat())  # its file may be damaged
         return _resume(flags, folder, found, stored, origins, allowed, news)
 
 
 def _latest(folder, say):
     """`checkpoint.load_latest`, whose error also tells what is left of a run."""
     from cynet.train import checkpoint
+    from cynet.train.state import checked
 
     try:
-        return checkpoint.load_latest(folder.path, say)
+        return checkpoint.load_latest(folder.path, say, checked)
     except checkpoint.DamagedError as error:
         left = f"; the weights are still in {folder.weights} (--init-from)" if folder.weights.exists() else ""
         raise ValueError(f"{error}{left}") from None
@@ -67,13 +69,13 @@ def _with_derived(allowed, origins):
 
 def _stored(folder, found):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
-    from cynet.train.rundir import CONFIG
+    from cynet.train.configuration import CONFIG
     from cynet.train.settings import Settings
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
     if found:
-        _, state = found
-        return Settings.unflat(state["config"]), origins | state["origin"]
+        _, saved = found
+        return saved.settings, origins | saved.origins
     return Settings(**options.read(folder.path / CONFIG, "--resume")), origins | folder.read_config()[1]
 
 
@@ -100,7 +102,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
         if found:
             with refusing("--resume"):
                 restore(session, *found, changed)
-            best, seconds = found[1]["best"], found[1]["seconds"]
+            best, seconds = found[1].best, found[1].seconds
             if not trainer.place.count and (
                 trainer.steps >= session.settings.steps
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)
@@ -202,7 +204,7 @@ def _best_is_gone(folder, best, evaluated):
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
-    from cynet.train import checkpoint, environment
+    from cynet.train import checkpoint, configuration, environment
     from cynet.train.state import capture
 
     trainer = session.trainer
@@ -211,13 +213,15 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
     if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.own(checkpoint.NAME), *capture(session, origins, best, seconds))
+    damaged = configuration.set_aside(folder.path / configuration.CONFIG)
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session)
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
-    return [f"note: the last bits may differ from here on: {line}" for line in other]
+    kept = [f"note: {damaged}; written anew from the checkpoint"] if damaged else []
+    return kept + [f"note: the last bits may differ from here on: {line}" for line in other]
 
 
 def _finished(folder, session, best, report, news):

@@ -33,7 +33,8 @@ class Stored:
 
     def __init__(self, path, flag="RUN"):
         from cynet.train import RunFolder, replay
-        from cynet.train.rundir import CONFIG, ENVIRONMENT
+        from cynet.train.configuration import CONFIG
+        from cynet.train.records import ENVIRONMENT
         from cynet.train.settings import Settings
 
         from .terminal import say

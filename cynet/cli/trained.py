@@ -99,4 +99,7 @@ def load(path, argument):
 
 def headline(path, facts):
     """What the model in a weights file is, in a line."""
-    return f"{path}: {facts.model}{' with batch norm' if facts.batch_norm else ''}, trained on {facts.data}"
+    from cynet.core.names import printable
+
+    norm = " with batch norm" if facts.batch_norm else ""
+    return f"{path}: {facts.model}{norm}, trained on {printable(facts.data)}"

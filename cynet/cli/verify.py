@@ -48,7 +48,7 @@ def _files(folder, say):
     from cynet.train.rundir import BEST, WEIGHTS
 
     damaged = False
-    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), checkpoint.load)
+    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
     for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
         if (folder.path / name).exists():
             try:
@@ -58,6 +58,13 @@ def _files(folder, say):
                 damaged = True
                 say(f"damaged: {reason(error)}")
     return damaged
+
+
+def _checkpoint(path):
+    from cynet.train import checkpoint
+    from cynet.train.state import checked
+
+    return checkpoint.load(path, checked)
 
 
 def _environment(stored, session):

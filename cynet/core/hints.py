@@ -1,5 +1,6 @@
 """What somebody probably meant by a name that is not known: a near one, or none."""
 
+MOST = 100  # letters of a name that a slip of the finger may be looked for in
 LEAST_START = 3  # letters that are enough for the beginning of a name
 
 
@@ -17,8 +18,10 @@ def near(name, known):
     Returns
     -------
     str or None
-        The first of equally near ones.
+        The first of equally near ones; None for a name of more than `MOST` letters.
     """
+    if len(name) > MOST:
+        return None
     said, best, least = _Name(name), None, None
     for other in known:
         far = said.distance(_Name(other))

@@ -1,6 +1,7 @@
 """Names of files as text that every terminal, log and table can show."""
 
 import codecs
+import itertools
 import os
 import unicodedata
 
@@ -47,6 +48,12 @@ def few(names, most=5):
     names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(map(printable, names[:most])) + more
+
+
+def unused(path):
+    """A path, or the first one with a number behind its name that nothing has."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
 
 
 def _spelled(error):

@@ -28,8 +28,9 @@ def get_state():
 
 
 def set_state(state):
-    """Continue from a state that `get_state` returned."""
-    _state.update(seed=int(state["seed"]), draws=int(state["draws"]))
+    """Continue from a state that `get_state` returned; TypeError or ValueError, and no change, for others."""
+    known = {name: checks.integer(name, state[name], 0, 2**63 - 1) for name in ("seed", "draws")}
+    _state.update(known)
 
 
 def next_key():

@@ -8,20 +8,28 @@ digest of the whole file with 64 zeros in the digest's place; to other readers i
 
 import hashlib
 import json
+import os
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
 from cynet._version import __version__
-from cynet.core.files import user_path, write_atomically
+from cynet.core.files import open_regular, user_path, write_atomically
+from cynet.data.bounded import check_room
 
 from . import kinds
 
 WRITER = "cynet"  # metadata key: the version that wrote the file; such a file must have its digest
 DIGEST = "cynet_sha256"
 BLANK = "0" * 64
+
+# The limits of a file, beside that of memory, which is asked for before the tensors are read.
 MOST_HEADER = 100_000_000  # bytes, the limit of the format
+MOST_MARKS = 1 << 21  # commas, colons and brackets of a header: some 300,000 tensors
+MOST_DIMENSIONS = 32  # of a tensor, as NumPy's
+MOST_SIDE = 2**63 - 1  # of a tensor, and an offset
+MOST_SIZE = 2**62  # of a tensor in bytes, sides of 0 counted as 1
+COPIES = 2  # a file's bytes and the tensors' own are in memory at once
 
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
@@ -93,6 +101,7 @@ def compose(tensors, notes):
         start, end = end, end + array.nbytes
         header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
+    _measure(text)  # what could not be read is not written
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text, list(parts.values())
 
@@ -122,16 +131,51 @@ def load(path):
     kind = _readable(kinds.kind_of, path)
     if kind not in (None, kinds.CHECKPOINT):  # one is of this format too
         raise ValueError(f"{path}: wanted weights in a safetensors file, got {kind}")
-    data = read(path)
     try:
-        return unpack(data)
+        return unpack(read(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read(path):
-    """The bytes of a file, or OSError that names it."""
-    return _readable(Path.read_bytes, user_path(path))
+def read(path, header=None):
+    """The bytes of a file, of which no more is read than its header tells of.
+
+    Parameters
+    ----------
+    path : str or Path
+    header : callable, optional
+        Gets the file's beginning, to the end of its header, and gives what `parse` does; default: that.
+
+    Raises
+    ------
+    OSError
+        Naming the file, when it cannot be read, or is no regular file.
+    ValueError
+        When its header is none, it is longer than that tells, or does not fit the memory.
+    """
+    return _readable(lambda path: _read(path, header or parse), user_path(path))
+
+
+def _read(path, header):
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        start += file.read(header_length(start, size))
+        _, spans, first = header(start)
+        end = _end(spans)
+        if size - first > end:
+            raise ValueError(_other_length(size - first, end))
+        check_room(COPIES * size, "the tensors")
+        return start + file.read(end + 1)
+
+
+def _end(spans):
+    return max((stop for *_, stop in spans.values()), default=0)
+
+
+def _other_length(got, end):
+    problem = "cut short" if got < end else "too long"
+    return f"wanted {end} bytes of tensors, got {got}: the file is {problem}"
 
 
 def _readable(function, path):
@@ -145,11 +189,8 @@ def _readable(function, path):
 def unpack(data):
     """The tensors and the notes in the bytes of a file; see `load`."""
     notes, spans, first = parse(data)
-    end = max((stop for *_, stop in spans.values()), default=0)
-    if end != len(data) - first:
-        got = len(data) - first
-        problem = "cut short" if got < end else "too long"
-        raise ValueError(f"wanted {end} bytes of tensors, got {got}: the file is {problem}")
+    if _end(spans) != len(data) - first:
+        raise ValueError(_other_length(len(data) - first, _end(spans)))
     _verify(data, notes)
     return arrays(data, spans, first), {key: value for key, value in notes.items() if key != DIGEST}
 
@@ -174,19 +215,21 @@ def parse(data):
     spans, end = dict(sorted(spans.items(), key=lambda item: item[1][2:])), 0
     for name, (_, _, start, stop) in spans.items():
         if start != end:
-            raise ValueError(f"tensor {name!r}: wanted it to start at byte {end} of the data, got {start}")
+            wanted = f"wanted it to start at byte {end} of the data"
+            raise ValueError(f"tensor {name!r:.80}: {wanted}, got {start}")
         end = stop
     return notes, spans, 8 + length
 
 
-def header_length(data):
-    """The length that the first 8 bytes of a file give, checked against what follows."""
+def header_length(data, size=None):
+    """The length that the first 8 bytes of a file give, checked against the size of the file."""
+    size = len(data) if size is None else size
     if len(data) < 8:
         raise ValueError(f"wanted a safetensors file, got only {len(data)} bytes")
     length = int.from_bytes(data[:8], "little")
-    if length > min(MOST_HEADER, len(data) - 8):
+    if length > min(MOST_HEADER, size - 8):
         raise ValueError(
-            f"wanted a header of {length} bytes, {len(data) - 8} follow: cut short, or no safetensors file"
+            f"wanted a header of {length} bytes, {size - 8} follow: cut short, or no safetensors file"
         )
     return length
 
@@ -230,7 +273,16 @@ def _verify(data, notes):
         raise ValueError(f"the {DIGEST} of its contents differs from the stored one: the file is damaged")
 
 
+def _measure(text):
+    """Raise ValueError where a header has more in it than a parser should be asked to keep."""
+    marks = sum(map(text.count, (b",", b":", b"[", b"{")))
+    if marks > MOST_MARKS:
+        wanted = f"wanted at most {MOST_MARKS:,} commas, colons and brackets"
+        raise ValueError(f"its header: {wanted}, got {marks:,}")
+
+
 def _header(text):
+    _measure(text)
     try:
         header = json.loads(text.decode(), object_pairs_hook=_once)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -252,16 +304,19 @@ def _span(name, entry):
     try:
         kind, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
         known = isinstance(shape, list) and (kind == BFLOAT16 or kind in DTYPES)
-        whole = all(type(n) is int and n >= 0 for n in (*shape, start, stop))
+        whole = len(shape) <= MOST_DIMENSIONS and all(
+            type(n) is int and 0 <= n <= MOST_SIDE for n in (*shape, start, stop)
+        )
+        size = 2 if kind == BFLOAT16 else np.dtype(DTYPES[kind]).itemsize
     except (TypeError, KeyError, ValueError):
         known = whole = False
     if not (known and whole):
-        raise ValueError(f"tensor {name!r}: wanted dtype, shape and data_offsets, got {entry!r:.120}")
-    size = 2 if kind == BFLOAT16 else np.dtype(DTYPES[kind]).itemsize
+        raise ValueError(f"tensor {name!r:.80}: wanted dtype, shape and data_offsets, got {entry!r:.120}")
     if stop - start != prod(shape) * size:
-        raise ValueError(
-            f"tensor {name!r}: {kind} of shape {shape} takes {prod(shape) * size} bytes, got {stop - start}"
-        )
+        wanted = f"{kind} of shape {shape} takes {prod(shape) * size} bytes"
+        raise ValueError(f"tensor {name!r:.80}: {wanted}, got {stop - start}")
+    if size * prod(n or 1 for n in shape) > MOST_SIZE:
+        raise ValueError(f"tensor {name!r:.80}: wanted a shape that an array can have, got {shape}")
     return kind, tuple(shape), start, stop
 
 

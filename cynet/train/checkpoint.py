@@ -6,11 +6,13 @@ each byte is covered, and what is damaged can be named. Nothing is unpickled, an
 all of it is sound.
 """
 
+import errno
 import hashlib
 import json
 
 from cynet._version import __version__
 from cynet.core.files import user_path, write_atomically
+from cynet.core.names import unused
 from cynet.interop import safetensors
 
 NAME, PREVIOUS, DAMAGED = "last.ckpt", "last.prev.ckpt", "last.damaged.ckpt"
@@ -18,10 +20,13 @@ FORMAT = "1"
 HEADER = "cynet_checkpoint"  # the first note: the header's digest
 START = b'{"__metadata__":{"' + HEADER.encode() + b'":"'
 BLANK = b"0" * 64
+SHOWN = 10  # problems that one error names
+MOST_STATE = 1 << 20  # letters of the state's JSON
+IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR)  # there is a pipe, a folder, a device or a socket
 
 
 class DamagedError(ValueError):
-    """A checkpoint of which a byte is missing, added or changed, or that is none."""
+    """A checkpoint of which a byte is missing, added or changed, that is none, or holds what no run wrote."""
 
 
 def pack(tensors, state):
@@ -63,27 +68,44 @@ def unpack(data):
     """
     try:
         first = 8 + safetensors.header_length(data)
-        _verify_header(data[:first])
-        notes, spans, first = safetensors.parse(data)
+        notes, spans, first = _header(data[:first])
+        if notes.get("format") != FORMAT:
+            raise ValueError(f"wanted a checkpoint of format {FORMAT}, got {notes.get('format')!r:.40}")
+        digests = _table(notes, "sha256", safetensors.MOST_HEADER)
+        state = _table(notes, "state", MOST_STATE)
     except ValueError as error:
         raise DamagedError(str(error)) from None
-    if notes["format"] != FORMAT:
-        raise DamagedError(f"wanted a checkpoint of format {FORMAT}, got {notes['format']!r:.40}")
-    digests, problems, end = json.loads(notes["sha256"]), [], 0
+    problems, end = [], 0
     body = memoryview(data)[first:]
     for name, (_, _, start, end) in spans.items():
         if end > len(body):
-            problems.append(f"tensor {name!r} is cut short: wanted bytes {start} to {end} of {len(body)}")
-        elif hashlib.sha256(body[start:end]).hexdigest() != digests[name]:
-            problems.append(f"tensor {name!r} differs from its SHA-256: the file is damaged")
+            problems.append(f"tensor {name!r:.80} is cut short: wanted bytes {start} to {end} of {len(body)}")
+        elif hashlib.sha256(body[start:end]).hexdigest() != digests.get(name):
+            problems.append(f"tensor {name!r:.80} differs from its SHA-256: the file is damaged")
     if len(body) > end:
         problems.append(f"wanted {end} bytes of tensors, got {len(body)}: the file is too long")
     if problems:
-        raise DamagedError("; ".join(problems))
-    return safetensors.arrays(data, spans, first), json.loads(notes["state"])
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise DamagedError("; ".join(problems[:SHOWN]) + more)
+    return safetensors.arrays(data, spans, first), state
 
 
-def _verify_header(header):
+def _table(notes, name, most):
+    """The JSON object in a note, or ValueError."""
+    text = notes.get(name, "")
+    if len(text) > most:
+        raise ValueError(f"its header: {name}: wanted at most {most:,} letters, got {len(text):,}")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}")
+    return found
+
+
+def _header(header):
+    """What `safetensors.parse` gives for the header of a checkpoint, its length before it; it is verified."""
     place = 8 + len(START)
     digest, rest = header[place : place + 64], header[place + 64 :]
     if header[8:place] != START or len(digest) < 64:
@@ -91,6 +113,7 @@ def _verify_header(header):
     blank = header[:place] + BLANK + rest
     if hashlib.sha256(blank).hexdigest().encode() != digest:
         raise ValueError("the header differs from its SHA-256: the file is damaged")
+    return safetensors.parse(header)
 
 
 def save(path, tensors, state):
@@ -110,8 +133,14 @@ def save(path, tensors, state):
     write_atomically(path, pack(tensors, state), previous=PREVIOUS)
 
 
-def load(path):
+def load(path, check=None):
     """The tensors (dict of str to ndarray) and the state (dict) of a checkpoint.
+
+    Parameters
+    ----------
+    path : str or Path
+    check : callable, optional
+        Gets both and gives what is to be returned for them, or raises ValueError where no run wrote them.
 
     Raises
     ------
@@ -120,51 +149,63 @@ def load(path):
     DamagedError
         Naming the file and what is damaged.
     """
-    data = safetensors.read(path)
     try:
-        return unpack(data)
-    except DamagedError as error:
+        found = unpack(safetensors.read(path, _header))
+        return check(*found) if check else found
+    except ValueError as error:
         raise DamagedError(f"{path}: {error}") from None
 
 
-def load_latest(folder, say=print):
+def load_latest(folder, say=print, check=None):
     """The newest sound checkpoint of a run.
 
-    A damaged last.ckpt is set aside as last.damaged.ckpt, so that it never takes the place of the sound one.
+    A damaged last.ckpt is set aside as last.damaged.ckpt, so that it never takes the place of the sound one;
+    so is what lies there and is no file.
 
     Parameters
     ----------
     folder : str or Path
     say : callable, optional
         Told, in a line, when the previous one is used.
+    check : callable, optional
+        As for `load`.
 
     Returns
     -------
-    (tensors, state), or None when there is no checkpoint.
+    (tensors, state), or what `check` made of them, or None when there is no checkpoint.
 
     Raises
     ------
     DamagedError
         When all there are are damaged.
+    OSError
+        When one cannot be read.
     """
     last, previous = (user_path(folder) / name for name in (NAME, PREVIOUS))
     problem = None
     if last.exists():
         try:
-            return load(last)
-        except DamagedError as error:
+            return load(last, check)
+        except (DamagedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in IRREGULAR:
+                raise
             problem = error
     if not previous.exists():
         if problem:
             raise problem
         return None
     try:
-        found = load(previous)
-    except DamagedError as error:
-        raise (DamagedError(f"{problem}; {error}") if problem else error) from None
+        found = load(previous, check)
+    except (DamagedError, OSError) as error:
+        raise (DamagedError(f"{_text(problem)}; {_text(error)}") if problem else error) from None
     if problem:
-        last.replace(last.with_name(DAMAGED))
-        say(f"{problem}; set aside as {DAMAGED}, going on from {previous}")
+        aside = unused(last.with_name(DAMAGED))
+        last.replace(aside)
+        say(f"{_text(problem)}; set aside as {aside.name}, going on from {previous}")
     else:
         say(f"there is no {last}; going on from {previous}")
     return found
+
+
+def _text(error):
+    return getattr(error, "strerror", None) or str(error)

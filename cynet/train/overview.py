@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from cynet.core.files import user_path
 
+from .configuration import CONFIG, ORIGIN
 from .hold import in_use
 from .report import folder
-from .rundir import CONFIG, METRICS, ORIGIN
+from .rundir import METRICS
 from .settings import FREE, Settings
 
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"

@@ -158,7 +158,7 @@ def diverged(path):
         As then.
     """
     path = user_path(path)
-    settings = Settings.unflat(RunFolder.open(path).read_config()[0])
+    settings = Settings(**RunFolder.open(path).read_config()[0])
     model, _ = load_weights(path / WEIGHTS)
     with open_regular(own_file(path / BATCH)) as file, np.load(file) as batch:
         trainer = trainer_of(model.train(), settings, batch.get("class_weights"))

@@ -12,19 +12,19 @@ from pathlib import Path
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 from cynet.core.folder import own_file
 
-from . import checkpoint, records
+from . import checkpoint, configuration, records
+from .configuration import CONFIG
 from .hold import LOCK, Hold
 from .records import ENVIRONMENT, TESTED
 from .tables import Table
 from .validation import measure_of
 
-CONFIG, LOG = "config.toml", "log.txt"
+LOG = "log.txt"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
 STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
-ORIGIN = "origin"  # the table of config.toml that tells where each value came from
 SAFETY = 2**20  # bytes that are to stay free
 FILES = CONFIG, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
 ASIDE = {  # files without which a run can go on, and what reads them or raises
@@ -198,32 +198,18 @@ class RunFolder:
 
     # -- what it keeps ---------------------------------------------------------------------------------
     def write_config(self, config, origins=None):
-        """Write config.toml.
+        """Write config.toml; see `cynet.train.configuration.write`."""
+        configuration.write(self.own(CONFIG), config, origins)
+        self.configured(config)
 
-        Parameters
-        ----------
-        config : dict of str to str, bool, int, float or None
-            An entry of None is left out.
-        origins : dict of str to str, optional
-            Where each value came from.
-        """
-        text = toml(config)
-        if origins:
-            text += f"\n[{ORIGIN}]\n" + toml(
-                {name: origins.get(name) for name, value in config.items() if value is not None}
-            )
-        write_atomically(self.own(CONFIG), text.encode())
+    def configured(self, config):
+        """Take what the run is measured on from a configuration, a dict."""
         if measure_of(config) != self.measure:
             self._measured(config)
 
     def read_config(self):
-        """(configuration, origins) as `write_config` was given them; a ValueError names a damaged file."""
-        try:
-            config = read_toml(own_file(self.path / CONFIG))
-        except ValueError as error:
-            raise ValueError(f"{self.path / CONFIG}: {error}") from None
-        origins = config.pop(ORIGIN, {})
-        return config, origins if isinstance(origins, dict) else {}
+        found = configuration.read(own_file(self.path / CONFIG))
+        return found.values, found.origins
 
     def write_environment(self, environment):
         """Write env.json."""
@@ -342,39 +328,3 @@ def _next(parent, name):
             return parent / f"{name}-{number}"
         except FileExistsError:  # another run took it in this moment
             number += 1
-
-
-def toml(values):
-    """A flat dict of str, bool, int and float as TOML; entries of None are left out."""
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in values.items() if value is not None)
-
-
-def read_toml(path):
-    """The values in a file of TOML, with the bytes of paths that `toml` escaped as they were.
-
-    Raises
-    ------
-    OSError, ValueError
-        When it cannot be read, or is no TOML.
-    """
-    import tomllib
-
-    return _unescaped(tomllib.loads(Path(path).read_text(encoding="utf-8-sig")))
-
-
-def _unescaped(value):
-    if isinstance(value, dict):
-        return {name: _unescaped(each) for name, each in value.items()}
-    if isinstance(value, str):
-        return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), value)
-    return value
-
-
-def _toml(value):
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, (bool, int)):
-        return str(value).lower()
-    # JSON's strings are TOML's, but for DEL, and for what is no UTF-8: TOML has no escape for it.
-    text = str(value).encode(errors="backslashreplace").decode()
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -17,7 +17,7 @@ from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
-from .weights import DRAWN, initial_file, noted, read_weights, twice
+from .weights import DRAWN, initial_file, noted_or_none, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -70,9 +70,11 @@ class Session:
         if training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        if (name := twice(tuple(map(str, training.classes)))) is not None:  # no weights could be saved
-            raise ValueError(f"data: wanted a name of its own for each class, got {name!r} twice")
         self.settings, self.facts = settings, _facts(settings, training)
+        try:
+            self.facts.check()
+        except ValueError as error:  # no weights could be saved
+            raise ValueError(f"data: {error}") from None
         self.division = Division.of(training, settings)
         held_out = self.division.held_out
         self.measure, self._measured = (VALIDATION, training) if len(held_out) else (TEST, test)
@@ -190,6 +192,7 @@ def load_initial(model, path, facts):
     try:
         path = initial_file(path)
         tensors, notes = read_weights(path)
+        told = noted_or_none(path, notes)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
     try:
@@ -197,16 +200,15 @@ def load_initial(model, path, facts):
     except ValueError as error:
         problems = str(error).split("; ")
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        text = _other(path, notes, facts) + "; ".join(problems[:SHOWN]) + more
+        text = _other(told, facts) + "; ".join(problems[:SHOWN]) + more
         raise ValueError(f"init_from: {path}: {text}") from None
 
 
-def _other(path, notes, facts):
+def _other(told, facts):
     """'that is a uwnet2, this is a resnet20: ' where the facts of the weights tell of another model."""
-    try:
-        that, this = _kind(noted(path, notes)), _kind(facts)
-    except ValueError:  # weights of somebody else's
+    if told is None:
         return ""
+    that, this = _kind(told), _kind(facts)
     return "" if that == this else f"that is a {that}, this is a {this}: "
 
 

@@ -1,21 +1,35 @@
 """What a training run is to do, and its learning rates."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from cynet.core import threads
 from cynet.data import auto
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
 from . import batching
+from .ranges import (
+    ANNEALED,
+    AUTO,
+    BALANCED,
+    CLASS_WEIGHTS,
+    CONSTANT,
+    COSINE,
+    NONE,
+    ONE_CYCLE,
+    RANGES,
+    SCHEDULES,
+    checked,
+)  # fmt: skip
 from .validation import Division
 from .weights import Facts
 
+__all__ = [
+    "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "FREE", "NONE", "ONE_CYCLE",
+    "SCHEDULES", "Settings", "data_options", "spread",
+]  # fmt: skip
+
 STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
-CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
-SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
-AUTO = "auto"
-NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
 # their fingerprint.
@@ -31,8 +45,8 @@ def data_options(values):
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
 
-    A setting is added here, with its flag in `cynet.cli.options`, and what is promised of it in
-    tests/settings_table.py.
+    A setting is added here, with its range in `ranges`, with its flag in `cynet.cli.options`, and with what is
+    promised of it in tests/settings_table.py.
 
     Attributes
     ----------
@@ -180,13 +194,15 @@ class Settings:
 
     @classmethod
     def unflat(cls, values):
-        """Settings from what `flat` made of them; a setting that is not there has its default."""
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in values.items() if name in known}
-        if values.get("lr_steps"):
-            pairs = (part.split(":") for part in values["lr_steps"].split(","))
-            values["lr_steps"] = {int(step): float(rate) for step, rate in pairs}
-        return cls(**values)
+        """Settings from what `flat` made of them; one that is not there, or None, has its default.
+
+        Raises
+        ------
+        ValueError
+            Naming a setting of another type, or out of its range.
+        """
+        given = {name: value for name, value in values.items() if name in RANGES and value is not None}
+        return cls(**{name: checked(name, value) for name, value in given.items()})
 
     def facts(self, training):
         """The `Facts` of this run's weights; `training` is the training set."""

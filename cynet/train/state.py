@@ -4,15 +4,20 @@ Design: a batch is a pure function of seed, epoch and number, and a random key o
 the weights, the optimiser's buffers, and a handful of numbers. The thread and worker counts are none of it.
 """
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
+from functools import lru_cache
+from types import SimpleNamespace
 
 import cynet.core.random as random
+from cynet import models
+from cynet.core import checks
 
-from .loop import Place
-from .settings import FREE
+from .layouts import Layout, told
+from .saved import MOST_NUMBER, Saved
+from .session import trainer_of
+from .settings import FREE, Settings
 
 MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."
-ENTRIES = ("step", "place", "loader", "random", "schedule", "config", "origin", "best", "seconds")
 
 
 def capture(session, origins=None, best=None, seconds=0.0):
@@ -57,7 +62,7 @@ def restore(session, tensors, state, changed=()):
     ----------
     session : Session
     tensors : dict of str to ndarray
-    state : dict
+    state : dict or Saved
     changed : collection of str, optional
         Settings that were changed on purpose. With another batch size, data set or way of drawing the
         training goes on with the next epoch.
@@ -68,9 +73,9 @@ def restore(session, tensors, state, changed=()):
         Listing every tensor that is missing, unexpected or of another shape or type; or when the data set is
         another one.
     """
-    problems = [f"missing: {name}" for name in ENTRIES if name not in state]
+    saved = state if isinstance(state, Saved) else Saved.of(state)
     own = _tensors(session)
-    problems += [f"missing: {name}" for name in own if name not in tensors]
+    problems = [f"missing: {name}" for name in own if name not in tensors]
     problems += [f"unexpected: {name}" for name in tensors if name not in own]
     for name in own.keys() & tensors.keys():
         for what in ("shape", "dtype"):
@@ -79,8 +84,8 @@ def restore(session, tensors, state, changed=()):
                 problems.append(f"{what} of {name}: wanted {wanted}, got {got}")
     if problems:
         raise ValueError("the checkpoint does not fit the run: " + "; ".join(problems))
-    place = Place(**{field.name: state["place"][field.name] for field in fields(Place)})
-    loader = state["loader"]
+    _optimizer_steps(tensors)
+    place, loader = saved.place, saved.loader
     if "data" in changed:
         loader = loader | {"fingerprint": session.batches.dataset.fingerprint()}
     if "batch_size" in changed:
@@ -98,9 +103,77 @@ def restore(session, tensors, state, changed=()):
     trainer.optimizer.load_state_dict(_part(tensors, OPTIMIZER))
     if trainer.average:
         trainer.average.arrays = {name: a.copy() for name, a in _part(tensors, AVERAGE).items()}
-        trainer.average.steps = state["step"]
-    random.set_state(state["random"])
-    trainer.steps, trainer.place = state["step"], place
+        trainer.average.steps = saved.step
+    random.set_state(saved.random)
+    trainer.steps, trainer.place = saved.step, place
+
+
+def checked(tensors, state):
+    """(tensors, `Saved`) of a run's checkpoint, or ValueError where they are not what a run writes.
+
+    Nothing outside them is needed, neither the data nor a session: an older checkpoint can be tried instead.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    state : dict
+    """
+    saved = Saved.of(state)
+    _check_settings(saved)
+    problems = _misfits(tensors, saved.settings)
+    if problems:
+        raise ValueError("the checkpoint does not fit its own settings: " + told(problems))
+    if _optimizer_steps(tensors) != saved.step:
+        got = tensors[OPTIMIZER + "steps"]
+        raise ValueError(f"optimizer.steps: wanted {saved.step}, as its step, got {got}")
+    return tensors, saved
+
+
+def _check_settings(saved):
+    """Refuse settings that no training was made with: open ones, contradictory ones, others than it tells."""
+    settings, place = saved.settings, saved.place
+    if settings.model not in models.names():
+        known = ", ".join(models.names())
+        raise ValueError(f"config: model: wanted one of {known}, got {settings.model!r:.80}")
+    if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
+        raise ValueError("config: wanted steps, lr and schedule, and no epochs")
+    try:
+        settings.resolved(settings.batch_size).learning_rates()
+    except ValueError as error:
+        raise ValueError(f"config: {error}") from None
+    size, count = saved.loader["batch_size"], int(saved.loader["fingerprint"].partition("x")[0])
+    if size != settings.batch_size:
+        raise ValueError(f"loader.batch_size: wanted {settings.batch_size}, as in config, got {size}")
+    if place.batch > count // size or (place.batch and not place.evaluated and not place.count):
+        raise ValueError(f"place: wanted a batch of an epoch of {count // size}, got {place}")
+
+
+@lru_cache
+def _layout(name, batch_norm, momentum, average):
+    """The `Layout` of a checkpoint's tensors, of runs with and without a momentum and an average."""
+    settings = Settings(steps=1, lr=0.1, momentum=momentum / 2, ema=average / 2)
+
+    def build(classes, channels):
+        model = models.create(name, batch_norm, classes, channels)
+        return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
+
+    return Layout(build)
+
+
+def _misfits(tensors, settings):
+    """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
+    layout = _layout(settings.model, settings.batch_norm, bool(settings.momentum), bool(settings.ema))
+    return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
+
+
+def _optimizer_steps(tensors):
+    """The steps that an optimiser took, which may be loaded, and its rate too; or ValueError."""
+    lr, steps = (tensors[OPTIMIZER + name] for name in ("lr", "steps"))
+    try:
+        checks.number("optimizer.lr", lr[()], 0)
+        return checks.integer("optimizer.steps", steps[()], 0, MOST_NUMBER)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _part(tensors, prefix):

@@ -8,20 +8,28 @@ import hashlib
 import json
 from dataclasses import MISSING, dataclass
 from functools import lru_cache
-from math import isfinite
 
 import cynet.core.random as random
 from cynet import models
+from cynet.core import checks
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
 from cynet.data.pictures import FITS
 from cynet.interop import safetensors
 
-from . import checkpoint
-from .rundir import CONFIG, KEPT, read_toml
+from . import checkpoint, configuration
+from .layouts import Layout
+from .rundir import KEPT
 
 DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
-MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels: a damaged note makes no room for more
+
+# The limits of what weights tell, so that no note decides how much memory or time is taken.
+MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels
+MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
+MOST_NAME = 1_000  # letters, of a class or a data set
+MOST_MEAN = 1e6  # of a channel, whose values are 0 to 1
+STD = 1e-12, 1e6
+MOST_NOTE = 1 << 25  # letters
 
 
 @dataclass(frozen=True)
@@ -63,26 +71,77 @@ class Facts:
         _, _, channels = self.picture_shape
         return models.create(self.model, self.batch_norm, len(self.classes), channels)
 
+    def layout(self):
+        """The `Layout` of models of this kind; ValueError where the registry has none."""
+        if self.model not in models.names():
+            raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
+        return _layout(self.model, self.batch_norm)
+
     def are_sound(self):
         """Whether each has the type and the range that it must have."""
-        sizes = self.picture_shape
-        return (
-            all(isinstance(getattr(self, name), kind) for name, kind in self.__annotations__.items())
-            and all(isinstance(name, str) for name in self.classes)
-            and len(sizes) == 3
-            and all(type(n) is int and 1 <= n <= most for n, most in zip(sizes, MOST_SIZES, strict=True))
-            and len(self.mean) == len(self.std) == sizes[2]
-            and all(type(value) in (int, float) and isfinite(value) for value in (*self.mean, *self.std))
-            and min(self.std) > 0
-            and self.resize in FITS
-            and (not self.drawn or is_drawn(self.drawn))
-        )
+        try:
+            self.check()
+        except ValueError:
+            return False
+        return True
+
+    def check(self):
+        """Raise ValueError naming the first that has not the type and the range that it must have."""
+        _name("model", self.model)
+        _flag("batch_norm", self.batch_norm)
+        _name("data", self.data)
+        _classes(self.classes)
+        sizes = _several("picture_shape", self.picture_shape, 3)
+        for size, most in zip(sizes, MOST_SIZES, strict=True):
+            _within("picture_shape", checks.integer, size, 1, most)
+        for mean in _several("mean", self.mean, sizes[2]):
+            _within("mean", checks.number, mean, -MOST_MEAN, MOST_MEAN)
+        for std in _several("std", self.std, sizes[2]):
+            _within("std", checks.number, std, *STD)
+        if self.resize not in FITS:
+            raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
+        if self.drawn != () and not is_drawn(self.drawn):
+            raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
+
+
+def _name(note, value):
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
+        raise ValueError(f"{note}: wanted a text of 1 to {MOST_NAME:,} letters, got {value!r:.80}")
+
+
+def _flag(note, value):
+    if not isinstance(value, bool):
+        raise ValueError(f"{note}: wanted true or false, got {value!r:.80}")
+
+
+def _classes(names):
+    if not isinstance(names, tuple) or not 1 <= len(names) <= MOST_CLASSES:
+        got = f"{len(names):,}" if isinstance(names, tuple) else f"{names!r:.80}"
+        raise ValueError(f"classes: wanted a list of 1 to {MOST_CLASSES:,} names, got {got}")
+    for number, name in enumerate(names):
+        _name(f"classes[{number}]", name)
+    if (name := twice(names)) is not None:
+        raise ValueError(f"classes: wanted a name of its own for each class, got {name!r:.80} twice")
+
+
+def _several(note, values, count):
+    if not isinstance(values, tuple) or len(values) != count:
+        raise ValueError(f"{note}: wanted {count} numbers, got {values!r:.80}")
+    return values
+
+
+def _within(note, check, value, *bounds):
+    try:
+        check(note, value if type(value) in (int, float) else repr(value), *bounds)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error!s:.200}") from None
 
 
 def is_drawn(drawn):
     """Whether it is (split seed, share for testing)."""
     return (
-        len(drawn) == 2
+        isinstance(drawn, (tuple, list))
+        and len(drawn) == 2
         and type(drawn[0]) is int
         and 0 <= drawn[0] < 2**63
         and type(drawn[1]) is float
@@ -92,7 +151,8 @@ def is_drawn(drawn):
 
 def twice(classes):
     """The first name that several classes have; None where none is."""
-    return next((name for i, name in enumerate(classes) if name in classes[:i]), None)
+    seen = set()
+    return next((name for name in classes if name in seen or seen.add(name)), None)
 
 
 def save_weights(path, model, facts):
@@ -111,11 +171,12 @@ def save_weights(path, model, facts):
             f"facts: wanted a model that load_weights can build ({', '.join(models.names())}), got "
             f"{facts.model!r}; cynet.interop.safetensors.save keeps the weights of any model"
         )
-    if not facts.are_sound():
-        raise ValueError(f"facts: wanted those of a model, as Settings.facts gives them, got {facts!r:.400}")
-    if (name := twice(facts.classes)) is not None:
-        raise ValueError(f"facts: wanted a name of its own for each class, got {name!r} twice")
-    wanted = _shapes(facts.model, facts.batch_norm, len(facts.classes), facts.picture_shape[2])
+    try:
+        facts.check()
+    except ValueError as error:
+        wanted = "wanted those of a model, as Settings.facts gives them"
+        raise ValueError(f"facts: {wanted}, got {facts!r:.400}: {error}") from None
+    wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[2])
     own = {name: array.shape for name, (array, _) in model._state().items()}
     if own != wanted:
         differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
@@ -128,14 +189,14 @@ def save_weights(path, model, facts):
 
 
 @lru_cache
-def _shapes(model, batch_norm, classes, channels):
-    """{name: shape} of the parameters and buffers of a model of the registry."""
-    keys = random.get_state()
-    try:
+def _layout(model, batch_norm):
+    """The `Layout` of the parameters and buffers of a model of the registry."""
+
+    def build(classes, channels):
         state = models.create(model, batch_norm, classes, channels)._state()
-    finally:
-        random.set_state(keys)
-    return {name: array.shape for name, (array, _) in state.items()}
+        return {name: array for name, (array, _) in state.items()}
+
+    return Layout(build)
 
 
 def digests(model):
@@ -193,7 +254,7 @@ def file_of(path, which=None):
 def came_to(folder):
     """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
     try:
-        held_out = read_toml(folder / CONFIG).get("validation")
+        held_out = configuration.read(folder / configuration.CONFIG).plain.get("validation")
     except (OSError, ValueError):
         held_out = False
     return "best" if held_out and (folder / KEPT["best"]).exists() else "last"
@@ -235,6 +296,7 @@ def load_weights(path):
     tensors, notes = read_weights(path)
     facts, keys = noted(path, notes), random.get_state()
     try:
+        _check_shapes(facts, tensors)
         model = facts.create()
         model.load_state_dict(tensors)
     except ValueError as error:
@@ -244,20 +306,47 @@ def load_weights(path):
     return model.eval(), facts
 
 
+def _check_shapes(facts, tensors):
+    """Refuse tensors that are not of the model that the facts tell of, before it is made."""
+    layout = facts.layout()
+    shapes = layout.shapes(len(facts.classes), facts.picture_shape[2])
+    problems = layout.misfits(tensors, shapes, spare="num_batches_tracked")
+    if problems:
+        raise ValueError("state does not fit the model: " + "; ".join(problems))
+
+
+def _missing(notes):
+    fields = Facts.__dataclass_fields__.items()
+    return [name for name, field in fields if name not in notes and field.default is MISSING]
+
+
+def noted_or_none(path, notes):
+    """As `noted`, but None for weights of somebody else's, whose notes do not tell all of it."""
+    return None if _missing(notes) else noted(path, notes)
+
+
 def noted(path, notes):
-    """The `Facts` in the notes of a weights file, or ValueError naming it."""
-    known = Facts.__dataclass_fields__.items()
-    missing = [name for name, field in known if name not in notes and field.default is MISSING]
+    """The `Facts` in the notes of a weights file, or ValueError naming it and the note."""
+    missing = _missing(notes)
     if missing:
         raise ValueError(
             f"{path}: wanted a file of weights from cynet's training; it lacks {', '.join(missing)}"
         )
-    told = {name: notes[name] for name, _ in known if name in notes}
     try:
-        values = {name: json.loads(text) for name, text in told.items()}
-        facts = Facts(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
-        if facts.are_sound():
-            return facts
-    except (json.JSONDecodeError, RecursionError):
-        pass
-    raise ValueError(f"{path}: its notes on the model are no such facts: {told!r:.200}")
+        known = Facts.__dataclass_fields__.keys() & notes.keys()
+        facts = Facts(**{name: _note(name, notes[name]) for name in sorted(known)})
+        facts.check()
+    except ValueError as error:
+        raise ValueError(f"{path}: its notes on the model are no such facts: {error}") from None
+    return facts
+
+
+def _note(name, text):
+    """The value in a note: a list as a tuple."""
+    if len(text) > MOST_NOTE:
+        raise ValueError(f"{name}: wanted at most {MOST_NOTE:,} letters, got {len(text):,}")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {error}") from None
+    return tuple(value) if isinstance(value, list) else value

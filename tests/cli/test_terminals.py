@@ -11,8 +11,8 @@ from helpers import environment_of
 
 from cynet.core import names, png
 from cynet.train import RunFolder
+from cynet.train.configuration import read_toml, toml
 from cynet.train.report import page, plots
-from cynet.train.rundir import read_toml, toml
 
 LATIN = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 ODD = f"{LATIN} ü 😀 $a$"

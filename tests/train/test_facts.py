@@ -62,10 +62,11 @@ def test_the_facts_name_the_data_set_that_was_used(kind, told, wanted):
 
 def test_weights_of_classes_with_one_name_are_refused(tmp_path):
     samples = data.ArrayDataset(np.zeros((8, 3, 32, 32), np.uint8), np.arange(8) % 2, ("a", "a"))
-    with pytest.raises(ValueError, match="data: wanted a name of its own for each class, got 'a' twice"):
+    twice = "classes: wanted a name of its own for each class, got 'a' twice"
+    with pytest.raises(ValueError, match=f"data: {twice}"):
         Session(Settings(batch_size=4, steps=1, workers=0).resolved(8), samples, samples)
     told = replace(facts(), classes=("a", "a"))
-    with pytest.raises(ValueError, match="facts: wanted a name of its own for each class, got 'a' twice"):
+    with pytest.raises(ValueError, match=f"facts: .*: {twice}"):
         save_weights(tmp_path / "a.safetensors", told.create(), told)
     for path, error in ((3, TypeError), (None, TypeError), ("a\0.safetensors", ValueError)):
         with pytest.raises(error, match="path: wanted "):

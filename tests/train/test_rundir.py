@@ -9,7 +9,7 @@ import pytest
 import cynet.core.random as random
 from cynet import Sequential, models
 from cynet.interop import safetensors
-from cynet.train import RunFolder, load_weights, rundir, save_weights
+from cynet.train import RunFolder, configuration, load_weights, rundir, save_weights
 from cynet.train.session import Settings
 from cynet.train.weights import Facts, file_of, initial_file
 
@@ -191,7 +191,7 @@ def test_settings_are_settled_by_the_data():
         Settings(lr_steps={5: 1.0}, steps=5).resolved(4000)
     with pytest.raises(ValueError, match="batch_size: wanted at most the 100"):
         Settings().resolved(100)
-    assert tomllib.loads(rundir.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
+    assert tomllib.loads(configuration.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
 
 
 def test_a_run_that_held_pictures_out_came_to_its_best_weights(tmp_path):

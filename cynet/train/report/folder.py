@@ -11,8 +11,9 @@ from cynet.core.files import open_regular, user_path
 from cynet.core.folder import own_file
 from cynet.interop.kinds import kind_of
 
-from .. import records
-from ..rundir import CONFIG, ENVIRONMENT, LOG, METRICS, read_toml
+from .. import configuration, records
+from ..configuration import CONFIG
+from ..rundir import ENVIRONMENT, LOG, METRICS
 from ..validation import TEST, VALIDATION
 
 STEPS = "steps.csv"
@@ -83,7 +84,7 @@ def read(path, steps=True):
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
-        "config": _read(path / CONFIG, read_toml, missing),
+        "config": _read(path / CONFIG, lambda path: configuration.read(own_file(path)).told, missing),
         "environment": _read(path / ENVIRONMENT, lambda _: records.environment(path), missing),
         "epochs": _read(path / METRICS, table, missing),
         "steps": _read(path / STEPS, table, missing) if steps else {},
@@ -190,8 +191,8 @@ def _read(path, parse, missing):
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError, csv.Error) as error:
-        reason = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
-        missing.append(f"{path.name} cannot be read: {reason}")
+        text = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
+        missing.append(f"{path.name} cannot be read: {text}")
     return {}
 
 

@@ -1,0 +1,225 @@
+"""Files of settings: the config.toml of a run, what --config names, and recipes. One reader, typed values.
+
+Design: TOML's parser takes time that grows with the square of a dotted key's length, and recurses into
+brackets. So a file is measured before it is parsed, by a scan that knows texts, comments, dots and brackets.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+
+from cynet.core.files import read_regular, write_atomically
+from cynet.core.names import printable, unused
+
+from .ranges import RANGES, checked
+
+CONFIG, DAMAGED = "config.toml", "config.damaged.toml"
+ORIGIN = "origin"  # the table that tells where each value came from
+VERSION = "cynet"  # the entry that tells what wrote it
+
+# The limits of such a file. One that a run writes has some 2,000 bytes, a bracket and 20 dots.
+MOST_BYTES = 1 << 18
+MOST_MARKS = 1_000  # dots and opening brackets outside texts
+MOST_DEPTH = 16  # brackets within brackets
+MOST_ORIGIN = 8_192  # letters that tell where a value came from
+SHOWN = 80  # letters of a value in a message
+MOST_MESSAGE = 500  # letters of one of the parser's own
+
+# What is skipped, and what counts. A text that is not closed ends with its line or the file, where the parser
+# refuses it.
+SCAN = re.compile(
+    r'"""(?:\\.|[^\\])*?(?:"""|\Z)' r"|'''.*?(?:'''|\Z)" r'|"(?:\\.|[^"\\\n])*"?' r"|'[^'\n]*'?"
+    r"|\#[^\n]*" r"|[\[\]{}.]",
+    re.DOTALL,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A file of settings as it was read.
+
+    Attributes
+    ----------
+    plain : dict of str to str, bool, int or float
+        The settings that it gives, in its own spelling, each of its type and in its range.
+    origins : dict of str to str
+        Where each came from; {} where the file does not tell.
+    version : str
+        Of the cynet that wrote it; "" where it does not tell.
+    unknown : dict
+        Entries that are no settings, by name; nothing is known of their values.
+    """
+
+    plain: dict
+    origins: dict
+    version: str
+    unknown: dict
+
+    @property
+    def values(self):
+        """The settings as `Settings` takes them."""
+        return {name: checked(name, value) for name, value in self.plain.items()}
+
+    @property
+    def told(self):
+        """All that is known, in the file's own form: with its version, and the table of origins."""
+        version = {VERSION: self.version} if self.version else {}
+        return version | self.plain | ({ORIGIN: self.origins} if self.origins else {})
+
+
+def read(path):
+    """The `Configuration` in a file.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is no regular file.
+    ValueError
+        Naming the file, when it is too large or no TOML, or the first setting that is none.
+    """
+    found = read_toml(path)
+    try:
+        origins = _origins(found.pop(ORIGIN, {}))
+        version = _text(VERSION, found.pop(VERSION, ""))
+        known = {name: value for name, value in found.items() if name in RANGES}
+        for name, value in known.items():
+            checked(name, value)
+    except ValueError as error:
+        raise ValueError(f"{printable(path)}: {error}") from None
+    return Configuration(known, origins, version, {n: v for n, v in found.items() if n not in RANGES})
+
+
+def _origins(table):
+    if not isinstance(table, dict):
+        raise ValueError(f"{ORIGIN}: wanted a table of texts, got {_short(table)}")
+    return {name: _text(f"{ORIGIN}.{name}", value) for name, value in table.items() if name in RANGES}
+
+
+def _text(name, value):
+    if not isinstance(value, str) or len(value) > MOST_ORIGIN:
+        wanted = f"wanted text in quotes, of at most {MOST_ORIGIN:,} letters"
+        raise ValueError(f"{name}: {wanted}, got {_short(value)}")
+    return value
+
+
+def _short(value):
+    try:
+        return f"{value!r:.{SHOWN}}"
+    except (ValueError, RecursionError):  # a number of too many digits
+        return f"a {type(value).__name__}"
+
+
+def read_toml(path):
+    """The values in a file of TOML, with the bytes of paths that `toml` escaped as they were.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is no regular file.
+    ValueError
+        Naming the file, when it is no TOML, or more than the limits above.
+    """
+    import tomllib
+
+    data = read_regular(path, MOST_BYTES)
+    try:
+        content = data.decode("utf-8-sig")
+        _measure(content)
+        return _unescaped(tomllib.loads(content))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{printable(path)}: wanted a text in UTF-8: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{printable(path)}: {error!s:.{MOST_MESSAGE}}") from None
+
+
+def _measure(content):
+    """Raise ValueError where a text has more in it than a parser should be asked to go into."""
+    marks = depth = 0
+    for found in SCAN.finditer(content):
+        mark = found[0]
+        if mark in "[{.":
+            marks += 1
+        if mark in "[{":
+            depth += 1
+        elif mark in "]}":
+            depth -= 1
+        if marks > MOST_MARKS or depth > MOST_DEPTH:
+            most = f"{MOST_DEPTH} brackets" if depth > MOST_DEPTH else f"{MOST_MARKS:,} dots and brackets"
+            inside = " within each other" if depth > MOST_DEPTH else ""
+            line = content.count("\n", 0, found.start()) + 1
+            raise ValueError(f"wanted settings, with at most {most}{inside}, got more at line {line}")
+
+
+def _unescaped(values):
+    """The values, with the bytes of texts at the top and in tables there as they were."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = {inner: _bytes_again(each) for inner, each in value.items()}
+        found[name] = _bytes_again(value)
+    return found
+
+
+def _bytes_again(value):
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), value)
+
+
+def write(path, config, origins=None):
+    """Write a file of settings, as a whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    config : dict of str to str, bool, int, float or None
+        An entry of None is left out.
+    origins : dict of str to str, optional
+        Where each value came from.
+    """
+    text = toml(config)
+    if origins:
+        text += f"\n[{ORIGIN}]\n" + toml(
+            {name: origins.get(name) for name, value in config.items() if value is not None}
+        )
+    write_atomically(path, text.encode())
+
+
+def set_aside(path):
+    """Keep what lies in the place of a run's file of settings and cannot be read, before it is written anew.
+
+    Returns
+    -------
+    str or None
+        What was wrong, and the new name beside it; None where it can be read, or nothing is there.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        read(path)
+    except (OSError, ValueError) as error:
+        aside = unused(path.with_name(DAMAGED))
+        try:
+            os.link(path, aside, follow_symlinks=False)  # there is no moment without the file
+        except OSError:  # a folder, or a file system without links
+            os.replace(path, aside)
+        if not path.is_file():
+            path.unlink(missing_ok=True)
+        return f"{getattr(error, 'strerror', None) or error}; kept as {aside.name}"
+    return None
+
+
+def toml(values):
+    """A flat dict of str, bool, int and float as TOML; entries of None are left out."""
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in values.items() if value is not None)
+
+
+def _toml(value):
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, (bool, int)):
+        return str(value).lower()
+    # JSON's strings are TOML's, but for DEL, and for what is no UTF-8: TOML has no escape for it.
+    text = str(value).encode(errors="backslashreplace").decode()
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

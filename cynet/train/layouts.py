@@ -1,0 +1,97 @@
+"""The shapes of a model's arrays as functions of its classes and channels, without making room for them.
+
+Design: every side of an array of the registry's models grows evenly with the number of classes, of channels,
+or with neither. Three small models tell how; what a file claims is compared with that before anything of its
+size is made.
+"""
+
+import cynet.core.random as random
+
+CLASSES, CHANNELS = 2, 1  # of the smallest of the three
+SHOWN = 10  # problems that one error names
+
+
+class Layout:
+    """The arrays of a model, and of what trains it.
+
+    Parameters
+    ----------
+    build : callable
+        Of numbers of classes and channels: makes {name: array}, for small ones. Random numbers that it draws
+        are given back.
+    """
+
+    def __init__(self, build):
+        keys = random.get_state()
+        try:
+            self._small = build(CLASSES, CHANNELS)
+            more = build(CLASSES + 1, CHANNELS), build(CLASSES, CHANNELS + 1)
+        finally:
+            random.set_state(keys)
+        self._growth = [
+            {name: _less(array.shape, self._small[name].shape) for name, array in each.items()}
+            for each in more
+        ]
+
+    def shapes(self, classes, channels):
+        """{name: shape} of the arrays for so many classes and channels."""
+        more, wider = classes - CLASSES, channels - CHANNELS
+        return {
+            name: tuple(
+                side + more * by_class + wider * by_channel
+                for side, by_class, by_channel in zip(array.shape, *self._of(name), strict=True)
+            )
+            for name, array in self._small.items()
+        }
+
+    def _of(self, name):
+        """How much the sides of an array grow with a class, and with a channel."""
+        return [each[name] for each in self._growth]
+
+    def counts(self, tensors):
+        """The (classes, channels) that some tensors seem to be for: ints from 1 on."""
+        return tuple(
+            self._count(tensors, growth, least)
+            for growth, least in zip(self._growth, (CLASSES, CHANNELS), strict=True)
+        )
+
+    def _count(self, tensors, growth, least):
+        for name, sides in growth.items():
+            shape = tensors[name].shape if name in tensors else ()
+            if any(sides) and len(shape) == len(sides):
+                axis = next(i for i, side in enumerate(sides) if side)
+                return max(1, least + (shape[axis] - self._small[name].shape[axis]) // sides[axis])
+        return least
+
+    def misfits(self, tensors, shapes, spare=(), dtypes=False):
+        """What is missing, unexpected, or of another shape in some tensors: a list of texts.
+
+        Parameters
+        ----------
+        tensors : dict of str to ndarray
+        shapes : dict of str to tuple of int
+            As `shapes` gives them.
+        spare : str or tuple of str, optional
+            Endings of names that may be missing.
+        dtypes : bool, optional
+            Whether the dtypes count too.
+        """
+        found = [f"missing: {name}" for name in shapes if name not in tensors and not name.endswith(spare)]
+        found += [f"unexpected: {name}" for name in tensors if name not in shapes]
+        for name in shapes.keys() & tensors.keys():
+            got, dtype = tensors[name], self._small[name].dtype
+            if got.shape != shapes[name]:
+                found.append(f"shape of {name}: wanted {shapes[name]}, got {got.shape}")
+            elif dtypes and got.dtype != dtype:
+                found.append(f"dtype of {name}: wanted {dtype}, got {got.dtype}")
+        return found
+
+
+def _less(one, other):
+    return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def told(problems):
+    """The first of some problems in a sentence, and how many more there are."""
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return "; ".join(f"{problem:.200}" for problem in problems[:SHOWN]) + more

@@ -1,0 +1,220 @@
+"""What each setting of a run may be: one table for flags, files of settings, checkpoints and records.
+
+Design: a `Range` makes the value of a text, as a flag gives it. A file gives a plain value; it must be of the
+right type first, and is then read as the text that stands for it, so that there is one rule for both.
+"""
+
+from dataclasses import dataclass
+
+from cynet.core import checks
+from cynet.core.hints import near
+
+CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
+SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+AUTO = "auto"
+NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
+
+MOST = 2**31 - 1  # steps, pictures, and what else is counted
+MOST_SEED = 2**63 - 1
+MOST_TEXT = 4096  # letters of a name or a path: more than a system has
+MOST_MILESTONES = 100_000  # letters
+MOST_BITS = 64  # of a whole number in a file
+SHOWN = 80  # letters of a value in a message
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a setting may be.
+
+    Attributes
+    ----------
+    parse : callable
+        From a text to the value, or ValueError.
+    types : type or tuple of type
+        What a file may hold.
+    wanted : str
+        What an error says of that.
+    """
+
+    parse: object
+    types: object
+    wanted: str
+
+
+def text(value):
+    """A name or a path: a text that is not empty."""
+    if not value:
+        raise ValueError("wanted a name, got ''")
+    if "\0" in value or len(value) > MOST_TEXT:
+        what = "without NUL" if "\0" in value else f"of at most {MOST_TEXT:,} letters"
+        raise ValueError(f"wanted a name {what}, got {_short(value)}")
+    return value
+
+
+def integer(least, most=MOST):
+    """From a text to an int from `least` to `most`."""
+
+    def parse(value):
+        try:
+            return checks.integer("", int(value), least, most)
+        except ValueError:
+            bound = f"of at least {least}" if _is_low(value, least) else f"from {least} to {most}"
+            raise ValueError(f"wanted a whole number {bound}, got {_short(value)}") from None
+
+    return parse
+
+
+def _is_low(value, least):
+    try:
+        return int(value) < least
+    except ValueError:
+        return True
+
+
+def number(least, below=None):
+    """From a text to a finite float of at least `least` and, where given, less than `below`."""
+
+    def parse(value):
+        try:
+            most = float("inf") if below is None else below
+            return checks.number("", float(value), least, most, open_high=below is not None)
+        except ValueError:
+            bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
+            raise ValueError(f"wanted a number {bound}, got {_short(value)}") from None
+
+    return parse
+
+
+def above(bound):
+    """From a text to a finite float above a bound."""
+    parse = number(bound)
+
+    def strictly(value):
+        if parse(value) == bound:
+            raise ValueError(f"wanted a number above {bound:g}, got {_short(value)}")
+        return parse(value)
+
+    return strictly
+
+
+def one_of(*names):
+    """From a text to itself, which is one of some names."""
+
+    def parse(value):
+        if value not in names:
+            meant = near(value, names)
+            hint = f" (did you mean {meant}?)" if meant else ""
+            raise ValueError(f"wanted one of {', '.join(names)}, got {_short(value)}{hint}")
+        return value
+
+    return parse
+
+
+def milestones(value):
+    """'300:.01,420:.001' as {300: 0.01, 420: 0.001}, the steps increasing."""
+    if len(value) > MOST_MILESTONES:
+        raise ValueError(f"wanted at most {MOST_MILESTONES:,} letters, got {len(value):,}")
+    found, last = {}, 0
+    for part in value.split(","):
+        try:
+            step, rate = part.split(":")
+            step, rate = integer(0)(step), number(0)(rate)
+        except ValueError:
+            shown = f"{_short(part)} in {_short(value)}"
+            raise ValueError(f"wanted STEP:RATE,... such as 300:.01,420:.001, got {shown}") from None
+        if step <= last:
+            shown = f"{step} after {last} in {_short(value)}"
+            raise ValueError(f"wanted steps above 0 that increase, got {shown}")
+        found[step] = rate
+        last = step
+    return found
+
+
+def workers(value):
+    """'auto', or an int from 0 to 64."""
+    if value == AUTO:
+        return value
+    try:
+        return integer(0, 64)(value)
+    except ValueError as error:
+        raise ValueError(f"{error} (or {AUTO})") from None
+
+
+def _short(value):
+    """A value as messages show it."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:  # Python refuses to spell the longest ones
+        return f"a whole number of {value.bit_length():,} bits"
+    shown = repr(value)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}... ({len(shown):,} letters)"
+
+
+def _text(parse, example=""):
+    return Range(parse, str, f"text in quotes{example}")
+
+
+def _number(parse):
+    return Range(parse, (int, float), "a number")
+
+
+FLAG = Range(bool, bool, "true or false")
+RANGES = {
+    "model": _text(text),
+    "batch_norm": FLAG,
+    "init_from": _text(text),
+    "data": _text(text),
+    "data_dir": _text(text),
+    "skip_damaged": FLAG,
+    "augment": FLAG,
+    "validation": _number(number(0, 1)),
+    "split_seed": _number(integer(0, MOST_SEED)),
+    "batch_size": _number(integer(1)),
+    "balanced": FLAG,
+    "steps": _number(integer(1)),
+    "epochs": _number(integer(1)),
+    "lr": _number(number(0)),
+    "schedule": _text(one_of(*SCHEDULES)),
+    "lr_steps": _text(milestones, ' such as "300:.01,420:.001"'),
+    "warmup": _number(integer(0)),
+    "momentum": _number(number(0, 1)),
+    "weight_decay": _number(number(0)),
+    "label_smoothing": _number(number(0, 1)),
+    "class_weights": _text(one_of(*CLASS_WEIGHTS)),
+    "clip_norm": _number(above(0)),
+    "ema": _number(number(0, 1)),
+    "mixup": _number(number(0)),
+    "patience": _number(integer(1)),
+    "seed": _number(integer(0, MOST_SEED)),
+    "threads": _number(integer(1, 1024)),
+    "workers": Range(workers, (int, float, str), "a number"),  # or "auto"
+    "checkpoint_every": _number(integer(1)),
+    "checkpoint_minutes": _number(number(0)),
+    "tensorboard": FLAG,
+}
+
+
+def checked(name, value):
+    """A setting as `Settings` takes it.
+
+    Parameters
+    ----------
+    name : str
+        Of a setting.
+    value : object
+        What a file gives: `Settings.flat` says what it is to be.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting, what it got and what was wanted.
+    """
+    allowed = RANGES[name]
+    is_flag = allowed.types is bool
+    plain = isinstance(value, allowed.types) and isinstance(value, bool) == is_flag
+    if not plain or (isinstance(value, int) and value.bit_length() > MOST_BITS):
+        raise ValueError(f"{name}: wanted {allowed.wanted}, got {_short(value)}")
+    if is_flag:
+        return value
+    try:
+        return allowed.parse(value if isinstance(value, str) else repr(value))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
