@@ -31,7 +31,7 @@ def run(flags):
         print(f"no runs in {flags.folder}")
     for each in runs:
         for problem in each.run.missing:
-            if "cannot be read" in problem:
+            if not problem.endswith("is not there"):
                 print(f"note: {each.run.path}: {problem}")
     if others:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""

@@ -15,8 +15,8 @@ import cynet.core.random as random
 from cynet.core.files import user_path
 
 from .loop import Diverged
-from .recorder import is_round
-from .rundir import RunFolder
+from .recorder import rounds
+from .rundir import DIGEST_COLUMNS, RunFolder
 from .session import trainer_of
 from .settings import Settings
 from .weights import digests, load_weights
@@ -35,29 +35,46 @@ class History:
         The training loss of each step.
     digests : dict of int to dict of str to str
         After each step that has them, 0 being before the first: the SHA-256 of every tensor.
+    notes : tuple of str
+        What of the files could not be read.
     """
 
     losses: dict
     digests: dict
+    notes: tuple = ()
 
     def gaps(self, steps):
         """Steps up to `steps` whose digests were written and are not there."""
-        return [step for step in range(steps + 1) if is_round(step) and step not in self.digests]
+        return [step for step in rounds(steps) if step not in self.digests]
 
     @classmethod
     def of(cls, folder):
-        """The history in a `RunFolder`; a ValueError names the file that is damaged."""
-        try:
-            losses = {int(row["step"]): float(row["loss"]) for row in folder.steps.rows()}
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{folder.steps.path}: wanted the steps of a run, got {error}") from None
-        found = {}
-        try:
-            for row in folder.digests.rows():
-                found.setdefault(int(row["step"]), {})[row["tensor"]] = row["sha256"]
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{folder.digests.path}: wanted the digests of a run, got {error}") from None
-        return cls(losses, found)
+        """The history in a `RunFolder`; what is not there, or cannot be read, is no part of it."""
+        notes = []
+        steps, losses = _columns(folder.steps, ("step", "loss"), notes)
+        losses = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
+        digests = {}
+        for step, tensor, sha256 in zip(*_columns(folder.digests, DIGEST_COLUMNS, notes), strict=True):
+            if tensor is not None and sha256 is not None:
+                digests.setdefault(step, {})[tensor] = sha256
+        return cls(losses, digests, tuple(notes))
+
+
+def _columns(table, names, notes):
+    """The columns of a `Table`, empty ones where it has not all of them; why goes to `notes`."""
+    try:
+        content = table.read()
+    except FileNotFoundError:
+        return ((),) * len(names)
+    except (OSError, ValueError) as error:
+        where = "" if str(table.path) in str(error) else f"{table.path}: "
+        notes.append(f"{where}{error}")
+        return ((),) * len(names)
+    notes += [f"{table.path}: {note}" for note in content.notes]
+    lacking = [name for name in names if name not in content.columns]
+    if lacking and content.columns:
+        notes.append(f"{table.path} has no column to read called {', '.join(lacking)}")
+    return ((),) * len(names) if lacking else [content.columns[name] for name in names]
 
 
 class Replay:
@@ -176,10 +193,15 @@ def _tensors(step, one, other):
     ]
 
 
+def _same(loss, other):
+    """Whether two losses are equal, NaN being equal to NaN."""
+    return loss == other or (loss != loss and other != other)
+
+
 def first_loss(one, other):
     """The first `Difference` between the losses of two histories, None where there is none."""
     for step in sorted(one.losses.keys() & other.losses.keys()):
-        if one.losses[step] != other.losses[step]:
+        if not _same(one.losses[step], other.losses[step]):
             return Difference(step, "loss", one.losses[step], other.losses[step])
     return None
 

@@ -203,10 +203,15 @@ class RunFolder:
         return found if isinstance(found, dict) else {}
 
     def rewind(self, steps, evaluated):
-        """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
-        self.metrics.keep(evaluated)
-        self.steps.keep(steps)
-        self.digests.keep(steps)
+        """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
+
+        Returns
+        -------
+        list of str
+            A line for each table that could not be continued as it was.
+        """
+        kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
+        return [line for line in kept if line]
 
     def sync(self):
         """Make every row so far last through a power cut."""

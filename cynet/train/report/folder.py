@@ -1,6 +1,5 @@
 """What a run folder holds, read so that a missing or torn file is a note and no error."""
 
-import csv
 import json
 import math
 from dataclasses import dataclass, field
@@ -9,12 +8,12 @@ from pathlib import Path
 from cynet.core.files import user_path
 from cynet.interop.kinds import kind_of
 
-from ..rundir import CONFIG, LOG, METRICS, read_toml
+from .. import cells
+from ..rundir import CONFIG, LOG, METRICS, STEP_COLUMNS, metrics_columns, read_toml
 from ..validation import TEST, VALIDATION
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
-TAIL = 4096  # bytes at the end of a table in which its last row is
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,10 @@ class Run:
     config : dict
     environment : dict
     epochs, steps : dict of str to list of (float or None)
-        The columns of metrics.csv and steps.csv; None where a cell holds no finite number.
+        The columns of metrics.csv and steps.csv that are known, in the order of steps; None where a cell
+        holds no finite number. "step" has one in every row.
     missing : tuple of str
-        A sentence for each file that is not there or cannot be read.
+        A sentence for each file that is not there or cannot be read, and for what of a table was left out.
     said : tuple of str
         The diagnoses and errors in its log.
     """
@@ -81,8 +81,8 @@ def read(path, steps=True):
     found = {
         "config": _read(path / CONFIG, read_toml, missing),
         "environment": _read(path / ENVIRONMENT, _json, missing),
-        "epochs": _read(path / METRICS, table, missing),
-        "steps": _read(path / STEPS, table, missing) if steps else {},
+        "epochs": _table(path / METRICS, missing),
+        "steps": _table(path / STEPS, missing) if steps else {},
     }
     return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
 
@@ -104,32 +104,6 @@ def beside(run, most):
     found = [path for path in folder.iterdir() if (path / METRICS).is_file() and path.name != run.name]
     youngest = sorted(found, key=lambda path: (path / METRICS).stat().st_mtime, reverse=True)[:most]
     return sorted(youngest, key=lambda path: path.name)
-
-
-def table(path):
-    """The columns of a CSV file: {heading: [float or None, ...]}. A torn line is left out."""
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(csv.reader(file))
-    if not rows:
-        return {}
-    whole = [row for row in rows[1:] if len(row) == len(rows[0])]
-    columns = zip(*whole, strict=True) if whole else [()] * len(rows[0])
-    return {name: [_number(cell) for cell in column] for name, column in zip(rows[0], columns, strict=True)}
-
-
-def last_row(path):
-    """The last whole row of a CSV file, alone: {heading: float or None}; {} where there is none."""
-    try:
-        with path.open("rb") as file:
-            heading = file.readline(TAIL)
-            file.seek(max(len(heading), path.stat().st_size - TAIL))
-            lines = file.read(TAIL).decode(errors="replace").split("\n")
-    except OSError:
-        return {}
-    names = heading.decode(errors="replace").strip().split(",")
-    rows = (line.split(",") for line in reversed(lines[:-1]))
-    whole = next((row for row in rows if len(row) == len(names)), None)
-    return {} if whole is None else dict(zip(names, map(_number, whole), strict=True))
 
 
 def curves(run):
@@ -173,7 +147,7 @@ def _read(path, parse, missing):
         return parse(path)
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         missing.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
     return {}
 
@@ -185,12 +159,21 @@ def _json(path):
     return values
 
 
-def _number(text):
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def _table(path, missing):
+    """The finite numbers of a table by column; what is to be said of it goes to `missing`."""
+    content = _read(path, cells.read, missing)
+    if not content or not content.columns:
+        return {}
+    missing += [f"{path.name}: {note}" for note in content.notes]
+    measure = VALIDATION if f"{VALIDATION}_loss" in content.columns else TEST
+    wanted = STEP_COLUMNS if path.name == STEPS else metrics_columns(measure)
+    if lacking := [name for name in wanted if name not in content.columns]:
+        missing.append(f"{path.name} has no column to read called {', '.join(lacking)}")
+    return {
+        name: [value if value is not None and math.isfinite(value) else None for value in column]
+        for name, column in content.columns.items()
+        if cells.CELLS[name].make is not str
+    }
 
 
 def _short(value):
