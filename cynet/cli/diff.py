@@ -32,7 +32,7 @@ def run(flags):
     for run in (one, other):
         if run.limit:
             say(f"{run.folder.path} was resumed with other settings after step {run.limit}")
-    for note in (*one.history.notes, *other.history.notes):
+    for note in (*_notes(one), *_notes(other)):
         say(f"note: {note}")
     for line in environment.differences(one.environment, other.environment):
         say(f"environment {line}")
@@ -59,9 +59,14 @@ def _several(runs, say):
     rows.append(["parts from the first", "-", *(text or "equal" for text in parted[1:])])
     heading = ["run", *(run.folder.path.absolute().name for run in runs)]
     say(aligned([*row, ""] for row in [heading, *rows]))
-    for note in dict.fromkeys(note for run in runs for note in run.history.notes):
+    for note in dict.fromkeys(note for run in runs for note in _notes(run)):
         say(f"note: {note}")
     return int(any(parted))
+
+
+def _notes(run):
+    """What of a run's tables could not be read."""
+    return (*run.folder.metrics.take()[1], *run.history.notes)
 
 
 def _differ(name, flat):

@@ -80,13 +80,6 @@ class Content:
     columns: dict
     notes: tuple
 
-    def rows(self, names):
-        """The rows that have all of these columns, each a dict."""
-        if not all(name in self.columns for name in names):
-            return []
-        rows = zip(*(self.columns[name] for name in names), strict=True)
-        return [dict(zip(names, row, strict=True)) for row in rows if None not in row]
-
 
 def read(path):
     """The columns of a table.
@@ -153,8 +146,11 @@ def _rows(file, width, parsers):
     rows, notes, odd, empty = [], [], 0, 0
     for number in range(ROWS + 1):
         line = file.readline(LINE + 1)
-        if not line.endswith(b"\n"):  # the end, in a row that was cut short
-            notes += [f"what follows a line of more than {LINE:,} bytes is left out"] * (len(line) > LINE)
+        if not line.endswith(b"\n"):  # the end, perhaps in a row that was cut short
+            if len(line) > LINE:
+                notes.append(f"what follows a line of more than {LINE:,} bytes is left out")
+            elif line.count(b",") == width - 1 and line:
+                notes.append("its last line has no end: left out")
             break
         if number == ROWS:
             notes.append(f"only its first {ROWS:,} lines are read")

@@ -50,31 +50,14 @@ class History:
     @classmethod
     def of(cls, folder):
         """The history in a `RunFolder`; what is not there, or cannot be read, is no part of it."""
-        notes = []
-        steps, losses = _columns(folder.steps, ("step", "loss"), notes)
+        (steps, losses), notes = folder.steps.take(("step", "loss"))
         losses = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
+        columns, more = folder.digests.take(DIGEST_COLUMNS)
         digests = {}
-        for step, tensor, sha256 in zip(*_columns(folder.digests, DIGEST_COLUMNS, notes), strict=True):
+        for step, tensor, sha256 in zip(*columns, strict=True):
             if tensor is not None and sha256 is not None:
                 digests.setdefault(step, {})[tensor] = sha256
-        return cls(losses, digests, tuple(notes))
-
-
-def _columns(table, names, notes):
-    """The columns of a `Table`, empty ones where it has not all of them; why goes to `notes`."""
-    try:
-        content = table.read()
-    except FileNotFoundError:
-        return ((),) * len(names)
-    except (OSError, ValueError) as error:
-        where = "" if str(table.path) in str(error) else f"{table.path}: "
-        notes.append(f"{where}{error}")
-        return ((),) * len(names)
-    notes += [f"{table.path}: {note}" for note in content.notes]
-    lacking = [name for name in names if name not in content.columns]
-    if lacking and content.columns:
-        notes.append(f"{table.path} has no column to read called {', '.join(lacking)}")
-    return ((),) * len(names) if lacking else [content.columns[name] for name in names]
+        return cls(losses, digests, (*notes, *more))
 
 
 class Replay:

@@ -84,19 +84,35 @@ class Table:
             return None
         return self._mend(last)
 
-    def rows(self, names=None):
-        """The rows that have all these columns, or all of the table's: dicts of int, float or str.
+    def take(self, names=None):
+        """Some columns, or all of the table's.
 
-        Where there is no table, or none that can be read, there are none.
+        Returns
+        -------
+        columns : list of list
+            Of int, float or str, None where a cell holds no value; all empty where one is not there.
+        notes : tuple of str
+            What could not be read and why, with the path. A table that is not there has none.
         """
+        names, nothing = names or self.columns, [[] for _ in names or self.columns]
         try:
-            return self.read().rows(names or self.columns)
-        except (OSError, ValueError):
-            return []
+            content = read(self.path)
+        except FileNotFoundError:
+            return nothing, ()
+        except (OSError, ValueError) as error:
+            text = str(error)
+            return nothing, (text if str(self.path) in text else f"{self.path}: {text}",)
+        notes = [f"{self.path}: {note}" for note in content.notes]
+        lacking = [name for name in names if name not in content.columns]
+        if lacking and content.columns:
+            notes.append(f"{self.path} has no column to read called {', '.join(lacking)}")
+        return nothing if lacking else [content.columns[name] for name in names], tuple(notes)
 
-    def read(self):
-        """The `Content` of the file; raises as the function `read`."""
-        return read(self.path)
+    def rows(self, names=None):
+        """The rows that have all of these columns, or all of the table's: a list of dicts."""
+        columns, _ = self.take(names)
+        rows = zip(*columns, strict=True)
+        return [dict(zip(names or self.columns, row, strict=True)) for row in rows if None not in row]
 
     def last(self):
         """The last row of the file as a dict, {} where there is none that is whole."""

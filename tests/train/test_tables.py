@@ -227,8 +227,9 @@ def test_columns_are_read_by_name_and_what_is_left_out_is_noted(tmp_path):
         "cells that hold no value of their column are left out, in 1 rows",
         "its rows are not in the order of their steps: they are taken in it",
     )
-    assert [row["step"] for row in found.rows(("step", "loss"))] == [1, 3, 4]
-    assert found.rows(("step", "lr")) == []
+    assert [row["step"] for row in table(tmp_path).rows()] == [1, 3, 4]
+    assert table(tmp_path).rows(("step", "lr")) == []
+    assert table(tmp_path).take(("lr",))[1][-1] == f"{tmp_path / 't.csv'} has no column to read called lr"
     assert content(tmp_path, "\ufeffstep,loss\r\n1,2\r\n").columns == {"step": [1], "loss": [2.0]}
     assert content(tmp_path, "").columns == {}
     assert content(tmp_path, "step,loss\n").columns == {"step": [], "loss": []}
