@@ -6,6 +6,7 @@ sentence, in bounded time, and leaves the file as it is.
 
 import contextlib
 import copy
+import re
 import signal
 import threading
 
@@ -169,3 +170,25 @@ KINDS_OF_DAMAGE = (
     "cell", "cell", "cell", "heading", "column", "order", "rows", "separator", "comma", "quotes", "end",
     "encoding",
 )  # fmt: skip
+
+
+def check_table(path, before, told, last):
+    """Every line that a table had is in it, or comes again, being after the step `last`; or else the file as
+    it was is in the folder, under a name that was told.
+    """
+    aside = [each for each in path.parent.iterdir() if each.name.startswith(f"{path.stem}.set-aside")]
+    if told is not None:
+        assert [each.read_bytes() for each in aside] == [before] and aside[0].name in told
+        return
+    assert aside == []
+    heading, *now = _lines(path.read_bytes())
+    *whole, torn = _lines(before)
+    for line in set(whole) - {heading, "", *now}:  # rows that come again
+        cells = line.split(",")
+        assert len(cells) == heading.count(",") + 1 and re.fullmatch("[0-9]{1,16}", cells[0]), line
+        assert int(cells[0]) > last, line
+    assert "," not in torn or not whole or int(torn.partition(",")[0]) > last
+
+
+def _lines(data):
+    return data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").split("\n")
