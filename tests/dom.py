@@ -30,11 +30,15 @@ class Node:
 
     def all(self, tag, **attributes):
         """The elements within, by tag and attributes; a class is one of its words."""
-        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
-        return [node for node in self.walk() if node.tag == tag and all(
-            value in node.attributes.get(name, "").split() if name == "class" else node.attributes.get(name) == value
+        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        return [node for node in self.walk() if node.tag == tag and node._has(wanted)]
+
+    def _has(self, wanted):
+        words = self.attributes.get("class", "").split()
+        return all(
+            value in words if name == "class" else self.attributes.get(name) == value
             for name, value in wanted.items()
-        )]  # fmt: skip
+        )
 
     def one(self, tag, **attributes):
         (found,) = self.all(tag, **attributes)
