@@ -11,7 +11,7 @@ from cynet import cli, data
 from cynet.data import ArrayDataset
 from cynet.train import load_weights
 
-CLASSES = ("<b>a</b>", "c & 'd'", "</script>")
+CLASSES = ("<b>a</b>", "c & 'd'", "</script x")
 COUNTS = {"train": (26, 20, 18), "test": (13, 9, 5)}
 RUNS = {
     "one": ("--steps", 20, "--lr", 0.02),

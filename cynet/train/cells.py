@@ -12,7 +12,7 @@ ROWS = 1_000_000  # lines of a table that are read
 LINE = 2**16  # bytes of a line
 TAIL = 2**12  # bytes at the end of a table in which its last row is
 SHOWN = 60  # letters of a heading in a message
-STEPS = 2**53  # the last whole number that every float holds
+STEPS = 10**15  # more than any run takes; floats hold each whole number up to there, and its neighbours
 SINGLE = 1e39  # beyond every float32, with which losses and rates are computed
 AGE = 1e10  # seconds
 

@@ -118,7 +118,7 @@ def test_columns_that_are_not_there_leave_out_their_figure_alone(runs, said):
 def test_a_table_of_a_step_beyond_all_runs_ends_no_command(runs, said):
     for run in ("one", "other"):
         with (runs / run / "steps.csv").open("a") as steps:
-            steps.write(f"{2**53},1,0.1,0.5,0.5,1\n")
+            steps.write(f"{10**15},1,0.1,0.5,0.5,1\n")
         with (runs / run / "metrics.csv").open("a") as metrics:
             metrics.write(f"{2**70},1,0.1,0.5,0.5,0.5,7.0,1\n{STEPS},3,0.1,inf,0.5,-inf,7.0,1\n")
     status, out, _ = said("diff", runs / "one", runs / "other")

@@ -44,9 +44,9 @@ def texts(node, tag, **attributes):
 # -- the head ---------------------------------------------------------------------------------------------
 def test_the_tiles(page, truth):
     tiles = {
-        tile.one("div", class_="label").text: [tile.one("div", class_=name).text for name in ("value", "more")]
-        for tile in page.all("div", class_="tile")
-    }  # fmt: skip
+        label: [value, more]
+        for label, value, more in (texts(tile, "div") for tile in page.all("div", class_="tile"))
+    }
     metrics = truth.metrics
     assert tiles["Test accuracy"] == [percent(truth.accuracy, 2), "27 pictures"]
     best = max(metrics["test_accuracy"])

@@ -2,10 +2,11 @@
 
 import json
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cynet.core.files import user_path
+from cynet.core.files import open_regular, user_path
 from cynet.interop.kinds import kind_of
 
 from .. import cells
@@ -14,6 +15,7 @@ from ..validation import TEST, VALIDATION
 
 STEPS, ENVIRONMENT = "steps.csv", "env.json"
 POINTS = 400  # of a curve on the page
+MOST_SAID = 2**24  # bytes at the end of a log that are read
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def read(path, steps=True):
 def _said(path):
     """Each diagnosis of a log once, and the error at its end."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open_regular(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_SAID))
+            lines = file.read(MOST_SAID).decode("utf-8", "replace").splitlines()
     except OSError:
         return ()
     found = [line for line in lines if line.startswith("diagnosis: ")]
