@@ -6,6 +6,7 @@ sentence, in bounded time, and leaves the file as it is.
 
 import contextlib
 import copy
+import re
 import signal
 import threading
 
@@ -117,3 +118,77 @@ def bounded(seconds=PATIENCE):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+# -- tables ------------------------------------------------------------------------------------------------
+CELLS = [
+    "", " ", "x", "nan", "inf", "-inf", "-1", "7.0", "0,5", "1e308", "-1e308", "1e999", "1e-320", str(BIG),
+    '"1"', "1_0", "٣", "é", "\0", "=1+1", "1" * 5000, "\x1b[2J", "<b>", "None", "1.", "+1", "0x1",
+]  # fmt: skip
+
+
+@st.composite
+def damaged_tables(draw, data):
+    """A CSV file as bytes after one to three damages, as spreadsheets, editors and scripts leave them."""
+    rows = [line.split(",") for line in data.decode().splitlines()]
+    end, comma, encoding = "\n", ",", "utf-8"
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(KINDS_OF_DAMAGE))
+        at = draw(st.integers(0, len(rows) - 1))
+        place = draw(st.integers(0, max(0, len(rows[at]) - 1)))
+        if kind == "cell" and rows[at]:
+            rows[at][place] = draw(st.sampled_from(CELLS))
+        elif kind == "heading":
+            rows[0][place % len(rows[0])] = draw(st.sampled_from([*CELLS, *rows[0], rows[0][0].title()]))
+        elif kind == "column":  # gone, twice, or elsewhere
+            order = [k for k in range(len(rows[0])) if k != place]
+            order[place:place] = draw(st.sampled_from([[], [place, place]]))
+            order = order[::-1] if draw(st.booleans()) else order
+            rows = [[row[k] for k in order if k < len(row)] for row in rows]
+        elif kind == "order":
+            rows[1:] = draw(st.permutations(rows[1:])) if draw(st.booleans()) else rows[:0:-1]
+        elif kind == "rows":
+            blank = [*rows[:1], [""], *rows[1:]]
+            rows = draw(st.sampled_from([rows[:1], rows[:2], rows[1:] or rows, rows + rows, blank]))
+        elif kind == "separator":
+            comma = draw(st.sampled_from([";", "\t", ", ", "|"]))
+        elif kind == "comma":
+            rows = [[cell.replace(".", ",") for cell in row] for row in rows]
+        elif kind == "quotes":
+            rows = [[f'"{cell}"' for cell in row] for row in rows]
+        elif kind == "end":
+            end = draw(st.sampled_from(["\r\n", "\r", "\n\n"]))
+        elif kind == "encoding":
+            encoding = draw(st.sampled_from(["utf-16", "utf-8-sig", "utf-32", "utf-16-le"]))
+        if not rows[0]:
+            rows[0] = [""]
+    text = end.join(comma.join(row) for row in rows) + end * draw(st.booleans())
+    return text.encode(encoding, "replace")
+
+
+KINDS_OF_DAMAGE = (
+    "cell", "cell", "cell", "heading", "column", "order", "rows", "separator", "comma", "quotes", "end",
+    "encoding",
+)  # fmt: skip
+
+
+def check_table(path, before, told, last):
+    """Every line that a table had is in it, or comes again, being after the step `last`; or else the file as
+    it was is in the folder, under a name that was told.
+    """
+    aside = [each for each in path.parent.iterdir() if each.name.startswith(f"{path.stem}.set-aside")]
+    if told is not None:
+        assert [each.read_bytes() for each in aside] == [before] and aside[0].name in told
+        return
+    assert aside == []
+    heading, *now = _lines(path.read_bytes())
+    *whole, torn = _lines(before)
+    for line in set(whole) - {heading, "", *now}:  # rows that come again
+        cells = line.split(",")
+        assert len(cells) == heading.count(",") + 1 and re.fullmatch("[0-9]{1,16}", cells[0]), line
+        assert int(cells[0]) > last, line
+    assert "," not in torn or not whole or int(torn.partition(",")[0]) > last
+
+
+def _lines(data):
+    return data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").split("\n")

@@ -32,6 +32,8 @@ def run(flags):
     for run in (one, other):
         if run.limit:
             say(f"{run.folder.path} was resumed with other settings after step {run.limit}")
+    for note in (*_notes(one), *_notes(other)):
+        say(f"note: {note}")
     for line in environment.differences(one.environment, other.environment):
         say(f"environment {line}")
     for line in results(one, other):
@@ -57,7 +59,14 @@ def _several(runs, say):
     rows.append(["parts from the first", "-", *(text or "equal" for text in parted[1:])])
     heading = ["run", *(run.folder.path.absolute().name for run in runs)]
     say(aligned([*row, ""] for row in [heading, *rows]))
+    for note in dict.fromkeys(note for run in runs for note in _notes(run)):
+        say(f"note: {note}")
     return int(any(parted))
+
+
+def _notes(run):
+    """What of a run's tables could not be read."""
+    return (*run.folder.metrics.take()[1], *run.history.notes)
 
 
 def _differ(name, flat):
@@ -146,7 +155,8 @@ def replayed(one, other):
     """Train both again until they part; what was found, in words."""
     from cynet.train import replay
 
-    steps = min(one.steps, other.steps)
+    lengths = (run.settings.steps for run in (one, other))
+    steps = min(one.steps, other.steps, *filter(None, lengths))  # whatever steps a table names
     with one.replay(threads=None) as here, other.replay(threads=None) as there:
         found = replay.first_difference(here, there, steps)
     if found is None:

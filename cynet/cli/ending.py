@@ -66,8 +66,8 @@ def conclude(session, folder, best, test, report):
     say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.weights)}")
     text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
-        last = float(folder.metrics.rows()[-1][f"{measure}_accuracy"])
-        say(f"{text}; of the last weights {last:.4f}")
+        last = folder.metrics.last().get(f"{measure}_accuracy")
+        say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")
     else:
         say(f"{text} (chosen on the test set itself; --validation SHARE holds out pictures to choose on)")
     if report:

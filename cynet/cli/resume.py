@@ -198,8 +198,8 @@ def _same_held_out(folder, session, changed, say):
 def _best_is_gone(folder, best, evaluated):
     """Whether the best weights are from after the last evaluation that the checkpoint knows."""
     least = best["accuracy"] if best else -1
-    later = [row for row in folder.metrics.rows() if int(row["step"]) > evaluated]
-    return folder.best.exists() and any(float(row[f"{folder.measure}_accuracy"]) > least for row in later)
+    later = [row for row in folder.metrics.rows() if row["step"] > evaluated]
+    return folder.best.exists() and any(row[f"{folder.measure}_accuracy"] > least for row in later)
 
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
@@ -210,7 +210,7 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     trainer = session.trainer
     folder.reserve(train.size_of(session, origins))
     begun = trainer.steps > 0
-    folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
+    kept = folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
     if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.own(checkpoint.NAME), *capture(session, origins, best, seconds))
     damaged = configuration.set_aside(folder.path / configuration.CONFIG)
@@ -220,7 +220,7 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
-    kept = [f"note: {damaged}; written anew from the checkpoint"] if damaged else []
+    kept += [f"note: {damaged}; written anew from the checkpoint"] if damaged else []
     return kept + [f"note: the last bits may differ from here on: {line}" for line in other]
 
 

@@ -34,7 +34,7 @@ def run(flags):
         print(f"no runs in {flags.folder}")
     for each in runs:
         for problem in each.run.missing:
-            if "cannot be read" in problem:
+            if not problem.endswith("is not there"):
                 print(f"note: {printable(each.run.path)}: {printable(problem)}")
     if others:
         print(f"note: no runs: {few(others, SHOWN)}")

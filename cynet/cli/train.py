@@ -374,10 +374,10 @@ def _ways_out(session, folder, keeper, say):
     settings = session.settings
     by_steps = settings.schedule == ANNEALED and settings.lr_steps
     change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"
-    rows = folder.metrics.rows()
+    row = folder.metrics.last()
     guessing = np.log(len(session.facts.classes))
-    if keeper.path.exists() and rows and float(rows[-1]["train_loss"]) > 2 * guessing:
-        say(f"the last checkpoint, {keeper.path}, is spoilt too: its loss is {rows[-1]['train_loss']}")
+    if keeper.path.exists() and row and row["train_loss"] > 2 * guessing:
+        say(f"the last checkpoint, {keeper.path}, is spoilt too: its loss is {row['train_loss']:g}")
         if folder.best.exists():
             begin = f"cynet train --init-from {quoted(folder.best)} --lr RATE"
             say(f"better begin anew from the best weights: {begin}")

@@ -24,7 +24,10 @@ def run(flags):
     stored = Stored(flags.run)
     steps = min(flags.steps, stored.steps)
     if not steps:
-        raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again")
+        why = "".join(f" ({note})" for note in stored.history.notes[:1])
+        raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again{why}")
+    for note in stored.history.notes:
+        say(f"note: {note}")
     gaps = stored.history.gaps(steps)
     if not any(step <= steps for step in stored.history.digests):
         raise Failure(f"nothing to compare: {stored.folder.digests.path} holds no digests of these steps")

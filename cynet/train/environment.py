@@ -14,7 +14,6 @@ from cynet.config import config, processor
 from cynet.core.files import digest_of
 from cynet.core.names import printable
 from cynet.core.threads import processors
-from cynet.interop import safetensors
 
 from .weights import DRAWN, initial_file, is_drawn
 

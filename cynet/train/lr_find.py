@@ -111,8 +111,9 @@ def plot(found, path):
     axes.plot(found.rates, found.losses, color="#b8c4d6", linewidth=1, label="loss of each step")
     axes.plot(found.rates, found.smooth, color="#2563b0", linewidth=2, label="smooth")
     axes.axvline(found.suggestion, color="#c2570c", linestyle="--", label=f"suggestion: {found.suggestion:g}")
+    axes.set_xlim(found.rates[0] / 1.5, found.rates[-1] * 1.5)  # some width for one rate alone, too
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss", title="Learning rate range test")
-    axes.set_ylim(0.9 * found.smooth.min(), 1.1 * max(found.smooth[0], 1.5 * found.smooth.min()))
+    axes.set_ylim(0.9 * found.smooth.min(), 1.1 * max(found.smooth[0], 1.5 * found.smooth.min()) or 1.0)
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=140, format="png")

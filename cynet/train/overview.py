@@ -3,9 +3,11 @@
 import os
 import re
 from dataclasses import dataclass
+from math import isfinite
 
 from cynet.core.files import user_path
 
+from .cells import last_row
 from .configuration import CONFIG, ORIGIN
 from .hold import in_use
 from .report import folder
@@ -57,7 +59,7 @@ class Overview:
 def read(path):
     """The `Overview` of the run in a folder; a ValueError says that it is none."""
     run = folder.read(path, steps=False)
-    epochs, last = run.epochs, folder.last_row(run.path / folder.STEPS)
+    epochs, last = run.epochs, last_row(run.path / folder.STEPS)
     measure = next((name for name in MEASURES if f"{name}_accuracy" in epochs), None)
     values = epochs.get(f"{measure}_accuracy", [])
     known = [row for row, value in enumerate(values) if value is not None]
@@ -89,7 +91,8 @@ def _at(columns, name, row):
 
 
 def _whole(value):
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return int(value) if known else None
 
 
 def _greatest(*values):

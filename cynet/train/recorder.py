@@ -27,8 +27,7 @@ class Recorder(Observer):
         self.trainer, self.patience = session.trainer, session.settings.patience
         self.best = best
         self.start = time.monotonic() - seconds
-        known = folder.digests.rows()
-        self._digested = int(known[-1]["step"]) if known else -1
+        self._digested = folder.digests.last().get("step", -1)
         if not session.trainer.steps:
             self._digest(0)
 
@@ -130,6 +129,12 @@ class Keeper(Observer):
 def out_of_patience(patience, best, epochs):
     """Whether `patience` epochs went by since the best evaluation, after so many epochs."""
     return bool(patience and best) and epochs - best["epoch"] >= patience
+
+
+def rounds(steps):
+    """The steps up to `steps` that are round, in order."""
+    for power in range(len(str(steps))):
+        yield from (step for step in (10**power, 2 * 10**power, 5 * 10**power) if step <= steps)
 
 
 def is_round(step):

@@ -16,8 +16,8 @@ from cynet.core.files import open_regular, user_path
 from cynet.core.folder import own_file
 
 from .loop import Diverged
-from .recorder import is_round
-from .rundir import RunFolder
+from .recorder import rounds
+from .rundir import DIGEST_COLUMNS, RunFolder
 from .session import trainer_of
 from .settings import Settings
 from .weights import digests, load_weights
@@ -36,29 +36,29 @@ class History:
         The training loss of each step.
     digests : dict of int to dict of str to str
         After each step that has them, 0 being before the first: the SHA-256 of every tensor.
+    notes : tuple of str
+        What of the files could not be read.
     """
 
     losses: dict
     digests: dict
+    notes: tuple = ()
 
     def gaps(self, steps):
         """Steps up to `steps` whose digests were written and are not there."""
-        return [step for step in range(steps + 1) if is_round(step) and step not in self.digests]
+        return [step for step in rounds(steps) if step not in self.digests]
 
     @classmethod
     def of(cls, folder):
-        """The history in a `RunFolder`; a ValueError names the file that is damaged."""
-        try:
-            losses = {int(row["step"]): float(row["loss"]) for row in folder.steps.rows()}
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{folder.steps.path}: wanted the steps of a run, got {error}") from None
-        found = {}
-        try:
-            for row in folder.digests.rows():
-                found.setdefault(int(row["step"]), {})[row["tensor"]] = row["sha256"]
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{folder.digests.path}: wanted the digests of a run, got {error}") from None
-        return cls(losses, found)
+        """The history in a `RunFolder`; what is not there, or cannot be read, is no part of it."""
+        (steps, losses), notes = folder.steps.take(("step", "loss"))
+        losses = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
+        columns, more = folder.digests.take(DIGEST_COLUMNS)
+        digests = {}
+        for step, tensor, sha256 in zip(*columns, strict=True):
+            if tensor is not None and sha256 is not None:
+                digests.setdefault(step, {})[tensor] = sha256
+        return cls(losses, digests, (*notes, *more))
 
 
 class Replay:
@@ -177,10 +177,15 @@ def _tensors(step, one, other):
     ]
 
 
+def _same(loss, other):
+    """Whether two losses are equal, NaN being equal to NaN."""
+    return loss == other or (loss != loss and other != other)
+
+
 def first_loss(one, other):
     """The first `Difference` between the losses of two histories, None where there is none."""
     for step in sorted(one.losses.keys() & other.losses.keys()):
-        if one.losses[step] != other.losses[step]:
+        if not _same(one.losses[step], other.losses[step]):
             return Difference(step, "loss", one.losses[step], other.losses[step])
     return None
 

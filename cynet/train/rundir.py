@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 from cynet.core.folder import own_file
@@ -268,10 +267,15 @@ class RunFolder:
         return f"note: {_reason(error)}; set aside as {other}"
 
     def rewind(self, steps, evaluated):
-        """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`."""
-        self.metrics.keep(evaluated)
-        self.steps.keep(steps)
-        self.digests.keep(steps)
+        """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
+
+        Returns
+        -------
+        list of str
+            A line for each table that could not be continued as it was.
+        """
+        kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
+        return [line for line in kept if line]
 
     def sync(self):
         """Make every row so far last through a power cut."""

@@ -45,8 +45,8 @@ def data_options(values):
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
 
-    A setting is added here, with its range in `ranges`, with its flag in `cynet.cli.options`, and with what is
-    promised of it in tests/settings_table.py.
+    A setting is added here, its range in `ranges`, its flag in `cynet.cli.options`, and what is promised of
+    it in tests/settings_table.py.
 
     Attributes
     ----------

@@ -1,12 +1,24 @@
-"""Tables that grow by a row at a time: CSV files that are appended to, and cut back when a run is resumed."""
+"""Tables that grow by a row at a time: CSV files that are appended to, and cut back when a run is resumed.
+
+Between two parts of a run anything may have opened a table and saved it. What is not as a run writes it is
+never dropped in silence: the file is set aside under another name.
+"""
 
 import contextlib
 import os
+import re
+from itertools import pairwise
 from pathlib import Path
 
-from cynet.core.files import write_atomically
+from cynet.core.files import open_regular, read_regular, write_atomically
 from cynet.core.folder import open_appending, own_file
 from cynet.core.names import SPELLED
+
+from .cells import CELLS, LINE, last_row, read, shortened
+
+MENDED = 2**26  # bytes of a table whose rows are picked out of what else stands there
+ASIDE = "set-aside"  # in the name of a table that could not be continued
+KEPT = "surrogateescape"  # bytes that are no UTF-8 stay what they are
 
 
 class Table:
@@ -19,6 +31,7 @@ class Table:
     path : str or Path
         Continued where it holds rows.
     columns : sequence of str
+        Of `CELLS`.
     """
 
     def __init__(self, path, columns):
@@ -45,24 +58,69 @@ class Table:
             raise self._named(error) from error
 
     def keep(self, last):
-        """Drop the rows of steps after `last`, and rows that were cut short."""
-        self.close()
-        if not self.path.exists():
-            return
-        text = self._text()
-        kept = [",".join(self.columns)]
-        kept += [line for line in text.split("\n")[1:-1] if self._step(line) <= last]
-        if text != (wanted := "\n".join([*kept, ""])):
-            write_atomically(own_file(self.path), wanted.encode())
+        """Drop the rows of steps after `last`, which come again, and a row that was cut short.
 
-    def rows(self):
-        """The whole rows of the file, each a dict of str; none where there is no file."""
-        if not self.path.exists():
-            return []
-        heading, *lines = self._text().split("\n")[:-1] or [""]
-        columns = heading.split(",")
-        rows = (line.split(",") for line in lines)
-        return [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
+        Where the file holds anything else that is no row of this table, it is set aside as it is: under
+        another name in the same folder, never in the place of an earlier one. Rows that are in order stay.
+
+        Parameters
+        ----------
+        last : int
+
+        Returns
+        -------
+        str or None
+            What was done, where something was set aside.
+
+        Raises
+        ------
+        OSError
+            When there is something that is no regular file, or it cannot be changed.
+        """
+        self.close()
+        if not os.path.lexists(self.path):
+            return None
+        own_file(self.path)
+        end = self._end(last)
+        if end is not None:
+            self._cut(end)
+            return None
+        return self._mend(last)
+
+    def take(self, names=None):
+        """Some columns, or all of the table's.
+
+        Returns
+        -------
+        columns : list of list
+            Of int, float or str, None where a cell holds no value; all empty where one is not there.
+        notes : tuple of str
+            What could not be read and why, with the path. A table that is not there has none.
+        """
+        names, nothing = names or self.columns, [[] for _ in names or self.columns]
+        try:
+            content = read(own_file(self.path))
+        except FileNotFoundError:
+            return nothing, ()
+        except (OSError, ValueError) as error:
+            text = str(error)
+            return nothing, (text if str(self.path) in text else f"{self.path}: {text}",)
+        notes = [f"{self.path}: {note}" for note in content.notes]
+        lacking = [name for name in names if name not in content.columns]
+        if lacking and content.columns:
+            notes.append(f"{self.path} has no column to read called {', '.join(lacking)}")
+        return nothing if lacking else [content.columns[name] for name in names], tuple(notes)
+
+    def rows(self, names=None):
+        """The rows that have all of these columns, or all of the table's: a list of dicts."""
+        columns, _ = self.take(names)
+        rows = zip(*columns, strict=True)
+        return [dict(zip(names or self.columns, row, strict=True)) for row in rows if None not in row]
+
+    def last(self):
+        """The last row of the file as a dict, {} where there is none that is whole."""
+        row = last_row(self.path)
+        return row if all(row.get(name) is not None for name in self.columns) else {}
 
     def close(self):
         """Write what is still in the buffer; the next row opens the file again."""
@@ -90,15 +148,87 @@ class Table:
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
         self._file = open_appending(self.path, **how)
         if self._file.tell() == 0:
-            self._file.write(",".join(self.columns) + "\n")
+            self._file.write(self._heading)
 
-    def _text(self):
-        return self.path.read_text(encoding="utf-8", errors="replace")
+    @property
+    def _heading(self):
+        return ",".join(self.columns) + "\n"
 
-    def _step(self, line):
-        cells = line.split(",")
-        whole = len(cells) == len(self.columns) and cells[0].isdecimal()
-        return int(cells[0]) if whole else float("inf")
+    def _row(self):
+        """A function from a line, with its end, to a match whose first group is the step, or None."""
+        first, *others = (f"({CELLS[name].form})" for name in self.columns)
+        return re.compile(",".join([first, *others]) + "\n", re.ASCII).fullmatch
+
+    # -- going on with it ------------------------------------------------------------------------------
+    def _end(self, last):
+        """Where the rows up to a step end, in bytes; None in a file that is not just as `add` writes it."""
+        row, before, end = self._row(), -1, None
+        with open_regular(self.path) as file:
+            place = len(line := file.readline(LINE))
+            if self._heading.encode() != line:
+                return 0 if self._heading.encode().startswith(line) else None
+            while (line := file.readline(LINE)).endswith(b"\n"):
+                found = row(line.decode("utf-8", "replace"))
+                step = int(found[1]) if found else -1
+                if found is None or step < before:
+                    return None
+                if step > last and end is None:
+                    end = place
+                before, place = step, place + len(line)
+        torn = line.partition(b",")
+        known = torn[1] and not (torn[0].isdigit() and int(torn[0][:20]) > last)
+        return None if known or len(line) == LINE else place if end is None else end
+
+    def _cut(self, end):
+        try:
+            if os.path.getsize(self.path) > end:
+                with open(self.path, "r+b") as file:
+                    file.truncate(end)
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise self._named(error) from error
+
+    def _mend(self, last):
+        """Set the file aside and keep its rows; or only rewrite it, where just ends of lines differ."""
+        try:
+            data = read_regular(self.path, MENDED)
+        except ValueError:
+            return self._begin_anew("is too large to look for its rows")
+        heading, *lines = data.decode("utf-8-sig", KEPT).replace("\r\n", "\n").split("\n")
+        if heading + "\n" != self._heading:
+            return self._begin_anew(f"has the heading {shortened(heading)}")
+        row = self._row()
+        found = [row(line + "\n") for line in lines[:-1] if line]
+        steps = [int(match[1]) for match in found if match]
+        if any(before > after for before, after in pairwise(steps)):
+            return self._begin_anew("has rows that are not in the order of their steps")
+        odd = sum(match is None for match in found) + bool(lines and lines[-1])
+        rows = [match[0] for match in found if match and int(match[1]) <= last]
+        told = None
+        if odd:
+            write_atomically(aside := self._aside(), data)
+            lines = "a line that is no row" if odd == 1 else f"{odd:,} lines that are no rows"
+            told = f"note: {self.path.name} has {lines}: kept as it was as {aside.name}; its rows stay"
+        write_atomically(self.path, (self._heading + "".join(rows)).encode(errors=KEPT))
+        return told
+
+    def _begin_anew(self, reason):
+        aside = self._aside()
+        try:
+            os.rename(self.path, aside)
+        except OSError as error:
+            raise self._named(error) from error
+        return f"note: {self.path.name} {reason}: set aside as {aside.name}; a new table is begun"
+
+    def _aside(self):
+        """A path beside the file that nothing has yet."""
+        number = 1
+        while True:
+            more = f"-{number}" if number > 1 else ""
+            path = self.path.with_name(f"{self.path.stem}.{ASIDE}{more}{self.path.suffix}")
+            if not os.path.lexists(path):
+                return path
+            number += 1
 
     def _named(self, error):
         return type(error)(error.errno, f"cannot write {self.path}: {error.strerror or error}")

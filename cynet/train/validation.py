@@ -107,12 +107,17 @@ def read_tested(folder):
 
 
 def results(folder):
-    """The last measurements of a `RunFolder` as {name: text}, {} where there are none."""
-    rows = folder.metrics.rows()
+    """The last measurements of a `RunFolder` as {name: text}, {} where there are none that can be read."""
+    names = ("step", "train_loss", f"{folder.measure}_loss", f"{folder.measure}_accuracy")
+    rows = folder.metrics.rows(names)
     if not rows:
         return {}
-    names = ("step", "train_loss", f"{folder.measure}_loss", f"{folder.measure}_accuracy")
-    found = {name: rows[-1][name] for name in names if name in rows[-1]}
+    found = {name: str(rows[-1][name]) if name == "step" else f"{rows[-1][name]:.6g}" for name in names}
     if folder.measure == VALIDATION and (tested := read_tested(folder)):
-        found |= {f"test_{name}": f"{tested[name]:.6g}" for name in ("loss", "accuracy") if name in tested}
+        found |= {f"test_{name}": _digits(tested[name]) for name in ("loss", "accuracy") if name in tested}
     return found
+
+
+def _digits(value):
+    """A number of `TESTED` with six digits; a loss that was none stands there as text."""
+    return f"{value:.6g}" if isinstance(value, (int, float)) else f"{value!s:.20}"

@@ -153,8 +153,11 @@ def test_damaged_runs_are_named_and_the_others_listed(runs, capsys):
     (runs / "again" / "config.toml").write_text(odd)
     assert command("runs", runs) == 0
     out = capsys.readouterr().out
-    assert f"note: {runs / 'net-2'}: config.toml cannot be read: " in out and out.count("\n") == 7
+    assert f"note: {runs / 'net-2'}: config.toml cannot be read: " in out
     assert f"note: {runs / 'again'}: config.toml cannot be read: steps: wanted a number, got 'many'\n" in out
+    assert f"note: {runs / 'net-10'}: metrics.csv: lines that are no rows are left out: 1\n" in out
+    assert f"note: {runs / 'net-10'}: metrics.csv has no column to read called epoch, lr, " in out
+    assert out.count("\n") == 9
     _, found = listed(capsys, runs)
     assert found["net-2"]["settings"] == {} and found["net-2"]["best"] is not None
     assert found["net-10"]["best"] is None and found["again"]["settings"] == {}
@@ -171,17 +174,20 @@ def test_what_a_run_is_measured_on_is_told(runs, capsys):
 
 
 def test_the_last_row_is_read_without_the_rest(tmp_path):
-    from cynet.train.report.folder import last_row
+    from cynet.train.cells import last_row
 
     path = tmp_path / "x.csv"
     assert last_row(path) == {}
     for text, wanted in (
         ("", {}),
-        ("a,b\n", {}),
-        ("a,b\n1,2\n", {"a": 1, "b": 2}),
-        ("a,b\n1,2\n3", {"a": 1, "b": 2}),
-        ("a,b\n1,2\n3,4\n5,6,7\n", {"a": 3, "b": 4}),
-        ("a,b\n" + "1,2\n" * 9999 + "3,x\n", {"a": 3, "b": None}),
+        ("step,loss\n", {}),
+        ("step,loss\n1,2\n", {"step": 1, "loss": 2}),
+        ("step,loss\n1,2\n3", {"step": 1, "loss": 2}),
+        ("step,loss\n1,2\n3,4\n5,6,7\n", {"step": 3, "loss": 4}),
+        ("step,loss\n" + "1,2\n" * 9999 + "3,x\n", {"step": 3, "loss": None}),
+        ("step;loss\n1;2\n", {}),
+        ("step,step\n1,2\n", {}),
+        ("step,loss,loss\n1,2,3\n", {"step": 1}),
     ):
         path.write_text(text)
         assert last_row(path) == wanted

@@ -193,4 +193,4 @@ def test_other_pictures_and_a_run_without_steps_are_refused(run, monkeypatch, ca
     assert "wanted a run of at least one step" in capsys.readouterr().err
     (run / "digests.csv").write_text("step,tensor,sha256\nx,y,z\n")
     assert command("verify", run) == 2
-    assert "digests.csv: wanted the digests of a run" in capsys.readouterr().err
+    assert "digests.csv: lines that are no rows are left out: 1)" in capsys.readouterr().err

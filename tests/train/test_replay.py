@@ -4,12 +4,19 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 import cynet
 from cynet.data import ArrayDataset, DataLoader, RandomFlip
 from cynet.train import RunFolder, Settings, Trainer
-from cynet.train.replay import Difference, History, Replay, first_difference, first_settings, verify
+from cynet.train.replay import (
+    Difference,
+    History,
+    Replay,
+    first_difference,
+    first_loss,
+    first_settings,
+    verify,
+)
 
 
 def session(seed=1, lr=0.1, changed=None):
@@ -86,10 +93,35 @@ def test_the_first_settings_are_those_before_every_change():
 def test_damaged_tables_are_named(tmp_path):
     folder = RunFolder(tmp_path / "run")
     assert History.of(folder) == History({}, {})
-    (tmp_path / "run" / "steps.csv").write_text("step,epoch,lr,loss,accuracy,seconds\n1,1,.1,x,0,0\n")
-    with pytest.raises(ValueError, match=r"steps\.csv: wanted the steps of a run, got could not convert"):
-        History.of(folder)
-    (tmp_path / "run" / "steps.csv").unlink()
-    (tmp_path / "run" / "digests.csv").write_text("step,sha256\n1,x\n")
-    with pytest.raises(ValueError, match=r"digests\.csv: wanted the digests of a run, got 'tensor'"):
-        History.of(folder)
+    steps, digests = tmp_path / "run" / "steps.csv", tmp_path / "run" / "digests.csv"
+    steps.write_text("step,epoch,lr,loss,accuracy,seconds\n1,1,0.1,x,0,0\n2,1,0.1,0.5,0,0\n")
+    digests.write_text(f"step,sha256\n0,{'0' * 64}\n")
+    found = History.of(folder)
+    assert (found.losses, found.digests) == ({2: 0.5}, {})
+    assert found.notes == (
+        f"{steps}: cells that hold no value of their column are left out, in 1 rows",
+        f"{digests} has no column to read called tensor",
+    )
+    steps.write_text("step;loss\n1;0,5\n")
+    digests.unlink()
+    digests.mkdir()
+    (first, second) = History.of(folder).notes
+    assert first == (
+        f"{steps}: wanted a heading of names with commas between them, step among them, got 'step;loss'"
+    )
+    assert f"{digests}: wanted a regular file, got a folder" in second
+
+
+def test_a_step_beyond_all_runs_makes_no_endless_list():
+    assert History({}, {}).gaps(2**53)[-1] == 5 * 10**15
+    assert History({}, {}).gaps(20) == [1, 2, 5, 10, 20]
+    assert History({}, {5: {}}).gaps(9) == [1, 2]
+
+
+def test_a_loss_of_nan_is_that_of_another_run():
+    nan, runs = float("nan"), []
+    for last in (1.0, 1.0, 2.0):
+        runs.append(History({1: nan, 2: last}, {}))
+    assert first_loss(runs[0], runs[1]) is None
+    assert first_loss(runs[0], runs[2]) == Difference(2, "loss", 1.0, 2.0)
+    assert first_loss(runs[2], runs[0]) == Difference(2, "loss", 2.0, 1.0)

@@ -1,6 +1,5 @@
 """What a run folder holds, read so that a missing or torn file is a note and no error."""
 
-import csv
 import math
 import os
 import stat
@@ -11,14 +10,13 @@ from cynet.core.files import open_regular, user_path
 from cynet.core.folder import own_file
 from cynet.interop.kinds import kind_of
 
-from .. import configuration, records
+from .. import cells, configuration, records
 from ..configuration import CONFIG
-from ..rundir import ENVIRONMENT, LOG, METRICS
+from ..rundir import ENVIRONMENT, LOG, METRICS, STEP_COLUMNS, metrics_columns
 from ..validation import TEST, VALIDATION
 
 STEPS = "steps.csv"
 POINTS = 400  # of a curve on the page
-TAIL = 4096  # bytes at the end of a table in which its last row is
 LOGGED = 1 << 24  # bytes at the end of a log that are looked at
 
 
@@ -32,9 +30,10 @@ class Run:
     config : dict
     environment : dict
     epochs, steps : dict of str to list of (float or None)
-        The columns of metrics.csv and steps.csv; None where a cell holds no finite number.
+        The columns of metrics.csv and steps.csv that are known, in the order of steps; None where a cell
+        holds no finite number. "step" has one in every row.
     missing : tuple of str
-        A sentence for each file that is not there or cannot be read.
+        A sentence for each file that is not there or cannot be read, and for what of a table was left out.
     said : tuple of str
         The diagnoses and errors in its log.
     """
@@ -86,8 +85,8 @@ def read(path, steps=True):
     found = {
         "config": _read(path / CONFIG, lambda path: configuration.read(own_file(path)).told, missing),
         "environment": _read(path / ENVIRONMENT, lambda _: records.environment(path), missing),
-        "epochs": _read(path / METRICS, table, missing),
-        "steps": _read(path / STEPS, table, missing) if steps else {},
+        "epochs": _table(path / METRICS, missing),
+        "steps": _table(path / STEPS, missing) if steps else {},
     }
     return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
 
@@ -121,32 +120,6 @@ def _age(path):
     except OSError:
         return None
     return found.st_mtime if stat.S_ISREG(found.st_mode) else None
-
-
-def table(path):
-    """The columns of a CSV file: {heading: [float or None, ...]}. A torn line is left out."""
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(csv.reader(file))
-    if not rows:
-        return {}
-    whole = [row for row in rows[1:] if len(row) == len(rows[0])]
-    columns = zip(*whole, strict=True) if whole else [()] * len(rows[0])
-    return {name: [_number(cell) for cell in column] for name, column in zip(rows[0], columns, strict=True)}
-
-
-def last_row(path):
-    """The last whole row of a CSV file, alone: {heading: float or None}; {} where there is none."""
-    try:
-        with path.open("rb") as file:
-            heading = file.readline(TAIL)
-            file.seek(max(len(heading), path.stat().st_size - TAIL))
-            lines = file.read(TAIL).decode(errors="replace").split("\n")
-    except OSError:
-        return {}
-    names = heading.decode(errors="replace").strip().split(",")
-    rows = (line.split(",") for line in reversed(lines[:-1]))
-    whole = next((row for row in rows if len(row) == len(names)), None)
-    return {} if whole is None else dict(zip(names, map(_number, whole), strict=True))
 
 
 def curves(run):
@@ -190,18 +163,27 @@ def _read(path, parse, missing):
         return parse(own_file(path))
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
         missing.append(f"{path.name} cannot be read: {text}")
     return {}
 
 
-def _number(text):
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def _table(path, missing):
+    """The finite numbers of a table by column; what is to be said of it goes to `missing`."""
+    content = _read(path, cells.read, missing)
+    if not content or not content.columns:
+        return {}
+    missing += [f"{path.name}: {note}" for note in content.notes]
+    measure = VALIDATION if f"{VALIDATION}_loss" in content.columns else TEST
+    wanted = STEP_COLUMNS if path.name == STEPS else metrics_columns(measure)
+    if lacking := [name for name in wanted if name not in content.columns]:
+        missing.append(f"{path.name} has no column to read called {', '.join(lacking)}")
+    return {
+        name: [value if value is not None and math.isfinite(value) else None for value in column]
+        for name, column in content.columns.items()
+        if cells.CELLS[name].make is not str
+    }
 
 
 def _short(value):

@@ -69,7 +69,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
         "model": None,
     }
     document |= dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"))
-    if not document["runs"][0]["epochs"]:
+    if not document["runs"][0]["epochs"] and not document["runs"][0]["steps"]:
         missing["curves"] = f"{METRICS} holds no evaluation yet, and steps.csv no step."
     if not run.steps:
         missing["steps"] = "Without steps.csv the training loss is known only as the mean of each epoch."

@@ -39,7 +39,7 @@ def write(document, folder):
         When they cannot be written, or one is a link that leaves the folder around `folder`.
     """
     figures = {}
-    if document["runs"][0]["epochs"]:
+    if document["runs"][0]["epochs"] or document["runs"][0]["steps"]:
         figures[CURVES] = _curves(document["runs"][0])
     if document["test"]:
         figures[CONFUSION] = _confusion(document["test"])
@@ -76,7 +76,8 @@ def _curves(run):
     source = steps if steps.get("lr") else epochs
     if source.get("lr"):
         rate.step(source["step"], _array(source["lr"]), where="pre", color="#6b7280")
-    loss.legend(frameon=False)
+    if loss.lines:
+        loss.legend(frameon=False)
     for axis, label in ((loss, "loss"), (accuracy, f"{measure} accuracy, %"), (rate, "learning rate")):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
