@@ -216,7 +216,8 @@ class BuildKernels(build_ext):
             extension.extra_compile_args = [*optimise, *debug, *isa, *openmp, *warn]
             if extension.name == CONFIG:
                 extension.define_macros += config
-        made_by = [compiler.command, link, optimise, debug, march, warn, config, WRITER, sys.version]
+        made_by = [compiler.command, list(self.compiler.linker_so), link, optimise, debug, march, warn]
+        made_by += [config, WRITER, sys.version]
         self.kept = BUILD / f"extensions-{hashlib.sha256(repr(made_by).encode()).hexdigest()[:16]}"
         self.parallel = jobs()
         super().build_extensions()
@@ -230,6 +231,7 @@ class BuildKernels(build_ext):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(kept, target)
             return
+        target.unlink(missing_ok=True)  # else setuptools takes it for this one: it may be of other flags
         super().build_extension(extension)
         self.kept.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target, kept)

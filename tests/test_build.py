@@ -1,5 +1,12 @@
 """The build: what it records, that it refuses a lesser processor, and that importing it is harmless."""
 
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import run_python
@@ -7,6 +14,9 @@ from helpers import run_python
 import cynet
 from cynet import kernels
 from cynet.kernels import _config
+
+ROOT = Path(__file__).resolve().parent.parent
+SETUP = ROOT / "setup.py"
 
 
 def test_show_config_prints_every_fact(capsys):
@@ -108,3 +118,163 @@ def test_kernels_refuse_none_and_other_types():
         plan.forward(None, layer.weight.data)
     with pytest.raises(ValueError, match="Buffer dtype mismatch"):
         plan.forward(np.zeros((1, 5, 5, 3)), layer.weight.data)
+
+
+# -- setup.py itself, with a compiler that only tells what it was asked for ----------------------------------
+COMPILER = """#!/bin/sh
+case "$*" in
+  *--version*) echo "fakecc 1.0"; exit 0 ;;
+  *-dM*) echo "#define __SSE3__ 1"; echo "#define __AVX2__ 1"; exit 0 ;;
+  *march=none-such*) echo "unknown" >&2; exit 1 ;;
+esac
+case "$*" in *-fopenmp*) [ -n "$FAKE_NO_OPENMP" ] && exit 1 ;; esac
+line=$(printf '%s|' "$@" | tr '\n' ' ')
+echo "$line" >> "$FAKE_LOG"  # in one piece: several are at work
+while [ $# -gt 1 ]; do
+  [ "$1" = -o ] && { printf '#!/bin/sh\\nexit 0\\n' > "$2"; chmod +x "$2"; }
+  shift
+done
+exit 0
+"""
+ALL = {"_config", "_shared", "one", "two"}
+KERNEL = "def f():\n    return 1\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A tree with two kernels, a header and this project's setup.py, which was built once."""
+    pytest.importorskip("Cython")
+    pytest.importorskip("setuptools")
+    if not SETUP.is_file():
+        pytest.skip("there is no setup.py here")
+    tree = tmp_path_factory.mktemp("built") / "tree"
+    kernels_of = tree / "cynet/kernels"
+    kernels_of.mkdir(parents=True)
+    for name in ("cynet/__init__.py", "cynet/kernels/__init__.py", "cynet/kernels/a.h"):
+        (tree / name).touch()
+    for name in ("_config", "one", "two"):
+        (kernels_of / f"{name}.pyx").write_text(KERNEL)
+    (tree / "setup.py").write_text(SETUP.read_text())
+    (tree / "fakecc").write_text(COMPILER)
+    (tree / "fakecc").chmod(0o755)
+    assert set(build(tree)) == ALL
+    return tree
+
+
+@pytest.fixture
+def tree(built):
+    """That tree, with all that was built, to be changed."""
+    place = built.parent / "copy"  # the compiler's path is a part of what a build hangs on
+    shutil.copytree(built, place)
+    built.rename(built.parent / "aside")
+    place.rename(built)
+    yield built
+    shutil.rmtree(built)
+    (built.parent / "aside").rename(built)
+
+
+def build(tree, *words, fails=False, **environment):
+    """The compiler's command lines by what they make: {"one.c": [words], "one.so": ...}."""
+    log = tree / "log"
+    log.write_text("")
+    for path in (tree / "cynet/kernels").glob("*.so"):
+        path.unlink()
+    cc = str(tree / "fakecc")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("CYNET_")}
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace", *words], cwd=tree, capture_output=True,
+        text=True, env=plain | {"CC": cc, "LDSHARED": f"{cc} -shared", "CFLAGS": "", "FAKE_LOG": str(log),
+                                **environment},
+    )  # fmt: skip
+    if fails:
+        assert done.returncode != 0
+        return done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 0, done.stderr
+    made = {path.name.partition(".")[0] for path in (tree / "cynet/kernels").glob("*.so")}
+    assert made == {"_config", "_shared", "one", "two"}
+    found = {}
+    for line in log.read_text().splitlines():
+        words = line.split("|")
+        source = [word for word in words if word.endswith(".c") and "probe" not in word]
+        if source:
+            found[os.path.basename(source[0])[:-2]] = words
+    return found
+
+
+def test_what_is_compiled_again_after_which_change(tree):
+    assert build(tree) == {}, "nothing changed: finished extensions are taken, also where they were deleted"
+    (tree / "cynet/kernels/one.pyx").write_text(KERNEL.replace("1", "2"))
+    assert set(build(tree)) == {"one"}
+    for name, compiled in (("cynet/kernels/a.h", ALL - {"_shared"}), ("setup.py", ALL)):
+        os.utime(tree / name)
+        assert set(build(tree)) == compiled, name
+    assert build(tree) == {}
+
+
+def test_each_set_of_flags_is_compiled_for_itself_and_kept(tree):
+    others = {"CYNET_MARCH": "other"}, {"CFLAGS": "-DX"}, {"LDFLAGS": "-lx"}
+    for other in others:
+        assert set(build(tree, **other)) == ALL, other
+    for other in (others[0], {}):
+        assert build(tree, **other) == {}, other
+
+
+def test_what_every_processor_must_load_is_compiled_for_none(tree):
+    lines = build(tree, CYNET_MARCH="some-cpu")
+    for name, words in lines.items():
+        assert ("-march=some-cpu" in words) == (name in ("one", "two")), name
+        assert "-fopenmp" in words and "-O3" in words and "-Wall" in words and "-Icynet/kernels" in words
+        assert "-ffast-math" not in words and "-fsanitize=address,undefined" not in words
+    facts = " ".join(lines["_config"])
+    assert "CYNET_COMPILER" in facts and "fakecc 1.0" in facts and "sse3 avx2" in facts and '"none"' in facts
+    assert not any("CYNET_" in " ".join(lines[name]) for name in ALL - {"_config"})
+
+
+@pytest.mark.parametrize(("switch", "words"), [
+    ("CYNET_SANITIZE", {"-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"}),
+    ("CYNET_WERROR", {"-Werror"}), ("CYNET_BOUNDS_CHECK", set()),
+])  # fmt: skip
+def test_switches_on_and_off(tree, switch, words):
+    lines = build(tree, **{switch: "on"})
+    assert set(lines) == ALL and all(words <= set(line) for line in lines.values())
+    checked = switch == "CYNET_BOUNDS_CHECK"
+    assert ('"bounds"' in " ".join(lines["_config"])) == checked
+    assert all(("-checked/" in " ".join(line)) == checked for line in lines.values())
+    if switch == "CYNET_SANITIZE":
+        assert build(tree, **{switch: "no"}) == {}, "as without it"
+
+
+@pytest.mark.parametrize(("environment", "said"), [
+    ({"CYNET_SANITIZE": "2"}, "CYNET_SANITIZE: wanted 1 or 0, got '2'"),
+    ({"CYNET_JOBS": "0"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '0'"),
+    ({"CYNET_MARCH": "none-such"}, "does not accept -march=none-such ('unknown')"),
+    ({"FAKE_NO_OPENMP": "1", "CYNET_FAIL_NO_OPENMP": "1"}, "CYNET_FAIL_NO_OPENMP is set and"),
+    ({"CC": "/nowhere/cc"}, "install a C compiler"),
+])  # fmt: skip
+def test_what_cannot_be_built_is_said_in_a_sentence(tree, environment, said):
+    line = build(tree, fails=True, **environment)
+    assert line.startswith("cynet cannot be built: ") and said in line
+
+
+def test_without_openmp_it_is_built_for_one_thread(tree):
+    shutil.rmtree(tree / "build")
+    lines = build(tree, FAKE_NO_OPENMP="1", CYNET_JOBS="1024")
+    assert set(lines) == ALL and not any("-fopenmp" in words for words in lines.values())
+
+
+def test_every_file_of_the_package_is_installed():
+    """Whatever lies in the package and is no module must be named in pyproject.toml."""
+    if not SETUP.is_file():
+        pytest.skip("there is no pyproject.toml here")
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    made = {".py", ".so", ".c", ".pyc", ".pyd", ".dylib"}
+    missing = []
+    for path in (ROOT / "cynet").rglob("*"):
+        if not path.is_file() or path.suffix in made or path.name.startswith("."):
+            continue
+        named = False
+        for package, globs in patterns.items():
+            folder = ROOT / package.replace(".", "/")
+            named |= path.is_relative_to(folder) and any(path in folder.glob(glob) for glob in globs)
+        missing += [] if named else [str(path)]
+    assert not missing
