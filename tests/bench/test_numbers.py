@@ -1,0 +1,147 @@
+"""The numbers that bench tells, each by hand with its unit, and the choice of how often is measured."""
+
+import gc
+from math import prod
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.bench import cases, report, timing
+from cynet.core.parameter import Parameter
+
+
+def by_name(found):
+    return {case.kernel: case for case in found}
+
+
+def test_operations_and_bytes_of_convolutions():
+    for layer, name, shape, out in (
+        (cynet.Conv2d(16, 24, 3, padding=1), "Winograd conv", (2, 8, 8, 16), (2, 8, 8, 24)),
+        (cynet.Conv2d(3, 8, 5, 2), "conv", (2, 33, 33, 3), (2, 15, 15, 8)),
+        (cynet.Conv2d(8, 4, 3, groups=2), "conv", (3, 9, 7, 8), (3, 7, 5, 4)),
+    ):
+        flops = 2 * prod(out) * layer.weight.data[0].size
+        x, y, w = prod(shape), prod(out), layer.weight.size
+        found = by_name(cases.of_layer(layer, shape))
+        assert set(found) == {f"{name} {part}" for part in ("forward", "input gradient", "weight gradient")}
+        for case in found.values():
+            assert (case.flops, case.bytes) == (flops, 4 * (x + y + w)), case.kernel
+            k, s = layer.kernel_size[0], layer.stride[0]
+            assert case.shape == f"{shape} to {layer.out_channels}, {k}x{k}/{s}"
+            case.prepare(), case.run()
+
+
+def test_operations_and_bytes_of_linear_layers():
+    for case in cases.of_layer(cynet.Linear(40, 24), (5, 40)):
+        assert case.kernel.startswith("linear ") and case.shape == "(5, 40) to 24"
+        assert (case.flops, case.bytes) == (2 * 5 * 40 * 24, 4 * (5 * 40 + 5 * 24 + 40 * 24))
+        case.run()
+
+
+S, N = (2, 6, 6, 8), 2 * 6 * 6 * 8
+
+
+@pytest.mark.parametrize(("layer", "forward", "backward"), [
+    (cynet.ReLU(), 8 * N, 12 * N), (cynet.LeakyReLU(), 8 * N, 12 * N), (cynet.Sigmoid(), 8 * N, 12 * N),
+    (cynet.Tanh(), 8 * N, 12 * N), (cynet.GELU(), 8 * N, 12 * N), (cynet.Softmax(), 8 * N, 12 * N),
+    (cynet.Flatten(), 8 * N, 8 * N), (cynet.Dropout(0.5), 8 * N, 8 * N),
+    (cynet.BatchNorm2d(8), 8 * N + 64, 12 * N + 128),
+    (cynet.MaxPool2d(2), 4 * (N + N // 4) + N // 4, 4 * (N + N // 4) + N // 4),
+    (cynet.AvgPool2d(2), 4 * (N + N // 4), 4 * (N + N // 4)),
+    (cynet.GlobalAvgPool2d(), 4 * (N + 16), 4 * (N + 16)),
+    (cynet.AvgPool2d(1, 2), 4 * (N // 4 + N // 4), 4 * (N + N // 4)),
+])  # fmt: skip
+def test_bytes_of_plain_layers(layer, forward, backward):
+    assert cases.forward_bytes(layer, S) == forward
+    assert cases.backward_bytes(layer, S) == backward
+    assert cases.backward_bytes(layer, S, False) == backward - 4 * N
+    found = list(cases.of_layer(layer, S))
+    assert [case.kernel.rpartition(" ")[2] for case in found] == ["forward", "backward"]
+    assert [case.bytes for case in found] == [forward, backward] and not any(case.flops for case in found)
+    for case in found:
+        case.prepare(), case.run()
+
+
+def test_bytes_of_losses_optimisers_and_the_loader():
+    (loss,), (decode,) = cases.of_loss(7, 10), cases.of_decode(3)
+    assert loss.bytes == 2 * 4 * 70 and decode.bytes == 3 * 32 * 32 * 3 * (1 + 4)
+    loss.run(), decode.run()
+    parameters = [Parameter(np.zeros(5)), Parameter(np.zeros((2, 3)))]
+    (step,) = cases.of_optimizer(cynet.SGD(parameters, 0.5, 0.9), 5, "text")
+    assert (step.kernel, step.shape, step.bytes, step.flops) == ("SGD", "text", 4 * 5 * 11, 0)
+    step.run()
+    assert parameters[0].data == pytest.approx(-0.5e-3)
+    found = by_name(cases.others(2))
+    size = 2 * 16 * 16 * 64
+    assert found["squared error and gradient"].bytes == 12 * size
+    assert found["im2col 3x3"].bytes == found["col2im 3x3"].bytes == 4 * 10 * 2 * 16 * 16 * 16
+    assert found["depth-wise conv forward"].flops == 2 * 9 * size
+    assert found["depth-wise conv forward"].bytes == 4 * (2 * size + 9 * 64)
+    moved = by_name(cases.sweep((1 << 14,)))
+    assert [moved[name].bytes >> 14 for name in ("SGD", "Adam", "AdamW", "add")] == [20, 28, 28, 12]
+
+
+@pytest.mark.parametrize(("form", "value", "text"), [
+    (report.MILLISECONDS, 0.0012344, "1.23"), (report.MILLISECONDS, 1.5, "1,500"),
+    (report.MILLISECONDS, 0.0123, "12.3"), (report.MILLISECONDS, 0.01, "10.0"),
+    (report.MILLISECONDS, 0.1, "100"), (report.MILLISECONDS, 0.001, "1.00"),
+    (report.MICROSECONDS, 1e-6, "1.00"), (report.MICROSECONDS, 0.0005e-6, "0.001"),
+    (report.MILLISECONDS, 0.0009994, "0.999"), (report.GIGA, 1.26e9, "1.3"), (report.GIGA, 1234e9, "1,234.0"),
+    (report.PERCENT, 0.256, "26"), (report.TIMES, 1.005001, "1.01"), (report.MEBIBYTES, 3 << 20, "3.00"),
+    (report.MEBIBYTES, 1500 << 20, "1,500"), (report.span, (1.234, 5.678), "1.23 to 5.68"),
+])  # fmt: skip
+def test_numbers_are_shown_in_their_units(form, value, text):
+    assert form(value) == text
+
+
+def test_a_table_as_text_and_markdown():
+    columns = ("name", "what", None), ("t", "ms", report.MILLISECONDS), ("none", "never", None)
+    made = report.Report("x", columns, [{"name": "a", "t": 0.001}, {"name": "long", "t": 1.0, "more": 5}],
+                         ("A note.",), {"key": 1})  # fmt: skip
+    assert made.text() == "what     ms\n-----------\na      1.00\nlong  1,000\nA note."
+    assert made.markdown() == "| what | ms |\n| --- | ---: |\n| a | 1.00 |\n| long | 1,000 |\n\nA note."
+    assert made.document() == {"command": "x", "key": 1, "rows": made.rows, "notes": ["A note."]}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that steps move."""
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+
+    def step(seconds):
+        def run():
+            assert not gc.isenabled()
+            now[0] += seconds
+
+        return run
+
+    return step
+
+
+@pytest.mark.parametrize(("seconds", "budget", "rounds"), [
+    (1.0, 5.0, 5), (0.1, 5.0, 25), (0.05, 100.0, 200), (0.001, 1.5, 50), (1.0, 1e9, 200),
+])  # fmt: skip
+def test_rounds_that_fit_into_the_budget(clock, seconds, budget, rounds):
+    told = []
+    contestant = timing.Contestant("a", clock(seconds))
+    times = timing.take_turns([contestant], None, budget, lambda *done: told.append(done))
+    assert gc.isenabled() and list(times) == ["a"]
+    assert abs(len(times["a"]) - rounds) <= 1 and times["a"] == pytest.approx(seconds)
+    assert told == [(i + 1, len(times["a"])) for i in range(len(times["a"]))]
+    assert len(timing.take_turns([contestant], 3, budget)["a"]) == 3
+
+
+@pytest.mark.parametrize(("seconds", "budget", "repeat"), [
+    (1.0, 0.15, 5), (0.01, 0.151, 15), (0.0001, 1.0, 200), (0.001, 0.0501, 50),
+])  # fmt: skip
+def test_repetitions_that_fit_into_the_budget(clock, seconds, budget, repeat):
+    prepared = []
+    times = timing.repeated(clock(seconds), lambda: prepared.append(1), budget=budget)
+    assert len(times) == repeat and times == pytest.approx(seconds) and len(prepared) == repeat + 2
+    assert len(timing.repeated(clock(seconds), repeat=7)) == 7
+
+
+def test_quartiles():
+    assert timing.quartiles([1, 2, 3, 4, 5]) == [2.0, 4.0]
