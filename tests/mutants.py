@@ -40,6 +40,7 @@ NEAR = {  # whose tests meet a folder of the package first, after its own
     "kernels": ("layers", "core"), "core": ("kernels", "layers", "train"), "layers": ("kernels", "core"),
     "data": ("train", "cli"), "train": ("cli", "data"), "cli": ("train",), "recipes": ("cli",),
 }  # fmt: skip
+NAMING, SLOW = 5, ("test_tutorial.py", "test_documents.py")  # files that are tried first; those that never are
 FOUND, PASSED, NO_BUILD = "found", "survived", "no build"
 
 
@@ -72,7 +73,7 @@ class Mutant:
 
     @property
     def stages(self):
-        """The tests in the order in which they run: those of the mirrored folder, and the others."""
+        """The tests in the order in which they run: of the mirrored folder, of its file's name, the others."""
         top, inner, *_ = (*Path(self.file).parts, "")
         room = Path(inner).stem if top == "cynet" else "build"
         tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir() and [*path.glob("test_*.py")]]
@@ -81,7 +82,17 @@ class Mutant:
         near = NEAR.get(room, ())
         others = [path for path in tests if path not in own]
         others.sort(key=lambda path: (near.index(path.name) if path.name in near else len(near), path.name))
-        return [[path.relative_to(ROOT).as_posix() for path in paths] for paths in (own, others) if paths]
+        stages = own, self._naming(own), others
+        return [[path.relative_to(ROOT).as_posix() for path in paths] for paths in stages if paths]
+
+    def _naming(self, own):
+        """The few files among the other tests whose text has the name of the changed file most often."""
+        word, counts = re.compile(rf"\b{re.escape(Path(self.file).stem)}\b"), {}
+        for path in (ROOT / "tests").rglob("test_*.py"):
+            if path not in own and path.parent not in own and path.name not in SLOW:
+                counts[path] = len(word.findall(path.read_text()))
+        named = sorted((path for path in counts if counts[path]), key=lambda path: (-counts[path], path.name))
+        return named[:NAMING]
 
 
 class Campaign:

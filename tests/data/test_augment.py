@@ -93,7 +93,8 @@ def test_what_is_random_hangs_on_seed_epoch_and_sample_alone():
 
 
 def test_normalising_comes_after_all_but_the_cutout():
-    x = drawn(np.full((3, 4, 4), 51), RandomCrop(2), Normalize([0.1, 0.2, 0.5], [0.5, 2, 0.1]), Cutout(1)) / 255
+    normalize = Normalize([0.1, 0.2, 0.5], [0.5, 2, 0.1])
+    x = drawn(np.full((3, 4, 4), 51), RandomCrop(2), normalize, Cutout(1)) / 255
     for channel, (mean, std) in enumerate(((0.1, 0.5), (0.2, 2), (0.5, 0.1))):
         values = np.float32([(0.2 - mean) / std, -mean / std, 0])
         found = np.unique(x[..., channel])
@@ -104,9 +105,9 @@ def test_normalising_comes_after_all_but_the_cutout():
 @pytest.mark.parametrize(("make", "good"), [
     (lambda: RandomCrop(0), 1), (lambda: RandomCrop(4096), 1), (lambda: RandomCrop(4097), 0),
     (lambda: RandomCrop(-1), 0), (lambda: RandomCrop(1.0), 0), (lambda: RandomCrop(1, "wrap"), 0),
-    (lambda: RandomFlip("never"), 0), (lambda: Cutout(1), 1), (lambda: Cutout(0), 0), (lambda: Cutout(4096), 1),
-    (lambda: Cutout(4097), 0), (lambda: Brightness(0), 1), (lambda: Brightness(1), 1), (lambda: Contrast(1), 1),
-    (lambda: Brightness(1.001), 0), (lambda: Contrast(-0.001), 0), (lambda: Normalize([0], [1e-9]), 1),
+    (lambda: RandomFlip("no"), 0), (lambda: Cutout(1), 1), (lambda: Cutout(0), 0), (lambda: Cutout(4096), 1),
+    (lambda: Cutout(4097), 0), (lambda: Brightness(0), 1), (lambda: Brightness(1), 1),
+    (lambda: Contrast(1), 1), (lambda: Brightness(1.001), 0), (lambda: Contrast(-0.001), 0), (lambda: Normalize([0], [1e-9]), 1),
     (lambda: Normalize([0], [0]), 0), (lambda: Normalize([0, 0], [1]), 0), (lambda: Normalize(0, 1), 0),
 ])  # fmt: skip
 def test_arguments_at_and_beyond_their_bounds(make, good):
@@ -128,7 +129,7 @@ def test_a_picture_is_reflected_up_to_its_own_size(shape, padding, good):
     if good:
         assert make().augment["padding"] == padding
     else:
-        with pytest.raises(ValueError, match=f"RandomCrop: wanted a padding below {min(shape[1:])} to reflect"):
+        with pytest.raises(ValueError, match=f"RandomCrop: wanted a padding below {min(shape[1:])} to"):
             make()
     assert Recipe([RandomCrop(9)], shape).augment["reflect"] == 0
 
