@@ -40,7 +40,7 @@ NEAR = {  # whose tests meet a folder of the package first, after its own
     "kernels": ("layers", "core"), "core": ("kernels", "layers", "train"), "layers": ("kernels", "core"),
     "data": ("train", "cli"), "train": ("cli", "data"), "cli": ("train",), "recipes": ("cli",),
 }  # fmt: skip
-NAMING, SLOW = 5, ("test_tutorial.py", "test_documents.py")  # files that are tried first; those that never are
+NAMING, SLOW = 5, ("test_tutorial.py", "test_documents.py")  # files that are tried early; those never
 FOUND, PASSED, NO_BUILD = "found", "survived", "no build"
 
 
@@ -73,7 +73,7 @@ class Mutant:
 
     @property
     def stages(self):
-        """The tests in the order in which they run: of the mirrored folder, of its file's name, the others."""
+        """The tests in the order in which they run: of the mirrored folder, with its name, the others."""
         top, inner, *_ = (*Path(self.file).parts, "")
         room = Path(inner).stem if top == "cynet" else "build"
         tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir() and [*path.glob("test_*.py")]]

@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+import struct
 
 import numpy as np
 import pytest
@@ -122,6 +123,8 @@ def test_a_png_is_read_back_by_another_program(shape):
         picture.load()
         assert picture.mode == ("RGB" if len(shape) == 3 else "L")
         np.testing.assert_array_equal(np.asarray(picture), pixels)
+        facts = shape[1], shape[0], 8, 2 if len(shape) == 3 else 0, 0, 0, 0  # the only ones that there are
+        assert data[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">IIBBBBB", data[16:29]) == facts
 
 
 @pytest.mark.parametrize("pixels", [

@@ -107,7 +107,8 @@ def test_normalising_comes_after_all_but_the_cutout():
     (lambda: RandomCrop(-1), 0), (lambda: RandomCrop(1.0), 0), (lambda: RandomCrop(1, "wrap"), 0),
     (lambda: RandomFlip("no"), 0), (lambda: Cutout(1), 1), (lambda: Cutout(0), 0), (lambda: Cutout(4096), 1),
     (lambda: Cutout(4097), 0), (lambda: Brightness(0), 1), (lambda: Brightness(1), 1),
-    (lambda: Contrast(1), 1), (lambda: Brightness(1.001), 0), (lambda: Contrast(-0.001), 0), (lambda: Normalize([0], [1e-9]), 1),
+    (lambda: Contrast(1), 1), (lambda: Brightness(1.001), 0), (lambda: Contrast(-0.001), 0),
+    (lambda: Normalize([0], [1e-9]), 1),
     (lambda: Normalize([0], [0]), 0), (lambda: Normalize([0, 0], [1]), 0), (lambda: Normalize(0, 1), 0),
 ])  # fmt: skip
 def test_arguments_at_and_beyond_their_bounds(make, good):
