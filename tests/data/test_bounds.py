@@ -100,6 +100,11 @@ def test_shares_that_are_held_out(share, good):
         counts = np.bincount(labels[out], minlength=3)
         wanted = [0, 0, 0] if not share else [0, 1, min(9, max(1, int(10 * share + 0.5)))]
         assert counts.tolist() == wanted  # one of each class at least, and not the last one
+    two = data.ArrayDataset(np.zeros((3, 1, 4, 4), np.uint8), np.array([0, 1, 1]), ("a", "b"))
+    assert len(data.split(two, max(share, 0.1))[1]) == 1
+    one = data.ArrayDataset(np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 1]), ("a", "b"))
+    with pytest.raises(ValueError, match="share: wanted a class with two pictures or more"):
+        data.split(one, max(share, 0.1))
     for seed in (-1, LARGE + 1):
         with pytest.raises(ValueError, match="seed: wanted"):
             data.split(dataset, share, seed)
