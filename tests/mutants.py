@@ -5,9 +5,9 @@
     python tests/mutants.py --fast             only the tests of the mirrored folder
 
 Each mutant is put into a copy of the tree, never into the tree itself. There the kernels it touches are built
-again, and the tests run: those of the mirrored folder, then, if they pass, the others. A mutant whose old
-text is not there once any more is stale. The log lets a campaign that was interrupted go on; it counts as
-long as neither the sources nor the tests change.
+again, and the tests run: those of the mirrored folder, then, if they pass, a few that name the changed file,
+then the others. A mutant whose old text is not there once any more is stale. The log lets a campaign that was
+interrupted go on; it counts as long as neither the sources nor the tests change.
 
 Exit status: 0 where all are found, 1 where some survive, 2 where some are stale or do not build.
 """

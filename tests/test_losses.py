@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+import reference
 
 from cynet.core.layer import no_grad
 from cynet.losses import CrossEntropyLoss, MSELoss
@@ -202,3 +203,38 @@ def test_cross_entropy_is_pytorchs(smoothing):
     wanted.backward()
     assert criterion(logits, labels) == pytest.approx(wanted.item(), rel=1e-6)
     np.testing.assert_allclose(criterion.backward(), x.grad.numpy(), atol=1e-7)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("weight", [None, [1, 2, 3, 4, 5], [0, 1, 0, 2, 0.5]])
+@pytest.mark.parametrize("scale", [1e-3, 1, 50, 1000])
+def test_every_setting_of_cross_entropy_is_its_twin(smoothing, weight, scale):
+    rng = np.random.default_rng(0)
+    criterion = CrossEntropyLoss(smoothing, weight)
+    wide = None if weight is None else np.array(weight, float)
+    for rows in (1, 2, 7):
+        logits = (scale * rng.standard_normal((rows, 5))).astype(np.float32)
+        for labels in (rng.integers(0, 5, rows), np.full(rows, 4), np.full(rows, 3)):
+            wanted, gradient = reference.cross_entropy(logits.astype(float), labels, smoothing, wide)
+            if not np.isfinite(wanted):  # the logarithm of 0, in the twin
+                continue
+            assert criterion(logits, labels) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+            np.testing.assert_allclose(criterion.backward(), gradient(), rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.25)])
+def test_bounds_of_smoothing(value):
+    assert CrossEntropyLoss(value).label_smoothing == value
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000, 16384, 16385, 40_000])
+def test_squared_errors_of_every_length_are_their_twins(size):
+    y, target = np.random.default_rng(size).standard_normal((2, size)).astype(np.float32)
+    wanted, gradient = reference.squared_error(y.astype(float), target.astype(float))
+    criterion = MSELoss()
+    assert criterion(y, target) == pytest.approx(wanted, rel=1e-6)
+    np.testing.assert_allclose(criterion.backward(), gradient(), rtol=1e-5)
+    for place in {0, size // 2, size - 1}:
+        y[place] = np.nan
+        assert np.isnan(criterion(y, target)) and np.isnan(criterion.backward()).sum() == 1
+        y[place] = 1

@@ -38,7 +38,9 @@ def test_the_distance_is_the_fewest_changes_of_letters():
     ("ab", ["ac"], "ac"), ("a", ["b"], None), ("abc", ["axy"], None), ("abcdef", ["abxyef"], "abxyef"),
     ("abcde", ["axyde"], "axyde"), ("abcd", ["axyd"], None), ("abcdefghi", ["abcxyzghi"], "abcxyzghi"),
     ("abcdefgh", ["abcxyzgh"], None), ("bat", ["cat", "hat"], "cat"), ("bat", ["hat", "cat"], "hat"),
-    ("epoch", ["epochs-more", "epochs"], "epochs"), ("", ["a"], None), ("train", [], None),
+    ("epoch", ["epochs-more", "epochs"], "epochs"),
+    ("size-batch", ["size-batchs", "batch-size"], "batch-size"),
+    ("", ["a"], None), ("train", [], None),
 ])  # fmt: skip
 def test_the_nearest_name_or_none(name, known, wanted):
     assert near(name, known) == wanted
