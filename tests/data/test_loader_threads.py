@@ -182,8 +182,8 @@ def test_a_pass_that_was_ended_is_in_nobodys_way(dataset, wanted, workers, end):
             loader.load_state_dict(state)
         else:
             del walk
-        loader.load_state_dict(state)
-        assert same(Other(lambda: [x for x, _ in loader]).outcome(), wanted)
+        left = wanted if end == "a state" else wanted[1:]
+        assert same(Other(lambda: [x for x, _ in loader]).outcome(), left)
 
 
 @both
