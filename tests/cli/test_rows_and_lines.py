@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cynet.cli import lr_find, runs, terminal, verify
+from cynet import cli
+from cynet.cli import lr_find, remarks, runs, terminal, verify
 from cynet.cli.stored import Stored
 from cynet.train.replay import Difference
 
@@ -89,3 +90,25 @@ def test_as_many_steps_can_be_trained_again_as_were_kept_with_the_first_settings
     for environment, fingerprint in (({"data": {"fingerprint": "f"}}, "f"), ({"data": {}}, None), ({}, None)):
         made.environment = environment
         assert made.fingerprint == fingerprint
+
+
+# -- how many are named ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("count", "line"), [
+    (0, None), (1, "note: no runs: f0"), (8, "note: no runs: f0, f1, f2, f3, f4, f5, f6, f7"),
+    (9, "note: no runs: f0, f1, f2, f3, f4, f5, f6, f7 and 1 more"),
+])  # fmt: skip
+def test_of_folders_that_are_no_runs_eight_are_named(tmp_path, capsys, count, line):
+    for number in range(count):
+        (tmp_path / f"f{number}").mkdir()
+    assert cli.main(["runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"no runs in {tmp_path}", *([line] if line else [])]
+
+
+def test_the_weights_of_ten_classes_are_shown_and_of_more_the_ends():
+    names, counts = tuple("abcdefghijk"), np.arange(1, 12)
+    ten = remarks._weights(1 / counts[:10], counts[:10], names[:10])
+    assert ten.startswith("class weights in the loss of training: a 1, b 0.5, c 0.333, ")
+    assert " j 0.1; " in ten
+    assert "training: k 0.0909 to a 1; " in remarks._weights(1 / counts, counts, names)
+    some = remarks._weights(np.array([1.0, 0.0, 2.0]), np.array([3, 0, 1]), tuple("abc"))
+    assert "training: a 1, c 2, without pictures b 0; evaluations weigh every picture the same" in some

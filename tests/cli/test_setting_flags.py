@@ -14,6 +14,7 @@ from cynet import cli, data
 from cynet.cli import options
 from cynet.cli import train as command
 from cynet.cli.parser import Parser, UsageError
+from cynet.data import registry
 from cynet.train import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,7 +43,12 @@ def tiny2(root=None, split="train"):
     return data.ArrayDataset(whole.images ^ np.uint8(1), whole.labels, whole.classes)
 
 
-data.register("tiny2", tiny2)
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    """The data set "tiny2", within this file."""
+    data.register("tiny2", tiny2)
+    yield
+    del registry._HOMES["tiny2"]
 
 
 def parser():
