@@ -25,7 +25,7 @@ BLANK = "0" * 64
 
 # The limits of a file, beside that of memory, which is asked for before the tensors are read.
 MOST_HEADER = 100_000_000  # bytes, the limit of the format
-MOST_MARKS = 1 << 21  # commas, colons and brackets of a header: some 300,000 tensors
+MOST_MARKS = 1 << 20  # commas, colons and brackets of a header: some 100,000 tensors
 MOST_DIMENSIONS = 32  # of a tensor, as NumPy's
 MOST_SIDE = 2**63 - 1  # of a tensor, and an offset
 MOST_SIZE = 2**62  # of a tensor in bytes, sides of 0 counted as 1

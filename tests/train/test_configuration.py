@@ -67,7 +67,7 @@ def test_what_is_written_comes_back_typed(tmp_path):
 def test_no_text_takes_long_or_comes_out_untyped(tmp_path, text, words):
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    with bounded(5):
+    with bounded():
         if words is None:
             configuration.read(path)
             return
@@ -106,9 +106,9 @@ def test_what_is_no_file_of_settings_is_refused_and_never_waited_for(tmp_path, c
     else:
         with path.open("wb") as file:
             file.truncate(100 * 2**30)
-    with bounded(5), pytest.raises((OSError, ValueError), match=r"mine\.toml: wanted a (regular )?file"):
+    with bounded(), pytest.raises((OSError, ValueError), match=r"mine\.toml: wanted a (regular )?file"):
         configuration.read(path)
-    with bounded(5):
+    with bounded():
         assert cli.main(["train", "--config", str(path)]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and str(path) in err
@@ -124,7 +124,7 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path, capsys
 def read_again(path):
     """Read a file: a sound answer or a sentence that names it, within bounds, and the file as it was."""
     before = path.read_bytes()
-    with bounded(5):
+    with bounded():
         try:
             found = configuration.read(path)
         except ValueError as error:

@@ -69,7 +69,7 @@ def test_a_note_that_no_training_wrote_is_named(tmp_path, tensors, note, value, 
     notes = {name: json.dumps(told) for name, told in NOTES.items()}
     notes[note] = value if isinstance(value, str) else json.dumps(value)
     path = written(tmp_path / "a.safetensors", tensors, notes)
-    with bounded(5):
+    with bounded():
         if words is None:
             load_weights(path)
             return
@@ -94,7 +94,7 @@ def test_what_notes_claim_takes_no_room(tmp_path, tensors, monkeypatch):
         sizes = {name: (0.5,) * 256 if name == "mean" else (0.2,) * 256 for name in ("mean", "std")}
         notes = NOTES | (sizes if "picture_shape" in claim else {}) | claim
         path = written(tmp_path / "a.safetensors", tensors, {n: json.dumps(v) for n, v in notes.items()})
-        with bounded(5), pytest.raises(ValueError, match=r"shape of \d+\.weight: wanted "):
+        with bounded(), pytest.raises(ValueError, match=r"shape of \d+\.weight: wanted "):
             load_weights(path)
     assert not made
 
@@ -120,7 +120,7 @@ def test_what_is_no_weights_file_is_refused_and_never_waited_for(tmp_path, tenso
         with path.open("r+b") as file:
             file.truncate(0 if kind == "huge" else None)
             file.truncate(100 * 2**30)
-    with bounded(5), pytest.raises((OSError, ValueError), match=r"a\.safetensors"):
+    with bounded(), pytest.raises((OSError, ValueError), match=r"a\.safetensors"):
         safetensors.load(path)
 
 
@@ -131,7 +131,7 @@ def test_a_sound_header_over_more_than_the_memory_is_refused(tmp_path):
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + 2**42)
-    with bounded(5), pytest.raises(ValueError, match=r"bytes do not fit the .* of memory that are free"):
+    with bounded(), pytest.raises(ValueError, match=r"bytes do not fit the .* of memory that are free"):
         safetensors.load(path)
 
 
@@ -143,7 +143,7 @@ def test_a_sound_header_over_more_than_the_memory_is_refused(tmp_path):
     b'{"' + b"\\u001b" * 50_000 + b'":3}',
 ])  # fmt: skip
 def test_no_header_takes_long(tmp_path, text):
-    with bounded(10), pytest.raises(ValueError) as caught:
+    with bounded(), pytest.raises(ValueError) as caught:
         safetensors.unpack(len(text).to_bytes(8, "little") + text + b"1234")
     assert len(str(caught.value)) < 1_000 and str(caught.value).isprintable()
 
@@ -158,7 +158,7 @@ def test_weights_of_somebody_else_are_taken_to_begin_with(tmp_path, tensors):
 
 
 def test_a_file_that_could_not_be_read_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="wanted at most 2,097,152 commas, colons and brackets"):
+    with pytest.raises(ValueError, match="wanted at most 1,048,576 commas, colons and brackets"):
         safetensors.save({}, tmp_path / "a.safetensors", {"a": "," * 2**21})
     assert os.listdir(tmp_path) == []
 
@@ -167,7 +167,7 @@ def test_a_file_that_could_not_be_read_is_not_written(tmp_path):
 def looked_at(path):
     """Everything that takes a weights file: it is taken, or a sentence names it, within bounds, unchanged."""
     before = path.read_bytes()
-    with bounded(10):
+    with bounded():
         try:
             model, facts = load_weights(path)
         except ValueError as error:
@@ -224,7 +224,7 @@ def test_every_command_names_the_file_and_the_note(tmp_path, monkeypatch, capsys
         assert err.count("\n") == 1 and "a.safetensors" in err and len(err) < 1_000
         assert f"its notes on the model are no such facts: {note}" in err
     assert sorted(os.listdir()) == ["a.safetensors", "x.png"]
-    with bounded(5), pytest.raises(ValueError, match=note):
+    with bounded(), pytest.raises(ValueError, match=note):
         Predictor(path)
 
 
