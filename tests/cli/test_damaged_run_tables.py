@@ -21,7 +21,7 @@ STEPS = 20
 
 
 def command(*arguments):
-    with bounded():
+    with bounded(60):
         return cli.main([*map(str, arguments)])
 
 
