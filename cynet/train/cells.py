@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cynet.core.files import open_regular
+from cynet.core.folder import own_file
 from cynet.core.names import printable
 
 ROWS = 1_000_000  # lines of a table that are read
@@ -100,7 +101,7 @@ def read(path):
     ValueError
         When its first line is no heading of a run's table.
     """
-    with open_regular(path) as file:
+    with open_regular(own_file(path)) as file:
         names = _names(file.readline(LINE))
         if not names:
             return Content({}, ())
@@ -171,7 +172,7 @@ def _rows(file, width, parsers):
 def last_row(path):
     """The last whole row of a table, alone: {heading: value or None}; {} where there is none."""
     try:
-        with open_regular(path) as file:
+        with open_regular(own_file(path)) as file:
             heading = file.readline(TAIL)
             names = _names(heading)
             file.seek(max(len(heading), os.fstat(file.fileno()).st_size - TAIL))

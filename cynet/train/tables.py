@@ -99,7 +99,7 @@ class Table:
         """
         names, nothing = names or self.columns, [[] for _ in names or self.columns]
         try:
-            content = read(own_file(self.path))
+            content = read(self.path)
         except FileNotFoundError:
             return nothing, ()
         except (OSError, ValueError) as error:
