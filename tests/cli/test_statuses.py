@@ -16,7 +16,7 @@ from cynet import cli
 from cynet.cli import bench, config, options, report
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
-from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
+from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped, ranges
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12", "--no-report")
@@ -235,11 +235,11 @@ def test_what_is_no_refusal_goes_through():
     (integer(2, 5), "x", "wanted a whole number of at least 2, got 'x'"),
     (number(0), "-1", "wanted a number of at least 0, got '-1'"),
     (number(0, 1), "1", "wanted a number of at least 0 and below 1, got '1'"),
-    (options.above(0), "0", "wanted a number above 0, got '0'"),
-    (options.one_of("aa", "bb"), "ab", "wanted one of aa, bb, got 'ab'"),
-    (options.milestones, "3:.1,3:.2", "wanted steps above 0 that increase, got 3 after 3 in '3:.1,3:.2'"),
-    (options.milestones, "3", "wanted STEP:RATE,... such as 300:.01,420:.001, got '3' in '3'"),
-    (options.workers, "65", "wanted a whole number from 0 to 64, got '65' (or auto)"),
+    (ranges.above(0), "0", "wanted a number above 0, got '0'"),
+    (ranges.one_of("aa", "bb"), "ab", "wanted one of aa, bb, got 'ab'"),
+    (ranges.milestones, "3:.1,3:.2", "wanted steps above 0 that increase, got 3 after 3 in '3:.1,3:.2'"),
+    (ranges.milestones, "3", "wanted STEP:RATE,... such as 300:.01,420:.001, got '3' in '3'"),
+    (ranges.workers, "65", "wanted a whole number from 0 to 64, got '65' (or auto)"),
 ])  # fmt: skip
 def test_a_text_that_is_no_value_is_told_what_was_wanted(kind, text, words):
     with pytest.raises(Exception, match="wanted") as caught:

@@ -90,7 +90,8 @@ def test_what_is_written_outlives_a_power_cut_at_any_moment(tmp_path, monkeypatc
 def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path, kind):
     path = tmp_path / "x"
     if kind == "socket":
-        socket.socket(socket.AF_UNIX).bind(str(path))
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(path))
     elif kind == "folder":
         path.mkdir()
     elif kind == "device":

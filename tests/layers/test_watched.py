@@ -29,7 +29,8 @@ def copied(start):
     model, x, _ = start
     model = copy.deepcopy(model)
     before = planned(model, x)
-    assert model._plans[x.shape].fits()
+    (plan,) = model._plans[x.shape]
+    assert plan.fits()
     return model, x, before
 
 

@@ -15,7 +15,8 @@ from cynet.train import Session, Settings, checkpoint, loop
 from cynet.train.average import Average
 from cynet.train.loop import Place
 from cynet.train.mixup import Mixup
-from cynet.train.state import ENTRIES, capture, frozen_changes, restore
+from cynet.train.saved import ENTRIES
+from cynet.train.state import capture, frozen_changes, restore
 from cynet.train.weights import digests
 
 
