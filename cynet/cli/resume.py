@@ -69,6 +69,7 @@ def _with_derived(allowed, origins):
 
 def _stored(folder, found):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
+    from cynet.core.folder import own_file
     from cynet.train.configuration import CONFIG
     from cynet.train.settings import Settings
 
@@ -76,7 +77,8 @@ def _stored(folder, found):
     if found:
         _, saved = found
         return saved.settings, origins | saved.origins
-    return Settings(**options.read(folder.path / CONFIG, "--resume")), origins | folder.read_config()[1]
+    values = options.read(own_file(folder.path / CONFIG), "--resume")
+    return Settings(**values), origins | folder.read_config()[1]
 
 
 def _resume(flags, folder, found, stored, origins, allowed, news):

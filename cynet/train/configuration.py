@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from cynet.core.files import read_regular, write_atomically
+from cynet.core.folder import own_file
 from cynet.core.names import printable, unused
 
 from .ranges import RANGES, checked
@@ -197,7 +198,7 @@ def set_aside(path):
     if not os.path.lexists(path):
         return None
     try:
-        read(path)
+        read(own_file(path))
     except (OSError, ValueError) as error:
         aside = unused(path.with_name(DAMAGED))
         try:

@@ -25,7 +25,7 @@ KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
 STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
 SAFETY = 2**20  # bytes that are to stay free
-FILES = CONFIG, LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
+FILES = LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
 ASIDE = {  # files without which a run can go on, and what reads them or raises
     ENVIRONMENT: lambda path: records.environment(path.parent),
     TESTED: lambda path: records.tested(path.parent),

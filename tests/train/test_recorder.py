@@ -188,7 +188,7 @@ def test_a_run_without_progress_ends_so_many_epochs_after_its_best(made, patienc
     session, folder = made(lr=0.0, batch_norm=False, steps=80, patience=patience)  # nothing is learnt
     session.train([Recorder(folder, session)])
     folder.sync()
-    assert [row["epoch"] for row in folder.metrics.rows()] == [str(n) for n in range(1, patience + 2)]
+    assert [row["epoch"] for row in folder.metrics.rows()] == [*range(1, patience + 2)]
     assert session.trainer.steps == 8 * (patience + 1)
 
 

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from cynet.train import RunFolder, overview, rundir
+from cynet.train import RunFolder, hold, overview, rundir
 from cynet.train.rundir import SAFETY
+
+DIGEST = 64 * "0"
 
 
 @pytest.fixture
@@ -48,16 +50,16 @@ def test_who_is_refused_changes_nothing(folder):
 
 def test_who_looks_waits_for_nobody_and_hinders_only_for_a_moment(folder, monkeypatch):
     pauses = []
-    monkeypatch.setattr(rundir, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(hold, "time", SimpleNamespace(sleep=pauses.append))
     folder.lock()
-    assert rundir.in_use(folder.path) and pauses == []
+    assert hold.in_use(folder.path) and pauses == []
     with pytest.raises(BlockingIOError):
         RunFolder.open(folder.path).lock()
     assert pauses == [0.005, 0.02, 0.05]
     folder.close()
-    assert not rundir.in_use(folder.path)
+    assert not hold.in_use(folder.path)
     (folder.path / ".lock").unlink()
-    assert not rundir.in_use(folder.path) and not (folder.path / ".lock").exists()
+    assert not hold.in_use(folder.path) and not (folder.path / ".lock").exists()
 
 
 def test_a_longer_number_of_a_process_before_is_no_part_of_this_one(folder):
@@ -140,27 +142,26 @@ def test_what_was_begun_is_taken_back_and_nothing_else(tmp_path):
 ])  # fmt: skip
 def test_rows_are_taken_back_to_the_very_step(folder, steps, evaluated, kept):
     for step in (5, 8):
-        folder.metrics.add(f"{step},1,.1,1,1,1,1,0")
+        folder.metrics.add(f"{step},1,0.1,1,1,1,1,0")
     for step in (5, 6, 7, 8):
-        folder.steps.add(f"{step},1,.1,1,1,0")
+        folder.steps.add(f"{step},1,0.1,1,1,0")
     for step in (0, 5, 7, 8):
-        folder.digests.add(f"{step},a,0")
-        folder.digests.add(f"{step},b,0")
+        folder.digests.add(f"{step},a,{DIGEST}")
+        folder.digests.add(f"{step},b,{DIGEST}")
     folder.sync()
     folder.rewind(steps, evaluated)
-    found = [
-        [int(row["step"]) for row in table.rows()] for table in (folder.metrics, folder.steps, folder.digests)
-    ]
+    tables = folder.metrics, folder.steps, folder.digests
+    found = [[row["step"] for row in table.rows()] for table in tables]
     assert found == [kept[0], kept[1], [step for step in kept[2] for _ in "ab"]]
-    folder.steps.add("9,1,.1,1,1,0")
+    folder.steps.add("9,1,0.1,1,1,0")
     folder.sync()
-    assert [int(row["step"]) for row in folder.steps.rows()] == [*kept[1], 9]
+    assert [row["step"] for row in folder.steps.rows()] == [*kept[1], 9]
 
 
 def test_all_rows_are_on_the_disk_after_a_sync(folder):
-    folder.metrics.add("1,1,.1,1,1,1,1,0")
-    folder.steps.add("1,1,.1,1,1,0")
-    folder.digests.add("1,a,0")
+    folder.metrics.add("1,1,0.1,1,1,1,1,0")
+    folder.steps.add("1,1,0.1,1,1,0")
+    folder.digests.add(f"1,a,{DIGEST}")
     folder.sync()
     for name in ("metrics.csv", "steps.csv", "digests.csv"):
         assert (folder.path / name).read_text().endswith("0\n")
@@ -172,9 +173,10 @@ def test_the_columns_say_what_was_measured(folder):
     )  # fmt: skip
     folder.write_config({"validation": 0.2})
     assert folder.measure == RunFolder.open(folder.path).measure == "validation"
-    folder.metrics.add("1,1,.1,1,1,1,1,0")
+    folder.metrics.add("1,1,0.1,1,1,1,1,0")
     folder.sync()
     assert "validation_accuracy" in folder.metrics.rows()[0]
+    folder.close()
     folder.write_config({"validation": 0.0})
     assert RunFolder.open(folder.path).measure == "test"
     assert rundir.STEP_COLUMNS == ("step", "epoch", "lr", "loss", "accuracy", "seconds")

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 test_loader.__test__ = False
 PLAIN = Settings(model="uwnet2", data="tiny", batch_size=8, steps=9, workers=0)
 
+DIGEST = 64 * "a"
+
 
 def session(training=None, test=None, **settings):
     training = tiny.tiny() if training is None else training
@@ -154,7 +156,7 @@ def labelled(labels, classes=("a", "b", "c"), shape=(3, 32, 32)):
 
 @pytest.mark.parametrize(("training", "settings", "words"), [
     (labelled([1] * 16), {}, "data: wanted pictures of at least two classes, got 16 of b alone"),
-    (labelled([0, 1] * 8, ("x", "y", "x")), {}, "data: wanted a name of its own for each class, got 'x'"),
+    (labelled([0, 1] * 8, ("x", "y", "x")), {}, "data: classes: wanted a name of its own for each class"),
     (labelled([0, 1] * 8, shape=(3, 20, 20)), {}, "model: uwnet2 cannot take the pictures of tiny, 20 x"),
     (labelled([0, 1] * 8), {"model": "uwnet0", "batch_size": 1},
      "batch_size: wanted at least 2, for the batch norm of single values, got 1"),
@@ -257,17 +259,19 @@ def test_what_the_test_set_said_is_kept_with_what_was_said_before(tmp_path):
     found = Evaluation(0.5, np.array([3, 5]), np.array([[3, 0], [1, 4]]))
     best = {"accuracy": 0.5, "step": 8, "epoch": 1}
     for steps, before in ((10, []), (20, [10]), (30, [10, 20])):
-        validation.write_tested(folder, found, "abc", best, steps)
+        validation.write_tested(folder, found, DIGEST, best, steps)
         assert validation.read_tested(folder) == {
-            "weights": "best.safetensors", "sha256": "abc", "step": 8, "steps": steps, "loss": 0.5,
+            "weights": "best.safetensors", "sha256": DIGEST, "step": 8, "steps": steps, "loss": 0.5,
             "accuracy": 0.875, "samples": 8, "before": before,
         }  # fmt: skip
-    folder.metrics.add("8,1,.1,1,.9,2,.5,3")
-    folder.metrics.add("16,2,.1,1.5,.8,2.5,.25,3")
+    folder.metrics.add("8,1,0.1,1,0.9,2,0.5,3")
+    folder.metrics.add("16,2,0.1,1.5,0.8,2.5,0.25,3")
     folder.sync()
     assert validation.results(folder) == {
-        "step": "16", "train_loss": "1.5", "validation_loss": "2.5", "validation_accuracy": ".25",
+        "step": "16", "train_loss": "1.5", "validation_loss": "2.5", "validation_accuracy": "0.25",
         "test_loss": "0.5", "test_accuracy": "0.875",
     }  # fmt: skip
-    validation.write_tested(folder, Evaluation(float("inf"), found.samples, found.confusion), "abc", best, 40)
-    assert validation.read_tested(folder)["loss"] == "inf"
+    endless = Evaluation(float("inf"), found.samples, found.confusion)
+    validation.write_tested(folder, endless, DIGEST, best, 40)
+    assert validation.read_tested(folder)["loss"] == float("inf")
+    folder.close()

@@ -10,7 +10,7 @@ import tiny
 from settings_table import SETTINGS
 
 from cynet import data
-from cynet.train import Session, Settings, rundir, save_weights
+from cynet.train import Session, Settings, configuration, save_weights
 from cynet.train.settings import FREE, data_options
 from cynet.train.state import frozen_changes
 from cynet.train.weights import digests
@@ -98,7 +98,7 @@ def test_each_comes_back_from_a_file_with_every_digit(name, kept):
         values |= {"last": 2**63 - 1}
     for value in values.values():
         settings = replace(Settings(), **{name: value})
-        text = rundir.toml(settings.flat()) if kept == "toml" else json.dumps(settings.flat())
+        text = configuration.toml(settings.flat()) if kept == "toml" else json.dumps(settings.flat())
         found = Settings.unflat((tomllib if kept == "toml" else json).loads(text))
         assert getattr(found, name) == value and found == settings
 

@@ -158,10 +158,11 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
         path.mkdir()
     else:
         path.symlink_to("/dev/zero")
+    got = "a link that leaves it, to /dev/zero" if kind == "device" else f"a {kind}"
     with bounded():
-        with pytest.raises(OSError, match=rf"t\.csv: wanted a regular file, got a {kind}"):
+        with pytest.raises(OSError, match=rf"t\.csv: wanted a .*file.*, got {got}"):
             table(tmp_path).keep(1)
-        with pytest.raises(OSError, match=rf"t\.csv: wanted a regular file, got a {kind}"):
+        with pytest.raises(OSError, match=rf"t\.csv: wanted a .*file.*, got {got}"):
             read(path)
         assert table(tmp_path).rows() == [] and table(tmp_path).last() == {} == last_row(path)
 
