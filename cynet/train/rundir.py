@@ -9,7 +9,7 @@ import re
 import shutil
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
-from cynet.core.folder import own_file
+from cynet.core.folder import own_file, own_path
 
 from . import checkpoint, configuration, records
 from .configuration import CONFIG
@@ -126,6 +126,7 @@ class RunFolder:
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
         for name in FILES:
             own_file(self.path / name)
+        own_path(self.path / CONFIG)  # what is no file is set aside, where a checkpoint tells the settings
         self._hold = Hold(self.path)
         remove_temporaries(self.path)
 

@@ -229,9 +229,9 @@ def test_the_state_of_a_run_follows_from_its_numbers(tmp_path, rows, config, log
     (folder.path / "config.toml").write_text(config)
     (folder.path / "log.txt").write_text(log)
     for step, epoch, accuracy in rows:
-        folder.metrics.add(f"{step},{epoch},.1,1,.9,2,{accuracy},{step / 2}")
-        folder.steps.add(f"{step + 3},{epoch},.1,1,1,{step}")
-    folder.sync()
+        folder.metrics.add(f"{step},{epoch},0.1,1,0.9,2,{accuracy},{step / 2}")
+        folder.steps.add(f"{step + 3},{epoch},0.1,1,1,{step}")
+    folder.close()
     found = overview.read(folder.path)
     assert (found.state, found.best, found.best_step) == (state, *best)
     assert found.steps == int(config.split()[2])
