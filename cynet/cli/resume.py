@@ -200,8 +200,9 @@ def _same_held_out(folder, session, changed, say):
 def _best_is_gone(folder, best, evaluated):
     """Whether the best weights are from after the last evaluation that the checkpoint knows."""
     least = best["accuracy"] if best else -1
-    later = [row for row in folder.metrics.rows() if row["step"] > evaluated]
-    return folder.best.exists() and any(row[f"{folder.measure}_accuracy"] > least for row in later)
+    names = ("step", f"{folder.measure}_accuracy")
+    later = [row for row in folder.metrics.rows(names) if row["step"] > evaluated]
+    return folder.best.exists() and any(row[names[1]] > least for row in later)
 
 
 def _prepare(folder, session, origins, best, seconds, changed, found):

@@ -103,9 +103,9 @@ def test_the_end_of_a_run_that_held_pictures_out(tmp_path, monkeypatch, capsys, 
     with session(validation=0.25) as one:
         folder = RunFolder(tmp_path / "run")
         folder.write_config(one.settings.flat())
-        folder.metrics.add("8,1,.1,1,.9,2,.75,3")
-        folder.metrics.add("16,2,.1,1,.9,2,.25,3")
-        folder.sync()
+        folder.metrics.add("8,1,0.1,1,0.9,2,0.75,3")
+        folder.metrics.add("16,2,0.1,1,0.9,2,0.25,3")
+        folder.close()
         save_weights(folder.weights, one.model, one.facts)
         save_weights(folder.best, one.model, one.facts)
         best = {"accuracy": 0.75, "step": 8, "epoch": 1}
@@ -209,8 +209,8 @@ def test_the_ways_out_of_a_divergence(tmp_path, loss, best, settings, words):
         keeper = SimpleNamespace(path=folder.path / "last.ckpt")
         if loss is not None:
             keeper.path.touch()
-            folder.metrics.add(f"8,1,.1,{loss},.9,2,.75,3")
-            folder.sync()
+            folder.metrics.add(f"8,1,0.1,{loss},0.9,2,0.75,3")
+            folder.close()
         if best:
             folder.best.touch()
         train._ways_out(one, folder, keeper, said.append)

@@ -140,7 +140,8 @@ def test_a_pipe_in_the_place_of_a_table_is_waited_for_by_nobody(runs, said, name
         status, out, err = said(*arguments)
         assert status in (0, 1) and "Traceback" not in err
         if name in READ[arguments[0]]:
-            assert f"{name}: wanted a regular file, got a pipe" in out + err
+            told = name if arguments[0] == "diff" else f"{name} cannot be read"
+            assert f"{told}: wanted a regular file, got a pipe" in out + err
     status, _, err = said(*resumed(runs / "one"))
     assert status == 2 and f"{name}: wanted a regular file, got a pipe" in err and err.count("\n") == 1
 

@@ -93,9 +93,9 @@ def test_what_the_run_derived_is_derived_anew():
 
 def test_the_best_is_gone_where_a_later_row_is_above_it(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    for step, accuracy in ((8, 0.5), (16, 0.7), (24, 0.6)):
-        folder.metrics.add(f"{step},1,.1,1,1,1,{accuracy},0")
-    folder.sync()
+    for step, accuracy, rate in ((8, 0.5, 0.1), (16, 0.7, 0.1), (24, 0.6, "odd")):
+        folder.metrics.add(f"{step},1,{rate},1,1,1,{accuracy},0")
+    folder.close()
     best = {"accuracy": 0.5, "step": 8, "epoch": 1}
     assert not resume._best_is_gone(folder, best, 8)  # there is no file of it
     folder.best.touch()

@@ -92,7 +92,7 @@ def test_the_bounds_are_where_they_are_said_to_be(tmp_path, name, text, taken):
     file.write_text(f"{name} = {repr(text) if quoted else text}\n")
     for arguments, called in (
         ([f"{flag(name)}={text}"], flag(name)),
-        (["--config", file], f"{file}: {name}"),
+        (["--config", file], f"--config: {file}: {name}"),
     ):
         if taken:
             assert gathered(*arguments)[0][name] == meant(name, text)

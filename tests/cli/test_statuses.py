@@ -17,6 +17,7 @@ from cynet.cli import bench, config, options, report
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
 from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped, ranges
+from cynet.train.report import folder as runs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12", "--no-report")
@@ -255,8 +256,9 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     settings = Settings(**{name: promise.given})
     origins = dict.fromkeys(SETTINGS, "default") | {name: "flag"}
     folder.write_config(settings.flat(), origins)
-    config, origins = folder.read_config()
-    program, train, *words = shlex.split(report.command(config | {"origin": origins}))
+    config = dict(runs.read(folder.path).config)  # as the page takes it
+    program, train, *words = shlex.split(report.command(config))
+    origins = config.pop("origin")
     assert (program, train) == ("cynet", "train")
     kept = not promise.free or name == "data_dir"
     assert bool(words) == kept

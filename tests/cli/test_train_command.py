@@ -49,6 +49,12 @@ def trained(tmp_path_factory):
     return folder, out
 
 
+def rows_of(run):
+    """The rows of a run's metrics."""
+    with (run / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_default_run_says_and_keeps_what_it_did(trained):
     folder, out = trained
     lines, run = out.splitlines(), folder / "runs" / "uwnet2-shapes10-1"
@@ -77,7 +83,7 @@ def test_the_default_run_says_and_keeps_what_it_did(trained):
     ]  # fmt: skip
     config = tomllib.loads((run / "config.toml").read_text())
     assert (config["model"], config["steps"], config["lr_steps"]) == ("uwnet2", 20, "12:0.01,16:0.001")
-    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    rows = rows_of(run)
     assert [row["step"] for row in rows] == ["20"]
     assert f"test accuracy {float(rows[-1]['test_accuracy']):.4f}" == lines[-1]
 
@@ -118,11 +124,11 @@ def test_the_last_epoch_may_be_a_part(tmp_path):
     flags = ["--no-batch-norm", "--batch-size", 2500, "--augment", "--run-dir", "mine", "--lr", 0.01]
     status, out, err = tool("train", *flags, "--epochs", 1, folder=tmp_path)
     assert (status, err) == (0, "")
-    epoch = int(list(csv.DictReader((tmp_path / "mine" / "metrics.csv").open()))[-1]["step"])
+    epoch = int(rows_of(tmp_path / "mine")[-1]["step"])
     assert epoch == int(re.search(r"([\d,]+) training", out)[1].replace(",", "")) // 2500
     status, _, err = tool("train", *flags[:-3], "other", "--steps", epoch + 1, folder=tmp_path)
     assert (status, err) == (0, "")
-    rows = list(csv.DictReader((tmp_path / "other" / "metrics.csv").open()))
+    rows = rows_of(tmp_path / "other")
     assert [(int(row["step"]), row["epoch"]) for row in rows] == [(epoch, "1"), (epoch + 1, "2")]
 
 

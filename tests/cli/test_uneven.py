@@ -19,7 +19,7 @@ from cynet.train.recorder import Recorder
 
 COUNTS = {"train": (60, 20, 4), "test": (8, 8, 8)}
 FLAGS = (
-    "--data", "uneven", "--batch-size", 8, "--augment", "--workers", 0, "--lr", 0.01, "--steps", 23,
+    "--data", "unequal", "--batch-size", 8, "--augment", "--workers", 0, "--lr", 0.01, "--steps", 23,
 )  # fmt: skip
 RESULTS = "last.safetensors", "best.safetensors", "metrics.csv", "steps.csv", "digests.csv"
 
@@ -36,12 +36,12 @@ def uneven(root=None, split="train", counts=COUNTS, classes=tiny.CLASSES):
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    """The data set "uneven", within this file."""
+    """The data set "unequal", within this file."""
     from cynet.data import registry
 
-    data.register("uneven", uneven)
+    data.register("unequal", uneven)
     yield
-    del registry._HOMES["uneven"]
+    del registry._HOMES["unequal"]
 
 
 def train(*arguments):
@@ -60,7 +60,7 @@ def contents(run):
 
 
 def session(training=None, **settings):
-    settings = Settings(**{"data": "uneven", "batch_size": 8, "workers": 0, "steps": 12} | settings)
+    settings = Settings(**{"data": "unequal", "batch_size": 8, "workers": 0, "steps": 12} | settings)
     training, test = training or uneven(), uneven(split="test")
     samples = len(data.split(training, settings.validation, settings.split_seed)[0])
     return Session(settings.resolved(samples), training, test)

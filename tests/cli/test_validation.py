@@ -1,5 +1,6 @@
 """`cynet train --validation SHARE`: the best weights are chosen on pictures held out, the test set waits."""
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -410,7 +411,7 @@ def test_a_session_trains_on_what_is_kept_and_measures_on_what_is_held_out(tmp_p
     assert settings.steps == 2 * (48 // 8)
     folder = RunFolder(tmp_path / "run")
     folder.write_config(settings.flat())
-    with Session(settings, training, test) as made:
+    with contextlib.closing(folder), Session(settings, training, test) as made:
         recorder = Recorder(folder, made)
         result = made.train([recorder])
         assert (result.measure, result.test.samples.sum()) == ("validation", 16)
