@@ -2,12 +2,12 @@
 
     python tests/mutants.py                    each of mutants_table.toml, until a test fails: hours
     python tests/mutants.py --only winograd    those whose name or file holds the text
-    python tests/mutants.py --fast             only the tests of the mirrored folder
+    python tests/mutants.py --fast             only the tests that are nearest, and the mirrored folder
 
 Each mutant is put into a copy of the tree, never into the tree itself. There the kernels it touches are built
-again, and the tests run: those of the mirrored folder, then, if they pass, a few that name the changed file,
-then the others. A mutant whose old text is not there once any more is stale. The log lets a campaign that was
-interrupted go on; it counts as long as neither the sources nor the tests change.
+again, and the tests run: the few files that name the changed file most often, then, if they pass, those of
+the mirrored folder, then the others. A mutant whose old text is not there once any more is stale. The log
+lets a campaign that was interrupted go on; it counts as long as neither the sources nor the tests change.
 
 Exit status: 0 where all are found, 1 where some survive, 2 where some are stale or do not build.
 """
@@ -28,11 +28,12 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE, LOG = ROOT / "tests/mutants_table.toml", ROOT / "build/mutants.jsonl"
-PATIENCE = 5, 120  # a run may take so many times as long as without a mutant, and so many seconds
+PATIENCE = 2  # a run may take so many times as long as all tests without a mutant
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cacheprovider")
 BUILD = (sys.executable, "setup.py", "--quiet", "build_ext", "--inplace")
 BUILT = (".pyx", ".pxd", ".h")
@@ -40,7 +41,7 @@ NEAR = {  # whose tests meet a folder of the package first, after its own
     "kernels": ("layers", "core"), "core": ("kernels", "layers", "train"), "layers": ("kernels", "core"),
     "data": ("train", "cli"), "train": ("cli", "data"), "cli": ("train",), "recipes": ("cli",),
 }  # fmt: skip
-NAMING, SLOW = 5, ("test_tutorial.py", "test_documents.py")  # files that are tried early; those never
+NAMING, SLOW = 6, ("test_tutorial.py", "test_documents.py")  # files that are tried first; those never
 FOUND, PASSED, NO_BUILD = "found", "survived", "no build"
 
 
@@ -73,7 +74,7 @@ class Mutant:
 
     @property
     def stages(self):
-        """The tests in the order in which they run: of the mirrored folder, with its name, the others."""
+        """The tests in the order in which they run: of its name, of the mirrored folder, the others."""
         top, inner, *_ = (*Path(self.file).parts, "")
         room = Path(inner).stem if top == "cynet" else "build"
         tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir() and [*path.glob("test_*.py")]]
@@ -82,15 +83,16 @@ class Mutant:
         near = NEAR.get(room, ())
         others = [path for path in tests if path not in own]
         others.sort(key=lambda path: (near.index(path.name) if path.name in near else len(near), path.name))
-        stages = own, self._naming(own), others
+        stages = self._naming(own), own, others
         return [[path.relative_to(ROOT).as_posix() for path in paths] for paths in stages if paths]
 
     def _naming(self, own):
-        """The few files among the other tests whose text has the name of the changed file most often."""
-        word, counts = re.compile(rf"\b{re.escape(Path(self.file).stem)}\b"), {}
+        """The few files of tests that have the name of the changed file most often, those near it first."""
+        word, counts = re.compile(rf"(?:\b|_){re.escape(Path(self.file).stem)}(?:\b|_)"), {}
         for path in (ROOT / "tests").rglob("test_*.py"):
-            if path not in own and path.parent not in own and path.name not in SLOW:
-                counts[path] = len(word.findall(path.read_text()))
+            if path.name not in SLOW:
+                found = len(word.findall(path.read_text())) + 20 * len(word.findall(path.stem))
+                counts[path] = found * (3 if path in own or path.parent in own else 1)
         named = sorted((path for path in counts if counts[path]), key=lambda path: (-counts[path], path.name))
         return named[:NAMING]
 
@@ -144,26 +146,25 @@ class Campaign:
         return result
 
     def _result(self, mutant, folder):
-        for tests in mutant.stages[:1] if self.fast else mutant.stages:
+        for tests in mutant.stages[: 2 if self.fast else None]:
             entry = self.known.get((mutant.key, tuple(tests)))
             if entry is None:
-                limit = PATIENCE[0] * sum(map(self._seconds, tests)) + PATIENCE[1]
                 if not folder.exists():
                     shutil.copytree(self.base, folder, symlinks=True)
                     if not mutant.apply(folder):
                         return NO_BUILD, ""
-                entry = self._run(mutant.key, mutant.name, folder, tests, limit)
+                entry = self._run(mutant.key, mutant.name, folder, tests, PATIENCE * self.seconds)
             if entry["result"] != PASSED:
                 return entry["result"], entry["by"]
         return PASSED, ""
 
-    def _seconds(self, path):
-        """How long some tests take without a mutant; they must pass then."""
-        with self.guard:
-            entry = self.known.get(("", (path,))) or self._run("", "no mutant", self.base, [path])
-            if entry["result"] != PASSED:
-                raise SystemExit(f"without any mutant this fails: {entry['by']}")
-            return entry["seconds"]
+    @cached_property
+    def seconds(self):
+        """How long all tests take without a mutant; they must pass then."""
+        entry = self.known.get(("", ("tests",))) or self._run("", "no mutant", self.base, ["tests"])
+        if entry["result"] != PASSED:
+            raise SystemExit(f"without any mutant this fails: {entry['by']}")
+        return entry["seconds"]
 
     def _run(self, key, name, folder, tests, limit=None):
         start = time.monotonic()
@@ -228,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="TEXT", default="", help="mutants whose name or file holds this")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="mutants at once (default: 1)")
-    parser.add_argument("--fast", action="store_true", help="only the tests of the mirrored folder")
+    parser.add_argument("--fast", action="store_true", help="only the nearest tests and the mirrored folder")
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG}")
     flags = parser.parse_args()
     table = [Mutant(**entry) for entry in tomllib.loads(TABLE.read_text())["mutant"]]
@@ -239,6 +240,7 @@ def main():
     fresh = [mutant for mutant in wanted if mutant not in stale]
     with tempfile.TemporaryDirectory(prefix="mut-", ignore_cleanup_errors=True) as scratch:
         campaign = Campaign(Path(scratch), flags.log.absolute(), flags.fast)
+        print(f"all tests pass without a mutant, in {campaign.seconds:.0f} s", flush=True)
         pool = ThreadPoolExecutor(flags.jobs)
         try:
             results = dict(zip(fresh, pool.map(campaign.try_one, fresh), strict=True))
