@@ -15,7 +15,7 @@ from cynet.core.files import open_regular, read_regular, user_path
 
 from . import pickles
 from .bounded import Bounded
-from .dataset import ArrayDataset, checked_split
+from .dataset import ArrayDataset, checked_split, named_classes
 from .tars import BadTar, members
 
 PIXELS = 3 * 32 * 32
@@ -200,10 +200,10 @@ def _class_names(source, content, count):
             raise ValueError(
                 f"{where}: wanted a list of names under {layout.names_key!r}, got {type(found).__name__}"
             )
-        names = [name.decode() if isinstance(name, bytes) else name for name in found]
+        names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in found]
     if len(names) != count:
         raise ValueError(f"{where}: wanted {count} class names, got {len(names)}")
-    return tuple(names)
+    return named_classes(names, where)
 
 
 def _read(source, name, content, classes):

@@ -5,10 +5,12 @@ from functools import cached_property
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.names import printable
 
 from . import fingerprint, pixels
 
 MOST_CLASSES = 10_000  # that a file may bring
+MOST_NAME = 1_000  # letters of one's name, escaped
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
 
 
@@ -138,6 +140,31 @@ def numbered_classes(labels, where):
     if most >= MOST_CLASSES:
         raise ValueError(f"{where}: wanted names of the classes, for labels up to {most}")
     return tuple(map(str, range(most + 1)))
+
+
+def named_classes(names, where):
+    """The names of classes that a file brings, printable; ValueError where they cannot be told apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+    where : str or path
+        What the message calls the file.
+    """
+    found = {}
+    for number, raw in enumerate(names):
+        name = printable(raw)
+        if not 0 < len(name) <= MOST_NAME:
+            raise ValueError(
+                f"{where}: name {number}: wanted 1 to {MOST_NAME:,} letters, got {len(name):,} {name!r:.80}"
+            )
+        if name in found:
+            raise ValueError(
+                f"{where}: wanted a name of its own for each class, got {name!r:.80} for {found[name]} and "
+                f"{number}"
+            )
+        found[name] = number
+    return tuple(found)
 
 
 def checked_split(split):
