@@ -44,7 +44,8 @@ def from_npy(images, labels, classes=None, layout=None):
     Returns
     -------
     ArrayDataset
-        Its images are an np.memmap where nothing had to be copied.
+        Its images are an np.memmap where nothing had to be copied: the file itself, which must stay as it is
+        (`ArrayDataset`).
 
     Raises
     ------

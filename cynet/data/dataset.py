@@ -29,7 +29,10 @@ class ArrayDataset:
     Attributes
     ----------
     images, labels, classes
-        uint8, int64, tuple of str.
+        uint8, int64, tuple of str. Mapped `images` are the file itself: where another program changes it they
+        change, and where it is cut short, to read what is missing ends the process (SIGBUS). A loader,
+        ``dataset[i]``, `mean`, `std` and `fingerprint` look first, and raise ValueError; who reads `images`
+        alone copies them (``np.array(dataset.images)``) where the file may change.
     mean, std : ndarray of float64 (channels,)
         Of the pixels / 255, from exact integer sums. Like `fingerprint()`, they read all pixels when they
         are first asked for, and are kept.
@@ -92,6 +95,7 @@ class ArrayDataset:
         indices : ndarray of int64 (n,)
             Each once, and not all of them.
         """
+        pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
         parts = (self.images[indices[i : i + step]] for i in range(0, len(indices), step))
         return _moments(self._counts - sum(map(byte_counts, parts)))

@@ -147,6 +147,15 @@ def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bu
             use()
 
 
+def test_moments_of_a_part_look_at_a_mapped_file_again(tmp_path):
+    path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
+    found = data.from_npy(path, np.zeros(64, int), ["a"])
+    assert not found.mean.any(), "its counts are kept"
+    os.truncate(path, 5000)
+    with pytest.raises(ValueError, match=r"x\.npy: it was cut short"):
+        found.moments_without(np.array([63]))
+
+
 def test_a_worker_that_died_of_a_file_that_was_cut_short_is_no_riddle(tmp_path):
     path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
     found = data.from_npy(path, saved(tmp_path / "y.npy", np.zeros(64, int)), ["a"])
