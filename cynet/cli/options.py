@@ -145,7 +145,7 @@ def gather(flags):
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
-        for name in replaced(layer, origin):
+        for name in replaced(layer, origin, flags.config):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
@@ -157,18 +157,23 @@ def chosen_by_the_run(values, origins):
     return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
 
 
-def replaced(layer, origin):
+def replaced(layer, origin, config=None):
     """The settings that a layer takes back from those below it; UsageError where it contradicts itself."""
+
+    def clash(name, other):
+        other = flag_of(other) if origin == FLAG else other
+        text = f"{named(name, origin, config)}: not allowed with argument {other} (give one of the two)"
+        return UsageError(text)
+
     if "steps" in layer and "epochs" in layer:
-        epochs, steps = named("epochs", origin), named("steps", origin)
-        raise UsageError(f"{epochs}: not allowed with argument {steps} (give one of the two)")
+        raise clash("epochs", "steps")
     schedule = layer.get("schedule", ANNEALED)
     if "lr_steps" in layer and schedule != ANNEALED:
-        raise UsageError(f"{named('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
+        name = named("lr_steps", origin, config)
+        raise UsageError(f"{name}: wanted the schedule {ANNEALED}, got {schedule}")
     weighted = layer.get("class_weights", NONE) != NONE
     if layer.get("balanced") and weighted:
-        balanced, weights = named("balanced", origin), named("class_weights", origin)
-        raise UsageError(f"{balanced}: not allowed with argument {weights} (give one of the two)")
+        raise clash("balanced", "class_weights")
     for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
         if one in layer:
             yield other
@@ -180,9 +185,15 @@ def replaced(layer, origin):
         yield "lr_steps"
 
 
-def named(name, origin):
-    """What a message calls a setting: its flag, or the file that gave it and its name there."""
-    return flag_of(name) if origin in (FLAG, DEFAULT) else f"{origin}: {name}"
+def named(name, origin, config=None):
+    """What a message calls a setting: its flag, or the file that gave it and its name there.
+
+    `config` is what --config names now; a run that is resumed may have had it from such a file before.
+    """
+    if origin in (FLAG, DEFAULT):
+        return flag_of(name)
+    now = config is not None and origin == str(config)
+    return f"{'--config: ' if now else ''}{origin}: {name}"
 
 
 def recipe(name):
@@ -208,7 +219,8 @@ def read(path, flag, derived=()):
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from None
     for name, value in found.unknown.items():
-        raise UsageError(f"{path}: unknown key: {printable(name)} ({_meant(name, value)})")
+        what = f"unknown key: {printable(name)} ({_meant(name, value)})"
+        raise UsageError(f"{flag}: {printable(path)}: {what}")
     left_out = {name for name in derived if found.origins.get(name) == DEFAULT}
     values = {name: value for name, value in found.values.items() if name not in left_out}
     expanded = {n: os.path.expanduser(v) for n, v in values.items() if OPTIONS[n].metavar in PATHS}

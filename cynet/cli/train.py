@@ -50,11 +50,11 @@ def run(flags):
     if flags.allow_change:
         raise UsageError("--allow-change: wanted a run to go on with beside it, got no --resume")
     values, origins = options.gather(flags)
-    check(values, origins, flags.run_dir)
+    check(values, origins, flags.run_dir, flags.config)
     from cynet.train.settings import Settings
 
-    training, test = load(values)
-    with session_of(Settings(**values), training, test, origins) as session:
+    training, test = load(values, lambda name: options.named(name, origins[name], flags.config))
+    with session_of(Settings(**values), training, test, origins, config=flags.config) as session:
         if flags.lr_find:
             from .lr_find import find
 
@@ -62,7 +62,7 @@ def run(flags):
         return _begin(session, origins, flags.run_dir, flags.report)
 
 
-def check(values, origins, run_dir=None):
+def check(values, origins, run_dir=None, config=None):
     """Refuse what can be refused before any data is read."""
     import os
 
@@ -73,7 +73,7 @@ def check(values, origins, run_dir=None):
     from .data import known, of_pictures
 
     def name(setting):
-        return options.named(setting, origins[setting])
+        return options.named(setting, origins[setting], config)
 
     if values["model"] not in models.names():
         with refusing(name("model")):
@@ -104,17 +104,20 @@ def check(values, origins, run_dir=None):
             rundir.check(run_dir)
 
 
-def load(values):
-    """The training and the test set of these settings; every command that trains takes them from here."""
+def load(values, named=options.flag_of):
+    """The training and the test set of these settings; every command that trains takes them from here.
+
+    `named` gives what a message calls a setting.
+    """
     from cynet import data
     from cynet.train.settings import data_options
 
     name, root, more = values["data"], values["data_dir"], data_options(values)
-    with refusing("--data" if root is None else "--data-dir"):
+    with refusing(named("data" if root is None else "data_dir")):
         return [data.load(name, root, split, **more) for split in ("train", "test")]
 
 
-def session_of(settings, training, test, origins, initial=True):
+def session_of(settings, training, test, origins, initial=True, config=None):
     """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
     from cynet.train.session import Session
     from cynet.train.validation import Division
@@ -126,7 +129,7 @@ def session_of(settings, training, test, origins, initial=True):
         settings = _warmed_up(settings, samples, origins)
         return Session(settings.resolved(samples), training, test, initial)
     except (ValueError, OSError) as error:
-        raise _named(error, origins) from error
+        raise _named(error, origins, config) from error
 
 
 def _warmed_up(settings, samples, origins):
@@ -140,13 +143,13 @@ def _warmed_up(settings, samples, origins):
     return replace(settings, warmup=steps // 10)
 
 
-def _named(error, origins):
+def _named(error, origins, config):
     """The error of a setting, "lr_steps: wanted ...", with the name of the flag or the file it came from."""
     name, colon, rest = reason(error).partition(": ")
     if name in origins:
-        return UsageError(f"{options.named(name, origins[name])}{colon}{rest}")
+        return UsageError(f"{options.named(name, origins[name], config)}{colon}{rest}")
     if isinstance(error, OSError):
-        return UsageError(f"{options.named('init_from', origins['init_from'])}: {name}{colon}{rest}")
+        return UsageError(f"{options.named('init_from', origins['init_from'], config)}: {name}{colon}{rest}")
     return UsageError(str(error))
 
 

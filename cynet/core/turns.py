@@ -12,13 +12,16 @@ class Turn:
     """Which thread is at something. A copy, a pickle and a child by fork begin with nobody there."""
 
     def __init__(self):
-        self._holders = {}  # forks -> (thread,): who was there in another process is not here
+        self._holders = {}  # forks -> (thread, what it does): who was there in another process is not here
 
-    def take(self):
-        """None where this thread has the turn from now on; else the thread that has it, which may be this."""
-        mine = (threading.current_thread(),)
+    def take(self, doing=""):
+        """None where this thread has the turn from now on; else (thread, what it does) of who has it.
+
+        That may be this thread. `doing` is told to those that come meanwhile.
+        """
+        mine = (threading.current_thread(), doing)
         holder = self._holders.setdefault(forks(), mine)
-        return None if holder is mine else holder[0]
+        return None if holder is mine else holder
 
     def give_back(self):
         """Let the next thread have the turn."""
@@ -27,16 +30,16 @@ class Turn:
     @contextlib.contextmanager
     def alone(self, name):
         """Within this context no other thread is here; one that comes gets a RuntimeError with `name`."""
-        other, this = self.take(), threading.current_thread()
-        if other not in (None, this):
+        holder, this = self.take(), threading.current_thread()
+        if holder and holder[0] is not this:
             raise RuntimeError(
-                f"{name}: thread {this.name!r} wanted a training pass while thread {other.name!r} is in one: "
-                f"{ADVICE}"
+                f"{name}: thread {this.name!r} wanted a training pass while thread {holder[0].name!r} is in "
+                f"one: {ADVICE}"
             )
         try:
             yield
         finally:
-            if other is None:
+            if holder is None:
                 self.give_back()
 
     def __reduce__(self):
@@ -44,18 +47,18 @@ class Turn:
 
 
 def refuse_anothers(name, maker, made):
-    """Raise RuntimeError where backward would follow another thread's pass in place of this one's.
+    """Raise RuntimeError where backward would follow the pass of another thread in place of this one's own.
 
     Parameters
     ----------
     name : str
     maker : int
-        The thread that made the last pass.
+        The thread that made the last pass, which is another one.
     made : set of int
         The threads that made passes which no backward followed.
     """
     this = threading.current_thread()
-    if maker != this.ident and this.ident in made:
+    if this.ident in made:
         names = {thread.ident: repr(thread.name) for thread in threading.enumerate()}
         raise RuntimeError(
             f"{name}.backward: wanted the pass of thread {this.name!r}, got that of thread "

@@ -13,8 +13,8 @@ import numpy as np
 
 from cynet.core.files import open_regular, user_path
 
-from .bounded import read_exactly
-from .dataset import MOST_CLASSES, ArrayDataset, checked_split, numbered_classes
+from .bounded import read_exactly, room
+from .dataset import MOST_CLASSES, MOST_NAME, ArrayDataset, checked_split, named_classes, numbered_classes
 
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -44,7 +44,8 @@ def from_npy(images, labels, classes=None, layout=None):
     Returns
     -------
     ArrayDataset
-        Its images are an np.memmap where nothing had to be copied.
+        Its images are an np.memmap where nothing had to be copied: the file itself, which must stay as it is
+        (`ArrayDataset`).
 
     Raises
     ------
@@ -55,7 +56,7 @@ def from_npy(images, labels, classes=None, layout=None):
     """
     pixels = _planar(_mapped(user_path(images)), layout, images)
     if isinstance(labels, (str, os.PathLike)):
-        return _dataset(pixels, np.array(_mapped(user_path(labels))), classes, labels)
+        return _dataset(pixels, _mapped(user_path(labels)), classes, labels)
     return _dataset(pixels, np.asarray(labels), classes, "labels")
 
 
@@ -117,8 +118,13 @@ def _numbered(archive, path, found, pair):
 
 def _dataset(pixels, labels, classes, where):
     labels = _integers(labels, where)
+    if len(labels) != len(pixels):  # before they are read: they may be far more
+        raise ValueError(f"{where}: labels: wanted shape ({len(pixels)},), got {labels.shape}")
+    with room(2 * np.dtype(np.int64).itemsize * len(labels), where):
+        labels = np.array(labels)
+    classes = numbered_classes(labels, where) if classes is None else classes
     try:
-        return ArrayDataset(pixels, labels, numbered_classes(labels, where) if classes is None else classes)
+        return ArrayDataset(pixels, labels, classes)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
@@ -135,14 +141,26 @@ def _names(array, where):
         raise ValueError(f"{where}: wanted strings of shape (classes,), got {array.dtype} {array.shape}")
     if len(array) > MOST_CLASSES:
         raise ValueError(f"{where}: wanted at most {MOST_CLASSES} names, got {len(array)}")
+    if array.dtype.itemsize > 4 * MOST_NAME:
+        letters = array.dtype.itemsize // 4
+        raise ValueError(f"{where}: wanted names of at most {MOST_NAME:,} letters, got {letters:,}")
     codes = np.frombuffer(array.tobytes(), np.dtype("u4").newbyteorder(array.dtype.byteorder))
     if (codes > sys.maxunicode).any():  # Python could not even say so
         raise ValueError(f"{where}: wanted text, got numbers that are no characters")
-    return tuple(map(str, array))
+    return named_classes(array.tolist(), where)
 
 
 def _planar(images, layout, where):
-    """The pictures as (count, channels, height, width)."""
+    """The pictures as C-contiguous (count, channels, height, width): a copy only where they are not."""
+    planar = _view(images, layout, where)
+    if planar.flags.c_contiguous:
+        return planar
+    with room(planar.nbytes, where):
+        return np.ascontiguousarray(planar)
+
+
+def _view(images, layout, where):
+    """The pictures as a view (count, channels, height, width)."""
     if layout not in (None, *LAYOUTS):
         raise ValueError(f"layout: wanted one of {', '.join(LAYOUTS)}, got {layout!r}")
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
@@ -175,6 +193,8 @@ def _header(start, size, where):
         raise ValueError(f"{where}: wanted the .npy format, got a damaged header: {text}") from None
     if dtype.kind not in "iuU" or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
         raise ValueError(f"{where}: wanted an array of integers, got {dtype!s:.80} {shape!r:.200}")
+    if not dtype.itemsize:
+        raise ValueError(f"{where}: wanted an array of integers or names, got {shape!r:.200} empty texts")
     wanted = prod(shape) * dtype.itemsize + stream.tell()
     if wanted != size:
         raise ValueError(f"{where}: wanted {wanted} bytes for {dtype} {shape!r:.200}, got {size}")

@@ -1,5 +1,7 @@
 """Reading what must have a known size, so that no file decides how much memory is taken."""
 
+import contextlib
+
 from .shared import free_bytes
 
 CHUNK = 1 << 16  # bytes
@@ -35,6 +37,16 @@ def check_room(size, where):
         raise ValueError(f"{where}: its {size:,} bytes do not fit the {free:,} of memory that are free")
 
 
+@contextlib.contextmanager
+def room(size, where):
+    """Within this context `size` bytes are taken: ValueError where they cannot be had."""
+    check_room(size, where)
+    try:
+        yield
+    except MemoryError:
+        raise ValueError(f"{where}: its {size:,} bytes do not fit the memory that can be had") from None
+
+
 def read_exactly(stream, size, where):
     """The next `size` bytes of a stream that must end there.
 
@@ -57,16 +69,13 @@ def read_exactly(stream, size, where):
     ValueError
         When the stream ends before or goes on, or does not fit the memory.
     """
-    check_room(size, where)
     content = bytearray()
-    try:
+    with room(size, where):
         while len(content) <= size:
             part = stream.read(min(CHUNK, size + 1 - len(content)))
             if not part:
                 break
             content += part
-    except MemoryError:
-        raise ValueError(f"{where}: its {size:,} bytes do not fit the memory that can be had") from None
     if len(content) != size:
         got = f"{len(content)}" if len(content) < size else "more"
         raise ValueError(f"{where}: wanted {size} bytes of data, as its header says, got {got}")

@@ -5,7 +5,7 @@ it must hold; a pickle may name nothing but arrays (pickles.py).
 """
 
 import gzip
-import tarfile
+import os
 import zlib
 from dataclasses import dataclass
 
@@ -15,14 +15,11 @@ from cynet.core.files import open_regular, read_regular, user_path
 
 from . import pickles
 from .bounded import Bounded
-from .dataset import ArrayDataset, checked_split
+from .dataset import ArrayDataset, checked_split, named_classes
+from .tars import BadTar, members
 
 PIXELS = 3 * 32 * 32
 LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than all of a data set takes in any layout
-LONGEST = 1 << 16  # bytes of what an archive tells of a member, such as a long name
-NO_CONTENT = (
-    tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE,
-)  # fmt: skip
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
@@ -146,36 +143,30 @@ class Archive(Folder):
     def read(self, names):
         wanted = {f"{self.layout.folder}/{name}": name for name in names}
         found = {}
-        try:
-            with open_regular(self.path) as file, gzip.open(file) as unpacked:
-                stream = Bounded(unpacked, LARGEST, self.path)
-                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
-                    for member in archive:
+        with open_regular(self.path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST:
+                raise ValueError(f"{self.path}: wanted a file of at most {LARGEST:,} bytes, got {size:,}")
+            try:
+                with gzip.open(file) as unpacked:
+                    stream = Bounded(unpacked, LARGEST, self.path)
+                    for member in members(stream):
                         name = wanted.get(member.name.removeprefix("./"))
                         if name:
-                            found[name] = self._content(archive, member, name)
-                while stream.read(1 << 16):  # to the end: the checksum is there
-                    pass
-        except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, MemoryError) as error:
-            raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {error}") from None
+                            found[name] = self._content(member, name)
+                    while stream.read(1 << 16):  # to the end: the checksum is there
+                        pass
+            except (BadTar, EOFError, OSError, zlib.error, MemoryError) as error:
+                why = str(error) or "it does not fit the memory that can be had"
+                raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {why}") from None
         return found
 
-    def _content(self, archive, member, name):
-        if not member.isreg():
+    def _content(self, member, name):
+        if not member.regular:
             raise ValueError(f"{self.where(name)}: wanted a regular file, got another kind of member")
         if member.size > LARGEST:
             raise ValueError(f"{self.where(name)}: wanted at most {LARGEST} bytes, got {member.size}")
-        return archive.extractfile(member).read()
-
-
-class _Member(tarfile.TarInfo):
-    """An entry of an archive. What it tells of a member, as a long name, is read at once: little of it."""
-
-    def _proc_member(self, archive):
-        told = self.type not in (*tarfile.REGULAR_TYPES, *NO_CONTENT)
-        if told and self.size > LONGEST:
-            raise tarfile.ReadError(f"wanted at most {LONGEST} bytes about a member, got {self.size}")
-        return super()._proc_member(archive)
+        return member.read()
 
 
 def _find(root, layouts):
@@ -209,10 +200,10 @@ def _class_names(source, content, count):
             raise ValueError(
                 f"{where}: wanted a list of names under {layout.names_key!r}, got {type(found).__name__}"
             )
-        names = [name.decode() if isinstance(name, bytes) else name for name in found]
+        names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in found]
     if len(names) != count:
         raise ValueError(f"{where}: wanted {count} class names, got {len(names)}")
-    return tuple(names)
+    return named_classes(names, where)
 
 
 def _read(source, name, content, classes):

@@ -5,10 +5,12 @@ from functools import cached_property
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.names import printable
 
 from . import fingerprint, pixels
 
 MOST_CLASSES = 10_000  # that a file may bring
+MOST_NAME = 1_000  # letters of one's name, escaped
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
 
 
@@ -27,7 +29,10 @@ class ArrayDataset:
     Attributes
     ----------
     images, labels, classes
-        uint8, int64, tuple of str.
+        uint8, int64, tuple of str. Mapped `images` are the file itself: where another program changes it they
+        change, and where it is cut short, to read what is missing ends the process (SIGBUS). A loader,
+        ``dataset[i]``, `mean`, `std` and `fingerprint` look first, and raise ValueError; who reads `images`
+        alone copies them (``np.array(dataset.images)``) where the file may change.
     mean, std : ndarray of float64 (channels,)
         Of the pixels / 255, from exact integer sums. Like `fingerprint()`, they read all pixels when they
         are first asked for, and are kept.
@@ -90,6 +95,7 @@ class ArrayDataset:
         indices : ndarray of int64 (n,)
             Each once, and not all of them.
         """
+        pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
         parts = (self.images[indices[i : i + step]] for i in range(0, len(indices), step))
         return _moments(self._counts - sum(map(byte_counts, parts)))
@@ -138,6 +144,31 @@ def numbered_classes(labels, where):
     if most >= MOST_CLASSES:
         raise ValueError(f"{where}: wanted names of the classes, for labels up to {most}")
     return tuple(map(str, range(most + 1)))
+
+
+def named_classes(names, where):
+    """The names of classes that a file brings, printable; ValueError where they cannot be told apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+    where : str or path
+        What the message calls the file.
+    """
+    found = {}
+    for number, raw in enumerate(names):
+        name = printable(raw)
+        if not 0 < len(name) <= MOST_NAME:
+            raise ValueError(
+                f"{where}: name {number}: wanted 1 to {MOST_NAME:,} letters, got {len(name):,} {name!r:.80}"
+            )
+        if name in found:
+            raise ValueError(
+                f"{where}: wanted a name of its own for each class, got {name!r:.80} for {found[name]} and "
+                f"{number}"
+            )
+        found[name] = number
+    return tuple(found)
 
 
 def checked_split(split):

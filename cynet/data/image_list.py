@@ -8,7 +8,7 @@ from cynet.core.files import read_regular, user_path
 from cynet.core.names import printable
 
 from . import damaged
-from .dataset import ArrayDataset
+from .dataset import ArrayDataset, named_classes
 from .decoding import decoded
 from .pictures import Fit, Problem, attempt
 
@@ -62,13 +62,14 @@ class ImageList(ArrayDataset):
         fit = None if size is None else Fit(size, resize)
         self.resize = resize
         paths, names = read_lines(list_file), read_lines(names_file)
+        classes = named_classes(names, printable(names_file))
         labels = np.array([class_of(path, names) for path in paths])
         folder = user_path(list_file).parent
         if not Path(paths[0]).exists() and (folder / paths[0]).exists():
             paths = [str(folder / path) for path in paths]
         images, self.damaged, sound = _all_of(paths, fit, workers, skip_damaged)
         self.paths = tuple(paths[i] for i in sound)
-        super().__init__(images, labels[sound], [printable(name) for name in names])
+        super().__init__(images, labels[sound], classes)
         self.notes = tuple(f"{printable(list_file)}: {note}" for note in damaged.noted(self.damaged))
 
     def path_of(self, index):

@@ -20,6 +20,7 @@ from cynet.core.threads import get_num_threads
 
 from . import auto, fingerprint, portable
 from .augment import Normalize, RandomCrop, RandomFlip
+from .crew import CLOSED
 from .feed import Feed
 from .passes import Desk, Pass
 from .recipe import IN_KERNEL, Recipe
@@ -28,6 +29,8 @@ from .sampler import checked_order, generator
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
 
 MANY = 1 << 16  # floats of a batch that several threads make sooner than one
+REPLACED = "this pass over the loader ended when another one was started"
+LOADED = "this pass over the loader ended when a state was loaded"
 STATE = "seed", "epoch", "batch", "batch_size", "fingerprint"
 
 
@@ -104,7 +107,8 @@ class DataLoader:
         that dies is replaced, and its batch made again. Losses further apart do not add up: in a training of
         days they are no pattern.
     RuntimeError
-        When another thread is at the loader, naming both; when another pass, or `close`, ended this one.
+        When another thread is at the loader, naming both; when another pass, a state that was loaded, or
+        `close` ended this one.
     TimeoutError
         When a worker hangs, naming it and the sample.
     Exception
@@ -147,7 +151,7 @@ class DataLoader:
         self.chosen = None
         self._ordered = None, None  # the last order asked for, and what it is the order of
         self._feed = self._new_feed(workers) if self.workers not in (0, "auto") else None
-        self._walk = 0  # which pass over the loader is the current one
+        self._walk = []  # of the current pass over the loader: once it has ended, why
         self._desk = Desk()
 
     def __len__(self):
@@ -162,9 +166,10 @@ class DataLoader:
     def order(self, epoch):
         """The indices of the data set in the order of an epoch, int64."""
         key = epoch, self.seed, self.shuffle
-        if self._ordered[0] != key:
-            self._ordered = key, self._new_order(epoch)
-        return self._ordered[1].copy()
+        ordered = self._ordered  # once: another thread may ask for another epoch's
+        if ordered[0] != key:
+            ordered = self._ordered = key, self._new_order(epoch)
+        return ordered[1].copy()
 
     def _new_order(self, epoch):
         count = len(self.dataset)
@@ -191,20 +196,25 @@ class DataLoader:
         """The batches that are left of an epoch."""
         if self.workers == "auto" and len(self):
             self._choose()
-        self._walk += 1
-        walk, epoch, first = self._walk, self.epoch, self._batch
+        walk, epoch, first = self._new_walk(REPLACED), self.epoch, self._batch
         order = self._batches(epoch)
         poison = self.debug and not self.copy
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
+            _refuse_ended(walk)  # a transform may have ended it
             self._batch = number + 1
             if self.copy or poison:
                 x = x.copy()
             yield x[...] if poison else x, self.dataset.labels[order[number]]
             if poison:
                 x[...] = np.nan
-            if walk != self._walk:
-                raise RuntimeError("this pass over the loader ended when another one was started")
+            _refuse_ended(walk)
         self.epoch, self._batch = epoch + 1, 0
+
+    def _new_walk(self, why):
+        """The mark of a new pass, which will hold why it ended; that of the last one gets `why`."""
+        self._walk.append(why)
+        self._walk = []
+        return self._walk
 
     def _made(self, feed, order, epoch, first):
         """x of each batch."""
@@ -272,7 +282,7 @@ class DataLoader:
             When an entry is missing or out of range, the batch size differs, or the data set, saying what
             changed about it: count, picture shape, classes, labels or pixels.
         """
-        with self._desk.alone("to load a state", self._put_away):
+        with self._desk.alone("to load a state", "loads a state", self._put_away):
             self._load(state)
 
     def _load(self, state):
@@ -290,7 +300,7 @@ class DataLoader:
         seed = checks.integer("seed", state["seed"], 0, 2**63 - 1)
         epoch = checks.integer("epoch", state["epoch"], 0, 2**63 - 1)
         batch = checks.integer("batch", state["batch"], 0, self._count(epoch))
-        self._walk += 1
+        self._new_walk(LOADED)
         self._desk.end_pass()
         self.seed, self.epoch, self._batch = seed, epoch, batch
         if batch == self._count(epoch):
@@ -299,13 +309,15 @@ class DataLoader:
     def close(self):
         """End the workers and give the ring back; the next epoch starts them anew.
 
-        Any thread may call it, also in the middle of another's pass, and a finalizer: it never waits for a
-        thread. One that waits for a batch gets a RuntimeError at once, and ends the workers.
+        A pass that is under way ends, with a RuntimeError where it is asked for more. Any thread may call it,
+        also in the middle of another's pass, and a finalizer: it never waits for a thread. One that waits for
+        the workers gets a RuntimeError at once, and ends them.
         """
         if not self._desk.close(self._put_away) and self._feed:
             self._feed.wake()
 
     def _put_away(self):
+        self._new_walk(CLOSED)
         if self._feed:
             self._feed.close()
 
@@ -317,6 +329,11 @@ class DataLoader:
 
     def __repr__(self):
         return f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, workers={self.workers})"
+
+
+def _refuse_ended(walk):
+    if walk:
+        raise RuntimeError(walk[0])
 
 
 def _name_of(dataset, index):

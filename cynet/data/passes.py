@@ -20,26 +20,35 @@ class Desk:
         self._turn, self._pass, self._closing = Turn(), None, False
 
     @contextlib.contextmanager
-    def alone(self, what, put_away):
-        """Within this context no other thread is here. `put_away`: that of a `close` meanwhile."""
-        other, this = self._turn.take(), threading.current_thread()
-        if other is not None and other is not this:
+    def alone(self, what, doing, put_away):
+        """Within this context no other thread is here.
+
+        Parameters
+        ----------
+        what, doing : str
+            What this thread wants, and what others are told that it does.
+        put_away : callable
+            That of a `close` meanwhile.
+        """
+        holder, this = self._turn.take(doing), threading.current_thread()
+        if holder and holder[0] is not this:
             raise RuntimeError(
-                f"DataLoader: thread {this.name!r} wanted {what} while thread {other.name!r} waits for a "
-                f"batch: {ADVICE}"
+                f"DataLoader: thread {this.name!r} wanted {what} while thread {holder[0].name!r} "
+                f"{holder[1]}: {ADVICE}"
             )
         try:
             yield
         finally:
-            self._turn.give_back()
-            if self._closing:
-                self.close(put_away)
+            if holder is None:  # else it is given back where this thread took it
+                self._turn.give_back()
+                if self._closing:
+                    self.close(put_away)
 
     def close(self, put_away):
         """Have `put_away` called, now, or by who is here when they leave; returns whether it was done."""
         self._closing = True
         while self._closing:
-            if self._turn.take() is not None:
+            if self._turn.take("closes the loader") is not None:
                 return False
             try:
                 self._closing = False
@@ -89,7 +98,7 @@ class Pass:
         return self
 
     def __next__(self):
-        with self._desk.alone("a batch", self._put_away):
+        with self._desk.alone("a batch", "waits for a batch", self._put_away):
             self.thread = threading.current_thread()
             if not self._begun:
                 self._desk.begin(self)
@@ -98,7 +107,7 @@ class Pass:
 
     def close(self):
         """End the pass, as leaving a `for` loop does; RuntimeError while another thread waits for a batch."""
-        with self._desk.alone("to end a pass", self._put_away):
+        with self._desk.alone("to end a pass", "ends a pass", self._put_away):
             self._batches.close()
 
     def is_elsewhere(self):

@@ -4,6 +4,7 @@ Run by hand with a number of kills, 200 where none is given: ``python tests/data
 A thread kills at random moments: workers that start, fill a batch, wait, or have just been replaced.
 """
 
+import argparse
 import contextlib
 import faulthandler
 import hashlib
@@ -11,7 +12,6 @@ import math
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -130,4 +130,6 @@ def main(kills):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kills", type=int, nargs="?", default=200, help="how many (default: 200)")
+    main(parser.parse_args().kills)

@@ -5,6 +5,7 @@ import os
 import signal
 import zipfile
 
+import damages
 import numpy as np
 import pytest
 
@@ -146,6 +147,15 @@ def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bu
             use()
 
 
+def test_moments_of_a_part_look_at_a_mapped_file_again(tmp_path):
+    path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
+    found = data.from_npy(path, np.zeros(64, int), ["a"])
+    assert not found.mean.any(), "its counts are kept"
+    os.truncate(path, 5000)
+    with pytest.raises(ValueError, match=r"x\.npy: it was cut short"):
+        found.moments_without(np.array([63]))
+
+
 def test_a_worker_that_died_of_a_file_that_was_cut_short_is_no_riddle(tmp_path):
     path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
     found = data.from_npy(path, saved(tmp_path / "y.npy", np.zeros(64, int)), ["a"])
@@ -169,10 +179,87 @@ def test_class_names_of_numbers_that_are_no_characters(tmp_path, code, order):
         data.from_npz(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize("names, problem", [
+    (["a", "a"], "wanted a name of its own for each class, got 'a' for 0 and 1"),
+    (["\xe9", "e\u0301"], "wanted a name of its own for each class"),
+    (["a", ""], r"name 1: wanted 1 to 1,000 letters, got 0 ''"),
+    (["a", "b" * 1001], "wanted names of at most 1,000 letters, got 1,001"),
+    (["\n" * 600, "b"], "name 0: wanted 1 to 1,000 letters, got 1,200"),
+])  # fmt: skip
+def test_class_names_that_a_training_would_refuse(tmp_path, names, problem):
+    np.savez(tmp_path / "a.npz", images=IMAGES[:2], labels=[0, 1], classes=np.array(names))
+    with pytest.raises(ValueError, match=rf"a\.npz:classes: {problem}"):
+        data.from_npz(tmp_path / "a.npz")
+
+
+def test_class_names_are_printable(tmp_path):
+    names = ["a\0b", "\x1b[31m", "c\nd", "caf\udce9", "\ud800", "\u202e", "ü"]
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=range(7), classes=np.array(names))
+    wanted = (r"a\x00b", r"\x1b[31m", r"c\nd", r"caf\xe9", r"\ud800", r"\u202e", "ü")
+    assert data.from_npz(tmp_path / "a.npz").classes == wanted
+
+
+@pytest.mark.parametrize("shape", [(0,), (2,), (2**40,)])
+@pytest.mark.parametrize("name", ["images", "labels", "classes"])
+def test_arrays_of_texts_without_letters_are_named(tmp_path, shape, name):
+    header = io.BytesIO()
+    facts = {"descr": "<U0", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, facts)
+    arrays = {"images": IMAGES, "labels": LABELS, "classes": np.array(list("abcd"))}
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for each, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array)
+            archive.writestr(f"{each}.npy", header.getvalue() if each == name else content.getvalue())
+    problem = rf"wanted an array of integers or names, got \({shape[0]},\) empty texts"
+    with pytest.raises(ValueError, match=rf"a\.npz:{name}: {problem}"):
+        data.from_npz(tmp_path / "a.npz")
+    (tmp_path / "x.npy").write_bytes(header.getvalue())
+    with pytest.raises(ValueError, match=rf"x\.npy: {problem}"):
+        data.from_npy(tmp_path / "x.npy", LABELS)
+
+
 def test_a_million_class_names(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", images=IMAGES, labels=LABELS, classes=np.zeros(10**6, "U1"))
     with pytest.raises(ValueError, match=r"classes: wanted at most 10000 names, got 1000000"):
         data.from_npz(tmp_path / "a.npz")
+
+
+def sparse(path, shape, dtype="|u1"):
+    """A .npy file of zeros that takes no room on the disk."""
+    with path.open("wb") as file:
+        facts = {"descr": dtype, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, facts)
+        file.truncate(file.tell() + np.dtype(dtype).itemsize * int(np.prod(shape)))
+    return path
+
+
+def test_a_copy_beyond_the_memory_is_refused_before_it_is_made(tmp_path, monkeypatch):
+    beyond = r": its 786,432,000,000 bytes do not fit the [0-9,]+ of memory that are free"
+    path = sparse(tmp_path / "x.npy", (4, 256_000, 256_000, 3))
+    assert len(data.from_npy(sparse(tmp_path / "planar.npy", (4, 3, 256_000, 256_000)), LABELS[:4])) == 4
+    with pytest.raises(ValueError, match=rf"x\.npy{beyond}"):
+        data.from_npy(path, LABELS[:4])
+    last = np.ascontiguousarray(IMAGES.transpose(0, 2, 3, 1))
+    np.savez(tmp_path / "a.npz", images=last, labels=LABELS)
+    kept, copies = np.ascontiguousarray, []
+
+    def scarce(array, *rest):
+        copies.append(array.shape)
+        raise MemoryError
+
+    monkeypatch.setattr(np, "ascontiguousarray", scarce)
+    with pytest.raises(ValueError, match=r"a\.npz:images: its 630 bytes do not fit the memory that can"):
+        data.from_npz(tmp_path / "a.npz")
+    monkeypatch.setattr(np, "ascontiguousarray", kept)
+    assert copies == [IMAGES.shape]
+
+
+def test_more_labels_than_pictures_are_not_read(tmp_path):
+    labels = sparse(tmp_path / "y.npy", (2**34,), "<i8")
+    wanted = r"y\.npy: labels: wanted shape \(7,\), got \(17179869184,\)"
+    with damages.bounded(), pytest.raises(ValueError, match=wanted):
+        data.from_npy(saved(tmp_path / "x.npy", IMAGES), labels)
 
 
 def test_arrays_beyond_the_memory_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):

@@ -215,6 +215,21 @@ def test_wrong_class_names_are_named(tmp_path):
         CIFAR10(folder)
 
 
+@pytest.mark.parametrize("layout", [BINARY, PYTHON])
+def test_class_names_that_are_equal_or_no_text(tmp_path, layout):
+    def content(names):
+        if layout is BINARY:
+            return b"\n".join(names)
+        return pickle.dumps({layout.names_key: names}, protocol=2)
+
+    names = [each.encode() for each in CIFAR10_CLASSES]
+    folder = write_folder(tmp_path, layout, **{layout.names: content([b"dog", *names[1:]])})
+    with pytest.raises(ValueError, match=r"batches.meta.*: wanted a name of its own .*, got 'dog'"):
+        CIFAR10(folder)
+    (folder / layout.names).write_bytes(content([b"\xff\x1b", *names[1:]]))
+    assert CIFAR10(folder).classes[0] == "\ufffd\\x1b"
+
+
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
 def test_what_an_archive_tells_of_a_member_is_bounded_before_it_is_read(tmp_path, kind):
     member = tarfile.TarInfo("long")

@@ -154,7 +154,9 @@ def test_without_workers_a_second_thread_is_refused_at_once_too(dataset, wanted)
         next(iter(loader))
     loader.close()
     go.set()
-    assert same(other.outcome(), wanted)
+    error = other.outcome()
+    assert isinstance(error, RuntimeError) and str(error) == CLOSED, "as with workers"
+    assert same([x for x, _ in loader], wanted[1:])
 
 
 @both
@@ -212,19 +214,86 @@ def test_two_passes_in_one_thread_are_told_apart(dataset, wanted, workers):
         next(old)
         loader.load_state_dict(state)
         assert same([x for x, _ in loader], wanted)
-        with pytest.raises(RuntimeError, match="ended when another one was started"):
+        with pytest.raises(RuntimeError, match="ended when a state was loaded"):
             next(old)
 
 
-def test_a_pass_over_a_loader_that_was_closed_says_so(dataset, wanted):
-    loader = loader_of(dataset, 1)
+@both
+@pytest.mark.parametrize("taken", [1, 5])
+def test_a_pass_over_a_loader_that_was_closed_says_so(dataset, wanted, workers, taken):
+    loader = loader_of(dataset, workers)
     walk = iter(loader)
-    kept = next(walk)[0]
+    found = [next(walk)[0] for _ in range(taken)]
     Other(loader.close).outcome()
     with pytest.raises(RuntimeError, match=CLOSED):
         next(walk)
-    assert np.array_equal(kept, wanted[0])
+    assert same(found, wanted[:taken])
     loader.close()
+
+
+@both
+def test_a_pass_is_told_what_ended_it_first(dataset, workers):
+    with loader_of(dataset, workers) as loader:
+        walk = iter(loader)
+        next(walk)
+        loader.load_state_dict(loader.state_dict())
+        next(iter(loader))
+        loader.close()
+        with pytest.raises(RuntimeError, match="ended when a state was loaded"):
+            next(walk)
+
+
+def test_a_thread_that_comes_while_another_closes_the_loader_is_told_so(dataset, monkeypatch):
+    loader, inside, go = loader_of(dataset, 0), threading.Event(), threading.Event()
+
+    def slow():
+        inside.set()
+        assert go.wait(60)
+
+    monkeypatch.setattr(loader, "_put_away", slow)
+    other = Other(loader.close)
+    assert inside.wait(60)
+    try:
+        with pytest.raises(RuntimeError, match="wanted a batch while thread 'other' closes the loader: "):
+            next(iter(loader))
+    finally:
+        go.set()
+    assert other.outcome() is None
+
+
+def test_a_transform_that_uses_its_own_loader_does_not_let_other_threads_in(dataset, wanted):
+    told, state = [], None
+
+    def meddling(picture, rng):
+        if not told:
+            loader.load_state_dict(state)
+            told.append(str(Other(lambda: next(iter(loader))).outcome()))
+        return picture
+
+    loader = loader_of(dataset, 0, transforms=[meddling])
+    state = loader.state_dict()
+    with pytest.raises(RuntimeError, match="ended when a state was loaded"):
+        next(iter(loader))
+    assert told[0].startswith(OTHER.format("other", "a batch", "MainThread"))
+    assert loader.state_dict() == state, "nothing was counted"
+    assert same([x for x, _ in loader], wanted)
+
+
+def test_threads_that_ask_for_the_orders_of_different_epochs_get_their_own(dataset):
+    loader = DataLoader(dataset, 8, workers=0)
+    wanted = [loader.order(epoch) for epoch in range(2)]
+
+    class Ordered:
+        """As if another thread asked for epoch 1 after every write."""
+
+        def __set__(self, instance, value):
+            pass
+
+        def __get__(self, instance, owner):
+            return (1, loader.seed, loader.shuffle), wanted[1]
+
+    loader.__class__ = type("Crowded", (DataLoader,), {"_ordered": Ordered()})
+    np.testing.assert_array_equal(loader.order(0), wanted[0])
 
 
 LEAVING = """

@@ -4,6 +4,7 @@ Run by hand with a number of kills: ``python tests/train/kill_and_resume.py 300`
 seed and flags of the training, as ``--validation 0.25 --balanced``.
 """
 
+import argparse
 import contextlib
 import csv
 import hashlib
@@ -95,5 +96,9 @@ def main(kills, seed=0, flags=()):
 
 
 if __name__ == "__main__":
-    count, seed, *flags = [*sys.argv[1:], *("300", "0")[len(sys.argv) - 1 :]]
-    main(int(count), int(seed), flags)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kills", type=int, nargs="?", default=300, help="how many (default: 300)")
+    parser.add_argument("seed", type=int, nargs="?", default=0, help="of the moments (default: 0)")
+    parser.add_argument("flags", nargs=argparse.REMAINDER, help="of the training, as --validation 0.25")
+    told = parser.parse_args()
+    main(told.kills, told.seed, told.flags)

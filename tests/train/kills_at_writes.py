@@ -1,10 +1,10 @@
 """Kill a training at every write, flush and rename that it does; each time it is resumed, to the same end.
 
 A process of its own, which makes a child by fork for each place: what is killed is a real process, and what
-it had in its buffers is gone. Run by hand, with the checkout and its folder tests on PYTHONPATH:
-``python tests/train/kills_at_writes.py FOLDER``.
+it had in its buffers is gone. Run by hand: ``python tests/train/kills_at_writes.py FOLDER``, a new folder.
 """
 
+import argparse
 import contextlib
 import io
 import itertools
@@ -14,11 +14,15 @@ import sys
 import traceback
 from pathlib import Path
 
-import tiny  # noqa: F401  (adds the data set "tiny")
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = str(TESTS), str(TESTS / "train")
 
-import cynet
-from cynet import cli
-from cynet.train import checkpoint
+import tiny  # noqa: E402, F401  (adds the data set "tiny")
+from kill_and_resume import contents  # noqa: E402
+
+import cynet  # noqa: E402
+from cynet import cli  # noqa: E402
+from cynet.train import checkpoint  # noqa: E402
 
 FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", "16", "--steps", "7", "--checkpoint-every", "3",
@@ -70,7 +74,7 @@ def resume(folder):
     return child(lambda: cli.main(["train", "--resume", str(folder), "--workers", "0", "--no-report"]))
 
 
-def main(folder, every, contents):
+def main(folder, every):
     """How many places were tried; AssertionError where a resumed run is not as one that nobody stopped."""
     cynet.set_num_threads(1)
     assert begin(folder / "whole") == 0
@@ -91,8 +95,9 @@ def main(folder, every, contents):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
-    from kill_and_resume import contents
-
-    tried = main(Path(sys.argv[1]), int(*sys.argv[2:] or [1]), contents)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="where the runs are put; a new one")
+    parser.add_argument("every", type=int, nargs="?", default=1, help="of so many places one is tried (1)")
+    told = parser.parse_args()
+    tried = main(told.folder, told.every)
     print(f"{tried} places, all resumed to the same end")

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parent / "kills_at_writes.py"
 
 
 def test_killed_at_any_write_a_training_is_resumed_to_the_same_end(tmp_path):
-    done = run_python(SCRIPT, tmp_path, EVERY, PYTHONPATH=f"{SCRIPT.parents[2]}:{SCRIPT.parents[1]}")
+    done = run_python(SCRIPT, tmp_path, EVERY)
     assert done.returncode == 0, done.stderr
     places = re.fullmatch(r"(\d+) places, all resumed to the same end\n", done.stdout)
     assert int(places[1]) > 40 / EVERY
