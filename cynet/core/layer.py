@@ -152,7 +152,13 @@ class Layer:
         if x.shape == self._seen:
             return self.forward(x)
         wanted = self.checked_shape(x.shape)
-        y = checks.float_array(f"{type(self).__name__}.forward result", self.forward(x))
+        try:
+            y = self.forward(x)
+        except LayerMemoryError:
+            raise  # the layer within is named
+        except MemoryError as error:
+            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {x.shape}: {error}") from None
+        y = checks.float_array(f"{type(self).__name__}.forward result", y)
         if y.shape != wanted:
             raise ValueError(
                 f"{type(self).__name__}.forward returned shape {y.shape} where its output_shape says {wanted}"
@@ -373,3 +379,7 @@ class LayerShapeError(ValueError):
     def __init__(self, path, problem):
         super().__init__(f"layer {path}: {problem}" if path else problem)
         self.path, self.problem = path, problem
+
+
+class LayerMemoryError(MemoryError):
+    """What a layer has no memory for; the message names the layer."""

@@ -84,6 +84,7 @@ class Conv2d(Layer):
         question = shape, self.kernel_size, self.stride, self.padding, channels
         plan = self._plan  # once: another thread may set it
         if not answers(plan, question):
+            self.values()  # first: a plan for filters that are not there may be larger than any memory
             self._plan = plan = question, self.convolution(shape)
         return plan[1]
 
