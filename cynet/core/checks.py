@@ -53,6 +53,21 @@ def short(sizes):
     return sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes
 
 
+def shapes(names, got, wanted):
+    """Raise ValueError where arrays have not the shapes that kernels were told, as when one was set in place.
+
+    Parameters
+    ----------
+    names : str
+        One word for each array.
+    got, wanted : tuple of shapes
+    """
+    if got != wanted:
+        for name, one, other in zip(names.split(), got, wanted, strict=True):
+            if one != other:
+                raise ValueError(f"{name}: wanted shape {other}, that of the pass, got {one}")
+
+
 def float_array(name, x, ndim=None):
     """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import FLOAT
+
 
 class Parameter:
     """A trainable array and the gradient of the loss with respect to it.
@@ -25,6 +27,7 @@ class Parameter:
     def __init__(self, data):
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
+        self._shape = self._data.shape  # what others may set in place
         self.name = ""
 
     @property
@@ -59,6 +62,15 @@ class Parameter:
         """Raise ValueError when this parameter, set in place of a layer's own `what`, has another shape."""
         if self._data.shape != shape:
             raise ValueError(f"{what}: wanted a parameter of shape {shape}, got {self._data.shape}")
+        if self._data.dtype != FLOAT:
+            raise ValueError(f"{what}: wanted a parameter of float32, got {self._data.dtype}")
+
+    def require_whole(self, what):
+        """Raise ValueError where shape or dtype of this parameter's arrays was set in place."""
+        data, grad, shape = self._data, self._grad, self._shape
+        if not (data.shape == grad.shape == shape and data.dtype == grad.dtype == FLOAT):
+            got = f"{data.dtype} {data.shape} and {grad.dtype} {grad.shape}"
+            raise ValueError(f"{what}: wanted float32 data and grad of shape {shape}, got {got}")
 
     @property
     def shape(self):
@@ -92,7 +104,7 @@ def values(**wanted):
 
 
 def refuse_others(layer, **kept):
-    """Raise ValueError where a layer's parameters are not those of the forward pass any more.
+    """Raise ValueError where a layer's parameters are not those of the forward pass any more, or not whole.
 
     Parameters
     ----------
@@ -105,3 +117,5 @@ def refuse_others(layer, **kept):
         if now is not parameter:
             wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
             raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
+        if parameter is not None:
+            parameter.require_whole(name)

@@ -59,7 +59,7 @@ class Linear(Layer):
     def product(self, rows, pixels):
         """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
         plan = self.plan(len(rows), pixels)
-        self.save(rows, plan, self.weight, self.bias)
+        self.save(rows, rows.shape, plan, self.weight, self.bias)
         return plan.forward(rows, *self.values())
 
     def values(self):
@@ -80,9 +80,10 @@ class Linear(Layer):
         return plan[1]
 
     def backward(self, dy):
-        rows, plan, weight, bias = self.saved()
+        rows, shape, plan, weight, bias = self.saved()
         refuse_others(self, weight=weight, bias=bias)
-        dy = self.gradient(dy, (len(rows), weight.shape[0]))
+        checks.shapes("x", (rows.shape,), (shape,))
+        dy = self.gradient(dy, (shape[0], weight.shape[0]))
         plan.weight_gradient(rows, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy, bias.grad)
