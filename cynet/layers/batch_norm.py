@@ -35,12 +35,12 @@ class _BatchNorm(Layer):
         return channels, eps, checks.number("momentum", self.momentum, 0, 1)
 
     def output_shape(self, shape):
-        channels, *_ = self._settled()
+        channels, *_ = self.settled()
         if len(shape) not in self.dimensions or shape[-1] != channels:
             raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
         return shape
 
-    def _settled(self):
+    def settled(self):
         """`_settings`, looked at anew when one was set."""
         question = self.num_features, self.eps, self.momentum
         plan = self._plan  # once: another thread may set it
@@ -56,7 +56,7 @@ class _BatchNorm(Layer):
     def statistics(self, x):
         """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        channels, eps, momentum = self._settled()
+        channels, eps, momentum = self.settled()
         rows = x.reshape(-1, channels)
         arrays = self.values()
         if self.training:
@@ -77,7 +77,7 @@ class _BatchNorm(Layer):
 
     def values(self):
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
-        weight, bias, wanted = NONE, NONE, (self._settled()[0],)
+        weight, bias, wanted = NONE, NONE, (self.settled()[0],)
         if self.weight is not None or self.bias is not None:
             weight, bias = values(weight=(self.weight, wanted), bias=(self.bias, wanted))
         mean, variance = self.running_mean, self.running_var
