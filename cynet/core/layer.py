@@ -67,6 +67,12 @@ def answers(plan, question):
         return False
 
 
+def asked(question):
+    """A question as a plan keeps it: with lists as tuples, which no list equals, so that one that is changed
+    in place is looked at anew each time."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in question)
+
+
 def require_layers(**given):
     """Raise TypeError where what stands under a name, which may have been set, is no Layer or list."""
     for name, value in given.items():

@@ -6,7 +6,7 @@ Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network traini
 import numpy as np
 
 from cynet.core import checks, normalization
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 from cynet.core.parameter import Parameter, refuse_others, values
 
 NONE = np.empty(0, np.float32)  # in place of parameters that are not there
@@ -45,7 +45,7 @@ class _BatchNorm(Layer):
         question = self.num_features, self.eps, self.momentum
         plan = self._plan  # once: another thread may set it
         if not answers(plan, question):
-            self._plan = plan = question, self._settings()
+            self._plan = plan = asked(question), self._settings()
         return plan[1]
 
     def forward(self, x):

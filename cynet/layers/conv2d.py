@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from cynet.core import arrays, checks, convolution, geometry, init
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter, refuse_others, values
 from cynet.core.winograd import WinogradConvolution
@@ -85,7 +85,7 @@ class Conv2d(Layer):
         plan = self._plan  # once: another thread may set it
         if not answers(plan, question):
             self.values()  # first: a plan for filters that are not there may be larger than any memory
-            self._plan = plan = question, self.convolution(shape)
+            self._plan = plan = asked(question), self.convolution(shape)
         return plan[1]
 
     def values(self):

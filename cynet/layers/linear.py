@@ -4,7 +4,7 @@ import numpy as np
 
 from cynet.core import checks, init
 from cynet.core.convolution import Convolution
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
 from cynet.core.parameter import Parameter, refuse_others, values
 from cynet.core.thin_linear import ThinLinear
@@ -76,7 +76,7 @@ class Linear(Layer):
         if not answers(plan, question):
             self._settings()
             kind = ThinLinear if self.thin() else _Wide
-            self._plan = plan = question, kind(*question)
+            self._plan = plan = asked(question), kind(*question)
         return plan[1]
 
     def backward(self, dy):
