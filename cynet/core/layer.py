@@ -7,7 +7,7 @@ from threading import get_ident
 
 import numpy as np
 
-from . import checks
+from . import checks, passes
 from .members import PASSING, members
 from .parameter import Parameter
 from .turns import refuse_anothers
@@ -92,7 +92,7 @@ def taken(layer):
     """
     if not layer._boxed:
         return layer._saved  # cynet's own containers keep what is of their layers
-    return layer._saved, [(child, taken(child)) for _, child in layer.children()]
+    return layer._saved, layer._noted, [(child, taken(child)) for _, child in layer.children()]
 
 
 def give(layer, kept):
@@ -100,7 +100,7 @@ def give(layer, kept):
     if not layer._boxed:
         layer._saved = kept
         return
-    layer._saved, inner = kept
+    layer._saved, layer._noted, inner = kept
     for child, of_child in inner:
         give(child, of_child)
 
@@ -119,7 +119,8 @@ class Layer:
     are found among its attributes, also in lists, tuples and dicts, as "name.0" or "name.key"; arrays named
     in ``buffers`` are saved with them. In ``forward`` it calls ``self.save(...)`` with what backward needs,
     in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass, the last one; cynet's containers
-    keep those of their layers, so that one layer may stand at several places.
+    keep those of their layers, so that one layer may stand at several places. A user's model does not: its
+    backward raises RuntimeError where one of its layers has made another pass since (`core/passes.py`).
 
     Attributes
     ----------
@@ -132,7 +133,8 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _saved = None  # what backward needs, and the thread that made the pass
+    _saved = None  # what backward needs, and (the thread that made the pass,)
+    _noted = None  # of a user's layer: which passes of its children its own is made of
     _made = None  # the threads whose passes no backward followed
     _seen = None  # the input shape that was checked last
     _plan = None  # what a layer has worked out for a shape
@@ -141,6 +143,12 @@ class Layer:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls._boxed = not cls.__module__.startswith("cynet.layers.")
+        if all(base._boxed for base in cls.__mro__ if issubclass(base, Layer)):  # no container
+            own = vars(cls)
+            if callable(own.get("forward")):
+                cls.forward = passes.noting(own["forward"], grad_enabled)
+            if callable(own.get("backward")):
+                cls.backward = passes.following(own["backward"])
 
     def __call__(self, x):
         """Check `x` (its shape only the first time), then run `forward`.
@@ -215,8 +223,8 @@ class Layer:
             if made is None:
                 made = vars(self).setdefault("_made", set())  # another thread may just do it
             made.add(this)
-            self._saved = (*values, this)
-        elif self._saved is not None and self._saved[-1] == this:
+            self._saved = (*values, (this,))  # a new object each time: it tells passes apart
+        elif self._saved is not None and self._saved[-1][0] == this:
             self._saved = None  # another thread's pass stays: it may be in the middle of it
 
     def saved(self):
@@ -227,7 +235,7 @@ class Layer:
                 f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
                 "none; of a layer that a user's forward calls twice only the last pass is kept"
             )
-        maker = kept[-1]
+        (maker,) = kept[-1]
         if maker != get_ident():
             refuse_anothers(type(self).__name__, maker, self._made)
         self._saved = None
@@ -246,7 +254,7 @@ class Layer:
         """(name, layer) pairs of the direct sub-layers, in the order they were set."""
         if self._boxed:
             return members(self, Layer)
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Layer)]
+        return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Layer)]
 
     def numbered(self, layers):
         """The children of a container: its `layers` by their numbers, then what a user's class added."""
@@ -273,7 +281,7 @@ class Layer:
         """(name, parameter) of this layer alone."""
         if self._boxed:
             return members(self, Parameter)
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+        return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Parameter)]
 
     def parameters(self):
         """The parameters of this layer and all below it, each `.name` set to its path.
@@ -373,7 +381,7 @@ class Layer:
 
     def __getstate__(self):
         """For copies and pickles: the layer without what belongs to a pass under way."""
-        return {name: value for name, value in vars(self).items() if name not in PASSING}
+        return {name: value for name, value in vars(self).copy().items() if name not in PASSING}
 
     def __repr__(self):
         return f"{type(self).__name__}()"

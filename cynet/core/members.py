@@ -8,7 +8,7 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
 # Attributes that belong to passes under way and say nothing about what a layer computes.
-PASSING = ("_saved", "_made", "_turn", "_seen", "_plan", "_plans")
+PASSING = ("_saved", "_noted", "_made", "_turn", "_seen", "_plan", "_plans")
 # In which layers and parameters are looked for.
 BOXES = (list, tuple, dict, deque, set, frozenset, UserList, UserDict, MappingProxyType)
 PLAIN = {int, float, str, bool, type(None)}  # what is most often found instead
@@ -23,7 +23,7 @@ def members(layer, kinds):
         When a set holds some, which has no order, or another kind of container, in which they are not found.
     """
     found = []
-    for name, value in vars(layer).items():
+    for name, value in vars(layer).copy().items():  # another thread may evaluate, and set one
         if isinstance(value, kinds):
             found.append((name, value))
         elif type(value) not in PLAIN and name not in PASSING:

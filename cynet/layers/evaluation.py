@@ -181,7 +181,7 @@ class Plan:
     def _watch(self, layer):
         attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
         if is_ours(layer, below=False):
-            attributes |= {name: value for name, value in vars(layer).items() if name not in PASSING}
+            attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
         elif isinstance(layer, sequential.Sequential):  # a user's, whose other attributes may always change
             attributes["layers"] = layer.layers
         for name, value in attributes.items():
