@@ -38,6 +38,14 @@ def flag(name, value):
     return bool(value)
 
 
+def truth(name, value):
+    """Whether `value` is true, or ValueError naming `name` where nobody can tell, as of an array."""
+    try:
+        return bool(value)
+    except Exception:  # a user's object may raise anything
+        raise ValueError(f"{name}: wanted True or False, got {value!r:.80}") from None
+
+
 def pair(name, value, least=1):
     """An int, or two of them, as (vertical, horizontal)."""
     if isinstance(value, (tuple, list)):

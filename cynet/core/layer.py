@@ -73,15 +73,20 @@ def asked(question):
     return tuple(tuple(value) if isinstance(value, list) else value for value in question)
 
 
+def require_layer(name, value):
+    """Raise TypeError where what stands under a name, which may have been set, is no Layer."""
+    if not isinstance(value, Layer):
+        raise TypeError(f"{name}: wanted a Layer, got {value!r:.80}")
+
+
 def require_layers(**given):
-    """Raise TypeError where what stands under a name, which may have been set, is no Layer or list."""
+    """Raise TypeError where what stands under a name, which may have been set, is no list of layers."""
     for name, value in given.items():
-        if isinstance(value, (list, tuple)):
-            for i, layer in enumerate(value):
-                if not isinstance(layer, Layer):
-                    raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
-        elif not isinstance(value, Layer):
-            raise TypeError(f"{name}: wanted a Layer, or a list of them, got {value!r:.80}")
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"{name}: wanted a list of Layers, got {value!r:.80}")
+        for i, layer in enumerate(value):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
 
 
 def taken(layer):
@@ -256,8 +261,19 @@ class Layer:
             return members(self, Layer)
         return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Layer)]
 
-    def numbered(self, layers):
-        """The children of a container: its `layers` by their numbers, then what a user's class added."""
+    def _trains(self):
+        """`training`, which may have been set to anything, as a bool."""
+        return checks.truth("training", self.training)
+
+    def _wants_dx(self):
+        """`input_grad`, which may have been set to anything, as a bool."""
+        return checks.truth("input_grad", self.input_grad)
+
+    def numbered(self, **given):
+        """The children of a container: its layers, given under their name, by their numbers, then what a
+        user's class added."""
+        require_layers(**given)
+        (layers,) = given.values()
         found = [(str(i), layer) for i, layer in enumerate(layers)]
         if self._boxed:
             known = set(map(id, layers))

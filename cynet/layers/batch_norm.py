@@ -59,13 +59,14 @@ class _BatchNorm(Layer):
         channels, eps, momentum = self.settled()
         rows = x.reshape(-1, channels)
         arrays = self.values()
-        if self.training:
+        training = self._trains()
+        if training:
             if len(rows) < 2:
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
             self._count()
-        stats = normalization.Pass.of(rows, *arrays, eps, momentum, bool(self.training))
+        stats = normalization.Pass.of(rows, *arrays, eps, momentum, training)
         stats.parameters = self.weight, self.bias
         return stats
 
@@ -73,6 +74,11 @@ class _BatchNorm(Layer):
         count = self.num_batches_tracked
         if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
+        if not count.flags.writeable:
+            raise ValueError("num_batches_tracked: wanted an array that can be written, got a read-only one")
+        most = 2 ** (8 * count.itemsize - (count.dtype.kind == "i")) - 1
+        if count == most:
+            raise ValueError(f"num_batches_tracked: wanted less than {most} in {count.dtype}, got {count}")
         count[()] += 1
 
     def values(self):
@@ -85,6 +91,11 @@ class _BatchNorm(Layer):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
                 got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
                 raise ValueError(f"{name}: wanted a float32 array of shape {wanted}, got {got:.80}")
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
+                raise ValueError(f"{name}: wanted an array in one piece, got one with gaps or misaligned")
+            if not flags.writeable and self._trains():
+                raise ValueError(f"{name}: wanted an array that can be written, got a read-only one")
         return weight, bias, mean, variance
 
     def backward(self, dy):
@@ -92,7 +103,7 @@ class _BatchNorm(Layer):
         rows = self.gradient(dy, shape).reshape(stats.x.shape)
         if self.wants_sums(stats):
             self.finish(stats, stats.sums(rows))
-        return stats.input_gradient(rows).reshape(shape) if self.input_grad else None
+        return stats.input_gradient(rows).reshape(shape) if self._wants_dx() else None
 
     def wants_sums(self, stats):
         """Whether backward needs the sums over rows; where not, it is made ready."""

@@ -111,7 +111,7 @@ class Conv2d(Layer):
         plan.weight_gradient(x, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy.reshape(-1, plan.out_shape[3]), bias.grad)
-        if not self.input_grad:
+        if not self._wants_dx():
             return None
         if isinstance(plan, WinogradConvolution) and added is not None:
             return plan.input_gradient(dy, weight.data, arrays.matched(added, x))

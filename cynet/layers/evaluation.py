@@ -99,7 +99,7 @@ def _taken(model, shape):
         if plan.fits():
             return plan
     require_layers(layers=model.layers)
-    if any(layer.training for _, layer in model.walk()):
+    if any(layer._trains() for _, layer in model.walk()):
         return None
     try:
         return Plan(model, shape)

@@ -87,7 +87,7 @@ class Linear(Layer):
         plan.weight_gradient(rows, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy, bias.grad)
-        return plan.input_gradient(dy, weight.data) if self.input_grad else None
+        return plan.input_gradient(dy, weight.data) if self._wants_dx() else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
