@@ -8,7 +8,7 @@ from threading import get_ident
 import numpy as np
 
 from . import checks, passes
-from .members import PASSING, members
+from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
 from .turns import refuse_anothers
 
@@ -168,15 +168,18 @@ class Layer:
         ndarray of float32
         """
         x = checks.float_array(f"{type(self).__name__} input", x)
-        if x.shape == self._seen:
-            return self.forward(x)
-        wanted = self.checked_shape(x.shape)
         try:
+            if x.shape == self._seen:
+                return self.forward(x)
+            wanted = self.checked_shape(x.shape)
             y = self.forward(x)
         except LayerMemoryError:
             raise  # the layer within is named
         except MemoryError as error:
             raise LayerMemoryError(f"{self!r}: no memory for an input of shape {x.shape}: {error}") from None
+        except RecursionError:
+            refuse_circles(self)
+            raise
         y = checks.float_array(f"{type(self).__name__}.forward result", y)
         if y.shape != wanted:
             raise ValueError(

@@ -59,3 +59,23 @@ def _refuse_hidden(box, path, kinds):
     if any(isinstance(value, kinds) for value in inside):
         got = type(box).__name__
         raise TypeError(f"{path}: wanted layers in a list, a tuple or a dict, got them in a {got}")
+
+
+def refuse_circles(layer):
+    """Raise ValueError where one of cynet's containers holds itself, or one around it: no pass would end."""
+
+    def below(one):
+        return iter(() if one._boxed else one.children())  # a user's layer may refer to those around it
+
+    around, left = [layer], [below(layer)]  # no recursion: they may be nested as deeply as they like
+    while left:
+        name, child = next(left[-1], (None, None))
+        if child is None:
+            around.pop()
+            left.pop()
+        elif any(child is one for one in around):
+            path = f"{type(around[-1]).__name__}.{name}"
+            raise ValueError(f"{path}: wanted another layer, got the {type(child).__name__} around it")
+        else:
+            around.append(child)
+            left.append(below(child))

@@ -73,7 +73,7 @@ def test_input_grad_that_nobody_can_tell(make):
         layer.backward(y)
 
 
-@pytest.mark.parametrize(("value", "message"), [(None, "layers: wanted"), ([ReLU(), 3], r"layers\[1\]: wanted")])
+@pytest.mark.parametrize(("value", "message"), [(None, "layers: wanted"), ([ReLU(), 3], r"layers\[1\]")])
 def test_layers_set_between_the_passes_in_evaluation(value, message):
     model = Sequential(Linear(4, 4), ReLU()).eval()
     y = model(X)
@@ -87,3 +87,18 @@ def test_layers_set_between_the_passes_in_evaluation(value, message):
 def test_a_list_is_no_body():
     with pytest.raises(TypeError, match=r"body: wanted a Layer, got \[ReLU\(\)\]"):
         cynet.Residual([ReLU()])
+
+
+@pytest.mark.parametrize("mode", [True, False])
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_container_that_holds_itself(mode, seen):
+    model = Sequential(ReLU(), Residual(Sequential(ReLU()))).train(mode)
+    if seen:
+        model(X)
+    model[1].body.layers.append(model)
+    with pytest.raises(ValueError, match=r"\.\w+: wanted another layer, got the \w+ around it"):
+        model(X)
+    block = Residual(ReLU()).train(mode)
+    block.body = block
+    with pytest.raises(ValueError, match=r"Residual\.body: wanted another layer, got the Residual"):
+        block(X)
