@@ -83,7 +83,7 @@ def require_layers(**given):
     """Raise TypeError where what stands under a name, which may have been set, is no list of layers."""
     for name, value in given.items():
         if not isinstance(value, (list, tuple)):
-            raise TypeError(f"{name}: wanted a list of Layers, got {value!r:.80}")
+            raise TypeError(f"{name}: wanted a Layer or more in a list, got {value!r:.80}")
         for i, layer in enumerate(value):
             if not isinstance(layer, Layer):
                 raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
