@@ -127,6 +127,13 @@ class Layer:
     keep those of their layers, so that one layer may stand at several places. A user's model does not: its
     backward raises RuntimeError where one of its layers has made another pass since (`core/passes.py`).
 
+    Between a forward pass and its backward the weights must stay as they are. Where they were assigned
+    (``weight.data = ...``) or loaded since, backward raises RuntimeError; what is written into the array
+    itself (``weight.data[...] = ...``, an optimiser's step) goes unnoticed in training mode, and gives a
+    gradient of old activations with new weights.
+
+    A layer, and a user's model, is for one thread at a time. A `Sequential` may be evaluated by any number.
+
     Attributes
     ----------
     training : bool
@@ -397,6 +404,9 @@ class Layer:
             raise ValueError("state does not fit the model: " + "; ".join(problems))
         for name, array in arrays.items():
             own[name][0][...] = array
+        for _, layer in self.walk():
+            for _, parameter in layer._own():
+                parameter.version += 1
 
     def __getstate__(self):
         """For copies and pickles: the layer without what belongs to a pass under way."""

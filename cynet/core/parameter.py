@@ -28,6 +28,7 @@ class Parameter:
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
         self._shape = self._data.shape  # what others may set in place
+        self.version = 0  # counts what is assigned to `data`, or loaded
         self.name = ""
 
     @property
@@ -37,6 +38,7 @@ class Parameter:
     @data.setter
     def data(self, value):
         self._assign(self._data, value, "data")
+        self.version += 1
 
     @property
     def grad(self):
@@ -103,14 +105,28 @@ def values(**wanted):
     return tuple(parameter.data for parameter, _ in wanted.values())
 
 
-def refuse_others(layer, **kept):
-    """Raise ValueError where a layer's parameters are not those of the forward pass any more, or not whole.
+def versions(*parameters):
+    """The versions of parameters (or None), to keep with a pass."""
+    return tuple([None if parameter is None else parameter.version for parameter in parameters])
+
+
+def refuse_others(layer, since, **kept):
+    """Raise an error where a layer's parameters are not those of the forward pass any more.
 
     Parameters
     ----------
     layer : Layer
+    since : tuple
+        Their `versions` then.
     **kept : Parameter or None
         What the pass was made with.
+
+    Raises
+    ------
+    ValueError
+        Where another one stands under a name, or shape or dtype was set in place.
+    RuntimeError
+        Where other values were assigned, or loaded: activations and weights would not belong together.
     """
     for name, parameter in kept.items():
         now = getattr(layer, name)
@@ -119,3 +135,9 @@ def refuse_others(layer, **kept):
             raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
         if parameter is not None:
             parameter.require_whole(name)
+    for name, then, now in zip(kept, since, versions(*kept.values()), strict=True):
+        if then != now:
+            raise RuntimeError(
+                f"{name}: wanted the values of the forward pass, got others that were assigned or "
+                "loaded since; make that pass again"
+            )

@@ -7,7 +7,7 @@ import numpy as np
 
 from cynet.core import checks, normalization
 from cynet.core.layer import Layer, answers, asked
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 
 NONE = np.empty(0, np.float32)  # in place of parameters that are not there
 NO_SUMS = np.empty((0, 2, 0))
@@ -67,7 +67,7 @@ class _BatchNorm(Layer):
                 )
             self._count()
         stats = normalization.Pass.of(rows, *arrays, eps, momentum, training)
-        stats.parameters = self.weight, self.bias
+        stats.parameters, stats.since = (self.weight, self.bias), versions(self.weight, self.bias)
         return stats
 
     def _count(self):
@@ -108,7 +108,7 @@ class _BatchNorm(Layer):
     def wants_sums(self, stats):
         """Whether backward needs the sums over rows; where not, it is made ready."""
         weight, bias = stats.parameters
-        refuse_others(self, weight=weight, bias=bias)
+        refuse_others(self, stats.since, weight=weight, bias=bias)
         if stats.of_batch or weight is not None:
             return True
         stats.finish(NO_SUMS, NONE, NONE, NONE)

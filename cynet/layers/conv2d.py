@@ -7,7 +7,7 @@ import numpy as np
 from cynet.core import arrays, checks, convolution, geometry, init
 from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 from cynet.core.winograd import WinogradConvolution
 
 
@@ -100,13 +100,14 @@ class Conv2d(Layer):
 
     def forward(self, x):
         plan = self._convolution(x.shape)
-        self.save(x, plan, self.weight, self.bias)
-        return plan.forward(x, *self._values(plan.out_shape[3], plan.weight_shape))
+        found = self._values(plan.out_shape[3], plan.weight_shape)
+        self.save(x, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(x, *found)
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
-        x, plan, weight, bias = self.saved()
-        refuse_others(self, weight=weight, bias=bias)
+        x, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
         dy = self.gradient(dy, plan.out_shape)
         plan.weight_gradient(x, dy, weight.grad)
         if bias is not None:

@@ -6,7 +6,7 @@ from cynet.core import checks, init
 from cynet.core.convolution import Convolution
 from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 from cynet.core.thin_linear import ThinLinear
 
 
@@ -59,8 +59,9 @@ class Linear(Layer):
     def product(self, rows, pixels):
         """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
         plan = self.plan(len(rows), pixels)
-        self.save(rows, rows.shape, plan, self.weight, self.bias)
-        return plan.forward(rows, *self.values())
+        found = self.values()  # checked first
+        self.save(rows, rows.shape, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(rows, *found)
 
     def values(self):
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
@@ -80,8 +81,8 @@ class Linear(Layer):
         return plan[1]
 
     def backward(self, dy):
-        rows, shape, plan, weight, bias = self.saved()
-        refuse_others(self, weight=weight, bias=bias)
+        rows, shape, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
         checks.shapes("x", (rows.shape,), (shape,))
         dy = self.gradient(dy, (shape[0], weight.shape[0]))
         plan.weight_gradient(rows, dy, weight.grad)

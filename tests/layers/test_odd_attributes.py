@@ -18,10 +18,10 @@ READ_ONLY.flags.writeable = False
     [
         (lambda: Concat(ReLU()), "branches", [], r"branches: wanted at least one Layer, got \[\]"),
         (lambda: Concat(ReLU()), "branches", (), r"branches: wanted at least one Layer, got \(\)"),
-        (lambda: Concat(ReLU()), "branches", ReLU(), r"branches: wanted a Layer or more in a list, got ReLU\(\)"),
+        (lambda: Concat(ReLU()), "branches", ReLU(), r"branches: wanted a Layer or more in a list, got ReLU"),
         (lambda: Concat(ReLU()), "branches", None, "branches: wanted a Layer or more in a list, got None"),
-        (lambda: Sequential(ReLU()), "layers", ReLU(), r"layers: wanted a Layer or more in a list, got ReLU\(\)"),
-        (lambda: Sequential(ReLU()), "layers", None, "layers: wanted a Layer or more in a list, got None"),
+        (lambda: Sequential(ReLU()), "layers", ReLU(), r"layers: wanted a Layer or more in a list, got ReLU"),
+        (lambda: Sequential(ReLU()), "layers", None, "layers: wanted a Layer or more in a list"),
         (lambda: Sequential(ReLU()), "layers", [ReLU(), 3], r"layers\[1\]: wanted a Layer, got 3"),
         (lambda: Residual(ReLU()), "body", [ReLU()], r"body: wanted a Layer, got \[ReLU\(\)\]"),
         (lambda: Residual(ReLU()), "shortcut", [ReLU()], r"shortcut: wanted a Layer, got \[ReLU\(\)\]"),

@@ -90,3 +90,25 @@ def test_the_plans_themselves_compare(name):
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"{wanted}: wanted shape"):
             call()
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+@pytest.mark.parametrize("change", ["assigned", "loaded"])
+@pytest.mark.parametrize(
+    "make", [lambda: cynet.Linear(4, 4), lambda: cynet.Conv2d(4, 4, 1), lambda: cynet.BatchNorm1d(4)]
+)
+@pytest.mark.parametrize("around", [lambda layer: layer, lambda layer: cynet.Sequential(layer, cynet.ReLU())])
+def test_values_assigned_between_the_passes_are_refused(make, around, change, name):
+    layer = make()
+    model, shape = around(layer), (2, 3, 3, 4) if isinstance(layer, cynet.Conv2d) else (6, 4)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    y = model(x)
+    if change == "assigned":
+        parameter = getattr(layer, name)
+        parameter.data = parameter.data * 2
+    else:
+        model.load_state_dict(model.state_dict())
+    with pytest.raises(RuntimeError, match="wanted the values of the forward pass, got others"):
+        model.backward(y)
+    model(x)
+    assert model.backward(y).shape == x.shape
