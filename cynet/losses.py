@@ -112,8 +112,9 @@ class CrossEntropyLoss(Loss):
         logits = checks.float_array("logits", logits, 2)
         rows, classes = logits.shape
         labels = checks.labels("labels", labels, rows, classes)
+        smoothing = checks.number("label_smoothing", self.label_smoothing, 0, 1)  # it may have been set
+        count = threads.get_num_threads()
         gradient, losses = workspace.empty(logits.shape), workspace.empty((rows,), np.float64)
-        smoothing, count = self.label_smoothing, threads.get_num_threads()
         if self._weight is None:
             loss = softmax.cross_entropy(logits, labels, gradient, losses, smoothing, count)
         else:

@@ -238,3 +238,13 @@ def test_squared_errors_of_every_length_are_their_twins(size):
         y[place] = np.nan
         assert np.isnan(criterion(y, target)) and np.isnan(criterion.backward()).sum() == 1
         y[place] = 1
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, float("nan"), True, None, "x", [0.1], np.zeros(2)], ids=repr)
+def test_label_smoothing_that_is_set_is_checked_as_one_that_is_given(value):
+    criterion = CrossEntropyLoss()
+    criterion.label_smoothing = value
+    with pytest.raises((TypeError, ValueError), match="label_smoothing: wanted a number"):
+        criterion(LOGITS, [0, 1, 3])
+    with pytest.raises((TypeError, ValueError), match="label_smoothing: wanted a number"):
+        CrossEntropyLoss(label_smoothing=value)

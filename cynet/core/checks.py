@@ -38,6 +38,14 @@ def flag(name, value):
     return bool(value)
 
 
+def truth(name, value):
+    """Whether `value` is true, or ValueError naming `name` where nobody can tell, as of an array."""
+    try:
+        return bool(value)
+    except Exception:  # a user's object may raise anything
+        raise ValueError(f"{name}: wanted True or False, got {value!r:.80}") from None
+
+
 def pair(name, value, least=1):
     """An int, or two of them, as (vertical, horizontal)."""
     if isinstance(value, (tuple, list)):
@@ -51,6 +59,21 @@ def pair(name, value, least=1):
 def short(sizes):
     """A tuple of equal numbers as that number, for reprs; anything else as it is."""
     return sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes
+
+
+def shapes(names, got, wanted):
+    """Raise ValueError where arrays have not the shapes that kernels were told, as when one was set in place.
+
+    Parameters
+    ----------
+    names : str
+        One word for each array.
+    got, wanted : tuple of shapes
+    """
+    if got != wanted:
+        for name, one, other in zip(names.split(), got, wanted, strict=True):
+            if one != other:
+                raise ValueError(f"{name}: wanted shape {other}, that of the pass, got {one}")
 
 
 def float_array(name, x, ndim=None):

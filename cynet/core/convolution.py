@@ -9,7 +9,7 @@ import numpy as np
 
 from cynet.kernels import activation, conv, conv_weight, depthwise, thin
 
-from . import winograd, workspace
+from . import checks, winograd, workspace
 from .threads import get_num_threads, team
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
@@ -105,6 +105,7 @@ class Convolution:
 
     def forward(self, x, w, bias=None):
         """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in / groups, height, width)."""
+        checks.shapes("x weight.data", (x.shape, w.shape), (self.in_shape, self.weight_shape))
         y, threads = workspace.empty(self.out_shape), team(self.macs)
         scratch = workspace.empty((self.scratch_floats(threads),))
         self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
@@ -112,6 +113,7 @@ class Convolution:
 
     def input_gradient(self, dy, w):
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels)."""
+        checks.shapes("dy weight.data", (dy.shape, w.shape), (self.out_shape, self.weight_shape))
         dx = workspace.empty(self.in_shape)
         threads = team(self.macs)
         passes, clear = self.input_passes
@@ -124,6 +126,10 @@ class Convolution:
 
     def weight_gradient(self, x, dy, dw):
         """Add the gradient to dw (out, in / groups, height, width)."""
+        checks.shapes(
+            "x dy weight.grad", (x.shape, dy.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape),
+        )  # fmt: skip
         g, threads = self.weight_pass, team(self.macs)
         partial = workspace.empty((self.chunks * g.groups * g.columns * g.lanes,))
         scratch = workspace.empty((threads * conv_weight.scratch_floats(g),))
@@ -194,16 +200,22 @@ class DepthwiseConvolution:
             activation.relu(y.reshape(-1), y.reshape(-1), threads)
 
     def forward(self, x, w, bias=None):
+        checks.shapes("x weight.data", (x.shape, w.shape), (self.in_shape, self.weight_shape))
         y = workspace.empty(self.out_shape)
         self.apply(x, self.pack(w), self.padded(bias), y, None, get_num_threads())
         return y
 
     def input_gradient(self, dy, w):
+        checks.shapes("dy weight.data", (dy.shape, w.shape), (self.out_shape, self.weight_shape))
         dx = workspace.empty(self.in_shape)
         depthwise.input_gradient(dy, self.pack(w), dx, *self.geometry, get_num_threads())
         return dx
 
     def weight_gradient(self, x, dy, dw):
+        checks.shapes(
+            "x dy weight.grad", (x.shape, dy.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape),
+        )  # fmt: skip
         if self.chunks:
             kernel_h, kernel_w = self.geometry[0]
             partial = workspace.empty((self.chunks, kernel_h * kernel_w, self.in_shape[3]))
@@ -249,6 +261,10 @@ class ThinConvolution(Convolution):
         thin.convolve(self.window, x, packed, bias, y, scratch, relu, threads)
 
     def weight_gradient(self, x, dy, dw):
+        checks.shapes(
+            "x dy weight.grad", (x.shape, dy.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape),
+        )  # fmt: skip
         g, threads = self.window, team(self.macs)
         partial = workspace.empty((self.chunks, dw.size))
         scratch = workspace.empty((threads * g.band_floats,))

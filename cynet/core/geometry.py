@@ -3,9 +3,12 @@
 Sizes are (vertical, horizontal) pairs, padding is (top, left, bottom, right), both in pixels.
 """
 
+from math import prod
+
 from . import checks
 
 SAME = "same"
+MOST_CELLS = 2**28  # of a padded image, where that is over four times the image: nobody has memory for it
 
 
 def checked_padding(padding):
@@ -119,9 +122,15 @@ def window_grid(in_hw, kernel, stride, padding):
     Raises
     ------
     ValueError
-        As `output_size`.
+        As `output_size`, and when the padding makes an image of more cells than anybody has memory for.
     """
     top, left, bottom, right = sides = resolve_padding(padding, kernel, stride, in_hw)
     height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, "height")
     width = output_size(in_hw[1], kernel[1], stride[1], left, right, "width")
+    padded, most = (top + in_hw[0] + bottom, left + in_hw[1] + right), max(MOST_CELLS, 4 * prod(in_hw))
+    if prod(padded) > most:
+        raise ValueError(
+            f"padding: wanted at most {most} cells of a padded image, got {padded[0]} x {padded[1]} "
+            f"({top}, {left}, {bottom}, {right} around {in_hw[0]} x {in_hw[1]})"
+        )
     return sides, (height, width)

@@ -7,8 +7,8 @@ from threading import get_ident
 
 import numpy as np
 
-from . import checks
-from .members import PASSING, members
+from . import checks, passes
+from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
 from .turns import refuse_anothers
 
@@ -67,15 +67,26 @@ def answers(plan, question):
         return False
 
 
+def asked(question):
+    """A question as a plan keeps it: with lists as tuples, which no list equals, so that one that is changed
+    in place is looked at anew each time."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in question)
+
+
+def require_layer(name, value):
+    """Raise TypeError where what stands under a name, which may have been set, is no Layer."""
+    if not isinstance(value, Layer):
+        raise TypeError(f"{name}: wanted a Layer, got {value!r:.80}")
+
+
 def require_layers(**given):
-    """Raise TypeError where what stands under a name, which may have been set, is no Layer or list."""
+    """Raise TypeError where what stands under a name, which may have been set, is no list of layers."""
     for name, value in given.items():
-        if isinstance(value, (list, tuple)):
-            for i, layer in enumerate(value):
-                if not isinstance(layer, Layer):
-                    raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
-        elif not isinstance(value, Layer):
-            raise TypeError(f"{name}: wanted a Layer, or a list of them, got {value!r:.80}")
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"{name}: wanted a Layer or more in a list, got {value!r:.80}")
+        for i, layer in enumerate(value):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
 
 
 def taken(layer):
@@ -86,7 +97,7 @@ def taken(layer):
     """
     if not layer._boxed:
         return layer._saved  # cynet's own containers keep what is of their layers
-    return layer._saved, [(child, taken(child)) for _, child in layer.children()]
+    return layer._saved, layer._noted, [(child, taken(child)) for _, child in layer.children()]
 
 
 def give(layer, kept):
@@ -94,7 +105,7 @@ def give(layer, kept):
     if not layer._boxed:
         layer._saved = kept
         return
-    layer._saved, inner = kept
+    layer._saved, layer._noted, inner = kept
     for child, of_child in inner:
         give(child, of_child)
 
@@ -113,7 +124,15 @@ class Layer:
     are found among its attributes, also in lists, tuples and dicts, as "name.0" or "name.key"; arrays named
     in ``buffers`` are saved with them. In ``forward`` it calls ``self.save(...)`` with what backward needs,
     in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass, the last one; cynet's containers
-    keep those of their layers, so that one layer may stand at several places.
+    keep those of their layers, so that one layer may stand at several places. A user's model does not: its
+    backward raises RuntimeError where one of its layers has made another pass since (`core/passes.py`).
+
+    Between a forward pass and its backward the weights must stay as they are. Where they were assigned
+    (``weight.data = ...``) or loaded since, backward raises RuntimeError; what is written into the array
+    itself (``weight.data[...] = ...``, an optimiser's step) goes unnoticed in training mode, and gives a
+    gradient of old activations with new weights.
+
+    A layer, and a user's model, is for one thread at a time. A `Sequential` may be evaluated by any number.
 
     Attributes
     ----------
@@ -126,7 +145,8 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _saved = None  # what backward needs, and the thread that made the pass
+    _saved = None  # what backward needs, and (the thread that made the pass,)
+    _noted = None  # of a user's layer: which passes of its children its own is made of
     _made = None  # the threads whose passes no backward followed
     _seen = None  # the input shape that was checked last
     _plan = None  # what a layer has worked out for a shape
@@ -135,6 +155,12 @@ class Layer:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls._boxed = not cls.__module__.startswith("cynet.layers.")
+        if all(base._boxed for base in cls.__mro__ if issubclass(base, Layer)):  # no container
+            own = vars(cls)
+            if callable(own.get("forward")):
+                cls.forward = passes.noting(own["forward"], grad_enabled)
+            if callable(own.get("backward")):
+                cls.backward = passes.following(own["backward"])
 
     def __call__(self, x):
         """Check `x` (its shape only the first time), then run `forward`.
@@ -149,10 +175,19 @@ class Layer:
         ndarray of float32
         """
         x = checks.float_array(f"{type(self).__name__} input", x)
-        if x.shape == self._seen:
-            return self.forward(x)
-        wanted = self.checked_shape(x.shape)
-        y = checks.float_array(f"{type(self).__name__}.forward result", self.forward(x))
+        try:
+            if x.shape == self._seen:
+                return self.forward(x)
+            wanted = self.checked_shape(x.shape)
+            y = self.forward(x)
+        except LayerMemoryError:
+            raise  # the layer within is named
+        except MemoryError as error:
+            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {x.shape}: {error}") from None
+        except RecursionError:
+            refuse_circles(self)
+            raise
+        y = checks.float_array(f"{type(self).__name__}.forward result", y)
         if y.shape != wanted:
             raise ValueError(
                 f"{type(self).__name__}.forward returned shape {y.shape} where its output_shape says {wanted}"
@@ -203,8 +238,8 @@ class Layer:
             if made is None:
                 made = vars(self).setdefault("_made", set())  # another thread may just do it
             made.add(this)
-            self._saved = (*values, this)
-        elif self._saved is not None and self._saved[-1] == this:
+            self._saved = (*values, (this,))  # a new object each time: it tells passes apart
+        elif self._saved is not None and self._saved[-1][0] == this:
             self._saved = None  # another thread's pass stays: it may be in the middle of it
 
     def saved(self):
@@ -215,7 +250,7 @@ class Layer:
                 f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
                 "none; of a layer that a user's forward calls twice only the last pass is kept"
             )
-        maker = kept[-1]
+        (maker,) = kept[-1]
         if maker != get_ident():
             refuse_anothers(type(self).__name__, maker, self._made)
         self._saved = None
@@ -234,10 +269,21 @@ class Layer:
         """(name, layer) pairs of the direct sub-layers, in the order they were set."""
         if self._boxed:
             return members(self, Layer)
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Layer)]
+        return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Layer)]
 
-    def numbered(self, layers):
-        """The children of a container: its `layers` by their numbers, then what a user's class added."""
+    def _trains(self):
+        """`training`, which may have been set to anything, as a bool."""
+        return checks.truth("training", self.training)
+
+    def _wants_dx(self):
+        """`input_grad`, which may have been set to anything, as a bool."""
+        return checks.truth("input_grad", self.input_grad)
+
+    def numbered(self, **given):
+        """The children of a container: its layers, given under their name, by their numbers, then what a
+        user's class added."""
+        require_layers(**given)
+        (layers,) = given.values()
         found = [(str(i), layer) for i, layer in enumerate(layers)]
         if self._boxed:
             known = set(map(id, layers))
@@ -261,7 +307,7 @@ class Layer:
         """(name, parameter) of this layer alone."""
         if self._boxed:
             return members(self, Parameter)
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+        return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Parameter)]
 
     def parameters(self):
         """The parameters of this layer and all below it, each `.name` set to its path.
@@ -358,10 +404,13 @@ class Layer:
             raise ValueError("state does not fit the model: " + "; ".join(problems))
         for name, array in arrays.items():
             own[name][0][...] = array
+        for _, layer in self.walk():
+            for _, parameter in layer._own():
+                parameter.version += 1
 
     def __getstate__(self):
         """For copies and pickles: the layer without what belongs to a pass under way."""
-        return {name: value for name, value in vars(self).items() if name not in PASSING}
+        return {name: value for name, value in vars(self).copy().items() if name not in PASSING}
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -373,3 +422,7 @@ class LayerShapeError(ValueError):
     def __init__(self, path, problem):
         super().__init__(f"layer {path}: {problem}" if path else problem)
         self.path, self.problem = path, problem
+
+
+class LayerMemoryError(MemoryError):
+    """What a layer has no memory for; the message names the layer."""

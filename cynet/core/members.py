@@ -8,7 +8,7 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
 # Attributes that belong to passes under way and say nothing about what a layer computes.
-PASSING = ("_saved", "_made", "_turn", "_seen", "_plan", "_plans")
+PASSING = ("_saved", "_noted", "_made", "_turn", "_seen", "_plan", "_plans")
 # In which layers and parameters are looked for.
 BOXES = (list, tuple, dict, deque, set, frozenset, UserList, UserDict, MappingProxyType)
 PLAIN = {int, float, str, bool, type(None)}  # what is most often found instead
@@ -23,7 +23,7 @@ def members(layer, kinds):
         When a set holds some, which has no order, or another kind of container, in which they are not found.
     """
     found = []
-    for name, value in vars(layer).items():
+    for name, value in vars(layer).copy().items():  # another thread may evaluate, and set one
         if isinstance(value, kinds):
             found.append((name, value))
         elif type(value) not in PLAIN and name not in PASSING:
@@ -59,3 +59,23 @@ def _refuse_hidden(box, path, kinds):
     if any(isinstance(value, kinds) for value in inside):
         got = type(box).__name__
         raise TypeError(f"{path}: wanted layers in a list, a tuple or a dict, got them in a {got}")
+
+
+def refuse_circles(layer):
+    """Raise ValueError where one of cynet's containers holds itself, or one around it: no pass would end."""
+
+    def below(one):
+        return iter(() if one._boxed else one.children())  # a user's layer may refer to those around it
+
+    around, left = [layer], [below(layer)]  # no recursion: they may be nested as deeply as they like
+    while left:
+        name, child = next(left[-1], (None, None))
+        if child is None:
+            around.pop()
+            left.pop()
+        elif any(child is one for one in around):
+            path = f"{type(around[-1]).__name__}.{name}"
+            raise ValueError(f"{path}: wanted another layer, got the {type(child).__name__} around it")
+        else:
+            around.append(child)
+            left.append(below(child))

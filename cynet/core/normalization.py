@@ -80,9 +80,11 @@ class Pass:
         Mean and inverse deviation.
     parameters : (Parameter, Parameter) or (None, None)
         The scale and the shift that it was made with, as a layer sets them.
+    since : tuple
+        Their versions then.
     """
 
-    parameters = None, None
+    parameters = since = None, None
 
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import FLOAT
+
 
 class Parameter:
     """A trainable array and the gradient of the loss with respect to it.
@@ -25,6 +27,8 @@ class Parameter:
     def __init__(self, data):
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
+        self._shape = self._data.shape  # what others may set in place
+        self.version = 0  # counts what is assigned to `data`, or loaded
         self.name = ""
 
     @property
@@ -34,6 +38,7 @@ class Parameter:
     @data.setter
     def data(self, value):
         self._assign(self._data, value, "data")
+        self.version += 1
 
     @property
     def grad(self):
@@ -59,6 +64,15 @@ class Parameter:
         """Raise ValueError when this parameter, set in place of a layer's own `what`, has another shape."""
         if self._data.shape != shape:
             raise ValueError(f"{what}: wanted a parameter of shape {shape}, got {self._data.shape}")
+        if self._data.dtype != FLOAT:
+            raise ValueError(f"{what}: wanted a parameter of float32, got {self._data.dtype}")
+
+    def require_whole(self, what):
+        """Raise ValueError where shape or dtype of this parameter's arrays was set in place."""
+        data, grad, shape = self._data, self._grad, self._shape
+        if not (data.shape == grad.shape == shape and data.dtype == grad.dtype == FLOAT):
+            got = f"{data.dtype} {data.shape} and {grad.dtype} {grad.shape}"
+            raise ValueError(f"{what}: wanted float32 data and grad of shape {shape}, got {got}")
 
     @property
     def shape(self):
@@ -91,17 +105,39 @@ def values(**wanted):
     return tuple(parameter.data for parameter, _ in wanted.values())
 
 
-def refuse_others(layer, **kept):
-    """Raise ValueError where a layer's parameters are not those of the forward pass any more.
+def versions(*parameters):
+    """The versions of parameters (or None), to keep with a pass."""
+    return tuple([None if parameter is None else parameter.version for parameter in parameters])
+
+
+def refuse_others(layer, since, **kept):
+    """Raise an error where a layer's parameters are not those of the forward pass any more.
 
     Parameters
     ----------
     layer : Layer
+    since : tuple
+        Their `versions` then.
     **kept : Parameter or None
         What the pass was made with.
+
+    Raises
+    ------
+    ValueError
+        Where another one stands under a name, or shape or dtype was set in place.
+    RuntimeError
+        Where other values were assigned, or loaded: activations and weights would not belong together.
     """
     for name, parameter in kept.items():
         now = getattr(layer, name)
         if now is not parameter:
             wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
             raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
+        if parameter is not None:
+            parameter.require_whole(name)
+    for name, then, now in zip(kept, since, versions(*kept.values()), strict=True):
+        if then != now:
+            raise RuntimeError(
+                f"{name}: wanted the values of the forward pass, got others that were assigned or "
+                "loaded since; make that pass again"
+            )

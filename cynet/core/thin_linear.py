@@ -4,7 +4,7 @@ import numpy as np
 
 from cynet.kernels import thin_linear
 
-from . import workspace
+from . import checks, workspace
 from .threads import team
 
 SLOW = 16  # how much longer a multiply-add takes here than in a convolution, about
@@ -23,6 +23,8 @@ class ThinLinear:
 
     def __init__(self, rows, features, outputs, pixels=1):
         self.rows, self.features, self.outputs, self.pixels = rows, features, outputs, pixels
+        self.in_shape, self.out_shape = (rows, features), (rows, outputs)
+        self.weight_shape = outputs, features
         self._packed = features * -(-outputs // 8) * 8
         self._own = outputs * features if pixels > 1 else 1
         self._no_bias = np.zeros(outputs, np.float32)
@@ -39,6 +41,7 @@ class ThinLinear:
 
     def forward(self, x, w, bias=None):
         """y (rows, outputs) of x (rows, features) and w (outputs, features)."""
+        checks.shapes("x weight.data", (x.shape, w.shape), (self.in_shape, self.weight_shape))
         y, packed = workspace.empty((self.rows, self.outputs)), workspace.empty((self._packed,))
         bias = self._no_bias if bias is None else bias
         thin_linear.forward(x, w, bias, y, packed, self.pixels, self.threads)
@@ -46,10 +49,15 @@ class ThinLinear:
 
     def weight_gradient(self, x, dy, dw):
         """Add the gradient to dw (outputs, features)."""
+        checks.shapes(
+            "x dy weight.grad", (x.shape, dy.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape),
+        )  # fmt: skip
         thin_linear.weight_gradient(x, dy, dw, workspace.empty((self._own,)), self.pixels, self.threads)
 
     def input_gradient(self, dy, w):
         """dx (rows, features) of dy (rows, outputs)."""
+        checks.shapes("dy weight.data", (dy.shape, w.shape), (self.out_shape, self.weight_shape))
         dx = workspace.empty((self.rows, self.features))
         thin_linear.input_gradient(dy, w, dx, workspace.empty((self._own,)), self.pixels, self.threads)
         return dx

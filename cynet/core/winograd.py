@@ -10,7 +10,7 @@ import numpy as np
 
 from cynet.kernels import winograd
 
-from . import workspace
+from . import checks, workspace
 from .threads import get_num_threads, team
 
 BLOCK = 32  # tiles of a block, at most
@@ -67,6 +67,7 @@ class WinogradConvolution:
 
     def forward(self, x, w, bias=None):
         """y (N, out_h, out_w, out_channels) of x (N, H, W, C) and w (out, in, 3, 3)."""
+        checks.shapes("x weight.data", (x.shape, w.shape), (self.in_shape, self.weight_shape))
         y, threads = workspace.empty(self.out_shape), team(self.macs)
         scratch = workspace.empty((self.scratch_floats(threads),))
         self.apply(x, self.pack(w), self.padded(bias), y, scratch, threads)
@@ -74,6 +75,7 @@ class WinogradConvolution:
 
     def input_gradient(self, dy, w, added=NOTHING):
         """dx (N, H, W, C) of dy (N, out_h, out_w, out_channels), plus `added` (of dx's shape)."""
+        checks.shapes("dy weight.data", (dy.shape, w.shape), (self.out_shape, self.weight_shape))
         dx, threads = workspace.empty(self.in_shape), team(self.macs)
         g, filters = self.input_tiles, self.pack(w, transposed=True)
         scratch = workspace.empty((threads * winograd.scratch_floats(g, dy.shape[3], dx.shape[3]),))
@@ -82,6 +84,10 @@ class WinogradConvolution:
 
     def weight_gradient(self, x, dy, dw):
         """Add the gradient to dw (out, in, 3, 3)."""
+        checks.shapes(
+            "x dy weight.grad", (x.shape, dy.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape),
+        )  # fmt: skip
         g, threads = self.weight_tiles, team(self.macs)
         partial = workspace.empty((self.chunks * winograd.POINTS * x.shape[3] * dy.shape[3],))
         scratch = workspace.empty((threads * winograd.gradient_scratch_floats(g, *self.part),))

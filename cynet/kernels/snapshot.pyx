@@ -1,7 +1,7 @@
 """Whether things are as they were: arrays byte by byte, so that nothing written to them goes unnoticed, and
 attributes by identity."""
 
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 
@@ -12,17 +12,24 @@ cdef class Snapshot:
     ----------
     arrays : list of float32 arrays
         C-contiguous. They are kept, and must stay where they are in memory.
+
+    Attributes
+    ----------
+    copies : list of float32 arrays
+        Read-only, of the arrays' shapes: what `take` copied last, and `holds` compares with.
     """
 
     cdef object arrays
+    cdef readonly list copies
     cdef Py_ssize_t count
     cdef const char **live
-    cdef char **copy
+    cdef char **copy  # where the copies are
     cdef Py_ssize_t *size
 
     def __cinit__(self, arrays):
         cdef const float[::1] flat
-        self.arrays = arrays
+        cdef float[::1] own
+        self.arrays, self.copies = arrays, []
         self.live = <const char **>calloc(len(arrays) + 1, sizeof(void *))
         self.copy = <char **>calloc(len(arrays) + 1, sizeof(void *))
         self.size = <Py_ssize_t *>calloc(len(arrays) + 1, sizeof(Py_ssize_t))
@@ -31,18 +38,15 @@ cdef class Snapshot:
         for array in arrays:
             flat = array.reshape(-1)
             self.size[self.count] = flat.shape[0] * sizeof(float)
-            self.copy[self.count] = <char *>malloc(max(1, self.size[self.count]))
-            if self.copy[self.count] == NULL:
-                raise MemoryError(f"no memory for a copy of {self.size[self.count]} bytes")
-            self.live[self.count] = <const char *>&flat[0] if flat.shape[0] else self.copy[self.count]
+            copy = array.copy()
+            own = copy.reshape(-1)
+            self.copy[self.count] = <char *>&own[0] if own.shape[0] else NULL
+            copy.flags.writeable = False  # to all but `take`
+            self.copies.append(copy)
+            self.live[self.count] = <const char *>&flat[0] if flat.shape[0] else NULL
             self.count += 1
-        self.take()
 
     def __dealloc__(self):
-        cdef Py_ssize_t i
-        if self.copy != NULL:
-            for i in range(self.count + 1):
-                free(self.copy[i])
         free(self.live)
         free(self.copy)
         free(self.size)
@@ -51,13 +55,14 @@ cdef class Snapshot:
         """Copy the arrays anew."""
         cdef Py_ssize_t i
         for i in range(self.count):
-            memcpy(self.copy[i], self.live[i], self.size[i])
+            if self.size[i]:
+                memcpy(self.copy[i], self.live[i], self.size[i])
 
     def holds(self):
         """Whether every array has the bytes that were copied last."""
         cdef Py_ssize_t i
         for i in range(self.count):
-            if memcmp(self.copy[i], self.live[i], self.size[i]):
+            if self.size[i] and memcmp(self.copy[i], self.live[i], self.size[i]):
                 return False
         return True
 

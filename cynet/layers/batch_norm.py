@@ -6,8 +6,8 @@ Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network traini
 import numpy as np
 
 from cynet.core import checks, normalization
-from cynet.core.layer import Layer, answers
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.layer import Layer, answers, asked
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 
 NONE = np.empty(0, np.float32)  # in place of parameters that are not there
 NO_SUMS = np.empty((0, 2, 0))
@@ -35,17 +35,17 @@ class _BatchNorm(Layer):
         return channels, eps, checks.number("momentum", self.momentum, 0, 1)
 
     def output_shape(self, shape):
-        channels, *_ = self._settled()
+        channels, *_ = self.settled()
         if len(shape) not in self.dimensions or shape[-1] != channels:
             raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
         return shape
 
-    def _settled(self):
+    def settled(self):
         """`_settings`, looked at anew when one was set."""
         question = self.num_features, self.eps, self.momentum
         plan = self._plan  # once: another thread may set it
         if not answers(plan, question):
-            self._plan = plan = question, self._settings()
+            self._plan = plan = asked(question), self._settings()
         return plan[1]
 
     def forward(self, x):
@@ -56,28 +56,34 @@ class _BatchNorm(Layer):
     def statistics(self, x):
         """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        channels, eps, momentum = self._settled()
+        channels, eps, momentum = self.settled()
         rows = x.reshape(-1, channels)
         arrays = self.values()
-        if self.training:
+        training = self._trains()
+        if training:
             if len(rows) < 2:
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
             self._count()
-        stats = normalization.Pass.of(rows, *arrays, eps, momentum, bool(self.training))
-        stats.parameters = self.weight, self.bias
+        stats = normalization.Pass.of(rows, *arrays, eps, momentum, training)
+        stats.parameters, stats.since = (self.weight, self.bias), versions(self.weight, self.bias)
         return stats
 
     def _count(self):
         count = self.num_batches_tracked
         if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
+        if not count.flags.writeable:
+            raise ValueError("num_batches_tracked: wanted an array that can be written, got a read-only one")
+        most = 2 ** (8 * count.itemsize - (count.dtype.kind == "i")) - 1
+        if count == most:
+            raise ValueError(f"num_batches_tracked: wanted less than {most} in {count.dtype}, got {count}")
         count[()] += 1
 
     def values(self):
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
-        weight, bias, wanted = NONE, NONE, (self._settled()[0],)
+        weight, bias, wanted = NONE, NONE, (self.settled()[0],)
         if self.weight is not None or self.bias is not None:
             weight, bias = values(weight=(self.weight, wanted), bias=(self.bias, wanted))
         mean, variance = self.running_mean, self.running_var
@@ -85,6 +91,11 @@ class _BatchNorm(Layer):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
                 got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
                 raise ValueError(f"{name}: wanted a float32 array of shape {wanted}, got {got:.80}")
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
+                raise ValueError(f"{name}: wanted an array in one piece, got one with gaps or misaligned")
+            if not flags.writeable and self._trains():
+                raise ValueError(f"{name}: wanted an array that can be written, got a read-only one")
         return weight, bias, mean, variance
 
     def backward(self, dy):
@@ -92,12 +103,12 @@ class _BatchNorm(Layer):
         rows = self.gradient(dy, shape).reshape(stats.x.shape)
         if self.wants_sums(stats):
             self.finish(stats, stats.sums(rows))
-        return stats.input_gradient(rows).reshape(shape) if self.input_grad else None
+        return stats.input_gradient(rows).reshape(shape) if self._wants_dx() else None
 
     def wants_sums(self, stats):
         """Whether backward needs the sums over rows; where not, it is made ready."""
         weight, bias = stats.parameters
-        refuse_others(self, weight=weight, bias=bias)
+        refuse_others(self, stats.since, weight=weight, bias=bias)
         if stats.of_batch or weight is not None:
             return True
         stats.finish(NO_SUMS, NONE, NONE, NONE)

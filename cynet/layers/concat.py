@@ -14,16 +14,20 @@ class Concat(Layer):
     """
 
     def __init__(self, *branches):
-        if not branches:
-            raise ValueError("branches: wanted at least one Layer, got none")
-        require_layers(branches=branches)
         self.branches = list(branches)
+        self._require()
+
+    def _require(self):
+        """Raise TypeError or ValueError where `branches`, which may have been set, are no layers."""
+        require_layers(branches=self.branches)
+        if not self.branches:
+            raise ValueError(f"branches: wanted at least one Layer, got {self.branches!r}")
 
     def children(self):
-        return self.numbered(self.branches)
+        return self.numbered(branches=self.branches)
 
     def output_shape(self, shape):
-        require_layers(branches=self.branches)
+        self._require()
         shapes = [branch.checked_shape(shape, name) for name, branch in self.children()]
         if len({s[:-1] for s in shapes}) > 1:
             raise ValueError(f"wanted branches of equal shape but for the channels, got {shapes}")
@@ -34,7 +38,7 @@ class Concat(Layer):
             yield from branch.trace(shape, f"{path}.{name}" if path else name)
 
     def forward(self, x):
-        require_layers(branches=self.branches)
+        self._require()
         parts, kept = [], []
         for branch in self.branches:
             parts.append(branch(x))
@@ -61,7 +65,7 @@ class Concat(Layer):
             part = workspace.empty((*shape[:-1], width))
             arrays.copy_channels(dy, start, part, 0, width)
             start += width
-            if self.input_grad:
+            if self._wants_dx():
                 gradient = branch.backward(part)
                 dx = gradient if dx is None else arrays.add(dx, gradient)
             else:

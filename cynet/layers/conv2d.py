@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 
 from cynet.core import arrays, checks, convolution, geometry, init
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 from cynet.core.winograd import WinogradConvolution
 
 
@@ -84,7 +84,8 @@ class Conv2d(Layer):
         question = shape, self.kernel_size, self.stride, self.padding, channels
         plan = self._plan  # once: another thread may set it
         if not answers(plan, question):
-            self._plan = plan = question, self.convolution(shape)
+            self.values()  # first: a plan for filters that are not there may be larger than any memory
+            self._plan = plan = asked(question), self.convolution(shape)
         return plan[1]
 
     def values(self):
@@ -99,18 +100,19 @@ class Conv2d(Layer):
 
     def forward(self, x):
         plan = self._convolution(x.shape)
-        self.save(x, plan, self.weight, self.bias)
-        return plan.forward(x, *self._values(plan.out_shape[3], plan.weight_shape))
+        found = self._values(plan.out_shape[3], plan.weight_shape)
+        self.save(x, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(x, *found)
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
-        x, plan, weight, bias = self.saved()
-        refuse_others(self, weight=weight, bias=bias)
+        x, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
         dy = self.gradient(dy, plan.out_shape)
         plan.weight_gradient(x, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy.reshape(-1, plan.out_shape[3]), bias.grad)
-        if not self.input_grad:
+        if not self._wants_dx():
             return None
         if isinstance(plan, WinogradConvolution) and added is not None:
             return plan.input_gradient(dy, weight.data, arrays.matched(added, x))

@@ -23,7 +23,7 @@ class Dropout(Layer):
 
     def forward(self, x):
         p = checks.number("p", self.p, 0, 1)  # it may have been set
-        key = random.next_key() if self.training and p > 0 else None
+        key = random.next_key() if self._trains() and p > 0 else None
         self.save(x.shape, p, key)
         return x if key is None else _masked(x, p, key)
 

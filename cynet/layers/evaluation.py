@@ -7,7 +7,9 @@ weights, filters are packed once, outputs share buffers. Every other layer is ca
 from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
-the weights and statistics byte by byte with a copy: what changed is planned or packed anew. A layer that is
+the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
+that copy. So an evaluation while another thread loads weights may mix old and new ones, array by array or
+within one, but those after it never do: what it packed is compared with what is there. A layer that is
 called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
 run without the plan.
 
@@ -97,7 +99,7 @@ def _taken(model, shape):
         if plan.fits():
             return plan
     require_layers(layers=model.layers)
-    if any(layer.training for _, layer in model.walk()):
+    if any(layer._trains() for _, layer in model.walk()):
         return None
     try:
         return Plan(model, shape)
@@ -172,13 +174,14 @@ class Plan:
         )
 
     def _fold(self):
+        copies = iter(self._weights.copies)
         for step in self._convolutions:
-            step.fold()
+            step.fold(copies)
 
     def _watch(self, layer):
         attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
         if is_ours(layer, below=False):
-            attributes |= {name: value for name, value in vars(layer).items() if name not in PASSING}
+            attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
         elif isinstance(layer, sequential.Sequential):  # a user's, whose other attributes may always change
             attributes["layers"] = layer.layers
         for name, value in attributes.items():

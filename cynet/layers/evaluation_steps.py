@@ -36,6 +36,7 @@ class Convolve:
     def __init__(self, layer, norm, relu, shape, y, planes, threads):
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
         self.planes, self.scratch, self.residual = planes, None, None
+        self._eps = None if norm is None else norm.settled()[1]
         if type(layer) is Conv2d:
             self.plan = layer.convolution(shape)
             self._in = self._out = None
@@ -45,17 +46,26 @@ class Convolve:
         self._target = y if self._out is None else y.reshape(self._out)
 
     def weights(self):
-        """The arrays that `fold` reads."""
-        found = [array for array in self.layer.values() if array is not None]
+        """The arrays that `fold` reads, copied."""
+        w, bias = self.layer.values()
+        self._biased = bias is not None
+        found = [w, bias] if self._biased else [w]
         return found if self.norm is None else [*found, *self.norm.values()]
 
-    def fold(self):
-        """Put the batch norm into the weights, and lay them out for the kernel."""
-        (w, bias), norm = self.layer.values(), self.norm
-        if norm is not None:
-            weight, shift, mean, variance = norm.values()
-            scale = 1 / np.sqrt(variance.astype(np.float64) + norm.eps)
-            if norm.weight is None:
+    def fold(self, copies):
+        """Put the batch norm into the weights, and lay them out for the kernel.
+
+        Parameters
+        ----------
+        copies : iterator of ndarray
+            Of what `weights` returned: what is packed is what is compared, whatever others write meanwhile.
+        """
+        w = next(copies)
+        bias = next(copies) if self._biased else None
+        if self.norm is not None:
+            weight, shift, mean, variance = (next(copies) for _ in range(4))
+            scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
+            if weight.size == 0:  # not affine
                 shift = 0.0
             else:
                 scale *= weight

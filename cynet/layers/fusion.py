@@ -115,8 +115,8 @@ class Joined(Layer):
             shape = layer.checked_shape(shape)
         return shape
 
-    def wants_dx(self):
-        return self.input_grad and self.first.input_grad
+    def _wants_dx(self):
+        return super()._wants_dx() and self.first._wants_dx()
 
 
 class NormReLU(Joined):
@@ -132,7 +132,7 @@ class NormReLU(Joined):
         rows = self.gradient(dy, shape).reshape(stats.x.shape)
         if self.first.wants_sums(stats):
             self.first.finish(stats, stats.sums(rows, relu=True))
-        return stats.input_gradient(rows, relu=True).reshape(shape) if self.wants_dx() else None
+        return stats.input_gradient(rows, relu=True).reshape(shape) if self._wants_dx() else None
 
 
 class NormReLUPool(Joined):
@@ -148,7 +148,7 @@ class NormReLUPool(Joined):
     def backward(self, dy):
         shape, stats, winner, window = self.saved()
         dy = self.gradient(dy, winner.shape)
-        gradient, wants_dx = None, self.wants_dx()
+        gradient, wants_dx = None, self._wants_dx()
         if self.first.wants_sums(stats):
             sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
             self.first.finish(stats, sums)
@@ -173,7 +173,7 @@ class FlattenLinear(Joined):
     def backward(self, dy):
         shape, kept = self.saved()
         give(self.layers[1], kept)
-        if not self.wants_dx():
+        if not self._wants_dx():
             return self.layers[1].backward_spared(dy)
         dx = self.layers[1].backward(dy)
         return None if dx is None else dx.reshape(shape)
@@ -205,7 +205,7 @@ class ResidualReLU(Joined):
 
     def backward(self, dy):
         y, stats, body, of_body, shortcut, of_shortcut = self.saved()
-        dy, input_grad = self.gradient(dy, y.shape), self.wants_dx()
+        dy, input_grad = self.gradient(dy, y.shape), self._wants_dx()
         if self.norm is None:
             dz = arrays.gate(y, dy)
         else:

@@ -4,9 +4,9 @@ import numpy as np
 
 from cynet.core import checks, init
 from cynet.core.convolution import Convolution
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 from cynet.core.normalization import add_channel_sums
-from cynet.core.parameter import Parameter, refuse_others, values
+from cynet.core.parameter import Parameter, refuse_others, values, versions
 from cynet.core.thin_linear import ThinLinear
 
 
@@ -59,8 +59,9 @@ class Linear(Layer):
     def product(self, rows, pixels):
         """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
         plan = self.plan(len(rows), pixels)
-        self.save(rows, plan, self.weight, self.bias)
-        return plan.forward(rows, *self.values())
+        found = self.values()  # checked first
+        self.save(rows, rows.shape, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(rows, *found)
 
     def values(self):
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
@@ -76,17 +77,18 @@ class Linear(Layer):
         if not answers(plan, question):
             self._settings()
             kind = ThinLinear if self.thin() else _Wide
-            self._plan = plan = question, kind(*question)
+            self._plan = plan = asked(question), kind(*question)
         return plan[1]
 
     def backward(self, dy):
-        rows, plan, weight, bias = self.saved()
-        refuse_others(self, weight=weight, bias=bias)
-        dy = self.gradient(dy, (len(rows), weight.shape[0]))
+        rows, shape, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
+        checks.shapes("x", (rows.shape,), (shape,))
+        dy = self.gradient(dy, (shape[0], weight.shape[0]))
         plan.weight_gradient(rows, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy, bias.grad)
-        return plan.input_gradient(dy, weight.data) if self.input_grad else None
+        return plan.input_gradient(dy, weight.data) if self._wants_dx() else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"

@@ -1,7 +1,7 @@
 """What the two pooling layers with windows share."""
 
 from cynet.core import checks, geometry
-from cynet.core.layer import Layer, answers
+from cynet.core.layer import Layer, answers, asked
 
 
 class Pool2d(Layer):
@@ -50,7 +50,7 @@ class Pool2d(Layer):
             kernel, stride, padding = self.window()
             (top, left, _, _), out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding)
             found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, top, left)
-            self._plan = plan = question, found
+            self._plan = plan = asked(question), found
         return plan[1]
 
     def output_shape(self, shape):

@@ -60,10 +60,10 @@ def forward(model, x):
 
 def in_parts(model):
     """Whether a model in evaluation mode throughout holds users' layers: then its parts have plans."""
-    if model.training:
+    if model._trains():
         return False
     found = [layer for _, layer in model.walk()]
-    return not any(layer.training for layer in found) and not all(map(is_ours, model.layers))
+    return not any(layer._trains() for layer in found) and not all(map(is_ours, model.layers))
 
 
 def again(model, sweep):
@@ -74,7 +74,8 @@ def again(model, sweep):
     RuntimeError
         When the input, the weights, statistics or settings of a layer changed since.
     """
-    modes = [(layer, layer.training) for _, layer in model.walk() if layer.training]
+    require_layers(layers=model.layers)
+    modes = [(layer, layer.training) for _, layer in model.walk() if layer._trains()]
     for layer, _ in modes:  # set to training since
         layer.training = False
     try:

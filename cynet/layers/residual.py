@@ -1,7 +1,7 @@
 """Residual: a body with a shortcut around it."""
 
 from cynet.core import arrays
-from cynet.core.layer import Layer, give, require_layers, taken
+from cynet.core.layer import Layer, give, require_layer, taken
 
 
 class Residual(Layer):
@@ -20,9 +20,9 @@ class Residual(Layer):
 
     def parts(self):
         """(body, shortcut or None), checked: they may have been set."""
-        require_layers(body=self.body)
+        require_layer("body", self.body)
         if self.shortcut is not None:
-            require_layers(shortcut=self.shortcut)
+            require_layer("shortcut", self.shortcut)
         return self.body, self.shortcut
 
     def output_shape(self, shape):
@@ -49,11 +49,11 @@ class Residual(Layer):
     def backward(self, dy):
         body, of_body, shortcut, of_shortcut = self.saved()
         give(body, of_body)
-        dx = body.backward(dy) if self.input_grad else body.backward_spared(dy)
+        dx = body.backward(dy) if self._wants_dx() else body.backward_spared(dy)
         if shortcut is not None:
             give(shortcut, of_shortcut)
-            dy = shortcut.backward(dy) if self.input_grad else shortcut.backward_spared(dy)
-        return arrays.add(dx, dy) if self.input_grad else None
+            dy = shortcut.backward(dy) if self._wants_dx() else shortcut.backward_spared(dy)
+        return arrays.add(dx, dy) if self._wants_dx() else None
 
     def __repr__(self):
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

@@ -31,7 +31,7 @@ class Sequential(Layer):
         self.layers = list(layers)
 
     def children(self):
-        return self.numbered(self.layers)
+        return self.numbered(layers=self.layers)
 
     def output_shape(self, shape):
         require_layers(layers=self.layers)
@@ -45,11 +45,11 @@ class Sequential(Layer):
             shape = layer.output_shape(shape)
 
     def forward(self, x):
-        if not self.training and may_sweep():
+        if not self._trains() and may_sweep():
             y = recall.forward(self, x) if grad_enabled() else evaluation.run(self, x)
             if y is not None:
                 return y
-        if not self.training:
+        if not self._trains():
             return self._layers(x)
         with self._alone():
             if grad_enabled():
@@ -74,7 +74,7 @@ class Sequential(Layer):
             steps, kept = self.saved()
             if isinstance(steps, recall.Sweep):
                 steps, kept = recall.again(self, steps)
-            return steps.backward(dy, kept, self.input_grad)
+            return steps.backward(dy, kept, self._wants_dx())
 
     def _alone(self):
         """A context for passes that write what threads would share: statistics and gradients."""

@@ -23,14 +23,14 @@ class Softmax(Layer):
         y = workspace.empty(x.shape)
         rows = -1, x.shape[-1]
         softmax.softmax(x.reshape(rows), y.reshape(rows), threads.get_num_threads())
-        self.save(y)
+        self.save(y, y.shape)  # the caller may set that of its y
         return y
 
     def backward(self, dy):
-        (y,) = self.saved()
-        dy = self.gradient(dy, y.shape)
-        dx = workspace.empty(y.shape)
-        rows = -1, y.shape[-1]
+        y, shape = self.saved()
+        dy = self.gradient(dy, shape)
+        dx = workspace.empty(shape)
+        rows = -1, shape[-1]
         softmax.softmax_backward(
             y.reshape(rows), dy.reshape(rows), dx.reshape(rows), threads.get_num_threads()
         )

@@ -56,3 +56,14 @@ def test_output_size():
 def test_impossible_windows(arguments, message):
     with pytest.raises(ValueError, match=message):
         output_size(*arguments)
+
+
+@pytest.mark.parametrize("sides", [(2**31 - 1,) * 4, (0, 0, 9, 2**31 - 1), (2**14,) * 4, (2**27, 0, 0, 0)])
+@pytest.mark.parametrize("stride", [1, 2**15])
+def test_padding_that_no_memory_holds_is_refused(sides, stride):
+    with pytest.raises(ValueError, match=r"padding: wanted at most 268435456 cells .* around 4 x 5\)"):
+        window_grid((4, 5), (1, 1), (stride, stride), sides)
+
+
+def test_a_large_image_may_be_padded():
+    assert window_grid((2**16, 2**16), (3, 3), (1, 1), (1, 1, 1, 1))[1] == (2**16, 2**16)

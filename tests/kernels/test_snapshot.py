@@ -48,3 +48,14 @@ def test_attributes_are_compared_by_identity():
     for i in range(3):
         with pytest.raises(TypeError):
             same_attributes(*(None if i == j else part for j, part in enumerate(asked)))
+
+
+def test_the_copies_are_what_was_taken_and_read_only():
+    arrays = [np.ones(shape, np.float32) for shape in ((2, 3), (0,), ())]
+    snapshot = Snapshot(arrays)
+    for array in arrays:
+        array[...] = 2
+    assert [copy.shape for copy in snapshot.copies] == [(2, 3), (0,), ()]
+    assert all((copy == 1).all() and not copy.flags.writeable for copy in snapshot.copies)
+    snapshot.take()
+    assert all((copy == 2).all() for copy in snapshot.copies)

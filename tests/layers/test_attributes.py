@@ -158,3 +158,28 @@ def test_of_layers_that_run_as_one_too(kind):
             continue
         for one, other in zip([y, dx, *(p.grad for p in parameters)], wanted, strict=True):
             np.testing.assert_array_equal(one, other, err_msg=f"{name} {value!r}")
+
+
+LISTS = [
+    (lambda: cynet.Conv2d(4, 4, 3, padding=2), "stride", [1, 1], 2),
+    (lambda: cynet.Conv2d(4, 4, 3, padding=2), "padding", [2, 2], 0),
+    (lambda: cynet.AvgPool2d(2), "stride", [2, 2], 1),
+    (lambda: cynet.AvgPool2d(2), "kernel_size", [2, 2], 3),
+    (lambda: cynet.MaxPool2d(3, 2), "padding", [0, 0, 0, 0], 1),
+]
+
+
+@pytest.mark.parametrize("around", [lambda layer: layer, cynet.Sequential])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("make", "name", "value", "other"), LISTS, ids=lambda value: str(value)[:12])
+def test_a_list_that_is_changed_in_place_is_noticed(make, name, value, other, training, around):
+    layer, twin, sizes = make(), make(), list(value)
+    twin.load_state_dict(layer.state_dict())
+    setattr(layer, name, sizes)
+    model = around(layer).train(training)
+    before = model(IMAGES)
+    sizes[0] = other
+    setattr(twin, name, tuple(sizes))
+    wanted, y = around(twin).train(training)(IMAGES), model(IMAGES)
+    assert not np.array_equal(y, before)
+    np.testing.assert_array_equal(y, wanted)

@@ -308,3 +308,29 @@ def test_nan_in_one_image_stays_in_it():
 def test_an_empty_batch(name):
     model, x = ready(cynet.models.create(name), 32, 2)
     assert planned(model, x[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_weights_that_change_while_they_are_packed_leave_no_stale_plan(monkeypatch, affine):
+    """As another thread's load_state_dict may do: another state comes, and the first comes back."""
+    model = cynet.Sequential(
+        layers.Conv2d(3, 8, 3), layers.BatchNorm2d(8, affine=affine), layers.Flatten(), layers.Linear(32, 3)
+    ).eval()  # fmt: skip
+    first = model.state_dict()
+    other = {name: value + 1 for name, value in first.items()}
+    x = np.random.default_rng(1).standard_normal((2, 4, 4, 3)).astype(np.float32)
+    fold = evaluation.Plan._fold
+
+    def disturbed(plan):
+        model.load_state_dict(other)
+        fold(plan)
+        model.load_state_dict(first)
+
+    with cynet.no_grad():
+        wanted = model(x)
+        for begin in (lambda: vars(model).pop("_plans"), lambda: model[0].weight.data.fill(3)):
+            begin()
+            with monkeypatch.context() as patch:
+                patch.setattr(evaluation.Plan, "_fold", disturbed)
+                model(x)
+            np.testing.assert_array_equal(model(x), wanted)

@@ -155,3 +155,108 @@ def test_what_is_no_layer_is_named_whenever_it_was_set(make, name, value, evalua
         return
     with pytest.raises(TypeError, match=rf"{name.removeprefix('0.')}(\[0\])?: wanted a Layer"):
         model(X)
+
+
+class Users(cynet.Layer):
+    """A user's model around one layer."""
+
+    def __init__(self, inner, spare=None):
+        self.inner, self.spare = inner, spare
+
+    def output_shape(self, shape):
+        return self.inner.output_shape(shape)
+
+    def forward(self, x):
+        return self.inner(x)
+
+    def backward(self, dy):
+        return self.inner.backward(dy)
+
+
+USERS = {
+    "linear": lambda: cynet.Linear(4, 4), "norm": lambda: cynet.BatchNorm1d(4), "relu": cynet.ReLU,
+    "sequential": lambda: cynet.Sequential(cynet.Linear(4, 4), cynet.ReLU()),
+    "a user's": lambda: Users(cynet.Linear(4, 4)),
+}  # fmt: skip
+GONE = "backward: wanted the pass of inner that its own forward made"
+
+
+def rows(seed):
+    return np.random.default_rng(seed).standard_normal((3, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", USERS.values(), ids=USERS)
+def test_a_layer_in_two_users_models_gives_no_pass_of_the_other(make, training):
+    shared = make()
+    one, other = Users(shared).train(training), Users(shared).train(training)
+    one(rows(1))
+    wanted = one.backward(rows(3))
+    one(rows(1))
+    other(rows(2))
+    with pytest.raises(RuntimeError, match=f"Users.{GONE}"):
+        one.backward(rows(3))
+    one(rows(1))
+    np.testing.assert_array_equal(one.backward(rows(3)), wanted)
+
+
+def test_a_layer_in_a_users_model_and_in_a_container():
+    shared = cynet.Linear(4, 4)
+    users, container = Users(shared), cynet.Sequential(shared, cynet.ReLU())
+    users(rows(1))
+    container(rows(2))
+    with pytest.raises(RuntimeError, match=GONE):
+        users.backward(rows(3))
+    assert container.backward(rows(3)) is not None
+    container(rows(1))
+    wanted = container.backward(rows(3))
+    container(rows(1))
+    users(rows(2))
+    np.testing.assert_array_equal(container.backward(rows(3)), wanted)  # it keeps its own
+
+
+def test_a_users_model_at_two_places_and_one_around_another():
+    shared = Users(Users(cynet.Linear(4, 4)))
+    model, twin = cynet.Sequential(shared, shared), shared.inner.inner
+    y = model(rows(1))
+    dx = model.backward(rows(2))
+    weight = twin.weight.data
+    bias = weight @ twin.bias.data + twin.bias.data
+    np.testing.assert_allclose(y, rows(1) @ weight.T @ weight.T + bias, 1e-4, 1e-6)
+    np.testing.assert_allclose(dx, rows(2) @ weight @ weight, rtol=1e-4, atol=1e-6)
+
+
+def test_layers_that_a_users_forward_leaves_out_may_be_used_by_others():
+    spare = cynet.Linear(4, 4)
+    model, other = Users(cynet.Linear(4, 4), spare), Users(spare)
+    other(rows(1))
+    model(rows(1))
+    other(rows(2))
+    assert model.backward(rows(3)).shape == (3, 4) and other.backward(rows(3)).shape == (3, 4)
+
+
+def test_a_pass_without_gradients_and_copies_take_no_pass_away():
+    model = Users(Users(cynet.Linear(4, 4)))
+    model(rows(1))
+    copied = copy.deepcopy(model)
+    copied(rows(2))
+    assert copied.backward(rows(3)).shape == model.backward(rows(3)).shape
+    with pytest.raises(RuntimeError, match="wanted a forward pass before it"):
+        model.backward(rows(3))
+
+
+class Twice(Users):
+    """Its class's passes, and the one above's."""
+
+    def forward(self, x):
+        return super().forward(super().forward(x))
+
+    def backward(self, dy):
+        return super().backward(dy)
+
+
+def test_methods_that_call_those_of_the_class_above():
+    model = Twice(cynet.ReLU())
+    model(rows(1))
+    np.testing.assert_array_equal(model.backward(rows(2)), rows(2) * (rows(1) > 0))
+    assert Twice.forward.__name__ == "forward" and Twice.__doc__
