@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cynet import Predictor, cli, data
 from cynet.interop import safetensors
 from cynet.train import Session, Settings, load_weights, save_weights
+from cynet.train.facts import MOST_CLASSES, Facts
 from cynet.train.session import load_initial
-from cynet.train.weights import MOST_CLASSES, Facts
 
 FACTS = Facts("uwnet2", True, "tiny", tiny.CLASSES, (0.5,) * 3, (0.2,) * 3, drawn=(5, 0.2))
 NOTES = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(FACTS).items()}

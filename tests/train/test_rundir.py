@@ -10,8 +10,9 @@ import cynet.core.random as random
 from cynet import Sequential, models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, configuration, load_weights, rundir, save_weights
+from cynet.train.facts import Facts
 from cynet.train.session import Settings
-from cynet.train.weights import Facts, file_of, initial_file
+from cynet.train.weights import file_of, initial_file
 
 FACTS = Facts("uwnet2", False, "cifar10", ("cat", "dog"), (0.5, 0.4, 0.3), (0.1, 0.2, 0.25))
 

@@ -8,11 +8,12 @@ from cynet.graph import summary
 
 from .. import matching
 from ..environment import drawing
+from ..facts import Facts
 from ..predictions import predict
 from ..rundir import METRICS, WEIGHTS
 from ..session import test_loader
 from ..settings import data_options
-from ..weights import Facts, load_weights
+from ..weights import load_weights
 from . import findings, folder
 
 BEST = "best.safetensors"
