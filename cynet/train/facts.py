@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from cynet import models
 from cynet.core import checks
@@ -13,6 +14,7 @@ DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder wer
 
 # The limits of what weights tell, so that no note decides how much memory or time is taken.
 MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels
+MOST_VALUES = 1 << 24  # of a picture: 64 MiB
 MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
 MOST_NAME = 1_000  # letters, of a class or a data set
 MOST_MEAN = 1e6  # of a channel, whose values are 0 to 1
@@ -58,6 +60,14 @@ class Facts:
         _, _, channels = self.picture_shape
         return models.create(self.model, self.batch_norm, len(self.classes), channels)
 
+    def check_model(self, model):
+        """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
+        try:
+            model.checked_shape((1, *self.picture_shape))
+        except ValueError as error:
+            wanted = f"wanted one that a {self.model} of these weights takes"
+            raise ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}") from None
+
     def layout(self):
         """The `Layout` of models of this kind; ValueError where the registry has none."""
         if self.model not in models.names():
@@ -81,6 +91,9 @@ class Facts:
         sizes = _several("picture_shape", self.picture_shape, 3)
         for size, most in zip(sizes, MOST_SIZES, strict=True):
             _within("picture_shape", checks.integer, size, 1, most)
+        if prod(sizes) > MOST_VALUES:
+            wanted = f"wanted at most {MOST_VALUES:,} values"
+            raise ValueError(f"picture_shape: {wanted}, got {prod(sizes):,}, of {sizes}")
         for mean in _several("mean", self.mean, sizes[2]):
             _within("mean", checks.number, mean, -MOST_MEAN, MOST_MEAN)
         for std in _several("std", self.std, sizes[2]):

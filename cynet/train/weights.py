@@ -50,6 +50,7 @@ def save_weights(path, model, facts):
             f"{name}: {own.get(name, 'none')} for {wanted.get(name, 'none')}" for name in differ[:5]
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
+    facts.check_model(model)
     told = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
     safetensors.save(model, path, {name: json.dumps(value) for name, value in told.items()})
 
@@ -153,6 +154,7 @@ def load_weights(path):
     try:
         _check_shapes(facts, tensors)
         model = facts.create()
+        facts.check_model(model)
         model.load_state_dict(tensors)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
