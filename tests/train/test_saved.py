@@ -93,8 +93,12 @@ CASES = [
         None, [], {"seed": 1}, {"seed": -1, "draws": 0}, {"seed": 0, "draws": 2**64}, {"seed": "", "draws": 0}
     )),
     (changed("schedule", 5), "schedule: wanted a text"),
+    *((changed("schedule", value), "schedule: wanted MultiStep(lr=0.1")
+      for value in ("", "x", "Constant(lr=0.1)")),
+    (changed("config.lr", 0.3), "schedule: wanted MultiStep(lr=0.3"),
     *((changed("config", value), "config") for value in ([], None, {}, "x")),
     *((changed(f"config.{name}", value), "config: ") for name, value in (
+        ("data", "x"), ("data", "tiny\x1b"),
         ("model", 3), ("model", "net\x1b[2J"), ("batch_norm", 1), ("steps", "many"), ("steps", GONE),
         ("lr", -1), ("lr", float("nan")), ("lr_steps", "5"), ("momentum", 2), ("seed", 2**64),
         ("threads", 10**9), ("epochs", 3), ("warmup", 99), ("balanced", "yes"), ("class_weights", "x"),
