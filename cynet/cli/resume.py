@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cynet.train.environment import fingerprint, held_out_digest, initial_weights
 
-from . import options, train
+from . import agreement, options, train
 from .parser import UsageError, refusing, suggestion
 from .places import data_folder, lasting
 
@@ -30,7 +30,7 @@ def resume(flags):
             folder.lock()
             news += folder.set_aside()
             found = _latest(folder, news.append)
-            stored, origins = _stored(folder, found)
+            stored, origins = _stored(folder, found, options.given(flags), news.append)
             folder.configured(stored.flat())  # its file may be damaged
         return _resume(flags, folder, found, stored, origins, allowed, news)
 
@@ -67,17 +67,17 @@ def _with_derived(allowed, origins):
     return allowed | {"lr_steps"} if derived else allowed
 
 
-def _stored(folder, found):
+def _stored(folder, found, given, say):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
-    from cynet.core.folder import own_file
-    from cynet.train.configuration import CONFIG
+    from cynet.train.configuration import CONFIG, read_run
     from cynet.train.settings import Settings
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
     if found:
         _, saved = found
+        agreement.check(folder, saved.settings, given, say)
         return saved.settings, origins | saved.origins
-    values = options.read(own_file(folder.path / CONFIG), "--resume")
+    values = options.read(folder.path / CONFIG, "--resume", parse=read_run)
     return Settings(**values), origins | folder.read_config()[1]
 
 

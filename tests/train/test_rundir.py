@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cynet.core.random as random
-from cynet import Sequential, models
+from cynet import Sequential, __version__, models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, configuration, load_weights, rundir, save_weights
 from cynet.train.facts import Facts
@@ -55,7 +55,8 @@ def test_the_configuration_is_toml(tmp_path):
         "one": 1.0,
     }
     RunFolder(tmp_path / "run").write_config(values | {"none": None})
-    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text()) == values
+    written = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert written == {"cynet": __version__} | values
 
 
 def test_weights_come_back_with_their_facts(tmp_path):

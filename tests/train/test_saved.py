@@ -363,9 +363,6 @@ def test_resume_keeps_a_configuration_that_it_cannot_read(run, tmp_path, capsys,
     path = damaged_run(run, tmp_path / "run", content)
     assert train("--resume", path, "--steps", 15, "--allow-change", "steps") == 0
     out = capsys.readouterr().out
-    if content in (b"", b"steps = 3\n", b"xyz = 3\n"):  # it can be read
-        assert "config.damaged.toml" not in out
-        return
     assert "; kept as config.damaged.toml; written anew from the checkpoint" in out
     kept = path / "config.damaged.toml"
     assert kept.is_fifo() if content is None else kept.read_bytes() == content
