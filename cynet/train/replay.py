@@ -12,8 +12,10 @@ from math import nan
 import numpy as np
 
 import cynet.core.random as random
+from cynet import models
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
+from cynet.data import registry
 from cynet.data.array_files import read_members
 
 from .loop import Diverged
@@ -272,11 +274,23 @@ def first_settings(settings, parts):
         When what was changed is no setting's value.
     """
     flat, last = settings.flat(), None
-    for part in reversed(parts):
+    for number, part in reversed(list(enumerate(parts))):
         if part.get("changed") and part["after_step"]:
             flat |= {name: before for name, (before, _) in part["changed"].items()}
             last = part["after_step"]
+            settings = _before(flat, f"resumed[{number}].changed")
+    return settings, last
+
+
+def _before(flat, entry):
+    """The settings before a change, with which something can be trained, or a ValueError naming the entry."""
     try:
-        return Settings.unflat(flat), last
+        found = Settings.unflat(flat)
+        for name, known in (("model", models.names()), ("data", registry.names())):
+            if getattr(found, name) not in known:
+                wanted = f"wanted one of {', '.join(known)}"
+                raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
+        found.resolved(found.batch_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"wanted the settings before each change, got others: {error}") from None
+        raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
+    return found

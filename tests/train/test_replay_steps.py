@@ -181,6 +181,18 @@ def test_the_settings_of_the_first_steps_are_those_before_the_first_change():
     assert first_settings(Settings(lr_steps={4: 0.25}), changed)[0].lr_steps == {3: 0.5}
 
 
+@pytest.mark.parametrize(("changed", "words"), [
+    ({"model": ["x", "uwnet2"]}, "model: wanted one of uwnet0, "), ({"lr": [-1, 0.1]}, "lr: wanted a number"),
+    ({"data": ["x", "tiny"]}, "data: wanted one of "), ({"warmup": [9**9, 0]}, "warmup: wanted less than"),
+    ({"momentum": ["y", 0.9]}, "momentum: wanted a number"),
+])  # fmt: skip
+def test_settings_before_a_change_that_nothing_was_trained_with_are_named_by_their_entry(changed, words):
+    parts = [{"after_step": 3, "changed": {}}, {"after_step": 5, "changed": changed}]
+    with pytest.raises(ValueError, match=r"^resumed\[1\]\.changed: wanted the settings before") as caught:
+        first_settings(Settings(data="tiny", model="uwnet2"), parts)
+    assert words in str(caught.value)
+
+
 # -- a divergence that is shown again ----------------------------------------------------------------------
 def left_by(tmp_path, step, **settings):
     """A run folder as a training leaves it that broke at a step; and the trainer that meets it."""

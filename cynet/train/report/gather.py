@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cynet._version import __version__
 from cynet.core.folder import own_file
+from cynet.core.names import sentence
 from cynet.graph import summary
 
 from .. import matching
@@ -86,7 +87,7 @@ def _weights(run, wanted, missing, notes):
             if (run.path / name).exists():
                 return Trained(name, *load_weights(own_file(run.path / name)))
         except (ValueError, OSError) as error:
-            notes.append(str(error))
+            notes.append(sentence(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
     missing.update(dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"), why))
     if not any(WEIGHTS in note for note in notes):
