@@ -206,13 +206,13 @@ def recipe(name):
     return RECIPES / f"{name}.toml"
 
 
-def read(path, flag, derived=()):
-    """The settings in a TOML file; `flag` is the one that named it.
+def read(path, flag, derived=(), parse=configuration.read):
+    """The settings in a TOML file; `flag` is the one that named it, `parse` its reader.
 
     Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
     """
     try:
-        found = configuration.read(path)
+        found = parse(path)
     except OSError as error:
         text = (error.strerror or str(error)).removeprefix(f"{path}: ")
         raise UsageError(f"{flag}: cannot read {path}: {text}") from None

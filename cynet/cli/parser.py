@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 
+from cynet.core.names import sentence
 from cynet.train import ranges
 
 from .hints import suggestion
@@ -35,9 +36,7 @@ def refusing(flag):
 
 def reason(error):
     """What an error says, with the file that the system names beside it."""
-    text = str(getattr(error, "strerror", None) or error)
-    file = getattr(error, "filename", None)
-    return f"{file}: {text}" if isinstance(file, str) and file not in text else text
+    return sentence(error)
 
 
 class Parser(argparse.ArgumentParser):

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from cynet.train.environment import fingerprint, held_out_digest, initial_weights
 
-from . import options, train
+from . import agreement, options, train
 from .parser import UsageError, refusing, suggestion
 from .places import data_folder, lasting
 
-DISCARDED = "best.discarded.safetensors"
+DISCARDED, DAMAGED = "best.discarded.safetensors", "best.damaged.safetensors"
 SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
 
 
@@ -30,7 +30,7 @@ def resume(flags):
             folder.lock()
             news += folder.set_aside()
             found = _latest(folder, news.append)
-            stored, origins = _stored(folder, found)
+            stored, origins = _stored(folder, found, options.given(flags), news.append)
             folder.configured(stored.flat())  # its file may be damaged
         return _resume(flags, folder, found, stored, origins, allowed, news)
 
@@ -67,17 +67,17 @@ def _with_derived(allowed, origins):
     return allowed | {"lr_steps"} if derived else allowed
 
 
-def _stored(folder, found):
+def _stored(folder, found, given, say):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
-    from cynet.core.folder import own_file
-    from cynet.train.configuration import CONFIG
+    from cynet.train.configuration import CONFIG, read_run
     from cynet.train.settings import Settings
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
     if found:
         _, saved = found
+        agreement.check(folder, saved.settings, given, say)
         return saved.settings, origins | saved.origins
-    values = options.read(own_file(folder.path / CONFIG), "--resume")
+    values = options.read(folder.path / CONFIG, "--resume", parse=read_run)
     return Settings(**values), origins | folder.read_config()[1]
 
 
@@ -110,6 +110,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)
             ):
                 return _finished(folder, session, best, flags.report, news)
+            best = _kept(folder, best, news.append)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
             news += _jump(stored, session, trainer.steps)
             if "lr" in changed and "lr_steps" not in changed and _by_steps(session):
@@ -125,6 +126,28 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
         with refusing("--resume"):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(found))
         return train.train(session, folder, origins, best, seconds, news, flags.report)
+
+
+def _kept(folder, best, say):
+    """What the checkpoint tells of the best weights, None where they are lost: nothing is claimed of them."""
+    from cynet.core.names import unused
+    from cynet.train import load_weights
+
+    if best is None:
+        return None
+    step, anew = best["step"], "the best of the evaluations to come is kept, and a patience counts anew"
+    if not folder.best.exists():
+        say(f"note: the best weights, of step {step}, are not in {folder.best} any more: {anew}")
+        return None
+    try:
+        load_weights(folder.best)
+    except ValueError as error:
+        aside = unused(folder.path / DAMAGED)
+        folder.best.replace(aside)
+        problem = f"are damaged: {error}; set aside as {aside.name}"
+        say(f"note: the best weights, of step {step}, {problem}; {anew}")
+        return None
+    return best
 
 
 def _merged(stored, origins, given):

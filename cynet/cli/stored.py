@@ -4,9 +4,31 @@ import contextlib
 
 from cynet.train.environment import fingerprint, initial_weights
 
-from . import options, train
+from . import agreement, options, train
 from .parser import UsageError, refusing
 from .places import data_folder
+
+
+def _configured(folder, flag, say):
+    """(settings, origins) of a run: those of its config.toml, or where it is damaged of its checkpoint."""
+    from cynet.train.configuration import CONFIG, read_run
+    from cynet.train.settings import FREE, Settings
+
+    saved = agreement.saved(folder)
+    try:
+        values = options.read(folder.path / CONFIG, flag, parse=read_run)
+        _, origins = folder.read_config()
+    except UsageError as error:
+        if saved is None:
+            raise
+        name, found = saved
+        say(f"note: {str(error).removeprefix(f'{flag}: ')}; going on with the settings in {name}")
+        return found.settings, found.origins
+    if saved is not None:
+        for name, (here, there) in agreement.differences(folder, saved[1].settings).items():
+            if name not in FREE:
+                say(f"note: {folder.path / CONFIG} has {name} {here}, {saved[0]} {there}")
+    return Settings(**(options.DEFAULTS | values)), origins
 
 
 class Stored:
@@ -33,16 +55,14 @@ class Stored:
 
     def __init__(self, path, flag="RUN"):
         from cynet.train import RunFolder, replay
-        from cynet.train.configuration import CONFIG
         from cynet.train.records import ENVIRONMENT
-        from cynet.train.settings import Settings
 
         from .terminal import say
 
         with refusing(flag):
             self.folder = RunFolder.open(path)
-            _, origins = self.folder.read_config()
-            self.settings = Settings(**(options.DEFAULTS | options.read(self.folder.path / CONFIG, flag)))
+            self.settings, origins = _configured(self.folder, flag, say)
+            self.folder.configured(self.settings.flat())  # its file may be damaged
             self.history = replay.History.of(self.folder)
         self.origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT) | origins
         self.environment = self.folder.read_environment(say)

@@ -19,6 +19,7 @@ from .dataset import MOST_CLASSES, MOST_NAME, ArrayDataset, checked_split, named
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 LAYOUTS = ("NCHW", "NHWC")
+KINDS = {"iuU": "integers", "iu": "integers", "f": "floats"}  # NumPy's letters in words
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, UnicodeError,
 )  # fmt: skip
@@ -101,6 +102,38 @@ def from_npz(path, split=None, classes=None, layout=None):
     return _dataset(pixels, labels, classes, f"{path}:{pair[1]}")
 
 
+def read_members(path, kinds, most):
+    """Some arrays of a .npz file, each of its kind; nothing is unpacked that is larger than told.
+
+    Parameters
+    ----------
+    path : path
+    kinds : dict of str to str
+        NumPy's letters of what each array may be of, as "iu" or "f". Others in the file are not looked at.
+    most : int
+        Bytes of one of them.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Without those that are not there.
+
+    Raises
+    ------
+    ValueError
+        Naming path and member, what was got and what was wanted.
+    OSError
+        When it cannot be read.
+    """
+    with _opened(path) as archive:
+        there = set(archive.namelist())
+        return {
+            name: _member(archive, path, name, allowed, most)
+            for name, allowed in kinds.items()
+            if f"{name}.npy" in there
+        }
+
+
 def _member_names(split):
     if split is None:
         return NAMES
@@ -180,7 +213,7 @@ def _view(images, layout, where):
 
 
 # -- the formats ------------------------------------------------------------------------------------------
-def _header(start, size, where):
+def _header(start, size, where, kinds="iuU"):
     """(shape, whether column-major, dtype, bytes of the header) of a .npy file of `size` bytes.
 
     Everything is checked before an array is made. `start` holds the first bytes, at most `HEADER`.
@@ -191,8 +224,9 @@ def _header(start, size, where):
     except Exception as error:  # the header is a Python expression, and fails as such
         text = " ".join(str(error).split())[:200]
         raise ValueError(f"{where}: wanted the .npy format, got a damaged header: {text}") from None
-    if dtype.kind not in "iuU" or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
-        raise ValueError(f"{where}: wanted an array of integers, got {dtype!s:.80} {shape!r:.200}")
+    if dtype.kind not in kinds or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
+        wanted = f"wanted an array of {KINDS.get(kinds, kinds)}"
+        raise ValueError(f"{where}: {wanted}, got {dtype!s:.80} {shape!r:.200}")
     if not dtype.itemsize:
         raise ValueError(f"{where}: wanted an array of integers or names, got {shape!r:.200} empty texts")
     wanted = prod(shape) * dtype.itemsize + stream.tell()
@@ -225,15 +259,17 @@ def _archive(file, path):
         raise ValueError(f"{path}: wanted a .npz file, got a damaged one: {error}") from None
 
 
-def _member(archive, path, name):
+def _member(archive, path, name, kinds="iuU", most=None):
     """The array of that name in an open .npz file."""
     where = f"{path}:{name}"
     try:
         info = archive.getinfo(f"{name}.npy")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{where}: wanted it stored or deflated, got compression {info.compress_type}")
+        if most is not None and info.file_size > most:
+            raise ValueError(f"{where}: wanted at most {most:,} bytes, got {info.file_size:,}")
         with archive.open(info) as stream:
-            shape, column_major, dtype, offset = _header(stream.read(HEADER), info.file_size, where)
+            shape, column_major, dtype, offset = _header(stream.read(HEADER), info.file_size, where, kinds)
         with archive.open(info) as stream:
             stream.read(offset)
             content = read_exactly(stream, info.file_size - offset, where)

@@ -118,7 +118,7 @@ def read(path):
 
 def _names(line):
     """The headings in the first line of a file, [] of an empty one."""
-    text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
+    text = line.decode("utf-8-sig", "surrogateescape").rstrip("\r\n")
     names = text.split(",")
     if line and "step" not in names:
         raise ValueError(
@@ -131,7 +131,7 @@ def _names(line):
 
 def shortened(text):
     """The beginning of a heading as it stands in a message."""
-    return f"{printable(text[:SHOWN])!r}{'...' * (len(text) > SHOWN)}"
+    return f"'{printable(text[:SHOWN])}'{'...' * (len(text) > SHOWN)}"
 
 
 def _known(names):

@@ -18,6 +18,8 @@ from .ranges import RANGES, checked
 CONFIG, DAMAGED = "config.toml", "config.damaged.toml"
 ORIGIN = "origin"  # the table that tells where each value came from
 VERSION = "cynet"  # the entry that tells what wrote it
+# What every run writes, the first and the last of it too: a file that was cut short lacks one of them.
+NEEDED = "steps", "lr", "schedule", "tensorboard"
 
 # The limits of such a file. One that a run writes has some 2,000 bytes, a bracket and 20 dots.
 MOST_BYTES = 1 << 18
@@ -89,6 +91,23 @@ def read(path):
     except ValueError as error:
         raise ValueError(f"{printable(path)}: {error}") from None
     return Configuration(known, origins, version, {n: v for n, v in found.items() if n not in RANGES})
+
+
+def read_run(path):
+    """The `Configuration` of a run, as `read`, of a file in the run's own folder.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read`; also where it is a link that leaves the folder, or lacks what every run writes: what is cut
+        short is never filled up with defaults.
+    """
+    found = read(own_file(path))
+    lacking = [name for name in NEEDED if name not in found.plain]
+    if lacking or not found.version:
+        names = ", ".join([*([] if found.version else [VERSION]), *lacking])
+        raise ValueError(f"{printable(path)}: wanted {names}, as every run writes it, got a file without")
+    return found
 
 
 def _origins(table):
@@ -198,7 +217,7 @@ def set_aside(path):
     if not os.path.lexists(path):
         return None
     try:
-        read(own_file(path))
+        read_run(path)
     except (OSError, ValueError) as error:
         aside = unused(path.with_name(DAMAGED))
         try:

@@ -15,7 +15,8 @@ from cynet.core.files import digest_of
 from cynet.core.names import printable
 from cynet.core.threads import processors
 
-from .weights import DRAWN, initial_file, is_drawn
+from .facts import DRAWN, is_drawn
+from .weights import initial_file
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 SHOWN = 500  # characters of a value

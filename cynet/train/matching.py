@@ -8,7 +8,7 @@ import numpy as np
 from cynet import data
 from cynet.core.files import user_path
 
-from .weights import DRAWN
+from .facts import DRAWN
 
 FITTED = ("image_folder", "image_list")  # data sets whose pictures can be given any size
 

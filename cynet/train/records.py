@@ -3,15 +3,20 @@
 Entries that are not in the tables here are of another version, and stay as they are; nothing looks into them.
 """
 
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cynet.core.folder import read_object
 
+from .facts import DRAWN, is_drawn
+
 ENVIRONMENT, TESTED = "env.json", "test.json"
 LARGEST = 1 << 23  # bytes of a file: some thousands of stops and goings on
 LONGEST, PATH, DIGEST = 1 << 16, 1 << 12, 1 << 8  # characters of a text, of a path, and of a digest
 MOST = 2**63  # that a number is less than
+PARTED = "train", "test"  # the pictures of each, or their folders
 WORST = "inf", "-inf", "nan"  # what JSON has no numbers for
 
 
@@ -40,7 +45,13 @@ def _is_list(test):
 
 
 def _is_parts(value):
-    return isinstance(value, dict) and isinstance(value.get("drawn"), dict | None)
+    if not isinstance(value, dict):
+        return False
+    drawn = value.get("drawn")
+    known = drawn is None or (isinstance(drawn, dict) and is_drawn([drawn.get(name) for name in DRAWN]))
+    return known and all(
+        value.get(name) is None or _is_count(value[name]) or _is_text(value[name]) for name in PARTED
+    )
 
 
 def _is_plain(value):
@@ -107,10 +118,28 @@ def tested(folder):
 
 
 def _read(path, wanted):
-    found = read_object(path, LARGEST)
+    try:
+        found = read_object(path, LARGEST)
+    except ValueError as error:
+        raise _worded(path, error) from None
     if problem := _problem(found, wanted):
         raise ValueError(f"{path}: {problem}")
     return found
+
+
+def _worded(path, error):
+    """The error of a file that is no JSON in words of our own: what was wanted, what was got."""
+    cause = error.__context__
+    if isinstance(cause, json.JSONDecodeError):
+        place = f"something else at line {cause.lineno}, column {cause.colno}"
+        got = place if cause.doc.strip() else "nothing"
+        return ValueError(f"{path}: wanted an object of JSON, got {got}")
+    if isinstance(cause, UnicodeDecodeError):
+        return ValueError(f"{path}: wanted a text in UTF-8, got another byte at place {cause.start:,}")
+    if "set_int_max_str_digits" in str(error):
+        most = sys.get_int_max_str_digits()
+        return ValueError(f"{path}: wanted numbers of at most {most:,} digits, got more")
+    return error
 
 
 def _problem(value, wanted, name=""):

@@ -12,10 +12,14 @@ from math import nan
 import numpy as np
 
 import cynet.core.random as random
-from cynet.core.files import open_regular, user_path
+from cynet import models
+from cynet.core.files import user_path
 from cynet.core.folder import own_file
+from cynet.data import registry
+from cynet.data.array_files import read_members
 
 from .loop import Diverged
+from .ranges import MOST
 from .recorder import rounds
 from .rundir import DIGEST_COLUMNS, RunFolder
 from .session import trainer_of
@@ -23,6 +27,7 @@ from .settings import Settings
 from .weights import digests, load_weights
 
 SHOWN = 12  # digits of a digest in a message
+MOST_BATCH = 1 << 31  # bytes of a batch
 WEIGHTS, BATCH = "diverged.safetensors", "diverged.npz"  # what a run leaves where its loss was no number
 
 
@@ -156,15 +161,41 @@ def diverged(path):
     ------
     Diverged
         As then.
+    OSError, ValueError
+        Naming the file that is not there, or not as a run leaves it.
     """
     path = user_path(path)
     settings = Settings(**RunFolder.open(path).read_config()[0])
-    model, _ = load_weights(path / WEIGHTS)
-    with open_regular(own_file(path / BATCH)) as file, np.load(file) as batch:
-        trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
-        trainer.steps = int(batch["step"]) - 1
-        loss = trainer.step(batch["x"], batch["y"])
+    model, facts = load_weights(own_file(path / WEIGHTS))
+    batch = _batch(own_file(path / BATCH), facts)
+    trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
+    trainer.steps = int(batch["step"]) - 1
+    loss = trainer.step(batch["x"], batch["y"])
     print(f"loss {loss:g}, norm of the gradient {trainer.gradient_norm():g}")
+
+
+def _batch(path, facts):
+    """What `diverged` takes from a file, each array of its type and shape, or a ValueError that names it."""
+    found = read_members(path, {"x": "f", "y": "iu", "step": "iu", "class_weights": "f"}, MOST_BATCH)
+    count, classes = len(found["y"]) if "y" in found and found["y"].ndim else 0, len(facts.classes)
+    wanted = {
+        "x": (np.float32, (count, *facts.picture_shape)), "y": (np.int64, (count,)), "step": (np.int64, ()),
+        "class_weights": (np.float64, (classes,)),
+    }  # fmt: skip
+    for name, (dtype, shape) in wanted.items():
+        got = found.get(name)
+        if got is None and name == "class_weights":
+            continue
+        told = "none" if got is None else f"{got.dtype} {got.shape}"
+        if got is None or (got.dtype, got.shape) != (dtype, shape) or not count:
+            raise ValueError(f"{path}: {name}: wanted {np.dtype(dtype)} {shape}, got {told}")
+    for name, low, high in (("y", 0, classes - 1), ("step", 1, MOST)):
+        if found[name].min() < low or found[name].max() > high:
+            raise ValueError(f"{path}: {name}: wanted {low} to {high}, got {found[name].tolist()!r:.80}")
+    weights = found.get("class_weights")
+    if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{path}: class_weights: wanted finite ones of at least 0, got {weights!r:.80}")
+    return found
 
 
 def _tensors(step, one, other):
@@ -243,11 +274,23 @@ def first_settings(settings, parts):
         When what was changed is no setting's value.
     """
     flat, last = settings.flat(), None
-    for part in reversed(parts):
+    for number, part in reversed(list(enumerate(parts))):
         if part.get("changed") and part["after_step"]:
             flat |= {name: before for name, (before, _) in part["changed"].items()}
             last = part["after_step"]
+            settings = _before(flat, f"resumed[{number}].changed")
+    return settings, last
+
+
+def _before(flat, entry):
+    """The settings before a change, with which something can be trained, or a ValueError naming the entry."""
     try:
-        return Settings.unflat(flat), last
+        found = Settings.unflat(flat)
+        for name, known in (("model", models.names()), ("data", registry.names())):
+            if getattr(found, name) not in known:
+                wanted = f"wanted one of {', '.join(known)}"
+                raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
+        found.resolved(found.batch_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"wanted the settings before each change, got others: {error}") from None
+        raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
+    return found

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 
+from cynet._version import __version__
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
 from cynet.core.folder import own_file, own_path
 
@@ -91,7 +92,7 @@ class RunFolder:
         folder = cls.__new__(cls)
         folder._set(path)
         with contextlib.suppress(ValueError, OSError):  # who needs the configuration reads it, and says so
-            folder._measured(folder.read_config()[0])
+            folder._measured(configuration.read(own_file(path / CONFIG)).values)
         return folder
 
     def _set(self, path):
@@ -199,7 +200,7 @@ class RunFolder:
     # -- what it keeps ---------------------------------------------------------------------------------
     def write_config(self, config, origins=None):
         """Write config.toml; see `cynet.train.configuration.write`."""
-        configuration.write(self.own(CONFIG), config, origins)
+        configuration.write(self.own(CONFIG), {configuration.VERSION: __version__} | config, origins)
         self.configured(config)
 
     def configured(self, config):
@@ -208,7 +209,7 @@ class RunFolder:
             self._measured(config)
 
     def read_config(self):
-        found = configuration.read(own_file(self.path / CONFIG))
+        found = configuration.read_run(self.path / CONFIG)
         return found.values, found.origins
 
     def write_environment(self, environment):

@@ -38,6 +38,8 @@ class Saved:
         As `DataLoader.state_dict` gives it.
     random : dict
         As `cynet.core.random.get_state` gives it.
+    schedule : str
+        The repr of its learning rates.
     settings : Settings
     origins : dict of str to str
         Where each setting came from.
@@ -50,6 +52,7 @@ class Saved:
     place: Place
     loader: dict
     random: dict
+    schedule: str
     settings: Settings
     origins: dict
     best: dict | None
@@ -72,12 +75,12 @@ class Saved:
 
 def _checked(state):
     step = checks.integer("step", state["step"], 0, MOST_STEPS)
-    _text("schedule", state["schedule"])
     return {
         "step": step,
         "place": _place(state["place"], step),
         "loader": _loader(state["loader"]),
         "random": _whole("random", _table("random", state["random"], ("seed", "draws"))),
+        "schedule": _text("schedule", state["schedule"]),
         "settings": _settings(state["config"]),
         "origins": _origins(state["origin"]),
         "best": None if state["best"] is None else _best(state["best"], step),

@@ -13,11 +13,12 @@ from cynet.losses import CrossEntropyLoss
 from cynet.optim import SGD
 
 from .average import Average
+from .facts import DRAWN
 from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
-from .weights import DRAWN, initial_file, noted_or_none, read_weights
+from .weights import initial_file, noted_or_none, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 

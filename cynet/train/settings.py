@@ -7,6 +7,7 @@ from cynet.data import auto
 from cynet.schedules import Constant, Cosine, MultiStep, OneCycle
 
 from . import batching
+from .facts import Facts
 from .ranges import (
     ANNEALED,
     AUTO,
@@ -21,7 +22,6 @@ from .ranges import (
     checked,
 )  # fmt: skip
 from .validation import Division
-from .weights import Facts
 
 __all__ = [
     "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "FREE", "NONE", "ONE_CYCLE",

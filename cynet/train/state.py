@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import cynet.core.random as random
 from cynet import models
 from cynet.core import checks
+from cynet.data import registry
 
 from .layouts import Layout, told
 from .saved import MOST_NUMBER, Saved
@@ -132,15 +133,20 @@ def checked(tensors, state):
 def _check_settings(saved):
     """Refuse settings that no training was made with: open ones, contradictory ones, others than it tells."""
     settings, place = saved.settings, saved.place
+    if settings.data not in registry.names():
+        known = ", ".join(registry.names())
+        raise ValueError(f"config: data: wanted one of {known}, got {settings.data!r:.80}")
     if settings.model not in models.names():
         known = ", ".join(models.names())
         raise ValueError(f"config: model: wanted one of {known}, got {settings.model!r:.80}")
     if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
         raise ValueError("config: wanted steps, lr and schedule, and no epochs")
     try:
-        settings.resolved(settings.batch_size).learning_rates()
+        rates = repr(settings.resolved(settings.batch_size).learning_rates())
     except ValueError as error:
         raise ValueError(f"config: {error}") from None
+    if saved.schedule != rates:
+        raise ValueError(f"schedule: wanted {rates:.120}, as in config, got {saved.schedule!r:.120}")
     size, count = saved.loader["batch_size"], int(saved.loader["fingerprint"].partition("x")[0])
     if size != settings.batch_size:
         raise ValueError(f"loader.batch_size: wanted {settings.batch_size}, as in config, got {size}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cynet.core.files import open_regular, read_regular, write_atomically
 from cynet.core.folder import open_appending, own_file
-from cynet.core.names import SPELLED
+from cynet.core.names import SPELLED, sentence
 
 from .cells import CELLS, LINE, last_row, read, shortened
 
@@ -103,7 +103,7 @@ class Table:
         except FileNotFoundError:
             return nothing, ()
         except (OSError, ValueError) as error:
-            text = str(error)
+            text = sentence(error)
             return nothing, (text if str(self.path) in text else f"{self.path}: {text}",)
         notes = [f"{self.path}: {note}" for note in content.notes]
         lacking = [name for name in names if name not in content.columns]

@@ -9,7 +9,7 @@ import cynet
 from cynet import cli
 from cynet.core import png
 from cynet.train import load_weights, save_weights
-from cynet.train.weights import Facts
+from cynet.train.facts import Facts
 
 pytest.importorskip("PIL")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -16,8 +16,7 @@ from cynet import cli
 from cynet.cli import bench, config, options, report
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
-from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped, ranges
-from cynet.train.report import folder as runs
+from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped, configuration, ranges
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12", "--no-report")
@@ -256,7 +255,7 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     settings = Settings(**{name: promise.given})
     origins = dict.fromkeys(SETTINGS, "default") | {name: "flag"}
     folder.write_config(settings.flat(), origins)
-    config = dict(runs.read(folder.path).config)  # as the page takes it
+    config = configuration.read(folder.path / "config.toml").told  # as the page takes it
     program, train, *words = shlex.split(report.command(config))
     origins = config.pop("origin")
     assert (program, train) == ("cynet", "train")

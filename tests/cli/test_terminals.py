@@ -100,9 +100,11 @@ def test_streams_that_are_closed_or_full(tmp_path):
 # -- files -------------------------------------------------------------------------------------------------
 def test_paths_of_any_bytes_come_back_from_a_runs_files(tmp_path):
     folder = RunFolder(tmp_path / ODD)
-    folder.write_config({"data_dir": ODD, "steps": 3}, {"data_dir": ODD, "steps": "flag"})
+    config = {"data_dir": ODD, "steps": 3, "lr": 0.5, "schedule": "constant", "tensorboard": False}
+    folder.write_config(config, {"data_dir": ODD, "steps": "flag"})
     folder.write_environment({"command": ["cynet", ODD], "folder": ODD})
-    assert folder.read_config() == ({"data_dir": ODD, "steps": 3}, {"data_dir": ODD, "steps": "flag"})
+    found, origins = folder.read_config()
+    assert found == config and (origins["data_dir"], origins["steps"]) == (ODD, "flag")
     assert folder.read_environment() == {"command": ["cynet", ODD], "folder": ODD}
     assert toml({"x": LATIN}) == 'x = "caf\\\\udce9"\n'
     (tmp_path / "own.toml").write_text('x = "\\\\udc0 \\\\udd00 é"\n', encoding="utf-8")
@@ -112,12 +114,13 @@ def test_paths_of_any_bytes_come_back_from_a_runs_files(tmp_path):
 def test_files_are_read_in_their_own_encoding(tmp_path):
     """Not in that of the terminal."""
     folder = RunFolder(tmp_path / "run")
-    folder.write_config({"data_dir": "ü"})
+    rest = {"steps": 3, "lr": 0.5, "schedule": "constant", "tensorboard": False}
+    folder.write_config({"data_dir": "ü"} | rest)
     folder.write_environment({"folder": "ü"})
     program = (
         "from cynet.train import RunFolder; folder = RunFolder.open('run'); "
         "found = folder.read_config()[0] | folder.read_environment(); "
-        r"assert found == {'data_dir': '\xfc', 'folder': '\xfc'}, found"
+        r"assert found['data_dir'] == found['folder'] == '\xfc', found"
     )
     for settings in ({"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "C.UTF-8"}):
         done = subprocess.run(

@@ -7,10 +7,10 @@ import pytest
 
 import cynet
 from cynet.train import batching, lr_find, predict, predictor, save_weights
+from cynet.train.facts import Facts
 from cynet.train.loop import Diverged
 from cynet.train.predictions import Calibration, Predictions, confused, precision
 from cynet.train.predictor import Answer, Predicted, best
-from cynet.train.weights import Facts
 
 RNG = np.random.default_rng(1)
 CLASSES = ("zebra", "ant", "bee")

@@ -9,8 +9,8 @@ import pytest
 from cynet import data
 from cynet.data import registry
 from cynet.train import Session, Settings, load_weights, matching, save_weights
+from cynet.train.facts import Facts
 from cynet.train.session import load_initial
-from cynet.train.weights import Facts
 
 
 def facts():

@@ -6,7 +6,7 @@ import pytest
 from cynet import data
 from cynet.core import png
 from cynet.train import matching
-from cynet.train.weights import Facts
+from cynet.train.facts import Facts
 
 RNG = np.random.default_rng(0)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from cynet import Predictor, cli, data
 from cynet.interop import safetensors
 from cynet.train import Session, Settings, load_weights, save_weights
+from cynet.train.facts import MOST_CLASSES, Facts
 from cynet.train.session import load_initial
-from cynet.train.weights import MOST_CLASSES, Facts
 
 FACTS = Facts("uwnet2", True, "tiny", tiny.CLASSES, (0.5,) * 3, (0.2,) * 3, drawn=(5, 0.2))
 NOTES = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(FACTS).items()}
@@ -63,21 +64,31 @@ def test_sound_notes_are_read(tmp_path, tensors):
     *(("resize", value, "resize: wanted ") for value in ('"x"', "[]", "{}", "3", "null")),
     *(("drawn", value, "drawn: wanted ") for value in ([5], [-1, 0.2], [5, 1.5], "3", '"ab"', "null", "{}")),
     ("classes", [str(i) for i in range(MOST_CLASSES)], "state does not fit the model: shape of "),
-    ("picture_shape", [16384, 16384, 3], None),
+    ("picture_shape", [16384, 16384, 3], "picture_shape: wanted at most 16,777,216 values, got 805,306,368"),
 ])  # fmt: skip
 def test_a_note_that_no_training_wrote_is_named(tmp_path, tensors, note, value, words):
     notes = {name: json.dumps(told) for name, told in NOTES.items()}
     notes[note] = value if isinstance(value, str) else json.dumps(value)
     path = written(tmp_path / "a.safetensors", tensors, notes)
-    with bounded():
-        if words is None:
-            load_weights(path)
-            return
-        with pytest.raises(ValueError) as caught:
-            load_weights(path)
+    with bounded(), pytest.raises(ValueError) as caught:
+        load_weights(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and words in message
     assert len(message) < 1_000 and message.isprintable()
+
+
+@pytest.mark.parametrize("shape", [[64, 64, 3], [1, 1, 3], [16384, 16384, 3], [33, 1, 3]])
+def test_a_size_of_pictures_that_the_model_does_not_take_is_named(tmp_path, shape):
+    facts = Facts("uwnet0", False, "tiny", tiny.CLASSES, (0.5,) * 3, (0.2,) * 3)
+    model = facts.create()
+    notes = {name: json.dumps(value) for name, value in vars(facts).items() if name != "drawn"}
+    path = written(tmp_path / "a.safetensors", model.state_dict(), notes | {"picture_shape": str(shape)})
+    with bounded(), pytest.raises(ValueError, match="picture_shape: wanted ") as caught:
+        load_weights(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(ValueError, match="picture_shape: wanted "):
+        save_weights(tmp_path / "b.safetensors", model, replace(facts, picture_shape=tuple(shape)))
+    assert os.listdir(tmp_path) == ["a.safetensors"]
 
 
 @pytest.mark.parametrize("note", ["model", "classes", "mean", "std", "data", "batch_norm"])
@@ -173,7 +184,8 @@ def looked_at(path):
         except ValueError as error:
             assert str(error).startswith(f"{path}: ") and str(error).isprintable()
         else:
-            assert facts.are_sound() and model.output_shape((1, 32, 32, 3))[1] == len(facts.classes)
+            assert facts.are_sound()
+            assert model.output_shape((1, *facts.picture_shape)) == (1, len(facts.classes))
         try:
             load_initial(MODEL, path, FACTS)
         except ValueError as error:

@@ -17,7 +17,7 @@ from cynet import cli
 from cynet.core import png
 from cynet.data import kinds
 from cynet.train import save_weights
-from cynet.train.weights import Facts
+from cynet.train.facts import Facts
 
 RNG = np.random.default_rng(0)
 CLASSES = ("a", "b", "c")

@@ -129,7 +129,15 @@ def test_sound_ones_come_back(folder):
         ({"data": {"fingerprint": "\x1b[2J"}}, "data.fingerprint: wanted a digest, got '.x1b"),
         ({"folder": "a\0"}, "folder: wanted the path of a folder or null, got 'a"),
         ({"command": "cynet"}, "command: wanted a list of texts, got 'cynet'"),
-        ({"data": {"parts": {"drawn": 1}}}, "data.parts: wanted the parts of a folder"),
+        *(
+            ({"data": {"parts": parts}}, "data.parts: wanted the parts of a folder")
+            for parts in (
+                {"drawn": 1}, {"drawn": {}}, {"drawn": {"seed": "q"}}, {"drawn": {"split_seed": 3}},
+                {"drawn": {"split_seed": "q", "test_share": 0.2}},
+                {"drawn": {"split_seed": -1, "test_share": 0.2}},
+                {"drawn": {"split_seed": 3, "test_share": 2.0}}, {"train": []}, {"test": -1}, {"train": 0.5},
+            )
+        ),
         ({"host": deep(100)}, "wanted at most 100 levels"),
         ([], "wanted an object of JSON, got list"),
     ],
@@ -138,6 +146,20 @@ def test_the_entry_that_is_wrong_is_named(folder, value, said):
     (folder.path / "env.json").write_text(json.dumps(value))
     with pytest.raises(ValueError, match=f"run/env.json: {said}"):
         records.environment(folder.path)
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"", "wanted an object of JSON, got nothing"), (b" \n", "wanted an object of JSON, got nothing"),
+    (b'{"a": 1,\n x}', "wanted an object of JSON, got something else at line 2, column 2"),
+    (b'{"a": ' + b"9" * 100_000 + b"}", "wanted numbers of at most 4,300 digits, got more"),
+    (b"\xff\xfe{}", "wanted a text in UTF-8, got another byte at place 0"),
+    (b'{"a": 1e999}', "wanted finite numbers, got 1e999"),
+])  # fmt: skip
+def test_what_is_no_json_is_told_in_plain_words(folder, content, said):
+    (folder.path / "env.json").write_bytes(content)
+    with bounded(), pytest.raises(ValueError) as caught:
+        records.environment(folder.path)
+    assert str(caught.value) == f"{folder.path / 'env.json'}: {said}"
 
 
 def test_what_is_no_file_is_set_aside_too_and_no_older_one_lost(folder):

@@ -1,11 +1,15 @@
 """What is trained again, and compared, to the very step: the first that differs, the last that does not."""
 
+import contextlib
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
+from damages import bounded, damaged_bytes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_replay import history, session
 
 from cynet.core import random
@@ -177,6 +181,18 @@ def test_the_settings_of_the_first_steps_are_those_before_the_first_change():
     assert first_settings(Settings(lr_steps={4: 0.25}), changed)[0].lr_steps == {3: 0.5}
 
 
+@pytest.mark.parametrize(("changed", "words"), [
+    ({"model": ["x", "uwnet2"]}, "model: wanted one of uwnet0, "), ({"lr": [-1, 0.1]}, "lr: wanted a number"),
+    ({"data": ["x", "tiny"]}, "data: wanted one of "), ({"warmup": [9**9, 0]}, "warmup: wanted less than"),
+    ({"momentum": ["y", 0.9]}, "momentum: wanted a number"),
+])  # fmt: skip
+def test_settings_before_a_change_that_nothing_was_trained_with_are_named_by_their_entry(changed, words):
+    parts = [{"after_step": 3, "changed": {}}, {"after_step": 5, "changed": changed}]
+    with pytest.raises(ValueError, match=r"^resumed\[1\]\.changed: wanted the settings before") as caught:
+        first_settings(Settings(data="tiny", model="uwnet2"), parts)
+    assert words in str(caught.value)
+
+
 # -- a divergence that is shown again ----------------------------------------------------------------------
 def left_by(tmp_path, step, **settings):
     """A run folder as a training leaves it that broke at a step; and the trainer that meets it."""
@@ -211,4 +227,58 @@ def test_what_diverges_does_so_again_at_its_step(tmp_path):
     batch["x"][2] = np.nan
     np.savez(folder.path / replay.BATCH, **batch)
     with pytest.raises(Diverged, match=re.escape("the training loss is nan at step 12")):
+        replay.diverged(folder.path)
+
+
+def rewritten(path, **changes):
+    """The arrays of a batch with others in their place; None: without it."""
+    arrays = dict(np.load(path)) | changes
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("x", None), ("y", None), ("step", None), ("x", np.zeros((8, 32, 32, 3))), ("x", np.zeros(3, np.float32)),
+    ("x", np.array(["a"])), ("x", np.array([{}], object)), ("y", np.zeros(8)), ("y", np.full(8, -1)),
+    ("y", np.full(8, 99)), ("y", np.zeros((8, 1), np.int64)), ("y", np.zeros(0, np.int64)),
+    ("y", np.int64(3)), ("step", 0), ("step", -(2**63)), ("step", 2**62), ("step", 1.5), ("step", [1, 2]),
+    ("class_weights", np.zeros(3)), ("class_weights", np.full(3, np.nan)), ("class_weights", np.ones(9)),
+    ("class_weights", np.ones(3, np.float32)),
+])  # fmt: skip
+def test_a_batch_that_no_run_left_is_refused_by_file_and_array(tmp_path, name, value):
+    folder, _, _ = left_by(tmp_path, 3)
+    rewritten(folder.path / replay.BATCH, **{name: value})
+    with bounded(), pytest.raises(ValueError, match="wanted ") as caught:
+        replay.diverged(folder.path)
+    assert str(folder.path / replay.BATCH) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_batch_of_drawn_damage_is_taken_or_refused_in_a_sentence(left, data):
+    path, whole = left
+    (path / replay.BATCH).write_bytes(data.draw(damaged_bytes(whole)))
+    with bounded(), contextlib.suppress(Diverged):
+        try:
+            replay.diverged(path)
+        except ValueError as error:
+            assert str(path / replay.BATCH) in str(error)
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory):
+    folder, _, _ = left_by(tmp_path_factory.mktemp("left"), 3)
+    return folder.path, (folder.path / replay.BATCH).read_bytes()
+
+
+def test_a_batch_that_unpacks_to_more_than_one_may_have_is_refused_before(tmp_path, monkeypatch):
+    folder, _, _ = left_by(tmp_path, 3)
+    monkeypatch.setattr(replay, "MOST_BATCH", 1_000)
+    with pytest.raises(ValueError, match=r"diverged\.npz:x: wanted at most 1,000 bytes, got "):
+        replay.diverged(folder.path)
+
+
+def test_an_empty_batch_is_refused(tmp_path):
+    folder, _, _ = left_by(tmp_path, 3)
+    (folder.path / replay.BATCH).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"diverged\.npz: wanted a \.npz file, got a damaged one"):
         replay.diverged(folder.path)

@@ -213,6 +213,9 @@ def test_runs_are_listed_by_their_numbers(tmp_path):
     assert others == ["rest-9", "rest-10"]
 
 
+WHOLE = 'cynet = "0"\nlr = 0.1\nschedule = "constant"\ntensorboard = false\n'
+
+
 @pytest.mark.parametrize(("rows", "config", "log", "state", "best"), [
     ([(8, 1, 0.5), (16, 2, 0.5)], "steps = 16", "", "finished", (0.5, 8)),
     ([(8, 1, 0.5), (15, 2, 0.6)], "steps = 16", "", "stopped", (0.6, 15)),
@@ -226,7 +229,7 @@ def test_runs_are_listed_by_their_numbers(tmp_path):
 ])  # fmt: skip
 def test_the_state_of_a_run_follows_from_its_numbers(tmp_path, rows, config, log, state, best):
     folder = RunFolder(tmp_path / "run")
-    (folder.path / "config.toml").write_text(config)
+    (folder.path / "config.toml").write_text(WHOLE + config)
     (folder.path / "log.txt").write_text(log)
     for step, epoch, accuracy in rows:
         folder.metrics.add(f"{step},{epoch},0.1,1,0.9,2,{accuracy},{step / 2}")

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import cynet.core.random as random
-from cynet import Sequential, models
+from cynet import Sequential, __version__, models
 from cynet.interop import safetensors
 from cynet.train import RunFolder, configuration, load_weights, rundir, save_weights
+from cynet.train.facts import Facts
 from cynet.train.session import Settings
-from cynet.train.weights import Facts, file_of, initial_file
+from cynet.train.weights import file_of, initial_file
 
 FACTS = Facts("uwnet2", False, "cifar10", ("cat", "dog"), (0.5, 0.4, 0.3), (0.1, 0.2, 0.25))
 
@@ -54,7 +55,8 @@ def test_the_configuration_is_toml(tmp_path):
         "one": 1.0,
     }
     RunFolder(tmp_path / "run").write_config(values | {"none": None})
-    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text()) == values
+    written = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert written == {"cynet": __version__} | values
 
 
 def test_weights_come_back_with_their_facts(tmp_path):

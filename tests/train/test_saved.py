@@ -93,8 +93,12 @@ CASES = [
         None, [], {"seed": 1}, {"seed": -1, "draws": 0}, {"seed": 0, "draws": 2**64}, {"seed": "", "draws": 0}
     )),
     (changed("schedule", 5), "schedule: wanted a text"),
+    *((changed("schedule", value), "schedule: wanted MultiStep(lr=0.1")
+      for value in ("", "x", "Constant(lr=0.1)")),
+    (changed("config.lr", 0.3), "schedule: wanted MultiStep(lr=0.3"),
     *((changed("config", value), "config") for value in ([], None, {}, "x")),
     *((changed(f"config.{name}", value), "config: ") for name, value in (
+        ("data", "x"), ("data", "tiny\x1b"),
         ("model", 3), ("model", "net\x1b[2J"), ("batch_norm", 1), ("steps", "many"), ("steps", GONE),
         ("lr", -1), ("lr", float("nan")), ("lr_steps", "5"), ("momentum", 2), ("seed", 2**64),
         ("threads", 10**9), ("epochs", 3), ("warmup", 99), ("balanced", "yes"), ("class_weights", "x"),
@@ -359,9 +363,6 @@ def test_resume_keeps_a_configuration_that_it_cannot_read(run, tmp_path, capsys,
     path = damaged_run(run, tmp_path / "run", content)
     assert train("--resume", path, "--steps", 15, "--allow-change", "steps") == 0
     out = capsys.readouterr().out
-    if content in (b"", b"steps = 3\n", b"xyz = 3\n"):  # it can be read
-        assert "config.damaged.toml" not in out
-        return
     assert "; kept as config.damaged.toml; written anew from the checkpoint" in out
     kept = path / "config.damaged.toml"
     assert kept.is_fifo() if content is None else kept.read_bytes() == content

@@ -234,3 +234,25 @@ def test_columns_are_read_by_name_and_what_is_left_out_is_noted(tmp_path):
     assert content(tmp_path, "\ufeffstep,loss\r\n1,2\r\n").columns == {"step": [1], "loss": [2.0]}
     assert content(tmp_path, "").columns == {}
     assert content(tmp_path, "step,loss\n").columns == {"step": [], "loss": []}
+
+
+@pytest.mark.parametrize(("data", "shown"), [
+    (b"\0" * 99 + b"\n", "'" + r"\x00" * 60 + "'..."),
+    ("step\n".encode("utf-16-le"), r"'s\x00t\x00e\x00p\x00'"),
+    (b"caf\xe9,\x1b[2J\n", r"'caf\xe9,\x1b[2J'"), (b"a\\b\n", r"'a\b'"),
+])  # fmt: skip
+def test_an_odd_heading_is_shown_once_escaped(tmp_path, data, shown):
+    (tmp_path / "t.csv").write_bytes(data)
+    table = Table(tmp_path / "t.csv", ("step", "loss"))
+    _, (note,) = table.take()
+    assert note.endswith(f", got {shown}") and note.isprintable()
+    assert f" has the heading {shown}: set aside" in table.keep(3)
+
+
+def test_a_table_that_cannot_be_read_is_told_without_the_systems_number(tmp_path):
+    (tmp_path / "t.csv").mkdir()
+    _, notes = Table(tmp_path / "t.csv", ("step", "loss")).take()
+    assert notes == (f"{tmp_path / 't.csv'}: wanted a regular file, got a folder",)
+    (tmp_path / "u.csv").symlink_to("../u.csv")
+    _, (note,) = Table(tmp_path / "u.csv", ("step", "loss")).take()
+    assert note.startswith(f"{tmp_path / 'u.csv'}: wanted a file in ") and "Errno" not in note

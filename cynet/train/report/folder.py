@@ -83,7 +83,7 @@ def read(path, steps=True):
     if not any((path / name).exists() for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
-        "config": _read(path / CONFIG, lambda path: configuration.read(own_file(path)).told, missing),
+        "config": _read(path / CONFIG, lambda path: configuration.read_run(path).told, missing),
         "environment": _read(path / ENVIRONMENT, lambda _: records.environment(path), missing),
         "epochs": _table(path / METRICS, missing),
         "steps": _table(path / STEPS, missing) if steps else {},

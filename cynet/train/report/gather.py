@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from cynet._version import __version__
 from cynet.core.folder import own_file
+from cynet.core.names import sentence
 from cynet.graph import summary
 
 from .. import matching
 from ..environment import drawing
+from ..facts import Facts
 from ..predictions import predict
 from ..rundir import METRICS, WEIGHTS
 from ..session import test_loader
 from ..settings import data_options
-from ..weights import Facts, load_weights
+from ..weights import load_weights
 from . import findings, folder
 
 BEST = "best.safetensors"
@@ -85,7 +87,7 @@ def _weights(run, wanted, missing, notes):
             if (run.path / name).exists():
                 return Trained(name, *load_weights(own_file(run.path / name)))
         except (ValueError, OSError) as error:
-            notes.append(str(error))
+            notes.append(sentence(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
     missing.update(dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"), why))
     if not any(WEIGHTS in note for note in notes):
