@@ -9,6 +9,7 @@ all of it is sound.
 import errno
 import hashlib
 import json
+import os
 
 from cynet._version import __version__
 from cynet.core.files import user_path, write_atomically
@@ -22,7 +23,8 @@ START = b'{"__metadata__":{"' + HEADER.encode() + b'":"'
 BLANK = b"0" * 64
 SHOWN = 10  # problems that one error names
 MOST_STATE = 1 << 20  # letters of the state's JSON
-IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR)  # there is a pipe, a folder, a device or a socket
+# There is a pipe, a folder, a device, a socket, or a link that leads nowhere.
+IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
 
 class DamagedError(ValueError):
@@ -183,14 +185,14 @@ def load_latest(folder, say=print, check=None):
     """
     last, previous = (user_path(folder) / name for name in (NAME, PREVIOUS))
     problem = None
-    if last.exists():
+    if os.path.lexists(last):
         try:
             return load(last, check)
         except (DamagedError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in IRREGULAR:
                 raise
             problem = error
-    if not previous.exists():
+    if not os.path.lexists(previous):
         if problem:
             raise problem
         return None

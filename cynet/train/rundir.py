@@ -9,7 +9,7 @@ import re
 import shutil
 
 from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
-from cynet.core.folder import own_file, own_path
+from cynet.core.folder import own_file, own_path, own_target
 
 from . import checkpoint, configuration, records
 from .configuration import CONFIG
@@ -27,13 +27,13 @@ DIGEST_COLUMNS = ("step", "tensor", "sha256")
 SAFETY = 2**20  # bytes that are to stay free
 FILES = LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
 ASIDE = {  # files without which a run can go on, and what reads them or raises
-    ENVIRONMENT: lambda path: records.environment(path.parent),
-    TESTED: lambda path: records.tested(path.parent),
-    checkpoint.NAME: own_file,  # what is in it is another matter, see `checkpoint.load_latest`
-    checkpoint.PREVIOUS: own_file,
+    ENVIRONMENT: lambda path: records.environment(own_target(path).parent),
+    TESTED: lambda path: records.tested(own_target(path).parent),
+    checkpoint.NAME: own_target,  # what is in it is another matter, see `checkpoint.load_latest`
+    checkpoint.PREVIOUS: own_target,
 }
 CHECKPOINTS = checkpoint.NAME, checkpoint.PREVIOUS
-REFUSED = errno.EINVAL, errno.EPERM  # what `own_file` raises
+REFUSED = errno.EINVAL, errno.EPERM  # what `own_target` raises
 
 
 class RunFolder:
@@ -86,7 +86,7 @@ class RunFolder:
         if not path.is_dir():
             hint = f" (did you mean {path.parent}?)" if (path.parent / CONFIG).exists() else ""
             raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}{hint}")
-        if not (path / CONFIG).exists():
+        if not os.path.lexists(path / CONFIG):
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {CONFIG}: it is no run, or was not begun")
         folder = cls.__new__(cls)
         folder._set(path)
@@ -120,13 +120,14 @@ class RunFolder:
         BlockingIOError
             When another process does.
         OSError
-            When a file of the run is a link that leaves the folder, or no regular file.
+            When a file of the run that is to be written is a link, or no regular file.
         """
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
         for name in FILES:
-            own_file(self.path / name)
-        own_path(self.path / CONFIG)  # what is no file is set aside, where a checkpoint tells the settings
+            own_target(self.path / name)
+        if os.path.islink(own_path(self.path / CONFIG)):  # what else is no file is set aside
+            own_target(self.path / CONFIG)
         self._hold = Hold(self.path)
         remove_temporaries(self.path)
 
@@ -164,9 +165,9 @@ class RunFolder:
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 
     def own(self, name):
-        """The path of a file in the folder that is to be written now: see `follow`, and `own_file`."""
+        """The path of a file in the folder that is to be written now: see `follow`, and `own_target`."""
         self.follow()
-        return own_file(self.path / name)
+        return own_target(self.path / name)
 
     def reserve(self, size):
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""

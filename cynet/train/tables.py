@@ -4,14 +4,13 @@ Between two parts of a run anything may have opened a table and saved it. What i
 never dropped in silence: the file is set aside under another name.
 """
 
-import contextlib
 import os
 import re
 from itertools import pairwise
 from pathlib import Path
 
 from cynet.core.files import open_regular, read_regular, write_atomically
-from cynet.core.folder import open_appending, own_file
+from cynet.core.folder import is_at, open_appending, open_changing, own_target
 from cynet.core.names import SPELLED
 
 from .cells import CELLS, LINE, last_row, read, shortened
@@ -24,7 +23,8 @@ KEPT = "surrogateescape"  # bytes that are no UTF-8 stay what they are
 class Table:
     """A CSV file that is only appended to; the first column is a step, which grows.
 
-    Rows reach the file when a buffer is full, and the disk with `sync`.
+    Rows reach the file when a buffer is full, and the disk with `sync`. A file that has other names (hard links)
+    is copied before it is changed, see `cynet.core.folder`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Table:
         self.close()
         if not os.path.lexists(self.path):
             return None
-        own_file(self.path)
+        own_target(self.path)
         end = self._end(last)
         if end is not None:
             self._cut(end)
@@ -138,11 +138,10 @@ class Table:
         """
         if self._file is None:
             return False
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
-                return False
-        self.close()
-        return True
+        stayed = is_at(self._file, self.path)
+        if not stayed or os.fstat(self._file.fileno()).st_nlink > 1:  # the next row goes to a copy
+            self.close()
+        return not stayed
 
     def _open(self):
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
@@ -182,7 +181,7 @@ class Table:
     def _cut(self, end):
         try:
             if os.path.getsize(self.path) > end:
-                with open(self.path, "r+b") as file:
+                with open_changing(self.path) as file:
                     file.truncate(end)
                     os.fsync(file.fileno())
         except OSError as error:
