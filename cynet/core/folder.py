@@ -1,10 +1,11 @@
 """Files that belong to one folder, as those of a run: never another file that a link there leads to.
 
 A path that a user gave is followed wherever it leads. The name of a file that a program reads, writes or
-appends to in a folder by itself is another matter: it goes through `own_file` or `own_target` each time, so that
-who prepared the folder decides nothing about files elsewhere, nor lets one file of it be written as another.
-What is read may be a link within the folder; what is written is none. A file that has several names (hard
-links, as `cp -al` makes them) is never changed in place: it is replaced, or `open_changing` copies it before.
+appends to in a folder by itself is another matter: it goes through `own_file` or `own_target` each time, so
+that who prepared the folder decides nothing about files elsewhere, nor lets one file of it be written as
+another. What is read may be a link within the folder; what is written is none. A file that has several names
+(hard links, as `cp -al` makes them) is never changed in place: it is replaced, or `open_appending` and
+`open_changing` copy it before.
 """
 
 import errno

@@ -111,6 +111,15 @@ class RunFolder:
     def best(self):
         return self.path / BEST
 
+    @property
+    def checkpoint(self):
+        """The path of the checkpoint that a run goes on from, None where none is a file of its own."""
+        for name in CHECKPOINTS:
+            with contextlib.suppress(OSError):
+                if (path := own_target(self.path / name)).exists():
+                    return path
+        return None
+
     # -- who may write ---------------------------------------------------------------------------------
     def lock(self):
         """Keep other processes from training in this folder until this one ends or calls `close`.

@@ -23,8 +23,8 @@ KEPT = "surrogateescape"  # bytes that are no UTF-8 stay what they are
 class Table:
     """A CSV file that is only appended to; the first column is a step, which grows.
 
-    Rows reach the file when a buffer is full, and the disk with `sync`. A file that has other names (hard links)
-    is copied before it is changed, see `cynet.core.folder`.
+    Rows reach the file when a buffer is full, and the disk with `sync`. A file that has other names (hard
+    links) is copied before it is changed, see `cynet.core.folder`.
 
     Parameters
     ----------

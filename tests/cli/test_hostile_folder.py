@@ -78,8 +78,9 @@ def put(kind, path):
     other = "steps.csv" if path.name == "config.toml" else "config.toml"
     target = {"link": "../victim", "within": other, "dangling": "nowhere", "loop": path.name}[kind]
     path.symlink_to(target)
+    victim = path.parent.parent / "victim"
     return {
-        "link": f"wanted a file in {path.parent}, got a link that leaves it, to {path.parent.parent / 'victim'}",
+        "link": f"wanted a file in {path.parent}, got a link that leaves it, to {victim}",
         "within": f"wanted a file to write and no link, got a link, to {target}",
     }.get(kind, f"wanted a regular file, got a link that leads nowhere, to {target}")
 
@@ -278,17 +279,53 @@ def test_a_damaged_note_of_the_test_is_set_aside_and_the_test_looked_at_again(ru
 
 # -- the folder, while training ----------------------------------------------------------------------------
 class Meddler:
-    """Does something to the folder when a checkpoint has been written after so many steps."""
+    """Does something to the folder, once, when a checkpoint has been written after so many steps."""
 
     def __init__(self, monkeypatch, step, action):
-        save = Keeper.save
+        save, to_do = Keeper.save, [action]
 
         def meddled(keeper):
             save(keeper)
-            if keeper.session.trainer.steps == step:
-                action(keeper.folder.path)
+            if keeper.session.trainer.steps == step and to_do:
+                to_do.pop()(keeper.folder.path)
 
         monkeypatch.setattr(Keeper, "save", meddled)
+
+
+@pytest.mark.parametrize("kind", ["folder", "within"])
+def test_a_run_that_cannot_save_when_it_is_to_stop_says_how_to_go_on(tmp_path, monkeypatch, capsys, kind):
+    def stopped(path):
+        (path / "last.safetensors").touch()
+        said.append(put(kind, path / "last.safetensors"))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    said = []
+    Meddler(monkeypatch, 4, stopped)
+    assert command("train", *FLAGS, QUIET, "--run-dir", run := tmp_path / "run") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"cynet train: error: after step 4: {run}/last.safetensors: {said[0]}; ")
+    assert last.endswith(f"; to go on from {run}/last.ckpt: cynet train --resume {run}")
+    assert not (kind == "within" and b"safetensors" in (run / "config.toml").read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["link", "within", "loop", "folder"])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_the_checkpoint_that_is_named_is_one_to_go_on_from(tmp_path, monkeypatch, capsys, kind, earlier):
+    def spoilt(path):
+        put(kind, path / "last.ckpt")
+        if not earlier:
+            (path / "last.prev.ckpt").unlink(missing_ok=True)
+
+    (tmp_path / "victim").write_bytes(b"kept")
+    Meddler(monkeypatch, 8, spoilt)
+    assert command("train", *FLAGS, QUIET, "--run-dir", run := tmp_path / "run") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    if earlier:
+        assert last.endswith(f"; to go on from {run}/last.prev.ckpt: cynet train --resume {run}")
+        assert command("train", "--resume", run, QUIET) == 0
+    else:
+        assert last.endswith("; there is no checkpoint to go on from")
+    assert (tmp_path / "victim").read_bytes() == b"kept"
 
 
 def replaced(path):
