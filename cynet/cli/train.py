@@ -224,7 +224,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     from .terminal import Terminal, logged, say
 
     settings, folder.tell = session.settings, say
-    with Signals() as signals, logged(folder.path / LOG):
+    with Signals() as signals, logged(folder.path / LOG) as folder.log:
         try:
             recorder = Recorder(folder, session, best, seconds)
             keeper = Keeper(folder, session, recorder, origins)

@@ -58,9 +58,26 @@ def read_regular(path, most):
     return content
 
 
-def digest_of(path):
-    """The SHA-256 of a regular file, in hexadecimal digits; an OSError as of `open_regular`."""
+def digest_of(path, most=None):
+    """The SHA-256 of a regular file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path : str or Path
+    most : int, optional
+        Bytes that it may have.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`.
+    ValueError
+        When it has more than `most`; nothing is read then.
+    """
     with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise ValueError(f"{os.fspath(path)}: wanted a file of at most {most:,} bytes, got {size:,}")
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

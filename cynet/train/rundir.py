@@ -54,6 +54,8 @@ class RunFolder:
         What the run is measured on, as its configuration says: "test" or "validation".
     path : Path
         Where it is; of one that is locked `follow` changes it, when the folder was moved.
+    log : object or None
+        A file that somebody else writes in the folder, with `path`, and `renew`, which gives a line or None.
     tell : callable
         Told, in a line, what became of the folder while it was locked; default: print.
 
@@ -95,7 +97,7 @@ class RunFolder:
         return folder
 
     def _set(self, path):
-        self.path, self._hold, self.tell = path, None, print
+        self.path, self._hold, self.tell, self.log = path, None, print, None
         self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
         self._measured({})
 
@@ -162,6 +164,10 @@ class RunFolder:
         if self._hold is None:
             return
         place = self._hold.place(self.path)
+        if self.log is not None:
+            self.log.path = place / self.log.path.name
+            if said := self.log.renew():
+                self.tell(said)
         if place != self.path:
             self.tell(f"note: {self.path} was moved: the run goes on in {place}")
             self.path = place

@@ -301,7 +301,8 @@ def test_a_run_that_cannot_save_when_it_is_to_stop_says_how_to_go_on(tmp_path, m
 
     said = []
     Meddler(monkeypatch, 4, stopped)
-    assert command("train", *FLAGS, QUIET, "--run-dir", run := tmp_path / "run") == 1
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"cynet train: error: after step 4: {run}/last.safetensors: {said[0]}; ")
     assert last.endswith(f"; to go on from {run}/last.ckpt: cynet train --resume {run}")
@@ -318,7 +319,8 @@ def test_the_checkpoint_that_is_named_is_one_to_go_on_from(tmp_path, monkeypatch
 
     (tmp_path / "victim").write_bytes(b"kept")
     Meddler(monkeypatch, 8, spoilt)
-    assert command("train", *FLAGS, QUIET, "--run-dir", run := tmp_path / "run") == 1
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     if earlier:
         assert last.endswith(f"; to go on from {run}/last.prev.ckpt: cynet train --resume {run}")
@@ -375,6 +377,15 @@ def test_a_lock_that_was_removed_is_there_again_at_the_next_save(whole, tmp_path
     assert f"note: {tmp_path}/run/.lock was removed: it is there again" in capsys.readouterr().out
     assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
     assert bytes_of(tmp_path / "run") == bytes_of(whole)
+
+
+def test_a_log_that_was_removed_is_begun_anew_at_the_next_save(tmp_path, monkeypatch, capsys):
+    Meddler(monkeypatch, 4, lambda path: (path / "log.txt").unlink())
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 0
+    said = f"note: {run}/log.txt was removed or replaced: further lines go to what is there"
+    lines = (run / "log.txt").read_text().splitlines()
+    assert lines[0] == said and lines == capsys.readouterr().out.splitlines()[-len(lines) :]
 
 
 def test_a_process_that_is_asked_to_stop_after_the_move_saves_in_its_own_folder(tmp_path):

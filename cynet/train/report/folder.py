@@ -80,7 +80,7 @@ def read(path, steps=True):
         raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
         raise ValueError(f"wanted a run folder, got {path}, {kind_of(path) or 'a safetensors file'}")
-    if not any((path / name).exists() for name in (CONFIG, METRICS)):
+    if not any(os.path.lexists(path / name) for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
         "config": _read(path / CONFIG, lambda path: configuration.read(own_file(path)).told, missing),

@@ -1,5 +1,6 @@
 """All that the page shows of a run, put together as one document of plain values."""
 
+import os
 from dataclasses import dataclass
 
 from cynet._version import __version__
@@ -82,7 +83,7 @@ def _weights(run, wanted, missing, notes):
     """The `Trained` of a run, or None; then every section that needs one says so."""
     for name in dict.fromkeys((wanted, WEIGHTS, BEST)):
         try:
-            if (run.path / name).exists():
+            if os.path.lexists(run.path / name):
                 return Trained(name, *load_weights(own_file(run.path / name)))
         except (ValueError, OSError) as error:
             notes.append(str(error))
