@@ -93,7 +93,9 @@ class Log:
             return None if before == self.refused else f"note: what is said is not kept: {self.refused}"
         self.close()
         self.file, self.refused = file, None
-        return f"note: {self.path} was removed or replaced: further lines go to what is there" if gone else None
+        if not gone:  # it had other names
+            return None
+        return f"note: {self.path} was removed or replaced: further lines go to what is there"
 
     def close(self):
         with contextlib.suppress(OSError):  # of a disk that is full
@@ -102,7 +104,7 @@ class Log:
 
 @contextlib.contextmanager
 def logged(path):
-    """Within this context, of a `Log`, what is said, and the error that ends it, also goes to a file's end."""
+    """Within this context, of a `Log`, what is said, and the error that ends it, also goes to its file."""
     with contextlib.closing(Log(path)) as kept:
         _logs.append(kept)
         try:

@@ -33,6 +33,7 @@ ASIDE = {  # files without which a run can go on, and what reads them or raises
     checkpoint.PREVIOUS: own_target,
 }
 CHECKPOINTS = checkpoint.NAME, checkpoint.PREVIOUS
+NAMES = frozenset((CONFIG, *FILES, *ASIDE))  # of the files of a run
 REFUSED = errno.EINVAL, errno.EPERM  # what `own_target` raises
 
 
