@@ -81,6 +81,13 @@ def digest_of(path, most=None):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def reason(error):
+    """What an error says, with the file that the system names beside it."""
+    text = str(getattr(error, "strerror", None) or error)
+    file = getattr(error, "filename", None)
+    return f"{file}: {text}" if isinstance(file, str) and file not in text else text
+
+
 def user_path(path):
     """A path as a Path, with the home folder in place of a ~ at its beginning.
 
@@ -119,8 +126,8 @@ def write_atomically(path, data, previous=None):
             file.write(data)
     except OSError as error:
         place = os.path.realpath(user_path(path))
-        reason = f"cannot write {place} ({len(data)} bytes): {error.strerror or error}"
-        raise type(error)(error.errno, reason) from error
+        text = f"cannot write {place} ({len(data)} bytes): {error.strerror or error}"
+        raise type(error)(error.errno, text) from error
 
 
 @contextlib.contextmanager

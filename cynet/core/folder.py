@@ -8,6 +8,7 @@ another. What is read may be a link within the folder; what is written is none. 
 `open_changing` copy it before.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -15,6 +16,7 @@ import stat
 from pathlib import Path
 
 from .files import KINDS, copy_own, read_regular
+from .names import unused
 
 DEEPEST = 100  # objects and lists within each other
 
@@ -133,6 +135,31 @@ def is_at(file, path):
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
     except OSError:
         return False
+
+
+def set_aside(path, mark="damaged", stays=False):
+    """Give what lies at a path another name beside it, never that of something else.
+
+    Parameters
+    ----------
+    path : Path
+    mark : str, optional
+        What its name then has before its ending: last.damaged.ckpt.
+    stays : bool, optional
+        Whether a regular file, which is replaced next, stays in its place until then where it can.
+
+    Returns
+    -------
+    Path
+        The new one.
+    """
+    aside = unused(path.with_name(f"{path.stem}.{mark}{path.suffix}"))
+    if stays and path.is_file():
+        with contextlib.suppress(OSError):  # a file system without links
+            os.link(path, aside)
+            return aside
+    os.rename(path, aside)
+    return aside
 
 
 def read_object(path, most, folder=None):

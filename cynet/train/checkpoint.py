@@ -12,11 +12,11 @@ import json
 import os
 
 from cynet._version import __version__
-from cynet.core.files import user_path, write_atomically
-from cynet.core.names import unused
+from cynet.core.files import reason, user_path, write_atomically
+from cynet.core.folder import set_aside
 from cynet.interop import safetensors
 
-NAME, PREVIOUS, DAMAGED = "last.ckpt", "last.prev.ckpt", "last.damaged.ckpt"
+NAME, PREVIOUS = "last.ckpt", "last.prev.ckpt"
 FORMAT = "1"
 HEADER = "cynet_checkpoint"  # the first note: the header's digest
 START = b'{"__metadata__":{"' + HEADER.encode() + b'":"'
@@ -199,15 +199,10 @@ def load_latest(folder, say=print, check=None):
     try:
         found = load(previous, check)
     except (DamagedError, OSError) as error:
-        raise (DamagedError(f"{_text(problem)}; {_text(error)}") if problem else error) from None
+        raise (DamagedError(f"{reason(problem)}; {reason(error)}") if problem else error) from None
     if problem:
-        aside = unused(last.with_name(DAMAGED))
-        last.replace(aside)
-        say(f"{_text(problem)}; set aside as {aside.name}, going on from {previous}")
+        aside = set_aside(last)
+        say(f"{reason(problem)}; set aside as {aside.name}, going on from {previous}")
     else:
         say(f"there is no {last}; going on from {previous}")
     return found
-
-
-def _text(error):
-    return getattr(error, "strerror", None) or str(error)

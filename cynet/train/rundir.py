@@ -2,14 +2,20 @@
 
 import contextlib
 import errno
-import itertools
 import json
 import os
 import re
 import shutil
 
-from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
-from cynet.core.folder import own_file, own_path, own_target
+from cynet.core.files import (
+    flush_folder,
+    is_temporary,
+    reason,
+    remove_temporaries,
+    user_path,
+    write_atomically,
+)
+from cynet.core.folder import own_file, own_path, own_target, set_aside
 
 from . import checkpoint, configuration, records
 from .configuration import CONFIG
@@ -200,8 +206,8 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            reason = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
-            raise OSError(error.errno, reason) from error
+            text = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
+            raise OSError(error.errno, text) from error
         finally:
             trial.unlink(missing_ok=True)
 
@@ -248,7 +254,7 @@ class RunFolder:
             return {}
         except (OSError, ValueError) as error:
             if tell is not None:
-                tell(f"note: going on without {ENVIRONMENT}: {_reason(error)}")
+                tell(f"note: going on without {ENVIRONMENT}: {reason(error)}")
             return {}
 
     def set_aside(self):
@@ -277,12 +283,10 @@ class RunFolder:
         there = [name for name in CHECKPOINTS if os.path.lexists(self.path / name)]
         if there and all(name in problems for name in there):
             raise problems[there[0]]
-        return [self._aside(name, error) for name, error in problems.items()]
-
-    def _aside(self, name, error):
-        other = _free(self.path, name)
-        (self.path / name).rename(self.path / other)
-        return f"note: {_reason(error)}; set aside as {other}"
+        return [
+            f"note: {reason(error)}; set aside as {set_aside(self.path / name).name}"
+            for name, error in problems.items()
+        ]
 
     def rewind(self, steps, evaluated):
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
@@ -311,17 +315,6 @@ def metrics_columns(measure):
         "step", "epoch", "lr", "train_loss", "train_accuracy", f"{measure}_loss", f"{measure}_accuracy",
         "seconds",
     )  # fmt: skip
-
-
-def _reason(error):
-    return getattr(error, "strerror", None) or error
-
-
-def _free(folder, name):
-    """A name for a damaged file that nothing in the folder has."""
-    stem, end = os.path.splitext(name)
-    names = (f"{stem}.damaged{'' if number == 1 else f'-{number}'}{end}" for number in itertools.count(1))
-    return next(other for other in names if not os.path.lexists(folder / other))
 
 
 def check(path):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from cynet.core.files import open_regular, read_regular, write_atomically
-from cynet.core.folder import is_at, open_appending, open_changing, own_target
+from cynet.core.folder import is_at, open_appending, open_changing, own_target, set_aside
 from cynet.core.names import SPELLED
 
 from .cells import CELLS, LINE, last_row, read, shortened
@@ -205,29 +205,18 @@ class Table:
         rows = [match[0] for match in found if match and int(match[1]) <= last]
         told = None
         if odd:
-            write_atomically(aside := self._aside(), data)
+            aside = set_aside(self.path, ASIDE, stays=True)
             lines = "a line that is no row" if odd == 1 else f"{odd:,} lines that are no rows"
             told = f"note: {self.path.name} has {lines}: kept as it was as {aside.name}; its rows stay"
         write_atomically(self.path, (self._heading + "".join(rows)).encode(errors=KEPT))
         return told
 
-    def _begin_anew(self, reason):
-        aside = self._aside()
+    def _begin_anew(self, why):
         try:
-            os.rename(self.path, aside)
+            aside = set_aside(self.path, ASIDE)
         except OSError as error:
             raise self._named(error) from error
-        return f"note: {self.path.name} {reason}: set aside as {aside.name}; a new table is begun"
-
-    def _aside(self):
-        """A path beside the file that nothing has yet."""
-        number = 1
-        while True:
-            more = f"-{number}" if number > 1 else ""
-            path = self.path.with_name(f"{self.path.stem}.{ASIDE}{more}{self.path.suffix}")
-            if not os.path.lexists(path):
-                return path
-            number += 1
+        return f"note: {self.path.name} {why}: set aside as {aside.name}; a new table is begun"
 
     def _named(self, error):
         return type(error)(error.errno, f"cannot write {self.path}: {error.strerror or error}")

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cynet.core.files import open_regular, user_path
+from cynet.core.files import open_regular, reason, user_path
 from cynet.core.folder import own_file
 from cynet.interop.kinds import kind_of
 
@@ -164,7 +164,7 @@ def _read(path, parse, missing):
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError) as error:
-        text = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
+        text = reason(error).removeprefix(f"{path}: ")
         missing.append(f"{path.name} cannot be read: {text}")
     return {}
 
