@@ -49,6 +49,9 @@ class Hold:
                 _take(self._file)
             except BlockingIOError as error:
                 raise _in_use(path, self._file) from error
+            if os.fstat(self._file).st_nlink > 1:  # a copy of the folder made of hard links has it too
+                os.unlink(path / LOCK)
+                self.renew(path)
             _sign(self._file)
             self._closing = stack.pop_all()
 

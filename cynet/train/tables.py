@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from cynet.core.files import open_regular, read_regular, write_atomically
+from cynet.core.files import open_regular, read_regular, reason, write_atomically
 from cynet.core.folder import is_at, open_appending, open_changing, own_target, set_aside
 from cynet.core.names import SPELLED
 
@@ -103,7 +103,7 @@ class Table:
         except FileNotFoundError:
             return nothing, ()
         except (OSError, ValueError) as error:
-            text = str(error)
+            text = reason(error)
             return nothing, (text if str(self.path) in text else f"{self.path}: {text}",)
         notes = [f"{self.path}: {note}" for note in content.notes]
         lacking = [name for name in names if name not in content.columns]
