@@ -10,12 +10,14 @@ import sys
 import tarfile
 from pathlib import Path
 
-from cynet.core.folder import own_path
+from cynet.core.files import open_regular, whole_file
+from cynet.core.folder import own_file, own_path
 
-from .parser import UsageError, refusing
+from .parser import UsageError, reason, refusing
 
 MANIFEST = "manifest.json"
-MOST = 1 << 32  # bytes of all that is packed, which is put together in memory
+MOST = 1 << 32  # bytes of all that is packed
+CHUNK = 1 << 20  # bytes in memory at once
 SOURCES = {".py", ".pyx", ".pxd", ".h"}
 
 
@@ -36,8 +38,6 @@ def add_flags(parser):
 
 def run(flags):
     """Check everything, warn, pack."""
-    from cynet.core.files import read_regular, write_atomically
-
     from .terminal import say
 
     output = Path(flags.output)
@@ -52,15 +52,17 @@ def run(flags):
     members = gather(flags.runs, flags.files, output)
     for path in unchanged(flags.files or (), flags.base):
         print(f"warning: {path} is unchanged since {flags.base}", file=sys.stderr)
-    contents, room = {}, MOST
-    for name, path in members.items():
-        with refusing("RUN"):
-            contents[name] = read_regular(path, room)
-        room -= len(contents[name])
-    data = archive({MANIFEST: manifest(contents, flags.files, flags.base), **contents})
-    with refusing("--output"):
-        write_atomically(output, data)
-    say(f"{output}: {len(contents)} files and {MANIFEST}, {len(data):,} bytes")
+    entries = measured(members)
+    text = manifest(entries, flags.files, flags.base)
+    try:
+        with whole_file(output) as file:
+            write_archive(file, text, members, entries)
+            size = file.tell()
+    except OSError as error:
+        raise UsageError(f"--output: cannot write {output}: {reason(error)}") from error
+    for note in [note for folder in map(Path, flags.runs) for note in left_out(folder)]:
+        say(f"note: {note}")
+    say(f"{output}: {len(entries)} files and {MANIFEST}, {size:,} bytes")
     return 0
 
 
@@ -106,6 +108,20 @@ def _files_in(folder):
         for path, parts in paths
         if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts)
     ]
+
+
+def left_out(folder):
+    """A line for each thing in a run's folder that is not packed, as it is no file; none of hidden ones."""
+    from cynet.train.rundir import NAMES
+
+    for path in sorted(folder.rglob("*")):
+        expected = path.parent == folder and path.name in NAMES
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and not path.is_file() and (expected or path.is_symlink() or not path.is_dir()):
+            try:
+                own_file(path, folder)
+            except OSError as error:
+                yield f"{reason(error)}: left out"
 
 
 def _name(path):
@@ -185,12 +201,13 @@ def _revision(files):
 
 
 # -- the archive ------------------------------------------------------------------------------------------
-def manifest(contents, files=None, base=None):
+def manifest(entries, files=None, base=None):
     """The manifest as bytes of JSON.
 
     Parameters
     ----------
-    contents : dict of str to bytes
+    entries : dict of str to dict
+        As `measured` gives them.
     files : sequence of str, optional
         What --files named; otherwise the sources are the package's.
     base : str, optional
@@ -201,30 +218,83 @@ def manifest(contents, files=None, base=None):
 
     from cynet._version import __version__
 
-    entries = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        for name, data in sorted(contents.items())
-    }
     versions = {"cynet": __version__, "numpy": numpy.__version__, "python": platform.python_version()}
     compared = None if base is None else {"name": base, "revision": _commit(base)}
+    entries = dict(sorted(entries.items()))
     found = {"git": _revision(files), "base": compared, "versions": versions, "files": entries}
     return (json.dumps(found, indent=2) + "\n").encode()
 
 
-def archive(contents):
-    """A .tar.gz as bytes: equal contents give equal bytes.
+def write_archive(file, text, members, entries):
+    """Write a .tar.gz; equal contents give equal bytes.
 
     Parameters
     ----------
-    contents : dict of str to bytes
+    file : file of bytes
+    text : bytes
+        The manifest.
+    members : dict of str to Path
+    entries : dict of str to dict
+        As `measured` gave them.
+
+    Raises
+    ------
+    UsageError
+        When a file is not as it was measured.
     """
-    stream = io.BytesIO()
     with (
-        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for name, data in sorted(contents.items()):
+        for name in sorted([MANIFEST, *members]):
             entry = tarfile.TarInfo(name)  # owner 0, no names, time 0, mode 0644
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return stream.getvalue()
+            if name == MANIFEST:
+                entry.size = len(text)
+                tar.addfile(entry, io.BytesIO(text))
+            else:
+                entry.size = entries[name]["bytes"]
+                with _opened(members[name]) as source:
+                    tar.addfile(entry, _Part(source, members[name], entries[name]))
+
+
+def measured(members):
+    """{"sha256", "bytes"} of each file, by name; a UsageError where all are more than `MOST` bytes."""
+    entries, room = {}, MOST
+    for name, path in members.items():
+        with _opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > room:
+                raise UsageError(f"RUN: {path}: wanted a file of at most {room:,} bytes, got {size:,}")
+            part = _Part(file, path, {"bytes": size})
+            while part.read(CHUNK):
+                pass
+        entries[name] = {"sha256": part.digest.hexdigest(), "bytes": size}
+        room -= size
+    return entries
+
+
+def _opened(path):
+    with refusing("RUN"):
+        return open_regular(path)
+
+
+class _Part:
+    """The first bytes of a file, as many as it had when it was measured: a table may have grown since.
+
+    Once they are read they are those that were measured, or a UsageError is raised.
+    """
+
+    def __init__(self, file, path, entry):
+        self.file, self.path, self.entry = file, path, entry
+        self.digest, self.left = hashlib.sha256(), entry["bytes"]
+
+    def read(self, size):
+        with refusing("RUN"):
+            data = self.file.read(least := min(size, self.left))
+        self.digest.update(data)
+        self.left -= len(data)
+        wanted = self.entry.get("sha256")
+        other = wanted and not self.left and self.digest.hexdigest() != wanted
+        if other or len(data) < least:
+            raise UsageError(f"RUN: {self.path}: wanted a file that stays as it is, it was changed meanwhile")
+        return data

@@ -11,7 +11,7 @@ CURVE, PICTURE = "lr_find.csv", "lr_find.png"
 def find(session, run_dir):
     """Measure, print the curve, and keep it in a folder as a table and a picture; the exit status."""
     from cynet.core.files import write_atomically
-    from cynet.core.folder import own_file
+    from cynet.core.folder import own_target
     from cynet.train import RunFolder, lr_find
 
     from .terminal import say
@@ -28,10 +28,10 @@ def find(session, run_dir):
         raise (Failure(error) if isinstance(error, ValueError) else error) from None
     for line in drawn(found):
         say(line)
-    write_atomically(own_file(folder / CURVE), lr_find.rows(found).encode())
+    write_atomically(own_target(folder / CURVE), lr_find.rows(found).encode())
     say(f"curve in {folder / CURVE}")
     try:
-        lr_find.plot(found, own_file(folder / PICTURE))
+        lr_find.plot(found, own_target(folder / PICTURE))
         say(f"picture in {folder / PICTURE}")
     except ImportError as error:
         say(f"no picture: {error}")

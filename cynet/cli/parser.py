@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 
-from cynet.core.names import sentence
+from cynet.core.files import reason
 from cynet.train import ranges
 
 from .hints import suggestion
@@ -32,11 +32,6 @@ def refusing(flag):
         if text.startswith(ROOT):  # what the library calls the place of a data set's files
             flag, text = "--data-dir", text.removeprefix(ROOT)
         raise UsageError(f"{flag}: {text}") from error
-
-
-def reason(error):
-    """What an error says, with the file that the system names beside it."""
-    return sentence(error)
 
 
 class Parser(argparse.ArgumentParser):

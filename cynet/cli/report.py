@@ -4,7 +4,7 @@ mistakes, filters, times, and how to repeat it.
 
 from pathlib import Path
 
-from cynet.core.folder import own_file, own_path
+from cynet.core.folder import own_path, own_target
 from cynet.core.shell import quoted, word
 from cynet.train.configuration import CONFIG, ORIGIN
 from cynet.train.rundir import KEPT, WEIGHTS
@@ -108,7 +108,7 @@ def _plots(output):
 def _own(output, chosen):
     """Refuse what a link would have written elsewhere: the plots, and a page whose place nobody chose."""
     if not chosen:
-        own_file(output)
+        own_target(output)
     own_path(_plots(output))
 
 

@@ -259,7 +259,7 @@ def _finished(folder, session, best, report, news):
     for line in news:
         say(line)
     if not ending.is_tested(session, folder):  # it was stopped just before
-        with logged(folder.path / LOG):
+        with logged(folder.path / LOG) as folder.log:
             test = ending.tested(session, folder, best)
             ending.conclude(session, folder, best, test, report)
         return 0

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from cynet.core.folder import open_appending
+from cynet.core.folder import is_at, open_appending
 from cynet.core.names import SPELLED
 from cynet.train.loop import Observer
 
@@ -14,7 +14,7 @@ from .parser import reason
 SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
 
-_logs = []  # open files
+_logs = []  # each a `Log`
 
 
 def say(*parts):
@@ -52,23 +52,68 @@ def can_show(text):
 
 def log(*parts):
     """Write a line to the files of `logged` alone."""
-    for file in _logs:
+    for each in _logs:
         with contextlib.suppress(OSError):  # a full disk is told by what matters more
-            print(*parts, file=file, flush=True)
+            print(*parts, file=each.file, flush=True)
+
+
+class Log:
+    """A file to the end of which is written what is said.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        As `open_appending`.
+    """
+
+    def __init__(self, path):
+        self.path, self.refused = path, None
+        self.file = self._open()
+
+    def _open(self):
+        return open_appending(self.path, encoding="utf-8", errors=SPELLED)
+
+    def renew(self):
+        """Go on in what is at the path, where that is not the file any more; a line to say about it, or None.
+
+        Where it cannot be written, as a link, the lines go on where they went: a log stops no training.
+        """
+        if is_at(self.file, self.path) and os.fstat(self.file.fileno()).st_nlink == 1:
+            self.refused = None
+            return None
+        gone = not is_at(self.file, self.path)
+        try:
+            file = self._open()
+        except OSError as error:
+            before, self.refused = self.refused, reason(error)
+            return None if before == self.refused else f"note: what is said is not kept: {self.refused}"
+        self.close()
+        self.file, self.refused = file, None
+        if not gone:  # it had other names
+            return None
+        return f"note: {self.path} was removed or replaced: further lines go to what is there"
+
+    def close(self):
+        with contextlib.suppress(OSError):  # of a disk that is full
+            self.file.close()
 
 
 @contextlib.contextmanager
 def logged(path):
-    """Within this context, what is said, and the error that ends it, also goes to the end of a file."""
-    with open_appending(path, encoding="utf-8", errors=SPELLED) as file:
-        _logs.append(file)
+    """Within this context, of a `Log`, what is said, and the error that ends it, also goes to its file."""
+    with contextlib.closing(Log(path)) as kept:
+        _logs.append(kept)
         try:
-            yield
+            yield kept
         except Exception as error:
             log(f"error: {reason(error)}")
             raise
         finally:
-            _logs.remove(file)
+            _logs.remove(kept)
 
 
 class Terminal(Observer):

@@ -4,6 +4,7 @@ A setting is taken from its flag, else from the --config file, else from the --r
 """
 
 import contextlib
+import os
 
 from cynet.core.shell import quoted
 
@@ -64,8 +65,6 @@ def run(flags):
 
 def check(values, origins, run_dir=None, config=None):
     """Refuse what can be refused before any data is read."""
-    import os
-
     from cynet import models
     from cynet.data import registry
     from cynet.train import rundir
@@ -220,7 +219,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     import signal
 
     from cynet.data import auto
-    from cynet.train import Keeper, Recorder, Signals, checkpoint
+    from cynet.train import Keeper, Recorder, Signals
     from cynet.train.diagnosis import Doctor
     from cynet.train.rundir import LOG
 
@@ -228,7 +227,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     from .terminal import Terminal, logged, say
 
     settings, folder.tell = session.settings, say
-    with Signals() as signals, logged(folder.path / LOG):
+    with Signals() as signals, logged(folder.path / LOG) as folder.log:
         try:
             recorder = Recorder(folder, session, best, seconds)
             keeper = Keeper(folder, session, recorder, origins)
@@ -252,8 +251,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
         except KeyboardInterrupt:  # the second signal
             with contextlib.suppress(OSError):
                 folder.follow()
-            last = folder.path / checkpoint.NAME
-            last = f"{last} is the last checkpoint" if last.exists() else "there is no checkpoint yet"
+            last = folder.checkpoint
+            last = f"{last} is the last checkpoint" if last else "there is no checkpoint yet"
             say(f"stopped at once; {last}; to go on: cynet train --resume {quoted(folder.path)}")
             return 128 + (signals.pending or signal.SIGINT)
 
@@ -287,42 +286,28 @@ def _introduce(session, folder):
 
 def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
-    from cynet.train import Diverged, Stopped
+    from cynet.train import Diverged
     from cynet.train.hold import GoneError
 
-    from . import ending
+    from . import divergence, ending
     from .terminal import say
 
-    recorder, keeper, screen, *_ = observers
+    recorder, _, screen, *_ = observers
     folder, trainer = recorder.folder, session.trainer
-
-    def watch(items):
-        return _guarded(signals.watch(items))
-
     try:
-        result = session.train(observers, watch)
-        test = ending.tested(session, folder, recorder.best, watch) or result.test
-    except (Stopped, _Unread) as stopped:
-        keeper.save()
-        recorder.save()
-        screen.close()
-        say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {quoted(folder.path)}")
-        if isinstance(stopped, _Unread):
-            raise Failure(f"after step {trainer.steps}: {stopped}") from stopped
-        say(f"stopped by {stopped} after {trainer.steps} steps; the weights so far are in {folder.weights}")
-        return 128 + stopped.signal
+        test, status = _trained(session, observers, signals)
     except MemoryError as error:
         raise Failure(f"step {trainer.steps + 1}: {str(error) or type(error).__name__}") from error
     except GoneError as error:
         raise Failure(f"after step {trainer.steps}: {reason(error)}") from error
-    except OSError as error:  # of a file that a step or an evaluation is noted in
-        known = keeper.path if keeper.path.exists() else "the stored configuration"
-        again = f"to go on from {known}: cynet train --resume {quoted(folder.path)}"
-        raise Failure(f"after step {trainer.steps}: {reason(error)}; {again}") from error
+    except OSError as error:  # of a file that a step, an evaluation or the end is noted in
+        raise Failure(f"after step {trainer.steps}: {reason(error)}; {_again(folder)}") from error
     except Diverged as error:
         screen.close()
-        _explain(session, folder, keeper, error)
+        divergence.explain(session, folder, error)
         raise Failure(f"{error}; try a lower learning rate (it was {trainer.optimizer.lr:g})") from error
+    if status:
+        return status
     screen.close()
     if trainer.steps < session.settings.steps:
         say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
@@ -330,65 +315,54 @@ def _finish(session, observers, signals, report):
     return 0
 
 
-def _explain(session, folder, keeper, error):
-    """Say where a training broke, and keep what shows it again."""
-    from cynet.train import diagnosis
+def _trained(session, observers, signals):
+    """Train, or save where it is to stop: (`Evaluation` of the test set, 0), or (None, the exit status)."""
+    from cynet.train import Stopped
 
+    from . import ending
+
+    recorder, *_ = observers
+
+    def watch(items):
+        return _guarded(signals.watch(items))
+
+    try:
+        result = session.train(observers, watch)
+        return ending.tested(session, recorder.folder, recorder.best, watch) or result.test, 0
+    except (Stopped, _Unread) as stopped:
+        return None, _stopped(stopped, observers)
+
+
+def _stopped(stopped, observers):
+    """Save what there is; the exit status of a training that a signal stopped."""
     from .terminal import say
 
-    say(diagnosis.not_finite(session, error))
+    recorder, keeper, screen, *_ = observers
+    folder, steps = recorder.folder, recorder.trainer.steps
+    unread = isinstance(stopped, _Unread)
     try:
-        _keep_divergence(session, folder, error, say)
-    except OSError as problem:
-        say(f"note: what shows it again is not kept: {reason(problem)}")
-    _ways_out(session, folder, keeper, say)
+        keeper.save()
+        recorder.save()
+    except OSError as error:
+        if unread:  # what the training ended with is not to be forgotten
+            raise type(error)(error.errno, f"{stopped}; then {reason(error)}") from error
+        raise
+    screen.close()
+    say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {quoted(folder.path)}")
+    if unread:
+        raise Failure(f"after step {steps}: {stopped}") from stopped
+    say(f"stopped by {stopped} after {steps} steps; the weights so far are in {folder.weights}")
+    return 128 + stopped.signal
 
 
-def _keep_divergence(session, folder, error, say):
-    """Keep the weights and the batch of a step whose loss was no number, and say how to see it again."""
-    import io
-    import shlex
+def _again(folder):
+    """What a training that broke can go on from, and how."""
+    from cynet.train.rundir import CHECKPOINTS
 
-    import numpy as np
-
-    from cynet.core.files import write_atomically
-    from cynet.train import diagnosis, replay
-    from cynet.train.weights import save_weights
-
-    weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
-    save_weights(weights, session.model, session.facts)
-    if error.batch is not None:
-        x, y = error.batch
-        more = {} if session.class_weights is None else {"class_weights": session.class_weights}
-        packed = io.BytesIO()
-        np.savez(packed, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
-        write_atomically(batch, packed.getvalue())
-        say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
-        program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
-        say(f"  python -c {shlex.quote(program)}")
-
-
-def _ways_out(session, folder, keeper, say):
-    """Say from which weights, and how, a training that broke can go on."""
-    import numpy as np
-
-    from cynet.train.settings import ANNEALED
-
-    settings = session.settings
-    by_steps = settings.schedule == ANNEALED and settings.lr_steps
-    change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"
-    row = folder.metrics.last()
-    guessing = np.log(len(session.facts.classes))
-    if keeper.path.exists() and row and row["train_loss"] > 2 * guessing:
-        say(f"the last checkpoint, {keeper.path}, is spoilt too: its loss is {row['train_loss']:g}")
-        if folder.best.exists():
-            begin = f"cynet train --init-from {quoted(folder.best)} --lr RATE"
-            say(f"better begin anew from the best weights: {begin}")
-    elif keeper.path.exists():
-        say(
-            f"the last checkpoint, {keeper.path}, is from before, and by itself would come to the same end; "
-            f"with a lower rate: cynet train --resume {quoted(folder.path)} {change}"
-        )
+    known = folder.checkpoint
+    if known is None and any(os.path.lexists(folder.path / name) for name in CHECKPOINTS):
+        return "there is no checkpoint to go on from"
+    return f"to go on from {known or 'the stored configuration'}: cynet train --resume {quoted(folder.path)}"
 
 
 class _Unread(Exception):

@@ -1,5 +1,7 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
+import os
+
 from .parser import Failure, UsageError, integer, reason
 
 
@@ -53,7 +55,7 @@ def _files(folder, say):
     damaged = False
     kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
     for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
-        if (folder.path / name).exists():
+        if os.path.lexists(folder.path / name):
             try:
                 load(own_file(folder.path / name))
                 say(f"{name}: sound")

@@ -1,8 +1,10 @@
 """Files that are whole or not there: written beside their place, then renamed; and no others are read."""
 
+import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -56,10 +58,34 @@ def read_regular(path, most):
     return content
 
 
-def digest_of(path):
-    """The SHA-256 of a regular file, in hexadecimal digits; an OSError as of `open_regular`."""
+def digest_of(path, most=None):
+    """The SHA-256 of a regular file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path : str or Path
+    most : int, optional
+        Bytes that it may have.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`.
+    ValueError
+        When it has more than `most`; nothing is read then.
+    """
     with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise ValueError(f"{os.fspath(path)}: wanted a file of at most {most:,} bytes, got {size:,}")
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reason(error):
+    """What an error says, with the file that the system names beside it."""
+    text = str(getattr(error, "strerror", None) or error)
+    file = getattr(error, "filename", None)
+    return f"{file}: {text}" if isinstance(file, str) and file not in text else text
 
 
 def user_path(path):
@@ -95,26 +121,41 @@ def write_atomically(path, data, previous=None):
     OSError
         Naming the path, the size and the cause; also where there is a folder, a pipe or a device.
     """
+    try:
+        with whole_file(path, previous) as file:
+            file.write(data)
+    except OSError as error:
+        place = os.path.realpath(user_path(path))
+        text = f"cannot write {place} ({len(data)} bytes): {error.strerror or error}"
+        raise type(error)(error.errno, text) from error
+
+
+@contextlib.contextmanager
+def whole_file(path, previous=None):
+    """A file to write to, which takes its place where the context ends well: see `write_atomically`."""
     path = Path(os.path.realpath(user_path(path)))  # through a symbolic link, as open does
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if path.exists() and not path.is_file():  # a rename would put an end to /dev/null
+        raise OSError(errno.EINVAL, "there is something that is no regular file")
     try:
-        if path.exists() and not path.is_file():  # a rename would put an end to /dev/null
-            raise OSError(errno.EINVAL, "there is something that is no regular file")
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if previous and path.exists():
-                _keep(path, path.with_name(previous))
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        flush_folder(path.parent)
-    except OSError as error:
-        reason = f"cannot write {path} ({len(data)} bytes): {error.strerror or error}"
-        raise type(error)(error.errno, reason) from error
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if previous and path.exists():
+            _keep(path, path.with_name(previous))
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def copy_own(path):
+    """Let a path be a file of its own, equal to the one that it was; other names keep that one."""
+    with open_regular(path) as file, whole_file(path) as copy:
+        shutil.copyfileobj(file, copy)
+        os.chmod(copy.fileno(), stat.S_IMODE(os.fstat(file.fileno()).st_mode))
 
 
 def _keep(path, previous):

@@ -1,17 +1,22 @@
 """Files that belong to one folder, as those of a run: never another file that a link there leads to.
 
 A path that a user gave is followed wherever it leads. The name of a file that a program reads, writes or
-appends to in a folder by itself is another matter: it goes through `own_file` each time, so that who prepared
-the folder decides nothing about files elsewhere.
+appends to in a folder by itself is another matter: it goes through `own_file` or `own_target` each time, so
+that who prepared the folder decides nothing about files elsewhere, nor lets one file of it be written as
+another. What is read may be a link within the folder; what is written is none. A file that has several names
+(hard links, as `cp -al` makes them) is never changed in place: it is replaced, or `open_appending` and
+`open_changing` copy it before.
 """
 
+import contextlib
 import errno
 import json
 import os
 import stat
 from pathlib import Path
 
-from .files import KINDS, read_regular
+from .files import KINDS, copy_own, read_regular
+from .names import unused
 
 DEEPEST = 100  # objects and lists within each other
 
@@ -19,7 +24,7 @@ DEEPEST = 100  # objects and lists within each other
 def own_path(path, folder=None):
     """A path in a folder, where neither it nor a folder on the way is a link that leaves the folder.
 
-    Links within the folder, and hard links, are as good as files.
+    Links within the folder, and hard links, are as good as files; what is to be written is `own_target`.
 
     Parameters
     ----------
@@ -52,14 +57,36 @@ def own_file(path, folder=None):
     Raises
     ------
     OSError
-        As `own_path`; or when there is a folder, a pipe, a socket or a device.
+        As `own_path`; or when there is a folder, a pipe, a socket or a device, or a link that leads nowhere.
     """
     path = own_path(path, folder)
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        return path
+    except OSError as error:
+        if os.path.islink(path) and error.errno in (errno.ENOENT, errno.ELOOP):
+            nowhere = f"wanted a regular file, got a link that leads nowhere, to {os.readlink(path)}"
+            raise OSError(errno.EPERM, f"{path}: {nowhere}") from None
+        if isinstance(error, FileNotFoundError):
+            return path
+        raise
     return _regular(path, mode)
+
+
+def own_target(path, folder=None):
+    """`own_file` that is to be written: it is no link either, for that would write another file.
+
+    A link of the folder itself, or of one on the way within it, is none of the file.
+
+    Raises
+    ------
+    OSError
+        As `own_file`; or when it is a symbolic link.
+    """
+    path = own_file(path, folder)
+    if os.path.islink(path):
+        got = f"got a link, to {os.readlink(path)}"
+        raise OSError(errno.EPERM, f"{path}: wanted a file to write and no link, {got}")
+    return path
 
 
 def _regular(path, mode):
@@ -70,24 +97,69 @@ def _regular(path, mode):
 
 
 def open_appending(path, folder=None, **how):
-    """`own_file`, open for appending; made where there is none.
+    """`own_target`, open for appending; made where there is none, and first copied where it has other names.
 
     Parameters
     ----------
     path, folder
-        As for `own_file`.
+        As for `own_target`.
     **how
         As for `open`: encoding, errors, buffering.
     """
-    path = own_file(path, folder)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags, 0o666)
+    return open(_changing(path, folder, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", **how)
+
+
+def open_changing(path, folder=None):
+    """`own_target`, open for changing bytes in it; it is first copied where it has other names."""
+    return open(_changing(path, folder, os.O_RDWR), "r+b")
+
+
+def _changing(path, folder, flags):
+    """The descriptor of a file that has no other name, which would be changed with it."""
+    path = own_target(path, folder)
+    if os.path.exists(path) and os.stat(path).st_nlink > 1:
+        copy_own(path)
+    more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | more, 0o666)
     try:
         _regular(path, os.fstat(descriptor).st_mode)
-        return open(descriptor, "a", **how)
+        return descriptor
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def is_at(file, path):
+    """Whether an open file is what stands at a path, itself and not by a link."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
+    except OSError:
+        return False
+
+
+def set_aside(path, mark="damaged", stays=False):
+    """Give what lies at a path another name beside it, never that of something else.
+
+    Parameters
+    ----------
+    path : Path
+    mark : str, optional
+        What its name then has before its ending: last.damaged.ckpt.
+    stays : bool, optional
+        Whether a regular file, which is replaced next, stays in its place until then where it can.
+
+    Returns
+    -------
+    Path
+        The new one.
+    """
+    aside = unused(path.with_name(f"{path.stem}.{mark}{path.suffix}"))
+    if stays and path.is_file():
+        with contextlib.suppress(OSError):  # a file system without links
+            os.link(path, aside)
+            return aside
+    os.rename(path, aside)
+    return aside
 
 
 def read_object(path, most, folder=None):

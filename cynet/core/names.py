@@ -26,13 +26,6 @@ def printable(name):
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
-def sentence(error):
-    """What an error says, with the file that the system names beside it, and without the system's number."""
-    text = str(getattr(error, "strerror", None) or error)
-    file = getattr(error, "filename", None)
-    return f"{file}: {text}" if isinstance(file, str) and file not in text else text
-
-
 def _decoded(name):
     """The same name where the system's own encoding is not UTF-8."""
     try:

@@ -9,20 +9,22 @@ all of it is sound.
 import errno
 import hashlib
 import json
+import os
 
 from cynet._version import __version__
-from cynet.core.files import user_path, write_atomically
-from cynet.core.names import unused
+from cynet.core.files import reason, user_path, write_atomically
+from cynet.core.folder import set_aside
 from cynet.interop import safetensors
 
-NAME, PREVIOUS, DAMAGED = "last.ckpt", "last.prev.ckpt", "last.damaged.ckpt"
+NAME, PREVIOUS = "last.ckpt", "last.prev.ckpt"
 FORMAT = "1"
 HEADER = "cynet_checkpoint"  # the first note: the header's digest
 START = b'{"__metadata__":{"' + HEADER.encode() + b'":"'
 BLANK = b"0" * 64
 SHOWN = 10  # problems that one error names
 MOST_STATE = 1 << 20  # letters of the state's JSON
-IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR)  # there is a pipe, a folder, a device or a socket
+# There is a pipe, a folder, a device, a socket, or a link that leads nowhere.
+IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
 
 class DamagedError(ValueError):
@@ -183,29 +185,24 @@ def load_latest(folder, say=print, check=None):
     """
     last, previous = (user_path(folder) / name for name in (NAME, PREVIOUS))
     problem = None
-    if last.exists():
+    if os.path.lexists(last):
         try:
             return load(last, check)
         except (DamagedError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in IRREGULAR:
                 raise
             problem = error
-    if not previous.exists():
+    if not os.path.lexists(previous):
         if problem:
             raise problem
         return None
     try:
         found = load(previous, check)
     except (DamagedError, OSError) as error:
-        raise (DamagedError(f"{_text(problem)}; {_text(error)}") if problem else error) from None
+        raise (DamagedError(f"{reason(problem)}; {reason(error)}") if problem else error) from None
     if problem:
-        aside = unused(last.with_name(DAMAGED))
-        last.replace(aside)
-        say(f"{_text(problem)}; set aside as {aside.name}, going on from {previous}")
+        aside = set_aside(last)
+        say(f"{reason(problem)}; set aside as {aside.name}, going on from {previous}")
     else:
         say(f"there is no {last}; going on from {previous}")
     return found
-
-
-def _text(error):
-    return getattr(error, "strerror", None) or str(error)

@@ -5,17 +5,16 @@ brackets. So a file is measured before it is parsed, by a scan that knows texts,
 """
 
 import json
-import os
 import re
 from dataclasses import dataclass
 
-from cynet.core.files import read_regular, write_atomically
-from cynet.core.folder import own_file
-from cynet.core.names import printable, unused
+from cynet.core import folder
+from cynet.core.files import read_regular, reason, write_atomically
+from cynet.core.names import printable
 
 from .ranges import RANGES, checked
 
-CONFIG, DAMAGED = "config.toml", "config.damaged.toml"
+CONFIG = "config.toml"
 ORIGIN = "origin"  # the table that tells where each value came from
 VERSION = "cynet"  # the entry that tells what wrote it
 # What every run writes, the first and the last of it too: a file that was cut short lacks one of them.
@@ -102,7 +101,7 @@ def read_run(path):
         As `read`; also where it is a link that leaves the folder, or lacks what every run writes: what is cut
         short is never filled up with defaults.
     """
-    found = read(own_file(path))
+    found = read(folder.own_file(path))
     lacking = [name for name in NEEDED if name not in found.plain]
     if lacking or not found.version:
         names = ", ".join([*([] if found.version else [VERSION]), *lacking])
@@ -214,19 +213,12 @@ def set_aside(path):
     str or None
         What was wrong, and the new name beside it; None where it can be read, or nothing is there.
     """
-    if not os.path.lexists(path):
-        return None
     try:
         read_run(path)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
-        aside = unused(path.with_name(DAMAGED))
-        try:
-            os.link(path, aside, follow_symlinks=False)  # there is no moment without the file
-        except OSError:  # a folder, or a file system without links
-            os.replace(path, aside)
-        if not path.is_file():
-            path.unlink(missing_ok=True)
-        return f"{getattr(error, 'strerror', None) or error}; kept as {aside.name}"
+        return f"{reason(error)}; kept as {folder.set_aside(path, stays=True).name}"
     return None
 
 

@@ -20,6 +20,7 @@ from .weights import initial_file
 
 BUILD = ("version", "compiler", "flags", "ISA")  # what the last bits of the weights may depend on
 SHOWN = 500  # characters of a value
+MOST = 1 << 32  # bytes of the weights that a run began with, which are read to tell which they are
 
 
 def describe(session):
@@ -86,8 +87,8 @@ def _file(path):
     """Which file of weights it is, whatever becomes of its name."""
     try:
         path = initial_file(path)
-        return {"path": os.path.abspath(path), "sha256": digest_of(path)}
-    except OSError:  # a run that goes on does not need it any more
+        return {"path": os.path.abspath(path), "sha256": digest_of(path, MOST)}
+    except (OSError, ValueError):  # a run that goes on does not need it any more
         return None
 
 
@@ -97,14 +98,14 @@ def initial_weights(environment):
     Raises
     ------
     ValueError
-        When another file has taken their place.
+        When another file has taken their place, or one of more than `MOST` bytes.
     OSError
         When they are gone.
     """
     begun = environment.get("init_from")
     if not begun:
         return None
-    found = digest_of(begun["path"])
+    found = digest_of(begun["path"], MOST)
     if found != begun["sha256"]:
         wanted = f"wanted the weights that the run began with, SHA-256 {begun['sha256']}"
         raise ValueError(f"{begun['path']}: {wanted}, got {found}")

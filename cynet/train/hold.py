@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from cynet.core.folder import own_file
+from cynet.core.folder import own_file, own_target
 
 LOCK = ".lock"
 LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
@@ -49,6 +49,9 @@ class Hold:
                 _take(self._file)
             except BlockingIOError as error:
                 raise _in_use(path, self._file) from error
+            if os.fstat(self._file).st_nlink > 1:  # a copy of the folder made of hard links has it too
+                os.unlink(path / LOCK)
+                self.renew(path)
             _sign(self._file)
             self._closing = stack.pop_all()
 
@@ -98,7 +101,7 @@ class Hold:
             When another process has put one there, and holds it.
         """
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(self._file), os.stat(path / LOCK)):
+            if os.path.samestat(os.fstat(self._file), os.lstat(path / LOCK)):
                 return False
         file = _open_lock(path)
         try:
@@ -114,7 +117,8 @@ class Hold:
 
 
 def _open_lock(path):
-    return os.open(own_file(path / LOCK), os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+    more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(own_target(path / LOCK), os.O_RDWR | os.O_CREAT | more, 0o644)
 
 
 def _sign(file):

@@ -130,7 +130,7 @@ def read_all(path):
 
 
 def _is_run(path):
-    return any(os.path.isfile(path / name) for name in (CONFIG, METRICS))
+    return any(os.path.lexists(path / name) for name in (CONFIG, METRICS))  # whatever stands there
 
 
 def _natural(name):

@@ -2,15 +2,21 @@
 
 import contextlib
 import errno
-import itertools
 import json
 import os
 import re
 import shutil
 
 from cynet._version import __version__
-from cynet.core.files import flush_folder, is_temporary, remove_temporaries, user_path, write_atomically
-from cynet.core.folder import own_file, own_path
+from cynet.core.files import (
+    flush_folder,
+    is_temporary,
+    reason,
+    remove_temporaries,
+    user_path,
+    write_atomically,
+)
+from cynet.core.folder import own_file, own_path, own_target, set_aside
 
 from . import checkpoint, configuration, records
 from .configuration import CONFIG
@@ -28,13 +34,14 @@ DIGEST_COLUMNS = ("step", "tensor", "sha256")
 SAFETY = 2**20  # bytes that are to stay free
 FILES = LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # which nothing can replace
 ASIDE = {  # files without which a run can go on, and what reads them or raises
-    ENVIRONMENT: lambda path: records.environment(path.parent),
-    TESTED: lambda path: records.tested(path.parent),
-    checkpoint.NAME: own_file,  # what is in it is another matter, see `checkpoint.load_latest`
-    checkpoint.PREVIOUS: own_file,
+    ENVIRONMENT: lambda path: records.environment(own_target(path).parent),
+    TESTED: lambda path: records.tested(own_target(path).parent),
+    checkpoint.NAME: own_target,  # what is in it is another matter, see `checkpoint.load_latest`
+    checkpoint.PREVIOUS: own_target,
 }
 CHECKPOINTS = checkpoint.NAME, checkpoint.PREVIOUS
-REFUSED = errno.EINVAL, errno.EPERM  # what `own_file` raises
+NAMES = frozenset((CONFIG, *FILES, *ASIDE))  # of the files of a run
+REFUSED = errno.EINVAL, errno.EPERM  # what `own_target` raises
 
 
 class RunFolder:
@@ -55,6 +62,8 @@ class RunFolder:
         What the run is measured on, as its configuration says: "test" or "validation".
     path : Path
         Where it is; of one that is locked `follow` changes it, when the folder was moved.
+    log : object or None
+        A file that somebody else writes in the folder, with `path`, and `renew`, which gives a line or None.
     tell : callable
         Told, in a line, what became of the folder while it was locked; default: print.
 
@@ -87,7 +96,7 @@ class RunFolder:
         if not path.is_dir():
             hint = f" (did you mean {path.parent}?)" if (path.parent / CONFIG).exists() else ""
             raise FileNotFoundError(errno.ENOENT, f"no such run folder: {path}{hint}")
-        if not (path / CONFIG).exists():
+        if not os.path.lexists(path / CONFIG):
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {CONFIG}: it is no run, or was not begun")
         folder = cls.__new__(cls)
         folder._set(path)
@@ -96,7 +105,7 @@ class RunFolder:
         return folder
 
     def _set(self, path):
-        self.path, self._hold, self.tell = path, None, print
+        self.path, self._hold, self.tell, self.log = path, None, print, None
         self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
         self._measured({})
 
@@ -112,6 +121,15 @@ class RunFolder:
     def best(self):
         return self.path / BEST
 
+    @property
+    def checkpoint(self):
+        """The path of the checkpoint that a run goes on from, None where none is a file of its own."""
+        for name in CHECKPOINTS:
+            with contextlib.suppress(OSError):
+                if (path := own_target(self.path / name)).exists():
+                    return path
+        return None
+
     # -- who may write ---------------------------------------------------------------------------------
     def lock(self):
         """Keep other processes from training in this folder until this one ends or calls `close`.
@@ -121,13 +139,14 @@ class RunFolder:
         BlockingIOError
             When another process does.
         OSError
-            When a file of the run is a link that leaves the folder, or no regular file.
+            When a file of the run that is to be written is a link, or no regular file.
         """
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{self.path}: no permission to write there")
         for name in FILES:
-            own_file(self.path / name)
-        own_path(self.path / CONFIG)  # what is no file is set aside, where a checkpoint tells the settings
+            own_target(self.path / name)
+        if os.path.islink(own_path(self.path / CONFIG)):  # what else is no file is set aside
+            own_target(self.path / CONFIG)
         self._hold = Hold(self.path)
         remove_temporaries(self.path)
 
@@ -153,6 +172,10 @@ class RunFolder:
         if self._hold is None:
             return
         place = self._hold.place(self.path)
+        if self.log is not None:
+            self.log.path = place / self.log.path.name
+            if said := self.log.renew():
+                self.tell(said)
         if place != self.path:
             self.tell(f"note: {self.path} was moved: the run goes on in {place}")
             self.path = place
@@ -165,9 +188,9 @@ class RunFolder:
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 
     def own(self, name):
-        """The path of a file in the folder that is to be written now: see `follow`, and `own_file`."""
+        """The path of a file in the folder that is to be written now: see `follow`, and `own_target`."""
         self.follow()
-        return own_file(self.path / name)
+        return own_target(self.path / name)
 
     def reserve(self, size):
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
@@ -184,8 +207,8 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            reason = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
-            raise OSError(error.errno, reason) from error
+            text = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
+            raise OSError(error.errno, text) from error
         finally:
             trial.unlink(missing_ok=True)
 
@@ -232,7 +255,7 @@ class RunFolder:
             return {}
         except (OSError, ValueError) as error:
             if tell is not None:
-                tell(f"note: going on without {ENVIRONMENT}: {_reason(error)}")
+                tell(f"note: going on without {ENVIRONMENT}: {reason(error)}")
             return {}
 
     def set_aside(self):
@@ -261,12 +284,10 @@ class RunFolder:
         there = [name for name in CHECKPOINTS if os.path.lexists(self.path / name)]
         if there and all(name in problems for name in there):
             raise problems[there[0]]
-        return [self._aside(name, error) for name, error in problems.items()]
-
-    def _aside(self, name, error):
-        other = _free(self.path, name)
-        (self.path / name).rename(self.path / other)
-        return f"note: {_reason(error)}; set aside as {other}"
+        return [
+            f"note: {reason(error)}; set aside as {set_aside(self.path / name).name}"
+            for name, error in problems.items()
+        ]
 
     def rewind(self, steps, evaluated):
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
@@ -295,17 +316,6 @@ def metrics_columns(measure):
         "step", "epoch", "lr", "train_loss", "train_accuracy", f"{measure}_loss", f"{measure}_accuracy",
         "seconds",
     )  # fmt: skip
-
-
-def _reason(error):
-    return getattr(error, "strerror", None) or error
-
-
-def _free(folder, name):
-    """A name for a damaged file that nothing in the folder has."""
-    stem, end = os.path.splitext(name)
-    names = (f"{stem}.damaged{'' if number == 1 else f'-{number}'}{end}" for number in itertools.count(1))
-    return next(other for other in names if not os.path.lexists(folder / other))
 
 
 def check(path):

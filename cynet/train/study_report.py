@@ -3,7 +3,7 @@
 from math import isfinite
 
 from cynet.core.files import write_atomically
-from cynet.core.folder import own_file
+from cynet.core.folder import own_target
 
 from . import study_figures
 from .study import (
@@ -49,7 +49,7 @@ def write(folder, plan, runs, classes, seconds, complete=True):
 
 
 def _write(path, data):
-    write_atomically(own_file(path), data)
+    write_atomically(own_target(path), data)
 
 
 def results(runs):

@@ -4,15 +4,14 @@ Between two parts of a run anything may have opened a table and saved it. What i
 never dropped in silence: the file is set aside under another name.
 """
 
-import contextlib
 import os
 import re
 from itertools import pairwise
 from pathlib import Path
 
-from cynet.core.files import open_regular, read_regular, write_atomically
-from cynet.core.folder import open_appending, own_file
-from cynet.core.names import SPELLED, sentence
+from cynet.core.files import open_regular, read_regular, reason, write_atomically
+from cynet.core.folder import is_at, open_appending, open_changing, own_target, set_aside
+from cynet.core.names import SPELLED
 
 from .cells import CELLS, LINE, last_row, read, shortened
 
@@ -24,7 +23,8 @@ KEPT = "surrogateescape"  # bytes that are no UTF-8 stay what they are
 class Table:
     """A CSV file that is only appended to; the first column is a step, which grows.
 
-    Rows reach the file when a buffer is full, and the disk with `sync`.
+    Rows reach the file when a buffer is full, and the disk with `sync`. A file that has other names (hard
+    links) is copied before it is changed, see `cynet.core.folder`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Table:
         self.close()
         if not os.path.lexists(self.path):
             return None
-        own_file(self.path)
+        own_target(self.path)
         end = self._end(last)
         if end is not None:
             self._cut(end)
@@ -103,7 +103,7 @@ class Table:
         except FileNotFoundError:
             return nothing, ()
         except (OSError, ValueError) as error:
-            text = sentence(error)
+            text = reason(error)
             return nothing, (text if str(self.path) in text else f"{self.path}: {text}",)
         notes = [f"{self.path}: {note}" for note in content.notes]
         lacking = [name for name in names if name not in content.columns]
@@ -138,11 +138,10 @@ class Table:
         """
         if self._file is None:
             return False
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
-                return False
-        self.close()
-        return True
+        stayed = is_at(self._file, self.path)
+        if not stayed or os.fstat(self._file.fileno()).st_nlink > 1:  # the next row goes to a copy
+            self.close()
+        return not stayed
 
     def _open(self):
         how = {"encoding": "utf-8", "errors": SPELLED, "buffering": 2**16}
@@ -182,7 +181,7 @@ class Table:
     def _cut(self, end):
         try:
             if os.path.getsize(self.path) > end:
-                with open(self.path, "r+b") as file:
+                with open_changing(self.path) as file:
                     file.truncate(end)
                     os.fsync(file.fileno())
         except OSError as error:
@@ -206,29 +205,18 @@ class Table:
         rows = [match[0] for match in found if match and int(match[1]) <= last]
         told = None
         if odd:
-            write_atomically(aside := self._aside(), data)
+            aside = set_aside(self.path, ASIDE, stays=True)
             lines = "a line that is no row" if odd == 1 else f"{odd:,} lines that are no rows"
             told = f"note: {self.path.name} has {lines}: kept as it was as {aside.name}; its rows stay"
         write_atomically(self.path, (self._heading + "".join(rows)).encode(errors=KEPT))
         return told
 
-    def _begin_anew(self, reason):
-        aside = self._aside()
+    def _begin_anew(self, why):
         try:
-            os.rename(self.path, aside)
+            aside = set_aside(self.path, ASIDE)
         except OSError as error:
             raise self._named(error) from error
-        return f"note: {self.path.name} {reason}: set aside as {aside.name}; a new table is begun"
-
-    def _aside(self):
-        """A path beside the file that nothing has yet."""
-        number = 1
-        while True:
-            more = f"-{number}" if number > 1 else ""
-            path = self.path.with_name(f"{self.path.stem}.{ASIDE}{more}{self.path.suffix}")
-            if not os.path.lexists(path):
-                return path
-            number += 1
+        return f"note: {self.path.name} {why}: set aside as {aside.name}; a new table is begun"
 
     def _named(self, error):
         return type(error)(error.errno, f"cannot write {self.path}: {error.strerror or error}")

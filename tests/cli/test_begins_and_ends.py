@@ -1,13 +1,11 @@
 """What a run says at its beginning and at its end, and where it breaks: the numbers."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tiny
 
 from cynet import cli
-from cynet.cli import ending, options, train
+from cynet.cli import divergence, ending, options, train
 from cynet.cli.parser import Failure
 from cynet.train import Diverged, Recorder, RunFolder, Session, Settings, load_weights
 from cynet.train.weights import save_weights
@@ -206,15 +204,15 @@ def test_the_ways_out_of_a_divergence(tmp_path, loss, best, settings, words):
     said = []
     with session(**settings) as one:
         folder = RunFolder(tmp_path / "run")
-        keeper = SimpleNamespace(path=folder.path / "last.ckpt")
+        path = folder.path / "last.ckpt"
         if loss is not None:
-            keeper.path.touch()
+            path.touch()
             folder.metrics.add(f"8,1,0.1,{loss},0.9,2,0.75,3")
             folder.close()
         if best:
             folder.best.touch()
-        train._ways_out(one, folder, keeper, said.append)
-    names = {"CKPT": keeper.path, "BEST": folder.best, "RUN": folder.path}
+        divergence._ways_out(one, folder, said.append)
+    names = {"CKPT": path, "BEST": folder.best, "RUN": folder.path}
     for name, path in names.items():
         words = [line.replace(name, str(path)) for line in words]
     assert said == words  # guessing among three classes gives 1.0986
@@ -227,7 +225,7 @@ def test_what_shows_a_divergence_again_is_kept(tmp_path, capsys):
         one.trainer.place.batch = 2
         x, y = next(iter(one.batches))
         error = Diverged(3, float("nan"), "training loss", (np.array(x), np.array(y)))
-        train._explain(one, folder, SimpleNamespace(path=folder.path / "last.ckpt"), error)
+        divergence.explain(one, folder, error)
         kept = np.load(folder.path / "diverged.npz")
         assert kept["step"] == 3 and kept["samples"].tolist() == one.batches.order(0)[16:24].tolist()
         np.testing.assert_array_equal(kept["x"], x)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tarfile
+import tracemalloc
 
 import pytest
 
@@ -167,3 +168,49 @@ def test_what_is_too_large_to_pack_is_named(work, capsys):
     assert bundle("runs/first") == 2
     said = "RUN: runs/first/weights.bin: wanted a file of at most 4,29"
     assert said in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_left_out_and_said(work, capsys):
+    run = work / "runs" / "first"
+    os.mkfifo(run / "pipe")
+    (run / "log.txt").mkdir()
+    (run / "plots").mkdir()
+    (run / "loop").symlink_to("loop")
+    (run / "gone").symlink_to("nowhere")
+    assert bundle("runs/first", "--files", "same.py") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:-1] == [
+        "note: runs/first/gone: wanted a regular file, got a link that leads nowhere, to nowhere: left out",
+        "note: runs/first/log.txt: wanted a regular file, got a folder: left out",
+        "note: runs/first/loop: wanted a regular file, got a link that leads nowhere, to loop: left out",
+        "note: runs/first/pipe: wanted a regular file, got a pipe: left out",
+    ]
+    assert len(members(work / "bundle.tar.gz")) == 4
+
+
+def test_a_large_file_is_not_held_in_memory(work):
+    os.truncate(work / "runs" / "first" / "weights.bin", 1 << 28)
+    tracemalloc.start()
+    try:
+        assert bundle("runs/first", "--files", "same.py") == 0
+        assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "other"])
+def test_a_file_may_grow_while_it_is_packed_and_not_change(work, monkeypatch, capsys, change):
+    path, before = work / "runs" / "first" / "metrics.csv", b"step\n1\n"
+
+    def manifest(entries, *rest):
+        path.write_bytes({"longer": before + b"2\n", "shorter": b"step\n", "other": b"step\n2\n"}[change])
+        return b"{}"
+
+    monkeypatch.setattr("cynet.cli.bundle.manifest", manifest)
+    status = bundle("runs/first", "--files", "same.py")
+    if change == "longer":
+        assert status == 0 and members(work / "bundle.tar.gz")["runs/first/metrics.csv"][1] == before
+        return
+    said = "RUN: runs/first/metrics.csv: wanted a file that stays as it is, it was changed meanwhile"
+    assert status == 2 and said in capsys.readouterr().err
+    assert not [path for path in work.iterdir() if "bundle" in path.name]

@@ -65,39 +65,50 @@ def bytes_of(folder, names=RESULTS):
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
+KINDS = "link", "within", "dangling", "loop", "pipe", "folder"
+SET_ASIDE = ("pipe", "config.toml"), ("folder", "config.toml")  # where a checkpoint tells it: see test_saved
+
+
+def put(kind, path):
+    """Let something else stand in the place of a run's file; what is said of it."""
+    path.unlink()
+    if kind in ("pipe", "folder"):
+        os.mkfifo(path) if kind == "pipe" else path.mkdir()
+        return f"wanted a regular file, got a {kind}"
+    other = "steps.csv" if path.name == "config.toml" else "config.toml"
+    target = {"link": "../victim", "within": other, "dangling": "nowhere", "loop": path.name}[kind]
+    path.symlink_to(target)
+    victim = path.parent.parent / "victim"
+    return {
+        "link": f"wanted a file in {path.parent}, got a link that leaves it, to {victim}",
+        "within": f"wanted a file to write and no link, got a link, to {target}",
+    }.get(kind, f"wanted a regular file, got a link that leads nowhere, to {target}")
+
+
 LONGER = ("--allow-change", "steps", "--steps", "16", "--no-report")
 
 
 # -- links and pipes ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+@pytest.mark.parametrize("kind, name", [(k, n) for k in KINDS for n in FILES if (k, n) not in SET_ASIDE])
 def test_no_training_goes_on_over_a_link_that_leaves_or_what_is_no_file(run, capsys, name, kind):
-    (run / name).unlink()
-    if kind == "link":
-        (run / name).symlink_to("../victim")
-        said = f"wanted a file in {run}, got a link that leaves it, to {run.parent / 'victim'}"
-    else:
-        os.mkfifo(run / name) if kind == "pipe" else (run / name).mkdir()
-        said = f"wanted a regular file, got a {kind}"
+    said, kept = put(kind, run / name), bytes_of(run, others := sorted(set(FILES) - {name, ".lock"}))
     assert command("train", "--resume", run, *LONGER) == 2
     assert capsys.readouterr().err == f"cynet train: error: --resume: {run / name}: {said}\n"
     assert (run.parent / "victim").read_bytes() == b"kept"
+    assert bytes_of(run, others) == kept and not (run / "nowhere").exists()
 
 
 @pytest.mark.parametrize("name", ASIDE)
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_stands_in_the_place_of_a_checkpoint_or_a_note_is_set_aside(run, whole, capsys, name, kind):
-    (run / name).unlink()
-    if kind == "link":
-        (run / name).symlink_to("../victim")
-    else:
-        os.mkfifo(run / name) if kind == "pipe" else (run / name).mkdir()
+    said, config = put(kind, run / name), (run / "config.toml").read_bytes()
     assert command("train", "--resume", run, *LONGER) == 0
     aside = name.replace(".", ".damaged.") if name.count(".") == 1 else "last.prev.damaged.ckpt"
     out = capsys.readouterr().out
-    assert f"note: {run / name}: wanted a " in out and f"; set aside as {aside}\n" in out
+    assert f"note: {run / name}: {said}; set aside as {aside}\n" in out
     assert os.path.lexists(run / aside) and (run.parent / "victim").read_bytes() == b"kept"
     assert (run / name).is_file() and not (run / name).is_symlink()
+    assert (run / "config.toml").read_bytes().splitlines()[:2] == config.splitlines()[:2]
 
 
 def test_the_only_checkpoint_is_not_set_aside(run, capsys):
@@ -151,13 +162,40 @@ def test_a_divergence_is_told_where_what_shows_it_cannot_be_kept(run, capsys):
     assert "try a lower learning rate" in err and (run.parent / "victim").read_bytes() == b"kept"
 
 
-def test_links_within_the_folder_stay(run):
-    (run / "best.safetensors").unlink()
+def test_a_page_is_not_written_through_a_link_within(run, capsys):
+    config = (run / "config.toml").read_bytes()
+    (run / "report.html").symlink_to("config.toml")
+    assert command("report", run, "--no-timing") == 2
+    said = f"{run / 'report.html'}: wanted a file to write and no link, got a link, to config.toml"
+    assert said in capsys.readouterr().err and (run / "config.toml").read_bytes() == config
+
+
+def test_who_reads_weights_takes_those_that_a_link_within_leads_to(run, capsys):
+    (run / "best.safetensors").rename(run / "kept.safetensors")
     (run / "best.safetensors").symlink_to("kept.safetensors")
-    shutil.copy(run / "last.safetensors", run / "kept.safetensors")
-    os.link(run / "steps.csv", run.parent / "steps.csv")
+    assert command("evaluate", run) == 0
+
+
+@pytest.mark.parametrize("kind", ["dangling", "loop"])
+@pytest.mark.parametrize("name", ["last.ckpt", "best.safetensors"])
+def test_a_check_says_which_links_lead_nowhere(run, capsys, name, kind):
+    said = put(kind, run / name)
+    assert command("verify", run, "--steps", 2) == 1
+    assert f"damaged: {run / name}: {said}\n" in capsys.readouterr().out
+
+
+def test_a_copy_of_hard_links_stays_as_it_was(run):
+    """As `cp -al` makes it."""
+    snapshot = run.with_name("snapshot")
+    shutil.copytree(run, snapshot, copy_function=os.link)
+    names = [path.name for path in snapshot.iterdir()]
+    before = bytes_of(snapshot, names)
+    with open(run / "steps.csv", "ab") as file:
+        file.write(b"99,")  # what resume cuts away
+    before["steps.csv"] = hashlib.sha256((snapshot / "steps.csv").read_bytes()).hexdigest()
     assert command("train", "--resume", run, *LONGER) == 0
-    assert (run / "best.safetensors").is_symlink()
+    assert bytes_of(snapshot, names) == before
+    assert len((run / "steps.csv").read_text().splitlines()) == 17
 
 
 def test_a_pipe_in_the_place_of_the_log_is_not_waited_for(run):
@@ -241,17 +279,55 @@ def test_a_damaged_note_of_the_test_is_set_aside_and_the_test_looked_at_again(ru
 
 # -- the folder, while training ----------------------------------------------------------------------------
 class Meddler:
-    """Does something to the folder when a checkpoint has been written after so many steps."""
+    """Does something to the folder, once, when a checkpoint has been written after so many steps."""
 
     def __init__(self, monkeypatch, step, action):
-        save = Keeper.save
+        save, to_do = Keeper.save, [action]
 
         def meddled(keeper):
             save(keeper)
-            if keeper.session.trainer.steps == step:
-                action(keeper.folder.path)
+            if keeper.session.trainer.steps == step and to_do:
+                to_do.pop()(keeper.folder.path)
 
         monkeypatch.setattr(Keeper, "save", meddled)
+
+
+@pytest.mark.parametrize("kind", ["folder", "within"])
+def test_a_run_that_cannot_save_when_it_is_to_stop_says_how_to_go_on(tmp_path, monkeypatch, capsys, kind):
+    def stopped(path):
+        (path / "last.safetensors").touch()
+        said.append(put(kind, path / "last.safetensors"))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    said = []
+    Meddler(monkeypatch, 4, stopped)
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"cynet train: error: after step 4: {run}/last.safetensors: {said[0]}; ")
+    assert last.endswith(f"; to go on from {run}/last.ckpt: cynet train --resume {run}")
+    assert not (kind == "within" and b"safetensors" in (run / "config.toml").read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["link", "within", "loop", "folder"])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_the_checkpoint_that_is_named_is_one_to_go_on_from(tmp_path, monkeypatch, capsys, kind, earlier):
+    def spoilt(path):
+        put(kind, path / "last.ckpt")
+        if not earlier:
+            (path / "last.prev.ckpt").unlink(missing_ok=True)
+
+    (tmp_path / "victim").write_bytes(b"kept")
+    Meddler(monkeypatch, 8, spoilt)
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    if earlier:
+        assert last.endswith(f"; to go on from {run}/last.prev.ckpt: cynet train --resume {run}")
+        assert command("train", "--resume", run, QUIET) == 0
+    else:
+        assert last.endswith("; there is no checkpoint to go on from")
+    assert (tmp_path / "victim").read_bytes() == b"kept"
 
 
 def replaced(path):
@@ -301,6 +377,15 @@ def test_a_lock_that_was_removed_is_there_again_at_the_next_save(whole, tmp_path
     assert f"note: {tmp_path}/run/.lock was removed: it is there again" in capsys.readouterr().out
     assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
     assert bytes_of(tmp_path / "run") == bytes_of(whole)
+
+
+def test_a_log_that_was_removed_is_begun_anew_at_the_next_save(tmp_path, monkeypatch, capsys):
+    Meddler(monkeypatch, 4, lambda path: (path / "log.txt").unlink())
+    run = tmp_path / "run"
+    assert command("train", *FLAGS, QUIET, "--run-dir", run) == 0
+    said = f"note: {run}/log.txt was removed or replaced: further lines go to what is there"
+    lines = (run / "log.txt").read_text().splitlines()
+    assert lines[0] == said and lines == capsys.readouterr().out.splitlines()[-len(lines) :]
 
 
 def test_a_process_that_is_asked_to_stop_after_the_move_saves_in_its_own_folder(tmp_path):

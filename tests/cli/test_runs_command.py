@@ -134,7 +134,6 @@ def test_nothing_in_a_folder_hinders_the_list(tmp_path, capsys):
         (tmp_path / "links" / name).symlink_to("/dev/zero")
         (tmp_path / "large" / name).touch()
         os.truncate(tmp_path / "large" / name, 100 * 10**9)
-    os.mkfifo(tmp_path / "none" / "config.toml")
     os.mkfifo(tmp_path / "pipe")
     with bounded():
         assert command("runs", tmp_path) == 0
@@ -143,6 +142,22 @@ def test_nothing_in_a_folder_hinders_the_list(tmp_path, capsys):
     assert f"{tmp_path}/pipes: env.json cannot be read: wanted a regular file, got a pipe" in out
     assert f"{tmp_path}/large: env.json cannot be read: wanted a file of at most" in out
     assert "links: env.json cannot be read: wanted a file in " in out and "note: no runs: none" in out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop", "dangling"])
+def test_a_run_is_not_hidden_by_what_stands_in_the_place_of_its_configuration(tmp_path, capsys, kind):
+    path = tmp_path / "run" / "config.toml"
+    path.parent.mkdir()
+    if kind in ("pipe", "folder"):
+        os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/zero", "loop": path.name, "dangling": "nowhere"}[kind])
+    for folder in (tmp_path, path.parent):
+        with bounded():
+            assert command("runs", folder) == 0
+        out = capsys.readouterr().out
+        assert out.splitlines()[1].startswith("run ") and "no runs" not in out
+        assert f"note: {path.parent}: config.toml cannot be read: wanted a " in out
 
 
 def test_damaged_runs_are_named_and_the_others_listed(runs, capsys):

@@ -182,6 +182,39 @@ def test_what_is_said_and_the_error_that_ends_it_are_logged(tmp_path, capsys):
     assert capsys.readouterr().out == "one 2\nfour\n"
 
 
+def test_the_log_goes_on_in_what_takes_its_place(tmp_path, capsys):
+    path = tmp_path / "log.txt"
+    with logged(path) as log:
+        say("one")
+        assert log.renew() is None
+        os.replace(path, tmp_path / "kept")
+        assert log.renew() == f"note: {path} was removed or replaced: further lines go to what is there"
+        assert log.renew() is None
+        say("two")
+        os.link(path, tmp_path / "snapshot")
+        assert log.renew() is None
+        say("three")
+    found = [(tmp_path / name).read_text() for name in ("kept", "snapshot", "log.txt")]
+    assert found == ["one\n", "two\n", "two\nthree\n"]
+
+
+def test_a_link_in_the_place_of_the_log_stops_nothing_and_is_said_once(tmp_path, capsys):
+    path, victim = tmp_path / "log.txt", tmp_path / "victim"
+    victim.write_text("kept")
+    with logged(path) as log:
+        os.replace(path, tmp_path / "moved")
+        path.symlink_to("victim")
+        link = "wanted a file to write and no link, got a link, to victim"
+        said = f"note: what is said is not kept: {path}: {link}"
+        assert [log.renew(), log.renew()] == [said, None]
+        say("one")
+        path.unlink()
+        assert "further lines go to what is there" in log.renew()
+        say("two")
+    assert victim.read_text() == "kept" and (tmp_path / "moved").read_text() == "one\n"
+    assert path.read_text() == "two\n"
+
+
 def test_a_program_that_is_stopped_is_no_error_in_the_log(tmp_path):
     with pytest.raises(KeyboardInterrupt), logged(tmp_path / "log.txt"):
         raise KeyboardInterrupt

@@ -6,7 +6,15 @@ import re
 import pytest
 from damages import bounded
 
-from cynet.core.folder import open_appending, own_file, own_path, read_object
+from cynet.core.folder import (
+    is_at,
+    open_appending,
+    open_changing,
+    own_file,
+    own_path,
+    own_target,
+    read_object,
+)
 
 
 @pytest.fixture
@@ -40,12 +48,55 @@ def test_a_link_of_the_folder_around_a_file_is_refused_too(folder):
 def test_links_within_hard_links_and_a_link_to_the_folder_itself_stay(folder):
     (folder / "file").write_text("1")
     (folder / "link").symlink_to("file")
-    (folder / "later").symlink_to("not-yet")
     os.link(folder.parent / "victim", folder / "hard")
     (folder.parent / "latest").symlink_to("run")
-    for name in ("file", "link", "later", "hard", "none"):
+    for name in ("file", "link", "hard", "none"):
         assert own_file(folder.parent / "latest" / name) == folder.parent / "latest" / name
     assert own_file(os.path.join(folder, "file")) == folder / "file"
+
+
+def test_a_link_that_leads_nowhere_is_neither_read_nor_written(folder):
+    for name, target in (("later", "not-yet"), ("itself", "itself")):
+        (folder / name).symlink_to(target)
+        said = f"run/{name}: wanted a regular file, got a link that leads nowhere, to {target}"
+        for call in (own_file, own_target, open_appending, open_changing, lambda path: read_object(path, 10)):
+            with pytest.raises(OSError, match=said):
+                call(folder / name)
+    assert sorted(os.listdir(folder)) == ["itself", "later"]
+
+
+def test_what_is_written_is_no_link_within_either(folder):
+    (folder / "file").write_text("kept")
+    (folder / "link").symlink_to("file")
+    (folder.parent / "latest").symlink_to("run")
+    said = "run/link: wanted a file to write and no link, got a link, to file"
+    for call in (own_target, open_appending, open_changing):
+        with pytest.raises(OSError, match=said):
+            call(folder / "link")
+    for name in ("file", "none"):
+        assert own_target(folder.parent / "latest" / name) == folder.parent / "latest" / name
+    assert (folder / "file").read_text() == "kept"
+
+
+def test_a_link_that_takes_the_place_between_look_and_opening_is_not_followed(folder, monkeypatch):
+    (folder / "link").symlink_to("../victim")
+    monkeypatch.setattr("cynet.core.folder.own_target", lambda path, folder: path)
+    for call in (open_appending, open_changing):
+        with pytest.raises(OSError, match="symbolic links"):
+            call(folder / "link")
+
+
+@pytest.mark.parametrize("call", [open_appending, open_changing])
+def test_other_names_of_a_file_keep_what_it_was(folder, call):
+    (folder / "file").write_text("kept")
+    (folder / "file").chmod(0o640)
+    os.link(folder / "file", folder.parent / "snapshot")
+    with call(folder / "file") as file:
+        assert is_at(file, folder / "file") and not is_at(file, folder.parent / "snapshot")
+        file.seek(0)
+        file.truncate()
+    assert (folder.parent / "snapshot").read_text() == "kept" and not (folder / "file").read_text()
+    assert (folder / "file").stat().st_mode & 0o777 == 0o640 and os.listdir(folder) == ["file"]
 
 
 def test_what_is_no_regular_file_is_refused_and_not_waited_for(folder):
@@ -60,7 +111,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(folder):
 
 def test_a_pipe_that_takes_the_place_between_look_and_opening_is_not_waited_for(folder, monkeypatch):
     os.mkfifo(folder / "pipe")
-    monkeypatch.setattr("cynet.core.folder.own_file", lambda path, folder: path)
+    monkeypatch.setattr("cynet.core.folder.own_target", lambda path, folder: path)
     with bounded(), pytest.raises(OSError, match="No such device or address"):
         open_appending(folder / "pipe")
     reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)

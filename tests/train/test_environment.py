@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 import tiny
+from damages import bounded
 
 import cynet
 from cynet.config import config, processor
@@ -135,3 +136,11 @@ def test_the_commit_is_that_of_the_checkout(tmp_path, monkeypatch, status, chang
 
     monkeypatch.setattr(environment.subprocess, "run", none)
     assert environment.git() is None
+
+
+def test_weights_of_no_end_that_a_run_began_with_are_not_read(tmp_path):
+    path = tmp_path / "w.safetensors"
+    os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 100 * 10**9)
+    said = f"{path}: wanted a file of at most 4,294,967,296 bytes, got 100,000,000,000"
+    with bounded(), pytest.raises(ValueError, match=said):
+        initial_weights({"init_from": {"path": str(path), "sha256": "0" * 64}})

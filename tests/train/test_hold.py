@@ -49,6 +49,20 @@ def test_no_second_one_gets_in_where_the_lock_was_removed(folder):
     assert second(folder.path) == "" and not hold.in_use(folder.path)
 
 
+def test_a_copy_made_of_hard_links_has_a_lock_of_its_own(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    (folder.path / ".lock").write_text("7")
+    (tmp_path / "snapshot").mkdir()
+    os.link(folder.path / ".lock", tmp_path / "snapshot" / ".lock")
+    folder.lock()
+    assert hold.in_use(folder.path) and not hold.in_use(tmp_path / "snapshot")
+    assert (tmp_path / "snapshot" / ".lock").read_text() == "7"
+    assert (folder.path / ".lock").read_text() == str(os.getpid())
+    folder.follow()
+    folder.close()
+    assert not hold.in_use(folder.path)
+
+
 def no_folders(function):
     """flock as a file system has it that locks files alone."""
 

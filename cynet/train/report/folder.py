@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cynet.core.files import open_regular, user_path
+from cynet.core.files import open_regular, reason, user_path
 from cynet.core.folder import own_file
 from cynet.interop.kinds import kind_of
 
@@ -80,7 +80,7 @@ def read(path, steps=True):
         raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
         raise ValueError(f"wanted a run folder, got {path}, {kind_of(path) or 'a safetensors file'}")
-    if not any((path / name).exists() for name in (CONFIG, METRICS)):
+    if not any(os.path.lexists(path / name) for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
     found = {
         "config": _read(path / CONFIG, lambda path: configuration.read_run(path).told, missing),
@@ -164,7 +164,7 @@ def _read(path, parse, missing):
     except FileNotFoundError:
         missing.append(f"{path.name} is not there")
     except (OSError, ValueError) as error:
-        text = str(getattr(error, "strerror", None) or error).removeprefix(f"{path}: ")
+        text = reason(error).removeprefix(f"{path}: ")
         missing.append(f"{path.name} cannot be read: {text}")
     return {}
 

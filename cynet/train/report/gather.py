@@ -1,10 +1,11 @@
 """All that the page shows of a run, put together as one document of plain values."""
 
+import os
 from dataclasses import dataclass
 
 from cynet._version import __version__
+from cynet.core.files import reason
 from cynet.core.folder import own_file
-from cynet.core.names import sentence
 from cynet.graph import summary
 
 from .. import matching
@@ -84,10 +85,10 @@ def _weights(run, wanted, missing, notes):
     """The `Trained` of a run, or None; then every section that needs one says so."""
     for name in dict.fromkeys((wanted, WEIGHTS, BEST)):
         try:
-            if (run.path / name).exists():
+            if os.path.lexists(run.path / name):
                 return Trained(name, *load_weights(own_file(run.path / name)))
         except (ValueError, OSError) as error:
-            notes.append(sentence(error))
+            notes.append(reason(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
     missing.update(dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"), why))
     if not any(WEIGHTS in note for note in notes):

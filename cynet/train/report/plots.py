@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from cynet.core.files import write_atomically
-from cynet.core.folder import own_file
+from cynet.core.folder import own_target
 from cynet.core.names import printable
 
 from ..drawing import figure_class
@@ -50,7 +50,7 @@ def write(document, folder):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is a box
             figure.savefig(drawn, format="png", dpi=DPI)
-        write_atomically(own_file(folder / name, folder.parent), drawn.getvalue())
+        write_atomically(own_target(folder / name, folder.parent), drawn.getvalue())
     return [folder / name for name in figures]
 
 

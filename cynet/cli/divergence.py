@@ -1,0 +1,67 @@
+"""A training that came to a loss that is no number: where it broke, what shows it again, how to go on."""
+
+from cynet.core.shell import quoted
+
+from .parser import reason
+
+
+def explain(session, folder, error):
+    """Say where a training broke, and keep what shows it again."""
+    from cynet.train import diagnosis
+
+    from .terminal import say
+
+    say(diagnosis.not_finite(session, error))
+    try:
+        _keep(session, folder, error, say)
+    except OSError as problem:
+        say(f"note: what shows it again is not kept: {reason(problem)}")
+    _ways_out(session, folder, say)
+
+
+def _keep(session, folder, error, say):
+    """Keep the weights and the batch of a step whose loss was no number, and say how to see it again."""
+    import io
+    import shlex
+
+    import numpy as np
+
+    from cynet.core.files import write_atomically
+    from cynet.train import diagnosis, replay
+    from cynet.train.weights import save_weights
+
+    weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
+    save_weights(weights, session.model, session.facts)
+    if error.batch is not None:
+        x, y = error.batch
+        more = {} if session.class_weights is None else {"class_weights": session.class_weights}
+        packed = io.BytesIO()
+        np.savez(packed, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
+        write_atomically(batch, packed.getvalue())
+        say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
+        program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
+        say(f"  python -c {shlex.quote(program)}")
+
+
+def _ways_out(session, folder, say):
+    """Say from which weights, and how, a training that broke can go on."""
+    import numpy as np
+
+    from cynet.train.settings import ANNEALED
+
+    settings = session.settings
+    by_steps = settings.schedule == ANNEALED and settings.lr_steps
+    change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"
+    row = folder.metrics.last()
+    guessing = np.log(len(session.facts.classes))
+    last = folder.checkpoint
+    if last and row and row["train_loss"] > 2 * guessing:
+        say(f"the last checkpoint, {last}, is spoilt too: its loss is {row['train_loss']:g}")
+        if folder.best.exists():
+            begin = f"cynet train --init-from {quoted(folder.best)} --lr RATE"
+            say(f"better begin anew from the best weights: {begin}")
+    elif last:
+        say(
+            f"the last checkpoint, {last}, is from before, and by itself would come to the same end; "
+            f"with a lower rate: cynet train --resume {quoted(folder.path)} {change}"
+        )
