@@ -70,7 +70,9 @@ class Parameter:
     def require_whole(self, what):
         """Raise ValueError where shape or dtype of this parameter's arrays was set in place."""
         data, grad, shape = self._data, self._grad, self._shape
-        if not (data.shape == grad.shape == shape and data.dtype == grad.dtype == FLOAT):
+        one, other = data.dtype, grad.dtype
+        same = (one is FLOAT and other is FLOAT) or one == other == FLOAT  # a copy's dtype is another object
+        if not (same and data.shape == shape and grad.shape == shape):
             got = f"{data.dtype} {data.shape} and {grad.dtype} {grad.shape}"
             raise ValueError(f"{what}: wanted float32 data and grad of shape {shape}, got {got}")
 
@@ -128,16 +130,15 @@ def refuse_others(layer, since, **kept):
     RuntimeError
         Where other values were assigned, or loaded: activations and weights would not belong together.
     """
-    for name, parameter in kept.items():
+    for then, (name, parameter) in zip(since, kept.items(), strict=True):
         now = getattr(layer, name)
         if now is not parameter:
             wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
             raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
         if parameter is not None:
             parameter.require_whole(name)
-    for name, then, now in zip(kept, since, versions(*kept.values()), strict=True):
-        if then != now:
-            raise RuntimeError(
-                f"{name}: wanted the values of the forward pass, got others that were assigned or "
-                "loaded since; make that pass again"
-            )
+            if parameter.version != then:
+                raise RuntimeError(
+                    f"{name}: wanted the values of the forward pass, got others that were assigned or "
+                    "loaded since; make that pass again"
+                )

@@ -93,7 +93,7 @@ class _BatchNorm(Layer):
                 raise ValueError(f"{name}: wanted a float32 array of shape {wanted}, got {got:.80}")
             flags = array.flags
             if not (flags.c_contiguous and flags.aligned):
-                raise ValueError(f"{name}: wanted an array in one piece, got one with gaps or misaligned")
+                raise ValueError(f"{name}: wanted a contiguous, aligned array, got another")
             if not flags.writeable and self._trains():
                 raise ValueError(f"{name}: wanted an array that can be written, got a read-only one")
         return weight, bias, mean, variance

@@ -53,7 +53,7 @@ class Steps:
         """Whether these are still the steps of `layers`, which may have been set to anything."""
         try:
             return self.signature == signature(layers)
-        except (AttributeError, TypeError):  # no layers
+        except (AttributeError, TypeError, ValueError):  # no layers, or none that could run
             return False
 
     def forward(self, x):
@@ -82,7 +82,9 @@ def signature(layers):
     found = list(layers)
     for layer in layers:
         found.append(plain(layer))
-        if found[-1] is residual.Residual:
+        if found[-1] is Linear:
+            found.append(layer.thin())
+        elif found[-1] is residual.Residual:
             found += layer.parts()
             if plain(layer.body) is sequential.Sequential:
                 found += signature(layer.body.layers)

@@ -50,7 +50,7 @@ class Linear(Layer):
 
     def thin(self):
         """Whether `core.thin_linear` computes it."""
-        return ThinLinear.suits(self.in_features, self.out_features)
+        return ThinLinear.suits(*self._settings())
 
     def forward(self, x):
         self.output_shape(x.shape)  # refuses what __call__ may not have seen

@@ -15,6 +15,7 @@ import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
 from cynet.core import geometry, threads
 from cynet.core.layer import layer_by_layer
+from cynet.core.parameter import Parameter
 from cynet.layers import fusion
 
 
@@ -282,3 +283,18 @@ def test_same_bytes_for_any_number_of_threads(channels):
         arrays = [one(x), one.backward(dy), *one.state_dict().values(), *(p.grad for p in one.parameters())]
         results.append([a.tobytes() for a in arrays])
     assert all(r == results[0] for r in results)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_linear_layer_that_is_made_wide_is_joined_no_more(mode):
+    model = Sequential(Flatten(), Linear(64, 8)).train(mode)
+    x, weight = np.random.default_rng(0).standard_normal((2, 4, 4, 4)).astype(np.float32), np.zeros((40, 64))
+    model(x)
+    weight[:, 5] = 1
+    model[1].out_features, model[1].weight, model[1].bias = 40, Parameter(weight), None
+    y = model(x)
+    np.testing.assert_allclose(y, np.repeat(Flatten()(x)[:, 5:6], 40, 1))
+    assert model.backward(y).shape == x.shape
+    model[1].out_features = "x"
+    with pytest.raises(TypeError, match="out_features: wanted an int"):
+        model(x)
