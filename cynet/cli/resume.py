@@ -109,6 +109,7 @@ def _resume(flags, folder, found, stored, origins, allowed, news):
                 trainer.steps >= session.settings.steps
                 or out_of_patience(session.settings.patience, best, trainer.place.epoch)
             ):
+                news += _mended(folder, session, origins)
                 return _finished(folder, session, best, flags.report, news)
             best = _kept(folder, best, news.append)
             news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
@@ -230,7 +231,7 @@ def _best_is_gone(folder, best, evaluated):
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
-    from cynet.train import checkpoint, configuration, environment
+    from cynet.train import checkpoint, environment
     from cynet.train.state import capture
 
     trainer = session.trainer
@@ -239,15 +240,25 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
     kept = folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
     if changed and found:  # from now on the checkpoint says so too
         checkpoint.save(folder.own(checkpoint.NAME), *capture(session, origins, best, seconds))
-    damaged = configuration.set_aside(folder.path / configuration.CONFIG)
+    mended = _mended(folder, session, origins)
     train.write_config(folder, session.settings, origins)
     before = folder.read_environment()
     now = environment.describe(session)
     other = environment.differences(before, now) if before else []
     parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
     folder.write_environment((before or now) | {"resumed": parts})
-    kept += [f"note: {damaged}; written anew from the checkpoint"] if damaged else []
-    return kept + [f"note: the last bits may differ from here on: {line}" for line in other]
+    return kept + mended + [f"note: the last bits may differ from here on: {line}" for line in other]
+
+
+def _mended(folder, session, origins):
+    """Set a damaged configuration aside and write it anew; lines to say."""
+    from cynet.train import configuration
+
+    damaged = configuration.set_aside(folder.path / configuration.CONFIG)
+    if not damaged:
+        return []
+    train.write_config(folder, session.settings, origins)
+    return [f"note: {damaged}; written anew from the checkpoint"]
 
 
 def _finished(folder, session, best, report, news):

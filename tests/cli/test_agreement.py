@@ -1,6 +1,7 @@
 """A run's config.toml that is cut short, or tells of other settings than its checkpoint."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import tiny  # noqa: F401
@@ -60,6 +61,15 @@ def test_a_configuration_that_was_cut_is_damaged_and_the_checkpoint_tells(run, w
     assert (run / "config.damaged.toml").read_bytes() == left
     assert (run / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
     assert (run / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
+
+
+def test_the_configuration_of_a_finished_run_is_mended_too(whole, tmp_path, capsys):
+    path = Path(shutil.copytree(whole, tmp_path / "run"))
+    left = edit(path, lines_before("data"))
+    status, out, _ = said(capsys, "train", "--resume", path)
+    assert status == 0 and "kept as config.damaged.toml; written anew" in out and "is finished" in out
+    assert (path / "config.damaged.toml").read_bytes() == left
+    assert (path / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
 
 
 @pytest.mark.parametrize("cut", CUTS)
