@@ -13,7 +13,7 @@ from helpers import run_python
 
 import cynet
 from cynet import kernels
-from cynet.kernels import _config
+from cynet.kernels import _config, conv
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = ROOT / "setup.py"
@@ -114,10 +114,12 @@ def test_set_num_threads_is_kept():
 def test_kernels_refuse_none_and_other_types():
     layer = cynet.Conv2d(3, 4, 3)
     plan = layer._convolution((1, 5, 5, 3))
+    y, scratch = np.empty(plan.out_shape, np.float32), np.empty(plan.scratch_floats(1), np.float32)
+    rest = plan.pack(layer.weight.data), plan.padded(None), y, scratch, False, 1
     with pytest.raises(TypeError):
-        plan.forward(None, layer.weight.data)
+        conv.convolve(plan.forward_pass, None, *rest)
     with pytest.raises(ValueError, match="Buffer dtype mismatch"):
-        plan.forward(np.zeros((1, 5, 5, 3)), layer.weight.data)
+        conv.convolve(plan.forward_pass, np.zeros((1, 5, 5, 3)), *rest)
 
 
 # -- setup.py itself, with a compiler that only tells what it was asked for ----------------------------------
