@@ -76,10 +76,10 @@ class _BatchNorm(Layer):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
         if not count.flags.writeable:
             raise ValueError("num_batches_tracked: wanted an array that can be written, got a read-only one")
-        most = 2 ** (8 * count.itemsize - (count.dtype.kind == "i")) - 1
-        if count == most:
+        before, most = count.item(), 2 ** (8 * count.itemsize - (count.dtype.kind == "i")) - 1
+        if before == most:
             raise ValueError(f"num_batches_tracked: wanted less than {most} in {count.dtype}, got {count}")
-        count[()] += 1
+        count[()] = before + 1
 
     def values(self):
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
