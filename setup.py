@@ -33,9 +33,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-PACKAGE, KERNELS = Path("cynet"), Path("cynet/kernels")
-CONFIG = "cynet.kernels._config"
-SHARED = "cynet.kernels._shared"  # Cython's own code that all the others use
+PACKAGE = Path("cynet")
+CONFIG = "cynet.core._config"
+SHARED = "cynet.core._shared"  # Cython's own code that all the others use
 EVERYWHERE = CONFIG, SHARED  # compiled without -march: they must load on every processor
 
 FEATURES = """
@@ -210,7 +210,7 @@ class BuildKernels(build_ext):
             CYNET_CHECKS="bounds" if checked else "none",
         )
         for extension in self.extensions:
-            extension.include_dirs.append(str(KERNELS))
+            extension.include_dirs += sorted({os.path.dirname(path) for path in headers})
             extension.extra_link_args = link
             isa = [] if extension.name in EVERYWHERE else march
             extension.extra_compile_args = [*optimise, *debug, *isa, *openmp, *warn]
@@ -261,7 +261,7 @@ WRITER = f"cython-{Cython.__version__}{'-checked' if checked else ''}"
 
 with temporary as BUILD:
     BUILD = Path(BUILD)
-    headers = [path.as_posix() for path in sorted(KERNELS.glob("*.h"))]
+    headers = [path.as_posix() for path in sorted(PACKAGE.rglob("*.h"))]
     extensions = cythonize(
         [
             *(

@@ -24,15 +24,15 @@ _HOMES = {
     ),
     "cynet.losses": "CrossEntropyLoss MSELoss",
     "cynet.optim": "SGD Adam AdamW",
-    "cynet.gradients": "check_gradients",
-    "cynet.graph": "summary",
-    "cynet.config": "show_config",
-    "cynet.core.layer": "Layer no_grad",
-    "cynet.core.parameter": "Parameter",
+    "cynet.nn.gradients": "check_gradients",
+    "cynet.nn.summary": "summary",
+    "cynet.core.build": "show_config",
+    "cynet.nn.layer": "Layer no_grad",
+    "cynet.nn.parameter": "Parameter",
     "cynet.core.random": "seed",
     "cynet.core.threads": "get_num_threads set_num_threads",
-    "cynet.columns": "im2col col2im",
-    "cynet.train.predictor": "Predictor",
+    "cynet.kernels.conv.columns": "im2col col2im",
+    "cynet.runs.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop", "uwnet")

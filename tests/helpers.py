@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import cynet
-from cynet.kernels import _config
+from cynet.core import _config
 
 # How much longer a program may take than in a plain build.
 SLOWER = 10 if "-fsanitize" in _config.build_info()["flags"] else 1

@@ -7,7 +7,9 @@ import pytest
 from helpers import run_python
 
 import cynet
-from cynet import layers, losses, optim, schedules
+from cynet import nn
+from cynet.nn import losses
+from cynet.optim import optimizers, schedules
 
 NAN, INF = float("nan"), float("inf")
 F4 = np.float32
@@ -25,30 +27,30 @@ FLAGS = [1, "yes", None, 0.0]
 
 # (what it is called, function of one bad value, the bad values, the argument the message must name)
 CASES = [
-    ("Conv2d", lambda v: layers.Conv2d(v, 4, 3), SIZES, "in_channels"),
-    ("Conv2d", lambda v: layers.Conv2d(3, v, 3), SIZES, "out_channels"),
-    ("Conv2d", lambda v: layers.Conv2d(3, 4, v), [*SIZES, (3, 0), (3, 3, 3), (3, "a")], "kernel_size"),
-    ("Conv2d", lambda v: layers.Conv2d(3, 4, 3, stride=v), [*SIZES, (1, 0), (1, 1, 1)], "stride"),
-    ("Conv2d", lambda v: layers.Conv2d(3, 4, 3, padding=v),
+    ("Conv2d", lambda v: nn.Conv2d(v, 4, 3), SIZES, "in_channels"),
+    ("Conv2d", lambda v: nn.Conv2d(3, v, 3), SIZES, "out_channels"),
+    ("Conv2d", lambda v: nn.Conv2d(3, 4, v), [*SIZES, (3, 0), (3, 3, 3), (3, "a")], "kernel_size"),
+    ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, stride=v), [*SIZES, (1, 0), (1, 1, 1)], "stride"),
+    ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, padding=v),
      [-1, "valid", None, 1.0, (1, -1), (1, 1, 1), (0, 0, 0, -2), ()], "padding"),
-    ("Conv2d", lambda v: layers.Conv2d(6, 4, 3, groups=v), [*SIZES, 3, 4, 7], "groups"),
-    ("Conv2d", lambda v: layers.Conv2d(3, 4, 3, bias=v), FLAGS, "bias"),
-    ("Linear", lambda v: layers.Linear(v, 4), SIZES, "in_features"),
-    ("Linear", lambda v: layers.Linear(4, v), SIZES, "out_features"),
-    ("Linear", lambda v: layers.Linear(4, 4, bias=v), FLAGS, "bias"),
-    ("BatchNorm2d", lambda v: layers.BatchNorm2d(v), SIZES, "num_features"),
-    ("BatchNorm2d", lambda v: layers.BatchNorm2d(3, eps=v), [*NUMBERS, 0, -1e-5], "eps"),
-    ("BatchNorm1d", lambda v: layers.BatchNorm1d(3, momentum=v), [*NUMBERS, -0.1, 1.5], "momentum"),
-    ("BatchNorm1d", lambda v: layers.BatchNorm1d(3, affine=v), FLAGS, "affine"),
-    ("MaxPool2d", lambda v: layers.MaxPool2d(v), [*SIZES, 16, (2, 0)], "kernel_size"),
-    ("MaxPool2d", lambda v: layers.MaxPool2d(3, padding=v), [-1, 3, "full", (0, 0, 3, 0), 0.5], "padding"),
-    ("AvgPool2d", lambda v: layers.AvgPool2d(3, stride=v), [s for s in SIZES if s is not None], "stride"),
-    ("Dropout", lambda v: layers.Dropout(v), [*NUMBERS, -0.1, 1.1], "p"),
-    ("LeakyReLU", lambda v: layers.LeakyReLU(v), NUMBERS, "negative_slope"),
-    ("Sequential", lambda v: layers.Sequential(layers.ReLU(), v), [None, 3, "ReLU", layers.ReLU], "layers"),
-    ("Residual", lambda v: layers.Residual(v), [None, 3, layers.ReLU], "body"),
-    ("Residual", lambda v: layers.Residual(layers.ReLU(), v), [3, layers.ReLU], "shortcut"),
-    ("Concat", lambda v: layers.Concat(layers.ReLU(), v), [None, 3], "branches"),
+    ("Conv2d", lambda v: nn.Conv2d(6, 4, 3, groups=v), [*SIZES, 3, 4, 7], "groups"),
+    ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, bias=v), FLAGS, "bias"),
+    ("Linear", lambda v: nn.Linear(v, 4), SIZES, "in_features"),
+    ("Linear", lambda v: nn.Linear(4, v), SIZES, "out_features"),
+    ("Linear", lambda v: nn.Linear(4, 4, bias=v), FLAGS, "bias"),
+    ("BatchNorm2d", lambda v: nn.BatchNorm2d(v), SIZES, "num_features"),
+    ("BatchNorm2d", lambda v: nn.BatchNorm2d(3, eps=v), [*NUMBERS, 0, -1e-5], "eps"),
+    ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, momentum=v), [*NUMBERS, -0.1, 1.5], "momentum"),
+    ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, affine=v), FLAGS, "affine"),
+    ("MaxPool2d", lambda v: nn.MaxPool2d(v), [*SIZES, 16, (2, 0)], "kernel_size"),
+    ("MaxPool2d", lambda v: nn.MaxPool2d(3, padding=v), [-1, 3, "full", (0, 0, 3, 0), 0.5], "padding"),
+    ("AvgPool2d", lambda v: nn.AvgPool2d(3, stride=v), [s for s in SIZES if s is not None], "stride"),
+    ("Dropout", lambda v: nn.Dropout(v), [*NUMBERS, -0.1, 1.1], "p"),
+    ("LeakyReLU", lambda v: nn.LeakyReLU(v), NUMBERS, "negative_slope"),
+    ("Sequential", lambda v: nn.Sequential(nn.ReLU(), v), [None, 3, "ReLU", nn.ReLU], "layers"),
+    ("Residual", lambda v: nn.Residual(v), [None, 3, nn.ReLU], "body"),
+    ("Residual", lambda v: nn.Residual(nn.ReLU(), v), [3, nn.ReLU], "shortcut"),
+    ("Concat", lambda v: nn.Concat(nn.ReLU(), v), [None, 3], "branches"),
     ("CrossEntropyLoss", lambda v: losses.CrossEntropyLoss(v), [*NUMBERS, -0.1, 1.1], "label_smoothing"),
     ("CrossEntropyLoss", lambda v: losses.CrossEntropyLoss(weight=v),
      [[1, -1], [1, NAN], [INF, 1], [0, 0], [], 3, "ab", [[1, 2]], [True, False], [None, 1]], "weight"),
@@ -58,13 +60,13 @@ CASES = [
      [None, [[0.0] * 3] * 2, np.zeros((2, 3)), np.zeros((2, 3, 1), F4), np.zeros((2, 3), ">f4")], "logits"),
     ("MSELoss", lambda v: losses.MSELoss()(np.zeros((2, 2), F4), v),
      [None, np.zeros((2, 2)), np.zeros((2, 1), F4)], "target"),
-    ("SGD", lambda v: optim.SGD(parameters(), v), [*NUMBERS, -0.1], "lr"),
-    ("SGD", lambda v: optim.SGD(parameters(), 0.1, momentum=v), [*NUMBERS, -0.1], "momentum"),
-    ("SGD", lambda v: optim.SGD(parameters(), 0.1, weight_decay=v), [*NUMBERS, -1], "weight_decay"),
-    ("SGD", lambda v: optim.SGD(v, 0.1), [[], None, 3, [np.zeros(3)], cynet.Parameter([1.0])], "params"),
-    ("Adam", lambda v: optim.Adam(parameters(), betas=v),
+    ("SGD", lambda v: optimizers.SGD(parameters(), v), [*NUMBERS, -0.1], "lr"),
+    ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, momentum=v), [*NUMBERS, -0.1], "momentum"),
+    ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, weight_decay=v), [*NUMBERS, -1], "weight_decay"),
+    ("SGD", lambda v: optimizers.SGD(v, 0.1), [[], None, 3, [np.zeros(3)], cynet.Parameter([1.0])], "params"),
+    ("Adam", lambda v: optimizers.Adam(parameters(), betas=v),
      [(0.9, 1.0), (-0.1, 0.9), (0.9,), 0.9, None], "betas"),
-    ("AdamW", lambda v: optim.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
+    ("AdamW", lambda v: optimizers.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
     ("Constant", lambda v: schedules.Constant(v), [*NUMBERS, -1], "lr"),
     ("Constant", lambda v: schedules.Constant(0.1, warmup=v), COUNTS, "warmup"),
     ("Cosine", lambda v: schedules.Cosine(0.1, v), [0, -1, 2.5, "9"], "steps"),
@@ -76,10 +78,10 @@ CASES = [
     ("im2col", lambda v: cynet.im2col(np.zeros((1, 4, 4, 1), F4), v), SIZES, "kernel_size"),
     ("models", lambda v: cynet.models.create(v), ["", "resnet", None, 3, []], "name"),
     ("summary", lambda v: cynet.summary(v, (3,)), [None, "uwnet2"], "model"),
-    ("load_state_dict", lambda v: layers.ReLU().load_state_dict(v), [None, [1], "a"], "state"),
+    ("load_state_dict", lambda v: nn.ReLU().load_state_dict(v), [None, [1], "a"], "state"),
     ("models", lambda v: cynet.models.create("uwnet2", classes=v), SIZES, "classes"),
     ("models", lambda v: cynet.models.create("uwnet2", channels=v), SIZES, "channels"),
-    ("summary", lambda v: cynet.summary(layers.ReLU(), v),
+    ("summary", lambda v: cynet.summary(nn.ReLU(), v),
      [(0, 3), (3, -1), (2.5,), ("a",), 5], "input_shape"),
     ("data", lambda v: setattr(cynet.Parameter(np.zeros((2, 3))), "data", v),
      [np.zeros(6), np.zeros((3, 2)), [["a"] * 3] * 2], "data"),
@@ -93,9 +95,9 @@ INPUTS = [
     np.zeros((2, 8, 8, 3), object), np.zeros((2, 8, 8, 3), np.uint8),
 ]  # fmt: skip
 TAKERS = [
-    lambda: layers.Conv2d(3, 4, 3), lambda: layers.BatchNorm2d(3), layers.ReLU, lambda: layers.MaxPool2d(2),
-    lambda: layers.AvgPool2d(2), layers.GlobalAvgPool2d, layers.Flatten, layers.Softmax, layers.GELU,
-    lambda: layers.Sequential(layers.Conv2d(3, 4, 3), layers.ReLU()), lambda: cynet.models.create("uwnet2"),
+    lambda: nn.Conv2d(3, 4, 3), lambda: nn.BatchNorm2d(3), nn.ReLU, lambda: nn.MaxPool2d(2),
+    lambda: nn.AvgPool2d(2), nn.GlobalAvgPool2d, nn.Flatten, nn.Softmax, nn.GELU,
+    lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), lambda: cynet.models.create("uwnet2"),
 ]  # fmt: skip
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cynet.kernels.conv.tiled_loops import tiled_loops
 from helpers import run_python
 
 import cynet
-from cynet import kernels
-from cynet.kernels import _config, conv
+from cynet.core import compiled
+from cynet.core.compiled import _config
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = ROOT / "setup.py"
@@ -30,18 +31,22 @@ def test_show_config_prints_every_fact(capsys):
 def test_this_processor_has_what_the_build_needs():
     needed = _config.build_info()["isa"]
     assert set(needed) <= _config.cpu_features()
-    kernels.require_features(needed, _config.cpu_features())
+    compiled.require_features(needed, _config.cpu_features())
 
 
 def test_a_processor_without_a_needed_feature_is_refused_in_words():
     with pytest.raises(ImportError, match=r"with avx2, fma, which this one lacks.*CYNET_MARCH=x86-64-v2"):
-        kernels.require_features(("sse3", "fma", "avx2"), {"sse3"})
+        compiled.require_features(("sse3", "fma", "avx2"), {"sse3"})
 
 
 def test_importing_the_kernels_leaves_denormals_alone():
     code = (
         "import numpy as np\n"
-        "from cynet.kernels import activation, conv, conv_weight, batchnorm, optim, softmax\n"
+        "from cynet.kernels.conv import tiled_loops, tiled_weight_loops\n"
+        "from cynet.kernels.loss import softmax\n"
+        "from cynet.kernels.norm import batchnorm\n"
+        "from cynet.kernels.optim import optim\n"
+        "from cynet.kernels.pointwise import activation\n"
         "tiny = np.float32(1e-38) * np.float32(0.01)\n"
         "assert tiny > 0 and np.float64(1e-308) * 0.01 > 0\n"
     )
@@ -117,9 +122,9 @@ def test_kernels_refuse_none_and_other_types():
     y, scratch = np.empty(plan.out_shape, np.float32), np.empty(plan.scratch_floats(1), np.float32)
     rest = plan.pack(layer.weight.data), plan.padded(None), y, scratch, False, 1
     with pytest.raises(TypeError):
-        conv.convolve(plan.forward_pass, None, *rest)
+        tiled_loops.convolve(plan.forward_pass, None, *rest)
     with pytest.raises(ValueError, match="Buffer dtype mismatch"):
-        conv.convolve(plan.forward_pass, np.zeros((1, 5, 5, 3)), *rest)
+        tiled_loops.convolve(plan.forward_pass, np.zeros((1, 5, 5, 3)), *rest)
 
 
 # -- setup.py itself, with a compiler that only tells what it was asked for ----------------------------------
@@ -150,12 +155,12 @@ def built(tmp_path_factory):
     if not SETUP.is_file():
         pytest.skip("there is no setup.py here")
     tree = tmp_path_factory.mktemp("built") / "tree"
-    kernels_of = tree / "cynet/kernels"
-    kernels_of.mkdir(parents=True)
-    for name in ("cynet/__init__.py", "cynet/kernels/__init__.py", "cynet/kernels/a.h"):
-        (tree / name).touch()
-    for name in ("_config", "one", "two"):
-        (kernels_of / f"{name}.pyx").write_text(KERNEL)
+    for folder in ("cynet", "cynet/core", "cynet/kernels", "cynet/kernels/conv"):
+        (tree / folder).mkdir(parents=True)
+        (tree / folder / "__init__.py").touch()
+    (tree / "cynet/kernels/a.h").touch()
+    for name in ("core/_config", "kernels/one", "kernels/conv/two"):
+        (tree / f"cynet/{name}.pyx").write_text(KERNEL)
     (tree / "setup.py").write_text(SETUP.read_text())
     (tree / "fakecc").write_text(COMPILER)
     (tree / "fakecc").chmod(0o755)
@@ -179,7 +184,7 @@ def build(tree, *words, fails=False, **environment):
     """The compiler's command lines by what they make: {"one.c": [words], "one.so": ...}."""
     log = tree / "log"
     log.write_text("")
-    for path in (tree / "cynet/kernels").glob("*.so"):
+    for path in (tree / "cynet").rglob("*.so"):
         path.unlink()
     cc = str(tree / "fakecc")
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CYNET_")}
@@ -192,7 +197,7 @@ def build(tree, *words, fails=False, **environment):
         assert done.returncode != 0
         return done.stderr.strip().splitlines()[-1]
     assert done.returncode == 0, done.stderr
-    made = {path.name.partition(".")[0] for path in (tree / "cynet/kernels").glob("*.so")}
+    made = {path.name.partition(".")[0] for path in (tree / "cynet").rglob("*.so")}
     assert made == {"_config", "_shared", "one", "two"}
     found = {}
     for line in log.read_text().splitlines():

@@ -7,8 +7,8 @@ from helpers import run_python
 
 HERE = Path(__file__).parent
 SCRIPTS = [
-    "mutants.py", "data/fuzz_parsers.py", "data/kill_workers.py", "train/kill_and_resume.py",
-    "train/kills_at_writes.py",
+    "mutants.py", "data/fuzz_parsers.py", "data/kill_workers.py", "runs/kill_and_resume.py",
+    "runs/kills_at_writes.py",
 ]  # fmt: skip
 
 

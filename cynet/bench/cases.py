@@ -9,15 +9,18 @@ from math import prod
 
 import numpy as np
 
-from cynet import columns, layers
-from cynet.core import arrays, convolution, geometry, workspace
-from cynet.core.layer import no_grad
-from cynet.core.parameter import Parameter
-from cynet.core.winograd import WinogradConvolution
-from cynet.data.augment import Normalize, RandomCrop, RandomFlip
-from cynet.data.recipe import Recipe
-from cynet.losses import CrossEntropyLoss, MSELoss
-from cynet.optim import SGD, Adam, AdamW
+from cynet import nn
+from cynet.core import workspace
+from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
+from cynet.data.images.transforms import Recipe
+from cynet.kernels.common import geometry
+from cynet.kernels.conv.tiled_loops import columns, convolution
+from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.pointwise import arrays
+from cynet.nn.layer import no_grad
+from cynet.nn.losses import CrossEntropyLoss, MSELoss
+from cynet.nn.parameter import Parameter
+from cynet.optim.optimizers import SGD, Adam, AdamW
 
 from . import workload
 from .setting import CLASSES, OPTIMIZER, PICTURE
@@ -25,8 +28,8 @@ from .timing import nothing
 
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    layers.BatchNorm1d: 1, layers.BatchNorm2d: 1, layers.ReLU: 1, layers.LeakyReLU: 1, layers.Sigmoid: 1,
-    layers.Tanh: 1, layers.GELU: 1, layers.Softmax: 1, layers.Conv2d: 1, layers.Linear: 1,
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.ReLU: 1, nn.LeakyReLU: 1, nn.Sigmoid: 1,
+    nn.Tanh: 1, nn.GELU: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
 }  # fmt: skip
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
@@ -80,14 +83,14 @@ def backward_bytes(layer, shape, input_grad=True):
 
 
 def _winners(layer, outputs):
-    return outputs if isinstance(layer, layers.MaxPool2d) else 0
+    return outputs if isinstance(layer, nn.MaxPool2d) else 0
 
 
 def of_layer(layer, shape):
     """The cases of one layer for one shape of input."""
-    if isinstance(layer, layers.Conv2d):
+    if isinstance(layer, nn.Conv2d):
         yield from _of_convolution(layer, shape)
-    elif isinstance(layer, layers.Linear):
+    elif isinstance(layer, nn.Linear):
         text = f"{shape} to {layer.out_features}"
         arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
         work = layer.macs(shape), 4 * prod(shape)
@@ -133,7 +136,7 @@ def _passes(layer, shape):
 
 
 def _name(layer):
-    if isinstance(layer, (layers.MaxPool2d, layers.AvgPool2d)):
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
         k, s = layer.kernel_size, layer.stride
         return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
     return type(layer).__name__
@@ -190,7 +193,7 @@ def of_models(names, batch_size, batch_norm):
 def others(batch_size):
     """Kernels that no model has: depth-wise convolution, squared error, the column matrix."""
     shape = batch_size, 16, 16, 64
-    for case in of_layer(layers.Conv2d(64, 64, 3, padding=1, groups=64), shape):
+    for case in of_layer(nn.Conv2d(64, 64, 3, padding=1, groups=64), shape):
         yield replace(case, kernel=f"depth-wise {case.kernel}")
     y, criterion = random(shape), MSELoss()
     target = random(shape)
@@ -224,11 +227,11 @@ def sweep(sizes):
 
 
 def _swept_layers(channels):
-    yield layers.BatchNorm2d(channels)
-    for kind in (layers.ReLU, layers.LeakyReLU, layers.Sigmoid, layers.Tanh, layers.GELU):
+    yield nn.BatchNorm2d(channels)
+    for kind in (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU):
         yield kind()
-    yield from (layers.MaxPool2d(2), layers.AvgPool2d(2), layers.GlobalAvgPool2d(), layers.Softmax())
-    yield from (layers.Flatten(), layers.Dropout(0.5))
+    yield from (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GlobalAvgPool2d(), nn.Softmax())
+    yield from (nn.Flatten(), nn.Dropout(0.5))
 
 
 def _swept_optimizers(size):

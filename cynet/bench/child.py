@@ -28,7 +28,6 @@ def resident(which):
 def ours(job):
     """cynet's training step; memory once everything is imported."""
     from cynet.core.threads import set_num_threads
-    from cynet.kernels import batchnorm, conv, max_pool  # noqa: F401
 
     from . import workload
 

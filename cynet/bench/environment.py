@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from cynet.config import config, processor
+from cynet.core.build import config, processor
 from cynet.core.threads import get_num_threads, processors
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cynet.core.threads import get_num_threads
-from cynet.kernels import peak as kernels
 
+from . import peak_loops as kernels
 from .environment import last_level_cache
 from .report import GIGA, Report
 from .timing import nothing, seconds

@@ -1,9 +1,9 @@
 """What is timed of a model: a training step and a pass of inference."""
 
 from cynet import models
-from cynet.core.layer import no_grad
-from cynet.losses import CrossEntropyLoss
-from cynet.optim import SGD
+from cynet.nn.layer import no_grad
+from cynet.nn.losses import CrossEntropyLoss
+from cynet.optim.optimizers import SGD
 
 from .setting import CLASSES, OPTIMIZER
 

@@ -12,8 +12,8 @@ MACHINE = "threads", "workers"  # which each part of a run settles for itself
 def saved(folder):
     """(file name, `Saved`) of a run's newest sound checkpoint, which is only read; or None."""
     from cynet.core.folder import own_file
-    from cynet.train import checkpoint
-    from cynet.train.state import checked
+    from cynet.runs import checkpoint
+    from cynet.runs.state import checked
 
     for name in (checkpoint.NAME, checkpoint.PREVIOUS):
         try:
@@ -32,7 +32,7 @@ def differences(folder, stored):
     stored : Settings
         Of the checkpoint. A config.toml that cannot be read differs in nothing.
     """
-    from cynet.train.settings import Settings
+    from cynet.runs.settings import Settings
 
     try:
         values, _ = folder.read_config()
@@ -62,8 +62,8 @@ def check(folder, stored, given, say):
     UsageError
         Naming every such setting, both values, and the ways out.
     """
-    from cynet.train.configuration import CONFIG
-    from cynet.train.settings import FREE
+    from cynet.runs.configuration import CONFIG
+    from cynet.runs.settings import FREE
 
     known = {*given, *options.replaced(given, options.FLAG)}
     if known & {"steps", "lr", "schedule"}:

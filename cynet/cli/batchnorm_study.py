@@ -71,7 +71,7 @@ def rounds(text):
 def run(flags):
     """Check everything, then train."""
     check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)
-    from cynet.train.drawing import figure_class
+    from cynet.core.drawing import figure_class
 
     with refusing("figures"):
         try:
@@ -79,9 +79,9 @@ def run(flags):
         except ImportError as error:
             raise ValueError(error) from None
     from cynet import data
+    from cynet.runs.session import Settings
+    from cynet.study.study import RATES, ROUNDS, Plan
     from cynet.train import RunFolder, batching
-    from cynet.train.session import Settings
-    from cynet.train.study import RATES, ROUNDS, Plan
 
     settings = Settings(
         model=flags.model,
@@ -104,8 +104,9 @@ def run(flags):
 
 def _study(plan, training, test, folder):
     """Train and write; the exit status."""
-    from cynet.train import Signals, Stopped, study_report
-    from cynet.train.study import study
+    from cynet.study import study_report
+    from cynet.study.study import study
+    from cynet.train import Signals, Stopped
 
     from .terminal import say
 

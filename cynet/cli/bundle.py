@@ -112,7 +112,7 @@ def _files_in(folder):
 
 def left_out(folder):
     """A line for each thing in a run's folder that is not packed, as it is no file; none of hidden ones."""
-    from cynet.train.rundir import NAMES
+    from cynet.runs.folder import NAMES
 
     for path in sorted(folder.rglob("*")):
         expected = path.parent == folder and path.name in NAMES

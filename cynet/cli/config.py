@@ -6,6 +6,6 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.config import show_config
+    from cynet.core.build import show_config
 
     show_config()

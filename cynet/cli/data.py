@@ -84,7 +84,7 @@ def of_pictures(flag, name):
 
 
 def _fetch(flags):
-    from cynet.data import download, sources
+    from cynet.data.sets import download, sources
 
     if flags.name not in sources.PUBLISHED:
         wanted = ", ".join(sources.PUBLISHED)
@@ -121,7 +121,8 @@ def _load_sound(flags, split):
 
 
 def _check(flags):
-    from cynet.data import balance, damaged, inspection
+    from cynet.data import balance, inspection
+    from cynet.data.images import damaged
 
     wrong, unusable, told = 0, [], set()
     for path, problem in inspection.published_files(flags.name, Path(flags.data_dir or "data")):

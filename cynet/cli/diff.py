@@ -16,7 +16,7 @@ def add_flags(parser):
 
 def run(flags):
     """Say everything; 1 where the weights differ."""
-    from cynet.train import environment
+    from cynet.runs import environment
 
     from .stored import Stored
     from .terminal import say
@@ -46,7 +46,7 @@ def run(flags):
 
 def _several(runs, say):
     """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
-    from cynet.train import validation
+    from cynet.runs import validation
 
     from .tables import aligned
 
@@ -79,7 +79,7 @@ def _cell(value):
 
 def _parting(one, other):
     """Where the second of two histories leaves the first, None where nothing says that it does."""
-    from cynet.train import replay
+    from cynet.runs import replay
 
     loss, (_, tensors) = replay.first_loss(one, other), replay.first_tensors(one, other)
     steps = [difference.step for difference in (loss, *tensors[:1]) if difference is not None]
@@ -91,7 +91,7 @@ def _parting(one, other):
 
 def settings(one, other):
     """A line for each setting that is not the same, with its origins."""
-    from cynet.train.settings import FREE
+    from cynet.runs.settings import FREE
 
     flat = one.settings.flat(), other.settings.flat()
     for name in flat[0]:
@@ -106,7 +106,7 @@ def settings(one, other):
 
 def results(one, other):
     """A line for each measure of the last evaluation of both."""
-    from cynet.train import validation
+    from cynet.runs import validation
 
     here, there = validation.results(one.folder), validation.results(other.folder)
     if here and there:
@@ -122,7 +122,7 @@ def lengths_of(histories):
 
 def divergence(one, other, say):
     """Say where two histories part; whether they do."""
-    from cynet.train import replay
+    from cynet.runs import replay
 
     histories = one.history, other.history
     loss, (equal, tensors) = replay.first_loss(*histories), replay.first_tensors(*histories)
@@ -153,7 +153,7 @@ def divergence(one, other, say):
 
 def replayed(one, other):
     """Train both again until they part; what was found, in words."""
-    from cynet.train import replay
+    from cynet.runs import replay
 
     lengths = (run.settings.steps for run in (one, other))
     steps = min(one.steps, other.steps, *filter(None, lengths))  # whatever steps a table names

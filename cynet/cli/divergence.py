@@ -27,8 +27,9 @@ def _keep(session, folder, error, say):
     import numpy as np
 
     from cynet.core.files import write_atomically
-    from cynet.train import diagnosis, replay
-    from cynet.train.weights import save_weights
+    from cynet.runs import replay
+    from cynet.runs.weights import save_weights
+    from cynet.train import diagnosis
 
     weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
     save_weights(weights, session.model, session.facts)
@@ -39,7 +40,7 @@ def _keep(session, folder, error, say):
         np.savez(packed, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
         write_atomically(batch, packed.getvalue())
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
-        program = f"from cynet.train import replay; replay.diverged({str(folder.path)!r})"
+        program = f"from cynet.runs import replay; replay.diverged({str(folder.path)!r})"
         say(f"  python -c {shlex.quote(program)}")
 
 
@@ -47,7 +48,7 @@ def _ways_out(session, folder, say):
     """Say from which weights, and how, a training that broke can go on."""
     import numpy as np
 
-    from cynet.train.settings import ANNEALED
+    from cynet.runs.settings import ANNEALED
 
     settings = session.settings
     by_steps = settings.schedule == ANNEALED and settings.lr_steps

@@ -22,8 +22,8 @@ def tested(session, folder, best, watch=iter):
     Evaluation or None
         None where the run is measured on the test set anyway.
     """
+    from cynet.runs.validation import VALIDATION, write_tested
     from cynet.train import evaluate, load_weights
-    from cynet.train.validation import VALIDATION, write_tested
 
     folder.follow()
     if session.measure != VALIDATION:
@@ -39,7 +39,7 @@ def tested(session, folder, best, watch=iter):
 
 def is_tested(session, folder):
     """Whether nothing is left to do at the end of a run."""
-    from cynet.train.validation import VALIDATION, read_tested
+    from cynet.runs.validation import VALIDATION, read_tested
 
     return session.measure != VALIDATION or read_tested(folder).get("steps") == session.trainer.steps
 
@@ -57,7 +57,7 @@ def conclude(session, folder, best, test, report):
     report : bool
         Whether to write the page.
     """
-    from cynet.train.validation import VALIDATION, read_tested
+    from cynet.runs.validation import VALIDATION, read_tested
 
     from .terminal import accuracies, say
 
@@ -81,9 +81,9 @@ def conclude(session, folder, best, test, report):
 
 def _report(folder):
     """Write the page of a run that ended well; what hinders it is a note."""
-    from cynet.train.report import folder as runs
-    from cynet.train.rundir import KEPT
-    from cynet.train.weights import came_to
+    from cynet.runs import contents as runs
+    from cynet.runs.folder import KEPT
+    from cynet.runs.weights import came_to
 
     from . import report
     from .terminal import say

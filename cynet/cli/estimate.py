@@ -9,8 +9,8 @@ import time
 from itertools import pairwise
 from statistics import median
 
+from cynet.runs.validation import VALIDATION
 from cynet.train.loop import Observer
-from cynet.train.validation import VALIDATION
 
 from .terminal import duration
 

@@ -36,8 +36,8 @@ def add_flags(parser):
 
 
 def run(flags):
+    from cynet.runs.session import test_loader
     from cynet.train import predict
-    from cynet.train.session import test_loader
 
     _check_json(flags.json)
     trained.set_threads(flags)
@@ -101,7 +101,7 @@ def _write(path, text):
 
 def _data(flags, facts, name, stored):
     """The data set as the model sees it."""
-    from cynet.train import matching
+    from cynet.runs import matching
 
     root = flags.data_dir or stored
     if root and not os.path.exists(root):

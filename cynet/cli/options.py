@@ -1,7 +1,7 @@
 """A run's settings from defaults, a recipe, a TOML file and flags, each with the origin of its value.
 
 Design: one table, `OPTIONS`, says for every field of `Settings` how it is written on the command line;
-`cynet.train.ranges` says what each may be. A layer is a dict of the values that one source gives; later
+`cynet.runs.ranges` says what each may be. A layer is a dict of the values that one source gives; later
 layers take the place of earlier ones.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from cynet.core.names import printable
 from cynet.data import registry
-from cynet.train import configuration, ranges
-from cynet.train.ranges import ANNEALED, AUTO, NONE, RANGES, SCHEDULES
-from cynet.train.settings import Settings
+from cynet.runs import configuration, ranges
+from cynet.runs.ranges import ANNEALED, AUTO, NONE, RANGES, SCHEDULES
+from cynet.runs.settings import Settings
 
 from .parser import PATHS, UsageError, flag, suggestion
 from .places import settled

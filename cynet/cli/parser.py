@@ -5,7 +5,7 @@ import contextlib
 import os
 
 from cynet.core.files import reason
-from cynet.train import ranges
+from cynet.runs import ranges
 
 from .hints import suggestion
 

@@ -22,7 +22,7 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.data.pictures import pillow
+    from cynet.data.images.pictures import pillow
     from cynet.train import Predictor
 
     trained.set_threads(flags)
@@ -54,7 +54,7 @@ def _tell_others(images):
     """Say which files of folders are left out."""
     from cynet.core.files import user_path
     from cynet.core.names import printable
-    from cynet.train.given import described, picture_files
+    from cynet.data.images.given import described, picture_files
 
     for folder in filter(lambda image: user_path(image).is_dir(), images):
         try:
@@ -68,7 +68,7 @@ def _tell_others(images):
 
 def _result(answer, classes, top):
     """What is known of one picture, as --json prints it; of a file that is none, why."""
-    from cynet.train.predictor import best
+    from cynet.runs.predictor import best
 
     if answer.error is not None:
         return {"file": answer.name, "error": reason(answer.error) or f"{answer.name}: out of memory"}

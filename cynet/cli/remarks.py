@@ -8,8 +8,8 @@ MOST = 10  # classes whose weights are all shown
 def of(session):
     """Lines to say at the beginning of a `Session`; none where all is well."""
     from cynet.data import balance
+    from cynet.runs.validation import VALIDATION
     from cynet.train import batching
-    from cynet.train.validation import VALIDATION
 
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cynet.core.folder import own_path, own_target
 from cynet.core.shell import quoted, word
-from cynet.train.configuration import CONFIG, ORIGIN
-from cynet.train.rundir import KEPT, WEIGHTS
+from cynet.runs.configuration import CONFIG, ORIGIN
+from cynet.runs.folder import KEPT, WEIGHTS
 
 from . import trained
 from .parser import PATHS, UsageError, refusing
@@ -36,11 +36,11 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.train.report import folder
+    from cynet.runs import contents
 
     weights = _weights(flags.runs[0], flags.which)
     with refusing("RUN"):
-        runs = [folder.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
+        runs = [contents.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     with refusing("RUN"):
         _own(output, flags.output is not None)
@@ -60,7 +60,7 @@ def _run_of(path):
 def _weights(path, which):
     """The name of the weights file that is looked at."""
     from cynet.core.files import user_path
-    from cynet.train.weights import came_to
+    from cynet.runs.weights import came_to
 
     if _run_of(path) == Path(path):
         return KEPT[which or came_to(user_path(path))]
@@ -83,7 +83,7 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
     timing : bool, optional
         Whether to measure the time of each layer.
     """
-    from cynet.train.report import gather, page
+    from cynet.report import gather, page
 
     from .terminal import say
 
@@ -123,12 +123,12 @@ def _check(flags, output):
 
 def _neighbours(run):
     """The runs beside a run that can be read."""
-    from cynet.train.report import folder
+    from cynet.runs import contents
 
     found = []
-    for path in folder.beside(run, NEIGHBOURS):
+    for path in contents.beside(run, NEIGHBOURS):
         try:
-            found.append(folder.read(path))
+            found.append(contents.read(path))
         except (ValueError, OSError):  # it was not asked for
             continue
     return found
@@ -139,7 +139,7 @@ def _times(model, picture_shape):
     import numpy as np
 
     from cynet.bench import cases, per_layer
-    from cynet.config import processor
+    from cynet.core.build import processor
     from cynet.core.threads import get_num_threads
 
     x = cases.random((BATCH, *picture_shape))
@@ -194,7 +194,7 @@ def command(config):
     -------
     str
     """
-    from cynet.train.settings import FREE
+    from cynet.runs.settings import FREE
 
     from . import options
 
@@ -223,7 +223,7 @@ def _write(output, text):
 
 
 def _plot(document, folder):
-    from cynet.train.report import plots
+    from cynet.report import plots
 
     from .terminal import say
 

@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import replace
 
-from cynet.train.environment import fingerprint, held_out_digest, initial_weights
+from cynet.runs.environment import fingerprint, held_out_digest, initial_weights
 
 from . import agreement, options, train
 from .parser import UsageError, refusing, suggestion
@@ -37,8 +37,8 @@ def resume(flags):
 
 def _latest(folder, say):
     """`checkpoint.load_latest`, whose error also tells what is left of a run."""
-    from cynet.train import checkpoint
-    from cynet.train.state import checked
+    from cynet.runs import checkpoint
+    from cynet.runs.state import checked
 
     try:
         return checkpoint.load_latest(folder.path, say, checked)
@@ -69,8 +69,8 @@ def _with_derived(allowed, origins):
 
 def _stored(folder, found, given, say):
     """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
-    from cynet.train.configuration import CONFIG, read_run
-    from cynet.train.settings import Settings
+    from cynet.runs.configuration import CONFIG, read_run
+    from cynet.runs.settings import Settings
 
     origins = dict.fromkeys(options.DEFAULTS, options.DEFAULT)
     if found:
@@ -82,8 +82,8 @@ def _stored(folder, found, given, say):
 
 
 def _resume(flags, folder, found, stored, origins, allowed, news):
-    from cynet.train.recorder import out_of_patience
-    from cynet.train.state import restore
+    from cynet.runs.recorder import out_of_patience
+    from cynet.runs.state import restore
 
     allowed = _with_derived(allowed, origins)
     if not found:
@@ -179,7 +179,7 @@ def _jump(stored, session, steps):
 
 def _changes(stored, settings, allowed):
     """{name: (before, now)} of the settings that decide about the weights and are not as they were."""
-    from cynet.train.state import frozen_changes
+    from cynet.runs.state import frozen_changes
 
     changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), settings)}
     for name in SETTLED:
@@ -231,8 +231,8 @@ def _best_is_gone(folder, best, evaluated):
 
 def _prepare(folder, session, origins, best, seconds, changed, found):
     """Take back the rows that come again, and note this part of the run; lines to say."""
-    from cynet.train import checkpoint, environment
-    from cynet.train.state import capture
+    from cynet.runs import checkpoint, environment
+    from cynet.runs.state import capture
 
     trainer = session.trainer
     folder.reserve(train.size_of(session, origins))
@@ -252,7 +252,7 @@ def _prepare(folder, session, origins, best, seconds, changed, found):
 
 def _mended(folder, session, origins):
     """Set a damaged configuration aside and write it anew; lines to say."""
-    from cynet.train import configuration
+    from cynet.runs import configuration
 
     damaged = configuration.set_aside(folder.path / configuration.CONFIG)
     if not damaged:
@@ -262,7 +262,7 @@ def _mended(folder, session, origins):
 
 
 def _finished(folder, session, best, report, news):
-    from cynet.train.rundir import LOG
+    from cynet.runs.folder import LOG
 
     from . import ending
     from .terminal import logged, say

@@ -21,7 +21,7 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.train import overview
+    from cynet.runs import overview
 
     with refusing("FOLDER"):
         runs, others = overview.read_all(flags.folder)
@@ -43,7 +43,7 @@ def run(flags):
 
 def rows(runs):
     """The table: a heading, then a row for each run, as texts."""
-    from cynet.train.overview import differing
+    from cynet.runs.overview import differing
 
     from .terminal import duration
 
@@ -79,7 +79,7 @@ def plain(value):
 
 def document(runs, others):
     """All that is known of some runs as plain values: what --json prints."""
-    from cynet.train.overview import differing
+    from cynet.runs.overview import differing
 
     return {
         "differing": differing(runs),

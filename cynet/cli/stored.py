@@ -2,7 +2,7 @@
 
 import contextlib
 
-from cynet.train.environment import fingerprint, initial_weights
+from cynet.runs.environment import fingerprint, initial_weights
 
 from . import agreement, options, train
 from .parser import UsageError, refusing
@@ -11,8 +11,8 @@ from .places import data_folder
 
 def _configured(folder, flag, say):
     """(settings, origins) of a run: those of its config.toml, or where it is damaged of its checkpoint."""
-    from cynet.train.configuration import CONFIG, read_run
-    from cynet.train.settings import FREE, Settings
+    from cynet.runs.configuration import CONFIG, read_run
+    from cynet.runs.settings import FREE, Settings
 
     saved = agreement.saved(folder)
     try:
@@ -54,8 +54,9 @@ class Stored:
     """
 
     def __init__(self, path, flag="RUN"):
-        from cynet.train import RunFolder, replay
-        from cynet.train.records import ENVIRONMENT
+        from cynet.runs import replay
+        from cynet.runs.records import ENVIRONMENT
+        from cynet.train import RunFolder
 
         from .terminal import say
 
@@ -94,7 +95,7 @@ class Stored:
         """
         from dataclasses import replace
 
-        from cynet.train.replay import Replay
+        from cynet.runs.replay import Replay
 
         place = data_folder(vars(self.first), self.environment)
         settings = replace(self.first, workers=0, **{"data_dir": place} | changes)

@@ -52,7 +52,7 @@ def run(flags):
         raise UsageError("--allow-change: wanted a run to go on with beside it, got no --resume")
     values, origins = options.gather(flags)
     check(values, origins, flags.run_dir, flags.config)
-    from cynet.train.settings import Settings
+    from cynet.runs.settings import Settings
 
     training, test = load(values, lambda name: options.named(name, origins[name], flags.config))
     with session_of(Settings(**values), training, test, origins, config=flags.config) as session:
@@ -67,7 +67,7 @@ def check(values, origins, run_dir=None, config=None):
     """Refuse what can be refused before any data is read."""
     from cynet import models
     from cynet.data import registry
-    from cynet.train import rundir
+    from cynet.runs import folder
 
     from .data import known, of_pictures
 
@@ -92,7 +92,7 @@ def check(values, origins, run_dir=None, config=None):
     elif values["data"] in registry.OWN:
         raise UsageError(f"{name('data_dir')}: wanted the place of the files of {values['data']}, got none")
     if values.get("tensorboard"):
-        from cynet.train import tensorboard
+        from cynet.runs import tensorboard
 
         try:
             tensorboard.writer_class()
@@ -100,7 +100,7 @@ def check(values, origins, run_dir=None, config=None):
             raise UsageError(f"{name('tensorboard')}: {error}") from error
     if run_dir is not None:
         with refusing("--run-dir"):
-            rundir.check(run_dir)
+            folder.check(run_dir)
 
 
 def load(values, named=options.flag_of):
@@ -109,7 +109,7 @@ def load(values, named=options.flag_of):
     `named` gives what a message calls a setting.
     """
     from cynet import data
-    from cynet.train.settings import data_options
+    from cynet.runs.settings import data_options
 
     name, root, more = values["data"], values["data_dir"], data_options(values)
     with refusing(named("data" if root is None else "data_dir")):
@@ -118,8 +118,8 @@ def load(values, named=options.flag_of):
 
 def session_of(settings, training, test, origins, initial=True, config=None):
     """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
-    from cynet.train.session import Session
-    from cynet.train.validation import Division
+    from cynet.runs.session import Session
+    from cynet.runs.validation import Division
 
     if settings.epochs:
         origins["steps"] = origins["epochs"]
@@ -154,7 +154,8 @@ def _named(error, origins, config):
 
 def _begin(session, origins, run_dir, report):
     """Make the folder, see that there is room in it, and train."""
-    from cynet.train import RunFolder, environment
+    from cynet.runs import environment
+    from cynet.train import RunFolder
 
     from . import remarks
 
@@ -187,8 +188,8 @@ def _unplaced(flag):
 
 def size_of(session, origins):
     """Bytes that a checkpoint of this session takes."""
-    from cynet.train import checkpoint
-    from cynet.train.state import capture
+    from cynet.runs import checkpoint
+    from cynet.runs.state import capture
 
     return len(checkpoint.pack(*capture(session, origins)))
 
@@ -218,10 +219,10 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     """
     import signal
 
-    from cynet.data import auto
+    from cynet.data.workers import auto
+    from cynet.runs.folder import LOG
     from cynet.train import Keeper, Recorder, Signals
     from cynet.train.diagnosis import Doctor
-    from cynet.train.rundir import LOG
 
     from .estimate import Estimate
     from .terminal import Terminal, logged, say
@@ -243,7 +244,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
                 observers = [recorder, keeper, screen, Estimate(session, screen.say)]
                 observers.append(Doctor(session, screen.say))
                 if settings.tensorboard:
-                    from cynet.train.tensorboard import TensorBoard
+                    from cynet.runs.tensorboard import TensorBoard
 
                     board = TensorBoard(folder.path, session.trainer.steps)
                     observers.append(stack.enter_context(contextlib.closing(board)))
@@ -258,8 +259,8 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
 
 
 def _introduce(session, folder):
-    from cynet.graph import summary
-    from cynet.train.validation import VALIDATION
+    from cynet.nn.summary import summary
+    from cynet.runs.validation import VALIDATION
 
     from .terminal import say
 
@@ -286,8 +287,8 @@ def _introduce(session, folder):
 
 def _finish(session, observers, signals, report):
     """Train, and say how it ended; the exit status."""
+    from cynet.runs.hold import GoneError
     from cynet.train import Diverged
-    from cynet.train.hold import GoneError
 
     from . import divergence, ending
     from .terminal import say
@@ -357,7 +358,7 @@ def _stopped(stopped, observers):
 
 def _again(folder):
     """What a training that broke can go on from, and how."""
-    from cynet.train.rundir import CHECKPOINTS
+    from cynet.runs.folder import CHECKPOINTS
 
     known = folder.checkpoint
     if known is None and any(os.path.lexists(folder.path / name) for name in CHECKPOINTS):

@@ -20,7 +20,7 @@ def add_threads(group):
 
 def add_weights(group):
     """The flag --weights."""
-    from cynet.train.rundir import KEPT
+    from cynet.runs.folder import KEPT
 
     group.add_argument(
         "--weights",
@@ -48,8 +48,8 @@ def locate(path, argument, which=None):
     which : {"last", "best"}, optional
         Those of a run folder.
     """
+    from cynet.runs.weights import file_of
     from cynet.train import RunFolder
-    from cynet.train.weights import file_of
 
     try:
         with refusing(argument):
@@ -74,9 +74,9 @@ def _warn(line):
 def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
     from cynet.core.files import user_path
+    from cynet.runs.environment import drawing
+    from cynet.runs.settings import data_options
     from cynet.train import RunFolder
-    from cynet.train.environment import drawing
-    from cynet.train.settings import data_options
 
     path = user_path(path)
     try:

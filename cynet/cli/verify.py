@@ -18,7 +18,7 @@ def add_flags(parser):
 
 
 def run(flags):
-    from cynet.train import replay
+    from cynet.runs import replay
 
     from .stored import Stored
     from .terminal import say
@@ -49,8 +49,8 @@ def _files(folder, say):
     """Read every file that has digests of its own; whether one is damaged."""
     from cynet.core.folder import own_file
     from cynet.interop import safetensors
-    from cynet.train import checkpoint
-    from cynet.train.rundir import BEST, WEIGHTS
+    from cynet.runs import checkpoint
+    from cynet.runs.folder import BEST, WEIGHTS
 
     damaged = False
     kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
@@ -66,15 +66,15 @@ def _files(folder, say):
 
 
 def _checkpoint(path):
-    from cynet.train import checkpoint
-    from cynet.train.state import checked
+    from cynet.runs import checkpoint
+    from cynet.runs.state import checked
 
     return checkpoint.load(path, checked)
 
 
 def _environment(stored, session):
     """In what this machine and build differ from those of the run."""
-    from cynet.train import environment
+    from cynet.runs import environment
 
     now = environment.describe(session)
     return environment.differences(stored.environment, now) if stored.environment else []

@@ -10,9 +10,8 @@ import os
 import re
 import sys
 
-from cynet.kernels import _config
-
 from . import checks
+from .compiled import _config
 from .processors import processors
 
 __all__ = ["forks", "get_num_threads", "processors", "set_num_threads", "team"]

@@ -7,19 +7,19 @@ import importlib
 
 _HOMES = {
     "cynet.data.dataset": "ArrayDataset",
-    "cynet.data.cifar": "CIFAR10 CIFAR100",
-    "cynet.data.idx": "IdxDataset MNIST FashionMNIST",
-    "cynet.data.image_list": "ImageList",
-    "cynet.data.image_folder": "ImageFolder",
-    "cynet.data.damaged": "DamagedError",
-    "cynet.data.array_files": "from_npy from_npz",
-    "cynet.data.shapes10": "Shapes10",
+    "cynet.data.sets.cifar": "CIFAR10 CIFAR100",
+    "cynet.data.sets.idx": "IdxDataset MNIST FashionMNIST",
+    "cynet.data.images.image_list": "ImageList",
+    "cynet.data.images.image_folder": "ImageFolder",
+    "cynet.data.images.damaged": "DamagedError",
+    "cynet.data.sets.array_files": "from_npy from_npz",
+    "cynet.data.sets.shapes10": "Shapes10",
     "cynet.data.registry": "load names register",
-    "cynet.data.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
+    "cynet.data.images.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
     "cynet.data.balance": "class_weights",
     "cynet.data.holdout": "split",
     "cynet.data.sampler": "BalancedSampler SubsetSampler WeightedSampler",
-    "cynet.data.crew": "WorkerLostError",
+    "cynet.data.workers.crew": "WorkerLostError",
     "cynet.data.loader": "DataLoader",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -7,7 +7,8 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.names import printable
 
-from . import fingerprint, pixels
+from . import fingerprint
+from .workers import pixels
 
 MOST_CLASSES = 10_000  # that a file may bring
 MOST_NAME = 1_000  # letters of one's name, escaped

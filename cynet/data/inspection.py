@@ -6,10 +6,10 @@ import numpy as np
 
 from cynet.core import checks
 
-from . import sources
-from .augment import Normalize
-from .download import problem
+from .images.augment import Normalize
 from .loader import DataLoader
+from .sets import sources
+from .sets.download import problem
 
 GAP = 2  # pixels between pictures
 GROUND = 255

@@ -18,13 +18,15 @@ from cynet.core import checks
 from cynet.core.names import printable
 from cynet.core.threads import get_num_threads
 
-from . import auto, fingerprint, portable
-from .augment import Normalize, RandomCrop, RandomFlip
-from .crew import CLOSED
-from .feed import Feed
-from .passes import Desk, Pass
-from .recipe import IN_KERNEL, Recipe
+from . import fingerprint
+from .images.augment import Normalize, RandomCrop, RandomFlip
+from .images.transforms import Recipe
 from .sampler import checked_order, generator
+from .workers import auto, portable
+from .workers.crew import CLOSED
+from .workers.feed import Feed
+from .workers.passes import Desk, Pass
+from .workers.worker import IN_KERNEL
 
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
 
@@ -68,7 +70,7 @@ class DataLoader:
         normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
         that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
         that they can import: at the top of a module, not of a notebook or of what is typed or piped in, nor
-        of a script without a main guard. `cynet.data.recipe.Recipe` has the details.
+        of a script without a main guard. `cynet.data.images.transforms.Recipe` has the details.
     sampler : object, optional
         With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float

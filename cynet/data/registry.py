@@ -176,8 +176,8 @@ def kind_of(path):
 
 
 def _image_list(root, split, **options):
-    from . import parts
-    from .image_list import ImageList
+    from .images import parts
+    from .images.image_list import ImageList
 
     root = Path(root)
     pairs = [(each, parts.list_of(each, split)) for each in sorted(root.glob("*.labels"))]
@@ -191,7 +191,7 @@ def _image_list(root, split, **options):
 
 
 def _arrays(root, split, **options):
-    from .array_files import from_npz
+    from .sets.array_files import from_npz
 
     if not Path(root).is_file():
         found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"

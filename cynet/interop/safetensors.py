@@ -15,7 +15,7 @@ import numpy as np
 
 from cynet._version import __version__
 from cynet.core.files import open_regular, user_path, write_atomically
-from cynet.data.bounded import check_room
+from cynet.data.sets.bounded import check_room
 
 from . import kinds
 

@@ -1,6 +1,6 @@
 """The blocks that the models are made of."""
 
-from cynet.layers import BatchNorm1d, BatchNorm2d, Conv2d, Linear, ReLU
+from cynet.nn import BatchNorm1d, BatchNorm2d, Conv2d, Linear, ReLU
 
 
 def conv(inputs, outputs, batch_norm, stride=1, padding="same", activation=ReLU):

@@ -1,6 +1,6 @@
 """The nets of the course: one connected, two convolutional."""
 
-from cynet.layers import Flatten, LeakyReLU, Linear, MaxPool2d, Sequential
+from cynet.nn import Flatten, LeakyReLU, Linear, MaxPool2d, Sequential
 
 from .blocks import conv, linear
 

@@ -3,7 +3,7 @@
 Shortcuts that change the shape are projections (1x1 convolutions with batch norm), option B of the paper.
 """
 
-from cynet.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
+from cynet.nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
 
 from .blocks import conv
 

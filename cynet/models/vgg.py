@@ -1,6 +1,6 @@
 """A small net in the manner of VGG: Simonyan and Zisserman (2014), for 32x32 pictures."""
 
-from cynet.layers import Flatten, Linear, MaxPool2d, Sequential
+from cynet.nn import Flatten, Linear, MaxPool2d, Sequential
 
 from .blocks import conv
 

@@ -1,4 +1,4 @@
-"""Floor 4: the training loop, its metrics, the folder that keeps a run, and the checkpoints to go on from.
+"""Floor 4: a training in memory: its loop, metrics, diagnosis. From here, too, the names of its life on disk.
 
 A run is a `Session` made from `Settings`, which `train` trains, telling `Observer`s. `RunFolder`, `Recorder`
 and `Keeper` keep it; `load_weights` reads a model back, and `Predictor` uses one on pictures. docs/python.md
@@ -7,21 +7,29 @@ shows them at work.
 
 import importlib
 
-_HOME_OF = {
-    "Trainer": "loop", "Diverged": "loop", "train": "loop", "evaluate": "metrics", "Evaluation": "metrics",
-    "RunFolder": "rundir", "Recorder": "recorder", "Keeper": "recorder", "Observer": "loop", "Place": "loop",
-    "Settings": "settings", "Session": "session", "DamagedError": "checkpoint", "Table": "tables",
-    "predict": "predictions", "Predictions": "predictions",
-    "save_weights": "weights", "load_weights": "weights", "Signals": "signals",
-    "Stopped": "signals", "Predictor": "predictor",
-}  # fmt: skip
+_HOMES = {
+    "cynet.train.loop": "Diverged Observer Place Trainer train",
+    "cynet.train.metrics": "Evaluation evaluate",
+    "cynet.train.predictions": "Predictions predict",
+    "cynet.train.signals": "Signals Stopped",
+    "cynet.runs.folder": "RunFolder",
+    "cynet.runs.recorder": "Keeper Recorder",
+    "cynet.runs.settings": "Settings",
+    "cynet.runs.session": "Session",
+    "cynet.runs.checkpoint": "DamagedError",
+    "cynet.runs.tables": "Table",
+    "cynet.runs.weights": "load_weights save_weights",
+    "cynet.runs.predictor": "Predictor",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
 __all__ = list(_HOME_OF)
 
 
 def __getattr__(name):
     if name not in _HOME_OF:
         raise AttributeError(f"module 'cynet.train' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"cynet.train.{_HOME_OF[name]}"), name)
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 
 def __dir__():

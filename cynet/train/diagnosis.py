@@ -10,11 +10,11 @@ from statistics import median
 
 import numpy as np
 
-from cynet.layers import ReLU
+from cynet.nn import ReLU
+from cynet.nn.activity import dead_channels, first_not_finite
 
-from .activity import dead_channels, first_not_finite
 from .loop import Observer
-from .validation import TEST
+from .metrics import TEST
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients

@@ -9,7 +9,8 @@ from math import isfinite
 
 import numpy as np
 
-from .drawing import figure_class
+from cynet.core.drawing import figure_class
+
 from .loop import Diverged
 from .metrics import pairs
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.core.layer import Layer, no_grad
-from cynet.losses import CrossEntropyLoss
+from cynet.nn.layer import Layer, no_grad
+from cynet.nn.losses import CrossEntropyLoss
+
+TEST, VALIDATION = "test", "validation"  # what a training is measured on
 
 
 @dataclass(frozen=True)

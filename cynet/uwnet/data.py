@@ -6,8 +6,8 @@ import numpy as np
 
 from cynet.core import checks, random
 from cynet.core.files import user_path
-from cynet.data import pictures
-from cynet.data.image_list import check_shape, class_of, read_lines
+from cynet.data.images import pictures
+from cynet.data.images.image_list import check_shape, class_of, read_lines
 
 from . import planes
 

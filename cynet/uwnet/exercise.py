@@ -7,9 +7,11 @@ dm dL/dm and dv dL/dv.
 
 import numpy as np
 
-from cynet.core import checks, geometry, normalization
+from cynet.core import checks
 from cynet.core.threads import get_num_threads
-from cynet.kernels import im2col as columns_kernel
+from cynet.kernels.common import geometry
+from cynet.kernels.conv.tiled_loops import im2col as columns_kernel
+from cynet.kernels.norm import normalization
 
 from . import planes
 from .data import checked_image

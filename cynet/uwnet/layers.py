@@ -2,9 +2,15 @@
 
 import numpy as np
 
-from cynet.core import checks, convolution, geometry, init, normalization, random, workspace
+from cynet.core import checks, random, workspace
 from cynet.core.threads import get_num_threads
-from cynet.kernels import activation, max_pool, softmax
+from cynet.kernels.common import geometry
+from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.loss import softmax
+from cynet.kernels.norm import normalization
+from cynet.kernels.pointwise import activation
+from cynet.kernels.pool import max_pool
+from cynet.nn import init
 
 from . import planes
 from .base import Layer, Matrix, WeightedLayer

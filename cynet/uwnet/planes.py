@@ -4,7 +4,7 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
-from cynet.kernels import elementwise
+from cynet.kernels.pointwise import elementwise
 
 
 def real(name, value):

@@ -5,10 +5,10 @@ import pytest
 
 import cynet
 from cynet.bench import cases, environment, kernels, per_layer, speed, timing
+from cynet.bench import peak_loops as peak_kernels
 from cynet.bench.peak import Peak, measure
 from cynet.bench.report import Report, scaled
 from cynet.core.threads import get_num_threads
-from cynet.kernels import peak as peak_kernels
 
 PEAK = Peak(flops=100e9, copy=10e9, triad=11e9, read=12e9, threads=2, array_bytes=1)
 

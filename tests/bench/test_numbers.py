@@ -8,7 +8,7 @@ import pytest
 
 import cynet
 from cynet.bench import cases, report, timing
-from cynet.core.parameter import Parameter
+from cynet.nn.parameter import Parameter
 
 
 def by_name(found):

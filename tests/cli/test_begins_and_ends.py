@@ -7,8 +7,8 @@ import tiny
 from cynet import cli
 from cynet.cli import divergence, ending, options, train
 from cynet.cli.parser import Failure
+from cynet.runs.weights import save_weights
 from cynet.train import Diverged, Recorder, RunFolder, Session, Settings, load_weights
-from cynet.train.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12", "--lr", ".01", "--no-report")
@@ -113,7 +113,7 @@ def test_the_end_of_a_run_that_held_pictures_out(tmp_path, monkeypatch, capsys, 
         assert ending.is_tested(one, folder)
         one.trainer.steps = 17
         assert not ending.is_tested(one, folder)
-        monkeypatch.setattr("cynet.train.validation.read_tested", lambda folder: {"before": before})
+        monkeypatch.setattr("cynet.runs.validation.read_tested", lambda folder: {"before": before})
         ending.conclude(one, folder, best, found, False)
     lines = capsys.readouterr().out.splitlines()
     assert (

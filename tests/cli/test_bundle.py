@@ -92,7 +92,7 @@ def test_unchanged_files_are_warned_of(work, capsys):
 def test_the_sources_of_the_package_are_the_default(work):
     assert bundle("runs/first") == 0
     names = set(members("bundle.tar.gz"))
-    assert {"cynet/__init__.py", "cynet/kernels/batchnorm.pyx", "runs/first/metrics.csv"} <= names
+    assert {"cynet/__init__.py", "cynet/kernels/norm/batchnorm.pyx", "runs/first/metrics.csv"} <= names
     assert not any(name.endswith((".so", ".pyc")) for name in names)
 
 

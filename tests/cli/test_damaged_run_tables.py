@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cynet import cli
-from cynet.train.report import folder
+from cynet.runs import contents
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("error")]
 FLAGS = ("--data", "tiny", "--model", "uwnet1", "--batch-size", 8, "--workers", 0, "--no-report")
@@ -75,13 +75,13 @@ def test_a_run_whose_tables_a_spreadsheet_saved_goes_on_with_new_ones(runs, said
         assert f"note: {name} has the heading '{heading[:60]}'" in out
         assert f": set aside as {aside}; a new table is begun\n" in out
         assert f"set aside as {aside}" in (runs / "one" / "log.txt").read_text()
-    assert folder.read(runs / "one").steps["step"] == [STEPS + 1, STEPS + 2]
-    assert folder.read(runs / "one").epochs["step"] == [STEPS + 2]
+    assert contents.read(runs / "one").steps["step"] == [STEPS + 1, STEPS + 2]
+    assert contents.read(runs / "one").epochs["step"] == [STEPS + 2]
     wanted = (runs / "one" / "last.safetensors").read_bytes()
     status, out, _ = said(*resumed(runs / "other"))  # the same weights as with whole tables
     assert status == 0 and "set aside" not in out
     assert (runs / "other" / "last.safetensors").read_bytes() == wanted
-    assert folder.read(runs / "other").steps["step"] == list(range(1, STEPS + 3))
+    assert contents.read(runs / "other").steps["step"] == list(range(1, STEPS + 3))
 
 
 def test_what_cannot_be_read_is_noted_and_all_else_is_shown(runs, said):
@@ -107,7 +107,7 @@ def test_columns_that_are_not_there_leave_out_their_figure_alone(runs, said):
     status, out, _ = said("report", runs / "one", "--no-timing")
     assert status == 0 and "note: metrics.csv has no column to read called test_loss\n" in out
     assert "note: steps.csv has no column to read called loss\n" in out
-    curves = folder.curves(folder.read(runs / "one"))
+    curves = contents.curves(contents.read(runs / "one"))
     assert curves["steps"] == {} and "test_accuracy" in curves["epochs"]
     assert "test_loss" not in curves["epochs"]
     status, out, err = said("diff", runs / "one", runs / "other")

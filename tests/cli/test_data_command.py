@@ -8,7 +8,8 @@ import pytest
 import tiny  # noqa: F401  (adds the data set "tiny")
 
 from cynet import cli, data
-from cynet.data import inspection, sources
+from cynet.data import inspection
+from cynet.data.sets import sources
 
 
 def said(capsys, *arguments):
@@ -96,7 +97,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_pat
 
 
 def test_what_is_fetched_is_told(capsys, monkeypatch, tmp_path):
-    from cynet.data import download
+    from cynet.data.sets import download
 
     path = tmp_path / "x"
     path.write_bytes(bytes(1234))

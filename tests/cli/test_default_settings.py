@@ -7,7 +7,7 @@ import pytest
 
 from cynet import cli
 from cynet.cli.parser import Parser, UsageError
-from cynet.train import study
+from cynet.study import study
 
 COMMANDS = {
     "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",

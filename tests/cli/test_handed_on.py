@@ -11,7 +11,8 @@ from cynet import cli, data
 from cynet.bench import environment, kernels, loading, peak, per_layer, processes, speed
 from cynet.cli import data as data_command
 from cynet.core import threads
-from cynet.data import download, inspection
+from cynet.data import inspection
+from cynet.data.sets import download
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MIB = 2**20

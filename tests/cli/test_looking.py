@@ -14,8 +14,9 @@ from helpers import environment_of_others
 
 from cynet import cli, data
 from cynet.core import png
+from cynet.report import page
+from cynet.runs import contents
 from cynet.train import load_weights
-from cynet.train.report import folder, page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SECTIONS = (
@@ -151,9 +152,9 @@ def test_the_page_holds_everything_and_asks_for_nothing(written, runs):
 
 def test_the_filters_before_are_those_of_the_seed(written, runs):
     import cynet
-    from cynet.train.report import findings
+    from cynet.report import findings
 
-    settings = folder.read(runs / "a").settings
+    settings = contents.read(runs / "a").settings
     facts = load_weights(runs / "a" / "last.safetensors")[1]
     cynet.seed(0)
     wanted = cynet.models.create("uwnet2", True, 3)[0].weight.data

@@ -6,7 +6,8 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.train import checkpoint, load_weights
+from cynet.runs import checkpoint
+from cynet.train import load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--workers", "0", "--lr", ".01",

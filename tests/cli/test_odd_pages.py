@@ -5,7 +5,8 @@ import re
 import pytest
 from dom import CHROMIUM, browsed, parsed
 
-from cynet.train.report import folder, gather, page
+from cynet.report import gather, page
+from cynet.runs import contents
 
 WRONG = re.compile("NaN|Infinity|undefined|null")
 METRICS = "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds"
@@ -38,7 +39,7 @@ def test_a_page_of_odd_numbers_is_drawn_without_an_error(tmp_path):
         run.mkdir()
         (run / "metrics.csv").write_text("\n".join([*metrics, ""]))
         (run / "steps.csv").write_text("\n".join([*steps, ""]))
-    read = {name: folder.read(tmp_path / name) for name in ODD}
+    read = {name: contents.read(tmp_path / name) for name in ODD}
     for name, run in read.items():
         document = gather.gather(run, [other for other in read.values() if other is not run])
         (tmp_path / "x.html").write_text(page.render(document))

@@ -10,7 +10,8 @@ import tiny  # noqa: F401
 
 from cynet import cli
 from cynet.cli import estimate, terminal
-from cynet.train import Recorder, RunFolder, checkpoint, diagnosis, recorder, tensorboard
+from cynet.runs import checkpoint, recorder, tensorboard
+from cynet.train import Recorder, RunFolder, diagnosis
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "21", "--lr", ".01", "--no-report")

@@ -8,8 +8,8 @@ import pytest
 import cynet
 from cynet import cli
 from cynet.core import png
+from cynet.runs.facts import Facts
 from cynet.train import load_weights, save_weights
-from cynet.train.facts import Facts
 
 pytest.importorskip("PIL")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -61,13 +61,13 @@ def test_the_rows_of_the_tables(document, truth, other_truth):
 
 
 def test_many_steps_are_means_between_their_least_and_greatest_that_end_at_the_last(tmp_path):
-    from cynet.train.report import folder
+    from cynet.runs import contents
 
     losses = [(7 * k) % 1000 / 8 for k in range(1000)]
     rows = [f"{k + 1},1,{k / 1000},{loss},0.5,{k / 4}" for k, loss in enumerate(losses)]
     (tmp_path / "steps.csv").write_text("\n".join(["step,epoch,lr,loss,accuracy,seconds", *rows, ""]))
     (tmp_path / "metrics.csv").write_text("step,epoch\n")
-    curve = folder.curves(folder.read(tmp_path))["steps"]
+    curve = contents.curves(contents.read(tmp_path))["steps"]
     assert len(curve["step"]) == 400 and curve["step"][-1] == 1000 and curve["step"][0] == 2
     begin = 0
     for i, end in enumerate(curve["step"]):
@@ -137,7 +137,7 @@ def test_the_times(document, truth):
 # -- PNG files --------------------------------------------------------------------------------------------
 def test_the_picture_of_the_confusion_matrix(document, truth):
     pytest.importorskip("matplotlib")
-    from cynet.train.report import plots
+    from cynet.report import plots
 
     (axes,) = plots._confusion(document["test"]).axes
     found = [[0] * 3 for _ in CLASSES]
@@ -154,7 +154,7 @@ def test_the_picture_of_the_confusion_matrix(document, truth):
 
 def test_the_picture_of_the_curves(document, truth):
     pytest.importorskip("matplotlib")
-    from cynet.train.report import plots
+    from cynet.report import plots
 
     loss, accuracy, rate = plots._curves(document["runs"][0]).axes
     metrics, steps = truth.metrics, truth.steps

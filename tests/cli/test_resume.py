@@ -19,7 +19,8 @@ from cynet import cli
 from cynet.cli.estimate import Estimate
 from cynet.data import DataLoader
 from cynet.interop import safetensors
-from cynet.train import Recorder, RunFolder, checkpoint
+from cynet.runs import checkpoint
+from cynet.train import Recorder, RunFolder
 from cynet.train.diagnosis import Doctor
 
 FLAGS = (

@@ -8,7 +8,7 @@ import pytest
 from cynet import cli
 from cynet.cli import lr_find, remarks, runs, terminal, verify
 from cynet.cli.stored import Stored
-from cynet.train.replay import Difference
+from cynet.runs.replay import Difference
 
 
 # -- tables ------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import tiny  # noqa: F401
 from damages import bounded
 
 from cynet import cli
-from cynet.train import RunFolder, hold, overview
+from cynet.runs import hold, overview
+from cynet.train import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--no-report")
@@ -189,7 +190,7 @@ def test_what_a_run_is_measured_on_is_told(runs, capsys):
 
 
 def test_the_last_row_is_read_without_the_rest(tmp_path):
-    from cynet.train.cells import last_row
+    from cynet.runs.cells import last_row
 
     path = tmp_path / "x.csv"
     assert last_row(path) == {}

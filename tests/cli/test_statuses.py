@@ -16,7 +16,8 @@ from cynet import cli
 from cynet.cli import bench, config, options, report
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
-from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped, configuration, ranges
+from cynet.runs import configuration, ranges
+from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12", "--no-report")
@@ -294,7 +295,7 @@ def test_a_study_without_memory_says_in_which_run(monkeypatch, tmp_path, capsys)
         raise MemoryError
         yield
 
-    monkeypatch.setattr("cynet.train.study.study", broken)
+    monkeypatch.setattr("cynet.study.study.study", broken)
     assert (
         cli.main(
             ["batchnorm_study", "--data", "tiny", "--batch-size", "8", "--run-dir", str(tmp_path / "run")]

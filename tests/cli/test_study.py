@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cynet import cli
-from cynet.train import study, study_figures, study_report
-from cynet.train.session import Settings
+from cynet.runs.session import Settings
+from cynet.study import study, study_figures, study_report
 
 pytest.importorskip("matplotlib")
 

@@ -10,9 +10,9 @@ import pytest
 from helpers import environment_of
 
 from cynet.core import names, png
+from cynet.report import page, plots
+from cynet.runs.configuration import read_toml, toml
 from cynet.train import RunFolder
-from cynet.train.configuration import read_toml, toml
-from cynet.train.report import page, plots
 
 LATIN = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 ODD = f"{LATIN} ü 😀 $a$"

@@ -12,8 +12,9 @@ from uneven import CLASSES, COUNTS
 
 from cynet import cli
 from cynet.cli import lr_find as lr_find_command
-from cynet.train import lr_find, study, study_figures, study_report
-from cynet.train.session import Settings
+from cynet.runs.session import Settings
+from cynet.study import study, study_figures, study_report
+from cynet.train import lr_find
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,8 +8,8 @@ import photos
 import pytest
 from test_trained import said
 
+from cynet.runs.facts import Facts
 from cynet.train import RunFolder, load_weights, save_weights
-from cynet.train.facts import Facts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--batch-size", 4, "--workers", 0, "--steps", 2, "--no-report")

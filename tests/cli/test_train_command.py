@@ -22,8 +22,9 @@ from helpers import run_python
 from cynet import cli
 from cynet.cli import options, train
 from cynet.cli.parser import UsageError
-from cynet.data.auto import processors
-from cynet.train import Evaluation, Settings, load_weights, recorder
+from cynet.data.workers.auto import processors
+from cynet.runs import recorder
+from cynet.train import Evaluation, Settings, load_weights
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 

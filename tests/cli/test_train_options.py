@@ -9,7 +9,7 @@ import tiny
 
 from cynet import cli
 from cynet.cli import options
-from cynet.data import auto
+from cynet.data.workers import auto
 from cynet.train import Settings, load_weights
 
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--steps", 21, "--lr", 0.01)

@@ -14,8 +14,9 @@ from helpers import run_python
 import cynet
 from cynet import cli, data
 from cynet.cli import remarks
-from cynet.train import Session, Settings, diagnosis, evaluate, loop, replay
-from cynet.train.recorder import Recorder
+from cynet.runs import replay
+from cynet.runs.recorder import Recorder
+from cynet.train import Session, Settings, diagnosis, evaluate, loop
 
 COUNTS = {"train": (60, 20, 4), "test": (8, 8, 8)}
 FLAGS = (

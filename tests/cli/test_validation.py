@@ -19,11 +19,11 @@ import tiny
 from cynet import cli, data
 from cynet.cli import ending
 from cynet.data import DataLoader
+from cynet.report import gather
+from cynet.runs import contents as report_folder
+from cynet.runs.recorder import Recorder
+from cynet.runs.weights import digests
 from cynet.train import RunFolder, Session, Settings, Stopped, evaluate, load_weights, loop
-from cynet.train.recorder import Recorder
-from cynet.train.report import folder as report_folder
-from cynet.train.report import gather
-from cynet.train.weights import digests
 
 FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--augment", "--workers", 0, "--lr", 0.01,
@@ -352,7 +352,7 @@ def test_a_report_is_of_the_best_weights_and_names_the_measure(whole, tmp_path, 
 
 def test_a_drawn_curve_names_the_measure(whole):
     pytest.importorskip("matplotlib")
-    from cynet.train.report import plots
+    from cynet.report import plots
 
     run = gather._compared(report_folder.read(whole))
     loss, accuracy, _ = plots._curves(run).axes

@@ -107,10 +107,11 @@ def test_files_that_say_nothing_sensible_are_passed_over(system):
 
 
 def test_every_count_of_processors_is_this_one(monkeypatch):
-    from cynet import config
-    from cynet.data import auto, decoding
+    from cynet.core import build
+    from cynet.data.images import decoding
+    from cynet.data.workers import auto
 
-    found = {auto.processors, config.processors, decoding.processors, threads.processors}
+    found = {auto.processors, build.processors, decoding.processors, threads.processors}
     assert found == {module.processors}
 
 

@@ -25,8 +25,8 @@ import numpy as np
 import test_cifar
 
 from cynet import data
-from cynet.data import pictures
-from cynet.data.idx import read_idx
+from cynet.data.images import pictures
+from cynet.data.sets.idx import read_idx
 
 SPARE = 1 << 19  # bytes that any parser may take: buffers, messages, the decompressor
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 3, 9, 8), np.uint8)

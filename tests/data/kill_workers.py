@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cynet.data import ArrayDataset, DataLoader, RandomCrop, RandomFlip, crew, start
+from cynet.data import ArrayDataset, DataLoader, RandomCrop, RandomFlip
+from cynet.data.workers import crew, start
 
 LONGEST = 10  # seconds that a batch may take
 SETTLED = 2  # seconds that the system may take to clear away what was killed

@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 
-from cynet.data import ArrayDataset, DataLoader, start
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import start
 
 
 def main():

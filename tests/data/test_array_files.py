@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import bounded
-from cynet.data.idx import read_idx
+from cynet.data.sets import bounded
+from cynet.data.sets.idx import read_idx
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (7, 3, 5, 6), np.uint8)

@@ -8,7 +8,7 @@ import pytest
 
 from cynet import data
 from cynet.data import ArrayDataset, Cutout, DataLoader, Normalize, RandomCrop, RandomFlip
-from cynet.data.recipe import Recipe
+from cynet.data.images.transforms import Recipe
 
 COUNT = 3000
 Brightness, Contrast = data.Brightness, data.Contrast

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cynet.data import bounded
-from cynet.data.bounded import CHUNK, Bounded, check_room, read_exactly
-from cynet.data.idx import MNIST, FashionMNIST, read_idx
+from cynet.data.sets import bounded
+from cynet.data.sets.bounded import CHUNK, Bounded, check_room, read_exactly
+from cynet.data.sets.idx import MNIST, FashionMNIST, read_idx
 
 
 class Drops(io.BytesIO):

@@ -9,8 +9,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from cynet.data import CIFAR10, CIFAR100, cifar, load
-from cynet.data.cifar import CIFAR10_CLASSES, CIFAR10_LAYOUTS, CIFAR100_LAYOUTS
+from cynet.data import CIFAR10, CIFAR100, load
+from cynet.data.sets import cifar
+from cynet.data.sets.cifar import CIFAR10_CLASSES, CIFAR10_LAYOUTS, CIFAR100_LAYOUTS
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (7, 3072), np.uint8)

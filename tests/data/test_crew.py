@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from cynet.data import ArrayDataset, DataLoader, crew
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import crew
 
 COUNT = 48
 

@@ -8,7 +8,7 @@ import pytest
 from photos import draw, pets, tiff
 
 from cynet import data
-from cynet.data import damaged, kinds, pictures, pixel_cache
+from cynet.data.images import damaged, kinds, pictures, pixel_cache
 
 pytest.importorskip("PIL")
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import ArrayDataset, shapes10
+from cynet.data import ArrayDataset
+from cynet.data.sets import shapes10
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 3, 5, 4), np.uint8)
 LABELS = np.arange(20) % 4

@@ -10,7 +10,9 @@ import pytest
 from helpers import run_python
 from test_portable import piped
 
-from cynet.data import ImageFolder, decoding, portable
+from cynet.data import ImageFolder
+from cynet.data.images import decoding
+from cynet.data.workers import portable
 
 image = pytest.importorskip("PIL.Image")
 

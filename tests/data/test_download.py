@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import download, sources
+from cynet.data.sets import download, sources
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
 FILE = sources.File("a.bin", "http://nowhere.invalid", len(CONTENT), hashlib.md5(CONTENT).hexdigest())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data.pixels import share as shared
+from cynet.data.workers.pixels import share as shared
 
 
 def dataset(*counts, seed=0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data.idx import FASHION_CLASSES, read_idx
+from cynet.data.sets.idx import FASHION_CLASSES, read_idx
 
 RNG = np.random.default_rng(0)
 CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}

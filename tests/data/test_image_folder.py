@@ -10,7 +10,7 @@ import pytest
 from photos import draw, pets
 
 from cynet import data
-from cynet.data import image_folder, listing, pictures, pixel_cache
+from cynet.data.images import image_folder, listing, pictures, pixel_cache
 
 pytest.importorskip("PIL")
 

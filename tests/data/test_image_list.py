@@ -7,7 +7,7 @@ from damages import bounded
 from photos import draw, pets
 
 from cynet import data
-from cynet.data import damaged
+from cynet.data.images import damaged
 
 pytest.importorskip("PIL")
 

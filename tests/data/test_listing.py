@@ -10,7 +10,7 @@ from photos import draw, folder_of
 
 from cynet import data
 from cynet.core.names import printable
-from cynet.data import kinds, listing, walk
+from cynet.data.images import kinds, listing, walk
 
 pytest.importorskip("PIL")
 

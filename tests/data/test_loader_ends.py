@@ -13,7 +13,8 @@ import pytest
 from helpers import environment_of, gone, run_python, wait_until
 from kill_workers import assert_nothing_left, held
 
-from cynet.data import ArrayDataset, DataLoader, shared
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import shared
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from helpers import environment_of, gone, run_python, wait_until
 
-from cynet.data import ArrayDataset, DataLoader, shared, worker
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import shared, worker
 
 HERE = Path(__file__).parent
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -190,7 +191,7 @@ def test_workers_import_the_cynet_of_their_owner(tmp_path):
     )
     pictures = script.with_name("pictures.py")
     pictures.write_text(
-        "from cynet.data import decoding\n"
+        "from cynet.data.images import decoding\n"
         "if __name__ == '__main__':\n"
         f"    print(len(list(decoding.decoded([{str(tmp_path / 'a.png')!r}], None, 1))), True)\n"
     )

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from helpers import run_python
 
-from cynet.data import ArrayDataset, DataLoader, start
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import start
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 

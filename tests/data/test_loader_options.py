@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import auto, pixels
-from cynet.data.shared import SharedMemory
+from cynet.data.workers import auto, pixels
+from cynet.data.workers.shared import SharedMemory
 
 RNG = np.random.default_rng(0)
 

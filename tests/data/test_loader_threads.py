@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from helpers import run_python
 
-from cynet.data import ArrayDataset, DataLoader, crew
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import crew
 
 COUNT = 40
 both = pytest.mark.parametrize("workers", [0, 2])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from helpers import run_python, wait_until
 
-from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError, crew, start
-from cynet.data.worker import PR_SET_PDEATHSIG
+from cynet.data import ArrayDataset, DataLoader, RandomFlip, WorkerLostError
+from cynet.data.workers import crew, start
+from cynet.data.workers.worker import PR_SET_PDEATHSIG
 
 COUNT, WRONG = 64, 37
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -183,7 +184,7 @@ def test_workers_import_numpy_and_the_decode_kernel_alone(tmp_path):
     assert done.returncode == 0 and done.stderr == "", done.stderr
     ours, packages = done.stdout.splitlines()
     assert {name for name in ours.split() if "kernels." in name} == {
-        "cynet.kernels._config", "cynet.kernels._shared", "cynet.kernels.decode",
+        "cynet.core._config", "cynet.kernels._shared", "cynet.data.images.decode",
     }  # fmt: skip
     assert not {"cynet.layers", "cynet.models", "cynet.data.loader", "cynet.train"} & set(ours.split())
     others = {name for name in packages.split() if not name.startswith(("_", "cython"))}

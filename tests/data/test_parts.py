@@ -9,7 +9,7 @@ import pytest
 from photos import draw, folder_of
 
 from cynet import data
-from cynet.data import listing, parts
+from cynet.data.images import listing, parts
 
 pytest.importorskip("PIL")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from photos import RNG, draw
 
-from cynet.data import decoding, pictures
+from cynet.data.images import decoding, pictures
 
 image = pytest.importorskip("PIL.Image")
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from helpers import environment_of, run_python
 
-from cynet.data import ArrayDataset, DataLoader, portable
-from cynet.data.recipe import Recipe
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.images.transforms import Recipe
+from cynet.data.workers import portable
 
 DATA = """
 import functools, sys

@@ -14,7 +14,7 @@ import photos
 import pytest
 from helpers import environment_of_others
 
-from cynet.data import pictures
+from cynet.data.images import pictures
 
 image = pytest.importorskip("PIL.Image")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -6,7 +6,7 @@ import sys
 import pytest
 from helpers import run_python
 
-from cynet.data import portable, start
+from cynet.data.workers import portable, start
 
 CHANGED = """
 import os, sys

@@ -11,8 +11,9 @@ from damages import bounded, damaged_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cynet.data import CIFAR10, tars
-from cynet.data.tars import BadTar, members
+from cynet.data import CIFAR10
+from cynet.data.sets import tars
+from cynet.data.sets.tars import BadTar, members
 
 NAME = "cifar-10-batches-bin/test_batch.bin"
 SPARSE = "wanted plain members, got a sparse one"

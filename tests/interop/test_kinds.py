@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cynet.interop import kinds, safetensors
-from cynet.train import checkpoint, load_weights
+from cynet.runs import checkpoint
+from cynet.train import load_weights
 
 
 def zipped(*names):

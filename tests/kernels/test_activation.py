@@ -7,7 +7,8 @@ from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cynet.kernels import activation, softmax
+from cynet.kernels.loss import softmax
+from cynet.kernels.pointwise import activation
 
 pytestmark = pytest.mark.kernels
 

@@ -7,8 +7,9 @@ from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cynet.core import normalization, threads
-from cynet.layers import BatchNorm1d
+from cynet.core import threads
+from cynet.kernels.norm import normalization
+from cynet.nn import BatchNorm1d
 
 pytestmark = pytest.mark.kernels
 

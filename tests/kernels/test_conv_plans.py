@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import reference_weights
+from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.conv.tiled_loops.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv import products
 
-from cynet.core import convolution, threads
-from cynet.core.convolution import Convolution, DepthwiseConvolution, ThinConvolution
-from cynet.core.winograd import WinogradConvolution
+from cynet.core import threads
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 

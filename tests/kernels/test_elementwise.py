@@ -6,7 +6,7 @@ from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cynet.kernels import dropout, elementwise
+from cynet.kernels.pointwise import dropout, elementwise
 
 pytestmark = pytest.mark.kernels
 

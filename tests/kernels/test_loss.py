@@ -6,7 +6,7 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cynet.kernels import softmax, squared_error
+from cynet.kernels.loss import softmax, squared_error
 
 pytestmark = pytest.mark.kernels
 

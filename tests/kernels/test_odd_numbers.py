@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
+from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.optim.optim import optim
 from helpers import frozen
 from test_pool import out_shape, run_avg, run_max
 
-from cynet.core import convolution, normalization, threads
-from cynet.kernels import activation, avg_pool, elementwise, optim, softmax
+from cynet.core import threads
+from cynet.kernels.loss import softmax
+from cynet.kernels.norm import normalization
+from cynet.kernels.pointwise import activation, elementwise
+from cynet.kernels.pool import avg_pool
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("dirty_memory")]
 

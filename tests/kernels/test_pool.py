@@ -7,7 +7,7 @@ from helpers import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cynet.kernels import avg_pool, max_pool
+from cynet.kernels.pool import avg_pool, max_pool
 
 pytestmark = pytest.mark.kernels
 

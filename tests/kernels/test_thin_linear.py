@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cynet.core import threads
-from cynet.core.thin_linear import ThinLinear
-from cynet.kernels import thin_linear
+from cynet.kernels.linear import thin_linear_loops
+from cynet.kernels.linear.thin_linear import ThinLinear
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
@@ -38,7 +38,7 @@ def products(plan, x, w, b, dy):
     st.integers(0, 40),
     st.integers(1, 20),
     st.sampled_from([1, 1, 2, 8, 9, 49]),
-    st.integers(1, thin_linear.MOST_OUTPUTS),
+    st.integers(1, thin_linear_loops.MOST_OUTPUTS),
     st.integers(0, 2**32),
 )
 def test_the_three_products_equal_their_twins(rows, eighths, pixels, outputs, seed):

@@ -7,10 +7,10 @@ import tiny
 
 import cynet
 from cynet import BatchNorm2d, Concat, Conv2d, Flatten, Linear, ReLU, Residual, Sequential
+from cynet.nn.activity import dead_channels, first_not_finite, outputs
+from cynet.runs import session as sessions
+from cynet.runs.session import Session, Settings
 from cynet.train import Diverged, diagnosis, loop
-from cynet.train import session as sessions
-from cynet.train.activity import dead_channels, first_not_finite, outputs
-from cynet.train.session import Session, Settings
 
 X = np.random.default_rng(0).standard_normal((5, 6, 6, 4)).astype(np.float32)
 

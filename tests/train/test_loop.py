@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.schedules import Constant, MultiStep
+from cynet.optim.schedules import Constant, MultiStep
 from cynet.train import Diverged, Observer, Signals, Stopped, Trainer, evaluate, loop
 
 

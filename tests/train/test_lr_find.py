@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tiny
 
+from cynet.runs.session import Session, Settings
 from cynet.train import lr_find
-from cynet.train.session import Session, Settings
 
 
 def session(**settings):

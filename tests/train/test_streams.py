@@ -8,8 +8,8 @@ import pytest
 import tiny
 
 import cynet
-from cynet import gradients
 from cynet.data import holdout
+from cynet.nn import gradients
 from cynet.train import Session, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")

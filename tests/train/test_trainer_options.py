@@ -5,8 +5,8 @@ import pytest
 
 import cynet
 from cynet import CrossEntropyLoss, Flatten, Linear, ReLU, Sequential
-from cynet.optim import SGD
-from cynet.schedules import Constant
+from cynet.optim.optimizers import SGD
+from cynet.optim.schedules import Constant
 from cynet.train import Diverged, Trainer, loop
 from cynet.train.average import Average
 from cynet.train.mixup import Mixup

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cynet import uwnet
-from cynet.data import pictures, shapes10
+from cynet.data.images import pictures
+from cynet.data.sets import shapes10
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import twins
 
 import cynet
 from cynet import uwnet
-from cynet.data import shapes10
+from cynet.data.sets import shapes10
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,140 @@
+"""A list of transforms as what fills batches: the user's functions, then the decode kernel."""
+
+import inspect
+
+import numpy as np
+
+from cynet.data.workers import pixels, portable
+from cynet.data.workers.worker import IN_KERNEL
+
+from . import decode
+from .augment import Brightness, Contrast, Cutout, Normalize, RandomCrop, RandomFlip
+
+KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
+FLIPS = {"random": 1, "alternating": 2}
+
+
+class Recipe:
+    """What fills a batch; the same wherever it runs.
+
+    Parameters
+    ----------
+    transforms : sequence
+        Transforms of the KINDS, each at most once, and functions (picture, rng) -> picture.
+    picture_shape : tuple of int
+        (channels, height, width).
+
+    Attributes
+    ----------
+    augment : dict of int
+        As `decode.decode` takes it.
+    table : ndarray of float32 (channels, 256)
+        The value of each byte.
+    functions : tuple of (int, callable)
+        The user's, with their places in `transforms`.
+
+    Notes
+    -----
+    They act in this order, wherever they stand in the list: the user's functions, as listed; brightness;
+    contrast; crop; flip; normalise; cutout.
+
+    A function gets a picture of its own, uint8 (height, width, channels), which it may change, and a
+    `numpy.random.Generator` over Philox with the key (seed, epoch) and the counter (0, 0, 0, index + 1),
+    which the functions of the list share; it returns uint8 of the same shape.
+    """
+
+    def __init__(self, transforms, picture_shape):
+        channels, height, width = picture_shape
+        found, functions = {}, []
+        for i, transform in enumerate(transforms):
+            kind = type(transform)
+            if kind not in KINDS:
+                _check_function(i, transform)
+                functions.append((i, transform))
+            elif kind in found:
+                raise ValueError(f"transforms[{i}]: wanted one {kind.__name__}, got a second")
+            else:
+                found[kind] = transform
+        self.functions = tuple(functions)
+        crop, flip, cutout = (found.get(kind) for kind in (RandomCrop, RandomFlip, Cutout))
+        self.augment = {
+            "padding": crop.padding if crop else 0,
+            "reflect": int(crop is not None and crop.mode == "reflect"),
+            "flip": FLIPS[flip.mode] if flip else 0,
+            "cutout": cutout.size if cutout else 0,
+            "brightness": _fixed_point(found.get(Brightness)),
+            "contrast": _fixed_point(found.get(Contrast)),
+        }
+        if self.augment["reflect"] and crop.padding >= min(height, width):
+            raise ValueError(
+                f"RandomCrop: wanted a padding below {min(height, width)} to reflect pictures of {height} x "
+                f"{width}, got {crop.padding}"
+            )
+        normalize = found.get(Normalize, Normalize([0] * channels, [1] * channels))
+        if len(normalize.mean) != channels:
+            raise ValueError(f"Normalize: wanted {channels} means, one a channel, got {len(normalize.mean)}")
+        values = np.arange(256) / 255
+        table = [(values - m) / s for m, s in zip(normalize.mean, normalize.std, strict=True)]
+        self.table = np.array(table, np.float32)
+
+    def check_portable(self):
+        """Refuse functions that worker processes cannot be given."""
+        for i, function in self.functions:
+            portable.check(f"transforms[{i}]", function)
+
+    def fill(self, images, indices, x, seed, epoch, at, threads=1):
+        """Make the batch of the samples with these indices.
+
+        Parameters
+        ----------
+        images : ndarray of uint8 (count, channels, height, width)
+        indices : ndarray of int64 (n,)
+        x : ndarray of float32 (n, height, width, channels)
+            What is filled.
+        seed, epoch : int
+        at : ndarray of int64 (1,)
+            While a function runs, the place in `indices` of its sample; else IN_KERNEL.
+        threads : int, optional
+            Of the kernel.
+        """
+        pixels.require_whole(images)
+        rows = indices
+        if self.functions:
+            images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
+        at[0] = IN_KERNEL
+        decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch, threads)
+
+    def _changed(self, images, indices, seed, epoch, at):
+        """The pictures after the user's functions, planar."""
+        out = np.empty((len(indices), *images.shape[1:]), np.uint8)
+        for place, index in enumerate(indices.tolist()):
+            at[0] = place
+            rng = np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, index + 1]))
+            picture = np.array(images[index].transpose(1, 2, 0), order="C")
+            shape = picture.shape
+            for i, function in self.functions:
+                picture = function(picture, rng)
+                _check_picture(i, picture, shape)
+            out[place] = picture.transpose(2, 0, 1)
+        return out
+
+
+def _fixed_point(transform):
+    """An amount in 1/65536."""
+    return round(transform.amount * 65536) if transform else 0
+
+
+def _check_picture(i, picture, shape):
+    if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape):
+        facts = getattr(picture, "dtype", type(picture).__name__), getattr(picture, "shape", "")
+        raise TypeError(f"transforms[{i}]: wanted it to return uint8 {shape}, got {facts[0]} {facts[1]}")
+
+
+def _check_function(i, transform):
+    wanted = f"wanted a {', '.join(k.__name__ for k in KINDS[:-1])}, Normalize or a function (picture, rng)"
+    try:
+        if isinstance(transform, type):
+            raise TypeError
+        inspect.signature(transform).bind(None, None)
+    except (TypeError, ValueError):
+        raise TypeError(f"transforms[{i}]: {wanted}, got {transform!r}") from None

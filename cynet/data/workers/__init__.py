@@ -1,0 +1,1 @@
+"""The worker processes of a loader, and the memory that they share."""

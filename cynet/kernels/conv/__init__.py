@@ -1,0 +1,1 @@
+"""Convolution: its loops, and the Python that chooses among its algorithms and plans them."""

@@ -1,0 +1,145 @@
+"""The weight gradient of a convolution, dw[k, o] = sum over pixels p of columns[k, p] * dy[p, o].
+
+Design: the sum over pixels is cut into `chunks` of tiles, chosen by the problem's size alone. Each chunk has
+its own partial dw; in it the register block holds some columns x output channels while it walks over the
+pixels of a tile (conv.pyx says how the column matrix is read). Where there are few pixels and many columns,
+as in a linear layer, the columns are cut into `splits` as well, so that every thread has work. The partial
+sums are added in the order of the chunks: the same bytes for any number of threads.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy, memset
+
+from cynet.kernels.conv.tiled_loops.tiled_loops cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
+
+cdef float[32] zeros
+memset(zeros, 0, sizeof(zeros))
+
+cdef enum:
+    SLICE = 16  # columns of dw that one item of the final sum writes
+
+
+def scratch_floats(Lowering g not None):
+    """The floats of scratch that `weight_gradient` needs for each thread."""
+    return g.band_floats + (g.tile_pixels * g.lanes if g.lanes != g.group_out else 0)
+
+
+def weight_gradient(Lowering g not None, const float[:, :, :, ::1] source not None,
+                    const float[:, :, :, ::1] dy not None, float[:, :, :, ::1] dw not None,
+                    float[::1] partial not None, float[::1] scratch not None,
+                    Py_ssize_t chunks, Py_ssize_t splits, int threads):
+    """Add the gradient of the loss with respect to the filters to dw.
+
+    Parameters
+    ----------
+    g : Lowering
+        Of the forward pass.
+    source : float32 (batch, height, width, channels)
+        # in; the input of the forward pass.
+    dy : float32 (batch, out_h, out_w, out_channels)
+        # in
+    dw : float32 (out_channels, channels / groups, taps_y, taps_x)
+        # inout; added to.
+    partial : float32 (chunks * groups * columns * lanes,)
+        # out; the partial sums.
+    scratch : float32 (at least threads * scratch_floats(g),)
+        # out
+    chunks, splits : int
+        How often the pixels and the columns are cut; functions of the shapes alone.
+    threads : int
+    """
+    cdef Py_ssize_t items = chunks * g.groups * splits, item
+    if g.tiles == 0 or g.columns == 0 or source.shape[0] == 0:
+        return
+    cdef const float *x = &source[0, 0, 0, 0]
+    cdef const float *d = &dy[0, 0, 0, 0]
+    cdef float *sums = &partial[0]
+    cdef float *target = &dw[0, 0, 0, 0]
+    cdef float *work = &scratch[0] if scratch.shape[0] else NULL
+    cdef Py_ssize_t each = scratch_floats(g), slices = ceil_div(g.columns, SLICE)
+    if threads == 1:
+        for item in range(items):
+            sum_chunk(g, item, chunks, splits, x, d, sums, work)
+        for item in range(g.groups * slices):
+            add_partials(g, item, slices, chunks, sums, target)
+        return
+    for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
+        sum_chunk(g, item, chunks, splits, x, d, sums, work + threadid() * each)
+    for item in prange(g.groups * slices, nogil=True, num_threads=threads, schedule="static"):
+        add_partials(g, item, slices, chunks, sums, target)
+
+
+cdef void sum_chunk(Lowering g, Py_ssize_t item, Py_ssize_t chunks, Py_ssize_t splits, const float *source,
+                    const float *dy, float *partial, float *scratch) noexcept nogil:
+    """One chunk of pixels, one group, one split of the columns."""
+    cdef Py_ssize_t split = item % splits, group = item // splits % g.groups
+    cdef Py_ssize_t chunk = item // splits // g.groups
+    # Splits meet at multiples of the block's height, so that all but the last block are full.
+    cdef Py_ssize_t first = g.columns * split // splits // 8 * 8
+    cdef Py_ssize_t last = g.columns if split == splits - 1 else g.columns * (split + 1) // splits // 8 * 8
+    cdef Py_ssize_t begin = g.tiles * chunk // chunks, tile, image, row, pixels, p
+    cdef const float *band
+    cdef const float *d
+    cdef float *padded = scratch + g.band_floats
+    partial += (chunk * g.groups + group) * g.columns * g.lanes
+    for tile in range(begin, g.tiles * (chunk + 1) // chunks):
+        pixels = g.tile_start(tile, &image, &row)
+        band = g.band(source, group, image, row, pixels, scratch)
+        d = (dy + (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out)
+        if g.lanes == g.group_out:
+            sum_tile(g, pixels, first, last, band, d, g.full_channels, partial, tile == begin)
+            continue
+        for p in range(pixels):
+            memcpy(padded + p * g.lanes, d + p * g.full_channels, g.group_out * sizeof(float))
+            memset(padded + p * g.lanes + g.group_out, 0, (g.lanes - g.group_out) * sizeof(float))
+        sum_tile(g, pixels, first, last, band, padded, g.lanes, partial, tile == begin)
+
+
+cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t last, const float *band,
+                   const float *dy, Py_ssize_t dy_step, float *partial, bint fresh) noexcept nogil:
+    """Add one tile's pixels to the partial sums of columns first to last (or, if fresh, start them)."""
+    cdef Py_ssize_t channel = 0, width, height, k, r
+    cdef Block block
+    block.relu = False
+    block.a_step, block.b_step = g.stride_x * g.group_in, dy_step
+    block.a_off, block.b_off = g.run, g.run_pixel
+    if g.runs == 1:
+        block.segments, block.steps = 1, pixels
+    else:
+        block.segments, block.steps = pixels // g.run_pixels, g.run_pixels
+    while channel < g.group_out:
+        width = block_width(g.group_out - channel)
+        height = block_rows(width)
+        block.b, block.lanes = dy + channel, width
+        k = first
+        while k < last:
+            block.rows = min(height, last - k)
+            for r in range(height):
+                block.a[r] = band + g.column[k + min(r, block.rows - 1)]
+                block.c[r] = partial + (k + min(r, block.rows - 1)) * g.lanes + channel
+                block.init[r] = block.c[r]
+                if fresh:
+                    block.init[r] = zeros
+            block_run(&block, width)
+            k += height
+        channel += width
+
+
+cdef void add_partials(Lowering g, Py_ssize_t item, Py_ssize_t slices, Py_ssize_t chunks,
+                       const float *partial, float *dw) noexcept nogil:
+    """Add the chunks' partial sums, in order, to one slice of the columns of dw."""
+    cdef Py_ssize_t group = item // slices, first = item % slices * SLICE, k, o, c, taps
+    cdef Py_ssize_t last = min(first + SLICE, g.columns), place, chunk
+    cdef Py_ssize_t size = g.groups * g.columns * g.lanes
+    cdef float total
+    taps = g.taps_y * g.taps_x
+    partial += group * g.columns * g.lanes
+    dw += group * g.group_out * g.columns
+    for o in range(g.group_out):
+        for k in range(first, last):
+            c = k % g.group_in
+            place = o * g.columns + c * taps + k // g.group_in
+            total = 0
+            for chunk in range(chunks):
+                total = total + partial[chunk * size + k * g.lanes + o]
+            dw[place] += total

@@ -1,0 +1,1 @@
+"""Fully connected layers with few outputs; the others are convolutions of one pixel."""

@@ -1,0 +1,1 @@
+"""Soft-max, cross-entropy and squared error."""

@@ -1,0 +1,1 @@
+"""Batch normalisation of rows x channels, alone and joined with what follows it."""

@@ -1,0 +1,1 @@
+"""The update steps of the optimisers, each in one pass over memory."""

@@ -1,0 +1,1 @@
+"""What treats each number by itself: activations, dropout, sums, copies."""

@@ -1,0 +1,40 @@
+"""Sums and copies of whole arrays, of any number of dimensions, channels last."""
+
+from cynet.core import workspace
+from cynet.core.threads import get_num_threads
+
+from . import activation, elementwise
+
+
+def matched(a, b):
+    """`a`, or ValueError where it has not the shape of `b`: the two are to be added."""
+    if a.shape != b.shape:
+        raise ValueError(f"wanted equal shapes to add, got {a.shape} and {b.shape}")
+    return a
+
+
+def add(a, b):
+    """a + b, two float32 arrays of one shape, in a new array; ValueError where the shapes differ."""
+    out = workspace.empty(matched(a, b).shape)
+    elementwise.add(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def add_relu(a, b):
+    """ReLU(a + b), as `add`."""
+    out = workspace.empty(matched(a, b).shape)
+    elementwise.add_relu(a.reshape(-1), b.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def gate(y, dy):
+    """The gradient of ReLU where it gave y: dy where y is not 0."""
+    out = workspace.empty(y.shape)
+    activation.relu_backward(y.reshape(-1), dy.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def copy_channels(source, first, target, place, count):
+    """Copy channels first .. first + count of `source` to channels place .. place + count of `target`."""
+    source, target = source.reshape(-1, source.shape[-1]), target.reshape(-1, target.shape[-1])
+    elementwise.copy_channels(source, first, target, place, count, get_num_threads())

@@ -1,0 +1,1 @@
+"""Layers that are run together: training steps, and plans for evaluation."""

@@ -1,0 +1,314 @@
+"""Evaluation in one sweep: a model's layers, planned for one shape of input.
+
+Design: with every layer in evaluation mode `Sequential` hands its input to `run`. The first time, the layers
+are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
+residual block are done while the convolution writes, flattening becomes an order of the linear layer's
+weights, filters are packed once, outputs share buffers. Every other layer is called as it is. Results differ
+from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
+
+A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
+the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
+that copy. So an evaluation while another thread loads weights may mix old and new ones, array by array or
+within one, but those after it never do: what it packed is compared with what is there. A layer that is
+called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
+run without the plan.
+
+A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
+are in a model at once each find a plan there or make one, and nobody waits or computes in another way: all
+get the bytes that one thread gets. A plan belongs to no thread, so none is left behind by one that ended, nor
+by a fork: what another thread was in then is not on the shelf.
+
+Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` makes the pass again, layer by
+layer, when backward is called.
+"""
+
+import operator
+from math import prod
+
+import numpy as np
+
+from cynet.core import workspace
+from cynet.core.threads import get_num_threads, team
+from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.pool import max_pool
+from cynet.nn.containers import residual, sequential
+from cynet.nn.layer import plain, require_layers
+from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.dropout import Dropout
+from cynet.nn.layers.flatten import Flatten
+from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
+from cynet.nn.layers.linear import Linear
+from cynet.nn.layers.max_pool2d import MaxPool2d
+from cynet.nn.layers.relu import ReLU
+from cynet.nn.members import PASSING
+
+from .inference_steps import Average, Called, Convolve, Rows, Slot, Sum, Unplanned, is_ours
+from .snapshot import Snapshot, same_attributes
+
+SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
+PLANS = 8  # of one shape that it keeps, as many as threads were in it at once
+
+
+def run(model, x):
+    """model(x) by a plan, or None where it cannot be planned (a layer is in training mode).
+
+    To be called within `no_grad`, by any number of threads at once. A model keeps the plans of two shapes,
+    and of each as many as threads were in it at the same time, up to 8. Each holds the weights twice (packed
+    for the kernels, and as they were then) and the largest two or three outputs of its layers.
+
+    Parameters
+    ----------
+    model : Sequential
+    x : ndarray of float32
+
+    Returns
+    -------
+    ndarray of float32 or None
+    """
+    found = swept(model, x)
+    return None if found is None else found[0]
+
+
+def swept(model, x, exact=False):
+    """(model(x), the plan that gave it, which version of its weights), or None.
+
+    `exact`: only by a plan whose passes can be made again.
+    """
+    plan, found = _taken(model, x.shape), None
+    if plan is None:
+        return None
+    if plan.exact or not exact:
+        try:
+            found = plan(x), plan, plan.version
+        except Unplanned:
+            vars(model).get("_plans", {}).pop(x.shape, None)
+            return None
+    _put_back(model, x.shape, plan)  # not one whose pass was broken off: it may be packed by half
+    return found
+
+
+def _taken(model, shape):
+    """A plan of a model for one shape of input that no other pass is in, made if there is none, or None."""
+    shelf = vars(model).get("_plans", {}).get(shape)
+    while shelf:
+        try:
+            plan = shelf.pop()
+        except IndexError:  # another thread took the last
+            break
+        if plan.fits():
+            return plan
+    require_layers(layers=model.layers)
+    if any(layer._trains() for _, layer in model.walk()):
+        return None
+    try:
+        return Plan(model, shape)
+    except (Unplanned, ValueError):
+        return None  # the layers say what is wrong, if anything, and with their names
+
+
+def _put_back(model, shape, plan):
+    """Let the next pass have a plan."""
+    shelves = vars(model).setdefault("_plans", {})
+    shelf = shelves.get(shape)
+    if shelf is None:
+        for oldest in list(shelves)[: max(0, len(shelves) - SHAPES + 1)]:
+            shelves.pop(oldest, None)  # another thread may have done it
+        shelf = shelves.setdefault(shape, [])
+    if len(shelf) < PLANS:
+        shelf.append(plan)
+
+
+class Plan:
+    """The steps of a model for one shape of input.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether a pass can be made again and is then the same: every layer is one of cynet's own, which draw
+        nothing and change nothing in evaluation mode, and `holds` can tell whether something changed.
+    version : int
+        Counts the weights it has met.
+    """
+
+    def __init__(self, model, shape):
+        self.threads, self.version = get_num_threads(), 0
+        self._watched, self._lists = ([], [], []), []  # what must stay: attributes, and lists of layers
+        self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
+        self._steps, _ = self._sequence(model, Slot(shape), root=True)
+        scratch = workspace.empty((self._scratch_floats,))
+        for step in self._convolutions:
+            step.scratch = scratch
+        weights = [array for step in self._convolutions for array in step.weights()]
+        if not _comparable(weights):
+            raise Unplanned("wanted float32 arrays that lie in one piece")
+        self._weights = Snapshot(weights)
+        beside = [array for layer in self._called for array, _ in layer._state().values() if array.ndim]
+        self.exact = all(map(is_ours, self._called)) and _comparable(beside)
+        self._beside = Snapshot(beside if self.exact else [])
+        self._fold()
+
+    def __call__(self, x):
+        if not self._weights.holds():
+            self.version += 1  # first: another thread may ask whether a version holds
+            self._weights.take()
+            self._fold()
+        if not self._beside.holds():
+            self.version += 1
+            self._beside.take()
+        for step in self._steps:
+            x = step(x)
+        return x.copy()  # the buffer is written again by the next pass
+
+    def fits(self):
+        """Whether the model is still built as it was planned, for so many threads."""
+        return self.threads == get_num_threads() and self._built()
+
+    def holds(self, version):
+        """Whether the model and its weights are what they were when a pass by this version began."""
+        return self.version == version and self._built() and self._weights.holds() and self._beside.holds()
+
+    def _built(self):
+        return same_attributes(*self._watched) and all(
+            len(now) == len(then) and all(map(operator.is_, now, then)) for now, then in self._lists
+        )
+
+    def _fold(self):
+        copies = iter(self._weights.copies)
+        for step in self._convolutions:
+            step.fold(copies)
+
+    def _watch(self, layer):
+        attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
+        if is_ours(layer, below=False):
+            attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
+        elif isinstance(layer, sequential.Sequential):  # a user's, whose other attributes may always change
+            attributes["layers"] = layer.layers
+        for name, value in attributes.items():
+            for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
+                found.append(one)
+            if isinstance(value, list):
+                self._lists.append((value, list(value)))
+
+    def _call(self, layer, shape):
+        """The step that calls a layer as it is."""
+        self._called.append(layer)
+        for _, inner in layer.walk():
+            self._watch(inner)
+        return Called(layer, shape)
+
+    # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
+    def _slot(self, shape):
+        """A place for an output."""
+        need = prod(shape)
+        index = next((i for i, buffer in enumerate(self._spare) if buffer.size >= need), None)
+        buffer = workspace.empty((need,)) if index is None else self._spare.pop(index)
+        return Slot(shape, buffer)
+
+    def _release(self, slot):
+        if slot.buffer is not None and not slot.pins:
+            self._spare.append(slot.buffer)
+            self._spare.sort(key=len)
+
+    # -- planning: each takes the input's slot and returns what it planned and the output's slot ----------
+    def _flat(self, layer, root=False):
+        """The layers of nested Sequentials, one after another."""
+        if root or plain(layer) is sequential.Sequential:
+            self._watch(layer)
+            for inner in layer.layers:
+                yield from self._flat(inner)
+        else:
+            yield layer
+
+    def _sequence(self, model, slot, root=False):
+        """The steps of a Sequential, or of any one layer."""
+        layers = list(self._flat(model, root))
+        steps, planes, i = [], None, 0  # planes: (height, width, channels) of rows whose order is unchanged
+        while i < len(layers):
+            layer, kind, after = layers[i], plain(layers[i]), layers[i + 1 : i + 2]
+            before, taken = slot, 1
+            if kind in (Conv2d, Linear):
+                taken, norm, relu = self._followers(layers[i : i + 3])
+                step, slot = self._convolution(layer, norm, relu, slot, planes)
+                planes = None
+            elif kind is MaxPool2d:
+                step, slot = self._pool(layer, slot)
+            elif kind is GlobalAvgPool2d:
+                slot = self._slot(layer.output_shape(slot.shape))
+                step = Average(slot.array, team(prod(before.shape)))
+            elif kind is residual.Residual:
+                taken += (relu := bool(after) and plain(after[0]) is ReLU)
+                step, slot = self._residual(layer, relu, slot)
+            elif kind is Flatten and len(slot.shape) == 4 and after and plain(after[0]) is Linear:
+                planes = slot.shape[1:]
+                slot = Slot((slot.shape[0], prod(planes)), slot.buffer, slot.pins)
+                step = Rows(slot.shape)
+                before = None
+            elif kind is Dropout:
+                step = before = None
+            else:  # its output may be its input
+                slot, before = Slot(layer.output_shape(slot.shape)), None
+                step = self._call(layer, slot.shape)
+            for used in layers[i : i + taken]:
+                self._watch(used)
+            if step is not None:
+                steps.append(step)
+            if before is not None:
+                self._release(before)
+            i += taken
+        return steps, slot
+
+    @staticmethod
+    def _followers(layers):
+        """Of a convolution or linear layer and the two after: (how many belong to it, batch norm, ReLU)."""
+        layer, *rest = layers
+        kind, width = (
+            (BatchNorm2d, layer.out_channels) if type(layer) is Conv2d else (BatchNorm1d, layer.out_features)
+        )
+        norm = None
+        if rest and plain(rest[0]) is kind and rest[0].num_features == width:
+            norm, *rest = rest
+        relu = bool(rest) and plain(rest[0]) is ReLU
+        return 1 + (norm is not None) + relu, norm, relu
+
+    def _convolution(self, layer, norm, relu, slot, planes):
+        out, threads = self._slot(layer.output_shape(slot.shape)), team(layer.macs(slot.shape))
+        step = Convolve(layer, norm, relu, slot.shape, out.array, planes, threads)
+        self._scratch_floats = max(self._scratch_floats, step.plan.scratch_floats(threads))
+        self._convolutions.append(step)
+        return step, out
+
+    def _pool(self, layer, slot):
+        shape, window = layer.grid(slot.shape)
+        out, winner = self._slot(shape), np.empty(shape, np.uint8)
+        window = *window, team(prod(shape) * prod(window[:2]))
+        return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out
+
+    def _residual(self, block, relu, slot):
+        slot.pins += 1
+        main, shortcut = block.parts()
+        aside, beside = [], slot
+        if shortcut is not None:
+            aside, beside = self._sequence(shortcut, slot)
+        beside.pins += 1
+        body, inner = self._sequence(main, slot)
+        if inner.shape != beside.shape:
+            raise Unplanned
+        last = body[-1] if body else None
+        if isinstance(last, Convolve) and not last.relu and isinstance(last.plan, WinogradConvolution):
+            last.relu, out = relu, inner
+            step = Sum(aside, body, last, None, relu)
+        else:
+            out = self._slot(inner.shape)
+            step = Sum(aside, body, None, out.array, relu)
+            self._release(inner)
+        slot.pins -= 1
+        beside.pins -= 1
+        if beside is not slot:
+            self._release(beside)
+        return step, out
+
+
+def _comparable(arrays):
+    """Whether a snapshot can be taken of arrays."""
+    return all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays)

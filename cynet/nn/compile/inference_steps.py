@@ -1,0 +1,150 @@
+"""The steps of a plan (`evaluation.py`): what each does with its input, once it is planned."""
+
+from math import prod
+
+import numpy as np
+
+from cynet.core import checks
+from cynet.core.threads import get_num_threads
+from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.pointwise import activation, elementwise
+from cynet.kernels.pool import avg_pool
+from cynet.nn.layer import plain
+from cynet.nn.layers.conv2d import Conv2d
+
+
+def is_ours(layer, below=True):
+    """Whether a layer (and those below it) is one of cynet's own, and runs as its class says."""
+    layers = [one for _, one in layer.walk()] if below else [layer]
+    return all(type(one).__module__.startswith("cynet.layers.") and plain(one) for one in layers)
+
+
+class Unplanned(Exception):
+    """The model holds something that cannot be planned, or that was not there when it was."""
+
+
+class Slot:
+    """Where an output lies: its shape and buffer (None: not the plan's), and how many still need it."""
+
+    def __init__(self, shape, buffer=None, pins=0):
+        self.shape, self.buffer, self.pins = tuple(shape), buffer, pins
+        self.array = None if buffer is None else buffer[: prod(shape)].reshape(shape)
+
+
+class Convolve:
+    """A convolution or linear layer with the batch norm, the residual sum and the ReLU that follow it."""
+
+    def __init__(self, layer, norm, relu, shape, y, planes, threads):
+        self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
+        self.planes, self.scratch, self.residual = planes, None, None
+        self._eps = None if norm is None else norm.settled()[1]
+        if type(layer) is Conv2d:
+            self.plan = layer.convolution(shape)
+            self._in = self._out = None
+        else:
+            self._in, self._out = (1, shape[0], 1, shape[1]), (1, shape[0], 1, layer.out_features)
+            self.plan = convolution.Convolution(self._in, (shape[0], 1), layer.out_features, (1, 1))
+        self._target = y if self._out is None else y.reshape(self._out)
+
+    def weights(self):
+        """The arrays that `fold` reads, copied."""
+        w, bias = self.layer.values()
+        self._biased = bias is not None
+        found = [w, bias] if self._biased else [w]
+        return found if self.norm is None else [*found, *self.norm.values()]
+
+    def fold(self, copies):
+        """Put the batch norm into the weights, and lay them out for the kernel.
+
+        Parameters
+        ----------
+        copies : iterator of ndarray
+            Of what `weights` returned: what is packed is what is compared, whatever others write meanwhile.
+        """
+        w = next(copies)
+        bias = next(copies) if self._biased else None
+        if self.norm is not None:
+            weight, shift, mean, variance = (next(copies) for _ in range(4))
+            scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
+            if weight.size == 0:  # not affine
+                shift = 0.0
+            else:
+                scale *= weight
+            w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
+            before = 0.0 if bias is None else bias
+            bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
+        if self.planes is not None:
+            height, width, channels = self.planes
+            w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
+        if self._in is not None:
+            w = np.ascontiguousarray(w)[:, :, None, None]
+        self._filters, self._bias = self.plan.pack(w), self.plan.padded(bias)
+
+    def __call__(self, x):
+        x = x if self._in is None else x.reshape(self._in)
+        extra = () if self.residual is None else (self.residual,)
+        self.plan.apply(
+            x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, *extra
+        )
+        return self.y
+
+
+class Called:
+    """A layer that is called as it is."""
+
+    def __init__(self, layer, shape):
+        self.layer, self.shape, self.ours = layer, shape, is_ours(layer)
+
+    def __call__(self, x):
+        if self.ours:
+            y = self.layer(x)
+        else:  # it may keep what is a buffer here, and hand out anything
+            y = checks.float_array(f"{type(self.layer).__name__}.forward result", self.layer(x.copy()))
+        if y.shape != self.shape:
+            raise Unplanned  # something within it is not what it was
+        return y
+
+
+class Rows:
+    """(N, H, W, C) as rows; the linear layer after it has its weights in that order."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __call__(self, x):
+        return x.reshape(self.shape)
+
+
+class Average:
+    """Global average pooling."""
+
+    def __init__(self, y, threads):
+        self.y, self.threads = y, threads
+
+    def __call__(self, x):
+        n, height, width, channels = x.shape
+        avg_pool.global_avg_pool(x.reshape(n, height * width, channels), self.y, self.threads)
+        return self.y
+
+
+class Sum:
+    """A residual block: `last` is the convolution of the body that adds the shortcut, if there is one."""
+
+    def __init__(self, aside, body, last, y, relu):
+        self.aside, self.body, self.last, self.y, self.relu = aside, body, last, y, relu
+
+    def __call__(self, x):
+        beside = x
+        for step in self.aside:
+            beside = step(beside)
+        if self.last is not None:
+            self.last.residual = beside
+        for step in self.body:
+            x = step(x)
+        if self.last is None:
+            threads = get_num_threads()
+            elementwise.add(x.reshape(-1), beside.reshape(-1), self.y.reshape(-1), threads)
+            x = self.y
+            if self.relu:
+                activation.relu(x.reshape(-1), x.reshape(-1), threads)
+        return x

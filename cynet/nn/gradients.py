@@ -1,0 +1,294 @@
+"""check_gradients: whether a layer's backward is the derivative of its forward, for who writes a layer.
+
+Design: the sum of dy * forward(a + t v), with a random v and a random dy, is a function of the number t. Its
+derivative at 0 is the sum of v * (the gradient that backward gives), which is compared with differences of
+float32 outputs. What is sound about that:
+
+- Central differences at t = +-h and +-h/2 are extrapolated to h = 0 (Richardson), output by output in double,
+  with the steps that float32 really took.
+- The error is not guessed but measured: how far the two differences are apart (truncation), how much the
+  slopes to both sides differ beyond a smooth function's (a corner, as ReLU's), and how much the outputs
+  change when the numbers are moved by their last bit (rounding, divided by h). The h of a ladder at which all
+  together are least is taken.
+- Outputs at a corner have no derivative: where that are few of them, dy is 0 there.
+- dy being random and independent of these errors, their sum is no more than 5 times the root of the sum of
+  their squares.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from cynet.core import checks, random
+
+from .layer import Layer
+
+STEPS = tuple(2.0**-k for k in range(3, 11))  # parts of an array's root mean square
+SIGMAS = 5
+STREAM = 5 << 61  # of the Philox key: directions are never the numbers that x, or weights, were drawn as
+JUMP = 0.02  # of the derivative: what is further off is at a kink
+ROUGH = 0.1  # of the derivative: where more is allowed, little is told
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One array: its name, shape, and the greatest difference over the directions.
+
+    Attributes
+    ----------
+    difference, allowed : float
+        Between backward and differences, and what rounding and truncation explain; both as parts of the
+        derivative's size.
+    problem : str
+        What is wrong, or "".
+    """
+
+    name: str
+    shape: tuple
+    difference: float
+    allowed: float
+    problem: str = ""
+
+    @property
+    def verdict(self):
+        """The problem, "ok", or "rough" where more than a tenth is allowed: there are corners everywhere."""
+        return self.problem or ("rough" if self.allowed > ROUGH else "ok")
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What `check_gradients` found; `str` of it is a table.
+
+    Attributes
+    ----------
+    rows : tuple of Checked
+        The input, then the parameters by their names.
+    """
+
+    rows: tuple
+
+    @property
+    def ok(self):
+        """Whether nothing is wrong."""
+        return not any(row.problem for row in self.rows)
+
+    def __str__(self):
+        cells = [("array", "shape", "difference", "allowed", "")]
+        cells += [
+            (r.name, str(r.shape), f"{r.difference:.1e}", f"{r.allowed:.1e}", r.verdict) for r in self.rows
+        ]
+        widths = [max(len(row[i]) for row in cells) for i in range(5)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+    __repr__ = __str__
+
+
+def check_gradients(layer, x, projections=3, seed=0):
+    """Compare a layer's backward with finite differences of its forward.
+
+    In the mode in which it is (training or evaluation). Afterwards its parameters, gradients, buffers and the
+    random numbers are what they were.
+
+    Parameters
+    ----------
+    layer : Layer
+        One layer, or a model; each array takes some 20 forward passes a direction. A deep net with ReLUs has
+        corners everywhere, at which there is no derivative: of it little can be told but by its parts.
+    x : ndarray of float32
+        An input with values such as it will meet.
+    projections : int, optional
+        Random directions in which each array is moved. Each finds a wrong entry unless it is a lucky one.
+    seed : int, optional
+        Of the directions.
+
+    Returns
+    -------
+    GradientCheck
+        Prints as a table; `.ok` says whether all is right.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of the wrong kind; when forward gives other results for the same input, results
+        that are not finite, or changes its input; when backward changes dy.
+
+    Examples
+    --------
+    >>> found = cynet.check_gradients(Scale(8), x)
+    >>> assert found.ok, found
+    """
+    if not isinstance(layer, Layer):
+        raise TypeError(f"layer: wanted a Layer, got {layer!r:.80}")
+    x = checks.float_array("x", x).copy()
+    projections = checks.integer("projections", projections, 1, 1000)
+    key = [checks.integer("seed", seed, 0, 2**63 - 1), STREAM]
+    rng = np.random.Generator(np.random.Philox(key=key))
+    with _Passes(layer, x) as passes:
+        parameters = layer.parameters()
+        arrays = [("input", x, None), *((p.name or "parameter", p.data, p) for p in parameters)]
+        return GradientCheck(tuple(_checked(passes, *one, projections, rng) for one in arrays))
+
+
+class _Passes:
+    """Passes through a layer that all begin in the same state; a context that puts everything back."""
+
+    def __init__(self, layer, x):
+        self.layer, self.x, self.parameters = layer, x, layer.parameters()
+
+    def __enter__(self):
+        layer, names = self.layer, {p.name for p in self.parameters}
+        self.random, self.input_grad = random.get_state(), layer.input_grad
+        self.state, self.grads = layer.state_dict(), [p.grad.copy() for p in self.parameters]
+        self.buffers = {name: array for name, array in self.state.items() if name not in names}
+        layer.input_grad = True
+        return self
+
+    def __exit__(self, *_):
+        self.layer.load_state_dict(self.state)
+        for parameter, grad in zip(self.parameters, self.grads, strict=True):
+            parameter.grad = grad
+        random.set_state(self.random)
+        self.layer.input_grad = self.input_grad
+
+    def forward(self, x=None):
+        """The output, float64, for the parameters as they are."""
+        random.set_state(self.random)
+        if self.buffers:
+            for name, (array, _) in self.layer._state().items():
+                if name in self.buffers:
+                    array[...] = self.buffers[name]
+        with _named(f"{type(self.layer).__name__}.forward changes its input"):
+            y = np.array(self.layer(_frozen(self.x if x is None else x)), np.float64)
+        if not np.isfinite(y).all():
+            raise ValueError(
+                f"{type(self.layer).__name__}.forward: wanted finite results, got NaN or infinity"
+            )
+        return y
+
+    def moved(self, target, value, x=None):
+        """The output where the input (target None) or a parameter has another value."""
+        if target is None:
+            return self.forward(value)
+        before = target.data.copy()
+        target.data[...] = value
+        try:
+            return self.forward(x)
+        finally:
+            target.data[...] = before
+
+    def gradient(self, target, dy):
+        """(the gradient with respect to the input or a parameter, what is wrong with it or "")."""
+        twice = []
+        for parameter in self.parameters:
+            parameter.zero_grad()
+        for _ in range(2):  # gradients of parameters add up
+            self.forward()
+            with _named(f"{type(self.layer).__name__}.backward changes dy"):
+                dx = self.layer.backward(_frozen(dy))
+            twice.append(dx if target is None else target.grad.astype(np.float64))
+        if target is not None:
+            once, both = twice
+            added = np.allclose(both, 2 * once, rtol=1e-3, atol=1e-5 * np.abs(once).max(initial=0))
+            return once, "" if added else "wrong: backward sets .grad, where it should add to it"
+        if not isinstance(dx, np.ndarray) or dx.shape != self.x.shape:
+            got = f"shape {dx.shape}" if isinstance(dx, np.ndarray) else type(dx).__name__
+            return None, f"wrong: backward returned {got}"
+        return dx.astype(np.float64), ""
+
+
+@contextmanager
+def _named(problem):
+    """Say in words what NumPy calls a read-only destination."""
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise ValueError(f"{problem}, which belongs to others: {error}") from error
+        raise
+
+
+def _frozen(array):
+    array = np.array(array, np.float32, order="C")
+    array.flags.writeable = False
+    return array
+
+
+def _checked(passes, name, array, target, projections, rng):
+    """The `Checked` of one array."""
+    found = [_compared(passes, array.copy(), target, rng) for _ in range(projections)]
+    difference, allowed, problem = max(found, key=lambda one: (bool(one[2]), one[0] / max(one[1], 1e-300)))
+    return Checked(name, array.shape, difference, allowed, problem)
+
+
+def _compared(passes, base, target, rng):
+    """(difference, what is allowed, problem) in one direction."""
+    v = (rng.standard_normal(base.shape) * (_mean(base) or 1.0)).astype(np.float32)
+    y = passes.moved(target, base)
+    if y.size == 0 or base.size == 0:
+        return 0.0, 0.0, ""
+    if not np.array_equal(y, passes.moved(target, base)):
+        raise ValueError(f"{type(passes.layer).__name__}.forward: wanted the same result twice, got two")
+    noise = _noise(passes, base, target, y, rng)
+    slope, error, jumps, along = _slope(passes, base, target, v, y, noise)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    dy[jumps] = 0
+    gradient, problem = passes.gradient(target, dy)
+    if problem:
+        return np.inf, 0.0, problem
+    parts = gradient * along
+    difference = abs(np.vdot(dy, slope) - parts.sum())
+    allowed = SIGMAS * _norm(dy * error) + 32 * EPSILON * _norm(parts)
+    scale = max(_norm(dy * slope), 1e-3 * _norm(dy * y), 1e-300)
+    return float(difference / scale), allowed / scale, "" if difference <= allowed else "wrong"
+
+
+def _noise(passes, base, target, y, rng):
+    """How far rounding moves each output: the array, and the input too, by the last bit of their numbers."""
+    found = EPSILON * np.abs(y)
+    for _ in range(3):
+        moved, x = (
+            array * (1 + EPSILON * rng.uniform(-1, 1, array.shape)).astype(np.float32)
+            for array in (base, passes.x)
+        )
+        found = np.maximum(found, np.abs(passes.moved(target, moved, x) - y))
+    return found
+
+
+def _slope(passes, base, target, v, y, noise):
+    """(derivative of each output along v, its error, the v that was taken, which outputs jump)."""
+    best, before = None, None
+    for h in STEPS:
+        up, down = base + np.float32(h) * v, base - np.float32(h) * v
+        above, below = passes.moved(target, up), passes.moved(target, down)
+        along = (up.astype(np.float64) - down) / (2 * h)
+        now = np.array([(above - below) / (2 * h), (above - 2 * y + below) / (2 * h)]), along
+        if before is not None:
+            found = *_extrapolated(before[0], now[0], noise / h), (4 * along - before[1]) / 3
+            best = found if best is None or found[0] < best[0] else best
+        before = now
+    return best[1:]
+
+
+def _extrapolated(wide, narrow, rounding):
+    """(cost, derivative, its error, which outputs jump) of slopes and bends at +-2h and +-h."""
+    (slope, bend), apart = narrow, np.abs(narrow[0] - wide[0])
+    derivative = (4 * slope - wide[0]) / 3
+    corner = np.abs(2 * bend - wide[1])  # of what is smooth the bend is as large as the step
+    jumps = np.maximum(apart, corner) > JUMP * (np.abs(derivative) + _mean(derivative)) + 10 * rounding
+    if jumps.mean() > 0.5:  # all are near one: none can be left out
+        jumps[...] = False
+    error = np.sqrt(apart**2 + corner**2 + rounding**2)
+    return _norm(error[~jumps]) + JUMP * _norm(derivative) * jumps.mean(), derivative, error, jumps
+
+
+def _mean(array):
+    """The root of the mean square; 0 of nothing."""
+    return _norm(array) / sqrt(max(1, array.size))
+
+
+def _norm(array):
+    return float(np.sqrt(np.square(array, dtype=np.float64).sum()))

@@ -1,0 +1,27 @@
+"""Average pooling."""
+
+from cynet.core import threads, workspace
+from cynet.kernels.pool import avg_pool
+
+from .pool2d import Pool2d
+
+
+class AvgPool2d(Pool2d):
+    """The mean of each window; padding counts as zeros, the divisor is always the area of the kernel.
+
+    The arguments are those of `Pool2d`.
+    """
+
+    def forward(self, x):
+        shape, window = self.grid(x.shape)
+        y = workspace.empty(shape)
+        avg_pool.avg_pool(x, y, *window, threads.get_num_threads())
+        self.save(x.shape, shape, window)
+        return y
+
+    def backward(self, dy):
+        shape, out_shape, window = self.saved()
+        dy = self.gradient(dy, out_shape)
+        dx = workspace.empty(shape)
+        avg_pool.avg_pool_backward(dy, dx, *window, threads.get_num_threads())
+        return dx

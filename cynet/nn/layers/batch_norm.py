@@ -1,0 +1,172 @@
+"""BatchNorm2d and BatchNorm1d: batch normalisation of channels.
+
+Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training".
+"""
+
+import numpy as np
+
+from cynet.core import checks
+from cynet.kernels.norm import normalization
+from cynet.nn.layer import Layer, answers, asked
+from cynet.nn.parameter import Parameter, refuse_others, values, versions
+
+NONE = np.empty(0, np.float32)  # in place of parameters that are not there
+NO_SUMS = np.empty((0, 2, 0))
+
+
+class _BatchNorm(Layer):
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    dimensions = ()
+    wanted = ""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self._settings()
+        affine = checks.flag("affine", affine)
+        self.weight = Parameter(np.ones(num_features)) if affine else None
+        self.bias = Parameter(np.zeros(num_features)) if affine else None
+        self.running_mean = np.zeros(num_features, np.float32)
+        self.running_var = np.ones(num_features, np.float32)
+        self.num_batches_tracked = np.zeros((), np.int64)
+
+    def _settings(self):
+        """(channels, eps, momentum), checked: they may have been set."""
+        channels = checks.integer("num_features", self.num_features, 1)
+        eps = checks.number("eps", self.eps, 0, open_low=True)
+        return channels, eps, checks.number("momentum", self.momentum, 0, 1)
+
+    def output_shape(self, shape):
+        channels, *_ = self.settled()
+        if len(shape) not in self.dimensions or shape[-1] != channels:
+            raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
+        return shape
+
+    def settled(self):
+        """`_settings`, looked at anew when one was set."""
+        question = self.num_features, self.eps, self.momentum
+        plan = self._plan  # once: another thread may set it
+        if not answers(plan, question):
+            self._plan = plan = asked(question), self._settings()
+        return plan[1]
+
+    def forward(self, x):
+        stats = self.statistics(x)
+        self.save(x.shape, stats)
+        return stats.output().reshape(x.shape)
+
+    def statistics(self, x):
+        """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
+        self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        channels, eps, momentum = self.settled()
+        rows = x.reshape(-1, channels)
+        arrays = self.values()
+        training = self._trains()
+        if training:
+            if len(rows) < 2:
+                raise ValueError(
+                    f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
+                )
+            self._count()
+        stats = normalization.Pass.of(rows, *arrays, eps, momentum, training)
+        stats.parameters, stats.since = (self.weight, self.bias), versions(self.weight, self.bias)
+        return stats
+
+    def _count(self):
+        count = self.num_batches_tracked
+        if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
+            raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
+        if not count.flags.writeable:
+            raise ValueError("num_batches_tracked: wanted an array that can be written, got a read-only one")
+        before, most = count.item(), 2 ** (8 * count.itemsize - (count.dtype.kind == "i")) - 1
+        if before == most:
+            raise ValueError(f"num_batches_tracked: wanted less than {most} in {count.dtype}, got {count}")
+        count[()] = before + 1
+
+    def values(self):
+        """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
+        weight, bias, wanted = NONE, NONE, (self.settled()[0],)
+        if self.weight is not None or self.bias is not None:
+            weight, bias = values(weight=(self.weight, wanted), bias=(self.bias, wanted))
+        mean, variance = self.running_mean, self.running_var
+        for name, array in (("running_mean", mean), ("running_var", variance)):
+            if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
+                got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+                raise ValueError(f"{name}: wanted a float32 array of shape {wanted}, got {got:.80}")
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
+                raise ValueError(f"{name}: wanted a contiguous, aligned array, got another")
+            if not flags.writeable and self._trains():
+                raise ValueError(f"{name}: wanted an array that can be written, got a read-only one")
+        return weight, bias, mean, variance
+
+    def backward(self, dy):
+        shape, stats = self.saved()
+        rows = self.gradient(dy, shape).reshape(stats.x.shape)
+        if self.wants_sums(stats):
+            self.finish(stats, stats.sums(rows))
+        return stats.input_gradient(rows).reshape(shape) if self._wants_dx() else None
+
+    def wants_sums(self, stats):
+        """Whether backward needs the sums over rows; where not, it is made ready."""
+        weight, bias = stats.parameters
+        refuse_others(self, stats.since, weight=weight, bias=bias)
+        if stats.of_batch or weight is not None:
+            return True
+        stats.finish(NO_SUMS, NONE, NONE, NONE)
+        return False
+
+    @staticmethod
+    def finish(stats, sums):
+        """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
+        weight, bias = stats.parameters
+        if weight is None:
+            stats.finish(sums, NONE, NONE, NONE)
+        else:
+            stats.finish(sums, weight.data, weight.grad, bias.grad)
+
+    def __repr__(self):
+        return (
+            f"{type(self).__name__}({self.num_features}, eps={self.eps:g}, momentum={self.momentum:g}, "
+            f"affine={self.weight is not None})"
+        )
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of the channels of images.
+
+    y = (x - mean) / sqrt(variance + eps) * weight + bias, with the batch's mean and biased variance in
+    training mode and the running ones in evaluation mode.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels.
+    eps : float
+    momentum : float
+        The weight of the new value in running = (1 - momentum) running + momentum new.
+    affine : bool
+        Whether there are a trainable scale (`weight`) and shift (`bias`).
+
+    Attributes
+    ----------
+    weight, bias : Parameter (num_features,) or None
+    running_mean, running_var : ndarray of float32 (num_features,)
+        The running variance is that of the unbiased estimate, n / (n - 1) times the batch's.
+
+    Notes
+    -----
+    x and y are float32 (N, H, W, num_features). A training batch of one value a channel raises ValueError.
+    """
+
+    dimensions = (4,)
+    wanted = "(N, H, W, {})"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of the columns of rows: x is float32 (N, num_features), or (N, L, num_features).
+
+    Parameters, attributes and rules are those of `BatchNorm2d`.
+    """
+
+    dimensions = (2, 3)
+    wanted = "(N, {0}) or (N, L, {0})"

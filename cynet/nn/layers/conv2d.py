@@ -1,0 +1,132 @@
+"""Conv2d: two-dimensional convolution (cross-correlation, as everywhere in the field)."""
+
+from math import prod
+
+import numpy as np
+
+from cynet.core import checks
+from cynet.kernels.common import geometry
+from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.norm.normalization import add_channel_sums
+from cynet.kernels.pointwise import arrays
+from cynet.nn import init
+from cynet.nn.layer import Layer, answers, asked
+from cynet.nn.parameter import Parameter, refuse_others, values, versions
+
+
+class Conv2d(Layer):
+    """Convolution of images with a bank of filters.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride : int or (vertical, horizontal)
+    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same"
+        Zeros around the image. "same" is the course's rule: (size - 1) // 2 before, and after as many as
+        ceil(in / stride) outputs need.
+    groups : int
+        Channels are cut into so many groups, convolved each with its own filters; groups = in_channels =
+        out_channels is a depth-wise convolution.
+    bias : bool
+
+    Attributes
+    ----------
+    weight : Parameter (out_channels, in_channels / groups, height, width)
+    bias : Parameter (out_channels,) or None
+
+    Notes
+    -----
+    x is float32 (N, H, W, in_channels), y (N, out_h, out_w, out_channels) with
+    out = (before + in + after - kernel) // stride + 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the constructor for arguments of the wrong kind, range, or that `groups` does not divide; from
+        the first call for images of other channels or too small for the kernel.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, groups=1, bias=True):
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        *_, (self.kernel_size, self.stride, self.padding) = self._settings()
+        self.weight = Parameter(init.weights((out_channels, in_channels // groups, *self.kernel_size)))
+        self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
+
+    def _settings(self):
+        """(channels in, channels out, groups, (kernel, stride, padding)), checked: they may have been set."""
+        inputs = checks.integer("in_channels", self.in_channels, 1)
+        outputs = checks.integer("out_channels", self.out_channels, 1)
+        groups = checks.integer("groups", self.groups, 1)
+        for name, channels in (("in_channels", inputs), ("out_channels", outputs)):
+            if channels % groups:
+                raise ValueError(f"groups: wanted a divisor of {name} = {channels}, got {groups}")
+        kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
+        return inputs, outputs, groups, (kernel, stride, geometry.checked_padding(self.padding))
+
+    def output_shape(self, shape):
+        inputs, outputs, _, window = self._settings()
+        if len(shape) != 4 or shape[3] != inputs:
+            raise ValueError(f"wanted (N, H, W, {inputs}), got {shape}")
+        _, (height, width) = geometry.window_grid(shape[1:3], *window)
+        return shape[0], height, width, outputs
+
+    def macs(self, shape):
+        return prod(self.output_shape(shape)) * self.weight.size // self.out_channels
+
+    def convolution(self, shape):
+        """A new `core.convolution` for inputs of `shape`."""
+        out_shape = self.output_shape(shape)  # refuses what __call__ may not have seen
+        _, outputs, groups, (kernel, stride, padding) = self._settings()
+        sides, _ = geometry.window_grid(shape[1:3], kernel, stride, padding)
+        return convolution.plan(shape, out_shape[1:3], outputs, kernel, stride, sides[:2], groups)
+
+    def _convolution(self, shape):
+        """The plan for `shape`, made anew when the shape or an attribute changes."""
+        channels = self.in_channels, self.out_channels, self.groups
+        question = shape, self.kernel_size, self.stride, self.padding, channels
+        plan = self._plan  # once: another thread may set it
+        if not answers(plan, question):
+            self.values()  # first: a plan for filters that are not there may be larger than any memory
+            self._plan = plan = asked(question), self.convolution(shape)
+        return plan[1]
+
+    def values(self):
+        """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
+        inputs, outputs, groups, (kernel, *_) = self._settings()
+        return self._values(outputs, (outputs, inputs // groups, *kernel))
+
+    def _values(self, outputs, shape):
+        if self.bias is None:
+            return *values(weight=(self.weight, shape)), None
+        return values(weight=(self.weight, shape), bias=(self.bias, (outputs,)))
+
+    def forward(self, x):
+        plan = self._convolution(x.shape)
+        found = self._values(plan.out_shape[3], plan.weight_shape)
+        self.save(x, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(x, *found)
+
+    def backward(self, dy, added=None):
+        """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
+        x, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
+        dy = self.gradient(dy, plan.out_shape)
+        plan.weight_gradient(x, dy, weight.grad)
+        if bias is not None:
+            add_channel_sums(dy.reshape(-1, plan.out_shape[3]), bias.grad)
+        if not self._wants_dx():
+            return None
+        if isinstance(plan, WinogradConvolution) and added is not None:
+            return plan.input_gradient(dy, weight.data, arrays.matched(added, x))
+        dx = plan.input_gradient(dy, weight.data)
+        return dx if added is None else arrays.add(dx, added)
+
+    def __repr__(self):
+        k, s = checks.short(self.kernel_size), checks.short(self.stride)
+        extra = "" if self.groups == 1 else f", groups={self.groups}"
+        return (
+            f"Conv2d({self.in_channels}, {self.out_channels}, kernel_size={k}, stride={s}, "
+            f"padding={checks.short(self.padding)!r}{extra}, bias={self.bias is not None})"
+        )

@@ -1,0 +1,25 @@
+"""Gaussian error linear unit."""
+
+from cynet.core import threads, workspace
+from cynet.kernels.pointwise import activation
+from cynet.nn.layer import Layer
+
+
+class GELU(Layer):
+    """y = x P(X <= x), X standard normal: exact, by the error function (Hendrycks & Gimpel 2016).
+
+    Input and output: float32 of any shape, (N, H, W, C) or (N, features).
+    """
+
+    def forward(self, x):
+        y = workspace.empty(x.shape)
+        activation.gelu(x.reshape(-1), y.reshape(-1), threads.get_num_threads())
+        self.save(x)
+        return y
+
+    def backward(self, dy):
+        (x,) = self.saved()
+        dy = self.gradient(dy, x.shape)
+        dx = workspace.empty(x.shape)
+        activation.gelu_backward(x.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
+        return dx

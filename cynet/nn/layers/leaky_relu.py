@@ -1,0 +1,37 @@
+"""Leaky ReLU."""
+
+from cynet.core import checks, threads, workspace
+from cynet.kernels.pointwise import activation
+from cynet.nn.layer import Layer
+
+
+class LeakyReLU(Layer):
+    """y = x where x > 0, else negative_slope * x (Maas et al. 2013).
+
+    Input and output: float32 of any shape, (N, H, W, C) or (N, features).
+
+    Parameters
+    ----------
+    negative_slope : float, optional
+    """
+
+    def __init__(self, negative_slope=0.01):
+        self.negative_slope = checks.number("negative_slope", negative_slope)
+
+    def forward(self, x):
+        y, slope = workspace.empty(x.shape), checks.number("negative_slope", self.negative_slope)
+        activation.leaky_relu(x.reshape(-1), y.reshape(-1), slope, threads.get_num_threads())
+        self.save(x, slope)
+        return y
+
+    def backward(self, dy):
+        x, slope = self.saved()
+        dy = self.gradient(dy, x.shape)
+        dx = workspace.empty(x.shape)
+        activation.leaky_relu_backward(
+            x.reshape(-1), dy.reshape(-1), dx.reshape(-1), slope, threads.get_num_threads()
+        )
+        return dx
+
+    def __repr__(self):
+        return f"LeakyReLU(negative_slope={self.negative_slope:g})"

@@ -1,0 +1,111 @@
+"""Linear: a fully connected layer."""
+
+import numpy as np
+
+from cynet.core import checks
+from cynet.kernels.conv.tiled_loops.convolution import Convolution
+from cynet.kernels.linear.thin_linear import ThinLinear
+from cynet.kernels.norm.normalization import add_channel_sums
+from cynet.nn import init
+from cynet.nn.layer import Layer, answers, asked
+from cynet.nn.parameter import Parameter, refuse_others, values, versions
+
+
+class Linear(Layer):
+    """y = x W^T + b; with more than a few outputs a 1x1 convolution over images of one pixel.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+
+    Attributes
+    ----------
+    weight : Parameter (out_features, in_features)
+    bias : Parameter (out_features,) or None
+
+    Notes
+    -----
+    x is float32 (N, in_features), y (N, out_features).
+    """
+
+    def __init__(self, in_features, out_features, bias=True):
+        self.in_features, self.out_features = in_features, out_features
+        self._settings()
+        self.weight = Parameter(init.weights((out_features, in_features)))
+        self.bias = Parameter(np.zeros(out_features)) if checks.flag("bias", bias) else None
+
+    def _settings(self):
+        """(features in, features out), checked: they may have been set."""
+        inputs = checks.integer("in_features", self.in_features, 1)
+        return inputs, checks.integer("out_features", self.out_features, 1)
+
+    def output_shape(self, shape):
+        inputs, outputs = self._settings()
+        if len(shape) != 2 or shape[1] != inputs:
+            raise ValueError(f"wanted (N, {inputs}), got {shape}")
+        return shape[0], outputs
+
+    def macs(self, shape):
+        return shape[0] * self.weight.size
+
+    def thin(self):
+        """Whether `core.thin_linear` computes it."""
+        return ThinLinear.suits(*self._settings())
+
+    def forward(self, x):
+        self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        return self.product(x, 1)
+
+    def product(self, rows, pixels):
+        """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
+        plan = self.plan(len(rows), pixels)
+        found = self.values()  # checked first
+        self.save(rows, rows.shape, plan, self.weight, self.bias, versions(self.weight, self.bias))
+        return plan.forward(rows, *found)
+
+    def values(self):
+        """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
+        shape = self.out_features, self.in_features
+        if self.bias is None:
+            return *values(weight=(self.weight, shape)), None
+        return values(weight=(self.weight, shape), bias=(self.bias, shape[:1]))
+
+    def plan(self, rows, pixels=1):
+        """The products for a batch of so many rows."""
+        question = rows, self.in_features, self.out_features, pixels
+        plan = self._plan  # once: another thread may set it
+        if not answers(plan, question):
+            self._settings()
+            kind = ThinLinear if self.thin() else _Wide
+            self._plan = plan = asked(question), kind(*question)
+        return plan[1]
+
+    def backward(self, dy):
+        rows, shape, plan, weight, bias, since = self.saved()
+        refuse_others(self, since, weight=weight, bias=bias)
+        checks.shapes("x", (rows.shape,), (shape,))
+        dy = self.gradient(dy, (shape[0], weight.shape[0]))
+        plan.weight_gradient(rows, dy, weight.grad)
+        if bias is not None:
+            add_channel_sums(dy, bias.grad)
+        return plan.input_gradient(dy, weight.data) if self._wants_dx() else None
+
+    def __repr__(self):
+        return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
+
+
+class _Wide:
+    """The products of a layer with many outputs: one image, as high as there are rows and one pixel wide."""
+
+    def __init__(self, rows, features, outputs, pixels):
+        self.convolution = Convolution((1, rows, 1, features), (rows, 1), outputs, (1, 1))
+
+    def forward(self, x, w, bias=None):
+        return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]
+
+    def weight_gradient(self, x, dy, dw):
+        self.convolution.weight_gradient(x[None, :, None], dy[None, :, None], dw[:, :, None, None])
+
+    def input_gradient(self, dy, w):
+        return self.convolution.input_gradient(dy[None, :, None], w[:, :, None, None])[0, :, 0]

@@ -1,0 +1,43 @@
+"""Max-pooling."""
+
+import numpy as np
+
+from cynet.core import threads, workspace
+from cynet.kernels.pool import max_pool
+
+from .pool2d import Pool2d
+
+
+class MaxPool2d(Pool2d):
+    """The greatest value of each window.
+
+    Padding counts as -Inf, NaN as greater than all; of equal values the first, row by row, gets the gradient.
+    The arguments are those of `Pool2d`; the kernel holds at most 255 cells.
+    """
+
+    def window(self):
+        (height, width), *others = super().window()
+        if height * width > 255:
+            raise ValueError(f"kernel_size: wanted at most 255 cells, got {height} x {width}")
+        return (height, width), *others
+
+    def forward(self, x):
+        y, winner, window = self.places(x.shape)
+        max_pool.max_pool(x, y, winner, *window, threads.get_num_threads())
+        self.save(x.shape, winner, window)
+        return y
+
+    def places(self, shape):
+        """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
+        shape, window = self.grid(shape)
+        return workspace.empty(shape), workspace.empty(shape, np.uint8), window
+
+    def backward(self, dy):
+        shape, winner, window = self.saved()
+        return self.gradient_of(self.gradient(dy, winner.shape), shape, winner, window)
+
+    @staticmethod
+    def gradient_of(dy, shape, winner, window):
+        dx = workspace.empty(shape)
+        max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
+        return dx

@@ -1,0 +1,62 @@
+"""What the two pooling layers with windows share."""
+
+from cynet.core import checks
+from cynet.kernels.common import geometry
+from cynet.nn.layer import Layer, answers, asked
+
+
+class Pool2d(Layer):
+    """A window that slides over images (N, H, W, C), channel by channel.
+
+    Parameters
+    ----------
+    kernel_size : int or (height, width)
+    stride : int or pair, optional
+        Default: kernel_size.
+    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+        Less than the kernel, so that each window holds a pixel. "same": (size - 1) // 2 cells before, and
+        after as many as ceil(in / stride) outputs need.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
+    """
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
+        self.kernel_size, self.stride, self.padding = self.window()
+
+    def window(self):
+        """(kernel, stride, padding), checked: they may have been set."""
+        kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
+        padding = geometry.checked_padding(self.padding)
+        if padding != geometry.SAME:
+            for side, cells in enumerate(padding):
+                if cells >= kernel[side % 2]:
+                    raise ValueError(f"padding: wanted less than the kernel {kernel}, got {self.padding}")
+        return kernel, stride, padding
+
+    def grid(self, shape):
+        """(the output's shape, the numbers kernels take) for an input of `shape`.
+
+        The numbers: kernel height and width, vertical and horizontal stride, padding above and to the left.
+        """
+        if len(shape) != 4:
+            raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
+        question = shape, self.kernel_size, self.stride, self.padding
+        plan = self._plan  # once: another thread may set it
+        if not answers(plan, question):
+            kernel, stride, padding = self.window()
+            (top, left, _, _), out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding)
+            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, top, left)
+            self._plan = plan = asked(question), found
+        return plan[1]
+
+    def output_shape(self, shape):
+        return self.grid(shape)[0]
+
+    def __repr__(self):
+        size, stride, padding = map(checks.short, (self.kernel_size, self.stride, self.padding))
+        return f"{type(self).__name__}(kernel_size={size}, stride={stride}, padding={padding!r})"

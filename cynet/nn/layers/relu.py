@@ -1,0 +1,25 @@
+"""ReLU."""
+
+from cynet.core import threads, workspace
+from cynet.kernels.pointwise import activation
+from cynet.nn.layer import Layer
+
+
+class ReLU(Layer):
+    """y = max(x, 0); NaN stays NaN, as in PyTorch.
+
+    Input and output: float32 of any shape, (N, H, W, C) or (N, features).
+    """
+
+    def forward(self, x):
+        y = workspace.empty(x.shape)
+        activation.relu(x.reshape(-1), y.reshape(-1), threads.get_num_threads())
+        self.save(y)
+        return y
+
+    def backward(self, dy):
+        (y,) = self.saved()
+        dy = self.gradient(dy, y.shape)
+        dx = workspace.empty(y.shape)
+        activation.relu_backward(y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
+        return dx

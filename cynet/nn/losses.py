@@ -1,0 +1,198 @@
+"""Losses: `loss = criterion(output, target)`, then `criterion.backward()` is its gradient to the output."""
+
+from threading import get_ident
+
+import numpy as np
+
+from cynet.core import checks, threads, workspace
+from cynet.core.turns import refuse_anothers
+from cynet.kernels.loss import softmax, squared_error
+
+from .layer import grad_enabled
+
+CHUNK = 16384  # elements of one partial sum of squared_error
+SHOWN = 10  # weights in a text
+
+
+class Loss:
+    """Base of the losses: keeps the gradient of the last call."""
+
+    _kept = None  # the last gradient, and the thread that it is of
+    _made = None  # the threads whose losses no backward followed
+
+    def _keep(self, gradient):
+        """Keep the gradient for `backward`, unless inside `no_grad`."""
+        this = get_ident()
+        if grad_enabled():
+            vars(self).setdefault("_made", set()).add(this)
+            self._kept = gradient, this
+        elif self._kept is not None and self._kept[1] == this:
+            self._kept = None
+
+    def backward(self):
+        """The gradient of the last loss with respect to the first argument.
+
+        Returns
+        -------
+        ndarray of float32, the shape of that argument
+
+        Raises
+        ------
+        RuntimeError
+            Without a loss before it, or after one inside `no_grad`; when another thread's loss came after
+            that of this one.
+        """
+        if self._kept is None:
+            name = type(self).__name__
+            raise RuntimeError(f"{name}.backward: wanted a loss before it (outside no_grad), got none")
+        gradient, maker = self._kept
+        if maker != get_ident():
+            refuse_anothers(type(self).__name__, maker, self._made)
+        self._made.discard(maker)
+        return gradient
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class CrossEntropyLoss(Loss):
+    """The mean over the batch of -sum(target * log(soft-max(logits))).
+
+    The target is 1 - label_smoothing at the label plus label_smoothing / classes everywhere (Szegedy et al.
+    2015, section 7), as in PyTorch. Finite for all finite logits.
+
+    With weights each class's target is multiplied by its own, and the sum over the batch is divided by the
+    sum of the weights of its labels instead of their number; also as in PyTorch.
+
+    Parameters
+    ----------
+    label_smoothing : float, optional
+        0 to 1.
+    weight : sequence of float (classes,), optional
+        How much each class counts: finite, at least 0, not all 0.
+
+    Examples
+    --------
+    >>> criterion = cynet.CrossEntropyLoss()
+    >>> loss = criterion(model(images), labels)
+    >>> model.backward(criterion.backward())
+    """
+
+    def __init__(self, label_smoothing=0.0, weight=None):
+        self.label_smoothing = checks.number("label_smoothing", label_smoothing, 0, 1)
+        self.weight = weight
+
+    @property
+    def weight(self):
+        """The weights, a read-only float64 array (classes,), or None; may be set."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, value):
+        self._weight = None if value is None else _checked_weight(value)
+
+    def __call__(self, logits, labels):
+        """The loss.
+
+        Parameters
+        ----------
+        logits : ndarray of float32, (N, classes)
+        labels : array of integers, (N,)
+            Each 0 to classes - 1.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an array has the wrong type or shape, the batch is empty, a label is out of range, there are
+            not as many weights as classes, or those of the batch's labels are all 0.
+        """
+        logits = checks.float_array("logits", logits, 2)
+        rows, classes = logits.shape
+        labels = checks.labels("labels", labels, rows, classes)
+        smoothing = checks.number("label_smoothing", self.label_smoothing, 0, 1)  # it may have been set
+        count = threads.get_num_threads()
+        gradient, losses = workspace.empty(logits.shape), workspace.empty((rows,), np.float64)
+        if self._weight is None:
+            loss = softmax.cross_entropy(logits, labels, gradient, losses, smoothing, count)
+        else:
+            weight, divisor = self._weight, self._divisor(labels, classes)
+            loss = softmax.weighted_cross_entropy(
+                logits, labels, weight, gradient, losses, smoothing, divisor, count
+            )
+        self._keep(gradient)
+        return loss
+
+    def _divisor(self, labels, classes):
+        """The sum of the weights of the labels."""
+        if len(self._weight) != classes:
+            raise ValueError(
+                f"weight: wanted one for each of the {classes} classes of the logits, got {len(self._weight)}"
+            )
+        divisor = float(self._weight[labels].sum())
+        if not divisor > 0:
+            found = np.unique(labels).tolist()
+            raise ValueError(
+                f"weight: wanted one above 0 among the labels of the batch, got only labels {found}"
+            )
+        return divisor
+
+    def __repr__(self):
+        weight = ""
+        if self._weight is not None:
+            shown = [f"{value:g}" for value in self._weight[:SHOWN]]
+            more = [f"... {len(self._weight)} classes"] if len(self._weight) > SHOWN else []
+            weight = f", weight=[{', '.join(shown + more)}]"
+        return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g}{weight})"
+
+
+def _checked_weight(value):
+    """The weights of classes as a read-only array, or TypeError / ValueError naming what is wrong."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise TypeError(f"weight: wanted a list of numbers, one a class, got {value!r:.80}")
+    array = np.array([checks.number(f"weight[{i}]", one, 0) for i, one in enumerate(array)], np.float64)
+    if not array.any():
+        raise ValueError(f"weight: wanted at least one above 0, got {value!r:.80}")
+    array.flags.writeable = False
+    return array
+
+
+class MSELoss(Loss):
+    """The mean over all elements of (y - target)^2."""
+
+    def __call__(self, y, target):
+        """The loss.
+
+        Parameters
+        ----------
+        y, target : ndarray of float32
+            Of one shape, with at least one element.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an array has the wrong type, the shapes differ, or they hold nothing.
+        """
+        y, target = checks.float_array("y", y), checks.float_array("target", target)
+        if y.shape != target.shape:
+            raise ValueError(f"target: wanted the shape of y {y.shape}, got {target.shape}")
+        if y.size == 0:
+            raise ValueError(f"y: wanted at least one element, got shape {y.shape}")
+        gradient = workspace.empty(y.shape)
+        loss = squared_error.squared_error(
+            y.reshape(-1),
+            target.reshape(-1),
+            gradient.reshape(-1),
+            workspace.empty((-(-y.size // CHUNK),), np.float64),
+            threads.get_num_threads(),
+        )
+        self._keep(gradient)
+        return loss

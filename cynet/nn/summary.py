@@ -1,0 +1,112 @@
+"""summary: what a model computes, layer by layer, without running it."""
+
+from dataclasses import dataclass
+from math import prod
+
+from cynet.core import checks
+
+from .layer import Layer
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: its path, repr, output shape (batch first), parameters, MACs and output bytes."""
+
+    path: str
+    layer: str
+    output_shape: tuple
+    parameters: int
+    macs: int
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows of a model and their sums; `str` of it is a table.
+
+    MACs and bytes are those of a forward pass over the whole batch of the input shape.
+    """
+
+    rows: tuple
+
+    @property
+    def parameters(self):
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def macs(self):
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def activation_bytes(self):
+        return sum(row.activation_bytes for row in self.rows)
+
+    def __str__(self):
+        cells = [("", "layer", "output shape", "parameters", "MACs", "activation bytes")]
+        cells += [
+            (
+                r.path,
+                r.layer,
+                str(r.output_shape),
+                f"{r.parameters:,}",
+                f"{r.macs:,}",
+                f"{r.activation_bytes:,}",
+            )
+            for r in self.rows
+        ]
+        cells.append(
+            ("", "total", "", f"{self.parameters:,}", f"{self.macs:,}", f"{self.activation_bytes:,}")
+        )
+        widths = [max(len(row[i]) for row in cells) for i in range(6)]
+        lines = [
+            "  ".join(
+                [c.ljust(w) for c, w in zip(row[:3], widths[:3], strict=True)]
+                + [c.rjust(w) for c, w in zip(row[3:], widths[3:], strict=True)]
+            ).rstrip()
+            for row in cells
+        ]
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    __repr__ = __str__
+
+
+def summary(model, input_shape):
+    """A table of a model's layers: output shape, parameters, MACs and activation bytes.
+
+    Parameters
+    ----------
+    model : Layer
+    input_shape : tuple of int
+        (N, H, W, C) or (H, W, C) for images, (N, features) or (features,) for rows; without the batch it
+        is taken as 1.
+
+    Returns
+    -------
+    Summary
+        Prints as a table; `.rows`, `.parameters`, `.macs` and `.activation_bytes` hold the numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the shape is no tuple of positive ints, or does not fit the model (the layer is named).
+
+    Examples
+    --------
+    >>> print(cynet.summary(cynet.models.create("uwnet2"), (32, 32, 3)))
+    """
+    if not isinstance(model, Layer):
+        raise TypeError(f"model: wanted a Layer, got {model!r}")
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(f"input_shape: wanted a tuple of ints, got {input_shape!r}")
+    shape = tuple(checks.integer(f"input_shape[{i}]", n, 1) for i, n in enumerate(input_shape))
+    if len(shape) in (1, 3):
+        shape = (1, *shape)
+    model.checked_shape(shape)
+    rows = []
+    for path, layer, before in model.trace(shape):
+        after = tuple(layer.output_shape(before))
+        parameters = sum(p.size for p in layer.parameters())
+        rows.append(Row(path, repr(layer), after, parameters, int(layer.macs(before)), 4 * prod(after)))
+    model.parameters()  # gives the names back their paths from the model's root
+    return Summary(tuple(rows))

@@ -1,0 +1,144 @@
+"""What a run leaves behind while it goes: rows, digests, weights, and checkpoints to go on from."""
+
+import time
+
+from cynet.train.loop import Observer
+
+from . import checkpoint
+from .folder import BEST, WEIGHTS, RunFolder
+from .state import capture
+from .weights import digests, save_weights
+
+
+class Recorder(Observer):
+    """Writes a row after each step, and a row of metrics and the weights after each evaluation.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    session : Session
+    best : dict, optional
+        Accuracy, step and epoch of the best evaluation so far.
+    seconds : float, optional
+        That the run took so far.
+    """
+
+    def __init__(self, folder: RunFolder, session, best=None, seconds=0.0):
+        self.folder, self.model, self.facts = folder, session.model, session.facts
+        self.trainer, self.patience = session.trainer, session.settings.patience
+        self.best = best
+        self.start = time.monotonic() - seconds
+        self._digested = folder.digests.last().get("step", -1)
+        if not session.trainer.steps:
+            self._digest(0)
+
+    @property
+    def seconds(self):
+        """That the run took so far, without what lay between two parts of it."""
+        return time.monotonic() - self.start
+
+    def stepped(self, progress):
+        step = progress.step
+        # The loss with all its digits: two runs are compared by it.
+        self.folder.steps.add(
+            f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r},"
+            f"{progress.right / progress.images:.6g},{self.seconds:.3f}"
+        )
+        if is_round(step):
+            self._digest(step)
+
+    def evaluated(self, result):
+        if result.measure != self.folder.measure:
+            raise ValueError(
+                f"measure: wanted evaluations on the {self.folder.measure} pictures, as configured, got one "
+                f"on the {result.measure} pictures (Session.train takes the right ones)"
+            )
+        self.folder.follow()
+        row = (
+            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
+            f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"
+        )
+        self.folder.metrics.add(row)
+        self._digest(result.step)
+        self.folder.sync()
+        self.save()
+        if self.best is None or result.test.accuracy > self.best["accuracy"]:
+            self.best = {"accuracy": result.test.accuracy, "step": result.step, "epoch": result.epoch}
+            self._save(BEST)
+
+    def enough(self):
+        """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
+        return out_of_patience(self.patience, self.best, self.trainer.place.epoch)
+
+    def save(self):
+        """Write the weights as they are now."""
+        self._save(WEIGHTS)
+
+    def _save(self, name):
+        with self.trainer.evaluated_weights():
+            save_weights(self.folder.own(name), self.model, self.facts)
+
+    def _digest(self, step):
+        if step == self._digested:
+            return
+        self._digested = step
+        for name, sha256 in digests(self.model).items():
+            self.folder.digests.add(f"{step},{name},{sha256}")
+
+
+class Keeper(Observer):
+    """Writes checkpoints: after each evaluation, and so many steps or minutes after the one before.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    session : Session
+    recorder : Recorder
+    origins : dict
+        Where each setting came from.
+    """
+
+    def __init__(self, folder, session, recorder, origins):
+        self.folder, self.session, self.recorder, self.origins = folder, session, recorder, origins
+        self.every = session.settings.checkpoint_every
+        self.pause = 60 * session.settings.checkpoint_minutes or float("inf")
+        self.due = time.monotonic() + self.pause
+
+    @property
+    def path(self):
+        return self.folder.path / checkpoint.NAME
+
+    def stepped(self, progress):
+        if (self.every and progress.step % self.every == 0) or time.monotonic() >= self.due:
+            self.save()
+
+    def evaluated(self, result):
+        self.save()
+
+    def save(self):
+        """Write a checkpoint now, and before it all rows that belong to it."""
+        path = self.folder.own(checkpoint.NAME)
+        self.folder.sync()
+        checkpoint.save(path, *self._contents())
+        self.due = time.monotonic() + self.pause
+
+    def _contents(self):
+        recorder = self.recorder
+        return capture(self.session, self.origins, recorder.best, recorder.seconds)
+
+
+def out_of_patience(patience, best, epochs):
+    """Whether `patience` epochs went by since the best evaluation, after so many epochs."""
+    return bool(patience and best) and epochs - best["epoch"] >= patience
+
+
+def rounds(steps):
+    """The steps up to `steps` that are round, in order."""
+    for power in range(len(str(steps))):
+        yield from (step for step in (10**power, 2 * 10**power, 5 * 10**power) if step <= steps)
+
+
+def is_round(step):
+    """Whether a step is 1, 2 or 5 times a power of ten: there the weights' digest is kept."""
+    text = str(step)
+    return text[0] in "125" and not text[1:].strip("0")

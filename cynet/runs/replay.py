@@ -1,0 +1,296 @@
+"""A run's steps again, and what two trainings differ in: for `cynet verify` and `cynet diff`.
+
+Design: a run keeps each step's loss with all its digits, and at the steps 0, 1, 2, 5, 10, 20, ... and at each
+evaluation a digest of every tensor. A training is a pure function of its settings and pictures, so one that
+starts anew must meet these numbers again, to the last bit.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+
+import cynet.core.random as random
+from cynet import models
+from cynet.core.files import user_path
+from cynet.core.folder import own_file
+from cynet.data import registry
+from cynet.data.sets.array_files import read_members
+from cynet.train.loop import Diverged
+
+from .folder import DIGEST_COLUMNS, RunFolder
+from .ranges import MOST
+from .recorder import rounds
+from .session import trainer_of
+from .settings import Settings
+from .weights import digests, load_weights
+
+SHOWN = 12  # digits of a digest in a message
+MOST_BATCH = 1 << 31  # bytes of a batch
+WEIGHTS, BATCH = "diverged.safetensors", "diverged.npz"  # what a run leaves where its loss was no number
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run folder tells of each step.
+
+    Attributes
+    ----------
+    losses : dict of int to float
+        The training loss of each step.
+    digests : dict of int to dict of str to str
+        After each step that has them, 0 being before the first: the SHA-256 of every tensor.
+    notes : tuple of str
+        What of the files could not be read.
+    """
+
+    losses: dict
+    digests: dict
+    notes: tuple = ()
+
+    def gaps(self, steps):
+        """Steps up to `steps` whose digests were written and are not there."""
+        return [step for step in rounds(steps) if step not in self.digests]
+
+    @classmethod
+    def of(cls, folder):
+        """The history in a `RunFolder`; what is not there, or cannot be read, is no part of it."""
+        (steps, losses), notes = folder.steps.take(("step", "loss"))
+        losses = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
+        columns, more = folder.digests.take(DIGEST_COLUMNS)
+        digests = {}
+        for step, tensor, sha256 in zip(*columns, strict=True):
+            if tensor is not None and sha256 is not None:
+                digests.setdefault(step, {})[tensor] = sha256
+        return cls(losses, digests, (*notes, *more))
+
+
+class Replay:
+    """A session's training, a step at a time; several may take turns in one process.
+
+    Parameters
+    ----------
+    session : Session
+        Just made.
+    """
+
+    def __init__(self, session):
+        self.session, self._random = session, random.get_state()
+        self._batches = self._endless()
+
+    def _endless(self):
+        while True:
+            yield from self.session.batches
+
+    def step(self):
+        """Train on the next batch.
+
+        Returns
+        -------
+        loss : float
+            NaN or infinite when the training ends here.
+        batch : str
+            A digest of the pictures and labels.
+        """
+        random.set_state(self._random)
+        x, y = next(self._batches)
+        batch = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+        try:
+            loss = self.session.trainer.step(x, y)
+        except Diverged:
+            loss = nan
+        self._random = random.get_state()
+        return loss, batch
+
+    def digests(self):
+        """The SHA-256 of every tensor as it is now."""
+        return digests(self.session.model)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two trainings part: after `step` steps, in `what`, which is `one` here and `other` there."""
+
+    step: int
+    what: str
+    one: object
+    other: object
+
+    def __str__(self):
+        when = f"at step {self.step}" if self.step else "before the first step"
+        return f"{when}: {self.what}: {self.one} against {self.other}"
+
+
+def verify(replay, history, steps):
+    """Train again and compare with what was kept.
+
+    Parameters
+    ----------
+    replay : Replay
+    history : History
+    steps : int
+
+    Returns
+    -------
+    list of Difference
+        The first one in the losses, and the first ones in the tensors; empty where all is equal.
+    """
+    loss_found, tensors_found = [], _tensors(0, history.digests.get(0, {}), replay.digests())
+    for step in range(1, steps + 1):
+        loss, _ = replay.step()
+        stored = history.losses.get(step)
+        if not loss_found and loss != stored:
+            loss_found = [Difference(step, "loss", stored, loss)]
+        if not tensors_found and step in history.digests:
+            tensors_found = _tensors(step, history.digests[step], replay.digests())
+        if (loss_found and tensors_found) or loss != loss:
+            break
+    return loss_found + tensors_found
+
+
+def diverged(path):
+    """Take the step again at which a run's loss was no number any more, with its settings.
+
+    Parameters
+    ----------
+    path : str or Path
+        The run folder.
+
+    Raises
+    ------
+    Diverged
+        As then.
+    OSError, ValueError
+        Naming the file that is not there, or not as a run leaves it.
+    """
+    path = user_path(path)
+    settings = Settings(**RunFolder.open(path).read_config()[0])
+    model, facts = load_weights(own_file(path / WEIGHTS))
+    batch = _batch(own_file(path / BATCH), facts)
+    trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
+    trainer.steps = int(batch["step"]) - 1
+    loss = trainer.step(batch["x"], batch["y"])
+    print(f"loss {loss:g}, norm of the gradient {trainer.gradient_norm():g}")
+
+
+def _batch(path, facts):
+    """What `diverged` takes from a file, each array of its type and shape, or a ValueError that names it."""
+    found = read_members(path, {"x": "f", "y": "iu", "step": "iu", "class_weights": "f"}, MOST_BATCH)
+    count, classes = len(found["y"]) if "y" in found and found["y"].ndim else 0, len(facts.classes)
+    wanted = {
+        "x": (np.float32, (count, *facts.picture_shape)), "y": (np.int64, (count,)), "step": (np.int64, ()),
+        "class_weights": (np.float64, (classes,)),
+    }  # fmt: skip
+    for name, (dtype, shape) in wanted.items():
+        got = found.get(name)
+        if got is None and name == "class_weights":
+            continue
+        told = "none" if got is None else f"{got.dtype} {got.shape}"
+        if got is None or (got.dtype, got.shape) != (dtype, shape) or not count:
+            raise ValueError(f"{path}: {name}: wanted {np.dtype(dtype)} {shape}, got {told}")
+    for name, low, high in (("y", 0, classes - 1), ("step", 1, MOST)):
+        if found[name].min() < low or found[name].max() > high:
+            raise ValueError(f"{path}: {name}: wanted {low} to {high}, got {found[name].tolist()!r:.80}")
+    weights = found.get("class_weights")
+    if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{path}: class_weights: wanted finite ones of at least 0, got {weights!r:.80}")
+    return found
+
+
+def _tensors(step, one, other):
+    """A Difference for each tensor that is not the same, in the order of the model."""
+    names = [*other, *(name for name in one if name not in other)] if one else []
+    return [
+        Difference(step, name, one.get(name, "none")[:SHOWN], other.get(name, "none")[:SHOWN])
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
+
+
+def _same(loss, other):
+    """Whether two losses are equal, NaN being equal to NaN."""
+    return loss == other or (loss != loss and other != other)
+
+
+def first_loss(one, other):
+    """The first `Difference` between the losses of two histories, None where there is none."""
+    for step in sorted(one.losses.keys() & other.losses.keys()):
+        if not _same(one.losses[step], other.losses[step]):
+            return Difference(step, "loss", one.losses[step], other.losses[step])
+    return None
+
+
+def first_tensors(one, other):
+    """(last step after which all tensors are known to be equal or None, Differences at the next one)."""
+    equal = None
+    for step in sorted(one.digests.keys() & other.digests.keys()):
+        if found := _tensors(step, one.digests[step], other.digests[step]):
+            return equal, found
+        equal = step
+    return equal, []
+
+
+def first_difference(one, other, steps):
+    """Train two replays side by side until they differ; the `Difference`, or None.
+
+    Parameters
+    ----------
+    one, other : Replay
+    steps : int
+        To give up after.
+    """
+    found = _tensors(0, one.digests(), other.digests())
+    for step in range(1, steps + 1):
+        if found:
+            return found[0]
+        (loss, batch), (loss_there, batch_there) = one.step(), other.step()
+        if batch != batch_there:
+            return Difference(step, "the batch", batch[:SHOWN], batch_there[:SHOWN])
+        if loss != loss_there:
+            return Difference(step, "loss", loss, loss_there)
+        found = _tensors(step, one.digests(), other.digests())
+    return found[0] if found else None
+
+
+def first_settings(settings, parts):
+    """The settings that a run's first steps were trained with, and how many steps these are.
+
+    Parameters
+    ----------
+    settings : Settings
+        As they are now.
+    parts : list of dict
+        The parts of the run that came after a stop: "resumed" of its env.json.
+
+    Returns
+    -------
+    (Settings, int or None)
+        None: all of them.
+
+    Raises
+    ------
+    ValueError
+        When what was changed is no setting's value.
+    """
+    flat, last = settings.flat(), None
+    for number, part in reversed(list(enumerate(parts))):
+        if part.get("changed") and part["after_step"]:
+            flat |= {name: before for name, (before, _) in part["changed"].items()}
+            last = part["after_step"]
+            settings = _before(flat, f"resumed[{number}].changed")
+    return settings, last
+
+
+def _before(flat, entry):
+    """The settings before a change, with which something can be trained, or a ValueError naming the entry."""
+    try:
+        found = Settings.unflat(flat)
+        for name, known in (("model", models.names()), ("data", registry.names())):
+            if getattr(found, name) not in known:
+                wanted = f"wanted one of {', '.join(known)}"
+                raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
+        found.resolved(found.batch_size).learning_rates()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
+    return found

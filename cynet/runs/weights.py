@@ -1,0 +1,209 @@
+"""Weights files that know which model they belong to and how its pictures were made ready.
+
+Their notes hold nothing that differs between two equal trainings: no times, paths, thread or worker counts.
+"""
+
+import errno
+import hashlib
+import json
+from dataclasses import MISSING
+
+import cynet.core.random as random
+from cynet import models
+from cynet.core.files import user_path
+from cynet.core.folder import own_file
+from cynet.interop import safetensors
+
+from . import checkpoint, configuration
+from .facts import Facts
+from .folder import KEPT
+
+MOST_NOTE = 1 << 25  # letters
+
+
+def save_weights(path, model, facts):
+    """Write `model` and its `Facts` to a safetensors file, as a whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        When `load_weights` would refuse the facts, or the model is not the one that they tell of; nothing is
+        written then.
+    OSError
+        When the file cannot be written.
+    """
+    if facts.model not in models.names():
+        raise ValueError(
+            f"facts: wanted a model that load_weights can build ({', '.join(models.names())}), got "
+            f"{facts.model!r}; cynet.interop.safetensors.save keeps the weights of any model"
+        )
+    try:
+        facts.check()
+    except ValueError as error:
+        wanted = "wanted those of a model, as Settings.facts gives them"
+        raise ValueError(f"facts: {wanted}, got {facts!r:.400}: {error}") from None
+    wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[2])
+    own = {name: array.shape for name, (array, _) in model._state().items()}
+    if own != wanted:
+        differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
+        told = "; ".join(
+            f"{name}: {own.get(name, 'none')} for {wanted.get(name, 'none')}" for name in differ[:5]
+        )
+        raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
+    facts.check_model(model)
+    told = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
+    safetensors.save(model, path, {name: json.dumps(value) for name, value in told.items()})
+
+
+def digests(model):
+    """{name: SHA-256 in hexadecimal digits} of a model's parameters and buffers, their shapes included."""
+    found = {}
+    for name, (array, _) in model._state().items():
+        part = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+        part.update(array.data if array.flags.c_contiguous else array.tobytes())
+        found[name] = part.hexdigest()
+    return found
+
+
+def tensor_digests(model):
+    """The first 8 digits of SHA-256 of each parameter and buffer, in the order of `state_dict`."""
+    return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
+
+
+def file_of(path, which=None):
+    """The weights file that somebody means.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file itself, or a run folder.
+    which : {"last", "best"}, optional
+        Those of a run folder; default: as `came_to` says.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError
+        When the run folder has no such weights, or they are a link that leaves it.
+    ValueError
+        When `which` is none of these, or stands beside a file.
+    """
+    if which not in (None, *KEPT):
+        raise ValueError(f"weights: wanted one of {', '.join(KEPT)}, got {which!r}")
+    path = user_path(path)
+    if path.is_dir():
+        which = which or came_to(path)
+        file = path / KEPT[which]
+        if not file.exists():
+            others = [name for name, other in KEPT.items() if (path / other).exists()]
+            hint = f" (did you mean the {others[0]} ones, {KEPT[others[0]]}?)" if others else ""
+            raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}{hint}")
+        return own_file(file)
+    if which is not None and path.exists():
+        raise ValueError(f"weights: wanted a run folder to take the {which} ones from, {path} is a file")
+    return path
+
+
+def came_to(folder):
+    """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
+    try:
+        held_out = configuration.read(folder / configuration.CONFIG).plain.get("validation")
+    except (OSError, ValueError):
+        held_out = False
+    return "best" if held_out and (folder / KEPT["best"]).exists() else "last"
+
+
+def initial_file(path):
+    """The weights file that a training begins from: itself, or the last weights of a run folder."""
+    path = user_path(path)
+    return file_of(path, "last") if path.is_dir() else path
+
+
+def read_weights(path):
+    """(tensors, notes) of a weights file; errors as for `load_weights`."""
+    tensors, notes = safetensors.load(path)
+    if checkpoint.HEADER in notes:
+        beside = path.with_name(KEPT["last"])
+        where = f", as {beside}" if beside.exists() else ""
+        raise ValueError(f"{path} is a checkpoint: wanted weights{where}")
+    return tensors, notes
+
+
+def load_weights(path):
+    """The model in a file of `save_weights`, in evaluation mode, and its `Facts`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or a run folder, of which those weights are meant that it came to.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    ValueError
+        Naming the file, when it is damaged, has no facts, or does not fit the model it names; every missing,
+        unexpected and differently shaped tensor is listed.
+    """
+    path = file_of(path)
+    tensors, notes = read_weights(path)
+    facts, keys = noted(path, notes), random.get_state()
+    try:
+        _check_shapes(facts, tensors)
+        model = facts.create()
+        facts.check_model(model)
+        model.load_state_dict(tensors)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    finally:
+        random.set_state(keys)  # a training in this process goes on as without it
+    return model.eval(), facts
+
+
+def _check_shapes(facts, tensors):
+    """Refuse tensors that are not of the model that the facts tell of, before it is made."""
+    layout = facts.layout()
+    shapes = layout.shapes(len(facts.classes), facts.picture_shape[2])
+    problems = layout.misfits(tensors, shapes, spare="num_batches_tracked")
+    if problems:
+        raise ValueError("state does not fit the model: " + "; ".join(problems))
+
+
+def _missing(notes):
+    fields = Facts.__dataclass_fields__.items()
+    return [name for name, field in fields if name not in notes and field.default is MISSING]
+
+
+def noted_or_none(path, notes):
+    """As `noted`, but None for weights of somebody else's, whose notes do not tell all of it."""
+    return None if _missing(notes) else noted(path, notes)
+
+
+def noted(path, notes):
+    """The `Facts` in the notes of a weights file, or ValueError naming it and the note."""
+    missing = _missing(notes)
+    if missing:
+        raise ValueError(
+            f"{path}: wanted a file of weights from cynet's training; it lacks {', '.join(missing)}"
+        )
+    try:
+        known = Facts.__dataclass_fields__.keys() & notes.keys()
+        facts = Facts(**{name: _note(name, notes[name]) for name in sorted(known)})
+        facts.check()
+    except ValueError as error:
+        raise ValueError(f"{path}: its notes on the model are no such facts: {error}") from None
+    return facts
+
+
+def _note(name, text):
+    """The value in a note: a list as a tuple."""
+    if len(text) > MOST_NOTE:
+        raise ValueError(f"{name}: wanted at most {MOST_NOTE:,} letters, got {len(text):,}")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {error}") from None
+    return tuple(value) if isinstance(value, list) else value

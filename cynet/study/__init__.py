@@ -1,0 +1,1 @@
+"""Floor 6: the study of what batch norm changes."""

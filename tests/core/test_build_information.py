@@ -1,0 +1,27 @@
+"""show_config: a line for each fact."""
+
+import platform
+
+import cynet
+from cynet.core import _config, build
+
+
+def test_every_fact_on_a_line(capsys):
+    cynet.set_num_threads(1)
+    cynet.show_config()
+    lines = capsys.readouterr().out.splitlines()
+    found = {line.partition(":")[0]: line.partition(":")[2].strip() for line in lines}
+    build = _config.build_info()
+    assert found == build.config() and len(lines) == len(found) == 8
+    assert (found["version"], found["python"]) == (cynet.__version__, platform.python_version())
+    assert (found["compiler"], found["flags"]) == (build["compiler"], build["flags"])
+    assert found["threads"] == f"1 of {build.processors()} processors"
+    assert {len(line) - len(line.partition(":")[2].lstrip()) for line in lines} == {11}, "one column"
+    assert build.processor()
+
+
+def test_without_openmp_it_says_so(monkeypatch):
+    monkeypatch.setattr(_config, "build_info", lambda: {"compiler": "c", "flags": "f", "isa": (), "openmp": 0,
+                                                       "checks": "none"})  # fmt: skip
+    facts = build.config()
+    assert facts["OpenMP"] == "no: the kernels run on one thread" and facts["ISA"] == platform.machine()

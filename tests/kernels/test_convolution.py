@@ -1,0 +1,204 @@
+"""Convolutions as `plan` chooses them: around every threshold of the choice, against the float64 twin."""
+
+import numpy as np
+import pytest
+import reference_weights
+from cynet.kernels.conv.tiled_loops import convolution, thin_loops
+from cynet.kernels.conv.tiled_loops.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from helpers import frozen
+
+import cynet
+from cynet.core import threads
+
+pytestmark = pytest.mark.usefixtures("dirty_memory")
+
+W, T, D, C = WinogradConvolution, ThinConvolution, DepthwiseConvolution, Convolution
+# images (N, H, W, C), channels out, kernel, stride, padding (top, left, bottom, right), groups
+WINOGRAD = ((2, 6, 6, 8), 16, (3, 3), (1, 1), (1, 1, 1, 1), 1)
+THIN = ((2, 6, 17, 3), 16, (3, 2), (2, 1), (0, 1, 1, 0), 1)
+DEPTHWISE = ((2, 6, 5, 12), 12, (3, 2), (1, 2), (1, 0, 0, 1), 12)
+
+
+def changed(case, **changes):
+    """A case with some of it replaced."""
+    names = ("shape", "outputs", "kernel", "stride", "padding", "groups")
+    return tuple({**dict(zip(names, case, strict=True)), **changes}.values())
+
+
+def images(height, width, channels, batch=2):
+    return {"shape": (batch, height, width, channels), "padding": (0, 0, 0, 0)}
+
+
+CASES = [
+    # Winograd: 3 x 3, stride 1, one group, channels in and out by eights, tiles of 4 x 4 half full at least
+    (W, WINOGRAD),
+    *((C, changed(WINOGRAD, groups=g)) for g in (2, 4, 8)),
+    *((C, changed(WINOGRAD, shape=(2, 6, 6, n))) for n in (7, 9, 10, 12)),
+    *((W, changed(WINOGRAD, shape=(2, 6, 6, n))) for n in (16, 24, 72, 80)),
+    *((C, changed(WINOGRAD, outputs=n)) for n in (7, 9, 10, 12, 20)),
+    *((W, changed(WINOGRAD, outputs=n)) for n in (8, 24, 72, 88)),
+    *((C, changed(WINOGRAD, kernel=k)) for k in ((3, 2), (2, 3), (1, 3), (3, 1), (4, 4), (5, 3), (1, 1))),
+    *((C, changed(WINOGRAD, stride=s)) for s in ((1, 2), (2, 1), (2, 2), (3, 3))),
+    *((W, changed(WINOGRAD, padding=p)) for p in ((0, 0, 0, 0), (2, 0, 0, 0), (0, 2, 0, 0), (0, 0, 2, 0),
+                                                  (0, 0, 0, 2), (3, 4, 2, 1))),
+    *((W, changed(WINOGRAD, **images(h + 2, w + 2, 8))) for h, w in ((2, 4), (4, 2), (3, 3), (5, 4), (4, 4),
+                                                                     (6, 3), (8, 8))),
+    *((C, changed(WINOGRAD, **images(h + 2, w + 2, 8))) for h, w in ((1, 4), (2, 3), (3, 2), (5, 5), (5, 3),
+                                                                     (1, 1), (1, 7))),
+    # few channels in, channels out by eights, one group, rows not too short, filters and images not too large
+    (T, THIN),
+    *((T, changed(THIN, shape=(2, 6, 17, n))) for n in (1, 2, 4)),
+    *((C, changed(THIN, shape=(2, 6, 17, n))) for n in (5, 6)),
+    *((C, changed(THIN, shape=(2, 6, 17, 4), groups=g)) for g in (2, 4)),
+    *((T, changed(THIN, outputs=n)) for n in (8, 24, 40)),
+    *((C, changed(THIN, outputs=n)) for n in (1, 4, 7, 9, 10, 12, 17)),
+    *((T, changed(THIN, kernel=k)) for k in ((3, 3), (5, 3), (1, 1), (1, 5), (5, 1), (6, 7))),
+    *((T, changed(THIN, stride=s)) for s in ((1, 1), (3, 1), (1, 2))),
+    *((T, changed(THIN, padding=p)) for p in ((0, 0, 0, 0), (3, 0, 0, 0), (0, 3, 0, 0), (0, 0, 3, 0),
+                                              (0, 0, 0, 3), (5, 4, 3, 2))),
+    (T, changed(THIN, **images(6, thin_loops.LEAST_WIDTH + 1, 3))),
+    (C, changed(THIN, **images(6, thin_loops.LEAST_WIDTH, 3))),
+    (T, changed(THIN, **images(12, 28, 1, 1), kernel=(12, thin_loops.MOST_ENTRIES // 12))),
+    (C, changed(THIN, **images(13, 24, 3, 1), kernel=(11, 11))),
+    (
+        C,
+        changed(THIN, **images(6, 8 + thin_loops.MOST_ENTRIES, 1, 1), kernel=(1, thin_loops.MOST_ENTRIES + 1)),
+    ),
+    (T, changed(THIN, **images(64, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
+    (C, changed(THIN, **images(65, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
+    # one filter a channel
+    (D, DEPTHWISE),
+    (C, changed(DEPTHWISE, outputs=24)),
+    (C, changed(DEPTHWISE, groups=6)),
+    (C, changed(DEPTHWISE, groups=4)),
+    (C, changed(DEPTHWISE, shape=(2, 6, 5, 1), outputs=1, groups=1)),
+    (C, changed(DEPTHWISE, shape=(2, 6, 5, 24), groups=12)),
+    *((D, changed(DEPTHWISE, shape=(2, 6, 5, n), outputs=n, groups=n)) for n in (2, 8, 17, 33)),
+    *((D, changed(DEPTHWISE, shape=(n, 6, 5, 12))) for n in (1, 16, 17)),
+    *((D, changed(DEPTHWISE, stride=s)) for s in ((1, 1), (4, 4))),
+    # pixels that no tap reaches, with one group and with several: strides beyond the kernel
+    *((C, changed(WINOGRAD, kernel=(1, 1), stride=s, padding=(0, 0, 0, 0), groups=g))
+      for s in ((2, 2), (3, 1), (1, 3), (5, 4)) for g in (1, 2, 8)),
+    *((C, changed(WINOGRAD, kernel=(1, 2), stride=(2, 3), padding=p, groups=g))
+      for p in ((1, 0, 0, 1), (0, 1, 2, 0)) for g in (1, 2)),
+    # the last row or column of pixels lies behind the last window
+    *((C, changed(WINOGRAD, **images(h, w, 8), kernel=(2, 2), stride=(2, 2), groups=g))
+      for h, w in ((7, 6), (6, 7), (7, 7)) for g in (1, 4)),
+    # padding on one side alone
+    *((C, changed(WINOGRAD, kernel=(2, 2), padding=p)) for p in np.eye(4, dtype=int).tolist()),
+    *((C, changed(WINOGRAD, kernel=(1, 1), padding=p)) for p in np.eye(4, dtype=int).tolist()),
+]  # fmt: skip
+
+
+def arrays(case, seed=0):
+    """x, w, b, dy of a case as float32, and the output's height and width."""
+    shape, outputs, kernel, stride, padding, groups = case
+    rng = np.random.default_rng(seed)
+    out = tuple((padding[i] + shape[1 + i] + padding[2 + i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
+    shapes = shape, (outputs, shape[3] // groups, *kernel), outputs, (shape[0], *out, outputs)
+    return [frozen(rng.standard_normal(s)) for s in shapes], out
+
+
+def twin(case, x, w, b, dy):
+    """y, dx, dw, db in float64."""
+    y, backward = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), case[3], case[4], case[5])
+    return y, *backward(dy.astype(float))
+
+
+def near(got, wanted, what, error=1e-4):
+    limit = error * max(1, np.abs(wanted).max())
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=limit, err_msg=what)
+
+
+def named(value):
+    return value.__name__ if isinstance(value, type) else "-".join(map(str, value)).replace(" ", "")
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=named)
+def test_the_chosen_algorithm_gives_the_twins_numbers_through_the_layer(kind, case):
+    (x, w, b, dy), out = arrays(case)
+    shape, outputs, kernel, stride, padding, groups = case
+    chosen = convolution.plan(shape, out, outputs, kernel, stride, tuple(padding[:2]), groups)
+    assert type(chosen) is kind
+    layer = cynet.Conv2d(shape[3], outputs, kernel, stride, tuple(padding), groups)
+    layer.weight.data, layer.bias.data = w, b
+    wanted = twin(case, x, w, b, dy)
+    layer.weight.grad[:], layer.bias.grad[:] = 1, 2
+    for passes in (1, 2):  # gradients add up; the input's does not
+        y, dx = layer(x), layer.backward(dy)
+        assert type(layer._plan[1]) is kind
+        near(y, wanted[0], "y")
+        near(dx, wanted[1], "dx")
+        near(layer.weight.grad - 1, passes * wanted[2], "dw")
+        near(layer.bias.grad - 2, passes * wanted[3], "db")
+    near(np.maximum(wanted[0], 0), evaluated(layer, x), "evaluation")
+
+
+def evaluated(layer, x):
+    with cynet.no_grad():
+        return cynet.Sequential(layer, cynet.ReLU()).eval()(x)
+
+
+@pytest.mark.parametrize("case", [WINOGRAD, THIN, DEPTHWISE, changed(WINOGRAD, groups=2)], ids=named)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_at_every_place_reach_what_the_twin_says(case, bad):
+    """An image for each pixel, and channels in turn: nothing else changes, ReLU or not."""
+    _, height, width, channels = case[0]
+    case = changed(case, shape=(height * width, height, width, channels))
+    (x, w, b, dy), out = arrays(case)
+    pixels = np.arange(height * width)
+    x, dy = x.copy(), dy.copy()
+    plan = convolution.plan(case[0], out, *case[1:4], case[4][:2], case[5])
+    before = plan.forward(x, w, b), plan.input_gradient(dy, w)
+    x[pixels, pixels // width, pixels % width, pixels % channels] = bad
+    cells = np.arange(min(len(dy), out[0] * out[1]))
+    dy[cells, cells // out[1], cells % out[1], cells % case[1]] = bad
+    y, relu = plan.forward(x, w, b), np.empty(plan.out_shape, np.float32)
+    team = threads.get_num_threads()
+    scratch = np.empty(plan.scratch_floats(team), np.float32)
+    plan.apply(x, plan.pack(w), plan.padded(b), relu, scratch, team, True)
+    with np.errstate(invalid="ignore"):
+        wanted = twin(case, x, w, b, dy)
+        np.testing.assert_array_equal(np.isnan(relu), np.isnan(y))
+        np.testing.assert_array_equal(relu, np.where(y <= 0, 0, y))
+    for got, want, old in ((y, wanted[0], before[0]), (plan.input_gradient(dy, w), wanted[1], before[1])):
+        touched = ~np.isfinite(want)
+        assert touched.any() and not np.isfinite(got[touched]).any()
+        if not isinstance(plan, WinogradConvolution):  # whose tiles are lost as a whole
+            np.testing.assert_array_equal(got[~touched], old[~touched])
+    dw, ones = np.zeros_like(w), np.ones_like(dy)
+    plan.weight_gradient(x, ones, dw)
+    with np.errstate(invalid="ignore"):
+        touched = ~np.isfinite(twin(case, x, w, b, ones)[2])
+    assert touched.any() and not np.isfinite(dw[touched]).any()
+
+
+@pytest.mark.usefixtures("threads_for_small_shapes")
+@pytest.mark.parametrize("case", [WINOGRAD, THIN, DEPTHWISE, changed(WINOGRAD, groups=2)], ids=named)
+@pytest.mark.parametrize("batch", [0, 1, 3, 31, 33])
+def test_batches_of_every_size_and_number_of_threads_give_the_same(case, batch):
+    case = changed(case, shape=(batch, *case[0][1:]))
+    (x, w, b, dy), out = arrays(case)
+    wanted = twin(case, x, w, b, dy) if batch else [np.empty((0, *out, case[1])), x, np.zeros_like(w)]
+    found = set()
+    for count in (1, 2, 3):
+        threads.set_num_threads(count)
+        plan, dw = convolution.plan(case[0], out, *case[1:4], case[4][:2], case[5]), np.zeros_like(w)
+        plan.weight_gradient(x, dy, dw)
+        got = plan.forward(x, w, b), plan.input_gradient(dy, w), dw
+        for one, want, what in zip(got, wanted, ("y", "dx", "dw"), strict=False):
+            assert one.shape == want.shape
+            if one.size:
+                near(one, want, what)
+        found.add(tuple(a.tobytes() for a in got))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(("kind", "case"), [(k, c) for k, c in CASES if k is not DepthwiseConvolution][::7],
+                         ids=named)  # fmt: skip
+def test_multiply_adds_are_counted_as_the_sum_is_written(kind, case):
+    (x, w, _, dy), _ = arrays(case)
+    layer = cynet.Conv2d(x.shape[3], *case[1:4], tuple(case[4]), case[5])
+    wanted = dy.size * w[0].size
+    assert layer.macs(x.shape) == layer.convolution(x.shape).macs == wanted

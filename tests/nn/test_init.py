@@ -1,0 +1,66 @@
+"""Initial weights and the keys that they are drawn with."""
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.core import random
+from cynet.nn import init
+
+
+@pytest.mark.parametrize("shape", [(400, 50), (64, 16, 3, 3), (32, 1, 5, 7), (10, 2), (256, 3), (5000, 1)])
+def test_weights_are_uniform_within_the_root_of_two_over_the_inputs(shape):
+    random.seed(0)
+    bound = np.sqrt(2 / np.prod(shape[1:]))
+    w = np.concatenate([init.weights(shape).ravel() for _ in range(-(-20_000 // int(np.prod(shape))))])
+    assert w.dtype == np.float32 and np.abs(w).max() <= bound * (1 + 1e-6)
+    assert w.max() > 0.998 * bound and w.min() < -0.998 * bound
+    scale = np.sqrt(len(w))
+    assert abs(w.mean()) < 4 * bound / np.sqrt(3) / scale  # of four standard errors
+    assert abs(w.var() - bound**2 / 3) < 4 * bound**2 * np.sqrt(4 / 45) / scale
+    counts = np.histogram(w, 10, (-bound, bound))[0]
+    assert np.abs(counts - len(w) / 10).max() < 4.5 * np.sqrt(len(w) * 0.09)
+
+
+@pytest.mark.parametrize(("layer", "inputs"), [
+    (lambda: cynet.Linear(50, 400), 50), (lambda: cynet.Conv2d(16, 64, 3), 144),
+    (lambda: cynet.Conv2d(16, 640, 3, groups=4), 36), (lambda: cynet.Conv2d(64, 64, (5, 7), groups=64), 35),
+])  # fmt: skip
+def test_a_layer_begins_with_weights_for_its_inputs_and_no_bias(layer, inputs):
+    random.seed(1)
+    layer = layer()
+    bound = np.sqrt(2 / inputs)
+    assert 0.99 * bound < np.abs(layer.weight.data).max() <= bound * (1 + 1e-6)
+    assert not layer.bias.data.any()
+
+
+def test_batch_norm_begins_as_the_identity_of_normal_numbers():
+    layer = cynet.BatchNorm2d(3)
+    assert (layer.weight.data == 1).all() and not layer.bias.data.any()
+    assert (layer.running_var == 1).all() and not layer.running_mean.any() and layer.num_batches_tracked == 0
+
+
+def test_every_draw_of_a_seed_is_its_own_and_comes_again():
+    def draws(seed):
+        random.seed(seed)
+        return [init.weights((3, 5)).tobytes() for _ in range(4)]
+
+    assert draws(3) == draws(3) and len({*draws(3), *draws(4), *draws(2**63 - 1)}) == 12
+    random.seed(3)
+    init.weights((3, 5))
+    state = random.get_state()
+    assert state == {"seed": 3, "draws": 1}
+    after = init.weights((3, 5)).tobytes()
+    assert state == {"seed": 3, "draws": 1}, "a copy"
+    init.weights((2, 2))
+    random.set_state(state)
+    assert init.weights((3, 5)).tobytes() == after
+    assert (random.next_key(), random.next_key(), random.get_state()["draws"]) == ((3, 2), (3, 3), 4)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.0, True, None])
+def test_no_seed(seed):
+    before = random.get_state()
+    with pytest.raises((TypeError, ValueError), match="seed: wanted"):
+        random.seed(seed)
+    assert random.get_state() == before

@@ -1,0 +1,266 @@
+"""Layers without weights: what the public API takes and refuses, and agreement with PyTorch."""
+
+import numpy as np
+import pytest
+import reference
+from helpers import frozen
+
+from cynet import nn
+from cynet.core import random, threads
+from cynet.nn.layer import no_grad
+
+IMAGES = np.random.default_rng(0).standard_normal((3, 9, 7, 11)).astype(np.float32)
+
+# name -> (layer, its twin)
+TWINS = {
+    "relu": (nn.ReLU, reference.relu),
+    "leaky": (lambda: nn.LeakyReLU(0.2), lambda x: reference.leaky_relu(x, 0.2)),
+    "sigmoid": (nn.Sigmoid, reference.sigmoid),
+    "tanh": (nn.Tanh, reference.tanh),
+    "gelu": (nn.GELU, reference.gelu),
+    "softmax": (nn.Softmax, reference.softmax),
+    "flatten": (nn.Flatten, reference.flatten),
+    "global": (nn.GlobalAvgPool2d, reference.global_avg_pool),
+    "max": (
+        lambda: nn.MaxPool2d(3, 2, 1),
+        lambda x: reference.max_pool(x, (3, 3), (2, 2), (1, 1, 1, 1)),
+    ),
+    "max same": (
+        lambda: nn.MaxPool2d(3, 2, "same"),
+        lambda x: reference.max_pool(x, (3, 3), (2, 2), (1, 1, 1, 1)),
+    ),
+    "max pair": (
+        lambda: nn.MaxPool2d((2, 3), padding=(0, 1)),
+        lambda x: reference.max_pool(x, (2, 3), (2, 3), (0, 1, 0, 1)),
+    ),
+    "average": (
+        lambda: nn.AvgPool2d(3, (1, 2), (0, 1, 2, 0)),
+        lambda x: reference.avg_pool(x, (3, 3), (1, 2), (0, 1, 2, 0)),
+    ),
+}
+MAKERS = {name: make for name, (make, _) in TWINS.items()}
+MAKERS["dropout"] = lambda: nn.Dropout(0.5)
+
+
+@pytest.fixture(params=MAKERS)
+def layer(request):
+    return MAKERS[request.param]()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", TWINS)
+def test_equals_its_twin(name, training):
+    make, twin = TWINS[name]
+    layer = make().train(training)
+    y = layer(frozen(IMAGES))
+    wanted, backward = twin(IMAGES.astype(np.float64))
+    assert y.dtype == np.float32 and y.shape == layer.output_shape(IMAGES.shape)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    np.testing.assert_allclose(layer.backward(frozen(dy)), backward(dy), rtol=1e-5, atol=2e-6)
+
+
+def test_batch_of_none(layer):
+    y = layer(np.empty((0, 9, 7, 11), np.float32))
+    assert y.shape == layer.output_shape((0, 9, 7, 11))
+    assert layer.backward(np.empty(y.shape, np.float32)).shape == (0, 9, 7, 11)
+
+
+def test_nan_comes_out(layer):
+    layer(np.full((1, 9, 7, 3), np.nan, np.float32))
+    assert np.isnan(layer(np.full((1, 9, 7, 3), np.nan, np.float32))).all()
+
+
+def test_strided_and_misaligned_input_is_copied(layer):
+    layer.eval()
+    wanted = layer(IMAGES).copy()
+    strided = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(layer(strided), wanted)
+    raw = np.empty(IMAGES.nbytes + 1, np.uint8)
+    misaligned = raw[1:].view(np.float32).reshape(IMAGES.shape)
+    misaligned[...] = IMAGES
+    np.testing.assert_array_equal(layer(misaligned), wanted)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        None,
+        1.0,
+        [[1.0]],
+        "x",
+        IMAGES.astype(np.float64),
+        IMAGES.astype(">f4"),
+        IMAGES.astype(np.int32),
+        IMAGES.astype(np.float16),
+        IMAGES.astype(object),
+    ],
+)
+def test_no_float32_array_is_a_type_error(layer, x):
+    with pytest.raises(TypeError, match=f"{type(layer).__name__} input: wanted"):
+        layer(x)
+
+
+def test_bad_gradient(layer):
+    y = layer(IMAGES)
+    with pytest.raises(ValueError, match=f"{type(layer).__name__}.backward: wanted dy of shape"):
+        layer.backward(np.zeros((1, *y.shape), np.float32))
+    layer(IMAGES)
+    with pytest.raises(TypeError, match="backward dy"):
+        layer.backward(None)
+
+
+def test_backward_needs_a_forward_pass(layer):
+    with pytest.raises(RuntimeError, match="forward pass"):
+        layer.backward(IMAGES)
+    with no_grad():
+        layer(IMAGES)
+    with pytest.raises(RuntimeError, match="forward pass"):
+        layer.backward(IMAGES)
+
+
+@pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_size": 0},
+        {"kernel_size": -1},
+        {"kernel_size": (2, 0)},
+        {"kernel_size": (2, 2, 2)},
+        {"kernel_size": 2.0},
+        {"kernel_size": None},
+        {"kernel_size": True},
+        {"kernel_size": "2"},
+        {"kernel_size": 2, "stride": 0},
+        {"kernel_size": 2, "stride": -1},
+        {"kernel_size": 2, "stride": (1, 0)},
+        {"kernel_size": 2, "stride": 1.5},
+        {"kernel_size": 2, "padding": -1},
+        {"kernel_size": 2, "padding": 2},
+        {"kernel_size": 3, "padding": (0, 3)},
+        {"kernel_size": 3, "padding": (0, 0, 0, 3)},
+        {"kernel_size": 3, "padding": (0, 0, -1, 0)},
+        {"kernel_size": 3, "padding": (1, 1, 1)},
+        {"kernel_size": 3, "padding": "valid"},
+        {"kernel_size": 3, "padding": None},
+    ],
+)
+def test_bad_pool_arguments(kind, arguments):
+    with pytest.raises((ValueError, TypeError), match=list(arguments)[-1]):
+        kind(**arguments)
+
+
+def test_largest_max_pool_kernel():
+    nn.MaxPool2d((15, 17))
+    with pytest.raises(ValueError, match="kernel_size: wanted at most 255 cells, got 16 x 16"):
+        nn.MaxPool2d(16)
+
+
+@pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
+@pytest.mark.parametrize(
+    "shape", [(2, 2, 5, 3), (2, 5, 2, 3), (2, 0, 5, 3), (2, 5, 0, 3), (2, 5, 5), (5, 5), (), (1, 2, 5, 5, 3)]
+)
+def test_bad_pool_shapes_name_layer_and_sizes(kind, shape):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}.*wanted"):
+        kind(3)(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 5, 3), (2, 5, 0, 3), (2, 5), ()])
+def test_bad_global_pool_shapes(shape):
+    with pytest.raises(ValueError, match="GlobalAvgPool2d"):
+        nn.GlobalAvgPool2d()(np.zeros(shape, np.float32))
+
+
+def test_no_classes():
+    with pytest.raises(ValueError, match=r"Softmax.*at least one class"):
+        nn.Softmax()(np.zeros((2, 0), np.float32))
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, None, "0.5", True])
+def test_bad_dropout(p):
+    with pytest.raises((ValueError, TypeError), match="p: wanted"):
+        nn.Dropout(p)
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf, None, "0.1"])
+def test_bad_slope(slope):
+    with pytest.raises((ValueError, TypeError), match="negative_slope: wanted"):
+        nn.LeakyReLU(slope)
+
+
+def test_dropout_takes_one_key_for_each_training_pass():
+    random.seed(3)
+    layer, ones = nn.Dropout(0.5), np.ones((50, 60), np.float32)
+    first, second = layer(ones), layer(ones)
+    assert random.get_state()["draws"] == 2
+    assert (first != second).any()
+    np.testing.assert_array_equal(layer.backward(ones), second)
+    random.seed(3)
+    np.testing.assert_array_equal(layer(ones), first)
+    layer.eval()
+    assert layer(ones) is ones and random.get_state()["draws"] == 1
+    np.testing.assert_array_equal(layer.backward(ones * 2), ones * 2)
+
+
+def test_outputs_are_never_overwritten(layer):
+    kept = layer(IMAGES)
+    before = kept.copy()
+    for _ in range(3):
+        layer(IMAGES + 1)
+    np.testing.assert_array_equal(kept, before)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_same_bytes_for_any_threads(name):
+    x = np.random.default_rng(0).standard_normal((5, 33, 31, 13)).astype(np.float32)
+    results = set()
+    for count in (1, 2, 3, 4):
+        threads.set_num_threads(count)
+        random.seed(0)
+        layer = MAKERS[name]()
+        y = layer(x)
+        results.add((y.tobytes(), layer.backward(y).tobytes()))
+    assert len(results) == 1
+
+
+def test_flatten_of_rows_keeps_them():
+    layer, x = nn.Flatten(), np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(layer(x), x)
+    np.testing.assert_array_equal(layer.backward(x), x)
+
+
+def test_reprs():
+    assert repr(nn.MaxPool2d(3, 2, "same")) == ("MaxPool2d(kernel_size=3, stride=2, padding='same')")
+    assert repr(nn.LeakyReLU()) == "LeakyReLU(negative_slope=0.01)"
+    assert repr(nn.Dropout(0.1)) == "Dropout(p=0.1)"
+    assert repr(nn.ReLU()) == "ReLU()"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("MaxPool2d", (3, 2, 1)),
+        ("MaxPool2d", ((2, 3), None, (1, 0))),
+        ("AvgPool2d", (3, 2, 1)),
+        ("ReLU", ()),
+        ("LeakyReLU", (0.3,)),
+        ("LeakyReLU", (-0.3,)),
+        ("Sigmoid", ()),
+        ("Tanh", ()),
+        ("GELU", ()),
+        ("Flatten", ()),
+    ],
+)
+def test_equals_pytorch(name, arguments):
+    torch = pytest.importorskip("torch")
+    layer = getattr(nn, name)(*arguments)
+    x = torch.tensor(IMAGES.transpose(0, 3, 1, 2).copy(), requires_grad=True)
+    wanted = getattr(torch.nn, name)(*arguments)(x)
+    dy = np.random.default_rng(1).standard_normal(wanted.shape).astype(np.float32)
+    wanted.backward(torch.tensor(dy))
+    images = dy.ndim == 4
+    y = layer(IMAGES)
+    dx = layer.backward(dy.transpose(0, 2, 3, 1) if images else dy)
+    np.testing.assert_allclose(y.transpose(0, 3, 1, 2) if images else y, wanted.detach(), atol=1e-6)
+    np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), x.grad, atol=1e-6)

@@ -1,0 +1,61 @@
+"""Snapshots notice every byte, and attributes by identity."""
+
+import numpy as np
+import pytest
+from cynet.nn.compile.snapshot import Snapshot, same_attributes
+
+pytestmark = pytest.mark.kernels
+
+
+def test_every_element_of_every_array_counts():
+    arrays = [np.zeros(shape, np.float32) for shape in ((1,), (3, 5), (0, 4), (17,), (2, 2, 2), ())]
+    snapshot = Snapshot(arrays)
+    assert snapshot.holds()
+    for array in arrays:
+        flat = array.reshape(-1)
+        for i in range(len(flat)):
+            for value in (1e-45, np.nan, -0.0):  # the least number, what is not itself, what equals 0
+                flat[i] = value
+                assert not snapshot.holds()
+                snapshot.take()
+                assert snapshot.holds()
+                flat[i] = 0
+                assert not snapshot.holds()
+                snapshot.take()
+    assert Snapshot([]).holds()
+
+
+def test_what_is_no_float32_array_in_one_piece_is_refused():
+    for wrong in (np.zeros(3), [1.0], None, np.zeros(3, np.int32)):
+        with pytest.raises((TypeError, ValueError, AttributeError)):
+            Snapshot([wrong])
+
+
+def test_attributes_are_compared_by_identity():
+    one, value = {"a": 1000.5, "b": None}, [1]
+    other = {"l": value}
+    asked = [one, one, other, other], ["a", "b", "l", "none"], [one["a"], None, value, None]
+    assert same_attributes(*asked) and same_attributes([], [], [])
+    for owner, name, new in ((one, "a", float("1000.5")), (one, "b", 0), (other, "l", [1]),
+                             (other, "none", 0)):  # fmt: skip
+        old = owner.get(name)
+        owner[name] = new
+        assert not same_attributes(*asked), name
+        owner[name] = old
+        assert same_attributes(*asked)
+    del one["a"]
+    assert not same_attributes(*asked)
+    for i in range(3):
+        with pytest.raises(TypeError):
+            same_attributes(*(None if i == j else part for j, part in enumerate(asked)))
+
+
+def test_the_copies_are_what_was_taken_and_read_only():
+    arrays = [np.ones(shape, np.float32) for shape in ((2, 3), (0,), ())]
+    snapshot = Snapshot(arrays)
+    for array in arrays:
+        array[...] = 2
+    assert [copy.shape for copy in snapshot.copies] == [(2, 3), (0,), ()]
+    assert all((copy == 1).all() and not copy.flags.writeable for copy in snapshot.copies)
+    snapshot.take()
+    assert all((copy == 2).all() for copy in snapshot.copies)
