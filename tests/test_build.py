@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cynet.kernels.conv.tiled_loops import tiled_loops
+from cynet.kernels.conv import tiled_loops
 from helpers import run_python
 
 import cynet
@@ -212,9 +212,9 @@ def test_what_is_compiled_again_after_which_change(tree):
     assert build(tree) == {}, "nothing changed: finished extensions are taken, also where they were deleted"
     (tree / "cynet/kernels/one.pyx").write_text(KERNEL.replace("1", "2"))
     assert set(build(tree)) == {"one"}
-    for name, compiled in (("cynet/kernels/a.h", ALL - {"_shared"}), ("setup.py", ALL)):
+    for name, made in (("cynet/kernels/a.h", ALL - {"_shared"}), ("setup.py", ALL)):
         os.utime(tree / name)
-        assert set(build(tree)) == compiled, name
+        assert set(build(tree)) == made, name
     assert build(tree) == {}
 
 

@@ -1,40 +1,95 @@
-"""Imports go only downward: the house plan of ARCHITECTURE.md."""
+"""Imports go only downward, and never in a circle: the house plan of ARCHITECTURE.md."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "cynet"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cynet"
 FLOORS = [
-    {"kernels", "_version"},
-    {"core"},
-    {"layers", "data", "losses", "optim", "schedules", "gradients", "graph", "columns", "config"},
-    {"models", "interop"},
-    {"train", "uwnet", "bench"},
+    {"core", "_version"},
+    {"kernels"},
+    {"nn"},
+    {"optim", "data", "models", "interop"},
+    {"train"},
+    {"runs"},
+    {"report", "study", "bench", "uwnet"},
     {"cli"},
     {"__main__"},
 ]
+DOORS = {"layers": "nn", "losses": "nn", "schedules": "optim"}  # public names, of a line or two
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
-SOURCES = sorted(PACKAGE.rglob("*.py")) + sorted(PACKAGE.rglob("*.pyx"))
+FLOOR_OF |= {door: FLOOR_OF[room] for door, room in DOORS.items()}
+SOURCES = sorted(path for kind in ("py", "pyx", "pxd") for path in PACKAGE.rglob(f"*.{kind}"))
+
+
+def module(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path) for path in SOURCES}
+
+
+def named(path):
+    """The full names that a file imports, of modules or of what is in them."""
+    package = path.relative_to(ROOT).parts[:-1]
+    text = path.read_text()
+    if path.suffix != ".py":
+        text = "\n".join(re.findall(r"^(?:from|c?import) [^(\n]*(?:\([^)]*\))?", text, re.MULTILINE))
+        text = re.sub(r"\bcimport\b", "import", text)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1]] if node.level else []
+            base += [node.module] if node.module else []
+            yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
 def imported(path):
-    """The parts of cynet that a file imports, by the name of their top folder or module."""
-    if path.suffix == ".pyx":
-        text = path.read_text().replace(" cimport ", " import ")
-        lines = [line for line in text.splitlines() if line.startswith(("from ", "import "))]
-    else:
-        tree = ast.parse(path.read_text())
-        lines = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
-    for line in lines:
-        words = line.split()
-        if words[0] == "from" and words[1] == "cynet":
-            yield from (word.strip(",") for word in words[3:])
-        elif words[1].startswith("cynet."):
-            yield words[1].split(".")[1]
-        elif words[1].startswith(".") and path.parent == PACKAGE:
-            yield words[1].lstrip(".") or words[3]
+    """The modules of the package that a file imports."""
+    for name in named(path):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name not in ("", "cynet", module(path)):
+            yield name
+
+
+def edges():
+    """Each module with those that it imports. The front door names what is on every floor, when asked."""
+    graph = {name: set() for name in MODULES}
+    for path in SOURCES:
+        if path.parent != PACKAGE or path.stem != "__init__":
+            graph[module(path)].update(imported(path))
+    return graph
+
+
+def circles(graph):
+    """The groups whose members all lead to each other (Tarjan's algorithm), each sorted."""
+    order, low, path, found = {}, {}, [], []
+
+    def visit(node):
+        order[node] = low[node] = len(order)
+        path.append(node)
+        for other in graph.get(node, ()):
+            if other not in order:
+                visit(other)
+            if other in path:
+                low[node] = min(low[node], low[other])
+        if low[node] == order[node]:
+            start = path.index(node)
+            group = sorted(path[start:])
+            del path[start:]
+            if len(group) > 1:
+                found.append(group)
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -43,17 +98,33 @@ def test_imports_go_downward(path):
     if top == "__init__":
         return  # the front door names what is on every floor, and loads it when it is asked for
     for name in imported(path):
-        assert name in FLOOR_OF, f"{path} imports cynet.{name}, which is on no floor"
-        assert FLOOR_OF[name] < FLOOR_OF[top] or name == top or _beside(name, top), (
-            f"{path} (floor {FLOOR_OF[top]}) imports cynet.{name} (floor {FLOOR_OF[name]})"
-        )
+        room = name.split(".")[1]
+        assert room in FLOOR_OF, f"{path} imports cynet.{room}, which is on no floor"
+        above = FLOOR_OF[room] > FLOOR_OF[top]
+        assert not above, f"{path} (floor {FLOOR_OF[top]}) imports {name} (floor {FLOOR_OF[room]})"
 
 
-def _beside(name, top):
-    """The single-file modules of one floor may use each other and the layers."""
-    return FLOOR_OF[name] == FLOOR_OF[top] == 2 and not (PACKAGE / top).is_dir()
-
-
-def test_every_file_is_on_a_floor():
+def test_every_room_is_on_a_floor():
     tops = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in SOURCES} - {"__init__"}
-    assert tops <= set(FLOOR_OF)
+    assert tops == set(FLOOR_OF)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circles(edges()) == []
+
+
+def test_no_neighbours_in_a_folder_import_each_other_in_a_circle():
+    """Neighbours: the files and folders that lie in one folder, a folder being all that is in it."""
+    for folder in sorted({name.rpartition(".")[0] for name in MODULES} - {""}):
+        inside, graph = len(folder) + 1, {}
+        for name, others in edges().items():
+            if name.startswith(f"{folder}."):
+                own = name[inside:].split(".")[0]
+                near = {other[inside:].split(".")[0] for other in others if other.startswith(f"{folder}.")}
+                graph.setdefault(own, set()).update(near - {own})
+        assert circles(graph) == [], folder
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []

@@ -14,8 +14,8 @@ from cynet.core import workspace
 from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
 from cynet.data.images.transforms import Recipe
 from cynet.kernels.common import geometry
-from cynet.kernels.conv.tiled_loops import columns, convolution
-from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.conv import columns, convolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import no_grad
 from cynet.nn.losses import CrossEntropyLoss, MSELoss

@@ -19,8 +19,8 @@ try:
 except ImportError as error:
     raise ImportError(
         f"no built kernels in {os.path.dirname(os.path.dirname(__file__))}. In a source checkout run `python "
-        "setup.py build_ext --inplace` (or `pip install -e .`); after `pip install .` start Python from another "
-        "folder"
+        "setup.py build_ext --inplace` (or `pip install -e .`); after `pip install .` start Python from "
+        "another folder"
     ) from error
 finally:
     if _patient:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cynet.core import checks, threads
-from cynet.kernels.optim.optim import optim as kernels
+from cynet.kernels.optim import optim as kernels
 from cynet.nn.parameter import Parameter
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
-from cynet.kernels.optim.optim import optim
+from cynet.kernels.optim import optim
 
 from . import planes
 

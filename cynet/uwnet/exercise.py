@@ -10,7 +10,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
 from cynet.kernels.common import geometry
-from cynet.kernels.conv.tiled_loops import im2col as columns_kernel
+from cynet.kernels.conv import im2col as columns_kernel
 from cynet.kernels.norm import normalization
 
 from . import planes

@@ -5,7 +5,7 @@ import numpy as np
 from cynet.core import checks, random, workspace
 from cynet.core.threads import get_num_threads
 from cynet.kernels.common import geometry
-from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.conv import convolution
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
 from cynet.kernels.pointwise import activation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
-from cynet.kernels.conv.tiled_loops.convolution import Convolution, DepthwiseConvolution
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution
 from helpers import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import reference_weights
-from cynet.kernels.conv.tiled_loops import convolution
-from cynet.kernels.conv.tiled_loops.convolution import Convolution, DepthwiseConvolution, ThinConvolution
-from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.conv import convolution
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv import products

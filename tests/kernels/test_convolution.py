@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import reference_weights
-from cynet.kernels.conv.tiled_loops import convolution, thin_loops
-from cynet.kernels.conv.tiled_loops.convolution import Convolution, DepthwiseConvolution, ThinConvolution
-from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.conv import convolution, thin_loops
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 from helpers import frozen
 
 import cynet
@@ -63,7 +63,9 @@ CASES = [
     (C, changed(THIN, **images(13, 24, 3, 1), kernel=(11, 11))),
     (
         C,
-        changed(THIN, **images(6, 8 + thin_loops.MOST_ENTRIES, 1, 1), kernel=(1, thin_loops.MOST_ENTRIES + 1)),
+        changed(
+            THIN, **images(6, 8 + thin_loops.MOST_ENTRIES, 1, 1), kernel=(1, thin_loops.MOST_ENTRIES + 1)
+        ),
     ),
     (T, changed(THIN, **images(64, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
     (C, changed(THIN, **images(65, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
-from cynet.kernels.conv.tiled_loops import convolution
-from cynet.kernels.optim.optim import optim
+from cynet.kernels.conv import convolution
+from cynet.kernels.optim import optim
 from helpers import frozen
 from test_pool import out_shape, run_avg, run_max
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cynet.kernels.conv.tiled_loops.convolution import plan
+from cynet.kernels.conv.convolution import plan
 
 import cynet
 from cynet.kernels.linear.thin_linear import ThinLinear

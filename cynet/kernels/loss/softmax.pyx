@@ -10,7 +10,18 @@ from libc.math cimport log
 from cython.parallel cimport prange
 
 from cynet.kernels.common.parallel cimport team
-from cynet.kernels.common.simd cimport VL, run_max, run_sum, vexp, vf, vload, vload_part, vset, vstore, vstore_part
+from cynet.kernels.common.simd cimport (
+    VL,
+    run_max,
+    run_sum,
+    vexp,
+    vf,
+    vload,
+    vload_part,
+    vset,
+    vstore,
+    vstore_part,
+)
 
 
 cdef enum:

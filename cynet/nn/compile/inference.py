@@ -29,7 +29,7 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
-from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pool import max_pool
 from cynet.nn.containers import residual, sequential
 from cynet.nn.layer import plain, require_layers

@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
-from cynet.kernels.conv.tiled_loops import convolution
+from cynet.kernels.conv import convolution
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
 from cynet.nn.layer import plain

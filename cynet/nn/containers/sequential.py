@@ -17,9 +17,9 @@ class Sequential(Layer):
     Notes
     -----
     Layers that follow each other may run as one (`nn/compile/training.py`), with the same results; so the
-    backward pass belongs to the Sequential whose forward pass it follows. In evaluation mode all of them run as
-    one (`nn/compile/inference.py`), with and without `no_grad`; a backward pass begins with that forward pass
-    once more, layer by layer, for which the input must still be there and the weights as they were.
+    backward pass belongs to the Sequential whose forward pass it follows. In evaluation mode all of them run
+    as one (`nn/compile/inference.py`), with and without `no_grad`; a backward pass begins with that forward
+    pass once more, layer by layer, for which the input must still be there and the weights as they were.
 
     Any number of threads may evaluate one model at once. Training passes, and backward, are for one at a
     time: a second thread gets a RuntimeError, as does one whose pass another thread's has replaced.

@@ -6,8 +6,8 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.kernels.common import geometry
-from cynet.kernels.conv.tiled_loops import convolution
-from cynet.kernels.conv.tiled_loops.winograd import WinogradConvolution
+from cynet.kernels.conv import convolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.kernels.pointwise import arrays
 from cynet.nn import init

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cynet.core import checks
-from cynet.kernels.conv.tiled_loops.convolution import Convolution
+from cynet.kernels.conv.convolution import Convolution
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.nn import init
