@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cynet.kernels.conv import tiled_loops
 from helpers import run_python
 
 import cynet
 from cynet.core import compiled
 from cynet.core.compiled import _config
+from cynet.kernels.conv import tiled_loops
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = ROOT / "setup.py"

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-if any(CHECKOUT.glob("cynet/kernels/_config.*.so")):
+if any(CHECKOUT.glob("cynet/core/_config.*.so")):
     sys.path.insert(0, str(CHECKOUT))
 
 if __name__ == "__main__":

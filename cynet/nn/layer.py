@@ -156,7 +156,7 @@ class Layer:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        cls._boxed = not cls.__module__.startswith("cynet.layers.")
+        cls._boxed = not cls.__module__.startswith("cynet.nn.")
         if all(base._boxed for base in cls.__mro__ if issubclass(base, Layer)):  # no container
             own = vars(cls)
             if callable(own.get("forward")):

@@ -11,10 +11,10 @@ def test_every_fact_on_a_line(capsys):
     cynet.show_config()
     lines = capsys.readouterr().out.splitlines()
     found = {line.partition(":")[0]: line.partition(":")[2].strip() for line in lines}
-    build = _config.build_info()
+    made = _config.build_info()
     assert found == build.config() and len(lines) == len(found) == 8
     assert (found["version"], found["python"]) == (cynet.__version__, platform.python_version())
-    assert (found["compiler"], found["flags"]) == (build["compiler"], build["flags"])
+    assert (found["compiler"], found["flags"]) == (made["compiler"], made["flags"])
     assert found["threads"] == f"1 of {build.processors()} processors"
     assert {len(line) - len(line.partition(":")[2].lstrip()) for line in lines} == {11}, "one column"
     assert build.processor()

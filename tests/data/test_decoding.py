@@ -18,7 +18,8 @@ image = pytest.importorskip("PIL.Image")
 
 FOLDER = """
 import sys
-from cynet.data import ImageFolder, decoding
+from cynet.data import ImageFolder
+from cynet.data.images import decoding
 decoding.FEW, decoding.CHUNK, decoding.processors = 4, 2, lambda: 2
 decoding.CONTEXT = {context!r}
 print(len(ImageFolder("pictures", 4).images), "concurrent.futures.process" in sys.modules)
@@ -73,7 +74,8 @@ def test_a_daemonic_process_decodes_by_itself(pictures, monkeypatch):
 
 DAEMONIC = """
 import multiprocessing
-from cynet.data import ImageFolder, decoding
+from cynet.data import ImageFolder
+from cynet.data.images import decoding
 
 def read(place):
     decoding.FEW = 1

@@ -132,7 +132,8 @@ def test_too_little_shared_memory_says_how_much(monkeypatch, dataset):
 
 UNGUARDED = """
 import numpy as np
-from cynet.data import ArrayDataset, DataLoader, start
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import start
 
 start.CONTEXT = "CONTEXT"
 

@@ -300,7 +300,8 @@ def test_threads_that_ask_for_the_orders_of_different_epochs_get_their_own(datas
 LEAVING = """
 import os, signal, threading
 import numpy as np
-from cynet.data import ArrayDataset, DataLoader, crew
+from cynet.data import ArrayDataset, DataLoader
+from cynet.data.workers import crew
 
 def noted(*arguments, wait=crew.connection.wait):
     waiting.set()

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
-from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution
 from helpers import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cynet.core import threads
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import reference_weights
-from cynet.kernels.conv import convolution
-from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
-from cynet.kernels.conv.winograd import WinogradConvolution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conv import products
 
 from cynet.core import threads
+from cynet.kernels.conv import convolution
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import reference_weights
-from cynet.kernels.conv import convolution, thin_loops
-from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
-from cynet.kernels.conv.winograd import WinogradConvolution
 from helpers import frozen
 
 import cynet
 from cynet.core import threads
+from cynet.kernels.conv import convolution, thin_loops
+from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = pytest.mark.usefixtures("dirty_memory")
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
-from cynet.kernels.conv import convolution
-from cynet.kernels.optim import optim
 from helpers import frozen
 from test_pool import out_shape, run_avg, run_max
 
 from cynet.core import threads
+from cynet.kernels.conv import convolution
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
+from cynet.kernels.optim import optim
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cynet.kernels.conv.convolution import plan
 
 import cynet
+from cynet.kernels.conv.convolution import plan
 from cynet.kernels.linear.thin_linear import ThinLinear
 
 LAYERS = {  # arguments, the input's shape, another for it, another for the weights

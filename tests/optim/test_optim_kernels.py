@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+
 from cynet.kernels.optim import optim
 
 pytestmark = pytest.mark.kernels

@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path):
     checkpoint.save(tmp_path / "last.ckpt", TENSORS, STATE)
     code = f"""
 import numpy, resource
-from cynet.train import checkpoint
+from cynet.runs import checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     checkpoint.save({str(tmp_path / "last.ckpt")!r}, {{"w": numpy.zeros(50_000)}}, {{}})
@@ -128,7 +128,7 @@ except OSError as error:
 def test_a_process_killed_while_it_saves_leaves_a_sound_checkpoint(tmp_path):
     code = f"""
 import itertools, numpy
-from cynet.train import checkpoint
+from cynet.runs import checkpoint
 for step in itertools.count():
     checkpoint.save({str(tmp_path / "last.ckpt")!r}, {{"w": numpy.full(20_000, step)}}, {{"step": step}})
     print(step, flush=True)

@@ -16,7 +16,7 @@ from cynet.nn.layers.conv2d import Conv2d
 def is_ours(layer, below=True):
     """Whether a layer (and those below it) is one of cynet's own, and runs as its class says."""
     layers = [one for _, one in layer.walk()] if below else [layer]
-    return all(type(one).__module__.startswith("cynet.layers.") and plain(one) for one in layers)
+    return all(type(one).__module__.startswith("cynet.nn.") and plain(one) for one in layers)
 
 
 class Unplanned(Exception):
