@@ -17,9 +17,9 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns, convolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pointwise import arrays
-from cynet.nn.layer import no_grad
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
+from cynet.nn.passes import no_grad
 from cynet.optim.optimizers import SGD, Adam, AdamW
 
 from . import workload

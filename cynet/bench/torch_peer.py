@@ -105,7 +105,7 @@ def check_equal(model, net, x, training):
     ------
     ValueError
     """
-    from cynet.nn.layer import no_grad
+    from cynet.nn.passes import no_grad
 
     model.train(training)
     net.train(training)

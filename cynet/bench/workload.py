@@ -1,8 +1,8 @@
 """What is timed of a model: a training step and a pass of inference."""
 
 from cynet import models
-from cynet.nn.layer import no_grad
 from cynet.nn.losses import CrossEntropyLoss
+from cynet.nn.passes import no_grad
 from cynet.optim.optimizers import SGD
 
 from .setting import CLASSES, OPTIMIZER

@@ -1,5 +1,6 @@
 """Floor 2: layers, containers of them, and the compiler that joins them."""
 
+from .compile import chains as _chains
 from .containers.concat import Concat
 from .containers.residual import Residual
 from .containers.sequential import Sequential
@@ -17,6 +18,8 @@ from .layers.relu import ReLU
 from .layers.sigmoid import Sigmoid
 from .layers.softmax import Softmax
 from .layers.tanh import Tanh
+
+Sequential.compiler = _chains
 
 __all__ = [
     "GELU",

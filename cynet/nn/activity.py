@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from . import Concat, Residual, Sequential
-from .layer import no_grad
+from .containers.container import Container
+from .layer import plain
+from .passes import no_grad
+from .structure import Call
 
 
 def outputs(model, x, path=""):
@@ -27,27 +29,21 @@ def outputs(model, x, path=""):
 
 
 def _outputs(layer, x, path):
-    if isinstance(layer, Sequential):
-        for i, part in enumerate(layer.layers):
-            for found in _outputs(part, x, f"{path}.{i}" if path else str(i)):
+    if not isinstance(layer, Container) or plain(layer) is None:
+        yield path, layer, np.array(layer(x))
+        return
+    values = [x]
+    for part in layer.parts():
+        given = [values[source] for source in part.sources]
+        if isinstance(part, Call):
+            y = given[0]
+            for found in _outputs(part.layer, *given, f"{path}.{part.name}" if path else part.name):
                 yield found
-                x = found[2]
-        return
-    if isinstance(layer, Residual):
-        y = x
-        for found in _outputs(layer.body, x, f"{path}.body"):
-            yield found
-            y = found[2]
-        if layer.shortcut is not None:
-            for found in _outputs(layer.shortcut, x, f"{path}.shortcut"):
-                yield found
-                x = found[2]
-        yield path, layer, y + x
-        return
-    if isinstance(layer, Concat):
-        yield path, layer, layer(x)
-        return
-    yield path, layer, np.array(layer(x))
+                y = found[2]
+        else:
+            y = part.forward(*given)
+            yield path, layer, y
+        values.append(y)
 
 
 def first_not_finite(model, x):

@@ -1,64 +1,16 @@
 """Layer: the one interface that layers, models and a user's own layers share."""
 
-import contextlib
-import threading
 from collections.abc import Mapping
-from threading import get_ident
 
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.turns import refuse_anothers
 
 from . import passes
 from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
 
-
-class _Mode(threading.local):
-    """What `no_grad` and `layer_by_layer` set, in each thread for itself."""
-
-    grad_enabled = True
-    layer_by_layer = False
-
-
-_mode = _Mode()
-
-
-@contextlib.contextmanager
-def no_grad():
-    """Within this context, forward passes of this thread keep nothing for a backward pass.
-
-    Examples
-    --------
-    >>> with cynet.no_grad():
-    ...     logits = model(images)
-    """
-    before, _mode.grad_enabled = _mode.grad_enabled, False
-    try:
-        yield
-    finally:
-        _mode.grad_enabled = before
-
-
-def grad_enabled():
-    """Whether forward passes of this thread keep what backward needs."""
-    return _mode.grad_enabled
-
-
-@contextlib.contextmanager
-def layer_by_layer():
-    """Within this context, containers of this thread run their layers and keep what each backward needs."""
-    before, _mode.layer_by_layer = _mode.layer_by_layer, True
-    try:
-        yield
-    finally:
-        _mode.layer_by_layer = before
-
-
-def may_sweep():
-    """Whether a container may compute its output without its layers' own passes."""
-    return not (_mode.grad_enabled and _mode.layer_by_layer)
+LEAVES = "cynet.nn.layers.", "cynet.nn.compile."  # whose layers hold no others
 
 
 def answers(plan, question):
@@ -91,27 +43,6 @@ def require_layers(**given):
                 raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
 
 
-def taken(layer):
-    """What a forward pass has just left in a layer, for a container to keep until `give` hands it back.
-
-    So a pass belongs to the container that made it: one layer may stand at several places of a model, and in
-    several models.
-    """
-    if not layer._boxed:
-        return layer._saved  # cynet's own containers keep what is of their layers
-    return layer._saved, layer._noted, [(child, taken(child)) for _, child in layer.children()]
-
-
-def give(layer, kept):
-    """Let a layer's backward follow the pass that `taken` was asked after."""
-    if not layer._boxed:
-        layer._saved = kept
-        return
-    layer._saved, layer._noted, inner = kept
-    for child, of_child in inner:
-        give(child, of_child)
-
-
 def plain(layer):
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__
@@ -125,9 +56,12 @@ class Layer:
     also ``output_shape(shape)``, which raises ValueError on a shape it cannot take. Parameters and sub-layers
     are found among its attributes, also in lists, tuples and dicts, as "name.0" or "name.key"; arrays named
     in ``buffers`` are saved with them. In ``forward`` it calls ``self.save(...)`` with what backward needs,
-    in ``backward`` it gets that by ``self.saved()``. A layer keeps one pass, the last one; cynet's containers
-    keep those of their layers, so that one layer may stand at several places. A user's model does not: its
-    backward raises RuntimeError where one of its layers has made another pass since (`nn/passes.py`).
+    in ``backward`` it gets that by ``self.saved()``, and calls ``backward`` of the layers that it called in
+    ``forward``: of one that it called several times in the reverse order, for each follows the last pass that
+    is left (`nn/passes.py`). So one layer may stand at several places.
+
+    `backward` follows the last pass; to follow another one, keep `last_pass` after each forward pass and
+    call its ``backward``.
 
     Between a forward pass and its backward the weights must stay as they are. Where they were assigned
     (``weight.data = ...``) or loaded since, backward raises RuntimeError; what is written into the array
@@ -147,22 +81,20 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _saved = None  # what backward needs, and (the thread that made the pass,)
-    _noted = None  # of a user's layer: which passes of its children its own is made of
+    _last = None  # its last pass that is not within another one
     _made = None  # the threads whose passes no backward followed
     _seen = None  # the input shape that was checked last
     _plan = None  # what a layer has worked out for a shape
     _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, opens=None, **options):
+        """`opens`: whether its passes own those of the layers within; default: where there may be some."""
         super().__init_subclass__(**options)
         cls._boxed = not cls.__module__.startswith("cynet.nn.")
-        if all(base._boxed for base in cls.__mro__ if issubclass(base, Layer)):  # no container
-            own = vars(cls)
-            if callable(own.get("forward")):
-                cls.forward = passes.noting(own["forward"], grad_enabled)
-            if callable(own.get("backward")):
-                cls.backward = passes.following(own["backward"])
+        if not cls.__module__.startswith(LEAVES) if opens is None else opens:
+            for name, wrapped in (("forward", passes.opening), ("backward", passes.following)):
+                if callable(vars(cls).get(name)):
+                    setattr(cls, name, wrapped(vars(cls)[name]))
 
     def __call__(self, x):
         """Check `x` (its shape only the first time), then run `forward`.
@@ -205,11 +137,23 @@ class Layer:
 
     def backward_spared(self, dy):
         """`backward` for the sake of the parameters alone: the gradient to the input is spared this once."""
-        before, self.input_grad = self.input_grad, False
+        before, passes.mode.spared = passes.mode.spared, True
         try:
             self.backward(dy)
         finally:
-            self.input_grad = before
+            passes.mode.spared = before
+
+    @property
+    def last_pass(self):
+        """The `Pass` of the last call outside of other layers, or None: its ``backward(dy)`` follows it.
+
+        Examples
+        --------
+        >>> y, first = model(x), model.last_pass
+        >>> z, second = model(other), model.last_pass
+        >>> first.backward(dy), second.backward(dz)
+        """
+        return self._last
 
     def output_shape(self, shape):
         """The output's shape for an input of `shape` (the batch first); here: the same."""
@@ -234,30 +178,25 @@ class Layer:
 
     def save(self, *values):
         """Keep `values` for `backward`, unless inside `no_grad`."""
-        this = get_ident()
-        if _mode.grad_enabled:
-            made = self._made
-            if made is None:
-                made = vars(self).setdefault("_made", set())  # another thread may just do it
-            made.add(this)
-            self._saved = (*values, (this,))  # a new object each time: it tells passes apart
-        elif self._saved is not None and self._saved[-1][0] == this:
-            self._saved = None  # another thread's pass stays: it may be in the middle of it
+        mode = passes.mode
+        if not mode.grad_enabled:
+            passes.drop(self)
+            return
+        around = mode.around
+        if around is not None and around.layer is self:
+            around.kept.append(values)
+            return
+        made = passes.Pass(self)
+        made.kept.append(values)
+        passes.keep(made, around)
 
     def saved(self):
         """What `save` kept, once: a second backward needs a second forward."""
-        kept = self._saved
-        if kept is None:
-            raise RuntimeError(
-                f"{type(self).__name__}.backward: wanted a forward pass before it (outside no_grad), got "
-                "none; of a layer that a user's forward calls twice only the last pass is kept"
-            )
-        (maker,) = kept[-1]
-        if maker != get_ident():
-            refuse_anothers(type(self).__name__, maker, self._made)
-        self._saved = None
-        self._made.discard(maker)
-        return kept[:-1]
+        around = passes.mode.around
+        made = around if around is not None and around.layer is self else passes.take(self)
+        if made is None or not made.kept:
+            raise passes.none_left(self)
+        return made.kept.pop()
 
     def gradient(self, dy, shape):
         """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""
@@ -278,19 +217,12 @@ class Layer:
         return checks.truth("training", self.training)
 
     def _wants_dx(self):
-        """`input_grad`, which may have been set to anything, as a bool."""
-        return checks.truth("input_grad", self.input_grad)
-
-    def numbered(self, **given):
-        """The children of a container: its layers, given under their name, by their numbers, then what a
-        user's class added."""
-        require_layers(**given)
-        (layers,) = given.values()
-        found = [(str(i), layer) for i, layer in enumerate(layers)]
-        if self._boxed:
-            known = set(map(id, layers))
-            found += [pair for pair in Layer.children(self) if id(pair[1]) not in known]
-        return found
+        """Whether somebody wants the gradient to the input: the user, who may have set `input_grad` to
+        anything, and the layer around (`backward_spared`)."""
+        mode = passes.mode
+        around = mode.around
+        spared = around.spared if around is not None and around.layer is self else mode.spared
+        return not spared and checks.truth("input_grad", self.input_grad)
 
     def walk(self, prefix="", around=()):
         """(path, layer) pairs of this layer and all below it; this layer's path is ''.

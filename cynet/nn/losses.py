@@ -8,7 +8,7 @@ from cynet.core import checks, threads, workspace
 from cynet.core.turns import refuse_anothers
 from cynet.kernels.loss import softmax, squared_error
 
-from .layer import grad_enabled
+from .passes import grad_enabled
 
 CHUNK = 16384  # elements of one partial sum of squared_error
 SHOWN = 10  # weights in a text

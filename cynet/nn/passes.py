@@ -1,60 +1,213 @@
-"""Which passes of its layers a user's model is made of: backward follows these, or says that they are gone.
+"""Forward passes, each of which owns what its backward needs, and the modes in which they are made.
 
-Layers keep one pass, the last one. cynet's containers hand a layer's pass back to it before its backward; in
-the backward of a user's model a layer that stands in another model as well may hold that one's pass. So a
-user's forward notes the pass of each layer right under it, and backward compares.
+Design: a pass of a layer is an object, `Pass`: what the layer kept with `save`, and the passes of the layers
+that it called, in order. Nothing of it lies in the layers, so one layer may stand at several places of a net
+and in several nets, and several passes of a net may be open at once. While a container or a user's layer
+runs, forward or backward, its pass is the one `around` what runs within it, in this thread: forward, the
+passes of the layers that it calls are kept there; backward, each layer follows the last pass that it made
+there and that no backward has followed. A layer that only the user calls keeps its last pass itself.
+
+cynet's own layers that hold no others make their pass in `save` and take it in `saved`. For containers and
+users' layers, `forward` and `backward` are wrapped when the class is made.
 """
 
+import contextlib
 import functools
+import threading
+from threading import get_ident
 
-NOTHING = None, None
-
-
-def _mark(layer):
-    """What tells the pass that a layer holds from others: two objects, each None where there is none."""
-    saved = layer._saved
-    return None if saved is None else saved[-1], layer._noted
+from cynet.core.turns import refuse_anothers
 
 
-def _same(one, other):
-    return one[0] is other[0] and one[1] is other[1]
+class _Mode(threading.local):
+    """What a thread is in the middle of."""
+
+    grad_enabled = True
+    layer_by_layer = False
+    around = None  # the pass of the container, or user's layer, that runs
+    spared = False  # whether nobody wants the gradient to the input of the layer whose backward comes next
 
 
-def noting(forward, grad_enabled):
-    """A user's `forward` that notes, where gradients are wanted, what passes it made of its layers."""
+mode = _Mode()
+
+
+@contextlib.contextmanager
+def no_grad():
+    """Within this context, forward passes of this thread keep nothing for a backward pass.
+
+    Examples
+    --------
+    >>> with cynet.no_grad():
+    ...     logits = model(images)
+    """
+    before, mode.grad_enabled = mode.grad_enabled, False
+    try:
+        yield
+    finally:
+        mode.grad_enabled = before
+
+
+def grad_enabled():
+    """Whether forward passes of this thread keep what backward needs."""
+    return mode.grad_enabled
+
+
+@contextlib.contextmanager
+def layer_by_layer():
+    """Within this context, containers of this thread run their layers and keep what each backward needs."""
+    before, mode.layer_by_layer = mode.layer_by_layer, True
+    try:
+        yield
+    finally:
+        mode.layer_by_layer = before
+
+
+def may_sweep():
+    """Whether a container may compute its output without its layers' own passes."""
+    return not (mode.grad_enabled and mode.layer_by_layer)
+
+
+class Pass:
+    """A forward pass of a layer, which one `backward` may follow.
+
+    Attributes
+    ----------
+    layer : Layer
+    """
+
+    __slots__ = ("followed", "inner", "kept", "layer", "spared", "thread")
+
+    def __init__(self, layer):
+        self.layer, self.kept, self.inner = layer, [], []
+        self.followed = self.spared = False
+
+    def backward(self, dy):
+        """`layer.backward(dy)` after this pass, whatever passes the layer has made since.
+
+        Parameters
+        ----------
+        dy : ndarray of float32
+            Of the output's shape.
+
+        Returns
+        -------
+        ndarray of float32
+            The gradient to the input; those of the parameters are added to what is there.
+
+        Raises
+        ------
+        RuntimeError
+            When a backward has followed it already, or weights were assigned or loaded since.
+        """
+        if self.followed:
+            raise RuntimeError(
+                f"{type(self.layer).__name__}: wanted a pass to follow, got one that was followed"
+            )
+        self.followed = True
+        if self.layer._last is self:
+            self.layer._last = None
+        alone, before = Pass(None), mode.around
+        alone.inner.append(self)
+        mode.around = alone
+        try:
+            return self.layer.backward(dy)
+        finally:
+            mode.around = before
+
+    def __repr__(self):
+        return f"<Pass of {type(self.layer).__name__}{', followed' if self.followed else ''}>"
+
+
+def keep(made, around):
+    """Let a pass that was made be found: by the one around it, or else by its layer."""
+    if around is not None:
+        around.inner.append(made)
+        return
+    layer, this = made.layer, get_ident()
+    threads = layer._made
+    if threads is None:
+        threads = vars(layer).setdefault("_made", set())  # another thread may just do it
+    threads.add(this)
+    made.thread = this
+    layer._last = made
+
+
+def drop(layer):
+    """Forget the last pass of a layer, if it is this thread's: another's may be in use."""
+    last = layer._last
+    if last is not None and last.thread == get_ident():
+        layer._last = None
+
+
+def take(layer):
+    """The pass that the backward of a layer follows now, for this once; None where there is none.
+
+    Raises
+    ------
+    RuntimeError
+        When the layer's last pass is another thread's, and this thread's own was replaced by it.
+    """
+    around = mode.around
+    if around is not None:
+        inner = around.inner
+        for i in range(len(inner) - 1, -1, -1):
+            if inner[i].layer is layer:
+                return inner.pop(i)
+        return None
+    made = layer._last
+    if made is not None:
+        if made.thread != get_ident():
+            refuse_anothers(type(layer).__name__, made.thread, layer._made)
+        layer._last, made.followed = None, True
+        layer._made.discard(made.thread)
+    return made
+
+
+def none_left(layer):
+    """The RuntimeError for a backward without a pass to follow."""
+    around = mode.around
+    where = f" in that of {type(around.layer).__name__}" if around is not None and around.layer else ""
+    return RuntimeError(
+        f"{type(layer).__name__}.backward: wanted a forward pass before it (outside no_grad){where}, got none"
+    )
+
+
+def opening(forward):
+    """A `forward` within which the layer's own pass is the one around."""
 
     @functools.wraps(forward)
-    def noted(self, *args, **options):
-        if not grad_enabled():
+    def opened(self, *args, **options):
+        around = mode.around
+        if not mode.grad_enabled or (around is not None and around.layer is self):  # the class above's
             return forward(self, *args, **options)
-        self._noted = None
-        before = {id(layer): _mark(layer) for _, layer in self.children()}
-        y = forward(self, *args, **options)
-        marks = ((name, layer, _mark(layer)) for name, layer in self.children())
-        found = [
-            (name, layer, mark)
-            for name, layer, mark in marks
-            if mark != NOTHING and not _same(mark, before.get(id(layer), NOTHING))
-        ]
-        self._noted = found or None
+        if around is None:
+            drop(self)  # its memory is free now
+        mode.around = made = Pass(self)
+        try:
+            y = forward(self, *args, **options)
+        finally:
+            mode.around = around
+        keep(made, around)
         return y
 
-    return noted
+    return opened
 
 
 def following(backward):
-    """A user's `backward` that follows the passes that its forward noted, or raises RuntimeError."""
+    """A `backward` within which the pass that it follows is the one around."""
 
     @functools.wraps(backward)
     def followed(self, *args, **options):
-        noted, self._noted = self._noted, None  # once: it may call itself, or the class above
-        for name, layer, mark in noted or ():
-            now = _mark(layer)
-            if not _same(now, mark) and now != NOTHING and "forward" not in vars(self):
-                raise RuntimeError(
-                    f"{type(self).__name__}.backward: wanted the pass of {name} that its own forward made, "
-                    "got one made since, by another model or by itself; make the forward pass again"
-                )
-        return backward(self, *args, **options)
+        around = mode.around
+        if around is not None and around.layer is self:  # the class above's
+            return backward(self, *args, **options)
+        made = take(self)
+        if made is None:  # its forward was another one than the class's: its layers may have passes
+            return backward(self, *args, **options)
+        made.spared, mode.spared, mode.around = mode.spared, False, made
+        try:
+            return backward(self, *args, **options)
+        finally:
+            mode.spared, mode.around = made.spared, around
 
     return followed

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.nn.layer import Layer, no_grad
+from cynet.nn.layer import Layer
 from cynet.nn.losses import CrossEntropyLoss
+from cynet.nn.passes import no_grad
 
 TEST, VALIDATION = "test", "validation"  # what a training is measured on
 

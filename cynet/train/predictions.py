@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from cynet.core import checks
-from cynet.nn.layer import no_grad
+from cynet.nn.passes import no_grad
 
 from .metrics import Evaluation, checked_model, pairs
 

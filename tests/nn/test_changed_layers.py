@@ -22,7 +22,7 @@ from cynet import (
     ReLU,
     Residual,
 )
-from cynet.nn.layer import layer_by_layer
+from cynet.nn.passes import layer_by_layer
 
 X = np.random.default_rng(0).standard_normal((2, 8, 8, 8)).astype(np.float32)
 

@@ -10,7 +10,7 @@ import pytest
 
 import cynet
 from cynet import Concat, Conv2d, Layer, Linear, Parameter, ReLU, Residual, Sequential
-from cynet.nn.layer import grad_enabled
+from cynet.nn.passes import grad_enabled
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ import cynet
 from cynet import nn
 from cynet.core import threads, workspace
 from cynet.nn.compile import inference
-from cynet.nn.layer import layer_by_layer
+from cynet.nn.passes import layer_by_layer
 
 
 class Same(cynet.Layer):

@@ -16,8 +16,8 @@ from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, 
 from cynet.core import threads
 from cynet.kernels.common import geometry
 from cynet.nn.compile import training
-from cynet.nn.layer import layer_by_layer
 from cynet.nn.parameter import Parameter
+from cynet.nn.passes import layer_by_layer
 
 
 class Alone(ReLU):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.nn.layer import grad_enabled, layer_by_layer, may_sweep
+from cynet.nn.passes import grad_enabled, layer_by_layer, may_sweep
 
 
 class Twice(cynet.Layer):

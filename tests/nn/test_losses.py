@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference
 
-from cynet.nn.layer import no_grad
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
+from cynet.nn.passes import no_grad
 
 LOGITS = np.zeros((3, 4), np.float32)
 

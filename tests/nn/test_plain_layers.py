@@ -7,7 +7,7 @@ from helpers import frozen
 
 from cynet import nn
 from cynet.core import random, threads
-from cynet.nn.layer import no_grad
+from cynet.nn.passes import no_grad
 
 IMAGES = np.random.default_rng(0).standard_normal((3, 9, 7, 11)).astype(np.float32)
 

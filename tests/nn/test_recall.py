@@ -11,7 +11,7 @@ import cynet
 from cynet import data, nn
 from cynet.core import threads
 from cynet.nn.compile import recall
-from cynet.nn.layer import layer_by_layer
+from cynet.nn.passes import layer_by_layer
 
 RNG = np.random.default_rng(0)
 CHANGED = r"backward: wanted input, weights and layers as they were in the forward pass .* got changed ones"

@@ -23,6 +23,7 @@ layer, when backward is called.
 """
 
 import operator
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -31,19 +32,11 @@ from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pool import max_pool
-from cynet.nn.containers import residual, sequential
-from cynet.nn.layer import plain, require_layers
-from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
-from cynet.nn.layers.conv2d import Conv2d
-from cynet.nn.layers.dropout import Dropout
-from cynet.nn.layers.flatten import Flatten
-from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
-from cynet.nn.layers.linear import Linear
-from cynet.nn.layers.max_pool2d import MaxPool2d
-from cynet.nn.layers.relu import ReLU
+from cynet.nn.containers.container import Container
 from cynet.nn.members import PASSING
 
-from .inference_steps import Average, Called, Convolve, Rows, Slot, Sum, Unplanned, is_ours
+from .inference_steps import Average, Called, Convolve, Rows, Slot, Sum, Unplanned
+from .rules import chain_of, grouped, is_ours, sum_of
 from .snapshot import Snapshot, same_attributes
 
 SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
@@ -98,7 +91,7 @@ def _taken(model, shape):
             break
         if plan.fits():
             return plan
-    require_layers(layers=model.layers)
+    model.chain()  # refuses what is no layer
     if any(layer._trains() for _, layer in model.walk()):
         return None
     try:
@@ -182,20 +175,14 @@ class Plan:
         attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
         if is_ours(layer, below=False):
             attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
-        elif isinstance(layer, sequential.Sequential):  # a user's, whose other attributes may always change
-            attributes["layers"] = layer.layers
+        elif isinstance(layer, Container):  # a user's, whose other attributes may always change
+            layers = layer.chain()
+            attributes |= {name: value for name, value in vars(layer).items() if value is layers is not None}
         for name, value in attributes.items():
             for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
                 found.append(one)
             if isinstance(value, list):
                 self._lists.append((value, list(value)))
-
-    def _call(self, layer, shape):
-        """The step that calls a layer as it is."""
-        self._called.append(layer)
-        for _, inner in layer.walk():
-            self._watch(inner)
-        return Called(layer, shape)
 
     # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
     def _slot(self, shape):
@@ -210,83 +197,69 @@ class Plan:
             self._spare.append(slot.buffer)
             self._spare.sort(key=len)
 
-    # -- planning: each takes the input's slot and returns what it planned and the output's slot ----------
+    # -- planning: each takes layers and the input's slot; it returns (step or None, the output's slot,
+    #    whether the input was read into a buffer of the output's own, so that it may be let go) ------------
     def _flat(self, layer, root=False):
-        """The layers of nested Sequentials, one after another."""
-        if root or plain(layer) is sequential.Sequential:
-            self._watch(layer)
-            for inner in layer.layers:
-                yield from self._flat(inner)
-        else:
+        """The layers of nested chains, one after another."""
+        inner = layer.chain() if root else chain_of(layer)
+        if inner is None:
             yield layer
+            return
+        self._watch(layer)
+        for one in inner:
+            yield from self._flat(one)
 
     def _sequence(self, model, slot, root=False):
-        """The steps of a Sequential, or of any one layer."""
-        layers = list(self._flat(model, root))
-        steps, planes, i = [], None, 0  # planes: (height, width, channels) of rows whose order is unchanged
-        while i < len(layers):
-            layer, kind, after = layers[i], plain(layers[i]), layers[i + 1 : i + 2]
-            before, taken = slot, 1
-            if kind in (Conv2d, Linear):
-                taken, norm, relu = self._followers(layers[i : i + 3])
-                step, slot = self._convolution(layer, norm, relu, slot, planes)
-                planes = None
-            elif kind is MaxPool2d:
-                step, slot = self._pool(layer, slot)
-            elif kind is GlobalAvgPool2d:
-                slot = self._slot(layer.output_shape(slot.shape))
-                step = Average(slot.array, team(prod(before.shape)))
-            elif kind is residual.Residual:
-                taken += (relu := bool(after) and plain(after[0]) is ReLU)
-                step, slot = self._residual(layer, relu, slot)
-            elif kind is Flatten and len(slot.shape) == 4 and after and plain(after[0]) is Linear:
-                planes = slot.shape[1:]
-                slot = Slot((slot.shape[0], prod(planes)), slot.buffer, slot.pins)
-                step = Rows(slot.shape)
-                before = None
-            elif kind is Dropout:
-                step = before = None
-            else:  # its output may be its input
-                slot, before = Slot(layer.output_shape(slot.shape)), None
-                step = self._call(layer, slot.shape)
-            for used in layers[i : i + taken]:
+        """The steps of a chain, or of any one layer."""
+        steps, self._planes = [], None
+        for name, layers in grouped(list(self._flat(model, root)), STEPS):
+            before = slot
+            step, slot, read = STEPS[name](self, layers, slot) if name else self._call(layers[0], slot)
+            for used in layers:
                 self._watch(used)
             if step is not None:
                 steps.append(step)
-            if before is not None:
+            if read:
                 self._release(before)
-            i += taken
         return steps, slot
 
-    @staticmethod
-    def _followers(layers):
-        """Of a convolution or linear layer and the two after: (how many belong to it, batch norm, ReLU)."""
-        layer, *rest = layers
-        kind, width = (
-            (BatchNorm2d, layer.out_channels) if type(layer) is Conv2d else (BatchNorm1d, layer.out_features)
-        )
-        norm = None
-        if rest and plain(rest[0]) is kind and rest[0].num_features == width:
-            norm, *rest = rest
-        relu = bool(rest) and plain(rest[0]) is ReLU
-        return 1 + (norm is not None) + relu, norm, relu
+    def _call(self, layer, slot):
+        """The step that calls a layer as it is; its output may be its input."""
+        self._called.append(layer)
+        for _, inner in layer.walk():
+            self._watch(inner)
+        slot = Slot(layer.output_shape(slot.shape))
+        return Called(layer, slot.shape), slot, False
 
-    def _convolution(self, layer, norm, relu, slot, planes):
-        out, threads = self._slot(layer.output_shape(slot.shape)), team(layer.macs(slot.shape))
-        step = Convolve(layer, norm, relu, slot.shape, out.array, planes, threads)
+    def _convolution(self, layers, slot, norm=False, relu=False):
+        layer, threads = layers[0], team(layers[0].macs(slot.shape))
+        out = self._slot(layer.output_shape(slot.shape))
+        planes, self._planes = self._planes, None
+        step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes, threads)
         self._scratch_floats = max(self._scratch_floats, step.plan.scratch_floats(threads))
         self._convolutions.append(step)
-        return step, out
+        return step, out, True
 
-    def _pool(self, layer, slot):
-        shape, window = layer.grid(slot.shape)
+    def _rows(self, layers, slot):
+        if len(slot.shape) != 4:
+            return self._call(layers[0], slot)
+        self._planes = slot.shape[1:]  # the order of the rows is unchanged
+        slot = Slot((slot.shape[0], prod(self._planes)), slot.buffer, slot.pins)
+        return Rows(slot.shape), slot, False
+
+    def _pool(self, layers, slot):
+        shape, window = layers[0].grid(slot.shape)
         out, winner = self._slot(shape), np.empty(shape, np.uint8)
         window = *window, team(prod(shape) * prod(window[:2]))
-        return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out
+        return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out, True
 
-    def _residual(self, block, relu, slot):
+    def _average(self, layers, slot):
+        out = self._slot(layers[0].output_shape(slot.shape))
+        return Average(out.array, team(prod(slot.shape))), out, True
+
+    def _sum(self, layers, slot, relu=False):
+        main, shortcut = sum_of(layers[0])
         slot.pins += 1
-        main, shortcut = block.parts()
         aside, beside = [], slot
         if shortcut is not None:
             aside, beside = self._sequence(shortcut, slot)
@@ -306,7 +279,24 @@ class Plan:
         beside.pins -= 1
         if beside is not slot:
             self._release(beside)
-        return step, out
+        return step, out, True
+
+
+STEPS = {
+    "sum, ReLU": partial(Plan._sum, relu=True),
+    "sum": Plan._sum,
+    "flatten before linear": Plan._rows,
+    "pool": Plan._pool,
+    "average": Plan._average,
+    "dropout": lambda plan, layers, slot: (None, slot, False),
+}
+for _product in ("convolution", "linear"):
+    STEPS |= {
+        f"{_product}, norm, ReLU": partial(Plan._convolution, norm=True, relu=True),
+        f"{_product}, norm": partial(Plan._convolution, norm=True),
+        f"{_product}, ReLU": partial(Plan._convolution, relu=True),
+        _product: Plan._convolution,
+    }
 
 
 def _comparable(arrays):

@@ -1,4 +1,4 @@
-"""The steps of a plan (`evaluation.py`): what each does with its input, once it is planned."""
+"""The steps of a plan (`inference.py`): what each does with its input, once it is planned."""
 
 from math import prod
 
@@ -9,14 +9,9 @@ from cynet.core.threads import get_num_threads
 from cynet.kernels.conv import convolution
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
-from cynet.nn.layer import plain
 from cynet.nn.layers.conv2d import Conv2d
 
-
-def is_ours(layer, below=True):
-    """Whether a layer (and those below it) is one of cynet's own, and runs as its class says."""
-    layers = [one for _, one in layer.walk()] if below else [layer]
-    return all(type(one).__module__.startswith("cynet.nn.") and plain(one) for one in layers)
+from .rules import is_ours
 
 
 class Unplanned(Exception):

@@ -1,6 +1,6 @@
 """Evaluation with a backward pass after it: seldom wanted, so it costs the forward pass next to nothing.
 
-Design: in evaluation mode `Sequential` runs its plan (`evaluation.py`) outside `no_grad` too, and keeps of
+Design: in evaluation mode `Sequential` runs its plan (`inference.py`) outside `no_grad` too, and keeps of
 the pass only its input, a copy of its output, and which weights gave it. When backward is called, the pass is
 made again: first by the plan, whose output must be that copy to the last bit (else the input, or something
 beside the weights, is not what it was), then layer by layer, each keeping what its backward needs. Changed
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.nn.layer import layer_by_layer, no_grad, require_layers
+from cynet.nn.passes import layer_by_layer, no_grad
 
 from . import inference
-from .inference_steps import is_ours
+from .rules import is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,14 @@ def forward(model, x):
     ndarray of float32 or None
     """
     known = x.shape in vars(model).get("_plans", ())
-    if not known:
-        require_layers(layers=model.layers)
-    if not known and not all(map(is_ours, model.layers)):
+    if not known and not all(map(is_ours, model.chain())):
         return None  # no plan is made that will not be used
     with no_grad():
         found = inference.swept(model, x, exact=True)
     if found is None:
         return None
     y, plan, version = found
-    model.save(Sweep(plan, version, x, y.copy()), None)  # the caller may change its own y
+    model.save(Sweep(plan, version, x, y.copy()))  # the caller may change its own y
     return y
 
 
@@ -66,15 +64,15 @@ def in_parts(model):
     return not any(layer._trains() for layer in found) and not all(map(is_ours, model.layers))
 
 
-def again(model, sweep):
-    """(steps, what they keep) of a pass that `forward` made, by the layers' own passes.
+def again(model, sweep, chain_steps):
+    """The steps of a pass that `forward` made, after the layers' own passes, which the pass around keeps.
 
     Raises
     ------
     RuntimeError
         When the input, the weights, statistics or settings of a layer changed since.
     """
-    require_layers(layers=model.layers)
+    model.chain()  # refuses what is no layer
     modes = [(layer, layer.training) for _, layer in model.walk() if layer._trains()]
     for layer, _ in modes:  # set to training since
         layer.training = False
@@ -86,9 +84,10 @@ def again(model, sweep):
                 f"{type(model).__name__}.backward: wanted input, weights and layers as they were in the "
                 "forward pass (in evaluation mode), got changed ones; make that pass again"
             )
-        steps = model._steps()
+        steps = chain_steps(model)
         with layer_by_layer():
-            return steps, steps.forward(sweep.x)[1]
+            steps.forward(sweep.x)
+        return steps
     finally:
         for layer, mode in modes:
             layer.training = mode

@@ -1,10 +1,12 @@
 """Residual: a body with a shortcut around it."""
 
-from cynet.kernels.pointwise import arrays
-from cynet.nn.layer import Layer, give, require_layer, taken
+from cynet.nn.layer import require_layer
+from cynet.nn.structure import Add, Call
+
+from .container import Container
 
 
-class Residual(Layer):
+class Residual(Container):
     """y = body(x) + shortcut(x), or body(x) + x without a shortcut (He et al. 2015, section 3.2).
 
     Parameters
@@ -19,41 +21,11 @@ class Residual(Layer):
         self.parts()
 
     def parts(self):
-        """(body, shortcut or None), checked: they may have been set."""
         require_layer("body", self.body)
-        if self.shortcut is not None:
-            require_layer("shortcut", self.shortcut)
-        return self.body, self.shortcut
-
-    def output_shape(self, shape):
-        body, shortcut = self.parts()
-        of_body = body.checked_shape(shape, "body")
-        of_shortcut = shape if shortcut is None else shortcut.checked_shape(shape, "shortcut")
-        if of_body != of_shortcut:
-            raise ValueError(
-                f"wanted equal shapes to add, got {of_body} from body and {of_shortcut} beside it"
-            )
-        return of_body
-
-    def trace(self, shape, path=""):
-        for name, layer in self.children():
-            yield from layer.trace(shape, f"{path}.{name}" if path else name)
-
-    def forward(self, x):
-        body, shortcut = self.parts()
-        y, of_body = body(x), taken(body)
-        beside, of_shortcut = (x, None) if shortcut is None else (shortcut(x), taken(shortcut))
-        self.save(body, of_body, shortcut, of_shortcut)
-        return arrays.add(y, beside)
-
-    def backward(self, dy):
-        body, of_body, shortcut, of_shortcut = self.saved()
-        give(body, of_body)
-        dx = body.backward(dy) if self._wants_dx() else body.backward_spared(dy)
-        if shortcut is not None:
-            give(shortcut, of_shortcut)
-            dy = shortcut.backward(dy) if self._wants_dx() else shortcut.backward_spared(dy)
-        return arrays.add(dx, dy) if self._wants_dx() else None
+        if self.shortcut is None:
+            return Call("body", self.body), Add((1, 0))
+        require_layer("shortcut", self.shortcut)
+        return Call("body", self.body), Call("shortcut", self.shortcut), Add((1, 2))
 
     def __repr__(self):
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

@@ -1,11 +1,14 @@
 """Sequential: layers one after another."""
 
 from cynet.core.turns import Turn
-from cynet.nn.compile import inference, recall, training
-from cynet.nn.layer import Layer, grad_enabled, layer_by_layer, may_sweep, require_layers
+from cynet.nn import passes
+from cynet.nn.layer import require_layers
+from cynet.nn.structure import Call
+
+from .container import Container
 
 
-class Sequential(Layer):
+class Sequential(Container, opens=False):
     """Layers one after another: the output of each is the input of the next.
 
     Parameters
@@ -16,76 +19,54 @@ class Sequential(Layer):
 
     Notes
     -----
-    Layers that follow each other may run as one (`nn/compile/training.py`), with the same results; so the
-    backward pass belongs to the Sequential whose forward pass it follows. In evaluation mode all of them run
-    as one (`nn/compile/inference.py`), with and without `no_grad`; a backward pass begins with that forward
-    pass once more, layer by layer, for which the input must still be there and the weights as they were.
+    Layers that follow each other may run as one (`nn/compile/training.py`), with the same results. In
+    evaluation mode all of them run as one (`nn/compile/inference.py`), with and without `no_grad`; a backward
+    pass begins with that forward pass once more, layer by layer, for which the input must still be there and
+    the weights as they were.
 
     Any number of threads may evaluate one model at once. Training passes, and backward, are for one at a
     time: a second thread gets a RuntimeError, as does one whose pass another thread's has replaced.
     """
 
+    compiler = None  # how its layers run together; `nn/compile` sets it
+
     def __init__(self, *layers):
         require_layers(layers=layers)
         self.layers = list(layers)
 
-    def children(self):
-        return self.numbered(layers=self.layers)
-
-    def output_shape(self, shape):
+    def chain(self):
         require_layers(layers=self.layers)
-        for name, layer in self.children():
-            shape = layer.checked_shape(shape, name)
-        return shape
+        return self.layers
 
-    def trace(self, shape, path=""):
-        for name, layer in self.children():
-            yield from layer.trace(shape, f"{path}.{name}" if path else name)
-            shape = layer.output_shape(shape)
+    def parts(self):
+        return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.chain()))
+
+    def children(self):
+        return self._numbered(self.chain())
 
     def forward(self, x):
-        if not self._trains() and may_sweep():
-            y = recall.forward(self, x) if grad_enabled() else inference.run(self, x)
-            if y is not None:
-                return y
+        compiler = self.compiler
         if not self._trains():
-            return self._layers(x)
+            y = None if compiler is None else compiler.evaluated(self, x)
+            return self._run(x) if y is None else y
         with self._alone():
-            if grad_enabled():
-                vars(self).pop("_plans", None)  # training needs the memory
-            return self._layers(x)
+            return self._run(x)
 
-    def _layers(self, x):
-        """The output by the layers' own passes."""
-        if not grad_enabled() or recall.in_parts(self):
-            return self._kept(x)
-        with layer_by_layer():
-            return self._kept(x)
-
-    def _kept(self, x):
-        steps = self._steps()
-        y, kept = steps.forward(x)
-        self.save(steps, kept)
-        return y
+    @passes.opening
+    def _run(self, x):
+        return super().forward(x) if self.compiler is None else self.compiler.forward(self, x)
 
     def backward(self, dy):
         with self._alone():
-            steps, kept = self.saved()
-            if isinstance(steps, recall.Sweep):
-                steps, kept = recall.again(self, steps)
-            return steps.backward(dy, kept, self._wants_dx())
+            return self._go_back(dy)
+
+    @passes.following
+    def _go_back(self, dy):
+        return super().backward(dy) if self.compiler is None else self.compiler.backward(self, dy)
 
     def _alone(self):
         """A context for passes that write what threads would share: statistics and gradients."""
         return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)
-
-    def _steps(self):
-        """The layers, or several of them as one, in order."""
-        plan = self._plan  # once: another thread may set it
-        if plan is None or not plan.fit(self.layers):
-            require_layers(layers=self.layers)
-            self._plan = plan = training.Steps(self.layers)
-        return plan
 
     def __len__(self):
         return len(self.layers)

@@ -1,0 +1,130 @@
+"""What may run as one: a table, for layers that follow each other.
+
+Design: both targets of the compiler, steps of a training pass (`training.py`) and plans for evaluation
+(`inference.py`), cut a chain of layers by this table. Each knows some of the rules, by name, and has a step
+for each that it knows. Only these very classes are joined, and sums by their structure: a subclass, or a
+layer whose own `forward` was set, runs as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cynet.nn.containers.container import Container
+from cynet.nn.layer import plain
+from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.dropout import Dropout
+from cynet.nn.layers.flatten import Flatten
+from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
+from cynet.nn.layers.linear import Linear
+from cynet.nn.layers.max_pool2d import MaxPool2d
+from cynet.nn.layers.relu import ReLU
+from cynet.nn.structure import Add, Call
+
+OURS = "cynet.nn."  # where the classes lie whose attributes are all that they compute by
+SUM = "sum"  # a container that adds what one or two layers make of its input, see `sum_of`
+
+
+def is_ours(layer, below=True):
+    """Whether a layer (and those below it) is one of cynet's own, and runs as its class says."""
+    layers = [one for _, one in layer.walk()] if below else [layer]
+    return all(type(one).__module__.startswith(OURS) and plain(one) for one in layers)
+
+
+def published(layer):
+    """Whether a layer is a container of cynet's that runs as its parts say."""
+    return isinstance(layer, Container) and is_ours(layer, below=False)
+
+
+def chain_of(layer):
+    """The layers of a container that runs them one after another, or None."""
+    return layer.chain() if published(layer) else None
+
+
+def sum_of(layer):
+    """(body, shortcut or None) where the output is body(x) + shortcut(x), or body(x) + x; or else None."""
+    parts = layer.parts() if published(layer) else ()
+    if not parts or not isinstance(parts[-1], Add):
+        return None
+    *calls, total = parts
+    if not all(isinstance(part, Call) and part.source == 0 for part in calls):
+        return None
+    layers = [part.layer for part in calls]
+    return {(1, 0): (*layers, None), (1, 2): tuple(layers)}.get(total.sources)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Layers that follow each other.
+
+    Attributes
+    ----------
+    name : str
+    kinds : tuple
+        What each has to be: a class, or SUM.
+    suits : callable
+        Of the layers, whether they may be joined.
+    takes : int or None
+        How many of them it takes out of the chain; None: all.
+    """
+
+    name: str
+    kinds: tuple
+    suits: Callable = lambda *layers: True
+    takes: int | None = None
+
+    def fits(self, layers):
+        return len(layers) >= len(self.kinds) and all(map(_is, layers, self.kinds)) and self.suits(*layers)
+
+
+def _is(layer, kind):
+    return sum_of(layer) is not None if kind is SUM else plain(layer) is kind
+
+
+def _of_width(product, norm, *_):
+    """Whether a batch norm has as many features as the layer before it has outputs."""
+    return norm.num_features == (
+        product.out_channels if isinstance(product, Conv2d) else product.out_features
+    )
+
+
+def _thin(flatten, linear):
+    return linear.thin()
+
+
+RULES = (  # the first that fits is taken
+    Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d)),
+    Rule("norm, ReLU", (BatchNorm2d, ReLU)),
+    Rule("norm, ReLU", (BatchNorm1d, ReLU)),
+    Rule("convolution, norm, ReLU", (Conv2d, BatchNorm2d, ReLU), _of_width),
+    Rule("convolution, norm", (Conv2d, BatchNorm2d), _of_width),
+    Rule("convolution, ReLU", (Conv2d, ReLU)),
+    Rule("convolution", (Conv2d,)),
+    Rule("linear, norm, ReLU", (Linear, BatchNorm1d, ReLU), _of_width),
+    Rule("linear, norm", (Linear, BatchNorm1d), _of_width),
+    Rule("linear, ReLU", (Linear, ReLU)),
+    Rule("linear", (Linear,)),
+    Rule("sum, ReLU", (SUM, ReLU)),
+    Rule("sum", (SUM,)),
+    Rule("flatten, thin linear", (Flatten, Linear), _thin),
+    Rule(
+        "flatten before linear", (Flatten, Linear), takes=1
+    ),  # the linear layer's weights change their order
+    Rule("pool", (MaxPool2d,)),
+    Rule("average", (GlobalAvgPool2d,)),
+    Rule("dropout", (Dropout,)),
+)
+LONGEST = max(len(rule.kinds) for rule in RULES)
+
+
+def grouped(layers, known):
+    """(name of the rule or None, the layers that it takes) along a chain; `known`: names of rules."""
+    i = 0
+    while i < len(layers):
+        near = layers[i : i + LONGEST]
+        rule = next(
+            (rule for rule in RULES if rule.name in known and rule.fits(near[: len(rule.kinds)])), None
+        )
+        count = 1 if rule is None else rule.takes or len(rule.kinds)
+        yield None if rule is None else rule.name, layers[i : i + count]
+        i += count
