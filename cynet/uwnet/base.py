@@ -43,7 +43,7 @@ class Matrix:
 
     def __set__(self, layer, value):
         held = vars(layer).get(self.name)
-        rows, columns = (None, None) if held is None else held.shape
+        rows, columns = (None, None) if held is None or held.ndim != 2 else held.shape
         vars(layer)[self.name] = planes.matrix(f"{layer!r}.{self.name}", value, rows, columns).copy()
 
 
@@ -72,9 +72,8 @@ def whole(layer, why, written=False, **shapes):
         if matrix.shape != shape or not plain or (written and not flags.writeable):
             kind = f"{'' if plain else 'contiguous '}{'writable ' if written else ''}float32 matrix"
             got = f"{matrix.dtype} of shape {matrix.shape}{'' if flags.writeable else ', read-only'}"
-            raise ValueError(
-                f"{layer!r}.{name}: wanted a {kind} of {shape[0]} x {shape[1]} ({why}), got {got}"
-            )
+            size = " x ".join(map(str, shape))
+            raise ValueError(f"{layer!r}.{name}: wanted a {kind} of {size} ({why}), got {got}")
     return found
 
 

@@ -47,7 +47,7 @@ LAYERS = {  # how it is made, its settings, rows and columns of its input
         for kind, name in enumerate(uwnet.layers.KINDS)
     },
 }  # fmt: skip
-IN_PLACE = [("shape", (-1, 1)), ("dtype", np.int32), ("dtype", ">f4"), ("dtype", np.float16)]
+IN_PLACE = [("shape", (-1, 1)), ("shape", -1), ("dtype", np.int32), ("dtype", ">f4"), ("dtype", np.float16)]
 
 
 def new(kind, /, **others):
@@ -197,6 +197,7 @@ def in_place(kind, name, change):
         except ValueError as error:
             assert "wanted" in str(error), error
             assert f".{name}: " in str(error) or f".d{name}: " in str(error), error
+        was_set(layer, name, getattr(new(kind), name))  # or refused by name
 
 
 def cases():
