@@ -229,7 +229,7 @@ def walk():
 
 
 def test_every_attribute_before_a_pass_and_between_the_passes():
-    done = helpers.run_python(__file__)
+    done = helpers.run_python(__file__, OMP_NUM_THREADS="1")  # small passes, many
     lines = done.stdout.splitlines()
     failed = [line for line in lines if line.startswith("FAILED")]
     assert done.returncode == 0, (lines[-1:], done.stderr)
