@@ -1,17 +1,31 @@
-"""What the course's layers share: checked matrices, and the update rule.
+"""What the course's layers share: checked matrices, the update rule, and where windows lie.
 
 Each has `forward(x)`, `backward(dy)` and `update(rate, momentum, decay)`; those with weights have the
 matrices `w`, `b` and their gradients `dw`, `db`, which `backward` adds to. Any of them may be assigned; the
 array is copied.
+
+Design: attributes may be set at any time. So each forward pass checks the settings as the constructor did,
+derives from them what follows, and keeps with the pass all that its backward pass needs: that looks at no
+setting. Shape, dtype and flags of a matrix may be set in place; it is looked at before a kernel gets it.
 """
 
 import numpy as np
 
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
+from cynet.kernels.common import geometry
 from cynet.kernels.optim import optim
 
 from . import planes
+
+MOST = 2**28  # weights of a layer, columns of a matrix: 1 GiB of floats
+
+
+def bounded(name, count):
+    """`count`, or ValueError where it is more than `MOST`."""
+    if count > MOST:
+        raise ValueError(f"{name}: wanted at most {MOST}, got {count}")
+    return count
 
 
 class Matrix:
@@ -30,8 +44,38 @@ class Matrix:
 
     def __set__(self, layer, value):
         held = vars(layer).get(self.name)
-        rows, columns = (None, None) if held is None else held.shape
+        rows, columns = (None, None) if held is None or held.ndim != 2 else held.shape
         vars(layer)[self.name] = planes.matrix(f"{layer!r}.{self.name}", value, rows, columns).copy()
+
+
+def whole(layer, why, written=False, **shapes):
+    """A layer's matrices, which may have been set in place.
+
+    Parameters
+    ----------
+    layer : Layer
+    why : str
+        Where the wanted shapes come from, for the message.
+    written : bool, optional
+        Whether they must be writable.
+    **shapes : pair of int
+        What each has to have under its name.
+
+    Raises
+    ------
+    ValueError
+        Where one has another shape, dtype or memory layout.
+    """
+    found = [getattr(layer, name) for name in shapes]
+    for matrix, (name, shape) in zip(found, shapes.items(), strict=True):
+        flags = matrix.flags
+        plain = matrix.dtype == checks.FLOAT and flags.c_contiguous and flags.aligned
+        if matrix.shape != shape or not plain or (written and not flags.writeable):
+            kind = f"{'' if plain else 'contiguous '}{'writable ' if written else ''}float32 matrix"
+            got = f"{matrix.dtype} of shape {matrix.shape}{'' if flags.writeable else ', read-only'}"
+            size = " x ".join(map(str, shape))
+            raise ValueError(f"{layer!r}.{name}: wanted a {kind} of {size} ({why}), got {got}")
+    return found
 
 
 class Layer:
@@ -56,6 +100,7 @@ class Layer:
 
     def run(self, x):
         """`forward` of an x that is this layer's to keep, and that nobody writes to."""
+        self._settle()
         return self._forward(planes.matrix(f"{self!r}: x", x, columns=self.inputs))
 
     def backward(self, dy):
@@ -75,17 +120,26 @@ class Layer:
         RuntimeError
             Without a forward pass before it.
         """
-        return self._backward(self._checked_gradient(dy), *self._kept[1:])
+        return self.backward_of(self.last_pass(), dy)
 
     def backward_spared(self, dy):
         """As `backward`, for a first layer: without the input's gradient where that takes work of its own."""
-        self.backward(dy)
+        self.backward_of(self.last_pass(), dy, spared=True)
 
-    def _checked_gradient(self, dy):
+    def last_pass(self):
+        """What backward needs of the last forward pass, for `backward_of`."""
         if self._kept is None:
             raise RuntimeError(f"{self!r}: backward wanted a forward pass before it, got none")
-        rows, outputs = self._kept[0]
-        return planes.matrix(f"{self!r}: dy", dy, rows, outputs)
+        return self._kept
+
+    def backward_of(self, made, dy, spared=False):
+        """`backward`, or where `spared` `backward_spared`, of the pass that `last_pass` told of."""
+        (rows, outputs), *kept = made
+        dy = planes.matrix(f"{self!r}: dy", dy, rows, outputs)
+        return self._backward_spared(dy, *kept) if spared else self._backward(dy, *kept)
+
+    def _backward_spared(self, dy, *kept):
+        self._backward(dy, *kept)
 
     def forward_parts(self, parts):
         """Replace each part of one batch, in a list, by its output: `forward` in the memory of one part."""
@@ -109,6 +163,11 @@ class Layer:
     def _trained(self, decay):
         return ()
 
+    def _settle(self):
+        """Check the settings, by the constructor's rules, and derive what follows from them."""
+        if self.inputs is not None:
+            self.inputs = checks.integer("inputs", self.inputs, 1)
+
     def _keep(self, y, *values):
         self._kept = (y.shape, *values)
         return y
@@ -124,16 +183,67 @@ class WeightedLayer(Layer):
     """A layer with weights `w`, biases `b` and their gradients."""
 
     w, b, dw, db = Matrix(), Matrix(), Matrix(), Matrix()
+    _plan = None, None
 
-    def _backward(self, dy, kept):
-        return self._input_gradient(self._add_gradients(dy, kept))
+    def _backward(self, dy, *kept):
+        return self._input_gradient(self._add_gradients(dy, *kept), *kept)
 
-    def backward_spared(self, dy):
-        self._add_gradients(self._checked_gradient(dy), *self._kept[1:])
+    def _backward_spared(self, dy, *kept):
+        self._add_gradients(dy, *kept)
 
     def _start(self, weights, biases):
         self.w, self.b = weights, np.zeros((1, biases))
         self.dw, self.db = np.zeros(weights.shape), np.zeros((1, biases))
 
+    def _planned(self, make, *arguments):
+        """make(*arguments), made anew only for other arguments than the last time."""
+        plan = self._plan  # once: another thread may set it
+        if plan[0] != arguments:
+            self._plan = plan = arguments, make(*arguments)
+        return plan[1]
+
+    def weights(self):
+        """(w, b), or TypeError / ValueError where they are not as the settings want them."""
+        self._settle()
+        return self._matrices()
+
+    def _gradients(self, shape, biases):
+        """dw and db, for a pass whose weights had that shape."""
+        return whole(self, "as in the pass", True, dw=shape, db=(1, biases))
+
     def _trained(self, decay):
-        return (self.b, self.db, 0.0), (self.w, self.dw, decay)
+        w, b = whole(self, "as the layer has", True, w=self.w.shape, b=self.b.shape)
+        dw, db = whole(self, "as w and b", True, dw=w.shape, db=b.shape)
+        return (b, db, 0.0), (w, dw, decay)
+
+
+class WindowLayer(Layer):
+    """What convolution and max-pooling share: window i starts at i * stride - (size - 1) // 2."""
+
+    def _set(self, w, h, c, size, stride):
+        self.width, self.height, self.channels, self.size, self.stride = w, h, c, size, stride
+
+    def _settle(self):
+        self.width = checks.integer("w (width)", self.width, 1)
+        self.height = checks.integer("h (height)", self.height, 1)
+        self.channels = checks.integer("c (channels)", self.channels, 1)
+        self.size = checks.integer("size", self.size, 1)
+        self.stride = checks.integer("stride", self.stride, 1)
+        self.inputs = bounded("w * h * c", self.width * self.height * self.channels)
+        hw, size, stride = (self.height, self.width), (self.size,) * 2, (self.stride,) * 2
+        try:
+            (top, left, _, _), self.out_hw = geometry.window_grid(hw, size, stride, geometry.SAME)
+        except ValueError as error:
+            raise ValueError(f"size: {error}") from None
+        self.before = top, left
+
+    def _images(self, x):
+        """Planar rows as (N, H, W, C)."""
+        shape = len(x), self.height, self.width, self.channels
+        return planes.to_channels(x, self.channels).reshape(shape)
+
+    def __repr__(self):
+        return (
+            f"{self.kind} layer {self.width} x {self.height} x {self.channels} (w x h x c), "
+            f"size {self.size}, stride {self.stride}"
+        )

@@ -4,7 +4,6 @@ import numpy as np
 
 from cynet.core import checks, random, workspace
 from cynet.core.threads import get_num_threads
-from cynet.kernels.common import geometry
 from cynet.kernels.conv import convolution
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
@@ -13,21 +12,14 @@ from cynet.kernels.pool import max_pool
 from cynet.nn import init
 
 from . import planes
-from .base import Layer, Matrix, WeightedLayer
+from .base import MOST, Layer, Matrix, WeightedLayer, WindowLayer, bounded, whole
 
 LINEAR, LOGISTIC, RELU, LRELU, SOFTMAX = range(5)
 KINDS = ("LINEAR", "LOGISTIC", "RELU", "LRELU", "SOFTMAX")
 LEAK = 0.01  # slope of the leaky ReLU
 EPS = 1e-5  # what batch norm adds to the variance
 NEW = 0.1  # weight of a batch's statistics in the rolling ones
-MOST = 2**28  # weights of a layer, columns of a matrix: 1 GiB of floats
 POOL_SIZE = 15  # the side of the largest pooling window: the kernel numbers its cells in a byte
-
-
-def _bounded(name, count):
-    if count > MOST:
-        raise ValueError(f"{name}: wanted at most {MOST}, got {count}")
-    return count
 
 
 class ConnectedLayer(WeightedLayer):
@@ -38,56 +30,40 @@ class ConnectedLayer(WeightedLayer):
     """
 
     def __init__(self, inputs, outputs):
-        self.inputs = checks.integer("inputs", inputs, 1)
-        self.outputs = checks.integer("outputs", outputs, 1)
-        _bounded("inputs * outputs", inputs * outputs)
-        self._start(random.uniform((inputs, outputs), (2 / inputs) ** 0.5), outputs)
-        self._plan = None
+        self.inputs, self.outputs = inputs, outputs
+        self._settle()
+        self._start(random.uniform((self.inputs, self.outputs), (2 / self.inputs) ** 0.5), self.outputs)
+
+    def _settle(self):
+        self.inputs = checks.integer("inputs", self.inputs, 1)
+        self.outputs = checks.integer("outputs", self.outputs, 1)
+        bounded("inputs * outputs", self.inputs * self.outputs)
+
+    def _matrices(self):
+        shape = self.inputs, self.outputs
+        return whole(self, "by inputs and outputs", w=shape, b=(1, self.outputs))
 
     def _forward(self, x):
-        rows = len(x)
-        if self._plan is None or self._plan.in_shape[1] != rows:
-            self._plan = convolution.Convolution((1, rows, 1, self.outputs), (rows, 1), self.inputs, (1, 1))
-        y = self._plan.input_gradient(x[None, :, None], self.w[:, :, None, None])[0, :, 0]
-        y += self.b
-        return self._keep(y, x)
+        (w, b), rows = self._matrices(), len(x)
+        shape = 1, rows, 1, self.outputs
+        plan = self._planned(convolution.Convolution, shape, (rows, 1), self.inputs, (1, 1))
+        filters = w[:, :, None, None]
+        y = plan.input_gradient(x[None, :, None], filters)[0, :, 0]
+        y += b
+        return self._keep(y, x, plan, filters)
 
-    def _add_gradients(self, dy, x):
+    def _add_gradients(self, dy, x, plan, filters):
+        dw, db = self._gradients(filters.shape[:2], dy.shape[1])
         gradient = dy[None, :, None]
-        self._plan.weight_gradient(gradient, x[None, :, None], self.dw[:, :, None, None])
-        normalization.add_channel_sums(dy, self.db[0])
+        plan.weight_gradient(gradient, x[None, :, None], dw[:, :, None, None])
+        normalization.add_channel_sums(dy, db[0])
         return gradient
 
-    def _input_gradient(self, gradient):
-        return self._plan.forward(gradient, self.w[:, :, None, None])[0, :, 0]
+    def _input_gradient(self, gradient, _, plan, filters):
+        return plan.forward(gradient, filters)[0, :, 0]
 
     def __repr__(self):
         return f"connected layer {self.inputs} -> {self.outputs}"
-
-
-class WindowLayer(Layer):
-    """What convolution and max-pooling share: window i starts at i * stride - (size - 1) // 2."""
-
-    def _windows(self, w, h, c, size, stride):
-        self.width, self.height = checks.integer("w", w, 1), checks.integer("h", h, 1)
-        self.channels = checks.integer("c", c, 1)
-        self.size, self.stride = checks.integer("size", size, 1), checks.integer("stride", stride, 1)
-        self.inputs = _bounded("w * h * c", self.width * self.height * self.channels)
-        (top, left, _, _), self.out_hw = geometry.window_grid(
-            (self.height, self.width), (self.size,) * 2, (self.stride,) * 2, geometry.SAME
-        )
-        self.before = top, left
-
-    def _images(self, x):
-        """Planar rows as (N, H, W, C)."""
-        shape = len(x), self.height, self.width, self.channels
-        return planes.to_channels(x, self.channels).reshape(shape)
-
-    def __repr__(self):
-        return (
-            f"{self.kind} layer {self.width} x {self.height} x {self.channels} (w x h x c), "
-            f"size {self.size}, stride {self.stride}"
-        )
 
 
 class ConvolutionalLayer(WindowLayer, WeightedLayer):
@@ -96,32 +72,39 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
     kind = "convolutional"
 
     def __init__(self, w, h, c, filters, size, stride):
-        self._windows(w, h, c, size, stride)
-        self.filters = checks.integer("filters", filters, 1)
-        self.outputs = _bounded("columns of the output", self.filters * self.out_hw[0] * self.out_hw[1])
-        _bounded("filters * c * size * size", self.filters * self.channels * self.size**2)
+        self._set(w, h, c, size, stride)
+        self.filters = filters
+        self._settle()
         self._start(init.weights((self.filters, self.channels * self.size**2)), self.filters)
-        self._plan = None
 
-    def _filters(self, matrix):
-        return matrix.reshape(self.filters, self.channels, self.size, self.size)
+    def _settle(self):
+        super()._settle()
+        self.filters = checks.integer("filters", self.filters, 1)
+        self.outputs = bounded("columns of the output", self.filters * self.out_hw[0] * self.out_hw[1])
+        bounded("filters * c * size * size", self.filters * self.channels * self.size**2)
+
+    def _matrices(self):
+        shape = self.filters, self.channels * self.size**2
+        return whole(self, "by filters, channels and size", w=shape, b=(1, self.filters))
 
     def _forward(self, x):
-        images = self._images(x)
-        if self._plan is None or self._plan.in_shape[0] != len(x):
-            windows = (self.size,) * 2, (self.stride,) * 2, self.before
-            self._plan = convolution.plan(images.shape, self.out_hw, self.filters, *windows)
-        y = self._plan.forward(images, self._filters(self.w), self.b[0])
-        return self._keep(planes.to_planes(y, len(x)), images)
+        (w, b), images = self._matrices(), self._images(x)
+        windows = (self.size,) * 2, (self.stride,) * 2, self.before
+        plan = self._planned(convolution.plan, images.shape, self.out_hw, self.filters, *windows)
+        filters = w.reshape(plan.weight_shape)
+        y = planes.to_planes(plan.forward(images, filters, b[0]), len(x))
+        return self._keep(y, images, plan, filters)
 
-    def _add_gradients(self, dy, images):
-        gradient = planes.to_channels(dy, self.filters).reshape(len(dy), *self.out_hw, self.filters)
-        self._plan.weight_gradient(images, gradient, self._filters(self.dw))
-        normalization.add_channel_sums(gradient.reshape(-1, self.filters), self.db[0])
+    def _add_gradients(self, dy, images, plan, filters):
+        count = len(filters)
+        dw, db = self._gradients((count, filters.size // count), count)
+        gradient = planes.to_channels(dy, count).reshape(plan.out_shape)
+        plan.weight_gradient(images, gradient, dw.reshape(filters.shape))
+        normalization.add_channel_sums(gradient.reshape(-1, count), db[0])
         return gradient
 
-    def _input_gradient(self, gradient):
-        return planes.to_planes(self._plan.input_gradient(gradient, self._filters(self.w)), len(gradient))
+    def _input_gradient(self, gradient, _, plan, filters):
+        return planes.to_planes(plan.input_gradient(gradient, filters), len(gradient))
 
 
 class MaxpoolLayer(WindowLayer):
@@ -130,24 +113,25 @@ class MaxpoolLayer(WindowLayer):
     kind = "max-pool"
 
     def __init__(self, w, h, c, size, stride):
-        self._windows(w, h, c, size, stride)
-        checks.integer("size", size, 1, POOL_SIZE)
+        self._set(w, h, c, size, stride)
+        self._settle()
+
+    def _settle(self):
+        checks.integer("size", self.size, 1, POOL_SIZE)
+        super()._settle()
         self.outputs = self.channels * self.out_hw[0] * self.out_hw[1]
 
-    @property
-    def _geometry(self):
-        return self.size, self.size, self.stride, self.stride, *self.before, get_num_threads()
-
     def _forward(self, x):
-        shape = len(x), *self.out_hw, self.channels
+        images, shape = self._images(x), (len(x), *self.out_hw, self.channels)
+        windows = self.size, self.size, self.stride, self.stride, *self.before
         y, winner = workspace.empty(shape), workspace.empty(shape, np.uint8)
-        max_pool.max_pool(self._images(x), y, winner, *self._geometry)
-        return self._keep(planes.to_planes(y, len(x)), winner)
+        max_pool.max_pool(images, y, winner, *windows, get_num_threads())
+        return self._keep(planes.to_planes(y, len(x)), winner, images.shape, windows)
 
-    def _backward(self, dy, winner):
-        dx = workspace.empty((len(dy), self.height, self.width, self.channels))
-        gradient = planes.to_channels(dy, self.channels).reshape(winner.shape)
-        max_pool.max_pool_backward(gradient, winner, dx, *self._geometry)
+    def _backward(self, dy, winner, shape, windows):
+        dx = workspace.empty(shape)
+        gradient = planes.to_channels(dy, shape[3]).reshape(winner.shape)
+        max_pool.max_pool_backward(gradient, winner, dx, *windows, get_num_threads())
         return planes.to_planes(dx, len(dy))
 
 
@@ -159,7 +143,12 @@ class ActivationLayer(Layer):
     """
 
     def __init__(self, kind):
-        self.kind = checks.integer("kind", kind, LINEAR, SOFTMAX)
+        self.kind = kind
+        self._settle()
+
+    def _settle(self):
+        super()._settle()
+        self.kind = checks.integer("kind", self.kind, LINEAR, SOFTMAX)
 
     def _forward(self, x):
         y, flat, threads = workspace.empty(x.shape), x.reshape(-1), get_num_threads()
@@ -174,23 +163,24 @@ class ActivationLayer(Layer):
         else:
             softmax.softmax(x, y, threads)
         # The logistic's slope comes from its output (its own copy: y goes to the caller), the others' from x.
-        return self._keep(y, y.copy() if self.kind == LOGISTIC else x)
+        return self._keep(y, self.kind, y.copy() if self.kind == LOGISTIC else x)
 
-    def _backward(self, dy, kept):
+    def _backward(self, dy, kind, kept):
         dx, threads = workspace.empty(dy.shape), get_num_threads()
         arrays = kept.reshape(-1), dy.reshape(-1), dx.reshape(-1)
-        if self.kind == LOGISTIC:
+        if kind == LOGISTIC:
             activation.sigmoid_backward(*arrays, threads)
-        elif self.kind == RELU:
+        elif kind == RELU:
             activation.relu_backward(*arrays, threads)
-        elif self.kind == LRELU:
+        elif kind == LRELU:
             activation.leaky_relu_backward(*arrays, LEAK, threads)
         else:
             dx[:] = dy
         return dx
 
     def __repr__(self):
-        return f"{KINDS[self.kind]} layer"
+        known = isinstance(self.kind, int) and 0 <= self.kind < len(KINDS)  # another may have been set
+        return f"{KINDS[self.kind] if known else repr(self.kind)} layer"
 
 
 class BatchnormLayer(Layer):
@@ -210,8 +200,13 @@ class BatchnormLayer(Layer):
     x, rolling_mean, rolling_variance = Matrix(), Matrix(), Matrix()
 
     def __init__(self, groups):
-        self.groups = checks.integer("groups", groups, 1, MOST)
+        self.groups = groups
+        self._settle()
         self.rolling_mean = self.rolling_variance = np.zeros((1, self.groups))
+
+    def _settle(self):
+        super()._settle()
+        self.groups = checks.integer("groups", self.groups, 1, MOST)
 
     def _forward(self, x):
         if len(x) == 0:
@@ -220,6 +215,7 @@ class BatchnormLayer(Layer):
         return self._normalized(x, pixels, *self._statistics([pixels], len(x)))
 
     def forward_parts(self, parts):
+        self._settle()
         statistics = self._statistics(map(self._pixels, parts), sum(map(len, parts)))
         for i, part in enumerate(parts):
             parts[i] = self._normalized(part, self._pixels(part), *statistics)
@@ -229,24 +225,27 @@ class BatchnormLayer(Layer):
 
     def _statistics(self, parts, rows):
         """(mean, variance, whether they are the batch's) of the pixels of all parts together."""
+        shape = 1, self.groups
+        rolling = whole(self, "1 x groups", rows > 1, rolling_mean=shape, rolling_variance=shape)
         if rows == 1:
-            return np.float64(self.rolling_mean[0]), np.float64(self.rolling_variance[0]), False
+            return *(np.float64(old[0]) for old in rolling), False
         found = [(len(pixels), *normalization.statistics(pixels)) for pixels in parts]
         count = sum(n for n, _, _ in found)
         mean = sum(n / count * m for n, m, _ in found)
         variance = sum(n / count * (v + (m - mean) ** 2) for n, m, v in found)
-        for rolling, new in ((self.rolling_mean, mean), (self.rolling_variance, variance)):
-            rolling[:] = (1 - NEW) * rolling + NEW * new
+        for old, new in zip(rolling, (mean, variance), strict=True):
+            old[:] = (1 - NEW) * old + NEW * new
         return mean, variance, True
 
     def _normalized(self, x, pixels, mean, variance, of_batch):
-        vars(self)["x"] = x
+        vars(self)["x"] = shown = x[:]
+        shown.flags.writeable = False  # backward needs these values
         inverse = 1 / np.sqrt(variance + EPS)
         y = planes.to_planes(normalization.normalize(pixels, mean, inverse, 0.0), len(x))
         return self._keep(y, pixels, mean, inverse, of_batch)
 
     def _backward(self, dy, pixels, mean, inverse, of_batch):
-        gradient = planes.grouped(f"{self!r}: dy", dy, self.groups)
+        gradient = planes.grouped(f"{self!r}: dy", dy, len(mean))
         of_x = constant = 0.0
         if of_batch:
             total, product = normalization.gradient_sums(pixels, gradient, mean)

@@ -15,26 +15,33 @@ from .data import checked_data, checked_image, checked_path, random_batch
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
 
+def _checked_layers(layers):
+    """`layers` as a new list of at least one layer, or TypeError / ValueError."""
+    if not isinstance(layers, (list, tuple)):
+        raise TypeError(f"layers: wanted a list of layers, got {type(layers).__name__}")
+    if not layers:
+        raise ValueError("layers: wanted at least one layer, got an empty list")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers[{i}]: wanted a layer, got {layer!r:.60}")
+    return list(layers)
+
+
 class Net:
-    """Layers in the order of the forward pass."""
+    """Layers in the order of the forward pass. One may stand at several places, and in several nets."""
+
+    _passes = None  # (layer, what its backward needs) of the last forward pass
 
     def __init__(self, layers):
-        if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers: wanted a list of layers, got {type(layers).__name__}")
-        if not layers:
-            raise ValueError("layers: wanted at least one layer, got an empty list")
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers[{i}]: wanted a layer, got {layer!r:.60}")
-        self.layers = list(layers)
+        self.layers = _checked_layers(layers)
 
     @property
     def n(self):
         """How many layers."""
-        return len(self.layers)
+        return len(_checked_layers(self.layers))
 
     def __repr__(self):
-        return "\n".join(f"{i:2d} {layer!r}" for i, layer in enumerate(self.layers))
+        return "\n".join(f"{i:2d} {layer!r}" for i, layer in enumerate(_checked_layers(self.layers)))
 
 
 def make_net(layers):
@@ -48,11 +55,20 @@ def _checked(net):
     return net
 
 
+def _layers(net):
+    """The net's layers, which may have been set."""
+    return _checked_layers(_checked(net).layers)
+
+
 def forward_net(net, x):
     """The net's output for x (rows, columns); batch norm layers move their rolling statistics."""
     x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
-    for layer in _checked(net).layers:
+    layers, passes = _layers(net), []
+    net._passes = None  # their memory is taken again
+    for layer in layers:
         x = layer.run(x)
+        passes.append((layer, layer.last_pass()))
+    net._passes = passes
     return x
 
 
@@ -65,22 +81,47 @@ def run_net_image(net, image):
 
 
 def backward_net(net, dy):
-    """Add to the layers' gradients what dy, the loss's gradient to the output, makes them; returns dx."""
-    for layer in reversed(_checked(net).layers):
-        dy = layer.backward(dy)
+    """The backward pass of the net's last `forward_net`, whatever its layers did since.
+
+    Parameters
+    ----------
+    net : Net
+        Its layers' gradients get added what dy makes them.
+    dy : array_like
+        The gradient of the loss to the output.
+
+    Returns
+    -------
+    ndarray of float32
+        The gradient to the input.
+
+    Raises
+    ------
+    RuntimeError
+        Without a forward pass before it.
+    """
+    for layer, made in reversed(_passes(net)):
+        dy = layer.backward_of(made, dy)
     return dy
+
+
+def _passes(net):
+    if _checked(net)._passes is None:
+        raise RuntimeError("net: backward wanted a forward pass before it, got none")
+    return net._passes
 
 
 def _add_gradients(net, dy):
     """As `backward_net`, without the gradient of the net's input, which training has no use for."""
-    for layer in reversed(net.layers[1:]):
-        dy = layer.backward(dy)
-    net.layers[0].backward_spared(dy)
+    (first, made), *others = _passes(net)
+    for layer, its in reversed(others):
+        dy = layer.backward_of(its, dy)
+    first.backward_of(made, dy, spared=True)
 
 
 def update_net(net, rate, momentum, decay):
     """One step of gradient descent in every layer; see `Layer.update`."""
-    for layer in _checked(net).layers:
+    for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 
 
@@ -136,9 +177,9 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
 
 def accuracy_net(net, data):
     """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
-    net, data = _checked(net), checked_data(data)
+    layers, data = _layers(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
-    for layer in net.layers:
+    for layer in layers:
         layer.forward_parts(parts)
     output = planes.matrix("net output", np.concatenate(parts), *data.y.shape)
     workspace.pool.clear()  # a whole data set's activations are no use to a batch's
@@ -149,9 +190,13 @@ def accuracy_net(net, data):
 
 
 def _weights(net):
-    """The matrices of a file, in its order."""
-    layers = [layer for layer in _checked(net).layers if isinstance(layer, WeightedLayer)]
-    return [matrix for layer in layers for matrix in (layer.b, layer.w)]
+    """(layer, name, matrix) of the matrices of a file, in its order."""
+    found = []
+    for layer in _layers(net):
+        if isinstance(layer, WeightedLayer):
+            w, b = layer.weights()
+            found += [(layer, "b", b), (layer, "w", w)]
+    return found
 
 
 def save_weights(net, path):
@@ -164,7 +209,7 @@ def save_weights(net, path):
     net : Net
     path : str or Path
     """
-    data = b"".join(matrix.astype("<f4").tobytes() for matrix in _weights(net))
+    data = b"".join(matrix.astype("<f4").tobytes() for _, _, matrix in _weights(net))
     write_atomically(checked_path("path", path), data)
 
 
@@ -184,14 +229,14 @@ def load_weights(net, path):
     ValueError
         When the file's size is not that of the net's weights; then no weight has changed.
     """
-    matrices, path = _weights(net), checked_path("path", path)
-    wanted = 4 * sum(matrix.size for matrix in matrices)
+    places, path = _weights(net), checked_path("path", path)
+    wanted = 4 * sum(matrix.size for _, _, matrix in places)
     with open(path, "rb") as file:  # a folder is refused here
         size = os.fstat(file.fileno()).st_size
         raw = file.read() if size == wanted else b""
     if size != wanted or len(raw) != wanted:
         raise ValueError(f"{path}: wanted {wanted} bytes, 4 for each weight of the net, got {size}")
     values, start = np.frombuffer(raw, "<f4"), 0
-    for matrix in matrices:
-        matrix[:] = values[start : start + matrix.size].reshape(matrix.shape)
+    for layer, name, matrix in places:  # new ones: those of a pass that was made stay as they are
+        setattr(layer, name, values[start : start + matrix.size].reshape(matrix.shape))
         start += matrix.size

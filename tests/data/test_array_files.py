@@ -147,6 +147,17 @@ def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bu
             use()
 
 
+def test_a_mapped_file_that_was_cut_short_before_the_workers_start_is_an_error_and_no_bus_error(tmp_path):
+    path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
+    found = data.from_npy(path, np.zeros(64, int), ["a"])
+    os.truncate(path, 5000)
+    with (
+        data.DataLoader(found, 16, workers=1) as loader,
+        pytest.raises(ValueError, match=r"cut short while it was in use: wanted 196736 bytes, got 5000"),
+    ):
+        next(iter(loader))
+
+
 def test_moments_of_a_part_look_at_a_mapped_file_again(tmp_path):
     path = saved(tmp_path / "x.npy", np.zeros((64, 3, 32, 32), np.uint8))
     found = data.from_npy(path, np.zeros(64, int), ["a"])

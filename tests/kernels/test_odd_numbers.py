@@ -106,6 +106,21 @@ def test_softmax_and_cross_entropy_at_every_class(classes, bad):
             assert np.isnan(loss) and np.isnan(y).any(1).all() and np.isnan(gradient).any(1).all()
 
 
+@pytest.mark.parametrize("classes", WIDTHS)
+def test_softmax_subtracts_the_largest_wherever_it_stands(classes):
+    x = np.zeros((classes, classes), np.float32)
+    x[np.arange(classes), np.arange(classes)] = 1000  # of which exp is infinite
+    y, gradient = np.full(x.shape, 7, np.float32), np.full(x.shape, 7, np.float32)
+    softmax.softmax(x, y, 1)
+    assert np.array_equal(y, np.eye(classes, dtype=np.float32))
+    for place in range(classes):
+        labels = np.full(classes, place)
+        loss = softmax.cross_entropy(x, labels, gradient, np.zeros(classes), 0.0, 1)
+        assert loss == pytest.approx(1000 * (classes - 1) / classes)
+        wanted = (np.eye(classes) - np.eye(classes)[place]) / classes
+        np.testing.assert_allclose(gradient, wanted, atol=1e-7)
+
+
 # -- pooling -------------------------------------------------------------------------------------------------
 POOLS = [
     ((2, 2), (2, 2), (0, 0, 0, 0)), ((3, 3), (2, 2), (1, 1, 1, 1)), ((3, 3), (2, 2), (0, 0, 0, 0)),

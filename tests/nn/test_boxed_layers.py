@@ -194,14 +194,18 @@ def test_tied_weights_are_trained_once_with_both_gradients():
     np.testing.assert_allclose(single.weight.grad, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_one_object_that_a_users_forward_calls_twice_is_told_so():
-    net = Net([Linear(6, 6)] * 3)
+def test_one_object_that_a_users_forward_calls_several_times_gets_the_gradients_of_all():
+    shared = Linear(6, 6)
+    net = Net([shared, Sequential(ReLU(), shared), shared])
+    twin = Net([copy.deepcopy(shared) for _ in range(3)])
+    twin.layers[1] = Sequential(ReLU(), twin.layers[1])
     assert len(net.parameters()) == 2
-    y = net(X)
-    with pytest.raises(
-        RuntimeError, match="a layer that a user's forward calls twice only the last pass"
-    ):
-        net.backward(y)
+    dx, dz = (model.backward(np.cos(model(X))) for model in (net, twin))
+    np.testing.assert_array_equal(dx, dz)
+    sums = sum(layer.parameters()[0].grad.astype(float) for layer in twin.layers)
+    np.testing.assert_allclose(shared.weight.grad, sums, rtol=1e-5, atol=1e-5)
+    with pytest.raises(RuntimeError, match="wanted a forward pass before it"):
+        net.backward(dx)
 
 
 def test_references_to_a_layer_around_are_no_parts():

@@ -174,3 +174,16 @@ def test_a_parameter_of_another_shape_set_before_backward_is_refused(layer, x, w
     layer.weight = Parameter(np.ones(wrong))
     with pytest.raises(ValueError, match="weight: wanted a parameter of shape"):
         layer.backward(dy)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.parametrize("odd", [None, 5, "a", (1,)])
+def test_a_weight_that_is_no_parameter_is_named(mode, planned, odd):
+    for model in (cynet.Sequential(Conv2d(8, 8, 3)), cynet.Sequential(Flatten(), Linear(8 * 8 * 8, 3))):
+        model.eval()
+        if planned:
+            outcome(model, X, mode)
+        vars(model[-1])["weight"] = odd
+        with MODES[mode](), pytest.raises(TypeError, match="weight: wanted a parameter of shape"):
+            model(X)

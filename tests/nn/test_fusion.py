@@ -15,7 +15,7 @@ import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
 from cynet.core import threads
 from cynet.kernels.common import geometry
-from cynet.nn.compile import training
+from cynet.nn.compile import chains, training
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import layer_by_layer
 
@@ -65,7 +65,7 @@ def assert_same_training(joined, alone, x, rng, steps):
     for _ in range(2):
         with layer_by_layer():  # in evaluation mode too
             y, wanted = joined(x), alone(x)
-        assert len(joined._steps().steps) == steps
+        assert len(chains.steps_of(joined).steps) == steps
         np.testing.assert_array_equal(y, wanted)
         assert (np.signbit(y) == np.signbit(wanted))[np.isfinite(y)].all()
         dy = frozen(rng.standard_normal(y.shape))
@@ -132,7 +132,7 @@ def test_flatten_linear(n, height, width, channels, outputs, bias, seed):
     rows, w = np.abs(alone[0](x)), np.abs(linear.weight.data)
     for passes in (1, 2):  # gradients add up
         y, wanted = joined(x), alone[1](alone[0](x))
-        assert len(joined._steps().steps) == (1 if outputs <= 32 else 2)
+        assert len(chains.steps_of(joined).steps) == (1 if outputs <= 32 else 2)
         dx, wanted_dx = joined.backward(dy), alone[0].backward(alone[1].backward(dy))
         # Two orders of a sum differ by roundings of its terms, however much these cancel.
         in_y = rows @ w.T + (np.abs(linear.bias.data) if bias else 0)
@@ -188,14 +188,14 @@ IMAGES = np.random.default_rng(0).standard_normal((3, 8, 8, 3)).astype(np.float3
 def test_steps_follow_the_list_of_layers():
     model = block()
     model(IMAGES)
-    kinds = [type(step).__name__ for step in model._steps().steps]
-    assert kinds == ["Conv2d", "NormReLUPool", "ResidualReLU", "Flatten"]
+    kinds = [type(step).__name__ for step in chains.steps_of(model).steps]
+    assert kinds == ["Conv2d", "NormReLUPool", "SumReLU", "Flatten"]
     model.layers[3] = cynet.AvgPool2d(2)
     model[4].body.layers.append(Alone())
     model(IMAGES)
-    kinds = [type(step).__name__ for step in model._steps().steps]
-    assert kinds == ["Conv2d", "NormReLU", "AvgPool2d", "ResidualReLU", "Flatten"]
-    assert model._steps().steps[3].norm is None
+    kinds = [type(step).__name__ for step in chains.steps_of(model).steps]
+    assert kinds == ["Conv2d", "NormReLU", "AvgPool2d", "SumReLU", "Flatten"]
+    assert chains.steps_of(model).steps[3].norm is None
     model[4].body = ReLU()
     y = model(IMAGES)
     np.testing.assert_array_equal(y, Sequential(*model.layers[:5], Alone(), cynet.Flatten())(IMAGES))
@@ -232,7 +232,7 @@ def test_no_grad_keeps_nothing():
     dy = np.ones_like(model(IMAGES))
     with cynet.no_grad():
         model(IMAGES)
-    for step in model._steps().steps:
+    for step in chains.steps_of(model).steps:
         with pytest.raises(RuntimeError, match="wanted a forward pass before it"):
             step.backward(dy)
 

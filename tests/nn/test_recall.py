@@ -62,7 +62,7 @@ def ready(model, side=16, batch=6):
     for _ in range(2):
         model(rng.standard_normal((batch, side, side, 3)).astype(np.float32))
     for _, layer in model.walk():
-        layer._saved = None
+        layer._last = None
     return model.eval(), rng.standard_normal((batch, side, side, 3)).astype(np.float32)
 
 
@@ -97,7 +97,7 @@ def test_the_output_is_the_plans_and_the_gradients_are_the_layers(make):
     before = model.state_dict()
     y = model(x)
     np.testing.assert_array_equal(y, wanted)
-    assert all(layer._saved is None for _, layer in model.walk() if layer is not model)  # nothing was kept
+    assert not model.last_pass.inner  # nothing was kept of its layers
     dy = direction(y)
     assert_same(gradients(model, dy), own_gradients(model, x, dy))
     assert not any(layer.training for _, layer in model.walk())
@@ -306,7 +306,7 @@ def test_partly_frozen_models_run_layer_by_layer_as_ever():
     model, x = ready(every_kind())
     model[-2].training = True
     y = model(x)
-    assert model[0]._saved is not None and "_plans" not in vars(model[9]) | vars(model[3].body)
+    assert model.last_pass.inner and "_plans" not in vars(model[9]) | vars(model[3].body)
     dy = direction(y)
     found = gradients(model, dy)
     assert_same(found, own_gradients(model, x, dy))
@@ -429,7 +429,7 @@ def test_training_takes_the_memory_back_and_evaluation_keeps_its_plan():
         model(x)
     assert model._plans[x.shape] == [plan]
     model.train()(x)
-    assert "_plans" not in vars(model) and not isinstance(model._saved[0], recall.Sweep)
+    assert "_plans" not in vars(model) and not isinstance(model.last_pass.kept[0][0], recall.Sweep)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

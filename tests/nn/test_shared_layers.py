@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet import BatchNorm2d, Concat, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
+from cynet import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+    Sequential,
+)
 
 RNG = np.random.default_rng(0)
 X, Z = (RNG.standard_normal((3, 8, 8, 4)).astype(np.float32) for _ in range(2))
@@ -178,7 +189,6 @@ USERS = {
     "sequential": lambda: cynet.Sequential(cynet.Linear(4, 4), cynet.ReLU()),
     "a user's": lambda: Users(cynet.Linear(4, 4)),
 }  # fmt: skip
-GONE = "backward: wanted the pass of inner that its own forward made"
 
 
 def rows(seed):
@@ -187,32 +197,25 @@ def rows(seed):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("make", USERS.values(), ids=USERS)
-def test_a_layer_in_two_users_models_gives_no_pass_of_the_other(make, training):
+def test_a_layer_in_two_users_models_gives_each_its_own_gradient(make, training):
     shared = make()
     one, other = Users(shared).train(training), Users(shared).train(training)
-    one(rows(1))
-    wanted = one.backward(rows(3))
+    wanted = [(model(rows(i)), model.backward(rows(3)))[1] for i, model in ((1, one), (2, other))]
     one(rows(1))
     other(rows(2))
-    with pytest.raises(RuntimeError, match=f"Users.{GONE}"):
-        one.backward(rows(3))
-    one(rows(1))
-    np.testing.assert_array_equal(one.backward(rows(3)), wanted)
+    np.testing.assert_array_equal(one.backward(rows(3)), wanted[0])
+    np.testing.assert_array_equal(other.backward(rows(3)), wanted[1])
 
 
 def test_a_layer_in_a_users_model_and_in_a_container():
     shared = cynet.Linear(4, 4)
-    users, container = Users(shared), cynet.Sequential(shared, cynet.ReLU())
-    users(rows(1))
-    container(rows(2))
-    with pytest.raises(RuntimeError, match=GONE):
-        users.backward(rows(3))
-    assert container.backward(rows(3)) is not None
-    container(rows(1))
-    wanted = container.backward(rows(3))
-    container(rows(1))
-    users(rows(2))
-    np.testing.assert_array_equal(container.backward(rows(3)), wanted)  # it keeps its own
+    users, container = Users(shared), cynet.Sequential(shared, cynet.Tanh())
+    wanted = [(model(rows(i)), model.backward(rows(3)))[1] for i, model in ((1, users), (2, container))]
+    for first, last in ((users, container), (container, users)):
+        first(rows(1 if first is users else 2))
+        last(rows(1 if last is users else 2))
+        np.testing.assert_array_equal(users.backward(rows(3)), wanted[0])
+        np.testing.assert_array_equal(container.backward(rows(3)), wanted[1])
 
 
 def test_a_users_model_at_two_places_and_one_around_another():
@@ -260,3 +263,72 @@ def test_methods_that_call_those_of_the_class_above():
     model(rows(1))
     np.testing.assert_array_equal(model.backward(rows(2)), rows(2) * (rows(1) > 0))
     assert Twice.forward.__name__ == "forward" and Twice.__doc__
+
+
+# -- several passes at once --------------------------------------------------------------------------------
+def nets():
+    cynet.seed(3)
+    shared = Linear(4, 4)
+    return {
+        "sequential": Sequential(shared, BatchNorm1d(4), ReLU(), shared, cynet.Tanh()),
+        "residual": Sequential(Residual(Sequential(shared, BatchNorm1d(4)), shared), ReLU(), shared),
+        "concat": Sequential(Concat(shared, cynet.Tanh(), shared), Linear(12, 4)),
+        "a user's": Users(Users(Sequential(shared, cynet.GELU(), shared))),
+        "one layer": shared,
+        "evaluated": Sequential(shared, BatchNorm1d(4), ReLU(), shared).eval(),
+    }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("name", nets())
+def test_passes_that_are_open_at_once_are_each_followed_by_their_own_backward(name, order):
+    model = nets()[name]
+    alone = []
+    for i in range(3):
+        model.zero_grad()
+        y = model(rows(i))
+        alone.append([model.backward(rows(9) * y), *(p.grad.copy() for p in model.parameters())])
+    outputs = [(model(rows(i)), model.last_pass) for i in range(3)]
+    for i in order:
+        model.zero_grad()
+        y, made = outputs[i]
+        found = [made.backward(rows(9) * y), *(p.grad for p in model.parameters())]
+        for got, wanted in zip(found, alone[i], strict=True):
+            np.testing.assert_array_equal(got, wanted)
+        with pytest.raises(RuntimeError, match="wanted a pass to follow, got one that was followed"):
+            made.backward(rows(9))
+    with pytest.raises(RuntimeError, match="wanted a forward pass before it"):
+        model.backward(rows(9))
+
+
+def test_a_backward_of_the_model_follows_its_last_pass_once():
+    model = nets()["sequential"]
+    model(rows(1))
+    made = model.last_pass
+    model.backward(rows(2))
+    assert model.last_pass is None and "followed" in repr(made)
+    with pytest.raises(RuntimeError, match="got one that was followed"):
+        made.backward(rows(2))
+
+
+def test_shared_layers_at_several_places_agree_with_the_twin_of_float64():
+    """Both passes of a net whose linear layer stands at three places, two inputs before two backwards."""
+    cynet.seed(1)
+    shared = Linear(4, 4)
+    model = Sequential(shared, cynet.Tanh(), Residual(Sequential(shared, cynet.Tanh()), shared))
+    weight, bias = shared.weight.data.astype(float), shared.bias.data.astype(float)
+
+    def twin(x, dy):
+        a = np.tanh(x @ weight.T + bias)
+        b = np.tanh(a @ weight.T + bias)
+        db = dy * (1 - b * b)
+        da = db @ weight + dy @ weight
+        dz = da * (1 - a * a)
+        return b + a @ weight.T + bias, dz @ weight, db.T @ a + dy.T @ a + dz.T @ x
+
+    made = [(x, model(x), model.last_pass) for x in (rows(1), rows(2))]
+    for (x, y, done), dy in zip(made, (rows(3), rows(4)), strict=True):
+        model.zero_grad()
+        dx = done.backward(dy)
+        for got, wanted in zip((y, dx, shared.weight.grad), twin(x.astype(float), dy), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)

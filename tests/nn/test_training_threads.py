@@ -112,12 +112,12 @@ def test_a_backward_whose_pass_another_thread_replaced_is_refused(other, trainin
     assert np.array_equal(model.backward(model(z)), wanted)
 
 
-def test_layers_of_a_users_model_are_refused_too(other):
+def test_a_users_model_is_refused_too(other):
     model, rng = Net(), np.random.default_rng(0)
     x, z = (rng.standard_normal((2, 6)).astype(np.float32) for _ in range(2))
     model(x)
     dy = other(model, z)
-    with pytest.raises(RuntimeError, match=REPLACED.format("Linear", "MainThread", "other")):
+    with pytest.raises(RuntimeError, match=REPLACED.format("Net", "MainThread", "other")):
         model.backward(dy)
 
 

@@ -103,7 +103,7 @@ def test_training_spares_the_gradient_of_the_nets_input_alone(shapes, capsys, mo
     for cls in (uwnet.layers.ConvolutionalLayer, uwnet.layers.ConnectedLayer):
         whole = cls._input_gradient
         monkeypatch.setattr(
-            cls, "_input_gradient", lambda self, g, whole=whole: found.append(self) or whole(self, g)
+            cls, "_input_gradient", lambda self, *kept, whole=whole: found.append(self) or whole(self, *kept)
         )
     net = small_net()
     uwnet.train_image_classifier(net, shapes, 4, 1, 0.1, 0, 0)

@@ -42,8 +42,11 @@ def share(dataset):
     ------
     MemoryError
         When the shared memory cannot be had.
+    ValueError
+        When they are mapped from a file that has become shorter.
     """
     images = dataset.images
+    require_whole(images)
     for base in _bases(images):
         if isinstance(base, SharedMemory):
             return Pixels(base, images.ctypes.data - base.address, images.shape)

@@ -73,7 +73,8 @@ class Conv2d(Layer):
         return shape[0], height, width, outputs
 
     def macs(self, shape):
-        return prod(self.output_shape(shape)) * self.weight.size // self.out_channels
+        inputs, _, groups, (kernel, *_) = self._settings()
+        return prod(self.output_shape(shape)) * (inputs // groups) * prod(kernel)
 
     def convolution(self, shape):
         """A new `core.convolution` for inputs of `shape`."""

@@ -47,7 +47,8 @@ class Linear(Layer):
         return shape[0], outputs
 
     def macs(self, shape):
-        return shape[0] * self.weight.size
+        inputs, outputs = self._settings()
+        return shape[0] * inputs * outputs
 
     def thin(self):
         """Whether `core.thin_linear` computes it."""
