@@ -2,9 +2,11 @@
 
 from cynet.core import workspace
 from cynet.kernels.pointwise import arrays
+from cynet.nn import registry
 from cynet.nn.layer import Layer, give, require_layers, taken
 
 
+@registry.layer(examples={"Concat(Conv2d(4, 2, 1), Tanh())": (3, 9, 8, 4)})
 class Concat(Layer):
     """The outputs of several branches over the same input, joined along the channels (the last axis).
 

@@ -1,10 +1,12 @@
 """Sequential: layers one after another."""
 
 from cynet.core.turns import Turn
+from cynet.nn import registry
 from cynet.nn.compile import inference, recall, training
 from cynet.nn.layer import Layer, grad_enabled, layer_by_layer, may_sweep, require_layers
 
 
+@registry.layer(examples={"Sequential(Conv2d(4, 8, 3), BatchNorm2d(8), ReLU(), MaxPool2d(2))": (3, 9, 8, 4)})
 class Sequential(Layer):
     """Layers one after another: the output of each is the input of the next.
 

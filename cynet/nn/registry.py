@@ -1,0 +1,6 @@
+"""The registry of layers, through which generic tests walk: `@registry.layer(examples={...})` on a class."""
+
+from cynet.core.registry import Registry
+
+# examples: for the tests, calls of the constructor, each with the shape of an input.
+layer = Registry("layer", "cynet.nn", "layers", "containers")
