@@ -17,7 +17,7 @@ import importlib
 
 from ._version import __version__ as __version__
 
-TYPE_CHECKING = False  # by its name, True for what checks types; importing typing would take longer than cynet
+TYPE_CHECKING = False  # what checks types takes it for True; importing typing would take longer than cynet
 
 _HOMES = {
     "cynet.losses": "CrossEntropyLoss MSELoss",

@@ -9,8 +9,8 @@ from cynet.core.registry import Registry
 from .dataset import checked_split
 
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
-# `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the module and class of
-# what a function returns).
+# `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
+# function returns, after its module).
 dataset = Registry(
     "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower()
 )

@@ -22,7 +22,7 @@ from cynet.nn.parameter import Parameter, refuse_others, values, versions
         "Conv2d(4, 6, (3, 2), stride=2, padding='same', groups=2)": (2, 9, 8, 4),
         "Conv2d(4, 4, 3, groups=4, bias=False)": (2, 9, 9, 4),
         "Conv2d(4, 5, 1)": (2, 9, 9, 4),
-        "Conv2d(8, 8, 3, padding=(2, 0, 1, 3))": (2, 9, 9, 8),
+        "Conv2d(8, 8, 3, padding=(2, 0, 1, 2))": (2, 9, 9, 8),
     }
 )
 class Conv2d(Layer):
