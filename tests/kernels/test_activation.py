@@ -59,6 +59,19 @@ def test_special_values(name):
     np.testing.assert_allclose(dx, wanted_dx, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("name", NAMES)
+def test_special_values_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    special = SPECIAL[SPECIAL != np.inf] if name == "gelu" else SPECIAL  # of which PyTorch says NaN, in vectors
+    x = torch.tensor(special, requires_grad=True)
+    wanted = getattr(torch.nn.functional, name, getattr(torch, name, None))(x)
+    wanted.sum().backward()
+    y, dx = run(name, special, np.ones_like(special))
+    np.testing.assert_allclose(y, wanted.detach().numpy(), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(dx, x.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nan_comes_out_wherever_it_lies(name):
     x = np.zeros(70, np.float32)

@@ -6,7 +6,7 @@ from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
-@registry.layer(examples={"LeakyReLU(0.1)": (3, 9, 7, 11)})
+@registry.layer(pointwise=True, examples={"LeakyReLU(0.1)": (3, 9, 7, 11)})
 class LeakyReLU(Layer):
     """y = x where x > 0, else negative_slope * x (Maas et al. 2013).
 

@@ -6,7 +6,7 @@ from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
-@registry.layer(examples={"ReLU()": (3, 9, 7, 11)})
+@registry.layer(pointwise=True, examples={"ReLU()": (3, 9, 7, 11)})
 class ReLU(Layer):
     """y = max(x, 0); NaN stays NaN, as in PyTorch.
 

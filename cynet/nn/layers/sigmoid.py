@@ -6,7 +6,7 @@ from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
-@registry.layer(examples={"Sigmoid()": (3, 9, 7, 11)})
+@registry.layer(pointwise=True, examples={"Sigmoid()": (3, 9, 7, 11)})
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), the logistic function.
 

@@ -6,7 +6,7 @@ from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
-@registry.layer(examples={"Tanh()": (3, 9, 7, 11)})
+@registry.layer(pointwise=True, examples={"Tanh()": (3, 9, 7, 11)})
 class Tanh(Layer):
     """y = tanh(x).
 
