@@ -94,7 +94,7 @@ INPUTS = [
     np.zeros((2, 8, 8, 3), np.int32), np.zeros((2, 8, 8, 3), ">f4"), np.zeros((2, 8, 8, 3), complex),
     np.zeros((2, 8, 8, 3), object), np.zeros((2, 8, 8, 3), np.uint8),
 ]  # fmt: skip
-# Besides every layer (tests/contracts/test_every_layer.py).
+# Besides every layer (tests/nn/test_every_layer.py).
 TAKERS = [lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), lambda: cynet.models.create("uwnet2")]
 
 

@@ -63,7 +63,7 @@ def test_special_values(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_special_values_are_pytorchs(name):
     torch = pytest.importorskip("torch")
-    special = SPECIAL[SPECIAL != np.inf] if name == "gelu" else SPECIAL  # of which PyTorch says NaN, in vectors
+    special = np.delete(SPECIAL, 1) if name == "gelu" else SPECIAL  # of Inf its vectors say NaN
     x = torch.tensor(special, requires_grad=True)
     wanted = getattr(torch.nn.functional, name, getattr(torch, name, None))(x)
     wanted.sum().backward()

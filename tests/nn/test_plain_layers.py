@@ -1,4 +1,4 @@
-"""Layers without weights: what is theirs alone, besides what tests/contracts asks of every layer."""
+"""Layers without weights: what is theirs alone, besides what tests/nn/test_every_layer.py asks of all."""
 
 import numpy as np
 import pytest
