@@ -13,6 +13,7 @@ from cynet.core import threads
 from cynet.models.registry import model as registered
 from cynet.runs.layouts import Layout
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("name", models.names())
 X = np.random.default_rng(0).standard_normal((4, 32, 32, 3)).astype(np.float32)
@@ -56,7 +57,7 @@ def test_logits_and_gradients(name, channels, batch_norm):
 def test_training_steps_change_every_parameter_and_lower_the_loss(name, batch_norm):
     model = created(name, batch_norm=batch_norm)
     before = model.state_dict()
-    losses = stepped(model, 12)
+    losses = stepped(model, 6)
     assert np.isfinite(losses).all() and min(losses[-3:]) < losses[0]
     for key, array in model.state_dict().items():
         assert (array != before[key]).any(), key
@@ -80,7 +81,7 @@ def test_a_run_knows_its_layout(name):
     """What is read back of a run is looked at by the arrays that the model must have."""
     for batch_norm in (True, False):
         layout = Layout(lambda c, d, norm=batch_norm: models.create(name, norm, c, d).state_dict())
-        for classes, channels in ((1, 3), (10, 3), (11, 1), (37, 5)):
+        for classes, channels in ((1, 3), (10, 3), (37, 1)):
             found = models.create(name, batch_norm, classes, channels).state_dict()
             assert layout.shapes(classes, channels) == {key: array.shape for key, array in found.items()}
 
@@ -103,7 +104,7 @@ def test_same_bytes_for_one_to_four_threads(name):
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
         model = created(name)
-        stepped(model, 2)
+        stepped(model)
         states.append({key: array.tobytes() for key, array in model.state_dict().items()})
         states[-1]["evaluation"] = model.eval()(X).tobytes()
         assert states[-1] == states[0]
