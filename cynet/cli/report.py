@@ -12,6 +12,7 @@ from cynet.runs.folder import KEPT, WEIGHTS
 from . import trained
 from .parser import PATHS, UsageError, refusing
 from .places import data_folder
+from .registry import command
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
@@ -35,6 +36,7 @@ def add_flags(parser):
     trained.add_threads(parser)
 
 
+@command("a run as one page: curves, confusion, mistakes, filters, times, configuration", order=5)
 def run(flags):
     from cynet.runs import contents
 

@@ -6,6 +6,7 @@ Shortcuts that change the shape are projections (1x1 convolutions with batch nor
 from cynet.nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
 
 from .blocks import conv
+from .registry import model
 
 
 def _block(inputs, outputs, stride, batch_norm):
@@ -20,6 +21,7 @@ def _block(inputs, outputs, stride, batch_norm):
     return [Residual(body, shortcut), ReLU()]
 
 
+@model()
 def resnet20(batch_norm, classes, channels=3):
     """3x3 convolution of 16 filters; three stages of three blocks of 16, 32, 64; mean; connected."""
     layers = conv(channels, 16, batch_norm, padding=1)

@@ -1,13 +1,14 @@
 """Sequential: layers one after another."""
 
 from cynet.core.turns import Turn
-from cynet.nn import passes
+from cynet.nn import passes, registry
 from cynet.nn.layer import require_layers
 from cynet.nn.structure import Call
 
 from .container import Container
 
 
+@registry.layer(examples={"Sequential(Conv2d(4, 8, 3), BatchNorm2d(8), ReLU(), MaxPool2d(2))": (3, 9, 8, 4)})
 class Sequential(Container, opens=False):
     """Layers one after another: the output of each is the input of the next.
 
