@@ -6,6 +6,7 @@ from cynet.core import checks, random, workspace
 from cynet.core.threads import get_num_threads
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import convolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
 from cynet.kernels.pointwise import activation
@@ -42,24 +43,24 @@ class ConnectedLayer(WeightedLayer):
         self.outputs = checks.integer("outputs", outputs, 1)
         _bounded("inputs * outputs", inputs * outputs)
         self._start(random.uniform((inputs, outputs), (2 / inputs) ** 0.5), outputs)
-        self._plan = None
+        self._algorithm = None
 
     def _forward(self, x):
         rows = len(x)
-        if self._plan is None or self._plan.in_shape[1] != rows:
-            self._plan = convolution.Convolution((1, rows, 1, self.outputs), (rows, 1), self.inputs, (1, 1))
-        y = self._plan.input_gradient(x[None, :, None], self.w[:, :, None, None])[0, :, 0]
+        if self._algorithm is None or self._algorithm.in_shape[1] != rows:
+            self._algorithm = convolution.choose(Problem.of_rows(rows, self.outputs, self.inputs))
+        y = self._algorithm.input_gradient(x[None, :, None], self.w[:, :, None, None])[0, :, 0]
         y += self.b
         return self._keep(y, x)
 
     def _add_gradients(self, dy, x):
         gradient = dy[None, :, None]
-        self._plan.weight_gradient(gradient, x[None, :, None], self.dw[:, :, None, None])
+        self._algorithm.weight_gradient(gradient, x[None, :, None], self.dw[:, :, None, None])
         normalization.add_channel_sums(dy, self.db[0])
         return gradient
 
     def _input_gradient(self, gradient):
-        return self._plan.forward(gradient, self.w[:, :, None, None])[0, :, 0]
+        return self._algorithm.forward(gradient, self.w[:, :, None, None])[0, :, 0]
 
     def __repr__(self):
         return f"connected layer {self.inputs} -> {self.outputs}"
@@ -101,27 +102,28 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
         self.outputs = _bounded("columns of the output", self.filters * self.out_hw[0] * self.out_hw[1])
         _bounded("filters * c * size * size", self.filters * self.channels * self.size**2)
         self._start(init.weights((self.filters, self.channels * self.size**2)), self.filters)
-        self._plan = None
+        self._algorithm = None
 
     def _filters(self, matrix):
         return matrix.reshape(self.filters, self.channels, self.size, self.size)
 
     def _forward(self, x):
         images = self._images(x)
-        if self._plan is None or self._plan.in_shape[0] != len(x):
-            windows = (self.size,) * 2, (self.stride,) * 2, self.before
-            self._plan = convolution.plan(images.shape, self.out_hw, self.filters, *windows)
-        y = self._plan.forward(images, self._filters(self.w), self.b[0])
+        if self._algorithm is None or self._algorithm.in_shape[0] != len(x):
+            window = (self.size,) * 2, (self.stride,) * 2, geometry.SAME
+            self._algorithm = convolution.choose(Problem.of(images.shape, self.filters, *window))
+        y = self._algorithm.forward(images, self._filters(self.w), self.b[0])
         return self._keep(planes.to_planes(y, len(x)), images)
 
     def _add_gradients(self, dy, images):
         gradient = planes.to_channels(dy, self.filters).reshape(len(dy), *self.out_hw, self.filters)
-        self._plan.weight_gradient(images, gradient, self._filters(self.dw))
+        self._algorithm.weight_gradient(images, gradient, self._filters(self.dw))
         normalization.add_channel_sums(gradient.reshape(-1, self.filters), self.db[0])
         return gradient
 
     def _input_gradient(self, gradient):
-        return planes.to_planes(self._plan.input_gradient(gradient, self._filters(self.w)), len(gradient))
+        dx = self._algorithm.input_gradient(gradient, self._filters(self.w))
+        return planes.to_planes(dx, len(gradient))
 
 
 class MaxpoolLayer(WindowLayer):

@@ -12,6 +12,7 @@ from test_pool import out_shape, run_avg, run_max
 
 from cynet.core import threads
 from cynet.kernels.conv import convolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
 from cynet.kernels.optim import optim
@@ -220,12 +221,12 @@ def test_the_relu_that_a_convolution_writes_keeps_nan(inputs, outputs):
         rng = np.random.default_rng(0)
         w = rng.standard_normal((outputs, inputs, *kernel)).astype(np.float32)
         b = rng.standard_normal(outputs).astype(np.float32)
-        out = 5 - kernel[0], 10 - kernel[1]
-        plan = convolution.plan(x.shape, out, outputs, kernel, (1, 1), (0, 0))
+        algorithm = convolution.choose(Problem.of(x.shape, outputs, kernel, (1, 1), (0, 0, 0, 0)))
         for count in (1, 2):
-            y, scratch = np.full(plan.out_shape, 7, np.float32), np.full(plan.scratch_floats(count), np.nan)
-            plan.apply(x, plan.pack(w), plan.padded(b), y, scratch.astype(np.float32), count, True)
-            plain = plan.forward(x, w, b)
+            y = np.full(algorithm.out_shape, 7, np.float32)
+            scratch = np.full(algorithm.scratch_floats(count), np.nan, np.float32)
+            algorithm.apply(x, algorithm.pack(w), algorithm.padded(b), y, scratch, count, True)
+            plain = algorithm.forward(x, w, b)
             np.testing.assert_array_equal(y, relu(plain))
         wanted = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), (1, 1), (0,) * 4)[0]
         assert np.isnan(plain[np.isnan(wanted)]).all()

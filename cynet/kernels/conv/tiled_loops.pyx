@@ -12,7 +12,7 @@ All three products of a convolution read it through these tables and meet in one
     forward          y[p, o]  = sum over k of columns[k, p] * w[k, o]
     input gradient   the same over dy, with flipped filters; a stride s splits it into s x s passes, one for
                      each residue of the pixel's position, with the taps that reach it (`spread`, `start`)
-    weight gradient  dw[k, o] = sum over p of columns[k, p] * dy[p, o]        (conv_weight.pyx)
+    weight gradient  dw[k, o] = sum over p of columns[k, p] * dy[p, o]        (tiled_weight_loops.pyx)
 
 The work items are tiles of pixels x groups of channels. Each output's sum runs over k in one order, whatever
 the tile or block it falls into, so the result is the same for any cut and any number of threads.
@@ -24,7 +24,8 @@ from libc.string cimport memcpy, memset
 
 from cynet.kernels.common.simd cimport clear_run
 
-def padded_lanes(Py_ssize_t channels):
+
+cdef Py_ssize_t padded_lanes(Py_ssize_t channels) noexcept:
     """`channels` rounded up to whole register blocks: the row length of packed filters."""
     cdef Py_ssize_t done = 0, width
     while done < channels:
@@ -53,16 +54,16 @@ cdef class Lowering:
     taps, stride, before : tuple of int
         (vertical, horizontal) size of the window, its step, and the padding above and left of the image.
     groups : int
-    spread, start : tuple of int
-        The distance of neighbouring output pixels, and the place of the first, in destination pixels.
     tile_floats : int
         Tiles are made smaller until their source rows are at most this many floats.
     least_tiles : int
         Tiles are made smaller until there are this many (or they hold few pixels).
+    spread, start : tuple of int
+        The distance of neighbouring output pixels, and the place of the first, in destination pixels.
     """
 
-    def __cinit__(self, source, out, full, taps, stride, before, Py_ssize_t groups=1, spread=(1, 1),
-                  start=(0, 0), Py_ssize_t tile_floats=24576, Py_ssize_t least_tiles=1):
+    def __cinit__(self, source, out, full, taps, stride, before, Py_ssize_t groups, Py_ssize_t tile_floats,
+                  Py_ssize_t least_tiles=1, spread=(1, 1), start=(0, 0)):
         self.batch, self.height, self.width, self.channels = source
         self.out_h, self.out_w = out
         self.full_h, self.full_w, self.full_channels = full
@@ -76,6 +77,7 @@ cdef class Lowering:
         self.group_out = self.full_channels // groups
         self.lanes = padded_lanes(self.group_out)
         self.columns = self.taps_y * self.taps_x * self.group_in
+        self.packed_floats, self.bias_floats = groups * self.columns * self.lanes, groups * self.lanes
         self.direct = (groups == 1 and self.top == 0 and self.left == 0
                        and (self.out_h - 1) * self.stride_y + self.taps_y <= self.height
                        and (self.out_w - 1) * self.stride_x + self.taps_x <= self.width)
@@ -244,30 +246,18 @@ cdef void clear_row(Lowering g, Py_ssize_t y, float *out) noexcept nogil:
     clear_run(out, (g.spread_y if y < g.out_h - 1 else g.full_h - y * g.spread_y) * g.full_w * g.full_channels)
 
 
-def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, const float[::1] packed not None,
-             const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             bint relu, int threads, bint clear=False):
-    """One pass: out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * packed[k, o].
-
-    Parameters
-    ----------
-    g : Lowering
-    source : float32 (batch, height, width, channels)
-        # in
-    packed : float32 (groups * columns * lanes,)
-        # in; filters as `pack` lays them.
-    bias : float32 (groups * lanes,)
-        # in; zeros where there is none.
-    out : float32 (batch, full_h, full_w, full_channels)
-        # out; only the pixels of this pass are written, and with `clear` zeros between them.
-    scratch : float32 (at least threads * g.band_floats,)
-        # out; the bands.
-    relu : bool
-        Whether what is written is at least 0.
-    threads : int
-    clear : bool
-        With one group.
-    """
+def convolve(
+    Lowering g not None,
+    const float[:, :, :, ::1] source not None,  # in: (batch, height, width, channels)
+    const float[::1] packed not None,           # in: (g.packed_floats,), filters as `pack` lays them
+    const float[::1] bias not None,             # in: (g.bias_floats,), zeros where there is none
+    float[:, :, :, ::1] out not None,           # out: (batch, full_h, full_w, full_channels), this pass's pixels
+    float[::1] scratch not None,                # out: at least (threads * g.band_floats,)
+    bint relu,                                  # whether what is written is at least 0
+    int threads,
+    bint clear=False,                           # with one group: write zeros between the pixels, too
+):
+    """One pass: out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * packed[k, o]."""
     cdef Py_ssize_t item, items = g.tiles * g.groups
     if out.shape[0] == 0 or items == 0:
         return
@@ -284,22 +274,17 @@ def convolve(Lowering g not None, const float[:, :, :, ::1] source not None, con
         convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
 
 
-def pack(Lowering g not None, const float[:, :, :, ::1] w not None, float[::1] packed not None,
-         bint transposed, first, int threads):
+def pack(
+    Lowering g not None,
+    const float[:, :, :, ::1] w not None,   # in: (out_channels, in_channels / groups, height, width)
+    float[::1] packed not None,             # out: (g.packed_floats,), zeros in lanes beyond the last channel
+    bint transposed,                        # lanes are input channels, taps flipped: for the input gradient
+    first,                                  # then the (vertical, horizontal) tap that this pass uses first
+    int threads,
+):
     """Lay filters out as the register block reads them: block by block, each (columns, block width).
 
-    Parameters
-    ----------
-    g : Lowering
-    w : float32 (out_channels, in_channels / groups, height, width)
-        # in
-    packed : float32 (groups * columns * lanes,)
-        # out; lanes beyond the last channel are zeros.
-    transposed : bool
-        False: lanes are output channels. True (input gradient): lanes are input channels, taps flipped.
-    first : tuple of int
-        With `transposed`: the (vertical, horizontal) tap that this pass uses first; every spread-th follows.
-    threads : int
+    Where `transposed` a pass uses every spread-th tap from `first` on.
     """
     cdef Py_ssize_t first_y, first_x
     first_y, first_x = first

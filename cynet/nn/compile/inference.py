@@ -29,7 +29,6 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
-from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pool import max_pool
 from cynet.nn.containers import residual, sequential
 from cynet.nn.layer import plain, require_layers
@@ -274,7 +273,7 @@ class Plan:
     def _convolution(self, layer, norm, relu, slot, planes):
         out, threads = self._slot(layer.output_shape(slot.shape)), team(layer.macs(slot.shape))
         step = Convolve(layer, norm, relu, slot.shape, out.array, planes, threads)
-        self._scratch_floats = max(self._scratch_floats, step.plan.scratch_floats(threads))
+        self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(threads))
         self._convolutions.append(step)
         return step, out
 
@@ -295,7 +294,7 @@ class Plan:
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None
-        if isinstance(last, Convolve) and not last.relu and isinstance(last.plan, WinogradConvolution):
+        if isinstance(last, Convolve) and not last.relu and "residual" in last.algorithm.fuses:
             last.relu, out = relu, inner
             step = Sum(aside, body, last, None, relu)
         else:
