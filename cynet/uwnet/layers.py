@@ -1,5 +1,7 @@
 """The five kinds of layers; base.py says what they share."""
 
+from math import isqrt
+
 import numpy as np
 
 from cynet.core import checks, random, workspace
@@ -22,7 +24,7 @@ LEAK = 0.01  # slope of the leaky ReLU
 EPS = 1e-5  # what batch norm adds to the variance
 NEW = 0.1  # weight of a batch's statistics in the rolling ones
 MOST = 2**28  # weights of a layer, columns of a matrix: 1 GiB of floats
-POOL_SIZE = 15  # the side of the largest pooling window: the kernel numbers its cells in a byte
+POOL_SIZE = isqrt(max_pool.MOST_CELLS)  # the side of the largest pooling window
 
 
 def _bounded(name, count):

@@ -154,7 +154,7 @@ def fixed_pass(x, rng):
     channels = x.shape[1]
     weight, bias, mean = rng.standard_normal((3, channels)).astype(np.float32)
     variance = rng.random(channels, np.float32) + 0.5
-    stats = normalization.Pass.of(x, weight, bias, mean, variance, 1e-5, 0.1, False)
+    stats = normalization.NormPass.of(x, weight, bias, mean, variance, 1e-5, 0.1, False)
     return stats, weight, weight / np.sqrt(variance.astype(float) + 1e-5), bias, mean
 
 
@@ -201,7 +201,7 @@ def test_one_element_of_a_batch_spoils_its_channel_alone(channels, bad):
             x[place, column] = bad
             weight, bias, mean, dweight, dbias = np.ones((5, channels), np.float32)
             variance = np.ones(channels, np.float32)
-            stats = normalization.Pass.of(x, weight, bias, mean, variance, 1e-5, 0.1, True)
+            stats = normalization.NormPass.of(x, weight, bias, mean, variance, 1e-5, 0.1, True)
             y, joined = stats.output(), stats.output(relu=True)
             stats.finish(stats.sums(dy, relu=True), weight, dweight, dbias)
             dx = stats.input_gradient(dy, relu=True)

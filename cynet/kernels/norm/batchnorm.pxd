@@ -1,6 +1,6 @@
 """The chunks of batch norm's passes, for the kernels that fuse them with others."""
 
-from cynet.kernels.common.channels cimport View
+from cynet.kernels.norm.channels cimport View
 
 cdef enum:
     PLAIN = 0       # batch norm alone

@@ -12,8 +12,11 @@ arithmetic (`pre_activation`), so that nothing but x is kept.
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from cynet.kernels.common.channels cimport LANES, MOST, RUN, STRIPS, TERMS, View, block_rows, view_of, widened
 from cynet.kernels.common.simd cimport VL, load_wide, store_wide, vf, vgate, vset, vstore
+from cynet.kernels.norm.channels cimport (
+    CONSTANT, LANES, MEAN_HIGH, MEAN_LOW, MOST, OF_DY, OF_X, RUN, SCALE, SHIFT, STRIPS, SUMS, TERMS, View, block_rows,
+    view_of, widened
+)
 
 
 cdef inline vf pre_activation(vf centred, vf scale, vf shift) noexcept nogil:
@@ -21,29 +24,28 @@ cdef inline vf pre_activation(vf centred, vf scale, vf shift) noexcept nogil:
 
 
 # -- normalising ------------------------------------------------------------------------------------------
-def normalize(const float[:, ::1] x not None, const float[:, ::1] terms not None, float[:, ::1] y not None,
-              bint relu, Py_ssize_t chunk_rows, int threads):
-    """y = (x - high - low) * scale + shift, channel by channel, or the ReLU of it.
-
-    Parameters
-    ----------
-    x : float32 (rows, channels)
-        # in
-    terms : float32 (7, channels)
-        # in; its first rows high, low (the mean), scale (gamma / sqrt(variance + eps)), shift (beta).
-    y : float32 (rows, channels)
-        # out
-    relu : bool
-    chunk_rows, threads : int
-    """
+def normalize(
+    const float[:, ::1] x not None,     # in: (rows, channels)
+    const float[:, ::1] terms not None, # in: (TERMS, channels), rows MEAN_HIGH to SHIFT
+    float[:, ::1] y not None,           # out: (rows, channels)
+    bint relu,
+    Py_ssize_t chunk_rows,              # rows of a work item
+    int threads,
+):
+    """y = (x - mean) * scale + shift, channel by channel, or with `relu` the ReLU of it."""
     if x.shape[0] > 0:
         run_normalize(x, NULL, terms, y, RELU if relu else PLAIN, chunk_rows, threads)
 
 
-def normalize_add(const float[:, ::1] x not None, const float[:, ::1] other not None,
-                  const float[:, ::1] terms not None, float[:, ::1] y not None, Py_ssize_t chunk_rows,
-                  int threads):
-    """y = ReLU((x - high - low) * scale + shift + other), as `normalize`; other : float32 (rows, channels)."""
+def normalize_add(
+    const float[:, ::1] x not None,     # in: (rows, channels)
+    const float[:, ::1] other not None, # in: (rows, channels)
+    const float[:, ::1] terms not None, # in: as for `normalize`
+    float[:, ::1] y not None,           # out: (rows, channels)
+    Py_ssize_t chunk_rows,              # rows of a work item
+    int threads,
+):
+    """y = ReLU((x - mean) * scale + shift + other)."""
     if x.shape[0] > 0:
         run_normalize(x, &other[0, 0], terms, y, ADDED, chunk_rows, threads)
 
@@ -108,9 +110,10 @@ cdef inline void normalize_strips(const float *x, const float *other, Py_ssize_t
     cdef vf[MOST] high, low, scale, shift
     cdef vf result
     for s in range(strips):
-        high[s], low[s] = load_wide(terms + s * VL, left), load_wide(terms + step + s * VL, left)
-        scale[s] = load_wide(terms + 2 * step + s * VL, left)
-        shift[s] = load_wide(terms + 3 * step + s * VL, left)
+        high[s] = load_wide(terms + MEAN_HIGH * step + s * VL, left)
+        low[s] = load_wide(terms + MEAN_LOW * step + s * VL, left)
+        scale[s] = load_wide(terms + SCALE * step + s * VL, left)
+        shift[s] = load_wide(terms + SHIFT * step + s * VL, left)
     for row in range(rows):
         for s in range(strips):
             result = pre_activation(load_wide(x + s * VL, left) - high[s] - low[s], scale[s], shift[s])
@@ -121,32 +124,31 @@ cdef inline void normalize_strips(const float *x, const float *other, Py_ssize_t
 
 
 # -- gradients --------------------------------------------------------------------------------------------
-def gradient_sums(const float[:, ::1] x not None, const float[:, ::1] dy not None,
-                  const float[:, ::1] terms not None, double[:, :, ::1] partial not None, bint relu,
-                  Py_ssize_t chunk_rows, int threads):
-    """The two sums over rows that every gradient is made of, by chunk.
-
-    Parameters
-    ----------
-    x, dy : float32 (rows, channels)
-        # in
-    terms : float32 (7, channels)
-        # in; rows high and low, the mean; scale and shift where a ReLU follows.
-    partial : float64 (chunks, 2, channels)
-        # out; sum of dy, and sum of dy * (x - mean).
-    relu : bool
-        dy is the gradient of the ReLU's output, and counts where that is above 0.
-    chunk_rows, threads : int
-    """
+def gradient_sums(
+    const float[:, ::1] x not None,         # in: (rows, channels)
+    const float[:, ::1] dy not None,        # in: (rows, channels)
+    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows; with `relu` SCALE and SHIFT, too
+    double[:, :, ::1] partial not None,     # out: `partial_shape`: the sums of dy and of dy * (x - mean)
+    bint relu,                              # dy is that of the ReLU's output, and counts where this is above 0
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """The two sums over rows that every gradient is made of, by chunk."""
     if x.shape[0] > 0:
         run_gradient_sums(x, dy, NULL, NULL, terms, partial, RELU if relu else PLAIN, chunk_rows, threads)
 
 
-def gradient_sums_add(const float[:, ::1] x not None, const float[:, ::1] dy not None,
-                      const float[:, ::1] y not None, float[:, ::1] dz not None,
-                      const float[:, ::1] terms not None, double[:, :, ::1] partial not None,
-                      Py_ssize_t chunk_rows, int threads):
-    """As `gradient_sums`, after `normalize_add` made y; dz : # out, dy where y is above 0, else 0."""
+def gradient_sums_add(
+    const float[:, ::1] x not None,         # in: (rows, channels)
+    const float[:, ::1] dy not None,        # in: (rows, channels)
+    const float[:, ::1] y not None,         # in: what `normalize_add` made
+    float[:, ::1] dz not None,              # out: (rows, channels), dy where y is above 0, else 0
+    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows
+    double[:, :, ::1] partial not None,     # out: as for `gradient_sums`
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """As `gradient_sums`, where something was added and a ReLU follows."""
     if x.shape[0] > 0:
         run_gradient_sums(x, dy, &y[0, 0], &dz[0, 0], terms, partial, ADDED, chunk_rows, threads)
 
@@ -161,10 +163,10 @@ cdef void run_gradient_sums(const float[:, ::1] x, const float[:, ::1] dy, const
     cdef const float *t = &terms[0, 0]
     cdef double *out = &partial[0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        memset(out + i * 2 * channels, 0, 2 * channels * sizeof(double))
+        memset(out + i * SUMS * channels, 0, SUMS * channels * sizeof(double))
         chunk_gradient_sums(source + i * size, d + i * size, y + i * size if y else NULL,
                             dz + i * size if dz else NULL, min(chunk_rows, rows - i * chunk_rows), channels, t,
-                            out + i * 2 * channels, mode)
+                            out + i * SUMS * channels, mode)
 
 
 cdef void chunk_gradient_sums(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t rows,
@@ -237,34 +239,31 @@ cdef inline void sum_row(const float *x, const float *dy, const float *y, float 
     cdef Py_ssize_t s
     cdef vf d, g
     for s in range(strips):
-        d = load_wide(x + s * VL, left) - load_wide(terms + s * VL, left) - load_wide(terms + step + s * VL, left)
+        d = (load_wide(x + s * VL, left) - load_wide(terms + MEAN_HIGH * step + s * VL, left)
+             - load_wide(terms + MEAN_LOW * step + s * VL, left))
         g = load_wide(dy + s * VL, left)
         if mode == RELU:
-            g = vgate(pre_activation(d, load_wide(terms + 2 * step + s * VL, left),
-                                     load_wide(terms + 3 * step + s * VL, left)), g)
+            g = vgate(pre_activation(d, load_wide(terms + SCALE * step + s * VL, left),
+                                     load_wide(terms + SHIFT * step + s * VL, left)), g)
         elif mode == ADDED:
             g = vgate(load_wide(y + s * VL, left), g)
             store_wide(dz + s * VL, g, left)
         s1[s], s2[s] = s1[s] + g, s2[s] + g * d
 
 
-def input_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not None,
-                   const float[:, ::1] terms not None, float[:, ::1] dx not None, bint relu,
-                   Py_ssize_t chunk_rows, int threads):
-    """dx = a * dy + b * (x - high - low) + c, channel by channel.
+def input_gradient(
+    const float[:, ::1] x not None,         # in: (rows, channels)
+    const float[:, ::1] dy not None,        # in: (rows, channels)
+    const float[:, ::1] terms not None,     # in: (TERMS, channels)
+    float[:, ::1] dx not None,              # out: (rows, channels); may be dy
+    bint relu,                              # as for `gradient_sums`
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """dx = a * dy + b * (x - mean) + c, channel by channel, the rows OF_DY, OF_X and CONSTANT of `terms`.
 
-    Parameters
-    ----------
-    x, dy : float32 (rows, channels)
-        # in
-    terms : float32 (7, channels)
-        # in; rows high, low, scale, shift, a, b, c. In training a = gamma / std, b = -a * sum(dy (x - mean)) /
-        (n var'), c = -a * sum(dy) / n with var' = variance + eps; in evaluation b = c = 0.
-    dx : float32 (rows, channels)
-        # out; may be dy.
-    relu : bool
-        As for `gradient_sums`.
-    chunk_rows, threads : int
+    In training a = weight / std, b = -a * sum(dy (x - mean)) / (n var'), c = -a * sum(dy) / n with var' = variance +
+    eps; in evaluation b = c = 0.
     """
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
     if rows == 0:
@@ -319,11 +318,13 @@ cdef inline void gradient_strips(const float *x, const float *dy, Py_ssize_t row
     cdef vf[MOST] high, low, scale, shift, a, b, c
     cdef vf d, g
     for s in range(strips):
-        high[s], low[s] = load_wide(terms + s * VL, left), load_wide(terms + step + s * VL, left)
-        scale[s] = load_wide(terms + 2 * step + s * VL, left)
-        shift[s] = load_wide(terms + 3 * step + s * VL, left)
-        a[s], b[s] = load_wide(terms + 4 * step + s * VL, left), load_wide(terms + 5 * step + s * VL, left)
-        c[s] = load_wide(terms + 6 * step + s * VL, left)
+        high[s] = load_wide(terms + MEAN_HIGH * step + s * VL, left)
+        low[s] = load_wide(terms + MEAN_LOW * step + s * VL, left)
+        scale[s] = load_wide(terms + SCALE * step + s * VL, left)
+        shift[s] = load_wide(terms + SHIFT * step + s * VL, left)
+        a[s] = load_wide(terms + OF_DY * step + s * VL, left)
+        b[s] = load_wide(terms + OF_X * step + s * VL, left)
+        c[s] = load_wide(terms + CONSTANT * step + s * VL, left)
     for row in range(rows):
         for s in range(strips):
             d, g = load_wide(x + s * VL, left) - high[s] - low[s], load_wide(dy + s * VL, left)
