@@ -239,7 +239,7 @@ def test_a_step_spoils_the_element_of_a_bad_gradient_alone(kernel, array):
     for place in range(size):
         row = [frozen(a).copy() for a in np.random.default_rng(0).random((4, size))]
         row[array][place] = np.nan
-        table = optim.Table([tuple(row[: {"sgd": 2, "adam": 4}.get(kernel, 3)])])
+        table = optim.ParameterTable([tuple(row[: {"sgd": 2, "adam": 4}.get(kernel, 3)])])
         if kernel == "adam":
             table.adam(0.1, 0.9, 0.999, 1e-8, 0.01, True, 3, 1)
         else:

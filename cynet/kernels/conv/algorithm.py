@@ -12,7 +12,7 @@ import bisect
 import numpy as np
 
 from cynet.core import checks, workspace
-from cynet.kernels.pointwise import activation, arrays, elementwise
+from cynet.kernels.pointwise import activation, elementwise
 
 from .products import Products
 
@@ -107,8 +107,8 @@ class Algorithm(Products):
         """
         if x.shape != self.in_shape or y.shape != self.out_shape:
             checks.shapes("x y", (x.shape, y.shape), (self.in_shape, self.out_shape))
-        if residual is not None:
-            arrays.matched(residual, y)
+        if residual is not None and residual.shape != self.out_shape:
+            checks.shapes("residual", (residual.shape,), (self.out_shape,))
         if residual is None or "residual" in self.fuses:
             after = relu and "relu" not in self.fuses
             self._apply(x, packed, bias, y, scratch, threads, relu and not after, residual)

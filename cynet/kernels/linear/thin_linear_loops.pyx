@@ -16,8 +16,8 @@ cdef extern from "product.h" nogil:
 cdef enum:
     ROWS = 16       # of a work item
     MOST = 32       # outputs
-    SUMS = 512      # rows that are summed at a time: their features of a block stay in the cache
-    TERMS = 128     # features that are summed at a time: the error grows with the root of fewer terms
+    BAND = 512      # rows that are summed at a time: their features of a block stay in the cache
+    PART = 128      # features that are summed at a time: the error grows with the root of fewer terms
 
 MOST_OUTPUTS = MOST
 LANES = _LANES  # of which features are a multiple
@@ -97,15 +97,15 @@ cdef void forward_rows(const float *x, const float *packed, const float *bias, f
     cdef Py_ssize_t lanes = padded(outputs), done = 0, width, start, r, o
     while done < lanes:
         width = product_width(lanes - done)
-        product(width, rows, x, features, 1, packed + done * features, width, min(TERMS, features), sums,
+        product(width, rows, x, features, 1, packed + done * features, width, min(PART, features), sums,
                 width, 0)
-        start = TERMS
+        start = PART
         while start < features:
             product(width, rows, x + start, features, 1, packed + done * features + start * width, width,
-                    min(TERMS, features - start), part, width, 0)
+                    min(PART, features - start), part, width, 0)
             for o in range(rows * width):
                 sums[o] += part[o]
-            start += TERMS
+            start += PART
         for r in range(rows):
             for o in range(min(width, outputs - done)):
                 y[r * outputs + done + o] = sums[r * width + o] + bias[done + o]
@@ -144,10 +144,10 @@ cdef void sum_block(const float *x, const float *dy, float *sums, Py_ssize_t row
         width = first
         while width < end:
             product(product_width(end - width), outputs, dy + start * outputs, 1, outputs,
-                    x + start * features + width, features, min(SUMS, rows - start), sums + width, features,
+                    x + start * features + width, features, min(BAND, rows - start), sums + width, features,
                     start > 0 or not fresh)
             width += product_width(end - width)
-        start += SUMS
+        start += BAND
 
 
 def input_gradient(
