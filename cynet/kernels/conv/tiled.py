@@ -9,6 +9,7 @@ from cynet.core.threads import get_num_threads
 
 from . import tiled_loops, tiled_weight_loops
 from .algorithm import PARTIALS, Algorithm, registered
+from .lowering import Lowering
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
 RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
@@ -28,9 +29,9 @@ class TiledConvolution(Algorithm):
         (_, _, _, channels), (batch, *out_hw, outputs) = problem.in_shape, problem.out_shape
         window = problem.kernel, problem.stride, problem.before, problem.groups
         sizes = problem.in_shape, out_hw, (*out_hw, outputs), *window
-        self.forward_pass = tiled_loops.Lowering(*sizes, TILE_FLOATS, LEAST_TILES)
+        self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES)
         direct = self.forward_pass.direct
-        self.weight_pass = tiled_loops.Lowering(
+        self.weight_pass = Lowering(
             *sizes, RUN_PIXELS * problem.stride[0] * channels if direct else TILE_FLOATS
         )
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
@@ -57,7 +58,7 @@ class TiledConvolution(Algorithm):
         clear = 0 < len(reached) < len(pairs) and groups == 1
         passes = [
             (
-                tiled_loops.Lowering(
+                Lowering(
                     self.out_shape, (v[0], h[0]), self.in_shape[1:], (v[1], h[1]), (1, 1), (v[2], h[2]),
                     groups, TILE_FLOATS, LEAST_TILES, stride, (v[4], h[4]),
                 ),

@@ -10,7 +10,7 @@ sums are added in the order of the chunks: the same bytes for any number of thre
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from cynet.kernels.conv.tiled_loops cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
+from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
 
 cdef float[32] zeros
 memset(zeros, 0, sizeof(zeros))
