@@ -3,8 +3,8 @@
 Design: the forward pass normalises some rows of an image at a time into room that stays in the thread's cache,
 with the image's padding around, so that no window lies at an edge, and pools from there. Backward makes the pool's
 gradient, a band of rows at a time, in such room too, sums it there, and keeps it where dx will be:
-`batchnorm.input_gradient` then works in place. Chunks of rows, and the order of the sums within, are those of
-batchnorm.pyx, whose chunk functions do the arithmetic: the results are the same.
+`batchnorm_gradient.input_gradient` then works in place. Chunks of rows, and the order of the sums within, are those
+of batch norm alone, whose chunk functions do the arithmetic: the results are the same.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -12,7 +12,8 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from cynet.kernels.common.window cimport Window
-from cynet.kernels.norm.batchnorm cimport RELU, chunk_gradient_sums, normalize_view
+from cynet.kernels.norm.batchnorm cimport RELU, normalize_view
+from cynet.kernels.norm.batchnorm_gradient cimport chunk_gradient_sums
 from cynet.kernels.norm.channels cimport LANES, RUN, SUMS, TERMS, View, folds, view_of, widened
 from cynet.kernels.pool.max_pool cimport backward_row, forward_row
 
@@ -56,7 +57,7 @@ def gradient_room_shape(int threads, shape):
 
 def normalize_pool(
     const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
-    const float[:, ::1] terms not None,             # in: (TERMS, C), as for batchnorm.normalize
+    const float[:, ::1] terms not None,             # in: (TERMS, C), as for `normalize`
     float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
     unsigned char[:, :, :, ::1] winner not None,    # out: as for max_pool
     Py_ssize_t kernel_h,
@@ -131,7 +132,7 @@ def gradient_sums_pool(
     Py_ssize_t top,
     Py_ssize_t left,
     const float[:, ::1] terms not None,                 # in: (TERMS, C)
-    double[:, :, ::1] partial not None,                 # out: `partial_shape`, as for batchnorm.gradient_sums
+    double[:, :, ::1] partial not None,                 # out: `partial_shape`, as for `gradient_sums`
     float[:, ::1] kept not None,                        # out: (N * H * W, C), the max-pool's gradient; or empty
     float[:, ::1] room not None,                        # out: `gradient_room_shape`
     Py_ssize_t chunk_rows,

@@ -11,7 +11,7 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import batchnorm, batchnorm_pool, batchnorm_statistics, channel_sums
+from . import batchnorm, batchnorm_gradient, batchnorm_pool, batchnorm_statistics, channel_sums
 from . import channels as table
 
 NO_ROWS = np.empty((0, 1), np.float32)
@@ -130,13 +130,13 @@ class NormPass:
     def sums(self, dy, relu=False):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
         partial = self._partial()
-        batchnorm.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
+        batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
         return partial
 
     def sums_add(self, dy, y):
         """(sums of dz, dz): dz is dy where y, what `output_add` returned, is above 0."""
         partial, dz = self._partial(), workspace.empty(dy.shape)
-        batchnorm.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
+        batchnorm_gradient.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
         return partial, dz
 
     def finish(self, partial, weight, weight_grad, bias_grad):
@@ -148,7 +148,7 @@ class NormPass:
     def input_gradient(self, dy, relu=False, dx=None):
         """In a new array, or in `dx`, which may be dy."""
         dx = workspace.empty(self.x.shape) if dx is None else dx
-        batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
+        batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
 
     # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/max_pool takes
