@@ -151,7 +151,7 @@ class NormPass:
         batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
 
-    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/max_pool takes
+    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/pool takes
     def output_pooled(self, shape, y, winner, window):
         threads = min(self.threads, max(1, shape[0]))
         room = workspace.empty(batchnorm_pool.room_shape(threads, y.shape, window))
