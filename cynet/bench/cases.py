@@ -14,8 +14,7 @@ from cynet.core import workspace
 from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
 from cynet.data.images.transforms import Recipe
 from cynet.kernels.common import geometry
-from cynet.kernels.conv import columns, convolution
-from cynet.kernels.conv.winograd import WinogradConvolution
+from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
@@ -95,27 +94,25 @@ def of_layer(layer, shape):
         text = f"{shape} to {layer.out_features}"
         arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
         work = layer.macs(shape), 4 * prod(shape)
-        yield from _products("linear", text, layer.plan(len(arrays[0])), *arrays, *work)
+        yield from _products("linear", text, layer.products(len(arrays[0])), *arrays, *work)
     else:
         yield from _passes(layer, shape)
 
 
 def _of_convolution(layer, shape):
     k, s = layer.kernel_size, layer.stride
-    sides, out_hw = geometry.window_grid(shape[1:3], k, s, layer.padding)
-    plan = convolution.plan(shape, out_hw, layer.out_channels, k, s, sides[:2], layer.groups)
-    text = f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
-    name = "Winograd conv" if isinstance(plan, WinogradConvolution) else "conv"
-    arrays = random(shape), layer.weight.data, random(plan.out_shape)
-    yield from _products(name, text, plan, *arrays, layer.macs(shape), 4 * reached(layer, shape))
+    algorithm, text = layer.convolution(shape), f"{shape} to {layer.out_channels}, {k[0]}x{k[1]}/{s[0]}"
+    arrays = random(shape), layer.weight.data, random(algorithm.out_shape)
+    work = layer.macs(shape), 4 * reached(layer, shape)
+    yield from _products(algorithm.title, text, algorithm, *arrays, *work)
 
 
-def _products(name, text, plan, x, w, dy, macs, read):
+def _products(name, text, way, x, w, dy, macs, read):
     """The three products of a convolution or of a linear layer; `read`: bytes of x that are needed."""
     dw, flops, others = np.zeros_like(w), 2 * int(macs), dy.nbytes + w.nbytes
-    yield Case(f"{name} forward", text, lambda: plan.forward(x, w), flops, read + others)
-    yield Case(f"{name} input gradient", text, lambda: plan.input_gradient(dy, w), flops, x.nbytes + others)
-    yield Case(f"{name} weight gradient", text, lambda: plan.weight_gradient(x, dy, dw), flops, read + others)
+    yield Case(f"{name} forward", text, lambda: way.forward(x, w), flops, read + others)
+    yield Case(f"{name} input gradient", text, lambda: way.input_gradient(dy, w), flops, x.nbytes + others)
+    yield Case(f"{name} weight gradient", text, lambda: way.weight_gradient(x, dy, dw), flops, read + others)
 
 
 def _passes(layer, shape):

@@ -13,7 +13,6 @@ from .timing import nothing, seconds
 
 STEPS = 100_000  # multiply-adds of each sum: some ten milliseconds
 REPEAT = 30
-CHUNK = 16384  # elements that `kernels.read` sums up together
 CACHES = 4  # a stream's array is so many times as large as the last-level cache
 
 
@@ -59,7 +58,7 @@ def measure(array_bytes=None, repeat=REPEAT, steps=STEPS, watch=nothing):
     a, b, out = arrays = [np.empty(max(1, array_bytes // 4), np.float32) for _ in range(3)]
     for value, array in enumerate(arrays):
         kernels.fill(array, value, threads)
-    sums, results = np.empty(-(-a.size // CHUNK), np.float32), np.empty(threads, np.float32)
+    sums, results = np.empty(kernels.sum_count(a.size), np.float32), np.empty(threads, np.float32)
     runs = (
         ("flops", kernels.chains(results, 1, 0.999, 0.001, threads) * steps,
          lambda: kernels.chains(results, steps, 0.999, 0.001, threads)),

@@ -112,6 +112,11 @@ def triad(const float[::1] a not None, const float[::1] b not None, float[::1] o
         triad_chunk(pa + i * CHUNK, pb + i * CHUNK, po + i * CHUNK, length(i, n))
 
 
+def sum_count(Py_ssize_t elements):
+    """The partial sums of `read`."""
+    return chunks(elements)
+
+
 cdef float sum_chunk(const float *a, Py_ssize_t n) noexcept nogil:
     """Four sums side by side, so that the loads and not the additions are what takes time."""
     cdef Py_ssize_t i = 0, lane
@@ -134,7 +139,7 @@ cdef float sum_chunk(const float *a, Py_ssize_t n) noexcept nogil:
 
 def read(
     const float[::1] a not None,    # in
-    float[::1] sums not None,       # out: ceil(len(a) / 16384) sums, one for each chunk
+    float[::1] sums not None,       # out: (sum_count(len(a)),)
     int threads,
 ):
     """Read `a` once: the sum of each chunk."""

@@ -1,4 +1,4 @@
-"""Floor 1: the compiled kernels, a folder for each subject, with the Python that plans their loops.
+"""Floor 1: the compiled kernels, a folder for each subject, with the Python that drives its loops.
 
 They compute on arrays and know no layers; every argument was checked on the floors above.
 """

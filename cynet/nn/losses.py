@@ -10,7 +10,6 @@ from cynet.kernels.loss import softmax, squared_error
 
 from .passes import grad_enabled
 
-CHUNK = 16384  # elements of one partial sum of squared_error
 SHOWN = 10  # weights in a text
 
 
@@ -191,7 +190,7 @@ class MSELoss(Loss):
             y.reshape(-1),
             target.reshape(-1),
             gradient.reshape(-1),
-            workspace.empty((-(-y.size // CHUNK),), np.float64),
+            workspace.empty((squared_error.sum_count(y.size),), np.float64),
             threads.get_num_threads(),
         )
         self._keep(gradient)

@@ -40,7 +40,7 @@ class Optimizer:
 
     def _bind(self):
         # Parameters never move in memory, so these views stay theirs.
-        self._table = kernels.Table(
+        self._table = kernels.ParameterTable(
             [
                 tuple(array.reshape(-1) for array in (p.data, p.grad, *own))
                 for p, own in zip(self.params, self._buffers, strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
 from cynet.kernels.common import geometry
+from cynet.kernels.conv import convolution
 from cynet.kernels.optim import optim
 
 from . import planes
@@ -183,7 +184,7 @@ class WeightedLayer(Layer):
     """A layer with weights `w`, biases `b` and their gradients."""
 
     w, b, dw, db = Matrix(), Matrix(), Matrix(), Matrix()
-    _plan = None, None
+    _algorithm = None, None
 
     def _backward(self, dy, *kept):
         return self._input_gradient(self._add_gradients(dy, *kept), *kept)
@@ -195,12 +196,12 @@ class WeightedLayer(Layer):
         self.w, self.b = weights, np.zeros((1, biases))
         self.dw, self.db = np.zeros(weights.shape), np.zeros((1, biases))
 
-    def _planned(self, make, *arguments):
-        """make(*arguments), made anew only for other arguments than the last time."""
-        plan = self._plan  # once: another thread may set it
-        if plan[0] != arguments:
-            self._plan = plan = arguments, make(*arguments)
-        return plan[1]
+    def _chosen(self, problem):
+        """The algorithm for a `Problem`, chosen anew only for another one than the last time."""
+        chosen = self._algorithm  # once: another thread may set it
+        if chosen[0] != problem:
+            self._algorithm = chosen = problem, convolution.choose(problem)
+        return chosen[1]
 
     def weights(self):
         """(w, b), or TypeError / ValueError where they are not as the settings want them."""

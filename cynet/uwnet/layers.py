@@ -1,10 +1,13 @@
 """The five kinds of layers; base.py says what they share."""
 
+from math import isqrt
+
 import numpy as np
 
 from cynet.core import checks, random, workspace
 from cynet.core.threads import get_num_threads
-from cynet.kernels.conv import convolution
+from cynet.kernels.common import geometry
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
 from cynet.kernels.pointwise import activation
@@ -19,7 +22,7 @@ KINDS = ("LINEAR", "LOGISTIC", "RELU", "LRELU", "SOFTMAX")
 LEAK = 0.01  # slope of the leaky ReLU
 EPS = 1e-5  # what batch norm adds to the variance
 NEW = 0.1  # weight of a batch's statistics in the rolling ones
-POOL_SIZE = 15  # the side of the largest pooling window: the kernel numbers its cells in a byte
+POOL_SIZE = isqrt(max_pool.MOST_CELLS)  # the side of the largest pooling window
 
 
 class ConnectedLayer(WeightedLayer):
@@ -45,22 +48,21 @@ class ConnectedLayer(WeightedLayer):
 
     def _forward(self, x):
         (w, b), rows = self._matrices(), len(x)
-        shape = 1, rows, 1, self.outputs
-        plan = self._planned(convolution.Convolution, shape, (rows, 1), self.inputs, (1, 1))
+        algorithm = self._chosen(Problem.of_rows(rows, self.outputs, self.inputs))
         filters = w[:, :, None, None]
-        y = plan.input_gradient(x[None, :, None], filters)[0, :, 0]
+        y = algorithm.input_gradient(x[None, :, None], filters)[0, :, 0]
         y += b
-        return self._keep(y, x, plan, filters)
+        return self._keep(y, x, algorithm, filters)
 
-    def _add_gradients(self, dy, x, plan, filters):
+    def _add_gradients(self, dy, x, algorithm, filters):
         dw, db = self._gradients(filters.shape[:2], dy.shape[1])
         gradient = dy[None, :, None]
-        plan.weight_gradient(gradient, x[None, :, None], dw[:, :, None, None])
+        algorithm.weight_gradient(gradient, x[None, :, None], dw[:, :, None, None])
         normalization.add_channel_sums(dy, db[0])
         return gradient
 
-    def _input_gradient(self, gradient, _, plan, filters):
-        return plan.forward(gradient, filters)[0, :, 0]
+    def _input_gradient(self, gradient, _, algorithm, filters):
+        return algorithm.forward(gradient, filters)[0, :, 0]
 
     def __repr__(self):
         return f"connected layer {self.inputs} -> {self.outputs}"
@@ -89,22 +91,22 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
 
     def _forward(self, x):
         (w, b), images = self._matrices(), self._images(x)
-        windows = (self.size,) * 2, (self.stride,) * 2, self.before
-        plan = self._planned(convolution.plan, images.shape, self.out_hw, self.filters, *windows)
-        filters = w.reshape(plan.weight_shape)
-        y = planes.to_planes(plan.forward(images, filters, b[0]), len(x))
-        return self._keep(y, images, plan, filters)
+        window = (self.size,) * 2, (self.stride,) * 2, geometry.SAME
+        algorithm = self._chosen(Problem.of(images.shape, self.filters, *window))
+        filters = w.reshape(algorithm.weight_shape)
+        y = planes.to_planes(algorithm.forward(images, filters, b[0]), len(x))
+        return self._keep(y, images, algorithm, filters)
 
-    def _add_gradients(self, dy, images, plan, filters):
+    def _add_gradients(self, dy, images, algorithm, filters):
         count = len(filters)
         dw, db = self._gradients((count, filters.size // count), count)
-        gradient = planes.to_channels(dy, count).reshape(plan.out_shape)
-        plan.weight_gradient(images, gradient, dw.reshape(filters.shape))
+        gradient = planes.to_channels(dy, count).reshape(algorithm.out_shape)
+        algorithm.weight_gradient(images, gradient, dw.reshape(filters.shape))
         normalization.add_channel_sums(gradient.reshape(-1, count), db[0])
         return gradient
 
-    def _input_gradient(self, gradient, _, plan, filters):
-        return planes.to_planes(plan.input_gradient(gradient, filters), len(gradient))
+    def _input_gradient(self, gradient, _, algorithm, filters):
+        return planes.to_planes(algorithm.input_gradient(gradient, filters), len(gradient))
 
 
 class MaxpoolLayer(WindowLayer):

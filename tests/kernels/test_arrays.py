@@ -87,7 +87,7 @@ def test_linear_layers_around_the_thresholds(features, outputs):
 def test_work_items_are_whole_runs_and_not_too_many(channels):
     for rows in (1, 2, 31, 32, 33, 2047, 2048, 2049, 100_000):
         each = normalization.chunk_rows(rows, channels)
-        assert each % normalization.RUN == 0 and each * channels >= 4096
+        assert each % normalization.table.RUN == 0 and each * channels >= 4096
         assert -(-rows // each) <= normalization.CHUNKS
 
 

@@ -9,26 +9,24 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cynet.core import threads
-from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution
+from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
-def products(plan, x, w, b, dy):
+def products(algorithm, x, w, b, dy):
     """y, dx and dw; dw starts from ones, to see that it is added to."""
     x, w, b, dy = map(frozen, (x, w, b, dy))
     dw = np.ones(w.shape, np.float32)
-    plan.weight_gradient(x, dy, dw)
-    return plan.forward(x, w, b), plan.input_gradient(dy, w), dw - 1
+    algorithm.weight_gradient(x, dy, dw)
+    return algorithm.forward(x, w, b), algorithm.input_gradient(dy, w), dw - 1
 
 
-def plan_of(x, w, stride, padding, groups):
-    height, width = (
-        (padding[i] + x.shape[1 + i] + padding[2 + i] - w.shape[2 + i]) // stride[i] + 1 for i in (0, 1)
-    )
-    if groups == x.shape[3] == w.shape[0] > 1:
-        return DepthwiseConvolution(x.shape, (height, width), w.shape[2:], stride, padding[:2])
-    return Convolution(x.shape, (height, width), w.shape[0], w.shape[2:], stride, padding[:2], groups)
+def algorithm_of(x, w, stride, padding, groups):
+    problem = Problem.of(x.shape, len(w), w.shape[2:], stride, padding, groups)
+    return next(kind for kind in (DepthwiseConvolution, TiledConvolution) if kind.suits(problem))(problem)
 
 
 @st.composite
@@ -56,14 +54,14 @@ def convolutions(draw, depthwise=False):
     x = rng.standard_normal((n, height, width, inputs))
     w = rng.standard_normal((outputs, inputs // groups, *kernel))
     b = rng.standard_normal(outputs)
-    plan = plan_of(x, w, stride, padding, groups)
-    return x, w, b, rng.standard_normal(plan.out_shape), stride, padding, groups
+    algorithm = algorithm_of(x, w, stride, padding, groups)
+    return x, w, b, rng.standard_normal(algorithm.out_shape), stride, padding, groups
 
 
 def check(case):
     x, w, b, dy, stride, padding, groups = case
     x, w, b, dy = (np.asarray(a, np.float32) for a in (x, w, b, dy))
-    y, dx, dw = products(plan_of(x, w, stride, padding, groups), x, w, b, dy)
+    y, dx, dw = products(algorithm_of(x, w, stride, padding, groups), x, w, b, dy)
     wanted, backward = reference_weights.conv2d(
         *(a.astype(float) for a in (x, w, b)), stride, padding, groups
     )
@@ -110,8 +108,9 @@ def test_convolution_over_many_tiles(n, side, inputs, outputs, kernel, stride, p
         rng.standard_normal((n, side, side, inputs)),
         rng.standard_normal((outputs, inputs, kernel, kernel)),
     )
-    plan = plan_of(x, w, (stride, stride), (pad,) * 4, 1)
-    check((x, w, np.zeros(outputs), rng.standard_normal(plan.out_shape), (stride, stride), (pad,) * 4, 1))
+    window = (stride, stride), (pad,) * 4, 1
+    dy = rng.standard_normal(algorithm_of(x, w, *window).out_shape)
+    check((x, w, np.zeros(outputs), dy, *window))
 
 
 @pytest.mark.parametrize("outputs", [8, 16, 32, 40])
@@ -122,7 +121,7 @@ def test_bytes_of_an_output_do_not_depend_on_the_width_of_its_image(width, outpu
     w, b = rng.standard_normal((outputs, 8, 2, 2)), rng.standard_normal(outputs)
     w, b = w.astype(np.float32), b.astype(np.float32)
     narrow = np.ascontiguousarray(x[:, :, : width + 1])
-    whole, part = (plan_of(a, w, (1, 1), (0,) * 4, 1).forward(a, w, b) for a in (x, narrow))
+    whole, part = (algorithm_of(a, w, (1, 1), (0,) * 4, 1).forward(a, w, b) for a in (x, narrow))
     assert part.tobytes() == whole[:, :, :width].tobytes()
 
 
@@ -134,9 +133,9 @@ def test_same_bytes_for_any_number_of_threads(groups, inputs, outputs):
     b, results = np.ones(outputs, np.float32), []
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
-        plan = plan_of(x, w, (2, 1), (1, 1, 1, 1), groups)
-        dy = np.random.default_rng(1).standard_normal(plan.out_shape).astype(np.float32)
-        results.append([a.tobytes() for a in products(plan, x, w, b, dy)])
+        algorithm = algorithm_of(x, w, (2, 1), (1, 1, 1, 1), groups)
+        dy = np.random.default_rng(1).standard_normal(algorithm.out_shape).astype(np.float32)
+        results.append([a.tobytes() for a in products(algorithm, x, w, b, dy)])
     assert all(r == results[0] for r in results)
 
 
@@ -147,19 +146,19 @@ def test_nan_and_infinity_times_zero_is_nan(bad, depthwise):
     x = np.ones((1, 5, 5, channels), np.float32)
     x[0, 2, 2, 1] = bad
     w = np.zeros((channels, 1 if depthwise else channels, 3, 3), np.float32)
-    plan = plan_of(x, w, (1, 1), (1, 1, 1, 1), channels if depthwise else 1)
-    y = plan.forward(x, w)
+    algorithm = algorithm_of(x, w, (1, 1), (1, 1, 1, 1), channels if depthwise else 1)
+    y = algorithm.forward(x, w)
     reached = np.zeros((5, 5, channels), bool)
     reached[1:4, 1:4, 1 if depthwise else slice(None)] = True
     np.testing.assert_array_equal(np.isnan(y[0]), reached)
     dw = np.zeros_like(w)
-    plan.weight_gradient(x, np.zeros(plan.out_shape, np.float32), dw)
+    algorithm.weight_gradient(x, np.zeros(algorithm.out_shape, np.float32), dw)
     assert np.isnan(dw[1 if depthwise else slice(None), 0 if depthwise else 1]).all()
 
 
 def test_batch_of_zero_leaves_the_weight_gradient_alone():
     x, w = np.empty((0, 6, 6, 3), np.float32), np.ones((8, 3, 3, 3), np.float32)
-    plan = plan_of(x, w, (1, 1), (1, 1, 1, 1), 1)
-    y, dx, dw = products(plan, x, w, np.ones(8), np.empty((0, 6, 6, 8)))
+    algorithm = algorithm_of(x, w, (1, 1), (1, 1, 1, 1), 1)
+    y, dx, dw = products(algorithm, x, w, np.ones(8), np.empty((0, 6, 6, 8)))
     assert y.shape == (0, 6, 6, 8) and dx.shape == (0, 6, 6, 3)
     np.testing.assert_array_equal(dw, 0)

@@ -12,6 +12,7 @@ from test_pool import out_shape, run_avg, run_max
 
 from cynet.core import threads
 from cynet.kernels.conv import convolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import normalization
 from cynet.kernels.optim import optim
@@ -168,7 +169,7 @@ def fixed_pass(x, rng):
     channels = x.shape[1]
     weight, bias, mean = rng.standard_normal((3, channels)).astype(np.float32)
     variance = rng.random(channels, np.float32) + 0.5
-    stats = normalization.Pass.of(x, weight, bias, mean, variance, 1e-5, 0.1, False)
+    stats = normalization.NormPass.of(x, weight, bias, mean, variance, 1e-5, 0.1, False)
     return stats, weight, weight / np.sqrt(variance.astype(float) + 1e-5), bias, mean
 
 
@@ -215,7 +216,7 @@ def test_one_element_of_a_batch_spoils_its_channel_alone(channels, bad):
             x[place, column] = bad
             weight, bias, mean, dweight, dbias = np.ones((5, channels), np.float32)
             variance = np.ones(channels, np.float32)
-            stats = normalization.Pass.of(x, weight, bias, mean, variance, 1e-5, 0.1, True)
+            stats = normalization.NormPass.of(x, weight, bias, mean, variance, 1e-5, 0.1, True)
             y, joined = stats.output(), stats.output(relu=True)
             stats.finish(stats.sums(dy, relu=True), weight, dweight, dbias)
             dx = stats.input_gradient(dy, relu=True)
@@ -235,12 +236,12 @@ def test_the_relu_that_a_convolution_writes_keeps_nan(inputs, outputs):
         rng = np.random.default_rng(0)
         w = rng.standard_normal((outputs, inputs, *kernel)).astype(np.float32)
         b = rng.standard_normal(outputs).astype(np.float32)
-        out = 5 - kernel[0], 10 - kernel[1]
-        plan = convolution.plan(x.shape, out, outputs, kernel, (1, 1), (0, 0))
+        algorithm = convolution.choose(Problem.of(x.shape, outputs, kernel, (1, 1), (0, 0, 0, 0)))
         for count in (1, 2):
-            y, scratch = np.full(plan.out_shape, 7, np.float32), np.full(plan.scratch_floats(count), np.nan)
-            plan.apply(x, plan.pack(w), plan.padded(b), y, scratch.astype(np.float32), count, True)
-            plain = plan.forward(x, w, b)
+            y = np.full(algorithm.out_shape, 7, np.float32)
+            scratch = np.full(algorithm.scratch_floats(count), np.nan, np.float32)
+            algorithm.apply(x, algorithm.pack(w), algorithm.padded(b), y, scratch, count, True)
+            plain = algorithm.forward(x, w, b)
             np.testing.assert_array_equal(y, relu(plain))
         wanted = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), (1, 1), (0,) * 4)[0]
         assert np.isnan(plain[np.isnan(wanted)]).all()
@@ -253,7 +254,7 @@ def test_a_step_spoils_the_element_of_a_bad_gradient_alone(kernel, array):
     for place in range(size):
         row = [frozen(a).copy() for a in np.random.default_rng(0).random((4, size))]
         row[array][place] = np.nan
-        table = optim.Table([tuple(row[: {"sgd": 2, "adam": 4}.get(kernel, 3)])])
+        table = optim.ParameterTable([tuple(row[: {"sgd": 2, "adam": 4}.get(kernel, 3)])])
         if kernel == "adam":
             table.adam(0.1, 0.9, 0.999, 1e-8, 0.01, True, 3, 1)
         else:

@@ -26,11 +26,11 @@ def flattened(x, pixels):
     return np.ascontiguousarray(images.transpose(0, 2, 1)).reshape(x.shape)
 
 
-def products(plan, x, w, b, dy):
+def products(way, x, w, b, dy):
     """y, dx, and the gradient of w added to ones."""
     dw = np.ones_like(w)
-    plan.weight_gradient(x, dy, dw)
-    return plan.forward(x, w, b), plan.input_gradient(dy, w), dw
+    way.weight_gradient(x, dy, dw)
+    return way.forward(x, w, b), way.input_gradient(dy, w), dw
 
 
 @settings(max_examples=300)
@@ -89,7 +89,7 @@ def test_same_bytes_for_any_number_of_threads(rows, channels, pixels, outputs):
     case, results = drawn(np.random.default_rng(0), rows, channels, pixels, outputs), []
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
-        plan = ThinLinear(rows, channels * pixels, outputs, pixels)
-        assert plan.threads == count
-        results.append([a.tobytes() for a in products(plan, *case)])
+        way = ThinLinear(rows, channels * pixels, outputs, pixels)
+        assert threads.team(way.work) == count
+        results.append([a.tobytes() for a in products(way, *case)])
     assert all(r == results[0] for r in results)

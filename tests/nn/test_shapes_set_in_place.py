@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.kernels.conv.convolution import plan
+from cynet.kernels.conv import convolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.linear.thin_linear import ThinLinear
 
 LAYERS = {  # arguments, the input's shape, another for it, another for the weights
@@ -70,14 +71,15 @@ def test_of_the_output_of_softmax():
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_the_plans_themselves_compare(name):
+def test_the_products_themselves_compare(name):
     kind, arguments, shape, other, _ = LAYERS[name]
     if kind is cynet.Linear:
         products = ThinLinear(6, 8, 4)
         y, w = (6, 4), (4, 8)
     else:
         _, out, kernel, _, around, *groups = arguments
-        products = plan(shape, shape[1:3], out, (kernel, kernel), (1, 1), (around, around), *groups)
+        window = (kernel, kernel), (1, 1), (around,) * 4
+        products = convolution.choose(Problem.of(shape, out, *window, *groups))
         y, w = (*shape[:3], out), products.weight_shape
     x, y, w, other = (np.zeros(s, np.float32) for s in (shape, y, w, other))
     for call, wanted in (

@@ -106,7 +106,7 @@ def test_a_table_steps_each_array_as_alone(kernel, threads):
         np.abs(v, out=v)
     copies = [[a.copy() for a in row] for row in rows]
     used = {"sgd": 2, "adam": 4}.get(kernel, 3)
-    table = optim.Table([tuple(row[:used]) for row in rows])
+    table = optim.ParameterTable([tuple(row[:used]) for row in rows])
     if kernel == "adam":
         table.adam(0.1, 0.9, 0.999, 1e-8, 0.01, True, 3, threads)
     else:
@@ -127,6 +127,6 @@ def test_a_table_steps_each_array_as_alone(kernel, threads):
 def test_a_table_of_arrays_that_do_not_fit():
     a = np.zeros(3, np.float32)
     with pytest.raises(ValueError, match="rows: wanted"):
-        optim.Table([(a, a[:2])])
+        optim.ParameterTable([(a, a[:2])])
     with pytest.raises(ValueError):
-        optim.Table([(a, a.astype(np.float64))])
+        optim.ParameterTable([(a, a.astype(np.float64))])

@@ -74,10 +74,12 @@ DEFINE_TABLE_PRODUCT(table_product_16, 4, 2, vf8, 8)
 #define PRODUCT_ROWS 4
 #endif
 
+#define PRODUCT_LANES 8 /* of the narrowest block: lanes are a multiple */
+
 /* The lanes of the block that starts where `lanes` are left: 8, 16, or 32 (two wide vectors). */
 INLINE ptrdiff_t product_width(ptrdiff_t lanes) {
     if (VL == 16 && lanes >= 32) return 32;
-    return lanes >= 16 ? 16 : 8;
+    return lanes >= 16 ? 16 : PRODUCT_LANES;
 }
 
 /* The product for any number of rows and one block of lanes. */

@@ -7,7 +7,6 @@ where a kernel needs one, a function in the headers makes it.
 cdef extern from "simd.h" nogil:
     ctypedef float vf
     ctypedef float vf8
-    ctypedef int vi8
     const Py_ssize_t VL
     vf vload(const float *p)
     vf vload_part(const float *p, Py_ssize_t n)
@@ -24,13 +23,6 @@ cdef extern from "simd.h" nogil:
     void vstore8(float *p, vf8 v)
     void vstore8_part(float *p, vf8 v, Py_ssize_t n)
     vf8 vset8(float a)
-    vi8 vset8i(int a)
-    vi8 vload8b(const unsigned char *p)
-    vi8 vload8b_part(const unsigned char *p, Py_ssize_t n)
-    void vstore8b(unsigned char *p, vi8 v)
-    void vstore8b_part(unsigned char *p, vi8 v, Py_ssize_t n)
-    void vmax8(vf8 v, int number, vf8 *best, vi8 *winner)
-    vf8 vwhere8(vi8 winner, int number, vf8 v)
 
 
 cdef inline vf8 load(const float *p, Py_ssize_t left) noexcept nogil:
@@ -55,17 +47,6 @@ cdef inline void store_wide(float *p, vf v, Py_ssize_t left) noexcept nogil:
         vstore(p, v)
     else:
         vstore_part(p, v, left)
-
-
-cdef inline vi8 load_bytes(const unsigned char *p, Py_ssize_t left) noexcept nogil:
-    return vload8b(p) if left >= 8 else vload8b_part(p, left)
-
-
-cdef inline void store_bytes(unsigned char *p, vi8 v, Py_ssize_t left) noexcept nogil:
-    if left >= 8:
-        vstore8b(p, v)
-    else:
-        vstore8b_part(p, v, left)
 
 
 cdef extern from "vmath.h" nogil:

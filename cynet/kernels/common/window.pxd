@@ -1,4 +1,4 @@
-"""The window of a pooling layer as it slides over one image."""
+"""The window of pooling and of depth-wise convolution as it slides over one image, channel by channel."""
 
 cdef struct Window:
     Py_ssize_t in_h, in_w, out_h, out_w, channels

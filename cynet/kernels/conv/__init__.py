@@ -1,1 +1,1 @@
-"""Convolution: its loops, and the Python that chooses among its algorithms and plans them."""
+"""Convolution: its loops, and an algorithm beside each, one of which is chosen for a problem."""

@@ -1,24 +1,19 @@
 """im2col and col2im written out: the column matrix of a convolution as an array of its own.
 
-For learning and checking. The layers do without the copies (conv.pyx says how).
+For learning and checking. The layers do without the copies (tiled_loops.pyx says how).
 """
 
 from cython.parallel cimport prange
 
 
-def im2col(const float[:, :, :, ::1] x not None, float[:, :, :, ::1] columns not None,
-           Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
-           Py_ssize_t top, Py_ssize_t left, int threads):
-    """columns[n, y, x, (tap row, tap column, channel)] = the pixel under that tap, 0 outside the image.
-
-    Parameters
-    ----------
-    x : float32 (N, H, W, C)
-        # in
-    columns : float32 (N, out_h, out_w, kernel_h * kernel_w * C)
-        # out
-    kernel_h, kernel_w, stride_y, stride_x, top, left, threads : int
-    """
+def im2col(
+    const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
+    float[:, :, :, ::1] columns not None,           # out: (N, out_h, out_w, kernel_h * kernel_w * C)
+    Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+    Py_ssize_t top, Py_ssize_t left,                # padding before
+    int threads,
+):
+    """columns[n, y, x, (tap row, tap column, channel)] = the pixel under that tap, 0 outside the image."""
     cdef Py_ssize_t n
     for n in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
         lower_image(x, columns, n, kernel_h, kernel_w, stride_y, stride_x, top, left)
@@ -44,19 +39,14 @@ cdef void lower_image(const float[:, :, :, ::1] x, float[:, :, :, ::1] columns, 
                             columns[n, oy, ox, k + c] = 0
 
 
-def col2im(const float[:, :, :, ::1] columns not None, float[:, :, :, ::1] x not None,
-           Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
-           Py_ssize_t top, Py_ssize_t left, int threads):
-    """The transpose of `im2col`: each entry of the columns is added to the pixel it came from.
-
-    Parameters
-    ----------
-    columns : float32 (N, out_h, out_w, kernel_h * kernel_w * C)
-        # in
-    x : float32 (N, H, W, C)
-        # inout; added to, in the order of the output pixels.
-    kernel_h, kernel_w, stride_y, stride_x, top, left, threads : int
-    """
+def col2im(
+    const float[:, :, :, ::1] columns not None,     # in: (N, out_h, out_w, kernel_h * kernel_w * C)
+    float[:, :, :, ::1] x not None,                 # inout: (N, H, W, C), added to in the order of output pixels
+    Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+    Py_ssize_t top, Py_ssize_t left,                # padding before
+    int threads,
+):
+    """The transpose of `im2col`: each entry of the columns is added to the pixel it came from."""
     cdef Py_ssize_t n
     for n in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
         raise_image(columns, x, n, kernel_h, kernel_w, stride_y, stride_x, top, left)

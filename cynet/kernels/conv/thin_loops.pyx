@@ -1,7 +1,7 @@
 """Convolution of images of few channels: the first layer of a net.
 
 Design: with three channels a 3x3 window has 27 entries, nine side by side in each of its rows. The sums are so
-short that the address tables of conv.pyx cost more than the sums. Here eight neighbouring output pixels, whose
+short that the address tables of tiled_loops.pyx cost more than the sums. Here eight neighbouring output pixels, whose
 windows lie at one distance, meet in a register block (product.h):
 
     forward          y[p, o]  = sum over k of band[p * step + offset[k]] * w[k, o]
@@ -17,6 +17,7 @@ from libc.string cimport memset
 from cynet.kernels.common.simd cimport clear_run, copy_run
 
 cdef extern from "product.h":
+    enum: _LANES "PRODUCT_LANES"
     Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
     void window_sums(Py_ssize_t taps, Py_ssize_t a_next, Py_ssize_t lanes, Py_ssize_t rows, const float *a,
                      Py_ssize_t a_step, Py_ssize_t a_line, const float *b, Py_ssize_t b_step, Py_ssize_t b_line,
@@ -31,10 +32,11 @@ cdef enum:
     MOST = 256  # entries of a window, at most
 
 MOST_ENTRIES, LEAST_WIDTH = MOST, PIXELS
+LANES = _LANES  # of which output channels are a multiple
 
 
-cdef class Window:
-    """A window sliding over images of few channels.
+cdef class Band:
+    """One image of few channels with its padding, and where the entries of a window lie in it.
 
     Parameters
     ----------
@@ -45,7 +47,8 @@ cdef class Window:
     """
 
     cdef readonly Py_ssize_t batch, height, width, channels, out_h, out_w, taps_y, taps_x, stride_y, stride_x
-    cdef readonly Py_ssize_t top, left, band_h, band_row, band_floats, entries
+    cdef readonly Py_ssize_t top, left, band_h, band_row, entries
+    cdef readonly Py_ssize_t floats  # of the padded image: scratch of a thread
     cdef Py_ssize_t[MOST] offset
 
     def __cinit__(self, shape, out_hw, taps, stride, before):
@@ -57,7 +60,7 @@ cdef class Window:
         self.top, self.left = before
         self.band_h = (self.out_h - 1) * self.stride_y + self.taps_y
         self.band_row = ((self.out_w - 1) * self.stride_x + self.taps_x) * self.channels
-        self.band_floats = self.band_h * self.band_row
+        self.floats = self.band_h * self.band_row
         row = self.taps_x * self.channels
         self.entries = self.taps_y * row
         if self.entries > MOST or self.out_w < PIXELS:
@@ -66,7 +69,11 @@ cdef class Window:
         for k in range(self.entries):
             self.offset[k] = k // row * self.band_row + k % row
 
-    cdef void band(self, const float *image, float *band) noexcept nogil:
+    def partial_shape(self, Py_ssize_t chunks, Py_ssize_t lanes):
+        """The shape of the partial sums of `weight_gradient`."""
+        return chunks, self.entries * lanes
+
+    cdef void fill(self, const float *image, float *band) noexcept nogil:
         """Copy one image with its padding (or without what the windows leave out)."""
         cdef Py_ssize_t y, from_y, start = max(0, self.left) * self.channels
         cdef Py_ssize_t skip = max(0, -self.left) * self.channels
@@ -82,16 +89,11 @@ cdef class Window:
             band += self.band_row
 
 
-def pack(const float[:, :, :, ::1] w not None, float[::1] packed not None):
-    """Lay filters out as `convolve` reads them: block of lanes after block, each (entries, width).
-
-    Parameters
-    ----------
-    w : float32 (lanes, channels, taps_y, taps_x)
-        # in; lanes a multiple of 8.
-    packed : float32 (w.size,)
-        # out
-    """
+def pack(
+    const float[:, :, :, ::1] w not None,   # in: (lanes, channels, taps_y, taps_x), lanes a multiple of LANES
+    float[::1] packed not None,             # out: (w.size,)
+):
+    """Lay filters out as `convolve` reads them: block of lanes after block, each (entries, width)."""
     cdef Py_ssize_t channels = w.shape[1], plane = w.shape[2] * w.shape[3], entries = channels * plane
     cdef Py_ssize_t done = 0, width, k, lane, place
     cdef const float *source = &w[0, 0, 0, 0]
@@ -106,27 +108,17 @@ def pack(const float[:, :, :, ::1] w not None, float[::1] packed not None):
         done += width
 
 
-def convolve(Window g not None, const float[:, :, :, ::1] source not None, const float[::1] packed not None,
-             const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             bint relu, int threads):
-    """out = the convolution of `source` with the packed filters, plus bias; with `relu`, at least 0.
-
-    Parameters
-    ----------
-    g : Window
-    source : float32 (batch, height, width, channels)
-        # in
-    packed : float32 (entries * lanes,)
-        # in; as `pack` lays them.
-    bias : float32 (lanes,)
-        # in
-    out : float32 (batch, out_h, out_w, lanes)
-        # out
-    scratch : float32 (threads * g.band_floats,)
-        # out
-    relu : bool
-    threads : int
-    """
+def convolve(
+    Band g not None,
+    const float[:, :, :, ::1] source not None,  # in: (batch, height, width, channels)
+    const float[::1] packed not None,           # in: (entries * lanes,), as `pack` lays it
+    const float[::1] bias not None,             # in: (lanes,)
+    float[:, :, :, ::1] out not None,           # out: (batch, out_h, out_w, lanes)
+    float[::1] scratch not None,                # out: (threads * g.floats,)
+    bint relu,
+    int threads,
+):
+    """out = the convolution of `source` with the packed filters, plus bias; with `relu`, at least 0."""
     cdef Py_ssize_t image, lanes = out.shape[3]
     if source.shape[0] == 0:
         return
@@ -140,13 +132,13 @@ def convolve(Window g not None, const float[:, :, :, ::1] source not None, const
             convolve_image(g, image, x, w, b, y, lanes, work, relu)
         return
     for image in prange(g.batch, nogil=True, num_threads=threads, schedule="dynamic", chunksize=2):
-        convolve_image(g, image, x, w, b, y, lanes, work + threadid() * g.band_floats, relu)
+        convolve_image(g, image, x, w, b, y, lanes, work + threadid() * g.floats, relu)
 
 
-cdef void convolve_image(Window g, Py_ssize_t image, const float *x, const float *packed, const float *bias,
+cdef void convolve_image(Band g, Py_ssize_t image, const float *x, const float *packed, const float *bias,
                          float *y, Py_ssize_t lanes, float *band, bint relu) noexcept nogil:
     cdef Py_ssize_t row, pixel, done, width, pixels, step = g.stride_x * g.channels
-    g.band(x + image * g.height * g.width * g.channels, band)
+    g.fill(x + image * g.height * g.width * g.channels, band)
     y += image * g.out_h * g.out_w * lanes
     for row in range(g.out_h):
         done = 0
@@ -164,26 +156,16 @@ cdef void convolve_image(Window g, Py_ssize_t image, const float *x, const float
             done += width
 
 
-def weight_gradient(Window g not None, const float[:, :, :, ::1] source not None,
-                    const float[:, :, :, ::1] dy not None, float[:, :, :, ::1] dw not None,
-                    float[:, ::1] partial not None, float[::1] scratch not None, int threads):
-    """Add the gradient of the loss with respect to the filters to dw.
-
-    Parameters
-    ----------
-    g : Window
-    source : float32 (batch, height, width, channels)
-        # in; the input of the forward pass.
-    dy : float32 (batch, out_h, out_w, lanes)
-        # in
-    dw : float32 (lanes, channels, taps_y, taps_x)
-        # inout; added to.
-    partial : float32 (chunks, entries * lanes)
-        # out; the partial sums; as many chunks of images.
-    scratch : float32 (threads * g.band_floats,)
-        # out
-    threads : int
-    """
+def weight_gradient(
+    Band g not None,
+    const float[:, :, :, ::1] source not None,  # in: (batch, height, width, channels), the forward pass's input
+    const float[:, :, :, ::1] dy not None,      # in: (batch, out_h, out_w, lanes)
+    float[:, :, :, ::1] dw not None,            # inout: (lanes, channels, taps_y, taps_x), added to
+    float[:, ::1] partial not None,             # out: g.partial_shape(chunks, lanes): as many chunks of images
+    float[::1] scratch not None,                # out: (threads * g.floats,)
+    int threads,
+):
+    """Add the gradient of the loss with respect to the filters to dw."""
     cdef Py_ssize_t chunk, chunks = partial.shape[0], lanes = dy.shape[3], k, lane, place, plane
     cdef float total
     if source.shape[0] == 0:
@@ -195,7 +177,7 @@ def weight_gradient(Window g not None, const float[:, :, :, ::1] source not None
     cdef float *work = &scratch[0]
     for chunk in prange(chunks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
         sum_chunk(g, g.batch * chunk // chunks, g.batch * (chunk + 1) // chunks, x, d, lanes,
-                  sums + chunk * g.entries * lanes, work + threadid() * g.band_floats)
+                  sums + chunk * g.entries * lanes, work + threadid() * g.floats)
     plane = g.taps_y * g.taps_x
     for k in range(g.entries):
         place = k % g.channels * plane + k // g.channels
@@ -206,12 +188,12 @@ def weight_gradient(Window g not None, const float[:, :, :, ::1] source not None
             target[lane * g.entries + place] += total
 
 
-cdef void sum_chunk(Window g, Py_ssize_t image, Py_ssize_t last, const float *x, const float *dy,
+cdef void sum_chunk(Band g, Py_ssize_t image, Py_ssize_t last, const float *x, const float *dy,
                     Py_ssize_t lanes, float *sums, float *band) noexcept nogil:
     memset(sums, 0, g.entries * lanes * sizeof(float))
     dy += image * g.out_h * g.out_w * lanes
     while image < last:
-        g.band(x + image * g.height * g.width * g.channels, band)
+        g.fill(x + image * g.height * g.width * g.channels, band)
         window_sums(g.taps_y, g.band_row, lanes, g.taps_x * g.channels, band, g.stride_x * g.channels,
                     g.stride_y * g.band_row, dy, lanes, g.out_w * lanes, g.out_w, g.out_h, sums, lanes)
         dy += g.out_h * g.out_w * lanes

@@ -2,7 +2,7 @@
 
 Design: the sum over pixels is cut into `chunks` of tiles, chosen by the problem's size alone. Each chunk has
 its own partial dw; in it the register block holds some columns x output channels while it walks over the
-pixels of a tile (conv.pyx says how the column matrix is read). Where there are few pixels and many columns,
+pixels of a tile (tiled_loops.pyx says how the column matrix is read). Where there are few pixels and many columns,
 as in a linear layer, the columns are cut into `splits` as well, so that every thread has work. The partial
 sums are added in the order of the chunks: the same bytes for any number of threads.
 """
@@ -10,7 +10,7 @@ sums are added in the order of the chunks: the same bytes for any number of thre
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from cynet.kernels.conv.tiled_loops cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
+from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
 
 cdef float[32] zeros
 memset(zeros, 0, sizeof(zeros))
@@ -19,35 +19,27 @@ cdef enum:
     SLICE = 16  # columns of dw that one item of the final sum writes
 
 
+def partial_floats(Lowering g not None, Py_ssize_t chunks):
+    """The floats of the partial sums of `weight_gradient`."""
+    return chunks * g.packed_floats
+
+
 def scratch_floats(Lowering g not None):
     """The floats of scratch that `weight_gradient` needs for each thread."""
     return g.band_floats + (g.tile_pixels * g.lanes if g.lanes != g.group_out else 0)
 
 
-def weight_gradient(Lowering g not None, const float[:, :, :, ::1] source not None,
-                    const float[:, :, :, ::1] dy not None, float[:, :, :, ::1] dw not None,
-                    float[::1] partial not None, float[::1] scratch not None,
-                    Py_ssize_t chunks, Py_ssize_t splits, int threads):
-    """Add the gradient of the loss with respect to the filters to dw.
-
-    Parameters
-    ----------
-    g : Lowering
-        Of the forward pass.
-    source : float32 (batch, height, width, channels)
-        # in; the input of the forward pass.
-    dy : float32 (batch, out_h, out_w, out_channels)
-        # in
-    dw : float32 (out_channels, channels / groups, taps_y, taps_x)
-        # inout; added to.
-    partial : float32 (chunks * groups * columns * lanes,)
-        # out; the partial sums.
-    scratch : float32 (at least threads * scratch_floats(g),)
-        # out
-    chunks, splits : int
-        How often the pixels and the columns are cut; functions of the shapes alone.
-    threads : int
-    """
+def weight_gradient(
+    Lowering g not None,                        # of the forward pass
+    const float[:, :, :, ::1] source not None,  # in: (batch, height, width, channels), the forward pass's input
+    const float[:, :, :, ::1] dy not None,      # in: (batch, out_h, out_w, out_channels)
+    float[:, :, :, ::1] dw not None,            # inout: (out_channels, channels / groups, taps_y, taps_x), added to
+    float[::1] partial not None,                # out: (partial_floats(g, chunks),)
+    float[::1] scratch not None,                # out: at least (threads * scratch_floats(g),)
+    Py_ssize_t chunks, Py_ssize_t splits,       # how often pixels and columns are cut: functions of shapes alone
+    int threads,
+):
+    """Add the gradient of the loss with respect to the filters to dw."""
     cdef Py_ssize_t items = chunks * g.groups * splits, item
     if g.tiles == 0 or g.columns == 0 or source.shape[0] == 0:
         return
@@ -81,7 +73,7 @@ cdef void sum_chunk(Lowering g, Py_ssize_t item, Py_ssize_t chunks, Py_ssize_t s
     cdef const float *band
     cdef const float *d
     cdef float *padded = scratch + g.band_floats
-    partial += (chunk * g.groups + group) * g.columns * g.lanes
+    partial += chunk * g.packed_floats + group * g.columns * g.lanes
     for tile in range(begin, g.tiles * (chunk + 1) // chunks):
         pixels = g.tile_start(tile, &image, &row)
         band = g.band(source, group, image, row, pixels, scratch)
@@ -130,7 +122,7 @@ cdef void add_partials(Lowering g, Py_ssize_t item, Py_ssize_t slices, Py_ssize_
     """Add the chunks' partial sums, in order, to one slice of the columns of dw."""
     cdef Py_ssize_t group = item // slices, first = item % slices * SLICE, k, o, c, taps
     cdef Py_ssize_t last = min(first + SLICE, g.columns), place, chunk
-    cdef Py_ssize_t size = g.groups * g.columns * g.lanes
+    cdef Py_ssize_t size = g.packed_floats
     cdef float total
     taps = g.taps_y * g.taps_x
     partial += group * g.columns * g.lanes

@@ -29,16 +29,34 @@ cdef extern from "winograd.h":
                                    float *dw, Py_ssize_t lane) noexcept nogil
 
 cdef extern from "product.h":
+    enum: _LANES "PRODUCT_LANES"
     Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
     void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
                  const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
                  bint add) noexcept nogil
 
-POINTS = _POINTS  # products a tile
-
 cdef enum:
-    SIDE = 4  # pixels of a tile's side
+    TILE = 4  # pixels of a tile's side
     SPARE = 16  # floats between the points of a block: a power of two would make them meet in one cache set
+
+LANES, SIDE = _LANES, TILE  # channels in and out are a multiple of LANES
+
+
+cpdef Py_ssize_t tile_count(Py_ssize_t batch, hw) except -1:
+    """The tiles of `batch` images of (height, width) output pixels."""
+    cdef Py_ssize_t height, width
+    height, width = hw
+    return batch * ((height + TILE - 1) // TILE) * ((width + TILE - 1) // TILE)
+
+
+def filter_floats(Py_ssize_t lanes, Py_ssize_t channels):
+    """The floats of transformed filters."""
+    return _POINTS * lanes * channels
+
+
+def partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes):
+    """The floats of the partial sums of `weight_gradient`."""
+    return chunks * _POINTS * channels * lanes
 
 
 cdef class Tiles:
@@ -63,16 +81,16 @@ cdef class Tiles:
         self.height, self.width = in_hw
         self.out_h, self.out_w = out_hw
         self.top, self.left = before
-        self.down, self.across = (self.out_h + SIDE - 1) // SIDE, (self.out_w + SIDE - 1) // SIDE
-        self.count = batch * self.down * self.across
+        self.down, self.across = (self.out_h + TILE - 1) // TILE, (self.out_w + TILE - 1) // TILE
+        self.count = tile_count(batch, out_hw)
         self.blocks = (self.count + block - 1) // block
 
     cdef void inputs(self, Py_ssize_t tile, const float *x, Py_ssize_t channels, const float *zeros,
                      const float **pixel) noexcept nogil:
         """The addresses of the 6x6 inputs of a tile."""
         cdef Py_ssize_t image = tile // (self.down * self.across)
-        cdef Py_ssize_t top = tile // self.across % self.down * SIDE - self.top
-        cdef Py_ssize_t left = tile % self.across * SIDE - self.left, i, j
+        cdef Py_ssize_t top = tile // self.across % self.down * TILE - self.top
+        cdef Py_ssize_t left = tile % self.across * TILE - self.left, i, j
         x += ((image * self.height + top) * self.width + left) * channels
         for i in range(6):
             for j in range(6):
@@ -85,31 +103,24 @@ cdef class Tiles:
                       const float **pixel) noexcept nogil:
         """The addresses of the 4x4 outputs of a tile; `outside` stands for those beyond the image."""
         cdef Py_ssize_t image = tile // (self.down * self.across)
-        cdef Py_ssize_t top = tile // self.across % self.down * SIDE
-        cdef Py_ssize_t left = tile % self.across * SIDE, i, j
+        cdef Py_ssize_t top = tile // self.across % self.down * TILE
+        cdef Py_ssize_t left = tile % self.across * TILE, i, j
         y += ((image * self.out_h + top) * self.out_w + left) * channels
-        for i in range(SIDE):
-            for j in range(SIDE):
+        for i in range(TILE):
+            for j in range(TILE):
                 if top + i < self.out_h and left + j < self.out_w:
-                    pixel[SIDE * i + j] = y + (i * self.out_w + j) * channels
+                    pixel[TILE * i + j] = y + (i * self.out_w + j) * channels
                 else:
-                    pixel[SIDE * i + j] = outside
+                    pixel[TILE * i + j] = outside
 
 
-def transform_filters(const float[:, :, :, ::1] w not None, float[::1] u not None, bint transposed,
-                      int threads):
-    """The filters as the 36 products read them: u[p], block of lanes after block, each (channels, width).
-
-    Parameters
-    ----------
-    w : float32 (out_channels, in_channels, 3, 3)
-        # in
-    u : float32 (36 * out_channels * in_channels,)
-        # out
-    transposed : bool
-        True for the input gradient: lanes are input channels, taps flipped.
-    threads : int
-    """
+def transform_filters(
+    const float[:, :, :, ::1] w not None,   # in: (out_channels, in_channels, 3, 3)
+    float[::1] u not None,                  # out: (filter_floats(out_channels, in_channels),)
+    bint transposed,                        # lanes are input channels, taps flipped: for the input gradient
+    int threads,
+):
+    """The filters as the 36 products read them: u[p], block of lanes after block, each (channels, width)."""
     cdef Py_ssize_t lanes = w.shape[0], channels = w.shape[1], lane = 9 * channels, channel = 9, c, t
     cdef Py_ssize_t[9] tap
     for t in range(9):
@@ -140,29 +151,18 @@ def scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
     return (_POINTS * (g.block * (channels + product_width(lanes)) + 2 * SPARE) + channels + 63) // 64 * 64
 
 
-def convolve(Tiles g not None, const float[:, :, :, ::1] source not None, const float[::1] u not None,
-             const float[::1] bias not None, float[:, :, :, ::1] out not None, float[::1] scratch not None,
-             bint relu, const float[:, :, :, ::1] residual not None, int threads):
-    """out = the convolution of `source` with the transformed filters, plus bias; with `relu`, at least 0.
-
-    Parameters
-    ----------
-    g : Tiles
-    source : float32 (batch, height, width, channels)
-        # in
-    u : float32 (36 * channels * lanes,)
-        # in; as `transform_filters` lays them.
-    bias : float32 (lanes,)
-        # in
-    out : float32 (batch, out_h, out_w, lanes)
-        # out
-    scratch : float32 (threads * scratch_floats(g, channels, lanes),)
-        # out
-    relu : bool
-    residual : float32, of the shape of out, or empty
-        # in; added before the ReLU.
-    threads : int
-    """
+def convolve(
+    Tiles g not None,
+    const float[:, :, :, ::1] source not None,      # in: (batch, height, width, channels)
+    const float[::1] u not None,                    # in: (filter_floats(lanes, channels),), as transformed
+    const float[::1] bias not None,                 # in: (lanes,)
+    float[:, :, :, ::1] out not None,               # out: (batch, out_h, out_w, lanes)
+    float[::1] scratch not None,                    # out: (threads * scratch_floats(g, channels, lanes),)
+    bint relu,
+    const float[:, :, :, ::1] residual not None,    # in: of the shape of out, added before the ReLU; or empty
+    int threads,
+):
+    """out = the convolution of `source` with the transformed filters, plus bias; with `relu`, at least 0."""
     cdef Py_ssize_t channels = source.shape[3], lanes = out.shape[3], item, apart = 0
     cdef Py_ssize_t each = scratch_floats(g, channels, lanes)
     if g.count == 0:
@@ -215,32 +215,18 @@ def gradient_scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t la
     return (_POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
 
 
-def weight_gradient(Tiles g not None, const float[:, :, :, ::1] source not None,
-                    const float[:, :, :, ::1] dy not None, float[:, :, :, ::1] dw not None,
-                    float[::1] partial not None, float[::1] scratch not None,
-                    Py_ssize_t chunks, Py_ssize_t most_channels, Py_ssize_t most_lanes, int threads):
-    """Add the gradient of the loss with respect to the filters to dw.
-
-    Parameters
-    ----------
-    g : Tiles
-        Of the forward pass.
-    source : float32 (batch, height, width, channels)
-        # in; the input of the forward pass.
-    dy : float32 (batch, out_h, out_w, lanes)
-        # in
-    dw : float32 (lanes, channels, 3, 3)
-        # inout; added to.
-    partial : float32 (chunks * 36 * channels * lanes,)
-        # out; the partial sums.
-    scratch : float32 (threads * gradient_scratch_floats(g, most_channels, most_lanes),)
-        # out
-    chunks : int
-        How often the blocks of tiles are cut.
-    most_channels, most_lanes : int
-        How many channels and lanes an item takes; they divide those of the arrays.
-    threads : int
-    """
+def weight_gradient(
+    Tiles g not None,                                   # of the forward pass
+    const float[:, :, :, ::1] source not None,          # in: (batch, height, width, channels), its input
+    const float[:, :, :, ::1] dy not None,              # in: (batch, out_h, out_w, lanes)
+    float[:, :, :, ::1] dw not None,                    # inout: (lanes, channels, 3, 3), added to
+    float[::1] partial not None,                        # out: (partial_floats(chunks, channels, lanes),)
+    float[::1] scratch not None,                        # out: threads times `gradient_scratch_floats` of the last two
+    Py_ssize_t chunks,                                  # how often the blocks of tiles are cut
+    Py_ssize_t most_channels, Py_ssize_t most_lanes,    # what an item takes; they divide those of the arrays
+    int threads,
+):
+    """Add the gradient of the loss with respect to the filters to dw."""
     cdef Py_ssize_t channels = source.shape[3], lanes = dy.shape[3], item
     cdef Py_ssize_t items = chunks * (channels // most_channels) * (lanes // most_lanes)
     cdef Py_ssize_t each = gradient_scratch_floats(g, most_channels, most_lanes)

@@ -8,6 +8,7 @@ of features becomes an order of W's columns here, and x stays (H, W, C): `pixels
 from cython.parallel cimport prange
 
 cdef extern from "product.h" nogil:
+    enum: _LANES "PRODUCT_LANES"
     Py_ssize_t product_width(Py_ssize_t lanes)
     void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
                  const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row, int add)
@@ -15,14 +16,25 @@ cdef extern from "product.h" nogil:
 cdef enum:
     ROWS = 16       # of a work item
     MOST = 32       # outputs
-    SUMS = 512      # rows that are summed at a time: their features of a block stay in the cache
-    TERMS = 128     # features that are summed at a time: the error grows with the root of fewer terms
+    BAND = 512      # rows that are summed at a time: their features of a block stay in the cache
+    PART = 128      # features that are summed at a time: the error grows with the root of fewer terms
 
 MOST_OUTPUTS = MOST
+LANES = _LANES  # of which features are a multiple
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t outputs) noexcept nogil:
-    return (outputs + 7) // 8 * 8
+    return (outputs + _LANES - 1) // _LANES * _LANES
+
+
+def packed_floats(Py_ssize_t features, Py_ssize_t outputs):
+    """The floats of W as `forward` lays it out."""
+    return features * padded(outputs)
+
+
+def scratch_floats(Py_ssize_t features, Py_ssize_t outputs, Py_ssize_t pixels):
+    """The floats of scratch that the gradients need."""
+    return outputs * features if pixels > 1 else 0
 
 
 cdef void by_pixel(const float *w, float *out, Py_ssize_t features, Py_ssize_t pixels) noexcept nogil:
@@ -41,26 +53,16 @@ cdef void add_by_channel(const float *sums, float *dw, Py_ssize_t features, Py_s
             dw[c * pixels + p] += sums[p * channels + c]
 
 
-def forward(const float[:, ::1] x not None, const float[:, ::1] w not None, const float[::1] bias not None,
-            float[:, ::1] y not None, float[::1] packed not None, Py_ssize_t pixels, int threads):
-    """y = x W^T + b.
-
-    Parameters
-    ----------
-    x : float32 (rows, features)
-        # in
-    w : float32 (outputs, features)
-        # in; at most MOST_OUTPUTS outputs.
-    bias : float32 (outputs,)
-        # in
-    y : float32 (rows, outputs)
-        # out
-    packed : float32 (features * outputs rounded up to a multiple of 8,)
-        # out
-    pixels : int
-        Of the image that a row of x is, channels last, where W counts channel by channel; else 1.
-    threads : int
-    """
+def forward(
+    const float[:, ::1] x not None,     # in: (rows, features)
+    const float[:, ::1] w not None,     # in: (outputs, features), at most MOST_OUTPUTS outputs
+    const float[::1] bias not None,     # in: (outputs,)
+    float[:, ::1] y not None,           # out: (rows, outputs)
+    float[::1] packed not None,         # out: (packed_floats(features, outputs),)
+    Py_ssize_t pixels,                  # of the image that a row of x is, channels last, W counting by channel; else 1
+    int threads,
+):
+    """y = x W^T + b."""
     cdef Py_ssize_t rows = x.shape[0], features = x.shape[1], outputs = w.shape[0], lanes = padded(outputs)
     cdef Py_ssize_t channels = features // pixels, done = 0, width, c, p, o, i
     cdef float *column
@@ -95,38 +97,30 @@ cdef void forward_rows(const float *x, const float *packed, const float *bias, f
     cdef Py_ssize_t lanes = padded(outputs), done = 0, width, start, r, o
     while done < lanes:
         width = product_width(lanes - done)
-        product(width, rows, x, features, 1, packed + done * features, width, min(TERMS, features), sums,
+        product(width, rows, x, features, 1, packed + done * features, width, min(PART, features), sums,
                 width, 0)
-        start = TERMS
+        start = PART
         while start < features:
             product(width, rows, x + start, features, 1, packed + done * features + start * width, width,
-                    min(TERMS, features - start), part, width, 0)
+                    min(PART, features - start), part, width, 0)
             for o in range(rows * width):
                 sums[o] += part[o]
-            start += TERMS
+            start += PART
         for r in range(rows):
             for o in range(min(width, outputs - done)):
                 y[r * outputs + done + o] = sums[r * width + o] + bias[done + o]
         done += width
 
 
-def weight_gradient(const float[:, ::1] x not None, const float[:, ::1] dy not None,
-                    float[:, ::1] dw not None, float[::1] scratch not None, Py_ssize_t pixels, int threads):
-    """Add the gradient of the loss with respect to W to dw.
-
-    Parameters
-    ----------
-    x : float32 (rows, features)
-        # in; features a multiple of 8.
-    dy : float32 (rows, outputs)
-        # in
-    dw : float32 (outputs, features)
-        # inout; added to.
-    scratch : float32 (outputs * features,)
-        # out; not used where pixels is 1.
-    pixels, threads : int
-        As for `forward`.
-    """
+def weight_gradient(
+    const float[:, ::1] x not None,     # in: (rows, features), features a multiple of LANES
+    const float[:, ::1] dy not None,    # in: (rows, outputs)
+    float[:, ::1] dw not None,          # inout: (outputs, features), added to
+    float[::1] scratch not None,        # out: (scratch_floats(features, outputs, pixels),)
+    Py_ssize_t pixels,                  # as for `forward`
+    int threads,
+):
+    """Add the gradient of the loss with respect to W to dw."""
     cdef Py_ssize_t rows = x.shape[0], features = x.shape[1], outputs = dy.shape[1], blocks, i
     if rows == 0:
         return
@@ -150,29 +144,21 @@ cdef void sum_block(const float *x, const float *dy, float *sums, Py_ssize_t row
         width = first
         while width < end:
             product(product_width(end - width), outputs, dy + start * outputs, 1, outputs,
-                    x + start * features + width, features, min(SUMS, rows - start), sums + width, features,
+                    x + start * features + width, features, min(BAND, rows - start), sums + width, features,
                     start > 0 or not fresh)
             width += product_width(end - width)
-        start += SUMS
+        start += BAND
 
 
-def input_gradient(const float[:, ::1] dy not None, const float[:, ::1] w not None, float[:, ::1] dx not None,
-                   float[::1] scratch not None, Py_ssize_t pixels, int threads):
-    """dx = dy W.
-
-    Parameters
-    ----------
-    dy : float32 (rows, outputs)
-        # in
-    w : float32 (outputs, features)
-        # in; features a multiple of 8.
-    dx : float32 (rows, features)
-        # out
-    scratch : float32 (outputs * features,)
-        # out; not used where pixels is 1.
-    pixels, threads : int
-        As for `forward`.
-    """
+def input_gradient(
+    const float[:, ::1] dy not None,    # in: (rows, outputs)
+    const float[:, ::1] w not None,     # in: (outputs, features), features a multiple of LANES
+    float[:, ::1] dx not None,          # out: (rows, features)
+    float[::1] scratch not None,        # out: (scratch_floats(features, outputs, pixels),)
+    Py_ssize_t pixels,                  # as for `forward`
+    int threads,
+):
+    """dx = dy W."""
     cdef Py_ssize_t rows = dy.shape[0], features = w.shape[1], outputs = w.shape[0], i
     if rows == 0:
         return

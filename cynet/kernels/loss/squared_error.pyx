@@ -5,6 +5,11 @@ from cython.parallel cimport prange
 from cynet.kernels.common.parallel cimport CHUNK, chunks, length, team
 
 
+def sum_count(Py_ssize_t elements):
+    """The partial sums of `squared_error`: one for each chunk."""
+    return chunks(elements)
+
+
 cdef double chunk_error(
     const float *y, const float *target, float *dy, Py_ssize_t n, double weight
 ) noexcept nogil:
@@ -21,7 +26,7 @@ def squared_error(
     const float[::1] y not None,        # in: at least 1 element
     const float[::1] target not None,   # in: as many
     float[::1] dy not None,             # out: as many, the gradient of the returned mean
-    double[::1] sums not None,          # out: one for each 16384 elements or part of them
+    double[::1] sums not None,          # out: (sum_count(n),)
     int threads,
 ):
     """mean((y - target)^2), the sum taken in the order of the chunks."""

@@ -1,6 +1,7 @@
-"""The chunks of batch norm's passes, for the kernels that fuse them with others."""
+"""The chunks of batch norm's forward pass, for the kernels that fuse them with others."""
 
-from cynet.kernels.common.channels cimport View
+from cynet.kernels.common.simd cimport vf
+from cynet.kernels.norm.channels cimport View
 
 cdef enum:
     PLAIN = 0       # batch norm alone
@@ -9,5 +10,7 @@ cdef enum:
 
 cdef void normalize_view(const float *x, const float *other, View v, const float *terms, float *y,
                          int mode) noexcept nogil
-cdef void chunk_gradient_sums(const float *x, const float *dy, const float *y, float *dz, Py_ssize_t rows,
-                              Py_ssize_t channels, const float *terms, double *out, int mode) noexcept nogil
+
+
+cdef inline vf pre_activation(vf centred, vf scale, vf shift) noexcept nogil:
+    return centred * scale + shift

@@ -1,19 +1,21 @@
 """Batch norm, ReLU and max-pooling as one: nothing of the images' full size is written but dx.
 
 Design: the forward pass normalises some rows of an image at a time into room that stays in the thread's cache,
-with the image's padding around, so that no window lies at an edge, and pools from there. Backward makes the pool's gradient, a band of rows at a time, in such room too, sums it
-there, and keeps it where dx will be: `batchnorm.input_gradient` then works in place. Chunks of rows, and the order
-of the sums within, are those of batchnorm.pyx, whose chunk functions do the arithmetic: the results are the same.
+with the image's padding around, so that no window lies at an edge, and pools from there. Backward makes the pool's
+gradient, a band of rows at a time, in such room too, sums it there, and keeps it where dx will be:
+`batchnorm_gradient.input_gradient` then works in place. Chunks of rows, and the order of the sums within, are those
+of batch norm alone, whose chunk functions do the arithmetic: the results are the same.
 """
 
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
-from cynet.kernels.norm.batchnorm cimport RELU, chunk_gradient_sums, normalize_view
-from cynet.kernels.common.channels cimport LANES, RUN, TERMS, View, folds, view_of, widened
-from cynet.kernels.pool.max_pool cimport backward_row, forward_row
 from cynet.kernels.common.window cimport Window
+from cynet.kernels.norm.batchnorm cimport RELU, normalize_view
+from cynet.kernels.norm.batchnorm_gradient cimport chunk_gradient_sums
+from cynet.kernels.norm.channels cimport LANES, RUN, SUMS, TERMS, View, folds, view_of, widened
+from cynet.kernels.pool.max_pool cimport backward_row, forward_row
 
 cdef enum:
     BAND_FLOATS = 6144  # that are normalised before they are pooled: they stay in the first cache
@@ -24,15 +26,38 @@ cdef inline Py_ssize_t band_rows(Py_ssize_t channels) noexcept nogil:
     return 4 * RUN * (LANES // channels if folds(channels) else 1)
 
 
-cdef struct Pool:
+cdef inline Py_ssize_t covered(Py_ssize_t windows, Py_ssize_t kernel, Py_ssize_t stride) noexcept nogil:
+    """Pixels, padding included, that so many windows cover."""
+    return (windows - 1) * stride + kernel
+
+
+cdef struct PooledGradient:
     Window window
     const float *dy
     const unsigned char *winner
 
 
+def room_shape(int threads, out_shape, window):
+    """The shape of the room of `normalize_pool`: for each thread, what the windows of an image cover.
+
+    out_shape : (N, out height, out width, C); window : kernel, stride and padding, as the kernels take them.
+    """
+    _, out_h, out_w, channels = out_shape
+    kernel_h, kernel_w, stride_h, stride_w, *_ = window
+    return threads, covered(out_h, kernel_h, stride_h) * covered(out_w, kernel_w, stride_w) * channels
+
+
+def gradient_room_shape(int threads, shape):
+    """The shape of the room of `gradient_sums_pool`: a band, and the rows of the image that it begins and ends in.
+
+    shape : (N, H, W, C)
+    """
+    return threads, (band_rows(shape[3]) + 2 * shape[2]) * shape[3]
+
+
 def normalize_pool(
     const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
-    const float[:, ::1] terms not None,             # in: (7, C), as for batchnorm.normalize
+    const float[:, ::1] terms not None,             # in: (TERMS, C), as for `normalize`
     float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
     unsigned char[:, :, :, ::1] winner not None,    # out: as for max_pool
     Py_ssize_t kernel_h,
@@ -41,7 +66,7 @@ def normalize_pool(
     Py_ssize_t stride_w,
     Py_ssize_t top,
     Py_ssize_t left,
-    float[:, ::1] room not None,                    # out: (threads, floats of what the windows of an image cover)
+    float[:, ::1] room not None,                    # out: `room_shape`
     int threads,
 ):
     """y = the max-pool of ReLU((x - mean) * scale + shift)."""
@@ -50,7 +75,7 @@ def normalize_pool(
         kernel_h, kernel_w, stride_h, stride_w, top, left,
     )
     cdef Window padded = Window(
-        (g.out_h - 1) * stride_h + kernel_h, (g.out_w - 1) * stride_w + kernel_w, g.out_h, g.out_w, g.channels,
+        covered(g.out_h, kernel_h, stride_h), covered(g.out_w, kernel_w, stride_w), g.out_h, g.out_w, g.channels,
         kernel_h, kernel_w, stride_h, stride_w, 0, 0,
     )
     cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, out = g.out_h * g.out_w * g.channels, i
@@ -106,15 +131,15 @@ def gradient_sums_pool(
     Py_ssize_t stride_w,
     Py_ssize_t top,
     Py_ssize_t left,
-    const float[:, ::1] terms not None,                 # in: (7, C)
-    double[:, :, ::1] partial not None,                 # out: (chunks, 2, C), as for batchnorm.gradient_sums
+    const float[:, ::1] terms not None,                 # in: (TERMS, C)
+    double[:, :, ::1] partial not None,                 # out: `partial_shape`, as for `gradient_sums`
     float[:, ::1] kept not None,                        # out: (N * H * W, C), the max-pool's gradient; or empty
-    float[:, ::1] room not None,                        # out: (threads, at least (band + 2 W) * C)
+    float[:, ::1] room not None,                        # out: `gradient_room_shape`
     Py_ssize_t chunk_rows,
     int threads,
 ):
     """The two sums over rows that the gradients of batch norm are made of."""
-    cdef Pool p
+    cdef PooledGradient p
     p.window = Window(
         x.shape[1], x.shape[2], dy.shape[1], dy.shape[2], x.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,
@@ -130,12 +155,12 @@ def gradient_sums_pool(
     cdef float *pk = &kept[0, 0] if kept.shape[0] else NULL
     p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        memset(sums + i * 2 * channels, 0, 2 * channels * sizeof(double))
+        memset(sums + i * SUMS * channels, 0, SUMS * channels * sizeof(double))
         one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each,
-                  sums + i * 2 * channels, pk)
+                  sums + i * SUMS * channels, pk)
 
 
-cdef void one_chunk(const Pool *p, const float *x, const float *terms, Py_ssize_t first, Py_ssize_t end,
+cdef void one_chunk(const PooledGradient *p, const float *x, const float *terms, Py_ssize_t first, Py_ssize_t end,
                     float *room, double *sums, float *kept) noexcept nogil:
     """The sums over the rows first .. end of all images, a band at a time."""
     cdef const Window *g = &p.window

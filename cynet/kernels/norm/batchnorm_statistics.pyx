@@ -14,24 +14,22 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
 
-from cynet.kernels.common.channels cimport LANES, MOST, RUN, STRIPS, View, block_rows, folds, view_of
 from cynet.kernels.common.simd cimport VL, load_wide, vf, vset, vstore
+from cynet.kernels.norm.channels cimport (
+    CONSTANT, INVERSE, LANES, MEAN, MEAN_HIGH, MEAN_LOW, MOST, OF_DY, OF_X, RUN, SCALE, SHIFT, STRIPS, SUMS, View,
+    block_rows, folds, view_of
+)
 
 
-def statistics(const float[:, ::1] x not None, double[:, :, ::1] partial not None,
-               double[::1] mean not None, double[::1] variance not None, Py_ssize_t chunk_rows, int threads):
-    """Mean and biased variance of each channel.
-
-    Parameters
-    ----------
-    x : float32 (rows, channels)
-        # in; at least one row.
-    partial : float64 (chunks, 2, channels)
-        # out; means and sums of squared deviations of each chunk of `chunk_rows` rows.
-    mean, variance : float64 (channels,)
-        # out
-    chunk_rows, threads : int
-    """
+def statistics(
+    const float[:, ::1] x not None,         # in: (rows, channels), at least one row
+    double[:, :, ::1] partial not None,     # out: `partial_shape`: means and sums of squared deviations, by chunk
+    double[::1] mean not None,              # out: (channels,)
+    double[::1] variance not None,          # out: (channels,)
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """Mean and biased variance of each channel."""
     join_statistics(x, partial, &mean[0], &variance[0], chunk_rows, threads)
 
 
@@ -42,7 +40,7 @@ cdef void join_statistics(const float[:, ::1] x, double[:, :, ::1] partial, doub
     cdef double *sums = &partial[0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         chunk_statistics(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
-                         sums + i * 2 * channels)
+                         sums + i * SUMS * channels)
     cdef double count, n, delta
     for c in range(channels):
         mean[c], variance[c] = partial[0, 0, c], partial[0, 1, c]
@@ -63,7 +61,7 @@ cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels,
     cdef View v = view_of(rows, channels)
     cdef Py_ssize_t c, first = 0, n, lanes, block = block_rows(v.step)
     cdef Py_ssize_t fold = LANES // channels if folds(channels) else 1
-    memset(out, 0, 2 * channels * sizeof(double))
+    memset(out, 0, SUMS * channels * sizeof(double))
     while first < v.rows:
         n = min(block, v.rows - first)
         c = 0
@@ -177,42 +175,40 @@ cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *m
 
 
 # -- the numbers a channel ----------------------------------------------------------------------------------
-def batch_terms(const float[:, ::1] x not None, const float[::1] weight not None, const float[::1] bias not None,
-                float[::1] running_mean not None, float[::1] running_var not None, double eps, double momentum,
-                double[:, :, ::1] partial not None, double[:, ::1] state not None, float[:, ::1] terms not None,
-                Py_ssize_t chunk_rows, int threads):
-    """The statistics of a batch, what they move, and what `normalize` needs of them.
-
-    Parameters
-    ----------
-    x : float32 (rows, channels)
-        # in; at least two rows.
-    weight, bias : float32 (channels,)
-        # in; both empty: 1 and 0.
-    running_mean, running_var : float32 (channels,)
-        # inout; running += momentum * (new - running), the variance new being the unbiased one.
-    eps, momentum : float
-    partial : float64 (chunks, 2, channels)
-        # out
-    state : float64 (2, channels)
-        # out; mean, and 1 / sqrt(variance + eps).
-    terms : float32 (7, channels)
-        # out, the first four rows: high + low (the mean), scale (weight / sqrt(variance + eps)), shift (bias).
-    chunk_rows, threads : int
-    """
+def batch_terms(
+    const float[:, ::1] x not None,         # in: (rows, channels), at least two rows
+    const float[::1] weight not None,       # in: (channels,); empty: 1
+    const float[::1] bias not None,         # in: (channels,); empty where `weight` is: 0
+    float[::1] running_mean not None,       # inout: (channels,)
+    float[::1] running_var not None,        # inout: (channels,)
+    double eps,
+    double momentum,                        # running += momentum * (new - running), the new variance the unbiased one
+    double[:, :, ::1] partial not None,     # out: as for `statistics`
+    double[:, ::1] state not None,          # out: (STATE, channels)
+    float[:, ::1] terms not None,           # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """The statistics of a batch, what they move, and what `normalize` needs of them."""
     cdef Py_ssize_t rows = x.shape[0]
-    join_statistics(x, partial, &state[0, 0], &state[1, 0], chunk_rows, threads)
-    track(&state[0, 0], &state[1, 0], rows, running_mean, running_var, momentum)
+    join_statistics(x, partial, &state[MEAN, 0], &state[INVERSE, 0], chunk_rows, threads)
+    track(&state[MEAN, 0], &state[INVERSE, 0], rows, running_mean, running_var, momentum)
     channel_terms(weight, bias, eps, state, terms)
 
 
-def fixed_terms(const float[::1] running_mean not None, const float[::1] running_var not None,
-                const float[::1] weight not None, const float[::1] bias not None, double eps,
-                double[:, ::1] state not None, float[:, ::1] terms not None):
+def fixed_terms(
+    const float[::1] running_mean not None, # in: (channels,)
+    const float[::1] running_var not None,  # in: (channels,)
+    const float[::1] weight not None,       # in: as for `batch_terms`
+    const float[::1] bias not None,         # in
+    double eps,
+    double[:, ::1] state not None,          # out: (STATE, channels)
+    float[:, ::1] terms not None,           # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
+):
     """As `batch_terms`, from given statistics: the evaluation mode."""
     cdef Py_ssize_t c
     for c in range(running_mean.shape[0]):
-        state[0, c], state[1, c] = running_mean[c], running_var[c]
+        state[MEAN, c], state[INVERSE, c] = running_mean[c], running_var[c]
     channel_terms(weight, bias, eps, state, terms)
 
 
@@ -232,34 +228,24 @@ cdef void channel_terms(const float[::1] weight, const float[::1] bias, double e
     cdef Py_ssize_t c
     cdef bint affine = weight.shape[0] > 0
     for c in range(terms.shape[1]):
-        state[1, c] = 1 / sqrt(state[1, c] + eps)
-        terms[0, c] = <float>state[0, c]
-        terms[1, c] = <float>(state[0, c] - terms[0, c]) if isfinite(state[0, c]) else 0
-        terms[2, c] = <float>(state[1, c] * weight[c]) if affine else <float>state[1, c]
-        terms[3, c] = bias[c] if affine else 0
+        state[INVERSE, c] = 1 / sqrt(state[INVERSE, c] + eps)
+        terms[MEAN_HIGH, c] = <float>state[MEAN, c]
+        terms[MEAN_LOW, c] = <float>(state[MEAN, c] - terms[MEAN_HIGH, c]) if isfinite(state[MEAN, c]) else 0
+        terms[SCALE, c] = <float>(state[INVERSE, c] * weight[c]) if affine else <float>state[INVERSE, c]
+        terms[SHIFT, c] = bias[c] if affine else 0
 
 
-def gradient_terms(const double[:, :, ::1] partial not None, const double[:, ::1] state not None,
-                   const float[::1] weight not None, float[::1] weight_grad not None,
-                   float[::1] bias_grad not None, Py_ssize_t rows, bint of_batch, float[:, ::1] terms not None):
-    """From the sums over rows: the parameters' gradients, and a, b, c of `input_gradient`.
-
-    Parameters
-    ----------
-    partial : float64 (chunks, 2, channels)
-        # in; what `gradient_sums` makes, by chunk; they are added in order.
-    state : float64 (2, channels)
-        # in; mean and inverse deviation, from the forward pass.
-    weight : float32 (channels,)
-        # in; empty: 1.
-    weight_grad, bias_grad : float32 (channels,)
-        # inout; what is added to. Empty where `weight` is.
-    rows : int
-    of_batch : bool
-        Whether mean and variance were the batch's; if not they are constants, and b = c = 0.
-    terms : float32 (7, channels)
-        # out, the last three rows: a, b, c.
-    """
+def gradient_terms(
+    const double[:, :, ::1] partial not None,   # in: what `gradient_sums` made, by chunk; they are added in order
+    const double[:, ::1] state not None,        # in: (STATE, channels), from the forward pass
+    const float[::1] weight not None,           # in: (channels,); empty: 1
+    float[::1] weight_grad not None,            # inout: (channels,), added to; empty where `weight` is
+    float[::1] bias_grad not None,              # inout: (channels,), added to; empty where `weight` is
+    Py_ssize_t rows,
+    bint of_batch,                              # mean and variance were the batch's; if not they are constants
+    float[:, ::1] terms not None,               # out: (TERMS, channels), rows OF_DY to CONSTANT
+):
+    """From the sums over rows: the parameters' gradients, and the factors of `input_gradient`."""
     cdef Py_ssize_t c, i
     cdef double total, product, a
     cdef bint affine = weight.shape[0] > 0
@@ -268,11 +254,11 @@ def gradient_terms(const double[:, :, ::1] partial not None, const double[:, ::1
         for i in range(partial.shape[0]):
             total += partial[i, 0, c]
             product += partial[i, 1, c]
-        a = state[1, c]
+        a = state[INVERSE, c]
         if affine:
             weight_grad[c] += <float>(product * a)
             bias_grad[c] += <float>total
             a *= weight[c]
-        terms[4, c] = <float>a
-        terms[5, c] = <float>(-a * product * (state[1, c] * state[1, c]) / rows) if of_batch else 0
-        terms[6, c] = <float>(-a * total / rows) if of_batch else 0
+        terms[OF_DY, c] = <float>a
+        terms[OF_X, c] = <float>(-a * product * (state[INVERSE, c] * state[INVERSE, c]) / rows) if of_batch else 0
+        terms[CONSTANT, c] = <float>(-a * total / rows) if of_batch else 0

@@ -4,25 +4,17 @@ from cython.parallel cimport prange
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport load, vf8, vset8, vstore8
-
-cdef enum:
-    RUN = 32  # rows summed in float32 before they are joined in double
+from cynet.kernels.norm.channels cimport RUN
 
 
-def channel_sums(const float[:, ::1] x not None, double[:, ::1] partial not None, float[::1] out not None,
-                 Py_ssize_t chunk_rows, int threads):
-    """Add the sum over rows to out: the gradient of a bias.
-
-    Parameters
-    ----------
-    x : float32 (rows, channels)
-        # in
-    partial : float64 (chunks, channels)
-        # out
-    out : float32 (channels,)
-        # inout
-    chunk_rows, threads : int
-    """
+def channel_sums(
+    const float[:, ::1] x not None,         # in: (rows, channels)
+    double[:, ::1] partial not None,        # out: (chunk_count(rows, chunk_rows), channels)
+    float[::1] out not None,                # inout: (channels,), added to
+    Py_ssize_t chunk_rows,                  # rows of a work item
+    int threads,
+):
+    """Add the sum over rows to out: the gradient of a bias."""
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
     if rows == 0:
         return

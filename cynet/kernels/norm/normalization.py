@@ -11,25 +11,24 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import batchnorm, batchnorm_pool, batchnorm_statistics, channel_sums
+from . import batchnorm, batchnorm_gradient, batchnorm_pool, batchnorm_statistics, channel_sums
+from . import channels as table
 
-RUN = 32  # rows that a kernel's accumulator sums
-BAND = 4 * RUN  # rows whose gradient is made at a time where a max-pool follows; more for few channels
 NO_ROWS = np.empty((0, 1), np.float32)
-TERMS = 7  # numbers a channel that the kernels take
 CHUNKS = 64  # work items, at most
+CHUNK_FLOATS = 4096  # of a work item, at least
 
 
 @lru_cache(1024)
 def chunk_rows(rows, channels):
     """Rows of a work item: a function of the shape alone, at least about 16 KB and whole runs."""
-    least = max(RUN, 4096 // max(channels, 1))
+    least = max(table.RUN, CHUNK_FLOATS // max(channels, 1))
     each = max(least, -(-rows // CHUNKS))
-    return -(-each // RUN) * RUN
+    return -(-each // table.RUN) * table.RUN
 
 
 def _threads(rows, each):
-    return min(get_num_threads(), max(1, -(-rows // each)))
+    return min(get_num_threads(), max(1, table.chunk_count(rows, each)))
 
 
 def statistics(x):
@@ -37,46 +36,47 @@ def statistics(x):
     rows, channels = x.shape
     each = chunk_rows(rows, channels)
     mean, variance = np.empty((2, channels))
-    partial = workspace.empty((-(-rows // each), 2, channels), np.float64)
+    partial = workspace.empty(table.partial_shape(rows, channels, each), np.float64)
     batchnorm_statistics.statistics(x, partial, mean, variance, each, _threads(rows, each))
     return mean, variance
 
 
 def mean_terms(mean):
-    """float32 (TERMS, channels) whose first two rows are the mean's high and low part, zeros below."""
-    terms = np.zeros((TERMS, len(mean)), np.float32)
-    terms[0] = mean
-    np.subtract(mean, terms[0], out=terms[1], casting="unsafe", where=np.isfinite(mean))
+    """The kernels' table of terms, float32 (TERMS, channels): the mean's two rows, zeros below."""
+    terms = np.zeros((table.TERMS, len(mean)), np.float32)
+    high, low = terms[table.MEAN_HIGH], terms[table.MEAN_LOW]
+    high[:] = mean
+    np.subtract(mean, high, out=low, casting="unsafe", where=np.isfinite(mean))
     return terms
 
 
 def normalize(x, mean, scale, shift):
     """(x - mean) * scale + shift of x float32 (rows, channels)."""
     terms = mean_terms(mean)
-    terms[2], terms[3] = scale, shift
-    return Pass(x, terms, None).output()
+    terms[table.SCALE], terms[table.SHIFT] = scale, shift
+    return NormPass(x, terms, None).output()
 
 
 def gradient_sums(x, dy, mean):
     """float64 (2, channels): the sums over rows of dy and of dy * (x - mean)."""
-    return Pass(x, mean_terms(mean), None).sums(dy).sum(0)
+    return NormPass(x, mean_terms(mean), None).sums(dy).sum(0)
 
 
 def input_gradient(x, dy, mean, of_dy, of_x, constant):
     """of_dy * dy + of_x * (x - mean) + constant, each factor one number a channel."""
     terms = mean_terms(mean)
-    terms[4], terms[5], terms[6] = of_dy, of_x, constant
-    return Pass(x, terms, None).input_gradient(dy)
+    terms[table.OF_DY], terms[table.OF_X], terms[table.CONSTANT] = of_dy, of_x, constant
+    return NormPass(x, terms, None).input_gradient(dy)
 
 
-class Pass:
+class NormPass:
     """Batch norm of x float32 (rows, channels): what its passes over memory share.
 
     Attributes
     ----------
-    terms : ndarray of float32 (7, channels)
-        Rows high, low (the mean), scale, shift; backward adds a, b, c (`kernels/norm/batchnorm.pyx`).
-    state : ndarray of float64 (2, channels)
+    terms : ndarray of float32 (TERMS, channels)
+        The rows up to SHIFT; backward makes the others (`kernels/norm/channels.pxd`).
+    state : ndarray of float64 (STATE, channels)
         Mean and inverse deviation.
     parameters : (Parameter, Parameter) or (None, None)
         The scale and the shift that it was made with, as a layer sets them.
@@ -96,13 +96,14 @@ class Pass:
         return _threads(len(self.x), self.each)
 
     def _partial(self):
-        return workspace.empty((-(-len(self.x) // self.each), 2, self.x.shape[1]), np.float64)
+        return workspace.empty(table.partial_shape(*self.x.shape, self.each), np.float64)
 
     @classmethod
     def of(cls, x, weight, bias, running_mean, running_var, eps, momentum, training):
         """With the batch's statistics in training, which then move the running ones, or else with these."""
         channels = x.shape[1]
-        new = cls(x, np.empty((TERMS, channels), np.float32), np.empty((2, channels)), training)
+        terms, state = np.empty((table.TERMS, channels), np.float32), np.empty((table.STATE, channels))
+        new = cls(x, terms, state, training)
         if training:
             partial = new._partial()
             batchnorm_statistics.batch_terms(
@@ -127,15 +128,15 @@ class Pass:
         return y
 
     def sums(self, dy, relu=False):
-        """float64 (chunks, 2, channels): of dy and of dy * (x - mean), by chunk of rows."""
+        """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
         partial = self._partial()
-        batchnorm.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
+        batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
         return partial
 
     def sums_add(self, dy, y):
         """(sums of dz, dz): dz is dy where y, what `output_add` returned, is above 0."""
         partial, dz = self._partial(), workspace.empty(dy.shape)
-        batchnorm.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
+        batchnorm_gradient.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
         return partial, dz
 
     def finish(self, partial, weight, weight_grad, bias_grad):
@@ -147,22 +148,19 @@ class Pass:
     def input_gradient(self, dy, relu=False, dx=None):
         """In a new array, or in `dx`, which may be dy."""
         dx = workspace.empty(self.x.shape) if dx is None else dx
-        batchnorm.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
+        batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
 
-    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/max_pool takes
+    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/pool takes
     def output_pooled(self, shape, y, winner, window):
         threads = min(self.threads, max(1, shape[0]))
-        (_, out_h, out_w, channels), (kernel_h, kernel_w, stride_h, stride_w, *_) = y.shape, window
-        height, width = (out_h - 1) * stride_h + kernel_h, (out_w - 1) * stride_w + kernel_w  # padded
-        room = workspace.empty((threads, height * width * channels))
+        room = workspace.empty(batchnorm_pool.room_shape(threads, y.shape, window))
         batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
 
     def sums_pooled(self, shape, dy, winner, window, keep):
         """(sums, and if `keep` the pool's gradient, or else None)."""
-        floats = BAND * max(16, shape[3]) + 2 * shape[2] * shape[3]  # a band, and the image rows it begins in
         threads, partial = self.threads, self._partial()
-        room = workspace.empty((threads, floats))
+        room = workspace.empty(batchnorm_pool.gradient_room_shape(threads, shape))
         kept = workspace.empty(self.x.shape) if keep else NO_ROWS
         batchnorm_pool.gradient_sums_pool(
             self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each, threads,
@@ -174,5 +172,5 @@ def add_channel_sums(x, out):
     """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
     rows, channels = x.shape
     each = chunk_rows(rows, channels)
-    partial = workspace.empty((-(-rows // each), channels), np.float64)
+    partial = workspace.empty((table.chunk_count(rows, each), channels), np.float64)
     channel_sums.channel_sums(x, partial, out, each, _threads(rows, each))

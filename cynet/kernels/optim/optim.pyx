@@ -1,6 +1,6 @@
 """Optimiser steps: each element is read and written once.
 
-`Table` steps all parameters of a model in one call; the functions after it step one array.
+`ParameterTable` steps all parameters of a model in one call; the functions after it step one array.
 """
 
 from libc.math cimport sqrtf
@@ -12,12 +12,12 @@ from cython.parallel cimport prange
 from cynet.kernels.common.parallel cimport CHUNK, chunks, length, team
 
 
-cdef struct SGD:
+cdef struct SGDStep:
     float lr, momentum, weight_decay
     bint nesterov
 
 
-cdef struct Adam:
+cdef struct AdamStep:
     float step              # lr / (1 - beta1^t)
     float keep              # 1 - lr * decoupled weight decay
     float weight_decay      # added to the gradient
@@ -27,20 +27,20 @@ cdef struct Adam:
     float root              # sqrt(1 - beta2^t)
 
 
-cdef void sgd_plain_chunk(float *p, const float *g, Py_ssize_t n, SGD s) noexcept nogil:
+cdef void sgd_plain_chunk(float *p, const float *g, Py_ssize_t n, SGDStep s) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         p[i] = p[i] - s.lr * (g[i] + s.weight_decay * p[i])
 
 
-cdef void sgd_momentum_chunk(float *p, const float *g, float *v, Py_ssize_t n, SGD s) noexcept nogil:
+cdef void sgd_momentum_chunk(float *p, const float *g, float *v, Py_ssize_t n, SGDStep s) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         v[i] = s.momentum * v[i] + (g[i] + s.weight_decay * p[i])
         p[i] = p[i] - s.lr * v[i]
 
 
-cdef void sgd_nesterov_chunk(float *p, const float *g, float *v, Py_ssize_t n, SGD s) noexcept nogil:
+cdef void sgd_nesterov_chunk(float *p, const float *g, float *v, Py_ssize_t n, SGDStep s) noexcept nogil:
     cdef Py_ssize_t i
     cdef float d
     for i in range(n):
@@ -49,7 +49,7 @@ cdef void sgd_nesterov_chunk(float *p, const float *g, float *v, Py_ssize_t n, S
         p[i] = p[i] - s.lr * (d + s.momentum * v[i])
 
 
-cdef void adam_chunk(float *p, const float *g, float *m, float *v, Py_ssize_t n, Adam a) noexcept nogil:
+cdef void adam_chunk(float *p, const float *g, float *m, float *v, Py_ssize_t n, AdamStep a) noexcept nogil:
     cdef Py_ssize_t i
     cdef float d, w
     for i in range(n):
@@ -60,9 +60,9 @@ cdef void adam_chunk(float *p, const float *g, float *m, float *v, Py_ssize_t n,
         p[i] = w - a.step * m[i] / (sqrtf(v[i]) / a.root + a.eps)
 
 
-cdef Adam adam_of(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled,
+cdef AdamStep adam_of(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled,
                   Py_ssize_t t) noexcept:
-    return Adam(
+    return AdamStep(
         lr / (1 - beta1**t), 1 - lr * weight_decay if decoupled else 1, 0 if decoupled else weight_decay,
         1 - beta1, beta2, 1 - beta2, eps, (1 - beta2**t) ** 0.5,
     )
@@ -78,7 +78,7 @@ cdef struct Piece:
     Py_ssize_t length
 
 
-cdef class Table:
+cdef class ParameterTable:
     """The arrays of all parameters, cut into work items by their sizes alone.
 
     Parameters
@@ -125,7 +125,7 @@ cdef class Table:
 
     def sgd(self, float lr, float momentum, float weight_decay, bint nesterov, int threads):
         """A step of `sgd`, or with a momentum of `sgd_momentum`."""
-        cdef SGD s = SGD(lr, momentum, weight_decay, nesterov)
+        cdef SGDStep s = SGDStep(lr, momentum, weight_decay, nesterov)
         cdef Py_ssize_t i, count = self.count
         cdef Piece *pieces = self.pieces
         for i in prange(count, nogil=True, num_threads=team(self.elements, threads), schedule="static"):
@@ -134,7 +134,7 @@ cdef class Table:
     def adam(self, double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled,
              Py_ssize_t t, int threads):
         """A step of `adam`."""
-        cdef Adam a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
+        cdef AdamStep a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
         cdef Py_ssize_t i, count = self.count
         cdef Piece *pieces = self.pieces
         for i in prange(count, nogil=True, num_threads=team(self.elements, threads), schedule="static"):
@@ -142,7 +142,7 @@ cdef class Table:
                        pieces[i].length, a)
 
 
-cdef void sgd_piece(const Piece *p, SGD s) noexcept nogil:
+cdef void sgd_piece(const Piece *p, SGDStep s) noexcept nogil:
     if p.array[2] == NULL:  # of an optimiser without momentum
         sgd_plain_chunk(p.array[0], p.array[1], p.length, s)
     elif s.nesterov:
@@ -160,7 +160,7 @@ def sgd(
 ):
     """p -= lr * (g + weight_decay * p)."""
     cdef Py_ssize_t n = p.shape[0], i
-    cdef SGD s = SGD(lr, 0, weight_decay, False)
+    cdef SGDStep s = SGDStep(lr, 0, weight_decay, False)
     cdef float *pp
     cdef const float *pg
     if n == 0:
@@ -185,7 +185,7 @@ def sgd_momentum(
     Nesterov's form (Sutskever et al. 2013, as PyTorch writes it): p -= lr * (d + momentum * v).
     """
     cdef Py_ssize_t n = p.shape[0], i
-    cdef SGD s = SGD(lr, momentum, weight_decay, nesterov)
+    cdef SGDStep s = SGDStep(lr, momentum, weight_decay, nesterov)
     cdef float *pp
     cdef const float *pg
     cdef float *pv
@@ -215,7 +215,7 @@ def adam(
 ):
     """Adam (Kingma & Ba 2014, algorithm 1) or AdamW (Loshchilov & Hutter 2017, algorithm 2)."""
     cdef Py_ssize_t n = p.shape[0], i
-    cdef Adam a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
+    cdef AdamStep a = adam_of(lr, beta1, beta2, eps, weight_decay, decoupled, t)
     cdef float *pp
     cdef const float *pg
     cdef float *pm

@@ -14,6 +14,8 @@ from cynet.kernels.common.window cimport Window, end_cell, end_window, first_cel
 cdef enum:
     NOBODY = 255  # the number of no cell: there are at most so many
 
+MOST_CELLS = NOBODY  # of a window
+
 
 cdef extern from "pool.h" nogil:
     const Py_ssize_t WIDE
@@ -241,7 +243,7 @@ def max_pool(
     const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
     float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
     unsigned char[:, :, :, ::1] winner not None,    # out: shape of y
-    Py_ssize_t kernel_h,                            # kernel_h * kernel_w at most 255
+    Py_ssize_t kernel_h,                            # kernel_h * kernel_w at most MOST_CELLS
     Py_ssize_t kernel_w,
     Py_ssize_t stride_h,
     Py_ssize_t stride_w,

@@ -30,7 +30,6 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
-from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pool import max_pool
 from cynet.nn.containers.container import Container
 from cynet.nn.members import PASSING
@@ -236,7 +235,7 @@ class Plan:
         out = self._slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
         step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes, threads)
-        self._scratch_floats = max(self._scratch_floats, step.plan.scratch_floats(threads))
+        self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(threads))
         self._convolutions.append(step)
         return step, out, True
 
@@ -268,7 +267,7 @@ class Plan:
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None
-        if isinstance(last, Convolve) and not last.relu and isinstance(last.plan, WinogradConvolution):
+        if isinstance(last, Convolve) and not last.relu and "residual" in last.algorithm.fuses:
             last.relu, out = relu, inner
             step = Sum(aside, body, last, None, relu)
         else:

@@ -7,6 +7,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.threads import get_num_threads
 from cynet.kernels.conv import convolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
 from cynet.nn.layers.conv2d import Conv2d
@@ -34,11 +35,11 @@ class Convolve:
         self.planes, self.scratch, self.residual = planes, None, None
         self._eps = None if norm is None else norm.settled()[1]
         if type(layer) is Conv2d:
-            self.plan = layer.convolution(shape)
+            self.algorithm = layer.convolution(shape)
             self._in = self._out = None
         else:
-            self._in, self._out = (1, shape[0], 1, shape[1]), (1, shape[0], 1, layer.out_features)
-            self.plan = convolution.Convolution(self._in, (shape[0], 1), layer.out_features, (1, 1))
+            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.out_features))
+            self._in, self._out = self.algorithm.in_shape, self.algorithm.out_shape
         self._target = y if self._out is None else y.reshape(self._out)
 
     def weights(self):
@@ -73,13 +74,12 @@ class Convolve:
             w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
         if self._in is not None:
             w = np.ascontiguousarray(w)[:, :, None, None]
-        self._filters, self._bias = self.plan.pack(w), self.plan.padded(bias)
+        self._filters, self._bias = self.algorithm.pack(w), self.algorithm.padded(bias)
 
     def __call__(self, x):
         x = x if self._in is None else x.reshape(self._in)
-        extra = () if self.residual is None else (self.residual,)
-        self.plan.apply(
-            x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, *extra
+        self.algorithm.apply(
+            x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, self.residual
         )
         return self.y
 

@@ -56,7 +56,7 @@ class _BatchNorm(Layer):
         return stats.output().reshape(x.shape)
 
     def statistics(self, x):
-        """The `normalization.Pass` over x: its statistics are taken, and the running ones moved."""
+        """The `normalization.NormPass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
         channels, eps, momentum = self.settled()
         rows = x.reshape(-1, channels)
@@ -68,7 +68,7 @@ class _BatchNorm(Layer):
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
             self._count()
-        stats = normalization.Pass.of(rows, *arrays, eps, momentum, training)
+        stats = normalization.NormPass.of(rows, *arrays, eps, momentum, training)
         stats.parameters, stats.since = (self.weight, self.bias), versions(self.weight, self.bias)
         return stats
 

@@ -7,9 +7,8 @@ import numpy as np
 from cynet.core import checks
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import convolution
-from cynet.kernels.conv.winograd import WinogradConvolution
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.norm.normalization import add_channel_sums
-from cynet.kernels.pointwise import arrays
 from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import Parameter, refuse_others, values, versions
@@ -87,21 +86,20 @@ class Conv2d(Layer):
         return prod(self.output_shape(shape)) * (inputs // groups) * prod(kernel)
 
     def convolution(self, shape):
-        """A new `core.convolution` for inputs of `shape`."""
-        out_shape = self.output_shape(shape)  # refuses what __call__ may not have seen
-        _, outputs, groups, (kernel, stride, padding) = self._settings()
-        sides, _ = geometry.window_grid(shape[1:3], kernel, stride, padding)
-        return convolution.plan(shape, out_shape[1:3], outputs, kernel, stride, sides[:2], groups)
+        """A new `kernels.conv.algorithm.Algorithm` for inputs of `shape`."""
+        self.output_shape(shape)  # refuses what __call__ may not have seen
+        _, outputs, groups, window = self._settings()
+        return convolution.choose(Problem.of(shape, outputs, *window, groups))
 
     def _convolution(self, shape):
-        """The plan for `shape`, made anew when the shape or an attribute changes."""
+        """The algorithm for `shape`, chosen anew when the shape or an attribute changes."""
         channels = self.in_channels, self.out_channels, self.groups
         question = shape, self.kernel_size, self.stride, self.padding, channels
-        plan = self._plan  # once: another thread may set it
-        if not answers(plan, question):
-            self.values()  # first: a plan for filters that are not there may be larger than any memory
-            self._plan = plan = asked(question), self.convolution(shape)
-        return plan[1]
+        chosen = self._plan  # once: another thread may set it
+        if not answers(chosen, question):
+            self.values()  # first: an algorithm for filters that are not there may be larger than any memory
+            self._plan = chosen = asked(question), self.convolution(shape)
+        return chosen[1]
 
     def values(self):
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
@@ -114,25 +112,20 @@ class Conv2d(Layer):
         return values(weight=(self.weight, shape), bias=(self.bias, (outputs,)))
 
     def forward(self, x):
-        plan = self._convolution(x.shape)
-        found = self._values(plan.out_shape[3], plan.weight_shape)
-        self.save(x, plan, self.weight, self.bias, versions(self.weight, self.bias))
-        return plan.forward(x, *found)
+        algorithm = self._convolution(x.shape)
+        found = self._values(algorithm.out_shape[3], algorithm.weight_shape)
+        self.save(x, algorithm, self.weight, self.bias, versions(self.weight, self.bias))
+        return algorithm.forward(x, *found)
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
-        x, plan, weight, bias, since = self.saved()
+        x, algorithm, weight, bias, since = self.saved()
         refuse_others(self, since, weight=weight, bias=bias)
-        dy = self.gradient(dy, plan.out_shape)
-        plan.weight_gradient(x, dy, weight.grad)
+        dy = self.gradient(dy, algorithm.out_shape)
+        algorithm.weight_gradient(x, dy, weight.grad)
         if bias is not None:
-            add_channel_sums(dy.reshape(-1, plan.out_shape[3]), bias.grad)
-        if not self._wants_dx():
-            return None
-        if isinstance(plan, WinogradConvolution) and added is not None:
-            return plan.input_gradient(dy, weight.data, arrays.matched(added, x))
-        dx = plan.input_gradient(dy, weight.data)
-        return dx if added is None else arrays.add(dx, added)
+            add_channel_sums(dy.reshape(-1, algorithm.out_shape[3]), bias.grad)
+        return algorithm.input_gradient(dy, weight.data, added) if self._wants_dx() else None
 
     def __repr__(self):
         k, s = checks.short(self.kernel_size), checks.short(self.stride)

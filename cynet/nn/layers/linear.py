@@ -3,7 +3,7 @@
 import numpy as np
 
 from cynet.core import checks
-from cynet.kernels.conv.convolution import Convolution
+from cynet.kernels.linear import linear as kernels
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.nn import init, registry
@@ -54,7 +54,7 @@ class Linear(Layer):
         return shape[0] * inputs * outputs
 
     def thin(self):
-        """Whether `core.thin_linear` computes it."""
+        """Whether `ThinLinear` computes it."""
         return ThinLinear.suits(*self._settings())
 
     def forward(self, x):
@@ -62,11 +62,11 @@ class Linear(Layer):
         return self.product(x, 1)
 
     def product(self, rows, pixels):
-        """The output for `rows`; `pixels` as for `core.thin_linear.ThinLinear`, which it needs above 1."""
-        plan = self.plan(len(rows), pixels)
+        """The output for `rows`; `pixels` as for `ThinLinear`, which it needs above 1."""
+        products = self.products(len(rows), pixels)
         found = self.values()  # checked first
-        self.save(rows, rows.shape, plan, self.weight, self.bias, versions(self.weight, self.bias))
-        return plan.forward(rows, *found)
+        self.save(rows, rows.shape, products, self.weight, self.bias, versions(self.weight, self.bias))
+        return products.forward(rows, *found)
 
     def values(self):
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
@@ -75,41 +75,24 @@ class Linear(Layer):
             return *values(weight=(self.weight, shape)), None
         return values(weight=(self.weight, shape), bias=(self.bias, shape[:1]))
 
-    def plan(self, rows, pixels=1):
-        """The products for a batch of so many rows."""
+    def products(self, rows, pixels=1):
+        """The `kernels.conv.products.Products` for a batch of so many rows."""
         question = rows, self.in_features, self.out_features, pixels
-        plan = self._plan  # once: another thread may set it
-        if not answers(plan, question):
+        chosen = self._plan  # once: another thread may set it
+        if not answers(chosen, question):
             self._settings()
-            kind = ThinLinear if self.thin() else _Wide
-            self._plan = plan = asked(question), kind(*question)
-        return plan[1]
+            self._plan = chosen = asked(question), kernels.choose(*question)
+        return chosen[1]
 
     def backward(self, dy):
-        rows, shape, plan, weight, bias, since = self.saved()
+        rows, shape, products, weight, bias, since = self.saved()
         refuse_others(self, since, weight=weight, bias=bias)
         checks.shapes("x", (rows.shape,), (shape,))
         dy = self.gradient(dy, (shape[0], weight.shape[0]))
-        plan.weight_gradient(rows, dy, weight.grad)
+        products.weight_gradient(rows, dy, weight.grad)
         if bias is not None:
             add_channel_sums(dy, bias.grad)
-        return plan.input_gradient(dy, weight.data) if self._wants_dx() else None
+        return products.input_gradient(dy, weight.data) if self._wants_dx() else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
-
-
-class _Wide:
-    """The products of a layer with many outputs: one image, as high as there are rows and one pixel wide."""
-
-    def __init__(self, rows, features, outputs, pixels):
-        self.convolution = Convolution((1, rows, 1, features), (rows, 1), outputs, (1, 1))
-
-    def forward(self, x, w, bias=None):
-        return self.convolution.forward(x[None, :, None], w[:, :, None, None], bias)[0, :, 0]
-
-    def weight_gradient(self, x, dy, dw):
-        self.convolution.weight_gradient(x[None, :, None], dy[None, :, None], dw[:, :, None, None])
-
-    def input_gradient(self, dy, w):
-        return self.convolution.input_gradient(dy[None, :, None], w[:, :, None, None])[0, :, 0]

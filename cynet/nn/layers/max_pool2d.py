@@ -25,8 +25,9 @@ class MaxPool2d(Pool2d):
 
     def window(self):
         (height, width), *others = super().window()
-        if height * width > 255:
-            raise ValueError(f"kernel_size: wanted at most 255 cells, got {height} x {width}")
+        if height * width > max_pool.MOST_CELLS:
+            most = max_pool.MOST_CELLS
+            raise ValueError(f"kernel_size: wanted at most {most} cells, got {height} x {width}")
         return (height, width), *others
 
     def forward(self, x):

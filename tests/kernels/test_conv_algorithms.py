@@ -1,4 +1,4 @@
-"""The convolutions that `plan` chooses where it can, Winograd's and that of few channels: their twins."""
+"""Which algorithm is chosen for which problem; Winograd's and that of few channels against the twin."""
 
 import numpy as np
 import pytest
@@ -9,20 +9,21 @@ from test_conv import products
 
 from cynet.core import threads
 from cynet.kernels.conv import convolution
-from cynet.kernels.conv.convolution import Convolution, DepthwiseConvolution, ThinConvolution
+from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.thin import ThinConvolution
+from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
 def drawn(seed, shape, w_shape, padding, stride=(1, 1)):
-    """x, w, b, dy, the output's height and width, stride and padding."""
+    """x, w, b, dy, the problem, stride and padding."""
     rng = np.random.default_rng(seed)
-    out = tuple(
-        (padding[i] + shape[1 + i] + padding[2 + i] - w_shape[2 + i]) // stride[i] + 1 for i in (0, 1)
-    )
-    arrays = [rng.standard_normal(s) for s in (shape, w_shape, w_shape[0], (shape[0], *out, w_shape[0]))]
-    return [a.astype(np.float32) for a in arrays], out, stride, padding
+    problem = Problem.of(shape, w_shape[0], w_shape[2:], stride, padding)
+    arrays = [rng.standard_normal(s) for s in (shape, w_shape, w_shape[0], problem.out_shape)]
+    return [a.astype(np.float32) for a in arrays], problem, stride, padding
 
 
 @st.composite
@@ -44,9 +45,9 @@ def thin_cases(draw):
     return drawn(draw(st.integers(0, 2**32)), shape, (outputs, inputs, *kernel), padding, stride)
 
 
-def check(plan, case, error):
-    (x, w, b, dy), _, stride, padding = case
-    y, dx, dw = products(plan, x, w, b, dy)
+def check(kind, case, error):
+    (x, w, b, dy), problem, stride, padding = case
+    y, dx, dw = products(kind(problem), x, w, b, dy)
     wanted, backward = reference_weights.conv2d(*(a.astype(float) for a in (x, w, b)), stride, padding, 1)
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
     taps = w.shape[2] * w.shape[3]
@@ -61,23 +62,21 @@ def check(plan, case, error):
 @settings(max_examples=200)
 @given(winograd_cases())
 def test_winograd(case):
-    (x, w, _, _), out, _, padding = case
-    check(WinogradConvolution(x.shape, out, len(w), padding[:2]), case, 1e-4)
+    check(WinogradConvolution, case, 1e-4)
 
 
 @settings(max_examples=200)
 @given(thin_cases())
 def test_few_channels(case):
-    (x, w, _, _), out, stride, padding = case
-    check(ThinConvolution(x.shape, out, len(w), w.shape[2:], stride, padding[:2]), case, 1e-5)
+    check(ThinConvolution, case, 1e-5)
 
 
 @pytest.mark.parametrize("n, side, inputs, outputs", [(40, 16, 16, 8), (9, 33, 8, 24), (3, 30, 128, 72)])
 def test_winograd_over_many_blocks(n, side, inputs, outputs):
     case = drawn(0, (n, side, side, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
-    plan = WinogradConvolution(case[0][0].shape, case[1], outputs, (1, 1))
-    assert plan.chunks > 1 or plan.part != (inputs, outputs)
-    check(plan, case, 1e-4)
+    algorithm = WinogradConvolution(case[1])
+    assert algorithm.chunks > 1 or algorithm.part != (inputs, outputs)
+    check(WinogradConvolution, case, 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -85,41 +84,42 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
     [
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 1, WinogradConvolution),
         ((1, 4, 4, 16), (4, 4), 32, (3, 3), (1, 1), 1, WinogradConvolution),
-        ((1, 2, 2, 16), (2, 2), 32, (3, 3), (1, 1), 1, Convolution),  # tiles three quarters empty
-        ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, Convolution),
-        ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, Convolution),
-        ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, Convolution),
-        ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, Convolution),
-        ((1, 32, 32, 16), (32, 32), 16, (5, 5), (1, 1), 1, Convolution),
+        ((1, 2, 2, 16), (2, 2), 32, (3, 3), (1, 1), 1, TiledConvolution),  # tiles three quarters empty
+        ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, TiledConvolution),
+        ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, TiledConvolution),
+        ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 32, 32, 16), (32, 32), 16, (5, 5), (1, 1), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 16, DepthwiseConvolution),
         ((1, 32, 32, 3), (32, 32), 8, (3, 3), (1, 1), 1, ThinConvolution),
         ((1, 32, 32, 3), (16, 16), 16, (7, 7), (2, 2), 1, ThinConvolution),
-        ((1, 32, 32, 3), (32, 32), 10, (3, 3), (1, 1), 1, Convolution),
-        ((1, 4, 4, 3), (4, 4), 8, (3, 3), (1, 1), 1, Convolution),
-        ((1, 224, 224, 3), (224, 224), 8, (3, 3), (1, 1), 1, Convolution),
+        ((1, 32, 32, 3), (32, 32), 10, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 4, 4, 3), (4, 4), 8, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 224, 224, 3), (224, 224), 8, (3, 3), (1, 1), 1, TiledConvolution),
     ],
 )
-def test_the_plan_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride, groups, wanted):
-    assert type(convolution.plan(shape, out_hw, outputs, kernel, stride, (1, 1), groups)) is wanted
+def test_the_algorithm_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride, groups, wanted):
+    problem = Problem(shape, (shape[0], *out_hw, outputs), kernel, stride, (1, 1), groups)
+    assert type(convolution.choose(problem)) is wanted
 
 
 @pytest.mark.parametrize("inputs, outputs", [(3, 16), (1, 8), (16, 16), (72, 40)])
 def test_same_bytes_for_any_number_of_threads(inputs, outputs):
-    (x, w, b, dy), out, _, _ = drawn(0, (7, 18, 21, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    (x, w, b, dy), problem, _, _ = drawn(0, (7, 18, 21, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
     results = []
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
-        plan = convolution.plan(x.shape, out, outputs, (3, 3), (1, 1), (1, 1))
-        assert type(plan) in (ThinConvolution, WinogradConvolution)
-        results.append([a.tobytes() for a in products(plan, x, w, b, dy)])
+        algorithm = convolution.choose(problem)
+        assert type(algorithm) in (ThinConvolution, WinogradConvolution)
+        results.append([a.tobytes() for a in products(algorithm, x, w, b, dy)])
     assert all(r == results[0] for r in results)
 
 
 @pytest.mark.parametrize("inputs", [3, 16])
 def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(inputs):
-    (x, w, b, _), out, _, _ = drawn(0, (70, 20, 20, inputs), (16, inputs, 3, 3), (1, 1, 1, 1))
-    whole = convolution.plan(x.shape, out, 16, (3, 3), (1, 1), (1, 1)).forward(x, w, b)
-    alone = convolution.plan((1, *x.shape[1:]), out, 16, (3, 3), (1, 1), (1, 1))
+    (x, w, b, _), problem, _, _ = drawn(0, (70, 20, 20, inputs), (16, inputs, 3, 3), (1, 1, 1, 1))
+    whole = convolution.choose(problem).forward(x, w, b)
+    alone = convolution.choose(Problem.of((1, *x.shape[1:]), 16, (3, 3), (1, 1), (1, 1, 1, 1)))
     for i in (0, 33, 69):
         assert np.array_equal(alone.forward(x[i : i + 1], w, b), whole[i : i + 1])
 
@@ -128,10 +128,10 @@ def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(inputs):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_come_through(inputs, bad):
     """Also where the filters are zero; other images stay as they were."""
-    (x, w, b, dy), out, _, _ = drawn(0, (3, 12, 12, inputs), (8, inputs, 3, 3), (1, 1, 1, 1))
+    (x, w, b, dy), problem, _, _ = drawn(0, (3, 12, 12, inputs), (8, inputs, 3, 3), (1, 1, 1, 1))
     w[:] = 0
     x[1, 5, 6, inputs - 1] = bad
-    y, _, dw = products(convolution.plan(x.shape, out, 8, (3, 3), (1, 1), (1, 1)), x, w, b, dy)
+    y, _, dw = products(convolution.choose(problem), x, w, b, dy)
     assert np.isnan(y[1, 4:7, 5:8]).all()
     assert np.array_equal(y[[0, 2]], np.broadcast_to(b, y[[0, 2]].shape))
     assert not np.isfinite(dw[:, inputs - 1]).any()

@@ -1,4 +1,4 @@
-"""Rows x channels as vectors: what the kernels of batch norm share.
+"""Rows x channels as vectors, and the numbers a channel: what the kernels of batch norm share.
 
 Channels that are few leave lanes empty. So where they divide LANES, several rows are taken for one of LANES lanes;
 lane l is then channel l % channels, and the last of these wide rows may be short.
@@ -6,9 +6,29 @@ lane l is then channel l % channels, and the last of these wide rows may be shor
 
 from cynet.kernels.common.simd cimport VL
 
-cdef enum:
+# The table of terms, float32 (TERMS, channels), by rows: y = (x - mean) * SCALE + SHIFT, and for backward
+# dx = OF_DY * dy + OF_X * (x - mean) + CONSTANT.
+cpdef enum:
+    MEAN_HIGH       # the mean as two floats
+    MEAN_LOW
+    SCALE           # weight / sqrt(variance + eps)
+    SHIFT           # bias
+    OF_DY
+    OF_X
+    CONSTANT
+    TERMS           # how many rows there are
+
+cpdef enum:
     RUN = 32        # rows that one accumulator sums in float32
-    TERMS = 7       # rows of the numbers a channel: high, low, scale, shift, and the gradient's a, b, c
+    SUMS = 2        # a channel, of each chunk of rows: of dy and of dy * (x - mean), or mean and squared deviations
+
+# What a pass keeps for backward, float64 (STATE, channels), by rows.
+cpdef enum:
+    MEAN
+    INVERSE         # 1 / sqrt(variance + eps)
+    STATE           # how many rows there are
+
+cdef enum:
     LANES = 16      # VL, at most: one vector, or two
     MOST = 4        # STRIPS, at most
 

@@ -1,4 +1,4 @@
-"""The register block, and the geometry of one pass of a window over images; see conv.pyx."""
+"""The register block, and the geometry of one pass of a window over images; see tiled_loops.pyx."""
 
 cdef extern from "block.h":
     ctypedef struct Block:
@@ -28,7 +28,9 @@ cdef class Lowering:
     cdef readonly Py_ssize_t rows, images, tiles, tiles_y, tile_pixels
     cdef readonly Py_ssize_t columns          # length of a sum: taps_y * taps_x * group_in
     cdef readonly Py_ssize_t group_in, group_out, lanes  # channels a group; group_out rounded up to blocks
-    cdef readonly Py_ssize_t band_rows, band_row, band_image, band_floats
+    cdef readonly Py_ssize_t band_rows, band_row, band_image
+    cdef readonly Py_ssize_t band_floats      # scratch of a thread
+    cdef readonly Py_ssize_t packed_floats, bias_floats  # filters as `pack` lays them, and what is added
     cdef readonly bint direct                 # the window never leaves the image: read it without a copy
     cdef readonly Py_ssize_t runs, run_pixels  # pixel runs of a tile that one step length walks through
     # Address tables, in floats: entry (k, p) of the column matrix is band[column[k] + pixel[p]].

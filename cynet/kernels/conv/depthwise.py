@@ -1,0 +1,41 @@
+"""Convolution where every channel has its own filter (groups = in = out channels)."""
+
+import numpy as np
+
+from cynet.core import workspace
+
+from . import depthwise_loops
+from .algorithm import PARTIALS, Algorithm, registered
+
+SLOW = 16  # how much longer a multiply-add takes here than in a register block, about
+
+
+@registered(rank=10)
+class DepthwiseConvolution(Algorithm):
+    """Plain loops over pixels and taps, eight channels at a time."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.work = SLOW * problem.macs
+        self.window = problem.kernel, problem.stride, problem.before
+        self.chunks = min(problem.in_shape[0], PARTIALS)
+
+    @staticmethod
+    def suits(problem):
+        return problem.groups == problem.in_shape[3] == problem.out_shape[3] > 1
+
+    def pack(self, w):
+        """(C, 1, height, width) filters as (taps, C)."""
+        return np.ascontiguousarray(w.reshape(len(w), -1).T)
+
+    def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
+        depthwise_loops.forward(x, packed, bias, y, *self.window, threads)
+
+    def _input_gradient(self, dy, w, dx, threads, added):
+        depthwise_loops.input_gradient(dy, self.pack(w), dx, *self.window, threads)
+
+    def _weight_gradient(self, x, dy, dw, threads):
+        if self.chunks:
+            partial = workspace.empty(depthwise_loops.partial_shape(self.chunks, self.window[0], x.shape[3]))
+            depthwise_loops.weight_gradient(x, dy, partial, *self.window, threads)
+            dw += partial.sum(axis=0).T.reshape(dw.shape)

@@ -1,0 +1,60 @@
+"""What a convolution is asked for: sizes, without numbers."""
+
+from dataclasses import dataclass
+from math import prod
+
+from cynet.kernels.common import geometry
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A convolution of images of one shape.
+
+    Parameters
+    ----------
+    in_shape : tuple of int
+        (N, H, W, C) of the input.
+    out_shape : tuple of int
+        (N, out_h, out_w, out_channels).
+    kernel, stride : tuple of int
+        (vertical, horizontal).
+    before : tuple of int
+        The padding (top, left); what is below and to the right shows in `out_shape`.
+    groups : int
+        Channels are cut into so many groups, each convolved with its own filters.
+    """
+
+    in_shape: tuple
+    out_shape: tuple
+    kernel: tuple = (1, 1)
+    stride: tuple = (1, 1)
+    before: tuple = (0, 0)
+    groups: int = 1
+
+    @classmethod
+    def of(cls, shape, out_channels, kernel, stride, padding, groups=1):
+        """That of images (N, H, W, C); `padding` as `geometry.checked_padding` returns it.
+
+        Raises
+        ------
+        ValueError
+            As `geometry.window_grid`.
+        """
+        batch, *in_hw, _ = shape = tuple(shape)
+        (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding)
+        return cls(shape, (batch, *out_hw, out_channels), tuple(kernel), tuple(stride), (top, left), groups)
+
+    @classmethod
+    def of_rows(cls, rows, features, outputs):
+        """That of a linear layer: one image, as high as there are rows and one pixel wide."""
+        return cls((1, rows, 1, features), (1, rows, 1, outputs))
+
+    @property
+    def weight_shape(self):
+        """(out_channels, C / groups, height, width) of the filters."""
+        return self.out_shape[3], self.in_shape[3] // self.groups, *self.kernel
+
+    @property
+    def macs(self):
+        """Multiply-adds of the sums as they are written down; an algorithm may need fewer."""
+        return prod(self.out_shape) * prod(self.weight_shape[1:])

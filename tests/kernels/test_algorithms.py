@@ -1,0 +1,227 @@
+"""Every registered algorithm of convolution against the float64 twin, over drawn problems that suit it.
+
+Whoever adds an algorithm has it tested here: what it fuses, what is done for it, threads, scratch, packing.
+"""
+
+import numpy as np
+import pytest
+import reference_weights
+from helpers import frozen
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+
+import cynet
+from cynet.core import threads
+from cynet.kernels.conv import algorithm, convolution
+from cynet.kernels.conv.algorithm import Algorithm, registered
+from cynet.kernels.conv.problem import Problem
+
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
+
+KINDS = [kind for _, kind in algorithm.REGISTRY]
+FUSED = {"relu", "residual", "added"}
+ERROR = {"WinogradConvolution": 1e-4}  # of the root of a sum's length; else 1e-5
+EIGHTS = st.integers(1, 9).map(lambda n: 8 * n)
+CHANNELS = st.one_of(st.integers(1, 33), EIGHTS)
+
+
+@st.composite
+def problems(draw):
+    """(problem, padding) of any kind: few channels, channels by eights, groups, one filter a channel."""
+    groups, kernel, stride = 1, (3, 3), (1, 1)
+    inputs, outputs = draw(CHANNELS), draw(CHANNELS)
+    kind = draw(st.sampled_from(["any", "eights", "few", "groups", "each"]))
+    if kind == "eights":
+        inputs, outputs = draw(EIGHTS), draw(EIGHTS)
+    elif kind == "few":
+        inputs, outputs = draw(st.integers(1, 4)), draw(EIGHTS)
+    elif kind == "groups":
+        groups = draw(st.sampled_from([2, 3]))
+        inputs, outputs = groups * -(-inputs // groups), groups * -(-outputs // groups)
+    elif kind == "each":
+        groups = inputs = outputs = draw(st.integers(2, 33))
+    if kind != "eights" or draw(st.booleans()):
+        kernel, stride = (tuple(draw(st.integers(1, n)) for _ in range(2)) for n in (5, 3))
+    padding = tuple(draw(st.integers(0, 4)) for _ in range(4))
+    height, width = (
+        draw(st.integers(max(1, k - padding[i] - padding[2 + i]), 20)) for i, k in enumerate(kernel)
+    )
+    shape = draw(st.integers(0, 4)), height, width, inputs
+    return Problem.of(shape, outputs, kernel, stride, padding, groups), padding
+
+
+def drawn(problem, seed=0):
+    """x, w, bias, dy, residual, added: float32, not to be written."""
+    rng, y = np.random.default_rng(seed), problem.out_shape
+    shapes = problem.in_shape, problem.weight_shape, y[3:], y, y, problem.in_shape
+    return [frozen(rng.standard_normal(shape)) for shape in shapes]
+
+
+def applied(way, x, w, bias, relu, residual, team):
+    """What `apply` writes, given no more scratch than it asks for."""
+    y = np.full(way.out_shape, np.nan, np.float32)
+    scratch = np.full(way.scratch_floats(team), np.nan, np.float32)
+    assert way.apply(x, way.pack(w), way.padded(bias), y, scratch, team, relu, residual) is None
+    return y
+
+
+def check(kind, problem, padding, seed):
+    x, w, bias, dy, residual, added = arrays = drawn(problem, seed)
+    twins = [a.astype(float) for a in (x, w, bias)]
+    wanted, backward = reference_weights.conv2d(*twins, problem.stride, padding, problem.groups)
+    wanted_dx, wanted_dw, _ = backward(dy.astype(float))
+    way, error, taps = kind(problem), ERROR.get(kind.__name__, 1e-5), w[0, 0].size
+
+    def near(got, want, terms):
+        assert got.dtype == np.float32 and got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=0, atol=error * np.sqrt(terms))
+
+    near(way.forward(x, w, bias), wanted, w[0].size)
+    near(way.forward(x, w), wanted - bias, w[0].size)
+    for relu in (False, True):
+        for beside in (None, residual):
+            want = wanted if beside is None else wanted + beside
+            results = [applied(way, x, w, bias, relu, beside, team) for team in (1, 3)]
+            near(results[0], np.maximum(want, 0) if relu else want, w[0].size)
+            assert results[0].tobytes() == results[1].tobytes()
+    near(way.input_gradient(dy, w), wanted_dx, len(w) // problem.groups * taps)
+    near(way.input_gradient(dy, w, added), wanted_dx + added, len(w) // problem.groups * taps)
+    dw = np.ones_like(w)
+    way.weight_gradient(x, dy, dw)
+    near(dw - 1, wanted_dw, max(1, dy[..., 0].size))
+    same_bytes(kind, problem, arrays)
+
+
+def same_bytes(kind, problem, arrays):
+    """For any number of threads, and for an algorithm that was made anew."""
+    x, w, bias, dy, _, added = arrays
+    found = set()
+    for count in (1, 2, 3):
+        threads.set_num_threads(count)
+        way, dw = kind(problem), np.ones_like(w)
+        way.weight_gradient(x, dy, dw)
+        results = way.forward(x, w, bias), way.input_gradient(dy, w, added), dw
+        found.add(tuple(a.tobytes() for a in results))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+    @given(problems().filter(lambda drawn: kind.suits(drawn[0])), st.integers(0, 2**32))
+    def over_drawn_problems(case, seed):
+        check(kind, *case, seed)
+
+    over_drawn_problems()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
+    problem, _ = find(problems(), lambda drawn: kind.suits(drawn[0]) and drawn[0].in_shape[0] > 1)
+    assert kind.fuses <= FUSED
+    x, w, bias, dy, residual, added = drawn(problem)
+    way, y, one = kind(problem), np.empty_like(dy), np.empty(0, np.float32)
+    assert way.problem == problem and way.weight_shape == problem.weight_shape and way.work >= problem.macs
+    packed, padded = way.pack(w), way.padded(bias)
+    for call, name in (
+        (lambda: way.apply(x[1:], packed, padded, y, one, 1), "x"),
+        (lambda: way.apply(x, packed, padded, y[1:], one, 1), "y"),
+        (lambda: way.apply(x, packed, padded, y, one, 1, False, residual[1:]), "residual"),
+        (lambda: way.input_gradient(dy, w, added[1:]), "equal shapes to add"),
+        (lambda: way.input_gradient(dy[1:], w), "dy"),
+        (lambda: way.weight_gradient(x, dy, w[:, :, 1:]), "weight.grad"),
+        (lambda: way.forward(x, w[:, :, 1:]), "weight.data"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            call()
+
+
+@given(problems())
+def test_one_is_chosen_for_every_problem_and_the_last_suits_all(case):
+    problem, _ = case
+    ranks = [rank for rank, _ in algorithm.REGISTRY]
+    assert ranks == sorted(set(ranks))
+    assert KINDS[-1].suits(problem)
+    assert type(convolution.choose(problem)) is next(kind for kind in KINDS if kind.suits(problem))
+
+
+# -- one that does not exist yet -----------------------------------------------------------------------------
+class Pointwise(Algorithm):
+    """1x1 by NumPy's matrix product: for an algorithm without loops, packing or scratch of its own."""
+
+    title = "toy conv"
+    calls = 0
+
+    @staticmethod
+    def suits(problem):
+        return problem.kernel == problem.stride == (1, 1) and problem.groups == 1 and problem.before == (0, 0)
+
+    def pack(self, w):
+        return np.ascontiguousarray(w[:, :, 0, 0].T)
+
+    def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
+        assert not relu and residual is None
+        Pointwise.calls += 1
+        np.matmul(x, packed, out=y)
+        y += bias
+
+    def _input_gradient(self, dy, w, dx, threads, added):
+        assert added is None
+        np.matmul(dy, w[:, :, 0, 0], out=dx)
+
+    def _weight_gradient(self, x, dy, dw, threads):
+        flat = dy.reshape(-1, dy.shape[3]).T @ x.reshape(-1, x.shape[3])
+        dw += flat.reshape(dw.shape)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    monkeypatch.setattr(algorithm, "REGISTRY", list(algorithm.REGISTRY))
+    monkeypatch.setattr(Pointwise, "calls", 0)
+    return registered(rank=1)(Pointwise)
+
+
+@settings(max_examples=40)
+@given(
+    st.tuples(st.integers(0, 4), st.integers(1, 9), st.integers(1, 9), CHANNELS),
+    CHANNELS,
+    st.integers(0, 2**32),
+)
+def test_a_new_algorithm_is_tested_by_being_registered(shape, outputs, seed):
+    check(Pointwise, Problem.of(shape, outputs, (1, 1), (1, 1), (0, 0, 0, 0)), (0, 0, 0, 0), seed)
+
+
+def test_a_new_algorithm_is_chosen_and_used_by_layers_in_training_and_evaluation(toy):
+    x, w, bias, dy, *_ = drawn(Problem.of((2, 5, 6, 7), 9, (1, 1), (1, 1), (0,) * 4))
+    layer = cynet.Conv2d(7, 9, 1)
+    layer.weight.data, layer.bias.data = w, bias
+    model = cynet.Sequential(layer, cynet.ReLU())
+    assert type(layer.convolution(x.shape)) is toy
+    y = model(x)
+    assert toy.calls == 1
+    np.testing.assert_allclose(y, np.maximum(x @ w[:, :, 0, 0].T + bias, 0), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model.backward(dy), (dy * (y > 0)) @ w[:, :, 0, 0], rtol=0, atol=1e-5)
+    with cynet.no_grad():
+        evaluated = model.eval()(x)
+    assert toy.calls == 2
+    np.testing.assert_allclose(evaluated, y, rtol=0, atol=1e-6)
+
+
+def test_a_new_algorithm_adds_in_residual_blocks(toy):
+    """It fuses nothing: the sums are done for it."""
+    x, w, bias, dy, *_ = drawn(Problem.of((3, 4, 5, 6), 6, (1, 1), (1, 1), (0,) * 4))
+    inner = cynet.Conv2d(6, 6, 1)
+    inner.weight.data, inner.bias.data = w, bias
+    model = cynet.Sequential(cynet.Residual(cynet.Sequential(inner)), cynet.ReLU())
+    y = model(x)
+    np.testing.assert_allclose(y, np.maximum(x @ w[:, :, 0, 0].T + bias + x, 0), rtol=0, atol=1e-5)
+    gated = dy * (y > 0)
+    np.testing.assert_allclose(model.backward(dy), gated @ w[:, :, 0, 0] + gated, rtol=0, atol=1e-5)
+    with cynet.no_grad():
+        np.testing.assert_allclose(model.eval()(x), y, rtol=0, atol=1e-6)
+    assert toy.calls == 2
+
+
+def test_a_rank_that_is_taken_is_refused(toy):
+    with pytest.raises(ValueError, match="rank: wanted one of its own for Other, got 1, which is taken"):
+        registered(rank=1)(type("Other", (Pointwise,), {}))
