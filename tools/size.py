@@ -10,8 +10,8 @@ import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What trains by itself, with everything else deleted (tests/test_trunk.py does it). A pattern is a path from the
-# root; its `*` goes through folders, too; one with a `!` before it takes away from those before it.
+# What trains by itself, with everything else deleted (tests/test_trunk.py does it). A pattern is a path from
+# the root; its `*` goes through folders, too; one with a `!` before it takes away from those before it.
 TRUNK = """
     cynet/__init__.py cynet/_version.py cynet/layers.py cynet/losses.py cynet/schedules.py
     cynet/core/__init__.py cynet/core/_config.* cynet/core/_shared.* cynet/core/checks.py
@@ -22,7 +22,7 @@ TRUNK = """
     cynet/optim/*
     cynet/models/*
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
-""".split()
+"""
 CEILING = 3000  # lines of the trunk's Python
 PYTHON, COMPILED = (".py",), (".pyx", ".pxd", ".h")
 OUTSIDE = "tests", "tools"  # rooms beside the package
@@ -41,7 +41,7 @@ SILENT = {
 def in_trunk(path):
     """Whether a path, relative to the root, is one of the trunk's."""
     name, found = path.as_posix(), False
-    for pattern in TRUNK:
+    for pattern in TRUNK.split():
         if fnmatch.fnmatchcase(name, pattern.removeprefix("!")):
             found = not pattern.startswith("!")
     return found

@@ -20,8 +20,8 @@ from .layers.sigmoid import Sigmoid
 from .layers.softmax import Softmax
 from .layers.tanh import Tanh
 
-# The compiler is no part of the trunk (tools/size.py): without its folder layers run one by one, as they do in a
-# layer of a user's own. It is looked for, and not tried, so that an error within it is never taken for that.
+# The compiler is no part of the trunk (tools/size.py): without its folder layers run one by one. It is looked
+# for, and not tried, so that an error within it is never taken for its absence.
 if importlib.util.find_spec("cynet.nn.compile") is not None:
     from .compile import chains
 
