@@ -11,8 +11,8 @@ from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, 
 MOST = 1 << 28  # bytes of a file
 LARGEST = 1e100  # of a number that was measured; a whole number in JSON may be beyond any float
 RATE = scaled(1, 0)
-# Of each command: what a case is named by, and what is measured of it, each with whether more is better, how it is
-# shown, and its unit.
+# Of each command: what a case is named by, and what is measured of it, each with whether more is better, how it
+# is shown, and its unit.
 KINDS = {
     "peak": ("measure", {"rate": (True, GIGA, "G/s")}),
     "kernels": ("kernel shape place", {"seconds": (False, MICROSECONDS, "µs")}),
@@ -45,13 +45,13 @@ COLUMNS = (
     ("ratio", "ratio", TIMES), ("by", "by", None),
 )  # fmt: skip
 NOTE = (
-    "ratio: how much faster (or smaller) the new one is, above 1 better. By a peer: both files stand beside one, "
-    "measured in turns, and the ratio is of their ratios to it, which hold on a busy machine."
+    "ratio: how much faster (or smaller) the new one is, above 1 better. By a peer: in both files it stands "
+    "beside one, measured in turns, and the ratio is of the ratios to it, which hold on a busy machine."
 )
 
 
 @dataclass(frozen=True)
-class Case:
+class Measured:
     """One number of a file: `beside` is its ratio to the peer that it was measured beside, or None."""
 
     value: float
@@ -70,7 +70,7 @@ def read(path):
 
     Returns
     -------
-    dict of str to Case
+    dict of str to Measured
         By a text that says what was measured. What was not measured, or is no positive number, is left out.
 
     Raises
@@ -83,7 +83,7 @@ def read(path):
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{wanted}, got one that is no JSON ({str(error):.80})") from None
+        raise ValueError(f"{wanted}, got one that is no JSON ({error!s:.80})") from None
     results = document.get("results") if isinstance(document, dict) else None
     if not isinstance(results, list):
         raise ValueError(f"{wanted}, got one without a list of results")
@@ -114,7 +114,7 @@ def _take(found, command, row):
         while name in found:  # a layer that stands twice in a net
             count += 1
             name = f"{start} ({count})"
-        found[name] = Case(value, more_is_better, show, unit, _positive(row.get(BESIDE.get(key))))
+        found[name] = Measured(value, more_is_better, show, unit, _positive(row.get(BESIDE.get(key))))
 
 
 def _word(key, value):
