@@ -11,8 +11,8 @@ from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, 
 MOST = 1 << 28  # bytes of a file
 LARGEST = 1e100  # of a number that was measured; a whole number in JSON may be beyond any float
 RATE = scaled(1, 0)
-# Of each command: what a case is named by, and what is measured of it, each with whether more is better, how it
-# is shown, and its unit.
+# Of each command: what a case is named by, and what is measured of it, each with whether more is better, how
+# it is shown, and its unit.
 KINDS = {
     "peak": ("measure", {"rate": (True, GIGA, "G/s")}),
     "kernels": ("kernel shape place", {"seconds": (False, MICROSECONDS, "µs")}),

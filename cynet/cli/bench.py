@@ -218,10 +218,10 @@ def _kernels(flags, watch):
     yield kernels.measure(found, roof, flags.only or (), flags.repeat, watch)
 
 
-def _plan(flags, training, batch_sizes, threads=()):
-    from cynet.bench.speed import Plan
+def _setup(flags, training, batch_sizes, threads=()):
+    from cynet.bench.speed import Setup
 
-    return Plan(
+    return Setup(
         training, tuple(flags.model), batch_sizes, threads, flags.batch_norm, flags.against, flags.repeat
     )
 
@@ -229,14 +229,14 @@ def _plan(flags, training, batch_sizes, threads=()):
 def _speed(flags, watch):
     from cynet.bench import speed
 
-    yield speed.measure(_plan(flags, flags.what == "train", flags.batch_size, flags.threads or ()), watch)
+    yield speed.measure(_setup(flags, flags.what == "train", flags.batch_size, flags.threads or ()), watch)
 
 
 def _memory(flags, watch):
     from cynet.bench import processes
 
-    plan = _plan(flags, True, flags.batch_size)
-    yield processes.memory(plan, flags.repeat or REPEATS["memory"], flags.steps, watch)
+    setup = _setup(flags, True, flags.batch_size)
+    yield processes.memory(setup, flags.repeat or REPEATS["memory"], flags.steps, watch)
 
 
 def _import(flags, watch):
@@ -264,9 +264,9 @@ def _profile(flags, watch):
 def _table(flags, watch):
     from cynet.bench import processes, speed
 
-    yield speed.measure(_plan(flags, True, (128,)), watch)
-    yield speed.measure(_plan(flags, False, (128, 1)), watch)
-    yield processes.memory(_plan(flags, True, (128,)), flags.repeat or REPEATS["memory"], watch=watch)
+    yield speed.measure(_setup(flags, True, (128,)), watch)
+    yield speed.measure(_setup(flags, False, (128, 1)), watch)
+    yield processes.memory(_setup(flags, True, (128,)), flags.repeat or REPEATS["memory"], watch=watch)
     yield processes.imports(flags.against, flags.repeat or REPEATS["import"], watch)
 
 

@@ -25,7 +25,7 @@ from .sampler import checked_order, generator
 from .workers import auto, portable
 from .workers.crew import CLOSED
 from .workers.feed import Feed
-from .workers.passes import Desk, Pass
+from .workers.passes import Desk, EpochBatches
 from .workers.worker import IN_KERNEL
 
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
@@ -192,7 +192,7 @@ class DataLoader:
         return [order[i * size : (i + 1) * size] for i in range(self._count(epoch))]
 
     def __iter__(self):
-        return Pass(self._desk, self._epoch(), self._put_away)
+        return EpochBatches(self._desk, self._epoch(), self._put_away)
 
     def _epoch(self):
         """The batches that are left of an epoch."""
