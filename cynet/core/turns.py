@@ -1,7 +1,10 @@
 """One thread at a time where two would spoil each other's work: the second is refused, and nobody waits."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
+from collections.abc import Iterator
 
 from .threads import forks
 
@@ -11,10 +14,12 @@ ADVICE = "give each thread a model and a loss of its own (copy.deepcopy), or let
 class Turn:
     """Which thread is at something. A copy, a pickle and a child by fork begin with nobody there."""
 
-    def __init__(self):
-        self._holders = {}  # forks -> (thread, what it does): who was there in another process is not here
+    def __init__(self) -> None:
+        self._holders: dict[
+            int, tuple[threading.Thread, str]
+        ] = {}  # forks -> (thread, what it does): who was there in another process is not here
 
-    def take(self, doing=""):
+    def take(self, doing: str = "") -> tuple[threading.Thread, str] | None:
         """None where this thread has the turn from now on; else (thread, what it does) of who has it.
 
         That may be this thread. `doing` is told to those that come meanwhile.
@@ -23,12 +28,12 @@ class Turn:
         holder = self._holders.setdefault(forks(), mine)
         return None if holder is mine else holder
 
-    def give_back(self):
+    def give_back(self) -> None:
         """Let the next thread have the turn."""
         self._holders.clear()
 
     @contextlib.contextmanager
-    def alone(self, name):
+    def alone(self, name: str) -> Iterator[None]:
         """Within this context no other thread is here; one that comes gets a RuntimeError with `name`."""
         holder, this = self.take(), threading.current_thread()
         if holder and holder[0] is not this:
@@ -42,11 +47,11 @@ class Turn:
             if holder is None:
                 self.give_back()
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[()]]:
         return Turn, ()
 
 
-def refuse_anothers(name, maker, made):
+def refuse_anothers(name: str, maker: int, made: set[int]) -> None:
     """Raise RuntimeError where backward would follow the pass of another thread in place of this one's own.
 
     Parameters

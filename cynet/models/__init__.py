@@ -1,9 +1,15 @@
 """The registry of models: `create(name)` builds one, `names()` lists them."""
 
+from __future__ import annotations
+
 from cynet.core import checks
 from cynet.core.hints import near
 
 from . import course, resnet, vgg
+
+TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
+if TYPE_CHECKING:
+    from cynet.nn import Sequential
 
 _BUILDERS = {
     "uwnet0": course.uwnet0,
@@ -14,12 +20,12 @@ _BUILDERS = {
 }
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names that `create` knows."""
     return tuple(_BUILDERS)
 
 
-def create(name, batch_norm=True, classes=10, channels=3):
+def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int = 3) -> Sequential:
     """A new model for 32x32 pictures, with fresh random weights.
 
     Parameters

@@ -1,11 +1,13 @@
 """A small net in the manner of VGG: Simonyan and Zisserman (2014), for 32x32 pictures."""
 
+from __future__ import annotations
+
 from cynet.nn import Flatten, Linear, MaxPool2d, Sequential
 
 from .blocks import conv
 
 
-def vgg_small(batch_norm, classes, channels=3):
+def vgg_small(batch_norm: bool, classes: int, channels: int = 3) -> Sequential:
     """Pairs of 3x3 convolutions of 32, 64 and 128 filters, each pair followed by pool 2/2; connected."""
     layers, inputs = [], channels
     for outputs in (32, 64, 128):
