@@ -261,9 +261,7 @@ def _compared(
     return float(difference / scale), allowed / scale, "" if difference <= allowed else "wrong"
 
 
-def _noise(
-    passes: _Passes, base: AnyArray, target: Parameter | None, y: AnyArray, rng: Any
-) -> AnyArray:
+def _noise(passes: _Passes, base: AnyArray, target: Parameter | None, y: AnyArray, rng: Any) -> AnyArray:
     """How far rounding moves each output: the array, and the input too, by the last bit of their numbers."""
     found = EPSILON * np.abs(y)
     for _ in range(3):

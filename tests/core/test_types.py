@@ -11,7 +11,7 @@ from cynet.core import types
 from cynet.optim import schedules
 from cynet.train import average, batching, loop, metrics, mixup, signals
 
-LIGHT = "cynet cynet.train cynet.core.files cynet.core.folder cynet.core.hints cynet.core.names cynet.core.shell"
+LIGHT = "train core.files core.folder core.hints core.names core.shell"
 LAYERS = (
     "AvgPool2d BatchNorm1d BatchNorm2d Concat Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU Linear "
     "MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh"
@@ -27,8 +27,9 @@ TYPED = [
 
 def test_modules_that_load_fast_import_no_typing(tmp_path):
     script = tmp_path / "script.py"
-    imports = "\n".join(f"import {name}" for name in LIGHT.split())
-    script.write_text(f"import sys\nbefore = set(sys.modules)\n{imports}\nprint(*set(sys.modules) - before)\n")
+    imports = "\n".join(f"import cynet.{name}" for name in LIGHT.split())
+    found = "print(*set(sys.modules) - before)"
+    script.write_text(f"import sys\nbefore = set(sys.modules)\n{imports}\n{found}\n")
     done = run_python("-S", script)
     assert done.returncode == 0, done.stderr
     assert "cynet.core.folder" in done.stdout and not {"typing", "numpy"} & set(done.stdout.split())
