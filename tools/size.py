@@ -16,7 +16,8 @@ TRUNK = """
     cynet/__init__.py cynet/_version.py cynet/layers.py cynet/losses.py cynet/schedules.py
     cynet/core/__init__.py cynet/core/_config.* cynet/core/_shared.* cynet/core/checks.py
     cynet/core/compiled.py cynet/core/hints.py cynet/core/processors.py cynet/core/random.py
-    cynet/core/threads.py cynet/core/turns.py cynet/core/workspace.py
+    cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
+    cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     cynet/optim/*

@@ -1,7 +1,5 @@
 """show_config: what this build is and what it runs on."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

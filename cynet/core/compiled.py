@@ -4,8 +4,6 @@ It refuses, in words, on a processor that lacks an instruction set that they wer
 otherwise die with SIGILL. `_config` itself is compiled for the plainest processor.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 

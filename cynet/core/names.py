@@ -1,7 +1,5 @@
 """Names of files as text that every terminal, log and table can show."""
 
-from __future__ import annotations
-
 import codecs
 import itertools
 import os

@@ -1,7 +1,5 @@
 """PNG files and data addresses, with the standard library alone."""
 
-from __future__ import annotations
-
 import base64
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """How many processors this process may use: those it may run on, or fewer where a container has a quota."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Initial weights and dropout masks take their keys here, so that the whole random
 two integers, which a checkpoint stores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Words and paths of commands that are printed, so that they can be pasted into a shell."""
 
-from __future__ import annotations
-
 import os
 import shlex
 

@@ -6,8 +6,6 @@ by fork, and theirs, run on one, whatever they ask for. Forks are counted by the
 so that those of a web server in C, of which Python is not told, count too.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """One thread at a time where two would spoil each other's work: the second is refused, and nobody waits."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ refers to it, which CPython's reference count tells. So an output that a caller 
 overwritten, one that is dropped serves the next request of its size, and no layer has to say when.
 """
 
-from __future__ import annotations
-
 import threading
 from math import prod
 from sys import getrefcount

@@ -1,7 +1,5 @@
 """The blocks that the models are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from cynet.nn import BatchNorm1d, BatchNorm2d, Conv2d, Linear, ReLU

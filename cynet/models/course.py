@@ -1,7 +1,5 @@
 """The nets of the course: one connected, two convolutional."""
 
-from __future__ import annotations
-
 from cynet.nn import Flatten, LeakyReLU, Linear, MaxPool2d, Sequential
 
 from .blocks import conv, linear

@@ -3,8 +3,6 @@
 Shortcuts that change the shape are projections (1x1 convolutions with batch norm), option B of the paper.
 """
 
-from __future__ import annotations
-
 from cynet.nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
 from cynet.nn.layer import Layer
 

@@ -1,7 +1,5 @@
 """A small net in the manner of VGG: Simonyan and Zisserman (2014), for 32x32 pictures."""
 
-from __future__ import annotations
-
 from cynet.nn import Flatten, Linear, MaxPool2d, Sequential
 
 from .blocks import conv

@@ -1,7 +1,5 @@
 """What comes out of each layer of a model, one after the other: for diagnosis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

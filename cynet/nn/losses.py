@@ -1,7 +1,5 @@
 """Losses: `loss = criterion(output, target)`, then `criterion.backward()` is its gradient to the output."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from threading import get_ident
 from typing import Any

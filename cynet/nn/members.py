@@ -1,7 +1,5 @@
 """What a layer holds among its attributes, also in lists, tuples and dicts, however deep."""
 
-from __future__ import annotations
-
 from collections import UserDict, UserList, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass

@@ -1,7 +1,5 @@
 """A trainable array with its gradient."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -11,8 +11,6 @@ cynet's own layers that hold no others make their pass in `save` and take it in 
 users' layers, `forward` and `backward` are wrapped when the class is made.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import threading

@@ -6,8 +6,6 @@ gradients of what it makes, so that shapes, traces, both passes, compilers and e
 parts alike, and a container that publishes its own works everywhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """summary: what a model computes, layer by layer, without running it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 

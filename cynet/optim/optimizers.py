@@ -1,7 +1,5 @@
 """Optimisers. Each holds the parameters, one learning rate, and its own buffers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing is stored from step to step, so that a resumed run needs no state here. 
 rate of step i < warmup is multiplied by (i + 1) / warmup (Goyal et al. 2017, section 2.2).
 """
 
-from __future__ import annotations
-
 from math import cos, pi
 
 from cynet.core import checks

@@ -1,7 +1,5 @@
 """The running average of a model's weights, which is what is evaluated and kept in its place."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -5,8 +5,6 @@ should have some steps, since after each epoch the model is evaluated. An epoch 
 than a tenth of the pictures, so counting its steps is enough.
 """
 
-from __future__ import annotations
-
 FEW = 10  # steps of an epoch below which another batch size is suggested
 SMALL = 8  # pictures below which a batch is too small to be suggested for the sake of the steps
 USUAL = 128  # pictures of a batch, where nobody asked for more

@@ -1,7 +1,5 @@
 """How good a model is on labelled data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Mixup: batches of pictures between two (Zhang et al. 2018, "mixup: Beyond empirical risk minimization")."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from cynet.core import checks

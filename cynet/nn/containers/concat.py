@@ -1,7 +1,5 @@
 """Concat: branches side by side."""
 
-from __future__ import annotations
-
 from cynet.nn.layer import Layer, require_layers
 from cynet.nn.structure import Call, Join, Parts
 

@@ -1,7 +1,5 @@
 """Container: what all layers made of layers share. They publish their structure, and know no compiler."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from cynet.core.types import Array, Shape

@@ -1,7 +1,5 @@
 """Residual: a body with a shortcut around it."""
 
-from __future__ import annotations
-
 from cynet.nn.layer import Layer, require_layer
 from cynet.nn.structure import Add, Call, Parts
 

@@ -1,7 +1,5 @@
 """Sequential: layers one after another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any

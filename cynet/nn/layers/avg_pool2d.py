@@ -1,7 +1,5 @@
 """Average pooling."""
 
-from __future__ import annotations
-
 from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pool import avg_pool

@@ -1,7 +1,5 @@
 """Dropout."""
 
-from __future__ import annotations
-
 from cynet.core import checks, random, threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import dropout

@@ -1,7 +1,5 @@
 """From images to rows of features."""
 
-from __future__ import annotations
-
 from math import prod
 
 from cynet.core import threads, workspace

@@ -1,7 +1,5 @@
 """Mean over each channel of an image."""
 
-from __future__ import annotations
-
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pool import avg_pool

@@ -1,7 +1,5 @@
 """Leaky ReLU."""
 
-from __future__ import annotations
-
 from cynet.core import checks, threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import activation

@@ -1,7 +1,5 @@
 """What the two pooling layers with windows share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cynet.core import checks

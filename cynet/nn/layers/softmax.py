@@ -1,7 +1,5 @@
 """Soft-max."""
 
-from __future__ import annotations
-
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.loss import softmax

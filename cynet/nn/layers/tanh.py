@@ -1,7 +1,5 @@
 """Hyperbolic tangent."""
 
-from __future__ import annotations
-
 from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
