@@ -15,13 +15,11 @@ a data loader pays for it.
 
 import importlib
 
-from ._version import __version__
+from ._version import __version__ as __version__
+
+TYPE_CHECKING = False  # what checks types takes it for True; importing typing would take longer than cynet
 
 _HOMES = {
-    "cynet.layers": (
-        "AvgPool2d BatchNorm1d BatchNorm2d Concat Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU "
-        "Linear MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh"
-    ),
     "cynet.losses": "CrossEntropyLoss MSELoss",
     "cynet.optim": "SGD Adam AdamW",
     "cynet.nn.gradients": "check_gradients",
@@ -38,18 +36,29 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop", "uwnet")
 
-__all__ = ["__version__", *_HOME_OF, *_MODULES]
+if TYPE_CHECKING:
+    from .nn import *  # noqa: F403
 
 
 def __getattr__(name):
+    if name == "__all__":
+        return ["__version__", *_HOME_OF, *_layers(), *_MODULES]
     if name in _MODULES:
         return importlib.import_module(f"cynet.{name}")
-    if name not in _HOME_OF:
+    home = _HOME_OF.get(name)
+    if home is None and name[:1].isupper() and name in _layers():
+        home = "cynet.nn"
+    if home is None:
         raise AttributeError(f"module 'cynet' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 
 
+def _layers():
+    """The names of the layers, which cynet.nn lists."""
+    return importlib.import_module("cynet.nn").__all__
+
+
 def __dir__():
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

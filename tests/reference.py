@@ -99,6 +99,11 @@ def sigmoid(x):
     return y, lambda dy: dy * y * (1 - y)
 
 
+def silu(x):
+    s, _ = sigmoid(x)
+    return x * s, lambda dy: dy * s * (1 + x * (1 - s))
+
+
 def tanh(x):
     y = np.tanh(x)
     return y, lambda dy: dy * (1 - y * y)

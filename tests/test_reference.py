@@ -3,21 +3,17 @@
 import numpy as np
 import pytest
 import reference
+from examples import EXAMPLES, made, twin
+
+import cynet
 
 STEP = 1e-6
 
+# Windows that no example of a layer has.
 TWINS = {
     "max_pool": (lambda x: reference.max_pool(x, (3, 2), (2, 1), (1, 0, 1, 1)), (2, 5, 4, 3)),
     "max_pool stride > size": (lambda x: reference.max_pool(x, (2, 2), (3, 3), (0, 1, 0, 0)), (1, 6, 7, 2)),
     "avg_pool": (lambda x: reference.avg_pool(x, (3, 3), (2, 2), (1, 1, 0, 2)), (2, 5, 4, 3)),
-    "global_avg_pool": (reference.global_avg_pool, (2, 3, 4, 5)),
-    "flatten": (reference.flatten, (2, 3, 4, 5)),
-    "relu": (reference.relu, (4, 7)),
-    "leaky_relu": (reference.leaky_relu, (4, 7)),
-    "sigmoid": (reference.sigmoid, (4, 7)),
-    "tanh": (reference.tanh, (4, 7)),
-    "gelu": (reference.gelu, (4, 7)),
-    "softmax": (reference.softmax, (4, 7)),
 }
 
 
@@ -41,6 +37,39 @@ def test_twin_gradient(name):
     dy = rng.standard_normal(y.shape)
     wanted = differences(lambda x: (twin(x)[0] * dy).sum(), x)
     np.testing.assert_allclose(backward(dy), wanted, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("call", EXAMPLES)
+def test_the_twin_of_every_layer(call, training):
+    """Along drawn directions of the input and of each parameter."""
+    layer, rng = made(call).train(training), np.random.default_rng(1)
+    x = rng.standard_normal(EXAMPLES[call])
+
+    def found(x):
+        cynet.seed(2)
+        with cynet.no_grad():
+            return twin(layer, x)
+
+    y, backward = found(x)
+    dy = rng.standard_normal(y.shape)
+    gradients = backward(dy)
+    assert set(gradients) == {"input", *(parameter.name for parameter in layer.parameters())}
+    for _ in range(3):
+        way = rng.standard_normal(x.shape)
+        up, down = (((found(x + step * way)[0]) * dy).sum() for step in (STEP, -STEP))
+        slope = (gradients["input"] * way).sum()
+        np.testing.assert_allclose(slope, (up - down) / (2 * STEP), rtol=1e-6, atol=1e-6)
+    for parameter in layer.parameters():
+        kept, way = parameter.data.copy(), rng.standard_normal(parameter.shape).astype(np.float32)
+        values, sums = [], []
+        for step in (2.0**-16, -(2.0**-16)):
+            parameter.data = kept + step * way
+            values.append(parameter.data.astype(float))  # in float32: another step than was meant
+            sums.append((found(x)[0] * dy).sum())
+        parameter.data = kept
+        rise = (gradients[parameter.name] * (values[0] - values[1])).sum()
+        np.testing.assert_allclose(rise, sums[0] - sums[1], rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 0.5, 3.0, 0.0, 2.0])], ids=["", "weighted"])

@@ -17,6 +17,7 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns, convolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.pointwise import arrays
+from cynet.nn import registry
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
@@ -26,11 +27,11 @@ from . import workload
 from .setting import CLASSES, OPTIMIZER, PICTURE
 from .timing import nothing
 
+_POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.ReLU: 1, nn.LeakyReLU: 1, nn.Sigmoid: 1,
-    nn.Tanh: 1, nn.GELU: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
-}  # fmt: skip
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
+} | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
 
@@ -228,7 +229,7 @@ def sweep(sizes):
 
 def _swept_layers(channels):
     yield nn.BatchNorm2d(channels)
-    for kind in (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU):
+    for kind in _POINTWISE:
         yield kind()
     yield from (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GlobalAvgPool2d(), nn.Softmax())
     yield from (nn.Flatten(), nn.Dropout(0.5))

@@ -1,4 +1,6 @@
-"""Floor 5: the commands. One file each, with `add_flags(parser)` and `run(flags)`, imported when called."""
+"""Floor 7: the commands. One file each, with `add_flags(parser)` and, under the decorator that registers it,
+`run(flags)`: imported when called, and so is the parser, whose numbers load NumPy: `cynet --help` is quick.
+"""
 
 import contextlib
 import importlib
@@ -10,22 +12,9 @@ import threading
 from cynet._version import __version__
 from cynet.core.names import SPELLED, printable
 
-from .parser import Failure, Parser, UsageError, reason, suggestion
+from . import registry
 
-COMMANDS = {
-    "train": "train a model and keep the run in a folder",
-    "evaluate": "a trained model on a test set: accuracy, classes, calibration, confusion",
-    "predict": "what a trained model sees on pictures",
-    "runs": "the runs in a folder: settings that differ, best accuracy, time, state",
-    "report": "a run as one page: curves, confusion, mistakes, filters, times, configuration",
-    "verify": "train a run's first steps again and compare every byte",
-    "diff": "runs side by side: their settings, and the first step and tensor at which they part",
-    "data": "fetch data sets, check them, draw what a network sees of them",
-    "batchnorm_study": "a net with and without batch norm over learning rates: tables, figures, summary",
-    "bench": "time kernels, layers and models, also against PyTorch; memory; the machine's peak",
-    "bundle": "pack sources and runs into one archive with a manifest",
-    "config": "how this cynet was built, and what it runs on",
-}
+COMMANDS = {name: registry.command.facts(name)["text"] for name in registry.command.names()}
 REFUSED, FAILED, INTERRUPTED, TERMINATED, CLOSED_PIPE = 2, 1, 130, 143, 141
 
 
@@ -61,6 +50,8 @@ def _answer(command):
     elif command == "--version":
         print(f"cynet {__version__}")
     else:
+        from .parser import UsageError, suggestion
+
         hint = suggestion(command, COMMANDS) or f"one of {', '.join(COMMANDS)}"
         raise UsageError(f"no such command: {command} ({hint})")
 
@@ -92,22 +83,28 @@ def _status(program, function):
             status = function() or 0
             sys.stdout.flush()
             return status
-    except UsageError as error:
-        return _say(program, error, REFUSED)
-    except Failure as error:
-        return _say(program, error, FAILED)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except OSError as error:
-        return _say(program, reason(error), FAILED)
     except KeyboardInterrupt:
         return _say(program, "interrupted", INTERRUPTED)
     except Terminated:
         return _say(program, "terminated", TERMINATED)
+    except Exception as error:
+        from .parser import Failure, UsageError, reason
+
+        if isinstance(error, UsageError):
+            return _say(program, error, REFUSED)
+        if isinstance(error, Failure):
+            return _say(program, error, FAILED)
+        if isinstance(error, OSError):
+            return _say(program, reason(error), FAILED)
+        raise
 
 
 def _run(command, arguments, program):
+    from .parser import Parser
+
     module = importlib.import_module(f"cynet.cli.{command}")
     parser = Parser(program, description=module.__doc__)
     module.add_flags(parser)

@@ -8,6 +8,7 @@ import time
 
 from . import options
 from .parser import Failure, UsageError, integer, number, refusing
+from .registry import command
 from .train import EMBEDDED, check
 
 STEPS, SEEDS = 300, 3
@@ -68,6 +69,7 @@ def rounds(text):
     return found
 
 
+@command("a net with and without batch norm over learning rates: tables, figures, summary", order=9)
 def run(flags):
     """Check everything, then train."""
     check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)

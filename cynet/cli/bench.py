@@ -7,6 +7,7 @@ import contextlib
 import sys
 
 from .parser import Failure, integer, number, refusing
+from .registry import command
 
 WHAT = {
     "peak": "multiply-adds a second, and bytes a second of memory, of this machine",
@@ -137,6 +138,7 @@ def integers(least, most=2**31 - 1):
     return lambda text: tuple(one(part) for part in text.split(","))
 
 
+@command("time kernels, layers and models, also against PyTorch; memory; the machine's peak", order=10)
 def run(flags):
     """Check everything, measure, print; of files only compare, and 1 where something got slower."""
     if flags.what == "compare":

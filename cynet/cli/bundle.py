@@ -14,6 +14,7 @@ from cynet.core.files import open_regular, whole_file
 from cynet.core.folder import own_file, own_path
 
 from .parser import UsageError, reason, refusing
+from .registry import command
 
 MANIFEST = "manifest.json"
 MOST = 1 << 32  # bytes of all that is packed
@@ -36,6 +37,7 @@ def add_flags(parser):
     parser.add_argument("--force", action="store_true", help="replace an archive that exists")
 
 
+@command("pack sources and runs into one archive with a manifest", order=11)
 def run(flags):
     """Check everything, warn, pack."""
     from .terminal import say

@@ -7,6 +7,7 @@ from pathlib import Path
 from cynet.data import registry
 
 from .parser import Failure, UsageError, integer, refusing
+from .registry import command
 
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",
@@ -52,6 +53,7 @@ def add_flags(parser):
     show.add_argument("--epoch", type=integer(0), default=0, metavar="N", help="another epoch's augmentation")
 
 
+@command("fetch data sets, check them, draw what a network sees of them", order=8)
 def run(flags):
     known(flags.name, "NAME", f"cynet data {flags.what} ")
     if getattr(flags, "skip_damaged", False):

@@ -1,6 +1,7 @@
 """Compare runs: their settings, where they were trained, their results, and where two part."""
 
 from .parser import Failure, UsageError
+from .registry import command
 
 
 def add_flags(parser):
@@ -14,6 +15,7 @@ def add_flags(parser):
     )
 
 
+@command("runs side by side: their settings, and the first step and tensor at which they part", order=7)
 def run(flags):
     """Say everything; 1 where the weights differ."""
     from cynet.runs import environment

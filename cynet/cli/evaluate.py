@@ -10,6 +10,7 @@ import numpy as np
 from . import trained
 from .data import known, of_pictures
 from .parser import UsageError, integer, refusing
+from .registry import command
 
 STDOUT = "-"
 
@@ -35,6 +36,7 @@ def add_flags(parser):
     trained.add_threads(group)
 
 
+@command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)
 def run(flags):
     from cynet.runs.session import test_loader
     from cynet.train import predict

@@ -5,6 +5,7 @@ import sys
 
 from . import trained
 from .parser import UsageError, integer, reason
+from .registry import command
 
 
 def add_flags(parser):
@@ -21,6 +22,7 @@ def add_flags(parser):
     trained.add_threads(parser)
 
 
+@command("what a trained model sees on pictures", order=3)
 def run(flags):
     from cynet.data.images.pictures import pillow
     from cynet.train import Predictor

@@ -12,6 +12,7 @@ from cynet.runs.folder import KEPT, WEIGHTS
 from . import trained
 from .parser import PATHS, UsageError, refusing
 from .places import data_folder
+from .registry import command
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
@@ -35,6 +36,7 @@ def add_flags(parser):
     trained.add_threads(parser)
 
 
+@command("a run as one page: curves, confusion, mistakes, filters, times, configuration", order=5)
 def run(flags):
     from cynet.runs import contents
 
@@ -168,7 +170,7 @@ def commands(run):
     """(what repeats a run, whether it takes several commands) as its folder tells."""
     parts = run.environment.get("resumed", [])
     if not any(part.get("changed") for part in parts):
-        return command(run.config), False
+        return command_of(run.config), False
     lines = [_given(run.environment)]
     for part in parts:
         lines += [f"# stopped after step {part.get('after_step')}, then", _given(part)]
@@ -181,7 +183,7 @@ def _given(environment):
     return " ".join(map(word, [Path(program).name, *words]))
 
 
-def command(config):
+def command_of(config):
     """The command that repeats a run with this configuration.
 
     Parameters

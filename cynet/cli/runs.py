@@ -7,6 +7,7 @@ from cynet.core.names import few, printable
 
 from . import tables
 from .parser import refusing
+from .registry import command
 
 FOLDER = "runs"
 SHOWN = 8  # folders that are named
@@ -20,6 +21,7 @@ def add_flags(parser):
     parser.add_argument("--json", action="store_true", help="print JSON, with every setting")
 
 
+@command("the runs in a folder: settings that differ, best accuracy, time, state", order=4)
 def run(flags):
     from cynet.runs import overview
 

@@ -11,6 +11,7 @@ from cynet.core.shell import quoted
 from . import options
 from .parser import Failure, UsageError, reason, refusing
 from .places import EMBEDDED
+from .registry import command
 
 
 def add_flags(parser):
@@ -40,6 +41,7 @@ def add_flags(parser):
     )
 
 
+@command("train a model and keep the run in a folder", order=1)
 def run(flags):
     """Check everything, then train."""
     if flags.resume is not None:

@@ -3,6 +3,7 @@
 import os
 
 from .parser import Failure, UsageError, integer, reason
+from .registry import command
 
 
 def add_flags(parser):
@@ -17,6 +18,7 @@ def add_flags(parser):
     )
 
 
+@command("train a run's first steps again and compare every byte", order=6)
 def run(flags):
     from cynet.runs import replay
 

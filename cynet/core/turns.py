@@ -1,8 +1,8 @@
 """One thread at a time where two would spoil each other's work: the second is refused, and nobody waits."""
 
-import contextlib
+from __future__ import annotations
+
 import threading
-from collections.abc import Iterator
 
 from .threads import forks
 
@@ -30,23 +30,33 @@ class Turn:
         """Let the next thread have the turn."""
         self._holders.clear()
 
-    @contextlib.contextmanager
-    def alone(self, name: str) -> Iterator[None]:
+    def alone(self, name: str) -> _Alone:
         """Within this context no other thread is here; one that comes gets a RuntimeError with `name`."""
-        holder, this = self.take(), threading.current_thread()
-        if holder and holder[0] is not this:
-            raise RuntimeError(
-                f"{name}: thread {this.name!r} wanted a training pass while thread {holder[0].name!r} is in "
-                f"one: {ADVICE}"
-            )
-        try:
-            yield
-        finally:
-            if holder is None:
-                self.give_back()
+        return _Alone(self, name)
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return Turn, ()
+
+
+class _Alone:
+    """The context of `Turn.alone`."""
+
+    __slots__ = "before", "name", "turn"
+
+    def __init__(self, turn: Turn, name: str) -> None:
+        self.turn, self.name = turn, name
+
+    def __enter__(self) -> None:
+        self.before, this = self.turn.take(), threading.current_thread()
+        if self.before and self.before[0] is not this:
+            raise RuntimeError(
+                f"{self.name}: thread {this.name!r} wanted a training pass while thread "
+                f"{self.before[0].name!r} is in one: {ADVICE}"
+            )
+
+    def __exit__(self, *error: object) -> None:
+        if self.before is None:
+            self.turn.give_back()
 
 
 def refuse_anothers(name: str, maker: int, made: set[int]) -> None:

@@ -1,38 +1,26 @@
-"""The data sets by name."""
+"""The data sets by name: `@dataset(...)` on a class or function of (root, split) adds one to `load`."""
 
-import importlib
 import os
 from pathlib import Path
 
 from cynet.core import checks
-from cynet.core.hints import near
-from cynet.core.names import few, printable
+from cynet.core.registry import Registry
 
 from .dataset import checked_split
 
-_HOMES = {
-    "shapes10": "shapes10:Shapes10",
-    "cifar10": "cifar:CIFAR10",
-    "cifar100": "cifar:CIFAR100",
-    "mnist": "idx:MNIST",
-    "fashionmnist": "idx:FashionMNIST",
-    "image_folder": "parts:image_folder",
-    "image_list": "registry:_image_list",
-    "arrays": "registry:_arrays",
-}
-_KINDS = {  # the classes of those that a function makes
-    "image_folder": "image_folder:ImageFolder",
-    "image_list": "image_list:ImageList",
-    "arrays": "dataset:ArrayDataset",
-}
-FETCHED = ("cifar10", "cifar100", "mnist", "fashionmnist")
-OWN = ("image_folder", "image_list", "arrays")
-PICTURES = ("image_folder", "image_list")  # in files, of which some may be damaged
+# What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
+# `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
+# function returns, after its module).
+dataset = Registry(
+    "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower()
+)
+FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
+PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
 
 
 def names():
     """The names that `load` knows."""
-    return tuple(_HOMES)
+    return dataset.names()
 
 
 def load(
@@ -91,7 +79,7 @@ def load(
         raise ValueError(f"skip_damaged: wanted pictures in files ({', '.join(PICTURES)}), got {name!r}")
     if name in PICTURES:
         options["skip_damaged"] = skip_damaged
-    if name == "image_folder":
+    if dataset.facts(name).get("drawn"):
         options["split_seed"] = split_seed
     if name in FETCHED:
         options["download"] = download
@@ -99,11 +87,11 @@ def load(
         raise ValueError(f"download: wanted one of {', '.join(FETCHED)}, got {name!r}")
     if root is None and name in OWN:
         raise ValueError(f"root: wanted the place of the files of {name}, got none")
-    if root is None and isinstance(_HOMES[name], str):
+    if root is None and dataset.home(name):
         root = "data"
     if root is not None and os.fspath(root).startswith("~"):
         root = os.path.expanduser(root)
-    return _maker(name)(root, split, **options)
+    return dataset[name](root, split, **options)
 
 
 def register(name, make):
@@ -122,25 +110,15 @@ def register(name, make):
     """
     if not isinstance(name, str) or not callable(make):
         raise TypeError(f"register: wanted a str and a callable, got {name!r} and {make!r}")
-    if name in _HOMES:
-        raise ValueError(f"name: wanted one that is not taken, got {name!r}")
-    _HOMES[name] = make
+    dataset.add(name, make)
 
 
-def _maker(name):
-    home = _HOMES[name]
-    if callable(home):
-        return home
-    module, function = home.split(":")
-    return getattr(importlib.import_module(f".{module}", __package__), function)
-
-
-def name_of(dataset, told):
+def name_of(samples, told):
     """What a data set is called: as somebody told it where it can be that one, else by what it is.
 
     Parameters
     ----------
-    dataset : dataset
+    samples : dataset
     told : str
         A name; a data set that was registered may be anything.
 
@@ -149,27 +127,25 @@ def name_of(dataset, told):
     str
         `told`, another name, or that of the class.
     """
-    if callable(_HOMES.get(told)):
+    homes = {name: dataset.facts(name).get("makes") or dataset.home(name) for name in names()}
+    if told in homes and homes[told] is None:
         return told
-    homes = {name: f"{__package__}.{_KINDS.get(name, home)}" for name, home in _HOMES.items()}
-    for kind in type(dataset).__mro__:  # the nearest first
-        names = [name for name, home in homes.items() if home == f"{kind.__module__}:{kind.__qualname__}"]
-        if told in names:
+    for kind in type(samples).__mro__:  # the nearest first
+        found = [name for name, home in homes.items() if home == (kind.__module__, kind.__qualname__)]
+        if told in found:
             return told
-        if names and names != ["arrays"]:  # which every data set is
-            return names[0]
-    return type(dataset).__name__
+        if found and found != ["arrays"]:  # which every data set is
+            return found[0]
+    return type(samples).__name__
 
 
 def checked_name(name):
     """`name`, if `load` knows it."""
-    if not isinstance(name, str) or name not in _HOMES:
-        meant = near(str(name), _HOMES)
-        hint = f" (did you mean {meant}?)" if meant else ""
-        if kind := kind_of(name):
-            hint = f" (did you mean {kind!r} with root={name!r}?)"
-        raise ValueError(f"name: wanted one of {', '.join(_HOMES)}, got {name!r}{hint}")
-    return name
+    kind = None if name in dataset else kind_of(name)
+    if kind:
+        wanted = f"name: wanted one of {', '.join(names())}, got {name!r}"
+        raise ValueError(f"{wanted} (did you mean {kind!r} with root={name!r}?)")
+    return dataset.checked(name)
 
 
 def kind_of(path):
@@ -181,28 +157,3 @@ def kind_of(path):
         return "arrays" if place.suffix.lower() == ".npz" and place.is_file() else None
     except (OSError, TypeError, ValueError):
         return None
-
-
-def _image_list(root, split, **options):
-    from .images import parts
-    from .images.image_list import ImageList
-
-    root = Path(root)
-    pairs = [(each, parts.list_of(each, split)) for each in sorted(root.glob("*.labels"))]
-    found = [(names, paths) for names, paths in pairs if paths is not None]
-    if len(found) != 1:
-        error = ValueError if found else FileNotFoundError
-        got = few([names.name for names, _ in found]) or "none"
-        raise error(f"{printable(root)}: wanted one pair of files NAME.{split} and NAME.labels, found {got}")
-    ((names, paths),) = found
-    return ImageList(paths, names, **options)
-
-
-def _arrays(root, split, **options):
-    from .sets.array_files import from_npz
-
-    if not Path(root).is_file():
-        found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"
-        wanted = "wanted a .npz file with train_images and test_images"
-        raise FileNotFoundError(f"{printable(root)}: {wanted}, found {found}")
-    return from_npz(root, split, **options)

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from cynet.core import checks
-from cynet.core.hints import near
 
-from . import course, resnet, vgg
+from .registry import model
 
 TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
 if TYPE_CHECKING:
     from cynet.nn import Sequential
 
-_BUILDERS = {
-    "uwnet0": course.uwnet0,
-    "uwnet1": course.uwnet1,
-    "uwnet2": course.uwnet2,
-    "resnet20": resnet.resnet20,
-    "vgg_small": vgg.vgg_small,
-}
-
 
 def names() -> tuple[str, ...]:
     """The names that `create` knows."""
-    return tuple(_BUILDERS)
+    return model.names()
 
 
 def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int = 3) -> Sequential:
@@ -49,9 +40,6 @@ def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int 
     ValueError
         When the name is unknown; the nearest known one is suggested.
     """
-    if not isinstance(name, str) or name not in _BUILDERS:
-        meant = near(str(name), _BUILDERS)
-        hint = f" (did you mean {meant}?)" if meant else ""
-        raise ValueError(f"name: wanted one of {', '.join(_BUILDERS)}, got {name!r}{hint}")
+    build = model[model.checked(name)]
     batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
-    return _BUILDERS[name](batch_norm, classes, checks.integer("channels", channels, 1))
+    return build(batch_norm, classes, checks.integer("channels", channels, 1))

@@ -7,6 +7,7 @@ from cynet.nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residua
 from cynet.nn.layer import Layer
 
 from .blocks import conv
+from .registry import model
 
 
 def _block(inputs: int, outputs: int, stride: int, batch_norm: bool) -> list[Layer]:
@@ -21,6 +22,7 @@ def _block(inputs: int, outputs: int, stride: int, batch_norm: bool) -> list[Lay
     return [Residual(body, shortcut), ReLU()]
 
 
+@model()
 def resnet20(batch_norm: bool, classes: int, channels: int = 3) -> Sequential:
     """3x3 convolution of 16 filters; three stages of three blocks of 16, 32, 64; mean; connected."""
     layers = conv(channels, 16, batch_norm, padding=1)

@@ -3,8 +3,10 @@
 from cynet.nn import Flatten, Linear, MaxPool2d, Sequential
 
 from .blocks import conv
+from .registry import model
 
 
+@model()
 def vgg_small(batch_norm: bool, classes: int, channels: int = 3) -> Sequential:
     """Pairs of 3x3 convolutions of 32, 64 and 128 filters, each pair followed by pool 2/2; connected."""
     layers, inputs = [], channels

@@ -17,6 +17,7 @@ from .layers.linear import Linear
 from .layers.max_pool2d import MaxPool2d
 from .layers.relu import ReLU
 from .layers.sigmoid import Sigmoid
+from .layers.silu import SiLU
 from .layers.softmax import Softmax
 from .layers.tanh import Tanh
 
@@ -43,6 +44,7 @@ __all__ = [
     "ReLU",
     "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Tanh",

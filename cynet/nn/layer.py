@@ -13,6 +13,7 @@ from cynet.core.types import AnyArray, Array, Shape, State
 from . import passes
 from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
+from .passes import mode
 
 LEAVES = "cynet.nn.layers.", "cynet.nn.compile."  # whose layers hold no others
 
@@ -141,11 +142,11 @@ class Layer:
 
     def backward_spared(self, dy: Array) -> None:
         """`backward` for the sake of the parameters alone: the gradient to the input is spared this once."""
-        before, passes.mode.spared = passes.mode.spared, True
+        before, mode.spared = mode.spared, True
         try:
             self.backward(dy)
         finally:
-            passes.mode.spared = before
+            mode.spared = before
 
     @property
     def last_pass(self) -> passes.Pass | None:
@@ -182,7 +183,6 @@ class Layer:
 
     def save(self, *values: Any) -> None:
         """Keep `values` for `backward`, unless inside `no_grad`."""
-        mode = passes.mode
         if not mode.grad_enabled:
             passes.drop(self)
             return
@@ -196,8 +196,11 @@ class Layer:
 
     def saved(self) -> Any:
         """What `save` kept, once: a second backward needs a second forward."""
-        around = passes.mode.around
-        made = around if around is not None and around.layer is self else passes.take(self)
+        around = mode.around
+        if around is not None and around.inner and around.inner[-1].layer is self:  # most often
+            made = around.inner.pop()
+        else:
+            made = around if around is not None and around.layer is self else passes.take(self)
         if made is None or not made.kept:
             raise passes.none_left(self)
         return made.kept.pop()
@@ -223,10 +226,11 @@ class Layer:
     def _wants_dx(self) -> bool:
         """Whether somebody wants the gradient to the input: the user, who may have set `input_grad` to
         anything, and the layer around (`backward_spared`)."""
-        mode = passes.mode
         around = mode.around
-        spared = around.spared if around is not None and around.layer is self else mode.spared
-        return not spared and checks.truth("input_grad", self.input_grad)
+        if around.spared if around is not None and around.layer is self else mode.spared:
+            return False
+        wants = self.input_grad
+        return wants if wants is True or wants is False else checks.truth("input_grad", wants)
 
     def walk(self, prefix: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, Layer]]:
         """(path, layer) pairs of this layer and all below it; this layer's path is ''.

@@ -133,8 +133,8 @@ def refuse_others(layer: Any, since: Any, **kept: Parameter | None) -> None:
     RuntimeError
         Where other values were assigned, or loaded: activations and weights would not belong together.
     """
-    for then, (name, parameter) in zip(since, kept.items(), strict=True):
-        now = getattr(layer, name)
+    for then, name in zip(since, kept, strict=True):
+        parameter, now = kept[name], getattr(layer, name)
         if now is not parameter:
             wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
             raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")

@@ -9,6 +9,7 @@ from cynet.bench import peak_loops as peak_kernels
 from cynet.bench.peak import Peak, measure
 from cynet.bench.report import Report, scaled
 from cynet.core.threads import get_num_threads
+from cynet.nn import registry
 
 PEAK = Peak(flops=100e9, copy=10e9, triad=11e9, read=12e9, threads=2, array_bytes=1)
 
@@ -86,7 +87,7 @@ def test_kernels_lists_every_kernel():
         "Winograd conv forward", "\nconv forward", "conv input gradient", "conv weight gradient",
         "linear forward", "depth-wise conv forward", "BatchNorm2d forward", "BatchNorm2d backward",
         "BatchNorm1d forward",
-        "ReLU forward", "ReLU backward", "LeakyReLU", "Sigmoid", "Tanh", "GELU", "Softmax",
+        "ReLU forward", "ReLU backward", *registry.layer.those(pointwise=True), "Softmax",
         "MaxPool2d 3x3/2 forward", "MaxPool2d 2x2/2 backward", "AvgPool2d", "GlobalAvgPool2d", "Flatten",
         "Dropout", "add", "SGD", "Adam ", "AdamW", "cross-entropy", "squared error", "im2col", "col2im",
         "decode",

@@ -48,7 +48,7 @@ def registered():
     """The data set "tiny2", within this file."""
     data.register("tiny2", tiny2)
     yield
-    del registry._HOMES["tiny2"]
+    registry.dataset.remove("tiny2")
 
 
 def parser():

@@ -42,7 +42,7 @@ def registered():
 
     data.register("unequal", uneven)
     yield
-    del registry._HOMES["unequal"]
+    registry.dataset.remove("unequal")
 
 
 def train(*arguments):

@@ -12,9 +12,13 @@ from cynet.kernels.pointwise import activation
 
 pytestmark = pytest.mark.kernels
 
-NAMES = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
+NAMES = [name for name in vars(activation) if f"{name}_backward" in vars(activation)]
 FROM_OUTPUT = {"sigmoid", "tanh"}
 SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, -1e-40, 1e-7, 90, -90, 104, -104, 1e30, -1e30])
+
+
+def test_every_activation_is_here():
+    assert len(NAMES) >= 5 and {"relu", "gelu"} < set(NAMES)
 
 
 def run(name, x, dy, threads=2):
@@ -53,6 +57,19 @@ def test_special_values(name):
         wanted, wanted_dx = wanted.astype(np.float32), backward(np.ones(len(SPECIAL)))
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-30)
     np.testing.assert_allclose(dx, wanted_dx, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", NAMES)
+def test_special_values_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    special = np.delete(SPECIAL, 1) if name == "gelu" else SPECIAL  # of Inf its vectors say NaN
+    x = torch.tensor(special, requires_grad=True)
+    wanted = getattr(torch.nn.functional, name, getattr(torch, name, None))(x)
+    wanted.sum().backward()
+    y, dx = run(name, special, np.ones_like(special))
+    np.testing.assert_allclose(y, wanted.detach().numpy(), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(dx, x.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)

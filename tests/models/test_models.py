@@ -1,4 +1,4 @@
-"""The models: shapes, sizes as published, and that they learn."""
+"""The models: sizes as published, and that they learn; what all keep is in test_every_model.py."""
 
 import numpy as np
 import pytest
@@ -16,25 +16,7 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize("name", models.names())
-def test_logits_and_gradients_for_every_model(name, batch_norm):
-    model = models.create(name, batch_norm=batch_norm, classes=7)
-    x = np.random.default_rng(0).standard_normal((3, 32, 32, 3)).astype(np.float32)
-    y = model(x)
-    assert y.shape == (3, 7) and model.backward(np.ones_like(y)).shape == x.shape
-    assert all(p.grad.any() or "bias" in p.name for p in model.parameters())
-
-
-@pytest.mark.parametrize("name", models.names())
-def test_grey_pictures_go_through_every_model(name):
-    model = models.create(name, classes=4, channels=1)
-    x = np.random.default_rng(0).standard_normal((3, 32, 32, 1)).astype(np.float32)
-    y = model(x)
-    assert y.shape == (3, 4) and model.backward(np.ones_like(y)).shape == x.shape
-
-
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_counts(name):
     assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
 
@@ -65,14 +47,6 @@ def test_a_model_learns_a_batch_by_heart_without_new_memory(name):
         taken.append(pool.allocated)
     assert loss < 0.1
     assert taken[-1] == taken[1], "a step after the second took new memory"
-
-
-def test_equal_seeds_give_equal_weights():
-    states = []
-    for seed in (3, 3, 4):
-        cynet.seed(seed)
-        states.append(models.create("uwnet2").state_dict()["0.weight"])
-    assert (states[0] == states[1]).all() and (states[0] != states[2]).any()
 
 
 def test_summary_counts_and_prints():

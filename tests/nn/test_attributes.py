@@ -1,4 +1,4 @@
-"""Every attribute of every layer, set to odd values before a forward pass and between the two passes.
+"""Every attribute of every registered layer, set to odd values before a pass and between its two halves.
 
 Nothing ends the process, goes on for ever, or gives a number that a layer built so would not give: what
 cannot be is a TypeError or ValueError that names the attribute, and backward gives the gradient of the pass
@@ -10,35 +10,11 @@ import itertools
 
 import numpy as np
 import pytest
+from examples import LEAVES, built, normal
 
 import cynet
 
-RNG = np.random.default_rng(0)
-IMAGES = RNG.standard_normal((2, 9, 9, 4)).astype(np.float32)
-ROWS = RNG.standard_normal((6, 4)).astype(np.float32)
-
-LAYERS = {
-    "conv": (lambda: cynet.Conv2d(4, 8, 3, padding=1), IMAGES),
-    "conv of few channels": (lambda: cynet.Conv2d(3, 8, 3), IMAGES[..., :3].copy()),
-    "grouped conv": (lambda: cynet.Conv2d(4, 6, 3, stride=2, groups=2), IMAGES),
-    "depthwise conv": (lambda: cynet.Conv2d(4, 4, 3, groups=4, bias=False), IMAGES),
-    "wide conv": (lambda: cynet.Conv2d(4, 5, 1), IMAGES),
-    "thin linear": (lambda: cynet.Linear(4, 8), ROWS),
-    "linear": (lambda: cynet.Linear(4, 70), ROWS),
-    "norm of images": (lambda: cynet.BatchNorm2d(4), IMAGES),
-    "norm of rows": (lambda: cynet.BatchNorm1d(4, affine=False), ROWS),
-    "max-pool": (lambda: cynet.MaxPool2d(3, 2, padding=1), IMAGES),
-    "average pool": (lambda: cynet.AvgPool2d(2), IMAGES),
-    "global pool": (cynet.GlobalAvgPool2d, IMAGES),
-    "flatten": (cynet.Flatten, IMAGES),
-    "dropout": (lambda: cynet.Dropout(0.3), IMAGES),
-    "leaky": (lambda: cynet.LeakyReLU(0.1), IMAGES),
-    "relu": (cynet.ReLU, IMAGES),
-    "gelu": (cynet.GELU, IMAGES),
-    "sigmoid": (cynet.Sigmoid, IMAGES),
-    "tanh": (cynet.Tanh, IMAGES),
-    "softmax": (cynet.Softmax, IMAGES),
-}
+IMAGES = normal((2, 9, 9, 4))
 ODD = [
     None, True, 0, 1, 2, 3, 5, 7, 50, -1, 2**31, 2**63, 1.5, float("nan"), float("inf"), "", "same", "x",
     (), (0, 0), (1,), (1, 1), (2, 2), (3, 3), (7, 7), (50, 50), (2**31, 2**31), (-1, 1), (1.5, 2), (1, 2, 3),
@@ -55,16 +31,12 @@ def attributes(layer):
 
 
 CASES = [
-    pytest.param(kind, name, id=f"{kind}-{name}")
-    for kind, (make, _) in LAYERS.items()
-    for name in attributes(make())
+    pytest.param(kind, name, id=f"{kind}-{name}") for kind in LEAVES for name in attributes(built(kind))
 ]
 
 
 def new(kind):
-    cynet.seed(1)
-    make, x = LAYERS[kind]
-    return make(), x
+    return built(kind), normal(LEAVES[kind])
 
 
 def ran(layer, x):

@@ -1,123 +1,12 @@
-"""Layers without weights: what the public API takes and refuses, and agreement with PyTorch."""
+"""Layers without weights: what is theirs alone, besides what tests/nn/test_every_layer.py asks of all."""
 
 import numpy as np
 import pytest
-import reference
-from helpers import frozen
 
 from cynet import nn
-from cynet.core import random, threads
-from cynet.nn.passes import no_grad
+from cynet.core import random
 
 IMAGES = np.random.default_rng(0).standard_normal((3, 9, 7, 11)).astype(np.float32)
-
-# name -> (layer, its twin)
-TWINS = {
-    "relu": (nn.ReLU, reference.relu),
-    "leaky": (lambda: nn.LeakyReLU(0.2), lambda x: reference.leaky_relu(x, 0.2)),
-    "sigmoid": (nn.Sigmoid, reference.sigmoid),
-    "tanh": (nn.Tanh, reference.tanh),
-    "gelu": (nn.GELU, reference.gelu),
-    "softmax": (nn.Softmax, reference.softmax),
-    "flatten": (nn.Flatten, reference.flatten),
-    "global": (nn.GlobalAvgPool2d, reference.global_avg_pool),
-    "max": (
-        lambda: nn.MaxPool2d(3, 2, 1),
-        lambda x: reference.max_pool(x, (3, 3), (2, 2), (1, 1, 1, 1)),
-    ),
-    "max same": (
-        lambda: nn.MaxPool2d(3, 2, "same"),
-        lambda x: reference.max_pool(x, (3, 3), (2, 2), (1, 1, 1, 1)),
-    ),
-    "max pair": (
-        lambda: nn.MaxPool2d((2, 3), padding=(0, 1)),
-        lambda x: reference.max_pool(x, (2, 3), (2, 3), (0, 1, 0, 1)),
-    ),
-    "average": (
-        lambda: nn.AvgPool2d(3, (1, 2), (0, 1, 2, 0)),
-        lambda x: reference.avg_pool(x, (3, 3), (1, 2), (0, 1, 2, 0)),
-    ),
-}
-MAKERS = {name: make for name, (make, _) in TWINS.items()}
-MAKERS["dropout"] = lambda: nn.Dropout(0.5)
-
-
-@pytest.fixture(params=MAKERS)
-def layer(request):
-    return MAKERS[request.param]()
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("name", TWINS)
-def test_equals_its_twin(name, training):
-    make, twin = TWINS[name]
-    layer = make().train(training)
-    y = layer(frozen(IMAGES))
-    wanted, backward = twin(IMAGES.astype(np.float64))
-    assert y.dtype == np.float32 and y.shape == layer.output_shape(IMAGES.shape)
-    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
-    dy = np.random.default_rng(1).standard_normal(y.shape)
-    np.testing.assert_allclose(layer.backward(frozen(dy)), backward(dy), rtol=1e-5, atol=2e-6)
-
-
-def test_batch_of_none(layer):
-    y = layer(np.empty((0, 9, 7, 11), np.float32))
-    assert y.shape == layer.output_shape((0, 9, 7, 11))
-    assert layer.backward(np.empty(y.shape, np.float32)).shape == (0, 9, 7, 11)
-
-
-def test_nan_comes_out(layer):
-    layer(np.full((1, 9, 7, 3), np.nan, np.float32))
-    assert np.isnan(layer(np.full((1, 9, 7, 3), np.nan, np.float32))).all()
-
-
-def test_strided_and_misaligned_input_is_copied(layer):
-    layer.eval()
-    wanted = layer(IMAGES).copy()
-    strided = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
-    np.testing.assert_array_equal(layer(strided), wanted)
-    raw = np.empty(IMAGES.nbytes + 1, np.uint8)
-    misaligned = raw[1:].view(np.float32).reshape(IMAGES.shape)
-    misaligned[...] = IMAGES
-    np.testing.assert_array_equal(layer(misaligned), wanted)
-
-
-@pytest.mark.parametrize(
-    "x",
-    [
-        None,
-        1.0,
-        [[1.0]],
-        "x",
-        IMAGES.astype(np.float64),
-        IMAGES.astype(">f4"),
-        IMAGES.astype(np.int32),
-        IMAGES.astype(np.float16),
-        IMAGES.astype(object),
-    ],
-)
-def test_no_float32_array_is_a_type_error(layer, x):
-    with pytest.raises(TypeError, match=f"{type(layer).__name__} input: wanted"):
-        layer(x)
-
-
-def test_bad_gradient(layer):
-    y = layer(IMAGES)
-    with pytest.raises(ValueError, match=f"{type(layer).__name__}.backward: wanted dy of shape"):
-        layer.backward(np.zeros((1, *y.shape), np.float32))
-    layer(IMAGES)
-    with pytest.raises(TypeError, match="backward dy"):
-        layer.backward(None)
-
-
-def test_backward_needs_a_forward_pass(layer):
-    with pytest.raises(RuntimeError, match="forward pass"):
-        layer.backward(IMAGES)
-    with no_grad():
-        layer(IMAGES)
-    with pytest.raises(RuntimeError, match="forward pass"):
-        layer.backward(IMAGES)
-
 
 @pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
 @pytest.mark.parametrize(
@@ -200,27 +89,6 @@ def test_dropout_takes_one_key_for_each_training_pass():
     layer.eval()
     assert layer(ones) is ones and random.get_state()["draws"] == 1
     np.testing.assert_array_equal(layer.backward(ones * 2), ones * 2)
-
-
-def test_outputs_are_never_overwritten(layer):
-    kept = layer(IMAGES)
-    before = kept.copy()
-    for _ in range(3):
-        layer(IMAGES + 1)
-    np.testing.assert_array_equal(kept, before)
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_same_bytes_for_any_threads(name):
-    x = np.random.default_rng(0).standard_normal((5, 33, 31, 13)).astype(np.float32)
-    results = set()
-    for count in (1, 2, 3, 4):
-        threads.set_num_threads(count)
-        random.seed(0)
-        layer = MAKERS[name]()
-        y = layer(x)
-        results.add((y.tobytes(), layer.backward(y).tobytes()))
-    assert len(results) == 1
 
 
 def test_flatten_of_rows_keeps_them():

@@ -10,8 +10,10 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import few, printable
+from cynet.data.registry import dataset
 
 from .image_folder import ImageFolder
+from .image_list import ImageList
 from .listing import TEST, TRAIN, folders_inside, listed
 from .walk import BROKEN, FOLDER, entries, is_hidden, kind_of
 
@@ -20,6 +22,8 @@ PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 DEPTH = 4  # folders that are looked into for the one that was meant
 
 
+@dataset(order=5, own=True, pictures=True, drawn=True,
+         makes=("cynet.data.images.image_folder", "ImageFolder"))  # fmt: skip
 def image_folder(root, split, split_seed=0, test_share=SHARE, classes=None, **options):
     """The training or the test set in a folder of pictures, as `cynet.data.load` describes it.
 
@@ -208,6 +212,32 @@ def _of_several(found, root):
         f"{printable(root)}: wanted a folder of pictures for each of at least two classes, got one class, "
         f"{name}{hint}"
     )
+
+
+@dataset(order=6, own=True, pictures=True, makes=("cynet.data.images.image_list", "ImageList"))
+def image_list(root, split, **options):
+    """The training or the test set that text files in a folder list, as `cynet.data.load` describes it.
+
+    Parameters
+    ----------
+    root : path
+    split : {"train", "test"}
+    **options
+        For `ImageList`.
+
+    Returns
+    -------
+    ImageList
+    """
+    root = Path(root)
+    pairs = [(each, list_of(each, split)) for each in sorted(root.glob("*.labels"))]
+    found = [(names, paths) for names, paths in pairs if paths is not None]
+    if len(found) != 1:
+        error = ValueError if found else FileNotFoundError
+        got = few([names.name for names, _ in found]) or "none"
+        raise error(f"{printable(root)}: wanted one pair of files NAME.{split} and NAME.labels, found {got}")
+    ((names, paths),) = found
+    return ImageList(paths, names, **options)
 
 
 def list_of(names, split):

@@ -8,10 +8,12 @@ import sys
 import zipfile
 import zlib
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
 from cynet.core.files import open_regular, user_path
+from cynet.core.names import printable
 from cynet.data.dataset import (
     MOST_CLASSES,
     MOST_NAME,
@@ -20,6 +22,7 @@ from cynet.data.dataset import (
     named_classes,
     numbered_classes,
 )
+from cynet.data.registry import dataset
 
 from .bounded import read_exactly, room
 
@@ -107,6 +110,16 @@ def from_npz(path, split=None, classes=None, layout=None):
         elif classes is None and split is not None:
             classes = _numbered(archive, path, found, pair)
     return _dataset(pixels, labels, classes, f"{path}:{pair[1]}")
+
+
+@dataset(order=7, own=True, makes=("cynet.data.dataset", "ArrayDataset"))
+def arrays(root, split, **options):
+    """As `from_npz`, for `cynet.data.load`; FileNotFoundError says what lies at `root` instead of a file."""
+    if not Path(root).is_file():
+        found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"
+        wanted = "wanted a .npz file with train_images and test_images"
+        raise FileNotFoundError(f"{printable(root)}: {wanted}, found {found}")
+    return from_npz(root, split, **options)
 
 
 def read_members(path, kinds, most):

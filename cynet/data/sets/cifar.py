@@ -13,6 +13,7 @@ import numpy as np
 
 from cynet.core.files import open_regular, read_regular, user_path
 from cynet.data.dataset import ArrayDataset, checked_split, named_classes
+from cynet.data.registry import dataset
 
 from . import pickles
 from .bounded import Bounded
@@ -62,6 +63,7 @@ CIFAR100_LAYOUTS = (
 )  # fmt: skip
 
 
+@dataset(order=2, fetched=True)
 class CIFAR10(ArrayDataset):
     """CIFAR-10: 50,000 + 10,000 colour pictures of 32x32 pixels in ten classes.
 
@@ -112,6 +114,7 @@ class CIFAR10(ArrayDataset):
         return _find(fetch(type(self).__name__.lower(), folder, mirror)[0], self.layouts)
 
 
+@dataset(order=2, fetched=True)
 class CIFAR100(CIFAR10):
     """CIFAR-100 by its hundred fine classes; arguments and errors as for `CIFAR10`."""
 

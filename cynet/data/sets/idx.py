@@ -10,6 +10,7 @@ import numpy as np
 
 from cynet.core.files import open_regular, user_path
 from cynet.data.dataset import ArrayDataset, checked_split, numbered_classes
+from cynet.data.registry import dataset
 
 from .bounded import read_exactly
 
@@ -115,6 +116,7 @@ class IdxDataset(ArrayDataset):
             raise ValueError(f"{labels_path}: {error}") from None
 
 
+@dataset(order=3, fetched=True)
 class MNIST(IdxDataset):
     """MNIST: 60,000 + 10,000 grey pictures of 28x28 pixels of the ten digits.
 
@@ -174,6 +176,7 @@ class MNIST(IdxDataset):
         )
 
 
+@dataset(order=3, fetched=True)
 class FashionMNIST(MNIST):
     """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017); arguments and errors as for `MNIST`."""
 

@@ -12,6 +12,7 @@ pictures are therefore the same everywhere.
 import numpy as np
 
 from cynet.data.dataset import ArrayDataset, checked_split
+from cynet.data.registry import dataset
 
 SIDE = 32
 SHAPES = ("disc", "square", "triangle", "cross", "ring")
@@ -24,6 +25,7 @@ NOISE = 24  # grey levels, up or down
 CHUNK = 500  # pictures at a time: their planes stay in the cache
 
 
+@dataset(order=1)
 class Shapes10(ArrayDataset):
     """The embedded data set: 20,000 + 4,000 pictures, as many of each class.
 

@@ -85,6 +85,15 @@ cdef inline vf gelu_slope(vf x, vf dy) noexcept nogil:
     return dy * vgelu_slope(x)
 
 
+cdef inline vf silu_curve(vf x) noexcept nogil:
+    return x * vsigmoid(x)
+
+
+cdef inline vf silu_slope(vf x, vf dy) noexcept nogil:
+    cdef vf s = vsigmoid(x)
+    return dy * (s * (vset(1) + x * (vset(1) - s)))
+
+
 cdef inline vf sigmoid_slope(vf y, vf dy) noexcept nogil:
     return dy * (y * (vset(1) - y))
 
@@ -124,6 +133,10 @@ cdef void gelu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexce
     vectors1(gelu_curve, x, y, n)
 
 
+cdef void silu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
+    vectors1(silu_curve, x, y, n)
+
+
 cdef void sigmoid_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
     vectors2(sigmoid_slope, y, dy, dx, n)
 
@@ -134,6 +147,10 @@ cdef void tanh_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t
 
 cdef void gelu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
     vectors2(gelu_slope, x, dy, dx, n)
+
+
+cdef void silu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
+    vectors2(silu_slope, x, dy, dx, n)
 
 
 def relu(
@@ -231,3 +248,22 @@ def gelu_backward(
 ):
     """dx = dy * (P(x) + x * p(x)), p the standard normal's density."""
     run2(gelu_grad_chunk, x, dy, dx, 0, threads)
+
+
+def silu(
+    const float[::1] x not None,    # in
+    float[::1] y not None,          # out
+    int threads,
+):
+    """y = x / (1 + exp(-x)); of -Inf NaN, of Inf Inf."""
+    run1(silu_chunk, x, y, 0, threads)
+
+
+def silu_backward(
+    const float[::1] x not None,    # in
+    const float[::1] dy not None,   # in
+    float[::1] dx not None,         # out
+    int threads,
+):
+    """dx = dy * s * (1 + x * (1 - s)) with s = 1 / (1 + exp(-x))."""
+    run2(silu_grad_chunk, x, dy, dx, 0, threads)

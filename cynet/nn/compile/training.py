@@ -25,7 +25,7 @@ from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 
-from .rules import chain_of, grouped, published, sum_of
+from .rules import chain_of, grouped, sum_of
 
 
 class Steps:
@@ -37,7 +37,7 @@ class Steps:
     """
 
     def __init__(self, layers):
-        self.signature = signature(layers)
+        self.watched = [(layer, plain(layer), facts(layer)) for layer in layers]
         self.steps = [
             taken[0] if name is None else STEPS[name](*taken) for name, taken in grouped(layers, STEPS)
         ]
@@ -45,9 +45,16 @@ class Steps:
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
         try:
-            return self.signature == signature(layers)
+            if len(layers) != len(self.watched):
+                return False
+            for layer, (one, kind, known) in zip(layers, self.watched, strict=True):
+                if layer is not one or plain(layer) is not kind:
+                    return False
+                if known is not None and facts(layer) != known:
+                    return False
         except (AttributeError, TypeError, ValueError):  # no layers, or none that could run
             return False
+        return True
 
     def forward(self, x):
         """The output; what the steps keep is kept by the pass around."""
@@ -66,20 +73,15 @@ class Steps:
         return dy if added is None else arrays.add(dy, added)
 
 
-def signature(layers):
-    """What the steps of `layers` depend on."""
-    found = list(layers)
-    for layer in layers:
-        kind = plain(layer)
-        found.append(kind)
-        if kind is Linear:
-            found.append(layer.thin())
-        elif isinstance(layer, Container) and published(layer):
-            inner = sum_of(layer)
-            found.append(inner)
-            body = chain_of(inner[0]) if inner else None
-            found += [None] if body is None else signature(body)
-    return found
+def facts(layer):
+    """What the steps depend on besides a layer and its class, or None."""
+    if plain(layer) is Linear:
+        return layer.in_features, layer.out_features
+    inner = sum_of(layer) if isinstance(layer, Container) else None
+    if inner is None:
+        return None
+    body = chain_of(inner[0])
+    return inner, body and [(one, plain(one), facts(one)) for one in body]
 
 
 class Joined(Layer):

@@ -1,11 +1,13 @@
 """Concat: branches side by side."""
 
+from cynet.nn import registry
 from cynet.nn.layer import Layer, require_layers
 from cynet.nn.structure import Call, Join, Parts
 
 from .container import Container
 
 
+@registry.layer(examples={"Concat(Conv2d(4, 2, 1), Tanh())": (3, 9, 8, 4)})
 class Concat(Container):
     """The outputs of several branches over the same input, joined along the channels (the last axis).
 

@@ -1,11 +1,18 @@
 """Residual: a body with a shortcut around it."""
 
+from cynet.nn import registry
 from cynet.nn.layer import Layer, require_layer
 from cynet.nn.structure import Add, Call, Parts
 
 from .container import Container
 
 
+@registry.layer(
+    examples={
+        "Residual(Conv2d(4, 4, 3, padding=1))": (3, 9, 8, 4),
+        "Residual(Conv2d(4, 6, 1), Conv2d(4, 6, 1, bias=False))": (2, 5, 4, 4),
+    }
+)
 class Residual(Container):
     """y = body(x) + shortcut(x), or body(x) + x without a shortcut (He et al. 2015, section 3.2).
 

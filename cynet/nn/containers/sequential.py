@@ -6,13 +6,14 @@ from typing import Any
 
 from cynet.core.turns import Turn
 from cynet.core.types import Array
-from cynet.nn import passes
+from cynet.nn import passes, registry
 from cynet.nn.layer import Layer, require_layers
 from cynet.nn.structure import Call, Parts
 
 from .container import Container
 
 
+@registry.layer(examples={"Sequential(Conv2d(4, 8, 3), BatchNorm2d(8), ReLU(), MaxPool2d(2))": (3, 9, 8, 4)})
 class Sequential(Container, opens=False):
     """Layers one after another: the output of each is the input of the next.
 

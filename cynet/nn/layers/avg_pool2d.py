@@ -3,10 +3,12 @@
 from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pool import avg_pool
+from cynet.nn import registry
 
 from .pool2d import Pool2d
 
 
+@registry.layer(examples={"AvgPool2d(2)": (2, 9, 9, 4), "AvgPool2d(3, (1, 2), (0, 1, 2, 0))": (3, 9, 7, 11)})
 class AvgPool2d(Pool2d):
     """The mean of each window; padding counts as zeros, the divisor is always the area of the kernel.
 

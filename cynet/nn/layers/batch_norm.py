@@ -7,6 +7,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.kernels.norm import normalization
+from cynet.nn import registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import Parameter, refuse_others, values, versions
 
@@ -133,6 +134,12 @@ class _BatchNorm(Layer):
         )
 
 
+@registry.layer(
+    examples={
+        "BatchNorm2d(4)": (2, 9, 9, 4),
+        "BatchNorm2d(3, eps=0.001, momentum=0.3, affine=False)": (2, 5, 4, 3),
+    }
+)
 class BatchNorm2d(_BatchNorm):
     """Batch normalisation of the channels of images.
 
@@ -164,6 +171,7 @@ class BatchNorm2d(_BatchNorm):
     wanted = "(N, H, W, {})"
 
 
+@registry.layer(examples={"BatchNorm1d(4)": (6, 4), "BatchNorm1d(4, affine=False)": (3, 5, 4)})
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of the columns of rows: x is float32 (N, num_features), or (N, L, num_features).
 

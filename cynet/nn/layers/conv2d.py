@@ -10,11 +10,21 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.kernels.pointwise import arrays
-from cynet.nn import init
+from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import Parameter, refuse_others, values, versions
 
 
+@registry.layer(
+    examples={
+        "Conv2d(4, 8, 3, padding=1)": (2, 9, 9, 4),
+        "Conv2d(3, 8, 3)": (2, 9, 9, 3),
+        "Conv2d(4, 6, (3, 2), stride=2, padding='same', groups=2)": (2, 9, 8, 4),
+        "Conv2d(4, 4, 3, groups=4, bias=False)": (2, 9, 9, 4),
+        "Conv2d(4, 5, 1)": (2, 9, 9, 4),
+        "Conv2d(8, 8, 3, padding=(2, 0, 1, 2))": (2, 9, 9, 8),
+    }
+)
 class Conv2d(Layer):
     """Convolution of images with a bank of filters.
 

@@ -3,9 +3,11 @@
 from cynet.core import checks, random, threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import dropout
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(examples={"Dropout(0.3)": (3, 9, 7, 11)})
 class Dropout(Layer):
     """In training, zero each element with probability p and scale the others by 1 / (1 - p).
 

@@ -5,9 +5,11 @@ from math import prod
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pointwise import elementwise
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(examples={"Flatten()": (3, 9, 7, 4)})
 class Flatten(Layer):
     """(N, H, W, C) to (N, C * H * W), channel by channel, so that a PyTorch `Linear` after it fits unchanged.
 

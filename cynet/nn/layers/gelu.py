@@ -3,9 +3,11 @@
 from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(pointwise=True, examples={"GELU()": (3, 9, 7, 11)})
 class GELU(Layer):
     """y = x P(X <= x), X standard normal: exact, by the error function (Hendrycks & Gimpel 2016).
 

@@ -3,9 +3,11 @@
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pool import avg_pool
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(examples={"GlobalAvgPool2d()": (3, 9, 7, 11)})
 class GlobalAvgPool2d(Layer):
     """(N, H, W, C) to (N, C): the mean over all pixels (Lin et al. 2013, section 3.2)."""
 

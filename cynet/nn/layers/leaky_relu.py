@@ -3,9 +3,11 @@
 from cynet.core import checks, threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(pointwise=True, examples={"LeakyReLU(0.1)": (3, 9, 7, 11)})
 class LeakyReLU(Layer):
     """y = x where x > 0, else negative_slope * x (Maas et al. 2013).
 

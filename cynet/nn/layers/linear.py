@@ -6,11 +6,14 @@ from cynet.core import checks
 from cynet.kernels.conv.convolution import Convolution
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm.normalization import add_channel_sums
-from cynet.nn import init
+from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import Parameter, refuse_others, values, versions
 
 
+@registry.layer(
+    examples={"Linear(4, 8)": (6, 4), "Linear(4, 70)": (6, 4), "Linear(10, 3, bias=False)": (5, 10)}
+)
 class Linear(Layer):
     """y = x W^T + b; with more than a few outputs a 1x1 convolution over images of one pixel.
 

@@ -7,10 +7,18 @@ import numpy as np
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pool import max_pool
+from cynet.nn import registry
 
 from .pool2d import Pool2d
 
 
+@registry.layer(
+    examples={
+        "MaxPool2d(3, 2, padding=1)": (2, 9, 9, 4),
+        "MaxPool2d(3, 2, 'same')": (3, 9, 7, 11),
+        "MaxPool2d((2, 3), padding=(0, 1))": (2, 9, 7, 4),
+    }
+)
 class MaxPool2d(Pool2d):
     """The greatest value of each window.
 

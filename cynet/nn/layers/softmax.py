@@ -3,9 +3,11 @@
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.loss import softmax
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(examples={"Softmax()": (3, 9, 7, 11)})
 class Softmax(Layer):
     """y = exp(x) / sum(exp(x)) along the last axis.
 

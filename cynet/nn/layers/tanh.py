@@ -3,9 +3,11 @@
 from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
+from cynet.nn import registry
 from cynet.nn.layer import Layer
 
 
+@registry.layer(pointwise=True, examples={"Tanh()": (3, 9, 7, 11)})
 class Tanh(Layer):
     """y = tanh(x).
 

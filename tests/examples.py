@@ -1,0 +1,59 @@
+"""The registered layers by the examples at their decorators, for the tests that walk through all of them."""
+
+import inspect
+
+import numpy as np
+import reference
+import reference_layers
+
+import cynet
+from cynet import nn
+from cynet.nn.registry import layer as layers
+
+EXAMPLES = {
+    call: tuple(shape) for name in layers.names() for call, shape in layers.facts(name)["examples"].items()
+}
+LEAVES = {
+    call: EXAMPLES[call]
+    for name in layers.names() if ".containers." not in layers.home(name)[0]
+    for call in layers.facts(name)["examples"]
+}  # fmt: skip
+NAMES = {name: getattr(nn, name) for name in nn.__all__}
+
+
+def built(call, seed=1):
+    """The layer that a text builds, with the same weights each time."""
+    cynet.seed(seed)
+    return eval(call, dict(NAMES))
+
+
+def made(call, seed=1):
+    """The layer that a text builds, with parameters and statistics of which none is 0 or 1."""
+    layer, rng = built(call, seed), np.random.default_rng(seed)
+    for parameter in layer.parameters():
+        parameter.data += (0.3 * rng.standard_normal(parameter.shape)).astype(np.float32)
+    for name, array in layer.state_dict().items():
+        if "running" in name:
+            owner = dict(layer.walk())[name.rpartition(".")[0]]
+            getattr(owner, name.rpartition(".")[2])[...] += rng.random(array.shape).astype(np.float32)
+    return layer
+
+
+def normal(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def twin(layer, x):
+    """(output, function from dy to {"input": dx, name of a parameter: its gradient}) of a layer, in float64.
+
+    It is the function of the class's name in tests/reference_layers.py, for layers with attributes; else that
+    in tests/reference.py, by the name in small letters.
+    """
+    name = type(layer).__name__
+    of_layer = getattr(reference_layers, name, None)
+    if of_layer is not None:
+        return of_layer(layer, x, twin)
+    plain = {key.replace("_", ""): f for key, f in vars(reference).items() if inspect.isfunction(f)}
+    assert name.lower() in plain, f"{name} has no twin in tests/reference.py or tests/reference_layers.py"
+    y, backward = plain[name.lower()](x)
+    return y, lambda dy: {"input": backward(dy)}
