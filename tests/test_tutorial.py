@@ -26,7 +26,7 @@ def done(tmp_path_factory):
     pytest.importorskip("PIL")
     pytest.importorskip("matplotlib")
     folder, tools = tmp_path_factory.mktemp("tutorial"), tmp_path_factory.mktemp("bin")
-    script = f'#!{sys.executable}\nimport sys\nfrom cynet.cli import main\nsys.exit(main())\n'
+    script = f"#!{sys.executable}\nimport sys\nfrom cynet.cli import main\nsys.exit(main())\n"
     (tools / "cynet").write_text(script)
     (tools / "cynet").chmod(0o755)
     environment = environment_of(PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")

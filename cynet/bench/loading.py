@@ -60,9 +60,7 @@ def speed(batch_size=128, peer=None, repeat=None, watch=nothing):
     kinds = {("cynet", n): loader(n, batch_size) for n in WORKERS}
     if peer:
         module = peers.load(peer)
-        kinds |= {
-            (peer, n): module.loader(*pictures(), PADDING, MEAN, STD, batch_size, n) for n in WORKERS
-        }
+        kinds |= {(peer, n): module.loader(*pictures(), PADDING, MEAN, STD, batch_size, n) for n in WORKERS}
     contestants = [Contestant(key, partial(_epoch, batches)) for key, batches in kinds.items()]
     try:
         times = take_turns(contestants, repeat or ROUNDS, watch=lambda *at: watch(*at, "loader"))

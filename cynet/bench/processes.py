@@ -45,12 +45,12 @@ def run_python(*arguments):
     return done.stdout.splitlines()[-1]
 
 
-def memory(plan, repeat=3, steps=STEPS, watch=nothing):
+def memory(setup, repeat=3, steps=STEPS, watch=nothing):
     """The peak resident memory of fresh processes that train.
 
     Parameters
     ----------
-    plan : speed.Plan
+    setup : speed.Setup
         Its models, batch sizes, batch norm, peer, and the first of its threads.
     repeat : int, optional
         Processes of each kind, taking turns; the median counts.
@@ -60,23 +60,23 @@ def memory(plan, repeat=3, steps=STEPS, watch=nothing):
     -------
     Report
     """
-    peer = peers.load(plan.peer) if plan.peer else None
-    threads = plan.threads[0] if plan.threads else cynet.get_num_threads()
+    peer = peers.load(setup.peer) if setup.peer else None
+    threads = setup.threads[0] if setup.threads else cynet.get_num_threads()
     rows = []
-    for name in plan.models:
-        for size in plan.batch_sizes:
-            job = {"model": name, "batch_norm": plan.batch_norm, "batch_size": size, "threads": threads}
+    for name in setup.models:
+        for size in setup.batch_sizes:
+            job = {"model": name, "batch_norm": setup.batch_norm, "batch_size": size, "threads": threads}
             with tempfile.TemporaryDirectory() as folder:
                 jobs = {"cynet": job | {"steps": steps}}
                 if peer:
                     net = Path(folder, "net")
-                    net.write_bytes(pickle.dumps(peer.converted(workload.create(name, plan.batch_norm))))
+                    net.write_bytes(pickle.dumps(peer.converted(workload.create(name, setup.batch_norm))))
                     for way in peer.FORMATS:
-                        jobs[way] = jobs["cynet"] | {"peer": plan.peer, "way": way, "net": str(net)}
+                        jobs[way] = jobs["cynet"] | {"peer": setup.peer, "way": way, "net": str(net)}
                 rows.append(
                     job | {"steps": steps} | _peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
                 )
-    return _memory_report(plan, rows)
+    return _memory_report(setup, rows)
 
 
 def _peaks(jobs, repeat, watch, text):
@@ -103,16 +103,16 @@ def _peaks(jobs, repeat, watch, text):
     return row
 
 
-def _memory_report(plan, rows):
+def _memory_report(setup, rows):
     columns = (
         ("model", "model", None),
         ("batch_size", "batch", str),
         ("peak_bytes", "cynet peak MiB", MEBIBYTES),
         ("own_bytes", "less imports", MEBIBYTES),
-        ("peer_peak_bytes", f"{plan.peer} peak MiB", MEBIBYTES),
+        ("peer_peak_bytes", f"{setup.peer} peak MiB", MEBIBYTES),
         ("peer_own_bytes", "less imports", MEBIBYTES),
         ("peer_way", "its way", None),
-        ("ratio", f"{plan.peer} / cynet", TIMES),
+        ("ratio", f"{setup.peer} / cynet", TIMES),
         ("ratio_quartiles", "quartiles", span),
         ("own_ratio", "less imports", TIMES),
     )

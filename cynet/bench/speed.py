@@ -14,7 +14,7 @@ SECONDS = 4.0  # of a model's rounds
 
 
 @dataclass(frozen=True)
-class Plan:
+class Setup:
     """What is timed.
 
     Parameters
@@ -42,12 +42,12 @@ class Plan:
         return "train" if self.training else "infer"
 
 
-def measure(plan, watch=nothing):
-    """Time the plan's models.
+def measure(setup, watch=nothing):
+    """Time the setup's models.
 
     Parameters
     ----------
-    plan : Plan
+    setup : Setup
     watch : callable, optional
         Gets the rounds done and of all, and what is being timed.
 
@@ -61,47 +61,47 @@ def measure(plan, watch=nothing):
         When the peer is not installed, or does not compute the same.
     """
     before, rows = get_num_threads(), []
-    peer = peers.load(plan.peer) if plan.peer else None
+    peer = peers.load(setup.peer) if setup.peer else None
     try:
-        for name in plan.models:
-            for size in plan.batch_sizes:
-                text = f"{plan.command} {name}, batch {size}"
-                rows += _measure(plan, peer, name, size, lambda *at, text=text: watch(*at, text))
+        for name in setup.models:
+            for size in setup.batch_sizes:
+                text = f"{setup.command} {name}, batch {size}"
+                rows += _measure(setup, peer, name, size, lambda *at, text=text: watch(*at, text))
     finally:
         set_num_threads(before)
-    return report(plan, rows)
+    return report(setup, rows)
 
 
-def _measure(plan, peer, name, size, watch):
+def _measure(setup, peer, name, size, watch):
     """The rows of one model and batch size."""
     x, labels = setting.batch(size)
-    model = workload.create(name, plan.batch_norm)
-    steps = {"cynet": (_ours(plan, model, x, labels), set_num_threads)}
+    model = workload.create(name, setup.batch_norm)
+    steps = {"cynet": (_ours(setup, model, x, labels), set_num_threads)}
     if peer:
-        peer.check_equal(model, peer.converted(model), x, plan.training)
+        peer.check_equal(model, peer.converted(model), x, setup.training)
         for layout in peer.FORMATS:
             net = peer.converted(model)
             step = (
                 peer.training_step(net, x, labels, layout)
-                if plan.training
+                if setup.training
                 else peer.inference(net, x, layout)
             )
             steps[layout] = step, peer.set_num_threads
-    numbers = plan.threads or (get_num_threads(),)
+    numbers = setup.threads or (get_num_threads(),)
     contestants = [
         Contestant((who, n), step, lambda set_threads=set_threads, n=n: set_threads(n))
         for n in numbers
         for who, (step, set_threads) in steps.items()
     ]
-    times = take_turns(contestants, plan.rounds, SECONDS * len(contestants) / 2, watch)
-    facts = {"model": name, "batch_norm": plan.batch_norm, "batch_size": size}
+    times = take_turns(contestants, setup.rounds, SECONDS * len(contestants) / 2, watch)
+    facts = {"model": name, "batch_norm": setup.batch_norm, "batch_size": size}
     rows = [facts | {"threads": n} | compared({w: times[w, n] for w in steps}, size) for n in numbers]
     _add_scaling(rows)
     return rows
 
 
-def _ours(plan, model, x, labels):
-    if plan.training:
+def _ours(setup, model, x, labels):
+    if setup.training:
         return workload.training_step(model, x, labels)
     return workload.inference(model, x)
 
@@ -156,9 +156,9 @@ def _add_scaling(rows):
                     row[name] = first[key] / row[key] / factor
 
 
-def report(plan, rows):
-    """The `Report` of a plan's rows."""
-    unit = "step" if plan.training else "pass"
+def report(setup, rows):
+    """The `Report` of a setup's rows."""
+    unit = "step" if setup.training else "pass"
     columns = (
         ("model", "model", None),
         ("batch_size", "batch", str),
@@ -166,18 +166,18 @@ def report(plan, rows):
         ("seconds", f"cynet ms/{unit}", MILLISECONDS),
         ("images_per_second", "images/s", scaled(1, 0)),
         ("efficiency", "scaling", TIMES),
-        ("peer_seconds", f"{plan.peer} ms/{unit}", MILLISECONDS),
+        ("peer_seconds", f"{setup.peer} ms/{unit}", MILLISECONDS),
         ("peer_way", "its way", None),
         ("peer_efficiency", "its scaling", TIMES),
-        ("ratio", f"{plan.peer} / cynet", TIMES),
+        ("ratio", f"{setup.peer} / cynet", TIMES),
         ("ratio_quartiles", "quartiles", span),
     )
-    notes = [f"Medians; batch norm {'on' if plan.batch_norm else 'off'}."]
-    if plan.peer:
+    notes = [f"Medians; batch norm {'on' if setup.batch_norm else 'off'}."]
+    if setup.peer:
         notes.append(
-            f"{plan.peer} and cynet take turns in one process, with the same weights, pictures and threads; "
+            f"{setup.peer} and cynet take turns in one process, with the same weights, pictures and threads; "
             "its way is the faster of NCHW and channels_last."
         )
-    if len(plan.threads) > 1:
+    if len(setup.threads) > 1:
         notes.append("scaling: the speed-up over the fewest threads, divided by the factor in threads.")
-    return Report(plan.command, columns, rows, tuple(notes))
+    return Report(setup.command, columns, rows, tuple(notes))

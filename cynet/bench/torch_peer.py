@@ -13,7 +13,7 @@ FORMATS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last
 TOLERANCE = 1e-3
 
 
-class Residual(nn.Module):
+class TorchResidual(nn.Module):
     """cynet's Residual."""
 
     def __init__(self, body, shortcut):
@@ -26,7 +26,7 @@ class Residual(nn.Module):
         return self.body(x) + (self.shortcut(x) if hasattr(self, "shortcut") else x)
 
 
-class GlobalAvgPool2d(nn.Module):
+class TorchGlobalAvgPool2d(nn.Module):
     """cynet's GlobalAvgPool2d."""
 
     def forward(self, x):
@@ -75,7 +75,7 @@ def _padding(layer):
 
 _MAKERS = {
     "Sequential": lambda m: nn.Sequential(*map(_module, m)),
-    "Residual": lambda m: Residual(_module(m.body), m.shortcut and _module(m.shortcut)),
+    "Residual": lambda m: TorchResidual(_module(m.body), m.shortcut and _module(m.shortcut)),
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
         bias=m.bias is not None,
@@ -85,7 +85,7 @@ _MAKERS = {
     "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
     "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m)),
     "AvgPool2d": lambda m: nn.AvgPool2d(m.kernel_size, m.stride, _padding(m)),
-    "GlobalAvgPool2d": lambda m: GlobalAvgPool2d(),
+    "GlobalAvgPool2d": lambda m: TorchGlobalAvgPool2d(),
     "ReLU": lambda m: nn.ReLU(),
     "LeakyReLU": lambda m: nn.LeakyReLU(m.negative_slope),
     "Flatten": lambda m: nn.Flatten(),

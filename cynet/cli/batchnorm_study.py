@@ -82,7 +82,7 @@ def run(flags):
             raise ValueError(error) from None
     from cynet import data
     from cynet.runs.session import Settings
-    from cynet.study.study import RATES, ROUNDS, Plan
+    from cynet.study.study import RATES, ROUNDS, Experiment
     from cynet.train import RunFolder, batching
 
     settings = Settings(
@@ -94,7 +94,7 @@ def run(flags):
         threads=flags.threads,
         workers=0,
     )
-    plan = Plan(settings, flags.rates or RATES, flags.rounds or ROUNDS, flags.seeds)
+    plan = Experiment(settings, flags.rates or RATES, flags.rounds or ROUNDS, flags.seeds)
     with refusing("--data" if flags.data_dir is None else "--data-dir"):
         training, test = (data.load(flags.data, flags.data_dir, split) for split in ("train", "test"))
     if flags.batch_size > len(training):

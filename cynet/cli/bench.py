@@ -19,6 +19,7 @@ WHAT = {
     "loader": "loading batches: images a second, memory, and what training loses by it",
     "profile": "one model's training step, layer by layer, against the machine's roof",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
+    "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }
 MODELS = "uwnet1,uwnet2,resnet20,vgg_small"  # as cynet.bench.setting has them
 DEFAULTS = {"profile": "uwnet2", "kernels": f"uwnet0,{MODELS}"}  # where not MODELS
@@ -57,7 +58,22 @@ def add_flags(parser):
         help="no larger arrays in the sweep; 0: no sweep (default: beyond the last-level cache)",
     )
     for name, each in of.items():
-        _common_flags(each, name)
+        if name != "compare":
+            _common_flags(each, name)
+    _comparing_flags(of["compare"])
+
+
+def _comparing_flags(parser):
+    parser.add_argument("old", metavar="OLD.json", help="what is compared with")
+    parser.add_argument("new", metavar="NEW.json", help="what is compared")
+    parser.add_argument(
+        "--tolerance",
+        type=number(0),
+        default=0.97,
+        metavar="RATIO",
+        help="below it a case is slower: exit status 1",
+    )
+    parser.add_argument("--markdown", action="store_true", help="print GitHub markdown")
 
 
 def _model_flags(parser, name):
@@ -124,7 +140,9 @@ def integers(least, most=2**31 - 1):
 
 @command("time kernels, layers and models, also against PyTorch; memory; the machine's peak", order=10)
 def run(flags):
-    """Check everything, measure, print."""
+    """Check everything, measure, print; of files only compare, and 1 where something got slower."""
+    if flags.what == "compare":
+        return _compare(flags)
     check(flags)
     from cynet.bench import document, environment
     from cynet.core import threads
@@ -144,6 +162,15 @@ def run(flags):
     _print(flags, reports, environment.headline(facts))
     if flags.json is not None:
         document.write(flags.json, flags.what, facts, vars(flags), reports)
+
+
+def _compare(flags):
+    from cynet.bench.compare import compare
+
+    with refusing("compare"):
+        found = compare(flags.old, flags.new, flags.tolerance)
+    print(found.report.markdown() if flags.markdown else found.report.text())
+    return int(bool(found.slower))
 
 
 def check(flags):
@@ -193,10 +220,10 @@ def _kernels(flags, watch):
     yield kernels.measure(found, roof, flags.only or (), flags.repeat, watch)
 
 
-def _plan(flags, training, batch_sizes, threads=()):
-    from cynet.bench.speed import Plan
+def _setup(flags, training, batch_sizes, threads=()):
+    from cynet.bench.speed import Setup
 
-    return Plan(
+    return Setup(
         training, tuple(flags.model), batch_sizes, threads, flags.batch_norm, flags.against, flags.repeat
     )
 
@@ -204,14 +231,14 @@ def _plan(flags, training, batch_sizes, threads=()):
 def _speed(flags, watch):
     from cynet.bench import speed
 
-    yield speed.measure(_plan(flags, flags.what == "train", flags.batch_size, flags.threads or ()), watch)
+    yield speed.measure(_setup(flags, flags.what == "train", flags.batch_size, flags.threads or ()), watch)
 
 
 def _memory(flags, watch):
     from cynet.bench import processes
 
-    plan = _plan(flags, True, flags.batch_size)
-    yield processes.memory(plan, flags.repeat or REPEATS["memory"], flags.steps, watch)
+    setup = _setup(flags, True, flags.batch_size)
+    yield processes.memory(setup, flags.repeat or REPEATS["memory"], flags.steps, watch)
 
 
 def _import(flags, watch):
@@ -239,9 +266,9 @@ def _profile(flags, watch):
 def _table(flags, watch):
     from cynet.bench import processes, speed
 
-    yield speed.measure(_plan(flags, True, (128,)), watch)
-    yield speed.measure(_plan(flags, False, (128, 1)), watch)
-    yield processes.memory(_plan(flags, True, (128,)), flags.repeat or REPEATS["memory"], watch=watch)
+    yield speed.measure(_setup(flags, True, (128,)), watch)
+    yield speed.measure(_setup(flags, False, (128, 1)), watch)
+    yield processes.memory(_setup(flags, True, (128,)), flags.repeat or REPEATS["memory"], watch=watch)
     yield processes.imports(flags.against, flags.repeat or REPEATS["import"], watch)
 
 

@@ -170,7 +170,7 @@ def commands(run):
     """(what repeats a run, whether it takes several commands) as its folder tells."""
     parts = run.environment.get("resumed", [])
     if not any(part.get("changed") for part in parts):
-        return command(run.config), False
+        return command_of(run.config), False
     lines = [_given(run.environment)]
     for part in parts:
         lines += [f"# stopped after step {part.get('after_step')}, then", _given(part)]
@@ -183,7 +183,7 @@ def _given(environment):
     return " ".join(map(word, [Path(program).name, *words]))
 
 
-def command(config):
+def command_of(config):
     """The command that repeats a run with this configuration.
 
     Parameters

@@ -14,7 +14,7 @@ from .parser import reason
 SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
 
-_logs = []  # each a `Log`
+_logs: list = []  # each a `Log`
 
 
 def say(*parts):

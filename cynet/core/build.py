@@ -9,7 +9,7 @@ from cynet.core.threads import get_num_threads, processors
 from .compiled import _config
 
 
-def config():
+def config() -> dict[str, str]:
     """Version, compiler, flags, instruction set, OpenMP, index checks and threads, as a dict of str."""
     build = _config.build_info()
     return {
@@ -24,13 +24,13 @@ def config():
     }
 
 
-def show_config():
+def show_config() -> None:
     """Print version, compiler, flags, instruction set, OpenMP and threads, one to a line."""
     for name, value in config().items():
         print(f"{name + ':':<10} {value}")
 
 
-def processor():
+def processor() -> str:
     """The processor's name, as far as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

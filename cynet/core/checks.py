@@ -1,11 +1,15 @@
 """Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
 
+from typing import Any
+
 import numpy as np
+
+from .types import AnyArray, Array, Shape
 
 FLOAT = np.dtype(np.float32)
 
 
-def integer(name, value, least, most=2**31 - 1):
+def integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
     """`value` as an int between `least` and `most`, or TypeError / ValueError naming `name`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: wanted an int, got {value!r}")
@@ -15,7 +19,14 @@ def integer(name, value, least, most=2**31 - 1):
     return int(value)
 
 
-def number(name, value, least=-np.inf, most=np.inf, open_low=False, open_high=False):
+def number(
+    name: str,
+    value: Any,
+    least: float = -np.inf,
+    most: float = np.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
     """`value` as a finite float in the interval, or TypeError / ValueError naming `name`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: wanted a number, got {value!r}")
@@ -31,14 +42,14 @@ def number(name, value, least=-np.inf, most=np.inf, open_low=False, open_high=Fa
     return value
 
 
-def flag(name, value):
+def flag(name: str, value: Any) -> bool:
     """`value` as a bool, or TypeError naming `name`."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: wanted True or False, got {value!r}")
     return bool(value)
 
 
-def truth(name, value):
+def truth(name: str, value: Any) -> bool:
     """Whether `value` is true, or ValueError naming `name` where nobody can tell, as of an array."""
     try:
         return bool(value)
@@ -46,7 +57,7 @@ def truth(name, value):
         raise ValueError(f"{name}: wanted True or False, got {value!r:.80}") from None
 
 
-def pair(name, value, least=1):
+def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """An int, or two of them, as (vertical, horizontal)."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
@@ -56,12 +67,12 @@ def pair(name, value, least=1):
     return value, value
 
 
-def short(sizes):
+def short(sizes: Any) -> Any:
     """A tuple of equal numbers as that number, for reprs; anything else as it is."""
     return sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes
 
 
-def shapes(names, got, wanted):
+def shapes(names: str, got: tuple[Shape, ...], wanted: tuple[Shape, ...]) -> None:
     """Raise ValueError where arrays have not the shapes that kernels were told, as when one was set in place.
 
     Parameters
@@ -76,7 +87,7 @@ def shapes(names, got, wanted):
                 raise ValueError(f"{name}: wanted shape {other}, that of the pass, got {one}")
 
 
-def float_array(name, x, ndim=None):
+def float_array(name: str, x: Any, ndim: int | None = None) -> Array:
     """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
 
     Parameters
@@ -102,11 +113,11 @@ def float_array(name, x, ndim=None):
         raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")
     flags = x.flags
     if not (flags.c_contiguous and flags.aligned):
-        x = np.require(x, np.float32, "CA")
+        x = np.require(x, np.float32, ["C", "A"])
     return x
 
 
-def labels(name, values, count, classes):
+def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
     """`values` as an int64 array of `count` labels, each from 0 to `classes` - 1.
 
     Raises
@@ -130,4 +141,4 @@ def labels(name, values, count, classes):
     wrong = np.flatnonzero((values < 0) | (values >= classes))
     if len(wrong):
         raise ValueError(f"{name}[{wrong[0]}]: wanted 0 to {classes - 1}, got {values[wrong[0]]}")
-    return np.require(values, np.int64, "CA")
+    return np.require(values, np.int64, ["C", "A"])

@@ -5,6 +5,7 @@ otherwise die with SIGILL. `_config` itself is compiled for the plainest process
 """
 
 import os
+from collections.abc import Iterable
 
 # A thread that waits for others spins before it sleeps. GCC's OpenMP spins for milliseconds by default, in
 # which a loader's worker, or any other program, does not get the processor that the awaited thread needs:
@@ -15,7 +16,7 @@ _patient = not {_SPIN, "OMP_WAIT_POLICY"} & set(os.environ)
 if _patient:
     os.environ[_SPIN] = "10000"
 try:
-    from . import _config
+    from . import _config as _config
 except ImportError as error:
     raise ImportError(
         f"no built kernels in {os.path.dirname(os.path.dirname(__file__))}. In a source checkout run `python "
@@ -27,7 +28,7 @@ finally:
         del os.environ[_SPIN]
 
 
-def require_features(needed, present):
+def require_features(needed: Iterable[str], present: Iterable[str]) -> None:
     """Raise ImportError when the build needs processor features that are not present.
 
     Parameters

@@ -1,11 +1,17 @@
 """matplotlib, an extra of the package: imported when a figure is drawn, and without a word of its own."""
 
+from __future__ import annotations
+
 import logging
+
+TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
+if TYPE_CHECKING:
+    from typing import Any
 
 EXTRA = "plots need matplotlib, which is an extra: pip install 'cynet[plots]'"
 
 
-def figure_class():
+def figure_class() -> Any:
     """matplotlib's Figure.
 
     Raises

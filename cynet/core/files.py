@@ -1,12 +1,20 @@
 """Files that are whole or not there: written beside their place, then renamed; and no others are read."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from typing import BinaryIO
 
 CHUNK = 1 << 16  # bytes
 KINDS = (
@@ -15,7 +23,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def open_regular(path):
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """A regular file, open for reading bytes; what is none is refused at once, and never waited for.
 
     Raises
@@ -36,7 +44,7 @@ def open_regular(path):
         raise
 
 
-def read_regular(path, most):
+def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     """The bytes of a regular file that has at most `most` of them.
 
     Raises
@@ -58,7 +66,7 @@ def read_regular(path, most):
     return content
 
 
-def digest_of(path, most=None):
+def digest_of(path: str | os.PathLike[str], most: int | None = None) -> str:
     """The SHA-256 of a regular file, in hexadecimal digits.
 
     Parameters
@@ -81,14 +89,14 @@ def digest_of(path, most=None):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """What an error says, with the file that the system names beside it."""
     text = str(getattr(error, "strerror", None) or error)
     file = getattr(error, "filename", None)
     return f"{file}: {text}" if isinstance(file, str) and file not in text else text
 
 
-def user_path(path):
+def user_path(path: str | os.PathLike[str]) -> Path:
     """A path as a Path, with the home folder in place of a ~ at its beginning.
 
     Raises
@@ -103,7 +111,7 @@ def user_path(path):
     return Path(os.path.expanduser(path))
 
 
-def write_atomically(path, data, previous=None):
+def write_atomically(path: str | os.PathLike[str], data: bytes, previous: str | None = None) -> None:
     """Write a file so that a crash, a full disk or a reader never meets half of it.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
@@ -131,7 +139,7 @@ def write_atomically(path, data, previous=None):
 
 
 @contextlib.contextmanager
-def whole_file(path, previous=None):
+def whole_file(path: str | os.PathLike[str], previous: str | None = None) -> Iterator[BinaryIO]:
     """A file to write to, which takes its place where the context ends well: see `write_atomically`."""
     path = Path(os.path.realpath(user_path(path)))  # through a symbolic link, as open does
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -151,14 +159,14 @@ def whole_file(path, previous=None):
     flush_folder(path.parent)
 
 
-def copy_own(path):
+def copy_own(path: Path) -> None:
     """Let a path be a file of its own, equal to the one that it was; other names keep that one."""
     with open_regular(path) as file, whole_file(path) as copy:
         shutil.copyfileobj(file, copy)
         os.chmod(copy.fileno(), stat.S_IMODE(os.fstat(file.fileno()).st_mode))
 
 
-def _keep(path, previous):
+def _keep(path: Path, previous: Path) -> None:
     """Give a file a second name, so that there is no moment without one of the first."""
     link = previous.with_name(f".{previous.name}.{os.getpid()}.tmp")
     try:
@@ -170,19 +178,19 @@ def _keep(path, previous):
     link.unlink(missing_ok=True)  # rename does nothing where both names are the same file already
 
 
-def remove_temporaries(folder):
+def remove_temporaries(folder: str | os.PathLike[str]) -> None:
     """Remove what `write_atomically` left in a folder when its process was killed."""
     for path in Path(folder).iterdir():
         if is_temporary(path.name) and (path.is_symlink() or not path.is_dir()):
             path.unlink(missing_ok=True)
 
 
-def is_temporary(name):
+def is_temporary(name: str) -> bool:
     """Whether a file's name is one of those that `write_atomically` gives to what is not yet whole."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
-def flush_folder(folder):
+def flush_folder(folder: str | os.PathLike[str]) -> None:
     """Make renames in `folder` last through a power cut, where the system offers it."""
     descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:

@@ -8,6 +8,8 @@ another. What is read may be a link within the folder; what is written is none. 
 `open_changing` copy it before.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import json
@@ -18,10 +20,14 @@ from pathlib import Path
 from .files import KINDS, copy_own, read_regular
 from .names import unused
 
+TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
+if TYPE_CHECKING:
+    from typing import IO, Any, BinaryIO
+
 DEEPEST = 100  # objects and lists within each other
 
 
-def own_path(path, folder=None):
+def own_path(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Path:
     """A path in a folder, where neither it nor a folder on the way is a link that leaves the folder.
 
     Links within the folder, and hard links, are as good as files; what is to be written is `own_target`.
@@ -51,7 +57,7 @@ def own_path(path, folder=None):
     return path
 
 
-def own_file(path, folder=None):
+def own_file(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Path:
     """`own_path` of a regular file, or of none yet; what is something else is refused, and never waited for.
 
     Raises
@@ -72,7 +78,7 @@ def own_file(path, folder=None):
     return _regular(path, mode)
 
 
-def own_target(path, folder=None):
+def own_target(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Path:
     """`own_file` that is to be written: it is no link either, for that would write another file.
 
     A link of the folder itself, or of one on the way within it, is none of the file.
@@ -89,14 +95,16 @@ def own_target(path, folder=None):
     return path
 
 
-def _regular(path, mode):
+def _regular(path: Path, mode: int) -> Path:
     if not stat.S_ISREG(mode):
         got = next((name for test, name in KINDS if test(mode)), "something else")
         raise OSError(errno.EINVAL, f"{path}: wanted a regular file, got {got}")
     return path
 
 
-def open_appending(path, folder=None, **how):
+def open_appending(
+    path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, **how: Any
+) -> IO[Any]:
     """`own_target`, open for appending; made where there is none, and first copied where it has other names.
 
     Parameters
@@ -109,12 +117,12 @@ def open_appending(path, folder=None, **how):
     return open(_changing(path, folder, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", **how)
 
 
-def open_changing(path, folder=None):
+def open_changing(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> BinaryIO:
     """`own_target`, open for changing bytes in it; it is first copied where it has other names."""
     return open(_changing(path, folder, os.O_RDWR), "r+b")
 
 
-def _changing(path, folder, flags):
+def _changing(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None, flags: int) -> int:
     """The descriptor of a file that has no other name, which would be changed with it."""
     path = own_target(path, folder)
     if os.path.exists(path) and os.stat(path).st_nlink > 1:
@@ -129,7 +137,7 @@ def _changing(path, folder, flags):
         raise
 
 
-def is_at(file, path):
+def is_at(file: IO[Any], path: str | os.PathLike[str]) -> bool:
     """Whether an open file is what stands at a path, itself and not by a link."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
@@ -137,7 +145,7 @@ def is_at(file, path):
         return False
 
 
-def set_aside(path, mark="damaged", stays=False):
+def set_aside(path: Path, mark: str = "damaged", stays: bool = False) -> Path:
     """Give what lies at a path another name beside it, never that of something else.
 
     Parameters
@@ -162,7 +170,9 @@ def set_aside(path, mark="damaged", stays=False):
     return aside
 
 
-def read_object(path, most, folder=None):
+def read_object(
+    path: str | os.PathLike[str], most: int, folder: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
     """The object in a JSON file of a folder.
 
     Parameters
@@ -197,14 +207,14 @@ def read_object(path, most, folder=None):
     return found
 
 
-def _finite(text):
+def _finite(text: str) -> float:
     value = float(text)
     if value - value:  # an infinity's or NaN's is NaN
         raise ValueError(f"wanted finite numbers, got {text}")
     return value
 
 
-def _measure(value, levels=DEEPEST):
+def _measure(value: Any, levels: int = DEEPEST) -> None:
     if not levels:
         raise RecursionError
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

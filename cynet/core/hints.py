@@ -1,10 +1,14 @@
 """What somebody probably meant by a name that is not known: a near one, or none."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 MOST = 100  # letters of a name that a slip of the finger may be looked for in
 LEAST_START = 3  # letters that are enough for the beginning of a name
 
 
-def near(name, known):
+def near(name: str, known: Iterable[str]) -> str | None:
     """The known name that differs least from a name, if that is a slip of the finger or a beginning of it.
 
     Capital letters, dashes, underscores, and the order of the words between them count for nothing. A --no-
@@ -30,19 +34,19 @@ def near(name, known):
     return best
 
 
-def plain(name):
+def plain(name: str) -> str:
     """A name without dashes before it, in small letters, with dashes between its words."""
     return name.lstrip("-").replace("_", "-").replace(" ", "-").lower()
 
 
 class _Name:
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         words = plain(name).split("-")
         self.negative = name.startswith(("--no-", "--no_"))
         words = words[1:] if self.negative else words
         self.joined, self.sorted = "".join(words), sorted(words)
 
-    def distance(self, other):
+    def distance(self, other: _Name) -> int | None:
         """Changes of letters between two names, None where they are more than a slip."""
         if self.negative != other.negative:
             return None
@@ -56,7 +60,7 @@ class _Name:
         return len(other.joined) if begins else None  # after every slip
 
 
-def edits(one, other):
+def edits(one: str, other: str) -> int:
     """Letters to insert, remove, change, or exchange with their neighbour, to get one text from another."""
     before, row = None, list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

@@ -4,11 +4,13 @@ import codecs
 import itertools
 import os
 import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
 
 SPELLED = "cynet.spelled"  # an error handler for text that is encoded: what `printable` escapes, as it does
 
 
-def printable(name):
+def printable(name: str | os.PathLike[str]) -> str:
     """A name with what cannot be shown escaped: bytes that are no UTF-8, line ends, control characters.
 
     Parameters
@@ -26,7 +28,7 @@ def printable(name):
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
-def _decoded(name):
+def _decoded(name: str) -> str:
     """The same name where the system's own encoding is not UTF-8."""
     try:
         return os.fsencode(name).decode("utf-8", "surrogateescape")
@@ -34,7 +36,7 @@ def _decoded(name):
         return name
 
 
-def _shown(letter):
+def _shown(letter: str) -> str:
     if letter.isprintable():
         return letter
     code = ord(letter)
@@ -43,27 +45,27 @@ def _shown(letter):
     return letter.encode("unicode_escape").decode()
 
 
-def few(names, most=5):
+def few(names: Sequence[str], most: int = 5) -> str:
     """Some names in words: the first ones, printable, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(map(printable, names[:most])) + more
 
 
-def unused(path):
+def unused(path: Path) -> Path:
     """A path, or the first one with a number behind its name that nothing has."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
 
 
-def _spelled(error):
+def _spelled(error: UnicodeError) -> tuple[str, int]:
     """What stands for letters that an encoding lacks: `\\xe9` for a byte of a name that is no UTF-8."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_ascii, error.object[error.start : error.end])), error.end
 
 
-def _ascii(letter):
+def _ascii(letter: str) -> str:
     return _shown(letter) if not letter.isprintable() else letter.encode("ascii", "backslashreplace").decode()
 
 

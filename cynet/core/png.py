@@ -6,8 +6,10 @@ import zlib
 
 import numpy as np
 
+from .types import AnyArray
 
-def encode(pixels):
+
+def encode(pixels: AnyArray) -> bytes:
     """A PNG file.
 
     Parameters
@@ -30,10 +32,10 @@ def encode(pixels):
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
 
 
-def address(pixels):
+def address(pixels: AnyArray) -> str:
     """The PNG as a data: address, for a page that holds its pictures itself."""
     return "data:image/png;base64," + base64.b64encode(encode(pixels)).decode()
 
 
-def _chunk(kind, data):
+def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

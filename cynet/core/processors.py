@@ -2,12 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 QUOTA_FILES = {"cgroup2": ("cpu.max",), "cgroup": ("cpu.cfs_quota_us", "cpu.cfs_period_us")}
 
 
-def processors(root="/"):
+def processors(root: str | Path = "/") -> int:
     """The processors that this process may use; everything that counts them asks here.
 
     Parameters
@@ -26,7 +27,7 @@ def processors(root="/"):
     return max(1, min([count, *map(int, _quotas(Path(root)))]))
 
 
-def _quotas(root):
+def _quotas(root: Path) -> Iterator[float]:
     """The quotas, in processors, of this process's control groups and of all groups around them."""
     try:
         groups = _own_groups((root / "proc/self/cgroup").read_text())
@@ -38,16 +39,16 @@ def _quotas(root):
             yield from _along(root / place.lstrip("/"), _below(groups[kind], start), QUOTA_FILES[kind])
 
 
-def _mounts(text):
+def _mounts(text: str) -> Iterator[list[str]]:
     """(kind, which group is its top folder, where) of the file systems that show quotas of processors."""
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         where, kind, options = before.split(" ")[3:5], after.split(" ")[0], after.split(" ")[-1].split(",")
         if len(where) == 2 and (kind == "cgroup2" or (kind == "cgroup" and "cpu" in options)):
-            yield kind, *map(_plain, where)
+            yield [kind, *map(_plain, where)]
 
 
-def _own_groups(text):
+def _own_groups(text: str) -> dict[str, str]:
     """The paths of this process's groups: of version 2, and of version 1 the one that shares processors."""
     groups = {}
     for line in text.splitlines():
@@ -59,14 +60,14 @@ def _own_groups(text):
     return groups
 
 
-def _below(path, start):
+def _below(path: str, start: str) -> list[str]:
     """The names from the folder that is mounted down to the group; in a container it may be hidden."""
     own, around = ([name for name in text.split("/") if name] for text in (path, start))
     own = own[len(around) :] if own[: len(around)] == around else []
     return [] if ".." in own else own
 
 
-def _along(place, names, files):
+def _along(place: Path, names: list[str], files: tuple[str, ...]) -> Iterator[float]:
     """The quotas of the folder `place` and of those below it."""
     for name in ["", *names]:
         place = place / name
@@ -79,6 +80,6 @@ def _along(place, names, files):
             yield quota / period
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     r"""A path of /proc/self/mountinfo, where a space is written as \040."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

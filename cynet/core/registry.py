@@ -6,13 +6,20 @@ lines of its decorators in the files of its folders, and imports a file when its
 no second list.
 """
 
+from __future__ import annotations
+
 import ast
 import importlib
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
 
 from .hints import near
+
+TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
+if TYPE_CHECKING:
+    from typing import Any
 
 LAST = 1000  # the place of what names none
 
@@ -43,16 +50,22 @@ class Registry:
     ('uwnet0', 'uwnet1', ...)
     """
 
-    def __init__(self, word, package, *folders, called=lambda file, defined: defined):
+    def __init__(
+        self,
+        word: str,
+        package: str,
+        *folders: str,
+        called: Callable[[str, str], str] = lambda file, defined: defined,
+    ) -> None:
         self.word, self.package, self.folders, self.called = word, package, folders or ("",), called
-        self._found = None  # name -> _Entry: what the files hold
-        self._added = {}  # those of elsewhere
-        self._things = {}  # those that are loaded
+        self._found: dict[str, _Entry] | None = None  # name -> _Entry: what the files hold
+        self._added: dict[str, _Entry] = {}  # those of elsewhere
+        self._things: dict[str, Any] = {}  # those that are loaded
 
-    def __call__(self, text="", **facts):
+    def __call__(self, text: str = "", **facts: Any) -> Callable[[Any], Any]:
         """The decorator of a class or function. Raises ValueError where its name is taken by another."""
 
-        def register(thing):
+        def register(thing: Any) -> Any:
             name = self.called(thing.__module__.rpartition(".")[2], thing.__name__)
             if thing.__module__.startswith(f"{self.package}."):
                 self._keep(name, thing)
@@ -62,17 +75,17 @@ class Registry:
 
         return register
 
-    def add(self, name, thing, **facts):
+    def add(self, name: str, thing: Any, **facts: Any) -> None:
         """Register what comes from elsewhere. Raises ValueError where the name is taken."""
         if name in self:
             raise ValueError(f"name: wanted one that is not taken, got {name!r}")
         self._added[name], self._things[name] = _Entry(None, name, facts), thing
 
-    def remove(self, name):
+    def remove(self, name: str) -> None:
         """Take away what was added."""
         del self._added[name], self._things[name]
 
-    def _keep(self, name, thing):
+    def _keep(self, name: str, thing: Any) -> None:
         known = self._things.get(name)
         if known is not None and (known.__module__, known.__qualname__) != _home(thing):  # else: loaded anew
             where = f"in {known.__module__} and {thing.__module__}"
@@ -80,36 +93,36 @@ class Registry:
         self._things[name] = thing
 
     # -- asking ---------------------------------------------------------------------------------------
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """The names, in order."""
         return tuple(self._entries())
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._entries()
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         """The thing of a name, whose file is imported; KeyError where there is none."""
         entry = self._entries()[name]
         if name not in self._things:
-            importlib.import_module(entry.module)
+            importlib.import_module(str(entry.module))
         return self._things[name]
 
-    def facts(self, name):
+    def facts(self, name: str) -> dict[str, Any]:
         """What the decorator of a name says: {"text": ..., and what it names}. Nothing is imported."""
         return self._entries()[name].facts
 
-    def home(self, name):
+    def home(self, name: str) -> tuple[str, str] | None:
         """(module, class or function) that define a name, as texts; None for what was added."""
         entry = self._entries()[name]
-        return entry.module and (entry.module, entry.defined)
+        return (entry.module, entry.defined) if entry.module else None
 
-    def those(self, **facts):
+    def those(self, **facts: Any) -> tuple[str, ...]:
         """The names whose decorators say such facts, in order."""
         return tuple(
             name for name in self.names() if all(self.facts(name).get(k) == v for k, v in facts.items())
         )
 
-    def checked(self, name, argument="name"):
+    def checked(self, name: str, argument: str = "name") -> str:
         """`name`, if it is known; a ValueError that suggests the nearest, if not."""
         if name not in self:
             meant = near(str(name), self.names())
@@ -118,13 +131,13 @@ class Registry:
         return name
 
     # -- reading --------------------------------------------------------------------------------------
-    def _entries(self):
+    def _entries(self) -> dict[str, _Entry]:
         if self._found is None:
             self._found = self._read()
         return self._found | self._added if self._added else self._found
 
-    def _read(self):
-        found = {}
+    def _read(self) -> dict[str, _Entry]:
+        found: dict[str, _Entry] = {}
         pattern = re.compile(rf"^@(?:\w+\.)?{self.word}(\(.*?)^(?:class|def) (\w+)", re.MULTILINE | re.DOTALL)
         for module, path in self._files():
             with open(path, encoding="utf-8") as file:
@@ -137,7 +150,7 @@ class Registry:
                 found[name] = _Entry(module, defined, _facts(brackets))
         return dict(sorted(found.items(), key=lambda pair: pair[1].facts.get("order", LAST)))
 
-    def _files(self):
+    def _files(self) -> Iterator[tuple[str, str]]:
         root = sys.modules[self.package].__path__[0]
         for folder in self.folders:
             package = f"{self.package}.{folder}" if folder else self.package
@@ -148,16 +161,16 @@ class Registry:
 
 
 class _Entry:
-    def __init__(self, module, defined, facts):
+    def __init__(self, module: str | None, defined: str, facts: dict[str, Any]) -> None:
         self.module, self.defined, self.facts = module, defined, facts
 
 
-def _home(thing):
+def _home(thing: Any) -> tuple[str, str]:
     return thing.__module__, thing.__qualname__
 
 
-def _facts(brackets):
+def _facts(brackets: str) -> dict[str, Any]:
     """What stands in a decorator's brackets, and perhaps in other decorators after it."""
-    call = ast.parse(f"@word{brackets}def f(): pass").body[0].decorator_list[0]
+    call: Any = ast.parse(f"@word{brackets}def f(): pass").body[0].decorator_list[0]  # type: ignore[attr-defined]
     texts = [ast.literal_eval(value) for value in call.args]
     return {"text": texts[0] if texts else ""} | {k.arg: ast.literal_eval(k.value) for k in call.keywords}

@@ -4,7 +4,7 @@ import os
 import shlex
 
 
-def word(text):
+def word(text: str) -> str:
     """A text as one word of a shell's command.
 
     Parameters
@@ -22,11 +22,11 @@ def word(text):
     return f"$'{''.join(map(_escaped, os.fsencode(text)))}'"
 
 
-def quoted(path):
+def quoted(path: str | os.PathLike[str]) -> str:
     """A path as one word of a shell's command; one that begins as a flag does begins with ./ instead."""
     text = os.fspath(path)
     return word(f"./{text}" if text.startswith("-") else text)
 
 
-def _escaped(byte):
+def _escaped(byte: int) -> str:
     return chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}"

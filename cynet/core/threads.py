@@ -21,14 +21,14 @@ MOST = 1024  # that can be set
 MANY = 64  # from the environment: more than this, and than there are processors, is a slip
 VARIABLE = "OMP_NUM_THREADS"
 
-_threads = None
+_threads: int | None = None
 _several = False  # whether kernels may have run on several threads, in this process or one around it
 _bound = False  # to one thread: a child of such a process
 _forks = _config.forks()  # those that were seen
 _warned = False
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """The number of OpenMP threads a kernel uses.
 
     Returns
@@ -42,10 +42,10 @@ def get_num_threads():
         _after_fork()
     if _threads is None:
         _set(_first() if _config.build_info()["openmp"] else 1)
-    return _threads
+    return _threads  # type: ignore[return-value]  # it is set by now
 
 
-def set_num_threads(threads):
+def set_num_threads(threads: int) -> None:
     """Set the number of OpenMP threads a kernel uses.
 
     Parameters
@@ -67,7 +67,7 @@ def set_num_threads(threads):
     _set(threads if _config.build_info()["openmp"] else 1)
 
 
-def _set(threads):
+def _set(threads: int) -> None:
     global _threads, _several, _warned
     if _bound and threads > 1:
         if not _warned:
@@ -76,14 +76,14 @@ def _set(threads):
     _threads, _several = threads, _several or threads > 1
 
 
-def _after_fork():
+def _after_fork() -> None:
     global _threads, _forks, _bound
     _forks, _bound = _config.forks(), _several
     if _bound:
         _threads = 1
 
 
-def forks():
+def forks() -> int:
     """How many forks lie between this process and the one that loaded the kernels.
 
     What an object holds that another process must not use (a lock, a pipe) is worthless where this is not
@@ -92,7 +92,7 @@ def forks():
     return _config.forks()
 
 
-def _first():
+def _first() -> int:
     """The threads to begin with."""
     count, text = processors(), os.environ.get(VARIABLE, "").strip()
     first = text.partition(",")[0].strip()  # the others are for parallel regions within parallel regions
@@ -108,10 +108,10 @@ def _first():
     return int(first)
 
 
-def _say(text):
+def _say(text: str) -> None:
     print(f"cynet: {text}", file=sys.stderr, flush=True)
 
 
-def team(macs):
+def team(macs: float) -> int:
     """The threads for so many multiply-adds: one where starting others takes longer than they save."""
     return 1 if macs < ALONE else get_num_threads()

@@ -1,5 +1,7 @@
 """One thread at a time where two would spoil each other's work: the second is refused, and nobody waits."""
 
+from __future__ import annotations
+
 import threading
 
 from .threads import forks
@@ -10,10 +12,12 @@ ADVICE = "give each thread a model and a loss of its own (copy.deepcopy), or let
 class Turn:
     """Which thread is at something. A copy, a pickle and a child by fork begin with nobody there."""
 
-    def __init__(self):
-        self._holders = {}  # forks -> (thread, what it does): who was there in another process is not here
+    def __init__(self) -> None:
+        self._holders: dict[
+            int, tuple[threading.Thread, str]
+        ] = {}  # forks -> (thread, what it does): who was there in another process is not here
 
-    def take(self, doing=""):
+    def take(self, doing: str = "") -> tuple[threading.Thread, str] | None:
         """None where this thread has the turn from now on; else (thread, what it does) of who has it.
 
         That may be this thread. `doing` is told to those that come meanwhile.
@@ -22,15 +26,15 @@ class Turn:
         holder = self._holders.setdefault(forks(), mine)
         return None if holder is mine else holder
 
-    def give_back(self):
+    def give_back(self) -> None:
         """Let the next thread have the turn."""
         self._holders.clear()
 
-    def alone(self, name):
+    def alone(self, name: str) -> _Alone:
         """Within this context no other thread is here; one that comes gets a RuntimeError with `name`."""
         return _Alone(self, name)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[()]]:
         return Turn, ()
 
 
@@ -39,10 +43,10 @@ class _Alone:
 
     __slots__ = "before", "name", "turn"
 
-    def __init__(self, turn, name):
+    def __init__(self, turn: Turn, name: str) -> None:
         self.turn, self.name = turn, name
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.before, this = self.turn.take(), threading.current_thread()
         if self.before and self.before[0] is not this:
             raise RuntimeError(
@@ -50,12 +54,12 @@ class _Alone:
                 f"{self.before[0].name!r} is in one: {ADVICE}"
             )
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self.before is None:
             self.turn.give_back()
 
 
-def refuse_anothers(name, maker, made):
+def refuse_anothers(name: str, maker: int, made: set[int]) -> None:
     """Raise RuntimeError where backward would follow the pass of another thread in place of this one's own.
 
     Parameters

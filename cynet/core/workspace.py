@@ -8,9 +8,12 @@ overwritten, one that is dropped serves the next request of its size, and no lay
 import threading
 from math import prod
 from sys import getrefcount
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
+
+from .types import AnyArray, Shape
 
 SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
 ALIGN = 64  # bytes: a cache line, and the widest vector
@@ -19,22 +22,23 @@ ALIGN = 64  # bytes: a cache line, and the widest vector
 class Pool(threading.local):
     """The buffers of one thread, by their size in bytes."""
 
-    def __init__(self):
-        self.buffers = {}
+    def __init__(self) -> None:
+        self.buffers: dict[int, list[AnyArray]] = {}
         self.allocated = 0  # bytes ever taken from the system
         self.peak = 0  # most bytes in use at once
 
-    def more(self, nbytes):
+    def more(self, nbytes: int) -> AnyArray:
         """One buffer more of that size."""
         shelf = self.buffers.setdefault(nbytes, [])
         self._make_room(nbytes)
         raw = np.empty(nbytes + ALIGN, np.uint8)
         start = -raw.ctypes.data % ALIGN
-        shelf.append(np.frombuffer(memoryview(raw)[start : start + nbytes], np.uint8))
+        view = memoryview(raw)  # type: ignore[arg-type]  # the declarations know buffers from Python 3.12 on
+        shelf.append(np.frombuffer(view[start : start + nbytes], np.uint8))
         self.allocated += nbytes
         return shelf[-1]
 
-    def _make_room(self, nbytes):
+    def _make_room(self, nbytes: int) -> None:
         """Before new memory is taken: let go of free buffers when they are more than was ever in use.
 
         Shapes that alternate (training, evaluation) keep theirs; shapes that never return do not pile up.
@@ -55,15 +59,16 @@ class Pool(threading.local):
                         used.append(buffer)
                 self.buffers[size] = used
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget every buffer; those in use live on until their last user lets go."""
         self.buffers.clear()
 
 
-def _free_count():
+def _free_count() -> int:
     shelf = [np.empty(0)]
     for buffer in shelf:
-        return getrefcount(buffer)
+        count = getrefcount(buffer)
+    return count
 
 
 FREE = _free_count()
@@ -72,7 +77,7 @@ SPARE = 64 << 20  # bytes of free buffers that are always put up with
 pool = Pool()
 
 
-def empty(shape, dtype=np.float32):
+def empty(shape: Shape, dtype: Any = np.float32) -> AnyArray:
     """An uninitialised, 64-byte aligned, C-contiguous array from the pool.
 
     Parameters
@@ -95,7 +100,7 @@ def empty(shape, dtype=np.float32):
     return ndarray(shape, dtype, pool.more(nbytes))
 
 
-def zeros(shape, dtype=np.float32):
+def zeros(shape: Shape, dtype: Any = np.float32) -> AnyArray:
     """As `empty`, filled with zeros."""
     array = empty(shape, dtype)
     array.fill(0)

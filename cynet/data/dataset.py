@@ -1,11 +1,15 @@
 """ArrayDataset: pictures and labels, in memory or mapped from a file, which every data set here is."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import printable
+from cynet.core.types import AnyArray, Shape
 
 from . import fingerprint
 from .workers import pixels
@@ -51,7 +55,7 @@ class ArrayDataset:
     notes = ()
     parts = None
 
-    def __init__(self, images, labels, classes):
+    def __init__(self, images: AnyArray, labels: AnyArray, classes: Any) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
             raise TypeError(f"images: wanted a uint8 NumPy array, got {kind}")
@@ -65,30 +69,30 @@ class ArrayDataset:
         self.labels = checks.labels("labels", labels, len(images), len(self.classes))
 
     @property
-    def picture_shape(self):
+    def picture_shape(self) -> Shape:
         """(height, width, channels) of a picture as the loader hands it out."""
         _, channels, height, width = self.images.shape
         return height, width, channels
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[AnyArray, int]:
         """(picture uint8 (height, width, channels), label int) of one sample."""
         pixels.require_whole(self.images)
         return np.asarray(self.images[index]).transpose(1, 2, 0), int(self.labels[index])
 
     @cached_property
-    def _counts(self):
+    def _counts(self) -> Any:
         pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
         return sum(byte_counts(self.images[i : i + step]) for i in range(0, len(self), step))
 
     @cached_property
-    def _moments(self):
+    def _moments(self) -> Any:
         return _moments(self._counts)
 
-    def moments_without(self, indices):
+    def moments_without(self, indices: Any) -> Any:
         """`mean` and `std` of all pictures but those with these indices, which alone are read for it.
 
         Parameters
@@ -102,33 +106,33 @@ class ArrayDataset:
         return _moments(self._counts - sum(map(byte_counts, parts)))
 
     @property
-    def mean(self):
+    def mean(self) -> AnyArray:
         return self._moments[0]
 
     @property
-    def std(self):
+    def std(self) -> AnyArray:
         return self._moments[1]
 
     @cached_property
-    def _fingerprint(self):
+    def _fingerprint(self) -> str:
         pixels.require_whole(self.images)
         return fingerprint.of(self.images, self.labels, self.classes)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Count, picture shape, and what SHA-256 says of classes, labels and pixels, in some 50 letters."""
         return self._fingerprint
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} pictures, {len(self.classes)} classes)"
 
 
-def byte_counts(images):
+def byte_counts(images: AnyArray) -> AnyArray:
     """How often each byte occurs in each channel: int64 (channels, 256)."""
     planes = np.asarray(images).swapaxes(0, 1)
     return np.array([np.bincount(plane.reshape(-1), minlength=256) for plane in planes])
 
 
-def _moments(counts):
+def _moments(counts: AnyArray) -> Any:
     """(mean, std) of pixels / 255 of each channel, from what `byte_counts` gives."""
     values = np.arange(256)
     n = int(counts[0].sum())
@@ -139,7 +143,7 @@ def _moments(counts):
     return mean / 255, std / 255
 
 
-def numbered_classes(labels, where):
+def numbered_classes(labels: Any, where: Any) -> Any:
     """("0", "1", ...) up to the largest label."""
     most = int(labels.max(initial=0))
     if most >= MOST_CLASSES:
@@ -147,7 +151,7 @@ def numbered_classes(labels, where):
     return tuple(map(str, range(most + 1)))
 
 
-def named_classes(names, where):
+def named_classes(names: Any, where: Any) -> Any:
     """The names of classes that a file brings, printable; ValueError where they cannot be told apart.
 
     Parameters
@@ -156,7 +160,7 @@ def named_classes(names, where):
     where : str or path
         What the message calls the file.
     """
-    found = {}
+    found: dict[str, int] = {}
     for number, raw in enumerate(names):
         name = printable(raw)
         if not 0 < len(name) <= MOST_NAME:
@@ -172,7 +176,7 @@ def named_classes(names, where):
     return tuple(found)
 
 
-def checked_split(split):
+def checked_split(split: str) -> str:
     """`split`, if it is "train" or "test"."""
     if split not in ("train", "test"):
         raise ValueError(f'split: wanted "train" or "test", got {split!r}')

@@ -16,7 +16,7 @@ GROUND = 255
 
 
 @dataclass(frozen=True)
-class Checked:
+class ClassCounts:
     """What `check` found of one split.
 
     Attributes
@@ -47,10 +47,10 @@ def check(dataset, name=None, split=None):
 
     Returns
     -------
-    Checked
+    ClassCounts
     """
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
-    return Checked(tuple(counts.tolist()), sources.COUNTS.get(name, {}).get(split))
+    return ClassCounts(tuple(counts.tolist()), sources.COUNTS.get(name, {}).get(split))
 
 
 def published_files(name, root):

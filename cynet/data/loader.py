@@ -6,17 +6,22 @@ So it does not matter which worker makes a batch, whether one died over it, or w
 all; and the whole state of a loader is (seed, epoch, next batch).
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import itertools
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import printable
 from cynet.core.threads import get_num_threads
+from cynet.core.types import AnyArray, Array
 
 from . import fingerprint
 from .images.augment import Normalize, RandomCrop, RandomFlip
@@ -25,7 +30,7 @@ from .sampler import checked_order, generator
 from .workers import auto, portable
 from .workers.crew import CLOSED
 from .workers.feed import Feed
-from .workers.passes import Desk, Pass
+from .workers.passes import Desk, EpochBatches
 from .workers.worker import IN_KERNEL
 
 __all__ = ["DataLoader", "Normalize", "RandomCrop", "RandomFlip"]
@@ -124,9 +129,20 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset, batch_size, shuffle=True, seed=0, workers=2, prefetch=4, drop_last=False,
-        transforms=(), sampler=None, timeout=120.0, copy=False, debug=None,
-    ):  # fmt: skip
+        self,
+        dataset: Any,
+        batch_size: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        workers: int | str = 2,
+        prefetch: int = 4,
+        drop_last: bool = False,
+        transforms: Any = (),
+        sampler: Any = None,
+        timeout: float = 120.0,
+        copy: bool = False,
+        debug: bool | None = None,
+    ) -> None:
         _check_dataset(dataset)
         self.dataset = dataset
         self.batch_size = checks.integer("batch_size", batch_size, 1)
@@ -150,22 +166,22 @@ class DataLoader:
                 f"{len(dataset)}"
             )
         self.epoch = self._batch = 0
-        self.chosen = None
-        self._ordered = None, None  # the last order asked for, and what it is the order of
+        self.chosen: str | None = None
+        self._ordered: Any = (None, None)  # the last order asked for, and what it is the order of
         self._feed = self._new_feed(workers) if self.workers not in (0, "auto") else None
-        self._walk = []  # of the current pass over the loader: once it has ended, why
+        self._walk: list[str] = []  # of the current pass over the loader: once it has ended, why
         self._desk = Desk()
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Batches in an epoch; with a sampler, in the next one."""
         return self._count(self.epoch)
 
-    def _count(self, epoch):
+    def _count(self, epoch: int) -> int:
         samples = len(self.dataset) if self.sampler is None else len(self.order(epoch))
         whole, rest = divmod(samples, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> AnyArray:
         """The indices of the data set in the order of an epoch, int64."""
         key = epoch, self.seed, self.shuffle
         ordered = self._ordered  # once: another thread may ask for another epoch's
@@ -173,7 +189,7 @@ class DataLoader:
             ordered = self._ordered = key, self._new_order(epoch)
         return ordered[1].copy()
 
-    def _new_order(self, epoch):
+    def _new_order(self, epoch: int) -> AnyArray:
         count = len(self.dataset)
         if self.sampler is not None:
             name = f"sampler, epoch {epoch}"
@@ -182,7 +198,7 @@ class DataLoader:
         order = np.arange(count, dtype=np.int64)  # also where int is shorter
         return generator(self.seed, epoch).permutation(order) if self.shuffle else order
 
-    def _batches(self, epoch):
+    def _batches(self, epoch: int) -> Any:
         """The indices of each batch of an epoch."""
         order, size = self.order(epoch), self.batch_size
         if self.drop_last and len(order) < size:
@@ -191,10 +207,10 @@ class DataLoader:
             )
         return [order[i * size : (i + 1) * size] for i in range(self._count(epoch))]
 
-    def __iter__(self):
-        return Pass(self._desk, self._epoch(), self._put_away)
+    def __iter__(self) -> Iterator[tuple[Array, AnyArray]]:
+        return EpochBatches(self._desk, self._epoch(), self._put_away)
 
-    def _epoch(self):
+    def _epoch(self) -> Any:
         """The batches that are left of an epoch."""
         if self.workers == "auto" and len(self):
             self._choose()
@@ -212,26 +228,26 @@ class DataLoader:
             _refuse_ended(walk)
         self.epoch, self._batch = epoch + 1, 0
 
-    def _new_walk(self, why):
+    def _new_walk(self, why: str) -> Any:
         """The mark of a new pass, which will hold why it ended; that of the last one gets `why`."""
         self._walk.append(why)
         self._walk = []
         return self._walk
 
-    def _made(self, feed, order, epoch, first):
+    def _made(self, feed: Any, order: AnyArray, epoch: int, first: int) -> Any:
         """x of each batch."""
         if feed is None:
             return self._made_here(order, epoch, first)
         return feed.batches(order, self.seed, epoch, first)
 
-    def _new_feed(self, workers):
+    def _new_feed(self, workers: Any) -> Any:
         size = self.batch_size
         if self.sampler is None:
             size = min(size, max(1, len(self.dataset)))
         name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay
         return Feed(self.dataset, self._recipe, workers, size, self.prefetch, self.timeout, name_of)
 
-    def _made_here(self, order, epoch, first):
+    def _made_here(self, order: AnyArray, epoch: int, first: int) -> Any:
         images = self.dataset.images
         _, channels, height, width = images.shape
         x = np.empty((max(map(len, order), default=0), height, width, channels), np.float32)
@@ -247,7 +263,7 @@ class DataLoader:
                 raise
             yield part
 
-    def _choose(self):
+    def _choose(self) -> Any:
         if portable.daemonic():
             self.workers, self.chosen = 0, "workers=0 chosen (a daemonic process may start no others)"
         else:
@@ -256,7 +272,7 @@ class DataLoader:
         self._feed = self._new_feed(self.workers) if self.workers else None
 
     @contextlib.contextmanager
-    def _endless(self, workers):
+    def _endless(self, workers: int) -> Any:
         """The batches of the next epoch, over and over."""
         order = self._batches(self.epoch)
         feed = self._new_feed(workers) if workers else None
@@ -268,12 +284,12 @@ class DataLoader:
                 feed.close()
 
     # -- state ----------------------------------------------------------------------------------------
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Where the loader stands, some 100 bytes of JSON: seed, epoch, next batch, size, fingerprint."""
         values = self.seed, self.epoch, self._batch, self.batch_size, self.dataset.fingerprint()
         return dict(zip(STATE, values, strict=True))
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where another loader stood; the number of workers may differ.
 
         No batch is made again for it: the next one is a function of its number.
@@ -287,7 +303,7 @@ class DataLoader:
         with self._desk.alone("to load a state", "loads a state", self._put_away):
             self._load(state)
 
-    def _load(self, state):
+    def _load(self, state: Mapping[str, Any]) -> Any:
         missing = set(STATE) - set(state)
         if missing:
             raise ValueError(f"state: wanted {', '.join(STATE)}, got no {sorted(missing)}")
@@ -308,7 +324,7 @@ class DataLoader:
         if batch == self._count(epoch):
             self.epoch, self._batch = epoch + 1, 0
 
-    def close(self):
+    def close(self) -> None:
         """End the workers and give the ring back; the next epoch starts them anew.
 
         A pass that is under way ends, with a RuntimeError where it is asked for more. Any thread may call it,
@@ -318,32 +334,32 @@ class DataLoader:
         if not self._desk.close(self._put_away) and self._feed:
             self._feed.wake()
 
-    def _put_away(self):
+    def _put_away(self) -> None:
         self._new_walk(CLOSED)
         if self._feed:
             self._feed.close()
 
-    def __enter__(self):
+    def __enter__(self) -> DataLoader:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, workers={self.workers})"
 
 
-def _refuse_ended(walk):
+def _refuse_ended(walk: list[str]) -> None:
     if walk:
         raise RuntimeError(walk[0])
 
 
-def _name_of(dataset, index):
+def _name_of(dataset: Any, index: int) -> str:
     path_of = getattr(dataset, "path_of", None)
     return f"the sample with index {index}" + (f" ({printable(path_of(index))})" if path_of else "")
 
 
-def _check_dataset(dataset):
+def _check_dataset(dataset: Any) -> None:
     images = getattr(dataset, "images", None)
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else repr(images)
@@ -358,7 +374,7 @@ def _check_dataset(dataset):
         )
 
 
-def _checked_workers(workers):
+def _checked_workers(workers: Any) -> int | str:
     if isinstance(workers, str):
         if workers != "auto":
             raise ValueError(f'workers: wanted an int or "auto", got {workers!r}')
@@ -366,7 +382,7 @@ def _checked_workers(workers):
     return checks.integer("workers", workers, 0, 1024)
 
 
-def _checked_sampler(sampler):
+def _checked_sampler(sampler: Any) -> Any:
     if sampler is None or callable(getattr(sampler, "order", sampler)):
         return sampler
     raise TypeError(f"sampler: wanted one with order(epoch), or a function of the epoch, got {sampler!r}")

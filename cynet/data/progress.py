@@ -6,7 +6,7 @@ PARTS = 4
 FEW = 5_000  # of these nothing is said
 
 
-class Progress:
+class ProgressBar:
     """Counts up to a known total.
 
     Parameters

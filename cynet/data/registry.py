@@ -23,7 +23,15 @@ def names():
     return dataset.names()
 
 
-def load(name, root=None, split="train", download=False, split_seed=0, skip_damaged=False, **options):
+def load(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    split: str = "train",
+    download: bool = False,
+    split_seed: int = 0,
+    skip_damaged: bool = False,
+    **options: object,
+):
     """A data set by its name.
 
     Parameters

@@ -3,12 +3,17 @@
 A loader takes anything with `order(epoch)` that returns indices, or a function that does.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray
 
 
-def generator(seed, epoch, stream=0):
+def generator(seed: int, epoch: int, stream: int = 0) -> Any:
     """Philox for one epoch; streams are for different uses of one seed."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, stream, 0]))
 
@@ -24,16 +29,16 @@ class SubsetSampler:
     seed : int
     """
 
-    def __init__(self, indices, shuffle=True, seed=0):
+    def __init__(self, indices: Any, shuffle: bool = True, seed: int = 0) -> None:
         self.indices = checked_order("indices", indices)
         self.shuffle = checks.flag("shuffle", shuffle)
         self.seed = checks.integer("seed", seed, 0, 2**63 - 1)
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> AnyArray:
         """The indices of an epoch, int64 (n,)."""
         return generator(self.seed, epoch).permutation(self.indices) if self.shuffle else self.indices
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"SubsetSampler({len(self.indices)} samples, shuffle={self.shuffle}, seed={self.seed})"
 
 
@@ -49,7 +54,7 @@ class WeightedSampler:
     seed : int
     """
 
-    def __init__(self, weights, count=None, seed=0):
+    def __init__(self, weights: Any, count: int | None = None, seed: int = 0) -> None:
         weights = np.array(weights)
         if weights.ndim != 1 or weights.dtype.kind not in "iuf" or not len(weights):
             raise TypeError(f"weights: wanted numbers (n,), got {weights.dtype} {weights.shape}")
@@ -63,12 +68,12 @@ class WeightedSampler:
         self.seed = checks.integer("seed", seed, 0, 2**63 - 1)
         self._sums = sums / sums[-1]
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> AnyArray:
         """The indices of an epoch, int64 (count,)."""
         draws = generator(self.seed, epoch).random(self.count)
         return self._sums.searchsorted(draws, side="right")  # never one of weight 0
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._sums)} samples, count={self.count}, seed={self.seed})"
 
 
@@ -86,7 +91,7 @@ class BalancedSampler(WeightedSampler):
         Draw from these samples alone.
     """
 
-    def __init__(self, labels, count=None, seed=0, indices=None):
+    def __init__(self, labels: Any, count: int | None = None, seed: int = 0, indices: Any = None) -> None:
         labels = checked_order("labels", labels)
         if indices is not None:
             indices = checked_order("indices", indices, len(labels))
@@ -94,13 +99,13 @@ class BalancedSampler(WeightedSampler):
         self.indices = indices
         super().__init__(1 / np.bincount(labels)[labels], count, seed)
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> AnyArray:
         """The indices of an epoch, int64 (count,)."""
         drawn = super().order(epoch)
         return drawn if self.indices is None else self.indices[drawn]
 
 
-def checked_order(name, indices, count=None):
+def checked_order(name: str, indices: Any, count: int | None = None) -> AnyArray:
     """`indices` as int64 (n,) with n > 0, each from 0 and below `count`; else TypeError or ValueError."""
     indices = np.asarray(indices)
     if indices.shape == (0,):

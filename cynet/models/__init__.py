@@ -1,16 +1,22 @@
 """The registry of models: `create(name)` builds one, `names()` lists them."""
 
+from __future__ import annotations
+
 from cynet.core import checks
 
 from .registry import model
 
+TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
+if TYPE_CHECKING:
+    from cynet.nn import Sequential
 
-def names():
+
+def names() -> tuple[str, ...]:
     """The names that `create` knows."""
     return model.names()
 
 
-def create(name, batch_norm=True, classes=10, channels=3):
+def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int = 3) -> Sequential:
     """A new model for 32x32 pictures, with fresh random weights.
 
     Parameters

@@ -4,12 +4,13 @@ Shortcuts that change the shape are projections (1x1 convolutions with batch nor
 """
 
 from cynet.nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Residual, Sequential
+from cynet.nn.layer import Layer
 
 from .blocks import conv
 from .registry import model
 
 
-def _block(inputs, outputs, stride, batch_norm):
+def _block(inputs: int, outputs: int, stride: int, batch_norm: bool) -> list[Layer]:
     body = Sequential(
         *conv(inputs, outputs, batch_norm, stride, padding=1),
         *conv(outputs, outputs, batch_norm, padding=1, activation=None),
@@ -22,7 +23,7 @@ def _block(inputs, outputs, stride, batch_norm):
 
 
 @model()
-def resnet20(batch_norm, classes, channels=3):
+def resnet20(batch_norm: bool, classes: int, channels: int = 3) -> Sequential:
     """3x3 convolution of 16 filters; three stages of three blocks of 16, 32, 64; mean; connected."""
     layers = conv(channels, 16, batch_norm, padding=1)
     inputs = 16

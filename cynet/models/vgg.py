@@ -7,7 +7,7 @@ from .registry import model
 
 
 @model()
-def vgg_small(batch_norm, classes, channels=3):
+def vgg_small(batch_norm: bool, classes: int, channels: int = 3) -> Sequential:
     """Pairs of 3x3 convolutions of 32, 64 and 128 filters, each pair followed by pool 2/2; connected."""
     layers, inputs = [], channels
     for outputs in (32, 64, 128):

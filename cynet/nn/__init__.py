@@ -1,6 +1,7 @@
 """Floor 2: layers, containers of them, and the compiler that joins them."""
 
-from .compile import chains as _chains
+import importlib.util
+
 from .containers.concat import Concat
 from .containers.residual import Residual
 from .containers.sequential import Sequential
@@ -20,7 +21,12 @@ from .layers.silu import SiLU
 from .layers.softmax import Softmax
 from .layers.tanh import Tanh
 
-Sequential.compiler = _chains
+# The compiler is no part of the trunk (tools/size.py): without its folder layers run one by one. It is looked
+# for, and not tried, so that an error within it is never taken for its absence.
+if importlib.util.find_spec("cynet.nn.compile") is not None:
+    from .compile import chains
+
+    Sequential.compiler = chains
 
 __all__ = [
     "GELU",

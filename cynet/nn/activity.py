@@ -1,14 +1,18 @@
 """What comes out of each layer of a model, one after the other: for diagnosis."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from cynet.core.types import AnyArray, Array
+
 from .containers.container import Container
-from .layer import plain
+from .layer import Layer, plain
 from .passes import no_grad
 from .structure import Call
 
 
-def outputs(model, x, path=""):
+def outputs(model: Layer, x: Array, path: str = "") -> Iterator[tuple[str, Layer, Array]]:
     """Run a model layer by layer, nothing joined, without a backward pass.
 
     Parameters
@@ -28,7 +32,7 @@ def outputs(model, x, path=""):
         yield from _outputs(model, x, path)
 
 
-def _outputs(layer, x, path):
+def _outputs(layer: Layer, x: Array, path: str) -> Iterator[tuple[str, Layer, Array]]:
     if not isinstance(layer, Container) or plain(layer) is None:
         yield path, layer, np.array(layer(x))
         return
@@ -37,7 +41,7 @@ def _outputs(layer, x, path):
         given = [values[source] for source in part.sources]
         if isinstance(part, Call):
             y = given[0]
-            for found in _outputs(part.layer, *given, f"{path}.{part.name}" if path else part.name):
+            for found in _outputs(part.layer, given[0], f"{path}.{part.name}" if path else part.name):
                 yield found
                 y = found[2]
         else:
@@ -46,7 +50,7 @@ def _outputs(layer, x, path):
         values.append(y)
 
 
-def first_not_finite(model, x):
+def first_not_finite(model: Layer, x: Array) -> tuple[str, Layer, AnyArray] | None:
     """(path, layer, samples) of the first layer whose output is not finite; None where all are.
 
     `samples` are the places in the batch that have such values.
@@ -58,7 +62,9 @@ def first_not_finite(model, x):
     return None
 
 
-def dead_channels(model, x, kinds):
+def dead_channels(
+    model: Layer, x: Array, kinds: type | tuple[type, ...]
+) -> list[tuple[str, Layer, int, int]]:
     """[(path, layer, dead, channels), ...] of the layers of some kinds that have channels of zeros alone.
 
     A channel is dead where no sample and no place has a value other than 0.

@@ -15,15 +15,21 @@ float32 outputs. What is sound about that:
   their squares.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, random
+from cynet.core.types import AnyArray, Array, Shape
 
 from .layer import Layer
+from .parameter import Parameter
 
 STEPS = tuple(2.0**-k for k in range(3, 11))  # parts of an array's root mean square
 SIGMAS = 5
@@ -47,13 +53,13 @@ class Checked:
     """
 
     name: str
-    shape: tuple
+    shape: Shape
     difference: float
     allowed: float
     problem: str = ""
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The problem, "ok", or "rough" where more than a tenth is allowed: there are corners everywhere."""
         return self.problem or ("rough" if self.allowed > ROUGH else "ok")
 
@@ -68,14 +74,14 @@ class GradientCheck:
         The input, then the parameters by their names.
     """
 
-    rows: tuple
+    rows: tuple[Checked, ...]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not any(row.problem for row in self.rows)
 
-    def __str__(self):
+    def __str__(self) -> str:
         cells = [("array", "shape", "difference", "allowed", "")]
         cells += [
             (r.name, str(r.shape), f"{r.difference:.1e}", f"{r.allowed:.1e}", r.verdict) for r in self.rows
@@ -87,7 +93,7 @@ class GradientCheck:
     __repr__ = __str__
 
 
-def check_gradients(layer, x, projections=3, seed=0):
+def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0) -> GradientCheck:
     """Compare a layer's backward with finite differences of its forward.
 
     In the mode in which it is (training or evaluation). Afterwards its parameters, gradients, buffers and the
@@ -136,10 +142,10 @@ def check_gradients(layer, x, projections=3, seed=0):
 class _Passes:
     """Passes through a layer that all begin in the same state; a context that puts everything back."""
 
-    def __init__(self, layer, x):
+    def __init__(self, layer: Layer, x: Array) -> None:
         self.layer, self.x, self.parameters = layer, x, layer.parameters()
 
-    def __enter__(self):
+    def __enter__(self) -> _Passes:
         layer, names = self.layer, {p.name for p in self.parameters}
         self.random, self.input_grad = random.get_state(), layer.input_grad
         self.state, self.grads = layer.state_dict(), [p.grad.copy() for p in self.parameters]
@@ -147,14 +153,14 @@ class _Passes:
         layer.input_grad = True
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.layer.load_state_dict(self.state)
         for parameter, grad in zip(self.parameters, self.grads, strict=True):
             parameter.grad = grad
         random.set_state(self.random)
         self.layer.input_grad = self.input_grad
 
-    def forward(self, x=None):
+    def forward(self, x: Array | None = None) -> AnyArray:
         """The output, float64, for the parameters as they are."""
         random.set_state(self.random)
         if self.buffers:
@@ -169,7 +175,7 @@ class _Passes:
             )
         return y
 
-    def moved(self, target, value, x=None):
+    def moved(self, target: Parameter | None, value: Array, x: Array | None = None) -> AnyArray:
         """The output where the input (target None) or a parameter has another value."""
         if target is None:
             return self.forward(value)
@@ -180,9 +186,9 @@ class _Passes:
         finally:
             target.data[...] = before
 
-    def gradient(self, target, dy):
+    def gradient(self, target: Parameter | None, dy: Array) -> tuple[Any, str]:
         """(the gradient with respect to the input or a parameter, what is wrong with it or "")."""
-        twice = []
+        twice: list[Any] = []
         for parameter in self.parameters:
             parameter.zero_grad()
         for _ in range(2):  # gradients of parameters add up
@@ -201,7 +207,7 @@ class _Passes:
 
 
 @contextmanager
-def _named(problem):
+def _named(problem: str) -> Iterator[None]:
     """Say in words what NumPy calls a read-only destination."""
     try:
         yield
@@ -211,20 +217,29 @@ def _named(problem):
         raise
 
 
-def _frozen(array):
+def _frozen(array: AnyArray) -> Array:
     array = np.array(array, np.float32, order="C")
     array.flags.writeable = False
     return array
 
 
-def _checked(passes, name, array, target, projections, rng):
+def _checked(
+    passes: _Passes,
+    name: str,
+    array: AnyArray,
+    target: Parameter | None,
+    projections: int,
+    rng: Any,
+) -> Checked:
     """The `Checked` of one array."""
     found = [_compared(passes, array.copy(), target, rng) for _ in range(projections)]
     difference, allowed, problem = max(found, key=lambda one: (bool(one[2]), one[0] / max(one[1], 1e-300)))
     return Checked(name, array.shape, difference, allowed, problem)
 
 
-def _compared(passes, base, target, rng):
+def _compared(
+    passes: _Passes, base: AnyArray, target: Parameter | None, rng: Any
+) -> tuple[float, float, str]:
     """(difference, what is allowed, problem) in one direction."""
     v = (rng.standard_normal(base.shape) * (_mean(base) or 1.0)).astype(np.float32)
     y = passes.moved(target, base)
@@ -246,7 +261,7 @@ def _compared(passes, base, target, rng):
     return float(difference / scale), allowed / scale, "" if difference <= allowed else "wrong"
 
 
-def _noise(passes, base, target, y, rng):
+def _noise(passes: _Passes, base: AnyArray, target: Parameter | None, y: AnyArray, rng: Any) -> AnyArray:
     """How far rounding moves each output: the array, and the input too, by the last bit of their numbers."""
     found = EPSILON * np.abs(y)
     for _ in range(3):
@@ -258,9 +273,12 @@ def _noise(passes, base, target, y, rng):
     return found
 
 
-def _slope(passes, base, target, v, y, noise):
+def _slope(
+    passes: _Passes, base: AnyArray, target: Parameter | None, v: Array, y: AnyArray, noise: AnyArray
+) -> Any:
     """(derivative of each output along v, its error, the v that was taken, which outputs jump)."""
-    best, before = None, None
+    best: Any = None
+    before: Any = None
     for h in STEPS:
         up, down = base + np.float32(h) * v, base - np.float32(h) * v
         above, below = passes.moved(target, up), passes.moved(target, down)
@@ -273,7 +291,7 @@ def _slope(passes, base, target, v, y, noise):
     return best[1:]
 
 
-def _extrapolated(wide, narrow, rounding):
+def _extrapolated(wide: AnyArray, narrow: AnyArray, rounding: AnyArray) -> Any:
     """(cost, derivative, its error, which outputs jump) of slopes and bends at +-2h and +-h."""
     (slope, bend), apart = narrow, np.abs(narrow[0] - wide[0])
     derivative = (4 * slope - wide[0]) / 3
@@ -285,10 +303,10 @@ def _extrapolated(wide, narrow, rounding):
     return _norm(error[~jumps]) + JUMP * _norm(derivative) * jumps.mean(), derivative, error, jumps
 
 
-def _mean(array):
+def _mean(array: AnyArray) -> float:
     """The root of the mean square; 0 of nothing."""
     return _norm(array) / sqrt(max(1, array.size))
 
 
-def _norm(array):
+def _norm(array: AnyArray) -> float:
     return float(np.sqrt(np.square(array, dtype=np.float64).sum()))

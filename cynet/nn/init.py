@@ -3,9 +3,10 @@
 from math import prod
 
 from cynet.core import random
+from cynet.core.types import Array, Shape
 
 
-def weights(shape):
+def weights(shape: Shape) -> Array:
     """float32 (out, ...) weights, uniform in +-sqrt(2 / fan_in), as the course initialises them.
 
     The bound keeps about a third of the variance that He et al. (2015), "Delving deep into rectifiers",

@@ -1,10 +1,14 @@
 """Layer: the one interface that layers, models and a user's own layers share."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Array, Shape, State
 
 from . import passes
 from .members import PASSING, members, refuse_circles
@@ -14,7 +18,7 @@ from .passes import mode
 LEAVES = "cynet.nn.layers.", "cynet.nn.compile."  # whose layers hold no others
 
 
-def answers(plan, question):
+def answers(plan: Any, question: Any) -> bool:
     """Whether a `plan`, whose first entry is its question, was made for this one, which may hold anything."""
     try:
         return plan is not None and plan[0] == question
@@ -22,19 +26,19 @@ def answers(plan, question):
         return False
 
 
-def asked(question):
+def asked(question: Any) -> tuple[Any, ...]:
     """A question as a plan keeps it: with lists as tuples, which no list equals, so that one that is changed
     in place is looked at anew each time."""
     return tuple(tuple(value) if isinstance(value, list) else value for value in question)
 
 
-def require_layer(name, value):
+def require_layer(name: str, value: Any) -> None:
     """Raise TypeError where what stands under a name, which may have been set, is no Layer."""
     if not isinstance(value, Layer):
         raise TypeError(f"{name}: wanted a Layer, got {value!r:.80}")
 
 
-def require_layers(**given):
+def require_layers(**given: Any) -> None:
     """Raise TypeError where what stands under a name, which may have been set, is no list of layers."""
     for name, value in given.items():
         if not isinstance(value, (list, tuple)):
@@ -44,7 +48,7 @@ def require_layers(**given):
                 raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
 
 
-def plain(layer):
+def plain(layer: Layer) -> type[Layer] | None:
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__
     return None if "forward" in own or "backward" in own else type(layer)
@@ -82,13 +86,13 @@ class Layer:
     buffers: tuple[str, ...] = ()
     training = True
     input_grad = True
-    _last = None  # its last pass that is not within another one
-    _made = None  # the threads whose passes no backward followed
-    _seen = None  # the input shape that was checked last
-    _plan = None  # what a layer has worked out for a shape
+    _last: passes.Pass | None = None  # its last pass that is not within another one
+    _made: set[int] | None = None  # the threads whose passes no backward followed
+    _seen: Shape | None = None  # the input shape that was checked last
+    _plan: Any = None  # what a layer has worked out for a shape
     _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
 
-    def __init_subclass__(cls, opens=None, **options):
+    def __init_subclass__(cls, opens: bool | None = None, **options: Any) -> None:
         """`opens`: whether its passes own those of the layers within; default: where there may be some."""
         super().__init_subclass__(**options)
         cls._boxed = not cls.__module__.startswith("cynet.nn.")
@@ -97,7 +101,7 @@ class Layer:
                 if callable(vars(cls).get(name)):
                     setattr(cls, name, wrapped(vars(cls)[name]))
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         """Check `x` (its shape only the first time), then run `forward`.
 
         Parameters
@@ -130,13 +134,13 @@ class Layer:
         self._seen = x.shape
         return y
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         raise TypeError(f"{type(self).__name__} defines no forward(x)")
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         raise TypeError(f"{type(self).__name__} defines no backward(dy)")
 
-    def backward_spared(self, dy):
+    def backward_spared(self, dy: Array) -> None:
         """`backward` for the sake of the parameters alone: the gradient to the input is spared this once."""
         before, mode.spared = mode.spared, True
         try:
@@ -145,7 +149,7 @@ class Layer:
             mode.spared = before
 
     @property
-    def last_pass(self):
+    def last_pass(self) -> passes.Pass | None:
         """The `Pass` of the last call outside of other layers, or None: its ``backward(dy)`` follows it.
 
         Examples
@@ -156,11 +160,11 @@ class Layer:
         """
         return self._last
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """The output's shape for an input of `shape` (the batch first); here: the same."""
         return shape
 
-    def checked_shape(self, shape, name=""):
+    def checked_shape(self, shape: Shape, name: str = "") -> Shape:
         """`output_shape`, with errors that name the layer (`name`: what the layer around it calls it)."""
         try:
             return tuple(self.output_shape(tuple(shape)))
@@ -169,15 +173,15 @@ class Layer:
         except ValueError as error:
             raise LayerShapeError(name, f"{self!r}: {error}") from None
 
-    def trace(self, shape, path=""):
+    def trace(self, shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:
         """(path, layer, input shape) of the layers that compute, in order, for an input of `shape`."""
         yield path, self, shape
 
-    def macs(self, shape):
+    def macs(self, shape: Shape) -> int:
         """Multiply-accumulate operations of a forward pass over an input of `shape`."""
         return 0
 
-    def save(self, *values):
+    def save(self, *values: Any) -> None:
         """Keep `values` for `backward`, unless inside `no_grad`."""
         if not mode.grad_enabled:
             passes.drop(self)
@@ -190,7 +194,7 @@ class Layer:
         made.kept.append(values)
         passes.keep(made, around)
 
-    def saved(self):
+    def saved(self) -> Any:
         """What `save` kept, once: a second backward needs a second forward."""
         around = mode.around
         if around is not None and around.inner and around.inner[-1].layer is self:  # most often
@@ -201,7 +205,7 @@ class Layer:
             raise passes.none_left(self)
         return made.kept.pop()
 
-    def gradient(self, dy, shape):
+    def gradient(self, dy: Array, shape: Shape) -> Array:
         """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""
         dy = checks.float_array(f"{type(self).__name__}.backward dy", dy)
         if dy.shape != shape:
@@ -209,17 +213,17 @@ class Layer:
         return dy
 
     # -- the tree of layers ---------------------------------------------------------------------------
-    def children(self):
+    def children(self) -> list[tuple[str, Layer]]:
         """(name, layer) pairs of the direct sub-layers, in the order they were set."""
         if self._boxed:
             return members(self, Layer)
         return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Layer)]
 
-    def _trains(self):
+    def _trains(self) -> bool:
         """`training`, which may have been set to anything, as a bool."""
         return checks.truth("training", self.training)
 
-    def _wants_dx(self):
+    def _wants_dx(self) -> bool:
         """Whether somebody wants the gradient to the input: the user, who may have set `input_grad` to
         anything, and the layer around (`backward_spared`)."""
         around = mode.around
@@ -228,7 +232,7 @@ class Layer:
         wants = self.input_grad
         return wants if wants is True or wants is False else checks.truth("input_grad", wants)
 
-    def walk(self, prefix="", around=()):
+    def walk(self, prefix: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, Layer]]:
         """(path, layer) pairs of this layer and all below it; this layer's path is ''.
 
         A layer that refers to one around it does not hold it: such references are passed over.
@@ -241,13 +245,13 @@ class Layer:
             if id(child) not in around:
                 yield from child.walk(f"{prefix}.{name}" if prefix else name, around)
 
-    def _own(self):
+    def _own(self) -> list[tuple[str, Parameter]]:
         """(name, parameter) of this layer alone."""
         if self._boxed:
             return members(self, Parameter)
         return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Parameter)]
 
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """The parameters of this layer and all below it, each `.name` set to its path.
 
         Each once, under the first of its names, also where a layer object, or a parameter, has several.
@@ -260,7 +264,7 @@ class Layer:
                     found[id(value)] = value
         return list(found.values())
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set every parameter's gradient to zero."""
         if self._boxed:
             for _, layer in self.walk():
@@ -275,19 +279,19 @@ class Layer:
         for _, child in () if plain else self.children():
             child.zero_grad()
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Training mode (batch statistics, dropout) for this layer and all below; returns self."""
         mode = checks.flag("mode", mode)
         for _, layer in self.walk():
             layer.training = mode
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Evaluation mode (running statistics, no dropout) for this layer and all below; returns self."""
         return self.train(False)
 
     # -- state ----------------------------------------------------------------------------------------
-    def _state(self):
+    def _state(self) -> dict[str, tuple[AnyArray, bool]]:
         """Path -> (the live array, whether loading may go without it)."""
         state, count = {}, 0
         for path, layer in self.walk():
@@ -304,7 +308,7 @@ class Layer:
                 raise ValueError(f"{where}: wanted a name for each array, got two of one among {names}")
         return state
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Copies of every parameter and buffer by path, under PyTorch's names and in its layouts.
 
         Returns
@@ -314,7 +318,7 @@ class Layer:
         """
         return {name: array.copy() for name, (array, _) in self._state().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy `state` into the parameters and buffers, or change nothing.
 
         Parameters
@@ -346,18 +350,18 @@ class Layer:
             for _, parameter in layer._own():
                 parameter.version += 1
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: the layer without what belongs to a pass under way."""
         return {name: value for name, value in vars(self).copy().items() if name not in PASSING}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class LayerShapeError(ValueError):
     """A shape that a layer cannot take; the message names the layer by its path in the model."""
 
-    def __init__(self, path, problem):
+    def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"layer {path}: {problem}" if path else problem)
         self.path, self.problem = path, problem
 

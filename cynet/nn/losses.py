@@ -1,11 +1,14 @@
 """Losses: `loss = criterion(output, target)`, then `criterion.backward()` is its gradient to the output."""
 
+from collections.abc import Sequence
 from threading import get_ident
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, threads, workspace
 from cynet.core.turns import refuse_anothers
+from cynet.core.types import AnyArray, Array
 from cynet.kernels.loss import softmax, squared_error
 
 from .passes import grad_enabled
@@ -16,19 +19,22 @@ SHOWN = 10  # weights in a text
 class Loss:
     """Base of the losses: keeps the gradient of the last call."""
 
-    _kept = None  # the last gradient, and the thread that it is of
-    _made = None  # the threads whose losses no backward followed
+    _kept: tuple[Array, int] | None = None  # the last gradient, and the thread that it is of
+    _made: Any = None  # the threads whose losses no backward followed
 
-    def _keep(self, gradient):
+    def _keep(self, gradient: Array) -> None:
         """Keep the gradient for `backward`, unless inside `no_grad`."""
         this = get_ident()
         if grad_enabled():
             vars(self).setdefault("_made", set()).add(this)
             self._kept = gradient, this
         elif self._kept is not None and self._kept[1] == this:
-            self._kept = None
+            self._kept: tuple[Array, int] | None = None
 
-    def backward(self):
+    def __call__(self, output: Array, target: AnyArray) -> float:
+        raise TypeError(f"{type(self).__name__} defines no __call__(output, target)")
+
+    def backward(self) -> Array:
         """The gradient of the last loss with respect to the first argument.
 
         Returns
@@ -50,7 +56,7 @@ class Loss:
         self._made.discard(maker)
         return gradient
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
@@ -77,20 +83,22 @@ class CrossEntropyLoss(Loss):
     >>> model.backward(criterion.backward())
     """
 
-    def __init__(self, label_smoothing=0.0, weight=None):
+    def __init__(
+        self, label_smoothing: float = 0.0, weight: Sequence[float] | AnyArray | None = None
+    ) -> None:
         self.label_smoothing = checks.number("label_smoothing", label_smoothing, 0, 1)
         self.weight = weight
 
     @property
-    def weight(self):
+    def weight(self) -> AnyArray | None:
         """The weights, a read-only float64 array (classes,), or None; may be set."""
         return self._weight
 
     @weight.setter
-    def weight(self, value):
+    def weight(self, value: Any) -> None:
         self._weight = None if value is None else _checked_weight(value)
 
-    def __call__(self, logits, labels):
+    def __call__(self, logits: Array, labels: AnyArray) -> float:
         """The loss.
 
         Parameters
@@ -118,20 +126,21 @@ class CrossEntropyLoss(Loss):
         if self._weight is None:
             loss = softmax.cross_entropy(logits, labels, gradient, losses, smoothing, count)
         else:
-            weight, divisor = self._weight, self._divisor(labels, classes)
+            weight, divisor = self._weight, self._divisor(self._weight, labels, classes)
             loss = softmax.weighted_cross_entropy(
                 logits, labels, weight, gradient, losses, smoothing, divisor, count
             )
         self._keep(gradient)
         return loss
 
-    def _divisor(self, labels, classes):
+    @staticmethod
+    def _divisor(weight: AnyArray, labels: AnyArray, classes: int) -> float:
         """The sum of the weights of the labels."""
-        if len(self._weight) != classes:
+        if len(weight) != classes:
             raise ValueError(
-                f"weight: wanted one for each of the {classes} classes of the logits, got {len(self._weight)}"
+                f"weight: wanted one for each of the {classes} classes of the logits, got {len(weight)}"
             )
-        divisor = float(self._weight[labels].sum())
+        divisor = float(weight[labels].sum())
         if not divisor > 0:
             found = np.unique(labels).tolist()
             raise ValueError(
@@ -139,7 +148,7 @@ class CrossEntropyLoss(Loss):
             )
         return divisor
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         weight = ""
         if self._weight is not None:
             shown = [f"{value:g}" for value in self._weight[:SHOWN]]
@@ -148,7 +157,7 @@ class CrossEntropyLoss(Loss):
         return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g}{weight})"
 
 
-def _checked_weight(value):
+def _checked_weight(value: Any) -> AnyArray:
     """The weights of classes as a read-only array, or TypeError / ValueError naming what is wrong."""
     array = np.asarray(value)
     if array.ndim != 1 or array.dtype.kind not in "fiu":
@@ -163,7 +172,7 @@ def _checked_weight(value):
 class MSELoss(Loss):
     """The mean over all elements of (y - target)^2."""
 
-    def __call__(self, y, target):
+    def __call__(self, y: Array, target: Array) -> float:
         """The loss.
 
         Parameters

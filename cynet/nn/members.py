@@ -1,9 +1,10 @@
 """What a layer holds among its attributes, also in lists, tuples and dicts, however deep."""
 
 from collections import UserDict, UserList, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ BOXES = (list, tuple, dict, deque, set, frozenset, UserList, UserDict, MappingPr
 PLAIN = {int, float, str, bool, type(None)}  # what is most often found instead
 
 
-def members(layer, kinds):
+def members(layer: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
     """(name, value) of a layer's attributes of some kinds, in order; also in lists, tuples and dicts.
 
     Raises
@@ -31,14 +32,17 @@ def members(layer, kinds):
     return found
 
 
-def _look_into(box, path, kinds, found, around):
+def _look_into(
+    box: Any, path: str, kinds: type | tuple[type, ...], found: list[tuple[str, Any]], around: tuple[int, ...]
+) -> None:
     if not isinstance(box, BOXES):
         _refuse_hidden(box, path, kinds)
         return
     if id(box) in around:  # a list that holds itself
         return
-    keyed, around = isinstance(box, Mapping), (*around, id(box))
-    for key, value in box.items() if keyed else enumerate(box):
+    around = *around, id(box)
+    pairs: Iterable[tuple[Any, Any]] = box.items() if isinstance(box, Mapping) else enumerate(box)
+    for key, value in pairs:
         if type(value) in PLAIN:
             continue
         if isinstance(value, kinds):
@@ -49,9 +53,9 @@ def _look_into(box, path, kinds, found, around):
             _look_into(value, f"{path}.{key}", kinds, found, around)
 
 
-def _refuse_hidden(box, path, kinds):
+def _refuse_hidden(box: Any, path: str, kinds: type | tuple[type, ...]) -> None:
     """Raise TypeError where layers lie in another container of values: nobody would train them."""
-    inside = ()
+    inside: Iterable[Any] = ()
     if isinstance(box, np.ndarray):
         inside = box.flat if box.dtype == object else ()
     elif isinstance(box, SimpleNamespace) or (is_dataclass(box) and not isinstance(box, type)):
@@ -61,10 +65,10 @@ def _refuse_hidden(box, path, kinds):
         raise TypeError(f"{path}: wanted layers in a list, a tuple or a dict, got them in a {got}")
 
 
-def refuse_circles(layer):
+def refuse_circles(layer: Any) -> None:
     """Raise ValueError where one of cynet's containers holds itself, or one around it: no pass would end."""
 
-    def below(one):
+    def below(one: Any) -> Iterator[tuple[str, Any]]:
         return iter(() if one._boxed else one.children())  # a user's layer may refer to those around it
 
     around, left = [layer], [below(layer)]  # no recursion: they may be nested as deeply as they like

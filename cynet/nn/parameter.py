@@ -1,8 +1,11 @@
 """A trainable array with its gradient."""
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core.checks import FLOAT
+from cynet.core.types import Array, Shape
 
 
 class Parameter:
@@ -24,7 +27,7 @@ class Parameter:
         The path in the model whose `parameters()` was called last, such as "0.weight".
     """
 
-    def __init__(self, data):
+    def __init__(self, data: Any) -> None:
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
         self._shape = self._data.shape  # what others may set in place
@@ -32,23 +35,23 @@ class Parameter:
         self.name = ""
 
     @property
-    def data(self):
+    def data(self) -> Array:
         return self._data
 
     @data.setter
-    def data(self, value):
+    def data(self, value: Any) -> None:
         self._assign(self._data, value, "data")
         self.version += 1
 
     @property
-    def grad(self):
+    def grad(self) -> Array:
         return self._grad
 
     @grad.setter
-    def grad(self, value):
+    def grad(self, value: Any) -> None:
         self._assign(self._grad, value, "grad")
 
-    def _assign(self, target, value, what):
+    def _assign(self, target: Any, value: Any, what: str) -> None:
         value = np.asarray(value)
         if value.shape != target.shape:
             raise ValueError(
@@ -60,14 +63,14 @@ class Parameter:
             )
         target[...] = value
 
-    def require(self, shape, what):
+    def require(self, shape: Shape, what: str) -> None:
         """Raise ValueError when this parameter, set in place of a layer's own `what`, has another shape."""
         if self._data.shape != shape:
             raise ValueError(f"{what}: wanted a parameter of shape {shape}, got {self._data.shape}")
         if self._data.dtype != FLOAT:
             raise ValueError(f"{what}: wanted a parameter of float32, got {self._data.dtype}")
 
-    def require_whole(self, what):
+    def require_whole(self, what: str) -> None:
         """Raise ValueError where shape or dtype of this parameter's arrays was set in place."""
         data, grad, shape = self._data, self._grad, self._shape
         one, other = data.dtype, grad.dtype
@@ -77,22 +80,22 @@ class Parameter:
             raise ValueError(f"{what}: wanted float32 data and grad of shape {shape}, got {got}")
 
     @property
-    def shape(self):
+    def shape(self) -> Shape:
         return self._data.shape
 
     @property
-    def size(self):
+    def size(self) -> int:
         return self._data.size
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set the gradient to zero."""
         self._grad.fill(0)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Parameter({self.name or 'unnamed'}, shape={self.shape})"
 
 
-def values(**wanted):
+def values(**wanted: Any) -> tuple[Array, ...]:
     """The arrays of a layer's parameters, which may have been set: TypeError or ValueError if amiss.
 
     Parameters
@@ -107,12 +110,12 @@ def values(**wanted):
     return tuple(parameter.data for parameter, _ in wanted.values())
 
 
-def versions(*parameters):
+def versions(*parameters: Parameter | None) -> tuple[int | None, ...]:
     """The versions of parameters (or None), to keep with a pass."""
     return tuple([None if parameter is None else parameter.version for parameter in parameters])
 
 
-def refuse_others(layer, since, **kept):
+def refuse_others(layer: Any, since: Any, **kept: Parameter | None) -> None:
     """Raise an error where a layer's parameters are not those of the forward pass any more.
 
     Parameters

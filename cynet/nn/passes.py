@@ -14,9 +14,12 @@ users' layers, `forward` and `backward` are wrapped when the class is made.
 import contextlib
 import functools
 import threading
+from collections.abc import Callable, Iterator
 from threading import get_ident
+from typing import Any
 
 from cynet.core.turns import refuse_anothers
+from cynet.core.types import Array
 
 
 class _Mode(threading.local):
@@ -24,7 +27,7 @@ class _Mode(threading.local):
 
     grad_enabled = True
     layer_by_layer = False
-    around = None  # the pass of the container, or user's layer, that runs
+    around: Any = None  # the pass of the container, or user's layer, that runs
     spared = False  # whether nobody wants the gradient to the input of the layer whose backward comes next
 
 
@@ -32,7 +35,7 @@ mode = _Mode()
 
 
 @contextlib.contextmanager
-def no_grad():
+def no_grad() -> Iterator[None]:
     """Within this context, forward passes of this thread keep nothing for a backward pass.
 
     Examples
@@ -47,13 +50,13 @@ def no_grad():
         mode.grad_enabled = before
 
 
-def grad_enabled():
+def grad_enabled() -> bool:
     """Whether forward passes of this thread keep what backward needs."""
     return mode.grad_enabled
 
 
 @contextlib.contextmanager
-def layer_by_layer():
+def layer_by_layer() -> Iterator[None]:
     """Within this context, containers of this thread run their layers and keep what each backward needs."""
     before, mode.layer_by_layer = mode.layer_by_layer, True
     try:
@@ -62,7 +65,7 @@ def layer_by_layer():
         mode.layer_by_layer = before
 
 
-def may_sweep():
+def may_sweep() -> bool:
     """Whether a container may compute its output without its layers' own passes."""
     return not (mode.grad_enabled and mode.layer_by_layer)
 
@@ -76,12 +79,15 @@ class Pass:
     """
 
     __slots__ = ("followed", "inner", "kept", "layer", "spared", "thread")
+    thread: int
 
-    def __init__(self, layer):
-        self.layer, self.kept, self.inner = layer, [], []
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.kept: list[tuple[Any, ...]] = []
+        self.inner: list[Pass] = []
         self.followed = self.spared = False
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """`layer.backward(dy)` after this pass, whatever passes the layer has made since.
 
         Parameters
@@ -114,11 +120,11 @@ class Pass:
         finally:
             mode.around = before
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Pass of {type(self.layer).__name__}{', followed' if self.followed else ''}>"
 
 
-def keep(made, around):
+def keep(made: Pass, around: Pass | None) -> None:
     """Let a pass that was made be found: by the one around it, or else by its layer."""
     if around is not None:
         around.inner.append(made)
@@ -132,14 +138,14 @@ def keep(made, around):
     layer._last = made
 
 
-def drop(layer):
+def drop(layer: Any) -> None:
     """Forget the last pass of a layer, if it is this thread's: another's may be in use."""
     last = layer._last
     if last is not None and last.thread == get_ident():
         layer._last = None
 
 
-def take(layer):
+def take(layer: Any) -> Pass | None:
     """The pass that the backward of a layer follows now, for this once; None where there is none.
 
     Raises
@@ -163,7 +169,7 @@ def take(layer):
     return made
 
 
-def none_left(layer):
+def none_left(layer: Any) -> RuntimeError:
     """The RuntimeError for a backward without a pass to follow."""
     around = mode.around
     where = f" in that of {type(around.layer).__name__}" if around is not None and around.layer else ""
@@ -172,11 +178,11 @@ def none_left(layer):
     )
 
 
-def opening(forward):
+def opening(forward: Callable[..., Any]) -> Callable[..., Any]:
     """A `forward` within which the layer's own pass is the one around."""
 
     @functools.wraps(forward)
-    def opened(self, *args, **options):
+    def opened(self: Any, *args: Any, **options: Any) -> Any:
         around = mode.around
         if not mode.grad_enabled or (around is not None and around.layer is self):  # the class above's
             return forward(self, *args, **options)
@@ -193,11 +199,11 @@ def opening(forward):
     return opened
 
 
-def following(backward):
+def following(backward: Callable[..., Any]) -> Callable[..., Any]:
     """A `backward` within which the pass that it follows is the one around."""
 
     @functools.wraps(backward)
-    def followed(self, *args, **options):
+    def followed(self: Any, *args: Any, **options: Any) -> Any:
         around = mode.around
         if around is not None and around.layer is self:  # the class above's
             return backward(self, *args, **options)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from cynet.core import checks
+from cynet.core.types import Shape
 
 from .layer import Layer
 
@@ -14,7 +15,7 @@ class Row:
 
     path: str
     layer: str
-    output_shape: tuple
+    output_shape: Shape
     parameters: int
     macs: int
     activation_bytes: int
@@ -27,21 +28,21 @@ class Summary:
     MACs and bytes are those of a forward pass over the whole batch of the input shape.
     """
 
-    rows: tuple
+    rows: tuple[Row, ...]
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         return sum(row.parameters for row in self.rows)
 
     @property
-    def macs(self):
+    def macs(self) -> int:
         return sum(row.macs for row in self.rows)
 
     @property
-    def activation_bytes(self):
+    def activation_bytes(self) -> int:
         return sum(row.activation_bytes for row in self.rows)
 
-    def __str__(self):
+    def __str__(self) -> str:
         cells = [("", "layer", "output shape", "parameters", "MACs", "activation bytes")]
         cells += [
             (
@@ -71,7 +72,7 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model, input_shape):
+def summary(model: Layer, input_shape: Shape) -> Summary:
     """A table of a model's layers: output shape, parameters, MACs and activation bytes.
 
     Parameters

@@ -1,8 +1,12 @@
 """Optimisers. Each holds the parameters, one learning rate, and its own buffers."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks, threads
+from cynet.core.types import Shape, State
 from cynet.kernels.optim import optim as kernels
 from cynet.nn.parameter import Parameter
 
@@ -29,7 +33,9 @@ class Optimizer:
         How many were taken.
     """
 
-    def __init__(self, params, lr, weight_decay, buffers):
+    def __init__(
+        self, params: Iterable[Parameter], lr: float, weight_decay: float, buffers: tuple[str, ...]
+    ) -> None:
         self.params = _parameters(params)
         self.lr = lr
         self.weight_decay = checks.number("weight_decay", weight_decay, 0)
@@ -38,7 +44,7 @@ class Optimizer:
         self._buffers = [[np.zeros_like(p.data) for _ in buffers] for p in self.params]
         self._bind()
 
-    def _bind(self):
+    def _bind(self) -> None:
         # Parameters never move in memory, so these views stay theirs.
         self._table = kernels.ParameterTable(
             [
@@ -47,33 +53,37 @@ class Optimizer:
             ]
         )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_table"}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._bind()  # to the copies
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         return self._lr
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: float) -> None:
         self._lr = checks.number("lr", value, 0)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set every parameter's gradient to zero."""
         self._table.zero_grad()
 
-    def _state(self):
+    def step(self) -> None:
+        """Update every parameter from its gradient."""
+        raise TypeError(f"{type(self).__name__} defines no step()")
+
+    def _state(self) -> State:
         return {
             f"{index}.{name}": array
             for index, own in enumerate(self._buffers)
             for name, array in zip(self._names, own, strict=True)
         }
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Copies of all that a later `load_state_dict` needs to go on exactly.
 
         Returns
@@ -85,7 +95,7 @@ class Optimizer:
         state = {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64)}
         return state | {name: array.copy() for name, array in self._state().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned, or change nothing.
 
         Raises
@@ -94,7 +104,9 @@ class Optimizer:
             Listing every missing, unexpected and differently shaped entry at once.
         """
         own = self._state()
-        wanted = {"lr": (), "steps": ()} | {name: array.shape for name, array in own.items()}
+        wanted: dict[str, Shape] = {"lr": (), "steps": ()} | {
+            name: array.shape for name, array in own.items()
+        }
         problems = [f"missing: {name}" for name in wanted if name not in state]
         problems += [f"unexpected: {name}" for name in state if name not in wanted]
         arrays = {name: np.asarray(state[name]) for name in wanted if name in state}
@@ -106,13 +118,13 @@ class Optimizer:
         if problems:
             raise ValueError("state does not fit the optimiser: " + "; ".join(problems))
         steps = checks.integer("steps", arrays["steps"][()], 0, 2**63 - 1)
-        self.lr = arrays["lr"][()]
+        self.lr = float(arrays["lr"][()])
         self.steps = steps
-        for name, array in own.items():
-            array[...] = arrays[name]
+        for name, live in own.items():
+            live[...] = arrays[name]
 
 
-def _parameters(params):
+def _parameters(params: Any) -> list[Parameter]:
     if isinstance(params, Parameter) or not hasattr(params, "__iter__"):
         raise TypeError(f"params: wanted a list of parameters, got {type(params).__name__}")
     params, seen = list(params), set()
@@ -143,14 +155,21 @@ class SGD(Optimizer):
         Needs a momentum.
     """
 
-    def __init__(self, params, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
         self.momentum = checks.number("momentum", momentum, 0)
         self.nesterov = checks.flag("nesterov", nesterov)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov: wanted a momentum above 0 with it, got momentum 0")
         super().__init__(params, lr, weight_decay, ("momentum_buffer",) if self.momentum else ())
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter from its gradient."""
         if self.momentum and not self._names:
             raise ValueError(f"momentum: wanted 0, as at first, got {self.momentum}")
@@ -158,7 +177,7 @@ class SGD(Optimizer):
         self._table.sgd(self._lr, self.momentum, self.weight_decay, self.nesterov, team)
         self.steps += 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"SGD(parameters={len(self.params)}, lr={self.lr:g}, momentum={self.momentum:g}, "
             f"weight_decay={self.weight_decay:g}, nesterov={self.nesterov})"
@@ -182,7 +201,14 @@ class Adam(Optimizer):
 
     decoupled = False
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas: wanted a pair of numbers, got {betas!r}")
         self.betas = tuple(
@@ -191,13 +217,13 @@ class Adam(Optimizer):
         self.eps = checks.number("eps", eps, 0)
         super().__init__(params, lr, weight_decay, ("exp_avg", "exp_avg_sq"))
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter from its gradient."""
         self.steps += 1
         team = threads.get_num_threads()
         self._table.adam(self._lr, *self.betas, self.eps, self.weight_decay, self.decoupled, self.steps, team)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(parameters={len(self.params)}, lr={self.lr:g}, betas={self.betas}, "
             f"eps={self.eps:g}, weight_decay={self.weight_decay:g})"
@@ -212,5 +238,12 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)

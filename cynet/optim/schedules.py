@@ -11,7 +11,7 @@ from cynet.core import checks
 STEPS = 2**63 - 1
 
 
-def _between(first, last, part):
+def _between(first: float, last: float, part: float) -> float:
     """From `first` at part = 0 to `last` at part = 1 along half a cosine."""
     return last + (first - last) * (1 + cos(pi * part)) / 2
 
@@ -25,16 +25,20 @@ class Schedule:
         The number of warm-up steps.
     """
 
-    def __init__(self, warmup=0):
+    def __init__(self, warmup: int = 0) -> None:
         self.warmup = checks.integer("warmup", warmup, 0, STEPS)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         """The learning rate of step number `step`, a float."""
         step = checks.integer("step", step, 0, STEPS)
         rate = self.rate(step)
         return rate * (step + 1) / self.warmup if step < self.warmup else rate
 
-    def __repr__(self):
+    def rate(self, step: int) -> float:
+        """The rate of a step, without warm-up."""
+        raise TypeError(f"{type(self).__name__} defines no rate(step)")
+
+    def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{type(self).__name__}({arguments})"
 
@@ -49,11 +53,11 @@ class Constant(Schedule):
     warmup : int, optional
     """
 
-    def __init__(self, lr, warmup=0):
+    def __init__(self, lr: float, warmup: int = 0) -> None:
         self.lr = checks.number("lr", lr, 0)
         super().__init__(warmup)
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         return self.lr
 
 
@@ -69,7 +73,7 @@ class MultiStep(Schedule):
     warmup : int, optional
     """
 
-    def __init__(self, lr, milestones, warmup=0):
+    def __init__(self, lr: float, milestones: dict[int, float], warmup: int = 0) -> None:
         self.lr = checks.number("lr", lr, 0)
         if not isinstance(milestones, dict):
             raise TypeError(f"milestones: wanted a dict of step to rate, got {milestones!r}")
@@ -79,7 +83,7 @@ class MultiStep(Schedule):
         }
         super().__init__(warmup)
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         last = max((start for start in self.milestones if start <= step), default=None)
         return self.lr if last is None else self.milestones[last]
 
@@ -99,7 +103,7 @@ class Cosine(Schedule):
     final : float, optional
     """
 
-    def __init__(self, lr, steps, warmup=0, final=0.0):
+    def __init__(self, lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> None:
         self.lr = checks.number("lr", lr, 0)
         self.steps = checks.integer("steps", steps, 1, STEPS)
         self.final = checks.number("final", final, 0)
@@ -107,7 +111,7 @@ class Cosine(Schedule):
         if self.warmup >= self.steps:
             raise ValueError(f"warmup: wanted less than the {self.steps} steps, got {self.warmup}")
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         done = max(step - self.warmup, 0) / (self.steps - self.warmup)
         return _between(self.lr, self.final, min(done, 1.0))
 
@@ -132,7 +136,15 @@ class OneCycle(Schedule):
     warmup : int, optional
     """
 
-    def __init__(self, max_lr, steps, pct_start=0.3, div_factor=25.0, final_div_factor=1e4, warmup=0):
+    def __init__(
+        self,
+        max_lr: float,
+        steps: int,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        warmup: int = 0,
+    ) -> None:
         self.max_lr = checks.number("max_lr", max_lr, 0)
         self.steps = checks.integer("steps", steps, 1, STEPS)
         self.pct_start = checks.number("pct_start", pct_start, 0, 1)
@@ -140,7 +152,7 @@ class OneCycle(Schedule):
         self.final_div_factor = checks.number("final_div_factor", final_div_factor, 1)
         super().__init__(warmup)
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         first = self.max_lr / self.div_factor
         top, last = self.pct_start * self.steps - 1, self.steps - 1
         if step < top:

@@ -5,7 +5,13 @@ and `Keeper` keep it; `load_weights` reads a model back, and `Predictor` uses on
 shows them at work.
 """
 
+from __future__ import annotations
+
 import importlib
+
+TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
+if TYPE_CHECKING:
+    from typing import Any
 
 _HOMES = {
     "cynet.train.loop": "Diverged Observer Place Trainer train",
@@ -26,11 +32,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = list(_HOME_OF)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'cynet.train' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

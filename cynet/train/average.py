@@ -1,10 +1,12 @@
 """The running average of a model's weights, which is what is evaluated and kept in its place."""
 
 import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.nn.layer import Layer
 
 
 class Average:
@@ -27,12 +29,12 @@ class Average:
         How many went into it.
     """
 
-    def __init__(self, model, decay):
+    def __init__(self, model: Layer, decay: float) -> None:
         self.model = model
         self.decay = checks.number("decay", decay, 0, 1, open_high=True)
         self.arrays, self.steps = model.state_dict(), 0
 
-    def update(self):
+    def update(self) -> None:
         """Take the model's weights in, after a step."""
         self.steps += 1
         share = np.float32(1 - min(self.decay, self.steps / (9 + self.steps)))
@@ -45,7 +47,7 @@ class Average:
             self.arrays[name] += now
 
     @contextlib.contextmanager
-    def swapped(self):
+    def swapped(self) -> Iterator[None]:
         """Within this context the model has the average; afterwards its own weights, to the last bit."""
         own = self.model.state_dict()
         self.model.load_state_dict(self.arrays)

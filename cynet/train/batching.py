@@ -10,25 +10,25 @@ SMALL = 8  # pictures below which a batch is too small to be suggested for the s
 USUAL = 128  # pictures of a batch, where nobody asked for more
 
 
-def suited(samples, most):
+def suited(samples: int, most: int) -> int | None:
     """The batch size from `most` / 2 to `most` that leaves out the fewest of the samples; None below 2."""
     sizes = range(max(2, -(-most // 2)), most + 1)
     return min(sizes, key=lambda size: (samples % size, -size), default=None)
 
 
-def suggestion(samples, most=USUAL):
+def suggestion(samples: int, most: int = USUAL) -> int | None:
     """A batch size for so many samples, or None: ten steps an epoch, or two where ten were tiny ones."""
     return suited(samples, min(most, samples // FEW if samples >= FEW * SMALL else samples // 2))
 
 
-def refusal(samples, batch_size, what="samples"):
+def refusal(samples: int, batch_size: int, what: str = "samples") -> str:
     """What an error says of a batch size that is more than all samples."""
     size = suggestion(samples)
     hint = f" ({size} makes {_counted(samples // size)} an epoch)" if size else ""
     return f"wanted at most the {samples} training {what}, got {batch_size}{hint}"
 
 
-def advice(samples, batch_size, what="pictures"):
+def advice(samples: int, batch_size: int, what: str = "pictures") -> str | None:
     """A sentence where an epoch has few steps and another batch size does better, else None.
 
     Parameters
@@ -57,5 +57,5 @@ def advice(samples, batch_size, what="pictures"):
     return text
 
 
-def _counted(steps):
+def _counted(steps: int) -> str:
     return f"{steps} step" + ("s" if steps != 1 else "")

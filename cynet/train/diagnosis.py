@@ -4,16 +4,22 @@ Design: `Doctor` watches and computes beside the training, nothing that the weig
 said once. The thresholds are rules of thumb, and are given with each finding's numbers.
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
+from cynet.core.types import AnyArray
 from cynet.nn import ReLU
 from cynet.nn.activity import dead_channels, first_not_finite
+from cynet.nn.layer import Layer
 
-from .loop import Observer
+from .loop import Diverged, Observer, Progress, Result
 from .metrics import TEST
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
@@ -31,7 +37,7 @@ class Finding:
     cause: str
     advice: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"diagnosis: {self.seen}. Likely cause: {self.cause}. Try: {self.advice}."
 
 
@@ -45,9 +51,10 @@ class Doctor(Observer):
         Gets each `Finding`.
     """
 
-    def __init__(self, session, say):
+    def __init__(self, session: Any, say: Callable[[Finding], object]) -> None:
         self.session, self.say = session, say
-        self.known, self.norms = set(), []
+        self.known: set[str] = set()
+        self.norms: list[float] = []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
         counts = np.bincount(session.batches.dataset.labels[session.division.kept])
@@ -56,16 +63,16 @@ class Doctor(Observer):
         if session.settings.balanced or session.class_weights is not None:
             shares[:] = self.chance  # as the loss of training sees them
         self.guessing = float(-(shares * np.log(shares)).sum())
-        self._pictures = None
-        self._suspected = set()  # kinds that the evaluation before showed
+        self._pictures: AnyArray | None = None
+        self._suspected: set[str] = set()  # kinds that the evaluation before showed
 
-    def report(self, finding):
+    def report(self, finding: Finding | None) -> None:
         """Say a finding, unless one of its kind was said."""
         if finding is not None and finding.kind not in self.known:
             self.known.add(finding.kind)
             self.say(finding)
 
-    def _report_lasting(self, step, *findings):
+    def _report_lasting(self, step: int, *findings: Finding | None) -> None:
         """Say what two evaluations in a row show, the running statistics having had time to settle."""
         found = [finding for finding in findings if finding is not None and step >= ENOUGH_STEPS]
         for finding in found:
@@ -73,7 +80,7 @@ class Doctor(Observer):
                 self.report(finding)
         self._suspected = {finding.kind for finding in found}
 
-    def stepped(self, progress):
+    def stepped(self, progress: Progress) -> None:
         if progress.step > 1:  # the first waits for the workers to start
             self.seconds += progress.seconds
             self.waited += progress.waited
@@ -82,7 +89,7 @@ class Doctor(Observer):
             self.report(exploding(norm, self.norms, progress.step, progress.lr))
             self.norms.append(norm)
 
-    def evaluated(self, result):
+    def evaluated(self, result: Result) -> None:
         test = result.test
         workers = self.session.settings.workers
         recall = float(np.nanmean(test.class_accuracy))
@@ -96,7 +103,7 @@ class Doctor(Observer):
         self.best_test_loss = min(self.best_test_loss, test.loss)
         self.report(self._dead())
 
-    def _dead(self):
+    def _dead(self) -> Finding | None:
         if "dead" in self.known:
             return None
         if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
@@ -118,7 +125,7 @@ class Doctor(Observer):
 
 
 # -- the findings: a Finding, or None ------------------------------------------------------------------------
-def exploding(norm, before, step, lr):
+def exploding(norm: float, before: Sequence[float], step: int, lr: float) -> Finding | None:
     """Gradients that are suddenly a hundred times as long."""
     if len(before) < 3 or not norm > 100 * median(before):
         return None
@@ -130,7 +137,7 @@ def exploding(norm, before, step, lr):
     )
 
 
-def data_bound(seconds, waited, workers):
+def data_bound(seconds: float, waited: float, workers: int) -> Finding | None:
     """A training that waits for its batches more than a fifth of its time."""
     if seconds < 1 or waited < 0.2 * seconds:
         return None
@@ -146,7 +153,7 @@ def data_bound(seconds, waited, workers):
     )
 
 
-def not_falling(step, train_loss, guessing, lr):
+def not_falling(step: int, train_loss: float, guessing: float, lr: float) -> Finding | None:
     """A loss that stays where guessing is."""
     if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
         return None
@@ -159,7 +166,9 @@ def not_falling(step, train_loss, guessing, lr):
     )
 
 
-def shuffled(train_loss, guessing, recall, chance, measure=TEST):
+def shuffled(
+    train_loss: float, guessing: float, recall: float, chance: float, measure: str = TEST
+) -> Finding | None:
     """Training pictures that are learnt by heart while those of the evaluation are guessed.
 
     `recall` is the mean of the classes' accuracies: with uneven classes, guessing the largest is right often.
@@ -180,7 +189,9 @@ def shuffled(train_loss, guessing, recall, chance, measure=TEST):
     )
 
 
-def overfitted(train_loss, test_loss, best, guessing, measure=TEST):
+def overfitted(
+    train_loss: float, test_loss: float, best: float, guessing: float, measure: str = TEST
+) -> Finding | None:
     """A loss of the evaluation that rises again, far above the training loss."""
     learnt = train_loss < min(guessing, 0.5 * test_loss)
     if not learnt or test_loss < 1.15 * best + 0.05 * guessing:
@@ -194,7 +205,9 @@ def overfitted(train_loss, test_loss, best, guessing, measure=TEST):
     )
 
 
-def dead(found, pictures, batch_norm, measure=TEST):
+def dead(
+    found: Sequence[tuple[str, Layer, int, int]], pictures: int, batch_norm: bool, measure: str = TEST
+) -> Finding | None:
     """Layers of which a quarter or more of the channels never fire."""
     layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
     if not layers:
@@ -208,7 +221,7 @@ def dead(found, pictures, batch_norm, measure=TEST):
     )
 
 
-def not_finite(session, error):
+def not_finite(session: Any, error: Diverged) -> Finding:
     """Where the values of a `Diverged` step come from.
 
     Parameters
@@ -246,7 +259,7 @@ def not_finite(session, error):
     return Finding("not finite", seen, "weights that grew too large", advice)
 
 
-def samples(session):
+def samples(session: Any) -> AnyArray:
     """The indices of the samples of the batch under way, int64."""
     place, batches = session.trainer.place, session.batches
     start = place.batch * batches.batch_size

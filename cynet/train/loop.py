@@ -4,14 +4,23 @@ Design: `Trainer` knows what one step is, and nothing of files, terminals or tim
 epochs, evaluates, and tells observers what happens; they print, or keep files.
 """
 
+from __future__ import annotations
+
 import contextlib
 import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite, nan, sqrt
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Array, Batch
+from cynet.nn.layer import Layer
+from cynet.nn.losses import Loss
+from cynet.optim.optimizers import Optimizer
 
 from .metrics import Evaluation, checked_model, evaluate, pairs
 
@@ -27,7 +36,7 @@ class Diverged(ArithmeticError):
         Copies of what the model was given, when it was training.
     """
 
-    def __init__(self, step, value, what, batch=None):
+    def __init__(self, step: int, value: float, what: str, batch: Batch | None = None) -> None:
         super().__init__(f"the {what} is {value} at step {step}")
         self.step, self.batch = step, batch
 
@@ -58,7 +67,7 @@ class Place:
     images: int = 0
     evaluated: int = 0
 
-    def add(self, loss, right, images):
+    def add(self, loss: float, right: int, images: int) -> None:
         """Take a step into the sums."""
         self.batch += 1
         self.loss += loss
@@ -66,7 +75,7 @@ class Place:
         self.right += right
         self.images += images
 
-    def clear(self, step):
+    def clear(self, step: int) -> None:
         """Begin the sums anew after an evaluation."""
         self.loss, self.count, self.right, self.images, self.evaluated = 0.0, 0, 0, 0, step
 
@@ -100,8 +109,15 @@ class Trainer:
     """
 
     def __init__(
-        self, model, criterion, optimizer, schedule, clip_norm=None, average=None, mixup=None
-    ):  # fmt: skip
+        self,
+        model: Layer,
+        criterion: Loss,
+        optimizer: Optimizer,
+        schedule: Callable[[int], float],
+        clip_norm: float | None = None,
+        average: Any = None,
+        mixup: Callable[[Array, AnyArray, int], tuple[Array, AnyArray, float]] | None = None,
+    ) -> None:
         self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
         if clip_norm is not None:
@@ -110,7 +126,7 @@ class Trainer:
         self.steps, self.right, self.place = 0, 0, Place()
         model.input_grad = False
 
-    def step(self, x, y):
+    def step(self, x: Array, y: AnyArray) -> float:
         """Forward, loss, backward, and one step of the optimiser.
 
         Parameters
@@ -144,7 +160,7 @@ class Trainer:
         self.optimizer.zero_grad()
         self.model.backward(self.criterion.backward() if gradient is None else gradient)
         if self.clip_norm is not None:
-            self._clip(batch)
+            self._clip(self.clip_norm, batch)
         self.optimizer.lr = self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1
@@ -152,11 +168,11 @@ class Trainer:
             self.average.update()
         return loss
 
-    def _diverged(self, value, what, batch):
+    def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
         x, y = batch
         return Diverged(self.steps + 1, value, what, (x.copy(), y.copy()))
 
-    def _mixed_loss(self, logits, *parts):
+    def _mixed_loss(self, logits: Array, *parts: tuple[AnyArray, float]) -> tuple[float, Array]:
         """The loss and its gradient, each the weighted sum over (labels, weight)."""
         loss, gradient = 0.0, np.zeros_like(logits)
         for labels, weight in parts:
@@ -164,20 +180,20 @@ class Trainer:
             gradient += np.float32(weight) * self.criterion.backward()
         return loss, gradient
 
-    def gradient_norm(self):
+    def gradient_norm(self) -> float:
         """The root of the sum of squares of the last gradients of all parameters, summed in double."""
         with np.errstate(over="ignore"):
             return sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in self.optimizer.params))
 
-    def _clip(self, batch):
+    def _clip(self, most: float, batch: Batch) -> None:
         norm = self.gradient_norm()
         if not isfinite(norm):
             raise self._diverged(norm, "gradient's norm", batch)
-        if norm > self.clip_norm:
+        if norm > most:
             for parameter in self.optimizer.params:
-                parameter.grad *= np.float32(self.clip_norm / norm)
+                parameter.grad *= np.float32(most / norm)
 
-    def evaluated_weights(self):
+    def evaluated_weights(self) -> AbstractContextManager[None]:
         """A context within which the model has the weights that are evaluated and kept: the average."""
         return self.average.swapped() if self.average else contextlib.nullcontext()
 
@@ -221,18 +237,26 @@ class Result:
 class Observer:
     """Does nothing; a subclass overrides what it wants to know."""
 
-    def stepped(self, progress):
+    def stepped(self, progress: Progress) -> None:
         """Called after every step with a `Progress`."""
 
-    def evaluated(self, result):
+    def evaluated(self, result: Result) -> None:
         """Called after every evaluation with a `Result`."""
 
-    def enough(self):
+    def enough(self) -> bool:
         """Asked after every evaluation: whether to stop training."""
         return False
 
 
-def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measure="test"):
+def train(
+    trainer: Trainer,
+    batches: Any,
+    test_batches: Any,
+    steps: int,
+    observers: Sequence[Observer] = (),
+    watch: Callable[[Any], Iterable[Any]] = iter,
+    measure: str = "test",
+) -> Result:
     """Train until `trainer.steps` is `steps`, or an observer has enough; evaluate after each epoch and at the
     very end.
 
@@ -295,7 +319,7 @@ def train(trainer, batches, test_batches, steps, observers=(), watch=iter, measu
     return result
 
 
-def _check_walks(batches, test_batches):
+def _check_walks(batches: Any, test_batches: Any) -> None:
     """Refuse what cannot be walked through once for each epoch, before the first one."""
     for name, given in (("batches", batches), ("test_batches", test_batches)):
         if not hasattr(given, "__iter__") or hasattr(given, "__next__"):
@@ -309,7 +333,7 @@ def _check_walks(batches, test_batches):
         raise ValueError("batches: wanted at least one batch an epoch, got none")
 
 
-def _epoch(trainer, batches, count, steps, observers):
+def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Sequence[Observer]) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
     place, walk = trainer.place, pairs(batches)
     while True:

@@ -4,14 +4,20 @@ The rate grows by the same factor from step to step; the loss over the rates sho
 where it breaks off.
 """
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from cynet.core.drawing import figure_class
+from cynet.core.types import AnyArray, Batch
 
-from .loop import Diverged
+from .loop import Diverged, Trainer
 from .metrics import pairs
 
 LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
@@ -38,7 +44,13 @@ class Found:
     suggestion: float
 
 
-def lr_find(trainer, batches, lowest=LOWEST, highest=HIGHEST, steps=STEPS):
+def lr_find(
+    trainer: Trainer,
+    batches: Iterable[Batch],
+    lowest: float = LOWEST,
+    highest: float = HIGHEST,
+    steps: int = STEPS,
+) -> Found:
     """Train with growing rates; the trainer's weights are of no use afterwards.
 
     Parameters
@@ -59,7 +71,10 @@ def lr_find(trainer, batches, lowest=LOWEST, highest=HIGHEST, steps=STEPS):
     ValueError
         When the loss is not finite from the start on.
     """
-    rates, losses, smooth, average = [], [], [], 0.0
+    rates: list[float] = []
+    losses: list[float] = []
+    smooth: list[float] = []
+    average = 0.0
     trainer.schedule = lambda step: lowest * (highest / lowest) ** (step / (steps - 1))
     trainer.model.train()
     for number, (x, y) in zip(range(steps), _endless(batches), strict=False):
@@ -75,11 +90,11 @@ def lr_find(trainer, batches, lowest=LOWEST, highest=HIGHEST, steps=STEPS):
             break
     if not losses:
         raise ValueError("lr_find: wanted a finite loss at the lowest rate, got none")
-    rates, smooth = np.array(rates), np.array(smooth)
-    return Found(rates, np.array(losses), smooth, float(f"{_steepest(rates, smooth):.0e}"))
+    found = np.array(rates), np.array(losses), np.array(smooth)
+    return Found(*found, float(f"{_steepest(found[0], found[2]):.0e}"))
 
 
-def _steepest(rates, smooth):
+def _steepest(rates: AnyArray, smooth: AnyArray) -> AnyArray:
     """The rate in the middle of the `SPAN` steps, up to the least loss, in which the loss falls most."""
     span = min(SPAN, len(smooth) - 1)
     end = max(int(np.argmin(smooth)), span)
@@ -87,7 +102,7 @@ def _steepest(rates, smooth):
     return rates[start + span // 2]
 
 
-def _endless(batches):
+def _endless(batches: Iterable[Batch]) -> Iterator[Batch]:
     while True:
         none = True
         for batch in pairs(batches):
@@ -97,7 +112,7 @@ def _endless(batches):
             raise ValueError("batches: wanted some that can be walked through again, got none")
 
 
-def rows(found):
+def rows(found: Found) -> Any:
     """The curve as CSV."""
     lines = ["step,lr,loss,smooth_loss"]
     for i, values in enumerate(zip(found.rates, found.losses, found.smooth, strict=True), 1):
@@ -105,7 +120,7 @@ def rows(found):
     return "\n".join([*lines, ""])
 
 
-def plot(found, path):
+def plot(found: Found, path: str | os.PathLike[str]) -> None:
     """Draw the curve as a PNG, by matplotlib (an extra); an ImportError says what is missing."""
     figure = figure_class()((7, 4.2), layout="constrained")
     axes = figure.subplots()

@@ -1,9 +1,12 @@
 """How good a model is on labelled data."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from cynet.core.types import AnyArray, Array, Batch
 from cynet.nn.layer import Layer
 from cynet.nn.losses import CrossEntropyLoss
 from cynet.nn.passes import no_grad
@@ -31,17 +34,17 @@ class Evaluation:
     confusion: np.ndarray
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """The part of all samples that is predicted right, 0 to 1."""
         return float(np.trace(self.confusion) / self.samples.sum())
 
     @property
-    def class_accuracy(self):
+    def class_accuracy(self) -> AnyArray:
         """ndarray of float64 (classes,): the same for each label; NaN where no sample bears it."""
         return np.diag(self.confusion) / np.where(self.samples, self.samples, np.nan)
 
 
-def pairs(batches, name="batches"):
+def pairs(batches: Iterable[Batch], name: str = "batches") -> Iterator[tuple[Array, AnyArray]]:
     """The (x, y) of each batch, y as an array.
 
     Raises
@@ -67,14 +70,14 @@ def pairs(batches, name="batches"):
         yield x, y
 
 
-def checked_model(model):
+def checked_model(model: Any) -> Layer:
     """`model`, or TypeError where it is no Layer."""
     if not isinstance(model, Layer):
         raise TypeError(f"model: wanted a Layer, got {model!r:.80}")
     return model
 
 
-def evaluate(model, batches):
+def evaluate(model: Layer, batches: Iterable[Batch]) -> Evaluation:
     """Run a model, in evaluation mode, over every batch once.
 
     Parameters
@@ -94,7 +97,9 @@ def evaluate(model, batches):
         When there is no sample, a batch is no pair, or a label is out of range.
     """
     checked_model(model)
-    criterion, loss, samples, confusion = CrossEntropyLoss(), 0.0, 0, 0
+    criterion, loss = CrossEntropyLoss(), 0.0
+    samples: Any = 0  # arrays, as soon as the number of classes is known
+    confusion: Any = 0
     modes = [(layer, layer.training) for _, layer in model.walk()]
     model.eval()
     try:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Array
 
 STREAM = 3 << 61  # of the Philox key: no other use of a seed has it
 
@@ -19,11 +20,11 @@ class Mixup:
     seed : int
     """
 
-    def __init__(self, alpha, seed):
+    def __init__(self, alpha: float, seed: int) -> None:
         self.alpha = checks.number("alpha", alpha, 0, open_low=True)
         self.seed = checks.integer("seed", seed, 0, 2**63 - 1)
 
-    def __call__(self, x, y, step):
+    def __call__(self, x: Array, y: AnyArray, step: int) -> tuple[Array, AnyArray, float]:
         """The mixed batch of a step.
 
         Parameters

@@ -1,11 +1,17 @@
 """What a model says of every sample: probabilities, and what they tell of how good and how sure it is."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Array, Batch
+from cynet.nn.layer import Layer
 from cynet.nn.passes import no_grad
 
 from .metrics import Evaluation, checked_model, pairs
@@ -34,7 +40,7 @@ class Calibration:
     accuracy: np.ndarray
 
     @property
-    def error(self):
+    def error(self) -> float:
         """The expected calibration error: the mean of |accuracy - confidence| over all predictions."""
         filled = self.counts > 0
         if not filled.any():
@@ -58,32 +64,32 @@ class Predictions:
     labels: np.ndarray
 
     @cached_property
-    def probabilities(self):
+    def probabilities(self) -> AnyArray:
         """ndarray of float64 (samples, classes)"""
         return np.exp(self.log_probabilities)
 
     @cached_property
-    def sure(self):
+    def sure(self) -> AnyArray:
         """ndarray of bool (samples,): whether there is a prediction."""
         return ~np.isnan(self.log_probabilities).any(axis=1)
 
     @cached_property
-    def predicted(self):
+    def predicted(self) -> AnyArray:
         """ndarray of int64 (samples,): the class of the highest probability, the first of equal ones."""
         return self.log_probabilities.argmax(axis=1)
 
     @cached_property
-    def right(self):
+    def right(self) -> AnyArray:
         """ndarray of bool (samples,)"""
         return self.sure & (self.predicted == self.labels)
 
     @cached_property
-    def confidence(self):
+    def confidence(self) -> AnyArray:
         """ndarray of float64 (samples,): the highest probability."""
         return self.probabilities.max(axis=1)
 
     @cached_property
-    def evaluation(self):
+    def evaluation(self) -> Evaluation:
         """The `Evaluation` of these predictions."""
         classes = self.log_probabilities.shape[1]
         pairs = self.labels[self.sure] * classes + self.predicted[self.sure]
@@ -92,7 +98,7 @@ class Predictions:
         loss = -float(self.log_probabilities[np.arange(len(self.labels)), self.labels].mean())
         return Evaluation(loss, samples, confusion)
 
-    def calibration(self, bins=BINS):
+    def calibration(self, bins: int = BINS) -> Calibration:
         """The `Calibration` over so many bins of equal width."""
         edges = np.linspace(0, 1, checks.integer("bins", bins, 1) + 1)
         confidence, right = self.confidence[self.sure], self.right[self.sure]
@@ -102,18 +108,18 @@ class Predictions:
         means = (np.bincount(places, weights=values, minlength=bins) for values in (confidence, right))
         return Calibration(edges, counts, *(mean / divisors for mean in means))
 
-    def worst(self, count):
+    def worst(self, count: int) -> AnyArray:
         """The indices of the `count` wrong predictions that the model was surest of, the surest first."""
         wrong = np.flatnonzero(self.sure & ~self.right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")[:count]]
 
-    def top(self, index, count):
+    def top(self, index: int, count: int) -> Any:
         """[(class, probability), ...] of one sample, the most probable first."""
         row = self.probabilities[index]
         return [(int(k), float(row[k])) for k in np.argsort(-row, kind="stable")[:count]]
 
 
-def predict(model, batches, flip=False):
+def predict(model: Layer, batches: Iterable[Batch], flip: bool = False) -> Predictions:
     """Run a model, in evaluation mode, over every batch once.
 
     Parameters
@@ -152,13 +158,13 @@ def predict(model, batches, flip=False):
     return Predictions(rows, checks.labels("labels", labels, len(rows), rows.shape[1]))
 
 
-def precision(evaluation):
+def precision(evaluation: Evaluation) -> AnyArray:
     """ndarray of float64 (classes,): the part of each class's predictions that is right; NaN without any."""
     predicted = evaluation.confusion.sum(axis=0)
     return np.diag(evaluation.confusion) / np.where(predicted, predicted, np.nan)
 
 
-def confused(evaluation, count):
+def confused(evaluation: Evaluation, count: int) -> Any:
     """[(label, prediction, samples), ...] of the most frequent mistakes, at most `count`."""
     wrong = evaluation.confusion.copy()
     np.fill_diagonal(wrong, 0)
@@ -167,13 +173,13 @@ def confused(evaluation, count):
     return [(int(i), int(j), int(wrong[i, j])) for i, j in zip(rows, columns, strict=True) if wrong[i, j]]
 
 
-def _both(model, x):
+def _both(model: Layer, x: Array) -> Array:
     """Log of the mean probability of each picture and its mirror image."""
     plain = _log_softmax(model(x))
     return np.logaddexp(plain, _log_softmax(model(np.ascontiguousarray(x[:, :, ::-1])))) - np.log(2)
 
 
-def _log_softmax(logits):
+def _log_softmax(logits: AnyArray) -> AnyArray:
     """float64 (N, classes); a row with a NaN becomes NaN altogether, and so does one without a finite sum."""
     if logits.ndim != 2 or not logits.shape[1]:
         raise ValueError(f"model: wanted one that gives logits (N, classes), got an output {logits.shape}")

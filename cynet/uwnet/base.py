@@ -54,7 +54,7 @@ def whole(layer, why, written=False, **shapes):
 
     Parameters
     ----------
-    layer : Layer
+    layer : CourseLayer
     why : str
         Where the wanted shapes come from, for the message.
     written : bool, optional
@@ -79,7 +79,7 @@ def whole(layer, why, written=False, **shapes):
     return found
 
 
-class Layer:
+class CourseLayer:
     """What all layers share: an input of `inputs` columns (None: any), and what backward needs of it."""
 
     inputs = None
@@ -180,7 +180,7 @@ def _subtract(target, factor, source):
         optim.sgd(target.reshape(-1), source.reshape(-1), factor, 0, get_num_threads())
 
 
-class WeightedLayer(Layer):
+class WeightedLayer(CourseLayer):
     """A layer with weights `w`, biases `b` and their gradients."""
 
     w, b, dw, db = Matrix(), Matrix(), Matrix(), Matrix()
@@ -218,7 +218,7 @@ class WeightedLayer(Layer):
         return (b, db, 0.0), (w, dw, decay)
 
 
-class WindowLayer(Layer):
+class WindowLayer(CourseLayer):
     """What convolution and max-pooling share: window i starts at i * stride - (size - 1) // 2."""
 
     def _set(self, w, h, c, size, stride):

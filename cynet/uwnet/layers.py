@@ -15,7 +15,7 @@ from cynet.kernels.pool import max_pool
 from cynet.nn import init
 
 from . import planes
-from .base import MOST, Layer, Matrix, WeightedLayer, WindowLayer, bounded, whole
+from .base import MOST, CourseLayer, Matrix, WeightedLayer, WindowLayer, bounded, whole
 
 LINEAR, LOGISTIC, RELU, LRELU, SOFTMAX = range(5)
 KINDS = ("LINEAR", "LOGISTIC", "RELU", "LRELU", "SOFTMAX")
@@ -137,7 +137,7 @@ class MaxpoolLayer(WindowLayer):
         return planes.to_planes(dx, len(dy))
 
 
-class ActivationLayer(Layer):
+class ActivationLayer(CourseLayer):
     """One of LINEAR, LOGISTIC, RELU, LRELU (slope .01) and SOFTMAX (along each row).
 
     Soft-max's backward pass hands dy on: `train_image_classifier` starts with the gradient of soft-max and
@@ -185,7 +185,7 @@ class ActivationLayer(Layer):
         return f"{KINDS[self.kind] if known else repr(self.kind)} layer"
 
 
-class BatchnormLayer(Layer):
+class BatchnormLayer(CourseLayer):
     """y = (x - mean) / sqrt(variance + 1e-5), a mean and a biased variance for each group of columns.
 
     A batch of one row is normalised with the rolling statistics, which then are constants for its backward

@@ -9,7 +9,7 @@ from cynet.core import checks, workspace
 from cynet.core.files import write_atomically
 
 from . import planes
-from .base import Layer, WeightedLayer
+from .base import CourseLayer, WeightedLayer
 from .data import checked_data, checked_image, checked_path, random_batch
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
@@ -22,7 +22,7 @@ def _checked_layers(layers):
     if not layers:
         raise ValueError("layers: wanted at least one layer, got an empty list")
     for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, CourseLayer):
             raise TypeError(f"layers[{i}]: wanted a layer, got {layer!r:.60}")
     return list(layers)
 
@@ -120,7 +120,7 @@ def _add_gradients(net, dy):
 
 
 def update_net(net, rate, momentum, decay):
-    """One step of gradient descent in every layer; see `Layer.update`."""
+    """One step of gradient descent in every layer; see `CourseLayer.update`."""
     for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 

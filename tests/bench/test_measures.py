@@ -157,7 +157,7 @@ def test_ratios_are_of_pairs_and_the_best_way_of_the_peer_counts():
 
 def test_threads_are_interleaved_and_restored():
     before = get_num_threads()
-    report = speed.measure(speed.Plan(True, ("uwnet2",), (2,), (1, 2), rounds=1))
+    report = speed.measure(speed.Setup(True, ("uwnet2",), (2,), (1, 2), rounds=1))
     assert [row["threads"] for row in report.rows] == [1, 2]
     assert report.rows[0]["efficiency"] == 1 and report.rows[1]["efficiency"] > 0
     assert get_num_threads() == before

@@ -61,7 +61,7 @@ def test_a_comparison_has_a_ratio_for_each_row(peer):
 
     before = torch.get_num_threads()
     try:
-        report = speed.measure(speed.Plan(False, ("uwnet2",), (2, 1), (1,), peer="torch", rounds=2))
+        report = speed.measure(speed.Setup(False, ("uwnet2",), (2, 1), (1,), peer="torch", rounds=2))
     finally:
         torch.set_num_threads(before)
     for row in report.rows:
@@ -74,6 +74,6 @@ def test_memory_beside_the_peer(peer, monkeypatch):
     from cynet.bench import processes
 
     monkeypatch.delitem(peer.FORMATS, "channels_last")
-    plan = speed.Plan(True, ("uwnet2",), (2,), (1,), peer="torch")
+    plan = speed.Setup(True, ("uwnet2",), (2,), (1,), peer="torch")
     (row,) = processes.memory(plan, repeat=1, steps=1).rows
     assert row["peer_peak_bytes"] > row["peer_imported_bytes"] > 0 and row["ratio"] > 0

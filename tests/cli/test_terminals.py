@@ -149,8 +149,8 @@ def test_a_plot_shows_any_name_of_a_class(tmp_path):
 def test_the_bar_of_a_training_shows_any_name(tmp_path):
     """tqdm writes to standard error, which is escaped as it is."""
     script = (
-        "import sys; sys.stderr.isatty = lambda: True; from cynet.data.progress import Progress\n"
-        f"with Progress({LATIN + '😀'!a}, 10_000) as bar: bar.add(6000)\n"
+        "import sys; sys.stderr.isatty = lambda: True; from cynet.data.progress import ProgressBar\n"
+        f"with ProgressBar({LATIN + '😀'!a}, 10_000) as bar: bar.add(6000)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, env=environment_of(PYTHONIOENCODING="ascii")

@@ -29,6 +29,7 @@ def test_no_integer_in_its_range(value, bounds, error, message):
 def test_a_number_at_each_kind_of_bound():
     for low in (False, True):
         for high in (False, True):
+
             def number(value, low=low, high=high):
                 return checks.number("x", value, 1, 2, open_low=low, open_high=high)
 

@@ -43,10 +43,12 @@ def test_what_the_environment_asks_for_is_taken_or_passed_over_with_a_word(text,
 
 
 # -- forks ---------------------------------------------------------------------------------------------------
-START = f"""
+START = (
+    f"""
 import faulthandler
 faulthandler.dump_traceback_later({60 * SLOWER}, exit=True)  # where it hangs
-""" """
+"""
+    """
 import ctypes, hashlib, multiprocessing, os, sys, threading
 import numpy as np
 import cynet
@@ -99,6 +101,7 @@ cynet.set_num_threads(2)
 assert (evaluated(), trained(), loaded(0)) == wanted
 context = multiprocessing.get_context("fork")
 """
+)
 
 CASES = {
     "pool": """

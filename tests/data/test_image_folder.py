@@ -263,8 +263,6 @@ def test_a_users_transform_that_fails_names_the_file(folder):
     assert dataset.path_of(0) in "".join(caught.value.__notes__)
 
 
-
-
 def test_a_cache_in_the_home_folder_is_there(folder, tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))

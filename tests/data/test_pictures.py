@@ -192,5 +192,3 @@ def test_a_worker_names_the_file_that_is_no_picture(tmp_path, monkeypatch):
         list(decoding.decoded(paths, None, 2))
     with pytest.raises(FileNotFoundError, match=r"gone\.png"):
         list(decoding.decoded(paths[::2], None, 1))
-
-

@@ -1,6 +1,5 @@
 """Each finding appears for the fault it names, made on purpose, and not in a sound training."""
 
-
 import numpy as np
 import pytest
 import tiny

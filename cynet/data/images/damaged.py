@@ -11,7 +11,7 @@ SHOWN = 10  # problems that an error names
 SKIP = "--skip-damaged of train, evaluate and data, in Python skip_damaged=True, leaves"
 
 
-class DamagedError(ValueError):
+class DamagedPicturesError(ValueError):
     """Some of a data set's pictures cannot be used.
 
     Attributes
@@ -36,12 +36,15 @@ class DamagedError(ValueError):
         return f"{len(self.problems):,} of {self.total:,} pictures cannot be used: {texts}; {end}"
 
 
+DamagedError = DamagedPicturesError  # its public name: cynet.data.DamagedError
+
+
 def refuse(problems, total, skip):
     """Raise what some `Problem`s call for; nothing where all are damage that is to be skipped.
 
     Raises
     ------
-    DamagedError
+    DamagedPicturesError
         Where a file is damaged, or holds what cannot be shown.
     OSError
         Where files can only not be read; it has the attribute `problems`, too.
@@ -50,7 +53,7 @@ def refuse(problems, total, skip):
     if not problems or (skip and len(problems) < total and all(problem.damaged for problem in problems)):
         return
     if not all(problem.number for problem in problems):
-        raise DamagedError(problems, total)
+        raise DamagedPicturesError(problems, total)
     texts = few([f"{problem.path}: {problem.reason}" for problem in problems], SHOWN)
     error = OSError(problems[0].number, texts)
     error.problems = problems

@@ -23,7 +23,7 @@ from cynet.core.files import flush_folder, write_atomically
 from cynet.core.folder import read_object
 from cynet.data import fingerprint
 from cynet.data.dataset import byte_counts
-from cynet.data.progress import Progress
+from cynet.data.progress import ProgressBar
 
 from . import damaged, kinds
 from .decoding import decoded
@@ -69,7 +69,7 @@ class _Decoding:
     def stacks(self):
         """Arrays of the next few pictures, with a progress bar; the end raises as `damaged.refuse` does."""
         done = 0
-        with Progress("pictures", len(self.paths)) as progress:
+        with ProgressBar("pictures", len(self.paths)) as progress:
             for chunk in decoded(self.paths, self.fit, self.workers, attempt):
                 for i, picture in enumerate(chunk, done):
                     if isinstance(picture, Problem):

@@ -27,7 +27,7 @@ CIFAR10_CLASSES = (
 
 
 @dataclass(frozen=True)
-class Layout:
+class Edition:
     """Where one of the published archives keeps its pictures."""
 
     folder: str  # also the archive's top folder
@@ -42,21 +42,21 @@ class Layout:
 
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 CIFAR10_LAYOUTS = (
-    Layout(
+    Edition(
         "cifar-10-batches-bin", "cifar-10-binary.tar.gz", tuple(f"{b}.bin" for b in BATCHES),
         ("test_batch.bin",), "batches.meta.txt", label_bytes=1,
     ),
-    Layout(
+    Edition(
         "cifar-10-batches-py", "cifar-10-python.tar.gz", BATCHES, ("test_batch",), "batches.meta",
         label_key=b"labels", names_key=b"label_names",
     ),
 )  # fmt: skip
 CIFAR100_LAYOUTS = (
-    Layout(
+    Edition(
         "cifar-100-binary", "cifar-100-binary.tar.gz", ("train.bin",), ("test.bin",), "fine_label_names.txt",
         label_bytes=2,
     ),
-    Layout(
+    Edition(
         "cifar-100-python", "cifar-100-python.tar.gz", ("train",), ("test",), "meta",
         label_key=b"fine_labels", names_key=b"fine_label_names",
     ),

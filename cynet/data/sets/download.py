@@ -20,7 +20,7 @@ import urllib.request
 
 from cynet.core.files import flush_folder, user_path
 from cynet.core.shell import quoted
-from cynet.data.progress import Progress
+from cynet.data.progress import ProgressBar
 
 from .sources import PUBLISHED
 
@@ -155,7 +155,7 @@ def _fill(stream, file, address, path):
     if _size(stream) > file.size:
         stream.truncate(0)
     anew = False
-    with Progress(file.name, file.size, _size(stream), "B") as progress:
+    with ProgressBar(file.name, file.size, _size(stream), "B") as progress:
         for _ in range(MOST_CUTS):
             before = _size(stream)
             if before == file.size:

@@ -57,7 +57,7 @@ def _scalar(dtype, data):
     return np.frombuffer(data, dtype.dtype, 1)[0].item()
 
 
-_ALLOWED = {("numpy", "ndarray"): _NDArray, ("numpy", "dtype"): _DType}
+_ALLOWED: dict[tuple[str, str], object] = {("numpy", "ndarray"): _NDArray, ("numpy", "dtype"): _DType}
 for _home in ("numpy.core.multiarray", "numpy._core.multiarray"):
     _ALLOWED[_home, "_reconstruct"] = _Array
     _ALLOWED[_home, "scalar"] = _scalar

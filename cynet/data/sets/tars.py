@@ -25,7 +25,7 @@ class BadTar(ValueError):
     """What is wrong with an archive, without its name."""
 
 
-class Member:
+class TarEntry:
     """A member of an archive that is being read; it has passed when the next one is asked for.
 
     Attributes
@@ -65,7 +65,7 @@ class Member:
 
 
 def members(stream):
-    """Yield each `Member` of a .tar.
+    """Yield each `TarEntry` of a .tar.
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ def members(stream):
             told_bytes += header.size
             if header.size > LONGEST or told_bytes > MOST_TOLD:
                 raise BadTar(_too_much(header.size, told_bytes))
-            member = Member(stream, header, {})
+            member = TarEntry(stream, header, {})
             told |= _told(header.type, member.read())
         else:
-            member, told = Member(stream, header, told), {}
+            member, told = TarEntry(stream, header, told), {}
             yield member
         member.skip()
 

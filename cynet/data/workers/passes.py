@@ -77,7 +77,7 @@ class Desk:
         return Desk, ()
 
 
-class Pass:
+class EpochBatches:
     """The batches of an epoch, one after another: what `iter(loader)` gives.
 
     Threads may hand it on. Two that ask it for a batch at the same time are one too many: RuntimeError.

@@ -15,7 +15,7 @@ from .shared import Mapped, SharedMemory
 SAMPLE = 1 << 16  # bytes compared at both ends of a file
 
 
-class Pixels:
+class SharedPixels:
     """Pictures in memory that processes share; can be sent to a process that is being started.
 
     Parameters
@@ -36,7 +36,7 @@ class Pixels:
 
 
 def share(dataset):
-    """The `Pixels` of a data set, whose `images` are replaced by a view of them where they were private.
+    """The `SharedPixels` of a data set, whose `images` become a view of them where they were private.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def share(dataset):
     require_whole(images)
     for base in _bases(images):
         if isinstance(base, SharedMemory):
-            return Pixels(base, images.ctypes.data - base.address, images.shape)
+            return SharedPixels(base, images.ctypes.data - base.address, images.shape)
         if isinstance(base, np.memmap) and base._mmap is not None:
             found = _mapped_file(images, base)
             if found:
                 return found
     memory = SharedMemory(images.nbytes, "pictures")
-    pixels = Pixels(memory, 0, images.shape)
+    pixels = SharedPixels(memory, 0, images.shape)
     view = pixels.array()
     view[...] = images
     view.flags.writeable = images.flags.writeable
@@ -89,7 +89,7 @@ def _bases(array):
 
 
 def _mapped_file(images, base):
-    """The file behind a memmap as `Pixels`; None when its path leads to other bytes or the map is private."""
+    """The file of a memmap as `SharedPixels`; None when its path leads to other bytes or it is private."""
     if base.mode == "c" or base.filename is None:
         return None
     start = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY
@@ -102,7 +102,7 @@ def _mapped_file(images, base):
     if os.fstat(descriptor).st_size < end:
         os.close(descriptor)
         return None
-    pixels = Pixels(Mapped(descriptor, end, False), offset, images.shape)
+    pixels = SharedPixels(Mapped(descriptor, end, False), offset, images.shape)
     here, there = images.reshape(-1), pixels.array().reshape(-1)
     ends = slice(None, SAMPLE), slice(-SAMPLE, None)
     return pixels if all(np.array_equal(here[part], there[part]) for part in ends) else None

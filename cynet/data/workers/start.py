@@ -24,7 +24,8 @@ PAUSES = 0.01, 0.1  # seconds before a worker's start is tried again
 NAME = "cynet-loader-"
 FILLING = "cynet.data.images.transforms"  # what a worker runs; of a floor above, so named alone
 
-_path_lock, _path_before = threading.Lock(), {}  # of `own_path`
+_path_lock = threading.Lock()  # of `own_path`
+_path_before: dict[str, str | None] = {}
 
 
 class _Starting(threading.local):

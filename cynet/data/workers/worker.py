@@ -26,7 +26,7 @@ class Store:
 
     Parameters
     ----------
-    pixels : Pixels
+    pixels : SharedPixels
     ring : SharedMemory
     batch_size, slots : int
     """

@@ -34,7 +34,7 @@ from cynet.kernels.pool import max_pool
 from cynet.nn.containers.container import Container
 from cynet.nn.members import PASSING
 
-from .inference_steps import Average, Called, Convolve, Rows, Slot, Sum, Unplanned
+from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
 from .rules import chain_of, grouped, is_ours, sum_of
 from .snapshot import Snapshot, same_attributes
 
@@ -254,7 +254,7 @@ class Plan:
 
     def _average(self, layers, slot):
         out = self._slot(layers[0].output_shape(slot.shape))
-        return Average(out.array, team(prod(slot.shape))), out, True
+        return GlobalMean(out.array, team(prod(slot.shape))), out, True
 
     def _sum(self, layers, slot, relu=False):
         main, shortcut = sum_of(layers[0])

@@ -110,7 +110,7 @@ class Rows:
         return x.reshape(self.shape)
 
 
-class Average:
+class GlobalMean:
     """Global average pooling."""
 
     def __init__(self, y, threads):

@@ -1,8 +1,8 @@
 """Concat: branches side by side."""
 
 from cynet.nn import registry
-from cynet.nn.layer import require_layers
-from cynet.nn.structure import Call, Join
+from cynet.nn.layer import Layer, require_layers
+from cynet.nn.structure import Call, Join, Parts
 
 from .container import Container
 
@@ -17,20 +17,20 @@ class Concat(Container):
         At least one; named "0", "1", ... in paths. `Sequential()` passes its input on.
     """
 
-    def __init__(self, *branches):
+    def __init__(self, *branches: Layer) -> None:
         self.branches = list(branches)
         self.parts()
 
-    def parts(self):
+    def parts(self) -> Parts:
         require_layers(branches=self.branches)
         if not self.branches:
             raise ValueError(f"branches: wanted at least one Layer, got {self.branches!r}")
         calls = [Call(str(i), branch) for i, branch in enumerate(self.branches)]
         return *calls, Join(tuple(range(1, len(calls) + 1)))
 
-    def children(self):
+    def children(self) -> list[tuple[str, Layer]]:
         require_layers(branches=self.branches)
         return self._numbered(self.branches)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Concat({', '.join(map(repr, self.branches))})"

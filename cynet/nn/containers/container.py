@@ -1,7 +1,11 @@
 """Container: what all layers made of layers share. They publish their structure, and know no compiler."""
 
+from collections.abc import Iterator
+
+from cynet.core.types import Array, Shape
 from cynet.nn import structure
 from cynet.nn.layer import Layer
+from cynet.nn.structure import Parts
 
 
 class Container(Layer):
@@ -10,35 +14,35 @@ class Container(Layer):
     See `cynet.nn.structure`.
     """
 
-    def parts(self):
+    def parts(self) -> Parts:
         """How the output comes from the input: a tuple of `Call`, `Add` and `Join`."""
         raise TypeError(f"{type(self).__name__} defines no parts()")
 
-    def chain(self):
+    def chain(self) -> list[Layer] | None:
         """The layers, where each takes the output of the one before it and nothing else; or else None."""
         return None
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         after = tuple(shape)
         for _, _, after in structure.shapes(self.parts(), shape):  # noqa: B007  the last one
             pass
         return after
 
-    def trace(self, shape, path=""):
+    def trace(self, shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:
         for part, (before, *_), _ in structure.shapes(self.parts(), shape):
             if isinstance(part, structure.Call):
                 yield from part.layer.trace(before, f"{path}.{part.name}" if path else part.name)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         y, kept = structure.forward(self.parts(), x)
         self.save(kept)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         (kept,) = self.saved()
         return structure.backward(kept, self.gradient(dy, kept.shapes[-1]), self._wants_dx())
 
-    def _numbered(self, layers):
+    def _numbered(self, layers: list[Layer]) -> list[tuple[str, Layer]]:
         """Layers by their numbers, then those that a user's class has beside them."""
         found = [(str(i), layer) for i, layer in enumerate(layers)]
         if self._boxed:

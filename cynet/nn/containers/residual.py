@@ -1,8 +1,8 @@
 """Residual: a body with a shortcut around it."""
 
 from cynet.nn import registry
-from cynet.nn.layer import require_layer
-from cynet.nn.structure import Add, Call
+from cynet.nn.layer import Layer, require_layer
+from cynet.nn.structure import Add, Call, Parts
 
 from .container import Container
 
@@ -23,16 +23,16 @@ class Residual(Container):
         Wanted where the body changes the shape.
     """
 
-    def __init__(self, body, shortcut=None):
+    def __init__(self, body: Layer, shortcut: Layer | None = None) -> None:
         self.body, self.shortcut = body, shortcut
         self.parts()
 
-    def parts(self):
+    def parts(self) -> Parts:
         require_layer("body", self.body)
         if self.shortcut is None:
             return Call("body", self.body), Add((1, 0))
         require_layer("shortcut", self.shortcut)
         return Call("body", self.body), Call("shortcut", self.shortcut), Add((1, 2))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

@@ -1,9 +1,14 @@
 """Sequential: layers one after another."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
 from cynet.core.turns import Turn
+from cynet.core.types import Array
 from cynet.nn import passes, registry
-from cynet.nn.layer import require_layers
-from cynet.nn.structure import Call
+from cynet.nn.layer import Layer, require_layers
+from cynet.nn.structure import Call, Parts
 
 from .container import Container
 
@@ -29,23 +34,23 @@ class Sequential(Container, opens=False):
     time: a second thread gets a RuntimeError, as does one whose pass another thread's has replaced.
     """
 
-    compiler = None  # how its layers run together; `nn/compile` sets it
+    compiler: Any = None  # how its layers run together; `nn/compile` sets it
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Layer) -> None:
         require_layers(layers=layers)
         self.layers = list(layers)
 
-    def chain(self):
+    def chain(self) -> list[Layer]:
         require_layers(layers=self.layers)
         return self.layers
 
-    def parts(self):
+    def parts(self) -> Parts:
         return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.chain()))
 
-    def children(self):
+    def children(self) -> list[tuple[str, Layer]]:
         return self._numbered(self.chain())
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         compiler = self.compiler
         if not self._trains():
             y = None if compiler is None else compiler.evaluated(self, x)
@@ -54,29 +59,29 @@ class Sequential(Container, opens=False):
             return self._run(x)
 
     @passes.opening
-    def _run(self, x):
+    def _run(self, x: Array) -> Array:
         return super().forward(x) if self.compiler is None else self.compiler.forward(self, x)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         with self._alone():
             return self._go_back(dy)
 
     @passes.following
-    def _go_back(self, dy):
+    def _go_back(self, dy: Array) -> Array | None:
         return super().backward(dy) if self.compiler is None else self.compiler.backward(self, dy)
 
-    def _alone(self):
+    def _alone(self) -> AbstractContextManager[None]:
         """A context for passes that write what threads would share: statistics and gradients."""
         return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"

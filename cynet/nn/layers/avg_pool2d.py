@@ -1,6 +1,7 @@
 """Average pooling."""
 
 from cynet.core import threads, workspace
+from cynet.core.types import Array
 from cynet.kernels.pool import avg_pool
 from cynet.nn import registry
 
@@ -14,14 +15,14 @@ class AvgPool2d(Pool2d):
     The arguments are those of `Pool2d`.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         shape, window = self.grid(x.shape)
         y = workspace.empty(shape)
         avg_pool.avg_pool(x, y, *window, threads.get_num_threads())
         self.save(x.shape, shape, window)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         shape, out_shape, window = self.saved()
         dy = self.gradient(dy, out_shape)
         dx = workspace.empty(shape)

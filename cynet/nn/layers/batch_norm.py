@@ -17,10 +17,12 @@ NO_SUMS = np.empty((0, 2, 0))
 
 class _BatchNorm(Layer):
     buffers = ("running_mean", "running_var", "num_batches_tracked")
-    dimensions = ()
+    dimensions: tuple[int, ...] = ()
     wanted = ""
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self._settings()
         affine = checks.flag("affine", affine)

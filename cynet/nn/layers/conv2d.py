@@ -56,11 +56,21 @@ class Conv2d(Layer):
         the first call for images of other channels or too small for the kernel.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, groups=1, bias=True):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, ...] | str = 0,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         *_, (self.kernel_size, self.stride, self.padding) = self._settings()
-        self.weight = Parameter(init.weights((out_channels, in_channels // groups, *self.kernel_size)))
+        kernel = checks.pair("kernel_size", kernel_size)
+        self.weight = Parameter(init.weights((out_channels, in_channels // groups, *kernel)))
         self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
 
     def _settings(self):

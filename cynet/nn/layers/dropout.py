@@ -1,6 +1,7 @@
 """Dropout."""
 
 from cynet.core import checks, random, threads, workspace
+from cynet.core.types import Array
 from cynet.kernels.pointwise import dropout
 from cynet.nn import registry
 from cynet.nn.layer import Layer
@@ -20,25 +21,25 @@ class Dropout(Layer):
         Probability of a zero, 0 to 1.
     """
 
-    def __init__(self, p=0.5):
+    def __init__(self, p: float = 0.5) -> None:
         self.p = checks.number("p", p, 0, 1)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         p = checks.number("p", self.p, 0, 1)  # it may have been set
         key = random.next_key() if self._trains() and p > 0 else None
         self.save(x.shape, p, key)
         return x if key is None else _masked(x, p, key)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         shape, p, key = self.saved()
         dy = self.gradient(dy, shape)
         return dy if key is None else _masked(dy, p, key)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Dropout(p={self.p:g})"
 
 
-def _masked(x, p, key):
+def _masked(x: Array, p: float, key: tuple[int, int]) -> Array:
     y = workspace.empty(x.shape)
     dropout.dropout(x.reshape(-1), y.reshape(-1), p, *key, threads.get_num_threads())
     return y

@@ -3,6 +3,7 @@
 from math import prod
 
 from cynet.core import threads, workspace
+from cynet.core.types import Array, Shape
 from cynet.kernels.pointwise import elementwise
 from cynet.nn import registry
 from cynet.nn.layer import Layer
@@ -15,12 +16,12 @@ class Flatten(Layer):
     An input of other than four dimensions keeps its order: (N, ...) to (N, features).
     """
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 1:
             raise ValueError("wanted an input with a batch dimension, got one of shape ()")
         return shape[0], prod(shape[1:])
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.save(x.shape)
         if x.ndim != 4:
             return x.reshape(self.output_shape(x.shape))
@@ -29,7 +30,7 @@ class Flatten(Layer):
         elementwise.transpose(x.reshape(n, height * width, channels), y, threads.get_num_threads())
         return y.reshape(n, channels * height * width)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         (shape,) = self.saved()
         dy = self.gradient(dy, self.output_shape(shape))
         if len(shape) != 4:

@@ -1,6 +1,7 @@
 """Leaky ReLU."""
 
 from cynet.core import checks, threads, workspace
+from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
 from cynet.nn import registry
 from cynet.nn.layer import Layer
@@ -17,16 +18,16 @@ class LeakyReLU(Layer):
     negative_slope : float, optional
     """
 
-    def __init__(self, negative_slope=0.01):
+    def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = checks.number("negative_slope", negative_slope)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         y, slope = workspace.empty(x.shape), checks.number("negative_slope", self.negative_slope)
         activation.leaky_relu(x.reshape(-1), y.reshape(-1), slope, threads.get_num_threads())
         self.save(x, slope)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         x, slope = self.saved()
         dy = self.gradient(dy, x.shape)
         dx = workspace.empty(x.shape)
@@ -35,5 +36,5 @@ class LeakyReLU(Layer):
         )
         return dx
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"LeakyReLU(negative_slope={self.negative_slope:g})"

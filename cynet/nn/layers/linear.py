@@ -32,7 +32,7 @@ class Linear(Layer):
     x is float32 (N, in_features), y (N, out_features).
     """
 
-    def __init__(self, in_features, out_features, bias=True):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
         self._settings()
         self.weight = Parameter(init.weights((out_features, in_features)))

@@ -1,8 +1,11 @@
 """Max-pooling."""
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core import threads, workspace
+from cynet.core.types import Array, Shape
 from cynet.kernels.pool import max_pool
 from cynet.nn import registry
 
@@ -23,30 +26,30 @@ class MaxPool2d(Pool2d):
     The arguments are those of `Pool2d`; the kernel holds at most 255 cells.
     """
 
-    def window(self):
+    def window(self) -> Any:
         (height, width), *others = super().window()
         if height * width > max_pool.MOST_CELLS:
             most = max_pool.MOST_CELLS
             raise ValueError(f"kernel_size: wanted at most {most} cells, got {height} x {width}")
         return (height, width), *others
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         y, winner, window = self.places(x.shape)
         max_pool.max_pool(x, y, winner, *window, threads.get_num_threads())
         self.save(x.shape, winner, window)
         return y
 
-    def places(self, shape):
+    def places(self, shape: Shape) -> Any:
         """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
         shape, window = self.grid(shape)
         return workspace.empty(shape), workspace.empty(shape, np.uint8), window
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         shape, winner, window = self.saved()
         return self.gradient_of(self.gradient(dy, winner.shape), shape, winner, window)
 
     @staticmethod
-    def gradient_of(dy, shape, winner, window):
+    def gradient_of(dy: Array, shape: Shape, winner: Any, window: Any) -> Array:
         dx = workspace.empty(shape)
         max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
         return dx

@@ -1,6 +1,9 @@
 """What the two pooling layers with windows share."""
 
+from typing import Any
+
 from cynet.core import checks
+from cynet.core.types import Shape
 from cynet.kernels.common import geometry
 from cynet.nn.layer import Layer, answers, asked
 
@@ -23,12 +26,17 @@ class Pool2d(Layer):
         When an argument is none of these.
     """
 
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, ...] | str = 0,
+    ) -> None:
         self.kernel_size, self.padding = kernel_size, padding
         self.stride = kernel_size if stride is None else stride
         self.kernel_size, self.stride, self.padding = self.window()
 
-    def window(self):
+    def window(self) -> Any:
         """(kernel, stride, padding), checked: they may have been set."""
         kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
         padding = geometry.checked_padding(self.padding)
@@ -38,7 +46,7 @@ class Pool2d(Layer):
                     raise ValueError(f"padding: wanted less than the kernel {kernel}, got {self.padding}")
         return kernel, stride, padding
 
-    def grid(self, shape):
+    def grid(self, shape: Shape) -> Any:
         """(the output's shape, the numbers kernels take) for an input of `shape`.
 
         The numbers: kernel height and width, vertical and horizontal stride, padding above and to the left.
@@ -54,9 +62,9 @@ class Pool2d(Layer):
             self._plan = plan = asked(question), found
         return plan[1]
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         return self.grid(shape)[0]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         size, stride, padding = map(checks.short, (self.kernel_size, self.stride, self.padding))
         return f"{type(self).__name__}(kernel_size={size}, stride={stride}, padding={padding!r})"

@@ -1,6 +1,7 @@
 """ReLU."""
 
 from cynet.core import threads, workspace
+from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
 from cynet.nn import registry
 from cynet.nn.layer import Layer
@@ -13,13 +14,13 @@ class ReLU(Layer):
     Input and output: float32 of any shape, (N, H, W, C) or (N, features).
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         y = workspace.empty(x.shape)
         activation.relu(x.reshape(-1), y.reshape(-1), threads.get_num_threads())
         self.save(y)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
         (y,) = self.saved()
         dy = self.gradient(dy, y.shape)
         dx = workspace.empty(y.shape)

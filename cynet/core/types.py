@@ -1,0 +1,11 @@
+"""Names for the types of arguments, for readers and checkers."""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float32]]  # of any shape; the kernels' only type of numbers
+AnyArray = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+State = dict[str, AnyArray]  # by path, as `state_dict` returns it
+Batch = tuple[Array, AnyArray]  # samples and their labels

@@ -1,0 +1,38 @@
+"""No class name stands twice in the package, so that a name in a message or a document is one thing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "cynet"
+CLASS = re.compile(r"^[ \t]*(?:cdef )?class (\w+)", re.MULTILINE)
+LEFT = {"Pass", "Table"}  # of normalization.py and optim.pyx, which are to get names of their own
+
+
+def doubles(texts):
+    """name -> files, of the classes that several files define, or one twice. `texts`: file -> its text."""
+    found = {}
+    for file, text in texts.items():
+        for name in CLASS.findall(text):
+            found.setdefault(name, []).append(file)
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
+def test_no_class_name_stands_twice():
+    sources = [path for kind in ("py", "pyx") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
+    found = doubles({path.relative_to(PACKAGE).as_posix(): path.read_text() for path in sources})
+    assert len(sources) > 150 and {name: files for name, files in found.items() if name not in LEFT} == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        ("class A:\n    pass\n", "class B(A):\n    pass\n", set()),
+        ("class A:\n    pass\n", "cdef class A:\n    pass\n", {"A"}),
+        ("class _A(B):\n    pass\n", "def f():\n    class _A:\n        pass\n", {"_A"}),
+        ("# class A: a comment\nclass A: ...\n", "x = 'class A'\n", set()),
+    ],
+)
+def test_doubles_are_found(one, other, wanted):
+    assert set(doubles({"one.py": one, "other.py": other})) == wanted
