@@ -19,6 +19,7 @@ TRUNK = """
     cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
+    !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     cynet/optim/*
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py

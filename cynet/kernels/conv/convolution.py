@@ -1,10 +1,16 @@
 """The choice among the algorithms of convolution, for one shape of input.
 
-An algorithm is a file of this folder, beside its loops. One that is new is imported here, where it registers
-itself.
+An algorithm is a file of this folder, beside its loops. One that is new is named here, and registers itself.
 """
 
-from . import algorithm, depthwise, thin, tiled, winograd  # noqa: F401  each registers its algorithm
+from importlib import import_module
+from importlib.util import find_spec
+
+from . import algorithm
+
+for _name in ("depthwise", "winograd", "thin", "tiled"):  # the last does all: the others may be deleted
+    if find_spec(f"{__package__}.{_name}"):
+        import_module(f"{__package__}.{_name}")
 
 
 def choose(problem):
