@@ -6,9 +6,10 @@ import contextlib
 import sys
 import time
 
+from cynet.runs.places import EMBEDDED
+
 from . import options
 from .parser import Failure, UsageError, integer, number, refusing
-from .train import EMBEDDED, check
 
 STEPS, SEEDS = 300, 3
 
@@ -70,7 +71,9 @@ def rounds(text):
 
 def run(flags):
     """Check everything, then train."""
-    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)
+    from cynet.runs.beginning import check
+
+    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), options.names(), flags.run_dir)
     from cynet.core.drawing import figure_class
 
     with refusing("figures"):

@@ -7,8 +7,9 @@ import sys
 
 import numpy as np
 
+from cynet.runs.datasets import known, of_pictures
+
 from . import trained
-from .data import known, of_pictures
 from .parser import UsageError, integer, refusing
 
 STDOUT = "-"

@@ -2,11 +2,12 @@
 
 import contextlib
 
+from cynet.runs import agreement
 from cynet.runs.environment import fingerprint, initial_weights
+from cynet.runs.places import data_folder
 
-from . import agreement, options, train
+from . import options
 from .parser import UsageError, refusing
-from .places import data_folder
 
 
 def _configured(folder, flag, say):
@@ -95,18 +96,20 @@ class Stored:
         """
         from dataclasses import replace
 
+        from cynet.runs import beginning, datasets
         from cynet.runs.replay import Replay
 
         place = data_folder(vars(self.first), self.environment)
         settings = replace(self.first, workers=0, **{"data_dir": place} | changes)
         with refusing(str(self.folder.path)):
             settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
-        train.check(vars(settings), self.origins)
-        training, test = train.load(vars(settings))
+        names = options.names()
+        beginning.check(vars(settings), self.origins, names)
+        training, test = datasets.load(vars(settings), names)
         if self.fingerprint not in (None, training.fingerprint()):
             raise UsageError(
                 f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
                 f"{training.fingerprint()}"
             )
-        with train.session_of(settings, training, test, self.origins) as session:
+        with beginning.session_of(settings, training, test, self.origins, names=names) as session:
             yield Replay(session)

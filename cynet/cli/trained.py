@@ -2,8 +2,9 @@
 
 import sys
 
+from cynet.runs.places import data_folder
+
 from .parser import UsageError, integer, refusing
-from .places import data_folder
 
 WHERE = "a run folder, or a .safetensors file"
 

@@ -11,18 +11,18 @@ from cynet.core.names import few, printable
 from .dataset import checked_split
 
 _HOMES = {
-    "shapes10": "shapes10:Shapes10",
-    "cifar10": "cifar:CIFAR10",
-    "cifar100": "cifar:CIFAR100",
-    "mnist": "idx:MNIST",
-    "fashionmnist": "idx:FashionMNIST",
-    "image_folder": "parts:image_folder",
+    "shapes10": "sets.shapes10:Shapes10",
+    "cifar10": "sets.cifar:CIFAR10",
+    "cifar100": "sets.cifar:CIFAR100",
+    "mnist": "sets.idx:MNIST",
+    "fashionmnist": "sets.idx:FashionMNIST",
+    "image_folder": "images.parts:image_folder",
     "image_list": "registry:_image_list",
     "arrays": "registry:_arrays",
 }
 _KINDS = {  # the classes of those that a function makes
-    "image_folder": "image_folder:ImageFolder",
-    "image_list": "image_list:ImageList",
+    "image_folder": "images.image_folder:ImageFolder",
+    "image_list": "images.image_list:ImageList",
     "arrays": "dataset:ArrayDataset",
 }
 FETCHED = ("cifar10", "cifar100", "mnist", "fashionmnist")

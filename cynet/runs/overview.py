@@ -12,11 +12,10 @@ from .cells import last_row
 from .configuration import CONFIG, ORIGIN
 from .folder import METRICS
 from .hold import in_use
-from .settings import FREE, Settings
+from .settings import DEFAULTS, FREE
 
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
 MEASURES = ("validation", "test")  # what a run may be measured on: the first that its metrics have
-DEFAULTS = {name: field.default for name, field in Settings.__dataclass_fields__.items()}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cynet import cli
-from cynet.cli import lr_find, remarks, runs, terminal, verify
+from cynet.cli import lr_find, runs, terminal, verify
 from cynet.cli.stored import Stored
+from cynet.runs import remarks
 from cynet.runs.replay import Difference
 
 

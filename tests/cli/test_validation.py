@@ -17,7 +17,7 @@ import pytest
 import tiny
 
 from cynet import cli, data
-from cynet.cli import ending
+from cynet.runs import ending
 from cynet.data import DataLoader
 from cynet.report import gather
 from cynet.runs import contents as report_folder

@@ -8,10 +8,10 @@ from damages import bounded, damaged_bytes, damaged_values, deep
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cynet.cli.places import data_folder, lasting
-from cynet.cli.report import commands
+from cynet.report.repeating import commands
 from cynet.runs import environment, records, replay
 from cynet.runs.contents import Run
+from cynet.runs.places import data_folder, lasting
 from cynet.runs.settings import Settings
 from cynet.runs.validation import results
 from cynet.train import RunFolder
