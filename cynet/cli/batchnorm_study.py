@@ -73,7 +73,7 @@ def run(flags):
     """Check everything, then train."""
     from cynet.runs.beginning import check
 
-    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), options.names(), flags.run_dir)
+    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), options.Flags(), flags.run_dir)
     from cynet.core.drawing import figure_class
 
     with refusing("figures"):

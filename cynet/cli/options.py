@@ -9,6 +9,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from cynet.core.shell import quoted
 from cynet.data import registry
 from cynet.runs import ranges
 from cynet.runs.origins import DEFAULT, DERIVED, FLAG, Names, chosen_by_the_run, described, read, replaced
@@ -19,8 +20,21 @@ from cynet.runs.settings import DEFAULTS
 from .parser import UsageError, flag, suggestion
 
 __all__ = [
-    "DEFAULT", "DEFAULTS", "FLAG", "OPTIONS", "SCHEDULES", "UsageError", "add_flags", "described", "flag_of",
-    "gather", "given", "names", "read", "recipe", "settled",
+    "DEFAULT",
+    "DEFAULTS",
+    "FLAG",
+    "OPTIONS",
+    "SCHEDULES",
+    "Flags",
+    "UsageError",
+    "add_flags",
+    "described",
+    "flag_of",
+    "gather",
+    "given",
+    "read",
+    "recipe",
+    "settled",
 ]  # fmt: skip
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -145,16 +159,29 @@ def gather(flags):
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
-        for name in replaced(layer, origin, names(flags.config)):
+        for name in replaced(layer, origin, Flags(flags.config)):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
     return values, chosen_by_the_run(values, origins)
 
 
-def names(config=None):
+class Flags(Names):
     """What messages of the command line call settings and arguments; `config` is what --config names."""
-    return Names(flag_of, FLAG, config)
+
+    origin = FLAG
+
+    def __call__(self, name):
+        return flag_of(name)
+
+    def with_value(self, name, value):
+        return f"{flag_of(name)} {value}"
+
+    def allowing(self, settings):
+        return " ".join(self.with_value("allow_change", name) for name in settings)
+
+    def resume(self, folder):
+        return f"cynet train --resume {quoted(folder)}"
 
 
 def recipe(name):

@@ -103,7 +103,7 @@ class Stored:
         settings = replace(self.first, workers=0, **{"data_dir": place} | changes)
         with refusing(str(self.folder.path)):
             settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
-        names = options.names()
+        names = options.Flags()
         beginning.check(vars(settings), self.origins, names)
         training, test = datasets.load(vars(settings), names)
         if self.fingerprint not in (None, training.fingerprint()):

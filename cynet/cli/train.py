@@ -50,7 +50,7 @@ def run(flags):
     if flags.lr_find:
         from .lr_find import find
 
-        with beginning.session(values, origins, options.names(flags.config), flags.run_dir) as session:
+        with beginning.session(values, origins, options.Flags(flags.config), flags.run_dir) as session:
             return find(session, flags.run_dir)
     return _ended(lambda: beginning.begin(values, origins, flags.run_dir, _company(flags)))
 
@@ -74,7 +74,7 @@ def _company(flags):
     from . import terminal
 
     report = runs.write_report if flags.report else None
-    return Company(Voice(terminal.say), terminal.Terminal, (), report, options.names(flags.config))
+    return Company(Voice(terminal.say), terminal.Terminal, (), report, options.Flags(flags.config))
 
 
 def _ended(trained):

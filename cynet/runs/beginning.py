@@ -134,12 +134,12 @@ def begin(values, origins, run_dir, company):
     names = company.names
     with session(values, origins, names, run_dir) as made:
         settings = made.settings
-        placed = refusing if run_dir else _unplaced
-        with placed(names("run_dir")):
+        placed = _placed if run_dir else _unplaced
+        with placed(names):
             place = RunFolder(run_dir, f"{settings.model}-{settings.data}")
         with contextlib.closing(place):
             try:
-                with placed(names("run_dir")):
+                with placed(names):
                     place.lock()
                     place.reserve(size_of(made, origins))
                     write_config(place, settings, origins)  # first: from now on the run can be resumed
@@ -150,13 +150,18 @@ def begin(values, origins, run_dir, company):
             return train(made, place, origins, company, news=remarks.of(made))
 
 
+def _placed(names):
+    return refusing(names("run_dir"))
+
+
 @contextlib.contextmanager
-def _unplaced(name):
-    """As `refusing`, where the run's folder was not told: the argument is what helps."""
+def _unplaced(names):
+    """As `_placed`, where the run's folder was not told: the argument is what helps."""
     try:
         yield
     except (ValueError, OSError) as error:
-        raise RefusedError(f"{reason(error)} ({name} DIR keeps the run elsewhere)") from error
+        elsewhere = f"{names.with_value('run_dir', 'DIR')} keeps the run elsewhere"
+        raise RefusedError(f"{reason(error)} ({elsewhere})") from error
 
 
 def size_of(session, origins):

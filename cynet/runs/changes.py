@@ -69,8 +69,8 @@ def of(stored, settings, allowed, names):
     refused = [name for name in changed if name not in allowed]
     if refused:
         texts = ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in refused)
-        wanted = " ".join(f"{names('allow_change')} {name}" for name in refused)
-        raise RefusedError(f"{names('resume')}: the weights depend on {texts}: wanted {wanted} beside it")
+        wanted = f"wanted {names.allowing(refused)} beside it"
+        raise RefusedError(f"{names('resume')}: the weights depend on {texts}: {wanted}")
     return changed
 
 

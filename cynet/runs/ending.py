@@ -7,6 +7,7 @@ from . import validation
 from .errors import FailedError
 from .folder import KEPT
 from .lines import accuracies
+from .origins import Names
 from .validation import VALIDATION
 from .weights import came_to, load_weights
 
@@ -49,7 +50,7 @@ def is_tested(session, folder):
     return validation.read_tested(folder).get("steps") == session.trainer.steps
 
 
-def conclude(session, folder, best, test, say, report=None, names=str):
+def conclude(session, folder, best, test, say, report=None, names=None):
     """Say what came out; the accuracy on the test set is the last line.
 
     Parameters
@@ -63,8 +64,7 @@ def conclude(session, folder, best, test, say, report=None, names=str):
     report : callable or None, optional
         Writes the page: gets the path of the run, that of the page, `weights`, the name of the file to look
         at, and `say`.
-    names : callable, optional
-        From a setting to what it is called.
+    names : Names, optional
     """
     folder.follow()
     measure = session.measure
@@ -74,8 +74,8 @@ def conclude(session, folder, best, test, say, report=None, names=str):
         last = folder.metrics.last().get(f"{measure}_accuracy")
         say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")
     else:
-        other = f"{names('validation')} SHARE holds out pictures to choose on"
-        say(f"{text} (chosen on the test set itself; {other})")
+        share = (names or Names()).with_value("validation", "SHARE")
+        say(f"{text} (chosen on the test set itself; {share} holds out pictures to choose on)")
     if report is not None:
         _page(folder, report, say)
     if measure == VALIDATION:

@@ -176,10 +176,11 @@ class _Going:
                 ending.conclude(session, folder, best, test, say, self.company.report, names)
             return _outcome(folder, session, best, test)
         say(f"{folder.path} is finished: {steps} of {settings.steps} steps")
-        change = f"steps {names('steps')} N"
+        change, was = "steps", ""
         if steps < settings.steps:
-            change = f"patience {names('patience')} N (it was {settings.patience})"
-        advice = f"to train for longer: {names('allow_change')} {change}"
+            change, was = "patience", f" (it was {settings.patience})"
+        wanted = f"{names.allowing([change])} {names.with_value(change, 'N')}"
+        advice = f"to train for longer: {wanted}{was}"
         say(f"{advice}; weights in {folder.weights}")
         return _outcome(folder, session, best, test, (advice,))
 

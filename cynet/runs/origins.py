@@ -1,11 +1,8 @@
 """Where each setting of a run came from, and what messages call it."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from cynet.core.names import printable
-from cynet.core.shell import quoted
 
 from . import configuration
 from .errors import RefusedError
@@ -19,45 +16,42 @@ GIVEN = DEFAULT, FLAG, PYTHON  # all but the names of files and recipes
 DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
-def in_python(name):
-    """How an argument of `start` and `resume` is written: as it is, but for the run to go on with."""
-    return "folder" if name == "resume" else name
-
-
-@dataclass(frozen=True)
 class Names:
-    """What messages call settings and arguments.
+    """What messages call settings and arguments: here as Python does; the command line has its own.
 
-    Attributes
+    Parameters
     ----------
-    spell : callable
-        From a name, as `batch_size` or `run_dir`, to how it is written: in Python as it is, on the command
-        line as a flag.
-    origin : str
-        What the origin of a setting is that is given so: `PYTHON` or `FLAG`.
-    config : str or None
+    config : str, optional
         The file of settings that was named now; a run that goes on may have had one before.
     """
 
-    spell: Callable = in_python
-    origin: str = PYTHON
-    config: str | None = None
+    origin = PYTHON  # of a setting that is given so
+
+    def __init__(self, config=None):
+        self.config = config
 
     def __call__(self, name):
-        return self.spell(name)
+        """How an argument is written: a setting, `run_dir`, or `resume`, the run to go on with."""
+        return "folder" if name == "resume" else name
 
     def of(self, setting, origin):
         """What a setting of this origin is called: as it is written, or by the file that gave it."""
         if origin in GIVEN:
-            return self.spell(setting)
+            return self(setting)
         now = self.config is not None and origin == str(self.config)
-        return f"{self.spell('config') + ': ' if now else ''}{origin}: {setting}"
+        return f"{self('config') + ': ' if now else ''}{origin}: {setting}"
+
+    def with_value(self, name, value):
+        """How an argument is written with its value."""
+        return f"{self(name)}={value}"
+
+    def allowing(self, settings):
+        """How one allows that some settings change."""
+        return self.with_value("allow_change", list(settings))
 
     def resume(self, folder):
         """How one goes on with a run."""
-        return f"cynet train --resume {quoted(folder)}" if self.origin == FLAG else (
-            f"cynet.runs.resume({str(folder)!r})"
-        )  # fmt: skip
+        return f"cynet.runs.resume({str(folder)!r})"
 
 
 def chosen_by_the_run(values, origins):

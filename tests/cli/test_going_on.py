@@ -61,7 +61,7 @@ def test_the_rates_of_steps_have_begun_at_the_first_of_them(steps, wanted):
 
 
 def test_what_may_be_changed_together():
-    names = options.names()
+    names = options.Flags()
     assert changes.allowed([], names) == set() and changes.allowed(["batch-size"], names) == {"batch_size"}
     assert changes.allowed(["epochs"], names) == {"epochs", "steps"} and changes.allowed(["steps"], names) == {"steps"}
     assert changes.allowed(["schedule"], names) == {"schedule", "lr_steps"} and changes.allowed(["lr_steps"], names) == {
@@ -77,7 +77,7 @@ def test_what_may_be_changed_together():
 
 
 def test_what_the_run_derived_is_derived_anew():
-    names = options.names()
+    names = options.Flags()
     stored = Settings(steps=20, threads=3, workers=2).resolved(100_000)
     origins = dict.fromkeys(options.DEFAULTS, "default") | {"steps": "flag"}
     values, now = changes.merged(stored, origins, {"steps": 40}, names)

@@ -23,8 +23,7 @@ from cynet import cli
 from cynet.cli import options
 from cynet.cli.parser import UsageError
 from cynet.data.workers.auto import processors
-from cynet.runs import recorder
-from cynet.runs import beginning
+from cynet.runs import beginning, recorder
 from cynet.train import Evaluation, Settings, load_weights
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -201,7 +200,7 @@ def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
         assert session.settings.warmup == 3 and "cut to a tenth" in origins["warmup"]
     with pytest.raises(UsageError, match="--warmup: wanted less than the run's 30 steps"):
         beginning.session_of(
-            settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.names()
+            settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.Flags()
         )
 
 
