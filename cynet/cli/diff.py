@@ -1,5 +1,6 @@
 """Compare runs: their settings, where they were trained, their results, and where two part."""
 
+from . import options
 from .parser import Failure, UsageError
 
 
@@ -18,14 +19,14 @@ def run(flags):
     """Say everything; 1 where the weights differ."""
     from cynet.runs import environment
 
-    from .stored import Stored
+    from .again import opened
     from .terminal import say
 
     if flags.more:
         if flags.replay:
             raise UsageError(f"--replay: wanted two runs to train again, got {2 + len(flags.more)}")
-        return _several([Stored(path) for path in (flags.one, flags.other, *flags.more)], say)
-    one, other = Stored(flags.one), Stored(flags.other)
+        return _several([opened(path) for path in (flags.one, flags.other, *flags.more)], say)
+    one, other = opened(flags.one), opened(flags.other)
     say(f"{one.folder.path} against {other.folder.path}")
     for line in settings(one, other):
         say(f"setting {line}")
@@ -46,13 +47,11 @@ def run(flags):
 
 def _several(runs, say):
     """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
-    from cynet.runs import validation
-
     from .tables import aligned
 
     flat = [run.settings.flat() for run in runs]
     rows = [[name, *(_cell(values[name]) for values in flat)] for name in flat[0] if _differ(name, flat)]
-    measured = [validation.results(run.folder) for run in runs]
+    measured = [run.results for run in runs]
     for name in dict.fromkeys(name for found in measured for name in found):
         rows.append([name, *(found.get(name, "-") for found in measured)])
     parted = [None, *(_parting(runs[0].history, run.history) for run in runs[1:])]
@@ -106,9 +105,7 @@ def settings(one, other):
 
 def results(one, other):
     """A line for each measure of the last evaluation of both."""
-    from cynet.runs import validation
-
-    here, there = validation.results(one.folder), validation.results(other.folder)
+    here, there = one.results, other.results
     if here and there:
         for name in dict.fromkeys([*here, *there]):
             if here.get(name) != there.get(name):
@@ -155,9 +152,9 @@ def replayed(one, other):
     """Train both again until they part; what was found, in words."""
     from cynet.runs import replay
 
-    lengths = (run.settings.steps for run in (one, other))
-    steps = min(one.steps, other.steps, *filter(None, lengths))  # whatever steps a table names
-    with one.replay(threads=None) as here, other.replay(threads=None) as there:
+    names, lengths = options.Flags(), (run.settings.steps for run in (one, other))
+    steps = min(one.repeatable, other.repeatable, *filter(None, lengths))  # whatever steps a table names
+    with one.replay(names, threads=None) as here, other.replay(names, threads=None) as there:
         found = replay.first_difference(here, there, steps)
     if found is None:
         return (

@@ -2,6 +2,7 @@
 
 import os
 
+from . import options
 from .parser import Failure, UsageError, integer, reason
 
 
@@ -20,11 +21,11 @@ def add_flags(parser):
 def run(flags):
     from cynet.runs import replay
 
-    from .stored import Stored
+    from .again import opened
     from .terminal import say
 
-    stored = Stored(flags.run)
-    steps = min(flags.steps, stored.steps)
+    stored = opened(flags.run)
+    steps = min(flags.steps, stored.repeatable)
     if not steps:
         why = "".join(f" ({note})" for note in stored.history.notes[:1])
         raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again{why}")
@@ -39,7 +40,7 @@ def run(flags):
     changes = {"threads": flags.threads}
     if flags.data_dir is not None:
         changes["data_dir"] = flags.data_dir
-    with stored.replay(**changes) as again:
+    with stored.replay(options.Flags(), **changes) as again:
         found = replay.verify(again, stored.history, steps)
         environment = _environment(stored, again.session)
     return _told(stored, steps, found, environment, say) or int(damaged)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cynet import runs
 from cynet.bench import cases, per_layer
 from cynet.core.build import processor
 from cynet.core.files import write_atomically
@@ -9,7 +10,6 @@ from cynet.core.threads import get_num_threads
 from cynet.runs import contents
 from cynet.runs.ending import PAGE
 from cynet.runs.folder import WEIGHTS
-from cynet.runs.places import data_folder
 
 from . import gather, page, plots
 from .repeating import commands
@@ -29,7 +29,7 @@ def write_report(run, output, weights=WEIGHTS, say=print):
     weights : str, optional
     say : callable, optional
     """
-    write([contents.read(run)], output, weights=weights, say=say)
+    write([runs.open(run)], output, weights=weights, say=say)
 
 
 def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
@@ -51,8 +51,8 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
     first, *others = runs
     others = others or _neighbours(first)
     times = _times if timing else None
-    if data_dir is None and first.settings:
-        data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
+    if data_dir is None and first.plain:
+        data_dir = first.data_dir
     document = gather.gather(first, others, data_dir, weights, times, *commands(first))
     write_atomically(output, page.render(document).encode())
     for note in document["notes"]:
@@ -71,7 +71,7 @@ def _neighbours(run):
     found = []
     for path in contents.beside(run, NEIGHBOURS):
         try:
-            found.append(contents.read(path))
+            found.append(runs.open(path))
         except (ValueError, OSError):  # it was not asked for
             continue
     return found

@@ -9,6 +9,7 @@ _HOMES = {
     "cynet.runs.calls": "resume start",
     "cynet.runs.errors": "FailedError RefusedError",
     "cynet.runs.outcome": "Outcome",
+    "cynet.runs.run": "Run open",
     # On the floor above: what writes the page at the end of a run where nobody brings another.
     "cynet.report.writing": "write_report",
 }

@@ -104,20 +104,37 @@ def replaced(layer, origin, names):
 
 
 def read(path, argument, derived=(), parse=configuration.read):
-    """The settings in a TOML file; `argument` is the one that named it, `parse` its reader.
+    """As `settings_in`; a `RefusedError` names the argument that named the file."""
+    try:
+        return settings_in(path, derived, parse)
+    except ValueError as error:
+        raise RefusedError(f"{argument}: {error}") from None
 
-    Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
+
+def settings_in(path, derived=(), parse=configuration.read):
+    """The settings in a TOML file, a dict.
+
+    Parameters
+    ----------
+    path : path
+    derived : sequence of str, optional
+        Those of them that the run which wrote the file settled by itself are left out, to be settled anew.
+    parse : callable, optional
+        Its reader.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read, or holds what is no setting.
     """
     try:
         found = parse(path)
     except OSError as error:
         text = (error.strerror or str(error)).removeprefix(f"{path}: ")
-        raise RefusedError(f"{argument}: cannot read {path}: {text}") from None
-    except ValueError as error:
-        raise RefusedError(f"{argument}: {error}") from None
+        raise ValueError(f"cannot read {path}: {text}") from None
     for name, value in found.unknown.items():
         what = f"unknown key: {printable(name)} ({_meant(name, value)})"
-        raise RefusedError(f"{argument}: {printable(path)}: {what}")
+        raise ValueError(f"{printable(path)}: {what}")
     left_out = {name for name in derived if found.origins.get(name) == DEFAULT}
     values = {name: value for name, value in found.values.items() if name not in left_out}
     return values | {name: os.path.expanduser(values[name]) for name in PLACES if name in values}

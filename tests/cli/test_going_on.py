@@ -63,10 +63,10 @@ def test_the_rates_of_steps_have_begun_at_the_first_of_them(steps, wanted):
 def test_what_may_be_changed_together():
     names = options.Flags()
     assert changes.allowed([], names) == set() and changes.allowed(["batch-size"], names) == {"batch_size"}
-    assert changes.allowed(["epochs"], names) == {"epochs", "steps"} and changes.allowed(["steps"], names) == {"steps"}
-    assert changes.allowed(["schedule"], names) == {"schedule", "lr_steps"} and changes.allowed(["lr_steps"], names) == {
-        "lr_steps"
-    }
+    assert changes.allowed(["epochs"], names) == {"epochs", "steps"}
+    assert changes.allowed(["steps"], names) == {"steps"}
+    assert changes.allowed(["schedule"], names) == {"schedule", "lr_steps"}
+    assert changes.allowed(["lr_steps"], names) == {"lr_steps"}
     with pytest.raises(UsageError, match=r"--allow-change: no such setting: xyzzy \(one of model, "):
         changes.allowed(["xyzzy"], names)
     for allowed, origin, wanted in (
