@@ -12,6 +12,7 @@ from cynet import runs
 
 from . import beginning, going_on
 from .errors import RefusedError
+from .hints import suggestion
 from .life import Company
 from .lines import Lines
 from .log import Voice
@@ -123,8 +124,8 @@ def given_in_python(settings):
     found = {}
     for name, value in settings.items():
         if name not in RANGES:
-            known = ", ".join(RANGES)
-            raise RefusedError(f"{name}: no such setting (wanted one of {known})")
+            hint = suggestion(name, RANGES) or f"one of {', '.join(RANGES)}"
+            raise RefusedError(f"{name}: no such setting ({hint})")
         found[name] = _checked(name, value)
     return found
 
@@ -133,11 +134,15 @@ def _checked(name, value):
     if name in PLACES and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if name == "lr_steps" and isinstance(value, dict):
-        value = ",".join(f"{step}:{rate!r}" for step, rate in value.items())
-    elif isinstance(value, np.generic):
-        value = value.item()
+        value = ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
+    value = _plain(value)
     try:
         value = checked(name, value)
     except ValueError as error:
         raise RefusedError(str(error)) from None
     return os.path.expanduser(value) if name in PLACES else value
+
+
+def _plain(value):
+    """A number of NumPy's as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -17,7 +17,7 @@ from cynet.train.mixup import Mixup
 
 from .facts import DRAWN
 from .settings import BALANCED, Settings
-from .settling import spread
+from .resolving import spread
 from .validation import TEST, VALIDATION, Division
 from .weights import initial_file, noted_or_none, read_weights
 

@@ -1,6 +1,6 @@
 """What a training run is to do: pure data, so that a command's flags and help need no layer and no NumPy.
 
-What is settled with the pictures at hand, and the learning rates, are made in `settling`, which is imported
+What is settled with the pictures at hand, and the learning rates, are made in `resolving`, which is imported
 when it is first needed.
 """
 
@@ -64,7 +64,7 @@ class Settings:
     schedule : str or None
         One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
     lr_steps : dict of int to float or None
-        With schedule "steps" the learning rate from each of these steps on; None: `settling.DROPS`.
+        With schedule "steps" the learning rate from each of these steps on; None: `resolving.DROPS`.
     warmup : int
         Steps in which the rate rises.
     class_weights : str
@@ -141,11 +141,11 @@ class Settings:
             When a batch is more than all samples, a rate would change after the last step, or settings
             contradict each other.
         """
-        return _settling().settled(self, samples)
+        return _resolving().resolved(self, samples)
 
     def learning_rates(self):
         """The `Schedule` of these settings, which are resolved."""
-        return _settling().learning_rates(self)
+        return _resolving().learning_rates(self)
 
     def flat(self):
         """As a dict of plain values, for a configuration file; `unflat` reads it."""
@@ -166,13 +166,13 @@ class Settings:
 
     def facts(self, training):
         """The `Facts` of this run's weights; `training` is the training set."""
-        return _settling().facts(self, training)
+        return _resolving().facts(self, training)
 
 
-def _settling():
-    from . import settling
+def _resolving():
+    from . import resolving
 
-    return settling
+    return resolving
 
 
 DEFAULTS = {field.name: field.default for field in fields(Settings)}

@@ -1,7 +1,7 @@
 """What batch norm changes, measured: a net with and without it, over learning rates and seeds.
 
-Design: a study is a list of trainings, each a pure function of (plan, batch norm, rates, seed). A training at
-one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints or writes.
+Design: a study is a list of trainings, each a pure function of (experiment, batch norm, rates, seed). A
+training at one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints or writes.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ TAIL = 0.1  # part of a run's steps whose mean loss is its final loss
 
 
 @dataclass(frozen=True)
-class Plan:
+class Experiment:
     """What a study trains.
 
     Attributes
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def runs(self):
-        """How many `Run`s come out of it."""
+        """How many `Trial`s come out of it."""
         return 2 * self.seeds * (len(self.rates) + len(self.rounds))
 
     def trainings(self):
@@ -60,7 +60,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Run:
+class Trial:
     """So many steps at one rate, and where they led.
 
     Attributes
@@ -91,19 +91,19 @@ class Run:
     losses: tuple
 
 
-def study(plan, training, test, watch=iter):
-    """Train everything in a plan.
+def study(experiment, training, test, watch=iter):
+    """Train everything in an experiment.
 
     Parameters
     ----------
-    plan : Plan
+    experiment : Experiment
     training, test : ArrayDataset
     watch : callable, optional
         Wraps each walk over batches; it may raise to stop (see `Signals.watch`).
 
     Yields
     ------
-    Run
+    Trial
         As soon as it is done. A run that diverged is the last one of its annealing.
 
     Raises
@@ -111,8 +111,8 @@ def study(plan, training, test, watch=iter):
     ValueError
         When pictures or batch size do not fit the model.
     """
-    for phase, batch_norm, rates, seed in plan.trainings():
-        yield from _train(plan.settings, phase, batch_norm, rates, seed, training, test, watch)
+    for phase, batch_norm, rates, seed in experiment.trainings():
+        yield from _train(experiment.settings, phase, batch_norm, rates, seed, training, test, watch)
 
 
 def _train(settings, phase, batch_norm, rates, seed, training, test, watch):
@@ -133,7 +133,7 @@ def _train(settings, phase, batch_norm, rates, seed, training, test, watch):
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 losses, accuracy = _steps(session, batches, steps, watch)
             diverged = accuracy is None
-            yield Run(
+            yield Trial(
                 phase,
                 batch_norm,
                 rate,

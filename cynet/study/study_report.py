@@ -23,29 +23,29 @@ RESULTS, CURVES, SUMMARY = "results.csv", "curves.csv", "summary.md"
 NETS = {False: "without", True: "with"}
 
 
-def write(folder, plan, runs, classes, seconds, complete=True):
+def write(folder, experiment, runs, classes, seconds, complete=True):
     """Write every file of a study; figures only when there is a run to draw.
 
     Parameters
     ----------
     folder : Path
         It exists.
-    plan : Plan
-    runs : sequence of Run
+    experiment : Experiment
+    runs : sequence of Trial
         Those that are done.
     classes : int
         Of the data set: chance is 1 / classes.
     seconds : float
         How long the runs took.
     complete : bool
-        Whether these are all of the plan.
+        Whether these are all of the experiment.
     """
     _write(folder / RESULTS, results(runs).encode())
     _write(folder / CURVES, curves(runs).encode())
     if runs:
         _write(folder / study_figures.LOSS, study_figures.loss(runs))
         _write(folder / study_figures.ACCURACY, study_figures.accuracy(runs, 1 / classes))
-    _write(folder / SUMMARY, summary(plan, runs, classes, seconds, complete).encode())
+    _write(folder / SUMMARY, summary(experiment, runs, classes, seconds, complete).encode())
 
 
 def _write(path, data):
@@ -73,14 +73,14 @@ def curves(runs):
     return "\n".join(rows) + "\n"
 
 
-def summary(plan, runs, classes, seconds, complete=True):
+def summary(experiment, runs, classes, seconds, complete=True):
     """The page of answers, in Markdown; parameters as in `write`."""
-    s = plan.settings
-    stopped = "" if complete else f" of {plan.runs} (stopped before the end)"
+    s, seeds = experiment.settings, experiment.seeds
+    stopped = "" if complete else f" of {experiment.runs} (stopped before the end)"
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
         f"{len(runs)} runs{stopped}, each of {s.steps} steps of {s.batch_size} pictures, in {seconds:.0f} s; "
-        f"{plan.seeds} seed{'s' * (plan.seeds > 1)}; SGD with momentum {s.momentum:g} and weight decay "
+        f"{seeds} seed{'s' * (seeds > 1)}; SGD with momentum {s.momentum:g} and weight decay "
         f"{s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the sample "
         "standard deviation over seeds.",
     ]

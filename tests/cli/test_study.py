@@ -98,15 +98,15 @@ def test_a_diverged_run_is_a_result():
 
     training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
     settings = Settings(batch_size=16, steps=40, workers=0)
-    plan = study.Plan(settings, rates=(1e6,), rounds=(1e6, 1e5), seeds=1)
-    runs = list(study.study(plan, training, test))
+    experiment = study.Experiment(settings, rates=(1e6,), rounds=(1e6, 1e5), seeds=1)
+    runs = list(study.study(experiment, training, test))
     plain = [run for run in runs if not run.batch_norm]
     assert [run.phase for run in plain] == ["sweep", "anneal"], "a diverged round ends its annealing"
     assert all(run.diverged and math.isnan(run.accuracy) and run.steps < 40 for run in plain)
     assert study.stood(runs, False, 0.1) is None
     assert "sweep,0,1e+06,0," in study_report.results(runs)
     assert ",,,1\n" in study_report.results(runs)
-    assert "1 of 1 diverged" in study_report.summary(plan, runs, 10, 1.0)
+    assert "1 of 1 diverged" in study_report.summary(experiment, runs, 10, 1.0)
     for png in (study_figures.loss(runs), study_figures.accuracy(runs, 0.1)):
         assert png.startswith(b"\x89PNG")
 
@@ -116,15 +116,17 @@ def test_the_first_round_is_the_run_at_its_rate():
     from cynet import data
 
     training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
-    plan = study.Plan(Settings(batch_size=16, steps=3, workers=0), rates=(0.1,), rounds=(0.1,), seeds=1)
-    runs = list(study.study(plan, training, test))
+    settings = Settings(batch_size=16, steps=3, workers=0)
+    experiment = study.Experiment(settings, rates=(0.1,), rounds=(0.1,), seeds=1)
+    runs = list(study.study(experiment, training, test))
     assert runs[0].losses == runs[2].losses and runs[1].losses == runs[3].losses
     assert runs[0].losses != runs[1].losses
 
 
 def test_numbers_of_hand_made_runs():
     def run(batch_norm, lr, accuracy, losses, seed=0):
-        return study.Run("sweep", batch_norm, lr, seed, 4, losses[-1], accuracy, math.isnan(accuracy), losses)
+        diverged = math.isnan(accuracy)
+        return study.Trial("sweep", batch_norm, lr, seed, 4, losses[-1], accuracy, diverged, losses)
 
     runs = [
         run(False, 0.1, 0.5, (2.0, 1.5, 1.2, 1.0)),
@@ -144,7 +146,7 @@ def test_numbers_of_hand_made_runs():
     assert study.steps_to((2.0, 0.9), 0.1) is None
     assert list(study.smooth([4.0, 2.0, 0.0], 2)) == [4.0, 3.0, 1.0]
     assert list(study.smooth([1e30, 2.0, 4.0], 2))[2] == 3.0, "an early peak leaves later means alone"
-    text = study_report.summary(study.Plan(Settings(steps=4), (0.1, 1.0), (0.1,), 2), runs, 10, 1.0)
+    text = study_report.summary(study.Experiment(Settings(steps=4), (0.1, 1.0), (0.1,), 2), runs, 10, 1.0)
     assert "(0.1), the net without batch norm comes to a loss of 1.000 in 4 steps" in text
     assert "(1), the net with batch norm is there after 2." in text
     assert "0.9000 (one run), 1 of 2 diverged" in text
@@ -152,13 +154,13 @@ def test_numbers_of_hand_made_runs():
 
 def test_seeds_that_did_not_survive_are_not_passed_over():
     def run(lr, accuracy, seed, steps, batch_norm=False):
-        return study.Run(
+        return study.Trial(
             "anneal", batch_norm, lr, seed, steps, 1.0, accuracy, math.isnan(accuracy), (2.0, 1.0)
         )
 
     lost = [run(0.1, math.nan, 0, 1), run(0.1, math.nan, 1, 1), run(0.1, 0.8, 2, 2), run(0.01, 0.9, 2, 4)]
     runs = [*lost, *(run(0.1, 0.7, seed, 2, True) for seed in range(3))]
-    text = study_report.summary(study.Plan(Settings(steps=2), (0.1,), (0.1, 0.01), 3), runs, 10, 1.0)
+    text = study_report.summary(study.Experiment(Settings(steps=2), (0.1,), (0.1, 0.01), 3), runs, 10, 1.0)
     assert "0.9000 (one run), over the 1 of 3 seeds that had not diverged" in text
     assert "1 of 3 seeds learned" in text
     assert "0.8000 (one run), 2 of 3 diverged" in text and "0.9000 (one run), 2 of 3 diverged" in text
@@ -167,10 +169,10 @@ def test_seeds_that_did_not_survive_are_not_passed_over():
 
 def test_the_best_rate_is_one_that_the_net_stands():
     def run(lr, accuracy, seed):
-        return study.Run("sweep", True, lr, seed, 2, 1.0, accuracy, False, (2.0, 1.0))
+        return study.Trial("sweep", True, lr, seed, 2, 1.0, accuracy, False, (2.0, 1.0))
 
     runs = [run(0.1, 0.5, 0), run(0.1, 0.5, 1), run(1.0, 0.1, 0), run(1.0, 0.95, 1)]
-    text = study_report.summary(study.Plan(Settings(steps=2), (0.1, 1.0), (), 2), runs, 10, 1.0)
+    text = study_report.summary(study.Experiment(Settings(steps=2), (0.1, 1.0), (), 2), runs, 10, 1.0)
     assert "with batch norm: at most 0.1; best at 0.1, with accuracy 0.5000" in text
 
 

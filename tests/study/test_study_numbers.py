@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from cynet.study import study, study_report
-from cynet.study.study import ANNEAL, SWEEP, Plan, Run
+from cynet.study.study import ANNEAL, SWEEP, Experiment, Trial
 from cynet.train import Session, Settings, evaluate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def run(lr=0.1, accuracy=0.5, losses=(2.0, 1.0), seed=0, norm=False, phase=SWEEP, steps=None):
     steps = len(losses) if steps is None else steps
     loss = nan if isnan(accuracy) else losses[-1]
-    return Run(phase, norm, lr, seed, steps, loss, accuracy, isnan(accuracy), tuple(losses))
+    return Trial(phase, norm, lr, seed, steps, loss, accuracy, isnan(accuracy), tuple(losses))
 
 
 @pytest.mark.parametrize(("losses", "target", "step"), [
@@ -66,22 +66,22 @@ def test_a_rate_is_stood_where_each_seed_is_above_twice_chance():
 
 
 def test_a_plan_is_walked_seed_by_seed():
-    plan = Plan(Settings(steps=3), (0.1, 0.3), (0.1, 0.01), 2)
-    assert plan.runs == 16
+    experiment = Experiment(Settings(steps=3), (0.1, 0.3), (0.1, 0.01), 2)
+    assert experiment.runs == 16
     sweep = [(SWEEP, norm, (rate,), seed) for seed in (0, 1) for rate in (0.1, 0.3) for norm in (False, True)]
     anneal = [(ANNEAL, norm, (0.1, 0.01), seed) for seed in (0, 1) for norm in (False, True)]
-    assert list(plan.trainings()) == sweep + anneal
+    assert list(experiment.trainings()) == sweep + anneal
     for wrong in ({"seeds": 0}, {"settings": Settings(steps=0)}):
         with pytest.raises(ValueError, match="wanted"):
-            Plan(**({"settings": Settings(steps=3)} | wrong))
+            Experiment(**({"settings": Settings(steps=3)} | wrong))
 
 
 def test_the_runs_are_the_trainings_of_the_plan():
     """The same losses and accuracies as by hand: net, rate and seed each in its place."""
     settings = Settings(data="tiny", model="uwnet2", batch_size=8, steps=3, workers=0, threads=1)
     training, test = tiny.tiny(), tiny.tiny(split="test")
-    plan = Plan(settings, (0.02, 0.1), (0.1, 0.01), 1)
-    runs = list(study.study(plan, training, test))
+    experiment = Experiment(settings, (0.02, 0.1), (0.1, 0.01), 1)
+    runs = list(study.study(experiment, training, test))
     keys = [(one.phase, one.batch_norm, one.lr, one.seed, one.steps) for one in runs]
     assert keys == [
         (SWEEP, False, 0.02, 0, 3), (SWEEP, True, 0.02, 0, 3), (SWEEP, False, 0.1, 0, 3),
@@ -111,7 +111,7 @@ RUNS = [
     run(0.1, 0.6, (2.0, 1.0), 0, False, ANNEAL, 2), run(0.01, 0.65, (0.75, 0.5), 0, False, ANNEAL, 4),
     run(0.1, nan, (9.0,), 0, True, ANNEAL, 1),
 ]  # fmt: skip
-PLAN = Plan(Settings(steps=3, batch_size=8), (0.1, 1.0), (0.1, 0.01), 2)
+PLAN = Experiment(Settings(steps=3, batch_size=8), (0.1, 1.0), (0.1, 0.01), 2)
 
 
 def test_the_tables_have_every_number_of_the_runs():
@@ -164,15 +164,16 @@ def test_the_sentences_of_the_summary_have_the_numbers_of_the_runs():
     slow = [run(0.1, 0.5, (2.0, 1.0)), run(0.1, 0.5, (3.0, 2.0), norm=True)]
     text = study_report.summary(PLAN, slow, 10, 1.0)
     assert "does not come there." in text and "at rate 0.1 not within 2 steps." in text
-    assert study_report.summary(Plan(Settings(steps=3), (0.1,), (), 1), slow, 10, 1.0).count("1 seed;") == 1
+    alone = Experiment(Settings(steps=3), (0.1,), (), 1)
+    assert study_report.summary(alone, slow, 10, 1.0).count("1 seed;") == 1
 
 
 def test_a_seed_has_learned_above_twice_chance_and_those_that_were_lost_count():
     runs = [run(0.1, accuracy, seed=seed, phase=ANNEAL) for seed, accuracy in enumerate((0.21, 0.2))]
-    text = study_report.summary(Plan(Settings(steps=2), (0.1,), (0.1,), 2), runs, 10, 1.0)
+    text = study_report.summary(Experiment(Settings(steps=2), (0.1,), (0.1,), 2), runs, 10, 1.0)
     assert "the best seed reached 0.2100; 1 of 2 seeds learned\n" in text
     lost = [*runs, run(0.1, nan, seed=2, phase=ANNEAL), run(0.01, 0.5, seed=0, phase=ANNEAL, steps=4)]
-    text = study_report.summary(Plan(Settings(steps=2), (0.1,), (0.1, 0.01), 3), lost, 10, 1.0)
+    text = study_report.summary(Experiment(Settings(steps=2), (0.1,), (0.1, 0.01), 3), lost, 10, 1.0)
     assert "0.5000 (one run), over the 1 of 3 seeds that had not diverged after 4 steps, " in text
     assert study_report.table(lost, ANNEAL).splitlines()[-1] == (
         "| 0.01 | 1.000 (one run), 2 of 3 diverged | not run | 0.5000 (one run), 2 of 3 diverged | not run |"

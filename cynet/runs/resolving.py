@@ -1,4 +1,4 @@
-"""Settings settled with the pictures at hand: steps, rates and threads, the learning rates, the facts."""
+"""Settings resolved with the pictures at hand: steps, rates and threads, the learning rates, the facts."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ STEPS, LR = 1500, 0.1
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 
 
-def settled(settings, samples):
+def resolved(settings, samples):
     """See `Settings.resolved`."""
     if not isinstance(samples, int):
         samples = len(Division.of(samples, settings).kept)
