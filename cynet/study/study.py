@@ -1,7 +1,8 @@
 """What batch norm changes, measured: a net with and without it, over learning rates and seeds.
 
 Design: a study is a list of trainings, each a pure function of (experiment, batch norm, rates, seed). A
-training at one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints or writes.
+training at one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints
+or writes.
 """
 
 from dataclasses import dataclass, replace
