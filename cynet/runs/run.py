@@ -1,22 +1,26 @@
 """A run as its folder tells it: the one reader of what a training keeps."""
 
 import contextlib
+import os
 from dataclasses import replace
 from functools import cached_property
 
 from cynet.core.files import reason
+from cynet.core.folder import own_file
+from cynet.interop import safetensors
 
-from . import agreement, beginning, configuration, contents, datasets, validation
+from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
 from .configuration import CONFIG
 from .contents import Contents
 from .environment import fingerprint, initial_weights
 from .errors import RefusedError, refusing
-from .folder import RunFolder
+from .folder import BEST, CHECKPOINTS, WEIGHTS, RunFolder
 from .origins import DEFAULT, Names, settings_in
 from .places import data_folder
 from .records import ENVIRONMENT
 from .replay import History, Replay, first_settings
 from .settings import DEFAULTS, FREE, Settings
+from .state import checked
 from .weights import came_to, file_of, load_weights
 
 
@@ -70,6 +74,19 @@ class Run(Contents):
     def tested(self):
         """What the test set said at its end, a dict; {} where it held no pictures out, or has not ended."""
         return validation.read_tested(self)
+
+    def soundness(self):
+        """What is wrong with each file that has digests of its own, and is there: {name: error or None}."""
+        found = {}
+        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), safetensors.load)
+        for name, load in kinds.items():
+            if os.path.lexists(self.path / name):
+                try:
+                    load(own_file(self.path / name))
+                    found[name] = None
+                except (ValueError, OSError) as error:
+                    found[name] = error
+        return found
 
     @property
     def results(self):
@@ -187,6 +204,10 @@ class Run(Contents):
 
     def __repr__(self):
         return f"Run({str(self.path)!r})"
+
+
+def _checkpoint(path):
+    return checkpoint.load(path, checked)
 
 
 def open(path):
