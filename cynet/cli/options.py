@@ -20,21 +20,8 @@ from cynet.runs.settings import DEFAULTS
 from .parser import UsageError, flag, suggestion
 
 __all__ = [
-    "DEFAULT",
-    "DEFAULTS",
-    "FLAG",
-    "OPTIONS",
-    "SCHEDULES",
-    "Flags",
-    "UsageError",
-    "add_flags",
-    "described",
-    "flag_of",
-    "gather",
-    "given",
-    "read",
-    "recipe",
-    "settled",
+    "DEFAULT", "DEFAULTS", "FLAG", "OPTIONS", "SCHEDULES", "Flags", "UsageError", "add_flags", "described",
+    "flag_of", "gather", "given", "read", "recipe", "settled",
 ]  # fmt: skip
 
 RECIPES = Path(__file__).parent.parent / "recipes"

@@ -8,7 +8,22 @@ ROOT = "root: "  # what `cynet.data.load` calls the place of a data set's files
 
 
 class RefusedError(ValueError):
-    """What was asked cannot be done; nothing was trained."""
+    """What was asked cannot be done; nothing was trained.
+
+    Attributes
+    ----------
+    argument : str or None
+        The argument that the message opens with, where that is told.
+    """
+
+    argument = None
+
+    @classmethod
+    def of(cls, argument, text):
+        """The error "ARGUMENT: TEXT"."""
+        error = cls(f"{argument}: {text}")
+        error.argument = argument
+        return error
 
 
 class FailedError(RuntimeError):
@@ -34,4 +49,4 @@ def refusing(name, place="data_dir"):
         text = reason(error).removeprefix("name: ")
         if text.startswith(ROOT):
             name, text = place, text.removeprefix(ROOT)
-        raise RefusedError(f"{name}: {text}") from error
+        raise RefusedError.of(name, text) from error
