@@ -104,7 +104,7 @@ def test_times_change_their_unit_where_they_are_said_to(seconds, words):
     (0.00004, "0.0000"), (99999.9, "99999.9000"), (1e5, "1e+05"), (123456789, "1.235e+08"), (math.inf, "inf"),
 ])  # fmt: skip
 def test_a_great_loss_is_short(loss, words):
-    assert terminal._loss(loss) == words
+    assert lines._loss(loss) == words
 
 
 # -- the bar -----------------------------------------------------------------------------------------------
