@@ -5,6 +5,7 @@ Layers, losses and optimisers stand here; besides there are
     cynet.data       data sets, and the loader that feeds batches of them
     cynet.models     ready-made nets: names(), create(name)
     cynet.train      a training with its settings, run folder, checkpoints and metrics; Predictor
+    cynet.runs       start, resume and open a run on disk, as `cynet train` does
     cynet.schedules  learning rates over a training
     cynet.interop    files that other programs read and write
     cynet.uwnet      the interface of the course framework uwnet, over the same kernels
@@ -34,7 +35,7 @@ _HOMES = {
     "cynet.runs.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_MODULES = ("data", "layers", "losses", "models", "optim", "schedules", "train", "interop", "uwnet")
+_MODULES = ("data", "layers", "losses", "models", "optim", "runs", "schedules", "train", "interop", "uwnet")
 
 if TYPE_CHECKING:
     from .nn import *  # noqa: F403

@@ -6,10 +6,11 @@ import contextlib
 import sys
 import time
 
+from cynet.runs.places import EMBEDDED
+
 from . import options
 from .parser import Failure, UsageError, integer, number, refusing
 from .registry import command
-from .train import EMBEDDED, check
 
 STEPS, SEEDS = 300, 3
 
@@ -72,7 +73,9 @@ def rounds(text):
 @command("a net with and without batch norm over learning rates: tables, figures, summary", order=9)
 def run(flags):
     """Check everything, then train."""
-    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), flags.run_dir)
+    from cynet.runs.beginning import check
+
+    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), options.Flags(), flags.run_dir)
     from cynet.core.drawing import figure_class
 
     with refusing("figures"):
@@ -94,17 +97,17 @@ def run(flags):
         threads=flags.threads,
         workers=0,
     )
-    plan = Experiment(settings, flags.rates or RATES, flags.rounds or ROUNDS, flags.seeds)
+    experiment = Experiment(settings, flags.rates or RATES, flags.rounds or ROUNDS, flags.seeds)
     with refusing("--data" if flags.data_dir is None else "--data-dir"):
         training, test = (data.load(flags.data, flags.data_dir, split) for split in ("train", "test"))
     if flags.batch_size > len(training):
         raise UsageError(f"--batch-size: {batching.refusal(len(training), flags.batch_size, 'pictures')}")
     with refusing("--run-dir" if flags.run_dir else "runs"):
         folder = RunFolder(flags.run_dir, f"batchnorm-study-{flags.data}").path
-    return _study(plan, training, test, folder)
+    return _study(experiment, training, test, folder)
 
 
-def _study(plan, training, test, folder):
+def _study(experiment, training, test, folder):
     """Train and write; the exit status."""
     from cynet.study import study_report
     from cynet.study.study import study
@@ -113,20 +116,20 @@ def _study(plan, training, test, folder):
     from .terminal import say
 
     start, runs, status = time.monotonic(), [], 0
-    with Signals() as signals, contextlib.closing(_Screen(plan)) as screen:
-        say(f"{plan.runs} runs of {plan.settings.steps} steps; folder {folder}")
+    with Signals() as signals, contextlib.closing(_Screen(experiment)) as screen:
+        say(f"{experiment.runs} runs of {experiment.settings.steps} steps; folder {folder}")
         try:
-            for done in study(plan, training, test, signals.watch):
+            for done in study(experiment, training, test, signals.watch):
                 runs.append(done)
                 screen.finished(done, len(runs))
         except Stopped as stopped:
             status = 128 + stopped.signal
             screen.close()
-            say(f"stopped by {stopped} after {len(runs)} of {plan.runs} runs; writing these")
+            say(f"stopped by {stopped} after {len(runs)} of {experiment.runs} runs; writing these")
         except (ValueError, MemoryError) as error:
             raise Failure(f"run {len(runs) + 1}: {str(error) or type(error).__name__}") from error
     seconds = time.monotonic() - start
-    study_report.write(folder, plan, runs, len(training.classes), seconds, complete=not status)
+    study_report.write(folder, experiment, runs, len(training.classes), seconds, complete=not status)
     say(f"{'stopped' if status else 'done'} after {seconds:.0f} s: {folder / study_report.SUMMARY}")
     return status
 
@@ -134,19 +137,19 @@ def _study(plan, training, test, folder):
 class _Screen:
     """A bar of runs on a terminal, a line a run elsewhere."""
 
-    def __init__(self, plan):
-        self.plan, self.bar = plan, None
+    def __init__(self, experiment):
+        self.experiment, self.bar = experiment, None
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=plan.runs, unit=" runs", leave=False)
+            self.bar = tqdm(total=experiment.runs, unit=" runs", leave=False)
 
     def finished(self, run, number):
         end = "diverged" if run.diverged else f"loss {run.loss:.4f}  accuracy {run.accuracy:.4f}"
         net = "batch norm" if run.batch_norm else "plain     "
         text = f"{run.phase:<6}  {net}  lr {run.lr:<5g}  seed {run.seed}  {end}"
         if self.bar is None:
-            print(f"{number}/{self.plan.runs}  {text}", flush=True)
+            print(f"{number}/{self.experiment.runs}  {text}", flush=True)
         else:
             self.bar.set_postfix_str(" ".join(text.split()), refresh=False)
             self.bar.update()

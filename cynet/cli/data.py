@@ -1,10 +1,10 @@
 """Fetch published data sets, check data sets, published or your own, and draw what a network sees of them."""
 
 import os
-import shlex
 from pathlib import Path
 
 from cynet.data import registry
+from cynet.runs.datasets import known, of_pictures
 
 from .parser import Failure, UsageError, integer, refusing
 from .registry import command
@@ -59,30 +59,6 @@ def run(flags):
     if getattr(flags, "skip_damaged", False):
         of_pictures("--skip-damaged", flags.name)
     return _RUNS[flags.what](flags)
-
-
-def known(name, flag, words):
-    """Refuse a name that is none of a data set; of a file or folder, say what was meant.
-
-    Parameters
-    ----------
-    name, flag : str
-    words : str
-        What stands before a data set's name in the command.
-    """
-    kind = None if name in registry.names() else registry.kind_of(name)
-    if kind:
-        meant = f"{words}{kind} --data-dir {shlex.quote(name)}"
-        wanted = f"wanted one of {', '.join(registry.names())}"
-        raise UsageError(f"{flag}: {wanted}, got {name!r} (did you mean {meant}?)")
-    with refusing(flag):
-        registry.checked_name(name)
-
-
-def of_pictures(flag, name):
-    """Refuse a flag that is about pictures in files where the data set is none of those."""
-    if name not in registry.PICTURES:
-        raise UsageError(f"{flag}: wanted pictures in files ({', '.join(registry.PICTURES)}), got {name}")
 
 
 def _fetch(flags):

@@ -5,10 +5,9 @@ import os
 import shlex
 import sys
 
-import numpy as np
+from cynet.runs.datasets import known, of_pictures
 
 from . import trained
-from .data import known, of_pictures
 from .parser import UsageError, integer, refusing
 from .registry import command
 
@@ -38,6 +37,7 @@ def add_flags(parser):
 
 @command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)
 def run(flags):
+    from cynet.report import evaluated
     from cynet.runs.session import test_loader
     from cynet.train import predict
 
@@ -54,10 +54,12 @@ def run(flags):
             return predict(model, batches, flags.flip)
 
     found = predicted(matched.known)
-    strangers = {title: taken_for(predicted(each), facts) for title, each in matched.unknown.items()}
+    others = {title: predicted(each) for title, each in matched.unknown.items()}
+    strangers = {title: evaluated.taken_for(each, facts) for title, each in others.items()}
     if flags.json is not None:
-        whole = document(found, facts, flags, path, name)
-        whole |= {"notes": notes_of(matched), "unknown": _unknown(matched, strangers)}
+        whole = evaluated.document(found, facts, path, name, flags.split, flags.flip)
+        whole |= {"notes": evaluated.notes_of(matched)}
+        whole |= {"unknown": evaluated.unknown(matched, strangers)}
         text = json.dumps(whole, indent=1, allow_nan=False)
         if flags.json == STDOUT:
             print(text)
@@ -65,26 +67,6 @@ def run(flags):
         _write(flags.json, text + "\n")
     _print(found, facts, flags, path, name, matched, strangers)
     return 0
-
-
-def taken_for(found, facts):
-    """{class: pictures} that a model took some for, the most first."""
-    counts = np.bincount(found.predicted[found.sure], minlength=len(facts.classes))
-    order = np.argsort(-counts, kind="stable")
-    return {facts.classes[k]: int(counts[k]) for k in order if counts[k]}
-
-
-def notes_of(matched):
-    """What is to be said of the pictures, each once: a list of str."""
-    said = (*matched.notes, matched.doubt, matched.note)
-    return list(dict.fromkeys(filter(None, said)))
-
-
-def _unknown(matched, strangers):
-    return [
-        {"class": title, "count": len(matched.unknown[title]), "taken_for": found}
-        for title, found in strangers.items()
-    ]
 
 
 def _check_json(path):
@@ -118,13 +100,14 @@ def _data(flags, facts, name, stored):
 
 def _print(found, facts, flags, path, name, matched, strangers):
     from cynet.core.names import printable
+    from cynet.report import evaluated
 
     from . import tables
     from .terminal import say
 
     result = found.evaluation
     say(trained.headline(path, facts))
-    for note in notes_of(matched):
+    for note in evaluated.notes_of(matched):
         say(f"note: {note}")
     mirrored = ", each together with its mirror image" if flags.flip else ""
     say(f"{flags.split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {name}{mirrored}\n")
@@ -137,41 +120,3 @@ def _print(found, facts, flags, path, name, matched, strangers):
     if not found.sure.all():
         print(f"warning: {(~found.sure).sum():,} pictures gave NaN; they count as wrong", file=sys.stderr)
     say(f"{flags.split} accuracy {result.accuracy:.4f}")
-
-
-def document(found, facts, flags, path, name):
-    """All numbers of an evaluation as plain values: what --json writes.
-
-    A number that does not exist, such as the recall of a class without samples, is None.
-    """
-    from cynet.train.predictions import precision
-
-    result, bins = found.evaluation, found.calibration()
-    per_class = zip(facts.classes, result.class_accuracy, precision(result), result.samples, strict=True)
-    return {
-        "weights": str(path),
-        "model": facts.model,
-        "data": name,
-        "split": flags.split,
-        "flip": flags.flip,
-        "samples": int(result.samples.sum()),
-        "loss": number(result.loss),
-        "accuracy": result.accuracy,
-        "classes": [
-            {"class": title, "recall": number(recall), "precision": number(exact), "count": int(count)}
-            for title, recall, exact, count in per_class
-        ],
-        "confusion": result.confusion.tolist(),
-        "calibration": {
-            "error": number(bins.error),
-            "edges": bins.edges.tolist(),
-            "counts": bins.counts.tolist(),
-            "confidence": [number(value) for value in bins.confidence],
-            "accuracy": [number(value) for value in bins.accuracy],
-        },
-    }
-
-
-def number(value):
-    """A float for JSON, which knows no NaN and no infinity: those are None."""
-    return float(value) if abs(value) < float("inf") else None

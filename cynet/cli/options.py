@@ -6,24 +6,25 @@ layers take the place of earlier ones.
 """
 
 import argparse
-import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from cynet.core.names import printable
+from cynet.core.shell import quoted
 from cynet.data import registry
-from cynet.runs import configuration, ranges
-from cynet.runs.ranges import ANNEALED, AUTO, NONE, RANGES, SCHEDULES
-from cynet.runs.settings import Settings
+from cynet.runs import ranges
+from cynet.runs.origins import DEFAULT, DERIVED, FLAG, Names, chosen_by_the_run, described, read, replaced
+from cynet.runs.places import settled
+from cynet.runs.ranges import RANGES, SCHEDULES
+from cynet.runs.settings import DEFAULTS
 
-from .parser import PATHS, UsageError, flag, suggestion
-from .places import settled
+from .parser import UsageError, flag, suggestion
+
+__all__ = [
+    "DEFAULT", "DEFAULTS", "FLAG", "OPTIONS", "SCHEDULES", "Flags", "UsageError", "add_flags", "described",
+    "flag_of", "gather", "given", "read", "recipe", "settled",
+]  # fmt: skip
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-DEFAULT, FLAG = "default", "flag"
-DEFAULTS = {field.name: field.default for field in fields(Settings)}
-# What a run settles where nobody said it.
-DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
 @dataclass(frozen=True)
@@ -145,55 +146,29 @@ def gather(flags):
     layers.append((FLAG, given(flags)))
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
     for origin, layer in layers:
-        for name in replaced(layer, origin, flags.config):
+        for name in replaced(layer, origin, Flags(flags.config)):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= layer
         origins |= dict.fromkeys(layer, origin)
     return values, chosen_by_the_run(values, origins)
 
 
-def chosen_by_the_run(values, origins):
-    """The origins, where what is left to the run is no one else's choice."""
-    return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
+class Flags(Names):
+    """What messages of the command line call settings and arguments; `config` is what --config names."""
 
+    origin = FLAG
 
-def replaced(layer, origin, config=None):
-    """The settings that a layer takes back from those below it; UsageError where it contradicts itself."""
-
-    def clash(name, other):
-        other = flag_of(other) if origin == FLAG else other
-        text = f"{named(name, origin, config)}: not allowed with argument {other} (give one of the two)"
-        return UsageError(text)
-
-    if "steps" in layer and "epochs" in layer:
-        raise clash("epochs", "steps")
-    schedule = layer.get("schedule", ANNEALED)
-    if "lr_steps" in layer and schedule != ANNEALED:
-        name = named("lr_steps", origin, config)
-        raise UsageError(f"{name}: wanted the schedule {ANNEALED}, got {schedule}")
-    weighted = layer.get("class_weights", NONE) != NONE
-    if layer.get("balanced") and weighted:
-        raise clash("balanced", "class_weights")
-    for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
-        if one in layer:
-            yield other
-    if layer.get("balanced"):
-        yield "class_weights"
-    if weighted:
-        yield "balanced"
-    if schedule != ANNEALED:
-        yield "lr_steps"
-
-
-def named(name, origin, config=None):
-    """What a message calls a setting: its flag, or the file that gave it and its name there.
-
-    `config` is what --config names now; a run that is resumed may have had it from such a file before.
-    """
-    if origin in (FLAG, DEFAULT):
+    def __call__(self, name):
         return flag_of(name)
-    now = config is not None and origin == str(config)
-    return f"{'--config: ' if now else ''}{origin}: {name}"
+
+    def with_value(self, name, value):
+        return f"{flag_of(name)} {value}"
+
+    def allowing(self, settings):
+        return " ".join(self.with_value("allow_change", name) for name in settings)
+
+    def resume(self, folder):
+        return f"cynet train --resume {quoted(folder)}"
 
 
 def recipe(name):
@@ -204,41 +179,3 @@ def recipe(name):
         wanted = f"--recipe: wanted one of {', '.join(known)}, got {name!r}"
         raise UsageError(wanted + (f" ({hint})" if hint else ""))
     return RECIPES / f"{name}.toml"
-
-
-def read(path, flag, derived=(), parse=configuration.read):
-    """The settings in a TOML file; `flag` is the one that named it, `parse` its reader.
-
-    Those of `derived` that the run which wrote the file settled by itself are left out, to be settled anew.
-    """
-    try:
-        found = parse(path)
-    except OSError as error:
-        text = (error.strerror or str(error)).removeprefix(f"{path}: ")
-        raise UsageError(f"{flag}: cannot read {path}: {text}") from None
-    except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from None
-    for name, value in found.unknown.items():
-        what = f"unknown key: {printable(name)} ({_meant(name, value)})"
-        raise UsageError(f"{flag}: {printable(path)}: {what}")
-    left_out = {name for name in derived if found.origins.get(name) == DEFAULT}
-    values = {name: value for name, value in found.values.items() if name not in left_out}
-    expanded = {n: os.path.expanduser(v) for n, v in values.items() if OPTIONS[n].metavar in PATHS}
-    return values | expanded
-
-
-def _meant(name, value):
-    """A hint to the setting that a key in a file was probably meant for."""
-    if isinstance(value, dict):
-        return "settings stand at the top of the file, in no table"
-    return suggestion(name.replace("-", "_"), OPTIONS) or f"one of {', '.join(OPTIONS)}"
-
-
-def described(settings, origins):
-    """A line for each origin: the values that came from there."""
-    lines = {}
-    for name, value in settings.flat().items():
-        if value is not None:
-            lines.setdefault(printable(origins.get(name, DEFAULT)), []).append(printable(f"{name} {value}"))
-    order = sorted(lines, key=lambda origin: (origin == DEFAULT, origin != FLAG))
-    return [f"by {origin}: {', '.join(lines[origin])}" for origin in order]

@@ -1,37 +1,26 @@
 """argparse with short errors that suggest what was meant, and checked numbers."""
 
 import argparse
-import contextlib
 import os
 
 from cynet.core.files import reason
-from cynet.runs import ranges
+from cynet.runs import errors, ranges
+from cynet.runs.errors import FailedError as Failure
+from cynet.runs.errors import RefusedError as UsageError
+from cynet.runs.hints import suggestion
 
-from .hints import suggestion
+__all__ = [
+    "PATHS", "Failure", "Parser", "UsageError", "flag", "integer", "number", "reason", "refusing",
+    "suggestion",
+]  # fmt: skip
 
-ROOT = "root: "
 # What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
 PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
 
 
-class UsageError(Exception):
-    """What was asked cannot be done: one line for the terminal, exit status 2."""
-
-
-class Failure(Exception):
-    """It was begun and went wrong: one line for the terminal, exit status 1."""
-
-
-@contextlib.contextmanager
 def refusing(flag):
-    """Turn a ValueError, an OSError, or an extra that is missing, into a UsageError that names the flag."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError) as error:
-        text = reason(error).removeprefix("name: ")
-        if text.startswith(ROOT):  # what the library calls the place of a data set's files
-            flag, text = "--data-dir", text.removeprefix(ROOT)
-        raise UsageError(f"{flag}: {text}") from error
+    """As `cynet.runs.errors.refusing`: one line for the terminal that names the flag, exit status 2."""
+    return errors.refusing(flag, "--data-dir")
 
 
 class Parser(argparse.ArgumentParser):

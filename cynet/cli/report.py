@@ -5,18 +5,14 @@ mistakes, filters, times, and how to repeat it.
 from pathlib import Path
 
 from cynet.core.folder import own_path, own_target
-from cynet.core.shell import quoted, word
-from cynet.runs.configuration import CONFIG, ORIGIN
-from cynet.runs.folder import KEPT, WEIGHTS
+from cynet.runs.configuration import CONFIG
+from cynet.runs.ending import PAGE
+from cynet.runs.folder import KEPT
 
 from . import trained
-from .parser import PATHS, UsageError, refusing
-from .places import data_folder
+from .parser import UsageError, refusing
 from .registry import command
 
-PAGE, PLOTS = "report.html", "plots"
-NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
-BATCH, REPEAT = 128, 7  # of the timing of layers
 SUFFIX = ".safetensors"
 
 
@@ -38,17 +34,22 @@ def add_flags(parser):
 
 @command("a run as one page: curves, confusion, mistakes, filters, times, configuration", order=5)
 def run(flags):
-    from cynet.runs import contents
+    from cynet import runs as library
+    from cynet.report import writing
+
+    from .terminal import say
 
     weights = _weights(flags.runs[0], flags.which)
     with refusing("RUN"):
-        runs = [contents.read(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
+        runs = [library.open(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     with refusing("RUN"):
-        _own(output, flags.output is not None)
+        if flags.output is None:  # what a link would have written elsewhere
+            own_target(output)
+        own_path(writing.plots_of(output))
     _check(flags, output)
     trained.set_threads(flags)
-    write(runs, output, flags.data_dir, weights, flags.timing)
+    writing.write(runs, output, flags.data_dir, weights, flags.timing, say)
     return 0
 
 
@@ -71,49 +72,6 @@ def _weights(path, which):
     return Path(path).name
 
 
-def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
-    """Write the page and the PNG files of the first of some runs, and say so.
-
-    Parameters
-    ----------
-    runs : list of Run
-        The others are for comparison; default: those beside the first.
-    output : Path
-    data_dir : str, optional
-    weights : str, optional
-        The file in the run folder.
-    timing : bool, optional
-        Whether to measure the time of each layer.
-    """
-    from cynet.report import gather, page
-
-    from .terminal import say
-
-    first, *others = runs
-    others = others or _neighbours(first)
-    times = _times if timing else None
-    if data_dir is None and first.settings:
-        data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
-    document = gather.gather(first, others, data_dir, weights, times, *commands(first))
-    _write(output, page.render(document))
-    for note in document["notes"]:
-        say(f"note: {note}")
-    _plot(document, _plots(output))
-    say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
-
-
-def _plots(output):
-    """The folder of the PNG files beside a page."""
-    return output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
-
-
-def _own(output, chosen):
-    """Refuse what a link would have written elsewhere: the plots, and a page whose place nobody chose."""
-    if not chosen:
-        own_target(output)
-    own_path(_plots(output))
-
-
 def _check(flags, output):
     from cynet.bench import document
 
@@ -121,116 +79,3 @@ def _check(flags, output):
         document.check(output)
     if flags.data_dir is not None and not Path(flags.data_dir).exists():
         raise UsageError(f"--data-dir: no such file or folder: {flags.data_dir}")
-
-
-def _neighbours(run):
-    """The runs beside a run that can be read."""
-    from cynet.runs import contents
-
-    found = []
-    for path in contents.beside(run, NEIGHBOURS):
-        try:
-            found.append(contents.read(path))
-        except (ValueError, OSError):  # it was not asked for
-            continue
-    return found
-
-
-def _times(model, picture_shape):
-    """What "layers" of the page holds: the median seconds of each layer's passes."""
-    import numpy as np
-
-    from cynet.bench import cases, per_layer
-    from cynet.core.build import processor
-    from cynet.core.threads import get_num_threads
-
-    x = cases.random((BATCH, *picture_shape))
-    leaves = list(model.train().trace(x.shape))
-    medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)
-    rows = [
-        {
-            "path": path,
-            "layer": per_layer.short(layer),
-            "output": list(layer.output_shape(shape))[1:],
-            "forward": float(f"{forward:.4g}"),
-            "backward": float(f"{backward:.4g}"),
-        }
-        for (path, layer, shape), (forward, backward) in zip(leaves, medians, strict=True)
-    ]
-    model.eval()
-    return {
-        "batch": BATCH,
-        "threads": get_num_threads(),
-        "processor": processor(),
-        "rows": rows,
-    }
-
-
-def commands(run):
-    """(what repeats a run, whether it takes several commands) as its folder tells."""
-    parts = run.environment.get("resumed", [])
-    if not any(part.get("changed") for part in parts):
-        return command_of(run.config), False
-    lines = [_given(run.environment)]
-    for part in parts:
-        lines += [f"# stopped after step {part.get('after_step')}, then", _given(part)]
-    return "\n".join(lines), True
-
-
-def _given(environment):
-    """The command that a process was started with, as env.json has it."""
-    program, *words = map(str, environment.get("command") or ["cynet"])
-    return " ".join(map(word, [Path(program).name, *words]))
-
-
-def command_of(config):
-    """The command that repeats a run with this configuration.
-
-    Parameters
-    ----------
-    config : dict
-        As in config.toml, with the table of origins. What the weights do not depend on is left out, and so
-        is what had its default.
-
-    Returns
-    -------
-    str
-    """
-    from cynet.runs.settings import FREE
-
-    from . import options
-
-    origins = config.get(ORIGIN)
-    origins = origins if isinstance(origins, dict) else {}
-    words = ["cynet", "train"]
-    for name, option in options.OPTIONS.items():
-        value = config.get(name)
-        by_default = origins.get(name, options.DEFAULT) == options.DEFAULT if origins else (
-            value == options.DEFAULTS[name]
-        )  # fmt: skip
-        if value is None or by_default or (name in FREE and name != "data_dir"):
-            continue
-        flag = options.flag_of(name)
-        if option.metavar is None:
-            words.append(flag if value else flag.replace("--", "--no-", 1))
-        else:
-            words += [flag, quoted(value) if option.metavar in PATHS else word(str(value))]
-    return " ".join(words)
-
-
-def _write(output, text):
-    from cynet.core.files import write_atomically
-
-    write_atomically(output, text.encode())
-
-
-def _plot(document, folder):
-    from cynet.report import plots
-
-    from .terminal import say
-
-    try:
-        for path in plots.write(document, folder):
-            say(f"{path}")
-    except ImportError as error:
-        say(f"note: no PNG files in {folder}: {error}")

@@ -35,7 +35,7 @@ def run(flags):
     else:
         print(f"no runs in {flags.folder}")
     for each in runs:
-        for problem in each.run.missing:
+        for problem in each.problems:
             if not problem.endswith("is not there"):
                 print(f"note: {printable(each.run.path)}: {printable(problem)}")
     if others:
@@ -98,7 +98,7 @@ def document(runs, others):
                 "seconds": each.seconds,
                 "begun": each.run.environment.get("time"),
                 "settings": {name: plain(value) for name, value in each.settings.items()},
-                "problems": list(each.run.missing),
+                "problems": list(each.problems),
             }
             for each in runs
         ],

@@ -1,36 +1,23 @@
-"""What a training run says: while it goes a bar on a terminal, plain lines elsewhere; then how good it is."""
+"""What a training run says on a terminal: a bar while it goes, plain lines elsewhere."""
 
 import contextlib
 import os
 import sys
-import time
 
-from cynet.core.folder import is_at, open_appending
-from cynet.core.names import SPELLED
-from cynet.train.loop import Observer
+from cynet.runs.lines import Lines, accuracies, duration
 
-from .parser import reason
+__all__ = ["Terminal", "accuracies", "can_show", "duration", "say"]
 
 SMOOTH = 0.05  # weight of the newest step in what the bar shows
 
 
-_logs: list = []  # each a `Log`
-
-
 def say(*parts):
-    """Print a line now, also into a pipe.
-
-    Within `logged` nothing is lost where nobody reads it any more: a closed terminal, a pipe whose reader
-    ended or a full disk behind it ends no training.
-    """
-    log(*parts)
+    """Print a line now, also into a pipe; where it is gone, what is printed later goes nowhere."""
     try:
         print(*parts, flush=True)
-    except OSError as error:
-        if not _logs:
-            raise
-        log(f"note: standard output is gone ({reason(error)}); what is said from here on is said here")
+    except OSError:
         _silence(sys.stdout)
+        raise
 
 
 def _silence(stream):
@@ -50,73 +37,7 @@ def can_show(text):
     return True
 
 
-def log(*parts):
-    """Write a line to the files of `logged` alone."""
-    for each in _logs:
-        with contextlib.suppress(OSError):  # a full disk is told by what matters more
-            print(*parts, file=each.file, flush=True)
-
-
-class Log:
-    """A file to the end of which is written what is said.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    OSError
-        As `open_appending`.
-    """
-
-    def __init__(self, path):
-        self.path, self.refused = path, None
-        self.file = self._open()
-
-    def _open(self):
-        return open_appending(self.path, encoding="utf-8", errors=SPELLED)
-
-    def renew(self):
-        """Go on in what is at the path, where that is not the file any more; a line to say about it, or None.
-
-        Where it cannot be written, as a link, the lines go on where they went: a log stops no training.
-        """
-        if is_at(self.file, self.path) and os.fstat(self.file.fileno()).st_nlink == 1:
-            self.refused = None
-            return None
-        gone = not is_at(self.file, self.path)
-        try:
-            file = self._open()
-        except OSError as error:
-            before, self.refused = self.refused, reason(error)
-            return None if before == self.refused else f"note: what is said is not kept: {self.refused}"
-        self.close()
-        self.file, self.refused = file, None
-        if not gone:  # it had other names
-            return None
-        return f"note: {self.path} was removed or replaced: further lines go to what is there"
-
-    def close(self):
-        with contextlib.suppress(OSError):  # of a disk that is full
-            self.file.close()
-
-
-@contextlib.contextmanager
-def logged(path):
-    """Within this context, of a `Log`, what is said, and the error that ends it, also goes to its file."""
-    with contextlib.closing(Log(path)) as kept:
-        _logs.append(kept)
-        try:
-            yield kept
-        except Exception as error:
-            log(f"error: {reason(error)}")
-            raise
-        finally:
-            _logs.remove(kept)
-
-
-class Terminal(Observer):
+class Terminal(Lines):
     """Shows steps and results: a bar on a terminal, a line for each evaluation.
 
     The lines go to standard output, the bar to standard error.
@@ -128,13 +49,13 @@ class Terminal(Observer):
         Default: whether standard error is a terminal.
     done : int, optional
         Steps that were taken before.
+    say : callable, optional
+        Prints a line.
     """
 
-    def __init__(self, steps, batch_size, bar=None, done=0):
-        self.steps, self.done, self.bar = steps, done, None
-        self.loss = self.accuracy = None
-        self.start = self.since = self.last = time.perf_counter()
-        self.images = 0
+    def __init__(self, steps, batch_size, bar=None, done=0, say=say):
+        super().__init__(steps, batch_size, done, say)
+        self.bar = self.loss = self.accuracy = None
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
 
@@ -148,8 +69,7 @@ class Terminal(Observer):
             )
 
     def stepped(self, progress):
-        self.images += progress.images
-        self.last = time.perf_counter()
+        super().stepped(progress)
         if self.bar is None:
             return
         self.loss = _smooth(self.loss, progress.loss)
@@ -169,28 +89,16 @@ class Terminal(Observer):
             self.bar = None
             _silence(sys.stderr)
 
-    def evaluated(self, result):
-        now = time.perf_counter()
-        left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
-        self.say(
-            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
-            f"accuracy {result.train_accuracy:.4f}  {result.measure} loss {_loss(result.test.loss)}  "
-            f"{result.measure} accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
-            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} images/s  {duration(left)} left"
-        )
-
-    def say(self, text):
-        """Print a line, above the bar; and begin to measure the speed anew."""
+    def show(self, text):
+        """Print a line, above the bar."""
         if self.bar is None:
-            say(text)
-        else:
+            return super().show(text)
+        with self._shown():
+            self.bar.clear()
+        super().show(text)
+        if self.bar is not None:
             with self._shown():
-                self.bar.clear()
-            say(text)
-            if self.bar is not None:
-                with self._shown():
-                    self.bar.refresh()
-        self.since, self.images = time.perf_counter(), 0
+                self.bar.refresh()
 
     def close(self):
         """Take the bar away."""
@@ -199,40 +107,5 @@ class Terminal(Observer):
                 self.bar.close()
 
 
-def _loss(value):
-    return f"{value:.4f}" if value < 1e5 else f"{value:.4g}"
-
-
 def _smooth(before, now):
     return now if before is None else before + SMOOTH * (now - before)
-
-
-def duration(seconds):
-    """A time in words: '0.35 s', '45 s', '12 min', '2 h 5 min'."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def accuracies(evaluation, classes, split="test"):
-    """The accuracy of each class and, on the last line, over all.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    classes : sequence of str
-    split : str, optional
-
-    Returns
-    -------
-    str
-    """
-    width = max(len(name) for name in classes)
-    lines = [
-        f"{name:<{width}}  {accuracy:.4f}  of {count:,}" if count else f"{name:<{width}}  no pictures"
-        for name, accuracy, count in zip(classes, evaluation.class_accuracy, evaluation.samples, strict=True)
-    ]
-    return "\n".join([*lines, f"{split} accuracy {evaluation.accuracy:.4f}"])

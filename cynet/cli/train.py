@@ -3,15 +3,11 @@
 A setting is taken from its flag, else from the --config file, else from the --recipe.
 """
 
-import contextlib
-import os
-
-from cynet.core.shell import quoted
-
 from . import options
-from .parser import Failure, UsageError, reason, refusing
-from .places import EMBEDDED
+from .parser import Failure, UsageError
 from .registry import command
+
+REFUSED_BESIDE_RESUME = ("run_dir", "config", "recipe", "init_from")
 
 
 def add_flags(parser):
@@ -47,344 +43,50 @@ def run(flags):
     if flags.resume is not None:
         if flags.lr_find:
             raise UsageError("--lr-find: not allowed with argument --resume (give one of the two)")
-        from .resume import resume
-
-        return resume(flags)
+        return _ended(lambda: _resume(flags))
     if flags.allow_change:
         raise UsageError("--allow-change: wanted a run to go on with beside it, got no --resume")
     values, origins = options.gather(flags)
-    check(values, origins, flags.run_dir, flags.config)
-    from cynet.runs.settings import Settings
+    from cynet.runs import beginning
 
-    training, test = load(values, lambda name: options.named(name, origins[name], flags.config))
-    with session_of(Settings(**values), training, test, origins, config=flags.config) as session:
-        if flags.lr_find:
-            from .lr_find import find
+    if flags.lr_find:
+        from .lr_find import find
 
+        with beginning.session(values, origins, options.Flags(flags.config), flags.run_dir) as session:
             return find(session, flags.run_dir)
-        return _begin(session, origins, flags.run_dir, flags.report)
+    return _ended(lambda: beginning.begin(values, origins, flags.run_dir, _company(flags)))
 
 
-def check(values, origins, run_dir=None, config=None):
-    """Refuse what can be refused before any data is read."""
-    from cynet import models
-    from cynet.data import registry
-    from cynet.runs import folder
+def _resume(flags):
+    from cynet.runs import going_on
 
-    from .data import known, of_pictures
-
-    def name(setting):
-        return options.named(setting, origins[setting], config)
-
-    if values["model"] not in models.names():
-        with refusing(name("model")):
-            models.create(values["model"])
-    known(values["data"], name("data"), "--data ")
-    if values.get("skip_damaged"):
-        of_pictures(name("skip_damaged"), values["data"])
-    if values["data_dir"] is not None:
-        if values["data"] == EMBEDDED:
-            kind = registry.kind_of(values["data_dir"]) or "NAME"
-            raise UsageError(
-                f"{name('data_dir')}: {EMBEDDED} is made by code and reads no files "
-                f"(did you mean --data {kind}?)"
-            )
-        if not os.path.exists(values["data_dir"]):
-            raise UsageError(f"{name('data_dir')}: no such file or folder: {values['data_dir']}")
-    elif values["data"] in registry.OWN:
-        raise UsageError(f"{name('data_dir')}: wanted the place of the files of {values['data']}, got none")
-    if values.get("tensorboard"):
-        from cynet.runs import tensorboard
-
-        try:
-            tensorboard.writer_class()
-        except ImportError as error:
-            raise UsageError(f"{name('tensorboard')}: {error}") from error
-    if run_dir is not None:
-        with refusing("--run-dir"):
-            folder.check(run_dir)
+    for name in REFUSED_BESIDE_RESUME:
+        if getattr(flags, name) is not None:
+            flag = options.flag_of(name)
+            raise UsageError(f"{flag}: not allowed with --resume, which takes all of it from the run")
+    return going_on.resume(flags.resume, options.given(flags), flags.allow_change, _company(flags))
 
 
-def load(values, named=options.flag_of):
-    """The training and the test set of these settings; every command that trains takes them from here.
+def _company(flags):
+    """Who is with the run: this terminal."""
+    from cynet import runs
+    from cynet.runs.life import Company
+    from cynet.runs.log import Voice
 
-    `named` gives what a message calls a setting.
-    """
-    from cynet import data
-    from cynet.runs.settings import data_options
+    from . import terminal
 
-    name, root, more = values["data"], values["data_dir"], data_options(values)
-    with refusing(named("data" if root is None else "data_dir")):
-        return [data.load(name, root, split, **more) for split in ("train", "test")]
-
-
-def session_of(settings, training, test, origins, initial=True, config=None):
-    """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
-    from cynet.runs.session import Session
-    from cynet.runs.validation import Division
-
-    if settings.epochs:
-        origins["steps"] = origins["epochs"]
-    try:
-        samples = len(Division.of(training, settings).kept)
-        settings = _warmed_up(settings, samples, origins)
-        return Session(settings.resolved(samples), training, test, initial)
-    except (ValueError, OSError) as error:
-        raise _named(error, origins, config) from error
+    report = runs.write_report if flags.report else None
+    return Company(Voice(terminal.say), terminal.Terminal, (), report, options.Flags(flags.config))
 
 
-def _warmed_up(settings, samples, origins):
-    """With a recipe's warm-up cut to a tenth of the steps where a shortened run would end within it."""
-    from dataclasses import replace
-
-    steps = replace(settings, warmup=0).resolved(samples).steps
-    if settings.warmup < steps or not origins["warmup"].startswith("recipe "):
-        return settings
-    origins["warmup"] += f" (its {settings.warmup} steps of warm-up cut to a tenth of the run)"
-    return replace(settings, warmup=steps // 10)
-
-
-def _named(error, origins, config):
-    """The error of a setting, "lr_steps: wanted ...", with the name of the flag or the file it came from."""
-    name, colon, rest = reason(error).partition(": ")
-    if name in origins:
-        return UsageError(f"{options.named(name, origins[name], config)}{colon}{rest}")
-    if isinstance(error, OSError):
-        return UsageError(f"{options.named('init_from', origins['init_from'], config)}: {name}{colon}{rest}")
-    return UsageError(str(error))
-
-
-def _begin(session, origins, run_dir, report):
-    """Make the folder, see that there is room in it, and train."""
-    from cynet.runs import environment
-    from cynet.train import RunFolder
-
-    from . import remarks
-
-    settings = session.settings
-    placed = refusing if run_dir else _unplaced
-    flag = "--run-dir"
-    with placed(flag):
-        folder = RunFolder(run_dir, f"{settings.model}-{settings.data}")
-    with contextlib.closing(folder):
-        try:
-            with placed(flag):
-                folder.lock()
-                folder.reserve(size_of(session, origins))
-                write_config(folder, settings, origins)  # first: from now on the run can be resumed
-                folder.write_environment(environment.describe(session))
-        except UsageError:
-            folder.discard()
-            raise
-        return train(session, folder, origins, news=remarks.of(session), report=report)
-
-
-@contextlib.contextmanager
-def _unplaced(flag):
-    """As `refusing`, where the run's folder was not told: the flag is what helps."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{reason(error)} ({flag} DIR keeps the run elsewhere)") from error
-
-
-def size_of(session, origins):
-    """Bytes that a checkpoint of this session takes."""
-    from cynet.runs import checkpoint
-    from cynet.runs.state import capture
-
-    return len(checkpoint.pack(*capture(session, origins)))
-
-
-def write_config(folder, settings, origins):
-    """Write the configuration of a run, with the origin of every value."""
-    from cynet._version import __version__
-
-    folder.write_config({"cynet": __version__} | settings.flat(), origins)
-
-
-def train(session, folder, origins, best=None, seconds=0.0, news=(), report=False):
-    """Train a session to its end, in its folder, from where it stands; the exit status.
-
-    Parameters
-    ----------
-    session : Session
-    folder : RunFolder
-        Locked.
-    origins : dict
-    best, seconds
-        See `Recorder`.
-    news : sequence of str
-        Lines to say at the beginning.
-    report : bool, optional
-        Whether to write report.html at the end.
-    """
-    import signal
-
-    from cynet.data.workers import auto
-    from cynet.runs.folder import LOG
-    from cynet.train import Keeper, Recorder, Signals
-    from cynet.train.diagnosis import Doctor
-
-    from .estimate import Estimate
-    from .terminal import Terminal, logged, say
-
-    settings, folder.tell = session.settings, say
-    with Signals() as signals, logged(folder.path / LOG) as folder.log:
-        try:
-            recorder = Recorder(folder, session, best, seconds)
-            keeper = Keeper(folder, session, recorder, origins)
-            _introduce(session, folder)
-            if origins.get("workers") == options.DEFAULT:
-                say(auto.beside(settings.threads)[1])
-            for line in (*options.described(settings, origins), *news):
-                say(line)
-            screen = Terminal(settings.steps, settings.batch_size, done=session.trainer.steps)
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(contextlib.closing(screen))
-                folder.tell = screen.say
-                observers = [recorder, keeper, screen, Estimate(session, screen.say)]
-                observers.append(Doctor(session, screen.say))
-                if settings.tensorboard:
-                    from cynet.runs.tensorboard import TensorBoard
-
-                    board = TensorBoard(folder.path, session.trainer.steps)
-                    observers.append(stack.enter_context(contextlib.closing(board)))
-                return _finish(session, observers, signals, report)
-        except KeyboardInterrupt:  # the second signal
-            with contextlib.suppress(OSError):
-                folder.follow()
-            last = folder.checkpoint
-            last = f"{last} is the last checkpoint" if last else "there is no checkpoint yet"
-            say(f"stopped at once; {last}; to go on: cynet train --resume {quoted(folder.path)}")
-            return 128 + (signals.pending or signal.SIGINT)
-
-
-def _introduce(session, folder):
-    from cynet.nn.summary import summary
-    from cynet.runs.validation import VALIDATION
-
-    from .terminal import say
-
-    s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    total = summary(session.model, training.picture_shape)
-    say(total)
-    say(
-        f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
-        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
-    )
-    parts = f"{len(session.division.kept):,} training"
-    if session.measure == VALIDATION:
-        parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    say(
-        f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes"
-    )
-    for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
-        say(f"note: {note}")
-    say(
-        f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
-        f"run {folder.path}"
-    )
-
-
-def _finish(session, observers, signals, report):
-    """Train, and say how it ended; the exit status."""
-    from cynet.runs.hold import GoneError
-    from cynet.train import Diverged
-
-    from . import divergence, ending
-    from .terminal import say
-
-    recorder, _, screen, *_ = observers
-    folder, trainer = recorder.folder, session.trainer
-    try:
-        test, status = _trained(session, observers, signals)
-    except MemoryError as error:
-        raise Failure(f"step {trainer.steps + 1}: {str(error) or type(error).__name__}") from error
-    except GoneError as error:
-        raise Failure(f"after step {trainer.steps}: {reason(error)}") from error
-    except OSError as error:  # of a file that a step, an evaluation or the end is noted in
-        raise Failure(f"after step {trainer.steps}: {reason(error)}; {_again(folder)}") from error
-    except Diverged as error:
-        screen.close()
-        divergence.explain(session, folder, error)
-        raise Failure(f"{error}; try a lower learning rate (it was {trainer.optimizer.lr:g})") from error
-    if status:
-        return status
-    screen.close()
-    if trainer.steps < session.settings.steps:
-        say(f"stopped after {trainer.steps} steps: {session.settings.patience} epochs brought nothing better")
-    ending.conclude(session, folder, recorder.best, test, report)
-    return 0
-
-
-def _trained(session, observers, signals):
-    """Train, or save where it is to stop: (`Evaluation` of the test set, 0), or (None, the exit status)."""
-    from cynet.train import Stopped
-
-    from . import ending
-
-    recorder, *_ = observers
-
-    def watch(items):
-        return _guarded(signals.watch(items))
+def _ended(trained):
+    """The exit status of a run, by its `Outcome`."""
+    from cynet.runs.outcome import Interrupted
 
     try:
-        result = session.train(observers, watch)
-        return ending.tested(session, recorder.folder, recorder.best, watch) or result.test, 0
-    except (Stopped, _Unread) as stopped:
-        return None, _stopped(stopped, observers)
-
-
-def _stopped(stopped, observers):
-    """Save what there is; the exit status of a training that a signal stopped."""
-    from .terminal import say
-
-    recorder, keeper, screen, *_ = observers
-    folder, steps = recorder.folder, recorder.trainer.steps
-    unread = isinstance(stopped, _Unread)
-    try:
-        keeper.save()
-        recorder.save()
-    except OSError as error:
-        if unread:  # what the training ended with is not to be forgotten
-            raise type(error)(error.errno, f"{stopped}; then {reason(error)}") from error
-        raise
-    screen.close()
-    say(f"checkpoint in {keeper.path}; to go on: cynet train --resume {quoted(folder.path)}")
-    if unread:
-        raise Failure(f"after step {steps}: {stopped}") from stopped
-    say(f"stopped by {stopped} after {steps} steps; the weights so far are in {folder.weights}")
-    return 128 + stopped.signal
-
-
-def _again(folder):
-    """What a training that broke can go on from, and how."""
-    from cynet.runs.folder import CHECKPOINTS
-
-    known = folder.checkpoint
-    if known is None and any(os.path.lexists(folder.path / name) for name in CHECKPOINTS):
-        return "there is no checkpoint to go on from"
-    return f"to go on from {known or 'the stored configuration'}: cynet train --resume {quoted(folder.path)}"
-
-
-class _Unread(Exception):
-    """The next batch could not be made; the training is as it was after the last step."""
-
-
-def _guarded(items):
-    """The items; what goes wrong while one is made becomes `_Unread`."""
-    from cynet.train import Stopped
-
-    items = iter(items)
-    while True:
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        except Stopped:
-            raise
-        except Exception as error:
-            known = isinstance(error, (OSError, ValueError)) and str(error)
-            raise _Unread(reason(error) if known else f"{type(error).__name__}: {error}") from error
-        yield item
+        outcome = trained()
+    except Interrupted as stopped:
+        return 128 + stopped.signal
+    if outcome.error is not None:
+        raise Failure(outcome.error)
+    return 128 + outcome.signal if outcome.signal else 0

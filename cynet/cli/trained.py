@@ -3,7 +3,6 @@
 import sys
 
 from .parser import UsageError, integer, refusing
-from .places import data_folder
 
 WHERE = "a run folder, or a .safetensors file"
 
@@ -48,8 +47,10 @@ def locate(path, argument, which=None):
     which : {"last", "best"}, optional
         Those of a run folder.
     """
+    from cynet.core.files import reason
+    from cynet.runs.records import ENVIRONMENT
+    from cynet.runs.run import Run
     from cynet.runs.weights import file_of
-    from cynet.train import RunFolder
 
     try:
         with refusing(argument):
@@ -58,35 +59,25 @@ def locate(path, argument, which=None):
         if isinstance(error.__cause__, ValueError):  # of `which`, beside a file
             raise UsageError(f"--{error.__cause__}") from error
         raise
+    run = Run(file.parent)
     try:
-        folder = RunFolder.open(file.parent)
-        config, _ = folder.read_config()
-        stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment(_warn))
+        run.folder.read_config()
     except (OSError, ValueError):  # the weights are enough without it
         return file, None
+    stored, error = run.data_dir, run.problems.get("environment")
+    if error is not None and not isinstance(error, FileNotFoundError):
+        print(f"note: going on without {ENVIRONMENT}: {reason(error)}", file=sys.stderr)
     return file, stored
-
-
-def _warn(line):
-    print(line, file=sys.stderr)
 
 
 def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
     from cynet.core.files import user_path
-    from cynet.runs.environment import drawing
-    from cynet.runs.settings import data_options
-    from cynet.train import RunFolder
+    from cynet.runs.run import Run
 
     path = user_path(path)
-    try:
-        folder = RunFolder.open(path if path.is_dir() else path.parent)
-        config, _ = folder.read_config()
-    except (OSError, ValueError):
-        return {}
-    if config.get("data") != name:
-        return {}
-    return data_options(config) | drawing(folder.read_environment())
+    run = Run(path if path.is_dir() else path.parent)
+    return run.data_options if run.plain.get("data") == name else {}
 
 
 def load(path, argument):

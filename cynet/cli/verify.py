@@ -1,7 +1,6 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-import os
-
+from . import options
 from .parser import Failure, UsageError, integer, reason
 from .registry import command
 
@@ -22,11 +21,11 @@ def add_flags(parser):
 def run(flags):
     from cynet.runs import replay
 
-    from .stored import Stored
+    from .again import opened
     from .terminal import say
 
-    stored = Stored(flags.run)
-    steps = min(flags.steps, stored.steps)
+    stored = opened(flags.run)
+    steps = min(flags.steps, stored.repeatable)
     if not steps:
         why = "".join(f" ({note})" for note in stored.history.notes[:1])
         raise UsageError(f"RUN: wanted a run of at least one step, {flags.run} has none to train again{why}")
@@ -37,41 +36,22 @@ def run(flags):
         raise Failure(f"nothing to compare: {stored.folder.digests.path} holds no digests of these steps")
     if gaps:
         say(f"note: {stored.folder.digests.path} lacks the digests of step {', '.join(map(str, gaps))}")
-    damaged = _files(stored.folder, say)
+    damaged = _files(stored, say)
     changes = {"threads": flags.threads}
     if flags.data_dir is not None:
         changes["data_dir"] = flags.data_dir
-    with stored.replay(**changes) as again:
+    with stored.replay(options.Flags(), **changes) as again:
         found = replay.verify(again, stored.history, steps)
         environment = _environment(stored, again.session)
     return _told(stored, steps, found, environment, say) or int(damaged)
 
 
-def _files(folder, say):
+def _files(stored, say):
     """Read every file that has digests of its own; whether one is damaged."""
-    from cynet.core.folder import own_file
-    from cynet.interop import safetensors
-    from cynet.runs import checkpoint
-    from cynet.runs.folder import BEST, WEIGHTS
-
-    damaged = False
-    kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
-    for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
-        if os.path.lexists(folder.path / name):
-            try:
-                load(own_file(folder.path / name))
-                say(f"{name}: sound")
-            except (ValueError, OSError) as error:
-                damaged = True
-                say(f"damaged: {reason(error)}")
-    return damaged
-
-
-def _checkpoint(path):
-    from cynet.runs import checkpoint
-    from cynet.runs.state import checked
-
-    return checkpoint.load(path, checked)
+    problems = stored.soundness()
+    for name, problem in problems.items():
+        say(f"{name}: sound" if problem is None else f"damaged: {reason(problem)}")
+    return any(problems.values())
 
 
 def _environment(stored, session):

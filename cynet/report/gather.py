@@ -7,18 +7,16 @@ from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.core.folder import own_file
 from cynet.nn.summary import summary
-from cynet.runs import contents, matching
-from cynet.runs.environment import drawing
+from cynet.runs import matching
 from cynet.runs.facts import Facts
-from cynet.runs.folder import METRICS, WEIGHTS
+from cynet.runs.folder import BEST, METRICS, WEIGHTS
 from cynet.runs.session import test_loader
-from cynet.runs.settings import data_options
 from cynet.runs.weights import load_weights
 from cynet.train.predictions import predict
 
 from . import findings
+from .curves import curves
 
-BEST = "best.safetensors"
 HIDDEN = ("cynet",)  # entries of a configuration that are no settings
 
 
@@ -55,7 +53,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
     dict
         What is not known is None, and "missing" tells why by section; "notes" is what is wrong with the run.
     """
-    missing, notes = {}, list(run.missing)
+    missing, notes = {}, list(run.notes())
     trained = _weights(run, weights, missing, notes)
     document = {
         "cynet": __version__,
@@ -77,7 +75,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
     if not run.steps:
         missing["steps"] = "Without steps.csv the training loss is known only as the mean of each epoch."
     if trained is not None:
-        _look(document, trained, run, data_dir or run.settings.get("data_dir"), times)
+        _look(document, trained, run, data_dir or run.plain.get("data_dir"), times)
     return document
 
 
@@ -101,8 +99,7 @@ def _look(document, trained, run, root, times):
     model, facts, missing = trained.model, trained.facts, document["missing"]
     shape = facts.picture_shape
     try:
-        options = data_options(run.settings) | drawing(run.environment)
-        matched = matching.load(facts, facts.data, root, "test", **options)
+        matched = matching.load(facts, facts.data, root, "test", **run.data_options)
         with test_loader(matched.known, facts) as batches:
             found = predict(model, batches)
         document["test"] = findings.tested(found, facts.classes)
@@ -131,7 +128,7 @@ def _look_inside(document, trained, run, shape):
     """Fill in what the weights alone tell."""
     first, missing = None, document["missing"]
     try:
-        first = findings.before(run.settings, trained.facts)
+        first = findings.before(run.plain, trained.facts)
     except (ValueError, OSError) as error:
         missing["before"] = f"The filters before training are not known: {error}."
     document["filters"] = findings.filters(trained.model, shape, first)
@@ -143,15 +140,15 @@ def _look_inside(document, trained, run, shape):
 
 
 def _compared(run):
-    settings = {key: str(value) for key, value in run.settings.items() if key not in HIDDEN}
-    return {"name": run.name, "settings": settings, "measure": run.measure, **contents.curves(run)}
+    settings = {key: str(value) for key, value in run.plain.items() if key not in HIDDEN}
+    return {"name": run.name, "settings": settings, "measure": run.measure, **curves(run)}
 
 
 def _config(run):
     """[name, value, origin or None] of each setting."""
     origins = run.config.get("origin")
     origins = origins if isinstance(origins, dict) else {}
-    return [[key, _text(value), _text(origins.get(key))] for key, value in run.settings.items()]
+    return [[key, _text(value), _text(origins.get(key))] for key, value in run.plain.items()]
 
 
 def _flat(values, start=""):

@@ -3,8 +3,7 @@
 import math
 import os
 import stat
-from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 
 from cynet.core.files import open_regular, reason, user_path
 from cynet.core.folder import own_file
@@ -12,43 +11,82 @@ from cynet.interop.kinds import kind_of
 
 from . import cells, configuration, records
 from .configuration import CONFIG
+from .environment import drawing
 from .folder import ENVIRONMENT, LOG, METRICS, STEP_COLUMNS, metrics_columns
+from .places import data_folder
+from .settings import data_options
 from .validation import TEST, VALIDATION
 
 STEPS = "steps.csv"
-POINTS = 400  # of a curve on the page
 LOGGED = 1 << 24  # bytes at the end of a log that are looked at
+PARTS = "config", "environment", "epochs", "steps"  # in the order in which they are spoken of
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run folder as it was read.
+class Contents:
+    """The files of a run, each read once, when it is asked for.
+
+    Parameters
+    ----------
+    path : str or Path
 
     Attributes
     ----------
     path : Path
     config : dict
+        What config.toml tells, with its tables.
     environment : dict
     epochs, steps : dict of str to list of (float or None)
         The columns of metrics.csv and steps.csv that are known, in the order of steps; None where a cell
         holds no finite number. "step" has one in every row.
-    missing : tuple of str
-        A sentence for each file that is not there or cannot be read, and for what of a table was left out.
     said : tuple of str
         The diagnoses and errors in its log.
     """
 
-    path: Path
-    config: dict = field(default_factory=dict)
-    environment: dict = field(default_factory=dict)
-    epochs: dict = field(default_factory=dict)
-    steps: dict = field(default_factory=dict)
-    missing: tuple = ()
-    said: tuple = ()
+    def __init__(self, path):
+        self.path = user_path(path)
+        self._notes, self.problems = {}, {}  # by part: sentences, and the error
 
     @property
     def name(self):
         return self.path.absolute().name
+
+    @cached_property
+    def config(self):
+        return self._read("config", CONFIG, lambda path: (configuration.read_run(path).told, ()))
+
+    @cached_property
+    def environment(self):
+        return self._read("environment", ENVIRONMENT, lambda _: (records.environment(self.path), ()))
+
+    @cached_property
+    def epochs(self):
+        return self._read("epochs", METRICS, _table)
+
+    @cached_property
+    def steps(self):
+        return self._read("steps", STEPS, _table)
+
+    @cached_property
+    def said(self):
+        return _said(self.path / LOG)
+
+    def notes(self, parts=PARTS):
+        """A sentence for each file that is not there or cannot be read, and for what of a table was left out.
+
+        Parameters
+        ----------
+        parts : sequence of str, optional
+            Of `PARTS`: those that are spoken of.
+
+        Returns
+        -------
+        tuple of str
+        """
+        found = []
+        for part in parts:
+            getattr(self, part)
+            found += self._notes.get(part, ())
+        return tuple(found)
 
     @property
     def measure(self):
@@ -56,39 +94,51 @@ class Run:
         return VALIDATION if f"{VALIDATION}_loss" in self.epochs else TEST
 
     @property
-    def settings(self):
-        """The configuration without its tables."""
+    def plain(self):
+        """The configuration without its tables: the settings in the file's own spelling."""
         return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
 
+    @property
+    def data_dir(self):
+        """Where its data are, seen from here; None where nothing tells it."""
+        return data_folder({"data": None, "data_dir": None} | self.plain, self.environment)
 
-def read(path, steps=True):
-    """The `Run` in a folder.
+    @property
+    def data_options(self):
+        """What `cynet.data.load` took for its pictures, besides name, root and split."""
+        return data_options(self.plain) | drawing(self.environment)
 
-    Parameters
-    ----------
-    path : str or Path
-    steps : bool, optional
-        Whether to read the table of steps too.
+    def _read(self, part, name, parse):
+        """What `parse` makes of a file, and its notes are kept; {} where it cannot."""
+        path = self.path / name
+        try:
+            found, self._notes[part] = parse(own_file(path))
+            return found
+        except (OSError, ValueError) as error:
+            self.problems[part] = error
+            text = f"cannot be read: {reason(error).removeprefix(f'{path}: ')}"
+            missing = isinstance(error, FileNotFoundError)
+            self._notes[part] = (f"{name} {'is not there' if missing else text}",)
+        return {}
+
+
+def read(path, make=Contents):
+    """The `Contents` in a run's folder, or what else is made of its path.
 
     Raises
     ------
     ValueError
         When `path` is no folder, or holds neither a configuration nor metrics.
     """
-    path, missing = user_path(path), []
+    run = make(path)
+    path = run.path
     if not path.exists():
         raise ValueError(f"no such run folder: {path}")
     if not path.is_dir():
         raise ValueError(f"wanted a run folder, got {path}, {kind_of(path) or 'a safetensors file'}")
     if not any(os.path.lexists(path / name) for name in (CONFIG, METRICS)):
         raise ValueError(f"wanted a run folder, {path} holds neither {CONFIG} nor {METRICS}")
-    found = {
-        "config": _read(path / CONFIG, lambda path: configuration.read_run(path).told, missing),
-        "environment": _read(path / ENVIRONMENT, lambda _: records.environment(path), missing),
-        "epochs": _table(path / METRICS, missing),
-        "steps": _table(path / STEPS, missing) if steps else {},
-    }
-    return Run(path, **found, missing=tuple(missing), said=_said(path / LOG))
+    return run
 
 
 def _said(path):
@@ -122,73 +172,19 @@ def _age(path):
     return found.st_mtime if stat.S_ISREG(found.st_mode) else None
 
 
-def curves(run):
-    """The curves of a run as the page takes them, of at most `POINTS` points each.
-
-    Returns
-    -------
-    dict
-        "epochs": columns of metrics.csv; "steps": {"step", "seconds", "lr", "loss", "low", "high"}, where a
-        point is the mean, the least and the greatest loss of the steps up to it. Empty where not known.
-    """
-    epochs = run.epochs if run.epochs.get("step") else {}
-    rows = len(epochs.get("step", ()))
-    kept = range(rows)
-    if rows > POINTS:
-        kept = sorted({round(i * (rows - 1) / (POINTS - 1)) for i in range(POINTS)})
-    thin = {name: [_short(column[i]) for i in kept] for name, column in epochs.items()}
-    return {"epochs": thin, "steps": _step_curve(run.steps)}
-
-
-def _step_curve(steps):
-    count = len(steps.get("step", ()))
-    if not count or "loss" not in steps:
-        return {}
-    buckets = min(count, POINTS)
-    bounds = [(count * b // buckets, count * (b + 1) // buckets) for b in range(buckets)]
-    curve = {"loss": [], "low": [], "high": []}
-    for start, stop in bounds:
-        values = [value for value in steps["loss"][start:stop] if value is not None]
-        curve["loss"].append(_short(sum(values) / len(values)) if values else None)
-        curve["low"].append(_short(min(values, default=None)))
-        curve["high"].append(_short(max(values, default=None)))
-    for name in ("step", "seconds", "lr"):
-        if name in steps:
-            curve[name] = [_short(steps[name][stop - 1]) for _, stop in bounds]
-    return curve
-
-
-def _read(path, parse, missing):
-    try:
-        return parse(own_file(path))
-    except FileNotFoundError:
-        missing.append(f"{path.name} is not there")
-    except (OSError, ValueError) as error:
-        text = reason(error).removeprefix(f"{path}: ")
-        missing.append(f"{path.name} cannot be read: {text}")
-    return {}
-
-
-def _table(path, missing):
-    """The finite numbers of a table by column; what is to be said of it goes to `missing`."""
-    content = _read(path, cells.read, missing)
-    if not content or not content.columns:
-        return {}
-    missing += [f"{path.name}: {note}" for note in content.notes]
+def _table(path):
+    """The finite numbers of a table by column, and what is to be said of it."""
+    content = cells.read(path)
+    if not content.columns:
+        return {}, ()
+    notes = [f"{path.name}: {note}" for note in content.notes]
     measure = VALIDATION if f"{VALIDATION}_loss" in content.columns else TEST
     wanted = STEP_COLUMNS if path.name == STEPS else metrics_columns(measure)
     if lacking := [name for name in wanted if name not in content.columns]:
-        missing.append(f"{path.name} has no column to read called {', '.join(lacking)}")
-    return {
+        notes.append(f"{path.name} has no column to read called {', '.join(lacking)}")
+    columns = {
         name: [value if value is not None and math.isfinite(value) else None for value in column]
         for name, column in content.columns.items()
         if cells.CELLS[name].make is not str
     }
-
-
-def _short(value):
-    """A number with the six digits that a chart can use."""
-    if value is None:
-        return None
-    short = float(f"{value:.6g}")
-    return int(short) if short.is_integer() and abs(short) < 2**53 else short
+    return columns, notes

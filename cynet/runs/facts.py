@@ -8,7 +8,7 @@ from cynet import models
 from cynet.core import checks
 from cynet.data.images.pictures import FITS
 
-from .layouts import Layout
+from .layouts import ModelLayout
 
 DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
 
@@ -69,7 +69,7 @@ class Facts:
             raise ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}") from None
 
     def layout(self):
-        """The `Layout` of models of this kind; ValueError where the registry has none."""
+        """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
         if self.model not in models.names():
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
         return _layout(self.model, self.batch_norm)
@@ -157,10 +157,10 @@ def twice(classes):
 
 @lru_cache
 def _layout(model, batch_norm):
-    """The `Layout` of the parameters and buffers of a model of the registry."""
+    """The `ModelLayout` of the parameters and buffers of a model of the registry."""
 
     def build(classes, channels):
         state = models.create(model, batch_norm, classes, channels)._state()
         return {name: array for name, (array, _) in state.items()}
 
-    return Layout(build)
+    return ModelLayout(build)

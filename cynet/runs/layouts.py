@@ -11,7 +11,7 @@ CLASSES, CHANNELS = 2, 1  # of the smallest of the three
 SHOWN = 10  # problems that one error names
 
 
-class Layout:
+class ModelLayout:
     """The arrays of a model, and of what trains it.
 
     Parameters

@@ -10,13 +10,13 @@ from cynet.core.files import user_path
 from . import contents
 from .cells import last_row
 from .configuration import CONFIG, ORIGIN
-from .folder import METRICS
+from .contents import Contents
+from .folder import METRICS, STEPS
 from .hold import in_use
-from .settings import FREE, Settings
+from .settings import DEFAULTS, FREE
 
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
 MEASURES = ("validation", "test")  # what a run may be measured on: the first that its metrics have
-DEFAULTS = {name: field.default for name, field in Settings.__dataclass_fields__.items()}
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Overview:
 
     Attributes
     ----------
-    run : Run
-        Without its steps.
+    run : Contents
     state : str
         "running", "finished", "failed" (it ended with an error), or "stopped".
     measure : str or None
@@ -39,7 +38,7 @@ class Overview:
     seconds : float or None
     """
 
-    run: contents.Run
+    run: Contents
     state: str
     measure: str | None
     best: float | None
@@ -53,19 +52,24 @@ class Overview:
         """Every setting, by name; what the configuration has not is as by default. {} without one."""
         if not self.run.config:
             return {}
-        return DEFAULTS | {name: value for name, value in self.run.settings.items() if name in DEFAULTS}
+        return DEFAULTS | {name: value for name, value in self.run.plain.items() if name in DEFAULTS}
+
+    @property
+    def problems(self):
+        """What of its files cannot be read; nobody looks into the table of its steps."""
+        return self.run.notes(("config", "environment", "epochs"))
 
 
 def read(path):
     """The `Overview` of the run in a folder; a ValueError says that it is none."""
-    run = contents.read(path, steps=False)
-    epochs, last = run.epochs, last_row(run.path / contents.STEPS)
+    run = contents.read(path)
+    epochs, last = run.epochs, last_row(run.path / STEPS)
     measure = next((name for name in MEASURES if f"{name}_accuracy" in epochs), None)
     values = epochs.get(f"{measure}_accuracy", [])
     known = [row for row, value in enumerate(values) if value is not None]
     row = max(known, key=lambda each: values[each], default=None)  # the first of equal ones
     step, seconds = (_greatest(_at(epochs, name, -1), last.get(name)) for name in ("step", "seconds"))
-    steps = _whole(run.settings.get("steps"))
+    steps = _whole(run.plain.get("steps"))
     return Overview(
         run, _state(run, steps, row), measure, _at(epochs, f"{measure}_accuracy", row),
         _whole(_at(epochs, "step", row)), _whole(step), steps, seconds,
@@ -76,7 +80,7 @@ def _state(run, steps, best_row):
     """The state of a run, the best evaluation of which stands in that row of its metrics."""
     if in_use(run.path):
         return RUNNING
-    evaluated, patience = _at(run.epochs, "step", -1), _whole(run.settings.get("patience"))
+    evaluated, patience = _at(run.epochs, "step", -1), _whole(run.plain.get("patience"))
     best, last = _at(run.epochs, "epoch", best_row), _at(run.epochs, "epoch", -1)
     out_of_patience = patience and best and last and last - best >= patience
     if (steps and evaluated and evaluated >= steps) or out_of_patience:

@@ -1,18 +1,21 @@
 """What each setting of a run may be: one table for flags, files of settings, checkpoints and records.
 
 Design: a `Range` makes the value of a text, as a flag gives it. A file gives a plain value; it must be of the
-right type first, and is then read as the text that stands for it, so that there is one rule for both.
+right type first, and is then read as the text that stands for it, so that there is one rule for both. This is
+pure data, without NumPy, so that a command's help is there at once.
 """
 
 from dataclasses import dataclass
+from math import isfinite
 
-from cynet.core import checks
 from cynet.core.hints import near
 
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 AUTO = "auto"
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
+
+PLACES = ("init_from", "data_dir")  # settings that are paths
 
 MOST = 2**31 - 1  # steps, pictures, and what else is counted
 MOST_SEED = 2**63 - 1
@@ -56,19 +59,15 @@ def integer(least, most=MOST):
 
     def parse(value):
         try:
-            return checks.integer("", int(value), least, most)
+            found = int(value)
         except ValueError:
-            bound = f"of at least {least}" if _is_low(value, least) else f"from {least} to {most}"
-            raise ValueError(f"wanted a whole number {bound}, got {_short(value)}") from None
+            found = least - 1
+        if least <= found <= most:
+            return found
+        bound = f"of at least {least}" if found < least else f"from {least} to {most}"
+        raise ValueError(f"wanted a whole number {bound}, got {_short(value)}")
 
     return parse
-
-
-def _is_low(value, least):
-    try:
-        return int(value) < least
-    except ValueError:
-        return True
 
 
 def number(least, below=None):
@@ -76,11 +75,13 @@ def number(least, below=None):
 
     def parse(value):
         try:
-            most = float("inf") if below is None else below
-            return checks.number("", float(value), least, most, open_high=below is not None)
+            found = float(value)
         except ValueError:
-            bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
-            raise ValueError(f"wanted a number {bound}, got {_short(value)}") from None
+            found = float("nan")
+        if isfinite(found) and least <= found and (below is None or found < below):
+            return found
+        bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
+        raise ValueError(f"wanted a number {bound}, got {_short(value)}")
 
     return parse
 

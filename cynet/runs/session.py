@@ -16,7 +16,8 @@ from cynet.train.loop import Trainer, train
 from cynet.train.mixup import Mixup
 
 from .facts import DRAWN
-from .settings import BALANCED, Settings, spread
+from .resolving import spread
+from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
 from .weights import initial_file, noted_or_none, read_weights
 

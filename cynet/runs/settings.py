@@ -1,13 +1,11 @@
-"""What a training run is to do, and its learning rates."""
+"""What a training run is to do: pure data, so that a command's flags and help need no layer and no NumPy.
 
-from dataclasses import dataclass, replace
+What is settled with the pictures at hand, and the learning rates, are made in `resolving`, which is imported
+when it is first needed.
+"""
 
-from cynet.core import threads
-from cynet.data.workers import auto
-from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
-from cynet.train import batching
+from dataclasses import dataclass, fields
 
-from .facts import Facts
 from .ranges import (
     ANNEALED,
     AUTO,
@@ -21,15 +19,11 @@ from .ranges import (
     SCHEDULES,
     checked,
 )  # fmt: skip
-from .validation import Division
 
 __all__ = [
-    "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "FREE", "NONE", "ONE_CYCLE",
-    "SCHEDULES", "Settings", "data_options", "spread",
+    "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "DEFAULTS", "FREE", "NONE",
+    "ONE_CYCLE", "SCHEDULES", "Settings", "data_options",
 ]  # fmt: skip
-
-STEPS, LR = 1500, 0.1
-DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
 # their fingerprint.
@@ -64,13 +58,13 @@ class Settings:
         Whether training draws every class as often as another; an epoch has as many samples as without. Not
         together with class weights, which do the same.
     steps, epochs : int or None
-        At most one of them is given; neither means `STEPS` steps.
+        At most one of them is given; neither means 1500 steps.
     lr : float or None
-        None: `LR`.
+        None: 0.1.
     schedule : str or None
         One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
     lr_steps : dict of int to float or None
-        With schedule "steps" the learning rate from each of these steps on; None: `DROPS`.
+        With schedule "steps" the learning rate from each of these steps on; None: `resolving.DROPS`.
     warmup : int
         Steps in which the rate rises.
     class_weights : str
@@ -147,45 +141,11 @@ class Settings:
             When a batch is more than all samples, a rate would change after the last step, or settings
             contradict each other.
         """
-        if not isinstance(samples, int):
-            samples = len(Division.of(samples, self).kept)
-        if self.class_weights not in CLASS_WEIGHTS:
-            wanted = ", ".join(CLASS_WEIGHTS)
-            raise ValueError(f"class_weights: wanted one of {wanted}, got {self.class_weights!r}")
-        if self.balanced and self.class_weights != NONE:
-            raise ValueError("balanced: not allowed with class_weights (give one of the two)")
-        if self.batch_size > samples:
-            raise ValueError(f"batch_size: {batching.refusal(samples, self.batch_size)}")
-        steps = self.epochs * (samples // self.batch_size) if self.epochs else self.steps or STEPS
-        lr = LR if self.lr is None else self.lr
-        schedule = self.schedule
-        if schedule is None:
-            schedule = ANNEALED if self.lr is None or self.lr_steps else CONSTANT
-        lr_steps = self.lr_steps or {}
-        if schedule == ANNEALED and self.lr_steps is None:
-            drops = ((int(part * steps), rate) for part, rate in DROPS)
-            lr_steps = {step: round(lr * rate, 6) for step, rate in drops if step}
-        late = [step for step in lr_steps if step >= steps]
-        if late:
-            raise ValueError(f"lr_steps: wanted steps less than the run's {steps}, got {late[0]}")
-        if self.warmup >= steps:
-            raise ValueError(f"warmup: wanted less than the run's {steps} steps, got {self.warmup}")
-        count = self.threads or threads.get_num_threads()
-        workers = auto.beside(count)[0] if self.workers == AUTO else self.workers
-        return replace(
-            self, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count,
-            workers=workers,
-        )  # fmt: skip
+        return _resolving().resolved(self, samples)
 
     def learning_rates(self):
         """The `Schedule` of these settings, which are resolved."""
-        if self.schedule == COSINE:
-            return Cosine(self.lr, self.steps, self.warmup)
-        if self.schedule == ONE_CYCLE:
-            return OneCycle(self.lr, self.steps, warmup=self.warmup)
-        if self.lr_steps:
-            return MultiStep(self.lr, self.lr_steps, self.warmup)
-        return Constant(self.lr, self.warmup)
+        return _resolving().learning_rates(self)
 
     def flat(self):
         """As a dict of plain values, for a configuration file; `unflat` reads it."""
@@ -206,18 +166,13 @@ class Settings:
 
     def facts(self, training):
         """The `Facts` of this run's weights; `training` is the training set."""
-        return Facts(
-            model=self.model,
-            batch_norm=self.batch_norm,
-            data=self.data,
-            classes=tuple(map(str, training.classes)),
-            mean=tuple(map(float, training.mean)),
-            std=spread(training.std),
-            picture_shape=tuple(map(int, training.picture_shape)),
-            resize=getattr(training, "resize", "crop"),
-        )
+        return _resolving().facts(self, training)
 
 
-def spread(std):
-    """What a picture's channels are divided by: the deviation, 1 where a channel is constant."""
-    return tuple(float(value) or 1.0 for value in std)
+def _resolving():
+    from . import resolving
+
+    return resolving
+
+
+DEFAULTS = {field.name: field.default for field in fields(Settings)}

@@ -13,7 +13,7 @@ from cynet import models
 from cynet.core import checks
 from cynet.data import registry
 
-from .layouts import Layout, told
+from .layouts import ModelLayout, told
 from .saved import MOST_NUMBER, Saved
 from .session import trainer_of
 from .settings import FREE, Settings
@@ -156,14 +156,14 @@ def _check_settings(saved):
 
 @lru_cache
 def _layout(name, batch_norm, momentum, average):
-    """The `Layout` of a checkpoint's tensors, of runs with and without a momentum and an average."""
+    """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum and an average."""
     settings = Settings(steps=1, lr=0.1, momentum=momentum / 2, ema=average / 2)
 
     def build(classes, channels):
         model = models.create(name, batch_norm, classes, channels)
         return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
 
-    return Layout(build)
+    return ModelLayout(build)
 
 
 def _misfits(tensors, settings):

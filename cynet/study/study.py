@@ -1,7 +1,8 @@
 """What batch norm changes, measured: a net with and without it, over learning rates and seeds.
 
-Design: a study is a list of trainings, each a pure function of (experiment, batch norm, rates, seed). One at
-one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints or writes.
+Design: a study is a list of trainings, each a pure function of (experiment, batch norm, rates, seed). A
+training at one rate is an annealing of one round: both are walked by the same few lines. Nothing here prints
+or writes.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ class Experiment:
 
     @property
     def runs(self):
-        """How many `StudyRun`s come out of it."""
+        """How many `Trial`s come out of it."""
         return 2 * self.seeds * (len(self.rates) + len(self.rounds))
 
     def trainings(self):
@@ -60,7 +61,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class StudyRun:
+class Trial:
     """So many steps at one rate, and where they led.
 
     Attributes
@@ -103,7 +104,7 @@ def study(experiment, training, test, watch=iter):
 
     Yields
     ------
-    StudyRun
+    Trial
         As soon as it is done. A run that diverged is the last one of its annealing.
 
     Raises
@@ -133,7 +134,7 @@ def _train(settings, phase, batch_norm, rates, seed, training, test, watch):
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 losses, accuracy = _steps(session, batches, steps, watch)
             diverged = accuracy is None
-            yield StudyRun(
+            yield Trial(
                 phase,
                 batch_norm,
                 rate,

@@ -23,7 +23,7 @@ def loss(runs):
 
     Parameters
     ----------
-    runs : sequence of StudyRun
+    runs : sequence of Trial
         At least one.
 
     Returns
@@ -59,7 +59,7 @@ def accuracy(runs, chance):
 
     Parameters
     ----------
-    runs : sequence of StudyRun
+    runs : sequence of Trial
         At least one.
     chance : float
         The accuracy of a guess, drawn as a line; a run that diverged is a cross on it.

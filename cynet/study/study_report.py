@@ -31,7 +31,7 @@ def write(folder, experiment, runs, classes, seconds, complete=True):
     folder : Path
         It exists.
     experiment : Experiment
-    runs : sequence of StudyRun
+    runs : sequence of Trial
         Those that are done.
     classes : int
         Of the data set: chance is 1 / classes.
@@ -75,13 +75,13 @@ def curves(runs):
 
 def summary(experiment, runs, classes, seconds, complete=True):
     """The page of answers, in Markdown; parameters as in `write`."""
-    s = experiment.settings
+    s, seeds = experiment.settings, experiment.seeds
     stopped = "" if complete else f" of {experiment.runs} (stopped before the end)"
     parts = [
         f"# Batch norm in {s.model} on {s.data}",
         f"{len(runs)} runs{stopped}, each of {s.steps} steps of {s.batch_size} pictures, in {seconds:.0f} s; "
-        f"{experiment.seeds} seed{'s' * (experiment.seeds > 1)}; SGD with momentum {s.momentum:g} and weight "
-        f"decay {s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the sample "
+        f"{seeds} seed{'s' * (seeds > 1)}; SGD with momentum {s.momentum:g} and weight decay "
+        f"{s.weight_decay:g}. A final loss is the mean of a run's last tenth of steps; ± is the sample "
         "standard deviation over seeds.",
     ]
     if any(run.phase == SWEEP for run in runs):

@@ -5,8 +5,9 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.cli import divergence, ending, options, train
+from cynet.cli import options
 from cynet.cli.parser import Failure
+from cynet.runs import beginning, divergence, ending
 from cynet.runs.weights import save_weights
 from cynet.train import Diverged, Recorder, RunFolder, Session, Settings, load_weights
 
@@ -37,7 +38,7 @@ def test_the_start_has_the_numbers_of_the_net_and_of_the_pictures(tmp_path, caps
 ])  # fmt: skip
 def test_the_warm_up_of_a_recipe_is_cut_where_it_is_the_whole_run(steps, warmup, origin, wanted):
     origins = dict.fromkeys(options.DEFAULTS, "default") | {"warmup": origin}
-    found = train._warmed_up(Settings(steps=steps, warmup=warmup, batch_size=8), 64, origins)
+    found = beginning._warmed_up(Settings(steps=steps, warmup=warmup, batch_size=8), 64, origins)
     assert found.warmup == wanted
     assert ("cut to a tenth" in origins["warmup"]) == (wanted != warmup)
 
@@ -45,7 +46,7 @@ def test_the_warm_up_of_a_recipe_is_cut_where_it_is_the_whole_run(steps, warmup,
 def test_steps_that_follow_from_epochs_have_their_origin():
     origins = dict.fromkeys(options.DEFAULTS, "default") | {"epochs": "recipe x"}
     settings = Settings(epochs=2, batch_size=8, data="tiny", workers=0)
-    with train.session_of(settings, tiny.tiny(), tiny.tiny(split="test"), origins) as session:
+    with beginning.session_of(settings, tiny.tiny(), tiny.tiny(split="test"), origins) as session:
         assert session.settings.steps == 16 and origins["steps"] == "recipe x"
 
 
@@ -114,7 +115,7 @@ def test_the_end_of_a_run_that_held_pictures_out(tmp_path, monkeypatch, capsys, 
         one.trainer.steps = 17
         assert not ending.is_tested(one, folder)
         monkeypatch.setattr("cynet.runs.validation.read_tested", lambda folder: {"before": before})
-        ending.conclude(one, folder, best, found, False)
+        ending.conclude(one, folder, best, found, print)
     lines = capsys.readouterr().out.splitlines()
     assert (
         lines[1]
@@ -148,11 +149,12 @@ def test_the_page_at_the_end_is_of_the_weights_that_the_run_came_to(
     written = []
 
     def write(runs, output, **more):
+        assert more.pop("say")
         written.append((runs[0].path, output, more))
         if len(written) == 2:
             raise OSError(28, "No space left on device", "page")
 
-    monkeypatch.setattr("cynet.cli.report.write", write)
+    monkeypatch.setattr("cynet.report.writing.write", write)
     flags = [*RUN[:-1], "--validation", share]
     for name, note in (("a", ""), ("b", "note: no report.html: page: No space left on device\n")):
         run = tmp_path / name
@@ -225,7 +227,7 @@ def test_what_shows_a_divergence_again_is_kept(tmp_path, capsys):
         one.trainer.place.batch = 2
         x, y = next(iter(one.batches))
         error = Diverged(3, float("nan"), "training loss", (np.array(x), np.array(y)))
-        divergence.explain(one, folder, error)
+        divergence.explain(one, folder, error, print)
         kept = np.load(folder.path / "diverged.npz")
         assert kept["step"] == 3 and kept["samples"].tolist() == one.batches.order(0)[16:24].tolist()
         np.testing.assert_array_equal(kept["x"], x)

@@ -206,7 +206,7 @@ def test_a_file_may_grow_while_it_is_packed_and_not_change(work, monkeypatch, ca
         path.write_bytes({"longer": before + b"2\n", "shorter": b"step\n", "other": b"step\n2\n"}[change])
         return b"{}"
 
-    monkeypatch.setattr("cynet.cli.bundle.manifest", manifest)
+    monkeypatch.setattr("cynet.runs.bundling.manifest", manifest)
     status = bundle("runs/first", "--files", "same.py")
     if change == "longer":
         assert status == 0 and members(work / "bundle.tar.gz")["runs/first/metrics.csv"][1] == before

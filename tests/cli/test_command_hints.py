@@ -4,9 +4,9 @@ import pytest
 
 from cynet import cli, data, models
 from cynet.cli import bench, evaluate, options, train
-from cynet.cli.hints import CALLED, suggestion
 from cynet.cli.parser import Parser, UsageError
 from cynet.core.hints import edits, near
+from cynet.runs.hints import CALLED, suggestion
 
 
 def flags_of(module):

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cynet import cli
+from cynet.report.curves import curves
 from cynet.runs import contents
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("error")]
@@ -107,9 +108,9 @@ def test_columns_that_are_not_there_leave_out_their_figure_alone(runs, said):
     status, out, _ = said("report", runs / "one", "--no-timing")
     assert status == 0 and "note: metrics.csv has no column to read called test_loss\n" in out
     assert "note: steps.csv has no column to read called loss\n" in out
-    curves = contents.curves(contents.read(runs / "one"))
-    assert curves["steps"] == {} and "test_accuracy" in curves["epochs"]
-    assert "test_loss" not in curves["epochs"]
+    drawn = curves(contents.read(runs / "one"))
+    assert drawn["steps"] == {} and "test_accuracy" in drawn["epochs"]
+    assert "test_loss" not in drawn["epochs"]
     status, out, err = said("diff", runs / "one", runs / "other")
     assert status == 1 and f"{runs / 'one' / 'steps.csv'} has no column to read called loss" in out
     assert "they have no losses of the same steps" in err

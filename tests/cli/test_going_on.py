@@ -11,8 +11,9 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.cli import options, resume
+from cynet.cli import options
 from cynet.cli.parser import UsageError
+from cynet.runs import changes
 from cynet.train import Recorder, RunFolder, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -43,7 +44,7 @@ def finished(tmp_path_factory):
 ])  # fmt: skip
 def test_a_rate_that_jumps_by_more_than_two_is_told(before, now, step, said):
     stored, settings = (Settings(**{"steps": 20} | values).resolved(100_000) for values in (before, now))
-    lines = list(resume._jump(stored, SimpleNamespace(settings=settings), step))
+    lines = list(changes.jump(stored, SimpleNamespace(settings=settings), step))
     assert lines == ([] if said is None else [
         f"the learning rate goes from {said} here, as the changed settings want it"
     ])  # fmt: skip
@@ -54,40 +55,42 @@ def test_the_rates_of_steps_have_begun_at_the_first_of_them(steps, wanted):
     session = SimpleNamespace(
         settings=Settings(lr_steps={5: 0.1, 9: 0.1}), trainer=SimpleNamespace(steps=steps)
     )
-    assert resume._by_steps(session) is wanted
+    assert changes.by_steps(session) is wanted
     session.settings = Settings()
-    assert resume._by_steps(session) is False
+    assert changes.by_steps(session) is False
 
 
 def test_what_may_be_changed_together():
-    assert resume._allowed([]) == set() and resume._allowed(["batch-size"]) == {"batch_size"}
-    assert resume._allowed(["epochs"]) == {"epochs", "steps"} and resume._allowed(["steps"]) == {"steps"}
-    assert resume._allowed(["schedule"]) == {"schedule", "lr_steps"} and resume._allowed(["lr_steps"]) == {
-        "lr_steps"
-    }
+    names = options.Flags()
+    assert changes.allowed([], names) == set() and changes.allowed(["batch-size"], names) == {"batch_size"}
+    assert changes.allowed(["epochs"], names) == {"epochs", "steps"}
+    assert changes.allowed(["steps"], names) == {"steps"}
+    assert changes.allowed(["schedule"], names) == {"schedule", "lr_steps"}
+    assert changes.allowed(["lr_steps"], names) == {"lr_steps"}
     with pytest.raises(UsageError, match=r"--allow-change: no such setting: xyzzy \(one of model, "):
-        resume._allowed(["xyzzy"])
+        changes.allowed(["xyzzy"], names)
     for allowed, origin, wanted in (
         ({"steps"}, "default", {"steps", "lr_steps"}), ({"lr"}, "default", {"lr", "lr_steps"}),
         ({"lr"}, "flag", {"lr"}), ({"seed"}, "default", {"seed"}), (set(), "default", set()),
     ):  # fmt: skip
-        assert resume._with_derived(allowed, {"lr_steps": origin}) == wanted
+        assert changes.with_derived(allowed, {"lr_steps": origin}) == wanted
 
 
 def test_what_the_run_derived_is_derived_anew():
+    names = options.Flags()
     stored = Settings(steps=20, threads=3, workers=2).resolved(100_000)
     origins = dict.fromkeys(options.DEFAULTS, "default") | {"steps": "flag"}
-    values, now = resume._merged(stored, origins, {"steps": 40})
+    values, now = changes.merged(stored, origins, {"steps": 40}, names)
     assert (values["steps"], values["lr_steps"], now["steps"]) == (40, None, "flag")
     assert (values["threads"], values["workers"]) == (None, "auto")
-    values, _ = resume._merged(stored, origins, {"seed": 4})
+    values, _ = changes.merged(stored, origins, {"seed": 4}, names)
     assert (values["lr_steps"], values["seed"]) == (stored.lr_steps, 4)
     for given in ({"lr": 0.5}, {"epochs": 3}):
-        assert resume._merged(stored, origins, given)[0]["lr_steps"] is None
+        assert changes.merged(stored, origins, given, names)[0]["lr_steps"] is None
     given = origins | {"lr_steps": "flag", "threads": "flag", "workers": "flag"}
-    values, _ = resume._merged(stored, given, {"steps": 40})
+    values, _ = changes.merged(stored, given, {"steps": 40}, names)
     assert (values["lr_steps"], values["threads"], values["workers"]) == (stored.lr_steps, 3, 2)
-    values, now = resume._merged(stored, given, {"schedule": "cosine"})
+    values, now = changes.merged(stored, given, {"schedule": "cosine"}, names)
     assert (values["lr_steps"], now["lr_steps"]) == (None, "default")
 
 
@@ -97,12 +100,12 @@ def test_the_best_is_gone_where_a_later_row_is_above_it(tmp_path):
         folder.metrics.add(f"{step},1,{rate},1,1,1,{accuracy},0")
     folder.close()
     best = {"accuracy": 0.5, "step": 8, "epoch": 1}
-    assert not resume._best_is_gone(folder, best, 8)  # there is no file of it
+    assert not changes.best_is_gone(folder, best, 8)  # there is no file of it
     folder.best.touch()
-    assert resume._best_is_gone(folder, best, 8) and resume._best_is_gone(folder, best, 16)
-    assert not resume._best_is_gone(folder, best, 24)
-    assert not resume._best_is_gone(folder, best | {"accuracy": 0.7}, 8)
-    assert resume._best_is_gone(folder, None, 0) and not resume._best_is_gone(folder, None, 24)
+    assert changes.best_is_gone(folder, best, 8) and changes.best_is_gone(folder, best, 16)
+    assert not changes.best_is_gone(folder, best, 24)
+    assert not changes.best_is_gone(folder, best | {"accuracy": 0.7}, 8)
+    assert changes.best_is_gone(folder, None, 0) and not changes.best_is_gone(folder, None, 24)
 
 
 def test_a_finished_run_says_what_it_came_to(finished, capsys):

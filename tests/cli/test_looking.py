@@ -154,7 +154,7 @@ def test_the_filters_before_are_those_of_the_seed(written, runs):
     import cynet
     from cynet.report import findings
 
-    settings = contents.read(runs / "a").settings
+    settings = contents.read(runs / "a").plain
     facts = load_weights(runs / "a" / "last.safetensors")[1]
     cynet.seed(0)
     wanted = cynet.models.create("uwnet2", True, 3)[0].weight.data

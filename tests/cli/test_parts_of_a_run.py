@@ -9,8 +9,8 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.cli import estimate, terminal
-from cynet.runs import checkpoint, recorder, tensorboard
+from cynet.cli import terminal
+from cynet.runs import checkpoint, estimate, recorder, tensorboard
 from cynet.train import Recorder, RunFolder, diagnosis
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -97,8 +97,9 @@ def test_the_screen_and_the_estimate_are_told_where_the_run_stands(parts, monkey
     screen = terminal.Terminal
 
     def noted(*given, **more):
+        say = more.pop("say")
         made.append((given, more))
-        return screen(*given, **more)
+        return screen(*given, **more, say=say)
 
     monkeypatch.setattr(terminal, "Terminal", noted)
     monkeypatch.setattr(estimate, "STEPS", 2)

@@ -146,9 +146,9 @@ def test_the_command_to_go_on_can_be_pasted(home, monkeypatch, capsys):
 
 
 def test_the_command_on_the_page_can_be_pasted():
-    from cynet.cli import report
+    from cynet.report.repeating import command
 
     config = {"data": "arrays", "data_dir": "my data/x y.npz", "init_from": "-odd", "lr": 0.5, "origin": {}}
-    text = report.command(config)
+    text = command(config)
     words = shlex.split(text)
     assert words[-1] == "0.5" and "my data/x y.npz" in words and "./-odd" in words

@@ -61,13 +61,14 @@ def test_the_rows_of_the_tables(document, truth, other_truth):
 
 
 def test_many_steps_are_means_between_their_least_and_greatest_that_end_at_the_last(tmp_path):
+    from cynet.report.curves import curves
     from cynet.runs import contents
 
     losses = [(7 * k) % 1000 / 8 for k in range(1000)]
     rows = [f"{k + 1},1,{k / 1000},{loss},0.5,{k / 4}" for k, loss in enumerate(losses)]
     (tmp_path / "steps.csv").write_text("\n".join(["step,epoch,lr,loss,accuracy,seconds", *rows, ""]))
     (tmp_path / "metrics.csv").write_text("step,epoch\n")
-    curve = contents.curves(contents.read(tmp_path))["steps"]
+    curve = curves(contents.read(tmp_path))["steps"]
     assert len(curve["step"]) == 400 and curve["step"][-1] == 1000 and curve["step"][0] == 2
     begin = 0
     for i, end in enumerate(curve["step"]):

@@ -16,10 +16,10 @@ import tiny
 from helpers import environment_of
 
 from cynet import cli
-from cynet.cli.estimate import Estimate
 from cynet.data import DataLoader
 from cynet.interop import safetensors
 from cynet.runs import checkpoint
+from cynet.runs.estimate import Estimate
 from cynet.train import Recorder, RunFolder
 from cynet.train.diagnosis import Doctor
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from cynet import cli
-from cynet.cli import lr_find, remarks, runs, terminal, verify
-from cynet.cli.stored import Stored
+from cynet.cli import lr_find, runs, terminal, verify
+from cynet.runs import remarks
 from cynet.runs.replay import Difference
+from cynet.runs.run import Run
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -84,9 +85,9 @@ def test_what_verify_found_is_told_with_its_steps(found, limit, environment, sta
     ("losses", "limit", "wanted"), [((1, 2, 3), None, 3), ((1, 2, 3), 2, 2), ((), None, 0), ((1, 2), 9, 2)]
 )
 def test_as_many_steps_can_be_trained_again_as_were_kept_with_the_first_settings(losses, limit, wanted):
-    made = Stored.__new__(Stored)
+    made = Run.__new__(Run)
     made.history, made.limit = SimpleNamespace(losses=dict.fromkeys(losses, 0.5)), limit
-    assert made.steps == wanted
+    assert made.repeatable == wanted
     for environment, fingerprint in (({"data": {"fingerprint": "f"}}, "f"), ({"data": {}}, None), ({}, None)):
         made.environment = environment
         assert made.fingerprint == fingerprint

@@ -8,7 +8,7 @@ import pytest
 from test_trained import said
 
 from cynet import cli
-from cynet.cli import places
+from cynet.runs import places
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--batch-size", "8", "--workers", "0", "--no-report")

@@ -13,9 +13,10 @@ from helpers import environment_of
 from settings_table import SETTINGS
 
 from cynet import cli
-from cynet.cli import bench, config, options, report
+from cynet.cli import bench, config, options
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
+from cynet.report import repeating
 from cynet.runs import configuration, ranges
 from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
 
@@ -257,7 +258,7 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     origins = dict.fromkeys(SETTINGS, "default") | {name: "flag"}
     folder.write_config(settings.flat(), origins)
     config = configuration.read(folder.path / "config.toml").told  # as the page takes it
-    program, train, *words = shlex.split(report.command(config))
+    program, train, *words = shlex.split(repeating.command(config))
     origins = config.pop("origin")
     assert (program, train) == ("cynet", "train")
     kept = not promise.free or name == "data_dir"
@@ -265,15 +266,15 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     parser = Parser("train", "")
     command.add_flags(parser)
     assert options.given(parser.parse_args(words)) == ({name: promise.given} if kept else {})
-    alone = report.command(config)  # without origins what differs from the defaults is told
-    assert alone == report.command(config | {"origin": origins})
-    assert report.command(config | {"origin": {name: "default"}}) == "cynet train"
+    alone = repeating.command(config)  # without origins what differs from the defaults is told
+    assert alone == repeating.command(config | {"origin": origins})
+    assert repeating.command(config | {"origin": {name: "default"}}) == "cynet train"
 
 
 def test_paths_of_a_repeated_run_are_quoted():
     origins = {"data": "flag", "data_dir": "flag", "augment": "flag"}
     config = {"data": "tiny", "data_dir": "a b/c", "augment": False, "origin": origins}
-    assert report.command(config) == "cynet train --data tiny --data-dir 'a b/c' --no-augment"
+    assert repeating.command(config) == "cynet train --data tiny --data-dir 'a b/c' --no-augment"
 
 
 @pytest.mark.parametrize(

@@ -98,15 +98,15 @@ def test_a_diverged_run_is_a_result():
 
     training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
     settings = Settings(batch_size=16, steps=40, workers=0)
-    plan = study.Experiment(settings, rates=(1e6,), rounds=(1e6, 1e5), seeds=1)
-    runs = list(study.study(plan, training, test))
+    experiment = study.Experiment(settings, rates=(1e6,), rounds=(1e6, 1e5), seeds=1)
+    runs = list(study.study(experiment, training, test))
     plain = [run for run in runs if not run.batch_norm]
     assert [run.phase for run in plain] == ["sweep", "anneal"], "a diverged round ends its annealing"
     assert all(run.diverged and math.isnan(run.accuracy) and run.steps < 40 for run in plain)
     assert study.stood(runs, False, 0.1) is None
     assert "sweep,0,1e+06,0," in study_report.results(runs)
     assert ",,,1\n" in study_report.results(runs)
-    assert "1 of 1 diverged" in study_report.summary(plan, runs, 10, 1.0)
+    assert "1 of 1 diverged" in study_report.summary(experiment, runs, 10, 1.0)
     for png in (study_figures.loss(runs), study_figures.accuracy(runs, 0.1)):
         assert png.startswith(b"\x89PNG")
 
@@ -116,8 +116,9 @@ def test_the_first_round_is_the_run_at_its_rate():
     from cynet import data
 
     training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
-    plan = study.Experiment(Settings(batch_size=16, steps=3, workers=0), rates=(0.1,), rounds=(0.1,), seeds=1)
-    runs = list(study.study(plan, training, test))
+    settings = Settings(batch_size=16, steps=3, workers=0)
+    experiment = study.Experiment(settings, rates=(0.1,), rounds=(0.1,), seeds=1)
+    runs = list(study.study(experiment, training, test))
     assert runs[0].losses == runs[2].losses and runs[1].losses == runs[3].losses
     assert runs[0].losses != runs[1].losses
 
@@ -125,7 +126,7 @@ def test_the_first_round_is_the_run_at_its_rate():
 def test_numbers_of_hand_made_runs():
     def run(batch_norm, lr, accuracy, losses, seed=0):
         diverged = math.isnan(accuracy)
-        return study.StudyRun("sweep", batch_norm, lr, seed, 4, losses[-1], accuracy, diverged, losses)
+        return study.Trial("sweep", batch_norm, lr, seed, 4, losses[-1], accuracy, diverged, losses)
 
     runs = [
         run(False, 0.1, 0.5, (2.0, 1.5, 1.2, 1.0)),
@@ -153,7 +154,7 @@ def test_numbers_of_hand_made_runs():
 
 def test_seeds_that_did_not_survive_are_not_passed_over():
     def run(lr, accuracy, seed, steps, batch_norm=False):
-        return study.StudyRun(
+        return study.Trial(
             "anneal", batch_norm, lr, seed, steps, 1.0, accuracy, math.isnan(accuracy), (2.0, 1.0)
         )
 
@@ -168,7 +169,7 @@ def test_seeds_that_did_not_survive_are_not_passed_over():
 
 def test_the_best_rate_is_one_that_the_net_stands():
     def run(lr, accuracy, seed):
-        return study.StudyRun("sweep", True, lr, seed, 2, 1.0, accuracy, False, (2.0, 1.0))
+        return study.Trial("sweep", True, lr, seed, 2, 1.0, accuracy, False, (2.0, 1.0))
 
     runs = [run(0.1, 0.5, 0), run(0.1, 0.5, 1), run(1.0, 0.1, 0), run(1.0, 0.95, 1)]
     text = study_report.summary(study.Experiment(Settings(steps=2), (0.1, 1.0), (), 2), runs, 10, 1.0)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tiny
 
-from cynet.cli import estimate, terminal
-from cynet.cli.terminal import Terminal, accuracies, duration, logged, say
+from cynet.cli import terminal
+from cynet.cli.terminal import Terminal, accuracies, duration, say
+from cynet.runs import estimate, lines
+from cynet.runs.log import Voice
 from cynet.train import Session, Settings
 from cynet.train.loop import Evaluation, Progress, Result
 
@@ -22,7 +24,7 @@ def clock(monkeypatch):
     """Seconds that the test moves on."""
     now = SimpleNamespace(seconds=500.0)
     stub = SimpleNamespace(perf_counter=lambda: now.seconds)
-    monkeypatch.setattr(terminal, "time", stub)
+    monkeypatch.setattr(lines, "time", stub)
     monkeypatch.setattr(estimate, "time", stub)
     return now
 
@@ -102,7 +104,7 @@ def test_times_change_their_unit_where_they_are_said_to(seconds, words):
     (0.00004, "0.0000"), (99999.9, "99999.9000"), (1e5, "1e+05"), (123456789, "1.235e+08"), (math.inf, "inf"),
 ])  # fmt: skip
 def test_a_great_loss_is_short(loss, words):
-    assert terminal._loss(loss) == words
+    assert lines._loss(loss) == words
 
 
 # -- the bar -----------------------------------------------------------------------------------------------
@@ -173,9 +175,10 @@ def test_without_a_terminal_any_more_there_is_no_bar(bars, clock, monkeypatch):
 def test_what_is_said_and_the_error_that_ends_it_are_logged(tmp_path, capsys):
     path = tmp_path / "log.txt"
     path.write_text("before\n")
-    with pytest.raises(OSError, match="cannot"), logged(path):
+    say = Voice()
+    with pytest.raises(OSError, match="cannot"), say.logged(path):
         say("one", 2)
-        terminal.log("three")
+        say.log("three")
         raise OSError(5, "cannot", "a.png")
     say("four")
     assert path.read_text() == "before\none 2\nthree\nerror: a.png: cannot\n"
@@ -183,8 +186,8 @@ def test_what_is_said_and_the_error_that_ends_it_are_logged(tmp_path, capsys):
 
 
 def test_the_log_goes_on_in_what_takes_its_place(tmp_path, capsys):
-    path = tmp_path / "log.txt"
-    with logged(path) as log:
+    path, say = tmp_path / "log.txt", Voice()
+    with say.logged(path) as log:
         say("one")
         assert log.renew() is None
         os.replace(path, tmp_path / "kept")
@@ -201,7 +204,8 @@ def test_the_log_goes_on_in_what_takes_its_place(tmp_path, capsys):
 def test_a_link_in_the_place_of_the_log_stops_nothing_and_is_said_once(tmp_path, capsys):
     path, victim = tmp_path / "log.txt", tmp_path / "victim"
     victim.write_text("kept")
-    with logged(path) as log:
+    say = Voice()
+    with say.logged(path) as log:
         os.replace(path, tmp_path / "moved")
         path.symlink_to("victim")
         link = "wanted a file to write and no link, got a link, to victim"
@@ -216,9 +220,10 @@ def test_a_link_in_the_place_of_the_log_stops_nothing_and_is_said_once(tmp_path,
 
 
 def test_a_program_that_is_stopped_is_no_error_in_the_log(tmp_path):
-    with pytest.raises(KeyboardInterrupt), logged(tmp_path / "log.txt"):
+    say = Voice()
+    with pytest.raises(KeyboardInterrupt), say.logged(tmp_path / "log.txt"):
         raise KeyboardInterrupt
-    assert (tmp_path / "log.txt").read_text() == "" and not terminal._logs
+    assert (tmp_path / "log.txt").read_text() == "" and not say._logs
 
 
 def test_output_that_nobody_reads_is_an_error_where_no_log_tells_it(monkeypatch, tmp_path):
@@ -237,8 +242,11 @@ def test_output_that_nobody_reads_is_an_error_where_no_log_tells_it(monkeypatch,
     monkeypatch.setattr("sys.stdout", Full())
     with pytest.raises(OSError, match="No space"):
         say("words")
-    with logged(tmp_path / "log.txt"):
-        say("words")
+    voice = Voice(say)
+    with pytest.raises(OSError, match="No space"):
+        voice("words")
+    with voice.logged(tmp_path / "log.txt"):
+        voice("words")
     assert (tmp_path / "log.txt").read_text() == (
         "words\nnote: standard output is gone (No space left on device); "
         "what is said from here on is said here\n"

@@ -133,7 +133,7 @@ def made(batch_norm, lr, seed, losses, accuracy, phase=study.SWEEP, steps=None):
     losses = tuple(map(float, losses))
     diverged = not math.isfinite(accuracy)
     loss = math.nan if diverged else study.final_loss(losses)
-    return study.Run(phase, batch_norm, lr, seed, steps or len(losses), loss, accuracy, diverged, losses)
+    return study.Trial(phase, batch_norm, lr, seed, steps or len(losses), loss, accuracy, diverged, losses)
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +182,9 @@ def test_the_tables_of_a_study_have_each_number_in_its_column(runs):
 
 
 def test_the_answers_of_a_study(runs):
-    plan = study.Plan(Settings(steps=40, batch_size=16), rates=(0.1, 1.0), rounds=(0.1, 0.01), seeds=2)
-    text = study_report.summary(plan, runs, 10, 12.0)
+    settings = Settings(steps=40, batch_size=16)
+    experiment = study.Experiment(settings, rates=(0.1, 1.0), rounds=(0.1, 0.01), seeds=2)
+    text = study_report.summary(experiment, runs, 10, 12.0)
     slow = np.linspace(2, 1, 40)
     target = (slow[-1] + slow[-2]) / 2
     fast = [max(2 - k / 10, 0.5) for k in range(40)]
@@ -221,8 +222,8 @@ def test_the_figures_of_a_study_take_any_finite_loss(odd):
     for losses in ([odd], [odd, 2, 1], [odd] * 3):
         for accuracy in (0.5, math.nan):
             runs = [made(net, 0.1, seed, losses, accuracy) for net in (False, True) for seed in range(2)]
-            plan = study.Plan(Settings(steps=len(losses)), rates=(0.1,), rounds=(), seeds=2)
-            study_report.summary(plan, runs, 10, 1.0)
+            experiment = study.Experiment(Settings(steps=len(losses)), rates=(0.1,), rounds=(), seeds=2)
+            study_report.summary(experiment, runs, 10, 1.0)
             assert study_figures.loss(runs)[:4] == study_figures.accuracy(runs, 0.1)[:4] == b"\x89PNG"
 
 

@@ -20,10 +20,10 @@ import tiny
 from helpers import run_python
 
 from cynet import cli
-from cynet.cli import options, train
+from cynet.cli import options
 from cynet.cli.parser import UsageError
 from cynet.data.workers.auto import processors
-from cynet.runs import recorder
+from cynet.runs import beginning, recorder
 from cynet.train import Evaluation, Settings, load_weights
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -196,10 +196,12 @@ def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
     dataset = tiny.tiny()
     origins = dict.fromkeys(options.DEFAULTS, "default") | {"warmup": "recipe x"}
     settings = Settings(steps=30, warmup=390, batch_size=8)
-    with train.session_of(settings, dataset, dataset, origins) as session:
+    with beginning.session_of(settings, dataset, dataset, origins) as session:
         assert session.settings.warmup == 3 and "cut to a tenth" in origins["warmup"]
     with pytest.raises(UsageError, match="--warmup: wanted less than the run's 30 steps"):
-        train.session_of(settings, dataset, dataset, origins | {"warmup": "flag"})
+        beginning.session_of(
+            settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.Flags()
+        )
 
 
 def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, capsys):

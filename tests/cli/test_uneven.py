@@ -13,8 +13,7 @@ from helpers import run_python
 
 import cynet
 from cynet import cli, data
-from cynet.cli import remarks
-from cynet.runs import replay
+from cynet.runs import remarks, replay
 from cynet.runs.recorder import Recorder
 from cynet.train import Session, Settings, diagnosis, evaluate, loop
 

@@ -17,10 +17,10 @@ import pytest
 import tiny
 
 from cynet import cli, data
-from cynet.cli import ending
 from cynet.data import DataLoader
 from cynet.report import gather
 from cynet.runs import contents as report_folder
+from cynet.runs import ending
 from cynet.runs.recorder import Recorder
 from cynet.runs.weights import digests
 from cynet.train import RunFolder, Session, Settings, Stopped, evaluate, load_weights, loop

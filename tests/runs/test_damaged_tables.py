@@ -95,7 +95,7 @@ def test_a_damaged_metrics_csv_is_noted_and_nothing_of_it_is_lost(run, data):
 def test_a_damaged_steps_csv_is_noted_and_nothing_of_it_is_lost(run, data):
     read, _ = check_read(run)
     if len(read.steps.get("step", ())) < len(data.split()) - 2:  # one may be torn, and there is a heading
-        assert any(note.startswith("steps.csv") for note in read.missing)
+        assert any(note.startswith("steps.csv") for note in read.notes())
     check_table(run.steps.path, data, run.steps.keep(LAST), LAST)
 
 

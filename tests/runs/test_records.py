@@ -2,16 +2,16 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from damages import bounded, damaged_bytes, damaged_values, deep
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cynet.cli.places import data_folder, lasting
-from cynet.cli.report import commands
+from cynet.report.repeating import commands
 from cynet.runs import environment, records, replay
-from cynet.runs.contents import Run
+from cynet.runs.places import data_folder, lasting
 from cynet.runs.settings import Settings
 from cynet.runs.validation import results
 from cynet.train import RunFolder
@@ -54,7 +54,7 @@ def used(found):
         ask(found)
     data_folder({"data": "cifar10", "data_dir": "d"}, found)
     lasting("d", found)
-    commands(Run(None, {}, found))
+    commands(SimpleNamespace(config={}, environment=found))
     environment.differences(found, PART)
     try:
         replay.first_settings(Settings(), found.get("resumed", []))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cynet.runs import hold, overview
-from cynet.runs.folder import SAFETY
+from cynet.runs.folder import DIGEST_COLUMNS, KEPT, SAFETY, STEP_COLUMNS, check, metrics_columns
 from cynet.train import RunFolder
 
 DIGEST = 64 * "0"
@@ -74,7 +74,7 @@ def test_a_folder_that_may_not_be_written_to_is_told(folder, monkeypatch):
     with pytest.raises(PermissionError, match="run: no permission to write there"):
         folder.lock()
     with pytest.raises(PermissionError, match="no permission to write there"):
-        folder.check(folder.path.parent / "new")
+        check(folder.path.parent / "new")
 
 
 def test_what_is_no_run_is_not_opened(folder):
@@ -89,7 +89,7 @@ def test_what_is_no_run_is_not_opened(folder):
         assert words in str(caught.value)
     opened = RunFolder.open(folder.path)
     assert (opened.weights.name, opened.best.name) == ("last.safetensors", "best.safetensors")
-    assert folder.KEPT == {"last": "last.safetensors", "best": "best.safetensors"}
+    assert KEPT == {"last": "last.safetensors", "best": "best.safetensors"}
 
 
 # -- room --------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_all_rows_are_on_the_disk_after_a_sync(folder):
 
 
 def test_the_columns_say_what_was_measured(folder):
-    assert folder.metrics_columns("test") == (
+    assert metrics_columns("test") == (
         "step", "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
     )  # fmt: skip
     folder.write_config({"validation": 0.2})
@@ -180,8 +180,8 @@ def test_the_columns_say_what_was_measured(folder):
     folder.close()
     folder.write_config({"validation": 0.0})
     assert RunFolder.open(folder.path).measure == "test"
-    assert folder.STEP_COLUMNS == ("step", "epoch", "lr", "loss", "accuracy", "seconds")
-    assert folder.DIGEST_COLUMNS == ("step", "tensor", "sha256")
+    assert STEP_COLUMNS == ("step", "epoch", "lr", "loss", "accuracy", "seconds")
+    assert DIGEST_COLUMNS == ("step", "tensor", "sha256")
 
 
 # -- names -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from cynet import cli, models
 from cynet.core import random
 from cynet.interop import safetensors
 from cynet.runs import checkpoint, state
-from cynet.runs.layouts import Layout
+from cynet.runs.layouts import ModelLayout
 from cynet.runs.saved import Saved
 from cynet.runs.weights import digests
 from cynet.train import DamagedError, Session, Settings
@@ -208,7 +208,7 @@ def test_the_layout_of_a_model_grows_as_the_models_do(name):
         return models.create(name, True, classes, channels).state_dict()
 
     keys = random.get_state()
-    layout = Layout(build)
+    layout = ModelLayout(build)
     assert random.get_state() == keys
     for classes, channels in ((1, 1), (10, 3), (37, 4)):
         arrays = build(classes, channels)

@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from cynet.study import study, study_report
-from cynet.study.study import ANNEAL, SWEEP, Experiment, StudyRun
+from cynet.study.study import ANNEAL, SWEEP, Experiment, Trial
 from cynet.train import Session, Settings, evaluate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def run(lr=0.1, accuracy=0.5, losses=(2.0, 1.0), seed=0, norm=False, phase=SWEEP, steps=None):
     steps = len(losses) if steps is None else steps
     loss = nan if isnan(accuracy) else losses[-1]
-    return StudyRun(phase, norm, lr, seed, steps, loss, accuracy, isnan(accuracy), tuple(losses))
+    return Trial(phase, norm, lr, seed, steps, loss, accuracy, isnan(accuracy), tuple(losses))
 
 
 @pytest.mark.parametrize(("losses", "target", "step"), [
@@ -66,11 +66,11 @@ def test_a_rate_is_stood_where_each_seed_is_above_twice_chance():
 
 
 def test_a_plan_is_walked_seed_by_seed():
-    plan = Experiment(Settings(steps=3), (0.1, 0.3), (0.1, 0.01), 2)
-    assert plan.runs == 16
+    experiment = Experiment(Settings(steps=3), (0.1, 0.3), (0.1, 0.01), 2)
+    assert experiment.runs == 16
     sweep = [(SWEEP, norm, (rate,), seed) for seed in (0, 1) for rate in (0.1, 0.3) for norm in (False, True)]
     anneal = [(ANNEAL, norm, (0.1, 0.01), seed) for seed in (0, 1) for norm in (False, True)]
-    assert list(plan.trainings()) == sweep + anneal
+    assert list(experiment.trainings()) == sweep + anneal
     for wrong in ({"seeds": 0}, {"settings": Settings(steps=0)}):
         with pytest.raises(ValueError, match="wanted"):
             Experiment(**({"settings": Settings(steps=3)} | wrong))
@@ -80,8 +80,8 @@ def test_the_runs_are_the_trainings_of_the_plan():
     """The same losses and accuracies as by hand: net, rate and seed each in its place."""
     settings = Settings(data="tiny", model="uwnet2", batch_size=8, steps=3, workers=0, threads=1)
     training, test = tiny.tiny(), tiny.tiny(split="test")
-    plan = Experiment(settings, (0.02, 0.1), (0.1, 0.01), 1)
-    runs = list(study.study(plan, training, test))
+    experiment = Experiment(settings, (0.02, 0.1), (0.1, 0.01), 1)
+    runs = list(study.study(experiment, training, test))
     keys = [(one.phase, one.batch_norm, one.lr, one.seed, one.steps) for one in runs]
     assert keys == [
         (SWEEP, False, 0.02, 0, 3), (SWEEP, True, 0.02, 0, 3), (SWEEP, False, 0.1, 0, 3),
@@ -164,10 +164,8 @@ def test_the_sentences_of_the_summary_have_the_numbers_of_the_runs():
     slow = [run(0.1, 0.5, (2.0, 1.0)), run(0.1, 0.5, (3.0, 2.0), norm=True)]
     text = study_report.summary(PLAN, slow, 10, 1.0)
     assert "does not come there." in text and "at rate 0.1 not within 2 steps." in text
-    assert (
-        study_report.summary(Experiment(Settings(steps=3), (0.1,), (), 1), slow, 10, 1.0).count("1 seed;")
-        == 1
-    )
+    alone = Experiment(Settings(steps=3), (0.1,), (), 1)
+    assert study_report.summary(alone, slow, 10, 1.0).count("1 seed;") == 1
 
 
 def test_a_seed_has_learned_above_twice_chance_and_those_that_were_lost_count():

@@ -1,9 +1,14 @@
 """What a run's config.toml and its checkpoint tell of its settings: the same, or said by name."""
 
+from cynet.core.folder import own_file
 from cynet.core.names import printable
 
-from . import options
-from .parser import UsageError
+from . import checkpoint
+from .configuration import CONFIG
+from .errors import RefusedError
+from .origins import replaced
+from .settings import DEFAULTS, FREE, Settings
+from .state import checked
 
 SHOWN = 100  # letters of a value
 MACHINE = "threads", "workers"  # which each part of a run settles for itself
@@ -11,10 +16,6 @@ MACHINE = "threads", "workers"  # which each part of a run settles for itself
 
 def saved(folder):
     """(file name, `Saved`) of a run's newest sound checkpoint, which is only read; or None."""
-    from cynet.core.folder import own_file
-    from cynet.runs import checkpoint
-    from cynet.runs.state import checked
-
     for name in (checkpoint.NAME, checkpoint.PREVIOUS):
         try:
             return name, checkpoint.load(own_file(folder.path / name), checked)[1]
@@ -32,19 +33,17 @@ def differences(folder, stored):
     stored : Settings
         Of the checkpoint. A config.toml that cannot be read differs in nothing.
     """
-    from cynet.runs.settings import Settings
-
     try:
         values, _ = folder.read_config()
     except (ValueError, OSError):
         return {}
-    here, there = Settings(**(options.DEFAULTS | values)).flat(), stored.flat()
+    here, there = Settings(**(DEFAULTS | values)).flat(), stored.flat()
     return {
         name: (here[name], there[name]) for name in here if name not in MACHINE and here[name] != there[name]
     }
 
 
-def check(folder, stored, given, say):
+def check(folder, stored, given, say, names):
     """Refuse to go on where config.toml and the checkpoint disagree on what the weights depend on.
 
     Parameters
@@ -53,32 +52,30 @@ def check(folder, stored, given, say):
     stored : Settings
         Of the checkpoint.
     given : dict
-        The settings that flags say: with these it does not matter what the file tells.
+        The settings that somebody says: with these it does not matter what the file tells.
     say : callable
         Told, in a line each, of other differences.
+    names : Names
 
     Raises
     ------
-    UsageError
+    RefusedError
         Naming every such setting, both values, and the ways out.
     """
-    from cynet.runs.configuration import CONFIG
-    from cynet.runs.settings import FREE
-
-    known = {*given, *options.replaced(given, options.FLAG)}
+    known = {*given, *replaced(given, names.origin, names)}
     if known & {"steps", "lr", "schedule"}:
         known.add("lr_steps")
     found = {name: pair for name, pair in differences(folder, stored).items() if name not in known}
     for name in [name for name in found if name in FREE or name == "init_from"]:
         here, there = found.pop(name)
-        flag = "" if name == "init_from" else f" ({options.flag_of(name)} changes it)"
+        flag = "" if name == "init_from" else f" ({names(name)} changes it)"
         say(f"note: {CONFIG} has {name} {_shown(here)}, its checkpoint {_shown(there)}, which is taken{flag}")
     if found:
         told = ", ".join(f"{name} ({_shown(a)} against {_shown(b)})" for name, (a, b) in found.items())
-        flags = " ".join(map(options.flag_of, found))
-        raise UsageError(
-            f"--resume: {folder.path / CONFIG} and the checkpoint beside it disagree on {told}: wanted the "
-            f"same in both, or {flags} to say what holds"
+        flags = " ".join(map(names, found))
+        raise RefusedError(
+            f"{names('resume')}: {folder.path / CONFIG} and the checkpoint beside it disagree on {told}: "
+            f"wanted the same in both, or {flags} to say what holds"
         )
 
 

@@ -1,36 +1,35 @@
 """A training that came to a loss that is no number: where it broke, what shows it again, how to go on."""
 
+import io
+import shlex
+
+import numpy as np
+
+from cynet.core.files import reason, write_atomically
 from cynet.core.shell import quoted
+from cynet.train import diagnosis
 
-from .parser import reason
+from . import replay
+from .settings import ANNEALED
+from .weights import save_weights
 
 
-def explain(session, folder, error):
-    """Say where a training broke, and keep what shows it again."""
-    from cynet.train import diagnosis
-
-    from .terminal import say
-
+def explain(session, folder, error, say):
+    """Say where a training broke, and keep what shows it again; the ways out, as they were said."""
     say(diagnosis.not_finite(session, error))
     try:
         _keep(session, folder, error, say)
     except OSError as problem:
         say(f"note: what shows it again is not kept: {reason(problem)}")
-    _ways_out(session, folder, say)
+    advice = []
+    _ways_out(session, folder, advice.append)
+    for line in advice:
+        say(line)
+    return tuple(advice)
 
 
 def _keep(session, folder, error, say):
     """Keep the weights and the batch of a step whose loss was no number, and say how to see it again."""
-    import io
-    import shlex
-
-    import numpy as np
-
-    from cynet.core.files import write_atomically
-    from cynet.runs import replay
-    from cynet.runs.weights import save_weights
-    from cynet.train import diagnosis
-
     weights, batch = folder.own(replay.WEIGHTS), folder.own(replay.BATCH)
     save_weights(weights, session.model, session.facts)
     if error.batch is not None:
@@ -46,10 +45,6 @@ def _keep(session, folder, error, say):
 
 def _ways_out(session, folder, say):
     """Say from which weights, and how, a training that broke can go on."""
-    import numpy as np
-
-    from cynet.runs.settings import ANNEALED
-
     settings = session.settings
     by_steps = settings.schedule == ANNEALED and settings.lr_steps
     change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"

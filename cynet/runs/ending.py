@@ -1,8 +1,17 @@
 """The end of a run: what came out, the look at the test set, and the page."""
 
-from cynet.core.files import digest_of
+from cynet.core.files import digest_of, reason
+from cynet.train.metrics import evaluate
 
-from .parser import Failure, reason
+from . import validation
+from .errors import FailedError
+from .folder import KEPT
+from .lines import accuracies
+from .origins import Names
+from .validation import VALIDATION
+from .weights import came_to, load_weights
+
+PAGE = "report.html"
 
 
 def tested(session, folder, best, watch=iter):
@@ -22,29 +31,26 @@ def tested(session, folder, best, watch=iter):
     Evaluation or None
         None where the run is measured on the test set anyway.
     """
-    from cynet.runs.validation import VALIDATION, write_tested
-    from cynet.train import evaluate, load_weights
-
     folder.follow()
     if session.measure != VALIDATION:
         return None
     try:
         model, _ = load_weights(folder.best)
     except (ValueError, OSError) as error:
-        raise Failure(f"the test set was not looked at: {reason(error)}") from error
+        raise FailedError(f"the test set was not looked at: {reason(error)}") from error
     evaluation = evaluate(model, watch(session.test_batches))
-    write_tested(folder, evaluation, digest_of(folder.best), best, session.trainer.steps)
+    validation.write_tested(folder, evaluation, digest_of(folder.best), best, session.trainer.steps)
     return evaluation
 
 
 def is_tested(session, folder):
     """Whether nothing is left to do at the end of a run."""
-    from cynet.runs.validation import VALIDATION, read_tested
+    if session.measure != VALIDATION:
+        return True
+    return validation.read_tested(folder).get("steps") == session.trainer.steps
 
-    return session.measure != VALIDATION or read_tested(folder).get("steps") == session.trainer.steps
 
-
-def conclude(session, folder, best, test, report):
+def conclude(session, folder, best, test, say, report=None, names=None):
     """Say what came out; the accuracy on the test set is the last line.
 
     Parameters
@@ -54,13 +60,12 @@ def conclude(session, folder, best, test, report):
     best : dict
     test : Evaluation
         Of the test set.
-    report : bool
-        Whether to write the page.
+    say : callable
+    report : callable or None, optional
+        Writes the page: gets the path of the run, that of the page, `weights`, the name of the file to look
+        at, and `say`.
+    names : Names, optional
     """
-    from cynet.runs.validation import VALIDATION, read_tested
-
-    from .terminal import accuracies, say
-
     folder.follow()
     measure = session.measure
     say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.weights)}")
@@ -69,29 +74,20 @@ def conclude(session, folder, best, test, report):
         last = folder.metrics.last().get(f"{measure}_accuracy")
         say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")
     else:
-        say(f"{text} (chosen on the test set itself; --validation SHARE holds out pictures to choose on)")
-    if report:
-        _report(folder)
+        share = (names or Names()).with_value("validation", "SHARE")
+        say(f"{text} (chosen on the test set itself; {share} holds out pictures to choose on)")
+    if report is not None:
+        _page(folder, report, say)
     if measure == VALIDATION:
-        before = read_tested(folder).get("before")
+        before = validation.read_tested(folder).get("before")
         looked = f"again (before: after {', '.join(map(str, before))} steps)" if before else "once"
         say(f"the test set, looked at {looked}, with the best weights:")
     say(accuracies(test, session.facts.classes))
 
 
-def _report(folder):
+def _page(folder, report, say):
     """Write the page of a run that ended well; what hinders it is a note."""
-    from cynet.runs import contents as runs
-    from cynet.runs.folder import KEPT
-    from cynet.runs.weights import came_to
-
-    from . import report
-    from .terminal import say
-
     try:
-        weights = KEPT[came_to(folder.path)]
-        report.write([runs.read(folder.path)], folder.own(report.PAGE), weights=weights)
+        report(folder.path, folder.own(PAGE), weights=KEPT[came_to(folder.path)], say=say)
     except (ValueError, OSError) as error:
-        say(f"note: no {report.PAGE}: {reason(error)}")
-
-
+        say(f"note: no {PAGE}: {reason(error)}")

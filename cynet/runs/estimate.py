@@ -9,10 +9,11 @@ import time
 from itertools import pairwise
 from statistics import median
 
-from cynet.runs.validation import VALIDATION
+from cynet.train import metrics
 from cynet.train.loop import Observer
 
-from .terminal import duration
+from .lines import duration
+from .validation import VALIDATION
 
 STEPS, SECONDS = 12, 10.0  # that are timed, whatever is first
 
@@ -61,14 +62,12 @@ class Estimate(Observer):
 
     def _evaluation(self):
         """(seconds a picture, pictures) of an evaluation, from a batch of it; the model is left as it was."""
-        from cynet.train.metrics import evaluate
-
         session = self.session
         with session.evaluation_loader() as batches:
             batch = next(iter(batches))
-            evaluate(session.model, [batch])  # the first one also makes buffers
+            metrics.evaluate(session.model, [batch])  # the first one also makes buffers
             start = time.perf_counter()
-            evaluate(session.model, [batch])
+            metrics.evaluate(session.model, [batch])
             seconds = time.perf_counter() - start
             return seconds / len(batch[1]), len(batches.order(0))
 

@@ -84,7 +84,7 @@ def settled(layer, file):
     -------
     dict
     """
-    from cynet.train import RunFolder
+    from .folder import RunFolder  # not at the top: a command's flags are there at once without it
 
     folder, layer = Path(file).parent, dict(layer)
     try:

@@ -1,16 +1,41 @@
-"""What a new training says of its pictures: few, uneven, or left out by the batch size."""
+"""What a training says at its beginning: its net and its pictures; whether these are few or uneven."""
 
 import numpy as np
+
+from cynet.data import balance
+from cynet.nn.summary import summary
+from cynet.train import batching
+
+from .validation import VALIDATION
 
 MOST = 10  # classes whose weights are all shown
 
 
+def introduce(session, folder, say):
+    """Say what is trained, on what, and how."""
+    s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
+    total = summary(session.model, training.picture_shape)
+    say(total)
+    say(
+        f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
+        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
+    )
+    parts = f"{len(session.division.kept):,} training"
+    if session.measure == VALIDATION:
+        parts += f", {len(session.division.held_out):,} {VALIDATION}"
+    say(
+        f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes"
+    )
+    for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
+        say(f"note: {note}")
+    say(
+        f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
+        f"run {folder.path}"
+    )
+
+
 def of(session):
     """Lines to say at the beginning of a `Session`; none where all is well."""
-    from cynet.data import balance
-    from cynet.runs.validation import VALIDATION
-    from cynet.train import batching
-
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
     counts, held_out = (

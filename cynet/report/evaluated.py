@@ -1,0 +1,62 @@
+"""An evaluation as plain values: what `cynet evaluate --json` writes."""
+
+import numpy as np
+
+from cynet.train.predictions import precision
+
+
+def taken_for(found, facts):
+    """{class: pictures} that a model took some for, the most first."""
+    counts = np.bincount(found.predicted[found.sure], minlength=len(facts.classes))
+    order = np.argsort(-counts, kind="stable")
+    return {facts.classes[k]: int(counts[k]) for k in order if counts[k]}
+
+
+def notes_of(matched):
+    """What is to be said of the pictures, each once: a list of str."""
+    said = (*matched.notes, matched.doubt, matched.note)
+    return list(dict.fromkeys(filter(None, said)))
+
+
+def unknown(matched, strangers):
+    """What a model took the pictures of each class for that it does not know: a list of dicts."""
+    return [
+        {"class": title, "count": len(matched.unknown[title]), "taken_for": found}
+        for title, found in strangers.items()
+    ]
+
+
+def document(found, facts, path, name, split="test", flip=False):
+    """All numbers of an evaluation as plain values.
+
+    A number that does not exist, such as the recall of a class without samples, is None.
+    """
+    result, bins = found.evaluation, found.calibration()
+    per_class = zip(facts.classes, result.class_accuracy, precision(result), result.samples, strict=True)
+    return {
+        "weights": str(path),
+        "model": facts.model,
+        "data": name,
+        "split": split,
+        "flip": flip,
+        "samples": int(result.samples.sum()),
+        "loss": number(result.loss),
+        "accuracy": result.accuracy,
+        "classes": [
+            {"class": title, "recall": number(recall), "precision": number(exact), "count": int(count)}
+            for title, recall, exact, count in per_class
+        ],
+        "confusion": result.confusion.tolist(),
+        "calibration": {
+            "error": number(bins.error),
+            "edges": bins.edges.tolist(),
+            "counts": bins.counts.tolist(),
+            "confidence": [number(value) for value in bins.confidence],
+            "accuracy": [number(value) for value in bins.accuracy],
+        },
+    }
+
+
+def number(value):
+    """A float for JSON, which knows no NaN and no infinity: those are None."""
+    return float(value) if abs(value) < float("inf") else None

@@ -1,0 +1,109 @@
+"""The page and the PNG files of a run written to the disk, with the times of its layers."""
+
+import numpy as np
+
+from cynet import runs
+from cynet.bench import cases, per_layer
+from cynet.core.build import processor
+from cynet.core.files import write_atomically
+from cynet.core.threads import get_num_threads
+from cynet.runs import contents
+from cynet.runs.ending import PAGE
+from cynet.runs.folder import WEIGHTS
+
+from . import gather, page, plots
+from .repeating import commands
+
+PLOTS = "plots"
+NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
+BATCH, REPEAT = 128, 7  # of the timing of layers
+
+
+def write_report(run, output, weights=WEIGHTS, say=print):
+    """Write the page of a run at its end: see `write`.
+
+    Parameters
+    ----------
+    run, output : Path
+        Of the run folder and the page.
+    weights : str, optional
+    say : callable, optional
+    """
+    write([runs.open(run)], output, weights=weights, say=say)
+
+
+def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
+    """Write the page and the PNG files of the first of some runs, and say so.
+
+    Parameters
+    ----------
+    runs : list of Run
+        The others are for comparison; default: those beside the first.
+    output : Path
+    data_dir : str, optional
+    weights : str, optional
+        The file in the run folder.
+    timing : bool, optional
+        Whether to measure the time of each layer.
+    say : callable, optional
+        Told what was written, and what is wrong with the run, in a line each.
+    """
+    first, *others = runs
+    others = others or _neighbours(first)
+    times = _times if timing else None
+    if data_dir is None and first.plain:
+        data_dir = first.data_dir
+    document = gather.gather(first, others, data_dir, weights, times, *commands(first))
+    write_atomically(output, page.render(document).encode())
+    for note in document["notes"]:
+        say(f"note: {note}")
+    _plot(document, plots_of(output), say)
+    say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
+
+
+def plots_of(output):
+    """The folder of the PNG files beside a page."""
+    return output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+
+
+def _neighbours(run):
+    """The runs beside a run that can be read."""
+    found = []
+    for path in contents.beside(run, NEIGHBOURS):
+        try:
+            found.append(runs.open(path))
+        except (ValueError, OSError):  # it was not asked for
+            continue
+    return found
+
+
+def _times(model, picture_shape):
+    """What "layers" of the page holds: the median seconds of each layer's passes."""
+    x = cases.random((BATCH, *picture_shape))
+    leaves = list(model.train().trace(x.shape))
+    medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)
+    rows = [
+        {
+            "path": path,
+            "layer": per_layer.short(layer),
+            "output": list(layer.output_shape(shape))[1:],
+            "forward": float(f"{forward:.4g}"),
+            "backward": float(f"{backward:.4g}"),
+        }
+        for (path, layer, shape), (forward, backward) in zip(leaves, medians, strict=True)
+    ]
+    model.eval()
+    return {
+        "batch": BATCH,
+        "threads": get_num_threads(),
+        "processor": processor(),
+        "rows": rows,
+    }
+
+
+def _plot(document, folder, say):
+    try:
+        for path in plots.write(document, folder):
+            say(f"{path}")
+    except ImportError as error:
+        say(f"note: no PNG files in {folder}: {error}")

@@ -1,0 +1,174 @@
+"""The beginning of a run: settings are checked, a session is made of them, and a folder with room in it."""
+
+import contextlib
+import os
+from dataclasses import replace
+
+from cynet import models
+from cynet._version import __version__
+from cynet.core.files import reason
+from cynet.data import registry
+
+from . import checkpoint, datasets, environment, folder, remarks, tensorboard
+from .errors import RefusedError, refusing
+from .folder import RunFolder
+from .life import train
+from .origins import Names
+from .places import EMBEDDED
+from .session import Session
+from .settings import Settings
+from .state import capture
+from .validation import Division
+
+
+def check(values, origins, names, run_dir=None):
+    """Refuse what can be refused before any data is read.
+
+    Parameters
+    ----------
+    values, origins : dict
+        Of every setting.
+    names : Names
+    run_dir : path, optional
+        Where the run is to be kept.
+
+    Raises
+    ------
+    RefusedError
+    """
+
+    def called(setting):
+        return names.of(setting, origins[setting])
+
+    if values["model"] not in models.names():
+        with refusing(called("model")):
+            models.create(values["model"])
+    datasets.known(values["data"], called("data"), f"{names('data')} ", names("data_dir"))
+    if values.get("skip_damaged"):
+        datasets.of_pictures(called("skip_damaged"), values["data"])
+    _check_place(values["data"], values["data_dir"], called("data_dir"), names)
+    if values.get("tensorboard"):
+        try:
+            tensorboard.writer_class()
+        except ImportError as error:
+            raise RefusedError(f"{called('tensorboard')}: {error}") from error
+    if run_dir is not None:
+        with refusing(names("run_dir")):
+            folder.check(run_dir)
+
+
+def _check_place(name, place, called, names):
+    """Refuse a place where no files of a data set are."""
+    if place is None:
+        if name in registry.OWN:
+            raise RefusedError(f"{called}: wanted the place of the files of {name}, got none")
+        return
+    if name == EMBEDDED:
+        meant = f"{names('data')} {registry.kind_of(place) or 'NAME'}"
+        raise RefusedError(
+            f"{called}: {EMBEDDED} is made by code and reads no files (did you mean {meant}?)"
+        )
+    if not os.path.exists(place):
+        raise RefusedError(f"{called}: no such file or folder: {place}")
+
+
+def session_of(settings, training, test, origins, initial=True, names=None):
+    """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
+    if settings.epochs:
+        origins["steps"] = origins["epochs"]
+    try:
+        samples = len(Division.of(training, settings).kept)
+        settings = _warmed_up(settings, samples, origins)
+        return Session(settings.resolved(samples), training, test, initial)
+    except (ValueError, OSError) as error:
+        raise _named(error, origins, names or Names()) from error
+
+
+def _warmed_up(settings, samples, origins):
+    """With a recipe's warm-up cut to a tenth of the steps where a shortened run would end within it."""
+    steps = replace(settings, warmup=0).resolved(samples).steps
+    if settings.warmup < steps or not origins["warmup"].startswith("recipe "):
+        return settings
+    origins["warmup"] += f" (its {settings.warmup} steps of warm-up cut to a tenth of the run)"
+    return replace(settings, warmup=steps // 10)
+
+
+def _named(error, origins, names):
+    """The error of a setting, "lr_steps: wanted ...", with the name of the argument or file it came from."""
+    name, colon, rest = reason(error).partition(": ")
+    if name in origins:
+        return RefusedError(f"{names.of(name, origins[name])}{colon}{rest}")
+    if isinstance(error, OSError):
+        return RefusedError(f"{names.of('init_from', origins['init_from'])}: {name}{colon}{rest}")
+    return RefusedError(str(error))
+
+
+@contextlib.contextmanager
+def session(values, origins, names, run_dir=None):
+    """Within this context, a `Session` of settings that were checked, with its pictures."""
+    check(values, origins, names, run_dir)
+    training, test = datasets.load(values, lambda name: names.of(name, origins[name]))
+    with session_of(Settings(**values), training, test, origins, names=names) as made:
+        yield made
+
+
+def begin(values, origins, run_dir, company):
+    """Make a run's folder, see that there is room in it, and train.
+
+    Parameters
+    ----------
+    values, origins : dict
+        Of every setting.
+    run_dir : path or None
+    company : Company
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    RefusedError
+        Before anything was trained.
+    """
+    names = company.names
+    with session(values, origins, names, run_dir) as made:
+        settings = made.settings
+        placed = _placed if run_dir else _unplaced
+        with placed(names):
+            place = RunFolder(run_dir, f"{settings.model}-{settings.data}")
+        with contextlib.closing(place):
+            try:
+                with placed(names):
+                    place.lock()
+                    place.reserve(size_of(made, origins))
+                    write_config(place, settings, origins)  # first: from now on the run can be resumed
+                    place.write_environment(environment.describe(made))
+            except RefusedError:
+                place.discard()
+                raise
+            return train(made, place, origins, company, news=remarks.of(made))
+
+
+def _placed(names):
+    return refusing(names("run_dir"))
+
+
+@contextlib.contextmanager
+def _unplaced(names):
+    """As `_placed`, where the run's folder was not told: the argument is what helps."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        elsewhere = f"{names.with_value('run_dir', 'DIR')} keeps the run elsewhere"
+        raise RefusedError(f"{reason(error)} ({elsewhere})") from error
+
+
+def size_of(session, origins):
+    """Bytes that a checkpoint of this session takes."""
+    return len(checkpoint.pack(*capture(session, origins)))
+
+
+def write_config(folder, settings, origins):
+    """Write the configuration of a run, with the origin of every value."""
+    folder.write_config({"cynet": __version__} | settings.flat(), origins)

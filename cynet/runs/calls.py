@@ -1,0 +1,148 @@
+"""A run from Python: `start` and `resume` do what `cynet train` does, and return an `Outcome`.
+
+They need no guard of `__main__` where no transform of a script goes to a loader's workers, and so work in a
+notebook.
+"""
+
+import os
+
+import numpy as np
+
+from cynet import runs
+
+from . import beginning, going_on
+from .errors import RefusedError
+from .hints import suggestion
+from .life import Company
+from .lines import Lines
+from .log import Voice
+from .origins import DEFAULT, PYTHON, Names, chosen_by_the_run, replaced
+from .ranges import PLACES, RANGES, checked
+from .settings import DEFAULTS, Settings
+
+
+def start(settings, run_dir=None, *, report=True, say=print, observers=()):
+    """Train a new run and keep it in a folder, as `cynet train` does.
+
+    Ctrl-C (SIGINT) or SIGTERM stops it after the step under way, with a checkpoint from which `resume` goes
+    on; once more stops it at once. Both only in the main thread, where signals arrive.
+
+    Parameters
+    ----------
+    settings : Settings
+        Not resolved: what is left open is settled here.
+    run_dir : path, optional
+        Keep the run in exactly this folder, new or empty; default: runs/MODEL-DATA-N.
+    report : bool or callable, optional
+        Whether to write report.html and plots at the end; or what writes them, see `ending.conclude`.
+    say : callable or None, optional
+        Gets each line that is said, a str; log.txt has them too.
+    observers : sequence of Observer, optional
+        Told of every step and evaluation after the run's own.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    RefusedError
+        A ValueError: settings or pictures that do not fit, a folder that cannot be made. Nothing was trained.
+    FailedError
+        A RuntimeError: it broke on the way; what was kept until then is whole.
+    TypeError
+        When `settings` are none.
+    KeyboardInterrupt
+        On the second Ctrl-C.
+
+    Examples
+    --------
+    >>> outcome = cynet.runs.start(cynet.train.Settings(steps=300, validation=0.2), "mine")
+    >>> outcome.status, outcome.test.accuracy
+    ('finished', 0.84)
+    """
+    if not isinstance(settings, Settings):
+        raise TypeError(f"settings: wanted Settings, got {type(settings).__name__}")
+    given = {name: value for name, value in vars(settings).items() if value not in (DEFAULTS[name], {})}
+    values, origins = merged(given)
+    return beginning.begin(values, origins, run_dir, _company(report, say, observers))
+
+
+def resume(folder, *, allow_change=(), report=True, say=print, observers=(), **settings):
+    """Go on with a run where its last checkpoint stands, to the bytes of one that was never stopped.
+
+    Parameters
+    ----------
+    folder : path
+        The run's folder.
+    allow_change : sequence of str, optional
+        The settings that may be changed although the weights depend on them.
+    report, say, observers
+        As for `start`.
+    **settings
+        Those that are to be others from here on: `data_dir`, `threads`, `workers` and what concerns
+        checkpoints, or what `allow_change` names.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    RefusedError, FailedError, KeyboardInterrupt
+        As for `start`. A run that another process trains is refused, and one whose files do not fit each
+        other.
+
+    Examples
+    --------
+    >>> outcome = cynet.runs.resume("mine", steps=600, allow_change=["steps"])
+    """
+    if "init_from" in settings:
+        raise RefusedError("init_from: wanted no weights to begin from, for the run has its own")
+    names = [allow_change] if isinstance(allow_change, str) else list(allow_change)
+    company = _company(report, say, observers)
+    return going_on.resume(folder, given_in_python(settings), names, company)
+
+
+def _company(report, say, observers):
+    if report is True:
+        report = runs.write_report
+    return Company(Voice(say), Lines, tuple(observers), report or None, Names())
+
+
+def merged(given):
+    """(values, origins) of every setting, of those that a caller gives."""
+    given = given_in_python(given)
+    list(replaced(given, PYTHON, Names()))  # raises where they contradict each other
+    values = DEFAULTS | given
+    origins = dict.fromkeys(DEFAULTS, DEFAULT) | dict.fromkeys(given, PYTHON)
+    return values, chosen_by_the_run(values, origins)
+
+
+def given_in_python(settings):
+    """Settings as Python gives them, each of its type and in its range, or a `RefusedError` naming one."""
+    found = {}
+    for name, value in settings.items():
+        if name not in RANGES:
+            hint = suggestion(name, RANGES) or f"one of {', '.join(RANGES)}"
+            raise RefusedError(f"{name}: no such setting ({hint})")
+        found[name] = _checked(name, value)
+    return found
+
+
+def _checked(name, value):
+    if name in PLACES and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if name == "lr_steps" and isinstance(value, dict):
+        value = ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
+    value = _plain(value)
+    try:
+        value = checked(name, value)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
+    return os.path.expanduser(value) if name in PLACES else value
+
+
+def _plain(value):
+    """A number of NumPy's as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value

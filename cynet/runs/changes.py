@@ -1,0 +1,106 @@
+"""What of a run that goes on may be changed, and what follows from it."""
+
+from .environment import fingerprint, held_out_digest
+from .errors import RefusedError
+from .hints import suggestion
+from .origins import DEFAULT, chosen_by_the_run, replaced
+from .settings import DEFAULTS
+from .state import frozen_changes
+
+SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
+
+
+def allowed(given, names):
+    """The settings that may be changed, by the names that were given."""
+    for name in (name.replace("-", "_") for name in given):
+        if name not in DEFAULTS:
+            hint = suggestion(name, DEFAULTS) or f"one of {', '.join(DEFAULTS)}"
+            raise RefusedError(f"{names('allow_change')}: no such setting: {name} ({hint})")
+    found = {name.replace("-", "_") for name in given}
+    if "epochs" in found:
+        found.add("steps")
+    if "schedule" in found:
+        found.add("lr_steps")
+    return found
+
+
+def with_derived(allowed, origins):
+    """Also what the run derives from the settings that may be changed."""
+    derived = allowed & {"steps", "lr"} and origins["lr_steps"] == DEFAULT
+    return allowed | {"lr_steps"} if derived else allowed
+
+
+def merged(stored, origins, given, names):
+    """The stored settings with others in their place, as (values, origins)."""
+    anew = set(replaced(given, names.origin, names))
+    if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == DEFAULT:
+        anew.add("lr_steps")
+    anew.update(name for name in ("threads", "workers") if origins[name] == DEFAULT)  # this machine's
+    values = vars(stored) | {name: DEFAULTS[name] for name in anew}
+    origins = origins | dict.fromkeys(anew, DEFAULT)
+    values, origins = values | given, origins | dict.fromkeys(given, names.origin)
+    return values, chosen_by_the_run(values, origins)
+
+
+def by_steps(session):
+    """Whether the rates of `lr_steps` have begun."""
+    return any(step <= session.trainer.steps for step in session.settings.lr_steps or ())
+
+
+def jump(stored, session, steps):
+    """A line where the learning rate is not what it would have been without changed settings."""
+    before, now = stored.learning_rates()(steps), session.settings.learning_rates()(steps)
+    if stored.schedule == session.settings.schedule and steps >= stored.steps:
+        before = stored.learning_rates()(steps - 1)  # it had come to its end
+    if not 0.5 * before <= now <= 2 * before:
+        yield f"the learning rate goes from {before:.3g} to {now:.3g} here, as the changed settings want it"
+
+
+def of(stored, settings, allowed, names):
+    """{name: (before, now)} of the settings that decide about the weights and are not as they were."""
+    changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), settings)}
+    for name in SETTLED:
+        if name in changed:
+            before, now = changed[name]
+            raise RefusedError(
+                f"{names(name)}: wanted {before}, as the run began, got {now}: a picture that was "
+                f"trained on cannot be held out later ({names('run_dir')} begins another run)"
+            )
+    refused = [name for name in changed if name not in allowed]
+    if refused:
+        texts = ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in refused)
+        wanted = f"wanted {names.allowing(refused)} beside it"
+        raise RefusedError(f"{names('resume')}: the weights depend on {texts}: {wanted}")
+    return changed
+
+
+def same_data(folder, training, changed, names):
+    """Refuse a data set that is not the one that a run was begun with."""
+    before, run = fingerprint(folder.read_environment()), names("resume")
+    if before not in (None, training.fingerprint()) and "data" not in changed:
+        raise RefusedError(
+            f"{run}: wanted the data set with fingerprint {before}, got {training.fingerprint()}: "
+            "the data are not those that the run began with"
+        )
+
+
+def same_held_out(folder, session, changed, say, names):
+    """Refuse to go on where other pictures would be held out; with changed data they are drawn anew."""
+    before, run = held_out_digest(folder.read_environment()), names("resume")
+    now = (session.division.record() or {}).get("sha256")
+    if before in (None, now):
+        return
+    if "data" not in changed:
+        raise RefusedError(
+            f"{run}: wanted the pictures held out that the run began with, digest {before}, got {now}: "
+            "the labels or the way of drawing are not the same"
+        )
+    say("note: the pictures held out are drawn anew from the changed data: some may have been trained on")
+
+
+def best_is_gone(folder, best, evaluated):
+    """Whether the best weights are from after the last evaluation that the checkpoint knows."""
+    least = best["accuracy"] if best else -1
+    names = ("step", f"{folder.measure}_accuracy")
+    later = [row for row in folder.metrics.rows(names) if row["step"] > evaluated]
+    return folder.best.exists() and any(row[names[1]] > least for row in later)

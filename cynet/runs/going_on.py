@@ -1,0 +1,238 @@
+"""Going on with a run where its last checkpoint stands: with its settings, or with some that are changed."""
+
+import contextlib
+from dataclasses import dataclass, replace
+
+from cynet.core.names import unused
+
+from . import agreement, changes, checkpoint, configuration, datasets, ending, environment
+from .beginning import check, session_of, size_of, write_config
+from .environment import initial_weights
+from .errors import refusing
+from .folder import LOG, RunFolder
+from .life import Company, train
+from .origins import DEFAULT, read
+from .outcome import FINISHED, Outcome
+from .places import data_folder, lasting
+from .recorder import out_of_patience
+from .settings import DEFAULTS, Settings
+from .state import capture, checked, restore
+from .weights import load_weights
+
+DISCARDED, DAMAGED = "best.discarded.safetensors", "best.damaged.safetensors"
+
+
+def resume(path, given, allow_change, company):
+    """Go on in a run's own folder.
+
+    Parameters
+    ----------
+    path : path
+    given : dict
+        The settings that are to be others than they were.
+    allow_change : sequence of str
+        Those of them that the weights may depend on.
+    company : Company
+
+    Returns
+    -------
+    Outcome
+    """
+    names, news = company.names, []
+    allowed = changes.allowed(allow_change, names)
+    with refusing(names("resume")):
+        folder = RunFolder.open(path)
+    with contextlib.closing(folder):
+        with refusing(names("resume")):
+            folder.lock()
+            news += folder.set_aside()
+            found = _latest(folder, news.append, names)
+            stored, origins = _stored(folder, found, given, news.append, names)
+            folder.configured(stored.flat())  # its file may be damaged
+        allowed = changes.with_derived(allowed, origins)
+        return _Going(folder, found, stored, given, allowed, company, news).on(origins)
+
+
+def _latest(folder, say, names):
+    """`checkpoint.load_latest`, whose error also tells what is left of a run."""
+    try:
+        return checkpoint.load_latest(folder.path, say, checked)
+    except checkpoint.DamagedError as error:
+        left = f"; the weights are still in {folder.weights} ({names('init_from')})"
+        raise ValueError(f"{error}{left if folder.weights.exists() else ''}") from None
+
+
+def _stored(folder, found, given, say, names):
+    """(settings, origins) of a run: those in its checkpoint, or else those it was begun with."""
+    origins = dict.fromkeys(DEFAULTS, DEFAULT)
+    if found:
+        _, saved = found
+        agreement.check(folder, saved.settings, given, say, names)
+        return saved.settings, origins | saved.origins
+    values = read(folder.path / configuration.CONFIG, names("resume"), parse=configuration.read_run)
+    return Settings(**values), origins | folder.read_config()[1]
+
+
+@dataclass
+class _Going:
+    """A run that goes on, from the checkpoint that was found, or anew where there is none.
+
+    Attributes
+    ----------
+    folder : RunFolder
+        Locked.
+    found : (tensors, Saved) or None
+    stored : Settings
+        As they were.
+    given : dict
+        What is to be another from here on.
+    allowed : set of str
+    company : Company
+    news : list of str
+        Lines to say when it goes on.
+    """
+
+    folder: RunFolder
+    found: tuple | None
+    stored: Settings
+    given: dict
+    allowed: set
+    company: Company
+    news: list
+
+    def on(self, origins):
+        """Go on; the `Outcome`."""
+        folder, names = self.folder, self.company.names
+        known = folder.read_environment()
+        if not self.found:
+            with refusing(names("resume")):
+                path = initial_weights(known)
+            self.stored = replace(self.stored, init_from=path or self.stored.init_from)
+        values, origins = changes.merged(self.stored, origins, self.given, names)
+        if "data_dir" not in self.given:  # which is seen from here
+            values["data_dir"] = data_folder(values, known)
+        values["data_dir"] = lasting(values["data_dir"], known)
+        check(values, origins, names)
+        training, test = datasets.load(values, names)
+        settings = Settings(**values)
+        with session_of(settings, training, test, origins, not self.found, names) as session:
+            changed = changes.of(self.stored, session.settings, self.allowed, names)
+            changes.same_held_out(folder, session, changed, self.news.append, names)
+            best, seconds = None, 0.0
+            if self.found:
+                best, seconds, ended = self._restored(session, changed)
+                if ended:
+                    self.news += _mended(folder, session, origins)
+                    return self._finished(session, best)
+                best = self._found(session, changed, best)
+            else:
+                changes.same_data(folder, training, changed, names)
+                self.news.append("there is no checkpoint yet: beginning again")
+            return self._trained(session, origins, changed, best, seconds)
+
+    def _restored(self, session, changed):
+        """(best, seconds, whether nothing is left to train) as the checkpoint has it."""
+        with refusing(self.company.names("resume")):
+            restore(session, *self.found, changed)
+        trainer, settings, saved = session.trainer, session.settings, self.found[1]
+        ended = not trainer.place.count and (
+            trainer.steps >= settings.steps
+            or out_of_patience(settings.patience, saved.best, trainer.place.epoch)
+        )
+        return saved.best, saved.seconds, ended
+
+    def _found(self, session, changed, best):
+        """What is left of the best weights; where the run goes on is noted."""
+        trainer, news = session.trainer, self.news
+        best = _kept(self.folder, best, news.append)
+        news.append(f"going on after step {trainer.steps}, in epoch {trainer.place.epoch + 1}")
+        news += changes.jump(self.stored, session, trainer.steps)
+        if "lr" in changed and "lr_steps" not in changed and changes.by_steps(session):
+            news.append(f"{self.company.names('lr')} changes nothing from here on: lr_steps say the rates")
+        return best
+
+    def _trained(self, session, origins, changed, best, seconds):
+        """Train on; the `Outcome`."""
+        folder, news = self.folder, self.news
+        news += [f"changed: {name} from {before} to {now}" for name, (before, now) in changed.items()]
+        evaluated = session.trainer.place.evaluated
+        if changed and self.found and changes.best_is_gone(folder, best, evaluated):
+            folder.best.replace(folder.path / DISCARDED)
+            best = None
+            news.append(f"the best weights are from steps that are trained anew: kept as {DISCARDED}")
+        with refusing(self.company.names("resume")):
+            news += _prepare(folder, session, origins, best, seconds, changed, bool(self.found))
+        return train(session, folder, origins, self.company, best, seconds, news)
+
+    def _finished(self, session, best):
+        """Say that nothing is left to train; look at the test set where that is left to do."""
+        folder, say, settings = self.folder, self.company.voice, session.settings
+        steps, test, names = session.trainer.steps, None, self.company.names
+        for line in self.news:
+            say(line)
+        if not ending.is_tested(session, folder):  # it was stopped just before
+            with say.logged(folder.path / LOG) as folder.log:
+                test = ending.tested(session, folder, best)
+                ending.conclude(session, folder, best, test, say, self.company.report, names)
+            return _outcome(folder, session, best, test)
+        say(f"{folder.path} is finished: {steps} of {settings.steps} steps")
+        change, was = "steps", ""
+        if steps < settings.steps:
+            change, was = "patience", f" (it was {settings.patience})"
+        wanted = f"{names.allowing([change])} {names.with_value(change, 'N')}"
+        advice = f"to train for longer: {wanted}{was}"
+        say(f"{advice}; weights in {folder.weights}")
+        return _outcome(folder, session, best, test, (advice,))
+
+
+def _outcome(folder, session, best, test, advice=()):
+    steps = session.trainer.steps
+    return Outcome(
+        FINISHED, folder.path, steps, session.settings.steps, session.measure, best, test=test, advice=advice
+    )
+
+
+def _kept(folder, best, say):
+    """What the checkpoint tells of the best weights, None where they are lost: nothing is claimed of them."""
+    if best is None:
+        return None
+    step, anew = best["step"], "the best of the evaluations to come is kept, and a patience counts anew"
+    if not folder.best.exists():
+        say(f"note: the best weights, of step {step}, are not in {folder.best} any more: {anew}")
+        return None
+    try:
+        load_weights(folder.best)
+    except ValueError as error:
+        aside = unused(folder.path / DAMAGED)
+        folder.best.replace(aside)
+        problem = f"are damaged: {error}; set aside as {aside.name}"
+        say(f"note: the best weights, of step {step}, {problem}; {anew}")
+        return None
+    return best
+
+
+def _prepare(folder, session, origins, best, seconds, changed, found):
+    """Take back the rows that come again, and note this part of the run; lines to say."""
+    trainer = session.trainer
+    folder.reserve(size_of(session, origins))
+    begun = trainer.steps > 0
+    kept = folder.rewind(trainer.steps if begun else -1, trainer.place.evaluated if begun else -1)
+    if changed and found:  # from now on the checkpoint says so too
+        checkpoint.save(folder.own(checkpoint.NAME), *capture(session, origins, best, seconds))
+    mended = _mended(folder, session, origins)
+    write_config(folder, session.settings, origins)
+    before = folder.read_environment()
+    now = environment.describe(session)
+    other = environment.differences(before, now) if before else []
+    parts = [*before.pop("resumed", []), now | {"after_step": trainer.steps, "changed": changed}]
+    folder.write_environment((before or now) | {"resumed": parts})
+    return kept + mended + [f"note: the last bits may differ from here on: {line}" for line in other]
+
+
+def _mended(folder, session, origins):
+    """Set a damaged configuration aside and write it anew; lines to say."""
+    damaged = configuration.set_aside(folder.path / configuration.CONFIG)
+    if not damaged:
+        return []
+    write_config(folder, session.settings, origins)
+    return [f"note: {damaged}; written anew from the checkpoint"]

@@ -1,0 +1,83 @@
+"""The lines of a training while it goes, one for each evaluation, and how good it is at the end."""
+
+import time
+
+from cynet.train.loop import Observer
+
+
+class Lines(Observer):
+    """Says a line for each evaluation.
+
+    Parameters
+    ----------
+    steps, batch_size : int
+    done : int, optional
+        Steps that were taken before.
+    say : callable, optional
+    """
+
+    def __init__(self, steps, batch_size, done=0, say=print):
+        self.steps, self.batch_size, self.done, self._say = steps, batch_size, done, say
+        self.start = self.since = self.last = time.perf_counter()
+        self.images = 0
+
+    def stepped(self, progress):
+        self.images += progress.images
+        self.last = time.perf_counter()
+
+    def evaluated(self, result):
+        now = time.perf_counter()
+        left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
+        self.say(
+            f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
+            f"accuracy {result.train_accuracy:.4f}  {result.measure} loss {_loss(result.test.loss)}  "
+            f"{result.measure} accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
+            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} images/s  {duration(left)} left"
+        )
+
+    def say(self, text):
+        """Say a line; and begin to measure the speed anew."""
+        self.show(text)
+        self.since, self.images = time.perf_counter(), 0
+
+    def show(self, text):
+        """Say a line."""
+        self._say(text)
+
+    def close(self):
+        """End what is shown."""
+
+
+def _loss(value):
+    return f"{value:.4f}" if value < 1e5 else f"{value:.4g}"
+
+
+def duration(seconds):
+    """A time in words: '0.35 s', '45 s', '12 min', '2 h 5 min'."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def accuracies(evaluation, classes, split="test"):
+    """The accuracy of each class and, on the last line, over all.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    classes : sequence of str
+    split : str, optional
+
+    Returns
+    -------
+    str
+    """
+    width = max(len(name) for name in classes)
+    lines = [
+        f"{name:<{width}}  {accuracy:.4f}  of {count:,}" if count else f"{name:<{width}}  no pictures"
+        for name, accuracy, count in zip(classes, evaluation.class_accuracy, evaluation.samples, strict=True)
+    ]
+    return "\n".join([*lines, f"{split} accuracy {evaluation.accuracy:.4f}"])

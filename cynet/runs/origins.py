@@ -1,0 +1,157 @@
+"""Where each setting of a run came from, and what messages call it."""
+
+import os
+
+from cynet.core.names import printable
+
+from . import configuration
+from .errors import RefusedError
+from .hints import suggestion
+from .ranges import ANNEALED, AUTO, NONE, PLACES, RANGES
+from .settings import DEFAULTS
+
+DEFAULT, FLAG, PYTHON = "default", "flag", "python"
+GIVEN = DEFAULT, FLAG, PYTHON  # all but the names of files and recipes
+# What a run settles where nobody said it.
+DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
+
+
+class Names:
+    """What messages call settings and arguments: here as Python does; the command line has its own.
+
+    Parameters
+    ----------
+    config : str, optional
+        The file of settings that was named now; a run that goes on may have had one before.
+    """
+
+    origin = PYTHON  # of a setting that is given so
+
+    def __init__(self, config=None):
+        self.config = config
+
+    def __call__(self, name):
+        """How an argument is written: a setting, `run_dir`, or `resume`, the run to go on with."""
+        return "folder" if name == "resume" else name
+
+    def of(self, setting, origin):
+        """What a setting of this origin is called: as it is written, or by the file that gave it."""
+        if origin in GIVEN:
+            return self(setting)
+        now = self.config is not None and origin == str(self.config)
+        return f"{self('config') + ': ' if now else ''}{origin}: {setting}"
+
+    def with_value(self, name, value):
+        """How an argument is written with its value."""
+        return f"{self(name)}={value}"
+
+    def allowing(self, settings):
+        """How one allows that some settings change."""
+        return self.with_value("allow_change", list(settings))
+
+    def resume(self, folder):
+        """How one goes on with a run."""
+        return f"cynet.runs.resume({str(folder)!r})"
+
+
+def chosen_by_the_run(values, origins):
+    """The origins, where what is left to the run is no one else's choice."""
+    return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
+
+
+def replaced(layer, origin, names):
+    """The settings that a layer takes back from those below it.
+
+    Parameters
+    ----------
+    layer : dict
+        The values that one source gives.
+    origin : str
+    names : Names
+
+    Yields
+    ------
+    str
+
+    Raises
+    ------
+    RefusedError
+        Where it contradicts itself.
+    """
+
+    def clash(name, other):
+        other = names(other) if origin in GIVEN else other
+        text = f"{names.of(name, origin)}: not allowed with argument {other} (give one of the two)"
+        return RefusedError(text)
+
+    if "steps" in layer and "epochs" in layer:
+        raise clash("epochs", "steps")
+    schedule = layer.get("schedule", ANNEALED)
+    if "lr_steps" in layer and schedule != ANNEALED:
+        raise RefusedError(f"{names.of('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
+    weighted = layer.get("class_weights", NONE) != NONE
+    if layer.get("balanced") and weighted:
+        raise clash("balanced", "class_weights")
+    for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
+        if one in layer:
+            yield other
+    if layer.get("balanced"):
+        yield "class_weights"
+    if weighted:
+        yield "balanced"
+    if schedule != ANNEALED:
+        yield "lr_steps"
+
+
+def read(path, argument, derived=(), parse=configuration.read):
+    """As `settings_in`; a `RefusedError` names the argument that named the file."""
+    try:
+        return settings_in(path, derived, parse)
+    except ValueError as error:
+        raise RefusedError(f"{argument}: {error}") from None
+
+
+def settings_in(path, derived=(), parse=configuration.read):
+    """The settings in a TOML file, a dict.
+
+    Parameters
+    ----------
+    path : path
+    derived : sequence of str, optional
+        Those of them that the run which wrote the file settled by itself are left out, to be settled anew.
+    parse : callable, optional
+        Its reader.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read, or holds what is no setting.
+    """
+    try:
+        found = parse(path)
+    except OSError as error:
+        text = (error.strerror or str(error)).removeprefix(f"{path}: ")
+        raise ValueError(f"cannot read {path}: {text}") from None
+    for name, value in found.unknown.items():
+        what = f"unknown key: {printable(name)} ({_meant(name, value)})"
+        raise ValueError(f"{printable(path)}: {what}")
+    left_out = {name for name in derived if found.origins.get(name) == DEFAULT}
+    values = {name: value for name, value in found.values.items() if name not in left_out}
+    return values | {name: os.path.expanduser(values[name]) for name in PLACES if name in values}
+
+
+def _meant(name, value):
+    """A hint to the setting that a key in a file was probably meant for."""
+    if isinstance(value, dict):
+        return "settings stand at the top of the file, in no table"
+    return suggestion(name.replace("-", "_"), RANGES) or f"one of {', '.join(DEFAULTS)}"
+
+
+def described(settings, origins):
+    """A line for each origin: the values that came from there."""
+    lines = {}
+    for name, value in settings.flat().items():
+        if value is not None:
+            lines.setdefault(printable(origins.get(name, DEFAULT)), []).append(printable(f"{name} {value}"))
+    order = sorted(lines, key=lambda origin: (origin == DEFAULT, origin not in GIVEN))
+    return [f"by {origin}: {', '.join(lines[origin])}" for origin in order]

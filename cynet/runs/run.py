@@ -1,0 +1,229 @@
+"""A run as its folder tells it: the one reader of what a training keeps."""
+
+import contextlib
+import os
+from dataclasses import replace
+from functools import cached_property
+
+from cynet.core.files import reason
+from cynet.core.folder import own_file
+from cynet.interop import safetensors
+
+from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
+from .configuration import CONFIG
+from .contents import Contents
+from .environment import fingerprint, initial_weights
+from .errors import RefusedError, refusing
+from .folder import BEST, CHECKPOINTS, WEIGHTS, RunFolder
+from .origins import DEFAULT, Names, settings_in
+from .places import data_folder
+from .records import ENVIRONMENT
+from .replay import History, Replay, first_settings
+from .settings import DEFAULTS, FREE, Settings
+from .state import checked
+from .weights import came_to, file_of, load_weights
+
+
+class Run(Contents):
+    """A run: what its files hold, as `Contents`, and what follows from them.
+
+    Nothing is read before it is asked for, and nothing in the folder is changed. What stands in a file that
+    is missing or torn is empty, and told by `notes`; what cannot be known without it raises.
+
+    Attributes
+    ----------
+    folder : RunFolder
+        Its tables, row by row. An OSError says that the path is no run.
+    settings : Settings
+        As they are now: of config.toml, or where that is damaged of the checkpoint. A ValueError says that
+        neither can be read.
+    origins : dict of str to str
+        Where each setting came from.
+    first : Settings
+        Those of its first steps.
+    limit : int or None
+        How many steps `first` holds for; None: all.
+    history : History
+        The loss of each step, and the digests of tensors.
+    saved : (str, Saved) or None
+        The name of its newest sound checkpoint, and the state in it.
+
+    Examples
+    --------
+    >>> run = cynet.runs.open("mine")
+    >>> run.settings.lr, max(run.epochs["test_accuracy"]), run.notes()
+    (0.1, 0.84, ())
+    >>> model, facts = run.load()
+    """
+
+    # -- weights and results -----------------------------------------------------------------------------
+    @property
+    def came_to(self):
+        """Which of its weights it came to: "last", or "best" where pictures were held out to choose by."""
+        return came_to(self.path)
+
+    def weights(self, which=None):
+        """The path of its weights, "last" or "best"; default: those that it came to. OSError without any."""
+        return file_of(self.path, which)
+
+    def load(self, which=None):
+        """(model, Facts) of its weights; errors as of `load_weights`."""
+        return load_weights(self.weights(which))
+
+    @cached_property
+    def tested(self):
+        """What the test set said at its end, a dict; {} where it held no pictures out, or has not ended."""
+        return validation.read_tested(self)
+
+    def soundness(self):
+        """What is wrong with each file that has digests of its own, and is there: {name: error or None}."""
+        found = {}
+        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), safetensors.load)
+        for name, load in kinds.items():
+            if os.path.lexists(self.path / name):
+                try:
+                    load(own_file(self.path / name))
+                    found[name] = None
+                except (ValueError, OSError) as error:
+                    found[name] = error
+        return found
+
+    @property
+    def results(self):
+        """Its last measurements as {name: text}."""
+        return validation.results(self.folder)
+
+    # -- how it was trained ------------------------------------------------------------------------------
+    @cached_property
+    def folder(self):
+        return RunFolder.open(self.path)
+
+    @cached_property
+    def saved(self):
+        return agreement.saved(self.folder)
+
+    @cached_property
+    def _configured(self):
+        """(settings, origins, what is to be said of them)."""
+        folder, path = self.folder, self.path / CONFIG
+        try:
+            values = settings_in(path, parse=configuration.read_run)
+            _, origins = folder.read_config()
+        except ValueError as error:
+            if self.saved is None:
+                raise
+            name, found = self.saved
+            note = f"note: {error}; going on with the settings in {name}"
+            return found.settings, found.origins, [note]
+        notes = []
+        if self.saved is not None:
+            name, found = self.saved
+            for setting, (here, there) in agreement.differences(folder, found.settings).items():
+                if setting not in FREE:
+                    notes.append(f"note: {path} has {setting} {here}, {name} {there}")
+        return Settings(**(DEFAULTS | values)), origins, notes
+
+    @property
+    def settings(self):
+        return self._configured[0]
+
+    @property
+    def origins(self):
+        return dict.fromkeys(DEFAULTS, DEFAULT) | self._configured[1]
+
+    @cached_property
+    def remarks(self):
+        """Lines to say where its files do not fit each other, or something goes on without one of them."""
+        return [*self._configured[2], *self._first[2]]
+
+    @cached_property
+    def history(self):
+        self.folder.configured(self.settings.flat())  # its file may be damaged
+        return History.of(self.folder)
+
+    @cached_property
+    def _first(self):
+        """(settings of the first steps, how many steps these are, what is to be said)."""
+        parts, notes = self.environment.get("resumed", []), []
+        error = self.problems.get("environment")
+        if error is not None and not isinstance(error, FileNotFoundError):
+            notes.append(f"note: going on without {ENVIRONMENT}: {reason(error)}")
+        try:
+            return *first_settings(self.settings, parts), notes
+        except ValueError as error:
+            self.environment = {}
+            return self.settings, None, [*notes, f"note: going on without {ENVIRONMENT}: {error}"]
+
+    @property
+    def first(self):
+        return self._first[0]
+
+    @cached_property
+    def limit(self):
+        return self._first[1]
+
+    @property
+    def repeatable(self):
+        """How many of its steps can be trained again."""
+        return min(max(self.history.losses, default=0), self.limit or 2**63)
+
+    @property
+    def fingerprint(self):
+        """That of its pictures, None where it is not known."""
+        return fingerprint(self.environment)
+
+    @contextlib.contextmanager
+    def replay(self, names=None, **changes):
+        """Within this context, of a `Replay`, its first steps can be trained again.
+
+        Parameters
+        ----------
+        names : Names, optional
+            What errors call settings.
+        **changes
+            Settings, that the weights do not depend on, in place of its own.
+
+        Raises
+        ------
+        RefusedError
+            When its pictures or first weights are not there, or are others.
+        """
+        names, place = names or Names(), data_folder(vars(self.first), self.environment)
+        settings = replace(self.first, workers=0, **{"data_dir": place} | changes)
+        with refusing(str(self.folder.path)):
+            settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
+        beginning.check(vars(settings), self.origins, names)
+        training, test = datasets.load(vars(settings), names)
+        if self.fingerprint not in (None, training.fingerprint()):
+            raise RefusedError(
+                f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
+                f"{training.fingerprint()}"
+            )
+        with beginning.session_of(settings, training, test, self.origins, names=names) as session:
+            yield Replay(session)
+
+    def __repr__(self):
+        return f"Run({str(self.path)!r})"
+
+
+def _checkpoint(path):
+    return checkpoint.load(path, checked)
+
+
+def open(path):
+    """The run in a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        When `path` is no folder, or holds neither a configuration nor metrics.
+    """
+    return contents.read(path, Run)
