@@ -228,7 +228,7 @@ def _keep(path, previous, folder):
 
 
 def remove_temporaries(folder):
-    """Remove what `write_atomically` left in a folder, a path or a descriptor, when its process was killed."""
+    """Remove what `write_atomically` left in a folder, a path or a descriptor, as its process was killed."""
     with os.scandir(folder) as entries:
         left = [entry for entry in entries if is_temporary(entry.name)]
     for entry in left:

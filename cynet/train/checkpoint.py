@@ -75,9 +75,11 @@ def unpack(data):
             raise ValueError(f"wanted a checkpoint of format {FORMAT}, got {notes.get('format')!r:.40}")
         digests = _table(notes, "sha256", safetensors.MOST_HEADER)
         state = _table(notes, "state", MOST_STATE)
+        if not notes.get("version"):
+            raise ValueError("its header: version: wanted that of the cynet that wrote it, got none")
     except ValueError as error:
         raise DamagedError(str(error)) from None
-    problems, end = [], 0
+    problems, end = [f"its header: sha256 of no tensor: {n!r:.80}" for n in digests if n not in spans], 0
     body = memoryview(data)[first:]
     for name, (_, _, start, end) in spans.items():
         if end > len(body):
