@@ -15,6 +15,7 @@ import os
 import stat
 from pathlib import Path
 
+from .checks import worded
 from .files import KINDS, copy_own, mode_of, placed, read_regular
 from .names import unused
 
@@ -235,7 +236,7 @@ def read_object(path, most, folder=None):
     except RecursionError:
         raise ValueError(f"{path}: wanted at most {DEEPEST} levels of JSON, got more") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {worded(error)}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: wanted an object of JSON, got {type(found).__name__}")
     return found

@@ -12,6 +12,7 @@ import json
 import os
 
 from cynet._version import __version__
+from cynet.core.checks import worded
 from cynet.core.files import reason, user_path, write_atomically
 from cynet.core.folder import set_aside
 from cynet.interop import safetensors
@@ -102,7 +103,8 @@ def _table(notes, name, most):
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}: {error}") from None
+        got = f"{text!r:.40}: {worded(error)}"
+        raise ValueError(f"its header: {name}: wanted a JSON object, got {got}") from None
     if not isinstance(found, dict):
         raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}")
     return found

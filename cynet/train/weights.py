@@ -12,6 +12,7 @@ from dataclasses import MISSING
 
 import cynet.core.random as random
 from cynet import models
+from cynet.core.checks import worded
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
 from cynet.interop import safetensors
@@ -225,5 +226,5 @@ def _note(name, text):
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {error}") from None
+        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {worded(error)}") from None
     return tuple(value) if isinstance(value, list) else value

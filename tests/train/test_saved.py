@@ -184,6 +184,15 @@ def with_notes(contents, more):
     return b"".join([header.replace(checkpoint.BLANK, digest, 1), *parts])
 
 
+def test_a_number_of_many_digits_is_told_in_words_of_our_own(contents):
+    many = "wanted numbers of at most 4,300 digits, got more"
+    with pytest.raises(DamagedError, match=f"its header: state: wanted a JSON object, .*: {many}"):
+        checkpoint.unpack(with_notes(contents, {"state": f'{{"step": {"9" * 5_000}}}'}))
+    header = f'{{"x": {{"dtype": "F32", "shape": [{"9" * 5_000}], "data_offsets": [0, 4]}}}}'.encode()
+    with pytest.raises(ValueError, match=f"its header: {many}"):
+        safetensors.parse(len(header).to_bytes(8, "little") + header)
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_version_that_is_missing_is_damage(contents, value):
     with pytest.raises(DamagedError, match="its header: version: wanted that of the cynet that wrote it"):
