@@ -57,13 +57,14 @@ def conclude(session, folder, best, test, report):
     report : bool
         Whether to write the page.
     """
+    from cynet.train.rundir import WEIGHTS
     from cynet.train.validation import VALIDATION, read_tested
 
     from .terminal import accuracies, say
 
     folder.follow()
     measure = session.measure
-    say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.weights)}")
+    say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.own(WEIGHTS))}")
     text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
         last = folder.metrics.last().get(f"{measure}_accuracy")
@@ -91,7 +92,7 @@ def _report(folder):
     try:
         weights = KEPT[came_to(folder.path)]
         report.write([runs.read(folder.path)], folder.own(report.PAGE), weights=weights)
+    except report.PlotsError as error:
+        say(f"note: no PNG files beside {folder.path / report.PAGE}: {reason(error)}")
     except (ValueError, OSError) as error:
         say(f"note: no {report.PAGE}: {reason(error)}")
-
-

@@ -4,19 +4,24 @@ mistakes, filters, times, and how to repeat it.
 
 from pathlib import Path
 
+from cynet.core.files import HeldPath, placed
 from cynet.core.folder import own_path, own_target
 from cynet.core.shell import quoted, word
 from cynet.train.configuration import CONFIG, ORIGIN
 from cynet.train.rundir import KEPT, WEIGHTS
 
 from . import trained
-from .parser import PATHS, UsageError, refusing
+from .parser import PATHS, UsageError, reason, refusing
 from .places import data_folder
 
 PAGE, PLOTS = "report.html", "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
 SUFFIX = ".safetensors"
+
+
+class PlotsError(OSError):
+    """The page is written, the PNG files beside it are not."""
 
 
 def add_flags(parser):
@@ -93,16 +98,17 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True):
     if data_dir is None and first.settings:
         data_dir = data_folder({"data": None, "data_dir": None} | first.settings, first.environment)
     document = gather.gather(first, others, data_dir, weights, times, *commands(first))
-    _write(output, page.render(document))
+    size = _write(output, page.render(document))
     for note in document["notes"]:
         say(f"note: {note}")
     _plot(document, _plots(output))
-    say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
+    say(f"{output}: {size / 1024:,.0f} KiB; open it in a browser")
 
 
 def _plots(output):
-    """The folder of the PNG files beside a page."""
-    return output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+    """The folder of the PNG files beside a page, looked up where the page is."""
+    place = output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+    return HeldPath.of(place, placed(output)[1])
 
 
 def _own(output, chosen):
@@ -217,9 +223,12 @@ def command(config):
 
 
 def _write(output, text):
+    """Write a text; its bytes."""
     from cynet.core.files import write_atomically
 
-    write_atomically(output, text.encode())
+    data = text.encode()
+    write_atomically(output, data)
+    return len(data)
 
 
 def _plot(document, folder):
@@ -232,3 +241,5 @@ def _plot(document, folder):
             say(f"{path}")
     except ImportError as error:
         say(f"note: no PNG files in {folder}: {error}")
+    except OSError as error:
+        raise PlotsError(error.errno, reason(error)) from error

@@ -227,7 +227,7 @@ def train(session, folder, origins, best=None, seconds=0.0, news=(), report=Fals
     from .terminal import Terminal, logged, say
 
     settings, folder.tell = session.settings, say
-    with Signals() as signals, logged(folder.path / LOG) as folder.log:
+    with Signals() as signals, logged(folder.own(LOG)) as folder.log:
         try:
             recorder = Recorder(folder, session, best, seconds)
             keeper = Keeper(folder, session, recorder, origins)
@@ -301,6 +301,12 @@ def _finish(session, observers, signals, report):
     except GoneError as error:
         raise Failure(f"after step {trainer.steps}: {reason(error)}") from error
     except OSError as error:  # of a file that a step, an evaluation or the end is noted in
+        try:
+            folder.follow()  # for what is said of it
+        except GoneError as gone:  # which is why
+            raise Failure(f"after step {trainer.steps}: {reason(gone)}") from error
+        except OSError:
+            pass
         raise Failure(f"after step {trainer.steps}: {reason(error)}; {_again(folder)}") from error
     except Diverged as error:
         screen.close()

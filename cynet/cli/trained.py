@@ -2,7 +2,8 @@
 
 import sys
 
-from .parser import UsageError, integer, refusing
+from . import agreement
+from .parser import UsageError, integer, reason, refusing
 from .places import data_folder
 
 WHERE = "a run folder, or a .safetensors file"
@@ -49,6 +50,7 @@ def locate(path, argument, which=None):
         Those of a run folder.
     """
     from cynet.train import RunFolder
+    from cynet.train.rundir import KEPT
     from cynet.train.weights import file_of
 
     try:
@@ -60,11 +62,30 @@ def locate(path, argument, which=None):
         raise
     try:
         folder = RunFolder.open(file.parent)
-        config, _ = folder.read_config()
-        stored = data_folder({"data": None, "data_dir": None} | config, folder.read_environment(_warn))
-    except (OSError, ValueError):  # the weights are enough without it
+    except OSError:  # the weights are enough without it
         return file, None
-    return file, stored
+    ours = file.name in KEPT.values()  # what lies beside others may be of another tool
+    config = settings_of(folder, _warn if ours else None)
+    return file, data_folder({"data": None, "data_dir": None} | config, folder.read_environment(_warn))
+
+
+def settings_of(folder, tell=None):
+    """The settings of a run by its config.toml, or where that cannot be read by its checkpoint; {}: by none.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    tell : callable, optional
+        Told, in a line, why config.toml cannot be read.
+    """
+    try:
+        return folder.read_config()[0]
+    except (OSError, ValueError) as error:
+        name, saved = agreement.saved(folder) or (None, None)
+        if tell is not None:
+            other = "without its settings" if saved is None else f"with the settings in {name}"
+            tell(f"note: {reason(error)}; going on {other}")
+        return {} if saved is None else vars(saved.settings)
 
 
 def _warn(line):
@@ -81,9 +102,9 @@ def data_options(path, name):
     path = user_path(path)
     try:
         folder = RunFolder.open(path if path.is_dir() else path.parent)
-        config, _ = folder.read_config()
-    except (OSError, ValueError):
+    except OSError:
         return {}
+    config = settings_of(folder)
     if config.get("data") != name:
         return {}
     return data_options(config) | drawing(folder.read_environment())

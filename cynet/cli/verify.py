@@ -48,13 +48,12 @@ def run(flags):
 def _files(folder, say):
     """Read every file that has digests of its own; whether one is damaged."""
     from cynet.core.folder import own_file
-    from cynet.interop import safetensors
-    from cynet.train import checkpoint
+    from cynet.train import checkpoint, load_weights
     from cynet.train.rundir import BEST, WEIGHTS
 
     damaged = False
     kinds = dict.fromkeys((checkpoint.NAME, checkpoint.PREVIOUS), _checkpoint)
-    for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), safetensors.load)).items():
+    for name, load in (kinds | dict.fromkeys((WEIGHTS, BEST), load_weights)).items():
         if os.path.lexists(folder.path / name):
             try:
                 load(own_file(folder.path / name))

@@ -50,10 +50,10 @@ def few(names, most=5):
     return ", ".join(map(printable, names[:most])) + more
 
 
-def unused(path):
-    """A path, or the first one with a number behind its name that nothing has."""
+def unused(path, there=os.path.lexists):
+    """A path, or the first one with a number behind its name that nothing has, as `there` tells."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
+    return next(each for each in itertools.chain([path], numbered) if not there(each))
 
 
 def _spelled(error):

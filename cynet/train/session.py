@@ -18,7 +18,7 @@ from .loop import Trainer, train
 from .mixup import Mixup
 from .settings import BALANCED, Settings, spread
 from .validation import TEST, VALIDATION, Division
-from .weights import initial_file, noted_or_none, read_weights
+from .weights import check_statistics, initial_file, noted_or_none, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -197,6 +197,7 @@ def load_initial(model, path, facts):
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
     try:
+        check_statistics(tensors)
         model.load_state_dict(tensors)
     except ValueError as error:
         problems = str(error).split("; ")

@@ -23,7 +23,7 @@ from cynet.train import RunFolder, Session, Settings, Stopped, evaluate, load_we
 from cynet.train.recorder import Recorder
 from cynet.train.report import folder as report_folder
 from cynet.train.report import gather
-from cynet.train.weights import digests
+from cynet.train.weights import digests, file_of
 
 FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--augment", "--workers", 0, "--lr", 0.01,
@@ -417,3 +417,14 @@ def test_a_session_trains_on_what_is_kept_and_measures_on_what_is_held_out(tmp_p
         assert (result.measure, result.test.samples.sum()) == ("validation", 16)
         with pytest.raises(ValueError, match="measure: wanted evaluations on the validation pictures"):
             recorder.evaluated(dataclasses.replace(result, measure="test"))
+
+
+@pytest.mark.parametrize("text", ["x = [", ""])
+def test_what_a_run_came_to_is_known_without_its_configuration(whole, tmp_path, text):
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / "config.toml").write_text(text)
+    assert file_of(run) == run / "best.safetensors"
+    (run / "last.ckpt").write_bytes(b"damaged")
+    assert file_of(run) == run / "best.safetensors"
+    (run / "last.prev.ckpt").unlink()
+    assert file_of(run) == run / "last.safetensors"
