@@ -14,6 +14,13 @@ PARAMETERS = {
     "resnet20": 271_690,
     "vgg_small": 307_498,
 }
+WITH_NORM = {  # two more a channel, and a bias less where batch norm follows
+    "uwnet0": 789_514,
+    "uwnet1": 27_218,
+    "uwnet2": 11_218,
+    "resnet20": 272_474,
+    "vgg_small": 307_946,
+}
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -37,6 +44,7 @@ def test_grey_pictures_go_through_every_model(name):
 @pytest.mark.parametrize("name", models.names())
 def test_parameter_counts(name):
     assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
+    assert sum(p.size for p in models.create(name).parameters()) == WITH_NORM[name]
 
 
 def test_resnet20_has_the_papers_multiplications():
