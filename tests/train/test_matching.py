@@ -127,6 +127,11 @@ def test_pictures_of_another_size_are_refused_naming_both(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"skip_damaged": True}])
 def test_what_was_drawn_for_testing_then_is_drawn_again_whatever_else_is_asked_for(monkeypatch, options):
     asked = []
+
+    def load(*names, **given):
+        asked.append(given)
+        return samples("abc", [0])
+
     monkeypatch.setattr(matching.data, "load", load)
     drawn = dataclasses.replace(facts(shape=(4, 4, 3)), drawn=(0.25, 7))
     matching.load(drawn, "image_folder", "x", "test", **options)
