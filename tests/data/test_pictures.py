@@ -38,7 +38,7 @@ def test_fit_cuts_the_middle_and_scales(tmp_path):
 def test_fit_cuts_the_middle_of_tall_pictures_too():
     pixels = np.zeros((30, 10, 3), np.uint8)
     pixels[10:20] = 200
-    np.testing.assert_array_equal(pictures.Fit(5).apply(image.fromarray(pixels)), np.full((5, 5, 3), 200))
+    np.testing.assert_array_equal(pictures.Fit(10).apply(image.fromarray(pixels)), np.full((10, 10, 3), 200))
 
 
 def test_what_is_transparent_is_on_white_and_the_camera_is_upright(tmp_path):
