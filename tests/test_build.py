@@ -232,6 +232,8 @@ def test_what_every_processor_must_load_is_compiled_for_none(tree):
         assert ("-march=some-cpu" in words) == (name in ("one", "two")), name
         assert "-fopenmp" in words and "-O3" in words and "-Wall" in words and "-Icynet/kernels" in words
         assert "-ffast-math" not in words and "-fsanitize=address,undefined" not in words
+    plain = build(tree, CYNET_MARCH="")
+    assert set(plain) == ALL and not any("-march" in " ".join(words) for words in plain.values())
     facts = " ".join(lines["_config"])
     assert "CYNET_COMPILER" in facts and "fakecc 1.0" in facts and "sse3 avx2" in facts and '"none"' in facts
     assert not any("CYNET_" in " ".join(lines[name]) for name in ALL - {"_config"})

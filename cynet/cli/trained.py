@@ -48,6 +48,8 @@ def locate(path, argument, which=None):
         Those of a run folder.
     """
     from cynet.core.files import reason
+    from cynet.runs.folder import KEPT
+    from cynet.runs.places import data_folder
     from cynet.runs.records import ENVIRONMENT
     from cynet.runs.run import Run
     from cynet.runs.weights import file_of
@@ -61,23 +63,39 @@ def locate(path, argument, which=None):
         raise
     run = Run(file.parent)
     try:
-        run.folder.read_config()
-    except (OSError, ValueError):  # the weights are enough without it
+        settings, unread, name = run.known
+    except OSError:  # the weights are enough without it
         return file, None
-    stored, error = run.data_dir, run.problems.get("environment")
-    if error is not None and not isinstance(error, FileNotFoundError):
-        print(f"note: going on without {ENVIRONMENT}: {reason(error)}", file=sys.stderr)
+    if unread is not None and file.name in KEPT.values():  # what lies beside others may be of another tool
+        other = "without its settings" if name is None else f"with the settings in {name}"
+        _warn(f"{reason(unread)}; going on {other}")
+    stored = data_folder({"data": None, "data_dir": None} | settings, run.environment)
+    lost = run.problems.get("environment")
+    if lost is not None and not isinstance(lost, FileNotFoundError):
+        _warn(f"going on without {ENVIRONMENT}: {reason(lost)}")
     return file, stored
+
+
+def _warn(text):
+    print(f"note: {text}", file=sys.stderr)
 
 
 def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
     from cynet.core.files import user_path
+    from cynet.runs.environment import drawing
     from cynet.runs.run import Run
+    from cynet.runs.settings import data_options
 
     path = user_path(path)
     run = Run(path if path.is_dir() else path.parent)
-    return run.data_options if run.plain.get("data") == name else {}
+    try:
+        settings, *_ = run.known
+    except OSError:
+        return {}
+    if settings.get("data") != name:
+        return {}
+    return data_options(settings) | drawing(run.environment)
 
 
 def load(path, argument):

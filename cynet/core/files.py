@@ -14,13 +14,46 @@ from pathlib import Path
 TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
+
+    _SystemPath = Path
+else:
+    _SystemPath = type(Path())  # before Python 3.12 the class of a path itself has no heirs
 
 CHUNK = 1 << 16  # bytes
 KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
 )  # fmt: skip
+
+
+class HeldPath(_SystemPath):
+    """The path of a file in a folder that is kept open: it is looked up in that folder, nowhere else.
+
+    So what is written by it lies in the folder that was meant, also where that was moved, or another one put
+    in its place, in this very moment. The functions here and in `cynet.core.folder` that open, write, rename
+    or remove take it so; for everybody else it is a path as any.
+
+    Attributes
+    ----------
+    folder : int or None
+        The folder's descriptor; None: it is looked up by its path.
+    """
+
+    folder: int | None = None
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], folder: int | None) -> HeldPath:
+        """That of a file which lies in an open folder itself."""
+        held = cls(path)
+        held.folder = folder
+        return held
+
+
+def placed(path: str | os.PathLike[str]) -> tuple[Any, int | None]:
+    """What the system is to look up for a path, and the `dir_fd` of the folder that it begins in, or None."""
+    folder = getattr(path, "folder", None)
+    return (path, None) if folder is None else (Path(os.path.basename(path)), folder)
 
 
 def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
@@ -32,7 +65,9 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
         When it cannot be opened, or is a folder, a pipe, a socket or a device.
     """
     # Without O_NONBLOCK a pipe's opening waits for somebody who writes to it.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    place, folder = placed(path)
+    descriptor = os.open(place, flags, dir_fd=folder)
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -133,7 +168,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, previous: str | 
         with whole_file(path, previous) as file:
             file.write(data)
     except OSError as error:
-        place = os.path.realpath(user_path(path))
+        place = path if placed(path)[1] is not None else os.path.realpath(user_path(path))
         text = f"cannot write {place} ({len(data)} bytes): {error.strerror or error}"
         raise type(error)(error.errno, text) from error
 
@@ -141,22 +176,47 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, previous: str | 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str], previous: str | None = None) -> Iterator[BinaryIO]:
     """A file to write to, which takes its place where the context ends well: see `write_atomically`."""
-    path = Path(os.path.realpath(user_path(path)))  # through a symbolic link, as open does
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    if path.exists() and not path.is_file():  # a rename would put an end to /dev/null
+    place, folder = placed(path)
+    if folder is None:
+        place = Path(os.path.realpath(user_path(path)))  # through a symbolic link, as open does
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    mode = mode_of(place, folder)
+    if mode is not None and not stat.S_ISREG(mode):  # a rename would put an end to /dev/null
         raise OSError(errno.EINVAL, "there is something that is no regular file")
     try:
-        with open(temporary, "xb") as file:
+        with open_new(temporary, folder) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if previous and path.exists():
-            _keep(path, path.with_name(previous))
-        os.replace(temporary, path)
+        if previous and mode_of(place, folder) is not None:
+            _keep(place, place.with_name(previous), folder)
+        os.replace(temporary, place, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        remove(temporary, folder)
         raise
-    flush_folder(path.parent)
+    if folder is None:
+        flush_folder(place.parent)
+    else:
+        os.fsync(folder)
+
+
+def mode_of(place: str | os.PathLike[str], folder: int | None = None) -> int | None:
+    """What lies at a place, a link not followed: the mode of `os.stat`, None where there is nothing."""
+    try:
+        return os.lstat(place, dir_fd=folder).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def open_new(place: str | os.PathLike[str], folder: int | None = None) -> BinaryIO:
+    """A file that was not there, open for writing bytes."""
+    return open(place, "xb", opener=lambda name, flags: os.open(name, flags, 0o666, dir_fd=folder))
+
+
+def remove(place: str | os.PathLike[str], folder: int | None = None) -> None:
+    """Remove a file, where it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(place, dir_fd=folder)
 
 
 def copy_own(path: Path) -> None:
@@ -166,23 +226,26 @@ def copy_own(path: Path) -> None:
         os.chmod(copy.fileno(), stat.S_IMODE(os.fstat(file.fileno()).st_mode))
 
 
-def _keep(path: Path, previous: Path) -> None:
+def _keep(path: Path, previous: Path, folder: int | None) -> None:
     """Give a file a second name, so that there is no moment without one of the first."""
     link = previous.with_name(f".{previous.name}.{os.getpid()}.tmp")
+    both: Any = {"src_dir_fd": folder, "dst_dir_fd": folder}
     try:
-        os.link(path, link)
+        os.link(path, link, **both)
     except OSError:  # a file system without links
-        os.replace(path, previous)
+        os.replace(path, previous, **both)
         return
-    os.replace(link, previous)
-    link.unlink(missing_ok=True)  # rename does nothing where both names are the same file already
+    os.replace(link, previous, **both)
+    remove(link, folder)  # rename does nothing where both names are the same file already
 
 
-def remove_temporaries(folder: str | os.PathLike[str]) -> None:
-    """Remove what `write_atomically` left in a folder when its process was killed."""
-    for path in Path(folder).iterdir():
-        if is_temporary(path.name) and (path.is_symlink() or not path.is_dir()):
-            path.unlink(missing_ok=True)
+def remove_temporaries(folder: str | os.PathLike[str] | int) -> None:
+    """Remove what `write_atomically` left in a folder, a path or a descriptor, as its process was killed."""
+    with os.scandir(folder) as entries:
+        left = [entry for entry in entries if is_temporary(entry.name)]
+    for entry in left:
+        if not entry.is_dir(follow_symlinks=False):
+            remove(entry.path, folder if isinstance(folder, int) else None)
 
 
 def is_temporary(name: str) -> bool:

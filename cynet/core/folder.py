@@ -15,15 +15,18 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from .files import KINDS, copy_own, read_regular
+from .checks import worded
+from .files import KINDS, HeldPath, copy_own, mode_of, placed, read_regular
 from .names import unused
 
 TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
 if TYPE_CHECKING:
     from typing import IO, Any, BinaryIO
 
+OTHERS = ((stat.S_ISREG, "a file"), (stat.S_ISLNK, "a link that leads nowhere"), *KINDS)  # than a folder
 DEEPEST = 100  # objects and lists within each other
 
 
@@ -81,16 +84,21 @@ def own_file(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None
 def own_target(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Path:
     """`own_file` that is to be written: it is no link either, for that would write another file.
 
-    A link of the folder itself, or of one on the way within it, is none of the file.
+    A link of the folder itself, or of one on the way within it, is none of the file. Of a `HeldPath` what
+    lies in the open folder counts, whatever stands at the path.
 
     Raises
     ------
     OSError
         As `own_file`; or when it is a symbolic link.
     """
+    place, held = placed(path)
+    mode = None if held is None else mode_of(place, held)
+    if isinstance(path, HeldPath) and held is not None and (mode is None or not stat.S_ISLNK(mode)):
+        return path if mode is None else _regular(path, mode)
     path = own_file(path, folder)
-    if os.path.islink(path):
-        got = f"got a link, to {os.readlink(path)}"
+    if held is not None or os.path.islink(path):
+        got = f"got a link, to {os.readlink(place, dir_fd=held)}"
         raise OSError(errno.EPERM, f"{path}: wanted a file to write and no link, {got}")
     return path
 
@@ -125,10 +133,11 @@ def open_changing(path: str | os.PathLike[str], folder: str | os.PathLike[str] |
 def _changing(path: str | os.PathLike[str], folder: str | os.PathLike[str] | None, flags: int) -> int:
     """The descriptor of a file that has no other name, which would be changed with it."""
     path = own_target(path, folder)
-    if os.path.exists(path) and os.stat(path).st_nlink > 1:
+    place, held = placed(path)
+    if mode_of(place, held) is not None and os.stat(place, dir_fd=held).st_nlink > 1:
         copy_own(path)
     more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags | more, 0o666)
+    descriptor = os.open(place, flags | more, 0o666, dir_fd=held)
     try:
         _regular(path, os.fstat(descriptor).st_mode)
         return descriptor
@@ -137,10 +146,44 @@ def _changing(path: str | os.PathLike[str], folder: str | os.PathLike[str] | Non
         raise
 
 
-def is_at(file: IO[Any], path: str | os.PathLike[str]) -> bool:
-    """Whether an open file is what stands at a path, itself and not by a link."""
+@contextlib.contextmanager
+def opened_own(folder: Path) -> Iterator[int]:
+    """The descriptor of a folder within another one, open in this context; it is made where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a `HeldPath` what lies in the open folder counts.
+
+    Raises
+    ------
+    OSError
+        As `own_path`; or when there is something else.
+    """
+    place, held = placed(folder)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(place, dir_fd=held)
+    mode = mode_of(place, held)
+    if stat.S_ISLNK(mode or 0):
+        place, held = own_path(folder), None
+        if os.path.exists(place):
+            mode = os.stat(place).st_mode
+    if mode is not None and not stat.S_ISDIR(mode):
+        got = next((name for test, name in OTHERS if test(mode)), "something else")
+        raise OSError(errno.ENOTDIR, f"{folder}: wanted a folder, got {got}")
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0), dir_fd=held)
     try:
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_at(file: IO[Any] | int, path: Path) -> bool:
+    """Whether an open file, or a descriptor, is what stands at a path, itself and not by a link."""
+    place, held = placed(path)
+    try:
+        own = os.fstat(file if isinstance(file, int) else file.fileno())
+        return os.path.samestat(own, os.lstat(place, dir_fd=held))
     except OSError:
         return False
 
@@ -161,13 +204,16 @@ def set_aside(path: Path, mark: str = "damaged", stays: bool = False) -> Path:
     Path
         The new one.
     """
-    aside = unused(path.with_name(f"{path.stem}.{mark}{path.suffix}"))
-    if stays and path.is_file():
+    place, held = placed(path)
+    both: Any = {"src_dir_fd": held, "dst_dir_fd": held}
+    aside = place.with_name(f"{place.stem}.{mark}{place.suffix}")
+    aside = unused(aside, lambda each: mode_of(each, held) is not None)
+    if stays and stat.S_ISREG(mode_of(place, held) or 0):
         with contextlib.suppress(OSError):  # a file system without links
-            os.link(path, aside)
-            return aside
-    os.rename(path, aside)
-    return aside
+            os.link(place, aside, **both)
+            return path.with_name(aside.name)
+    os.rename(place, aside, **both)
+    return path.with_name(aside.name)
 
 
 def read_object(
@@ -201,7 +247,7 @@ def read_object(
     except RecursionError:
         raise ValueError(f"{path}: wanted at most {DEEPEST} levels of JSON, got more") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {worded(error)}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: wanted an object of JSON, got {type(found).__name__}")
     return found

@@ -4,7 +4,7 @@ import codecs
 import itertools
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SPELLED = "cynet.spelled"  # an error handler for text that is encoded: what `printable` escapes, as it does
@@ -52,10 +52,10 @@ def few(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(map(printable, names[:most])) + more
 
 
-def unused(path: Path) -> Path:
-    """A path, or the first one with a number behind its name that nothing has."""
+def unused(path: Path, there: Callable[[Path], bool] = os.path.lexists) -> Path:
+    """A path, or the first one with a number behind its name that nothing has, as `there` tells."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
+    return next(each for each in itertools.chain([path], numbered) if not there(each))
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from cynet._version import __version__
+from cynet.core.checks import worded
 from cynet.core.files import open_regular, user_path, write_atomically
 from cynet.data.sets.bounded import check_room
 
@@ -287,6 +288,10 @@ def _header(text):
         header = json.loads(text.decode(), object_pairs_hook=_once)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"its header is no JSON ({error}): damaged, or no safetensors file") from None
+    except ValueError as error:
+        if worded(error) == str(error):
+            raise
+        raise ValueError(f"its header: {worded(error)}") from None
     if not isinstance(header, dict):
         raise ValueError(f"its header: wanted a JSON object, got {type(header).__name__}")
     return header

@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 
 from cynet.core.drawing import figure_class
-from cynet.core.files import write_atomically
-from cynet.core.folder import own_target
+from cynet.core.files import HeldPath, write_atomically
+from cynet.core.folder import opened_own, own_target
 from cynet.core.names import printable
 
 CURVES, CONFUSION = "curves.png", "confusion.png"
@@ -43,14 +43,19 @@ def write(document, folder):
     if document["test"]:
         figures[CONFUSION] = _confusion(document["test"])
     if figures:
-        folder.mkdir(exist_ok=True)
-    for name, figure in figures.items():
-        drawn = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is a box
-            figure.savefig(drawn, format="png", dpi=DPI)
-        write_atomically(own_target(folder / name, folder.parent), drawn.getvalue())
+        with opened_own(folder) as held:
+            for name, figure in figures.items():
+                write_atomically(own_target(HeldPath.of(folder / name, held), folder.parent), _drawn(figure))
     return [folder / name for name in figures]
+
+
+def _drawn(figure):
+    """The bytes of a figure's PNG file."""
+    drawn = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is a box
+        figure.savefig(drawn, format="png", dpi=DPI)
+    return drawn.getvalue()
 
 
 def _figure(width, height):

@@ -5,10 +5,11 @@ import numpy as np
 from cynet import runs
 from cynet.bench import cases, per_layer
 from cynet.core.build import processor
-from cynet.core.files import write_atomically
+from cynet.core.files import HeldPath, placed, reason, write_atomically
 from cynet.core.threads import get_num_threads
 from cynet.runs import contents
 from cynet.runs.ending import PAGE
+from cynet.runs.errors import PlotsError
 from cynet.runs.folder import WEIGHTS
 
 from . import gather, page, plots
@@ -47,6 +48,13 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
         Whether to measure the time of each layer.
     say : callable, optional
         Told what was written, and what is wrong with the run, in a line each.
+
+    Raises
+    ------
+    PlotsError
+        When the page is written, and the PNG files cannot be.
+    OSError
+        When the page cannot be.
     """
     first, *others = runs
     others = others or _neighbours(first)
@@ -54,16 +62,18 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
     if data_dir is None and first.plain:
         data_dir = first.data_dir
     document = gather.gather(first, others, data_dir, weights, times, *commands(first))
-    write_atomically(output, page.render(document).encode())
+    data = page.render(document).encode()
+    write_atomically(output, data)
     for note in document["notes"]:
         say(f"note: {note}")
     _plot(document, plots_of(output), say)
-    say(f"{output}: {output.stat().st_size / 1024:,.0f} KiB; open it in a browser")
+    say(f"{output}: {len(data) / 1024:,.0f} KiB; open it in a browser")
 
 
 def plots_of(output):
-    """The folder of the PNG files beside a page."""
-    return output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+    """The folder of the PNG files beside a page, looked up where the page is."""
+    place = output.parent / (PLOTS if output.name == PAGE else f"{output.stem}-{PLOTS}")
+    return HeldPath.of(place, placed(output)[1])
 
 
 def _neighbours(run):
@@ -107,3 +117,5 @@ def _plot(document, folder, say):
             say(f"{path}")
     except ImportError as error:
         say(f"note: no PNG files in {folder}: {error}")
+    except OSError as error:
+        raise PlotsError(error.errno, reason(error)) from error

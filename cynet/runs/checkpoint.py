@@ -12,6 +12,7 @@ import json
 import os
 
 from cynet._version import __version__
+from cynet.core.checks import worded
 from cynet.core.files import reason, user_path, write_atomically
 from cynet.core.folder import set_aside
 from cynet.interop import safetensors
@@ -75,9 +76,11 @@ def unpack(data):
             raise ValueError(f"wanted a checkpoint of format {FORMAT}, got {notes.get('format')!r:.40}")
         digests = _table(notes, "sha256", safetensors.MOST_HEADER)
         state = _table(notes, "state", MOST_STATE)
+        if not notes.get("version"):
+            raise ValueError("its header: version: wanted that of the cynet that wrote it, got none")
     except ValueError as error:
         raise DamagedError(str(error)) from None
-    problems, end = [], 0
+    problems, end = [f"its header: sha256 of no tensor: {n!r:.80}" for n in digests if n not in spans], 0
     body = memoryview(data)[first:]
     for name, (_, _, start, end) in spans.items():
         if end > len(body):
@@ -100,7 +103,8 @@ def _table(notes, name, most):
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}: {error}") from None
+        got = f"{text!r:.40}: {worded(error)}"
+        raise ValueError(f"its header: {name}: wanted a JSON object, got {got}") from None
     if not isinstance(found, dict):
         raise ValueError(f"its header: {name}: wanted a JSON object, got {text!r:.40}")
     return found

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from cynet.core import folder
+from cynet.core.checks import worded
 from cynet.core.files import read_regular, reason, write_atomically
 from cynet.core.names import printable
 
@@ -149,7 +150,7 @@ def read_toml(path):
     except UnicodeDecodeError as error:
         raise ValueError(f"{printable(path)}: wanted a text in UTF-8: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{printable(path)}: {error!s:.{MOST_MESSAGE}}") from None
+        raise ValueError(f"{printable(path)}: {worded(error):.{MOST_MESSAGE}}") from None
 
 
 def _measure(content):

@@ -4,8 +4,8 @@ from cynet.core.files import digest_of, reason
 from cynet.train.metrics import evaluate
 
 from . import validation
-from .errors import FailedError
-from .folder import KEPT
+from .errors import FailedError, PlotsError
+from .folder import KEPT, WEIGHTS
 from .lines import accuracies
 from .origins import Names
 from .validation import VALIDATION
@@ -68,7 +68,7 @@ def conclude(session, folder, best, test, say, report=None, names=None):
     """
     folder.follow()
     measure = session.measure
-    say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.weights)}")
+    say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.own(WEIGHTS))}")
     text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
         last = folder.metrics.last().get(f"{measure}_accuracy")
@@ -89,5 +89,7 @@ def _page(folder, report, say):
     """Write the page of a run that ended well; what hinders it is a note."""
     try:
         report(folder.path, folder.own(PAGE), weights=KEPT[came_to(folder.path)], say=say)
+    except PlotsError as error:
+        say(f"note: no PNG files beside {folder.path / PAGE}: {reason(error)}")
     except (ValueError, OSError) as error:
         say(f"note: no {PAGE}: {reason(error)}")

@@ -30,6 +30,10 @@ class FailedError(RuntimeError):
     """It was begun and went wrong on the way; what was kept until then is whole."""
 
 
+class PlotsError(OSError):
+    """The page of a run is written, the PNG files beside it are not."""
+
+
 @contextlib.contextmanager
 def refusing(name, place="data_dir"):
     """Turn a ValueError, an OSError, or an extra that is missing, into a `RefusedError` naming an argument.

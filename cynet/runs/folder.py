@@ -9,9 +9,13 @@ import shutil
 
 from cynet._version import __version__
 from cynet.core.files import (
+    HeldPath,
     flush_folder,
     is_temporary,
+    open_new,
+    placed,
     reason,
+    remove,
     remove_temporaries,
     user_path,
     write_atomically,
@@ -111,7 +115,19 @@ class RunFolder:
 
     def _measured(self, config):
         self.measure = measure_of(config)
-        self.metrics = Table(self.path / METRICS, metrics_columns(self.measure))
+        self.metrics = Table(self._held(METRICS), metrics_columns(self.measure))
+
+    def _held(self, name):
+        """The path of a file in the folder; once that is locked, of one that is looked up in it alone."""
+        path = self.path / name
+        return path if self._hold is None else HeldPath.of(path, self._hold.folder)
+
+    def _placed(self):
+        """Let the tables, and the log, know where the folder is."""
+        for table in (self.metrics, self.steps, self.digests):
+            table.path = self._held(table.path.name)
+        if self.log is not None:
+            self.log.path = self._held(self.log.path.name)
 
     @property
     def weights(self):
@@ -148,13 +164,15 @@ class RunFolder:
         if os.path.islink(own_path(self.path / CONFIG)):  # what else is no file is set aside
             own_target(self.path / CONFIG)
         self._hold = Hold(self.path)
-        remove_temporaries(self.path)
+        self._placed()
+        remove_temporaries(self._hold.folder)
 
     def close(self):
         """Write out the tables and give the lock back."""
         with contextlib.ExitStack() as stack:
             if self._hold is not None:
                 stack.callback(self._hold.close)
+                stack.callback(self._placed)
                 self._hold = None
             for table in (self.metrics, self.steps, self.digests):
                 stack.callback(table.close)
@@ -171,16 +189,13 @@ class RunFolder:
         """
         if self._hold is None:
             return
-        place = self._hold.place(self.path)
-        if self.log is not None:
-            self.log.path = place / self.log.path.name
-            if said := self.log.renew():
-                self.tell(said)
-        if place != self.path:
-            self.tell(f"note: {self.path} was moved: the run goes on in {place}")
-            self.path = place
-            for table in (self.metrics, self.steps, self.digests):
-                table.path = place / table.path.name
+        place, before = self._hold.place(self.path), self.path
+        self.path = place
+        self._placed()
+        if self.log is not None and (said := self.log.renew()):
+            self.tell(said)
+        if place != before:
+            self.tell(f"note: {before} was moved: the run goes on in {place}")
         for table in (self.metrics, self.steps, self.digests):
             if table.renew():
                 self.tell(f"note: {table.path} was removed or replaced: further rows go to what is there")
@@ -188,9 +203,12 @@ class RunFolder:
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 
     def own(self, name):
-        """The path of a file in the folder that is to be written now: see `follow`, and `own_target`."""
+        """The path of a file in the folder that is to be written now: see `follow`, and `own_target`.
+
+        It is written in the folder itself, also where that is moved in between: see `HeldPath`.
+        """
         self.follow()
-        return own_target(self.path / name)
+        return own_target(self._held(name))
 
     def reserve(self, size):
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
@@ -200,9 +218,9 @@ class RunFolder:
             raise OSError(
                 errno.ENOSPC, f"{self.path}: a run needs {wanted:,} bytes there, only {free:,} are free"
             )
-        trial = self.path / f".trial.{os.getpid()}.tmp"
+        trial = placed(self._held(f".trial.{os.getpid()}.tmp"))
         try:
-            with open(trial, "xb") as file:
+            with open_new(*trial) as file:
                 file.write(bytes(size))
                 file.flush()
                 os.fsync(file.fileno())
@@ -210,13 +228,13 @@ class RunFolder:
             text = f"{self.path}: cannot write {size:,} bytes, as a checkpoint takes: {error.strerror}"
             raise OSError(error.errno, text) from error
         finally:
-            trial.unlink(missing_ok=True)
+            remove(*trial)
 
     def discard(self):
         """Remove what the beginning of a run wrote, and the folder where it is then empty."""
-        self.close()
         for name in (LOCK, CONFIG, ENVIRONMENT):
-            (self.path / name).unlink(missing_ok=True)
+            remove(*placed(self._held(name)))
+        self.close()
         with contextlib.suppress(OSError):
             self.path.rmdir()
 

@@ -171,7 +171,7 @@ class _Going:
         for line in self.news:
             say(line)
         if not ending.is_tested(session, folder):  # it was stopped just before
-            with say.logged(folder.path / LOG) as folder.log:
+            with say.logged(folder.own(LOG)) as folder.log:
                 test = ending.tested(session, folder, best)
                 ending.conclude(session, folder, best, test, say, self.company.report, names)
             return _outcome(folder, session, best, test)

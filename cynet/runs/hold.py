@@ -2,7 +2,8 @@
 
 Design: the folder stays open for as long, and it is locked itself beside the file in it. Who renames or
 replaces the folder, or removes the file, changes neither; what stands at the path is compared with what is
-open. Where a file system locks no folders the file's lock alone keeps others out.
+open. Where a file system locks no folders the file's lock alone keeps others out. What a run writes is looked
+up in the open folder (`HeldPath`), so that it lies there also where the folder is moved during a save.
 """
 
 import contextlib
@@ -12,9 +13,11 @@ import os
 import time
 from pathlib import Path
 
-from cynet.core.folder import own_file, own_target
+from cynet.core.files import HeldPath
+from cynet.core.folder import is_at, own_file, own_target
 
 LOCK = ".lock"
+MOVES = 20  # that a folder may make while one looks where it is
 LOOKS = (0.005, 0.02, 0.05)  # seconds to wait for those who only look whether a run is locked
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
@@ -30,6 +33,11 @@ class Hold:
     ----------
     path : Path
 
+    Attributes
+    ----------
+    folder : int
+        The folder's descriptor.
+
     Raises
     ------
     BlockingIOError
@@ -40,17 +48,17 @@ class Hold:
 
     def __init__(self, path):
         with contextlib.ExitStack() as stack:
-            self._folder = os.open(path, FOLDER)
-            stack.callback(os.close, self._folder)
-            self._file = _open_lock(path)
+            self.folder = os.open(path, FOLDER)
+            stack.callback(os.close, self.folder)
+            self._file = self._open_lock(path)
             stack.callback(lambda: os.close(self._file))
             try:
-                _take_folder(self._folder)
+                _take_folder(self.folder)
                 _take(self._file)
             except BlockingIOError as error:
                 raise _in_use(path, self._file) from error
             if os.fstat(self._file).st_nlink > 1:  # a copy of the folder made of hard links has it too
-                os.unlink(path / LOCK)
+                os.unlink(LOCK, dir_fd=self.folder)
                 self.renew(path)
             _sign(self._file)
             self._closing = stack.pop_all()
@@ -71,16 +79,19 @@ class Hold:
         """
         if self._is_at(path):
             return path
-        place = _place_of(self._folder)
-        if place is not None and self._is_at(place):
-            return place
+        for _ in range(MOVES):
+            place = _place_of(self.folder)
+            if place is None or not os.fstat(self.folder).st_nlink:
+                break
+            if self._is_at(place):
+                return place
         there = ", and what stands there now is another one" if os.path.lexists(path) else ""
         reason = f"{path}: the run's folder was removed{there}: nothing more is written"
         raise GoneError(errno.ENOENT, reason)
 
     def _is_at(self, path):
         """Whether a path leads to the folder."""
-        own = os.fstat(self._folder)
+        own = os.fstat(self.folder)
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -89,21 +100,20 @@ class Hold:
             return False
         # Some file systems number a folder anew from time to time.
         return os.path.samestat(own, found) or (
-            own.st_dev == found.st_dev and _place_of(self._folder) == Path(os.path.realpath(path))
+            own.st_dev == found.st_dev and _place_of(self.folder) == Path(os.path.realpath(path))
         )
 
     def renew(self, path):
-        """Put the file for the lock back into the folder at `path`; whether it was not there.
+        """Put the file for the lock back into the folder, now at `path`; whether it was not there.
 
         Raises
         ------
         BlockingIOError
             When another process has put one there, and holds it.
         """
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(self._file), os.lstat(path / LOCK)):
-                return False
-        file = _open_lock(path)
+        if is_at(self._file, HeldPath.of(path / LOCK, self.folder)):
+            return False
+        file = self._open_lock(path)
         try:
             _take(file)
             _sign(file)
@@ -115,10 +125,10 @@ class Hold:
         finally:
             os.close(file)
 
-
-def _open_lock(path):
-    more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-    return os.open(own_target(path / LOCK), os.O_RDWR | os.O_CREAT | more, 0o644)
+    def _open_lock(self, path):
+        own_target(HeldPath.of(path / LOCK, self.folder))
+        more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+        return os.open(LOCK, os.O_RDWR | os.O_CREAT | more, 0o644, dir_fd=self.folder)
 
 
 def _sign(file):

@@ -5,8 +5,14 @@ or with neither. Three small models tell how; what a file claims is compared wit
 size is made.
 """
 
+import numpy as np
+
 import cynet.core.random as random
 
+from .ranges import MOST
+
+COUNT, VARIANCE = "num_batches_tracked", "running_var"  # ends of names
+MOST_BATCHES = 2**63 - 1 - MOST  # that were counted: a run can still count all of its steps
 CLASSES, CHANNELS = 2, 1  # of the smallest of the three
 SHOWN = 10  # problems that one error names
 
@@ -89,6 +95,27 @@ class ModelLayout:
 
 def _less(one, other):
     return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def odd_statistics(tensors, more=0):
+    """What of batch norm's running statistics no training can have, or could go on counting: a list of texts.
+
+    NaN and infinity are none of it: a training that diverges has them.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    more : int, optional
+        Batches that may have been counted beyond the most that a run begins with.
+    """
+    found, most = [], MOST_BATCHES + more
+    for name, array in tensors.items():
+        if name.endswith(COUNT) and not np.all((array >= 0) & (array <= most)):
+            got = array.item() if array.size == 1 else f"an array of shape {array.shape}"
+            found.append(f"{name}: wanted a whole number from 0 to {most}, got {got}")
+        elif name.endswith(VARIANCE) and np.any(array < 0):
+            found.append(f"{name}: wanted numbers of at least 0, got {np.nanmin(array):g}")
+    return found
 
 
 def told(problems):

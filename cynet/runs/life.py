@@ -87,7 +87,7 @@ class _Life:
     def live(self, best, seconds, news):
         folder, self.folder.tell = self.folder, self.say
         try:
-            with self.say.logged(folder.path / LOG) as folder.log:
+            with self.say.logged(folder.own(LOG)) as folder.log:
                 try:
                     self.recorder = Recorder(folder, self.session, best, seconds)
                     self.keeper = Keeper(folder, self.session, self.recorder, self.origins)
@@ -134,6 +134,12 @@ class _Life:
         except GoneError as error:
             raise FailedError(f"after step {trainer.steps}: {reason(error)}") from error
         except OSError as error:  # of a file that a step, an evaluation or the end is noted in
+            try:
+                folder.follow()  # for what is said of it
+            except GoneError as gone:  # which is why
+                raise FailedError(f"after step {trainer.steps}: {reason(gone)}") from error
+            except OSError:
+                pass
             raise FailedError(f"after step {trainer.steps}: {reason(error)}; {self._again()}") from error
         except Diverged as error:
             self.screen.close()

@@ -4,7 +4,6 @@ Entries that are not in the tables here are of another version, and stay as they
 """
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -136,9 +135,6 @@ def _worded(path, error):
         return ValueError(f"{path}: wanted an object of JSON, got {got}")
     if isinstance(cause, UnicodeDecodeError):
         return ValueError(f"{path}: wanted a text in UTF-8, got another byte at place {cause.start:,}")
-    if "set_int_max_str_digits" in str(error):
-        most = sys.get_int_max_str_digits()
-        return ValueError(f"{path}: wanted numbers of at most {most:,} digits, got more")
     return error
 
 

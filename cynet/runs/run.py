@@ -7,7 +7,6 @@ from functools import cached_property
 
 from cynet.core.files import reason
 from cynet.core.folder import own_file
-from cynet.interop import safetensors
 
 from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
 from .configuration import CONFIG
@@ -78,7 +77,7 @@ class Run(Contents):
     def soundness(self):
         """What is wrong with each file that has digests of its own, and is there: {name: error or None}."""
         found = {}
-        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), safetensors.load)
+        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), load_weights)
         for name, load in kinds.items():
             if os.path.lexists(self.path / name):
                 try:
@@ -101,6 +100,20 @@ class Run(Contents):
     @cached_property
     def saved(self):
         return agreement.saved(self.folder)
+
+    @cached_property
+    def known(self):
+        """(its settings as far as they are known, a dict; the error of config.toml or None; what has them).
+
+        They are those of config.toml; where that cannot be read those in the checkpoint, whose file's name
+        comes last; and without one {}, with None. An OSError says that the path is no run.
+        """
+        folder = self.folder
+        try:
+            return folder.read_config()[0], None, CONFIG
+        except (OSError, ValueError) as error:
+            name, saved = self.saved or (None, None)
+            return {} if saved is None else vars(saved.settings), error, name
 
     @cached_property
     def _configured(self):

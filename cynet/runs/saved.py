@@ -117,6 +117,8 @@ def _place(value, step):
     place = Place(loss=loss, **found)
     if max(place.epoch, place.batch, place.evaluated, place.evaluated + place.count) > step:
         raise ValueError(f"place: wanted one of {step} steps, got {place}")
+    if not place.count and (place.loss or place.images):
+        raise ValueError(f"place: wanted no loss and no pictures of no step, got {place}")
     if max(place.right, place.count) > place.images:
         raise ValueError(f"place: wanted a picture or more for each step, got {place}")
     return place

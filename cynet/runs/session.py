@@ -19,7 +19,7 @@ from .facts import DRAWN
 from .resolving import spread
 from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
-from .weights import initial_file, noted_or_none, read_weights
+from .weights import check_statistics, initial_file, noted_or_none, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -198,6 +198,7 @@ def load_initial(model, path, facts):
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
     try:
+        check_statistics(tensors)
         model.load_state_dict(tensors)
     except ValueError as error:
         problems = str(error).split("; ")

@@ -13,7 +13,7 @@ from cynet import models
 from cynet.core import checks
 from cynet.data import registry
 
-from .layouts import ModelLayout, told
+from .layouts import ModelLayout, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
 from .session import trainer_of
 from .settings import FREE, Settings
@@ -124,6 +124,8 @@ def checked(tensors, state):
     problems = _misfits(tensors, saved.settings)
     if problems:
         raise ValueError("the checkpoint does not fit its own settings: " + told(problems))
+    if odd := odd_statistics(tensors, saved.step):
+        raise ValueError(told(odd))
     if _optimizer_steps(tensors) != saved.step:
         got = tensors[OPTIMIZER + "steps"]
         raise ValueError(f"optimizer.steps: wanted {saved.step}, as its step, got {got}")
@@ -148,6 +150,11 @@ def _check_settings(saved):
     if saved.schedule != rates:
         raise ValueError(f"schedule: wanted {rates:.120}, as in config, got {saved.schedule!r:.120}")
     size, count = saved.loader["batch_size"], int(saved.loader["fingerprint"].partition("x")[0])
+    for name, wanted in (("seed", settings.seed), ("epoch", place.epoch), ("batch", place.batch)):
+        if saved.loader[name] != wanted:
+            raise ValueError(f"loader.{name}: wanted {wanted}, as in the state, got {saved.loader[name]}")
+    if place.evaluated + place.count != saved.step:
+        raise ValueError(f"place: wanted all of {saved.step} steps, evaluated or counted, got {place}")
     if size != settings.batch_size:
         raise ValueError(f"loader.batch_size: wanted {settings.batch_size}, as in config, got {size}")
     if place.batch > count // size or (place.batch and not place.evaluated and not place.count):

@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from cynet.core.files import open_regular, read_regular, reason, write_atomically
+from cynet.core.files import mode_of, open_regular, placed, read_regular, reason, write_atomically
 from cynet.core.folder import is_at, open_appending, open_changing, own_target, set_aside
 from cynet.core.names import SPELLED
 
@@ -78,7 +78,7 @@ class Table:
             When there is something that is no regular file, or it cannot be changed.
         """
         self.close()
-        if not os.path.lexists(self.path):
+        if mode_of(*placed(self.path)) is None:
             return None
         own_target(self.path)
         end = self._end(last)
@@ -179,8 +179,9 @@ class Table:
         return None if known or len(line) == LINE else place if end is None else end
 
     def _cut(self, end):
+        place, folder = placed(self.path)
         try:
-            if os.path.getsize(self.path) > end:
+            if os.stat(place, dir_fd=folder).st_size > end:
                 with open_changing(self.path) as file:
                     file.truncate(end)
                     os.fsync(file.fileno())

@@ -3,13 +3,16 @@
 Their notes hold nothing that differs between two equal trainings: no times, paths, thread or worker counts.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
+import os
 from dataclasses import MISSING
 
 import cynet.core.random as random
 from cynet import models
+from cynet.core.checks import worded
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
 from cynet.interop import safetensors
@@ -17,6 +20,8 @@ from cynet.interop import safetensors
 from . import checkpoint, configuration
 from .facts import Facts
 from .folder import KEPT
+from .layouts import COUNT, odd_statistics, told
+from .saved import Saved
 
 MOST_NOTE = 1 << 25  # letters
 
@@ -97,7 +102,7 @@ def file_of(path, which=None):
     if path.is_dir():
         which = which or came_to(path)
         file = path / KEPT[which]
-        if not file.exists():
+        if not os.path.lexists(file):
             others = [name for name, other in KEPT.items() if (path / other).exists()]
             hint = f" (did you mean the {others[0]} ones, {KEPT[others[0]]}?)" if others else ""
             raise FileNotFoundError(errno.ENOENT, f"{path} has no {file.name}{hint}")
@@ -109,11 +114,20 @@ def file_of(path, which=None):
 
 def came_to(folder):
     """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
-    try:
-        held_out = configuration.read(folder / configuration.CONFIG).plain.get("validation")
-    except (OSError, ValueError):
-        held_out = False
-    return "best" if held_out and (folder / KEPT["best"]).exists() else "last"
+    return "best" if _held_out(folder) and os.path.lexists(folder / KEPT["best"]) else "last"
+
+
+def _held_out(folder):
+    """The share of pictures that a run held out, by its config.toml, else by its newest sound checkpoint."""
+    with contextlib.suppress(OSError, ValueError):
+        found = configuration.read(folder / configuration.CONFIG).plain
+        if "validation" in found:
+            return found["validation"]
+    for name in (checkpoint.NAME, checkpoint.PREVIOUS):
+        with contextlib.suppress(OSError, ValueError):
+            _, state = checkpoint.load(own_file(folder / name))
+            return Saved.of(state).settings.validation
+    return None
 
 
 def initial_file(path):
@@ -167,9 +181,16 @@ def _check_shapes(facts, tensors):
     """Refuse tensors that are not of the model that the facts tell of, before it is made."""
     layout = facts.layout()
     shapes = layout.shapes(len(facts.classes), facts.picture_shape[2])
-    problems = layout.misfits(tensors, shapes, spare="num_batches_tracked")
+    problems = layout.misfits(tensors, shapes, spare=COUNT)
     if problems:
         raise ValueError("state does not fit the model: " + "; ".join(problems))
+    check_statistics(tensors)
+
+
+def check_statistics(tensors):
+    """Raise ValueError where running statistics are none that a training has: see `odd_statistics`."""
+    if odd := odd_statistics(tensors):
+        raise ValueError(told(odd))
 
 
 def _missing(notes):
@@ -205,5 +226,5 @@ def _note(name, text):
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {error}") from None
+        raise ValueError(f"{name}: wanted JSON, got {text!r:.80}: {worded(error)}") from None
     return tuple(value) if isinstance(value, list) else value

@@ -411,3 +411,19 @@ def test_a_process_that_is_asked_to_stop_after_the_move_saves_in_its_own_folder(
     assert os.listdir(path) == ["config.toml"] and (path / "config.toml").read_text() == "# another's"
     steps = [int(line.partition(",")[0]) for line in (moved / "steps.csv").read_text().splitlines()[1:]]
     assert steps == [*range(1, len(steps) + 1)]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling", "leaving"])
+def test_a_run_that_cannot_draw_says_so_and_has_its_page(run, capsys, kind):
+    pytest.importorskip("matplotlib")
+    plots = run / "plots"
+    if kind == "file":
+        plots.write_text("kept")
+        said = "wanted a folder, got a file"
+    else:
+        plots.symlink_to("nowhere" if kind == "dangling" else "..")
+        nowhere = "wanted a folder, got a link that leads nowhere"
+        said = nowhere if kind == "dangling" else f"wanted a file in {run}, got a link that leaves it"
+    assert command("train", "--resume", run, *LONGER[:-1]) == 0
+    assert f"note: no PNG files beside {run}/report.html: {plots}: {said}" in capsys.readouterr().out
+    assert (run / "report.html").is_file() and not (run.parent / "curves.png").exists()

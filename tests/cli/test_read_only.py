@@ -1,5 +1,6 @@
 """Commands that read a run write nothing into it; a home that cannot be written to hinders none of them."""
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -24,8 +25,19 @@ def _refuse(event, values):
     if _protected and (event in CHANGES or (event == "open" and values[2] & WRITING)):
         for path in values[:2]:
             named = isinstance(path, (str, bytes))
-            if named and os.path.abspath(os.fsdecode(path)).startswith(_protected[0]):
+            if named and any(place.startswith(_protected[0]) for place in _places(os.fsdecode(path))):
                 raise OSError(errno.EROFS, "Read-only file system", path)
+
+
+def _places(path):
+    """Where a path may lead: a name alone may be looked up in any folder that is open."""
+    yield os.path.abspath(path)
+    if not os.path.dirname(path) and os.path.isdir("/proc/self/fd"):
+        for descriptor in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                folder = os.readlink(f"/proc/self/fd/{descriptor}")
+                if os.path.isdir(folder):
+                    yield os.path.join(folder, path)
 
 
 sys.addaudithook(_refuse)

@@ -297,11 +297,14 @@ def test_what_a_killed_process_left_is_swept(broken_off):
     assert not list(broken_off.glob(".*.tmp"))
 
 
-def test_every_part_of_a_run_is_noted(broken_off):
-    assert train("--resume", broken_off, "--workers", 1) == 0
+def test_every_part_of_a_run_is_noted(broken_off, stop, monkeypatch):
+    stop(15, signal.SIGINT)
+    assert train("--resume", broken_off, "--workers", 1) == 130
+    monkeypatch.undo()
+    assert train("--resume", broken_off, "--workers", 2) == 0
     environment = json.loads((broken_off / "env.json").read_text())
     assert environment["workers"] == 0
-    assert [(part["after_step"], part["workers"]) for part in environment["resumed"]] == [(9, 1)]
+    assert [(part["after_step"], part["workers"]) for part in environment["resumed"]] == [(9, 1), (15, 2)]
     assert "going on after step 9, in epoch 2" in (broken_off / "log.txt").read_text()
 
 

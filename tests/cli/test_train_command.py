@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,28 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
         r"to go on from the stored configuration: cynet train --resume runs/uwnet2-shapes10-1\n",
         err,
     )
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
+def test_a_save_that_breaks_is_told_of_the_folder_as_it_is_then(tmp_path, monkeypatch, capsys, how):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "r"
+
+    def broken(path, *arguments):
+        shutil.rmtree(place) if how == "removed" else place.rename(tmp_path / "moved")
+        if how == "replaced":
+            shutil.rmtree(tmp_path / "moved")
+            place.mkdir()
+        raise FileNotFoundError(errno.ENOENT, f"cannot write {path}: No such file or directory")
+
+    monkeypatch.setattr(recorder, "save_weights", broken)
+    assert cli.main(["train", "--steps", "2", "--workers", "0", "--run-dir", "r"]) == 1
+    err = capsys.readouterr().err
+    if how == "moved":
+        assert err.endswith(f"the stored configuration: cynet train --resume {tmp_path / 'moved'}\n")
+    else:
+        assert err.startswith("cynet train: error: after step 2: r: the run's folder was removed")
+    assert not place.exists() or os.listdir(place) == []
 
 
 def test_the_bar_goes_to_the_terminal_and_the_results_to_standard_output(capsys):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tiny
 
 from cynet import cli, data
-from cynet.train import Settings, load_weights
+from cynet.train import RunFolder, Settings, load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--lr", 0.01)
@@ -103,6 +104,55 @@ def test_a_training_begins_from_a_run(run, tmp_path, capsys):
     assert said(capsys, "verify", tmp_path / "a")[0] == 0
     status, _, err = said(capsys, "train", *FLAGS, "--init-from", tmp_path, "--run-dir", tmp_path / "d")
     assert status == 2 and err.endswith(f"--init-from: {tmp_path} has no last.safetensors\n")
+
+
+@pytest.fixture
+def without_settings(run, tmp_path):
+    """A copy of the run whose config.toml cannot be read."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "config.toml").write_text("x = [")
+    return tmp_path / "run"
+
+
+def test_settings_that_cannot_be_read_are_said_and_taken_from_the_checkpoint(
+    run, without_settings, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir("/")
+    wanted, path = evaluated(capsys, run), without_settings
+    said_first = f"note: {path}/config.toml: Invalid value (at end of document); going on"
+    for file in (path, path / "last.safetensors"):
+        status, out, err = said(capsys, "evaluate", file, "--json", "-")
+        assert (status, err) == (0, f"{said_first} with the settings in last.ckpt\n")
+        assert json.loads(out) | {"weights": wanted["weights"]} == wanted
+    (path / "last.ckpt").write_bytes(b"damaged")
+    assert said(capsys, "evaluate", path)[2] == f"{said_first} with the settings in last.prev.ckpt\n"
+    (path / "last.prev.ckpt").unlink()
+    status, _, err = said(capsys, "evaluate", path)
+    first, second, _ = err.split("\n")
+    assert status == 2 and first == f"{said_first} without its settings" and "--data-dir: wanted" in second
+    _, _, err = said(capsys, "predict", path, path / "none.png")
+    assert err.startswith(f"{said_first} without its settings\n")
+
+
+def test_options_of_the_data_are_taken_from_the_checkpoint_too(without_settings, monkeypatch):
+    from dataclasses import replace
+
+    from cynet.cli import trained
+    from cynet.runs import agreement
+
+    name, saved = agreement.saved(RunFolder.open(without_settings))
+    saved = replace(saved, settings=replace(saved.settings, skip_damaged=True, split_seed=7))
+    monkeypatch.setattr(agreement, "saved", lambda folder: (name, saved))
+    found = trained.data_options(without_settings, "arrays")
+    assert found == trained.data_options(without_settings / "last.safetensors", "arrays")
+    assert found["skip_damaged"] is True
+    assert trained.data_options(without_settings, "tiny") == {}
+
+
+def test_weights_beside_a_configuration_of_another_tool_are_evaluated_without_a_word(run, tmp_path, capsys):
+    shutil.copy(run / "last.safetensors", tmp_path / "net.safetensors")
+    (tmp_path / "config.toml").write_text("[tool]\nname = 'other'\n")
+    evaluated(capsys, tmp_path / "net.safetensors", "--data-dir", run.parent / "own.npz")
 
 
 def test_a_file_of_another_kind_is_called_by_its_name(run, tmp_path, capsys):

@@ -22,7 +22,7 @@ from cynet.report import gather
 from cynet.runs import contents as report_folder
 from cynet.runs import ending
 from cynet.runs.recorder import Recorder
-from cynet.runs.weights import digests
+from cynet.runs.weights import digests, file_of
 from cynet.train import RunFolder, Session, Settings, Stopped, evaluate, load_weights, loop
 
 FLAGS = (
@@ -417,3 +417,14 @@ def test_a_session_trains_on_what_is_kept_and_measures_on_what_is_held_out(tmp_p
         assert (result.measure, result.test.samples.sum()) == ("validation", 16)
         with pytest.raises(ValueError, match="measure: wanted evaluations on the validation pictures"):
             recorder.evaluated(dataclasses.replace(result, measure="test"))
+
+
+@pytest.mark.parametrize("text", ["x = [", ""])
+def test_what_a_run_came_to_is_known_without_its_configuration(whole, tmp_path, text):
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / "config.toml").write_text(text)
+    assert file_of(run) == run / "best.safetensors"
+    (run / "last.ckpt").write_bytes(b"damaged")
+    assert file_of(run) == run / "best.safetensors"
+    (run / "last.prev.ckpt").unlink()
+    assert file_of(run) == run / "last.safetensors"

@@ -20,7 +20,7 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch, place):
     write_atomically(tmp_path / "file", b"old")
 
-    def full(*arguments):
+    def full(*arguments, **folders):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, place, full)
@@ -43,7 +43,7 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path):
 
 
 def test_an_interrupt_leaves_no_temporary_file(tmp_path, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **folders):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", interrupt)
@@ -67,9 +67,9 @@ def test_what_is_written_outlives_a_power_cut_at_any_moment(tmp_path, monkeypatc
     def watch(call, told):
         real = getattr(os, call)
 
-        def watched(*arguments):
+        def watched(*arguments, **folders):
             said.append((call, *told(*arguments)))
-            return real(*arguments)
+            return real(*arguments, **folders)
 
         monkeypatch.setattr(os, call, watched)
 

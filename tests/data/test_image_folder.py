@@ -10,7 +10,7 @@ import pytest
 from photos import draw, pets
 
 from cynet import data
-from cynet.data.images import image_folder, listing, pictures, pixel_cache
+from cynet.data.images import decoding, image_folder, listing, pictures, pixel_cache
 
 pytest.importorskip("PIL")
 
@@ -31,14 +31,18 @@ def test_a_folder_for_each_class(folder):
         np.testing.assert_array_equal(found.images[i], pictures.read(found.path_of(i), pictures.Fit(8)))
 
 
-def test_the_cache_gives_the_same_set_without_decoding(folder, monkeypatch):
+@pytest.mark.parametrize("chunk", [2, 64])
+def test_the_cache_gives_the_same_set_without_decoding(folder, monkeypatch, chunk):
+    monkeypatch.setattr(decoding, "CHUNK", chunk)
     first = data.ImageFolder(folder, 8)
     plain = data.ImageFolder(folder, 8, cache=False)
     monkeypatch.setattr(pixel_cache, "decoded", None)
     second = data.ImageFolder(folder, 8)
     assert first.fingerprint() == second.fingerprint() == plain.fingerprint()
     np.testing.assert_array_equal(second.images, plain.images)
-    np.testing.assert_array_equal(second.mean, plain.mean)
+    for found in (first, second):
+        np.testing.assert_array_equal(found.mean, plain.mean)
+        np.testing.assert_array_equal(found.std, plain.std)
 
 
 def _add(folder):

@@ -7,7 +7,7 @@ from damages import bounded
 from photos import draw, pets
 
 from cynet import data
-from cynet.data.images import damaged
+from cynet.data.images import damaged, image_list
 
 pytest.importorskip("PIL")
 
@@ -31,6 +31,12 @@ def test_a_list_of_pictures(folder, tmp_path):
     relative = lists(folder, ["cat/0.png", "dog/1.jpg"])
     assert data.ImageList(*relative, size=4).images.shape == (2, 3, 4, 4)
     assert data.load("image_list", folder, "train").labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("names", [("man", "woman"), ("woman", "man")])
+def test_of_two_names_in_a_path_the_longer_one_counts(names):
+    for path, name in (("x/woman/1.png", "woman"), ("x/man/1.png", "man"), ("women/2_man.png", "man")):
+        assert names[image_list.class_of(path, names)] == name
 
 
 @pytest.mark.parametrize(("paths", "names", "problem"), [

@@ -179,3 +179,18 @@ def test_a_mapped_file_that_was_replaced_is_not_read(tmp_path):
     path.unlink()
     np.save(path, np.zeros((40, 3, 8, 8), np.uint8))
     np.testing.assert_array_equal(all_of(mapped, 1), all_of(dataset_of(), 0))
+
+
+# -- the order of an epoch -----------------------------------------------------------------------------------
+def test_an_order_is_of_the_seed_and_the_setting_that_hold_when_it_is_asked_for(dataset):
+    def fresh(**options):
+        return data.DataLoader(dataset, 12, **options).order(3).tolist()
+
+    loader, other = data.DataLoader(dataset, 12, seed=1), data.DataLoader(dataset, 12, seed=2)
+    assert loader.order(3).tolist() == fresh(seed=1) != fresh(seed=2)
+    loader.load_state_dict(other.state_dict() | {"epoch": 3})
+    assert loader.seed == 2 and loader.order(3).tolist() == fresh(seed=2)
+    loader.seed = 1
+    assert loader.order(3).tolist() == fresh(seed=1)
+    loader.shuffle = False
+    assert loader.order(3).tolist() == list(range(len(dataset)))

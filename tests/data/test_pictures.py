@@ -35,6 +35,12 @@ def test_fit_cuts_the_middle_and_scales(tmp_path):
     np.testing.assert_array_equal(whole[0], pixels[..., 0])
 
 
+def test_fit_cuts_the_middle_of_tall_pictures_too():
+    pixels = np.zeros((30, 10, 3), np.uint8)
+    pixels[10:20] = 200
+    np.testing.assert_array_equal(pictures.Fit(10).apply(image.fromarray(pixels)), np.full((10, 10, 3), 200))
+
+
 def test_what_is_transparent_is_on_white_and_the_camera_is_upright(tmp_path):
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[0, 0] = 10, 20, 30, 255

@@ -87,6 +87,22 @@ def test_depthwise_convolution(case):
     check(case)
 
 
+@pytest.mark.parametrize("images", [15, 16, 17, 33])
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_each_image_counts_in_the_gradient_of_the_filters(images, groups):
+    rng = np.random.default_rng(images)
+    x, dy = (rng.standard_normal((images, 6, 6, 8)).astype(np.float32) for _ in range(2))
+    w = rng.standard_normal((8, 8 // groups, 3, 3)).astype(np.float32)
+    alone = np.zeros(w.shape)
+    for one, d in zip(x, dy, strict=True):
+        dw = np.zeros_like(w)
+        algorithm_of(one[None], w, (1, 1), (1, 1, 1, 1), groups).weight_gradient(one[None], d[None], dw)
+        alone += dw
+    dw = np.zeros_like(w)
+    algorithm_of(x, w, (1, 1), (1, 1, 1, 1), groups).weight_gradient(x, dy, dw)
+    np.testing.assert_allclose(dw, alone, rtol=0, atol=1e-3)
+
+
 LARGE = [
     # n, side, in, out, kernel, stride, padding: tiles of several rows, several images, and several chunks
     (5, 32, 16, 16, 3, 1, 1),

@@ -14,11 +14,19 @@ PARAMETERS = {
     "resnet20": 271_690,
     "vgg_small": 307_498,
 }
+WITH_NORM = {  # two more a channel, and a bias less where batch norm follows
+    "uwnet0": 789_514,
+    "uwnet1": 27_218,
+    "uwnet2": 11_218,
+    "resnet20": 272_474,
+    "vgg_small": 307_946,
+}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_counts(name):
     assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
+    assert sum(p.size for p in models.create(name).parameters()) == WITH_NORM[name]
 
 
 def test_resnet20_has_the_papers_multiplications():

@@ -45,7 +45,7 @@ def test_what_is_written_comes_back_typed(tmp_path):
     ("# note\n" + "a." * 20_000 + "a = 1", "at most 1,000 dots and brackets, got more at line 2"),
     ("[" + "a." * 20_000 + "a]", "at most 1,000 dots and brackets"),
     ("[[a]]\n" * 20_000, "at most 1,000 dots and brackets"),
-    ("steps = " + "9" * 200_000, "4300 digits"),
+    ("steps = " + "9" * 200_000, "wanted numbers of at most 4,300 digits, got more"),
     ("steps = 0x" + "f" * 200_000, "steps: wanted a number, got a whole number of 800,000 bits"),
     ("steps = " + "9" * 4_000, "steps: wanted a number, got a whole number of "),
     ("x = 0x" + "f" * 200_000, None),

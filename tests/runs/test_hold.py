@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import pytest
 from helpers import environment_of
 
-from cynet.runs import hold
+from cynet.runs import checkpoint, hold
 from cynet.train import RunFolder
 
 SECOND = "import sys; from cynet.train import RunFolder; RunFolder.open(sys.argv[1]).lock()"
@@ -108,6 +109,96 @@ def test_a_folder_that_was_moved_is_followed_and_what_took_its_place_left_alone(
     assert not os.listdir(tmp_path / "run")
     folder.follow()
     assert len(folder.lines) == 1
+
+
+def moving(folder, monkeypatch, call, replaced):
+    """Let the folder be moved to `moved` just before the next call of a function of the module os."""
+    real, moved = getattr(os, call), folder.path.with_name("moved")
+
+    def called(*arguments, **options):
+        if not moved.exists():
+            folder.path.rename(moved)
+            if replaced:
+                folder.path.mkdir()
+                (folder.path / "last.ckpt").write_text("a stranger's")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(os, call, called)
+    return moved
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("call", ["open", "fsync", "link", "replace"])
+def test_a_folder_that_is_moved_during_a_save_gets_all_of_it(folder, monkeypatch, call, replaced):
+    checkpoint.save(folder.own(checkpoint.NAME), {}, {"step": 1})
+    place, path = folder.path, folder.own(checkpoint.NAME)
+    moved = moving(folder, monkeypatch, call, replaced)
+    checkpoint.save(path, {}, {"step": 2})
+    assert moved.exists() and not any(each.name.endswith(".tmp") for each in moved.iterdir())
+    steps = [checkpoint.load(moved / name)[1]["step"] for name in (checkpoint.NAME, checkpoint.PREVIOUS)]
+    assert steps == [2, 1]
+    if replaced:
+        assert os.listdir(place) == ["last.ckpt"] and (place / "last.ckpt").read_text() == "a stranger's"
+    else:
+        assert not place.exists()
+    folder.follow()
+    assert folder.lines == [f"note: {place} was moved: the run goes on in {moved}"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_rows_and_the_lock_go_into_a_folder_that_is_moved_before_they_are_opened(
+    folder, monkeypatch, replaced
+):
+    (folder.path / ".lock").unlink()
+    place, moved = folder.path, moving(folder, monkeypatch, "open", replaced)
+    folder.digests.add("1,a,00")  # the first row opens the table
+    folder.sync()
+    assert (moved / "digests.csv").read_text().splitlines()[1:] == ["1,a,00"]
+    folder.follow()
+    assert (moved / ".lock").read_text() == str(os.getpid())
+    folder.digests.add("2,a,00")
+    folder.close()
+    assert (moved / "digests.csv").read_text().splitlines()[1:] == ["1,a,00", "2,a,00"]
+    assert not place.exists() or os.listdir(place) == ["last.ckpt"]
+
+
+def test_a_table_of_several_names_is_copied_in_the_folder_that_was_moved(folder, monkeypatch):
+    folder.sync()
+    os.link(folder.steps.path, folder.path.with_name("snapshot"))
+    folder.follow()
+    place, moved = folder.path, moving(folder, monkeypatch, "open", True)
+    folder.steps.add("2,1,0.1,2.5,0,0.2")
+    folder.sync()
+    assert len((moved / "steps.csv").read_text().splitlines()) == 3
+    assert len(place.with_name("snapshot").read_text().splitlines()) == 2
+    assert os.listdir(place) == ["last.ckpt"]
+
+
+def test_a_folder_that_is_moved_again_while_one_looks_for_it_is_found(folder, monkeypatch):
+    real, moves = hold._place_of, iter(("one", "two", "three"))
+
+    def place_of(descriptor):
+        place = real(descriptor)
+        for name in itertools.islice(moves, 1):
+            place.rename(folder.path.with_name(name))
+        return place
+
+    folder.path.rename(folder.path.with_name("moved"))
+    monkeypatch.setattr(hold, "_place_of", place_of)
+    folder.follow()
+    assert folder.path.name == "three"
+
+
+def test_what_is_not_the_folders_own_is_refused_by_what_lies_in_the_open_folder(folder):
+    place = folder.path.rename(folder.path.with_name("moved"))
+    folder.path.mkdir()
+    (place / "last.ckpt").symlink_to("config.toml")
+    with pytest.raises(OSError, match=r"moved/last\.ckpt: wanted a file to write and no link, got a link"):
+        folder.own("last.ckpt")
+    (place / "last.ckpt").unlink()
+    (place / "last.ckpt").mkdir()
+    with pytest.raises(OSError, match=r"moved/last\.ckpt: wanted a regular file, got a folder"):
+        folder.own("last.ckpt")
 
 
 def test_a_folder_around_it_may_be_renamed(folder, tmp_path):

@@ -1,12 +1,14 @@
 """A model on a data set that was not its own: labels by the classes' names, pictures at the model's size."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from cynet import data
 from cynet.core import png
 from cynet.runs import matching
-from cynet.runs.facts import Facts
+from cynet.runs.facts import DRAWN, Facts
 
 RNG = np.random.default_rng(0)
 
@@ -120,3 +122,18 @@ def test_pictures_of_another_size_are_refused_naming_both(tmp_path):
     assert len(matching.load(facts("0123", (28, 28, 1)), "arrays", tmp_path / "grey.npz", "test").known) == 4
     with pytest.raises(FileNotFoundError):
         matching.load(facts(), "image_folder", tmp_path / "nowhere", "test")
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_damaged": True}])
+def test_what_was_drawn_for_testing_then_is_drawn_again_whatever_else_is_asked_for(monkeypatch, options):
+    asked = []
+
+    def load(*names, **given):
+        asked.append(given)
+        return samples("abc", [0])
+
+    monkeypatch.setattr(matching.data, "load", load)
+    drawn = dataclasses.replace(facts(shape=(4, 4, 3)), drawn=(0.25, 7))
+    matching.load(drawn, "image_folder", "x", "test", **options)
+    fit = {"size": (4, 4), "resize": "crop", "channels": 3}
+    assert asked == [fit | dict(zip(DRAWN, (0.25, 7), strict=True)) | options]

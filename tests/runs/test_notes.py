@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +97,37 @@ def test_a_note_that_is_missing_is_named(tmp_path, tensors, note):
     notes = {name: json.dumps(value) for name, value in NOTES.items() if name != note}
     with pytest.raises(ValueError, match=f"it lacks {note}"):
         load_weights(written(tmp_path / "a.safetensors", tensors, notes))
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [
+    ("num_batches_tracked", 2**63 - 1, "wanted a whole number from 0 to 9223372034707292160, got 922337203"),
+    ("num_batches_tracked", -5, "wanted a whole number from 0 to .*, got -5"),
+    ("running_var", -0.5, "wanted numbers of at least 0, got -0.5"),
+])  # fmt: skip
+def test_statistics_that_no_training_has_are_named(tmp_path, monkeypatch, capsys, name, value, words):
+    facts = replace(FACTS, batch_norm=True)
+    model = facts.create()
+    save_weights(tmp_path / "a.safetensors", model, facts)
+    tensors, notes = safetensors.load(tmp_path / "a.safetensors")
+    notes.pop("cynet")
+    (where,) = (each for each in list(tensors)[:9] if each.endswith(name) and each.startswith("1."))
+    tensors[where] = np.full_like(tensors[where], value)
+    path = written(tmp_path / "b.safetensors", tensors, notes)
+    with pytest.raises(ValueError, match=rf"b\.safetensors: {where}: {words}"):
+        load_weights(path)
+    monkeypatch.chdir(tmp_path)
+    flags = "--data", "tiny", "--steps", "1", "--batch-size", "8", "--workers", "0"
+    assert cli.main(["train", "--init-from", str(path), *flags]) == 2
+    assert re.search(f"--init-from: {path}: {where}: {words}", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_of_a_training_that_diverged_are_read(tmp_path, value):
+    facts = replace(FACTS, batch_norm=True)
+    model = facts.create()
+    model[1].running_var[:] = value
+    save_weights(tmp_path / "a.safetensors", model, facts)
+    assert not np.isfinite(load_weights(tmp_path / "a.safetensors")[0][1].running_var).any()
 
 
 def test_what_notes_claim_takes_no_room(tmp_path, tensors, monkeypatch):

@@ -197,6 +197,17 @@ def test_settings_are_settled_by_the_data():
     assert tomllib.loads(configuration.toml(settings.flat()))["lr_steps"] == "900:0.01,1260:0.001"
 
 
+@pytest.mark.parametrize("target", ["nowhere", "../last.safetensors"])
+def test_best_weights_that_are_a_link_to_nowhere_or_elsewhere_are_not_passed_over(tmp_path, target):
+    folder = RunFolder(tmp_path / "run")
+    save_weights(folder.weights, FACTS.create(), FACTS)
+    folder.write_config({"validation": 0.2})
+    folder.best.symlink_to(target)
+    with pytest.raises(OSError, match=r"best\.safetensors: wanted a .*file.*, got a link that leads|leaves"):
+        file_of(folder.path)
+    assert file_of(folder.path, "last") == folder.weights
+
+
 def test_a_run_that_held_pictures_out_came_to_its_best_weights(tmp_path):
     folder = RunFolder(tmp_path / "run")
     for name in ("last", "best"):

@@ -86,6 +86,17 @@ CASES = [
     (changed("place.loss", float("nan")), "place.loss: wanted a number"),
     (changed("place.loss", float("inf")), "place.loss: wanted a number"),
     (changed("place.images", 0), "place: wanted a picture or more for each step"),
+    (lambda tensors, known: (tensors, known | {"place": known["place"] | {
+        "evaluated": known["step"], "count": 0, "images": 0, "right": 0, "loss": -1.0}}),
+     "place: wanted no loss and no pictures of no step"),
+    (lambda tensors, known: (tensors, known | {"place": known["place"] | {"evaluated": 0, "count": 1}}),
+     "place: wanted all of "),
+    *((changed(f"loader.{name}", 99), f"loader.{name}: wanted ") for name in ("seed", "epoch", "batch")),
+    *((tensor(f"{part}.1.num_batches_tracked", lambda a, count=count: np.array(count, a.dtype)),
+       f"{part}.1.num_batches_tracked: wanted a whole number from 0 to ")
+      for part in ("model", "average") for count in (2**63 - 1, -5)),
+    *((tensor(f"{part}.1.running_var", lambda a: a * 0 - 1),
+       f"{part}.1.running_var: wanted numbers of at least 0, got -1") for part in ("model", "average")),
     *((changed(f"loader.{name}", value), f"loader.{name}")
       for name in ("seed", "epoch", "batch", "batch_size", "fingerprint") for value in (-1, "x", None, [3])),
     (changed("loader.batch_size", 16), "loader.batch_size: wanted 8, as in config, got 16"),
@@ -121,6 +132,15 @@ CASES = [
     (tensor("optimizer.lr", lambda a: a * np.nan), "optimizer.lr: wanted a number"),
     (tensor("optimizer.lr", lambda a: a - 9), "optimizer.lr: wanted a number"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0])
+def test_running_statistics_of_a_training_that_diverges_are_sound(contents, value):
+    tensors, known = copied(contents)
+    tensors["model.1.running_var"] = np.full_like(tensors["model.1.running_var"], value)
+    most = 2**63 - 1 - (2**31 - 1) + known["step"]
+    tensors["model.1.num_batches_tracked"] = np.array(most)
+    assert load(checkpoint.pack(tensors, known))[0]["model.1.num_batches_tracked"] == most
 
 
 def load(data):
@@ -163,6 +183,28 @@ def with_notes(contents, more):
     header, parts = safetensors.compose(contents[0], notes)
     digest = hashlib.sha256(header).hexdigest().encode()
     return b"".join([header.replace(checkpoint.BLANK, digest, 1), *parts])
+
+
+def test_a_number_of_many_digits_is_told_in_words_of_our_own(contents):
+    many = "wanted numbers of at most 4,300 digits, got more"
+    with pytest.raises(DamagedError, match=f"its header: state: wanted a JSON object, .*: {many}"):
+        checkpoint.unpack(with_notes(contents, {"state": f'{{"step": {"9" * 5_000}}}'}))
+    header = f'{{"x": {{"dtype": "F32", "shape": [{"9" * 5_000}], "data_offsets": [0, 4]}}}}'.encode()
+    with pytest.raises(ValueError, match=f"its header: {many}"):
+        safetensors.parse(len(header).to_bytes(8, "little") + header)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_version_that_is_missing_is_damage(contents, value):
+    with pytest.raises(DamagedError, match="its header: version: wanted that of the cynet that wrote it"):
+        checkpoint.unpack(with_notes(contents, {"version": value}))
+
+
+def test_a_digest_of_no_tensor_is_damage(contents):
+    notes, _, _ = safetensors.parse(checkpoint.pack(*contents))
+    digests = json.loads(notes["sha256"]) | {"model.99.weight": "0" * 64}
+    with pytest.raises(DamagedError, match=r"its header: sha256 of no tensor: 'model\.99\.weight'"):
+        checkpoint.unpack(with_notes(contents, {"sha256": json.dumps(digests)}))
 
 
 def test_a_digest_that_is_missing_is_damage(contents):
