@@ -171,9 +171,7 @@ def _show(flags):
     if flags.augment:
         transforms = [RandomCrop(flags.padding), RandomFlip()]
         transforms += [Cutout(flags.cutout)] if flags.cutout else []
-    canvas = inspection.mosaic(
-        dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch
-    )
+    canvas = inspection.mosaic(dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch)
     factor = max(1, SIDE // max(dataset.picture_shape[:2]) // 2)
     canvas = canvas.repeat(factor, axis=0).repeat(factor, axis=1)
     write_atomically(output, png.encode(canvas))

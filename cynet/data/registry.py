@@ -11,9 +11,7 @@ from .dataset import checked_split
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
 # function returns, after its module).
-dataset = Registry(
-    "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower()
-)
+dataset = Registry("dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower())
 FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
 PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
 

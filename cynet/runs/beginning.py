@@ -65,9 +65,7 @@ def _check_place(name, place, called, names):
         return
     if name == EMBEDDED:
         meant = f"{names('data')} {registry.kind_of(place) or 'NAME'}"
-        raise RefusedError(
-            f"{called}: {EMBEDDED} is made by code and reads no files (did you mean {meant}?)"
-        )
+        raise RefusedError(f"{called}: {EMBEDDED} is made by code and reads no files (did you mean {meant}?)")
     if not os.path.exists(place):
         raise RefusedError(f"{called}: no such file or folder: {place}")
 

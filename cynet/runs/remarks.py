@@ -23,9 +23,7 @@ def introduce(session, folder, say):
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    say(
-        f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes"
-    )
+    say(f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes")
     for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
         say(f"note: {note}")
     say(

@@ -200,9 +200,7 @@ def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
     with beginning.session_of(settings, dataset, dataset, origins) as session:
         assert session.settings.warmup == 3 and "cut to a tenth" in origins["warmup"]
     with pytest.raises(UsageError, match="--warmup: wanted less than the run's 30 steps"):
-        beginning.session_of(
-            settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.Flags()
-        )
+        beginning.session_of(settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.Flags())
 
 
 def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, capsys):
@@ -251,9 +249,7 @@ def test_a_reader_that_goes_away_ends_no_training(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_disk_that_is_full_behind_standard_output_ends_no_training(tmp_path):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command(*SHORT), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=120
-        )
+        done = subprocess.run(command(*SHORT), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
     went_on(tmp_path)
 

@@ -6,7 +6,7 @@ import pytest
 
 from cynet.core.registry import Registry
 
-FIRST = '''
+FIRST = """
 from shop import thing
 
 @thing("a text, with (brackets)", order=2)
@@ -19,7 +19,7 @@ def apple():
 )
 @staticmethod
 def pear(): ...
-'''
+"""
 SECOND = '''
 import shop
 

@@ -30,9 +30,7 @@ def attributes(layer):
     return [*vars(layer), *FREE]
 
 
-CASES = [
-    pytest.param(kind, name, id=f"{kind}-{name}") for kind in LEAVES for name in attributes(built(kind))
-]
+CASES = [pytest.param(kind, name, id=f"{kind}-{name}") for kind in LEAVES for name in attributes(built(kind))]
 
 
 def new(kind):

@@ -131,9 +131,7 @@ def test_bad_arguments_are_named(arguments, argument):
 
 
 def test_everything_is_afterwards_what_it_was():
-    model = nn.Sequential(
-        nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.5), nn.GlobalAvgPool2d()
-    )
+    model = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.5), nn.GlobalAvgPool2d())
     model(PICTURES)
     model.backward(normal(3, 8))
     model.input_grad = False
@@ -159,7 +157,5 @@ def test_an_empty_batch_has_nothing_to_compare():
 
 
 def test_the_same_seed_gives_the_same_table():
-    tables = {
-        str(cynet.check_gradients(nn.Sigmoid(), ROWS, seed=seed).rows[0].difference) for seed in SEEDS
-    }
+    tables = {str(cynet.check_gradients(nn.Sigmoid(), ROWS, seed=seed).rows[0].difference) for seed in SEEDS}
     assert len(tables) == len(set(SEEDS))

@@ -8,6 +8,7 @@ from cynet.core import random
 
 IMAGES = np.random.default_rng(0).standard_normal((3, 9, 7, 11)).astype(np.float32)
 
+
 @pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
 @pytest.mark.parametrize(
     "arguments",

@@ -97,9 +97,7 @@ def test_a_run_that_the_command_began_goes_on_from_python_and_the_other_way_roun
     start(tmp_path / "run", observers=[Killing(5)])
     assert cli.main(["train", "--resume", str(tmp_path / "run"), "--no-report"]) == 0
     assert "by python: data tiny" in capsys.readouterr().out
-    found = cynet.runs.resume(
-        tmp_path / "run", steps=14, allow_change=["steps"], report=False, say=None
-    )
+    found = cynet.runs.resume(tmp_path / "run", steps=14, allow_change=["steps"], report=False, say=None)
     assert (found.status, found.step, found.steps) == ("finished", 14, 14)
 
 

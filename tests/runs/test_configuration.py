@@ -146,7 +146,9 @@ def test_drawn_values_in_every_place_are_typed_or_refused(tmp_path_factory, valu
 
 
 @settings(max_examples=1000)
-@given(data=damaged_bytes(f"{configuration.toml(WHOLE.flat())}[origin]\n{configuration.toml(ORIGINS)}".encode()))
+@given(
+    data=damaged_bytes(f"{configuration.toml(WHOLE.flat())}[origin]\n{configuration.toml(ORIGINS)}".encode())
+)
 def test_drawn_bytes_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "drawn.toml"
     path.write_bytes(data)

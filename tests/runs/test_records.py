@@ -133,10 +133,16 @@ def test_sound_ones_come_back(folder):
         *(
             ({"data": {"parts": parts}}, "data.parts: wanted the parts of a folder")
             for parts in (
-                {"drawn": 1}, {"drawn": {}}, {"drawn": {"seed": "q"}}, {"drawn": {"split_seed": 3}},
+                {"drawn": 1},
+                {"drawn": {}},
+                {"drawn": {"seed": "q"}},
+                {"drawn": {"split_seed": 3}},
                 {"drawn": {"split_seed": "q", "test_share": 0.2}},
                 {"drawn": {"split_seed": -1, "test_share": 0.2}},
-                {"drawn": {"split_seed": 3, "test_share": 2.0}}, {"train": []}, {"test": -1}, {"train": 0.5},
+                {"drawn": {"split_seed": 3, "test_share": 2.0}},
+                {"train": []},
+                {"test": -1},
+                {"train": 0.5},
             )
         ),
         ({"host": deep(100)}, "wanted at most 100 levels"),

@@ -73,8 +73,9 @@ def test_its_first_steps_can_be_trained_again(whole):
     run = cynet.runs.open(whole)
     with run.replay(threads=2) as again:
         assert [again.step()[0] for _ in range(3)] == [run.history.losses[step] for step in (1, 2, 3)]
-    with pytest.raises(RefusedError, match="data_dir: no such file or folder: /nowhere"), run.replay(
-        data_dir="/nowhere"
+    with (
+        pytest.raises(RefusedError, match="data_dir: no such file or folder: /nowhere"),
+        run.replay(data_dir="/nowhere"),
     ):
         pass
 
