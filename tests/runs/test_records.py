@@ -183,3 +183,13 @@ def test_what_is_no_file_is_set_aside_too_and_no_older_one_lost(folder):
 def test_what_a_file_says_cannot_steer_a_terminal():
     lines = environment.differences({"cpu": "\x1b[2J\n" + "x" * 10_000}, {"cpu": "c"})
     assert lines[0].startswith(r"cpu: \x1b[2J\nxxx") and len(lines[0]) < 600
+
+
+@pytest.mark.parametrize("accuracy", [0, 0.0, 0.5, 1, 1.0])
+def test_every_accuracy_from_nothing_right_to_all_is_read(folder, accuracy):
+    (folder.path / "test.json").write_text(json.dumps(TESTED | {"accuracy": accuracy}))
+    assert records.tested(folder.path)["accuracy"] == accuracy
+    for wrong in (-1e-9, 1 + 1e-9):
+        (folder.path / "test.json").write_text(json.dumps(TESTED | {"accuracy": wrong}))
+        with pytest.raises(ValueError, match=r"accuracy: wanted a number from 0 to 1, got"):
+            records.tested(folder.path)

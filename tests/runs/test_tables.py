@@ -35,6 +35,15 @@ def test_a_row_is_not_written_one_by_one_but_with_sync(tmp_path):
     made.close()
 
 
+def test_rows_are_in_the_file_when_it_is_synced(tmp_path, monkeypatch):
+    made, seen = table(tmp_path), []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append((tmp_path / "t.csv").read_text()))
+    made.add("1,2.5")
+    made.sync()
+    assert seen == ["step,loss\n1,2.5\n"]
+    made.close()
+
+
 @pytest.mark.parametrize("tail", ["", "3", "3,", "3,7.5", "1", "x,1\n", "\n", "2,1,1\n", "\xff\n"])
 def test_rows_after_a_step_and_broken_ones_are_dropped(tmp_path, tail):
     text = "step,loss\n1,2.5\n2,2.25\n"
