@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from cynet.core.checks import worded
 from cynet.core.files import read_regular
 from cynet.core.names import printable
 
@@ -83,7 +84,7 @@ def read(path):
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{wanted}, got one that is no JSON ({error!s:.80})") from None
+        raise ValueError(f"{wanted}, got one that is no JSON ({worded(error):.80})") from None
     results = document.get("results") if isinstance(document, dict) else None
     if not isinstance(results, list):
         raise ValueError(f"{wanted}, got one without a list of results")

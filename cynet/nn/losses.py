@@ -29,7 +29,7 @@ class Loss:
             vars(self).setdefault("_made", set()).add(this)
             self._kept = gradient, this
         elif self._kept is not None and self._kept[1] == this:
-            self._kept: tuple[Array, int] | None = None
+            self._kept = None
 
     def __call__(self, output: Array, target: AnyArray) -> float:
         raise TypeError(f"{type(self).__name__} defines no __call__(output, target)")
