@@ -16,7 +16,7 @@ class DamagedPicturesError(ValueError):
 
     Attributes
     ----------
-    problems : tuple of Problem
+    problems : tuple of PictureProblem
     total : int
         Pictures, these included.
     """
@@ -40,7 +40,7 @@ DamagedError = DamagedPicturesError  # its public name: cynet.data.DamagedError
 
 
 def refuse(problems, total, skip):
-    """Raise what some `Problem`s call for; nothing where all are damage that is to be skipped.
+    """Raise what some `PictureProblem`s call for; nothing where all are damage that is to be skipped.
 
     Raises
     ------

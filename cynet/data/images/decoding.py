@@ -41,7 +41,7 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
     Yields
     ------
     list of ndarray of uint8 (channels, height, width)
-        The next few pictures; with `attempt` a `Problem` in the place of each that is none.
+        The next few pictures; with `attempt` a `PictureProblem` in the place of each that is none.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from cynet.data.dataset import ArrayDataset
 
 from . import damaged
 from .listing import Listing, listed
-from .pictures import Fit, Problem
+from .pictures import Fit, PictureProblem
 from .pixel_cache import NotKeptError, PixelCache, digest_of, in_memory
 from .walk import CACHE, is_hidden
 
@@ -53,7 +53,7 @@ class ImageFolder(ArrayDataset):
         Of the pictures, relative to `root`, as the system gave them.
     resize : str
         As given.
-    damaged : tuple of Problem
+    damaged : tuple of PictureProblem
         The pictures that were left out.
 
     Raises
@@ -82,7 +82,7 @@ class ImageFolder(ArrayDataset):
         self.root, self.parts, self.resize = Path(found.root), found.record, fit.resize
         paths = [os.path.join(found.root, name) for name, _, _ in found.files]
         pixels, not_kept = _pixels(found, paths, fit, cache, workers)
-        self.damaged = tuple(Problem(paths[i], reason, True) for i, reason in pixels.damaged)
+        self.damaged = tuple(PictureProblem(paths[i], reason, True) for i, reason in pixels.damaged)
         damaged.refuse(self.damaged, len(paths), skip_damaged)
         left_out = {i for i, _ in pixels.damaged}
         self.paths = tuple(name for i, (name, _, _) in enumerate(found.files) if i not in left_out)

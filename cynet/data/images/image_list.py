@@ -10,7 +10,7 @@ from cynet.data.dataset import ArrayDataset, named_classes
 
 from . import damaged
 from .decoding import decoded
-from .pictures import Fit, Problem, attempt
+from .pictures import Fit, PictureProblem, attempt
 
 MOST = 1 << 28  # bytes of a list
 
@@ -42,7 +42,7 @@ class ImageList(ArrayDataset):
         Of the pictures.
     resize : str
         As given.
-    damaged : tuple of Problem
+    damaged : tuple of PictureProblem
         The pictures that were left out.
 
     Raises
@@ -82,7 +82,7 @@ def _all_of(paths, fit, workers, skip):
     images, sound, problems, done = None, [], [], 0
     for chunk in decoded(paths, fit, workers, attempt):
         for i, picture in enumerate(chunk, done):
-            if isinstance(picture, Problem):
+            if isinstance(picture, PictureProblem):
                 problems.append(picture)
                 continue
             if images is None:

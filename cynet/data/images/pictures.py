@@ -53,7 +53,7 @@ class PictureError(ValueError):
         return f"{printable(self.path)}: {wanted}{self.reason}"
 
 
-class Problem(NamedTuple):
+class PictureProblem(NamedTuple):
     """What `attempt` gives in place of a picture; see `PictureError`."""
 
     path: str
@@ -140,13 +140,13 @@ def read(path, fit=None):
 
 
 def attempt(path, fit=None):
-    """What `read` returns, or the `Problem` that it raised."""
+    """What `read` returns, or the `PictureProblem` that it raised."""
     try:
         return read(path, fit)
     except PictureError as error:
-        return Problem(path, error.reason, error.damaged)
+        return PictureProblem(path, error.reason, error.damaged)
     except OSError as error:
-        return Problem(path, error.strerror or str(error), False, error.errno)
+        return PictureProblem(path, error.strerror or str(error), False, error.errno)
 
 
 def _content(path):

@@ -27,7 +27,7 @@ from cynet.data.progress import ProgressBar
 
 from . import damaged, kinds
 from .decoding import decoded
-from .pictures import Problem, attempt
+from .pictures import PictureProblem, attempt
 
 MOST_KEY = 1 << 24  # bytes of a key file; a longer list of damaged pictures is made anew each time
 
@@ -72,9 +72,9 @@ class _Decoding:
         with ProgressBar("pictures", len(self.paths)) as progress:
             for chunk in decoded(self.paths, self.fit, self.workers, attempt):
                 for i, picture in enumerate(chunk, done):
-                    if isinstance(picture, Problem):
+                    if isinstance(picture, PictureProblem):
                         self.problems[i] = picture
-                sound = [picture for picture in chunk if not isinstance(picture, Problem)]
+                sound = [picture for picture in chunk if not isinstance(picture, PictureProblem)]
                 if sound:
                     yield np.stack(sound)
                 done += len(chunk)
