@@ -171,3 +171,14 @@ def test_the_picture_of_the_curves(document, truth):
     np.testing.assert_allclose(rate.lines[0].get_xydata().T, (steps["step"], steps["lr"]), rtol=1e-5)
     labels = [axes.get_ylabel() for axes in (loss, accuracy, rate)]
     assert labels == ["loss", "test accuracy, %", "learning rate"]
+
+
+@pytest.mark.parametrize("count", [1, 399, 400, 401, 402, 1000, 4001])
+def test_a_curve_of_many_evaluations_has_the_first_and_the_last(count):
+    from cynet.train.report import folder
+
+    values = [float(i) for i in range(1, count + 1)]
+    run = folder.Run(None, {}, {}, {"step": values, "test_accuracy": values}, {})
+    thin = folder.curves(run)["epochs"]
+    assert thin["step"] == thin["test_accuracy"] and len(thin["step"]) == min(count, 400)
+    assert (thin["step"][0], thin["step"][-1]) == (1, count) and thin["step"] == sorted(set(thin["step"]))
