@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import cases, report, timing
+from cynet.bench import cases, report, speed, timing
 from cynet.nn.parameter import Parameter
 
 
@@ -145,3 +145,12 @@ def test_repetitions_that_fit_into_the_budget(clock, seconds, budget, repeat):
 
 def test_quartiles():
     assert timing.quartiles([1, 2, 3, 4, 5]) == [2.0, 4.0]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 4), (4, 1, 2), (2, 4, 1)])
+def test_scaling_is_over_the_fewest_threads_in_whichever_order_they_were_named(order):
+    times = {1: (1.0, 8.0), 2: (0.625, 4.0), 4: (0.5, 4.0)}
+    rows = [{"threads": n, "seconds": times[n][0], "peer_seconds": times[n][1]} for n in order]
+    speed._add_scaling(rows)
+    found = {row["threads"]: (row["efficiency"], row["peer_efficiency"]) for row in rows}
+    assert found == {1: (1.0, 1.0), 2: (0.8, 1.0), 4: (0.5, 0.5)}

@@ -3,12 +3,14 @@
 import base64
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from uneven import CLASSES, COUNTS
 
 import cynet
+from cynet.report.curves import curves
 
 
 # -- the test set -----------------------------------------------------------------------------------------
@@ -172,3 +174,12 @@ def test_the_picture_of_the_curves(document, truth):
     np.testing.assert_allclose(rate.lines[0].get_xydata().T, (steps["step"], steps["lr"]), rtol=1e-5)
     labels = [axes.get_ylabel() for axes in (loss, accuracy, rate)]
     assert labels == ["loss", "test accuracy, %", "learning rate"]
+
+
+@pytest.mark.parametrize("count", [1, 399, 400, 401, 402, 1000, 4001])
+def test_a_curve_of_many_evaluations_has_the_first_and_the_last(count):
+    values = [float(i) for i in range(1, count + 1)]
+    run = SimpleNamespace(epochs={"step": values, "test_accuracy": values}, steps={})
+    thin = curves(run)["epochs"]
+    assert thin["step"] == thin["test_accuracy"] and len(thin["step"]) == min(count, 400)
+    assert (thin["step"][0], thin["step"][-1]) == (1, count) and thin["step"] == sorted(set(thin["step"]))

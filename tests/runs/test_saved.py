@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cynet import cli, models
 from cynet.core import random
 from cynet.interop import safetensors
-from cynet.runs import checkpoint, state
+from cynet.runs import checkpoint, layouts, state
 from cynet.runs.layouts import ModelLayout
 from cynet.runs.saved import Saved
 from cynet.runs.weights import digests
@@ -410,3 +410,17 @@ def test_resume_keeps_a_configuration_that_it_cannot_read(run, tmp_path, capsys,
     kept = path / "config.damaged.toml"
     assert kept.is_fifo() if content is None else kept.read_bytes() == content
     assert "steps = 15" in (path / "config.toml").read_text()
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 12, 250])
+def test_of_many_problems_ten_are_named_and_the_others_counted(count):
+    problems = [f"p{i}: wrong" for i in range(count)]
+    found = layouts.told(problems)
+    named, _, more = found.partition("; and ")
+    assert named == "; ".join(problems[:10]) and more == (f"{count - 10} more" if count > 10 else "")
+
+
+@pytest.mark.parametrize("seconds", [0, 30 * 3600, 365 * 86400.0])
+def test_a_run_may_have_taken_a_year(contents, seconds):
+    _, known = contents
+    assert Saved.of(known | {"seconds": seconds}).seconds == seconds

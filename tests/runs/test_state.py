@@ -108,6 +108,8 @@ def test_another_data_set_is_refused_before_anything_is_loaded():
     before = digests(made.model)
     with pytest.raises(ValueError, match="the data are not those that the run began with"):
         restore(made, *contents)
+    with pytest.raises(ValueError, match="the data are not those that the run began with"):
+        restore(made, *contents, changed={"lr", "batch_size"})
     assert digests(made.model) == before
     restore(made, *contents, changed={"data"})
     assert (made.trainer.steps, made.trainer.place.epoch, made.trainer.place.batch) == (3, 1, 0)
