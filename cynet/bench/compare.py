@@ -3,8 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from cynet.core.checks import worded
-from cynet.core.files import read_regular
+from cynet.core.files import read_regular, worded
 from cynet.core.names import printable
 
 from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, scaled

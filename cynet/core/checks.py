@@ -1,6 +1,5 @@
 """Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -143,10 +142,3 @@ def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
     if len(wrong):
         raise ValueError(f"{name}[{wrong[0]}]: wanted 0 to {classes - 1}, got {values[wrong[0]]}")
     return np.require(values, np.int64, ["C", "A"])
-
-
-def worded(error: BaseException) -> str:
-    """What an error of Python's parsers says, in words of our own where a number has too many digits."""
-    if "set_int_max_str_digits" not in str(error):
-        return str(error)
-    return f"wanted numbers of at most {sys.get_int_max_str_digits():,} digits, got more"

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,13 @@ def reason(error: BaseException) -> str:
     text = str(getattr(error, "strerror", None) or error)
     file = getattr(error, "filename", None)
     return f"{file}: {text}" if isinstance(file, str) and file not in text else text
+
+
+def worded(error: BaseException) -> str:
+    """What an error of Python's parsers says, in words of our own where a number has too many digits."""
+    if "set_int_max_str_digits" not in str(error):
+        return str(error)
+    return f"wanted numbers of at most {sys.get_int_max_str_digits():,} digits, got more"
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:

@@ -18,8 +18,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .checks import worded
-from .files import KINDS, HeldPath, copy_own, mode_of, placed, read_regular
+from .files import KINDS, HeldPath, copy_own, mode_of, placed, read_regular, worded
 from .names import unused
 
 TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time

@@ -14,8 +14,7 @@ from math import prod
 import numpy as np
 
 from cynet._version import __version__
-from cynet.core.checks import worded
-from cynet.core.files import open_regular, user_path, write_atomically
+from cynet.core.files import open_regular, user_path, worded, write_atomically
 from cynet.data.sets.bounded import check_room
 
 from . import kinds

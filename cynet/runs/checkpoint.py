@@ -12,8 +12,7 @@ import json
 import os
 
 from cynet._version import __version__
-from cynet.core.checks import worded
-from cynet.core.files import reason, user_path, write_atomically
+from cynet.core.files import reason, user_path, worded, write_atomically
 from cynet.core.folder import set_aside
 from cynet.interop import safetensors
 

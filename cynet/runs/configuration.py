@@ -9,8 +9,7 @@ import re
 from dataclasses import dataclass
 
 from cynet.core import folder
-from cynet.core.checks import worded
-from cynet.core.files import read_regular, reason, write_atomically
+from cynet.core.files import read_regular, reason, worded, write_atomically
 from cynet.core.names import printable
 
 from .ranges import RANGES, checked

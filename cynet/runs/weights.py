@@ -12,8 +12,7 @@ from dataclasses import MISSING
 
 import cynet.core.random as random
 from cynet import models
-from cynet.core.checks import worded
-from cynet.core.files import user_path
+from cynet.core.files import user_path, worded
 from cynet.core.folder import own_file
 from cynet.interop import safetensors
 
