@@ -38,6 +38,7 @@ def test_every_row_and_sum_by_hand():
     parameters = net.parameters()
     names = [p.name for p in parameters]
     found = cynet.summary(net, (2, 16, 16, 3))
+    assert [p.name for p in parameters] == names
     rows = [(r.path, r.output_shape, r.parameters, r.macs) for r in found.rows]
     assert rows == WANTED
     assert [r.activation_bytes for r in found.rows] == [4 * int(np.prod(row[1])) for row in WANTED]
@@ -45,7 +46,6 @@ def test_every_row_and_sum_by_hand():
     assert found.macs == sum(row[3] for row in WANTED)
     assert found.activation_bytes == sum(4 * int(np.prod(row[1])) for row in WANTED)
     assert [r.layer for r in found.rows][1:3] == [repr(net[1]), "ReLU()"]
-    assert [p.name for p in parameters] == names
     x = np.zeros((2, 16, 16, 3), np.float32)
     for (_, shape, *_), layer in zip(WANTED[:3], net, strict=False):
         x = layer(x)
