@@ -54,7 +54,7 @@ def called(monkeypatch):
 
 
 def plan(training, models, sizes, counts=(), norm=True, repeat=None):
-    return speed.Plan(training, models, sizes, counts, norm, None, repeat)
+    return speed.Setup(training, models, sizes, counts, norm, None, repeat)
 
 
 ROOF = Report(command="measure")
