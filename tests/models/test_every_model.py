@@ -11,7 +11,7 @@ import cynet
 from cynet import models
 from cynet.core import threads
 from cynet.models.registry import model as registered
-from cynet.runs.layouts import Layout
+from cynet.runs.layouts import ModelLayout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +80,7 @@ def test_states_have_names_and_go_into_another_model(name):
 def test_a_run_knows_its_layout(name):
     """What is read back of a run is looked at by the arrays that the model must have."""
     for batch_norm in (True, False):
-        layout = Layout(lambda c, d, norm=batch_norm: models.create(name, norm, c, d).state_dict())
+        layout = ModelLayout(lambda c, d, norm=batch_norm: models.create(name, norm, c, d).state_dict())
         for classes, channels in ((1, 3), (10, 3), (37, 1)):
             found = models.create(name, batch_norm, classes, channels).state_dict()
             assert layout.shapes(classes, channels) == {key: array.shape for key, array in found.items()}
