@@ -355,12 +355,5 @@ def test_a_loader_that_is_in_use_can_be_copied(dataset, wanted):
 def test_a_pass_of_a_thread_that_ended_in_its_middle_keeps_nobody_away(dataset, wanted, workers):
     with loader_of(dataset, workers) as loader:
         kept = []
-
-        def begin():
-            kept.append(iter(loader))
-            next(kept[0])
-
-        thread = threading.Thread(target=begin)
-        thread.start()
-        thread.join(60)
+        Other(lambda: kept.append(iter(loader)) or next(kept[0])).outcome()
         assert same([x for x, _ in loader], wanted[1:]), "it goes on after the batch that was taken"
