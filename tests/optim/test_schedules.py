@@ -39,7 +39,9 @@ def test_one_cycle_shape():
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 @pytest.mark.parametrize("pct_start", [0.0, 0.3, 0.5, 1.0])
 def test_short_one_cycles_are_finite(steps, pct_start):
-    assert np.isfinite(rates(OneCycle(1.0, steps, pct_start=pct_start), 6)).all()
+    schedule = OneCycle(1.0, steps, pct_start=pct_start)
+    assert np.isfinite(rates(schedule, 6)).all()
+    assert schedule(steps - 1) == schedule(steps) == schedule(10**6) == pytest.approx(1 / 25e4)
 
 
 def test_a_rate_depends_on_the_step_alone():

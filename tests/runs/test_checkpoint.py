@@ -107,6 +107,25 @@ def test_two_damaged_ones_are_both_named(tmp_path):
         checkpoint.load_latest(tmp_path)
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_taken_for_a_damaged_one(
+    tmp_path, monkeypatch, number
+):
+    for step in (1, 2):
+        checkpoint.save(tmp_path / checkpoint.NAME, {"w": np.ones(3, np.float32)}, {"step": step})
+    load, said = checkpoint.load, []
+
+    def refused(path, *rest):
+        if path.name == checkpoint.NAME:
+            raise OSError(number, os.strerror(number), str(path))
+        return load(path, *rest)
+
+    monkeypatch.setattr(checkpoint, "load", refused)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        checkpoint.load_latest(tmp_path, said.append)
+    assert not said and sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "last.prev.ckpt"]
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path):
     checkpoint.save(tmp_path / "last.ckpt", TENSORS, STATE)
     code = f"""

@@ -228,6 +228,7 @@ def test_many_threads_may_use_one(predictor, arrays):
 
 
 def test_another_process_can_be_given_one(predictor, arrays):
+    predictor(arrays)  # used, it holds what no other process can be given
     again = pickle.loads(pickle.dumps(predictor))
     np.testing.assert_array_equal(again(arrays).probabilities, predictor(arrays).probabilities)
 
