@@ -130,8 +130,17 @@ def test_settings_that_cannot_be_read_are_said_and_taken_from_the_checkpoint(
     status, _, err = said(capsys, "evaluate", path)
     first, second, _ = err.split("\n")
     assert status == 2 and first == f"{said_first} without its settings" and "--data-dir: wanted" in second
-    _, _, err = said(capsys, "predict", path, path / "none.png")
-    assert err.startswith(f"{said_first} without its settings\n")
+
+
+def test_predict_says_that_settings_cannot_be_read_too(without_settings, capsys):
+    pytest.importorskip("PIL")
+    path = without_settings
+    said_first = f"note: {path}/config.toml: Invalid value (at end of document); going on"
+    for left in ("with the settings in last.ckpt", "without its settings"):
+        _, _, err = said(capsys, "predict", path, path / "none.png")
+        assert err.startswith(f"{said_first} {left}\n")
+        for name in ("last.ckpt", "last.prev.ckpt"):
+            (path / name).unlink(missing_ok=True)
 
 
 def test_options_of_the_data_are_taken_from_the_checkpoint_too(without_settings, monkeypatch):
