@@ -49,8 +49,11 @@ FILES = [
     ("c.json", holding(b' {"a": 1}'), "a text (JSON)"),
     ("readme", holding("Grüße".encode()), "a text"),
     ("long", holding("ü".encode() * 4000), "a text"),
-    *((f"{letter}{before}", holding(b"a" * before + letter.encode() * 4000), "a text")
-      for letter in "ü€😀" for before in range(4)),
+    *(
+        (f"{letter}{before}", holding(b"a" * before + letter.encode() * 4000), "a text")
+        for letter in "ü€😀"
+        for before in range(4)
+    ),
     ("x.safetensors", holding(b"version https://git-lfs.github.com/spec/v1\n"), "a pointer of Git LFS"),
     ("y.safetensors", holding(b"<!DOCTYPE html><html>"), "a web page"),
     ("empty", holding(b""), "an empty file"),

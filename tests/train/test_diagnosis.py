@@ -179,7 +179,7 @@ def test_outputs_walk_through_every_layer():
     model = network()
     found = list(outputs(model, X))
     assert [path for path, _, _ in found] == [
-        "0", "1.body.0", "1.body.1", "1.shortcut", "1", "2", "3", "4", "5"
+        "0", "1.body.0", "1.body.1", "1.shortcut", "1", "2", "3.0.0", "3.0.1", "3.1", "3", "4", "5"
     ]  # fmt: skip
     np.testing.assert_allclose(found[-1][2], model(X), atol=1e-5)
 

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 
+from cynet.core import compiled as _compiled  # noqa: F401  looks at the processor before decode is loaded
 from cynet.data.workers import pixels, portable
 from cynet.data.workers.worker import IN_KERNEL
 
