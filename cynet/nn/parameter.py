@@ -95,53 +95,54 @@ class Parameter:
         return f"Parameter({self.name or 'unnamed'}, shape={self.shape})"
 
 
-def values(**wanted: Any) -> tuple[Array, ...]:
-    """The arrays of a layer's parameters, which may have been set: TypeError or ValueError if amiss.
-
-    Parameters
-    ----------
-    **wanted : (Parameter or None, tuple of int)
-        What stands under each name, and the shape that it must have.
-    """
-    for name, (parameter, shape) in wanted.items():
-        if not isinstance(parameter, Parameter):
-            raise TypeError(f"{name}: wanted a parameter of shape {shape}, got {parameter!r:.80}")
-        parameter.require(shape, name)
-    return tuple(parameter.data for parameter, _ in wanted.values())
-
-
-def versions(*parameters: Parameter | None) -> tuple[int | None, ...]:
-    """The versions of parameters (or None), to keep with a pass."""
-    return tuple([None if parameter is None else parameter.version for parameter in parameters])
-
-
-def refuse_others(layer: Any, since: Any, **kept: Parameter | None) -> None:
-    """Raise an error where a layer's parameters are not those of the forward pass any more.
-
-    Parameters
-    ----------
-    layer : Layer
-    since : tuple
-        Their `versions` then.
-    **kept : Parameter or None
-        What the pass was made with.
+def value(name: str, parameter: Any, shape: Shape) -> Array:
+    """The array of a layer's parameter, which may have been set.
 
     Raises
     ------
-    ValueError
-        Where another one stands under a name, or shape or dtype was set in place.
-    RuntimeError
-        Where other values were assigned, or loaded: activations and weights would not belong together.
+    TypeError, ValueError
+        When it is none, or has another shape, or dtype, than the layer needs.
     """
-    for then, name in zip(since, kept, strict=True):
-        parameter, now = kept[name], getattr(layer, name)
-        if now is not parameter:
-            wanted = f"a parameter of shape {parameter.shape}, that" if parameter is not None else "None, as"
-            raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
-        if parameter is not None:
-            parameter.require_whole(name)
-            if parameter.version != then:
-                raise RuntimeError(
-                    f"{name}: wanted the values of the forward pass, got others that were assigned or "
-                    "loaded since; make that pass again"
-                )
+    if not isinstance(parameter, Parameter):
+        raise TypeError(f"{name}: wanted a parameter of shape {shape}, got {parameter!r:.80}")
+    data = parameter._data
+    if data.shape != shape or data.dtype is not FLOAT:
+        parameter.require(shape, name)
+    return data
+
+
+class Held:
+    """The weight and the bias that a pass was made with, either of which may be None, as they were then."""
+
+    __slots__ = "bias", "bias_version", "weight", "weight_version"
+
+    def __init__(self, weight: Parameter | None, bias: Parameter | None) -> None:
+        self.weight, self.bias = weight, bias
+        self.weight_version = None if weight is None else weight.version
+        self.bias_version = None if bias is None else bias.version
+
+    def refuse_others(self, layer: Any) -> None:
+        """Raise an error where those of the layer are not these any more.
+
+        Raises
+        ------
+        ValueError
+            Where another one stands under a name, or shape or dtype was set in place.
+        RuntimeError
+            Where other values were assigned, or loaded: activations and weights would not belong together.
+        """
+        _refuse_another("weight", layer.weight, self.weight, self.weight_version)
+        _refuse_another("bias", layer.bias, self.bias, self.bias_version)
+
+
+def _refuse_another(name: str, now: Any, then: Parameter | None, version: int | None) -> None:
+    if now is not then:
+        wanted = "None, as" if then is None else f"a parameter of shape {then.shape}, that"
+        raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
+    if then is not None:
+        then.require_whole(name)
+        if then.version != version:
+            raise RuntimeError(
+                f"{name}: wanted the values of the forward pass, got others that were assigned or loaded "
+                "since; make that pass again"
+            )

@@ -19,7 +19,6 @@ CHUNKS = 64  # work items, at most
 CHUNK_FLOATS = 4096  # of a work item, at least
 
 
-@lru_cache(1024)
 def chunk_rows(rows, channels):
     """Rows of a work item: a function of the shape alone, at least about 16 KB and whole runs."""
     least = max(table.RUN, CHUNK_FLOATS // max(channels, 1))
@@ -27,17 +26,21 @@ def chunk_rows(rows, channels):
     return -(-each // table.RUN) * table.RUN
 
 
-def _threads(rows, each):
-    return min(get_num_threads(), max(1, table.chunk_count(rows, each)))
+@lru_cache(1024)
+def _cut(rows, channels):
+    """(rows of a work item, the most threads that have one, the shape of partial sums)."""
+    each = chunk_rows(rows, channels)
+    shape = table.partial_shape(rows, channels, each)
+    return each, max(1, shape[0]), shape
 
 
 def statistics(x):
     """(mean, biased variance), float64 (channels,), of x float32 (rows, channels) with at least one row."""
     rows, channels = x.shape
-    each = chunk_rows(rows, channels)
+    each, most, shape = _cut(rows, channels)
     mean, variance = np.empty((2, channels))
-    partial = workspace.empty(table.partial_shape(rows, channels, each), np.float64)
-    batchnorm_statistics.statistics(x, partial, mean, variance, each, _threads(rows, each))
+    partial = workspace.empty(shape, np.float64)
+    batchnorm_statistics.statistics(x, partial, mean, variance, each, min(get_num_threads(), most))
     return mean, variance
 
 
@@ -78,25 +81,23 @@ class NormPass:
         The rows up to SHIFT; backward makes the others (`kernels/norm/channels.pxd`).
     state : ndarray of float64 (STATE, channels)
         Mean and inverse deviation.
-    parameters : (Parameter, Parameter) or (None, None)
-        The scale and the shift that it was made with, as a layer sets them.
-    since : tuple
-        Their versions then.
+    held : object
+        For the layer that made it: what it was made with.
     """
 
-    parameters = since = None, None
+    held = None
 
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
-        self.each = chunk_rows(*x.shape)
+        self.each, self.most, self.sums_shape = _cut(*x.shape)
 
     @property
     def threads(self):
         """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
-        return _threads(len(self.x), self.each)
+        return min(get_num_threads(), self.most)
 
     def _partial(self):
-        return workspace.empty(table.partial_shape(*self.x.shape, self.each), np.float64)
+        return workspace.empty(self.sums_shape, np.float64)
 
     @classmethod
     def of(cls, x, weight, bias, running_mean, running_var, eps, momentum, training):
@@ -171,6 +172,6 @@ class NormPass:
 def add_channel_sums(x, out):
     """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
     rows, channels = x.shape
-    each = chunk_rows(rows, channels)
-    partial = workspace.empty((table.chunk_count(rows, each), channels), np.float64)
-    channel_sums.channel_sums(x, partial, out, each, _threads(rows, each))
+    each, most, (chunks, *_) = _cut(rows, channels)
+    partial = workspace.empty((chunks, channels), np.float64)
+    channel_sums.channel_sums(x, partial, out, each, min(get_num_threads(), most))

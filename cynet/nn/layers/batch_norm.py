@@ -9,7 +9,7 @@ from cynet.core import checks
 from cynet.kernels.norm import normalization
 from cynet.nn import registry
 from cynet.nn.layer import Layer, answers, asked
-from cynet.nn.parameter import Parameter, refuse_others, values, versions
+from cynet.nn.parameter import Held, Parameter, value
 
 NONE = np.empty(0, np.float32)  # in place of parameters that are not there
 NO_SUMS = np.empty((0, 2, 0))
@@ -71,7 +71,7 @@ class _BatchNorm(Layer):
                 )
             self._count()
         stats = normalization.NormPass.of(rows, *arrays, eps, momentum, training)
-        stats.parameters, stats.since = (self.weight, self.bias), versions(self.weight, self.bias)
+        stats.held = Held(self.weight, self.bias)
         return stats
 
     def _count(self):
@@ -89,7 +89,7 @@ class _BatchNorm(Layer):
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
         weight, bias, wanted = NONE, NONE, (self.settled()[0],)
         if self.weight is not None or self.bias is not None:
-            weight, bias = values(weight=(self.weight, wanted), bias=(self.bias, wanted))
+            weight, bias = value("weight", self.weight, wanted), value("bias", self.bias, wanted)
         mean, variance = self.running_mean, self.running_var
         for name, array in (("running_mean", mean), ("running_var", variance)):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
@@ -111,9 +111,8 @@ class _BatchNorm(Layer):
 
     def wants_sums(self, stats):
         """Whether backward needs the sums over rows; where not, it is made ready."""
-        weight, bias = stats.parameters
-        refuse_others(self, stats.since, weight=weight, bias=bias)
-        if stats.of_batch or weight is not None:
+        stats.held.refuse_others(self)
+        if stats.of_batch or stats.held.weight is not None:
             return True
         stats.finish(NO_SUMS, NONE, NONE, NONE)
         return False
@@ -121,7 +120,7 @@ class _BatchNorm(Layer):
     @staticmethod
     def finish(stats, sums):
         """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
-        weight, bias = stats.parameters
+        weight, bias = stats.held.weight, stats.held.bias
         if weight is None:
             stats.finish(sums, NONE, NONE, NONE)
         else:

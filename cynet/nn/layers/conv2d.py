@@ -11,7 +11,7 @@ from cynet.kernels.conv.problem import Problem
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
-from cynet.nn.parameter import Parameter, refuse_others, values, versions
+from cynet.nn.parameter import Held, Parameter, value
 
 
 @registry.layer(
@@ -117,25 +117,24 @@ class Conv2d(Layer):
         return self._values(outputs, (outputs, inputs // groups, *kernel))
 
     def _values(self, outputs, shape):
-        if self.bias is None:
-            return *values(weight=(self.weight, shape)), None
-        return values(weight=(self.weight, shape), bias=(self.bias, (outputs,)))
+        weight = value("weight", self.weight, shape)
+        return weight, None if self.bias is None else value("bias", self.bias, (outputs,))
 
     def forward(self, x):
         algorithm = self._convolution(x.shape)
         found = self._values(algorithm.out_shape[3], algorithm.weight_shape)
-        self.save(x, algorithm, self.weight, self.bias, versions(self.weight, self.bias))
+        self.save(x, algorithm, Held(self.weight, self.bias))
         return algorithm.forward(x, *found)
 
     def backward(self, dy, added=None):
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
-        x, algorithm, weight, bias, since = self.saved()
-        refuse_others(self, since, weight=weight, bias=bias)
+        x, algorithm, held = self.saved()
+        held.refuse_others(self)
         dy = self.gradient(dy, algorithm.out_shape)
-        algorithm.weight_gradient(x, dy, weight.grad)
-        if bias is not None:
-            add_channel_sums(dy.reshape(-1, algorithm.out_shape[3]), bias.grad)
-        return algorithm.input_gradient(dy, weight.data, added) if self._wants_dx() else None
+        algorithm.weight_gradient(x, dy, held.weight.grad)
+        if held.bias is not None:
+            add_channel_sums(dy.reshape(-1, algorithm.out_shape[3]), held.bias.grad)
+        return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
 
     def __repr__(self):
         k, s = checks.short(self.kernel_size), checks.short(self.stride)

@@ -8,7 +8,7 @@ from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
-from cynet.nn.parameter import Parameter, refuse_others, values, versions
+from cynet.nn.parameter import Held, Parameter, value
 
 
 @registry.layer(
@@ -65,15 +65,14 @@ class Linear(Layer):
         """The output for `rows`; `pixels` as for `ThinLinear`, which it needs above 1."""
         products = self.products(len(rows), pixels)
         found = self.values()  # checked first
-        self.save(rows, rows.shape, products, self.weight, self.bias, versions(self.weight, self.bias))
+        self.save(rows, rows.shape, products, Held(self.weight, self.bias))
         return products.forward(rows, *found)
 
     def values(self):
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
         shape = self.out_features, self.in_features
-        if self.bias is None:
-            return *values(weight=(self.weight, shape)), None
-        return values(weight=(self.weight, shape), bias=(self.bias, shape[:1]))
+        weight = value("weight", self.weight, shape)
+        return weight, None if self.bias is None else value("bias", self.bias, shape[:1])
 
     def products(self, rows, pixels=1):
         """The `kernels.conv.products.Products` for a batch of so many rows."""
@@ -85,14 +84,14 @@ class Linear(Layer):
         return chosen[1]
 
     def backward(self, dy):
-        rows, shape, products, weight, bias, since = self.saved()
-        refuse_others(self, since, weight=weight, bias=bias)
+        rows, shape, products, held = self.saved()
+        held.refuse_others(self)
         checks.shapes("x", (rows.shape,), (shape,))
-        dy = self.gradient(dy, (shape[0], weight.shape[0]))
-        products.weight_gradient(rows, dy, weight.grad)
-        if bias is not None:
-            add_channel_sums(dy, bias.grad)
-        return products.input_gradient(dy, weight.data) if self._wants_dx() else None
+        dy = self.gradient(dy, (shape[0], held.weight.shape[0]))
+        products.weight_gradient(rows, dy, held.weight.grad)
+        if held.bias is not None:
+            add_channel_sums(dy, held.bias.grad)
+        return products.input_gradient(dy, held.weight.data) if self._wants_dx() else None
 
     def __repr__(self):
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"
