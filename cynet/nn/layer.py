@@ -18,17 +18,17 @@ from .passes import mode
 LEAVES = "cynet.nn.layers.", "cynet.nn.compile."  # whose layers hold no others
 
 
-def answers(plan: Any, question: Any) -> bool:
-    """Whether a `plan`, whose first entry is its question, was made for this one, which may hold anything."""
+def answers(known: Any, question: Any) -> bool:
+    """Whether what is `known`, (question, answer), answers this question, which may hold anything."""
     try:
-        return plan is not None and plan[0] == question
+        return known is not None and known[0] == question
     except (TypeError, ValueError):  # as arrays, which compare to arrays
         return False
 
 
 def asked(question: Any) -> tuple[Any, ...]:
-    """A question as a plan keeps it: with lists as tuples, which no list equals, so that one that is changed
-    in place is looked at anew each time."""
+    """A question as it is kept with its answer: lists as tuples, which no list equals, so that one that is
+    changed in place is looked at anew each time."""
     return tuple(tuple(value) if isinstance(value, list) else value for value in question)
 
 
@@ -89,7 +89,7 @@ class Layer:
     _last: passes.Pass | None = None  # its last pass that is not within another one
     _made: set[int] | None = None  # the threads whose passes no backward followed
     _seen: Shape | None = None  # the input shape that was checked last
-    _plan: Any = None  # what a layer has worked out for a shape
+    _worked_out: Any = None  # (question, answer): what a layer has worked out for a shape and its attributes
     _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
 
     def __init_subclass__(cls, opens: bool | None = None, **options: Any) -> None:

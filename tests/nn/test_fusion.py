@@ -212,7 +212,7 @@ def test_the_model_looks_as_before():
     model(IMAGES)
     assert (repr(model), list(model.state_dict()), [p for p, _ in model.walk()]) == (text, names, layers)
     other = pickle.loads(pickle.dumps(model))
-    assert "_plan" not in vars(other)
+    assert "_training_steps" not in vars(other)
     np.testing.assert_array_equal(other(IMAGES), copy.deepcopy(model)(IMAGES))
     assert cynet.summary(model, IMAGES.shape).parameters == sum(p.size for p in model.parameters())
 

@@ -40,7 +40,7 @@ def backward(model, dy):
 
 def steps_of(model):
     """The `Steps` of a model's layers, made anew when these changed."""
-    steps = model._plan  # once: another thread may set it
+    steps = model._training_steps  # once: another thread may set it
     if steps is None or not steps.fit(model.layers):
-        model._plan = steps = Steps(model.chain())
+        model._training_steps = steps = Steps(model.chain())
     return steps

@@ -35,6 +35,7 @@ class Sequential(Container, opens=False):
     """
 
     compiler: Any = None  # how its layers run together; `nn/compile` sets it
+    _training_steps: Any = None  # of training, which the compiler made
 
     def __init__(self, *layers: Layer) -> None:
         require_layers(layers=layers)

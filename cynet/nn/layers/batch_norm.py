@@ -47,10 +47,10 @@ class _BatchNorm(Layer):
     def settled(self):
         """`_settings`, looked at anew when one was set."""
         question = self.num_features, self.eps, self.momentum
-        plan = self._plan  # once: another thread may set it
-        if not answers(plan, question):
-            self._plan = plan = asked(question), self._settings()
-        return plan[1]
+        known = self._worked_out  # once: another thread may set it
+        if not answers(known, question):
+            self._worked_out = known = asked(question), self._settings()
+        return known[1]
 
     def forward(self, x):
         stats = self.statistics(x)

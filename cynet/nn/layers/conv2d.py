@@ -105,10 +105,10 @@ class Conv2d(Layer):
         """The algorithm for `shape`, chosen anew when the shape or an attribute changes."""
         channels = self.in_channels, self.out_channels, self.groups
         question = shape, self.kernel_size, self.stride, self.padding, channels
-        chosen = self._plan  # once: another thread may set it
+        chosen = self._worked_out  # once: another thread may set it
         if not answers(chosen, question):
             self.values()  # first: an algorithm for filters that are not there may be larger than any memory
-            self._plan = chosen = asked(question), self.convolution(shape)
+            self._worked_out = chosen = asked(question), self.convolution(shape)
         return chosen[1]
 
     def values(self):

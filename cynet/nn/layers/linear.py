@@ -77,10 +77,10 @@ class Linear(Layer):
     def products(self, rows, pixels=1):
         """The `kernels.conv.products.Products` for a batch of so many rows."""
         question = rows, self.in_features, self.out_features, pixels
-        chosen = self._plan  # once: another thread may set it
+        chosen = self._worked_out  # once: another thread may set it
         if not answers(chosen, question):
             self._settings()
-            self._plan = chosen = asked(question), kernels.choose(*question)
+            self._worked_out = chosen = asked(question), kernels.choose(*question)
         return chosen[1]
 
     def backward(self, dy):

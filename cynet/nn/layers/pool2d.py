@@ -54,13 +54,13 @@ class Pool2d(Layer):
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
         question = shape, self.kernel_size, self.stride, self.padding
-        plan = self._plan  # once: another thread may set it
-        if not answers(plan, question):
+        known = self._worked_out  # once: another thread may set it
+        if not answers(known, question):
             kernel, stride, padding = self.window()
             (top, left, _, _), out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding)
             found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, top, left)
-            self._plan = plan = asked(question), found
-        return plan[1]
+            self._worked_out = known = asked(question), found
+        return known[1]
 
     def output_shape(self, shape: Shape) -> Shape:
         return self.grid(shape)[0]
