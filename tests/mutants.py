@@ -38,8 +38,9 @@ PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cachepro
 BUILD = (sys.executable, "setup.py", "--quiet", "build_ext", "--inplace")
 BUILT = (".pyx", ".pxd", ".h")
 NEAR = {  # whose tests meet a folder of the package first, after its own
-    "kernels": ("layers", "core"), "core": ("kernels", "layers", "train"), "layers": ("kernels", "core"),
-    "data": ("train", "cli"), "train": ("cli", "data"), "cli": ("train",), "recipes": ("cli",),
+    "kernels": ("nn", "core"), "core": ("kernels", "nn", "runs"), "nn": ("kernels", "models"),
+    "data": ("runs", "cli"), "train": ("runs", "cli"), "runs": ("cli", "train"), "report": ("cli", "runs"),
+    "study": ("cli",), "bench": ("cli",), "cli": ("runs", "train"), "recipes": ("cli",),
 }  # fmt: skip
 NAMING, SLOW = 6, ("test_tutorial.py", "test_documents.py")  # files that are tried first; those never
 FOUND, PASSED, NO_BUILD = "found", "survived", "no build"
