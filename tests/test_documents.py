@@ -3,11 +3,14 @@
 import importlib
 import re
 import runpy
+import shlex
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from helpers import run_python
+
+from cynet.cli.parser import Parser
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted(ROOT.glob("d*/*.md"))
@@ -52,6 +55,30 @@ def test_links_to_a_line_lead_to_what_they_name(path):
     for name, file, line in re.findall(r"\[`(\w+)`\]\(([^)#]+)#L(\d+)\)", path.read_text()):
         text = (path.parent / file).read_text().splitlines()[int(line) - 1]
         assert re.search(rf"^ *(c?p?def\b.*\b{name}\(|class {name}\b|{name} = )", text), (name, text)
+
+
+def commands(path):
+    """[name, word, ...] of each command in a document's shell blocks."""
+    for block in re.findall(r"^```sh\n(.*?)^```", path.read_text(), re.M | re.S):
+        for line in block.splitlines():
+            for part in re.split(r"&&|\|\|", line):
+                words = shlex.split(part, comments=True)
+                if words[:1] == ["cynet"]:
+                    yield words[1:]
+                elif words[:1] == ["python"] and words[1].startswith("tools/"):
+                    yield [Path(words[1]).stem, *words[2:]]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda p: p.name)
+def test_the_commands_of_a_document_are_understood(path):
+    for name, *words in commands(path):
+        if name == "size":
+            assert not words
+            continue
+        module = importlib.import_module(f"cynet.cli.{name}")
+        parser = Parser(name, "")
+        module.add_flags(parser)
+        parser.parse_args([word for word in words if word != "..."])
 
 
 def spans(path):
