@@ -1,4 +1,4 @@
-"""What the documents say is so: examples run, links, files and names lead somewhere, sizes are about right."""
+"""What the documents say is so: examples run, links, files and names lead somewhere, sizes are right."""
 
 import importlib
 import re
