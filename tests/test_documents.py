@@ -111,6 +111,14 @@ def test_the_folders_that_a_document_names_exist(path):
     assert [word for word in sorted(words) if not is_there(word, path.parent)] == []
 
 
+def test_what_architecture_says_is_in_a_file_is_there():
+    found = re.findall(r"`([\w/]+\.\w+)`:\s`(\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert len(found) > 5
+    for file, name in found:
+        path = next(place / file for place in (ROOT, ROOT / "cynet") if (place / file).exists())
+        assert re.search(rf"\b{name}\b", path.read_text()), (file, name)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
 def test_the_names_that_a_document_tells_of_exist(path):
     for name in {name for span in spans(path) for name in re.findall(r"\bcynet(?:\.[a-z_]\w*)+(?!\w)", span)}:
