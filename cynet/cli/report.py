@@ -6,8 +6,7 @@ from pathlib import Path
 
 from cynet.core.folder import own_path, own_target
 from cynet.runs.configuration import CONFIG
-from cynet.runs.ending import PAGE
-from cynet.runs.folder import KEPT
+from cynet.runs.filenames import KEPT, PAGE
 
 from . import trained
 from .parser import UsageError, refusing
@@ -73,9 +72,9 @@ def _weights(path, which):
 
 
 def _check(flags, output):
-    from cynet.bench import document
+    from cynet.core.output import check_output
 
     with refusing("--output"):
-        document.check(output)
+        check_output(output)
     if flags.data_dir is not None and not Path(flags.data_dir).exists():
         raise UsageError(f"--data-dir: no such file or folder: {flags.data_dir}")

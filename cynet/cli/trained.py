@@ -2,6 +2,8 @@
 
 import sys
 
+from cynet.runs.filenames import KEPT
+
 from .parser import UsageError, integer, refusing
 
 WHERE = "a run folder, or a .safetensors file"
@@ -19,8 +21,6 @@ def add_threads(group):
 
 def add_weights(group):
     """The flag --weights."""
-    from cynet.runs.folder import KEPT
-
     group.add_argument(
         "--weights",
         dest="which",
@@ -48,7 +48,6 @@ def locate(path, argument, which=None):
         Those of a run folder.
     """
     from cynet.core.files import reason
-    from cynet.runs.folder import KEPT
     from cynet.runs.places import data_folder
     from cynet.runs.records import ENVIRONMENT
     from cynet.runs.run import Run

@@ -11,7 +11,7 @@ from . import contents
 from .cells import last_row
 from .configuration import CONFIG, ORIGIN
 from .contents import Contents
-from .folder import METRICS, STEPS
+from .filenames import METRICS, STEPS
 from .hold import in_use
 from .settings import DEFAULTS, FREE
 

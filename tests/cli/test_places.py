@@ -12,7 +12,7 @@ import cynet
 from cynet import cli, data
 from cynet.cli import options
 from cynet.interop import safetensors
-from cynet.runs import folder, replay
+from cynet.runs import new_folder, replay
 from cynet.train import Recorder, RunFolder, load_weights
 from cynet.uwnet.data import checked_path
 
@@ -64,7 +64,7 @@ def test_python_knows_the_home_folder(home):
     assert RunFolder(name="a", parent="~/runs").path == home / "runs" / "a-1"
     (home / "run" / "file").touch()
     with pytest.raises(FileExistsError):
-        folder.check("~/run")
+        new_folder.check("~/run")
     assert len(data.load("arrays", "~/own.npz")) == 32
     assert len(data.from_npz("~/own.npz", "test")) == 32
     safetensors.save({"a": np.ones(3)}, "~/a.safetensors")
