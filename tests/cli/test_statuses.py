@@ -13,7 +13,8 @@ from helpers import environment_of
 from settings_table import SETTINGS
 
 from cynet import cli
-from cynet.cli import bench, config, options
+from cynet.bench import measuring
+from cynet.cli import config, options
 from cynet.cli import train as command
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
 from cynet.report import repeating
@@ -284,7 +285,7 @@ def test_an_error_without_a_text_is_told_by_what_it_is(monkeypatch, capsys, erro
     def broken(*_):
         raise error
 
-    monkeypatch.setitem(bench._RUNS, "peak", broken)
+    monkeypatch.setitem(measuring.RUNS, "peak", broken)
     assert cli.main(["bench", "peak"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"cynet bench: error: {line}"
 
