@@ -70,11 +70,11 @@ def run(flags):
 
 
 def _check_json(path):
-    from cynet.bench import document
+    from cynet.core.output import check_output
 
     if path is not None and path != STDOUT:
         with refusing("--json"):
-            document.check(path)
+            check_output(path)
 
 
 def _write(path, text):
