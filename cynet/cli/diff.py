@@ -51,7 +51,7 @@ def _several(runs, say):
     """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
     from cynet.runs import comparing
 
-    from .tables import aligned
+    from .columns import aligned
 
     rows, part = comparing.table(runs)
     say(aligned([*row, ""] for row in rows))

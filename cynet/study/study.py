@@ -16,8 +16,8 @@ from cynet.runs.session import Session, Settings
 from cynet.train.loop import Diverged
 from cynet.train.metrics import evaluate
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-ROUNDS = (0.1, 0.03, 0.01, 0.003, 0.001)
+from .choices import RATES, ROUNDS, SEEDS
+
 SWEEP, ANNEAL = "sweep", "anneal"
 TAIL = 0.1  # part of a run's steps whose mean loss is its final loss
 
@@ -41,7 +41,7 @@ class Experiment:
     settings: Settings
     rates: tuple = RATES
     rounds: tuple = ROUNDS
-    seeds: int = 3
+    seeds: int = SEEDS
 
     def __post_init__(self):
         checks.integer("seeds", self.seeds, 1)
