@@ -4,11 +4,13 @@ figures and a summary into a folder.
 
 import sys
 
+from cynet.runs.origins import FLAG
 from cynet.runs.places import EMBEDDED
 from cynet.runs.settings import DEFAULTS
 from cynet.study.choices import RATES, ROUNDS, SEEDS, STEPS, rates, rounds, spelled
 
 from . import options
+from .gathering import Flags
 from .parser import flag, integer, refusing
 from .registry import command
 
@@ -62,7 +64,7 @@ def run(flags):
 
     from .terminal import say
 
-    check(vars(flags), dict.fromkeys(vars(flags), options.FLAG), options.Flags(), flags.run_dir)
+    check(vars(flags), dict.fromkeys(vars(flags), FLAG), Flags(), flags.run_dir)
     with refusing("figures"):
         figure_class()
     settings = Settings(

@@ -1,6 +1,6 @@
 """Compare runs: their settings, where they were trained, their results, and where two part."""
 
-from . import options
+from .gathering import Flags
 from .parser import UsageError
 from .registry import command
 
@@ -43,7 +43,7 @@ def run(flags):
         say(line)
     differ = comparing.divergence(one, other, say)
     if differ and flags.replay:
-        say(comparing.replayed(one, other, options.Flags()))
+        say(comparing.replayed(one, other, Flags()))
     return int(differ)
 
 

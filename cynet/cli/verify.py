@@ -1,6 +1,6 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-from . import options
+from .gathering import Flags
 from .parser import Failure, UsageError, integer, reason
 from .registry import command
 
@@ -40,7 +40,7 @@ def run(flags):
     changes = {"threads": flags.threads}
     if flags.data_dir is not None:
         changes["data_dir"] = flags.data_dir
-    with stored.replay(options.Flags(), **changes) as again:
+    with stored.replay(Flags(), **changes) as again:
         found = replay.verify(again, stored.history, steps)
         environment = _environment(stored, again.session)
     return _told(stored, steps, found, environment, say) or int(damaged)

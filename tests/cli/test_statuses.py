@@ -14,8 +14,9 @@ from settings_table import SETTINGS
 
 from cynet import cli
 from cynet.bench import measuring
-from cynet.cli import config, options
+from cynet.cli import config
 from cynet.cli import train as command
+from cynet.cli.gathering import given
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
 from cynet.report import repeating
 from cynet.runs import configuration, ranges
@@ -266,7 +267,7 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     assert bool(words) == kept
     parser = Parser("train", "")
     command.add_flags(parser)
-    assert options.given(parser.parse_args(words)) == ({name: promise.given} if kept else {})
+    assert given(parser.parse_args(words)) == ({name: promise.given} if kept else {})
     alone = repeating.command(config)  # without origins what differs from the defaults is told
     assert alone == repeating.command(config | {"origin": origins})
     assert repeating.command(config | {"origin": {name: "default"}}) == "cynet train"
