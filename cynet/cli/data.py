@@ -81,16 +81,15 @@ def _check(flags):
     from cynet.data import balance, checking, inspection
     from cynet.data.images import damaged
 
-    wrong, unusable, told = 0, [], set()
-    for path, problem in inspection.published_files(flags.name, Path(flags.data_dir or "data")):
+    published = inspection.published_files(flags.name, Path(flags.data_dir or "data"))
+    for path, problem in published:
         print(f"{path}: {problem or 'as published'}")
-        wrong += problem is not None
-    if wrong:
+    if wrong := sum(problem is not None for _, problem in published):
         raise Failure(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as published: fetch again")
+    parts, told = [], set()
     for split in [flags.split] if flags.split else ["train", "test"]:
         with refusing("--data-dir"):
             part = checking.part(flags.name, flags.data_dir, split, flags.split_seed)
-        wrong += not part.right
         for line in part.lines(f"cynet train {balance.ADVICE}" if split == "train" else ""):
             print(line)
         for note in part.notes:
@@ -99,13 +98,9 @@ def _check(flags):
             told.add(note)
         for line in damaged.lines(part.problems):
             print(f"  cannot be used: {line}")
-        unusable += () if flags.skip_damaged and part.dataset is not None else part.problems
-    if unusable:
-        damage = any(problem.damaged for problem in unusable) and not flags.skip_damaged
-        text = f"{len(unusable):,} picture{'s' if len(unusable) > 1 else ''} cannot be used"
-        raise Failure(text + (" (--skip-damaged leaves damaged ones out)" if damage else ""))
-    if wrong:
-        raise Failure("the numbers of pictures are not as published, or a class has none")
+        parts.append(part)
+    if refusal := checking.refusal(parts, flags.skip_damaged, "--skip-damaged leaves damaged ones out"):
+        raise Failure(refusal)
     return 0
 
 

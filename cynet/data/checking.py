@@ -94,6 +94,32 @@ def part(name, root, split, split_seed=0):
     return Part(name, split, dataset, tuple(getattr(dataset, "damaged", ())), found)
 
 
+def refusal(parts, skip_damaged=False, hint=""):
+    """Why a data set cannot be trained on as it is, None where it can.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    skip_damaged : bool, optional
+        Whether to leave damaged pictures out.
+    hint : str, optional
+        How one does that.
+    """
+    problems = [
+        problem
+        for each in parts
+        if each.dataset is None or not skip_damaged  # else it is whole without them
+        for problem in each.problems
+    ]
+    if problems:
+        helps = hint and not skip_damaged and any(problem.damaged for problem in problems)
+        text = f"{len(problems):,} picture{'s' if len(problems) > 1 else ''} cannot be used"
+        return text + (f" ({hint})" if helps else "")
+    if not all(each.right for each in parts):
+        return "the numbers of pictures are not as published, or a class has none"
+    return None
+
+
 def _described(dataset, split):
     height, width, channels = dataset.picture_shape
     size = f"{len(dataset):,} pictures of {height} x {width}, {channels} channels"

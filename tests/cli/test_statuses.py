@@ -14,7 +14,7 @@ from settings_table import SETTINGS
 
 from cynet import cli
 from cynet.bench import measuring
-from cynet.cli import config
+from cynet.cli import config, ending
 from cynet.cli import train as command
 from cynet.cli.gathering import given
 from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
@@ -33,7 +33,7 @@ RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12",
     (OSError(errno.EIO, "a.csv: Input/output error", "a.csv"), 1, "error: a.csv: Input/output error"),
     (OSError("odd"), 1, "error: odd"),
     (KeyboardInterrupt(), 130, "interrupted"),
-    (cli.Terminated(), 143, "terminated"),
+    (ending.Terminated(), 143, "terminated"),
     (None, 0, None), (0, 0, None), (1, 1, None), (3, 3, None), (130, 130, None),
 ])  # fmt: skip
 def test_each_end_has_its_status_and_its_line(monkeypatch, capsys, ends, status, line):
@@ -54,7 +54,7 @@ def test_what_is_wrong_in_the_program_itself_is_a_traceback(monkeypatch):
 
 
 def test_the_statuses_are_those_that_are_documented():
-    assert (cli.REFUSED, cli.FAILED, cli.INTERRUPTED, cli.TERMINATED, cli.CLOSED_PIPE) == (
+    assert (ending.REFUSED, ending.FAILED, ending.INTERRUPTED, ending.TERMINATED, ending.CLOSED_PIPE) == (
         2,
         1,
         130,
@@ -113,7 +113,7 @@ def test_sigterm_is_given_back_as_it_was(monkeypatch):
     try:
         assert cli.main(["config"]) == 0
         assert callable(seen[0]) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-        with pytest.raises(cli.Terminated):
+        with pytest.raises(ending.Terminated):
             seen[0](signal.SIGTERM, None)
         own = lambda *_: None  # noqa: E731
         signal.signal(signal.SIGTERM, own)
