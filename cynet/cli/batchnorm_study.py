@@ -11,8 +11,9 @@ from cynet.study.choices import RATES, ROUNDS, SEEDS, STEPS, rates, rounds, spel
 
 from . import options
 from .gathering import Flags
-from .parser import flag, integer, refusing
+from .parser import refusing
 from .registry import command
+from .values import add_threads, flag, integer
 
 
 def add_flags(parser):
@@ -44,12 +45,7 @@ def add_flags(parser):
         metavar="RATE,...",
         help=f"learning rates of the annealing, each less than the one before (default: {spelled(ROUNDS)})",
     )
-    parser.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all)",
-    )
+    add_threads(parser)
     parser.add_argument("--run-dir", metavar="DIR", help="write here (default: runs/batchnorm-study-DATA-N)")
 
 

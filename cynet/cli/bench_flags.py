@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from cynet.bench import choices
 from cynet.bench.peers import PEERS
 
-from .parser import integer, number
+from .values import add_threads, integer, integers, number
 
 
 def add(of):
@@ -76,15 +76,8 @@ def _add_models(parser, name):
 
 
 def _add_common(parser, name):
-    several = name in ("train", "infer")
     if name != "import":
-        parser.add_argument(
-            "--threads",
-            type=integers(1, 1024) if several else integer(1, 1024),
-            metavar="N,..." if several else "N",
-            help=("of the kernels; several are compared" if several else "of the kernels")
-            + " (default: OMP_NUM_THREADS, or all)",
-        )
+        add_threads(parser, several=name in ("train", "infer"))
     parser.add_argument(
         "--repeat",
         type=integer(1),
@@ -117,9 +110,3 @@ def words(text):
     if not all(parts):
         raise ArgumentTypeError(f"wanted names with commas between them, got {text!r}")
     return parts
-
-
-def integers(least, most=2**31 - 1):
-    """An argparse type: '1,2,4' as (1, 2, 4)."""
-    one = integer(least, most)
-    return lambda text: tuple(one(part) for part in text.split(","))

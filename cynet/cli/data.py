@@ -6,8 +6,9 @@ from pathlib import Path
 from cynet.data import registry
 from cynet.runs.datasets import known, of_pictures
 
-from .parser import Failure, UsageError, integer, refusing
+from .parser import Failure, UsageError, refusing
 from .registry import command
+from .values import integer
 
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",

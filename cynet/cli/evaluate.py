@@ -8,8 +8,9 @@ import sys
 from cynet.runs.datasets import known, of_pictures
 
 from . import trained
-from .parser import UsageError, integer, refusing
+from .parser import UsageError, refusing
 from .registry import command
+from .values import add_threads, integer
 
 STDOUT = "-"
 
@@ -32,7 +33,7 @@ def add_flags(parser):
     group.add_argument(
         "--json", metavar="FILE", help=f"write all numbers there, too; {STDOUT}: to standard output alone"
     )
-    trained.add_threads(group)
+    add_threads(group)
 
 
 @command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)

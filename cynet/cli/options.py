@@ -11,7 +11,7 @@ from cynet.runs import ranges
 from cynet.runs.ranges import RANGES, SCHEDULES
 from cynet.runs.settings import DEFAULTS
 
-from .parser import flag
+from .values import flag
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from cynet.runs.filenames import KEPT, PAGE
 from . import trained
 from .parser import UsageError, refusing
 from .registry import command
+from .values import add_threads
 
 SUFFIX = ".safetensors"
 
@@ -28,7 +29,7 @@ def add_flags(parser):
     parser.add_argument(
         "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
     )
-    trained.add_threads(parser)
+    add_threads(parser)
 
 
 @command("a run as one page: curves, confusion, mistakes, filters, times, configuration", order=5)

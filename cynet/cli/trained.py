@@ -4,19 +4,9 @@ import sys
 
 from cynet.runs.filenames import KEPT
 
-from .parser import UsageError, integer, refusing
+from .parser import UsageError, refusing
 
 WHERE = "a run folder, or a .safetensors file"
-
-
-def add_threads(group):
-    """The flag --threads."""
-    group.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all)",
-    )
 
 
 def add_weights(group):

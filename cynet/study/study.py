@@ -33,7 +33,8 @@ class Experiment:
     rates : sequence of float
         A run at each of them: the sweep.
     rounds : sequence of float
-        The rates of the annealing; each round is a run that continues the one before.
+        The rates of the annealing, of which there is none without; each round is a run that continues the
+        one before.
     seeds : int
         Each training is done with the seeds 0 to seeds - 1.
     """
@@ -56,7 +57,7 @@ class Experiment:
         """(phase, batch norm, rates, seed) of each training, in the order in which they are done."""
         for seed, rate, batch_norm in product(range(self.seeds), self.rates, (False, True)):
             yield SWEEP, batch_norm, (rate,), seed
-        for seed, batch_norm in product(range(self.seeds), (False, True)):
+        for seed, batch_norm in product(range(self.seeds if self.rounds else 0), (False, True)):
             yield ANNEAL, batch_norm, tuple(self.rounds), seed
 
 

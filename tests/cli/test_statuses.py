@@ -17,7 +17,8 @@ from cynet.bench import measuring
 from cynet.cli import config, ending
 from cynet.cli import train as command
 from cynet.cli.gathering import given
-from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
+from cynet.cli.parser import Failure, Parser, UsageError, reason, refusing
+from cynet.cli.values import integer, number
 from cynet.report import repeating
 from cynet.runs import configuration, ranges
 from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
