@@ -13,17 +13,35 @@ FORMATS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last
 TOLERANCE = 1e-3
 
 
-class TorchResidual(nn.Module):
-    """cynet's Residual."""
+class TorchContainer(nn.Module):
+    """A container of cynet's, by the parts that it publishes.
 
-    def __init__(self, body, shortcut):
+    Parameters
+    ----------
+    parts : tuple of Call, Add and Join
+    """
+
+    def __init__(self, parts):
         super().__init__()
-        self.body = body
-        if shortcut is not None:
-            self.shortcut = shortcut
+        # Texts and numbers: a process that is measured gets the net without any layer of cynet's.
+        self.steps = [(type(part).__name__, getattr(part, "name", None), part.sources) for part in parts]
+        for name, layer in _layers(parts):
+            self.add_module(name, _module(layer))
 
     def forward(self, x):
-        return self.body(x) + (self.shortcut(x) if hasattr(self, "shortcut") else x)
+        values = [x]
+        for kind, name, sources in self.steps:
+            given = [values[source] for source in sources]
+            if kind == "Call":
+                values.append(getattr(self, name)(*given))
+            else:
+                values.append(given[0] + given[1] if kind == "Add" else torch.cat(given, 1))
+        return values[-1]
+
+
+def _layers(parts):
+    """(name, layer) of those that are called."""
+    return [(part.name, part.layer) for part in parts if hasattr(part, "layer")]
 
 
 class TorchGlobalAvgPool2d(nn.Module):
@@ -55,6 +73,9 @@ def converted(model):
 
 
 def _module(layer):
+    if hasattr(layer, "parts"):
+        parts, chain = layer.parts(), layer.chain()
+        return TorchContainer(parts) if chain is None else nn.Sequential(*map(_module, chain))
     make = _MAKERS.get(type(layer).__name__)
     if make is None or not type(layer).__module__.startswith("cynet."):
         raise ValueError(f"wanted a net of layers that PyTorch has too, got {layer!r}")
@@ -74,8 +95,6 @@ def _padding(layer):
 
 
 _MAKERS = {
-    "Sequential": lambda m: nn.Sequential(*map(_module, m)),
-    "Residual": lambda m: TorchResidual(_module(m.body), m.shortcut and _module(m.shortcut)),
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
         bias=m.bias is not None,

@@ -6,13 +6,14 @@ import numpy as np
 
 from cynet.core import checks
 
-from .images.augment import Normalize
+from .images.augment import Cutout, Normalize, RandomCrop, RandomFlip
 from .loader import DataLoader
 from .sets import sources
 from .sets.download import problem
 
 GAP = 2  # pixels between pictures
 GROUND = 255
+SIDE = 128  # pixels that a sample is enlarged to, about
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,25 @@ def mosaic(dataset, transforms=(), columns=10, most_rows=20, seed=0, epoch=0):
         top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     return canvas[..., 0] if channels == 1 else canvas
+
+
+def augmentation(padding, cutout=0):
+    """The transforms of a training that augments: a random crop, a flip and, where wanted, a grey square.
+
+    Parameters
+    ----------
+    padding, cutout : int
+        Pixels: around a picture before it is cropped; of the square's side, 0 for none.
+    """
+    return [RandomCrop(padding), RandomFlip(), *([Cutout(cutout)] if cutout else [])]
+
+
+def enlarged(canvas, picture_shape):
+    """A mosaic of pictures of a shape, each pixel so many times as it takes to see them."""
+    factor = max(1, SIDE // max(picture_shape[:2]) // 2)
+    return canvas.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def shown(dataset, most_rows=20):
+    """The names of the classes of a mosaic's rows, from the top."""
+    return [name for k, name in enumerate(dataset.classes[:most_rows]) if (dataset.labels == k).any()]

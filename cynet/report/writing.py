@@ -8,9 +8,8 @@ from cynet.core.build import processor
 from cynet.core.files import HeldPath, placed, reason, write_atomically
 from cynet.core.threads import get_num_threads
 from cynet.runs import contents
-from cynet.runs.ending import PAGE
 from cynet.runs.errors import PlotsError
-from cynet.runs.folder import WEIGHTS
+from cynet.runs.filenames import PAGE, WEIGHTS
 
 from . import gather, page, plots
 from .repeating import commands

@@ -16,7 +16,7 @@ from .hints import suggestion
 from .life import Company
 from .lines import Lines
 from .log import Voice
-from .origins import DEFAULT, PYTHON, Names, chosen_by_the_run, replaced
+from .origins import PYTHON, Names, gathered
 from .ranges import PLACES, RANGES, checked
 from .settings import DEFAULTS, Settings
 
@@ -112,11 +112,7 @@ def _company(report, say, observers):
 
 def merged(given):
     """(values, origins) of every setting, of those that a caller gives."""
-    given = given_in_python(given)
-    list(replaced(given, PYTHON, Names()))  # raises where they contradict each other
-    values = DEFAULTS | given
-    origins = dict.fromkeys(DEFAULTS, DEFAULT) | dict.fromkeys(given, PYTHON)
-    return values, chosen_by_the_run(values, origins)
+    return gathered([(PYTHON, given_in_python(given))], Names())
 
 
 def given_in_python(settings):

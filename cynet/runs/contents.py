@@ -12,8 +12,9 @@ from cynet.interop.kinds import kind_of
 from . import cells, configuration, records
 from .configuration import CONFIG
 from .environment import drawing
-from .folder import ENVIRONMENT, LOG, METRICS, STEP_COLUMNS, metrics_columns
+from .filenames import LOG, METRICS, STEP_COLUMNS, metrics_columns
 from .places import data_folder
+from .records import ENVIRONMENT
 from .settings import data_options
 from .validation import TEST, VALIDATION
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from cynet.train.loop import Result
 from cynet.train.metrics import Evaluation
 
-from .folder import BEST, WEIGHTS
+from .filenames import BEST, WEIGHTS
 
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 

@@ -5,7 +5,8 @@ import time
 from cynet.train.loop import Observer
 
 from . import checkpoint
-from .folder import BEST, WEIGHTS, RunFolder
+from .filenames import BEST, WEIGHTS
+from .folder import RunFolder
 from .state import capture
 from .weights import digests, save_weights
 

@@ -19,7 +19,8 @@ from cynet.data import registry
 from cynet.data.sets.array_files import read_members
 from cynet.train.loop import Diverged
 
-from .folder import DIGEST_COLUMNS, RunFolder
+from .filenames import DIGEST_COLUMNS
+from .folder import RunFolder
 from .ranges import MOST
 from .recorder import rounds
 from .session import trainer_of

@@ -9,11 +9,13 @@ from cynet.core.files import reason
 from cynet.core.folder import own_file
 
 from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
+from .aside import CHECKPOINTS
 from .configuration import CONFIG
 from .contents import Contents
 from .environment import fingerprint, initial_weights
 from .errors import RefusedError, refusing
-from .folder import BEST, CHECKPOINTS, WEIGHTS, RunFolder
+from .filenames import BEST, WEIGHTS
+from .folder import RunFolder
 from .origins import DEFAULT, Names, settings_in
 from .places import data_folder
 from .records import ENVIRONMENT

@@ -18,7 +18,7 @@ from cynet.interop import safetensors
 
 from . import checkpoint, configuration
 from .facts import Facts
-from .folder import KEPT
+from .filenames import KEPT
 from .layouts import COUNT, odd_statistics, told
 from .saved import Saved
 

@@ -7,6 +7,7 @@ from cynet.cli import bench, evaluate, options, train
 from cynet.cli.parser import Parser, UsageError
 from cynet.core.hints import edits, near
 from cynet.runs.hints import CALLED, suggestion
+from cynet.runs.ranges import SCHEDULES
 
 
 def flags_of(module):
@@ -99,7 +100,7 @@ def test_other_names_are_only_the_settings_there_are():
         ("trian", cli.COMMANDS, "train"), ("eval", cli.COMMANDS, "evaluate"), ("diffs", cli.COMMANDS, "diff"),
         ("bake", cli.COMMANDS, None), ("test", cli.COMMANDS, None),
         ("cifar", ("mnist", "cifar10"), "cifar10"),
-        ("cosin", options.SCHEDULES, "cosine"), ("one_cycle", options.SCHEDULES, "one-cycle"),
+        ("cosin", SCHEDULES, "cosine"), ("one_cycle", SCHEDULES, "one-cycle"),
         ("shapes11", data.names(), "shapes10"), ("imagenet", data.names(), None),
         ("CIFAR-10", data.names(), "cifar10"),
         ("fashion-mnist", data.names(), "fashionmnist"), ("resnet", models.names(), "resnet20"),
