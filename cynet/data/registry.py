@@ -1,12 +1,15 @@
 """The data sets by name: `@dataset(...)` on a class or function of (root, split) adds one to `load`."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cynet.core import checks
 from cynet.core.registry import Registry
+from cynet.core.types import AnyPath
 
-from .dataset import checked_split
+from .dataset import ArrayDataset, checked_split
 
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
@@ -16,20 +19,20 @@ FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
 PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names that `load` knows."""
     return dataset.names()
 
 
 def load(
     name: str,
-    root: str | os.PathLike[str] | None = None,
+    root: AnyPath | None = None,
     split: str = "train",
     download: bool = False,
     split_seed: int = 0,
     skip_damaged: bool = False,
-    **options: object,
-):
+    **options: Any,
+) -> ArrayDataset:
     """A data set by its name.
 
     Parameters
@@ -92,7 +95,7 @@ def load(
     return dataset[name](root, split, **options)
 
 
-def register(name, make):
+def register(name: str, make: Callable[[Any, str], ArrayDataset]) -> None:
     """Add a data set of one's own to those that `load` and the commands know.
 
     Parameters
@@ -111,7 +114,7 @@ def register(name, make):
     dataset.add(name, make)
 
 
-def name_of(samples, told):
+def name_of(samples: ArrayDataset, told: str) -> str:
     """What a data set is called: as somebody told it where it can be that one, else by what it is.
 
     Parameters
@@ -137,7 +140,7 @@ def name_of(samples, told):
     return type(samples).__name__
 
 
-def checked_name(name):
+def checked_name(name: str) -> str:
     """`name`, if `load` knows it."""
     kind = None if name in dataset else kind_of(name)
     if kind:
@@ -146,7 +149,7 @@ def checked_name(name):
     return dataset.checked(name)
 
 
-def kind_of(path):
+def kind_of(path: AnyPath) -> str | None:
     """Which of the user's own data sets a file or folder may be, by its look; None where it is none."""
     try:
         place = Path(path)

@@ -6,18 +6,27 @@ every process (its metadata have no fixed order), and damage is found. The metad
 digest of the whole file with 64 zeros in the digest's place; to other readers it is one more note.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
+from collections.abc import Callable, Mapping
 from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cynet._version import __version__
 from cynet.core.files import open_regular, user_path, worded, write_atomically
-from cynet.data.sets.bounded import check_room
+from cynet.core.types import AnyArray, AnyPath, Shape, State
+from cynet.data.sets.bounded import check_memory
 
 from . import kinds
+
+if TYPE_CHECKING:
+    from cynet.nn.layer import Layer
 
 WRITER = "cynet"  # metadata key: the version that wrote the file; such a file must have its digest
 DIGEST = "cynet_sha256"
@@ -38,8 +47,14 @@ DTYPES = {
 NAMES = {np.dtype(kind): name for name, kind in DTYPES.items()}
 BFLOAT16 = "BF16"  # NumPy has none: read as the float32 of the same value
 
+Notes = dict[str, str] | Callable[[dict[str, bytes]], dict[str, str]]
+Span = tuple[str, Shape, int, int]  # dtype name, shape, first byte, byte after the last
+Spans = dict[str, Span]
+Header = tuple[dict[str, str], Spans, int]  # as `parse` returns it
+T = TypeVar("T")
 
-def save(model, path, metadata=None):
+
+def save(model: Layer | State, path: AnyPath, metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's parameters and buffers, under PyTorch's names and in its layouts.
 
     Parameters
@@ -61,7 +76,7 @@ def save(model, path, metadata=None):
     write_atomically(path, pack(tensors, metadata))
 
 
-def pack(tensors, metadata=None):
+def pack(tensors: State, metadata: Mapping[str, str] | None = None) -> bytes:
     """The bytes of a file with these tensors and notes; see `save`."""
     notes = dict(metadata or {})
     for key, value in notes.items():
@@ -75,7 +90,7 @@ def pack(tensors, metadata=None):
     return _with_digest(blank, hashlib.sha256(blank).hexdigest())
 
 
-def compose(tensors, notes):
+def compose(tensors: State, notes: Notes) -> tuple[bytes, list[bytes]]:
     """A file in the layout, without digest.
 
     Parameters
@@ -95,7 +110,8 @@ def compose(tensors, notes):
     # Wide types first, so that every tensor is aligned for readers that map the file.
     names = sorted(plain, key=lambda n: (-plain[n].dtype.itemsize, n))
     parts = {name: plain[name].tobytes() for name in names}
-    header, end = {"__metadata__": notes(parts) if callable(notes) else notes}, 0
+    header: dict[str, Any] = {"__metadata__": notes(parts) if callable(notes) else notes}
+    end = 0
     for name in names:
         array = plain[name]
         start, end = end, end + array.nbytes
@@ -106,7 +122,7 @@ def compose(tensors, notes):
     return len(text).to_bytes(8, "little") + text, list(parts.values())
 
 
-def load(path):
+def load(path: AnyPath) -> tuple[State, dict[str, str]]:
     """Read a safetensors file, wholly or not at all.
 
     Parameters
@@ -137,7 +153,7 @@ def load(path):
         raise ValueError(f"{path}: {error}") from None
 
 
-def read(path, header=None):
+def read(path: AnyPath, header: Callable[[bytes], Header] | None = None) -> bytes:
     """The bytes of a file, of which no more is read than its header tells of.
 
     Parameters
@@ -156,7 +172,7 @@ def read(path, header=None):
     return _readable(lambda path: _read(path, header or parse), user_path(path))
 
 
-def _read(path, header):
+def _read(path: Path, header: Callable[[bytes], Header]) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -165,20 +181,20 @@ def _read(path, header):
         end = _end(spans)
         if size - first > end:
             raise ValueError(_other_length(size - first, end))
-        check_room(COPIES * size, "the tensors")
+        check_memory(COPIES * size, "the tensors")
         return start + file.read(end + 1)
 
 
-def _end(spans):
+def _end(spans: Spans) -> int:
     return max((stop for *_, stop in spans.values()), default=0)
 
 
-def _other_length(got, end):
+def _other_length(got: int, end: int) -> str:
     problem = "cut short" if got < end else "too long"
     return f"wanted {end} bytes of tensors, got {got}: the file is {problem}"
 
 
-def _readable(function, path):
+def _readable(function: Callable[[Path], T], path: Path) -> T:
     """function(path), or OSError that names the path."""
     try:
         return function(path)
@@ -186,7 +202,7 @@ def _readable(function, path):
         raise type(error)(error.errno, f"cannot read {path}: {error.strerror or error}") from error
 
 
-def unpack(data):
+def unpack(data: bytes) -> tuple[State, dict[str, str]]:
     """The tensors and the notes in the bytes of a file; see `load`."""
     notes, spans, first = parse(data)
     if _end(spans) != len(data) - first:
@@ -195,7 +211,7 @@ def unpack(data):
     return arrays(data, spans, first), {key: value for key, value in notes.items() if key != DIGEST}
 
 
-def parse(data):
+def parse(data: bytes) -> Header:
     """What the header of a file says, its tensors' bytes being still to be checked.
 
     Returns
@@ -221,7 +237,7 @@ def parse(data):
     return notes, spans, 8 + length
 
 
-def header_length(data, size=None):
+def header_length(data: bytes, size: int | None = None) -> int:
     """The length that the first 8 bytes of a file give, checked against the size of the file."""
     size = len(data) if size is None else size
     if len(data) < 8:
@@ -234,7 +250,7 @@ def header_length(data, size=None):
     return length
 
 
-def arrays(data, spans, first):
+def arrays(data: bytes, spans: Spans, first: int) -> State:
     """The tensors of a file, each its own writable array; arguments as `parse` returns them."""
     return {
         name: _array(data[first + start : first + stop], kind, shape)
@@ -242,7 +258,7 @@ def arrays(data, spans, first):
     }
 
 
-def _plain(name, array):
+def _plain(name: str, array: Any) -> AnyArray:
     array = np.asarray(array)
     little = array.dtype.newbyteorder("<")
     if not isinstance(name, str) or name == "__metadata__":
@@ -252,15 +268,15 @@ def _plain(name, array):
     return np.asarray(array, little)
 
 
-def _with_digest(data, digest):
+def _with_digest(data: bytes, digest: str) -> bytes:
     return data.replace(_note(BLANK), _note(digest), 1)
 
 
-def _note(digest):
+def _note(digest: str) -> bytes:
     return f'"{DIGEST}":"{digest}"'.encode()
 
 
-def _verify(data, notes):
+def _verify(data: bytes, notes: dict[str, str]) -> None:
     if WRITER not in notes and DIGEST not in notes:
         return
     digest = notes.get(DIGEST)
@@ -273,7 +289,7 @@ def _verify(data, notes):
         raise ValueError(f"the {DIGEST} of its contents differs from the stored one: the file is damaged")
 
 
-def _measure(text):
+def _measure(text: bytes) -> None:
     """Raise ValueError where a header has more in it than a parser should be asked to keep."""
     marks = sum(map(text.count, (b",", b":", b"[", b"{")))
     if marks > MOST_MARKS:
@@ -281,7 +297,7 @@ def _measure(text):
         raise ValueError(f"its header: {wanted}, got {marks:,}")
 
 
-def _header(text):
+def _header(text: bytes) -> dict[str, Any]:
     _measure(text)
     try:
         header = json.loads(text.decode(), object_pairs_hook=_once)
@@ -296,14 +312,14 @@ def _header(text):
     return header
 
 
-def _once(pairs):
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("its header names an entry twice")
     return found
 
 
-def _span(name, entry):
+def _span(name: str, entry: Any) -> Span:
     """(dtype name, shape, first byte, byte after the last) of a header's entry, checked."""
     try:
         kind, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -324,7 +340,7 @@ def _span(name, entry):
     return kind, tuple(shape), start, stop
 
 
-def _array(data, kind, shape):
+def _array(data: bytes, kind: str, shape: Shape) -> AnyArray:
     if kind == BFLOAT16:
         wide = np.frombuffer(data, "<u2").astype(np.uint32) << 16
         return wide.view(np.float32).reshape(shape)

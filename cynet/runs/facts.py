@@ -7,6 +7,7 @@ from math import prod
 from cynet import models
 from cynet.core import checks
 from cynet.data.images.pictures import FITS
+from cynet.nn.layer import Layer
 
 from .layouts import ModelLayout
 
@@ -48,14 +49,14 @@ class Facts:
     model: str
     batch_norm: bool
     data: str
-    classes: tuple
-    mean: tuple
-    std: tuple
-    picture_shape: tuple = (32, 32, 3)
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
-    drawn: tuple = ()
+    drawn: tuple[float, ...] = ()
 
-    def create(self):
+    def create(self) -> Layer:
         """A new model of this kind."""
         _, _, channels = self.picture_shape
         return models.create(self.model, self.batch_norm, len(self.classes), channels)

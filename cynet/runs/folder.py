@@ -6,6 +6,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
 
 from cynet._version import __version__
 from cynet.core.files import (
@@ -21,6 +24,7 @@ from cynet.core.files import (
     write_atomically,
 )
 from cynet.core.folder import own_file, own_path, own_target, set_aside
+from cynet.core.types import AnyPath
 
 from . import checkpoint, configuration, records
 from .configuration import CONFIG
@@ -77,18 +81,18 @@ class RunFolder:
         When it cannot be made, or exists and is not empty.
     """
 
-    def __init__(self, path=None, name="run", parent="runs"):
+    def __init__(self, path: AnyPath | None = None, name: str = "run", parent: AnyPath = "runs") -> None:
         if path is None:
-            path = _next(user_path(parent), name)
+            place = _next(user_path(parent), name)
         else:
             check(path)
-            path = user_path(path)
-            path.mkdir(parents=True, exist_ok=True)
-        flush_folder(path.parent)
-        self._set(path)
+            place = user_path(path)
+            place.mkdir(parents=True, exist_ok=True)
+        flush_folder(place.parent)
+        self._set(place)
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path: AnyPath) -> Self:
         """The folder of a run that was begun.
 
         Raises
@@ -130,15 +134,15 @@ class RunFolder:
             self.log.path = self._held(self.log.path.name)
 
     @property
-    def weights(self):
+    def weights(self) -> Path:
         return self.path / WEIGHTS
 
     @property
-    def best(self):
+    def best(self) -> Path:
         return self.path / BEST
 
     @property
-    def checkpoint(self):
+    def checkpoint(self) -> Path | None:
         """The path of the checkpoint that a run goes on from, None where none is a file of its own."""
         for name in CHECKPOINTS:
             with contextlib.suppress(OSError):
@@ -147,7 +151,7 @@ class RunFolder:
         return None
 
     # -- who may write ---------------------------------------------------------------------------------
-    def lock(self):
+    def lock(self) -> None:
         """Keep other processes from training in this folder until this one ends or calls `close`.
 
         Raises
@@ -167,7 +171,7 @@ class RunFolder:
         self._placed()
         remove_temporaries(self._hold.folder)
 
-    def close(self):
+    def close(self) -> None:
         """Write out the tables and give the lock back."""
         with contextlib.ExitStack() as stack:
             if self._hold is not None:
@@ -177,7 +181,7 @@ class RunFolder:
             for table in (self.metrics, self.steps, self.digests):
                 stack.callback(table.close)
 
-    def follow(self):
+    def follow(self) -> None:
         """See that the folder, once locked, is where it was and still locked; go after it where it was moved.
 
         Raises
@@ -202,7 +206,7 @@ class RunFolder:
         if self._hold.renew(place):
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 
-    def own(self, name):
+    def own(self, name: str) -> Path:
         """The path of a file in the folder that is to be written now: see `follow`, and `own_target`.
 
         It is written in the folder itself, also where that is moved in between: see `HeldPath`.
@@ -210,7 +214,7 @@ class RunFolder:
         self.follow()
         return own_target(self._held(name))
 
-    def reserve(self, size):
+    def reserve(self, size: int) -> None:
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
         wanted = 5 * size + SAFETY  # two checkpoints, two files of weights, and the one being written
         free = shutil.disk_usage(self.path).free
@@ -230,7 +234,7 @@ class RunFolder:
         finally:
             remove(*trial)
 
-    def discard(self):
+    def discard(self) -> None:
         """Remove what the beginning of a run wrote, and the folder where it is then empty."""
         for name in (LOCK, CONFIG, ENVIRONMENT):
             remove(*placed(self._held(name)))
@@ -239,27 +243,27 @@ class RunFolder:
             self.path.rmdir()
 
     # -- what it keeps ---------------------------------------------------------------------------------
-    def write_config(self, config, origins=None):
+    def write_config(self, config: dict[str, Any], origins: dict[str, str] | None = None) -> None:
         """Write config.toml; see `cynet.runs.configuration.write`."""
         configuration.write(self.own(CONFIG), {configuration.VERSION: __version__} | config, origins)
         self.configured(config)
 
-    def configured(self, config):
+    def configured(self, config: dict[str, Any]) -> None:
         """Take what the run is measured on from a configuration, a dict."""
         if measure_of(config) != self.measure:
             self._measured(config)
 
-    def read_config(self):
+    def read_config(self) -> tuple[dict[str, Any], dict[str, str]]:
         found = configuration.read_run(self.path / CONFIG)
         return found.values, found.origins
 
-    def write_environment(self, environment):
+    def write_environment(self, environment: dict[str, Any]) -> None:
         """Write env.json."""
         text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
         # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
         write_atomically(self.own(ENVIRONMENT), text.encode(errors="backslashreplace"))
 
-    def read_environment(self, tell=None):
+    def read_environment(self, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
         """What `write_environment` was given, {} where there is none that can be read.
 
         Parameters
@@ -276,7 +280,7 @@ class RunFolder:
                 tell(f"note: going on without {ENVIRONMENT}: {reason(error)}")
             return {}
 
-    def set_aside(self):
+    def set_aside(self) -> list[str]:
         """Give what cannot be read of the files in `ASIDE` other names, so that it is not lost.
 
         Returns
@@ -307,7 +311,7 @@ class RunFolder:
             for name, error in problems.items()
         ]
 
-    def rewind(self, steps, evaluated):
+    def rewind(self, steps: int, evaluated: int) -> list[str]:
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
 
         Returns
@@ -318,13 +322,13 @@ class RunFolder:
         kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
         return [line for line in kept if line]
 
-    def sync(self):
+    def sync(self) -> None:
         """Make every row so far last through a power cut."""
         for table in (self.metrics, self.steps, self.digests):
             table.sync()
 
 
-def metrics_columns(measure):
+def metrics_columns(measure: str) -> tuple[str, ...]:
     """The columns of metrics.csv.
 
     They are equally many, in the same places, whatever is measured on: a reader by name never takes one

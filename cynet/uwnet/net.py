@@ -2,20 +2,24 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, workspace
 from cynet.core.files import write_atomically
+from cynet.core.types import Array
 
 from . import planes
 from .base import CourseLayer, WeightedLayer
-from .data import checked_data, checked_image, checked_path, random_batch
+from .data import Data, checked_data, checked_image, checked_path, random_batch
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
 
-def _checked_layers(layers):
+def _checked_layers(layers: Any) -> list[CourseLayer]:
     """`layers` as a new list of at least one layer, or TypeError / ValueError."""
     if not isinstance(layers, (list, tuple)):
         raise TypeError(f"layers: wanted a list of layers, got {type(layers).__name__}")
@@ -30,37 +34,38 @@ def _checked_layers(layers):
 class Net:
     """Layers in the order of the forward pass. One may stand at several places, and in several nets."""
 
-    _passes = None  # (layer, what its backward needs) of the last forward pass
+    # (layer, what its backward needs) of the last forward pass
+    _passes: list[tuple[CourseLayer, Any]] | None = None
 
-    def __init__(self, layers):
+    def __init__(self, layers: Sequence[CourseLayer]) -> None:
         self.layers = _checked_layers(layers)
 
     @property
-    def n(self):
+    def n(self) -> int:
         """How many layers."""
         return len(_checked_layers(self.layers))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join(f"{i:2d} {layer!r}" for i, layer in enumerate(_checked_layers(self.layers)))
 
 
-def make_net(layers):
+def make_net(layers: Sequence[CourseLayer]) -> Net:
     """A net of a list of layers."""
     return Net(layers)
 
 
-def _checked(net):
+def _checked(net: Any) -> Net:
     if not isinstance(net, Net):
         raise TypeError(f"net: wanted what make_net returns, got {type(net).__name__}")
     return net
 
 
-def _layers(net):
+def _layers(net: Any) -> list[CourseLayer]:
     """The net's layers, which may have been set."""
     return _checked_layers(_checked(net).layers)
 
 
-def forward_net(net, x):
+def forward_net(net: Net, x: Any) -> Array:
     """The net's output for x (rows, columns); batch norm layers move their rolling statistics."""
     x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
     layers, passes = _layers(net), []
@@ -72,7 +77,7 @@ def forward_net(net, x):
     return x
 
 
-def run_net_image(net, image):
+def run_net_image(net: Net, image: Any) -> Array:
     """The net's output for one image (channels, height, width): a matrix of one row.
 
     Batch norm then uses the rolling statistics, which training moves and files of weights do not hold.
@@ -80,7 +85,7 @@ def run_net_image(net, image):
     return forward_net(net, checked_image("image", image).reshape(1, -1))
 
 
-def backward_net(net, dy):
+def backward_net(net: Net, dy: Any) -> Array:
     """The backward pass of the net's last `forward_net`, whatever its layers did since.
 
     Parameters
@@ -105,13 +110,14 @@ def backward_net(net, dy):
     return dy
 
 
-def _passes(net):
-    if _checked(net)._passes is None:
+def _passes(net: Net) -> list[tuple[CourseLayer, Any]]:
+    passes = _checked(net)._passes
+    if passes is None:
         raise RuntimeError("net: backward wanted a forward pass before it, got none")
-    return net._passes
+    return passes
 
 
-def _add_gradients(net, dy):
+def _add_gradients(net: Net, dy: Array) -> None:
     """As `backward_net`, without the gradient of the net's input, which training has no use for."""
     (first, made), *others = _passes(net)
     for layer, its in reversed(others):
@@ -119,13 +125,13 @@ def _add_gradients(net, dy):
     first.backward_of(made, dy, spared=True)
 
 
-def update_net(net, rate, momentum, decay):
+def update_net(net: Net, rate: float, momentum: float, decay: float) -> None:
     """One step of gradient descent in every layer; see `CourseLayer.update`."""
     for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 
 
-def cross_entropy_loss(x, y):
+def cross_entropy_loss(x: Any, y: Any) -> float:
     """The mean over the rows of -sum(y * log(x)).
 
     Parameters
@@ -148,7 +154,9 @@ def cross_entropy_loss(x, y):
         return float(-np.sum(y[wanted] * np.log(x[wanted], dtype=np.float64)) / len(x))
 
 
-def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
+def train_image_classifier(
+    net: Net, data: Data, batch: int, iters: int, rate: float, momentum: float, decay: float
+) -> None:
     """Train by gradient descent on random batches; each step writes its loss on stderr.
 
     The gradient is that of the loss's sum over the batch, and the rate is divided by the batch's rows.
@@ -175,7 +183,7 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
         update_net(net, rate / batch, momentum, decay)
 
 
-def accuracy_net(net, data):
+def accuracy_net(net: Net, data: Data) -> float:
     """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
     layers, data = _layers(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
@@ -189,7 +197,7 @@ def accuracy_net(net, data):
 # -- weights --------------------------------------------------------------------------------------------
 
 
-def _weights(net):
+def _weights(net: Any) -> list[tuple[WeightedLayer, str, Array]]:
     """(layer, name, matrix) of the matrices of a file, in its order."""
     found = []
     for layer in _layers(net):
@@ -199,7 +207,7 @@ def _weights(net):
     return found
 
 
-def save_weights(net, path):
+def save_weights(net: Net, path: str | Path) -> None:
     """Write the weights as the C library does: little-endian float32, for each layer b, then w.
 
     Rolling statistics are not among them.
@@ -213,7 +221,7 @@ def save_weights(net, path):
     write_atomically(checked_path("path", path), data)
 
 
-def load_weights(net, path):
+def load_weights(net: Net, path: str | Path) -> None:
     """Read the weights that `save_weights`, or the C library, wrote.
 
     Rolling statistics are not among them: those of a new net are zeros, so it takes a pass over a batch of

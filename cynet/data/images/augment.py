@@ -1,12 +1,16 @@
-"""What the loader does to pictures on their way into a batch; `recipe` puts it together.
+"""What the loader does to pictures on their way into a batch; `transforms` puts it together.
 
 Everything random is seeded per (seed, epoch, index of the sample). The exact draws are in the docstring of
 `cynet.data.images.decode.decode`, which carries it out.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray
 
 
 class RandomCrop:
@@ -24,11 +28,11 @@ class RandomCrop:
         and width then.
     """
 
-    def __init__(self, padding, mode="zero"):
+    def __init__(self, padding: int, mode: str = "zero") -> None:
         self.padding = checks.integer("padding", padding, 0, 4096)
         self.mode = _choice("mode", mode, ("zero", "reflect"))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RandomCrop({self.padding}{'' if self.mode == 'zero' else ', mode=' + repr(self.mode)})"
 
 
@@ -43,10 +47,10 @@ class RandomFlip:
         CIFAR-10 in 3.29 seconds"): any two epochs in a row show each picture both ways.
     """
 
-    def __init__(self, mode="random"):
+    def __init__(self, mode: str = "random") -> None:
         self.mode = _choice("mode", mode, ("random", "alternating"))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RandomFlip({'' if self.mode == 'random' else 'mode=' + repr(self.mode)})"
 
 
@@ -62,10 +66,10 @@ class Cutout:
         Height and width in pixels.
     """
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.size = checks.integer("size", size, 1, 4096)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Cutout({self.size})"
 
 
@@ -78,10 +82,10 @@ class Brightness:
         0 to 1; used as the nearest multiple of 1/65536.
     """
 
-    def __init__(self, amount):
+    def __init__(self, amount: float) -> None:
         self.amount = checks.number("amount", amount, 0, 1)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.amount:g})"
 
 
@@ -107,7 +111,7 @@ class Normalize:
         One number a channel; std above 0.
     """
 
-    def __init__(self, mean, std):
+    def __init__(self, mean: Sequence[float] | AnyArray, std: Sequence[float] | AnyArray) -> None:
         for name, values in (("mean", mean), ("std", std)):
             if not isinstance(values, (tuple, list, np.ndarray)):
                 raise TypeError(f"{name}: wanted a sequence of numbers, got {values!r}")
@@ -116,11 +120,11 @@ class Normalize:
         if len(self.mean) != len(self.std):
             raise ValueError(f"std: wanted {len(self.mean)} numbers, as many as mean, got {len(self.std)}")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Normalize({self.mean}, {self.std})"
 
 
-def _choice(name, value, choices):
+def _choice(name: str, value: Any, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name}: wanted {' or '.join(map(repr, choices))}, got {value!r}")
     return value
