@@ -2,11 +2,9 @@
 
 import ast
 import importlib
-import inspect
 import re
 import subprocess
 import sys
-from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -14,16 +12,6 @@ from helpers import environment_of
 
 ROOT = Path(__file__).parent.parent
 DOORS = "cynet", "cynet.data", "cynet.interop", "cynet.runs", "cynet.train"  # load their names when asked
-ROOMS = (
-    "cynet", "cynet.data", "cynet.models", "cynet.losses", "cynet.optim", "cynet.schedules", "cynet.train",
-    "cynet.runs", "cynet.interop.safetensors", "cynet.uwnet",
-)  # fmt: skip
-BOUND = "self", "cls"
-LATER = "_BatchNorm."  # whose methods have none yet
-SPECIAL = (
-    "__init__", "__call__", "__len__", "__iter__", "__getitem__", "__enter__", "__exit__", "__repr__",
-    "__str__",
-)  # fmt: skip
 
 SCRIPT = '''
 """Trains a net of one's own, looks at it, keeps it; then a run on disk that goes on."""
@@ -202,68 +190,3 @@ def test_the_names_of_a_door_are_there(door):
         assert getattr(module, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         module.nothing  # noqa: B018
-
-
-# -- annotations: every public function, class and method has them, for each argument and the result --------
-def public():
-    """Each public function and class as (path, object), once."""
-    found, seen = [], set()
-    for room in ROOMS:
-        module = importlib.import_module(room)
-        for name in module.__all__ if hasattr(module, "__all__") else _defined(module):
-            value = getattr(module, name)
-            if not inspect.ismodule(value) and callable(value) and id(value) not in seen:
-                seen.add(id(value))
-                found.append((f"{room}.{name}", value))
-    return found
-
-
-def _defined(module):
-    """The names without an underscore that a module defines itself."""
-    return [
-        name for name, value in vars(module).items()
-        if name[0] != "_" and getattr(value, "__module__", None) == module.__name__
-    ]  # fmt: skip
-
-
-def methods(kind):
-    """(name, function) of the public methods of a class, and of those of its bases that are cynet's."""
-    for base in kind.__mro__:
-        if base.__module__.startswith("cynet."):
-            for name, value in vars(base).items():
-                if name in SPECIAL or name[0] != "_":
-                    value = value.func if isinstance(value, cached_property) else value
-                    for part in (value.fget, value.fset) if isinstance(value, property) else (value,):
-                        part = inspect.unwrap(getattr(part, "__func__", part))
-                        written = inspect.isfunction(part) and part.__code__.co_filename != "<string>"
-                        if written and part.__module__.startswith("cynet."):
-                            yield f"{base.__name__}.{name}", part
-
-
-def lacking(function):
-    """What has no annotation: names of arguments, and "return"."""
-    signature = inspect.signature(function)
-    empty = inspect.Parameter.empty
-    found = [p.name for p in signature.parameters.values() if p.annotation is empty and p.name not in BOUND]
-    return found + (["return"] if signature.return_annotation is empty else [])
-
-
-def unannotated():
-    found = {}
-    for path, value in public():
-        parts = methods(value) if inspect.isclass(value) else [(path, inspect.unwrap(value))]
-        found |= {name: lacks for name, function in parts if (lacks := lacking(function))}
-    return found
-
-
-def test_every_public_function_says_its_types():
-    found = unannotated()
-    assert {name: lacks for name, lacks in found.items() if not name.startswith(LATER)} == {}
-
-
-def test_what_has_no_types_is_found():
-    def half(x: int, y=1) -> None: ...
-
-    assert lacking(half) == ["y"] and lacking(lambda: 0) == ["return"]
-    paths = {path for path, _ in public()}
-    assert len(paths) > 100 and {"cynet.Conv2d", "cynet.runs.start", "cynet.uwnet.make_net"} <= paths

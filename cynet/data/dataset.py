@@ -79,7 +79,18 @@ class ArrayDataset:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[AnyArray, int]:
-        """(picture uint8 (height, width, channels), label int) of one sample."""
+        """One sample.
+
+        Returns
+        -------
+        picture : ndarray of uint8 (height, width, channels)
+        label : int
+
+        Raises
+        ------
+        IndexError
+            Where there is none with this index.
+        """
         pixels.require_whole(self.images)
         return np.asarray(self.images[index]).transpose(1, 2, 0), int(self.labels[index])
 
@@ -100,6 +111,10 @@ class ArrayDataset:
         ----------
         indices : ndarray of int64 (n,)
             Each once, and not all of them.
+
+        Returns
+        -------
+        mean, std : ndarray of float64 (channels,)
         """
         pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
@@ -108,10 +123,12 @@ class ArrayDataset:
 
     @property
     def mean(self) -> AnyArray:
+        """The mean of the pixels / 255 of each channel, float64 (channels,)."""
         return self._moments[0]
 
     @property
     def std(self) -> AnyArray:
+        """Their standard deviation (divisor n), float64 (channels,)."""
         return self._moments[1]
 
     @cached_property

@@ -20,7 +20,13 @@ PICTURES = dataset.those(pictures=True)  # in files, of which some may be damage
 
 
 def names() -> tuple[str, ...]:
-    """The names that `load` knows."""
+    """The names that `load` knows.
+
+    Returns
+    -------
+    tuple of str
+        Those of cynet in order, then those that were registered.
+    """
     return dataset.names()
 
 

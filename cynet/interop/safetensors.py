@@ -77,7 +77,22 @@ def save(model: Layer | State, path: AnyPath, metadata: Mapping[str, str] | None
 
 
 def pack(tensors: State, metadata: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a file with these tensors and notes; see `save`."""
+    """The bytes of a file.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    metadata : dict of str to str, optional
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `save`.
+    """
     notes = dict(metadata or {})
     for key, value in notes.items():
         if not isinstance(key, str) or not isinstance(value, str):
@@ -162,6 +177,10 @@ def read(path: AnyPath, header: Callable[[bytes], Header] | None = None) -> byte
     header : callable, optional
         Gets the file's beginning, to the end of its header, and gives what `parse` does; default: that.
 
+    Returns
+    -------
+    bytes
+
     Raises
     ------
     OSError
@@ -203,7 +222,23 @@ def _readable(function: Callable[[Path], T], path: Path) -> T:
 
 
 def unpack(data: bytes) -> tuple[State, dict[str, str]]:
-    """The tensors and the notes in the bytes of a file; see `load`."""
+    """What is in the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict of str to str
+        As `load` returns them.
+
+    Raises
+    ------
+    ValueError
+        When they are damaged.
+    """
     notes, spans, first = parse(data)
     if _end(spans) != len(data) - first:
         raise ValueError(_other_length(len(data) - first, _end(spans)))
@@ -214,6 +249,11 @@ def unpack(data: bytes) -> tuple[State, dict[str, str]]:
 def parse(data: bytes) -> Header:
     """What the header of a file says, its tensors' bytes being still to be checked.
 
+    Parameters
+    ----------
+    data : bytes
+        The file, or its beginning to the end of its header.
+
     Returns
     -------
     notes : dict of str to str
@@ -221,6 +261,11 @@ def parse(data: bytes) -> Header:
         Where each tensor lies, in the order of the file, without gaps.
     first : int
         The byte from which they count.
+
+    Raises
+    ------
+    ValueError
+        When the header is damaged, or tells of tensors that cannot be.
     """
     length = header_length(data)
     header = _header(data[8 : 8 + length])
@@ -238,7 +283,25 @@ def parse(data: bytes) -> Header:
 
 
 def header_length(data: bytes, size: int | None = None) -> int:
-    """The length that the first 8 bytes of a file give, checked against the size of the file."""
+    """The length of a file's header, as its first 8 bytes give it.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's beginning.
+    size : int, optional
+        Bytes of the whole file; default: of `data`.
+
+    Returns
+    -------
+    int
+        Bytes, the first 8 not counted.
+
+    Raises
+    ------
+    ValueError
+        When the file cannot hold so many.
+    """
     size = len(data) if size is None else size
     if len(data) < 8:
         raise ValueError(f"wanted a safetensors file, got only {len(data)} bytes")
@@ -251,7 +314,21 @@ def header_length(data: bytes, size: int | None = None) -> int:
 
 
 def arrays(data: bytes, spans: Spans, first: int) -> State:
-    """The tensors of a file, each its own writable array; arguments as `parse` returns them."""
+    """The tensors of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    spans : dict of str to (dtype, shape, start, stop)
+    first : int
+        As `parse` returns them.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Each its own writable array.
+    """
     return {
         name: _array(data[first + start : first + stop], kind, shape)
         for name, (kind, shape, start, stop) in spans.items()

@@ -62,6 +62,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
+        """The learning rate; ValueError where it is set to less than 0."""
         return self._lr
 
     @lr.setter
@@ -233,7 +234,17 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017, algorithm 2), as PyTorch's.
 
-    The arguments are Adam's; the decay shrinks the parameter by lr * weight_decay of itself, beside the step.
+    The decay shrinks the parameter by lr * weight_decay of itself, beside the step.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+    lr : float, optional
+    betas : pair of float, optional
+    eps : float, optional
+        As for `Adam`.
+    weight_decay : float, optional
+        At least 0.
     """
 
     decoupled = True

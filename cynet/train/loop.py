@@ -28,10 +28,19 @@ from .metrics import Evaluation, checked_model, evaluate, pairs
 class Diverged(ArithmeticError):
     """A loss, or a gradient, that is NaN or infinite.
 
-    Attributes
+    Parameters
     ----------
     step : int
         The step, counted from 1, whose batch gave it.
+    value : float
+        NaN or infinite.
+    what : str
+        What it is the value of, for the message.
+    batch : (x, y), optional
+
+    Attributes
+    ----------
+    step : int
     batch : (x, y) or None
         Copies of what the model was given, when it was training.
     """

@@ -59,11 +59,14 @@ def random_batch(data: Data, n: int) -> Data:
     Parameters
     ----------
     data : Data
+        Of at least one row.
     n : int
+        At least 1.
 
     Returns
     -------
     Data
+        Of n rows.
     """
     data, n = checked_data(data), checks.integer("n", n, 1)
     number, draw = random.next_key()
@@ -153,12 +156,33 @@ def save_image(image: Any, path: str | Path) -> None:
         Of one or three channels. Values beyond 0 to 1 are clipped.
     path : str or Path
         ".jpg" is appended unless it ends so.
+
+    Raises
+    ------
+    ImportError
+        Without Pillow.
+    TypeError, ValueError
+        When the image holds no real numbers, or has another shape.
+    OSError
+        When the file cannot be written.
     """
     _save(image, path, ".jpg", quality=QUALITY)
 
 
 def save_png(image: Any, path: str | Path) -> None:
-    """As `save_image`, as a PNG file."""
+    """Write an image (channels, height, width) of values 0 to 1 as a PNG file.
+
+    Parameters
+    ----------
+    image : array_like (channels, height, width)
+    path : str or Path
+        As for `save_image`; ".png" is appended unless it ends so.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError, OSError
+        As of `save_image`.
+    """
     _save(image, path, ".png")
 
 

@@ -2,7 +2,8 @@
 
 x and d are rows x (groups * n): n columns (pixels) of one group (channel) lie together. Statistics and their
 gradients are 1 x groups. The names are those of the assignment: m and v are mean and variance, d is dL/dy,
-dm dL/dm and dv dL/dv.
+dm dL/dm and dv dL/dv. All of them raise TypeError or ValueError, naming the argument, for
+matrices that hold no real numbers or have other shapes.
 """
 
 from typing import Any
@@ -103,40 +104,106 @@ def _inverse(v: AnyArray) -> AnyArray:
 
 
 def mean(x: Any, groups: int) -> Array:
-    """The mean of each group, 1 x groups."""
+    """The mean of each group.
+
+    Parameters
+    ----------
+    x : array_like (rows, groups * n)
+        At least one row.
+    groups : int
+
+    Returns
+    -------
+    ndarray of float32 (1, groups)
+    """
     return _row(normalization.statistics(_pixels("x", x, _groups("groups", groups)))[0])
 
 
 def variance(x: Any, m: Any, groups: int) -> Array:
-    """The biased variance of each group about its mean m, 1 x groups."""
+    """The biased variance of each group about its mean.
+
+    Parameters
+    ----------
+    x : array_like (rows, groups * n)
+        At least one row.
+    m : array_like (1, groups)
+    groups : int
+
+    Returns
+    -------
+    ndarray of float32 (1, groups)
+    """
     pixels = _pixels("x", x, _groups("groups", groups))
     centre, spread = normalization.statistics(pixels)
     return _row(spread + (centre - _statistic("m", m, groups)) ** 2)
 
 
 def normalize(x: Any, m: Any, v: Any, groups: int) -> Array:
-    """(x - m) / sqrt(v + eps), the shape of x."""
+    """(x - m) / sqrt(v + eps), eps being 1e-5.
+
+    Parameters
+    ----------
+    x : array_like (rows, groups * n)
+        At least one row.
+    m, v : array_like (1, groups)
+    groups : int
+
+    Returns
+    -------
+    ndarray of float32 (rows, groups * n)
+    """
     pixels = _pixels("x", x, _groups("groups", groups))
     m, v = _statistic("m", m, groups), _statistic("v", v, groups)
     return planes.to_planes(normalization.normalize(pixels, m, _inverse(v), 0.0), len(x))
 
 
 def delta_mean(d: Any, v: Any) -> Array:
-    """dL/dm, 1 x groups: the sum of -d / sqrt(v + eps) over each group."""
+    """dL/dm: the sum of -d / sqrt(v + eps) over each group.
+
+    Parameters
+    ----------
+    d : array_like (rows, groups * n)
+    v : array_like (1, groups)
+
+    Returns
+    -------
+    ndarray of float32 (1, groups)
+    """
     v = _statistic("v", v)
     pixels = _pixels("d", d, _groups("v columns", len(v)))
     return _row(-_inverse(v) * normalization.gradient_sums(pixels, pixels, np.zeros(len(v)))[0])
 
 
 def delta_variance(d: Any, x: Any, m: Any, v: Any) -> Array:
-    """dL/dv, 1 x groups: the sum of -d (x - m) (v + eps)^(-3/2) / 2 over each group."""
+    """dL/dv: the sum of -d (x - m) (v + eps)^(-3/2) / 2 over each group.
+
+    Parameters
+    ----------
+    d, x : array_like (rows, groups * n)
+    m, v : array_like (1, groups)
+
+    Returns
+    -------
+    ndarray of float32 (1, groups)
+    """
     m, pixels, gradient = _gradient(d, x, m)
     v = _statistic("v", v, len(m))
     return _row(-0.5 * _inverse(v) ** 3 * normalization.gradient_sums(pixels, gradient, m)[1])
 
 
 def delta_batch_norm(d: Any, dm: Any, dv: Any, m: Any, v: Any, x: Any) -> Array:
-    """dL/dx, the shape of x: d / sqrt(v + eps) + 2 dv (x - m) / N + dm / N, N = rows * n."""
+    """dL/dx: d / sqrt(v + eps) + 2 dv (x - m) / N + dm / N, where N = rows * n.
+
+    Parameters
+    ----------
+    d : array_like (rows, groups * n)
+    dm, dv, m, v : array_like (1, groups)
+    x : array_like (rows, groups * n)
+
+    Returns
+    -------
+    ndarray of float32 (rows, groups * n)
+    """
     m, pixels, gradient = _gradient(d, x, m)
     v, dm, dv = (_statistic(name, value, len(m)) for name, value in (("v", v), ("dm", dm), ("dv", dv)))
     count = len(pixels)

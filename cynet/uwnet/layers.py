@@ -265,33 +265,84 @@ class BatchnormLayer(CourseLayer):
 
 
 def make_connected_layer(inputs: int, outputs: int) -> ConnectedLayer:
-    """A fully connected layer from `inputs` to `outputs` columns, w uniform in +-sqrt(2 / inputs)."""
+    """A fully connected layer, w uniform in +-sqrt(2 / inputs) and b zeros.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Columns.
+
+    Returns
+    -------
+    ConnectedLayer
+    """
     return ConnectedLayer(inputs, outputs)
 
 
 def make_activation_layer(kind: int) -> ActivationLayer:
-    """An activation: LINEAR, LOGISTIC, RELU, LRELU or SOFTMAX."""
+    """An activation.
+
+    Parameters
+    ----------
+    kind : int
+        LINEAR, LOGISTIC, RELU, LRELU or SOFTMAX.
+
+    Returns
+    -------
+    ActivationLayer
+    """
     return ActivationLayer(kind)
 
 
 def make_convolutional_layer(
     w: int, h: int, c: int, filters: int, size: int, stride: int
 ) -> ConvolutionalLayer:
-    """A convolution of images of w x h pixels and c channels with `filters` filters of size x size.
+    """A convolution with weights uniform in +-sqrt(2 / (c size^2)).
 
-    Its output has ceil(w / stride) x ceil(h / stride) pixels. Weights are uniform in +-sqrt(2 / (c size^2)).
+    Parameters
+    ----------
+    w, h, c : int
+        Width, height and channels of an image.
+    filters : int
+        Channels of the output, whose pixels are ceil(w / stride) x ceil(h / stride).
+    size, stride : int
+        Of the square window.
+
+    Returns
+    -------
+    ConvolutionalLayer
     """
     return ConvolutionalLayer(w, h, c, filters, size, stride)
 
 
 def make_maxpool_layer(w: int, h: int, c: int, size: int, stride: int) -> MaxpoolLayer:
-    """Max-pooling of images of w x h pixels and c channels in windows of size x size, `size` at most 15.
+    """Max-pooling; its output has ceil(w / stride) x ceil(h / stride) pixels.
 
-    Its output has ceil(w / stride) x ceil(h / stride) pixels.
+    Parameters
+    ----------
+    w, h, c : int
+        Width, height and channels of an image.
+    size : int
+        Of the square window: at most 15.
+    stride : int
+
+    Returns
+    -------
+    MaxpoolLayer
     """
     return MaxpoolLayer(w, h, c, size, stride)
 
 
 def make_batchnorm_layer(groups: int) -> BatchnormLayer:
-    """Batch normalisation; `groups` is the channels of a convolution or the outputs of a connected layer."""
+    """Batch normalisation.
+
+    Parameters
+    ----------
+    groups : int
+        The channels of a convolution, or the outputs of a connected layer.
+
+    Returns
+    -------
+    BatchnormLayer
+    """
     return BatchnormLayer(groups)

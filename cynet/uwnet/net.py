@@ -50,7 +50,22 @@ class Net:
 
 
 def make_net(layers: Sequence[CourseLayer]) -> Net:
-    """A net of a list of layers."""
+    """A net of layers in the order of the forward pass.
+
+    Parameters
+    ----------
+    layers : list of layers
+        At least one, as the make_..._layer functions return them.
+
+    Returns
+    -------
+    Net
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no list, is empty, or holds what is no layer.
+    """
     return Net(layers)
 
 
@@ -66,7 +81,22 @@ def _layers(net: Any) -> list[CourseLayer]:
 
 
 def forward_net(net: Net, x: Any) -> Array:
-    """The net's output for x (rows, columns); batch norm layers move their rolling statistics."""
+    """The net's output for a batch; batch norm layers move their rolling statistics.
+
+    Parameters
+    ----------
+    net : Net
+    x : array_like (rows, columns)
+
+    Returns
+    -------
+    ndarray of float32 (rows, outputs of the last layer)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When x holds no real numbers, or has not the columns that the first layer takes.
+    """
     x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
     layers, passes = _layers(net), []
     net._passes = None  # their memory is taken again
@@ -78,9 +108,18 @@ def forward_net(net: Net, x: Any) -> Array:
 
 
 def run_net_image(net: Net, image: Any) -> Array:
-    """The net's output for one image (channels, height, width): a matrix of one row.
+    """The net's output for one image.
 
     Batch norm then uses the rolling statistics, which training moves and files of weights do not hold.
+
+    Parameters
+    ----------
+    net : Net
+    image : array_like (channels, height, width)
+
+    Returns
+    -------
+    ndarray of float32 (1, outputs of the last layer)
     """
     return forward_net(net, checked_image("image", image).reshape(1, -1))
 
@@ -92,12 +131,12 @@ def backward_net(net: Net, dy: Any) -> Array:
     ----------
     net : Net
         Its layers' gradients get added what dy makes them.
-    dy : array_like
+    dy : array_like (rows, outputs of the last layer)
         The gradient of the loss to the output.
 
     Returns
     -------
-    ndarray of float32
+    ndarray of float32 (rows, columns)
         The gradient to the input.
 
     Raises
@@ -126,7 +165,13 @@ def _add_gradients(net: Net, dy: Array) -> None:
 
 
 def update_net(net: Net, rate: float, momentum: float, decay: float) -> None:
-    """One step of gradient descent in every layer; see `CourseLayer.update`."""
+    """One step of gradient descent in every layer; see `CourseLayer.update`.
+
+    Parameters
+    ----------
+    net : Net
+    rate, momentum, decay : float
+    """
     for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 
@@ -144,6 +189,11 @@ def cross_entropy_loss(x: Any, y: Any) -> float:
     Returns
     -------
     float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the matrices hold no real numbers, their shapes differ, or they have no row.
     """
     x = planes.matrix("x", x)
     y = planes.matrix("y", y, *x.shape)
@@ -184,7 +234,18 @@ def train_image_classifier(
 
 
 def accuracy_net(net: Net, data: Data) -> float:
-    """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
+    """The share of rows whose greatest output lies where the greatest y does; of equals the first counts.
+
+    Parameters
+    ----------
+    net : Net
+    data : Data
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     layers, data = _layers(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
     for layer in layers:
@@ -216,6 +277,12 @@ def save_weights(net: Net, path: str | Path) -> None:
     ----------
     net : Net
     path : str or Path
+        Replaced as a whole, or left as it was.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
     """
     data = b"".join(matrix.astype("<f4").tobytes() for _, _, matrix in _weights(net))
     write_atomically(checked_path("path", path), data)

@@ -14,9 +14,9 @@ from cynet.core.types import AnyArray
 
 
 class RandomCrop:
-    """A window of the picture's own size, at random from the picture with a border.
+    """A part of the picture's own size, at random from the picture with a border.
 
-    Row and column of the window are each even among 2 * padding + 1.
+    Row and column of its upper left corner are each uniform among 2 * padding + 1.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class RandomFlip:
 class Cutout:
     """A square set to 0 after `Normalize`, which is the colour `mean` (DeVries and Taylor 2017).
 
-    Its centre is even among the pixels of the batch's picture; what lies outside the picture is left away.
+    Its centre is uniform among the pixels of the batch's picture; what lies outside the picture is left away.
     Rows centre - size // 2 to centre - size // 2 + size - 1 are 0, and so with the columns.
 
     Parameters
@@ -74,7 +74,9 @@ class Cutout:
 
 
 class Brightness:
-    """Every byte times a factor, rounded, at most 255; the factor is even in [1 - amount, 1 + amount].
+    """Every byte times a factor, rounded, at most 255.
+
+    The factor is uniform in [1 - amount, 1 + amount].
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ class Brightness:
 class Contrast(Brightness):
     """Every byte's distance from the picture's mean times a factor, rounded, kept within 0 to 255.
 
-    The mean is that of all bytes of all channels after `Brightness`, rounded; the factor is even in
+    The mean is that of all bytes of all channels after `Brightness`, rounded; the factor is uniform in
     [1 - amount, 1 + amount].
 
     Parameters

@@ -122,7 +122,13 @@ class CIFAR10(ArrayDataset):
 
 @dataset(order=2, fetched=True)
 class CIFAR100(CIFAR10):
-    """CIFAR-100 by its hundred fine classes; arguments and errors as for `CIFAR10`."""
+    """CIFAR-100: as many pictures, by its hundred fine classes.
+
+    Parameters
+    ----------
+    root, split, download, mirror
+        As for `CIFAR10`, and so are the errors.
+    """
 
     layouts = CIFAR100_LAYOUTS
     count = 100

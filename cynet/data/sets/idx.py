@@ -186,7 +186,13 @@ class MNIST(IdxDataset):
 
 @dataset(order=3, fetched=True)
 class FashionMNIST(MNIST):
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017); arguments and errors as for `MNIST`."""
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): 60,000 + 10,000 grey pictures of clothes.
+
+    Parameters
+    ----------
+    root, split, download, mirror
+        As for `MNIST`, and so are the errors; its folder is root/FashionMNIST.
+    """
 
     classes = FASHION_CLASSES
     first_labels = {"train": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5), "test": (9, 2, 1, 1, 6, 1, 4, 6, 5, 7)}  # noqa: RUF012
