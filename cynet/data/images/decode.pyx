@@ -19,7 +19,7 @@ cdef struct Augment:
     int64_t brightness
     int64_t contrast
 
-cdef struct Batch:  # what its samples share
+cdef struct BatchTerms:  # what its samples share
     const float *table
     Py_ssize_t channels, height, width
     bint reflect
@@ -79,7 +79,7 @@ def decode(
             The square of s x s whose top left pixel is at row low % height - s // 2 and column
             high % width - s // 2 of x[i], of h(k + 2), is set to 0; what of it lies outside is left away.
     """
-    cdef Batch s
+    cdef BatchTerms s
     cdef Py_ssize_t i
     if x.shape[0] == 0:
         return
@@ -100,7 +100,7 @@ def decode(
         decode_sample(&s, pixels + row[i] * size, <uint64_t>index[i], out + i * size)
 
 
-cdef void decode_sample(const Batch *s, const unsigned char *picture, uint64_t index, float *out) noexcept nogil:
+cdef void decode_sample(const BatchTerms *s, const unsigned char *picture, uint64_t index, float *out) noexcept nogil:
     """One sample, with all that is drawn for it."""
     cdef const Augment *augment = &s.augment
     cdef uint64_t key = mix(mix(mix(s.seed) ^ s.epoch) ^ index), bits = mix(key), border = 2 * augment.padding + 1
@@ -144,7 +144,7 @@ cdef void move_levels(const unsigned char *picture, Py_ssize_t size, const Augme
         levels[i] = <unsigned char>(0 if level < 0 else min(255, level >> 16))
 
 
-cdef void decode_one(const Batch *s, const unsigned char *picture, const unsigned char *levels,
+cdef void decode_one(const BatchTerms *s, const unsigned char *picture, const unsigned char *levels,
                      const Shift *shift, float *x) noexcept nogil:
     """One picture, moved up by `down` and left by `right`."""
     cdef Py_ssize_t c, i, row, column, from_row, first, last, step
@@ -186,7 +186,7 @@ cdef void decode_one(const Batch *s, const unsigned char *picture, const unsigne
                 out[column * step] = value[line[i]] if s.reflect else border
 
 
-cdef void cut(const Batch *s, Py_ssize_t size, uint64_t bits, float *x) noexcept nogil:
+cdef void cut(const BatchTerms *s, Py_ssize_t size, uint64_t bits, float *x) noexcept nogil:
     """A square of zeros."""
     cdef Py_ssize_t row, i
     cdef Py_ssize_t top = <Py_ssize_t>(low(bits) % <uint64_t>s.height) - size // 2
