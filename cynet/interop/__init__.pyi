@@ -1,3 +1,3 @@
-# The names that __init__.py loads when asked, once more for what checks types; tests/test_types.py compares.
+"""What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from . import safetensors as safetensors

@@ -1,4 +1,4 @@
-# The names that __init__.py loads when asked, once more for what checks types; tests/test_types.py compares.
+"""What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from cynet.runs.checkpoint import DamagedError as DamagedError
 from cynet.runs.folder import RunFolder as RunFolder

@@ -202,7 +202,7 @@ class PixelCache:
             file.seek(0)
             file.write(_header(done, fit.shape))
             status = self._finish(file, temporary)
-            key = {
+            key: dict[str, Any] = {
                 "made_from": self.made_from,
                 "array": [status.st_size, status.st_mtime_ns],
                 "fingerprint": fingerprint.of_digest((done, *fit.shape), labels, classes, digest),
