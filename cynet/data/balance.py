@@ -30,6 +30,11 @@ def class_weights(labels: Any, classes: int) -> AnyArray:
     -------
     ndarray of float64 (classes,)
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these; a label is named by its index and value.
+
     Examples
     --------
     >>> weight = cynet.data.class_weights(dataset.labels, len(dataset.classes))

@@ -120,6 +120,11 @@ def compose(tensors: State, notes: Notes) -> tuple[bytes, list[bytes]]:
         With its length before it.
     parts : list of bytes
         The tensors' bytes that follow.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a tensor's name or dtype is none that the format knows, or the header is too long.
     """
     plain = {name: _plain(name, array) for name, array in tensors.items()}
     # Wide types first, so that every tensor is aligned for readers that map the file.

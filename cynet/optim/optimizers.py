@@ -31,6 +31,11 @@ class Optimizer:
         May be set before any step.
     steps : int
         How many were taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or a parameter comes twice.
     """
 
     def __init__(
@@ -154,6 +159,11 @@ class SGD(Optimizer):
         At least 0.
     nesterov : bool, optional
         Needs a momentum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or `nesterov` comes without a momentum.
     """
 
     def __init__(
@@ -198,6 +208,11 @@ class Adam(Optimizer):
         At least 0; added to the root of the mean square.
     weight_decay : float, optional
         Times the parameter, added to the gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     decoupled = False
@@ -245,6 +260,11 @@ class AdamW(Adam):
         As for `Adam`.
     weight_decay : float, optional
         At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     decoupled = True

@@ -115,6 +115,11 @@ class Trainer:
         How many samples of the last step's batch the model predicted right, before that step.
     place : Place
         Kept by `train`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is no Layer, or `clip_norm` is not above 0.
     """
 
     def __init__(

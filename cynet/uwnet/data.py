@@ -24,6 +24,11 @@ class Data:
     x : array_like (rows, columns)
     y : array_like (rows, classes)
         One-hot rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they hold no real numbers, or have not equally many rows.
     """
 
     def __init__(self, x: Any, y: Any) -> None:
@@ -67,6 +72,11 @@ def random_batch(data: Data, n: int) -> Data:
     -------
     Data
         Of n rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the data have no row, or n is none of these.
     """
     data, n = checked_data(data), checks.integer("n", n, 1)
     number, draw = random.next_key()

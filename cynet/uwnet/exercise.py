@@ -44,6 +44,11 @@ def im2col(image: Any, size: int, stride: int) -> Array:
     -------
     ndarray of float32 (channels * size * size, out_h * out_w)
         Rows in channel, row, column order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     image = checked_image("image", image)
     channels, height, width = image.shape
@@ -67,6 +72,11 @@ def col2im(width: int, height: int, channels: int, col: Any, size: int, stride: 
     Returns
     -------
     ndarray of float32 (channels, height, width)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the columns do not fit the image.
     """
     width, height = checks.integer("width", width, 1), checks.integer("height", height, 1)
     channels = checks.integer("channels", channels, 1)

@@ -275,6 +275,11 @@ def make_connected_layer(inputs: int, outputs: int) -> ConnectedLayer:
     Returns
     -------
     ConnectedLayer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     return ConnectedLayer(inputs, outputs)
 
@@ -290,6 +295,11 @@ def make_activation_layer(kind: int) -> ActivationLayer:
     Returns
     -------
     ActivationLayer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     return ActivationLayer(kind)
 
@@ -311,6 +321,11 @@ def make_convolutional_layer(
     Returns
     -------
     ConvolutionalLayer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     return ConvolutionalLayer(w, h, c, filters, size, stride)
 
@@ -329,6 +344,11 @@ def make_maxpool_layer(w: int, h: int, c: int, size: int, stride: int) -> Maxpoo
     Returns
     -------
     MaxpoolLayer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     return MaxpoolLayer(w, h, c, size, stride)
 
@@ -344,5 +364,10 @@ def make_batchnorm_layer(groups: int) -> BatchnormLayer:
     Returns
     -------
     BatchnormLayer
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     return BatchnormLayer(groups)

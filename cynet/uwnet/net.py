@@ -120,6 +120,11 @@ def run_net_image(net: Net, image: Any) -> Array:
     Returns
     -------
     ndarray of float32 (1, outputs of the last layer)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no image, or not of the pixels that the net takes.
     """
     return forward_net(net, checked_image("image", image).reshape(1, -1))
 
@@ -171,6 +176,11 @@ def update_net(net: Net, rate: float, momentum: float, decay: float) -> None:
     ----------
     net : Net
     rate, momentum, decay : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
     for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
@@ -219,6 +229,11 @@ def train_image_classifier(
     batch, iters : int
         Rows of a batch, and steps.
     rate, momentum, decay : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the data do not fit the net.
     """
     net, data = _checked(net), checked_data(data)
     batch, iters = checks.integer("batch", batch, 1), checks.integer("iters", iters, 0)
@@ -245,6 +260,11 @@ def accuracy_net(net: Net, data: Data) -> float:
     -------
     float
         0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the data do not fit the net.
     """
     layers, data = _layers(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]

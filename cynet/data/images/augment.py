@@ -26,6 +26,11 @@ class RandomCrop:
         "zero": the border is black (byte 0, before `Normalize`). "reflect": the picture mirrored at its
         outermost row or column, which is not repeated, as `numpy.pad` does it; `padding` is less than height
         and width then.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, padding: int, mode: str = "zero") -> None:
@@ -45,6 +50,11 @@ class RandomFlip:
         "random": with probability 1/2, drawn anew in every epoch. "alternating": a hash of (seed, index)
         decides for epoch 0, and from then on every other epoch shows the other side (Jordan 2024, "94% on
         CIFAR-10 in 3.29 seconds"): any two epochs in a row show each picture both ways.
+
+    Raises
+    ------
+    ValueError
+        When the mode is none of these.
     """
 
     def __init__(self, mode: str = "random") -> None:
@@ -64,6 +74,11 @@ class Cutout:
     ----------
     size : int
         Height and width in pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, size: int) -> None:
@@ -82,6 +97,11 @@ class Brightness:
     ----------
     amount : float
         0 to 1; used as the nearest multiple of 1/65536.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, amount: float) -> None:
@@ -101,6 +121,11 @@ class Contrast(Brightness):
     ----------
     amount : float
         0 to 1; used as the nearest multiple of 1/65536.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
 
@@ -111,6 +136,11 @@ class Normalize:
     ----------
     mean, std : sequence of float
         One number a channel; std above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or they have not equally many numbers.
     """
 
     def __init__(self, mean: Sequence[float] | AnyArray, std: Sequence[float] | AnyArray) -> None:

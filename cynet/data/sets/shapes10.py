@@ -37,6 +37,11 @@ class Shapes10(ArrayDataset):
     root : object
         Not used; it is here so that every data set is made alike.
     split : {"train", "test"}
+
+    Raises
+    ------
+    ValueError
+        When the split is none of these.
     """
 
     def __init__(self, root: Any = None, split: str = "train") -> None:

@@ -33,6 +33,11 @@ class Linear(Layer):
     Notes
     -----
     x is float32 (N, in_features), y (N, out_features).
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the constructor, when an argument is none of these; from a call, for rows of other features.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
