@@ -9,6 +9,14 @@ ROOMS = (
     "cynet", "cynet.data", "cynet.models", "cynet.losses", "cynet.optim", "cynet.schedules", "cynet.train",
     "cynet.runs", "cynet.interop.safetensors", "cynet.uwnet",
 )  # fmt: skip
+RETURNED = (  # what public names return
+    "cynet.data.images.pictures.PictureProblem", "cynet.runs.facts.Facts", "cynet.runs.predictor.Answer",
+    "cynet.runs.predictor.Predicted", "cynet.runs.replay.History", "cynet.runs.replay.Replay",
+    "cynet.runs.validation.Division", "cynet.train.loop.Progress", "cynet.train.loop.Result",
+    "cynet.train.predictions.Calibration", "cynet.uwnet.layers.ActivationLayer",
+    "cynet.uwnet.layers.BatchnormLayer", "cynet.uwnet.layers.ConnectedLayer",
+    "cynet.uwnet.layers.ConvolutionalLayer", "cynet.uwnet.layers.MaxpoolLayer", "cynet.uwnet.net.Net",
+)  # fmt: skip
 BOUND = "self", "cls"
 LATER = "_BatchNorm."  # whose methods have none yet
 LATER_TOLD = "cynet.nn.layer", "cynet.nn.parameter"  # where some have no docstring yet
@@ -23,7 +31,8 @@ SPECIAL = (
 # -- annotations: every public function, class and method has them, for each argument and the result --------
 def public():
     """Each public function and class as (path, object), once."""
-    found, seen = [], set()
+    found = [(path, _named(path)) for path in RETURNED]
+    seen = {id(value) for _, value in found}
     for room in ROOMS:
         module = importlib.import_module(room)
         for name in module.__all__ if hasattr(module, "__all__") else _defined(module):
@@ -32,6 +41,11 @@ def public():
                 seen.add(id(value))
                 found.append((f"{room}.{name}", value))
     return found
+
+
+def _named(path):
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def _defined(module):

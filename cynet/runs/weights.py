@@ -62,7 +62,7 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
     safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
 
 
-def digests(model):
+def digests(model: Layer) -> dict[str, str]:
     """{name: SHA-256 in hexadecimal digits} of a model's parameters and buffers, their shapes included."""
     found = {}
     for name, (array, _) in model._state().items():

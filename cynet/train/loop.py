@@ -214,10 +214,18 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Progress:
-    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples.
+    """One step as an observer sees it.
 
-    Of these `right` were predicted right, before the step. It took `seconds`, of which the batch was waited
-    for during `waited`.
+    Attributes
+    ----------
+    step, epoch : int
+        Both counted from 1.
+    lr, loss : float
+        The learning rate, and the loss before the step.
+    images, right : int
+        Samples of the batch, and how many of them were predicted right, before the step.
+    seconds, waited : float
+        What it took, and how much of that was waiting for the batch.
     """
 
     step: int
@@ -232,11 +240,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluation after `step` steps.
+    """An evaluation.
 
-    `train_loss` and `train_accuracy` are means over the steps since the one before, each batch as the model
-    was before it learnt from it. `test` is of the pictures that the model was evaluated on; `measure` is what
-    they are, "test" or "validation".
+    Attributes
+    ----------
+    step, epoch : int
+        How many steps were taken, and in which epoch, from 1, the last one was.
+    lr : float
+        The learning rate of that step.
+    train_loss, train_accuracy : float
+        Means over the steps since the one before, each batch as the model was before it learnt from it.
+    test : Evaluation
+        Of the pictures that the model was evaluated on.
+    measure : {"test", "validation"}
+        What these are.
     """
 
     step: int

@@ -33,6 +33,11 @@ class ConnectedLayer(WeightedLayer):
 
     The kernels' filters are (out, in). The transpose of a 1x1 convolution from `outputs` to `inputs` channels
     is x w for w as the course keeps it, so nothing is turned round.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Columns.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -72,7 +77,13 @@ class ConnectedLayer(WeightedLayer):
 
 
 class ConvolutionalLayer(WindowLayer, WeightedLayer):
-    """w (filters, c * size * size), its columns in channel, row, column order, and b (1, filters)."""
+    """w (filters, c * size * size), its columns in channel, row, column order, and b (1, filters).
+
+    Parameters
+    ----------
+    w, h, c, filters, size, stride : int
+        As for `make_convolutional_layer`.
+    """
 
     kind = "convolutional"
 
@@ -113,7 +124,13 @@ class ConvolutionalLayer(WindowLayer, WeightedLayer):
 
 
 class MaxpoolLayer(WindowLayer):
-    """The greatest value of each window; cells outside the image are ignored, of equals the first wins."""
+    """The greatest value of each window; cells outside the image are ignored, of equals the first wins.
+
+    Parameters
+    ----------
+    w, h, c, size, stride : int
+        As for `make_maxpool_layer`.
+    """
 
     kind = "max-pool"
 
@@ -145,6 +162,11 @@ class ActivationLayer(CourseLayer):
 
     Soft-max's backward pass hands dy on: `train_image_classifier` starts with the gradient of soft-max and
     cross-entropy together, which is output - y.
+
+    Parameters
+    ----------
+    kind : int
+        One of these.
     """
 
     def __init__(self, kind: int) -> None:
@@ -193,6 +215,10 @@ class BatchnormLayer(CourseLayer):
 
     A batch of one row is normalised with the rolling statistics, which then are constants for its backward
     pass too.
+
+    Parameters
+    ----------
+    groups : int
 
     Attributes
     ----------

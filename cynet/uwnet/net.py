@@ -32,7 +32,18 @@ def _checked_layers(layers: Any) -> list[CourseLayer]:
 
 
 class Net:
-    """Layers in the order of the forward pass. One may stand at several places, and in several nets."""
+    """Layers in the order of the forward pass. One may stand at several places, and in several nets.
+
+    Parameters
+    ----------
+    layers : list of layers
+        At least one.
+
+    Attributes
+    ----------
+    layers : list of layers
+        May be changed.
+    """
 
     # (layer, what its backward needs) of the last forward pass
     _passes: list[tuple[CourseLayer, Any]] | None = None
