@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cynet import data
 from cynet.core.files import write_atomically
@@ -20,9 +20,6 @@ from cynet.train.metrics import TEST, VALIDATION
 
 from . import records
 from .records import TESTED
-
-if TYPE_CHECKING:
-    from .settings import Settings
 
 SHOWN = 16  # digits of the digest of the pictures held out
 
@@ -50,7 +47,7 @@ class Division:
     held_out: AnyArray
 
     @classmethod
-    def of(cls, training: Any, settings: Settings) -> Division:
+    def of(cls, training: Any, settings: Any) -> Division:
         """The division of a training set by these `Settings`; a ValueError names the setting."""
         share, seed = settings.validation, settings.split_seed
         try:

@@ -1,20 +1,17 @@
-"""Chains of layers: passes, training, accuracy, and files of weights."""
+"""Chains of layers: passes, training, accuracy."""
 
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, workspace
-from cynet.core.files import write_atomically
 from cynet.core.types import Array
 
 from . import planes
-from .base import CourseLayer, WeightedLayer
-from .data import Data, checked_data, checked_image, checked_path, random_batch
+from .base import CourseLayer
+from .data import Data, checked_data, checked_image, random_batch
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
@@ -86,7 +83,7 @@ def _checked(net: Any) -> Net:
     return net
 
 
-def _layers(net: Any) -> list[CourseLayer]:
+def layers_of(net: Any) -> list[CourseLayer]:
     """The net's layers, which may have been set."""
     return _checked_layers(_checked(net).layers)
 
@@ -109,7 +106,7 @@ def forward_net(net: Net, x: Any) -> Array:
         When x holds no real numbers, or has not the columns that the first layer takes.
     """
     x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
-    layers, passes = _layers(net), []
+    layers, passes = layers_of(net), []
     net._passes = None  # their memory is taken again
     for layer in layers:
         x = layer.run(x)
@@ -193,7 +190,7 @@ def update_net(net: Net, rate: float, momentum: float, decay: float) -> None:
     TypeError, ValueError
         When an argument is none of these.
     """
-    for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
+    for layer in dict.fromkeys(layers_of(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 
 
@@ -277,72 +274,10 @@ def accuracy_net(net: Net, data: Data) -> float:
     TypeError, ValueError
         When an argument is none of these, or the data do not fit the net.
     """
-    layers, data = _layers(net), checked_data(data)
+    layers, data = layers_of(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
     for layer in layers:
         layer.forward_parts(parts)
     output = planes.matrix("net output", np.concatenate(parts), *data.y.shape)
     workspace.pool.clear()  # a whole data set's activations are no use to a batch's
     return float(np.mean(output.argmax(1) == data.y.argmax(1)))
-
-
-# -- weights --------------------------------------------------------------------------------------------
-
-
-def _weights(net: Any) -> list[tuple[WeightedLayer, str, Array]]:
-    """(layer, name, matrix) of the matrices of a file, in its order."""
-    found = []
-    for layer in _layers(net):
-        if isinstance(layer, WeightedLayer):
-            w, b = layer.weights()
-            found += [(layer, "b", b), (layer, "w", w)]
-    return found
-
-
-def save_weights(net: Net, path: str | Path) -> None:
-    """Write the weights as the C library does: little-endian float32, for each layer b, then w.
-
-    Rolling statistics are not among them.
-
-    Parameters
-    ----------
-    net : Net
-    path : str or Path
-        Replaced as a whole, or left as it was.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be written.
-    """
-    data = b"".join(matrix.astype("<f4").tobytes() for _, _, matrix in _weights(net))
-    write_atomically(checked_path("path", path), data)
-
-
-def load_weights(net: Net, path: str | Path) -> None:
-    """Read the weights that `save_weights`, or the C library, wrote.
-
-    Rolling statistics are not among them: those of a new net are zeros, so it takes a pass over a batch of
-    several rows or more training before one image alone (`run_net_image`) gives what it gave before.
-
-    Parameters
-    ----------
-    net : Net
-    path : str or Path
-
-    Raises
-    ------
-    ValueError
-        When the file's size is not that of the net's weights; then no weight has changed.
-    """
-    places, path = _weights(net), checked_path("path", path)
-    wanted = 4 * sum(matrix.size for _, _, matrix in places)
-    with open(path, "rb") as file:  # a folder is refused here
-        size = os.fstat(file.fileno()).st_size
-        raw = file.read() if size == wanted else b""
-    if size != wanted or len(raw) != wanted:
-        raise ValueError(f"{path}: wanted {wanted} bytes, 4 for each weight of the net, got {size}")
-    values, start = np.frombuffer(raw, "<f4"), 0
-    for layer, name, matrix in places:  # new ones: those of a pass that was made stay as they are
-        setattr(layer, name, values[start : start + matrix.size].reshape(matrix.shape))
-        start += matrix.size
