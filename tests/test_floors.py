@@ -109,6 +109,11 @@ def test_every_room_is_on_a_floor():
     assert tops == set(FLOOR_OF)
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda p: p.parent.name)
+def test_a_room_says_on_which_floor_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text())).startswith(f"Floor {FLOOR_OF[path.parent.name]}: ")
+
+
 def test_no_files_import_each_other_in_a_circle():
     assert circles(edges()) == []
 

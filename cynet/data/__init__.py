@@ -1,4 +1,4 @@
-"""Floor 2: data sets, and the loader that feeds batches of them.
+"""Floor 3: data sets, and the loader that feeds batches of them.
 
 The names are loaded when they are first used: every worker process imports this package.
 """

@@ -1,4 +1,4 @@
-"""The registry of models: `create(name)` builds one, `names()` lists them."""
+"""Floor 3: the registry of models: `create(name)` builds one, `names()` lists them."""
 
 from __future__ import annotations
 

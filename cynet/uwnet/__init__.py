@@ -1,4 +1,4 @@
-"""The interface of the University of Washington's course framework uwnet, on cynet's kernels.
+"""Floor 6: the interface of the University of Washington's course framework uwnet, on cynet's kernels.
 
 A script written for the course's C library runs when its `from uwnet import *` becomes
 `from cynet.uwnet import *`, or unchanged beside a file `uwnet.py` that holds this one line. Matrices are

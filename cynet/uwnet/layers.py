@@ -259,7 +259,8 @@ class BatchnormLayer(CourseLayer):
         shape = 1, self.groups
         rolling = whole(self, "1 x groups", rows > 1, rolling_mean=shape, rolling_variance=shape)
         if rows == 1:
-            return *(np.float64(old[0]) for old in rolling), False  # type: ignore[return-value]  # two
+            known, spread = (np.float64(old[0]) for old in rolling)
+            return known, spread, False
         found = [(len(pixels), *normalization.statistics(pixels)) for pixels in parts]
         count = sum(n for n, _, _ in found)
         mean = sum(n / count * m for n, m, _ in found)

@@ -99,8 +99,8 @@ def listed(root: AnyPath, classes: Sequence[str] | None = None) -> Listing:
     if not files:
         raise ValueError(f"{walk.shown}: {walk.nothing()}")
     empty = sorted({*folders} - {*classes})
-    found_out = [*walk.left.notes(), *named_few("folders without a picture, which are no classes", empty)]
-    notes = tuple(f"{walk.shown}: {note}" for note in found_out)
+    told = [*walk.left.notes(), *named_few("folders without a picture, which are no classes", empty)]
+    notes = tuple(f"{walk.shown}: {note}" for note in told)
     return Listing(walk.root, classes, files, np.array(labels, np.int64), notes).checked()
 
 
