@@ -12,7 +12,7 @@ import numpy as np
 from cynet import nn
 from cynet.core import workspace
 from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
-from cynet.data.images.transforms import Recipe
+from cynet.data.images.transforms import Pipeline
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
@@ -164,11 +164,11 @@ def of_decode(count):
     """The loader's decode step, by one thread, as each of its workers does it."""
     height, width, channels = PICTURE
     images = np.random.default_rng(0).integers(0, 256, (count, channels, height, width), dtype=np.uint8)
-    recipe = Recipe([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], images.shape[1:])
+    pipeline = Pipeline([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], images.shape[1:])
     x, indices, at = np.empty((count, *PICTURE), np.float32), np.arange(count), np.zeros(1, np.int64)
 
     def run():
-        recipe.fill(images, indices, x, 0, 0, at)
+        pipeline.fill(images, indices, x, 0, 0, at)
 
     yield Case("decode (1 thread)", str(images.shape), run, 0, images.nbytes + x.nbytes)
 

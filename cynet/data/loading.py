@@ -1,22 +1,24 @@
 """`load`: a data set by its name."""
 
 import os
+from typing import Any
 
 from cynet.core import checks
+from cynet.core.types import AnyPath
 
-from .dataset import checked_split
+from .dataset import ArrayDataset, checked_split
 from .registry import FETCHED, OWN, PICTURES, checked_name, dataset
 
 
 def load(
     name: str,
-    root: str | os.PathLike[str] | None = None,
+    root: AnyPath | None = None,
     split: str = "train",
     download: bool = False,
     split_seed: int = 0,
     skip_damaged: bool = False,
-    **options: object,
-):
+    **options: Any,
+) -> ArrayDataset:
     """A data set by its name.
 
     Parameters

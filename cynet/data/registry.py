@@ -3,9 +3,20 @@
 What is known of them is known without loading one, and without NumPy: the help of commands names them.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
 
 from cynet.core.registry import Registry
+
+TYPE_CHECKING = False  # what checks types takes it for True
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cynet.core.types import AnyPath
+
+    from .dataset import ArrayDataset
 
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
@@ -15,12 +26,18 @@ FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
 PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
 
 
-def names():
-    """The names that `load` knows."""
+def names() -> tuple[str, ...]:
+    """The names that `load` knows.
+
+    Returns
+    -------
+    tuple of str
+        Those of cynet in order, then those that were registered.
+    """
     return dataset.names()
 
 
-def register(name, make):
+def register(name: str, make: Callable[[Any, str], ArrayDataset]) -> None:
     """Add a data set of one's own to those that `load` and the commands know.
 
     Parameters
@@ -39,7 +56,7 @@ def register(name, make):
     dataset.add(name, make)
 
 
-def name_of(samples, told):
+def name_of(samples: ArrayDataset, told: str) -> str:
     """What a data set is called: as somebody told it where it can be that one, else by what it is.
 
     Parameters
@@ -65,7 +82,7 @@ def name_of(samples, told):
     return type(samples).__name__
 
 
-def checked_name(name):
+def checked_name(name: str) -> str:
     """`name`, if `load` knows it."""
     kind = None if name in dataset else kind_of(name)
     if kind:
@@ -74,7 +91,7 @@ def checked_name(name):
     return dataset.checked(name)
 
 
-def kind_of(path):
+def kind_of(path: AnyPath) -> str | None:
     """Which of the user's own data sets a file or folder may be, by its look; None where it is none."""
     try:
         place = Path(path)

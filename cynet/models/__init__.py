@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """The names that `create` knows."""
+    """The names that `create` knows.
+
+    Returns
+    -------
+    tuple of str
+    """
     return model.names()
 
 

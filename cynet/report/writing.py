@@ -1,5 +1,8 @@
 """The page and the PNG files of a run written to the disk, with the times of its layers."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from cynet import runs
@@ -19,7 +22,9 @@ NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
 
 
-def write_report(run, output, weights=WEIGHTS, say=print):
+def write_report(
+    run: Path, output: Path, weights: str = WEIGHTS, say: Callable[[str], object] = print
+) -> None:
     """Write the page of a run at its end: see `write`.
 
     Parameters

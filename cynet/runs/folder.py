@@ -3,6 +3,9 @@
 import contextlib
 import errno
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
 
 from cynet._version import __version__
 from cynet.core.files import (
@@ -15,6 +18,7 @@ from cynet.core.files import (
     user_path,
 )
 from cynet.core.folder import own_file, own_path, own_target
+from cynet.core.types import AnyPath
 
 from . import aside, configuration, new_folder, records, space
 from .configuration import CONFIG
@@ -66,18 +70,18 @@ class RunFolder:
         When it cannot be made, or exists and is not empty.
     """
 
-    def __init__(self, path=None, name="run", parent="runs"):
+    def __init__(self, path: AnyPath | None = None, name: str = "run", parent: AnyPath = "runs") -> None:
         if path is None:
-            path = new_folder.numbered(user_path(parent), name)
+            place = new_folder.numbered(user_path(parent), name)
         else:
             new_folder.check(path)
-            path = user_path(path)
-            path.mkdir(parents=True, exist_ok=True)
-        flush_folder(path.parent)
-        self._set(path)
+            place = user_path(path)
+            place.mkdir(parents=True, exist_ok=True)
+        flush_folder(place.parent)
+        self._set(place)
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path: AnyPath) -> Self:
         """The folder of a run that was begun.
 
         Raises
@@ -119,15 +123,15 @@ class RunFolder:
             self.log.path = self._held(self.log.path.name)
 
     @property
-    def weights(self):
+    def weights(self) -> Path:
         return self.path / WEIGHTS
 
     @property
-    def best(self):
+    def best(self) -> Path:
         return self.path / BEST
 
     @property
-    def checkpoint(self):
+    def checkpoint(self) -> Path | None:
         """The path of the checkpoint that a run goes on from, None where none is a file of its own."""
         for name in aside.CHECKPOINTS:
             with contextlib.suppress(OSError):
@@ -136,7 +140,7 @@ class RunFolder:
         return None
 
     # -- who may write ---------------------------------------------------------------------------------
-    def lock(self):
+    def lock(self) -> None:
         """Keep other processes from training in this folder until this one ends or calls `close`.
 
         Raises
@@ -156,7 +160,7 @@ class RunFolder:
         self._placed()
         remove_temporaries(self._hold.folder)
 
-    def close(self):
+    def close(self) -> None:
         """Write out the tables and give the lock back."""
         with contextlib.ExitStack() as stack:
             if self._hold is not None:
@@ -166,7 +170,7 @@ class RunFolder:
             for table in (self.metrics, self.steps, self.digests):
                 stack.callback(table.close)
 
-    def follow(self):
+    def follow(self) -> None:
         """See that the folder, once locked, is where it was and still locked; go after it where it was moved.
 
         Raises
@@ -191,7 +195,7 @@ class RunFolder:
         if self._hold.renew(place):
             self.tell(f"note: {place / LOCK} was removed: it is there again")
 
-    def own(self, name):
+    def own(self, name: str) -> Path:
         """The path of a file in the folder that is to be written now: see `follow`, and `own_target`.
 
         It is written in the folder itself, also where that is moved in between: see `HeldPath`.
@@ -199,11 +203,11 @@ class RunFolder:
         self.follow()
         return own_target(self._held(name))
 
-    def reserve(self, size):
+    def reserve(self, size: int) -> None:
         """Raise OSError where a checkpoint of `size` bytes, with all that is kept beside it, has no room."""
         space.reserve(self.path, self._held(f".trial.{os.getpid()}.tmp"), size)
 
-    def discard(self):
+    def discard(self) -> None:
         """Remove what the beginning of a run wrote, and the folder where it is then empty."""
         for name in (LOCK, CONFIG, ENVIRONMENT):
             remove(*placed(self._held(name)))
@@ -212,25 +216,25 @@ class RunFolder:
             self.path.rmdir()
 
     # -- what it keeps ---------------------------------------------------------------------------------
-    def write_config(self, config, origins=None):
+    def write_config(self, config: dict[str, Any], origins: dict[str, str] | None = None) -> None:
         """Write config.toml; see `cynet.runs.configuration.write`."""
         configuration.write(self.own(CONFIG), {configuration.VERSION: __version__} | config, origins)
         self.configured(config)
 
-    def configured(self, config):
+    def configured(self, config: dict[str, Any]) -> None:
         """Take what the run is measured on from a configuration, a dict."""
         if measure_of(config) != self.measure:
             self._measured(config)
 
-    def read_config(self):
+    def read_config(self) -> tuple[dict[str, Any], dict[str, str]]:
         found = configuration.read_run(self.path / CONFIG)
         return found.values, found.origins
 
-    def write_environment(self, environment):
+    def write_environment(self, environment: dict[str, Any]) -> None:
         """Write env.json."""
         records.write_environment(self.own(ENVIRONMENT), environment)
 
-    def read_environment(self, tell=None):
+    def read_environment(self, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
         """What `write_environment` was given, {} where there is none that can be read.
 
         Parameters
@@ -247,11 +251,11 @@ class RunFolder:
                 tell(f"note: going on without {ENVIRONMENT}: {reason(error)}")
             return {}
 
-    def set_aside(self):
+    def set_aside(self) -> list[str]:
         """Give other names to what cannot be read and is not needed: see `aside.set_unread_aside`."""
         return aside.set_unread_aside(self.path)
 
-    def rewind(self, steps, evaluated):
+    def rewind(self, steps: int, evaluated: int) -> list[str]:
         """Drop the rows of what came after `steps` steps, the last evaluation having been at `evaluated`.
 
         Returns
@@ -262,7 +266,7 @@ class RunFolder:
         kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
         return [line for line in kept if line]
 
-    def sync(self):
+    def sync(self) -> None:
         """Make every row so far last through a power cut."""
         for table in (self.metrics, self.steps, self.digests):
             table.sync()
