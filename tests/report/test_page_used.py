@@ -82,6 +82,36 @@ said.after = legend("compare", 0);
 $("#run-1").value = "0";
 $("#run-1").dispatchEvent(new Event("change"));
 said.same = $("#compare .halves").textContent;
+
+// a pointer: at the middle of what is drawn there
+const point = (figure, node, name = "pointermove") => {
+  const box = node.getBoundingClientRect();
+  figure.dispatchEvent(new PointerEvent(name,
+    { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true }));
+};
+const matrix = $("#confusion svg"), at = $("#confusion .readout"), drawn = $$(".cell", matrix);
+said.pointed = [[1, "pointermove"], [8, "pointerdown"], [3, "pointermove"]].map(([k, name]) => {
+  point(matrix, drawn[k], name);
+  return at.textContent;
+});
+point(matrix, $$("text[text-anchor=end]", matrix)[0]); // a name beside it: nothing new
+said.beside = at.textContent;
+const bins = $("#calibration svg"), boxes = $("#norms svg");
+said.bins = $$(".bin", bins).map((bin) => {
+  point(bins, bin.lastChild);
+  return $("#calibration .readout").textContent;
+});
+bins.dispatchEvent(new PointerEvent("pointerleave"));
+said.unshaded = $$(".bin", bins).map((bin) => bin.style.opacity);
+said.layers = $$(".box", boxes).map((box) => { point(boxes, box); return $("#norms .readout").textContent; });
+press("curves", "Steps");
+const curve = $("svg", chart("curves", 1));
+said.dots = $$("circle:not([r='6'])", curve).slice(3, 6).map((dot) => {
+  point(curve, dot);
+  return [legend("curves", 1), $$("g circle", curve).length, $$("g line", curve).length];
+});
+curve.dispatchEvent(new PointerEvent("pointerleave"));
+said.left = [legend("curves", 1), $$("g circle", curve).length];
 document.title = JSON.stringify(said);
 }"""
 
@@ -167,12 +197,34 @@ def test_bins_and_channels_are_read_out(used):
     )
 
 
+def test_a_pointer_reads_out_what_it_points_at(used):
+    said = used[0]
+    of_ant, of_cow = (
+        "2 of 5 pictures of ant (40.0 %) are taken for bee.",
+        "2 of 3 pictures of cow (66.7 %) are ",
+    )
+    assert said["pointed"] == [
+        of_ant,
+        f"{of_cow}recognised.",
+        "0 of 2 pictures of bee (0.0 %) are taken for ant.",
+    ]
+    assert said["beside"] == said["pointed"][-1]
+    assert said["bins"] == said["calibration"] and said["unshaded"] == ["1", "1"]
+    assert said["layers"] == said["norms"]
+    assert said["dots"] == [
+        [f"training {a} %test {b} %step {n}, epoch {n // 10}", 2, 1]
+        for n, a, b in ((10, "25.00", "20.00"), (20, "50.00", "70.00"), (30, "75.00", "60.00"))
+    ]
+    assert said["left"] == ["training 75.00 %test 60.00 %last values", 0]
+
+
 def test_two_runs_are_drawn_by_what_was_pressed(used):
     said = used[0]
     assert said["compared"] == "first 60.00 %second 40.00 %last values"
     assert said["results"] == [
         "Best test accuracy 70.00 % 40.00 %", "Last test accuracy 60.00 % 40.00 %",
-        "Last test loss 1.25 2.25", "Last training loss 0.5 2", "Steps 30 20", "Time 3 min 0 s 1 min 0 s", "lr 0.1 0.2", "ema – 0.9",
+        "Last test loss 1.25 2.25", "Last training loss 0.5 2",
+        "Steps 30 20", "Time 3 min 0 s 1 min 0 s", "lr 0.1 0.2", "ema – 0.9",
     ]  # fmt: skip
     assert said["compare Test loss"] == "Test loss first 1.25second 2.25last values"
     assert said["compare Training loss"] == "Training loss first 0.5second 2last values"
