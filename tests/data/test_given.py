@@ -106,13 +106,50 @@ def test_what_a_plug_in_may_read(content, read):
     assert kinds.of_plug_in(content) is read
 
 
+HEIF, AVIF, JXL = "pillow-heif", "pillow-avif-plugin", "pillow-jxl-plugin"
+
+
 @pytest.mark.parametrize(("content", "words"), [
-    (b"\0\0\0\x18ftypheic", "it is HEIC, which the package pillow-heif reads"),
-    (b"\0\0\0\x0cJXL \r", "it is JPEG XL, which the package "), (b"\0" * 100, "it holds nothing but zeros"),
+    *((b"\0\0\0\x18ftyp" + brand, f"it is HEIC, which the package {HEIF} reads")
+      for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    (b"\0\0\0\x18ftypavif", f"it is AVIF, which the package {AVIF} reads"),
+    (b"\0\0\0\x18ftypmp42", "it is of no kind that is known"),
+    (b"\0\0\0\x0cJXL \r", f"it is JPEG XL, which the package {JXL} reads"),
+    (b"\xff\x0a\0", f"it is JPEG XL, which the package {JXL} reads"),
+    (b"\0" * 100, "it holds nothing but zeros"), (b"", "it is of no kind that is known"),
+    (b"%PDF-1.4", "it is a PDF document"), (b"%!PS-Adobe", "it is a PostScript program"),
+    (b"\xef\xbb\xbf\r\n <SVG ", "it is an SVG drawing"), (b"<!DOCTYPE html>", "it is a web page"),
+    (b"<html>", "it is a web page"), (b"<?xml version", "it is an XML document"),
+    (b"PK\x03\x04..", "it is a zip archive"), (b"\x1f\x8b\x08", "it is packed by gzip"),
+    (b"\x93NUMPY", "it is an array of NumPy"),
+    (b"version https://git-lfs.github.com",
+     "it is a pointer of Git LFS (git lfs pull fetches the file itself)"),
 ])  # fmt: skip
 def test_what_bytes_are_is_said(content, words):
-    assert kinds.guess(content).startswith(words)
+    assert kinds.guess(content) == words
 
 
 def test_the_ending_of_a_name():
     assert [kinds.ending(name) for name in ("a.B.PNG", "a", ".png", "a.")] == [".png", "", "", "."]
+
+
+def test_which_package_reads_an_ending(monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    image.init()
+    packages = {HEIF: ".heic .heif .hif .heics .heifs", AVIF: ".avif .avifs", JXL: ".jxl"}
+    found = {ending: package for package, endings in packages.items() for ending in endings.split()}
+    assert {ending: kinds.missing_package(ending) for ending in found} == found
+    assert {kinds.missing_package(ending) for ending in (".webp", ".jp2")} == {"pillow"}
+    assert {kinds.missing_package(ending) for ending in (".png", ".txt", "")} == {None}
+
+
+def test_the_endings_that_are_read(monkeypatch):
+    pytest.importorskip("PIL")
+    from PIL import features
+
+    monkeypatch.setattr(features, "check", lambda feature: feature != "webp")
+    monkeypatch.setattr(kinds.importlib.util, "find_spec", lambda module: module == "pillow_heif")
+    found = kinds.read_endings()
+    assert {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".mpo", ".jp2", ".heic", ".hif"} <= found
+    assert not {".webp", ".jxl", ".pdf", ".eps", ".mpg", ".h5", ".wmf", ".txt", ""} & found
+    assert kinds.decoder().split()[0] == "pillow" and kinds.decoder().split()[2:] == [HEIF]

@@ -63,3 +63,13 @@ def test_a_saved_picture_is_rounded_and_clipped(tmp_path):
     whole, buffer = image.fromarray(found), io.BytesIO()
     whole.save(buffer, "JPEG", quality=80)
     assert (tmp_path / "c.jpg").read_bytes() == buffer.getvalue()
+
+
+def test_the_loss_is_summed_in_double():
+    rng = np.random.default_rng(0)
+    x = rng.random((500, 7), dtype=np.float32) + np.float32(1e-3)
+    y = rng.random((500, 7), dtype=np.float32)
+    wanted = -np.sum(y.astype(float) * np.log(x.astype(float))) / 500
+    assert uwnet.cross_entropy_loss(x, y) == pytest.approx(wanted, rel=1e-12)
+    assert uwnet.cross_entropy_loss([[0.0, 1.0]], [[0.0, 1.0]]) == 0
+    assert uwnet.cross_entropy_loss([[0.0, 1.0]], [[1.0, 0.0]]) == np.inf
