@@ -73,3 +73,10 @@ def test_the_loss_is_summed_in_double():
     assert uwnet.cross_entropy_loss(x, y) == pytest.approx(wanted, rel=1e-12)
     assert uwnet.cross_entropy_loss([[0.0, 1.0]], [[0.0, 1.0]]) == 0
     assert uwnet.cross_entropy_loss([[0.0, 1.0]], [[1.0, 0.0]]) == np.inf
+
+
+def test_a_matrix_that_is_not_there_is_told():
+    layer = uwnet.make_connected_layer(3, 2)
+    vars(layer).pop("w")
+    with pytest.raises(AttributeError, match="has no w$"):
+        _ = layer.w
