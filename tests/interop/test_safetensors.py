@@ -99,6 +99,10 @@ def test_every_flipped_bit_is_found():
     [
         (b"", "only 0 bytes"),
         (b"PK\x03\x04 something else entirely", "cut short, or no safetensors file"),
+        (bytes([100, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "wanted a header of 100 bytes, 20 follow: cut short"),
+        (bytes([21, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "wanted a header of 21 bytes, 20 follow"),
+        (bytes([20, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "its header is no JSON"),
+        (b"1234567", "only 7 bytes"),
         (raw(b"{"), "its header is no JSON"),
         (raw(b"\xff\xfe"), "its header is no JSON"),
         (raw(b"[" * 100_000), "its header is no JSON"),

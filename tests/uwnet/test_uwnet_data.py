@@ -78,5 +78,5 @@ def test_the_loss_is_summed_in_double():
 def test_a_matrix_that_is_not_there_is_told():
     layer = uwnet.make_connected_layer(3, 2)
     vars(layer).pop("w")
-    with pytest.raises(AttributeError, match="has no w$"):
+    with pytest.raises(AttributeError, match=r"has no w$"):
         _ = layer.w
