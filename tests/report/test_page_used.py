@@ -234,6 +234,24 @@ def test_two_runs_are_drawn_by_what_was_pressed(used):
     assert said["same"].endswith("The two runs have the same settings.")
 
 
+def heights(tree):
+    return [float(svg["viewbox"].split()[3]) for svg in tree.one("section", id="curves").all("svg")]
+
+
+def test_the_frame_of_a_chart(used):
+    assert heights(used[1]) == [280, 280, 130]
+    for figure in used[1].one("section", id="curves").all("svg"):
+        _, _, width, height = map(float, figure["viewbox"].split())
+        *ticks, line = ([float(each[name]) for name in ("x1", "x2", "y1", "y2")]
+                        for each in figure.all("line", class_="axis"))  # fmt: skip
+        assert line == [52, width - 14, height - 24, height - 24]
+        assert (
+            all((x1, y1, y2) == (x2, height - 24, height - 20) for x1, x2, y1, y2 in ticks) and len(ticks) > 4
+        )
+        for each in figure.all("line", class_="grid"):
+            assert (each["x1"], float(each["x2"]), each["y1"]) == ("52", width - 14, each["y2"])
+
+
 def test_what_stands_still(used):
     tree = used[1]
     tiles = [[part.text for part in tile.children] for tile in tree.all("div", class_="tile")]
@@ -275,9 +293,10 @@ def test_a_run_that_was_chosen_by_validation_and_whose_test_set_is_not_there(tmp
     document = DOCUMENT | nothing | {"runs": [run, other], "missing": missing, "said": [], "several": True,
                                      "config": [["lr", "0.1", None]], "environment": []}  # fmt: skip
     (tmp_path / "x.html").write_text(page.render(document | {"command": "one\ntwo"}))
-    dom, console = browsed(tmp_path / "x.html", "--window-size=1400,900")
+    dom, console = browsed(tmp_path / "x.html", "--window-size=500,900")
     assert console == []
     tree = parsed(dom)
+    assert heights(tree) == [190, 190, 130]  # where there is little room
     tiles = [[part.text for part in tile.children] for tile in tree.all("div", class_="tile")]
     assert tiles[:3] == [
         ["Validation accuracy", "25.00 %", "as metrics.csv has it"],
