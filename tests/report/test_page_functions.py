@@ -93,6 +93,7 @@ WANTED = {
     "el('p', {title: null, hidden: true, lang: false, id: 'i'}, null, ['a', ['b']], undefined).outerHTML":
         '<p hidden="" id="i">ab</p>',
 }  # fmt: skip
+WANTED |= {"named(40)": 40, "named(41)": 0}
 WIDE = "Array(61).fill(1)"
 WANTED |= {
     f"drawn({{x: [0, 10], y: [1, 3], dots: true}}, {SCALE}).map(tag).join()": "path,circle,circle",
@@ -108,6 +109,16 @@ WANTED |= {
 def test_every_function_gives_what_is_wanted(tmp_path):
     script = f"""build();
     const tag = (node) => node.tagName;
+    const named = (count) => {{ // how many names stand beside a matrix of so many classes
+      const names = Array.from({{ length: count }}, (_, k) => `c${{k}}`);
+      const host = el("div", {{ style: "width:1000px" }}), zeros = names.map(() => 0);
+      const cells = names.map(() => zeros);
+      DATA.test = {{ ...DATA.test, classes: names, confusion: cells, samples: zeros, confused: [] }};
+      document.body.append(host);
+      confusion(host);
+      FIRST.at(-1)();
+      return host.querySelectorAll("text[text-anchor=end]").length;
+    }};
     const say = (parts) => parts.map((part) => part.textContent ?? part).join("");
     const found = {json.dumps(list(WANTED))}.map((words) => {{
       try {{ return eval(`(${{words}})`); }} catch (error) {{ return `failed: ${{error}}`; }}

@@ -252,6 +252,26 @@ def test_the_frame_of_a_chart(used):
             assert (each["x1"], float(each["x2"]), each["y1"]) == ("52", width - 14, each["y2"])
 
 
+def test_the_cells_of_the_matrix_stand_side_by_side(used):
+    figure = used[1].one("section", id="confusion").one("svg")
+    left, size = 3 * 6.7 + 10, 52
+    top = 0.8 * left + 14
+    cells = figure.all("rect", class_="cell")
+    for k, cell in enumerate(cells):
+        found = [float(cell[name]) for name in ("x", "y", "width", "height", "rx")]
+        assert found == pytest.approx([left + k % 3 * size + 0.5, top + k // 3 * size + 0.5, 51, 51, 2])
+    assert len(cells) == 9 and float(figure["viewbox"].split()[3]) == pytest.approx(top + 3 * size + 4)
+    labels = figure.all("text", text_anchor="end")
+    assert [(label.text, float(label["x"]), float(label["y"])) for label in labels] == [
+        (name, pytest.approx(left - 8), pytest.approx(top + (k + 0.5) * size + 4))
+        for k, name in enumerate(("ant", "bee", "cow"))
+    ]
+    counts = {text.text: text["style"] for text in figure.all("text", text_anchor="middle")}
+    assert "--card" in counts["100"] and "font-size: 13px" in counts["100"].replace(
+        "font-size:13", "font-size: 13"
+    )
+
+
 def test_what_stands_still(used):
     tree = used[1]
     tiles = [[part.text for part in tile.children] for tile in tree.all("div", class_="tile")]
