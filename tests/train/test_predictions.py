@@ -98,7 +98,8 @@ def test_modes_come_back_and_nothing_is_refused():
 def test_a_model_in_training_is_looked_at_in_evaluation_mode_and_left_as_it_was(how):
     cynet.seed(0)
     model = cynet.Sequential(
-        cynet.Conv2d(3, 4, 3), cynet.BatchNorm2d(4), cynet.Dropout(0.5), cynet.GlobalAvgPool2d(), cynet.Linear(4, 3)
+        cynet.Conv2d(3, 4, 3), cynet.BatchNorm2d(4), cynet.Dropout(0.5), cynet.GlobalAvgPool2d(),
+        cynet.Linear(4, 3),
     ).train()  # fmt: skip
     model[2].eval()
     rng = np.random.default_rng(0)
