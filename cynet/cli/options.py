@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cynet.core.shell import quoted
+from cynet.core.wording import FLAGS, Flagged
 from cynet.data import registry
 from cynet.runs import ranges
 from cynet.runs.origins import DEFAULT, DERIVED, FLAG, Names, chosen_by_the_run, described, read, replaced
@@ -100,7 +101,7 @@ OPTIONS = {
 
 def flag_of(name):
     """'--batch-size' for 'batch_size'."""
-    return "--" + name.replace("_", "-")
+    return FLAGS(name)
 
 
 def add_flags(parser):
@@ -153,22 +154,21 @@ def gather(flags):
     return values, chosen_by_the_run(values, origins)
 
 
-class Flags(Names):
+class Flags(Flagged, Names):
     """What messages of the command line call settings and arguments; `config` is what --config names."""
 
     origin = FLAG
 
-    def __call__(self, name):
-        return flag_of(name)
-
-    def with_value(self, name, value):
-        return f"{flag_of(name)} {value}"
-
     def allowing(self, settings):
         return " ".join(self.with_value("allow_change", name) for name in settings)
 
-    def resume(self, folder):
-        return f"cynet train --resume {quoted(folder)}"
+    def resume(self, folder, rate=None):
+        change = {"lr": "RATE", "lr_steps": "STEP:RATE,..."}
+        more = f" {flag_of(rate)} {change[rate]} --allow-change {rate.replace('_', '-')}" if rate else ""
+        return f"cynet train --resume {quoted(folder)}{more}"
+
+    def begin(self, weights):
+        return f"cynet train --init-from {quoted(weights)} --lr RATE"
 
 
 def recipe(name):

@@ -4,7 +4,8 @@ Initial weights and dropout masks take their keys here, so that the whole random
 two integers, which a checkpoint stores.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,16 @@ def set_state(state: Mapping[str, Any]) -> None:
     """Continue from a state that `get_state` returned; TypeError or ValueError, and no change, for others."""
     known = {name: checks.integer(name, state[name], 0, 2**63 - 1) for name in ("seed", "draws")}
     _state.update(known)
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """A context at the end of which the random state is again what it was."""
+    before = get_state()
+    try:
+        yield
+    finally:
+        set_state(before)
 
 
 def next_key() -> tuple[int, int]:

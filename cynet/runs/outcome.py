@@ -11,7 +11,7 @@ from .folder import BEST, WEIGHTS
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """How a run ended, and what there is now.
 
@@ -67,6 +67,9 @@ class Outcome:
         if self.best is not None:
             text += f"; best {self.measure} accuracy {self.best['accuracy']:.4f}"
         return text
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {self}>"  # without the arrays of its evaluations
 
 
 class Interrupted(KeyboardInterrupt):

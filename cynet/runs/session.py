@@ -1,5 +1,6 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,10 @@ PADDING = 4  # pixels around a picture that augmentation crops from
 
 
 class Session:
-    """Everything that a run needs in memory; a context that closes the loader at its end.
+    """Everything that a run needs in memory; a context that closes the loaders at its end.
+
+    While it is there the process has its number of threads and its random state; those of before come again
+    at the end of the context.
 
     Parameters
     ----------
@@ -66,9 +70,16 @@ class Session:
     """
 
     def __init__(self, settings, training, test, initial=True):
-        if settings.threads:
-            threads.set_num_threads(settings.threads)
-        random.seed(settings.seed)
+        with contextlib.ExitStack() as before:
+            before.callback(threads.set_num_threads, threads.get_num_threads())
+            before.callback(random.set_state, random.get_state())
+            if settings.threads:
+                threads.set_num_threads(settings.threads)
+            random.seed(settings.seed)
+            self._make(settings, training, test, initial)
+            self._before = before.pop_all()
+
+    def _make(self, settings, training, test, initial):
         if training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
@@ -159,9 +170,10 @@ class Session:
         return self
 
     def __exit__(self, *error):
-        self.batches.close()
-        self.evaluation_batches.close()
-        self.test_batches.close()
+        with self._before:
+            self.batches.close()
+            self.evaluation_batches.close()
+            self.test_batches.close()
 
 
 def trainer_of(model, settings, class_weights=None):

@@ -163,16 +163,15 @@ def load_weights(path):
     """
     path = file_of(path)
     tensors, notes = read_weights(path)
-    facts, keys = noted(path, notes), random.get_state()
+    facts = noted(path, notes)
     try:
         _check_shapes(facts, tensors)
-        model = facts.create()
+        with random.kept():  # a training in this process goes on as without it
+            model = facts.create()
         facts.check_model(model)
         model.load_state_dict(tensors)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    finally:
-        random.set_state(keys)  # a training in this process goes on as without it
     return model.eval(), facts
 
 
