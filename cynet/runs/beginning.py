@@ -14,7 +14,7 @@ from .errors import RefusedError, refusing
 from .folder import RunFolder
 from .life import train
 from .origins import Names
-from .places import EMBEDDED
+from .places import is_embedded
 from .session import Session
 from .settings import Settings
 from .state import capture
@@ -63,10 +63,10 @@ def _check_place(name, place, called, names):
         if name in registry.OWN:
             raise RefusedError(f"{called}: wanted the place of the files of {name}, got none")
         return
-    if name == EMBEDDED:
+    if is_embedded(name):
         kind = registry.kind_of(place)
         meant = names.with_text("data", kind) if kind else names.with_value("data", "NAME")
-        raise RefusedError(f"{called}: {EMBEDDED} is made by code and reads no files (did you mean {meant}?)")
+        raise RefusedError(f"{called}: {name} is made by code and reads no files (did you mean {meant}?)")
     if not os.path.exists(place):
         raise RefusedError(f"{called}: no such file or folder: {place}")
 

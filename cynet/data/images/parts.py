@@ -22,7 +22,7 @@ PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 DEPTH = 4  # folders that are looked into for the one that was meant
 
 
-@dataset(order=5, own=True, pictures=True, drawn=True,
+@dataset(order=5, own=True, pictures=True, drawn=True, fitted=True,
          makes=("cynet.data.images.image_folder", "ImageFolder"))  # fmt: skip
 def image_folder(root, split, split_seed=0, test_share=SHARE, classes=None, **options):
     """The training or the test set in a folder of pictures, as `cynet.data.load` describes it.
@@ -214,7 +214,7 @@ def _of_several(found, root):
     )
 
 
-@dataset(order=6, own=True, pictures=True, makes=("cynet.data.images.image_list", "ImageList"))
+@dataset(order=6, own=True, pictures=True, fitted=True, makes=("cynet.data.images.image_list", "ImageList"))
 def image_list(root, split, **options):
     """The training or the test set that text files in a folder list, as `cynet.data.load` describes it.
 
