@@ -29,7 +29,7 @@ KINDS = (
 
 
 class DamagedError(ValueError):
-    """A file of which a byte is missing, added or changed, or that is none of its kind; or several of them."""
+    """A file of which a byte is missing, added or changed, or that is none of its kind; or some of them."""
 
 
 class HeldPath(_SystemPath):
