@@ -19,6 +19,7 @@ from cynet.core.wording import FLAGS, Wording
 from cynet.nn import ReLU
 from cynet.nn.activity import dead_channels, first_not_finite
 from cynet.nn.layer import Layer
+from cynet.nn.modes import evaluating
 
 from .loop import Diverged, Observer, Progress, Result
 from .metrics import TEST
@@ -118,15 +119,10 @@ class Doctor(Observer):
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
         session, model = self.session, self.session.model
-        modes = [(layer, layer.training) for _, layer in model.walk()]
-        model.eval()
-        try:
-            norms = session.settings.batch_norm
+        with evaluating(model):
             found = dead_channels(model, self._pictures, ReLU)
-            return dead(found, len(self._pictures), norms, session.measure, self.words)
-        finally:
-            for layer, mode in modes:
-                layer.training = mode
+        norms = session.settings.batch_norm
+        return dead(found, len(self._pictures), norms, session.measure, self.words)
 
 
 # -- the findings: a Finding, or None ------------------------------------------------------------------------
