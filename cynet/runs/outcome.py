@@ -8,7 +8,10 @@ from cynet.train.metrics import Evaluation
 
 from .folder import BEST, WEIGHTS
 
+# What an `Outcome` tells of a run,
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
+# and what its files tell besides, in which one that diverged is one of those that failed.
+RUNNING, FAILED = "running", "failed"
 
 
 @dataclass(frozen=True, repr=False)

@@ -69,11 +69,6 @@ def digests(model):
     return found
 
 
-def tensor_digests(model):
-    """The first 8 digits of SHA-256 of each parameter and buffer, in the order of `state_dict`."""
-    return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
-
-
 def file_of(path, which=None):
     """The weights file that somebody means.
 
