@@ -43,7 +43,7 @@ def check(values, origins, names, run_dir=None):
     if values["model"] not in models.names():
         with refusing(called("model")):
             models.create(values["model"])
-    datasets.known(values["data"], called("data"), names)
+    datasets.known(values["data"], called("data"), words=names)
     if values.get("skip_damaged"):
         datasets.of_pictures(called("skip_damaged"), values["data"])
     _check_place(values["data"], values["data_dir"], called("data_dir"), names)

@@ -224,3 +224,9 @@ def test_ways_out_of_a_divergence_are_calls(tmp_path):
     (line,) = said
     call = f"cynet.runs.resume({str(folder.path)!r}, lr=RATE, allow_change=['lr'])"
     assert line.endswith(f"with a lower rate: {call}")
+
+
+def test_a_folder_in_the_place_of_a_name_is_answered_with_arguments(tmp_path):
+    with pytest.raises(RefusedError) as caught:
+        start(tmp_path / "run", data=str(tmp_path))
+    assert str(caught.value).endswith(f"(did you mean data='image_folder' data_dir={str(tmp_path)!r}?)")
