@@ -1,6 +1,7 @@
 """A run's settings from defaults, a recipe, a TOML file and flags, each with the origin of its value."""
 
 from cynet.core.shell import quoted
+from cynet.core.wording import Flagged
 from cynet.runs import recipes
 from cynet.runs.origins import DERIVED, FLAG, Names, gathered, read
 from cynet.runs.places import settled
@@ -35,19 +36,18 @@ def gather(flags):
     return gathered(sheets, Flags(flags.config))
 
 
-class Flags(Names):
+class Flags(Flagged, Names):
     """What messages of the command line call settings and arguments; `config` is what --config names."""
 
     origin = FLAG
 
-    def __call__(self, name):
-        return flag_of(name)
-
-    def with_value(self, name, value):
-        return f"{flag_of(name)} {value}"
-
     def allowing(self, settings):
         return " ".join(self.with_value("allow_change", name) for name in settings)
 
-    def resume(self, folder):
-        return f"cynet train --resume {quoted(folder)}"
+    def resume(self, folder, rate=None):
+        change = {"lr": "RATE", "lr_steps": "STEP:RATE,..."}
+        more = f" {flag_of(rate)} {change[rate]} --allow-change {rate.replace('_', '-')}" if rate else ""
+        return f"cynet train --resume {quoted(folder)}{more}"
+
+    def begin(self, weights):
+        return f"cynet train --init-from {quoted(weights)} --lr RATE"

@@ -6,6 +6,7 @@ What each may be `cynet.runs.ranges` says.
 import argparse
 from dataclasses import dataclass
 
+from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
 from cynet.runs.ranges import RANGES, SCHEDULES
@@ -87,7 +88,7 @@ OPTIONS = {
 
 def flag_of(name):
     """'--batch-size' for 'batch_size'."""
-    return "--" + name.replace("_", "-")
+    return FLAGS(name)
 
 
 def add_flags(parser):

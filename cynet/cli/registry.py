@@ -2,4 +2,4 @@
 
 from cynet.core.registry import Registry
 
-command = Registry("command", "cynet.cli", called=lambda file, defined: file)
+command = Registry("command", "cynet.cli", called=lambda file, defined: file, closed=True)

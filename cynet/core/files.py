@@ -28,6 +28,10 @@ KINDS = (
 )  # fmt: skip
 
 
+class DamagedError(ValueError):
+    """A file of which a byte is missing, added or changed, or that is none of its kind; or some of them."""
+
+
 class HeldPath(_SystemPath):
     """The path of a file in a folder that is kept open: it is looked up in that folder, nowhere else.
 

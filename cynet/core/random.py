@@ -4,13 +4,21 @@ Initial weights and dropout masks take their keys here, so that the whole random
 two integers, which a checkpoint stores.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from . import checks
 from .types import Array, Shape
+
+# What tells the uses of one seed apart: words of Philox's key. The first word is a seed, below 2**63; the
+# second counts from 0, below 2**61: draws from here (initial weights, dropout), epochs (orders, augmentation)
+# or steps. A new use takes a number that stands here.
+MIXUP = 3 << 61  # with the seed in the first word, apart from all seeds below 2**61; the second counts steps
+DIRECTIONS = 5 << 61  # the second word of what checks gradients: never the numbers that weights were drawn as
+HELD_OUT = 2**64 - 1  # the second word of what is held out of training: no epoch has this number
 
 _state = {"seed": 0, "draws": 0}
 
@@ -40,6 +48,16 @@ def set_state(state: Mapping[str, Any]) -> None:
     """Continue from a state that `get_state` returned; TypeError or ValueError, and no change, for others."""
     known = {name: checks.integer(name, state[name], 0, 2**63 - 1) for name in ("seed", "draws")}
     _state.update(known)
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """A context at the end of which the random state is again what it was."""
+    before = get_state()
+    try:
+        yield
+    finally:
+        set_state(before)
 
 
 def next_key() -> tuple[int, int]:

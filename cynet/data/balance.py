@@ -7,10 +7,21 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.types import AnyArray
+from cynet.core.wording import FLAGS, Wording
 
 UNEVEN = 3  # times the pictures of the smallest class, above which the largest makes a set uneven
 NAMED = 5  # classes that a line names
-ADVICE = "--balanced draws every class as often, --class-weights balanced weighs the rare ones more"
+
+
+def advice(words: Wording) -> str:
+    """What to do about uneven classes; `words` is how settings are written, a `Wording`."""
+    return (
+        f"{words.switched('balanced')} draws every class as often, "
+        f"{words.with_text('class_weights', 'balanced')} weighs the rare ones more"
+    )
+
+
+ADVICE = advice(FLAGS)
 
 
 def class_weights(labels: Any, classes: int) -> AnyArray:

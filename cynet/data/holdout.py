@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.random import HELD_OUT
 from cynet.core.types import AnyArray
 
 from .sampler import checked_order
-
-STREAM = 2**64 - 1  # of the Philox key, where others have an epoch: none has this number
 
 
 def split(dataset: Any, share: float, seed: int = 0) -> tuple[AnyArray, AnyArray]:
@@ -55,7 +54,7 @@ def split(dataset: Any, share: float, seed: int = 0) -> tuple[AnyArray, AnyArray
         raise ValueError(f"share: wanted a class with two pictures or more, to hold one out, got {dataset!r}")
     wanted = _held_out(counts, share)
     # The raw bits: what Generator makes of them may change from one NumPy to the next.
-    keys = np.random.Philox(key=np.array([seed, STREAM], np.uint64)).random_raw(len(labels))
+    keys = np.random.Philox(key=np.array([seed, HELD_OUT], np.uint64)).random_raw(len(labels))
     order = np.lexsort((keys, labels))  # class by class; equal keys by index
     rank = np.arange(len(labels)) - (np.cumsum(counts) - counts)[labels[order]]
     out = np.zeros(len(labels), bool)

@@ -5,9 +5,11 @@ What is known of them is known without loading one, and without NumPy: the help 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from cynet.core import checks
 from cynet.core.registry import Registry
 
 TYPE_CHECKING = False  # what checks types takes it for True
@@ -20,10 +22,31 @@ if TYPE_CHECKING:
 
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
-# function returns, after its module).
-dataset = Registry("dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower())
-FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
-PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
+# function returns, after its module), `fitted` (it takes size, resize and channels), `embedded` (it needs no
+# files).
+FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded")
+NEEDED = ("classes", "fingerprint", "labels", "picture_shape")  # what every data set has
+
+
+def _watched(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """`make` of a caller, whose result is looked at."""
+
+    @functools.wraps(make, updated=())
+    def made(*given: Any, **options: Any) -> Any:
+        found = make(*given, **options)
+        if not all(hasattr(found, each) for each in NEEDED):
+            of = getattr(make, "__qualname__", make)
+            raise TypeError(f"{name}: wanted an ArrayDataset from {of}, got {type(found).__name__}")
+        return found
+
+    return made
+
+
+dataset = Registry(
+    "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower(), taken=_watched
+)
+FETCHED, OWN = dataset.live(fetched=True), dataset.live(own=True)
+PICTURES = dataset.live(pictures=True)  # in files, of which some may be damaged
 
 
 def names() -> tuple[str, ...]:
@@ -37,14 +60,22 @@ def names() -> tuple[str, ...]:
     return dataset.names()
 
 
-def register(name: str, make: Callable[[Any, str], ArrayDataset]) -> None:
+def register(name: str, make: Callable[[Any, str], ArrayDataset], **facts: bool) -> None:
     """Add a data set of one's own to those that `load` and the commands know.
+
+    A second of one name takes the first one's place where both are of one name in one module, as a notebook's
+    cell that is run again defines them.
 
     Parameters
     ----------
     name : str
+        Of letters from a to z, digits, _, . and -.
     make : callable
         (root, split) to an ArrayDataset; root is None where none is given.
+    **facts : bool
+        `own`: a root must be given. `pictures`: they are in files, and it takes skip_damaged. `fetched`: it
+        takes download. `drawn`: it takes split_seed. `fitted`: it takes size, resize and channels.
+        `embedded`: it needs no files.
 
     Raises
     ------
@@ -53,7 +84,11 @@ def register(name: str, make: Callable[[Any, str], ArrayDataset]) -> None:
     """
     if not isinstance(name, str) or not callable(make):
         raise TypeError(f"register: wanted a str and a callable, got {name!r} and {make!r}")
-    dataset.add(name, make)
+    for fact, value in facts.items():
+        if fact not in FACTS:
+            raise TypeError(f"{fact}: wanted one of {', '.join(FACTS)}")
+        checks.flag(fact, value)
+    dataset.add(name, make, **facts)
 
 
 def name_of(samples: ArrayDataset, told: str) -> str:

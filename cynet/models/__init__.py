@@ -1,4 +1,4 @@
-"""Floor 3: the nets by name: `create(name)` builds one, `names()` lists them."""
+"""Floor 3: the nets by name: `create(name)` builds one, `names()` lists them, `register()` adds one's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from .registry import model
 
 TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from cynet.nn import Sequential
+
+__all__ = ["create", "names", "register"]
 
 
 def names() -> tuple[str, ...]:
@@ -48,3 +53,34 @@ def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int 
     build = model[model.checked(name)]
     batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
     return build(batch_norm, classes, checks.integer("channels", channels, 1))
+
+
+def register() -> Callable[[Any], Any]:
+    """The decorator of a function that builds a model of one's own, which has then a name as others have.
+
+    A second function of one name takes the first one's place where both are of one module, as a notebook's
+    cell that is run again defines them. Where weights of it are read again it must be registered before.
+
+    Returns
+    -------
+    callable
+        Of a function (batch_norm, classes, channels) that returns a new Layer, from float32
+        (N, H, W, channels) to logits (N, classes); the function, as it is, comes back.
+
+    Raises
+    ------
+    TypeError
+        By the decorator, of what is no function; by `create`, where the function returns no Layer.
+    ValueError
+        By the decorator, where the name is another model's, or has other letters than those from a to z,
+        digits and _.
+
+    Examples
+    --------
+    >>> @cynet.models.register()
+    ... def small(batch_norm, classes, channels):
+    ...     return cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Flatten(), cynet.Linear(channels, classes))
+    >>> cynet.models.create("small", classes=3)(np.zeros((2, 32, 32, 3), np.float32)).shape
+    (2, 3)
+    """
+    return model()

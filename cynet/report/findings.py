@@ -98,12 +98,9 @@ def before(config, facts):
         return load_weights(initial_file(start))[0]
     if type(config.get("seed")) is not int:
         raise ValueError("the configuration has no seed to make the first weights from again")
-    state = random.get_state()
-    try:
+    with random.kept():
         random.seed(config["seed"])  # as Session does, so that the same keys are drawn
         return facts.create()
-    finally:
-        random.set_state(state)
 
 
 def filters(model, picture_shape, first=None):

@@ -10,6 +10,7 @@ _HOMES = {
     "cynet.runs.errors": "FailedError RefusedError",
     "cynet.runs.outcome": "Outcome",
     "cynet.runs.run": "Run open",
+    "cynet.runs.settings": "Settings",
     # On the floor above: what writes the page at the end of a run where nobody brings another.
     "cynet.report.writing": "write_report",
 }

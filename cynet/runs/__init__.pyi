@@ -9,3 +9,4 @@ from .errors import RefusedError as RefusedError
 from .outcome import Outcome as Outcome
 from .run import Run as Run
 from .run import open as open
+from .settings import Settings as Settings

@@ -14,7 +14,7 @@ from .errors import RefusedError, refusing
 from .folder import RunFolder
 from .life import train
 from .origins import Names
-from .places import EMBEDDED
+from .places import is_embedded
 from .session import Session
 from .settings import Settings
 from .state import capture
@@ -43,7 +43,7 @@ def check(values, origins, names, run_dir=None):
     if values["model"] not in models.names():
         with refusing(called("model")):
             models.create(values["model"])
-    datasets.known(values["data"], called("data"), f"{names('data')} ", names("data_dir"))
+    datasets.known(values["data"], called("data"), words=names)
     if values.get("skip_damaged"):
         datasets.of_pictures(called("skip_damaged"), values["data"])
     _check_place(values["data"], values["data_dir"], called("data_dir"), names)
@@ -63,9 +63,10 @@ def _check_place(name, place, called, names):
         if name in registry.OWN:
             raise RefusedError(f"{called}: wanted the place of the files of {name}, got none")
         return
-    if name == EMBEDDED:
-        meant = f"{names('data')} {registry.kind_of(place) or 'NAME'}"
-        raise RefusedError(f"{called}: {EMBEDDED} is made by code and reads no files (did you mean {meant}?)")
+    if is_embedded(name):
+        kind = registry.kind_of(place)
+        meant = names.with_text("data", kind) if kind else names.with_value("data", "NAME")
+        raise RefusedError(f"{called}: {name} is made by code and reads no files (did you mean {meant}?)")
     if not os.path.exists(place):
         raise RefusedError(f"{called}: no such file or folder: {place}")
 
@@ -145,7 +146,7 @@ def begin(values, origins, run_dir, company):
             except RefusedError:
                 place.discard()
                 raise
-            return train(made, place, origins, company, news=remarks.of(made))
+            return train(made, place, origins, company, news=remarks.of(made, names))
 
 
 def _placed(names):

@@ -5,12 +5,13 @@ notebook.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cynet import runs
+from cynet.core.files import user_path
 from cynet.core.types import AnyPath
 from cynet.train.loop import Observer
 
@@ -22,8 +23,10 @@ from .lines import Lines
 from .log import Voice
 from .origins import PYTHON, Names, gathered
 from .outcome import Outcome
-from .ranges import PLACES, RANGES, checked
+from .ranges import PLACES, RANGES, checked, is_plain, short
 from .settings import DEFAULTS, Settings
+
+WATCHES = "stepped", "evaluated", "enough"  # what an `Observer` is asked
 
 
 def start(
@@ -63,7 +66,7 @@ def start(
     FailedError
         A RuntimeError: it broke on the way; what was kept until then is whole.
     TypeError
-        When `settings` are none.
+        When an argument is of another type: before anything is read or made.
     KeyboardInterrupt
         On the second Ctrl-C.
 
@@ -75,9 +78,11 @@ def start(
     """
     if not isinstance(settings, Settings):
         raise TypeError(f"settings: wanted Settings, got {type(settings).__name__}")
-    given = {name: value for name, value in vars(settings).items() if value not in (DEFAULTS[name], {})}
+    company = _company(report, say, observers)
+    given = {name: value for name, value in vars(settings).items() if not _is_default(name, value)}
     values, origins = merged(given)
-    return beginning.begin(values, origins, run_dir, _company(report, say, observers))
+    place = None if run_dir is None else path_of("run_dir", run_dir)
+    return beginning.begin(values, origins, place, company)
 
 
 def resume(
@@ -109,7 +114,7 @@ def resume(
 
     Raises
     ------
-    RefusedError, FailedError, KeyboardInterrupt
+    RefusedError, FailedError, TypeError, KeyboardInterrupt
         As for `start`. A run that another process trains is refused, and one whose files do not fit each
         other.
 
@@ -119,15 +124,52 @@ def resume(
     """
     if "init_from" in settings:
         raise RefusedError("init_from: wanted no weights to begin from, for the run has its own")
-    names = [allow_change] if isinstance(allow_change, str) else list(allow_change)
+    names = [allow_change] if isinstance(allow_change, str) else _listed("allow_change", allow_change, "str")
+    for place, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(f"allow_change[{place}]: wanted a str, got {short(name)}")
     company = _company(report, say, observers)
-    return going_on.resume(folder, given_in_python(settings), names, company)
+    return going_on.resume(path_of("folder", folder), given_in_python(settings), names, company)
+
+
+def path_of(name, value):
+    """A path as `user_path` gives it, whose errors name the argument."""
+    try:
+        return user_path(value)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else RefusedError
+        raise kind(f"{name}: {str(error).removeprefix('path: ')}") from None
 
 
 def _company(report, say, observers):
+    """The `Company` of a run from Python; a TypeError names the argument that is none."""
+    if not (report is None or isinstance(report, bool) or callable(report)):
+        raise TypeError(f"report: wanted True, False or what writes the page, got {short(report)}")
+    if not (say is None or callable(say)):
+        raise TypeError(f"say: wanted a callable or None, got {short(say)}")
+    observers = tuple(_listed("observers", observers, "Observer"))
+    for place, each in enumerate(observers):
+        if isinstance(each, type) or not all(callable(getattr(each, name, None)) for name in WATCHES):
+            raise TypeError(f"observers[{place}]: wanted an Observer, got {short(each)}")
     if report is True:
         report = runs.write_report
-    return Company(Voice(say), Lines, tuple(observers), report or None, Names())
+    voice = Voice(say)
+    return Company(voice, Lines, observers, report or None, Names(), stopping=voice)
+
+
+def _listed(name, values, of):
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}: wanted a sequence of {of}, got {short(values)}")
+    return list(values)
+
+
+def _is_default(name, value):
+    """Whether a setting was left as it is by default; one of another type was not."""
+    if name == "lr_steps" and isinstance(value, dict):
+        return not value
+    known = DEFAULTS[name]
+    kinds = (int, float) if isinstance(known, float) else type(known)
+    return isinstance(value, kinds) and isinstance(value, bool) == isinstance(known, bool) and value == known
 
 
 def merged(given):
@@ -140,7 +182,7 @@ def given_in_python(settings):
     found = {}
     for name, value in settings.items():
         if name not in RANGES:
-            hint = suggestion(name, RANGES) or f"one of {', '.join(RANGES)}"
+            hint = suggestion(name, RANGES, Names()) or f"one of {', '.join(RANGES)}"
             raise RefusedError(f"{name}: no such setting ({hint})")
         found[name] = _checked(name, value)
     return found
@@ -152,6 +194,8 @@ def _checked(name, value):
     if name == "lr_steps" and isinstance(value, dict):
         value = ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
     value = _plain(value)
+    if not is_plain(name, value):
+        raise RefusedError.of(name, f"wanted {RANGES[name].in_python}, got {short(value)}")
     try:
         value = checked(name, value)
     except ValueError as error:

@@ -14,7 +14,7 @@ def allowed(given, names):
     """The settings that may be changed, by the names that were given."""
     for name in (name.replace("-", "_") for name in given):
         if name not in DEFAULTS:
-            hint = suggestion(name, DEFAULTS) or f"one of {', '.join(DEFAULTS)}"
+            hint = suggestion(name, DEFAULTS, names) or f"one of {', '.join(DEFAULTS)}"
             raise RefusedError(f"{names('allow_change')}: no such setting: {name} ({hint})")
     found = {name.replace("-", "_") for name in given}
     if "epochs" in found:

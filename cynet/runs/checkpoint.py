@@ -12,7 +12,7 @@ import json
 import os
 
 from cynet._version import __version__
-from cynet.core.files import reason, user_path, worded, write_atomically
+from cynet.core.files import DamagedError, reason, user_path, worded, write_atomically
 from cynet.core.folder import set_aside
 from cynet.interop import safetensors
 
@@ -25,10 +25,6 @@ SHOWN = 10  # problems that one error names
 MOST_STATE = 1 << 20  # letters of the state's JSON
 # There is a pipe, a folder, a device, a socket, or a link that leads nowhere.
 IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ENOENT, errno.ELOOP)
-
-
-class DamagedError(ValueError):
-    """A checkpoint of which a byte is missing, added or changed, that is none, or holds what no run wrote."""
 
 
 def pack(tensors, state):

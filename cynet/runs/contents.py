@@ -15,13 +15,12 @@ from cynet.interop.kinds import kind_of
 from . import cells, configuration, records
 from .configuration import CONFIG
 from .environment import drawing
-from .filenames import LOG, METRICS, STEP_COLUMNS, metrics_columns
+from .filenames import LOG, METRICS, STEP_COLUMNS, STEPS, metrics_columns
 from .places import data_folder
 from .records import ENVIRONMENT
 from .settings import data_options
-from .validation import TEST, VALIDATION
+from .validation import TEST, measure_in
 
-STEPS = "steps.csv"
 LOGGED = 1 << 24  # bytes at the end of a log that are looked at
 PARTS = "config", "environment", "epochs", "steps"  # in the order in which they are spoken of
 
@@ -96,7 +95,7 @@ class Contents:
     @property
     def measure(self) -> str:
         """What the evaluations of its metrics are of: "test" or "validation"."""
-        return VALIDATION if f"{VALIDATION}_loss" in self.epochs else TEST
+        return measure_in(self.epochs) or TEST
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def _table(path):
     if not content.columns:
         return {}, ()
     notes = [f"{path.name}: {note}" for note in content.notes]
-    measure = VALIDATION if f"{VALIDATION}_loss" in content.columns else TEST
+    measure = measure_in(content.columns) or TEST
     wanted = STEP_COLUMNS if path.name == STEPS else metrics_columns(measure)
     if lacking := [name for name in wanted if name not in content.columns]:
         notes.append(f"{path.name} has no column to read called {', '.join(lacking)}")

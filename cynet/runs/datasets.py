@@ -1,28 +1,27 @@
 """The pictures of a run by the names that somebody gave, and what was probably meant where there are none."""
 
-import shlex
-
 from cynet import data
+from cynet.core.wording import FLAGS
 from cynet.data import registry
 
 from .errors import RefusedError, refusing
 from .settings import data_options
 
 
-def known(name, argument, words, place="--data-dir"):
+def known(name, argument, before=None, words=FLAGS):
     """Refuse a name that is none of a data set; of a file or folder, say what was meant.
 
     Parameters
     ----------
     name, argument : str
-    words : str
-        What stands before a data set's name where it is given.
-    place : str, optional
-        What the place of its files is called.
+    before : str, optional
+        What stands before a data set's name where it is given; default: the setting `data`.
+    words : Wording, optional
     """
     kind = None if name in registry.names() else registry.kind_of(name)
     if kind:
-        meant = f"{words}{kind} {place} {shlex.quote(name)}"
+        first = words.with_text("data", kind) if before is None else f"{before}{kind}"
+        meant = f"{first} {words.with_text('data_dir', name)}"
         wanted = f"wanted one of {', '.join(registry.names())}"
         raise RefusedError(f"{argument}: {wanted}, got {name!r} (did you mean {meant}?)")
     with refusing(argument):

@@ -6,7 +6,6 @@ import shlex
 import numpy as np
 
 from cynet.core.files import reason, write_atomically
-from cynet.core.shell import quoted
 from cynet.train import diagnosis
 
 from . import replay
@@ -14,15 +13,15 @@ from .settings import ANNEALED
 from .weights import save_weights
 
 
-def explain(session, folder, error, say):
+def explain(session, folder, error, say, names):
     """Say where a training broke, and keep what shows it again; the ways out, as they were said."""
-    say(diagnosis.not_finite(session, error))
+    say(diagnosis.not_finite(session, error, names))
     try:
         _keep(session, folder, error, say)
     except OSError as problem:
         say(f"note: what shows it again is not kept: {reason(problem)}")
     advice = []
-    _ways_out(session, folder, advice.append)
+    _ways_out(session, folder, advice.append, names)
     for line in advice:
         say(line)
     return tuple(advice)
@@ -43,21 +42,19 @@ def _keep(session, folder, error, say):
         say(f"  python -c {shlex.quote(program)}")
 
 
-def _ways_out(session, folder, say):
+def _ways_out(session, folder, say, names):
     """Say from which weights, and how, a training that broke can go on."""
     settings = session.settings
-    by_steps = settings.schedule == ANNEALED and settings.lr_steps
-    change = "--lr-steps STEP:RATE,... --allow-change lr-steps" if by_steps else "--lr RATE --allow-change lr"
+    rate = "lr_steps" if settings.schedule == ANNEALED and settings.lr_steps else "lr"
     row = folder.metrics.last()
     guessing = np.log(len(session.facts.classes))
     last = folder.checkpoint
     if last and row and row["train_loss"] > 2 * guessing:
         say(f"the last checkpoint, {last}, is spoilt too: its loss is {row['train_loss']:g}")
         if folder.best.exists():
-            begin = f"cynet train --init-from {quoted(folder.best)} --lr RATE"
-            say(f"better begin anew from the best weights: {begin}")
+            say(f"better begin anew from the best weights: {names.begin(folder.best)}")
     elif last:
         say(
             f"the last checkpoint, {last}, is from before, and by itself would come to the same end; "
-            f"with a lower rate: cynet train --resume {quoted(folder.path)} {change}"
+            f"with a lower rate: {names.resume(folder.path, rate)}"
         )

@@ -84,10 +84,11 @@ def conclude(session, folder, best, test, say, report=None, names=None):
 
 
 def _page(folder, report, say):
-    """Write the page of a run that ended well; what hinders it is a note."""
+    """Write the page of a run that ended well; whatever hinders it is a note: the run is trained."""
     try:
         report(folder.path, folder.own(PAGE), weights=KEPT[came_to(folder.path)], say=say)
     except PlotsError as error:
         say(f"note: no PNG files beside {folder.path / PAGE}: {reason(error)}")
-    except (ValueError, OSError) as error:
-        say(f"note: no {PAGE}: {reason(error)}")
+    except Exception as error:  # what a caller brings may raise anything
+        known = isinstance(error, (ValueError, OSError)) and str(error)
+        say(f"note: no {PAGE}: {reason(error) if known else f'{type(error).__name__}: {error}'}")

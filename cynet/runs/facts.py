@@ -75,14 +75,6 @@ class Facts:
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
         return _layout(self.model, self.batch_norm)
 
-    def are_sound(self) -> bool:
-        """Whether each has the type and the range that it must have."""
-        try:
-            self.check()
-        except ValueError:
-            return False
-        return True
-
     def check(self) -> None:
         """Raise ValueError naming the first that has not the type and the range that it must have."""
         _name("model", self.model)

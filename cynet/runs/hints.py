@@ -1,6 +1,7 @@
 """Hints beside errors: the flag, setting or name that was probably meant."""
 
 from cynet.core.hints import near, plain
+from cynet.core.wording import FLAGS
 
 # What other programs call it, by the setting's name here.
 CALLED = {
@@ -38,11 +39,11 @@ SAID = {
     "it computes in float32": "amp fp16 bf16 half precision mixed-precision dtype float16",
 }
 BEST = "RUN/best.safetensors (RUN alone means its last weights)"  # what --init-from takes
-OPTIMISER = "the optimiser is SGD with --momentum"
+OPTIMISER = "the optimiser is SGD with"  # and momentum
 OPTIMISERS = "optimizer optimiser optim opt sgd adam adamw rmsprop nesterov"
 
 
-def suggestion(name, known):
+def suggestion(name, known, words=FLAGS):
     """'did you mean X?' for the known name that was probably meant, another word of help, or ''.
 
     Parameters
@@ -50,6 +51,8 @@ def suggestion(name, known):
     name : str
         A flag, a setting, or any name.
     known : iterable of str
+    words : Wording, optional
+        How settings are written; default: as flags.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def suggestion(name, known):
             return f"did you mean {here[meant]}?"
     if name.startswith("-") or "momentum" in here:  # a flag or a setting
         if word in OPTIMISERS.split() and "momentum" in here:
-            return OPTIMISER
+            return f"{OPTIMISER} {words('momentum')}"
         for text, others in SAID.items():
             if word in others.split():
                 return text

@@ -28,12 +28,9 @@ class ModelLayout:
     """
 
     def __init__(self, build):
-        keys = random.get_state()
-        try:
+        with random.kept():
             self._small = build(CLASSES, CHANNELS)
             more = build(CLASSES + 1, CHANNELS), build(CLASSES, CHANNELS + 1)
-        finally:
-            random.set_state(keys)
         self._growth = [
             {name: _less(array.shape, self._small[name].shape) for name, array in each.items()}
             for each in more

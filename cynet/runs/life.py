@@ -38,6 +38,9 @@ class Company:
     report : callable or None
         See `ending.conclude`.
     names : Names
+    stopping : callable or None
+        Told at once, with a line, that a signal came; None: standard error. A terminal's own line may be one
+        that is being printed.
     """
 
     voice: Voice = field(default_factory=Voice)
@@ -45,6 +48,7 @@ class Company:
     observers: tuple = ()
     report: object = None
     names: Names = field(default_factory=Names)
+    stopping: object = None
 
 
 def train(session, folder, origins, company, best=None, seconds=0.0, news=()):
@@ -73,7 +77,7 @@ def train(session, folder, origins, company, best=None, seconds=0.0, news=()):
     Interrupted
         On the second signal.
     """
-    with Signals() as signals:
+    with Signals(company.stopping) as signals:
         return _Life(session, folder, origins, company, signals).live(best, seconds, news)
 
 
@@ -118,7 +122,7 @@ class _Life:
             stack.enter_context(contextlib.closing(self.screen))
             folder.tell = self.screen.say
             observers = [self.recorder, self.keeper, self.screen, Estimate(session, self.screen.say)]
-            observers += [Doctor(session, self.screen.say), self.last]
+            observers += [Doctor(session, self.screen.say, self.company.names), self.last]
             if settings.tensorboard:
                 board = tensorboard.TensorBoard(folder.path, done)
                 observers.append(stack.enter_context(contextlib.closing(board)))
@@ -144,7 +148,7 @@ class _Life:
             raise FailedError(f"after step {trainer.steps}: {reason(error)}; {self._again()}") from error
         except Diverged as error:
             self.screen.close()
-            self.advice = divergence.explain(session, folder, error, self.say)
+            self.advice = divergence.explain(session, folder, error, self.say, self.company.names)
             hint = f"try a lower learning rate (it was {trainer.optimizer.lr:g})"
             raise FailedError(f"{error}; {hint}") from error
 

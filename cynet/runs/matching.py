@@ -64,7 +64,7 @@ def load(facts, name, root, split, **options):
     OSError
         When it cannot be read.
     """
-    load_it = _fitted if name in registry.PICTURES else _as_it_is  # files can be given any size
+    load_it = _fitted if name in registry.dataset.those(fitted=True) else _as_it_is
     samples = load_it(facts, name, root, split, options)
     if tuple(samples.picture_shape) != facts.picture_shape:
         raise ValueError(

@@ -3,6 +3,7 @@
 import os
 
 from cynet.core.names import printable
+from cynet.core.wording import Wording
 
 from . import configuration
 from .errors import RefusedError
@@ -16,7 +17,7 @@ GIVEN = DEFAULT, FLAG, PYTHON  # all but the names of files and recipes
 DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
-class Names:
+class Names(Wording):
     """What messages call settings and arguments: here as Python does; the command line has its own.
 
     Parameters
@@ -41,17 +42,19 @@ class Names:
         now = self.config is not None and origin == str(self.config)
         return f"{self('config') + ': ' if now else ''}{origin}: {setting}"
 
-    def with_value(self, name, value):
-        """How an argument is written with its value."""
-        return f"{self(name)}={value}"
-
     def allowing(self, settings):
         """How one allows that some settings change."""
         return self.with_value("allow_change", list(settings))
 
-    def resume(self, folder):
-        """How one goes on with a run."""
-        return f"cynet.runs.resume({str(folder)!r})"
+    def resume(self, folder, rate=None):
+        """How one goes on with a run; `rate` is the setting, lr or lr_steps, that makes it another rate's."""
+        change = {"lr": "RATE", "lr_steps": "{STEP: RATE}"}
+        more = f", {self.with_value(rate, change[rate])}, {self.allowing([rate])}" if rate else ""
+        return f"cynet.runs.resume({str(folder)!r}{more})"
+
+    def begin(self, weights):
+        """How one begins a run from the weights in a file, with a learning rate."""
+        return f"cynet.runs.start with {self.with_text('init_from', str(weights))} and lr=RATE"
 
 
 def chosen_by_the_run(values, origins):

@@ -9,10 +9,13 @@ from cynet.train.metrics import Evaluation
 
 from .filenames import BEST, WEIGHTS
 
+# What an `Outcome` tells of a run,
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
+# and what its files tell besides, in which one that diverged is one of those that failed.
+RUNNING, FAILED = "running", "failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """How a run ended, and what there is now.
 
@@ -68,6 +71,9 @@ class Outcome:
         if self.best is not None:
             text += f"; best {self.measure} accuracy {self.best['accuracy']:.4f}"
         return text
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {self}>"  # without the arrays of its evaluations
 
 
 class Interrupted(KeyboardInterrupt):

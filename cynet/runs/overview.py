@@ -13,10 +13,9 @@ from .configuration import CONFIG, ORIGIN
 from .contents import Contents
 from .filenames import METRICS, STEPS
 from .hold import in_use
+from .outcome import FAILED, FINISHED, RUNNING, STOPPED
 from .settings import DEFAULTS, FREE
-
-RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
-MEASURES = ("validation", "test")  # what a run may be measured on: the first that its metrics have
+from .validation import measure_in
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def read(path):
     """The `Overview` of the run in a folder; a ValueError says that it is none."""
     run = contents.read(path)
     epochs, last = run.epochs, last_row(run.path / STEPS)
-    measure = next((name for name in MEASURES if f"{name}_accuracy" in epochs), None)
+    measure = measure_in(epochs)
     values = epochs.get(f"{measure}_accuracy", [])
     known = [row for row, value in enumerate(values) if value is not None]
     row = max(known, key=lambda each: values[each], default=None)  # the first of equal ones

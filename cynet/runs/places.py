@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
-EMBEDDED = "shapes10"  # the data set that needs no files
+from cynet.data import registry
+
+from .settings import DEFAULTS
+
+EMBEDDED = DEFAULTS["data"]  # one that needs no files
 
 
 def data_folder(values, environment):
@@ -21,9 +25,14 @@ def data_folder(values, environment):
     str or None
         Where it was when the run was begun, if it is there, or else as it was told.
     """
-    if values["data"] == EMBEDDED:
+    if is_embedded(values["data"]):
         return values["data_dir"]
     return found(values["data_dir"], begun_in(environment), "data")
+
+
+def is_embedded(name):
+    """Whether a data set is made by code, and needs no files."""
+    return name in registry.dataset.those(embedded=True)
 
 
 def begun_in(environment):
@@ -92,7 +101,7 @@ def settled(sheet, file):
     except OSError:  # no run
         begun = []
     around = [str(folder)]
-    if sheet.get("data", EMBEDDED) != EMBEDDED:
+    if not is_embedded(sheet.get("data", EMBEDDED)):
         place = found(sheet.get("data_dir"), begun, "data", around)
         if place is not None:
             sheet["data_dir"] = place

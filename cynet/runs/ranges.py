@@ -37,11 +37,14 @@ class Range:
         What a file may hold.
     wanted : str
         What an error says of that.
+    in_python : str
+        The same where the value is one of Python's.
     """
 
     parse: object
     types: object
     wanted: str
+    in_python: str
 
 
 def text(value):
@@ -50,7 +53,7 @@ def text(value):
         raise ValueError("wanted a name, got ''")
     if "\0" in value or len(value) > MOST_TEXT:
         what = "without NUL" if "\0" in value else f"of at most {MOST_TEXT:,} letters"
-        raise ValueError(f"wanted a name {what}, got {_short(value)}")
+        raise ValueError(f"wanted a name {what}, got {short(value)}")
     return value
 
 
@@ -65,7 +68,7 @@ def integer(least, most=MOST):
         if least <= found <= most:
             return found
         bound = f"of at least {least}" if found < least else f"from {least} to {most}"
-        raise ValueError(f"wanted a whole number {bound}, got {_short(value)}")
+        raise ValueError(f"wanted a whole number {bound}, got {short(value)}")
 
     return parse
 
@@ -81,7 +84,7 @@ def number(least, below=None):
         if isfinite(found) and least <= found and (below is None or found < below):
             return found
         bound = f"of at least {least:g}" + ("" if below is None else f" and below {below:g}")
-        raise ValueError(f"wanted a number {bound}, got {_short(value)}")
+        raise ValueError(f"wanted a number {bound}, got {short(value)}")
 
     return parse
 
@@ -92,7 +95,7 @@ def above(bound):
 
     def strictly(value):
         if parse(value) == bound:
-            raise ValueError(f"wanted a number above {bound:g}, got {_short(value)}")
+            raise ValueError(f"wanted a number above {bound:g}, got {short(value)}")
         return parse(value)
 
     return strictly
@@ -105,7 +108,7 @@ def one_of(*names):
         if value not in names:
             meant = near(value, names)
             hint = f" (did you mean {meant}?)" if meant else ""
-            raise ValueError(f"wanted one of {', '.join(names)}, got {_short(value)}{hint}")
+            raise ValueError(f"wanted one of {', '.join(names)}, got {short(value)}{hint}")
         return value
 
     return parse
@@ -121,10 +124,10 @@ def milestones(value):
             step, rate = part.split(":")
             step, rate = integer(0)(step), number(0)(rate)
         except ValueError:
-            shown = f"{_short(part)} in {_short(value)}"
+            shown = f"{short(part)} in {short(value)}"
             raise ValueError(f"wanted STEP:RATE,... such as 300:.01,420:.001, got {shown}") from None
         if step <= last:
-            shown = f"{step} after {last} in {_short(value)}"
+            shown = f"{step} after {last} in {short(value)}"
             raise ValueError(f"wanted steps above 0 that increase, got {shown}")
         found[step] = rate
         last = step
@@ -141,29 +144,32 @@ def workers(value):
         raise ValueError(f"{error} (or {AUTO})") from None
 
 
-def _short(value):
+def short(value):
     """A value as messages show it."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:  # Python refuses to spell the longest ones
         return f"a whole number of {value.bit_length():,} bits"
-    shown = repr(value)
+    try:
+        shown = " ".join(repr(value).splitlines())
+    except Exception:  # a user's object may raise anything
+        shown = f"a {type(value).__name__}"
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}... ({len(shown):,} letters)"
 
 
-def _text(parse, example=""):
-    return Range(parse, str, f"text in quotes{example}")
+def _text(parse, example="", in_python="a str"):
+    return Range(parse, str, f"text in quotes{example}", in_python)
 
 
 def _number(parse):
-    return Range(parse, (int, float), "a number")
+    return Range(parse, (int, float), "a number", "a number")
 
 
-FLAG = Range(bool, bool, "true or false")
+FLAG = Range(bool, bool, "true or false", "True or False")
 RANGES = {
-    "model": _text(text),
+    "model": _text(text, in_python="a name (cynet.models.register gives a model of your own one)"),
     "batch_norm": FLAG,
-    "init_from": _text(text),
-    "data": _text(text),
-    "data_dir": _text(text),
+    "init_from": _text(text, in_python="the path of weights"),
+    "data": _text(text, in_python="a name (cynet.data.register gives a data set of your own one)"),
+    "data_dir": _text(text, in_python="a path"),
     "skip_damaged": FLAG,
     "augment": FLAG,
     "validation": _number(number(0, 1)),
@@ -174,7 +180,7 @@ RANGES = {
     "epochs": _number(integer(1)),
     "lr": _number(number(0)),
     "schedule": _text(one_of(*SCHEDULES)),
-    "lr_steps": _text(milestones, ' such as "300:.01,420:.001"'),
+    "lr_steps": _text(milestones, ' such as "300:.01,420:.001"', "a dict such as {300: .01, 420: .001}"),
     "warmup": _number(integer(0)),
     "momentum": _number(number(0, 1)),
     "weight_decay": _number(number(0)),
@@ -186,11 +192,17 @@ RANGES = {
     "patience": _number(integer(1)),
     "seed": _number(integer(0, MOST_SEED)),
     "threads": _number(integer(1, 1024)),
-    "workers": Range(workers, (int, float, str), "a number"),  # or "auto"
+    "workers": Range(workers, (int, float, str), "a number", f"a number or {AUTO!r}"),
     "checkpoint_every": _number(integer(1)),
     "checkpoint_minutes": _number(number(0)),
     "tensorboard": FLAG,
 }
+
+
+def is_plain(name, value):
+    """Whether a value is of a type that a setting has in a file; how large it is is not asked."""
+    types = RANGES[name].types
+    return isinstance(value, types) and isinstance(value, bool) == (types is bool)
 
 
 def checked(name, value):
@@ -209,11 +221,9 @@ def checked(name, value):
         Naming the setting, what it got and what was wanted.
     """
     allowed = RANGES[name]
-    is_flag = allowed.types is bool
-    plain = isinstance(value, allowed.types) and isinstance(value, bool) == is_flag
-    if not plain or (isinstance(value, int) and value.bit_length() > MOST_BITS):
-        raise ValueError(f"{name}: wanted {allowed.wanted}, got {_short(value)}")
-    if is_flag:
+    if not is_plain(name, value) or (isinstance(value, int) and value.bit_length() > MOST_BITS):
+        raise ValueError(f"{name}: wanted {allowed.wanted}, got {short(value)}")
+    if allowed.types is bool:
         return value
     try:
         return allowed.parse(value if isinstance(value, str) else repr(value))

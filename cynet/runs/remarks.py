@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cynet.core.wording import FLAGS
 from cynet.data import balance
 from cynet.nn.summary import summary
 from cynet.train import batching
@@ -32,8 +33,8 @@ def introduce(session, folder, say):
     )
 
 
-def of(session):
-    """Lines to say at the beginning of a `Session`; none where all is well."""
+def of(session, words=FLAGS):
+    """Lines to say at the beginning of a `Session`; none where all is well. `words`: a `Wording`."""
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
     counts, held_out = (
@@ -41,14 +42,14 @@ def of(session):
         for part in (division.kept, division.held_out)
     )
     done = settings.balanced or session.class_weights is not None
-    lines = balance.described(counts, classes, *([""] if done else []))
+    lines = balance.described(counts, classes, "" if done else balance.advice(words))
     if session.measure == VALIDATION and (without := np.flatnonzero((counts > 0) & (held_out == 0))).size:
         names = balance.named([classes[k] for k in without])
         lines.append(f"validation has no pictures of: {names}; a class's only picture is trained on")
     if session.class_weights is not None:
         lines.append(_weights(session.class_weights, counts, classes))
     what = "draws" if settings.balanced else "pictures"
-    if advice := batching.advice(len(division.kept), settings.batch_size, what):
+    if advice := batching.advice(len(division.kept), settings.batch_size, what, words):
         lines.append(advice)
     return lines
 

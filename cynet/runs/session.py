@@ -1,5 +1,6 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -32,7 +33,10 @@ PADDING = 4  # pixels around a picture that augmentation crops from
 
 
 class Session:
-    """Everything that a run needs in memory; a context that closes the loader at its end.
+    """Everything that a run needs in memory; a context that closes the loaders at its end.
+
+    While it is there the process has its number of threads and its random state; those of before come again
+    at the end of the context.
 
     Parameters
     ----------
@@ -69,9 +73,16 @@ class Session:
     """
 
     def __init__(self, settings: Settings, training: Any, test: Any, initial: bool = True) -> None:
-        if settings.threads:
-            threads.set_num_threads(settings.threads)
-        random.seed(settings.seed)
+        with contextlib.ExitStack() as before:
+            before.callback(threads.set_num_threads, threads.get_num_threads())
+            before.callback(random.set_state, random.get_state())
+            if settings.threads:
+                threads.set_num_threads(settings.threads)
+            random.seed(settings.seed)
+            self._make(settings, training, test, initial)
+            self._before = before.pop_all()
+
+    def _make(self, settings: Settings, training: Any, test: Any, initial: bool) -> None:
         if training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
@@ -165,9 +176,10 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.batches.close()
-        self.evaluation_batches.close()
-        self.test_batches.close()
+        with self._before:
+            self.batches.close()
+            self.evaluation_batches.close()
+            self.test_batches.close()
 
 
 def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> Trainer:

@@ -29,6 +29,13 @@ def measure_of(config):
     return VALIDATION if config.get("validation") else TEST
 
 
+def measure_in(columns):
+    """What a run with metrics of these columns is measured on, None where they tell of neither."""
+    parts = "loss", "accuracy"
+    measures = VALIDATION, TEST
+    return next((name for name in measures if any(f"{name}_{part}" in columns for part in parts)), None)
+
+
 @dataclass(frozen=True)
 class Division:
     """Which pictures of a training set are trained on.

@@ -72,11 +72,6 @@ def digests(model: Layer) -> dict[str, str]:
     return found
 
 
-def tensor_digests(model):
-    """The first 8 digits of SHA-256 of each parameter and buffer, in the order of `state_dict`."""
-    return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
-
-
 def file_of(path: AnyPath, which: str | None = None) -> Path:
     """The weights file that somebody means.
 
@@ -166,16 +161,15 @@ def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
     """
     path = file_of(path)
     tensors, notes = read_weights(path)
-    facts, keys = noted(path, notes), random.get_state()
+    facts = noted(path, notes)
     try:
         _check_shapes(facts, tensors)
-        model = facts.create()
+        with random.kept():  # a training in this process goes on as without it
+            model = facts.create()
         facts.check_model(model)
         model.load_state_dict(tensors)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    finally:
-        random.set_state(keys)  # a training in this process goes on as without it
     return model.eval(), facts
 
 

@@ -5,6 +5,8 @@ should have some steps, since after each epoch the model is evaluated. An epoch 
 than a tenth of the pictures, so counting its steps is enough.
 """
 
+from cynet.core.wording import FLAGS, Wording
+
 FEW = 10  # steps of an epoch below which another batch size is suggested
 SMALL = 8  # pictures below which a batch is too small to be suggested for the sake of the steps
 USUAL = 128  # pictures of a batch, where nobody asked for more
@@ -28,7 +30,7 @@ def refusal(samples: int, batch_size: int, what: str = "samples") -> str:
     return f"wanted at most the {samples} training {what}, got {batch_size}{hint}"
 
 
-def advice(samples: int, batch_size: int, what: str = "pictures") -> str | None:
+def advice(samples: int, batch_size: int, what: str = "pictures", words: Wording = FLAGS) -> str | None:
     """A sentence where an epoch has few steps and another batch size does better, else None.
 
     Parameters
@@ -38,6 +40,8 @@ def advice(samples: int, batch_size: int, what: str = "pictures") -> str | None:
     batch_size : int
     what : str, optional
         The samples.
+    words : Wording, optional
+        How settings are written; default: as flags.
     """
     steps, left = divmod(samples, batch_size)
     if steps >= FEW:
@@ -53,7 +57,7 @@ def advice(samples: int, batch_size: int, what: str = "pictures") -> str | None:
     if better:
         found = ((size, *divmod(samples, size)) for size in better)
         sizes = (f"{size} ({_counted(steps)}, {left or 'none'} left out)" for size, steps, left in found)
-        text += f": try --batch-size {' or '.join(sizes)}"
+        text += f": try {words.with_value('batch_size', ' or '.join(sizes))}"
     return text
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from cynet.core.types import AnyArray
+from cynet.core.wording import FLAGS, Wording
 from cynet.nn import ReLU
 from cynet.nn.activity import dead_channels, first_not_finite
 from cynet.nn.layer import Layer
+from cynet.nn.modes import evaluating
 
 from .loop import Diverged, Observer, Progress, Result
 from .metrics import TEST
@@ -49,10 +51,12 @@ class Doctor(Observer):
     session : Session
     say : callable
         Gets each `Finding`.
+    words : Wording, optional
+        How advice writes settings; default: as flags. So in the functions below.
     """
 
-    def __init__(self, session: Any, say: Callable[[Finding], object]) -> None:
-        self.session, self.say = session, say
+    def __init__(self, session: Any, say: Callable[[Finding], object], words: Wording = FLAGS) -> None:
+        self.session, self.say, self.words = session, say, words
         self.known: set[str] = set()
         self.norms: list[float] = []
         self.seconds = self.waited = 0.0
@@ -86,19 +90,21 @@ class Doctor(Observer):
             self.waited += progress.waited
         if progress.step % next(every for last, every in NORM_EVERY.items() if progress.step <= last) == 0:
             norm = self.session.trainer.gradient_norm()
-            self.report(exploding(norm, self.norms, progress.step, progress.lr))
+            self.report(exploding(norm, self.norms, progress.step, progress.lr, self.words))
             self.norms.append(norm)
 
     def evaluated(self, result: Result) -> None:
-        test = result.test
+        test, words = result.test, self.words
         workers = self.session.settings.workers
         recall = float(np.nanmean(test.class_accuracy))
-        self.report(data_bound(self.seconds, self.waited, workers))
-        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr))
+        self.report(data_bound(self.seconds, self.waited, workers, words))
+        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words))
         self._report_lasting(
             result.step,
             shuffled(result.train_loss, self.guessing, recall, self.chance, result.measure),
-            overfitted(result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure),
+            overfitted(
+                result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure, words
+            ),
         )
         self.best_test_loss = min(self.best_test_loss, test.loss)
         self.report(self._dead())
@@ -113,19 +119,16 @@ class Doctor(Observer):
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
         session, model = self.session, self.session.model
-        modes = [(layer, layer.training) for _, layer in model.walk()]
-        model.eval()
-        try:
-            norms = session.settings.batch_norm
+        with evaluating(model):
             found = dead_channels(model, self._pictures, ReLU)
-            return dead(found, len(self._pictures), norms, session.measure)
-        finally:
-            for layer, mode in modes:
-                layer.training = mode
+        norms = session.settings.batch_norm
+        return dead(found, len(self._pictures), norms, session.measure, self.words)
 
 
 # -- the findings: a Finding, or None ------------------------------------------------------------------------
-def exploding(norm: float, before: Sequence[float], step: int, lr: float) -> Finding | None:
+def exploding(
+    norm: float, before: Sequence[float], step: int, lr: float, words: Wording = FLAGS
+) -> Finding | None:
     """Gradients that are suddenly a hundred times as long."""
     if len(before) < 3 or not norm > 100 * median(before):
         return None
@@ -133,11 +136,11 @@ def exploding(norm: float, before: Sequence[float], step: int, lr: float) -> Fin
         "exploding",
         f"the gradient's norm at step {step} is {norm:.3g}, its median before {median(before):.3g}",
         f"a learning rate ({lr:g}) that is too high for these weights, or a very odd batch",
-        "a lower --lr, --warmup, or --clip-norm",
+        f"a lower {words('lr')}, {words('warmup')}, or {words('clip_norm')}",
     )
 
 
-def data_bound(seconds: float, waited: float, workers: int) -> Finding | None:
+def data_bound(seconds: float, waited: float, workers: int, words: Wording = FLAGS) -> Finding | None:
     """A training that waits for its batches more than a fifth of its time."""
     if seconds < 1 or waited < 0.2 * seconds:
         return None
@@ -147,13 +150,16 @@ def data_bound(seconds: float, waited: float, workers: int) -> Finding | None:
         f"{workers} loader workers prepare pictures more slowly than the model learns from them"
         if workers
         else "the pictures of a step are prepared before it, by the process that trains",
-        f"--workers {workers + 1}, or on a busy machine --workers 0 and fewer other programs"
+        f"{words.with_value('workers', workers + 1)}, or on a busy machine {words.with_value('workers', 0)} "
+        "and fewer other programs"
         if workers
-        else "--workers 1, on a few processors with one of --threads less",
+        else f"{words.with_value('workers', 1)}, on a few processors with one of {words('threads')} less",
     )
 
 
-def not_falling(step: int, train_loss: float, guessing: float, lr: float) -> Finding | None:
+def not_falling(
+    step: int, train_loss: float, guessing: float, lr: float, words: Wording = FLAGS
+) -> Finding | None:
     """A loss that stays where guessing is."""
     if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
         return None
@@ -162,7 +168,7 @@ def not_falling(step: int, train_loss: float, guessing: float, lr: float) -> Fin
         "not falling",
         f"after {step} steps the training loss is {train_loss:.4g}, and guessing gives {guessing:.4g}",
         f"a learning rate ({lr:g}) that is too {way}; or labels that do not belong to their pictures",
-        "--lr-find, which draws the loss over rates; `cynet data show`, which draws pictures by label",
+        f"{words.lr_find}, which draws the loss over rates; `cynet data show`, which draws pictures by label",
     )
 
 
@@ -190,7 +196,12 @@ def shuffled(
 
 
 def overfitted(
-    train_loss: float, test_loss: float, best: float, guessing: float, measure: str = TEST
+    train_loss: float,
+    test_loss: float,
+    best: float,
+    guessing: float,
+    measure: str = TEST,
+    words: Wording = FLAGS,
 ) -> Finding | None:
     """A loss of the evaluation that rises again, far above the training loss."""
     learnt = train_loss < min(guessing, 0.5 * test_loss)
@@ -201,12 +212,17 @@ def overfitted(
         f"the {measure} loss rose to {test_loss:.4g} from {best:.4g} while the training loss is "
         f"{train_loss:.4g}",
         "a model that learns its training pictures by heart",
-        "--augment, a greater --weight-decay, --mixup .2, fewer steps, or --patience",
+        f"{words.switched('augment')}, a greater {words('weight_decay')}, {words.with_value('mixup', '.2')}, "
+        f"fewer steps, or {words('patience')}",
     )
 
 
 def dead(
-    found: Sequence[tuple[str, Layer, int, int]], pictures: int, batch_norm: bool, measure: str = TEST
+    found: Sequence[tuple[str, Layer, int, int]],
+    pictures: int,
+    batch_norm: bool,
+    measure: str = TEST,
+    words: Wording = FLAGS,
 ) -> Finding | None:
     """Layers of which a quarter or more of the channels never fire."""
     layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
@@ -217,11 +233,12 @@ def dead(
         "dead",
         f"channels of ReLU are 0 for all of {pictures} {measure} pictures: {text}",
         "a step so large that biases fell below all inputs; such channels learn no more",
-        f"a lower --lr, --warmup, {'' if batch_norm else 'batch norm before the ReLU, '}or LeakyReLU",
+        f"a lower {words('lr')}, {words('warmup')}, {'' if batch_norm else 'batch norm before the ReLU, '}"
+        "or LeakyReLU",
     )
 
 
-def not_finite(session: Any, error: Diverged) -> Finding:
+def not_finite(session: Any, error: Diverged, words: Wording = FLAGS) -> Finding:
     """Where the values of a `Diverged` step come from.
 
     Parameters
@@ -229,6 +246,7 @@ def not_finite(session: Any, error: Diverged) -> Finding:
     session : Session
         As it was left: the weights are those before the step.
     error : Diverged
+    words : Wording, optional
 
     Returns
     -------
@@ -236,7 +254,8 @@ def not_finite(session: Any, error: Diverged) -> Finding:
     """
     trainer = session.trainer
     broken = [name for name, array in session.model.state_dict().items() if not np.isfinite(array).all()]
-    advice = f"a lower --lr (it was {trainer.optimizer.lr:g}), --warmup, or --clip-norm"
+    lr, warmup, clip_norm = map(words, ("lr", "warmup", "clip_norm"))
+    advice = f"a lower {lr} (it was {trainer.optimizer.lr:g}), {warmup}, or {clip_norm}"
     if broken:
         seen = f"weights that are not finite: {', '.join(broken[:SHOWN])}"
         return Finding("not finite", seen, "the step before this one was too large", advice)

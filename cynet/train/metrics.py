@@ -9,6 +9,7 @@ import numpy as np
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.nn.layer import Layer
 from cynet.nn.losses import CrossEntropyLoss
+from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
 
 TEST, VALIDATION = "test", "validation"  # what a training is measured on
@@ -100,21 +101,15 @@ def evaluate(model: Layer, batches: Iterable[Batch]) -> Evaluation:
     criterion, loss = CrossEntropyLoss(), 0.0
     samples: Any = 0  # arrays, as soon as the number of classes is known
     confusion: Any = 0
-    modes = [(layer, layer.training) for _, layer in model.walk()]
-    model.eval()
-    try:
-        with no_grad():
-            for x, y in pairs(batches):
-                logits = model(x)
-                loss += criterion(logits, y) * len(y)
-                classes = logits.shape[1]
-                samples = samples + np.bincount(y, minlength=classes)
-                sure = ~np.isnan(logits).any(axis=1)
-                cells = y[sure] * classes + logits.argmax(axis=1)[sure]
-                confusion = confusion + np.bincount(cells, minlength=classes**2)
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
+    with evaluating(model), no_grad():
+        for x, y in pairs(batches):
+            logits = model(x)
+            loss += criterion(logits, y) * len(y)
+            classes = logits.shape[1]
+            samples = samples + np.bincount(y, minlength=classes)
+            sure = ~np.isnan(logits).any(axis=1)
+            cells = y[sure] * classes + logits.argmax(axis=1)[sure]
+            confusion = confusion + np.bincount(cells, minlength=classes**2)
     if np.sum(samples) == 0:
         raise ValueError("batches: wanted at least one sample, got none")
     return Evaluation(loss / int(samples.sum()), samples, confusion.reshape(len(samples), len(samples)))

@@ -3,9 +3,8 @@
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.random import MIXUP
 from cynet.core.types import AnyArray, Array
-
-STREAM = 3 << 61  # of the Philox key: no other use of a seed has it
 
 
 class Mixup:
@@ -38,7 +37,7 @@ class Mixup:
         x, others, share
             The mixed pictures, a new array; the labels of those mixed in; the weight of the first, a float.
         """
-        rng = np.random.Generator(np.random.Philox(key=[self.seed | STREAM, step]))
+        rng = np.random.Generator(np.random.Philox(key=[self.seed | MIXUP, step]))
         share, order = float(rng.beta(self.alpha, self.alpha)), rng.permutation(len(x))
         mixed = x[order]
         mixed -= x

@@ -12,6 +12,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.nn.layer import Layer
+from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
 
 from .metrics import Evaluation, checked_model, pairs
@@ -142,16 +143,8 @@ def predict(model: Layer, batches: Iterable[Batch], flip: bool = False) -> Predi
     """
     flip = checks.flag("flip", flip)
     checked_model(model)
-    modes = [(layer, layer.training) for _, layer in model.walk()]
-    model.eval()
-    try:
-        with no_grad():
-            parts = [
-                (_both(model, x) if flip else _log_softmax(model(x)), y.copy()) for x, y in pairs(batches)
-            ]
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
+    with evaluating(model), no_grad():
+        parts = [(_both(model, x) if flip else _log_softmax(model(x)), y.copy()) for x, y in pairs(batches)]
     if not sum(len(y) for _, y in parts):
         raise ValueError("batches: wanted at least one sample, got none")
     rows, labels = (np.concatenate(part) for part in zip(*parts, strict=True))

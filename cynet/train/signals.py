@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
-NOTED = b"stopping after this step, and saving; once more stops at once\n"
+NOTED = "stopping after this step, and saving; once more stops at once"
 T = TypeVar("T")
 
 
@@ -38,6 +38,11 @@ class Signals:
     Only in the main thread; elsewhere it changes nothing. A SIGHUP that is ignored, as nohup does, stays so;
     one that comes again, as when a shell and the terminal both send it, is no second wish.
 
+    Parameters
+    ----------
+    tell : callable, optional
+        Gets a line when the first one comes; what it raises is nobody's. Default: it goes to standard error.
+
     Attributes
     ----------
     pending : int or None
@@ -50,7 +55,8 @@ class Signals:
     ...         trainer.step(x, y)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
+        self.tell = tell or _to_standard_error
         self.pending: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -70,8 +76,8 @@ class Signals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.pending is None:
             self.pending = number
-            with contextlib.suppress(OSError):  # the terminal may be gone
-                os.write(2, NOTED)
+            with contextlib.suppress(Exception):  # the terminal may be gone, or in the middle of a line
+                self.tell(NOTED)
         elif number != signal.SIGHUP:
             raise KeyboardInterrupt
 
@@ -86,3 +92,7 @@ class Signals:
         """Raise `Stopped` when a signal was noted."""
         if self.pending is not None:
             raise Stopped(self.pending)
+
+
+def _to_standard_error(line: str) -> None:
+    os.write(2, f"{line}\n".encode())  # not by a stream, which may be writing now

@@ -5,6 +5,7 @@ import pytest
 import tiny
 
 from cynet import cli
+from cynet.cli import gathering
 from cynet.cli.parser import Failure
 from cynet.runs import beginning, divergence, ending
 from cynet.runs.settings import DEFAULTS
@@ -213,7 +214,7 @@ def test_the_ways_out_of_a_divergence(tmp_path, loss, best, settings, words):
             folder.close()
         if best:
             folder.best.touch()
-        divergence._ways_out(one, folder, said.append)
+        divergence._ways_out(one, folder, said.append, gathering.Flags())
     names = {"CKPT": path, "BEST": folder.best, "RUN": folder.path}
     for name, path in names.items():
         words = [line.replace(name, str(path)) for line in words]
@@ -227,7 +228,7 @@ def test_what_shows_a_divergence_again_is_kept(tmp_path, capsys):
         one.trainer.place.batch = 2
         x, y = next(iter(one.batches))
         error = Diverged(3, float("nan"), "training loss", (np.array(x), np.array(y)))
-        divergence.explain(one, folder, error, print)
+        divergence.explain(one, folder, error, print, gathering.Flags())
         kept = np.load(folder.path / "diverged.npz")
         assert kept["step"] == 3 and kept["samples"].tolist() == one.batches.order(0)[16:24].tolist()
         np.testing.assert_array_equal(kept["x"], x)

@@ -112,3 +112,121 @@ def test_names_may_be_made_of_files(shop):
     assert Registry("thing", "shop", called=lambda file, defined: f"{file}-{defined}").names() == (
         "two-Plum", "one-apple", "one-pear",
     )  # fmt: skip
+
+
+# -- what is refused in the package's files -----------------------------------------------------------------
+@pytest.mark.parametrize(("source", "words"), [
+    ("N = 1\n@thing(order=N)\ndef fig(): ...\n", "of fig: wanted literals in brackets: got N"),
+    ("@thing(**{})\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing('a', 'b')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing(3)\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing(order='x')\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 'x'"),
+    ("@thing(\nclass Fig: ...\n", "of Fig: wanted literals in brackets: "),
+    ("@thing\ndef fig(): ...\n", "of fig: wanted literals in brackets: there are none"),
+    ("@shop.thing\n@other()\ndef fig(): ...\n", "of fig: wanted literals in brackets: there are none"),
+    ("from shop import thing as _thing\n@_thing()\ndef fig(): ...\n", "@thing, by its own name, got @_thing"),
+    ("from shop import (\n  a,\n  thing as t,\n)\n@t()\ndef fig(): ...\n", "@thing, by its own name, got @t"),
+    ("if True:\n    @thing()\n    def fig(): ...\n", "where a line begins, got it further in, of fig"),
+    ("@thing()\ndef fäg(): ...\n", "thing: wanted letters from a to z, digits, .*, got 'fäg'"),
+])  # fmt: skip
+def test_what_would_not_be_found_is_refused_with_its_file(shop, tmp_path, source, words):
+    (tmp_path / "shop/three.py").write_text(source)
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/shop/three\.py: .*{words}"):
+        shop.thing.names()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_registered_where_nobody_reads_is_refused_as_it_is_imported(shop, tmp_path, first):
+    if first:
+        shop.thing.names()
+    (tmp_path / "shop/deep").mkdir()
+    source = "import shop\nmine = shop.thing\n@mine()\ndef fig(): ...\n"
+    (tmp_path / "shop/deep/__init__.py").write_text(source)
+    with pytest.raises(ValueError, match=r"thing fig: wanted @thing\(.* one in shop\.deep that nobody finds"):
+        import shop.deep
+
+        shop.thing.names()
+
+
+def test_a_file_that_is_loaded_anew_may_have_one_more(shop, tmp_path):
+    assert shop.thing["Plum"] and "fig" not in shop.thing
+    (tmp_path / "shop/two.py").write_text(SECOND + "\n\n@shop.thing()\ndef fig(): ...\n")
+    import importlib
+
+    importlib.invalidate_caches()
+    del sys.modules["shop.two"]
+    import shop.two
+
+    assert shop.thing["fig"] is shop.two.fig
+
+
+def test_a_deep_name_of_the_decorator_is_found(shop, tmp_path):
+    (tmp_path / "shop/three.py").write_text("import shop.one\n@shop.one.thing()\ndef fig(): ...\n")
+    assert "fig" in shop.thing
+
+
+# -- what comes from elsewhere ------------------------------------------------------------------------------
+def defined(name="fig", module="notebook"):
+    def fig(): ...
+
+    fig.__module__, fig.__name__, fig.__qualname__ = module, name, name
+    return fig
+
+
+def test_a_cell_that_is_run_again_takes_the_place_of_its_own(shop):
+    for text in ("one", "two"):
+        last = shop.thing(text)(defined())
+        assert shop.thing["fig"] is last and shop.thing.facts("fig")["text"] == text
+    shop.thing.add("mine", defined(), hard=True)
+    shop.thing.add("mine", last)
+    assert shop.thing["mine"] is last and shop.thing.facts("mine") == {"text": ""}
+    assert shop.thing.names()[-2:] == ("fig", "mine")
+
+
+@pytest.mark.parametrize("other", [defined(module="other"), defined("apple"), "a text", 3])
+def test_another_of_a_name_is_refused(shop, other):
+    shop.thing.add("fig", defined())
+    for name in ("fig", "apple"):
+        with pytest.raises(ValueError, match=f"name: wanted one that is not taken, got '{name}'"):
+            shop.thing.add(name, other)
+    assert shop.thing["fig"].__module__ == "notebook"
+
+
+NO_NAMES = ["", "<lambda>", "a/../b", "../b", ".a", "-a", "a b", "a\n", "é", "a\0", None, 3, "a\\b"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_that_no_flag_or_folder_can_have_is_refused(shop, name):
+    with pytest.raises(ValueError, match=r"^name: wanted letters from a to z, digits, _, \. and -, .*, got "):
+        shop.thing.add(name, defined())
+    assert shop.thing.names() == ("Plum", "apple", "pear")
+
+
+@pytest.mark.parametrize("name", ["a", "A9", "resnet-20_v1.5", "_a", "9"])
+def test_other_names_are_taken(shop, name):
+    shop.thing.add(name, "it")
+    assert shop.thing[name] == "it"
+
+
+def test_what_is_no_definition_is_refused(shop):
+    with pytest.raises(TypeError, match=r"^@thing: wanted it with brackets, @thing\(\), got it without"):
+        shop.thing(defined())
+    with pytest.raises(TypeError, match=r"^@thing: wanted a class or function, got int"):
+        shop.thing()(3)
+    with pytest.raises(ValueError, match="got '<lambda>'"):
+        shop.thing()(lambda: 3)
+
+
+def test_a_registry_may_be_closed_to_others(shop):
+    closed = Registry("thing", "shop", closed=True)
+    with pytest.raises(ValueError, match=r"^thing: wanted one that a file of shop defines, got one of not"):
+        closed()(defined())
+    with pytest.raises(ValueError, match=r"^thing: wanted one that a file of shop defines"):
+        closed.add("fig", defined())
+
+
+def test_those_that_are_live_are_of_this_moment(shop):
+    live = shop.thing.live(order=1)
+    assert tuple(live) == ("Plum",) and len(live) == 1 and "fig" not in live and repr(live) == "('Plum',)"
+    shop.thing.add("fig", defined(), order=1)
+    assert tuple(live) == ("Plum", "fig") and len(live) == 2 and "fig" in live

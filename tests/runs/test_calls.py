@@ -13,7 +13,7 @@ from helpers import run_python
 import cynet
 from cynet import cli
 from cynet.data import DataLoader
-from cynet.runs import FailedError, Outcome, RefusedError, ending
+from cynet.runs import FailedError, Outcome, RefusedError, filenames
 from cynet.runs.recorder import Recorder
 from cynet.train import Observer, RunFolder, Settings
 
@@ -127,7 +127,7 @@ def test_the_page_is_written_unless_nobody_wants_it(tmp_path, capsys):
     assert not (tmp_path / "b" / "report.html").exists() and capsys.readouterr().out == ""
     calls = []
     start(tmp_path / "c", report=lambda *given, **more: calls.append((*given, more["weights"])))
-    assert calls == [(tmp_path / "c", tmp_path / "c" / ending.PAGE, "last.safetensors")]
+    assert calls == [(tmp_path / "c", tmp_path / "c" / filenames.PAGE, "last.safetensors")]
 
 
 def test_without_a_place_it_lies_in_runs(tmp_path, monkeypatch):

@@ -42,8 +42,10 @@ def test_a_folder_without_parts_is_divided_as_the_model_was_trained(tmp_path):
 
 @pytest.mark.parametrize("drawn", [(5,), (-1, 0.2), (5, 1.0), (5, 0), ("5", 0.2), (True, 0.2)])
 def test_a_note_on_the_drawing_that_is_none_is_refused(drawn):
-    assert facts().are_sound() and replace(facts(), drawn=(5, 0.2)).are_sound()
-    assert not replace(facts(), drawn=drawn).are_sound()
+    facts().check()
+    replace(facts(), drawn=(5, 0.2)).check()
+    with pytest.raises(ValueError, match=r"^drawn: wanted "):
+        replace(facts(), drawn=drawn).check()
 
 
 # -- what the facts claim ------------------------------------------------------------------------------------

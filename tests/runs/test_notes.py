@@ -216,7 +216,7 @@ def looked_at(path):
         except ValueError as error:
             assert str(error).startswith(f"{path}: ") and str(error).isprintable()
         else:
-            assert facts.are_sound()
+            facts.check()
             assert model.output_shape((1, *facts.picture_shape)) == (1, len(facts.classes))
         try:
             load_initial(MODEL, path, FACTS)

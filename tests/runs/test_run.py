@@ -8,7 +8,7 @@ import pytest
 import tiny  # noqa: F401
 
 import cynet
-from cynet.runs import RefusedError
+from cynet.runs import RefusedError, validation
 from cynet.train import RunFolder, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -121,3 +121,12 @@ def test_nothing_in_the_folder_is_changed(whole):
     assert run.history.losses and run.notes() == () and run.load() and run.results
     assert before == {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in whole.iterdir()}
     assert RunFolder.open(whole).path == whole
+
+
+@pytest.mark.parametrize(("columns", "wanted"), [
+    (("step", "validation_loss"), "validation"), (("validation_accuracy",), "validation"),
+    (("step", "test_loss", "test_accuracy"), "test"), (("test_accuracy",), "test"),
+    (("step", "loss"), None), ((), None),
+])  # fmt: skip
+def test_what_a_run_is_measured_on_is_told_by_its_columns(columns, wanted):
+    assert validation.measure_in(columns) == wanted

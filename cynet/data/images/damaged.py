@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
+from cynet.core.files import DamagedError as DamagedError  # the public name: cynet.data.DamagedError
 from cynet.core.names import few, printable
 
 from .pictures import PictureError, PictureProblem
@@ -12,7 +13,7 @@ SHOWN = 10  # problems that an error names
 SKIP = "--skip-damaged of train, evaluate and data, in Python skip_damaged=True, leaves"
 
 
-class DamagedPicturesError(ValueError):
+class DamagedPicturesError(DamagedError):
     """Some of a data set's pictures cannot be used.
 
     Attributes
@@ -35,9 +36,6 @@ class DamagedPicturesError(ValueError):
         end = "cynet data check lists all" + (f"; {SKIP} damaged ones out" if helps else "")
         texts = few([f"{problem.path} ({problem.reason})" for problem in self.problems], SHOWN)
         return f"{len(self.problems):,} of {self.total:,} pictures cannot be used: {texts}; {end}"
-
-
-DamagedError = DamagedPicturesError  # its public name: cynet.data.DamagedError
 
 
 def refuse(problems: Iterable[PictureProblem], total: int, skip: bool) -> None:

@@ -25,7 +25,7 @@ PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 DEPTH = 4  # folders that are looked into for the one that was meant
 
 
-@dataset(order=5, own=True, pictures=True, drawn=True,
+@dataset(order=5, own=True, pictures=True, drawn=True, fitted=True,
          makes=("cynet.data.images.image_folder", "ImageFolder"))  # fmt: skip
 def image_folder(
     root: AnyPath,
@@ -224,7 +224,7 @@ def _of_several(found: Listing, root: Path) -> Listing:
     )
 
 
-@dataset(order=6, own=True, pictures=True, makes=("cynet.data.images.image_list", "ImageList"))
+@dataset(order=6, own=True, pictures=True, fitted=True, makes=("cynet.data.images.image_list", "ImageList"))
 def image_list(root: AnyPath, split: str, **options: Any) -> ImageList:
     """The training or the test set that text files in a folder list, as `cynet.data.load` describes it.
 

@@ -28,7 +28,7 @@ NOISE = 24  # grey levels, up or down
 CHUNK = 500  # pictures at a time: their planes stay in the cache
 
 
-@dataset(order=1)
+@dataset(order=1, embedded=True)
 class Shapes10(ArrayDataset):
     """The embedded data set: 20,000 + 4,000 pictures, as many of each class.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cynet.nn import modes
 from cynet.nn.passes import layer_by_layer, no_grad
 
 from . import inference
@@ -73,10 +74,10 @@ def again(model, sweep, chain_steps):
         When the input, the weights, statistics or settings of a layer changed since.
     """
     model.chain()  # refuses what is no layer
-    modes = [(layer, layer.training) for _, layer in model.walk() if layer._trains()]
-    for layer, _ in modes:  # set to training since
-        layer.training = False
-    try:
+    training = [layer for _, layer in model.walk() if layer._trains()]
+    with modes.kept(training):
+        for layer in training:  # set to training since
+            layer.training = False
         with no_grad():
             found = inference.swept(model, sweep.x) if sweep.plan.holds(sweep.version) else None
         if found is None or not _same_bytes(found[0], sweep.y):
@@ -88,9 +89,6 @@ def again(model, sweep, chain_steps):
         with layer_by_layer():
             steps.forward(sweep.x)
         return steps
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
 
 
 def _same_bytes(a, b):
