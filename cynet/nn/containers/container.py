@@ -42,10 +42,15 @@ class Container(Layer):
         (kept,) = self.saved()
         return structure.backward(kept, self.gradient(dy, kept.shapes[-1]), self._wants_dx())
 
-    def _numbered(self, layers: list[Layer]) -> list[tuple[str, Layer]]:
-        """Layers by their numbers, then those that a user's class has beside them."""
-        found = [(str(i), layer) for i, layer in enumerate(layers)]
-        if self._boxed:
-            known = set(map(id, layers))
-            found += [pair for pair in super().children() if id(pair[1]) not in known]
-        return found
+    def children(self) -> list[tuple[str, Layer]]:
+        """The layers of the parts, by their names there; then those that a user's class has beside them."""
+        found = {
+            (part.name, id(part.layer)): (part.name, part.layer)
+            for part in self.parts()
+            if isinstance(part, structure.Call)
+        }
+        if not self._boxed:
+            return list(found.values())
+        known = {place for _, place in found}
+        beside = [pair for pair in super().children() if id(pair[1]) not in known]
+        return [*found.values(), *beside]

@@ -48,9 +48,6 @@ class Sequential(Container, opens=False):
     def parts(self) -> Parts:
         return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.chain()))
 
-    def children(self) -> list[tuple[str, Layer]]:
-        return self._numbered(self.chain())
-
     def forward(self, x: Array) -> Array:
         compiler = self.compiler
         if not self._trains():
