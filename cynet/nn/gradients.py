@@ -146,11 +146,10 @@ class _Passes:
         self.layer, self.x, self.parameters = layer, x, layer.parameters()
 
     def __enter__(self) -> _Passes:
-        layer, ours = self.layer, {id(p.data) for p in self.parameters}  # one may have several names
+        layer, names = self.layer, {p.name for p in self.parameters}
         self.random, self.input_grad = random.get_state(), layer.input_grad
         self.state, self.grads = layer.state_dict(), [p.grad.copy() for p in self.parameters]
-        own = {name for name, (array, _) in layer._state().items() if id(array) in ours}
-        self.buffers = {name: array for name, array in self.state.items() if name not in own}
+        self.buffers = {name: array for name, array in self.state.items() if name not in names}
         layer.input_grad = True
         return self
 

@@ -22,7 +22,7 @@ Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` m
 layer, when backward is called.
 """
 
-import operator
+from collections import Counter
 from functools import partial
 from math import prod
 
@@ -31,12 +31,23 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
-from cynet.nn.containers.container import Container
-from cynet.nn.members import PASSING
+from cynet.nn.structure import Add, Call, chain
 
-from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
-from .rules import chain_of, grouped, is_ours, sum_of
-from .snapshot import Snapshot, same_attributes
+from .inference_steps import (
+    Called,
+    Convolve,
+    GlobalMean,
+    Graph,
+    Rows,
+    Slot,
+    Sum,
+    Unplanned,
+    added,
+    joined,
+)
+from .rules import chain_of, grouped, is_known, sum_of
+from .snapshot import Snapshot
+from .watched import Watched
 
 SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
 PLANS = 8  # of one shape that it keeps, as many as threads were in it at once
@@ -90,7 +101,7 @@ def _taken(model, shape):
             break
         if plan.fits():
             return plan
-    model.chain()  # refuses what is no layer
+    model.parts()  # refuses what is no layer
     if any(layer._trains() for _, layer in model.walk()):
         return None
     try:
@@ -125,7 +136,8 @@ class Plan:
 
     def __init__(self, model, shape):
         self.threads, self.version = get_num_threads(), 0
-        self._watched, self._lists = ([], [], []), []  # what must stay: attributes, and lists of layers
+        self._watched = Watched()
+        self._watched.add(model, "layers")  # also a user's, which may have other attributes
         self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
         self._steps, _ = self._sequence(model, Slot(shape), root=True)
         scratch = workspace.empty((self._scratch_floats,))
@@ -136,7 +148,7 @@ class Plan:
             raise Unplanned("wanted float32 arrays that lie in one piece")
         self._weights = Snapshot(weights)
         beside = [array for layer in self._called for array, _ in layer._state().values() if array.ndim]
-        self.exact = all(map(is_ours, self._called)) and _comparable(beside)
+        self.exact = all(map(is_known, self._called)) and _comparable(beside)
         self._beside = Snapshot(beside if self.exact else [])
         self._fold()
 
@@ -154,34 +166,21 @@ class Plan:
 
     def fits(self):
         """Whether the model is still built as it was planned, for so many threads."""
-        return self.threads == get_num_threads() and self._built()
+        return self.threads == get_num_threads() and self._watched.holds()
 
     def holds(self, version):
         """Whether the model and its weights are what they were when a pass by this version began."""
-        return self.version == version and self._built() and self._weights.holds() and self._beside.holds()
-
-    def _built(self):
-        return same_attributes(*self._watched) and all(
-            len(now) == len(then) and all(map(operator.is_, now, then)) for now, then in self._lists
+        return (
+            self.version == version
+            and self._watched.holds()
+            and self._weights.holds()
+            and self._beside.holds()
         )
 
     def _fold(self):
         copies = iter(self._weights.copies)
         for step in self._convolutions:
             step.fold(copies)
-
-    def _watch(self, layer):
-        attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
-        if is_ours(layer, below=False):
-            attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
-        elif isinstance(layer, Container):  # a user's, whose other attributes may always change
-            layers = layer.chain()
-            attributes |= {name: value for name, value in vars(layer).items() if value is layers is not None}
-        for name, value in attributes.items():
-            for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
-                found.append(one)
-            if isinstance(value, list):
-                self._lists.append((value, list(value)))
 
     # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
     def _slot(self, shape):
@@ -200,11 +199,11 @@ class Plan:
     #    whether the input was read into a buffer of the output's own, so that it may be let go) ------------
     def _flat(self, layer, root=False):
         """The layers of nested chains, one after another."""
-        inner = layer.chain() if root else chain_of(layer)
+        inner = chain(layer.parts()) if root else chain_of(layer)
         if inner is None:
             yield layer
             return
-        self._watch(layer)
+        self._watched.add_wholly(layer)
         for one in inner:
             yield from self._flat(one)
 
@@ -215,7 +214,7 @@ class Plan:
             before = slot
             step, slot, read = STEPS[name](self, layers, slot) if name else self._call(layers[0], slot)
             for used in layers:
-                self._watch(used)
+                self._watched.add_wholly(used)
             if step is not None:
                 steps.append(step)
             if read:
@@ -226,7 +225,7 @@ class Plan:
         """The step that calls a layer as it is; its output may be its input."""
         self._called.append(layer)
         for _, inner in layer.walk():
-            self._watch(inner)
+            self._watched.add_wholly(inner)
         slot = Slot(layer.output_shape(slot.shape))
         return Called(layer, slot.shape), slot, False
 
@@ -280,8 +279,42 @@ class Plan:
             self._release(beside)
         return step, out, True
 
+    def _graph(self, layers, slot):
+        parts = layers[0].parts()
+        slots, steps, left = [slot], [], Counter(source for part in parts for source in part.sources)
+        slot.pins += 1
+        for part in parts:
+            sources = [slots[source] for source in part.sources]
+            if isinstance(part, Call):
+                own, out = self._sequence(part.layer, sources[0])
+                steps.append((own, part.sources, None))
+            else:
+                out = self._slot(part.shape(*(source.shape for source in sources)))
+                steps.append((added if isinstance(part, Add) else joined, part.sources, out.array))
+            out.pins += 1
+            slots.append(out)
+            left.subtract(part.sources)
+            for source in set(part.sources) - {0}:
+                if not left[source]:
+                    slots[source].pins -= 1
+                    self._let_go(slots[source], out)
+        slot.pins -= 1
+        out = slots[-1]
+        out.pins -= 1
+        return Graph(steps), out, not _shares(slot, out)
+
+    def _let_go(self, slot, out):
+        """Release the place of a value that has been read, unless what came of it may lie there."""
+        if not _shares(slot, out):
+            self._release(slot)
+
+
+def _shares(slot, out):
+    return out.buffer is None or out.buffer is slot.buffer
+
 
 STEPS = {
+    "graph": Plan._graph,
     "sum, ReLU": partial(Plan._sum, relu=True),
     "sum": Plan._sum,
     "flatten before linear": Plan._rows,

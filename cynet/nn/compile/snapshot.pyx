@@ -76,3 +76,12 @@ def same_attributes(list owners not None, list names not None, list values not N
         if owner.get(names[i]) is not values[i]:
             return False
     return True
+
+
+def same_types(list things not None, list types not None):
+    """Whether types[i] is the class of things[i] for every i."""
+    cdef Py_ssize_t i
+    for i in range(len(things)):
+        if type(things[i]) is not types[i]:
+            return False
+    return True

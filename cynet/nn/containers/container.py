@@ -1,10 +1,11 @@
 """Container: what all layers made of layers share. They publish their structure, and know no compiler."""
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from cynet.core.types import Array, Shape
 from cynet.nn import structure
-from cynet.nn.layer import Layer
+from cynet.nn.layer import Layer, plain
 from cynet.nn.structure import Parts
 
 
@@ -17,10 +18,6 @@ class Container(Layer):
     def parts(self) -> Parts:
         """How the output comes from the input: a tuple of `Call`, `Add` and `Join`."""
         raise TypeError(f"{type(self).__name__} defines no parts()")
-
-    def chain(self) -> list[Layer] | None:
-        """The layers, where each takes the output of the one before it and nothing else; or else None."""
-        return None
 
     def output_shape(self, shape: Shape) -> Shape:
         after = tuple(shape)
@@ -54,3 +51,15 @@ class Container(Layer):
         known = {place for _, place in found}
         beside = [pair for pair in super().children() if id(pair[1]) not in known]
         return [*found.values(), *beside]
+
+
+PASSES = "__call__", "forward", "backward", "backward_spared"
+
+
+def by_parts(layer: Layer) -> TypeGuard[Container]:
+    """Whether a layer does what its `parts()` say: a container whose passes nobody has defined otherwise."""
+    if not isinstance(layer, Container) or plain(layer) is None:
+        return False
+    kind = type(layer)
+    ours = next(one for one in kind.__mro__ if one.__module__.startswith("cynet.nn."))
+    return kind is ours or all(getattr(kind, name) is getattr(ours, name) for name in PASSES)
