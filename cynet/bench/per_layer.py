@@ -104,15 +104,16 @@ def times(leaves, x, repeat, watch=nothing):
     taken = np.empty((len(leaves), repeat, 2))
     with no_collection():
         for turn in range(-1, repeat):  # the first is a warm-up; the next overwrites it
-            y = x
+            y, passes = x, []
             for i, (_, layer, shape) in enumerate(leaves):
                 # As in the model, a layer's input has just been written; a shortcut's is an earlier one.
                 given = y if y.shape == shape else inputs[i]
                 start = time.perf_counter()
                 y = layer(given)
                 taken[i, turn, 0] = time.perf_counter() - start
-            for i, (_, layer, _) in reversed(list(enumerate(leaves))):
-                backward = layer.backward if i else layer.backward_spared
+                passes.append(layer.last_pass or layer)  # a layer may stand at several places
+            for i, follow in reversed(list(enumerate(passes))):
+                backward = follow.backward if i else follow.backward_spared
                 start = time.perf_counter()
                 backward(gradients[i])
                 taken[i, turn, 1] = time.perf_counter() - start

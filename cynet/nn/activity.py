@@ -6,8 +6,8 @@ import numpy as np
 
 from cynet.core.types import AnyArray, Array
 
-from .containers.container import Container
-from .layer import Layer, plain
+from .containers.container import by_parts
+from .layer import Layer
 from .passes import no_grad
 from .structure import Call
 
@@ -33,7 +33,7 @@ def outputs(model: Layer, x: Array, path: str = "") -> Iterator[tuple[str, Layer
 
 
 def _outputs(layer: Layer, x: Array, path: str) -> Iterator[tuple[str, Layer, Array]]:
-    if not isinstance(layer, Container) or plain(layer) is None:
+    if not by_parts(layer):
         yield path, layer, np.array(layer(x))
         return
     values = [x]

@@ -146,10 +146,11 @@ class _Passes:
         self.layer, self.x, self.parameters = layer, x, layer.parameters()
 
     def __enter__(self) -> _Passes:
-        layer, names = self.layer, {p.name for p in self.parameters}
+        layer, known = self.layer, {id(p.data) for p in self.parameters}  # one may have several names
         self.random, self.input_grad = random.get_state(), layer.input_grad
         self.state, self.grads = layer.state_dict(), [p.grad.copy() for p in self.parameters]
-        self.buffers = {name: array for name, array in self.state.items() if name not in names}
+        live = layer._state().items()
+        self.buffers = {name: self.state[name] for name, (array, _) in live if id(array) not in known}
         layer.input_grad = True
         return self
 

@@ -17,7 +17,11 @@ SHOWN = 10  # weights in a text
 
 
 class Loss:
-    """Base of the losses: keeps the gradient of the last call."""
+    """Base of the losses: keeps the gradient of the last call.
+
+    Of two passes of a model that are open at once each needs a loss of its own, or its `backward` before the
+    next call.
+    """
 
     _kept: tuple[Array, int] | None = None  # the last gradient, and the thread that it is of
     _made: Any = None  # the threads whose losses no backward followed

@@ -65,6 +65,16 @@ def layer_by_layer() -> Iterator[None]:
         mode.layer_by_layer = before
 
 
+@contextlib.contextmanager
+def spared(nobody: bool) -> Iterator[None]:
+    """Within this context, whether `nobody` wants the gradient to the input of the layer that goes back."""
+    before, mode.spared = mode.spared, nobody
+    try:
+        yield
+    finally:
+        mode.spared = before
+
+
 def may_sweep() -> bool:
     """Whether a container may compute its output without its layers' own passes."""
     return not (mode.grad_enabled and mode.layer_by_layer)
@@ -106,9 +116,8 @@ class Pass:
             When a backward has followed it already, or weights were assigned or loaded since.
         """
         if self.followed:
-            raise RuntimeError(
-                f"{type(self.layer).__name__}: wanted a pass to follow, got one that was followed"
-            )
+            name = type(self.layer).__name__
+            raise RuntimeError(f"{name}: wanted a pass to follow, got one that was followed")
         self.followed = True
         if self.layer._last is self:
             self.layer._last = None
@@ -119,6 +128,11 @@ class Pass:
             return self.layer.backward(dy)
         finally:
             mode.around = before
+
+    def backward_spared(self, dy: Array) -> None:
+        """`backward` for the sake of the parameters alone."""
+        with spared(True):
+            self.backward(dy)
 
     def __repr__(self) -> str:
         return f"<Pass of {type(self.layer).__name__}{', followed' if self.followed else ''}>"
@@ -184,7 +198,10 @@ def opening(forward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(forward)
     def opened(self: Any, *args: Any, **options: Any) -> Any:
         around = mode.around
-        if not mode.grad_enabled or (around is not None and around.layer is self):  # the class above's
+        if not mode.grad_enabled:
+            drop(self)  # as `save` of a layer that holds no others
+            return forward(self, *args, **options)
+        if around is not None and around.layer is self:  # the class above's
             return forward(self, *args, **options)
         if around is None:
             drop(self)  # its memory is free now
@@ -209,7 +226,8 @@ def following(backward: Callable[..., Any]) -> Callable[..., Any]:
             return backward(self, *args, **options)
         made = take(self)
         if made is None:  # its forward was another one than the class's: its layers may have passes
-            return backward(self, *args, **options)
+            with spared(False):
+                return backward(self, *args, **options)
         made.spared, mode.spared, mode.around = mode.spared, False, made
         try:
             return backward(self, *args, **options)

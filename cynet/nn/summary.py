@@ -11,7 +11,10 @@ from .layer import Layer
 
 @dataclass(frozen=True)
 class Row:
-    """One layer: its path, repr, output shape (batch first), parameters, MACs and output bytes."""
+    """One layer: its path, repr, output shape (batch first), parameters, MACs and output bytes.
+
+    Parameters that stand at several places are counted in the row of the first.
+    """
 
     path: str
     layer: str
@@ -104,10 +107,13 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     if len(shape) in (1, 3):
         shape = (1, *shape)
     model.checked_shape(shape)
-    rows = []
+    rows: list[Row] = []
+    counted: set[int] = set()
     for path, layer, before in model.trace(shape):
         after = tuple(layer.output_shape(before))
-        parameters = sum(p.size for p in layer.parameters())
+        own = [parameter for parameter in layer.parameters() if id(parameter) not in counted]
+        counted.update(map(id, own))
+        parameters = sum(parameter.size for parameter in own)
         rows.append(Row(path, repr(layer), after, parameters, int(layer.macs(before)), 4 * prod(after)))
     model.parameters()  # gives the names back their paths from the model's root
     return Summary(tuple(rows))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import cases, report, speed, timing
+from cynet.bench import cases, per_layer, report, speed, timing
 from cynet.nn.parameter import Parameter
 
 
@@ -30,6 +30,18 @@ def test_operations_and_bytes_of_convolutions():
             k, s = layer.kernel_size[0], layer.stride[0]
             assert case.shape == f"{shape} to {layer.out_channels}, {k}x{k}/{s}"
             case.prepare(), case.run()
+
+
+def test_a_layer_at_several_places_is_timed_at_each():
+    conv, linear = cynet.Conv2d(4, 4, 3, padding=1), cynet.Linear(8, 8)
+    model = cynet.Sequential(conv, cynet.ReLU(), cynet.Residual(conv), cynet.GlobalAvgPool2d())
+    for net, x in (
+        (model, np.ones((2, 5, 5, 4), "f4")),
+        (cynet.Sequential(linear, linear), np.ones((3, 8), "f4")),
+    ):
+        leaves = list(net.trace(x.shape))
+        taken = per_layer.times(leaves, x, repeat=2)
+        assert taken.shape == (len(leaves), 2, 2) and (taken > 0).all()
 
 
 def test_operations_and_bytes_of_linear_layers():

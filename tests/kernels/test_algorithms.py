@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference_weights
 from helpers import frozen
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cynet
@@ -50,6 +50,27 @@ def problems(draw):
     return Problem.of(shape, outputs, kernel, stride, padding, groups), padding
 
 
+@st.composite
+def alike(draw, kind):
+    """(problem, padding) like an algorithm's example: other batches, sizes and paddings, more channels."""
+    (_, height, width, inputs), outputs, kernel, stride, padding, groups = kind.example
+    times, more = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    if groups > 1:
+        groups, more = groups * times, times
+    padding = tuple(draw(st.integers(0, side + 2)) for side in padding)
+    height, width = (
+        max(side + draw(st.integers(-4, 9)), kernel[i] - padding[i] - padding[2 + i], 1)
+        for i, side in enumerate((height, width))
+    )
+    shape = draw(st.integers(0, 4)), height, width, inputs * times
+    return Problem.of(shape, outputs * more, kernel, stride, padding, groups), padding
+
+
+def suited(kind):
+    """Problems of any kind, and those like its example, that suit an algorithm."""
+    return st.one_of(alike(kind), problems()).filter(lambda drawn: kind.suits(drawn[0]))
+
+
 def drawn(problem, seed=0):
     """x, w, bias, dy, residual, added: float32, not to be written."""
     rng, y = np.random.default_rng(seed), problem.out_shape
@@ -90,6 +111,30 @@ def check(kind, problem, padding, seed):
     way.weight_gradient(x, dy, dw)
     near(dw - 1, wanted_dw, max(1, dy[..., 0].size))
     same_bytes(kind, problem, arrays)
+    if wanted.size:
+        nan_goes_through(way, problem, padding, arrays)
+
+
+def nan_goes_through(way, problem, padding, arrays):
+    """Whatever a NaN reaches by the twin's sums is NaN."""
+    x, w, bias, dy, residual, added = arrays
+    sick, ill = x.copy(), dy.copy()
+    sick[-1, x.shape[1] // 2, -1, 0] = ill[0, -1, dy.shape[2] // 2, -1] = np.nan
+    wide = w.astype(float), bias.astype(float), problem.stride, padding, problem.groups
+    wanted, backward = reference_weights.conv2d(sick.astype(float), *wide)
+    _, wanted_dw, _ = backward(dy.astype(float))
+    wanted_dx, *_ = reference_weights.conv2d(x.astype(float), *wide)[1](ill.astype(float))
+    dw = np.ones_like(w)
+    way.weight_gradient(sick, dy, dw)
+    for got, want in (
+        (way.forward(sick, w, bias), wanted),
+        (applied(way, sick, w, bias, True, None, 2), wanted),
+        (applied(way, sick, w, bias, True, residual, 2), wanted),
+        (way.input_gradient(ill, w), wanted_dx),
+        (way.input_gradient(ill, w, added), wanted_dx),
+        (dw, wanted_dw),
+    ):
+        assert np.isnan(got[np.isnan(want)]).all()
 
 
 def same_bytes(kind, problem, arrays):
@@ -108,7 +153,7 @@ def same_bytes(kind, problem, arrays):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
     @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
-    @given(problems().filter(lambda drawn: kind.suits(drawn[0])), st.integers(0, 2**32))
+    @given(suited(kind), st.integers(0, 2**32))
     def over_drawn_problems(case, seed):
         check(kind, *case, seed)
 
@@ -117,7 +162,7 @@ def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
-    problem, _ = find(problems(), lambda drawn: kind.suits(drawn[0]) and drawn[0].in_shape[0] > 1)
+    problem = Problem.of(*kind.example)
     assert kind.fuses <= FUSED
     x, w, bias, dy, residual, added = drawn(problem)
     way, y, one = kind(problem), np.empty_like(dy), np.empty(0, np.float32)
@@ -134,6 +179,11 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
     ):
         with pytest.raises(ValueError, match=name):
             call()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_chosen_for_its_example(kind):
+    assert type(convolution.choose(Problem.of(*kind.example))) is kind
 
 
 @given(problems())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cynet.core import threads
-from cynet.kernels.linear import thin_linear_loops
+from cynet.kernels.linear import linear, thin_linear_loops
 from cynet.kernels.linear.thin_linear import ThinLinear
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
@@ -93,3 +93,9 @@ def test_same_bytes_for_any_number_of_threads(rows, channels, pixels, outputs):
         assert threads.team(way.work) == count
         results.append([a.tobytes() for a in products(way, *case)])
     assert all(r == results[0] for r in results)
+
+
+def test_rows_of_several_pixels_are_refused_where_there_are_many_outputs():
+    """The order of their weights is another one: the numbers would be wrong."""
+    with pytest.raises(ValueError, match="pixels: wanted 1 for 64 outputs, got 4"):
+        linear.choose(3, 16, 64, 4)

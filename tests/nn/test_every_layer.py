@@ -252,6 +252,59 @@ def test_backward_follows_one_forward_pass(call):
         layer.backward(dy)
 
 
+@CALLS
+@MODES
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_open_passes_are_followed_each_by_its_own_backward(call, training, order):
+    layer, shape = made(call).train(training), EXAMPLES[call]
+    inputs, others = [frozen(normal(shape, seed)) for seed in (3, 4)], [copy.deepcopy(layer) for _ in "12"]
+    cynet.seed(2)
+    outputs = [other(x) for other, x in zip(others, inputs, strict=True)]
+    cynet.seed(2)
+    passes = []
+    for x, y in zip(inputs, outputs, strict=True):
+        np.testing.assert_array_equal(layer(x), y)
+        passes.append(layer.last_pass)
+    for i in order:
+        layer.zero_grad()
+        dy = frozen(normal(outputs[i].shape, 7 + i))
+        np.testing.assert_array_equal(passes[i].backward(dy), others[i].backward(dy))
+        for parameter, own in zip(layer.parameters(), others[i].parameters(), strict=True):
+            np.testing.assert_array_equal(parameter.grad, own.grad)
+
+
+class Twice(cynet.Layer):
+    """One layer at two places, or two: f(x) + g(x / 2)."""
+
+    def __init__(self, one, other):
+        self.one, self.other = one, other
+
+    def output_shape(self, shape):
+        return self.one.output_shape(shape)
+
+    def forward(self, x):
+        return self.one(x) + self.other(x / 2)
+
+    def backward(self, dy):
+        other = self.other.backward(dy)
+        return self.one.backward(dy) + other / 2
+
+
+@CALLS
+@MODES
+def test_at_two_places_of_a_net_its_parameters_get_the_sum_of_both_gradients(call, training):
+    layer, x = made(call), frozen(normal(EXAMPLES[call]))
+    shared = Twice(layer, layer).train(training)
+    apart = Twice(copy.deepcopy(layer), copy.deepcopy(layer)).train(training)
+    found, wanted = ran(shared, x), ran(apart, x)
+    for name in ("output", "input"):
+        np.testing.assert_array_equal(found[name], wanted[name])
+    pairs = zip(apart.one.parameters(), apart.other.parameters(), strict=True)
+    for parameter, (one, other) in zip(layer.parameters(), pairs, strict=True):
+        sums = one.grad + other.grad
+        np.testing.assert_allclose(parameter.grad, sums, rtol=1e-5, atol=1e-5 * np.abs(sums).max())
+
+
 def arguments():
     for name in layers.names():
         for parameter in inspect.signature(layers[name]).parameters:

@@ -40,6 +40,15 @@ def test_the_shipped_layers_are_right(name, training):
     assert all(row.difference <= row.allowed < sharp for row in found.rows), found
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_layers_at_several_places_are_right(training):
+    conv, norm = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+    model = nn.Sequential(conv, nn.Residual(nn.Sequential(conv, norm)), norm, conv).train(training)
+    found = cynet.check_gradients(model, PICTURES)
+    assert found.ok, found
+    assert [row.name for row in found.rows] == ["input", *(p.name for p in model.parameters())]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_there_is_no_false_alarm_about_a_net_of_many_corners(seed):
     cynet.seed(seed)

@@ -123,6 +123,36 @@ def test_zero_grad_reaches_every_depth():
     assert len(model.parameters()) == 10 and not any(p.grad.any() for p in model.parameters())
 
 
+class Around(cynet.Layer):
+    """Two convolutions."""
+
+    def __init__(self):
+        self.first, self.last = cynet.Conv2d(4, 4, 3, padding=1), cynet.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+    def backward(self, dy):
+        return self.first.backward(self.last.backward(dy))
+
+
+def test_a_layer_whose_forward_was_set_on_the_object_is_no_reason_to_spare_those_within():
+    """It makes no pass, but its backward, the class's, needs the gradients of its layers."""
+    cynet.seed(0)
+    model = cynet.Sequential(Around(), cynet.Conv2d(4, 4, 1))
+    inner = model[0]
+    inner.forward = lambda x: inner.last(inner.first(x))
+    wanted = cynet.Sequential(inner.first, inner.last, model[1])
+    x = np.random.default_rng(0).standard_normal((2, 3, 3, 4)).astype(np.float32)
+    grads = []
+    for one in (wanted, model):
+        one.input_grad = False
+        one.zero_grad()
+        assert one.backward(np.cos(one(x))) is None or one is model
+        grads.append([inner.first.weight.grad.copy(), inner.last.weight.grad.copy()])
+    np.testing.assert_array_equal(grads[0], grads[1])
+
+
 def test_a_backward_that_is_spared_leaves_the_setting_as_it_was():
     layer = cynet.Linear(2, 2)
     for before in (True, False):

@@ -52,6 +52,15 @@ def test_every_row_and_sum_by_hand():
         assert x.shape == shape
 
 
+def test_a_layer_at_several_places_has_its_parameters_once_and_its_macs_at_each():
+    conv = cynet.Conv2d(3, 3, 3, padding=1)
+    found = cynet.summary(cynet.Sequential(conv, cynet.Residual(conv), conv), (4, 5, 3))
+    assert [row.path for row in found.rows] == ["0", "1.body", "2"]
+    assert [row.parameters for row in found.rows] == [84, 0, 0]
+    assert [row.macs for row in found.rows] == [4 * 5 * 3 * 27] * 3
+    assert found.parameters == 84
+
+
 def test_the_table_as_it_is_printed():
     found = cynet.summary(cynet.Sequential(cynet.Linear(1200, 1000), cynet.ReLU()), (3, 1200))
     lines = str(found).split("\n")

@@ -184,6 +184,20 @@ def test_outputs_walk_through_every_layer():
     np.testing.assert_allclose(found[-1][2], model(X), atol=1e-5)
 
 
+class Scaled(Sequential):
+    """What a user may write: its parts do not say what comes out."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_outputs_of_a_class_with_a_forward_of_its_own_are_what_it_makes():
+    model = Sequential(Scaled(Conv2d(4, 4, 1), ReLU()), ReLU()).eval()
+    found = list(outputs(model, X))
+    assert [path for path, *_ in found] == ["0", "1"]
+    np.testing.assert_allclose(found[-1][2], model(X), atol=1e-5)
+
+
 def test_the_first_layer_with_a_nan_and_its_samples():
     model, x = network(), X.copy()
     assert first_not_finite(model, x) is None

@@ -47,11 +47,14 @@ class Algorithm(Products):
     ----------
     title : str
         What tables of timings call it.
+    example : tuple
+        What `Problem.of` takes, of a problem for which it is chosen: tests draw others like it.
     fuses : frozenset of str
         As for `Products`; "relu" and "residual" by `apply`.
     """
 
     title = "conv"
+    example: tuple
 
     def __init__(self, problem):
         super().__init__(problem.in_shape, problem.out_shape, problem.weight_shape, problem.macs)

@@ -1,16 +1,18 @@
 """The choice among the algorithms of convolution, for one shape of input.
 
-An algorithm is a file of this folder, beside its loops. One that is new is named here, and registers itself.
+An algorithm is a file of this folder, beside its loops, that registers itself. To be there is enough, and all
+but the tiled one, which does everything, may be deleted.
 """
 
 from importlib import import_module
-from importlib.util import find_spec
+from pkgutil import iter_modules
 
+from . import __path__ as _folder
 from . import algorithm
 
-for _name in ("depthwise", "winograd", "thin", "tiled"):  # the last does all: the others may be deleted
-    if find_spec(f"{__package__}.{_name}"):
-        import_module(f"{__package__}.{_name}")
+for _found in iter_modules(_folder, f"{__package__}."):
+    if _found.name != __name__:
+        import_module(_found.name)
 
 
 def choose(problem):

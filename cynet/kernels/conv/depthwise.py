@@ -14,6 +14,8 @@ SLOW = 16  # how much longer a multiply-add takes here than in a register block,
 class DepthwiseConvolution(Algorithm):
     """Plain loops over pixels and taps, eight channels at a time."""
 
+    example = (2, 7, 9, 6), 6, (3, 2), (2, 1), (1, 0, 2, 1), 6
+
     def __init__(self, problem):
         super().__init__(problem)
         self.work = SLOW * problem.macs

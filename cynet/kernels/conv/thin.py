@@ -14,6 +14,8 @@ PIXELS = 4096  # of an image whose padded copy stays in the cache
 class ThinConvolution(TiledConvolution):
     """One padded image at a time; the gradient of the input is that of the tiled algorithm."""
 
+    example = (2, 9, 20, 3), 16, (3, 4), (1, 2), (1, 1, 1, 2), 1
+
     def __init__(self, problem):
         super().__init__(problem)
         self.band = thin_loops.Band(

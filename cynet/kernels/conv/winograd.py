@@ -25,6 +25,7 @@ class WinogradConvolution(Algorithm):
 
     title = "Winograd conv"
     fuses = frozenset({"relu", "residual", "added"})
+    example = (2, 9, 8, 16), 24, (3, 3), (1, 1), (1, 1, 1, 1), 1
 
     def __init__(self, problem):
         super().__init__(problem)

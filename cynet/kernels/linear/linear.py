@@ -19,6 +19,8 @@ class WideLinear:
     """
 
     def __init__(self, rows, features, outputs, pixels=1):
+        if pixels != 1:
+            raise ValueError(f"pixels: wanted 1 for {outputs} outputs, got {pixels}")
         self.in_shape, self.out_shape = (rows, features), (rows, outputs)
         self.weight_shape = outputs, features
         self.convolution = convolution.choose(Problem.of_rows(rows, features, outputs))

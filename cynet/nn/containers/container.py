@@ -1,5 +1,7 @@
 """Container: what all layers made of layers share. They publish their structure, and know no compiler."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TypeGuard
 
@@ -7,6 +9,14 @@ from cynet.core.types import Array, Shape
 from cynet.nn import structure
 from cynet.nn.layer import Layer, plain
 from cynet.nn.structure import Parts
+
+
+def by_parts(layer: Layer) -> TypeGuard[Container]:
+    """Whether the output of a layer is what its parts make: neither it nor a user's class has a `forward`."""
+    if not isinstance(layer, Container) or plain(layer) is None:
+        return False
+    home = next(kind for kind in type(layer).__mro__ if "forward" in vars(kind))
+    return home.__module__.startswith(f"{__package__}.")
 
 
 class Container(Layer):
