@@ -3,7 +3,8 @@
 Design: with every layer in evaluation mode `Sequential` hands its input to `run`. The first time, the layers
 are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
 residual block are done while the convolution writes, flattening becomes an order of the linear layer's
-weights, filters are packed once, outputs share buffers. Every other layer is called as it is. Results differ
+weights, filters are packed once, outputs share buffers. Containers are taken apart by their parts, also
+users'; every other layer is called as it is. Results differ
 from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and

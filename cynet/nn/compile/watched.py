@@ -1,12 +1,10 @@
 """What steps were made for: whether a net is still built so."""
 
-from operator import is_
-
 from cynet.nn.containers.container import Container, by_parts
 from cynet.nn.members import PASSING
 
 from .rules import is_ours
-from .snapshot import same_attributes, same_types
+from .snapshot import same_attributes, same_items, same_types
 
 MODES = "training", "input_grad"
 
@@ -19,8 +17,8 @@ class Watched:
     """
 
     def __init__(self):
-        self._layers, self._kinds, self._lists, self._parts = [], [], [], []
-        self._owners, self._names, self._values = [], [], []
+        self._layers, self._kinds, self._lists, self._copies = [], [], [], []
+        self._owners, self._names, self._values, self._parts = [], [], [], []
 
     def add(self, layer, *names):
         """Watch a layer, also whether its `forward` was set on it, and its attributes of some names."""
@@ -38,7 +36,8 @@ class Watched:
             self._names.append(name)
             self._values.append(value)
             if isinstance(value, list):
-                self._lists.append((value, list(value)))
+                self._lists.append(value)
+                self._copies.append(list(value))
 
     def add_wholly(self, layer):
         """Watch all attributes of a layer that is cynet's own; of another one its mode."""
@@ -50,6 +49,6 @@ class Watched:
         return (
             same_attributes(self._owners, self._names, self._values)
             and same_types(self._layers, self._kinds)
-            and all(len(now) == len(then) and all(map(is_, now, then)) for now, then in self._lists)
-            and all(layer.parts() == then for layer, then in self._parts)
+            and same_items(self._lists, self._copies)
+            and (not self._parts or all(layer.parts() == then for layer, then in self._parts))
         )

@@ -10,13 +10,16 @@ from cynet.nn import structure
 from cynet.nn.layer import Layer, plain
 from cynet.nn.structure import Parts
 
+PASSES = "__call__", "forward", "backward", "backward_spared"
+
 
 def by_parts(layer: Layer) -> TypeGuard[Container]:
-    """Whether the output of a layer is what its parts make: neither it nor a user's class has a `forward`."""
+    """Whether a layer does what its parts say: neither it nor a user's class has passes of its own."""
     if not isinstance(layer, Container) or plain(layer) is None:
         return False
-    home = next(kind for kind in type(layer).__mro__ if "forward" in vars(kind))
-    return home.__module__.startswith(f"{__package__}.")
+    kind = type(layer)
+    ours = next(one for one in kind.__mro__ if one.__module__.startswith("cynet.nn."))
+    return kind is ours or all(getattr(kind, name) is getattr(ours, name) for name in PASSES)
 
 
 class Container(Layer):
@@ -61,15 +64,3 @@ class Container(Layer):
         known = {place for _, place in found}
         beside = [pair for pair in super().children() if id(pair[1]) not in known]
         return [*found.values(), *beside]
-
-
-PASSES = "__call__", "forward", "backward", "backward_spared"
-
-
-def by_parts(layer: Layer) -> TypeGuard[Container]:
-    """Whether a layer does what its `parts()` say: a container whose passes nobody has defined otherwise."""
-    if not isinstance(layer, Container) or plain(layer) is None:
-        return False
-    kind = type(layer)
-    ours = next(one for one in kind.__mro__ if one.__module__.startswith("cynet.nn."))
-    return kind is ours or all(getattr(kind, name) is getattr(ours, name) for name in PASSES)
