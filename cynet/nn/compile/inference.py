@@ -4,14 +4,14 @@ Design: with every layer in evaluation mode `Sequential` hands its input to `run
 are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
 residual block are done while the convolution writes, flattening becomes an order of the linear layer's
 weights, filters are packed once, outputs share buffers. Containers are taken apart by their parts, also
-users'; every other layer is called as it is. Results differ
-from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
+users'; every other layer is called as it is. Results differ from the layers' own by rounding: folding
+multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
 the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
 that copy. So an evaluation while another thread loads weights may mix old and new ones, array by array or
 within one, but those after it never do: what it packed is compared with what is there. A layer that is
-called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
+called as it is (such as a user's own) has to give the shape that was planned; if it does not, the layers
 run without the plan.
 
 A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
@@ -23,7 +23,6 @@ Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` m
 layer, when backward is called.
 """
 
-from collections import Counter
 from functools import partial
 from math import prod
 
@@ -32,20 +31,10 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
-from cynet.nn.structure import Add, Call, chain
+from cynet.nn.structure import chain
 
-from .inference_steps import (
-    Called,
-    Convolve,
-    GlobalMean,
-    Graph,
-    Rows,
-    Slot,
-    Sum,
-    Unplanned,
-    added,
-    joined,
-)
+from . import graphs
+from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
 from .rules import chain_of, grouped, is_known, sum_of
 from .snapshot import Snapshot
 from .watched import Watched
@@ -140,7 +129,7 @@ class Plan:
         self._watched = Watched()
         self._watched.add(model, "layers")  # also a user's, which may have other attributes
         self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
-        self._steps, _ = self._sequence(model, Slot(shape), root=True)
+        self._steps, _ = self.sequence(model, Slot(shape), root=True)
         scratch = workspace.empty((self._scratch_floats,))
         for step in self._convolutions:
             step.scratch = scratch
@@ -184,14 +173,14 @@ class Plan:
             step.fold(copies)
 
     # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
-    def _slot(self, shape):
+    def slot(self, shape):
         """A place for an output."""
         need = prod(shape)
         index = next((i for i, buffer in enumerate(self._spare) if buffer.size >= need), None)
         buffer = workspace.empty((need,)) if index is None else self._spare.pop(index)
         return Slot(shape, buffer)
 
-    def _release(self, slot):
+    def release(self, slot):
         if slot.buffer is not None and not slot.pins:
             self._spare.append(slot.buffer)
             self._spare.sort(key=len)
@@ -208,7 +197,7 @@ class Plan:
         for one in inner:
             yield from self._flat(one)
 
-    def _sequence(self, model, slot, root=False):
+    def sequence(self, model, slot, root=False):
         """The steps of a chain, or of any one layer."""
         steps, self._planes = [], None
         for name, layers in grouped(list(self._flat(model, root)), STEPS):
@@ -219,7 +208,7 @@ class Plan:
             if step is not None:
                 steps.append(step)
             if read:
-                self._release(before)
+                self.release(before)
         return steps, slot
 
     def _call(self, layer, slot):
@@ -232,7 +221,7 @@ class Plan:
 
     def _convolution(self, layers, slot, norm=False, relu=False):
         layer, threads = layers[0], team(layers[0].macs(slot.shape))
-        out = self._slot(layer.output_shape(slot.shape))
+        out = self.slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
         step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes, threads)
         self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(threads))
@@ -248,12 +237,12 @@ class Plan:
 
     def _pool(self, layers, slot):
         shape, window = layers[0].grid(slot.shape)
-        out, winner = self._slot(shape), np.empty(shape, np.uint8)
+        out, winner = self.slot(shape), np.empty(shape, np.uint8)
         window = *window, team(prod(shape) * prod(window[:2]))
         return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out, True
 
     def _average(self, layers, slot):
-        out = self._slot(layers[0].output_shape(slot.shape))
+        out = self.slot(layers[0].output_shape(slot.shape))
         return GlobalMean(out.array, team(prod(slot.shape))), out, True
 
     def _sum(self, layers, slot, relu=False):
@@ -261,9 +250,9 @@ class Plan:
         slot.pins += 1
         aside, beside = [], slot
         if shortcut is not None:
-            aside, beside = self._sequence(shortcut, slot)
+            aside, beside = self.sequence(shortcut, slot)
         beside.pins += 1
-        body, inner = self._sequence(main, slot)
+        body, inner = self.sequence(main, slot)
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None
@@ -271,51 +260,18 @@ class Plan:
             last.relu, out = relu, inner
             step = Sum(aside, body, last, None, relu)
         else:
-            out = self._slot(inner.shape)
+            out = self.slot(inner.shape)
             step = Sum(aside, body, None, out.array, relu)
-            self._release(inner)
+            self.release(inner)
         slot.pins -= 1
         beside.pins -= 1
         if beside is not slot:
-            self._release(beside)
+            self.release(beside)
         return step, out, True
-
-    def _graph(self, layers, slot):
-        parts = layers[0].parts()
-        slots, steps, left = [slot], [], Counter(source for part in parts for source in part.sources)
-        slot.pins += 1
-        for part in parts:
-            sources = [slots[source] for source in part.sources]
-            if isinstance(part, Call):
-                own, out = self._sequence(part.layer, sources[0])
-                steps.append((own, part.sources, None))
-            else:
-                out = self._slot(part.shape(*(source.shape for source in sources)))
-                steps.append((added if isinstance(part, Add) else joined, part.sources, out.array))
-            out.pins += 1
-            slots.append(out)
-            left.subtract(part.sources)
-            for source in set(part.sources) - {0}:
-                if not left[source]:
-                    slots[source].pins -= 1
-                    self._let_go(slots[source], out)
-        slot.pins -= 1
-        out = slots[-1]
-        out.pins -= 1
-        return Graph(steps), out, not _shares(slot, out)
-
-    def _let_go(self, slot, out):
-        """Release the place of a value that has been read, unless what came of it may lie there."""
-        if not _shares(slot, out):
-            self._release(slot)
-
-
-def _shares(slot, out):
-    return out.buffer is None or out.buffer is slot.buffer
 
 
 STEPS = {
-    "graph": Plan._graph,
+    "graph": graphs.planned,
     "sum, ReLU": partial(Plan._sum, relu=True),
     "sum": Plan._sum,
     "flatten before linear": Plan._rows,

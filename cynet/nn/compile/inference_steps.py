@@ -8,7 +8,7 @@ from cynet.core import checks
 from cynet.core.threads import get_num_threads
 from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
-from cynet.kernels.pointwise import activation, arrays, elementwise
+from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
 from cynet.nn.layers.conv2d import Conv2d
 
@@ -143,45 +143,3 @@ class Sum:
             if self.relu:
                 activation.relu(x.reshape(-1), x.reshape(-1), threads)
         return x
-
-
-class Graph:
-    """The parts of any container.
-
-    Parameters
-    ----------
-    steps : list of tuple
-        For each part (the steps of its layer, its sources, None), or (`added` or `joined`, its sources, the
-        array where it writes).
-    """
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def __call__(self, x):
-        values = [x]
-        for steps, sources, y in self.steps:
-            found = [values[source] for source in sources]
-            values.append(_chained(steps, *found) if y is None else steps(found, y))
-        return values[-1]
-
-
-def _chained(steps, x):
-    for step in steps:
-        x = step(x)
-    return x
-
-
-def added(found, y):
-    """The sum of two arrays, in `y`."""
-    elementwise.add(*(x.reshape(-1) for x in found), y.reshape(-1), get_num_threads())
-    return y
-
-
-def joined(found, y):
-    """Arrays side by side along the channels, in `y`."""
-    start = 0
-    for x in found:
-        arrays.copy_channels(x, 0, y, start, x.shape[-1])
-        start += x.shape[-1]
-    return y
