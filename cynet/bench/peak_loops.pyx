@@ -57,7 +57,11 @@ cdef void fill_chunk(float *out, float value, Py_ssize_t n) noexcept nogil:
         out[i] = value
 
 
-def fill(float[::1] out not None, float value, int threads):
+def fill(
+    float[::1] out not None,    # out
+    float value,
+    int threads,
+):
     """out = value, by the threads that the streams below give each part to (so that it lies near them)."""
     cdef Py_ssize_t n = out.shape[0], i
     cdef float *po
@@ -77,7 +81,11 @@ cdef void copy_chunk(const float *a, float *out, Py_ssize_t n) noexcept nogil:
         vstore_part(out + i, vload_part(a + i, n - i), n - i)
 
 
-def copy(const float[::1] a not None, float[::1] out not None, int threads):
+def copy(
+    const float[::1] a not None,    # in
+    float[::1] out not None,        # out
+    int threads,
+):
     """out = a, by plain vector loads and stores, as the other kernels do it."""
     cdef Py_ssize_t n = a.shape[0], i
     cdef const float *pa
@@ -99,7 +107,12 @@ cdef void triad_chunk(const float *a, const float *b, float *out, Py_ssize_t n) 
         vstore_part(out + i, vload_part(a + i, n - i) + factor * vload_part(b + i, n - i), n - i)
 
 
-def triad(const float[::1] a not None, const float[::1] b not None, float[::1] out not None, int threads):
+def triad(
+    const float[::1] a not None,    # in
+    const float[::1] b not None,    # in
+    float[::1] out not None,        # out
+    int threads,
+):
     """out = a + 3 b."""
     cdef Py_ssize_t n = a.shape[0], i
     cdef const float *pa

@@ -8,8 +8,6 @@ import os
 
 import numpy as np
 
-from cynet import runs
-
 from . import beginning, going_on
 from .errors import RefusedError
 from .hints import suggestion
@@ -17,6 +15,7 @@ from .life import Company
 from .lines import Lines
 from .log import Voice
 from .origins import DEFAULT, PYTHON, Names, chosen_by_the_run, replaced
+from .page import write_report
 from .ranges import PLACES, RANGES, checked
 from .settings import DEFAULTS, Settings
 
@@ -34,7 +33,8 @@ def start(settings, run_dir=None, *, report=True, say=print, observers=()):
     run_dir : path, optional
         Keep the run in exactly this folder, new or empty; default: runs/MODEL-DATA-N.
     report : bool or callable, optional
-        Whether to write report.html and plots at the end; or what writes them, see `ending.conclude`.
+        Whether to write report.html and plots at the end; or what writes them, see `ending.conclude`. Where
+        cynet.report is not installed, a note says that there is no page.
     say : callable or None, optional
         Gets each line that is said, a str; log.txt has them too.
     observers : sequence of Observer, optional
@@ -106,7 +106,7 @@ def resume(folder, *, allow_change=(), report=True, say=print, observers=(), **s
 
 def _company(report, say, observers):
     if report is True:
-        report = runs.write_report
+        report = write_report
     return Company(Voice(say), Lines, tuple(observers), report or None, Names())
 
 

@@ -1,8 +1,8 @@
 """The loader's decode step: stored bytes to normalised floats, with the random changes of augmentation.
 
-Worker processes run it side by side, each with one thread; without workers it may have several. The random numbers of a sample are a hash of (seed, epoch,
-index of the sample), so that a batch does not depend on who makes it, or when. Whatever is random is computed
-in integers: the same on every platform.
+Worker processes run it side by side, each with one thread; without workers it may have several. The random
+numbers of a sample are a hash of (seed, epoch, index of the sample), so that a batch does not depend on who
+makes it, or when. Whatever is random is computed in integers: the same on every platform.
 """
 
 from cython.parallel cimport prange
@@ -43,10 +43,17 @@ cdef inline uint64_t low(uint64_t z) noexcept nogil:
     return z & <uint64_t>0xFFFFFFFF
 
 
-def decode(const unsigned char[:, :, :, ::1] images not None, const int64_t[::1] rows not None,
-           const int64_t[::1] indices not None, const float[:, ::1] table not None,
-           float[:, :, :, ::1] x not None, Augment augment, uint64_t seed, uint64_t epoch,
-           int threads=1):
+def decode(
+    const unsigned char[:, :, :, ::1] images not None,  # in
+    const int64_t[::1] rows not None,                   # in
+    const int64_t[::1] indices not None,                # in
+    const float[:, ::1] table not None,                 # in
+    float[:, :, :, ::1] x not None,                     # out
+    Augment augment,                                    # in
+    uint64_t seed,
+    uint64_t epoch,
+    int threads=1,
+):
     """x[i] = the picture images[rows[i]] with its levels moved, cropped, flipped, looked up, cut out.
 
     With h(z) one step of SplitMix64, k = h(h(h(seed) ^ epoch) ^ indices[i]) is the sample's key; the halves
@@ -55,15 +62,14 @@ def decode(const unsigned char[:, :, :, ::1] images not None, const int64_t[::1]
     Parameters
     ----------
     images : uint8 (count, channels, height, width)
-        # in; planar, as CIFAR stores them.
+        Planar, as CIFAR stores them.
     rows : int64 (n,)
-        # in; where each picture lies; each within count, which the caller has checked.
+        Where each picture lies; each within count, which the caller has checked.
     indices : int64 (n,)
-        # in; the numbers of the samples in the data set, for the keys.
+        The numbers of the samples in the data set, for the keys.
     table : float32 (channels, 256)
-        # in; the value of each byte.
+        The value of each byte.
     x : float32 (n, height, width, channels)
-        # out
     augment : dict of int
         All of these, 0 for what is not wanted:
 

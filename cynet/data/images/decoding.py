@@ -50,7 +50,7 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
     RuntimeError
         When a worker died, or this one is a worker that imports its owner's script.
     """
-    from cynet.data.workers import portable
+    from cynet.data.workers import portable  # here: see `_by_workers`
 
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     if workers is None:
@@ -70,6 +70,7 @@ def _decode(paths, fit, read):
 
 
 def _by_workers(chunks, fit, workers, read):
+    # Here, for they take 13 ms, and most runs find their pictures decoded, or few.
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
