@@ -145,6 +145,25 @@ def test_parts_that_change_are_read_anew(training):
     np.testing.assert_allclose(y, x, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [Residual, Beside])
+def test_a_body_that_is_changed_in_place_is_joined_anew(kind):
+    model = net(kind)
+    passes(model)
+    layers = model[1].body.layers
+    changes = (
+        lambda: layers.append(cynet.Tanh()),
+        lambda: layers.pop(),
+        lambda: layers.__setitem__(1, BatchNorm2d(8)),
+        lambda: setattr(layers[1], "forward", lambda x: 3 * x),
+    )
+    for change in changes:
+        change()
+        x = X
+        for layer in model:
+            x = layer(x)
+        np.testing.assert_array_equal(model(X), x)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_a_sequential_of_other_parts_runs_by_them(training):
     cynet.seed(1)
