@@ -18,8 +18,6 @@ import importlib
 
 from ._version import __version__ as __version__
 
-TYPE_CHECKING = False  # what checks types takes it for True; importing typing would take longer than cynet
-
 _HOMES = {
     "cynet.losses": "CrossEntropyLoss MSELoss",
     "cynet.optim": "SGD Adam AdamW",
@@ -36,9 +34,6 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = ("data", "layers", "losses", "models", "optim", "runs", "schedules", "train", "interop", "uwnet")
-
-if TYPE_CHECKING:
-    from .nn import *  # noqa: F403
 
 
 def __getattr__(name):

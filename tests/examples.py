@@ -7,7 +7,6 @@ import reference
 import reference_layers
 
 import cynet
-from cynet import nn
 from cynet.nn.registry import layer as layers
 
 EXAMPLES = {
@@ -18,7 +17,7 @@ LEAVES = {
     for name in layers.names() if ".containers." not in layers.home(name)[0]
     for call in layers.facts(name)["examples"]
 }  # fmt: skip
-NAMES = {name: getattr(nn, name) for name in nn.__all__}
+NAMES = {name: layers[name] for name in layers.names()}
 
 
 def built(call, seed=1):

@@ -1,4 +1,4 @@
-"""No class name stands twice in the package, so that a name in a message or a document is one thing."""
+"""No class or structure has the name of another, so that a name in a message or a document is one thing."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,24 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cynet"
-CLASS = re.compile(r"^[ \t]*(?:cdef )?class (\w+)", re.MULTILINE)
+CLASS = re.compile(r"^[ \t]*(?:cdef |ctypedef )?(?:class|struct) (\w+)", re.MULTILINE)
 
 
 def doubles(texts):
-    """name -> files, of the classes that several files define, or one twice. `texts`: file -> its text."""
+    """name -> files, of the classes that several files define, or one twice. `texts`: file -> its text.
+
+    A class in a .pxd is declared there, and defined in the .pyx beside it.
+    """
     found = {}
     for file, text in texts.items():
+        text = text.replace("cdef class", "") if file.endswith(".pxd") else text
         for name in CLASS.findall(text):
             found.setdefault(name, []).append(file)
     return {name: files for name, files in found.items() if len(files) > 1}
 
 
 def test_no_class_name_stands_twice():
-    sources = [path for kind in ("py", "pyx") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
+    sources = [path for kind in ("py", "pyx", "pxd") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
     found = doubles({path.relative_to(PACKAGE).as_posix(): path.read_text() for path in sources})
     assert len(sources) > 150 and found == {}
 
@@ -30,8 +34,16 @@ def test_no_class_name_stands_twice():
         ("class A:\n    pass\n", "class B(A):\n    pass\n", set()),
         ("class A:\n    pass\n", "cdef class A:\n    pass\n", {"A"}),
         ("class _A(B):\n    pass\n", "def f():\n    class _A:\n        pass\n", {"_A"}),
+        ("class A:\n    pass\n", "cdef struct A:\n    int i\n", {"A"}),
+        ("cdef struct A:\n    int i\n", "    ctypedef struct A:\n        int i\n", {"A"}),
         ("# class A: a comment\nclass A: ...\n", "x = 'class A'\n", set()),
     ],
 )
 def test_doubles_are_found(one, other, wanted):
     assert set(doubles({"one.py": one, "other.py": other})) == wanted
+
+
+def test_a_class_of_cython_is_declared_and_defined():
+    assert (
+        doubles({"one.pyx": "cdef class A:\n    pass\n", "one.pxd": "cdef class A:\n    cdef int i\n"}) == {}
+    )

@@ -168,3 +168,9 @@ def test_no_neighbours_in_a_folder_import_each_other_in_a_circle():
 def test_a_circle_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
     assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda p: p.parent.name)
+def test_a_room_says_on_which_floor_it_is(path):
+    said = re.match(r"Floor (\d): [a-z]", ast.get_docstring(ast.parse(path.read_text())))
+    assert said and int(said[1]) == FLOOR_OF[path.parent.name]

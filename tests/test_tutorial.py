@@ -11,7 +11,7 @@ import pytest
 from helpers import SLOWER, environment_of
 
 from cynet import data
-from cynet.cli import options
+from cynet.cli.gathering import gather
 from cynet.cli.parser import Parser
 from cynet.train import Settings
 
@@ -53,7 +53,7 @@ def test_the_commands_that_need_a_network_or_an_hour_are_understood():
         module.add_flags(parser)
         flags = parser.parse_args(words)
         if name == "train":
-            values, _ = options.gather(flags)
+            values, _ = gather(flags)
             assert Settings(**values).resolved(50_000).model == "resnet20"
         else:
             assert flags.name in data.names()

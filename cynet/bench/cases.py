@@ -12,7 +12,7 @@ import numpy as np
 from cynet import nn
 from cynet.core import workspace
 from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
-from cynet.data.images.transforms import Recipe
+from cynet.data.images.transforms import Pipeline
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
@@ -31,6 +31,7 @@ _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=Tr
 _SAVED = {
     nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
+_CHOOSING = {nn.MaxPool2d}  # keep a byte for each output: which input won
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
 
@@ -83,20 +84,19 @@ def backward_bytes(layer, shape, input_grad=True):
 
 
 def _winners(layer, outputs):
-    return outputs if isinstance(layer, nn.MaxPool2d) else 0
+    return outputs if type(layer) in _CHOOSING else 0
 
 
 def of_layer(layer, shape):
     """The cases of one layer for one shape of input."""
-    if isinstance(layer, nn.Conv2d):
-        yield from _of_convolution(layer, shape)
-    elif isinstance(layer, nn.Linear):
-        text = f"{shape} to {layer.out_features}"
-        arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
-        work = layer.macs(shape), 4 * prod(shape)
-        yield from _products("linear", text, layer.products(len(arrays[0])), *arrays, *work)
-    else:
-        yield from _passes(layer, shape)
+    return _CASES.get(type(layer), _passes)(layer, shape)
+
+
+def _of_linear(layer, shape):
+    text = f"{shape} to {layer.out_features}"
+    arrays = random(shape), layer.weight.data, random(layer.output_shape(shape))
+    work = layer.macs(shape), 4 * prod(shape)
+    yield from _products("linear", text, layer.products(len(arrays[0])), *arrays, *work)
 
 
 def _of_convolution(layer, shape):
@@ -134,10 +134,14 @@ def _passes(layer, shape):
 
 
 def _name(layer):
-    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
-        k, s = layer.kernel_size, layer.stride
-        return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
-    return type(layer).__name__
+    if not hasattr(layer, "kernel_size"):
+        return type(layer).__name__
+    k, s = layer.kernel_size, layer.stride
+    return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
+
+
+# Layers whose passes are products, each of which is a case; of others the passes are.
+_CASES = {nn.Conv2d: _of_convolution, nn.Linear: _of_linear}
 
 
 def of_optimizer(optimizer, arrays_moved, text):
@@ -160,11 +164,11 @@ def of_decode(count):
     """The loader's decode step, by one thread, as each of its workers does it."""
     height, width, channels = PICTURE
     images = np.random.default_rng(0).integers(0, 256, (count, channels, height, width), dtype=np.uint8)
-    recipe = Recipe([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], images.shape[1:])
+    pipeline = Pipeline([RandomCrop(4), RandomFlip(), Normalize([0.5] * 3, [0.25] * 3)], images.shape[1:])
     x, indices, at = np.empty((count, *PICTURE), np.float32), np.arange(count), np.zeros(1, np.int64)
 
     def run():
-        recipe.fill(images, indices, x, 0, 0, at)
+        pipeline.fill(images, indices, x, 0, 0, at)
 
     yield Case("decode (1 thread)", str(images.shape), run, 0, images.nbytes + x.nbytes)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cynet.core.files import read_regular, worded
 from cynet.core.names import printable
 
+from .choices import TOLERANCE
 from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, scaled
 
 MOST = 1 << 28  # bytes of a file
@@ -145,7 +146,7 @@ class Comparison:
     slower: tuple
 
 
-def compare(old, new, tolerance=0.97):
+def compare(old, new, tolerance=TOLERANCE):
     """Compare two files of `cynet bench`.
 
     Parameters

@@ -1,23 +1,8 @@
 """The JSON file of a run of `cynet bench`."""
 
 import json
-import os
-from pathlib import Path
 
 from cynet.core.files import write_atomically
-
-
-def check(path):
-    """Raise ValueError when no file can be written at `path`."""
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"wanted a file, {path} is a folder")
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"wanted a file in a folder that exists, got {path}")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"wanted a file, {path} is something else")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(f"wanted a file in a folder that can be written, got {path}")
 
 
 def write(path, command, environment, settings, reports):

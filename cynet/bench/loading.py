@@ -9,14 +9,14 @@ import numpy as np
 
 from cynet.data import ArrayDataset, DataLoader, Normalize, RandomCrop, RandomFlip
 
-from . import peers, setting, workload
+from . import choices, peers, setting, workload
 from .child import resident
 from .processes import run_python
 from .report import MEBIBYTES, MILLISECONDS, PERCENT, TIMES, Report, span
 from .speed import compared
 from .timing import Contestant, nothing, quartiles, take_turns
 
-PICTURES, PADDING = 12_800, 4  # of an epoch; of the crop
+PICTURES, PADDING = choices.EPOCH, 4  # of an epoch; of the crop
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 WORKERS, MANY = (0, 1, 2), 4
 ROUNDS, COST_ROUNDS, TRAINING_ROUNDS = 7, 5, 15
@@ -33,7 +33,7 @@ def pictures(count=None):
     return rng.integers(0, 256, (count, channels, height, width), np.uint8), labels
 
 
-def loader(workers, batch_size=128):
+def loader(workers, batch_size=choices.BATCH):
     """cynet's loader with a random crop, a flip, and normalised values."""
     images, labels = pictures()
     dataset = ArrayDataset(images, labels, tuple(map(str, range(setting.CLASSES))))
@@ -46,7 +46,7 @@ def _epoch(batches):
         pass
 
 
-def speed(batch_size=128, peer=None, repeat=None, watch=nothing):
+def speed(batch_size=choices.BATCH, peer=None, repeat=None, watch=nothing):
     """Whole epochs of loading, in turns with the peer's.
 
     Parameters
@@ -133,7 +133,7 @@ def _private(pid):
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
-def cost(batch_size=128, repeat=None, watch=nothing):
+def cost(batch_size=choices.BATCH, repeat=None, watch=nothing):
     """Time to the first batch and memory of fresh processes, with 0, 1, 2 and 4 workers.
 
     Returns
@@ -171,7 +171,7 @@ def cost(batch_size=128, repeat=None, watch=nothing):
     return Report("loader: cost", columns, rows, notes)
 
 
-def training(batch_size=128, repeat=None, watch=nothing):
+def training(batch_size=choices.BATCH, repeat=None, watch=nothing):
     """Training from the loader against training on one fixed batch, in turns.
 
     Returns

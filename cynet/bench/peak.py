@@ -7,12 +7,12 @@ import numpy as np
 from cynet.core.threads import get_num_threads
 
 from . import peak_loops as kernels
+from .choices import REPEATS
 from .environment import last_level_cache
 from .report import GIGA, Report
 from .timing import nothing, seconds
 
 STEPS = 100_000  # multiply-adds of each sum: some ten milliseconds
-REPEAT = 30
 CACHES = 4  # a stream's array is so many times as large as the last-level cache
 
 
@@ -37,7 +37,7 @@ class Peak:
         return max(flops / self.flops, nbytes / self.bandwidth)
 
 
-def measure(array_bytes=None, repeat=REPEAT, steps=STEPS, watch=nothing):
+def measure(array_bytes=None, repeat=REPEATS["peak"], steps=STEPS, watch=nothing):
     """Measure with the threads that are set. The best of the repetitions counts: a peak is what can be had.
 
     Parameters

@@ -83,7 +83,7 @@ cdef void copy_chunk(const float *a, float *out, Py_ssize_t n) noexcept nogil:
 
 def copy(
     const float[::1] a not None,    # in
-    float[::1] out not None,        # out
+    float[::1] out not None,        # out: as many
     int threads,
 ):
     """out = a, by plain vector loads and stores, as the other kernels do it."""
@@ -110,7 +110,7 @@ cdef void triad_chunk(const float *a, const float *b, float *out, Py_ssize_t n) 
 def triad(
     const float[::1] a not None,    # in
     const float[::1] b not None,    # in
-    float[::1] out not None,        # out
+    float[::1] out not None,        # out: as many
     int threads,
 ):
     """out = a + 3 b."""

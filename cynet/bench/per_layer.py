@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.core.threads import get_num_threads
 
-from . import cases, setting, workload
+from . import cases, choices, setting, workload
 from .report import GIGA, MEBIBYTES, MICROSECONDS, PERCENT, Report
 from .timing import no_collection, nothing, quartiles, repeated
 
@@ -38,7 +38,7 @@ NOTES = (
 )
 
 
-def measure(name, peak, batch_size=128, batch_norm=True, repeat=None, watch=nothing):
+def measure(name, peak, batch_size=choices.BATCH, batch_norm=True, repeat=None, watch=nothing):
     """Time the layers of a model.
 
     Parameters

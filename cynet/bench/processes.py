@@ -13,11 +13,11 @@ import numpy as np
 import cynet
 
 from . import peers, workload
+from .choices import REPEATS, STEPS
 from .report import MEBIBYTES, MILLISECONDS, TIMES, Report, span
 from .speed import compared
 from .timing import nothing, quartiles
 
-STEPS = 10  # of training, after which the peak stands
 IMPORTS = {
     "import cynet": "import cynet",
     "all public names of cynet": "import cynet; [getattr(cynet, name) for name in cynet.__all__]",
@@ -45,7 +45,7 @@ def run_python(*arguments):
     return done.stdout.splitlines()[-1]
 
 
-def memory(setup, repeat=3, steps=STEPS, watch=nothing):
+def memory(setup, repeat=REPEATS["memory"], steps=STEPS, watch=nothing):
     """The peak resident memory of fresh processes that train.
 
     Parameters
@@ -123,7 +123,7 @@ def _memory_report(setup, rows):
     return Report("memory", columns, rows, notes)
 
 
-def imports(peer=None, repeat=15, watch=nothing):
+def imports(peer=None, repeat=REPEATS["import"], watch=nothing):
     """The time of imports in fresh interpreters that have NumPy already.
 
     Parameters

@@ -1,10 +1,9 @@
-"""What cynet and its peers have in common: the data, the optimiser, the models. Loads NumPy alone."""
+"""What cynet and its peers have in common: the data and the optimiser. Loads NumPy alone."""
 
 import numpy as np
 
 PICTURE, CLASSES = (32, 32, 3), 10
 OPTIMIZER = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4}
-DEFAULT_MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
 
 
 def batch(size):

@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.core.threads import get_num_threads, set_num_threads
 
-from . import peers, setting, workload
+from . import choices, peers, setting, workload
 from .report import MILLISECONDS, TIMES, Report, scaled, span
 from .timing import Contestant, nothing, quartiles, take_turns
 
@@ -30,8 +30,8 @@ class Setup:
     """
 
     training: bool
-    models: tuple = setting.DEFAULT_MODELS
-    batch_sizes: tuple = (128,)
+    models: tuple = choices.MODELS
+    batch_sizes: tuple = (choices.BATCH,)
     threads: tuple = ()
     batch_norm: bool = True
     peer: str | None = None

@@ -6,15 +6,15 @@ from pathlib import Path
 from cynet.data import registry
 from cynet.runs.datasets import known, of_pictures
 
-from .parser import Failure, UsageError, integer, refusing
+from .parser import Failure, UsageError, refusing
 from .registry import command
+from .values import integer
 
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",
     "check": "count and verify: files by size and MD5, pictures by class, each damaged picture by its name",
     "show": "draw augmented samples of each class as one PNG picture",
 }
-SIDE = 128  # pixels that a sample is enlarged to, about
 
 
 def add_flags(parser):
@@ -78,104 +78,50 @@ def _fetch(flags):
     return 0
 
 
-def _load(flags, split, skip_damaged):
-    from cynet import data
-
-    seed = flags.split_seed
-    with refusing("--data-dir"):
-        return data.load(flags.name, flags.data_dir, split, split_seed=seed, skip_damaged=skip_damaged)
-
-
-def _load_sound(flags, split):
-    """(the data set without its damaged pictures, or None; what is wrong with those left out)"""
-    try:
-        dataset = _load(flags, split, flags.name in registry.PICTURES)
-    except UsageError as error:
-        problems = getattr(error.__cause__, "problems", None)
-        if problems is None:
-            raise
-        return None, problems
-    return dataset, getattr(dataset, "damaged", ())
-
-
 def _check(flags):
-    from cynet.data import balance, inspection
+    from cynet.data import balance, checking, inspection
     from cynet.data.images import damaged
 
-    wrong, unusable, told = 0, [], set()
-    for path, problem in inspection.published_files(flags.name, Path(flags.data_dir or "data")):
+    published = inspection.published_files(flags.name, Path(flags.data_dir or "data"))
+    for path, problem in published:
         print(f"{path}: {problem or 'as published'}")
-        wrong += problem is not None
-    if wrong:
+    if wrong := sum(problem is not None for _, problem in published):
         raise Failure(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as published: fetch again")
+    parts, told = [], set()
     for split in [flags.split] if flags.split else ["train", "test"]:
-        dataset, problems = _load_sound(flags, split)
-        if dataset is not None:
-            found = inspection.check(dataset, flags.name, split)
-            # Of one's own data a class may have nothing to test with, which is noted.
-            wrong += not found.right and not (split == "test" and flags.name in registry.OWN)
-            _print(dataset, split, found)
-            advice = f"cynet train {balance.ADVICE}" if split == "train" else ""
-            for line in balance.described(found.counts, dataset.classes, advice):
-                print(f"  {line}")
-        for note in getattr(dataset, "notes", ()):
+        with refusing("--data-dir"):
+            part = checking.part(flags.name, flags.data_dir, split, flags.split_seed)
+        for line in part.lines(f"cynet train {balance.ADVICE}" if split == "train" else ""):
+            print(line)
+        for note in part.notes:
             if note not in told and (flags.skip_damaged or damaged.LEFT_OUT not in note):
                 print(f"  note: {note}")
             told.add(note)
-        for line in damaged.lines(problems):
+        for line in damaged.lines(part.problems):
             print(f"  cannot be used: {line}")
-        unusable += () if flags.skip_damaged and dataset is not None else problems
-    if unusable:
-        damage = any(problem.damaged for problem in unusable) and not flags.skip_damaged
-        text = f"{len(unusable):,} picture{'s' if len(unusable) > 1 else ''} cannot be used"
-        raise Failure(text + (" (--skip-damaged leaves damaged ones out)" if damage else ""))
-    if wrong:
-        raise Failure("the numbers of pictures are not as published, or a class has none")
+        parts.append(part)
+    if refusal := checking.refusal(parts, flags.skip_damaged, "--skip-damaged leaves damaged ones out"):
+        raise Failure(refusal)
     return 0
 
 
-def _print(dataset, split, found):
-    height, width, channels = dataset.picture_shape
-    print(f"{split}: {len(dataset):,} pictures of {height} x {width}, {channels} channels", end=", ")
-    print(f"{len(dataset.classes)} classes")
-    print(f"  mean {dataset.mean.round(4).tolist()}, deviation {dataset.std.round(4).tolist()}")
-    for k in (dataset.std == 0).nonzero()[0]:
-        print(f"  channel {k} is constant: {255 * dataset.mean[k]:.0f} of 255 in all pictures")
-    print(f"  fingerprint {dataset.fingerprint()}")
-    names = max(map(len, dataset.classes))
-    wanted = found.wanted or (None,) * len(found.counts)
-    if len(set(zip(found.counts, wanted, strict=True))) == 1 and len(found.counts) > 1:
-        print(f"  {found.counts[0]:,} of each class{_verdict(found.counts[0], wanted[0])}")
-    else:
-        for name, count, published in zip(dataset.classes, found.counts, wanted, strict=True):
-            print(f"  {name:<{names}}  {count:>9,}{_verdict(count, published)}")
-
-
-def _verdict(count, wanted):
-    if wanted is None:
-        return ""
-    return ", as published" if count == wanted else f", wanted {wanted:,}"
-
-
 def _show(flags):
-    from cynet.bench import document
     from cynet.core import png
     from cynet.core.files import write_atomically
-    from cynet.data import Cutout, RandomCrop, RandomFlip, inspection
+    from cynet.core.output import check_output
+    from cynet.data import inspection, loading
 
     output = flags.output or f"{flags.name}-{flags.split}.png"
     with refusing("--output"):
-        document.check(output)
-    dataset = _load(flags, flags.split, flags.skip_damaged)
-    transforms = []
-    if flags.augment:
-        transforms = [RandomCrop(flags.padding), RandomFlip()]
-        transforms += [Cutout(flags.cutout)] if flags.cutout else []
+        check_output(output)
+    with refusing("--data-dir"):
+        more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged}
+        dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
+    transforms = inspection.augmentation(flags.padding, flags.cutout) if flags.augment else []
     canvas = inspection.mosaic(dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch)
-    factor = max(1, SIDE // max(dataset.picture_shape[:2]) // 2)
-    canvas = canvas.repeat(factor, axis=0).repeat(factor, axis=1)
+    canvas = inspection.enlarged(canvas, dataset.picture_shape)
     write_atomically(output, png.encode(canvas))
-    shown = [name for k, name in enumerate(dataset.classes[: flags.classes]) if (dataset.labels == k).any()]
+    shown = inspection.shown(dataset, flags.classes)
     print(f"{output}: {canvas.shape[1]} x {canvas.shape[0]}; rows from the top: {', '.join(shown)}")
     for note in getattr(dataset, "notes", ()):
         print(f"note: {note}")

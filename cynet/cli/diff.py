@@ -1,6 +1,6 @@
 """Compare runs: their settings, where they were trained, their results, and where two part."""
 
-from . import options
+from .gathering import Flags
 from .parser import UsageError
 from .registry import command
 
@@ -43,7 +43,7 @@ def run(flags):
         say(line)
     differ = comparing.divergence(one, other, say)
     if differ and flags.replay:
-        say(comparing.replayed(one, other, options.Flags()))
+        say(comparing.replayed(one, other, Flags()))
     return int(differ)
 
 
@@ -51,7 +51,7 @@ def _several(runs, say):
     """Say in a table in what runs differ; 1 where the weights of one are not those of the first."""
     from cynet.runs import comparing
 
-    from .tables import aligned
+    from .columns import aligned
 
     rows, part = comparing.table(runs)
     say(aligned([*row, ""] for row in rows))

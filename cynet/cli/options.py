@@ -1,30 +1,17 @@
-"""A run's settings from defaults, a recipe, a TOML file and flags, each with the origin of its value.
+"""The flags of a run's settings: one table says how each field of `Settings` is written on the command line.
 
-Design: one table, `OPTIONS`, says for every field of `Settings` how it is written on the command line;
-`cynet.runs.ranges` says what each may be. A layer is a dict of the values that one source gives; later
-layers take the place of earlier ones.
+What each may be `cynet.runs.ranges` says.
 """
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
-from cynet.core.shell import quoted
 from cynet.data import registry
 from cynet.runs import ranges
-from cynet.runs.origins import DEFAULT, DERIVED, FLAG, Names, chosen_by_the_run, described, read, replaced
-from cynet.runs.places import settled
 from cynet.runs.ranges import RANGES, SCHEDULES
 from cynet.runs.settings import DEFAULTS
 
-from .parser import UsageError, flag, suggestion
-
-__all__ = [
-    "DEFAULT", "DEFAULTS", "FLAG", "OPTIONS", "SCHEDULES", "Flags", "UsageError", "add_flags", "described",
-    "flag_of", "gather", "given", "read", "recipe", "settled",
-]  # fmt: skip
-
-RECIPES = Path(__file__).parent.parent / "recipes"
+from .values import flag
 
 
 @dataclass(frozen=True)
@@ -118,64 +105,3 @@ def add_flags(parser):
         help_text = option.help + ("" if default is None else f" (default: {shown})")
         groups[option.group].add_argument(flag_of(name), default=None, help=help_text, **kind)
     return groups
-
-
-def given(flags):
-    """The settings that were given as flags."""
-    return {name: getattr(flags, name) for name in OPTIONS if getattr(flags, name) is not None}
-
-
-def gather(flags):
-    """Defaults, recipe, configuration file and flags, laid over each other.
-
-    Returns
-    -------
-    values, origins : dict
-        Of every setting.
-
-    Raises
-    ------
-    UsageError
-        Naming the source, when it holds what is unknown, of the wrong type, or contradictory.
-    """
-    layers = []
-    if flags.recipe is not None:
-        layers.append((f"recipe {flags.recipe}", read(recipe(flags.recipe), "--recipe")))
-    if flags.config is not None:
-        layers.append((str(flags.config), settled(read(flags.config, "--config", DERIVED), flags.config)))
-    layers.append((FLAG, given(flags)))
-    values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
-    for origin, layer in layers:
-        for name in replaced(layer, origin, Flags(flags.config)):
-            values[name], origins[name] = DEFAULTS[name], DEFAULT
-        values |= layer
-        origins |= dict.fromkeys(layer, origin)
-    return values, chosen_by_the_run(values, origins)
-
-
-class Flags(Names):
-    """What messages of the command line call settings and arguments; `config` is what --config names."""
-
-    origin = FLAG
-
-    def __call__(self, name):
-        return flag_of(name)
-
-    def with_value(self, name, value):
-        return f"{flag_of(name)} {value}"
-
-    def allowing(self, settings):
-        return " ".join(self.with_value("allow_change", name) for name in settings)
-
-    def resume(self, folder):
-        return f"cynet train --resume {quoted(folder)}"
-
-
-def recipe(name):
-    """The file of a recipe inside the package."""
-    known = sorted(path.stem for path in RECIPES.glob("*.toml"))
-    if name not in known:
-        hint = suggestion(name, known)
-        wanted = f"--recipe: wanted one of {', '.join(known)}, got {name!r}"
-        raise UsageError(wanted + (f" ({hint})" if hint else ""))
-    return RECIPES / f"{name}.toml"

@@ -1,18 +1,15 @@
-"""argparse with short errors that suggest what was meant, and checked numbers."""
+"""argparse with short errors that suggest what was meant."""
 
 import argparse
 import os
 
 from cynet.core.files import reason
-from cynet.runs import errors, ranges
+from cynet.runs import errors
 from cynet.runs.errors import FailedError as Failure
 from cynet.runs.errors import RefusedError as UsageError
 from cynet.runs.hints import suggestion
 
-__all__ = [
-    "PATHS", "Failure", "Parser", "UsageError", "flag", "integer", "number", "reason", "refusing",
-    "suggestion",
-]  # fmt: skip
+__all__ = ["PATHS", "Failure", "Parser", "UsageError", "reason", "refusing", "suggestion"]
 
 # What help calls an argument that is a path: the shell expands a ~ only where a word begins with it.
 PATHS = ("DIR", "FILE", "FOLDER", "IMAGE", "MODEL", "RUN")
@@ -107,25 +104,3 @@ class Help(argparse.HelpFormatter):
         if action.nargs == 0 or action.default in (None, []) or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
-
-
-def flag(parse):
-    """An argparse type of a function that makes a value of a text, or raises ValueError."""
-
-    def parsed(text):
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parsed
-
-
-def integer(least, most=ranges.MOST):
-    """An argparse type: an int from `least` to `most`."""
-    return flag(ranges.integer(least, most))
-
-
-def number(least, below=None):
-    """An argparse type: a finite float of at least `least` and, where given, less than `below`."""
-    return flag(ranges.number(least, below))

@@ -4,8 +4,9 @@ import json
 import sys
 
 from . import trained
-from .parser import UsageError, integer, reason
+from .parser import UsageError, reason, refusing
 from .registry import command
+from .values import add_threads, integer
 
 
 def add_flags(parser):
@@ -19,7 +20,7 @@ def add_flags(parser):
     trained.add_weights(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    trained.add_threads(parser)
+    add_threads(parser)
 
 
 @command("what a trained model sees on pictures", order=3)
@@ -33,7 +34,7 @@ def run(flags):
     except ImportError as error:
         raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
-    with trained.refusing("MODEL"):
+    with refusing("MODEL"):
         predictor = Predictor(path)
     if not flags.json:
         print(trained.headline(path, predictor.facts))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from cynet.core.folder import own_path, own_target
 from cynet.runs.configuration import CONFIG
-from cynet.runs.ending import PAGE
-from cynet.runs.folder import KEPT
+from cynet.runs.filenames import KEPT, PAGE
 
 from . import trained
 from .parser import UsageError, refusing
 from .registry import command
+from .values import add_threads
 
 SUFFIX = ".safetensors"
 
@@ -29,7 +29,7 @@ def add_flags(parser):
     parser.add_argument(
         "--no-timing", dest="timing", action="store_false", help="do not measure the time of each layer"
     )
-    trained.add_threads(parser)
+    add_threads(parser)
 
 
 @command("a run as one page: curves, confusion, mistakes, filters, times, configuration", order=5)
@@ -73,9 +73,9 @@ def _weights(path, which):
 
 
 def _check(flags, output):
-    from cynet.bench import document
+    from cynet.core.output import check_output
 
     with refusing("--output"):
-        document.check(output)
+        check_output(output)
     if flags.data_dir is not None and not Path(flags.data_dir).exists():
         raise UsageError(f"--data-dir: no such file or folder: {flags.data_dir}")

@@ -1,11 +1,10 @@
 """List the runs in a folder: the settings in which they differ, the best accuracy, the time, the state."""
 
 import json
-from math import isfinite
 
 from cynet.core.names import few, printable
 
-from . import tables
+from .columns import aligned
 from .parser import refusing
 from .registry import command
 
@@ -28,10 +27,10 @@ def run(flags):
     with refusing("FOLDER"):
         runs, others = overview.read_all(flags.folder)
     if flags.json:
-        print(json.dumps(document(runs, others), indent=1, allow_nan=False))
+        print(json.dumps(overview.document(runs, others), indent=1, allow_nan=False))
         return 0
     if runs:
-        print(tables.aligned(rows(runs)))
+        print(aligned(rows(runs)))
     else:
         print(f"no runs in {flags.folder}")
     for each in runs:
@@ -71,36 +70,3 @@ def shown(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value in (None, "", {}) else printable(value)[:SHOWN_LETTERS]
-
-
-def plain(value):
-    """A value of a configuration for JSON, which knows no NaN and no dates."""
-    finite = isinstance(value, float) and isfinite(value)
-    return value if value is None or finite or isinstance(value, (str, bool, int)) else str(value)
-
-
-def document(runs, others):
-    """All that is known of some runs as plain values: what --json prints."""
-    from cynet.runs.overview import differing
-
-    return {
-        "differing": differing(runs),
-        "runs": [
-            {
-                "run": each.run.name,
-                "path": str(each.run.path),
-                "state": each.state,
-                "measure": each.measure,
-                "best": each.best,
-                "best_step": each.best_step,
-                "step": each.step,
-                "steps": each.steps,
-                "seconds": each.seconds,
-                "begun": each.run.environment.get("time"),
-                "settings": {name: plain(value) for name, value in each.settings.items()},
-                "problems": list(each.problems),
-            }
-            for each in runs
-        ],
-        "others": others,
-    }

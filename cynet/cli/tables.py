@@ -1,9 +1,38 @@
 """An evaluation as text: a line a class, the confusion matrix, the calibration."""
 
+from cynet.core.names import printable
 from cynet.train.predictions import confused, precision
 
 WIDEST = 20  # classes: a larger confusion matrix fits no terminal
 MISTAKES = 20  # the most frequent mistakes, which are shown in its place
+
+
+def evaluation(found, strangers, names, data, split, flip=False):
+    """All that is said of an evaluation, but its last line.
+
+    Parameters
+    ----------
+    found : Evaluated
+    strangers : dict
+        See `unknown`.
+    names : sequence of str
+        Of the classes that the model knows.
+    data, split : str
+        What it was evaluated on.
+    flip : bool, optional
+        Whether pictures were seen together with their mirror images.
+
+    Yields
+    ------
+    str
+    """
+    result, names = found.known.evaluation, tuple(map(printable, names))
+    mirrored = ", each together with its mirror image" if flip else ""
+    yield f"{split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {data}{mirrored}\n"
+    yield classes(result, names) + "\n"
+    yield confusion(result, names) + "\n"
+    yield calibration(found.known.calibration())
+    yield from unknown(found.matched, strangers)
 
 
 def classes(evaluation, names):
@@ -45,27 +74,6 @@ def _mistakes(evaluation, names):
     found = confused(evaluation, MISTAKES)
     lines = [f"the most frequent mistakes of {len(names)} classes (all are in --json)"]
     return "\n".join(lines + [f"{count:>7,}  {names[i]} taken for {names[j]}" for i, j, count in found])
-
-
-def aligned(rows):
-    """Rows of texts as lines; the first column is set to the left, and so is the last.
-
-    Parameters
-    ----------
-    rows : iterable of sequence of str
-
-    Returns
-    -------
-    str
-    """
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *middle, last in rows:
-        cells = [f"{first:<{widths[0]}}"]
-        cells += [f"{cell:>{width}}" for cell, width in zip(middle, widths[1:-1], strict=True)]
-        lines.append("  ".join([*cells, last]).rstrip())
-    return "\n".join(lines)
 
 
 def unknown(matched, strangers):

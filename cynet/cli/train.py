@@ -4,6 +4,7 @@ A setting is taken from its flag, else from the --config file, else from the --r
 """
 
 from . import options
+from .gathering import Flags, gather, given
 from .parser import Failure, UsageError
 from .registry import command
 
@@ -46,13 +47,13 @@ def run(flags):
         return _ended(lambda: _resume(flags))
     if flags.allow_change:
         raise UsageError("--allow-change: wanted a run to go on with beside it, got no --resume")
-    values, origins = options.gather(flags)
+    values, origins = gather(flags)
     from cynet.runs import beginning
 
     if flags.lr_find:
         from .lr_find import find
 
-        with beginning.session(values, origins, options.Flags(flags.config), flags.run_dir) as session:
+        with beginning.session(values, origins, Flags(flags.config), flags.run_dir) as session:
             return find(session, flags.run_dir)
     return _ended(lambda: beginning.begin(values, origins, flags.run_dir, _company(flags)))
 
@@ -64,7 +65,7 @@ def _resume(flags):
         if getattr(flags, name) is not None:
             flag = options.flag_of(name)
             raise UsageError(f"{flag}: not allowed with --resume, which takes all of it from the run")
-    return going_on.resume(flags.resume, options.given(flags), flags.allow_change, _company(flags))
+    return going_on.resume(flags.resume, given(flags), flags.allow_change, _company(flags))
 
 
 def _company(flags):
@@ -76,7 +77,7 @@ def _company(flags):
     from . import terminal
 
     report = runs.write_report if flags.report else None
-    return Company(Voice(terminal.say), terminal.Terminal, (), report, options.Flags(flags.config))
+    return Company(Voice(terminal.say), terminal.Terminal, (), report, Flags(flags.config))
 
 
 def _ended(trained):

@@ -2,25 +2,15 @@
 
 import sys
 
-from .parser import UsageError, integer, refusing
+from cynet.runs.filenames import KEPT
+
+from .parser import UsageError, refusing
 
 WHERE = "a run folder, or a .safetensors file"
 
 
-def add_threads(group):
-    """The flag --threads."""
-    group.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all)",
-    )
-
-
 def add_weights(group):
     """The flag --weights."""
-    from cynet.runs.folder import KEPT
-
     group.add_argument(
         "--weights",
         dest="which",
@@ -47,11 +37,7 @@ def locate(path, argument, which=None):
     which : {"last", "best"}, optional
         Those of a run folder.
     """
-    from cynet.core.files import reason
-    from cynet.runs.folder import KEPT
-    from cynet.runs.places import data_folder
-    from cynet.runs.records import ENVIRONMENT
-    from cynet.runs.run import Run
+    from cynet.runs import beside
     from cynet.runs.weights import file_of
 
     try:
@@ -61,41 +47,10 @@ def locate(path, argument, which=None):
         if isinstance(error.__cause__, ValueError):  # of `which`, beside a file
             raise UsageError(f"--{error.__cause__}") from error
         raise
-    run = Run(file.parent)
-    try:
-        settings, unread, name = run.known
-    except OSError:  # the weights are enough without it
-        return file, None
-    if unread is not None and file.name in KEPT.values():  # what lies beside others may be of another tool
-        other = "without its settings" if name is None else f"with the settings in {name}"
-        _warn(f"{reason(unread)}; going on {other}")
-    stored = data_folder({"data": None, "data_dir": None} | settings, run.environment)
-    lost = run.problems.get("environment")
-    if lost is not None and not isinstance(lost, FileNotFoundError):
-        _warn(f"going on without {ENVIRONMENT}: {reason(lost)}")
+    stored, notes = beside.data_of(file)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     return file, stored
-
-
-def _warn(text):
-    print(f"note: {text}", file=sys.stderr)
-
-
-def data_options(path, name):
-    """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it."""
-    from cynet.core.files import user_path
-    from cynet.runs.environment import drawing
-    from cynet.runs.run import Run
-    from cynet.runs.settings import data_options
-
-    path = user_path(path)
-    run = Run(path if path.is_dir() else path.parent)
-    try:
-        settings, *_ = run.known
-    except OSError:
-        return {}
-    if settings.get("data") != name:
-        return {}
-    return data_options(settings) | drawing(run.environment)
 
 
 def load(path, argument):

@@ -1,20 +1,16 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
-from . import options
-from .parser import Failure, UsageError, integer, reason
+from .gathering import Flags
+from .parser import Failure, UsageError, reason
 from .registry import command
+from .values import add_threads, integer
 
 
 def add_flags(parser):
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--steps", type=integer(1), default=20, metavar="K", help="how many steps")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files now")
-    parser.add_argument(
-        "--threads",
-        type=integer(1, 1024),
-        metavar="N",
-        help="of the kernels (default: OMP_NUM_THREADS, or all); the bytes do not depend on it",
-    )
+    add_threads(parser, "; the bytes do not depend on it")
 
 
 @command("train a run's first steps again and compare every byte", order=6)
@@ -40,7 +36,7 @@ def run(flags):
     changes = {"threads": flags.threads}
     if flags.data_dir is not None:
         changes["data_dir"] = flags.data_dir
-    with stored.replay(options.Flags(), **changes) as again:
+    with stored.replay(Flags(), **changes) as again:
         found = replay.verify(again, stored.history, steps)
         environment = _environment(stored, again.session)
     return _told(stored, steps, found, environment, say) or int(damaged)

@@ -1,1 +1,1 @@
-"""Floor 1: what every layer stands on (Layer, Parameter, argument checks, buffers, threads, random keys)."""
+"""Floor 0: what everything stands on: checks, buffers, threads, random keys, files, registries, types."""

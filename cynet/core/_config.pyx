@@ -78,6 +78,7 @@ def forks():
 
 
 def _forked():
+    """Count a fork, where the C library does not."""
     cynet_forked()
 
 

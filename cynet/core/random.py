@@ -22,6 +22,11 @@ def seed(value: int) -> None:
     ----------
     value : int
         0 to 2**63 - 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is none of these.
     """
     _state.update(seed=checks.integer("seed", value, 0, 2**63 - 1), draws=0)
 

@@ -1,4 +1,4 @@
-"""Floor 2: data sets, and the loader that feeds batches of them.
+"""Floor 3: data sets, and the loader that feeds batches of them.
 
 The names are loaded when they are first used: every worker process imports this package.
 """
@@ -14,7 +14,8 @@ _HOMES = {
     "cynet.data.images.damaged": "DamagedError",
     "cynet.data.sets.array_files": "from_npy from_npz",
     "cynet.data.sets.shapes10": "Shapes10",
-    "cynet.data.registry": "load names register",
+    "cynet.data.loading": "load",
+    "cynet.data.registry": "names register",
     "cynet.data.images.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
     "cynet.data.balance": "class_weights",
     "cynet.data.holdout": "split",

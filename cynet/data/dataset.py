@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import printable
-from cynet.core.types import AnyArray, Shape
+from cynet.core.types import AnyArray, AnyPath, Shape
 
 from . import fingerprint
 from .workers import pixels
@@ -52,10 +53,10 @@ class ArrayDataset:
         When an argument has another type, shape or range; a label is named by its index and value.
     """
 
-    notes = ()
-    parts = None
+    notes: tuple[str, ...] = ()
+    parts: dict[str, Any] | None = None
 
-    def __init__(self, images: AnyArray, labels: AnyArray, classes: Any) -> None:
+    def __init__(self, images: AnyArray, labels: Any, classes: Sequence[str]) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
             raise TypeError(f"images: wanted a uint8 NumPy array, got {kind}")
@@ -65,7 +66,7 @@ class ArrayDataset:
             raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
         mapped = isinstance(images, np.memmap) and images.flags.c_contiguous
         self.images = images if mapped else np.ascontiguousarray(images)
-        self.classes = tuple(classes)
+        self.classes: tuple[str, ...] = tuple(classes)
         self.labels = checks.labels("labels", labels, len(images), len(self.classes))
 
     @property
@@ -78,7 +79,18 @@ class ArrayDataset:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[AnyArray, int]:
-        """(picture uint8 (height, width, channels), label int) of one sample."""
+        """One sample.
+
+        Returns
+        -------
+        picture : ndarray of uint8 (height, width, channels)
+        label : int
+
+        Raises
+        ------
+        IndexError
+            Where there is none with this index.
+        """
         pixels.require_whole(self.images)
         return np.asarray(self.images[index]).transpose(1, 2, 0), int(self.labels[index])
 
@@ -92,13 +104,17 @@ class ArrayDataset:
     def _moments(self) -> Any:
         return _moments(self._counts)
 
-    def moments_without(self, indices: Any) -> Any:
+    def moments_without(self, indices: AnyArray) -> tuple[AnyArray, AnyArray]:
         """`mean` and `std` of all pictures but those with these indices, which alone are read for it.
 
         Parameters
         ----------
         indices : ndarray of int64 (n,)
             Each once, and not all of them.
+
+        Returns
+        -------
+        mean, std : ndarray of float64 (channels,)
         """
         pixels.require_whole(self.images)
         step = max(1, CHUNK // self.images[0, 0].size)
@@ -107,10 +123,12 @@ class ArrayDataset:
 
     @property
     def mean(self) -> AnyArray:
+        """The mean of the pixels / 255 of each channel, float64 (channels,)."""
         return self._moments[0]
 
     @property
     def std(self) -> AnyArray:
+        """Their standard deviation (divisor n), float64 (channels,)."""
         return self._moments[1]
 
     @cached_property
@@ -132,7 +150,7 @@ def byte_counts(images: AnyArray) -> AnyArray:
     return np.array([np.bincount(plane.reshape(-1), minlength=256) for plane in planes])
 
 
-def _moments(counts: AnyArray) -> Any:
+def _moments(counts: AnyArray) -> tuple[AnyArray, AnyArray]:
     """(mean, std) of pixels / 255 of each channel, from what `byte_counts` gives."""
     values = np.arange(256)
     n = int(counts[0].sum())
@@ -143,7 +161,7 @@ def _moments(counts: AnyArray) -> Any:
     return mean / 255, std / 255
 
 
-def numbered_classes(labels: Any, where: Any) -> Any:
+def numbered_classes(labels: AnyArray, where: AnyPath) -> tuple[str, ...]:
     """("0", "1", ...) up to the largest label."""
     most = int(labels.max(initial=0))
     if most >= MOST_CLASSES:
@@ -151,7 +169,7 @@ def numbered_classes(labels: Any, where: Any) -> Any:
     return tuple(map(str, range(most + 1)))
 
 
-def named_classes(names: Any, where: Any) -> Any:
+def named_classes(names: Sequence[str], where: AnyPath) -> tuple[str, ...]:
     """The names of classes that a file brings, printable; ValueError where they cannot be told apart.
 
     Parameters

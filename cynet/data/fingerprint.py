@@ -6,29 +6,33 @@ SHA-256 of the classes, the labels and the pixels.
 
 import hashlib
 import re
+from collections.abc import Sequence
+from typing import Any
+
+from cynet.core.types import AnyArray, Shape
 
 FORM = re.compile(r"(\d+)x(\d+x\d+x\d+)\.([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{16})")
 PARTS = "count", "picture shape (channels x height x width)", "classes", "labels", "pixels"
 
 
-def of(images, labels, classes):
+def of(images: AnyArray, labels: AnyArray, classes: Sequence[str]) -> str:
     """The fingerprint of uint8 `images` (count, channels, height, width), int64 `labels` and their names."""
     return of_digest(images.shape, labels, classes, hashlib.sha256(images.data))
 
 
-def of_digest(shape, labels, classes, pixels):
+def of_digest(shape: Shape, labels: AnyArray, classes: Sequence[str], pixels: Any) -> str:
     """The same from the shape of the pictures and the SHA-256 that was given their pixels in order."""
     names = hashlib.sha256("\0".join(classes).encode(errors="surrogatepass")).hexdigest()
     order = hashlib.sha256(labels.astype("<i8").data).hexdigest()
     return f"{'x'.join(map(str, shape))}.{names[:8]}.{order[:8]}.{pixels.hexdigest()[:16]}"
 
 
-def changes(before, now):
+def changes(before: str, now: str) -> str:
     """What differs between two fingerprints, in words.
 
     Labels and pixels are a matter of course where the count differs, and are left out then.
     """
-    found = [FORM.fullmatch(text) if isinstance(text, str) else None for text in (before, now)]
+    found: list[Any] = [FORM.fullmatch(text) if isinstance(text, str) else None for text in (before, now)]
     if None in found:
         return f"fingerprint ({before} then, {now} now)"
     words = [

@@ -1,15 +1,18 @@
 """Parts of a data set: pictures that are held out of training, to choose by."""
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray
 
 from .sampler import checked_order
 
 STREAM = 2**64 - 1  # of the Philox key, where others have an epoch: none has this number
 
 
-def split(dataset, share, seed=0):
+def split(dataset: Any, share: float, seed: int = 0) -> tuple[AnyArray, AnyArray]:
     """Hold out a share of the pictures of each class, drawn by a seed.
 
     The parts are a pure function of labels, share and seed, the same on every platform and with every NumPy.
@@ -60,7 +63,7 @@ def split(dataset, share, seed=0):
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _held_out(counts, share):
+def _held_out(counts: AnyArray, share: float) -> AnyArray:
     """How many pictures are held out of each class, int64."""
     wanted = np.floor(share * counts + 0.5).astype(np.int64)
     return np.clip(wanted, np.minimum(counts - 1, 1).clip(0), (counts - 1).clip(0))

@@ -1,18 +1,24 @@
 """Looking at a data set: whether it is the published one, and what the network is shown of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Shape
 
-from .images.augment import Normalize
+from .dataset import ArrayDataset
+from .images.augment import Cutout, Normalize, RandomCrop, RandomFlip
 from .loader import DataLoader
 from .sets import sources
 from .sets.download import problem
 
 GAP = 2  # pixels between pictures
 GROUND = 255
+SIDE = 128  # pixels that a sample is enlarged to, about
 
 
 @dataclass(frozen=True)
@@ -27,16 +33,16 @@ class ClassCounts:
         The published ones, where they are known.
     """
 
-    counts: tuple
-    wanted: tuple
+    counts: tuple[int, ...]
+    wanted: tuple[int, ...] | None
 
     @property
-    def right(self):
+    def right(self) -> bool:
         """Whether the counts are the published ones, or none are known and no class is empty."""
         return self.counts == self.wanted if self.wanted else min(self.counts) > 0
 
 
-def check(dataset, name=None, split=None):
+def check(dataset: ArrayDataset, name: str = "", split: str = "") -> ClassCounts:
     """Count the pictures of each class.
 
     Parameters
@@ -53,7 +59,7 @@ def check(dataset, name=None, split=None):
     return ClassCounts(tuple(counts.tolist()), sources.COUNTS.get(name, {}).get(split))
 
 
-def published_files(name, root):
+def published_files(name: str, root: Path) -> list[tuple[Path, str | None]]:
     """[(path, what is wrong with it or None), ...] of a data set's published files that are in `root`."""
     if name not in sources.PUBLISHED:
         return []
@@ -63,7 +69,14 @@ def published_files(name, root):
     return [(path, problem(file, path)) for file, path in paths if path.is_file()]
 
 
-def mosaic(dataset, transforms=(), columns=10, most_rows=20, seed=0, epoch=0):
+def mosaic(
+    dataset: ArrayDataset,
+    transforms: Sequence[Any] = (),
+    columns: int = 10,
+    most_rows: int = 20,
+    seed: int = 0,
+    epoch: int = 0,
+) -> AnyArray:
     """One picture of many: a row of samples for each class, as a loader with these transforms gives them.
 
     Parameters
@@ -101,3 +114,25 @@ def mosaic(dataset, transforms=(), columns=10, most_rows=20, seed=0, epoch=0):
         top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
         canvas[top : top + height, left : left + width] = picture
     return canvas[..., 0] if channels == 1 else canvas
+
+
+def augmentation(padding: int, cutout: int = 0) -> list[Any]:
+    """The transforms of a training that augments: a random crop, a flip and, where wanted, a grey square.
+
+    Parameters
+    ----------
+    padding, cutout : int
+        Pixels: around a picture before it is cropped; of the square's side, 0 for none.
+    """
+    return [RandomCrop(padding), RandomFlip(), *([Cutout(cutout)] if cutout else [])]
+
+
+def enlarged(canvas: AnyArray, picture_shape: Shape) -> AnyArray:
+    """A mosaic of pictures of a shape, each pixel so many times as it takes to see them."""
+    factor = max(1, SIDE // max(picture_shape[:2]) // 2)
+    return canvas.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def shown(dataset: ArrayDataset, most_rows: int = 20) -> list[str]:
+    """The names of the classes of a mosaic's rows, from the top."""
+    return [name for k, name in enumerate(dataset.classes[:most_rows]) if (dataset.labels == k).any()]

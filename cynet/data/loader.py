@@ -25,7 +25,7 @@ from cynet.core.types import AnyArray, Array
 
 from . import fingerprint
 from .images.augment import Normalize, RandomCrop, RandomFlip
-from .images.transforms import Recipe
+from .images.transforms import Pipeline
 from .sampler import checked_order, generator
 from .workers import auto, portable
 from .workers.crew import CLOSED
@@ -75,7 +75,7 @@ class DataLoader:
         normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
         that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
         that they can import: at the top of a module, not of a notebook or of what is typed or piped in, nor
-        of a script without a main guard. `cynet.data.images.transforms.Recipe` has the details.
+        of a script without a main guard. `cynet.data.images.transforms.Pipeline` has the details.
     sampler : object, optional
         With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float
@@ -155,9 +155,9 @@ class DataLoader:
         self.copy = checks.flag("copy", copy)
         self.debug = os.environ.get("CYNET_DEBUG") == "1" if debug is None else checks.flag("debug", debug)
         self.sampler = _checked_sampler(sampler)
-        self._recipe = Recipe(transforms, dataset.images.shape[1:])
+        self._pipeline = Pipeline(transforms, dataset.images.shape[1:])
         if self.workers:
-            self._recipe.check_portable()
+            self._pipeline.check_portable()
         if self.workers not in (0, "auto"):
             portable.refuse_daemonic(self.workers)
         if drop_last and sampler is None and len(dataset) < batch_size:
@@ -245,7 +245,7 @@ class DataLoader:
         if self.sampler is None:
             size = min(size, max(1, len(self.dataset)))
         name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay
-        return Feed(self.dataset, self._recipe, workers, size, self.prefetch, self.timeout, name_of)
+        return Feed(self.dataset, self._pipeline, workers, size, self.prefetch, self.timeout, name_of)
 
     def _made_here(self, order: AnyArray, epoch: int, first: int) -> Any:
         images = self.dataset.images
@@ -256,7 +256,7 @@ class DataLoader:
             part = x[: len(indices)]
             try:
                 count = get_num_threads() if part.size >= MANY else 1
-                self._recipe.fill(images, indices, part, self.seed, epoch, at, count)
+                self._pipeline.fill(images, indices, part, self.seed, epoch, at, count)
             except Exception as error:
                 if at[0] != IN_KERNEL:
                     error.add_note(f"at {_name_of(self.dataset, int(indices[at[0]]))} of epoch {epoch}")

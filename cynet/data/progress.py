@@ -1,6 +1,7 @@
 """How far a long step is: a bar on a terminal, a line for each quarter elsewhere; on standard error."""
 
 import sys
+from typing import Any, Self
 
 PARTS = 4
 FEW = 5_000  # of these nothing is said
@@ -19,9 +20,10 @@ class ProgressBar:
         "" or "B" for bytes.
     """
 
-    def __init__(self, name, total, start=0, unit=""):
+    def __init__(self, name: str, total: int, start: int = 0, unit: str = "") -> None:
         self.name, self.total, self.done, self.unit = name, total, start, unit
-        self.bar, self.said = None, PARTS * start // max(total, 1)
+        self.bar: Any = None
+        self.said = PARTS * start // max(total, 1)
         if total > FEW and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -29,7 +31,7 @@ class ProgressBar:
                 total=total, initial=start, desc=name, unit=unit or " ", unit_scale=True, leave=False
             )
 
-    def add(self, count):
+    def add(self, count: int) -> None:
         """Say that `count` more are done."""
         self.done += count
         part = PARTS * self.done // max(self.total, 1)
@@ -40,19 +42,19 @@ class ProgressBar:
             print(f"{self.name}: {100 * part // PARTS} % of {total}", file=sys.stderr, flush=True)
         self.said = part
 
-    def restart(self):
+    def restart(self) -> None:
         """Say that all is to be done again."""
         self.done = self.said = 0
         if self.bar is not None:
             self.bar.reset()
 
-    def close(self):
+    def close(self) -> None:
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,12 +1,22 @@
-"""The data sets by name: `@dataset(...)` on a class or function of (root, split) adds one to `load`."""
+"""The data sets by name: `@dataset(...)` on a class or function of (root, split) adds one to `load`.
 
-import os
+What is known of them is known without loading one, and without NumPy: the help of commands names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
 
-from cynet.core import checks
 from cynet.core.registry import Registry
 
-from .dataset import checked_split
+TYPE_CHECKING = False  # what checks types takes it for True
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cynet.core.types import AnyPath
+
+    from .dataset import ArrayDataset
 
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
@@ -16,83 +26,18 @@ FETCHED, OWN = dataset.those(fetched=True), dataset.those(own=True)
 PICTURES = dataset.those(pictures=True)  # in files, of which some may be damaged
 
 
-def names():
-    """The names that `load` knows."""
-    return dataset.names()
-
-
-def load(
-    name: str,
-    root: str | os.PathLike[str] | None = None,
-    split: str = "train",
-    download: bool = False,
-    split_seed: int = 0,
-    skip_damaged: bool = False,
-    **options: object,
-):
-    """A data set by its name.
-
-    Parameters
-    ----------
-    name : str
-        One of `names()`.
-    root : path, optional
-        Where its files lie; default: the folder data. shapes10 needs none. The user's own data must be
-        named:
-
-        - image_folder: a folder with the folders train and test (or val, validation, ...), each with a
-          folder of pictures for each class; the classes are those of train. Or one with the folders of the
-          classes alone, from each of which a fifth is drawn for testing;
-        - image_list: a folder with the text files NAME.train, NAME.test (or the others) and NAME.labels, for
-          one NAME: lists of pictures and the names of the classes;
-        - arrays: a .npz file with train_images, train_labels, test_images and test_labels (or x_train and so
-          on), and perhaps `classes`.
-    split : {"train", "test"}
-    download : bool
-        Fetch cifar10, cifar100, mnist or fashionmnist where it is not there.
-    split_seed : int
-        Draws the test pictures of an image_folder that has no folder for them; nothing else depends on it.
-    skip_damaged : bool
-        Leave damaged pictures of image_folder and image_list out, and note it, instead of raising an error.
-    **options
-        For the class or function behind the name: `size` of ImageFolder, `layout` of from_npz.
+def names() -> tuple[str, ...]:
+    """The names that `load` knows.
 
     Returns
     -------
-    ArrayDataset
-
-    Raises
-    ------
-    ValueError
-        When name or split is unknown, or a file is damaged.
-    FileNotFoundError
-        When the files are not there, naming where they were looked for.
-    OSError
-        When they cannot be fetched.
+    tuple of str
+        Those of cynet in order, then those that were registered.
     """
-    checked_name(name)
-    checked_split(split)
-    checks.integer("split_seed", split_seed, 0, 2**63 - 1)
-    if checks.flag("skip_damaged", skip_damaged) and name not in PICTURES:
-        raise ValueError(f"skip_damaged: wanted pictures in files ({', '.join(PICTURES)}), got {name!r}")
-    if name in PICTURES:
-        options["skip_damaged"] = skip_damaged
-    if dataset.facts(name).get("drawn"):
-        options["split_seed"] = split_seed
-    if name in FETCHED:
-        options["download"] = download
-    elif download and name in OWN:
-        raise ValueError(f"download: wanted one of {', '.join(FETCHED)}, got {name!r}")
-    if root is None and name in OWN:
-        raise ValueError(f"root: wanted the place of the files of {name}, got none")
-    if root is None and dataset.home(name):
-        root = "data"
-    if root is not None and os.fspath(root).startswith("~"):
-        root = os.path.expanduser(root)
-    return dataset[name](root, split, **options)
+    return dataset.names()
 
 
-def register(name, make):
+def register(name: str, make: Callable[[Any, str], ArrayDataset]) -> None:
     """Add a data set of one's own to those that `load` and the commands know.
 
     Parameters
@@ -111,7 +56,7 @@ def register(name, make):
     dataset.add(name, make)
 
 
-def name_of(samples, told):
+def name_of(samples: ArrayDataset, told: str) -> str:
     """What a data set is called: as somebody told it where it can be that one, else by what it is.
 
     Parameters
@@ -137,7 +82,7 @@ def name_of(samples, told):
     return type(samples).__name__
 
 
-def checked_name(name):
+def checked_name(name: str) -> str:
     """`name`, if `load` knows it."""
     kind = None if name in dataset else kind_of(name)
     if kind:
@@ -146,7 +91,7 @@ def checked_name(name):
     return dataset.checked(name)
 
 
-def kind_of(path):
+def kind_of(path: AnyPath) -> str | None:
     """Which of the user's own data sets a file or folder may be, by its look; None where it is none."""
     try:
         place = Path(path)

@@ -27,6 +27,11 @@ class SubsetSampler:
     shuffle : bool
         Whether each epoch has an order of its own.
     seed : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or there is no index.
     """
 
     def __init__(self, indices: Any, shuffle: bool = True, seed: int = 0) -> None:
@@ -52,6 +57,11 @@ class WeightedSampler:
     count : int, optional
         Draws in an epoch; default: n.
     seed : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, weights: Any, count: int | None = None, seed: int = 0) -> None:
@@ -89,6 +99,11 @@ class BalancedSampler(WeightedSampler):
     seed : int
     indices : array of int, optional
         Draw from these samples alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, labels: Any, count: int | None = None, seed: int = 0, indices: Any = None) -> None:

@@ -1,8 +1,14 @@
 """What a file is, by its first bytes: so that an error can say what somebody gave in place of weights."""
 
+from __future__ import annotations
+
 import os
 import stat
 import zipfile
+
+TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
+if TYPE_CHECKING:
+    from cynet.core.types import AnyPath
 
 START_OF_CHECKPOINT = b'{"__metadata__":{"cynet_checkpoint":"'  # after the length of its header
 CHECKPOINT = "a checkpoint of cynet"
@@ -42,7 +48,7 @@ BY_SUFFIX = {
 PROTOBUFS = {".pb": "a TensorFlow file (protobuf)", ".caffemodel": "a Caffe file (protobuf)"}
 
 
-def kind_of(path):
+def kind_of(path: AnyPath) -> str | None:
     """What is at `path`, in words; None for a file in the layout of safetensors, or that begins so.
 
     What is no regular file is not opened: some could be read for ever.
@@ -84,7 +90,7 @@ def kind_of(path):
     return found or "a file of no known kind"
 
 
-def _by_magic(start):
+def _by_magic(start: bytes) -> str | None:
     for magic, kind in MAGICS:
         if start.startswith(magic):
             return kind
@@ -99,7 +105,7 @@ def _by_magic(start):
     return None
 
 
-def _zip_kind(path):
+def _zip_kind(path: AnyPath) -> str:
     """What a zip archive holds, by the names in it; nothing is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -117,7 +123,7 @@ def _zip_kind(path):
     return "a zip archive"
 
 
-def _text_kind(start, suffix):
+def _text_kind(start: bytes, suffix: str) -> str | None:
     for cut in range(4):  # a letter of several bytes may be cut at the end
         try:
             text = start[: len(start) - cut].decode()
@@ -133,7 +139,7 @@ def _text_kind(start, suffix):
     return BY_SUFFIX.get(suffix) or next(told, "a text")
 
 
-def _protobuf_kind(start, suffix):
+def _protobuf_kind(start: bytes, suffix: str) -> str | None:
     """ONNX opens with the version of its format, a small number, and with who wrote it."""
     if suffix in PROTOBUFS:
         return PROTOBUFS[suffix]

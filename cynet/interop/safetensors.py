@@ -6,40 +6,45 @@ every process (its metadata have no fixed order), and damage is found. The metad
 digest of the whole file with 64 zeros in the digest's place; to other readers it is one more note.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
-from math import prod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cynet._version import __version__
-from cynet.core.files import open_regular, user_path, worded, write_atomically
-from cynet.data.sets.bounded import check_room
+from cynet.core.files import open_regular, user_path, write_atomically
+from cynet.core.types import AnyArray, AnyPath, Shape, State
+from cynet.data.sets.bounded import check_memory
 
 from . import kinds
+from .header import BFLOAT16, DTYPES, MOST_HEADER, Header, Spans, header_length, measure, parse
+
+if TYPE_CHECKING:
+    from cynet.nn.layer import Layer
+
+__all__ = [
+    "MOST_HEADER", "arrays", "compose", "header_length", "load", "pack", "parse", "read", "save", "unpack",
+]  # fmt: skip
 
 WRITER = "cynet"  # metadata key: the version that wrote the file; such a file must have its digest
 DIGEST = "cynet_sha256"
 BLANK = "0" * 64
 
-# The limits of a file, beside that of memory, which is asked for before the tensors are read.
-MOST_HEADER = 100_000_000  # bytes, the limit of the format
-MOST_MARKS = 1 << 20  # commas, colons and brackets of a header: some 100,000 tensors
-MOST_DIMENSIONS = 32  # of a tensor, as NumPy's
-MOST_SIDE = 2**63 - 1  # of a tensor, and an offset
-MOST_SIZE = 2**62  # of a tensor in bytes, sides of 0 counted as 1
 COPIES = 2  # a file's bytes and the tensors' own are in memory at once
 
-DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
-}  # fmt: skip
 NAMES = {np.dtype(kind): name for name, kind in DTYPES.items()}
-BFLOAT16 = "BF16"  # NumPy has none: read as the float32 of the same value
+
+Notes = dict[str, str] | Callable[[dict[str, bytes]], dict[str, str]]
+T = TypeVar("T")
 
 
-def save(model, path, metadata=None):
+def save(model: Layer | State, path: AnyPath, metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's parameters and buffers, under PyTorch's names and in its layouts.
 
     Parameters
@@ -61,8 +66,23 @@ def save(model, path, metadata=None):
     write_atomically(path, pack(tensors, metadata))
 
 
-def pack(tensors, metadata=None):
-    """The bytes of a file with these tensors and notes; see `save`."""
+def pack(tensors: State, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a file.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    metadata : dict of str to str, optional
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `save`.
+    """
     notes = dict(metadata or {})
     for key, value in notes.items():
         if not isinstance(key, str) or not isinstance(value, str):
@@ -75,7 +95,7 @@ def pack(tensors, metadata=None):
     return _with_digest(blank, hashlib.sha256(blank).hexdigest())
 
 
-def compose(tensors, notes):
+def compose(tensors: State, notes: Notes) -> tuple[bytes, list[bytes]]:
     """A file in the layout, without digest.
 
     Parameters
@@ -90,23 +110,29 @@ def compose(tensors, notes):
         With its length before it.
     parts : list of bytes
         The tensors' bytes that follow.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a tensor's name or dtype is none that the format knows, or the header is too long.
     """
     plain = {name: _plain(name, array) for name, array in tensors.items()}
     # Wide types first, so that every tensor is aligned for readers that map the file.
     names = sorted(plain, key=lambda n: (-plain[n].dtype.itemsize, n))
     parts = {name: plain[name].tobytes() for name in names}
-    header, end = {"__metadata__": notes(parts) if callable(notes) else notes}, 0
+    header: dict[str, Any] = {"__metadata__": notes(parts) if callable(notes) else notes}
+    end = 0
     for name in names:
         array = plain[name]
         start, end = end, end + array.nbytes
         header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
-    _measure(text)  # what could not be read is not written
+    measure(text)  # what could not be read is not written
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text, list(parts.values())
 
 
-def load(path):
+def load(path: AnyPath) -> tuple[State, dict[str, str]]:
     """Read a safetensors file, wholly or not at all.
 
     Parameters
@@ -137,7 +163,7 @@ def load(path):
         raise ValueError(f"{path}: {error}") from None
 
 
-def read(path, header=None):
+def read(path: AnyPath, header: Callable[[bytes], Header] | None = None) -> bytes:
     """The bytes of a file, of which no more is read than its header tells of.
 
     Parameters
@@ -145,6 +171,10 @@ def read(path, header=None):
     path : str or Path
     header : callable, optional
         Gets the file's beginning, to the end of its header, and gives what `parse` does; default: that.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
@@ -156,7 +186,7 @@ def read(path, header=None):
     return _readable(lambda path: _read(path, header or parse), user_path(path))
 
 
-def _read(path, header):
+def _read(path: Path, header: Callable[[bytes], Header]) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -165,20 +195,20 @@ def _read(path, header):
         end = _end(spans)
         if size - first > end:
             raise ValueError(_other_length(size - first, end))
-        check_room(COPIES * size, "the tensors")
+        check_memory(COPIES * size, "the tensors")
         return start + file.read(end + 1)
 
 
-def _end(spans):
+def _end(spans: Spans) -> int:
     return max((stop for *_, stop in spans.values()), default=0)
 
 
-def _other_length(got, end):
+def _other_length(got: int, end: int) -> str:
     problem = "cut short" if got < end else "too long"
     return f"wanted {end} bytes of tensors, got {got}: the file is {problem}"
 
 
-def _readable(function, path):
+def _readable(function: Callable[[Path], T], path: Path) -> T:
     """function(path), or OSError that names the path."""
     try:
         return function(path)
@@ -186,8 +216,24 @@ def _readable(function, path):
         raise type(error)(error.errno, f"cannot read {path}: {error.strerror or error}") from error
 
 
-def unpack(data):
-    """The tensors and the notes in the bytes of a file; see `load`."""
+def unpack(data: bytes) -> tuple[State, dict[str, str]]:
+    """What is in the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict of str to str
+        As `load` returns them.
+
+    Raises
+    ------
+    ValueError
+        When they are damaged.
+    """
     notes, spans, first = parse(data)
     if _end(spans) != len(data) - first:
         raise ValueError(_other_length(len(data) - first, _end(spans)))
@@ -195,54 +241,29 @@ def unpack(data):
     return arrays(data, spans, first), {key: value for key, value in notes.items() if key != DIGEST}
 
 
-def parse(data):
-    """What the header of a file says, its tensors' bytes being still to be checked.
+def arrays(data: bytes, spans: Spans, first: int) -> State:
+    """The tensors of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    spans : dict of str to (dtype, shape, start, stop)
+    first : int
+        As `parse` returns them.
 
     Returns
     -------
-    notes : dict of str to str
-    spans : dict of str to (dtype, shape, start, stop)
-        Where each tensor lies, in the order of the file, without gaps.
-    first : int
-        The byte from which they count.
+    dict of str to ndarray
+        Each its own writable array.
     """
-    length = header_length(data)
-    header = _header(data[8 : 8 + length])
-    notes = header.pop("__metadata__", {})
-    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
-        raise ValueError(f"__metadata__: wanted text to text, got {notes!r:.80}")
-    spans = {name: _span(name, entry) for name, entry in header.items()}
-    spans, end = dict(sorted(spans.items(), key=lambda item: item[1][2:])), 0
-    for name, (_, _, start, stop) in spans.items():
-        if start != end:
-            wanted = f"wanted it to start at byte {end} of the data"
-            raise ValueError(f"tensor {name!r:.80}: {wanted}, got {start}")
-        end = stop
-    return notes, spans, 8 + length
-
-
-def header_length(data, size=None):
-    """The length that the first 8 bytes of a file give, checked against the size of the file."""
-    size = len(data) if size is None else size
-    if len(data) < 8:
-        raise ValueError(f"wanted a safetensors file, got only {len(data)} bytes")
-    length = int.from_bytes(data[:8], "little")
-    if length > min(MOST_HEADER, size - 8):
-        raise ValueError(
-            f"wanted a header of {length} bytes, {size - 8} follow: cut short, or no safetensors file"
-        )
-    return length
-
-
-def arrays(data, spans, first):
-    """The tensors of a file, each its own writable array; arguments as `parse` returns them."""
     return {
         name: _array(data[first + start : first + stop], kind, shape)
         for name, (kind, shape, start, stop) in spans.items()
     }
 
 
-def _plain(name, array):
+def _plain(name: str, array: Any) -> AnyArray:
     array = np.asarray(array)
     little = array.dtype.newbyteorder("<")
     if not isinstance(name, str) or name == "__metadata__":
@@ -252,15 +273,15 @@ def _plain(name, array):
     return np.asarray(array, little)
 
 
-def _with_digest(data, digest):
+def _with_digest(data: bytes, digest: str) -> bytes:
     return data.replace(_note(BLANK), _note(digest), 1)
 
 
-def _note(digest):
+def _note(digest: str) -> bytes:
     return f'"{DIGEST}":"{digest}"'.encode()
 
 
-def _verify(data, notes):
+def _verify(data: bytes, notes: dict[str, str]) -> None:
     if WRITER not in notes and DIGEST not in notes:
         return
     digest = notes.get(DIGEST)
@@ -273,58 +294,7 @@ def _verify(data, notes):
         raise ValueError(f"the {DIGEST} of its contents differs from the stored one: the file is damaged")
 
 
-def _measure(text):
-    """Raise ValueError where a header has more in it than a parser should be asked to keep."""
-    marks = sum(map(text.count, (b",", b":", b"[", b"{")))
-    if marks > MOST_MARKS:
-        wanted = f"wanted at most {MOST_MARKS:,} commas, colons and brackets"
-        raise ValueError(f"its header: {wanted}, got {marks:,}")
-
-
-def _header(text):
-    _measure(text)
-    try:
-        header = json.loads(text.decode(), object_pairs_hook=_once)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"its header is no JSON ({error}): damaged, or no safetensors file") from None
-    except ValueError as error:
-        if worded(error) == str(error):
-            raise
-        raise ValueError(f"its header: {worded(error)}") from None
-    if not isinstance(header, dict):
-        raise ValueError(f"its header: wanted a JSON object, got {type(header).__name__}")
-    return header
-
-
-def _once(pairs):
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("its header names an entry twice")
-    return found
-
-
-def _span(name, entry):
-    """(dtype name, shape, first byte, byte after the last) of a header's entry, checked."""
-    try:
-        kind, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        known = isinstance(shape, list) and (kind == BFLOAT16 or kind in DTYPES)
-        whole = len(shape) <= MOST_DIMENSIONS and all(
-            type(n) is int and 0 <= n <= MOST_SIDE for n in (*shape, start, stop)
-        )
-        size = 2 if kind == BFLOAT16 else np.dtype(DTYPES[kind]).itemsize
-    except (TypeError, KeyError, ValueError):
-        known = whole = False
-    if not (known and whole):
-        raise ValueError(f"tensor {name!r:.80}: wanted dtype, shape and data_offsets, got {entry!r:.120}")
-    if stop - start != prod(shape) * size:
-        wanted = f"{kind} of shape {shape} takes {prod(shape) * size} bytes"
-        raise ValueError(f"tensor {name!r:.80}: {wanted}, got {stop - start}")
-    if size * prod(n or 1 for n in shape) > MOST_SIZE:
-        raise ValueError(f"tensor {name!r:.80}: wanted a shape that an array can have, got {shape}")
-    return kind, tuple(shape), start, stop
-
-
-def _array(data, kind, shape):
+def _array(data: bytes, kind: str, shape: Shape) -> AnyArray:
     if kind == BFLOAT16:
         wide = np.frombuffer(data, "<u2").astype(np.uint32) << 16
         return wide.view(np.float32).reshape(shape)

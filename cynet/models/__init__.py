@@ -1,4 +1,4 @@
-"""The registry of models: `create(name)` builds one, `names()` lists them."""
+"""Floor 3: the nets by name: `create(name)` builds one, `names()` lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """The names that `create` knows."""
+    """The names that `create` knows.
+
+    Returns
+    -------
+    tuple of str
+    """
     return model.names()
 
 

@@ -135,9 +135,26 @@ class Layer:
         return y
 
     def forward(self, x: Array) -> Array:
+        """The output for an input that `__call__` has checked; a subclass defines it."""
         raise TypeError(f"{type(self).__name__} defines no forward(x)")
 
     def backward(self, dy: Array) -> Array | None:
+        """Add to the parameters' gradients and give that to the input, or None where nobody wants it.
+
+        Parameters
+        ----------
+        dy : ndarray of float32, the shape of the last pass's output
+            The gradient of the loss to it.
+
+        Returns
+        -------
+        ndarray of float32, the shape of that pass's input, or None
+
+        Raises
+        ------
+        RuntimeError
+            Without a forward pass before it, or where the weights were assigned since.
+        """
         raise TypeError(f"{type(self).__name__} defines no backward(dy)")
 
     def backward_spared(self, dy: Array) -> None:

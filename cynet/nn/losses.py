@@ -80,6 +80,11 @@ class CrossEntropyLoss(Loss):
     weight : sequence of float (classes,), optional
         How much each class counts: finite, at least 0, not all 0.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these; see also `__call__`.
+
     Examples
     --------
     >>> criterion = cynet.CrossEntropyLoss()

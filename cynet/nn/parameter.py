@@ -36,6 +36,7 @@ class Parameter:
 
     @property
     def data(self) -> Array:
+        """The values, float32; what is assigned is copied into the same memory."""
         return self._data
 
     @data.setter
@@ -45,6 +46,7 @@ class Parameter:
 
     @property
     def grad(self) -> Array:
+        """The sum of the gradients since `zero_grad`, float32 of the same shape."""
         return self._grad
 
     @grad.setter
@@ -81,10 +83,12 @@ class Parameter:
 
     @property
     def shape(self) -> Shape:
+        """The shape of both arrays."""
         return self._data.shape
 
     @property
     def size(self) -> int:
+        """The elements of one of them."""
         return self._data.size
 
     def zero_grad(self) -> None:

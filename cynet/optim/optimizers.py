@@ -31,6 +31,11 @@ class Optimizer:
         May be set before any step.
     steps : int
         How many were taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or a parameter comes twice.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
+        """The learning rate; ValueError where it is set to less than 0."""
         return self._lr
 
     @lr.setter
@@ -153,6 +159,11 @@ class SGD(Optimizer):
         At least 0.
     nesterov : bool, optional
         Needs a momentum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or `nesterov` comes without a momentum.
     """
 
     def __init__(
@@ -197,6 +208,11 @@ class Adam(Optimizer):
         At least 0; added to the root of the mean square.
     weight_decay : float, optional
         Times the parameter, added to the gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     decoupled = False
@@ -233,7 +249,22 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017, algorithm 2), as PyTorch's.
 
-    The arguments are Adam's; the decay shrinks the parameter by lr * weight_decay of itself, beside the step.
+    The decay shrinks the parameter by lr * weight_decay of itself, beside the step.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+    lr : float, optional
+    betas : pair of float, optional
+    eps : float, optional
+        As for `Adam`.
+    weight_decay : float, optional
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     decoupled = True

@@ -23,6 +23,11 @@ class Schedule:
     ----------
     warmup : int, optional
         The number of warm-up steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these; from a call, when the step is none.
     """
 
     def __init__(self, warmup: int = 0) -> None:
@@ -51,6 +56,11 @@ class Constant(Schedule):
     lr : float
         At least 0.
     warmup : int, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, lr: float, warmup: int = 0) -> None:
@@ -71,6 +81,11 @@ class MultiStep(Schedule):
     milestones : dict of int to float
         The rate from each of these steps on.
     warmup : int, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, lr: float, milestones: dict[int, float], warmup: int = 0) -> None:
@@ -101,6 +116,11 @@ class Cosine(Schedule):
         More than `warmup`.
     warmup : int, optional
     final : float, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the warm-up is not shorter than the steps.
     """
 
     def __init__(self, lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> None:
@@ -134,6 +154,11 @@ class OneCycle(Schedule):
     final_div_factor : float, optional
         At least 1: the first rate / final_div_factor is the last one.
     warmup : int, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(

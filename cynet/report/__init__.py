@@ -1,1 +1,1 @@
-"""A run as one HTML page: what is read from its folder, what its weights tell, and the page."""
+"""Floor 6: a run as one HTML page: what is read from its folder, what its weights tell, and the page."""

@@ -30,9 +30,9 @@ function short(value) {
   return text.replaceAll("-", "−");
 }
 function duration(seconds) {
-  if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 59.95) return `${Number(seconds.toPrecision(3))} s`;
+  const rounded = Math.round(seconds), minutes = Math.floor(rounded / 60);
+  return minutes < 60 ? `${minutes} min ${rounded % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 // Round places from low to high, at most `count` of them, and how many digits they need.
 function ticks(low, high, count) {

@@ -9,7 +9,7 @@ from cynet.core.folder import own_file
 from cynet.nn.summary import summary
 from cynet.runs import matching
 from cynet.runs.facts import Facts
-from cynet.runs.folder import BEST, METRICS, WEIGHTS
+from cynet.runs.filenames import BEST, METRICS, WEIGHTS
 from cynet.runs.session import test_loader
 from cynet.runs.weights import load_weights
 from cynet.train.predictions import predict

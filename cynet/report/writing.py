@@ -1,5 +1,8 @@
 """The page and the PNG files of a run written to the disk, with the times of its layers."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from cynet import runs
@@ -8,9 +11,8 @@ from cynet.core.build import processor
 from cynet.core.files import HeldPath, placed, reason, write_atomically
 from cynet.core.threads import get_num_threads
 from cynet.runs import contents
-from cynet.runs.ending import PAGE
 from cynet.runs.errors import PlotsError
-from cynet.runs.folder import WEIGHTS
+from cynet.runs.filenames import PAGE, WEIGHTS
 
 from . import gather, page, plots
 from .repeating import commands
@@ -20,7 +22,9 @@ NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
 BATCH, REPEAT = 128, 7  # of the timing of layers
 
 
-def write_report(run, output, weights=WEIGHTS, say=print):
+def write_report(
+    run: Path, output: Path, weights: str = WEIGHTS, say: Callable[[str], object] = print
+) -> None:
     """Write the page of a run at its end: see `write`.
 
     Parameters

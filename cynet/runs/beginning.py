@@ -9,7 +9,7 @@ from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.data import registry
 
-from . import checkpoint, datasets, environment, folder, remarks, tensorboard
+from . import checkpoint, datasets, environment, new_folder, remarks, tensorboard
 from .errors import RefusedError, refusing
 from .folder import RunFolder
 from .life import train
@@ -54,7 +54,7 @@ def check(values, origins, names, run_dir=None):
             raise RefusedError(f"{called('tensorboard')}: {error}") from error
     if run_dir is not None:
         with refusing(names("run_dir")):
-            folder.check(run_dir)
+            new_folder.check(run_dir)
 
 
 def _check_place(name, place, called, names):

@@ -5,8 +5,13 @@ notebook.
 """
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+from cynet.core.types import AnyPath
+from cynet.train.loop import Observer
 
 from . import beginning, going_on
 from .errors import RefusedError
@@ -14,13 +19,21 @@ from .hints import suggestion
 from .life import Company
 from .lines import Lines
 from .log import Voice
-from .origins import DEFAULT, PYTHON, Names, chosen_by_the_run, replaced
+from .origins import PYTHON, Names, gathered
+from .outcome import Outcome
 from .page import write_report
 from .ranges import PLACES, RANGES, checked
 from .settings import DEFAULTS, Settings
 
 
-def start(settings, run_dir=None, *, report=True, say=print, observers=()):
+def start(
+    settings: Settings,
+    run_dir: AnyPath | None = None,
+    *,
+    report: bool | Callable[..., None] = True,
+    say: Callable[[str], object] | None = print,
+    observers: Sequence[Observer] = (),
+) -> Outcome:
     """Train a new run and keep it in a folder, as `cynet train` does.
 
     Ctrl-C (SIGINT) or SIGTERM stops it after the step under way, with a checkpoint from which `resume` goes
@@ -68,7 +81,15 @@ def start(settings, run_dir=None, *, report=True, say=print, observers=()):
     return beginning.begin(values, origins, run_dir, _company(report, say, observers))
 
 
-def resume(folder, *, allow_change=(), report=True, say=print, observers=(), **settings):
+def resume(
+    folder: AnyPath,
+    *,
+    allow_change: Sequence[str] = (),
+    report: bool | Callable[..., None] = True,
+    say: Callable[[str], object] | None = print,
+    observers: Sequence[Observer] = (),
+    **settings: Any,
+) -> Outcome:
     """Go on with a run where its last checkpoint stands, to the bytes of one that was never stopped.
 
     Parameters
@@ -112,11 +133,7 @@ def _company(report, say, observers):
 
 def merged(given):
     """(values, origins) of every setting, of those that a caller gives."""
-    given = given_in_python(given)
-    list(replaced(given, PYTHON, Names()))  # raises where they contradict each other
-    values = DEFAULTS | given
-    origins = dict.fromkeys(DEFAULTS, DEFAULT) | dict.fromkeys(given, PYTHON)
-    return values, chosen_by_the_run(values, origins)
+    return gathered([(PYTHON, given_in_python(given))], Names())
 
 
 def given_in_python(settings):

@@ -3,17 +3,21 @@
 import math
 import os
 import stat
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from cynet.core.files import open_regular, reason, user_path
 from cynet.core.folder import own_file
+from cynet.core.types import AnyPath
 from cynet.interop.kinds import kind_of
 
 from . import cells, configuration, records
 from .configuration import CONFIG
 from .environment import drawing
-from .folder import ENVIRONMENT, LOG, METRICS, STEP_COLUMNS, metrics_columns
+from .filenames import LOG, METRICS, STEP_COLUMNS, metrics_columns
 from .places import data_folder
+from .records import ENVIRONMENT
 from .settings import data_options
 from .validation import TEST, VALIDATION
 
@@ -42,35 +46,36 @@ class Contents:
         The diagnoses and errors in its log.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: AnyPath) -> None:
         self.path = user_path(path)
-        self._notes, self.problems = {}, {}  # by part: sentences, and the error
+        self._notes: dict[str, Sequence[str]] = {}  # by part
+        self.problems: dict[str, Exception] = {}
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.path.absolute().name
 
     @cached_property
-    def config(self):
+    def config(self) -> dict[str, Any]:
         return self._read("config", CONFIG, lambda path: (configuration.read_run(path).told, ()))
 
     @cached_property
-    def environment(self):
+    def environment(self) -> dict[str, Any]:
         return self._read("environment", ENVIRONMENT, lambda _: (records.environment(self.path), ()))
 
     @cached_property
-    def epochs(self):
+    def epochs(self) -> dict[str, list[Any]]:
         return self._read("epochs", METRICS, _table)
 
     @cached_property
-    def steps(self):
+    def steps(self) -> dict[str, list[Any]]:
         return self._read("steps", STEPS, _table)
 
     @cached_property
-    def said(self):
+    def said(self) -> tuple[str, ...]:
         return _said(self.path / LOG)
 
-    def notes(self, parts=PARTS):
+    def notes(self, parts: Sequence[str] = PARTS) -> tuple[str, ...]:
         """A sentence for each file that is not there or cannot be read, and for what of a table was left out.
 
         Parameters
@@ -82,29 +87,29 @@ class Contents:
         -------
         tuple of str
         """
-        found = []
+        found: list[str] = []
         for part in parts:
             getattr(self, part)
             found += self._notes.get(part, ())
         return tuple(found)
 
     @property
-    def measure(self):
+    def measure(self) -> str:
         """What the evaluations of its metrics are of: "test" or "validation"."""
         return VALIDATION if f"{VALIDATION}_loss" in self.epochs else TEST
 
     @property
-    def plain(self):
+    def plain(self) -> dict[str, Any]:
         """The configuration without its tables: the settings in the file's own spelling."""
         return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
 
     @property
-    def data_dir(self):
+    def data_dir(self) -> str | None:
         """Where its data are, seen from here; None where nothing tells it."""
         return data_folder({"data": None, "data_dir": None} | self.plain, self.environment)
 
     @property
-    def data_options(self):
+    def data_options(self) -> dict[str, Any]:
         """What `cynet.data.load` took for its pictures, besides name, root and split."""
         return data_options(self.plain) | drawing(self.environment)
 

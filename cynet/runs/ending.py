@@ -5,13 +5,11 @@ from cynet.train.metrics import evaluate
 
 from . import validation
 from .errors import FailedError, PlotsError
-from .folder import KEPT, WEIGHTS
+from .filenames import KEPT, PAGE, WEIGHTS
 from .lines import accuracies
 from .origins import Names
 from .validation import VALIDATION
 from .weights import came_to, load_weights
-
-PAGE = "report.html"
 
 
 def tested(session, folder, best, watch=iter):

@@ -1,6 +1,9 @@
 """What a run cannot do: refused before anything is trained, or gone wrong on the way."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Iterator
 
 from cynet.core.files import reason
 
@@ -16,10 +19,10 @@ class RefusedError(ValueError):
         The argument that the message opens with, where that is told.
     """
 
-    argument = None
+    argument: str | None = None
 
     @classmethod
-    def of(cls, argument, text):
+    def of(cls, argument: str, text: str) -> RefusedError:
         """The error "ARGUMENT: TEXT"."""
         error = cls(f"{argument}: {text}")
         error.argument = argument
@@ -35,7 +38,7 @@ class PlotsError(OSError):
 
 
 @contextlib.contextmanager
-def refusing(name, place="data_dir"):
+def refusing(name: str, place: str = "data_dir") -> Iterator[None]:
     """Turn a ValueError, an OSError, or an extra that is missing, into a `RefusedError` naming an argument.
 
     Parameters

@@ -7,6 +7,7 @@ from math import prod
 from cynet import models
 from cynet.core import checks
 from cynet.data.images.pictures import FITS
+from cynet.nn.layer import Layer
 
 from .layouts import ModelLayout
 
@@ -48,19 +49,19 @@ class Facts:
     model: str
     batch_norm: bool
     data: str
-    classes: tuple
-    mean: tuple
-    std: tuple
-    picture_shape: tuple = (32, 32, 3)
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
-    drawn: tuple = ()
+    drawn: tuple[float, ...] = ()
 
-    def create(self):
+    def create(self) -> Layer:
         """A new model of this kind."""
         _, _, channels = self.picture_shape
         return models.create(self.model, self.batch_norm, len(self.classes), channels)
 
-    def check_model(self, model):
+    def check_model(self, model: Layer) -> None:
         """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
         try:
             model.checked_shape((1, *self.picture_shape))
@@ -68,13 +69,13 @@ class Facts:
             wanted = f"wanted one that a {self.model} of these weights takes"
             raise ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}") from None
 
-    def layout(self):
+    def layout(self) -> ModelLayout:
         """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
         if self.model not in models.names():
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
         return _layout(self.model, self.batch_norm)
 
-    def are_sound(self):
+    def are_sound(self) -> bool:
         """Whether each has the type and the range that it must have."""
         try:
             self.check()
@@ -82,7 +83,7 @@ class Facts:
             return False
         return True
 
-    def check(self):
+    def check(self) -> None:
         """Raise ValueError naming the first that has not the type and the range that it must have."""
         _name("model", self.model)
         _flag("batch_norm", self.batch_norm)

@@ -9,7 +9,8 @@ from . import agreement, changes, checkpoint, configuration, datasets, ending, e
 from .beginning import check, session_of, size_of, write_config
 from .environment import initial_weights
 from .errors import refusing
-from .folder import LOG, RunFolder
+from .filenames import LOG
+from .folder import RunFolder
 from .life import Company, train
 from .origins import DEFAULT, read
 from .outcome import FINISHED, Outcome

@@ -11,9 +11,10 @@ from cynet.train.loop import Diverged, Observer
 from cynet.train.signals import Signals, Stopped
 
 from . import divergence, ending, tensorboard
+from .aside import CHECKPOINTS
 from .errors import FailedError
 from .estimate import Estimate
-from .folder import CHECKPOINTS, LOG
+from .filenames import LOG
 from .hold import GoneError
 from .lines import Lines
 from .log import Voice

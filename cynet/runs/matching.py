@@ -7,10 +7,9 @@ import numpy as np
 
 from cynet import data
 from cynet.core.files import user_path
+from cynet.data import registry
 
 from .facts import DRAWN
-
-FITTED = ("image_folder", "image_list")  # data sets whose pictures can be given any size
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def load(facts, name, root, split, **options):
     OSError
         When it cannot be read.
     """
-    load_it = _fitted if name in FITTED else _as_it_is
+    load_it = _fitted if name in registry.PICTURES else _as_it_is  # files can be given any size
     samples = load_it(facts, name, root, split, options)
     if tuple(samples.picture_shape) != facts.picture_shape:
         raise ValueError(

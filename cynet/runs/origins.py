@@ -59,13 +59,13 @@ def chosen_by_the_run(values, origins):
     return origins | ({"workers": DEFAULT} if values["workers"] == AUTO else {})
 
 
-def replaced(layer, origin, names):
-    """The settings that a layer takes back from those below it.
+def replaced(sheet, origin, names):
+    """The settings that a sheet takes back from those below it.
 
     Parameters
     ----------
-    layer : dict
-        The values that one source gives.
+    sheet : dict
+        The values that one origin gives.
     origin : str
     names : Names
 
@@ -84,23 +84,51 @@ def replaced(layer, origin, names):
         text = f"{names.of(name, origin)}: not allowed with argument {other} (give one of the two)"
         return RefusedError(text)
 
-    if "steps" in layer and "epochs" in layer:
+    if "steps" in sheet and "epochs" in sheet:
         raise clash("epochs", "steps")
-    schedule = layer.get("schedule", ANNEALED)
-    if "lr_steps" in layer and schedule != ANNEALED:
+    schedule = sheet.get("schedule", ANNEALED)
+    if "lr_steps" in sheet and schedule != ANNEALED:
         raise RefusedError(f"{names.of('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
-    weighted = layer.get("class_weights", NONE) != NONE
-    if layer.get("balanced") and weighted:
+    weighted = sheet.get("class_weights", NONE) != NONE
+    if sheet.get("balanced") and weighted:
         raise clash("balanced", "class_weights")
     for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
-        if one in layer:
+        if one in sheet:
             yield other
-    if layer.get("balanced"):
+    if sheet.get("balanced"):
         yield "class_weights"
     if weighted:
         yield "balanced"
     if schedule != ANNEALED:
         yield "lr_steps"
+
+
+def gathered(sheets, names):
+    """Settings by default, and sheets of settings laid over them, each over those before it.
+
+    Parameters
+    ----------
+    sheets : sequence of (str, dict)
+        The origin of some settings, and these by name.
+    names : Names
+
+    Returns
+    -------
+    values, origins : dict
+        Of every setting.
+
+    Raises
+    ------
+    RefusedError
+        Where a sheet contradicts itself.
+    """
+    values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, DEFAULT)
+    for origin, sheet in sheets:
+        for name in replaced(sheet, origin, names):
+            values[name], origins[name] = DEFAULTS[name], DEFAULT
+        values |= sheet
+        origins |= dict.fromkeys(sheet, origin)
+    return values, chosen_by_the_run(values, origins)
 
 
 def read(path, argument, derived=(), parse=configuration.read):

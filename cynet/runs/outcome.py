@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cynet.train.loop import Result
 from cynet.train.metrics import Evaluation
 
-from .folder import BEST, WEIGHTS
+from .filenames import BEST, WEIGHTS
 
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 
@@ -45,24 +46,24 @@ class Outcome:
     step: int
     steps: int
     measure: str
-    best: dict | None = None
+    best: dict[str, Any] | None = None
     last: Result | None = None
     test: Evaluation | None = None
     signal: int | None = None
     error: str | None = None
-    advice: tuple = ()
+    advice: tuple[str, ...] = ()
 
     @property
-    def weights(self):
+    def weights(self) -> Path:
         """The file of the last weights."""
         return self.folder / WEIGHTS
 
     @property
-    def best_weights(self):
+    def best_weights(self) -> Path:
         """The file of the weights of the best evaluation."""
         return self.folder / BEST
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{self.status} after {self.step} of {self.steps} steps: {self.folder}"
         if self.best is not None:
             text += f"; best {self.measure} accuracy {self.best['accuracy']:.4f}"

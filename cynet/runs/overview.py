@@ -11,7 +11,7 @@ from . import contents
 from .cells import last_row
 from .configuration import CONFIG, ORIGIN
 from .contents import Contents
-from .folder import METRICS, STEPS
+from .filenames import METRICS, STEPS
 from .hold import in_use
 from .settings import DEFAULTS, FREE
 
@@ -169,3 +169,45 @@ def differing(runs):
 def _is_default(run, name):
     origins = run.config.get(ORIGIN)
     return isinstance(origins, dict) and origins.get(name, "default") == "default"
+
+
+def plain(value):
+    """A value of a configuration for JSON, which knows no NaN and no dates."""
+    finite = isinstance(value, float) and isfinite(value)
+    return value if value is None or finite or isinstance(value, (str, bool, int)) else str(value)
+
+
+def document(runs, others):
+    """All that is known of some runs, as plain values for JSON.
+
+    Parameters
+    ----------
+    runs : sequence of Overview
+    others : list of str
+        As of `read_all`.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "differing": differing(runs),
+        "runs": [
+            {
+                "run": each.run.name,
+                "path": str(each.run.path),
+                "state": each.state,
+                "measure": each.measure,
+                "best": each.best,
+                "best_step": each.best_step,
+                "step": each.step,
+                "steps": each.steps,
+                "seconds": each.seconds,
+                "begun": each.run.environment.get("time"),
+                "settings": {name: plain(value) for name, value in each.settings.items()},
+                "problems": list(each.problems),
+            }
+            for each in runs
+        ],
+        "others": others,
+    }

@@ -1,13 +1,17 @@
 """The page of a run, which the room above writes: a run is trained and kept without that room as well."""
 
 import importlib.util
+from collections.abc import Callable
+from pathlib import Path
 
 from .folder import WEIGHTS
 
 ROOM, WRITER = "cynet.report", "cynet.report.writing"
 
 
-def write_report(run, output, weights=WEIGHTS, say=print):
+def write_report(
+    run: Path, output: Path, weights: str = WEIGHTS, say: Callable[[str], object] = print
+) -> None:
     """Write the page of a run at its end.
 
     Parameters

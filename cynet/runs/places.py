@@ -69,12 +69,12 @@ def found(path, first, default=None, last=()):
     return next(filter(os.path.exists, elsewhere), path)
 
 
-def settled(layer, file):
+def settled(sheet, file):
     """The settings of a configuration file with their paths as they are to be seen from here.
 
     Parameters
     ----------
-    layer : dict
+    sheet : dict
         What the file gives.
     file : str
         Its path. Paths in it are those seen from the folder that its run was begun in, from here, or from the
@@ -86,16 +86,16 @@ def settled(layer, file):
     """
     from .folder import RunFolder  # not at the top: a command's flags are there at once without it
 
-    folder, layer = Path(file).parent, dict(layer)
+    folder, sheet = Path(file).parent, dict(sheet)
     try:
         begun = begun_in(RunFolder.open(folder).read_environment())
     except OSError:  # no run
         begun = []
     around = [str(folder)]
-    if layer.get("data", EMBEDDED) != EMBEDDED:
-        place = found(layer.get("data_dir"), begun, "data", around)
+    if sheet.get("data", EMBEDDED) != EMBEDDED:
+        place = found(sheet.get("data_dir"), begun, "data", around)
         if place is not None:
-            layer["data_dir"] = place
-    if layer.get("init_from"):
-        layer["init_from"] = found(layer["init_from"], begun, last=around)
-    return layer
+            sheet["data_dir"] = place
+    if sheet.get("init_from"):
+        sheet["init_from"] = found(sheet["init_from"], begun, last=around)
+    return sheet

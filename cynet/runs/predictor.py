@@ -2,13 +2,16 @@
 
 import os
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cynet import data
 from cynet.core import checks
 from cynet.core.names import printable
+from cynet.core.types import AnyArray, AnyPath
 from cynet.data.images import given
 from cynet.train.predictions import predict
 
@@ -33,7 +36,7 @@ class Answer:
     """
 
     name: str
-    probabilities: np.ndarray | None = None
+    probabilities: AnyArray | None = None
     error: Exception | None = None
 
 
@@ -50,28 +53,28 @@ class Predicted:
         The pictures' files, or "picture 0" and so on.
     """
 
-    classes: tuple
-    probabilities: np.ndarray
-    names: tuple
+    classes: tuple[str, ...]
+    probabilities: AnyArray
+    names: tuple[str, ...]
 
     @property
-    def labels(self):
+    def labels(self) -> AnyArray:
         """ndarray of int64 (pictures,): the most probable class of each, the first of equal ones."""
         return self.probabilities.argmax(axis=1)
 
     @property
-    def predicted(self):
+    def predicted(self) -> tuple[str, ...]:
         """The name of the most probable class of each picture: a tuple of str."""
         return tuple(self.classes[k] for k in self.labels)
 
-    def top(self, index, count=5):
+    def top(self, index: int, count: int = 5) -> list[tuple[str, float]]:
         """[(class, probability), ...] of one picture, the most probable first."""
         return best(self.classes, self.probabilities[index], count)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Predicted({len(self)} pictures, {len(self.classes)} classes)"
 
 
@@ -110,17 +113,17 @@ class Predictor:
     (('star', 'ring'), (2, 10))
     """
 
-    def __init__(self, source, weights=None, batch_size=BATCH):
+    def __init__(self, source: AnyPath, weights: str | None = None, batch_size: int = BATCH) -> None:
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
         self.model, self.facts = load_weights(self.path)
-        self._locks = {}
+        self._locks: dict[int, threading.Lock] = {}
 
     @property
-    def classes(self):
+    def classes(self) -> tuple[str, ...]:
         return self.facts.classes
 
-    def __call__(self, pictures):
+    def __call__(self, pictures: Any) -> Predicted:
         """What is on some pictures.
 
         Parameters
@@ -146,17 +149,17 @@ class Predictor:
             Without Pillow, where it is needed.
         """
         answers = list(self.answers(pictures))
-        broken = [answer for answer in answers if answer.error is not None]
+        broken = [answer.error for answer in answers if answer.error is not None]
         if len(broken) == 1:
-            raise broken[0].error
+            raise broken[0]
         if broken:
-            texts = [str(answer.error) for answer in broken[:SHOWN]]
+            texts = [str(error) for error in broken[:SHOWN]]
             more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             raise ValueError(f"{len(broken)} of {len(answers)} pictures: {'; '.join(texts)}{more}")
         rows = np.array([answer.probabilities for answer in answers]).reshape(-1, len(self.classes))
         return Predicted(self.classes, rows, tuple(answer.name for answer in answers))
 
-    def answers(self, pictures):
+    def answers(self, pictures: Any) -> Iterator[Answer]:
         """What is on each of some pictures, one after the other; one that is broken stops nothing.
 
         Parameters
@@ -168,7 +171,7 @@ class Predictor:
         ------
         Answer
         """
-        waiting = []
+        waiting: list[tuple[str, Any]] = []
         for name, source in given.sources(pictures, self.facts.picture_shape[2]):
             waiting.append((name, self._pixels(name, source)))
             if len(waiting) == self.batch_size:
@@ -213,10 +216,10 @@ class Predictor:
     def __getstate__(self):
         return vars(self) | {"_locks": {}}  # for another process
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Predictor({str(self.path)!r})"
 
 
-def best(classes, row, count):
+def best(classes: Sequence[str], row: AnyArray, count: int) -> list[tuple[str, float]]:
     """[(class, probability), ...] of a row of probabilities, the most probable first."""
     return [(classes[k], float(row[k])) for k in np.argsort(-row, kind="stable")[:count]]

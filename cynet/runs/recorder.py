@@ -1,13 +1,21 @@
 """What a run leaves behind while it goes: rows, digests, weights, and checkpoints to go on from."""
 
-import time
+from __future__ import annotations
 
-from cynet.train.loop import Observer
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cynet.train.loop import Observer, Progress, Result
 
 from . import checkpoint
-from .folder import BEST, WEIGHTS, RunFolder
+from .filenames import BEST, WEIGHTS
+from .folder import RunFolder
 from .state import capture
 from .weights import digests, save_weights
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 class Recorder(Observer):
@@ -23,7 +31,13 @@ class Recorder(Observer):
         That the run took so far.
     """
 
-    def __init__(self, folder: RunFolder, session, best=None, seconds=0.0):
+    def __init__(
+        self,
+        folder: RunFolder,
+        session: Session,
+        best: dict[str, Any] | None = None,
+        seconds: float = 0.0,
+    ) -> None:
         self.folder, self.model, self.facts = folder, session.model, session.facts
         self.trainer, self.patience = session.trainer, session.settings.patience
         self.best = best
@@ -33,11 +47,11 @@ class Recorder(Observer):
             self._digest(0)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """That the run took so far, without what lay between two parts of it."""
         return time.monotonic() - self.start
 
-    def stepped(self, progress):
+    def stepped(self, progress: Progress) -> None:
         step = progress.step
         # The loss with all its digits: two runs are compared by it.
         self.folder.steps.add(
@@ -47,7 +61,7 @@ class Recorder(Observer):
         if is_round(step):
             self._digest(step)
 
-    def evaluated(self, result):
+    def evaluated(self, result: Result) -> None:
         if result.measure != self.folder.measure:
             raise ValueError(
                 f"measure: wanted evaluations on the {self.folder.measure} pictures, as configured, got one "
@@ -66,11 +80,11 @@ class Recorder(Observer):
             self.best = {"accuracy": result.test.accuracy, "step": result.step, "epoch": result.epoch}
             self._save(BEST)
 
-    def enough(self):
+    def enough(self) -> bool:
         """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
         return out_of_patience(self.patience, self.best, self.trainer.place.epoch)
 
-    def save(self):
+    def save(self) -> None:
         """Write the weights as they are now."""
         self._save(WEIGHTS)
 
@@ -98,24 +112,26 @@ class Keeper(Observer):
         Where each setting came from.
     """
 
-    def __init__(self, folder, session, recorder, origins):
+    def __init__(
+        self, folder: RunFolder, session: Session, recorder: Recorder, origins: dict[str, str]
+    ) -> None:
         self.folder, self.session, self.recorder, self.origins = folder, session, recorder, origins
         self.every = session.settings.checkpoint_every
         self.pause = 60 * session.settings.checkpoint_minutes or float("inf")
         self.due = time.monotonic() + self.pause
 
     @property
-    def path(self):
+    def path(self) -> Path:
         return self.folder.path / checkpoint.NAME
 
-    def stepped(self, progress):
+    def stepped(self, progress: Progress) -> None:
         if (self.every and progress.step % self.every == 0) or time.monotonic() >= self.due:
             self.save()
 
-    def evaluated(self, result):
+    def evaluated(self, result: Result) -> None:
         self.save()
 
-    def save(self):
+    def save(self) -> None:
         """Write a checkpoint now, and before it all rows that belong to it."""
         path = self.folder.own(checkpoint.NAME)
         self.folder.sync()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cynet.core.files import write_atomically
 from cynet.core.folder import read_object
 
 from .facts import DRAWN, is_drawn
@@ -105,6 +106,13 @@ def environment(folder):
         Naming the file, and the first entry that is not what it must be.
     """
     return _read(folder / ENVIRONMENT, SURROUNDINGS)
+
+
+def write_environment(path, environment):
+    """Write env.json: a dict as `environment` reads it."""
+    text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
+    # What is no UTF-8 in a path becomes \udce9 and the like, which JSON reads as it was.
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def tested(folder):

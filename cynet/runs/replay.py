@@ -5,7 +5,10 @@ evaluation a digest of every tensor. A training is a pure function of its settin
 starts anew must meet these numbers again, to the last bit.
 """
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
@@ -15,14 +18,16 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
+from cynet.core.types import Batch
 from cynet.data import registry
 from cynet.data.sets.array_files import read_members
 from cynet.train.loop import Diverged
 
-from .folder import DIGEST_COLUMNS, RunFolder
+from .filenames import DIGEST_COLUMNS
+from .folder import RunFolder
 from .ranges import MOST
 from .recorder import rounds
-from .session import trainer_of
+from .session import Session, trainer_of
 from .settings import Settings
 from .weights import digests, load_weights
 
@@ -45,25 +50,25 @@ class History:
         What of the files could not be read.
     """
 
-    losses: dict
-    digests: dict
-    notes: tuple = ()
+    losses: dict[int, float]
+    digests: dict[int, dict[str, str]]
+    notes: tuple[str, ...] = ()
 
-    def gaps(self, steps):
+    def gaps(self, steps: int) -> list[int]:
         """Steps up to `steps` whose digests were written and are not there."""
         return [step for step in rounds(steps) if step not in self.digests]
 
     @classmethod
-    def of(cls, folder):
+    def of(cls, folder: RunFolder) -> History:
         """The history in a `RunFolder`; what is not there, or cannot be read, is no part of it."""
         (steps, losses), notes = folder.steps.take(("step", "loss"))
-        losses = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
+        kept = {step: loss for step, loss in zip(steps, losses, strict=True) if loss is not None}
         columns, more = folder.digests.take(DIGEST_COLUMNS)
-        digests = {}
+        digests: dict[int, dict[str, str]] = {}
         for step, tensor, sha256 in zip(*columns, strict=True):
             if tensor is not None and sha256 is not None:
                 digests.setdefault(step, {})[tensor] = sha256
-        return cls(losses, digests, (*notes, *more))
+        return cls(kept, digests, (*notes, *more))
 
 
 class Replay:
@@ -75,15 +80,15 @@ class Replay:
         Just made.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: Session) -> None:
         self.session, self._random = session, random.get_state()
         self._batches = self._endless()
 
-    def _endless(self):
+    def _endless(self) -> Iterator[Batch]:
         while True:
             yield from self.session.batches
 
-    def step(self):
+    def step(self) -> tuple[float, str]:
         """Train on the next batch.
 
         Returns
@@ -103,7 +108,7 @@ class Replay:
         self._random = random.get_state()
         return loss, batch
 
-    def digests(self):
+    def digests(self) -> dict[str, str]:
         """The SHA-256 of every tensor as it is now."""
         return digests(self.session.model)
 
@@ -117,7 +122,7 @@ class Difference:
     one: object
     other: object
 
-    def __str__(self):
+    def __str__(self) -> str:
         when = f"at step {self.step}" if self.step else "before the first step"
         return f"{when}: {self.what}: {self.one} against {self.other}"
 

@@ -1,23 +1,34 @@
 """A run as its folder tells it: the one reader of what a training keeps."""
 
+from __future__ import annotations
+
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from cynet.core.files import reason
 from cynet.core.folder import own_file
+from cynet.core.types import AnyPath
+from cynet.nn.layer import Layer
 
 from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
+from .aside import CHECKPOINTS
 from .configuration import CONFIG
 from .contents import Contents
 from .environment import fingerprint, initial_weights
 from .errors import RefusedError, refusing
-from .folder import BEST, CHECKPOINTS, WEIGHTS, RunFolder
+from .facts import Facts
+from .filenames import BEST, WEIGHTS
+from .folder import RunFolder
 from .origins import DEFAULT, Names, settings_in
 from .places import data_folder
 from .records import ENVIRONMENT
 from .replay import History, Replay, first_settings
+from .saved import Saved
 from .settings import DEFAULTS, FREE, Settings
 from .state import checked
 from .weights import came_to, file_of, load_weights
@@ -57,26 +68,26 @@ class Run(Contents):
 
     # -- weights and results -----------------------------------------------------------------------------
     @property
-    def came_to(self):
+    def came_to(self) -> str:
         """Which of its weights it came to: "last", or "best" where pictures were held out to choose by."""
         return came_to(self.path)
 
-    def weights(self, which=None):
+    def weights(self, which: str | None = None) -> Path:
         """The path of its weights, "last" or "best"; default: those that it came to. OSError without any."""
         return file_of(self.path, which)
 
-    def load(self, which=None):
+    def load(self, which: str | None = None) -> tuple[Layer, Facts]:
         """(model, Facts) of its weights; errors as of `load_weights`."""
         return load_weights(self.weights(which))
 
     @cached_property
-    def tested(self):
+    def tested(self) -> dict[str, Any]:
         """What the test set said at its end, a dict; {} where it held no pictures out, or has not ended."""
         return validation.read_tested(self)
 
-    def soundness(self):
+    def soundness(self) -> dict[str, Exception | None]:
         """What is wrong with each file that has digests of its own, and is there: {name: error or None}."""
-        found = {}
+        found: dict[str, Exception | None] = {}
         kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), load_weights)
         for name, load in kinds.items():
             if os.path.lexists(self.path / name):
@@ -88,21 +99,21 @@ class Run(Contents):
         return found
 
     @property
-    def results(self):
+    def results(self) -> dict[str, str]:
         """Its last measurements as {name: text}."""
         return validation.results(self.folder)
 
     # -- how it was trained ------------------------------------------------------------------------------
     @cached_property
-    def folder(self):
+    def folder(self) -> RunFolder:
         return RunFolder.open(self.path)
 
     @cached_property
-    def saved(self):
+    def saved(self) -> tuple[str, Saved] | None:
         return agreement.saved(self.folder)
 
     @cached_property
-    def known(self):
+    def known(self) -> tuple[dict[str, Any], Exception | None, str | None]:
         """(its settings as far as they are known, a dict; the error of config.toml or None; what has them).
 
         They are those of config.toml; where that cannot be read those in the checkpoint, whose file's name
@@ -137,20 +148,20 @@ class Run(Contents):
         return Settings(**(DEFAULTS | values)), origins, notes
 
     @property
-    def settings(self):
+    def settings(self) -> Settings:
         return self._configured[0]
 
     @property
-    def origins(self):
+    def origins(self) -> dict[str, str]:
         return dict.fromkeys(DEFAULTS, DEFAULT) | self._configured[1]
 
     @cached_property
-    def remarks(self):
+    def remarks(self) -> list[str]:
         """Lines to say where its files do not fit each other, or something goes on without one of them."""
         return [*self._configured[2], *self._first[2]]
 
     @cached_property
-    def history(self):
+    def history(self) -> History:
         self.folder.configured(self.settings.flat())  # its file may be damaged
         return History.of(self.folder)
 
@@ -168,25 +179,25 @@ class Run(Contents):
             return self.settings, None, [*notes, f"note: going on without {ENVIRONMENT}: {error}"]
 
     @property
-    def first(self):
+    def first(self) -> Settings:
         return self._first[0]
 
     @cached_property
-    def limit(self):
+    def limit(self) -> int | None:
         return self._first[1]
 
     @property
-    def repeatable(self):
+    def repeatable(self) -> int:
         """How many of its steps can be trained again."""
         return min(max(self.history.losses, default=0), self.limit or 2**63)
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str | None:
         """That of its pictures, None where it is not known."""
         return fingerprint(self.environment)
 
     @contextlib.contextmanager
-    def replay(self, names=None, **changes):
+    def replay(self, names: Names | None = None, **changes: Any) -> Iterator[Replay]:
         """Within this context, of a `Replay`, its first steps can be trained again.
 
         Parameters
@@ -215,7 +226,7 @@ class Run(Contents):
         with beginning.session_of(settings, training, test, self.origins, names=names) as session:
             yield Replay(session)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
 
@@ -223,7 +234,7 @@ def _checkpoint(path):
     return checkpoint.load(path, checked)
 
 
-def open(path):
+def open(path: AnyPath) -> Run:
     """The run in a folder.
 
     Parameters

@@ -1,7 +1,9 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import prod
+from typing import Any, Self
 
 import numpy as np
 
@@ -9,13 +11,14 @@ import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
 from cynet.data import registry
+from cynet.nn.layer import Layer
 from cynet.nn.losses import CrossEntropyLoss
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
-from cynet.train.loop import Trainer, train
+from cynet.train.loop import Observer, Result, Trainer, train
 from cynet.train.mixup import Mixup
 
-from .facts import DRAWN
+from .facts import DRAWN, Facts
 from .resolving import spread
 from .settings import BALANCED, Settings
 from .validation import TEST, VALIDATION, Division
@@ -28,7 +31,7 @@ SHOWN = 10  # tensors that do not fit which one error names
 PADDING = 4  # pixels around a picture that augmentation crops from
 
 
-def norms_single_values(model, shape):
+def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
     """Whether a batch norm of a model would have one value of each channel, for an input of a shape."""
     return any("running_mean" in layer.buffers and prod(x[:-1]) == 1 for _, layer, x in model.trace(shape))
 
@@ -70,7 +73,7 @@ class Session:
         one class, or none can be held out.
     """
 
-    def __init__(self, settings, training, test, initial=True):
+    def __init__(self, settings: Settings, training: Any, test: Any, initial: bool = True) -> None:
         if settings.threads:
             threads.set_num_threads(settings.threads)
         random.seed(settings.seed)
@@ -126,7 +129,7 @@ class Session:
             return data.BalancedSampler(labels, seed=seed, indices=kept)
         return data.SubsetSampler(kept, seed=seed) if self.measure == VALIDATION else None
 
-    def evaluation_loader(self, count=None):
+    def evaluation_loader(self, count: int | None = None) -> data.DataLoader:
         """A new loader of what is evaluated after each epoch, in order.
 
         Parameters
@@ -141,7 +144,9 @@ class Session:
         sampler = data.SubsetSampler(samples, shuffle=False)
         return test_loader(self._measured, self.facts, count or TEST_BATCH, sampler)
 
-    def train(self, observers=(), watch=iter):
+    def train(
+        self, observers: Sequence[Observer] = (), watch: Callable[[Any], Iterable[Any]] = iter
+    ) -> Result:
         """Train to the last of the settings' steps, measured on the pictures held out or else the test set.
 
         Parameters
@@ -156,20 +161,21 @@ class Session:
             Of the last evaluation.
         """
         return train(
-            self.trainer, self.batches, self.evaluation_batches, self.settings.steps, observers, watch,
-            self.measure,
+            self.trainer, self.batches, self.evaluation_batches,
+            self.settings.steps,  # type: ignore[arg-type]  # they are resolved
+            observers, watch, self.measure,
         )  # fmt: skip
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.batches.close()
         self.evaluation_batches.close()
         self.test_batches.close()
 
 
-def trainer_of(model, settings, class_weights=None):
+def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> Trainer:
     """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes."""
     schedule = settings.learning_rates()
     return Trainer(
@@ -225,12 +231,14 @@ def _kind(facts):
     return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel pictures"
 
 
-def normalize(facts):
+def normalize(facts: Facts) -> data.Normalize:
     """The transform that makes pictures ready for a model with these `Facts`."""
     return data.Normalize(facts.mean, facts.std)
 
 
-def test_loader(test, facts, batch_size=TEST_BATCH, sampler=None):
+def test_loader(
+    test: Any, facts: Facts, batch_size: int = TEST_BATCH, sampler: Any = None
+) -> data.DataLoader:
     """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler."""
     return data.DataLoader(
         test, batch_size, shuffle=False, workers=0, transforms=[normalize(facts)], sampler=sampler

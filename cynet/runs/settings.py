@@ -4,6 +4,8 @@ What is settled with the pictures at hand, and the learning rates, are made in `
 when it is first needed.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 from .ranges import (
@@ -19,6 +21,14 @@ from .ranges import (
     SCHEDULES,
     checked,
 )  # fmt: skip
+
+TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the imports
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cynet.optim.schedules import Schedule
+
+    from .facts import Facts
 
 __all__ = [
     "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "DEFAULTS", "FREE", "NONE",
@@ -107,7 +117,7 @@ class Settings:
     epochs: int | None = None
     lr: float | None = None
     schedule: str | None = None
-    lr_steps: dict | None = None
+    lr_steps: dict[int, float] | None = None
     warmup: int = 0
     momentum: float = 0.9
     weight_decay: float = 4e-5
@@ -124,7 +134,7 @@ class Settings:
     checkpoint_minutes: float = 10.0
     tensorboard: bool = False
 
-    def resolved(self, samples):
+    def resolved(self, samples: Any) -> Settings:
         """These settings with all that was left open settled, for so many training samples.
 
         An epoch is samples // batch_size steps: every step has equally many samples, and those left over
@@ -143,17 +153,17 @@ class Settings:
         """
         return _resolving().resolved(self, samples)
 
-    def learning_rates(self):
+    def learning_rates(self) -> Schedule:
         """The `Schedule` of these settings, which are resolved."""
         return _resolving().learning_rates(self)
 
-    def flat(self):
+    def flat(self) -> dict[str, Any]:
         """As a dict of plain values, for a configuration file; `unflat` reads it."""
         lr_steps = self.lr_steps and ",".join(f"{step}:{rate!r}" for step, rate in self.lr_steps.items())
         return vars(self) | {"lr_steps": lr_steps or None}
 
     @classmethod
-    def unflat(cls, values):
+    def unflat(cls, values: dict[str, Any]) -> Settings:
         """Settings from what `flat` made of them; one that is not there, or None, has its default.
 
         Raises
@@ -164,7 +174,7 @@ class Settings:
         given = {name: value for name, value in values.items() if name in RANGES and value is not None}
         return cls(**{name: checked(name, value) for name, value in given.items()})
 
-    def facts(self, training):
+    def facts(self, training: Any) -> Facts:
         """The `Facts` of this run's weights; `training` is the training set."""
         return _resolving().facts(self, training)
 

@@ -4,6 +4,8 @@ Between two parts of a run anything may have opened a table and saved it. What i
 never dropped in silence: the file is set aside under another name.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from itertools import pairwise
@@ -14,6 +16,13 @@ from cynet.core.folder import is_at, open_appending, open_changing, own_target, 
 from cynet.core.names import SPELLED
 
 from .cells import CELLS, LINE, last_row, read, shortened
+
+TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the imports
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from cynet.core.types import AnyPath
 
 MENDED = 2**26  # bytes of a table whose rows are picked out of what else stands there
 ASIDE = "set-aside"  # in the name of a table that could not be continued
@@ -34,11 +43,11 @@ class Table:
         Of `CELLS`.
     """
 
-    def __init__(self, path, columns):
+    def __init__(self, path: AnyPath, columns: Sequence[str]) -> None:
         self.path, self.columns = Path(path), tuple(columns)
-        self._file = None
+        self._file: Any = None
 
-    def add(self, row):
+    def add(self, row: str) -> None:
         """Append a row: a str of the columns' values and commas."""
         try:
             if self._file is None:
@@ -47,7 +56,7 @@ class Table:
         except OSError as error:
             raise self._named(error) from error
 
-    def sync(self):
+    def sync(self) -> None:
         """Make every row so far last through a power cut."""
         if self._file is None:
             return
@@ -57,7 +66,7 @@ class Table:
         except OSError as error:
             raise self._named(error) from error
 
-    def keep(self, last):
+    def keep(self, last: int) -> str | None:
         """Drop the rows of steps after `last`, which come again, and a row that was cut short.
 
         Where the file holds anything else that is no row of this table, it is set aside as it is: under
@@ -87,7 +96,7 @@ class Table:
             return None
         return self._mend(last)
 
-    def take(self, names=None):
+    def take(self, names: Sequence[str] | None = None) -> tuple[list[list[Any]], tuple[str, ...]]:
         """Some columns, or all of the table's.
 
         Returns
@@ -97,7 +106,8 @@ class Table:
         notes : tuple of str
             What could not be read and why, with the path. A table that is not there has none.
         """
-        names, nothing = names or self.columns, [[] for _ in names or self.columns]
+        names = names or self.columns
+        nothing: list[list[Any]] = [[] for _ in names]
         try:
             content = read(self.path)
         except FileNotFoundError:
@@ -111,18 +121,18 @@ class Table:
             notes.append(f"{self.path} has no column to read called {', '.join(lacking)}")
         return nothing if lacking else [content.columns[name] for name in names], tuple(notes)
 
-    def rows(self, names=None):
+    def rows(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The rows that have all of these columns, or all of the table's: a list of dicts."""
         columns, _ = self.take(names)
         rows = zip(*columns, strict=True)
         return [dict(zip(names or self.columns, row, strict=True)) for row in rows if None not in row]
 
-    def last(self):
+    def last(self) -> dict[str, Any]:
         """The last row of the file as a dict, {} where there is none that is whole."""
         row = last_row(self.path)
         return row if all(row.get(name) is not None for name in self.columns) else {}
 
-    def close(self):
+    def close(self) -> None:
         """Write what is still in the buffer; the next row opens the file again."""
         if self._file is not None:
             file, self._file = self._file, None
@@ -131,7 +141,7 @@ class Table:
             except OSError as error:
                 raise self._named(error) from error
 
-    def renew(self):
+    def renew(self) -> bool:
         """Let go of a file that is not at the path any more, but removed or replaced; whether it was so.
 
         The next row opens the one that is there, or begins another.

@@ -5,15 +5,17 @@ the end by patience. The test set is looked at once, when the training is over, 
 the run's; what it said is kept in `TESTED`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass
 from math import isfinite
-
-import numpy as np
+from typing import Any
 
 from cynet import data
 from cynet.core.files import write_atomically
+from cynet.core.types import AnyArray
 from cynet.train.metrics import TEST, VALIDATION
 
 from . import records
@@ -41,11 +43,11 @@ class Division:
 
     share: float
     seed: int
-    kept: np.ndarray
-    held_out: np.ndarray
+    kept: AnyArray
+    held_out: AnyArray
 
     @classmethod
-    def of(cls, training, settings):
+    def of(cls, training: Any, settings: Any) -> Division:
         """The division of a training set by these `Settings`; a ValueError names the setting."""
         share, seed = settings.validation, settings.split_seed
         try:
@@ -54,7 +56,7 @@ class Division:
             text = str(error).replace("share: ", "validation: ", 1).replace("seed: ", "split_seed: ", 1)
             raise ValueError(text) from None
 
-    def record(self):
+    def record(self) -> dict[str, Any] | None:
         """What env.json tells of it; None where nothing is held out."""
         if not len(self.held_out):
             return None

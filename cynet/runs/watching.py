@@ -1,14 +1,19 @@
 """The diagnosis of a run: `Doctor` with what it needs of a session."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from cynet.train.diagnosis import Doctor
+from cynet.core.types import Array
+from cynet.train.diagnosis import Doctor, Finding
+
+from .session import Session
 
 
-def doctor_of(session, say):
+def doctor_of(session: Session, say: Callable[[Finding], object]) -> Doctor:
     """A `Doctor` that watches a `Session`; `say` gets each of its findings."""
 
-    def look(count):
+    def look(count: int) -> Array:
         with session.evaluation_loader(count) as batches:  # of its own: the session's is to begin anew
             return np.array(next(iter(batches))[0])
 

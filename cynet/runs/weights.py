@@ -9,23 +9,26 @@ import hashlib
 import json
 import os
 from dataclasses import MISSING
+from pathlib import Path
 
 import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path, worded
 from cynet.core.folder import own_file
+from cynet.core.types import AnyPath
 from cynet.interop import safetensors
+from cynet.nn.layer import Layer
 
 from . import checkpoint, configuration
 from .facts import Facts
-from .folder import KEPT
+from .filenames import KEPT
 from .layouts import COUNT, odd_statistics, told
 from .saved import Saved
 
 MOST_NOTE = 1 << 25  # letters
 
 
-def save_weights(path, model, facts):
+def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
     """Write `model` and its `Facts` to a safetensors file, as a whole or not at all.
 
     Raises
@@ -55,11 +58,11 @@ def save_weights(path, model, facts):
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     facts.check_model(model)
-    told = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
-    safetensors.save(model, path, {name: json.dumps(value) for name, value in told.items()})
+    notes = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
+    safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
 
 
-def digests(model):
+def digests(model: Layer) -> dict[str, str]:
     """{name: SHA-256 in hexadecimal digits} of a model's parameters and buffers, their shapes included."""
     found = {}
     for name, (array, _) in model._state().items():
@@ -74,7 +77,7 @@ def tensor_digests(model):
     return tuple(hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in model.state_dict().values())
 
 
-def file_of(path, which=None):
+def file_of(path: AnyPath, which: str | None = None) -> Path:
     """The weights file that somebody means.
 
     Parameters
@@ -111,7 +114,7 @@ def file_of(path, which=None):
     return path
 
 
-def came_to(folder):
+def came_to(folder: Path) -> str:
     """Which of its weights a run came to: "last"; "best" where it held pictures out to choose them on."""
     return "best" if _held_out(folder) and os.path.lexists(folder / KEPT["best"]) else "last"
 
@@ -145,7 +148,7 @@ def read_weights(path):
     return tensors, notes
 
 
-def load_weights(path):
+def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
     """The model in a file of `save_weights`, in evaluation mode, and its `Facts`.
 
     Parameters

@@ -16,8 +16,8 @@ from cynet.runs.session import Session, Settings
 from cynet.train.loop import Diverged
 from cynet.train.metrics import evaluate
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-ROUNDS = (0.1, 0.03, 0.01, 0.003, 0.001)
+from .choices import RATES, ROUNDS, SEEDS
+
 SWEEP, ANNEAL = "sweep", "anneal"
 TAIL = 0.1  # part of a run's steps whose mean loss is its final loss
 
@@ -33,7 +33,8 @@ class Experiment:
     rates : sequence of float
         A run at each of them: the sweep.
     rounds : sequence of float
-        The rates of the annealing; each round is a run that continues the one before.
+        The rates of the annealing, of which there is none without; each round is a run that continues the
+        one before.
     seeds : int
         Each training is done with the seeds 0 to seeds - 1.
     """
@@ -41,7 +42,7 @@ class Experiment:
     settings: Settings
     rates: tuple = RATES
     rounds: tuple = ROUNDS
-    seeds: int = 3
+    seeds: int = SEEDS
 
     def __post_init__(self):
         checks.integer("seeds", self.seeds, 1)
@@ -56,7 +57,7 @@ class Experiment:
         """(phase, batch norm, rates, seed) of each training, in the order in which they are done."""
         for seed, rate, batch_norm in product(range(self.seeds), self.rates, (False, True)):
             yield SWEEP, batch_norm, (rate,), seed
-        for seed, batch_norm in product(range(self.seeds), (False, True)):
+        for seed, batch_norm in product(range(self.seeds if self.rounds else 0), (False, True)):
             yield ANNEAL, batch_norm, tuple(self.rounds), seed
 
 

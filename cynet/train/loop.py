@@ -28,10 +28,19 @@ from .metrics import Evaluation, checked_model, evaluate, pairs
 class Diverged(ArithmeticError):
     """A loss, or a gradient, that is NaN or infinite.
 
-    Attributes
+    Parameters
     ----------
     step : int
         The step, counted from 1, whose batch gave it.
+    value : float
+        NaN or infinite.
+    what : str
+        What it is the value of, for the message.
+    batch : (x, y), optional
+
+    Attributes
+    ----------
+    step : int
     batch : (x, y) or None
         Copies of what the model was given, when it was training.
     """
@@ -106,6 +115,11 @@ class Trainer:
         How many samples of the last step's batch the model predicted right, before that step.
     place : Place
         Kept by `train`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model is no Layer, or `clip_norm` is not above 0.
     """
 
     def __init__(
@@ -200,10 +214,18 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Progress:
-    """One step as an observer sees it: counted from 1, in epoch `epoch` (from 1), of `images` samples.
+    """One step as an observer sees it.
 
-    Of these `right` were predicted right, before the step. It took `seconds`, of which the batch was waited
-    for during `waited`.
+    Attributes
+    ----------
+    step, epoch : int
+        Both counted from 1.
+    lr, loss : float
+        The learning rate, and the loss before the step.
+    images, right : int
+        Samples of the batch, and how many of them were predicted right, before the step.
+    seconds, waited : float
+        What it took, and how much of that was waiting for the batch.
     """
 
     step: int
@@ -218,11 +240,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluation after `step` steps.
+    """An evaluation.
 
-    `train_loss` and `train_accuracy` are means over the steps since the one before, each batch as the model
-    was before it learnt from it. `test` is of the pictures that the model was evaluated on; `measure` is what
-    they are, "test" or "validation".
+    Attributes
+    ----------
+    step, epoch : int
+        How many steps were taken, and in which epoch, from 1, the last one was.
+    lr : float
+        The learning rate of that step.
+    train_loss, train_accuracy : float
+        Means over the steps since the one before, each batch as the model was before it learnt from it.
+    test : Evaluation
+        Of the pictures that the model was evaluated on.
+    measure : {"test", "validation"}
+        What these are.
     """
 
     step: int

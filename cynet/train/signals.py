@@ -14,7 +14,18 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The run was asked to stop; `signal` is the number of the signal."""
+    """The run was asked to stop.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+
+    Attributes
+    ----------
+    signal : int
+        The same.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

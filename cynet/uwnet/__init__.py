@@ -1,13 +1,13 @@
-"""The interface of the University of Washington's course framework uwnet, on cynet's kernels.
+"""Floor 6: the interface of the University of Washington's course framework uwnet, on cynet's kernels.
 
 A script written for the course's C library runs when its `from uwnet import *` becomes
 `from cynet.uwnet import *`, or unchanged beside a file `uwnet.py` that holds this one line. Matrices are
 float32 NumPy arrays of rows x columns; an image within a matrix is a row in the order channel, row, column.
 
 Design: this is a facade. `layers` turns the course's planar rows into cynet's arrays (N, H, W, C), calls the
-kernels that the layers of `cynet.layers` call, and turns the results back; `net` chains layers, trains and
-keeps weights; `data` reads pictures; `exercise` holds the functions of the assignments. `__all__` has the
-course's names alone; `cynet.uwnet.Data(x, y)` makes a data set of two matrices.
+kernels that the layers of `cynet.layers` call, and turns the results back; `makers` makes them, `net` chains
+and trains them, `weights` keeps theirs; `data` reads pictures; `exercise` holds the assignments' functions.
+`__all__` has the course's names alone; `cynet.uwnet.Data(x, y)` makes a data set of two matrices.
 """
 
 from .data import Data as Data
@@ -28,6 +28,8 @@ from .layers import (
     LRELU,
     RELU,
     SOFTMAX,
+)
+from .makers import (
     make_activation_layer,
     make_batchnorm_layer,
     make_connected_layer,
@@ -39,13 +41,12 @@ from .net import (
     backward_net,
     cross_entropy_loss,
     forward_net,
-    load_weights,
     make_net,
     run_net_image,
-    save_weights,
     train_image_classifier,
     update_net,
 )
+from .weights import load_weights, save_weights
 
 __all__ = [
     "LINEAR",

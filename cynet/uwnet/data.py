@@ -1,11 +1,13 @@
 """Pictures and data sets. Reading and writing pictures takes Pillow, the extra `images`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, random
 from cynet.core.files import user_path
+from cynet.core.types import Array
 from cynet.data.images import pictures
 from cynet.data.images.image_list import check_shape, class_of, read_lines
 
@@ -22,17 +24,22 @@ class Data:
     x : array_like (rows, columns)
     y : array_like (rows, classes)
         One-hot rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they hold no real numbers, or have not equally many rows.
     """
 
-    def __init__(self, x, y):
+    def __init__(self, x: Any, y: Any) -> None:
         self.x = planes.matrix("x", x)
         self.y = planes.matrix("y", y, rows=len(self.x))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Data of {len(self.x)} rows, {self.x.shape[1]} columns, {self.y.shape[1]} classes"
 
 
-def checked_data(data):
+def checked_data(data: Any) -> Data:
     """`data` as a Data with at least one row: any object with matrices `x` and `y` will do."""
     if not (hasattr(data, "x") and hasattr(data, "y")):
         raise TypeError(f"data: wanted an object with matrices x and y, got {type(data).__name__}")
@@ -42,7 +49,7 @@ def checked_data(data):
     return data
 
 
-def checked_path(name, path):
+def checked_path(name: str, path: Any) -> Path:
     """`path` as a Path that names something, or TypeError / ValueError naming `name`."""
     if not isinstance(path, (str, Path)):
         raise TypeError(f"{name}: wanted a str or Path, got {type(path).__name__}")
@@ -51,17 +58,25 @@ def checked_path(name, path):
     return user_path(path)
 
 
-def random_batch(data, n):
+def random_batch(data: Data, n: int) -> Data:
     """`n` rows of `data`, drawn with replacement by cynet's seeded counter.
 
     Parameters
     ----------
     data : Data
+        Of at least one row.
     n : int
+        At least 1.
 
     Returns
     -------
     Data
+        Of n rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the data have no row, or n is none of these.
     """
     data, n = checked_data(data), checks.integer("n", n, 1)
     number, draw = random.next_key()
@@ -70,7 +85,7 @@ def random_batch(data, n):
     return Data(data.x[chosen], data.y[chosen])
 
 
-def load_image_classification_data(images, labels):
+def load_image_classification_data(images: str | Path, labels: str | Path) -> Data:
     """A data set of pictures of one size.
 
     Parameters
@@ -110,7 +125,7 @@ def load_image_classification_data(images, labels):
 # -- pictures -------------------------------------------------------------------------------------------
 
 
-def load_image(path):
+def load_image(path: str | Path) -> Array:
     """A picture's pixels / 255.
 
     Parameters
@@ -134,15 +149,15 @@ def load_image(path):
     return pictures.read(checked_path("path", path)).astype(np.float32) / np.float32(255)
 
 
-def checked_image(name, image):
+def checked_image(name: str, image: Any) -> Array:
     """`image` as a float32 array (channels, height, width)."""
     array = planes.real(name, image)
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(f"{name}: wanted an image (channels, height, width), got shape {array.shape}")
-    return np.require(array, np.float32, "CA")
+    return np.require(array, np.float32, ("C", "A"))
 
 
-def save_image(image, path):
+def save_image(image: Any, path: str | Path) -> None:
     """Write an image (channels, height, width) of values 0 to 1 as a JPEG file.
 
     Parameters
@@ -151,16 +166,37 @@ def save_image(image, path):
         Of one or three channels. Values beyond 0 to 1 are clipped.
     path : str or Path
         ".jpg" is appended unless it ends so.
+
+    Raises
+    ------
+    ImportError
+        Without Pillow.
+    TypeError, ValueError
+        When the image holds no real numbers, or has another shape.
+    OSError
+        When the file cannot be written.
     """
     _save(image, path, ".jpg", quality=QUALITY)
 
 
-def save_png(image, path):
-    """As `save_image`, as a PNG file."""
+def save_png(image: Any, path: str | Path) -> None:
+    """Write an image (channels, height, width) of values 0 to 1 as a PNG file.
+
+    Parameters
+    ----------
+    image : array_like (channels, height, width)
+    path : str or Path
+        As for `save_image`; ".png" is appended unless it ends so.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError, OSError
+        As of `save_image`.
+    """
     _save(image, path, ".png")
 
 
-def _save(image, path, suffix, **options):
+def _save(image: Any, path: Any, suffix: str, **options: int) -> None:
     array = checked_image("image", image)
     if len(array) not in (1, 3):
         raise ValueError(f"image: wanted 1 or 3 channels, got shape {array.shape}")

@@ -1,21 +1,22 @@
-"""Chains of layers: passes, training, accuracy, and files of weights."""
+"""Chains of layers: passes, training, accuracy."""
 
-import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, workspace
-from cynet.core.files import write_atomically
+from cynet.core.types import Array
 
 from . import planes
-from .base import CourseLayer, WeightedLayer
-from .data import checked_data, checked_image, checked_path, random_batch
+from .base import CourseLayer
+from .data import Data, checked_data, checked_image, random_batch
 
 ROWS = 1000  # of a data set whose accuracy is wanted, at a time
 
 
-def _checked_layers(layers):
+def _checked_layers(layers: Any) -> list[CourseLayer]:
     """`layers` as a new list of at least one layer, or TypeError / ValueError."""
     if not isinstance(layers, (list, tuple)):
         raise TypeError(f"layers: wanted a list of layers, got {type(layers).__name__}")
@@ -28,42 +29,84 @@ def _checked_layers(layers):
 
 
 class Net:
-    """Layers in the order of the forward pass. One may stand at several places, and in several nets."""
+    """Layers in the order of the forward pass. One may stand at several places, and in several nets.
 
-    _passes = None  # (layer, what its backward needs) of the last forward pass
+    Parameters
+    ----------
+    layers : list of layers
+        At least one.
 
-    def __init__(self, layers):
+    Attributes
+    ----------
+    layers : list of layers
+        May be changed.
+    """
+
+    # (layer, what its backward needs) of the last forward pass
+    _passes: list[tuple[CourseLayer, Any]] | None = None
+
+    def __init__(self, layers: Sequence[CourseLayer]) -> None:
         self.layers = _checked_layers(layers)
 
     @property
-    def n(self):
+    def n(self) -> int:
         """How many layers."""
         return len(_checked_layers(self.layers))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join(f"{i:2d} {layer!r}" for i, layer in enumerate(_checked_layers(self.layers)))
 
 
-def make_net(layers):
-    """A net of a list of layers."""
+def make_net(layers: Sequence[CourseLayer]) -> Net:
+    """A net of layers in the order of the forward pass.
+
+    Parameters
+    ----------
+    layers : list of layers
+        At least one, as the make_..._layer functions return them.
+
+    Returns
+    -------
+    Net
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no list, is empty, or holds what is no layer.
+    """
     return Net(layers)
 
 
-def _checked(net):
+def _checked(net: Any) -> Net:
     if not isinstance(net, Net):
         raise TypeError(f"net: wanted what make_net returns, got {type(net).__name__}")
     return net
 
 
-def _layers(net):
+def layers_of(net: Any) -> list[CourseLayer]:
     """The net's layers, which may have been set."""
     return _checked_layers(_checked(net).layers)
 
 
-def forward_net(net, x):
-    """The net's output for x (rows, columns); batch norm layers move their rolling statistics."""
+def forward_net(net: Net, x: Any) -> Array:
+    """The net's output for a batch; batch norm layers move their rolling statistics.
+
+    Parameters
+    ----------
+    net : Net
+    x : array_like (rows, columns)
+
+    Returns
+    -------
+    ndarray of float32 (rows, outputs of the last layer)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When x holds no real numbers, or has not the columns that the first layer takes.
+    """
     x = planes.matrix("x", x).copy()  # layers keep their inputs; the caller's array stays the caller's
-    layers, passes = _layers(net), []
+    layers, passes = layers_of(net), []
     net._passes = None  # their memory is taken again
     for layer in layers:
         x = layer.run(x)
@@ -72,27 +115,41 @@ def forward_net(net, x):
     return x
 
 
-def run_net_image(net, image):
-    """The net's output for one image (channels, height, width): a matrix of one row.
+def run_net_image(net: Net, image: Any) -> Array:
+    """The net's output for one image.
 
     Batch norm then uses the rolling statistics, which training moves and files of weights do not hold.
+
+    Parameters
+    ----------
+    net : Net
+    image : array_like (channels, height, width)
+
+    Returns
+    -------
+    ndarray of float32 (1, outputs of the last layer)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no image, or not of the pixels that the net takes.
     """
     return forward_net(net, checked_image("image", image).reshape(1, -1))
 
 
-def backward_net(net, dy):
+def backward_net(net: Net, dy: Any) -> Array:
     """The backward pass of the net's last `forward_net`, whatever its layers did since.
 
     Parameters
     ----------
     net : Net
         Its layers' gradients get added what dy makes them.
-    dy : array_like
+    dy : array_like (rows, outputs of the last layer)
         The gradient of the loss to the output.
 
     Returns
     -------
-    ndarray of float32
+    ndarray of float32 (rows, columns)
         The gradient to the input.
 
     Raises
@@ -105,13 +162,14 @@ def backward_net(net, dy):
     return dy
 
 
-def _passes(net):
-    if _checked(net)._passes is None:
+def _passes(net: Net) -> list[tuple[CourseLayer, Any]]:
+    passes = _checked(net)._passes
+    if passes is None:
         raise RuntimeError("net: backward wanted a forward pass before it, got none")
-    return net._passes
+    return passes
 
 
-def _add_gradients(net, dy):
+def _add_gradients(net: Net, dy: Array) -> None:
     """As `backward_net`, without the gradient of the net's input, which training has no use for."""
     (first, made), *others = _passes(net)
     for layer, its in reversed(others):
@@ -119,13 +177,24 @@ def _add_gradients(net, dy):
     first.backward_of(made, dy, spared=True)
 
 
-def update_net(net, rate, momentum, decay):
-    """One step of gradient descent in every layer; see `CourseLayer.update`."""
-    for layer in dict.fromkeys(_layers(net)):  # one that stands at several places has one gradient
+def update_net(net: Net, rate: float, momentum: float, decay: float) -> None:
+    """One step of gradient descent in every layer; see `CourseLayer.update`.
+
+    Parameters
+    ----------
+    net : Net
+    rate, momentum, decay : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
+    """
+    for layer in dict.fromkeys(layers_of(net)):  # one that stands at several places has one gradient
         layer.update(rate, momentum, decay)
 
 
-def cross_entropy_loss(x, y):
+def cross_entropy_loss(x: Any, y: Any) -> float:
     """The mean over the rows of -sum(y * log(x)).
 
     Parameters
@@ -138,6 +207,11 @@ def cross_entropy_loss(x, y):
     Returns
     -------
     float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the matrices hold no real numbers, their shapes differ, or they have no row.
     """
     x = planes.matrix("x", x)
     y = planes.matrix("y", y, *x.shape)
@@ -148,7 +222,9 @@ def cross_entropy_loss(x, y):
         return float(-np.sum(y[wanted] * np.log(x[wanted], dtype=np.float64)) / len(x))
 
 
-def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
+def train_image_classifier(
+    net: Net, data: Data, batch: int, iters: int, rate: float, momentum: float, decay: float
+) -> None:
     """Train by gradient descent on random batches; each step writes its loss on stderr.
 
     The gradient is that of the loss's sum over the batch, and the rate is divided by the batch's rows.
@@ -161,6 +237,11 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
     batch, iters : int
         Rows of a batch, and steps.
     rate, momentum, decay : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the data do not fit the net.
     """
     net, data = _checked(net), checked_data(data)
     batch, iters = checks.integer("batch", batch, 1), checks.integer("iters", iters, 0)
@@ -175,68 +256,28 @@ def train_image_classifier(net, data, batch, iters, rate, momentum, decay):
         update_net(net, rate / batch, momentum, decay)
 
 
-def accuracy_net(net, data):
-    """The share of rows whose greatest output lies where the greatest y does; of equals the first counts."""
-    layers, data = _layers(net), checked_data(data)
+def accuracy_net(net: Net, data: Data) -> float:
+    """The share of rows whose greatest output lies where the greatest y does; of equals the first counts.
+
+    Parameters
+    ----------
+    net : Net
+    data : Data
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these, or the data do not fit the net.
+    """
+    layers, data = layers_of(net), checked_data(data)
     parts = [data.x[i : i + ROWS] for i in range(0, len(data.x), ROWS)]
     for layer in layers:
         layer.forward_parts(parts)
     output = planes.matrix("net output", np.concatenate(parts), *data.y.shape)
     workspace.pool.clear()  # a whole data set's activations are no use to a batch's
     return float(np.mean(output.argmax(1) == data.y.argmax(1)))
-
-
-# -- weights --------------------------------------------------------------------------------------------
-
-
-def _weights(net):
-    """(layer, name, matrix) of the matrices of a file, in its order."""
-    found = []
-    for layer in _layers(net):
-        if isinstance(layer, WeightedLayer):
-            w, b = layer.weights()
-            found += [(layer, "b", b), (layer, "w", w)]
-    return found
-
-
-def save_weights(net, path):
-    """Write the weights as the C library does: little-endian float32, for each layer b, then w.
-
-    Rolling statistics are not among them.
-
-    Parameters
-    ----------
-    net : Net
-    path : str or Path
-    """
-    data = b"".join(matrix.astype("<f4").tobytes() for _, _, matrix in _weights(net))
-    write_atomically(checked_path("path", path), data)
-
-
-def load_weights(net, path):
-    """Read the weights that `save_weights`, or the C library, wrote.
-
-    Rolling statistics are not among them: those of a new net are zeros, so it takes a pass over a batch of
-    several rows or more training before one image alone (`run_net_image`) gives what it gave before.
-
-    Parameters
-    ----------
-    net : Net
-    path : str or Path
-
-    Raises
-    ------
-    ValueError
-        When the file's size is not that of the net's weights; then no weight has changed.
-    """
-    places, path = _weights(net), checked_path("path", path)
-    wanted = 4 * sum(matrix.size for _, _, matrix in places)
-    with open(path, "rb") as file:  # a folder is refused here
-        size = os.fstat(file.fileno()).st_size
-        raw = file.read() if size == wanted else b""
-    if size != wanted or len(raw) != wanted:
-        raise ValueError(f"{path}: wanted {wanted} bytes, 4 for each weight of the net, got {size}")
-    values, start = np.frombuffer(raw, "<f4"), 0
-    for layer, name, matrix in places:  # new ones: those of a pass that was made stay as they are
-        setattr(layer, name, values[start : start + matrix.size].reshape(matrix.shape))
-        start += matrix.size

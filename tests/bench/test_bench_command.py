@@ -5,8 +5,7 @@ import json
 import pytest
 
 from cynet import cli, models
-from cynet.bench import setting
-from cynet.cli import bench
+from cynet.bench import choices, measuring
 
 
 def said(capsys, *arguments):
@@ -15,7 +14,7 @@ def said(capsys, *arguments):
     return status, out, err
 
 
-@pytest.mark.parametrize("what", bench.WHAT)
+@pytest.mark.parametrize("what", choices.WHAT)
 def test_every_sub_command_has_help_with_defaults(capsys, what):
     with pytest.raises(SystemExit) as caught:
         cli.main(["bench", what, "--help"])
@@ -57,14 +56,14 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_pat
 def test_the_default_models_are_those_there_are(monkeypatch):
     seen = {}
 
-    def run(flags, progress):
-        seen[flags.what] = flags.model
+    def run(wanted, watch):
+        seen[wanted.what] = wanted.model
         return ()
 
     for what in ("kernels", "train"):
-        monkeypatch.setitem(bench._RUNS, what, run)
+        monkeypatch.setitem(measuring.RUNS, what, run)
         assert cli.main(["bench", what]) == 0
-    assert seen == {"kernels": list(models.names()), "train": list(setting.DEFAULT_MODELS)}
+    assert seen == {"kernels": list(models.names()), "train": list(choices.MODELS)}
 
 
 def test_without_the_peer_it_says_how_to_get_it(capsys, monkeypatch):
@@ -83,7 +82,7 @@ def test_ctrl_c_ends_it_with_130(capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(bench._RUNS, "peak", interrupted)
+    monkeypatch.setitem(measuring.RUNS, "peak", interrupted)
     status, _, err = said(capsys, "peak")
     assert status == 130 and "interrupted" in err
 

@@ -149,3 +149,28 @@ def test_memory_beside_the_peer(peer, monkeypatch):
     plan = speed.Setup(True, ("uwnet2",), (2,), (1,), peer="torch")
     (row,) = processes.memory(plan, repeat=1, steps=1).rows
     assert row["peer_peak_bytes"] > row["peer_imported_bytes"] > 0 and row["ratio"] > 0
+
+
+class Sum(Container):
+    """A user's container."""
+
+    def __init__(self):
+        self.one, self.other = cynet.Conv2d(3, 4, 3, padding=1), cynet.Conv2d(3, 4, 1)
+
+    def parts(self):
+        return Call("one", self.one), Call("other", self.other, 0), Add((1, 2))
+
+
+@pytest.mark.parametrize("layer", [
+    cynet.Concat(cynet.Conv2d(3, 4, 3, padding=1), cynet.Conv2d(3, 2, 1)),
+    cynet.Residual(cynet.Conv2d(3, 3, 3, padding=1)), Sum(),
+    cynet.Sequential(Sum(), cynet.Concat(cynet.ReLU(), cynet.Sequential(cynet.Conv2d(4, 4, 1)))),
+], ids=["concat", "residual", "a user's", "within each other"])  # fmt: skip
+def test_any_container_is_converted_by_its_parts(peer, layer):
+    model = cynet.Sequential(layer, cynet.GlobalAvgPool2d())
+    peer.check_equal(model, peer.converted(model), setting.batch(2)[0], True)
+
+
+def test_a_converted_net_brings_no_layer_of_cynet_with_it(peer):
+    net = pickle.dumps(peer.converted(workload.create("resnet20")))
+    assert b"cynet.bench.torch_steps" in net and b"cynet.nn" not in net

@@ -5,9 +5,9 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.cli import options
 from cynet.cli.parser import Failure
 from cynet.runs import beginning, divergence, ending
+from cynet.runs.settings import DEFAULTS
 from cynet.runs.weights import save_weights
 from cynet.train import Diverged, Recorder, RunFolder, Session, Settings, load_weights
 
@@ -37,14 +37,14 @@ def test_the_start_has_the_numbers_of_the_net_and_of_the_pictures(tmp_path, caps
     (40, 39, "recipe x", 39), (40, 40, "recipe x", 4), (39, 40, "recipe x", 3), (5, 40, "recipe x", 0),
 ])  # fmt: skip
 def test_the_warm_up_of_a_recipe_is_cut_where_it_is_the_whole_run(steps, warmup, origin, wanted):
-    origins = dict.fromkeys(options.DEFAULTS, "default") | {"warmup": origin}
+    origins = dict.fromkeys(DEFAULTS, "default") | {"warmup": origin}
     found = beginning._warmed_up(Settings(steps=steps, warmup=warmup, batch_size=8), 64, origins)
     assert found.warmup == wanted
     assert ("cut to a tenth" in origins["warmup"]) == (wanted != warmup)
 
 
 def test_steps_that_follow_from_epochs_have_their_origin():
-    origins = dict.fromkeys(options.DEFAULTS, "default") | {"epochs": "recipe x"}
+    origins = dict.fromkeys(DEFAULTS, "default") | {"epochs": "recipe x"}
     settings = Settings(epochs=2, batch_size=8, data="tiny", workers=0)
     with beginning.session_of(settings, tiny.tiny(), tiny.tiny(split="test"), origins) as session:
         assert session.settings.steps == 16 and origins["steps"] == "recipe x"

@@ -214,3 +214,58 @@ def test_a_file_may_grow_while_it_is_packed_and_not_change(work, monkeypatch, ca
     said = "RUN: runs/first/metrics.csv: wanted a file that stays as it is, it was changed meanwhile"
     assert status == 2 and said in capsys.readouterr().err
     assert not [path for path in work.iterdir() if "bundle" in path.name]
+
+
+def test_hidden_files_and_caches_stay_out(work):
+    run = work / "runs" / "first"
+    for path in (".hidden", ".git/config", "__pycache__/x.pyc", "deep/.x/y", "deep/z"):
+        (run / path).parent.mkdir(parents=True, exist_ok=True)
+        (run / path).touch()
+    (work / "part" / "__pycache__").mkdir()
+    (work / "part" / "__pycache__" / "deep.pyc").touch()
+    assert bundle("runs/first", "--files", "part") == 0
+    names = set(members("bundle.tar.gz"))
+    assert names == {"manifest.json", "part/deep.py", "runs/first/deep/z", "runs/first/metrics.csv",
+                     "runs/first/weights.bin"}  # fmt: skip
+
+
+def test_a_source_from_elsewhere_has_its_bare_name(work, monkeypatch):
+    (work / "inner").mkdir()
+    monkeypatch.chdir(work / "inner")
+    assert bundle("../runs/first", "--files", "../same.py", "../part", "--output", "b.tar.gz") == 0
+    assert {"same.py", "deep.py", "runs/first/metrics.csv"} < set(members("b.tar.gz"))
+
+
+def test_a_source_by_the_manifests_name_is_refused(work, capsys):
+    (work / "manifest.json").touch()
+    assert bundle("runs/first", "--files", "manifest.json") == 2
+    said = "wanted a name of its own in the archive, got manifest.json as for the manifest"
+    assert said in capsys.readouterr().err
+
+
+def test_the_limit_is_of_all_files_together(work, monkeypatch, capsys):
+    monkeypatch.setattr("cynet.runs.bundling.MOST", 7 + 256 + 6)
+    assert bundle("runs/first", "--files", "same.py", "--output", "1.tar.gz") == 0
+    monkeypatch.setattr("cynet.runs.bundling.MOST", 7 + 256 + 5)
+    assert bundle("runs/first", "--files", "same.py", "--output", "2.tar.gz") == 2
+    said = "weights.bin: wanted a file of at most 255 bytes, got 256"
+    assert said in capsys.readouterr().err
+
+
+def test_without_git_the_manifest_says_so(work, monkeypatch, capsys):
+    def missing(*words, **more):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("cynet.runs.bundling.subprocess.run", missing)
+    assert bundle("runs/first", "--files", "same.py", "--output", "b.tar.gz") == 0
+    manifest = json.loads(members("b.tar.gz")["manifest.json"][1])
+    assert manifest["git"] is manifest["base"] is None
+    assert list(manifest["versions"]) == ["cynet", "numpy", "python"]
+    assert bundle("runs/first", "--files", "same.py", "--base", "HEAD", "--force") == 2
+    assert "--base: wanted a revision of the git repository here, got 'HEAD'" in capsys.readouterr().err
+
+
+def test_what_is_packed_is_said_with_its_size(work, capsys):
+    assert bundle("runs/first", "--files", "same.py", "--output", "b.tar.gz") == 0
+    size = (work / "b.tar.gz").stat().st_size
+    assert capsys.readouterr().out == f"b.tar.gz: 3 files and manifest.json, {size:,} bytes\n"

@@ -3,10 +3,11 @@
 import pytest
 
 from cynet import cli, data, models
-from cynet.cli import bench, evaluate, options, train
+from cynet.cli import bench, evaluate, options, predict, train
 from cynet.cli.parser import Parser, UsageError
 from cynet.core.hints import edits, near
 from cynet.runs.hints import CALLED, suggestion
+from cynet.runs.ranges import SCHEDULES
 
 
 def flags_of(module):
@@ -41,6 +42,12 @@ CALLED_SO = of_text(
     -j>--workers --arch>--model --dataset>--data --data-path>--data-dir --output-dir>--run-dir
     --logdir>--run-dir --pretrained>--init-from --early-stopping>--patience
     --grad-clip>--clip-norm --random-seed>--seed --resume-from>--resume --warmup-epochs>--warmup
+    --eta>--lr --l2>--weight-decay --iters>--steps --max-iter>--steps --milestones>--lr-steps
+    --warm-up>--warmup --max-grad-norm>--clip-norm --smoothing>--label-smoothing --model-ema>--ema
+    --early-stop>--patience --aug>--augment --nproc>--workers --cpus>--threads --random-state>--seed
+    --backbone>--model --imagefolder>--data-dir --save-dir>--run-dir --ckpt>--init-from --cfg>--config
+    --bn>--batch-norm --val-split>--validation --find-lr>--lr-find --continue>--resume
+    --minibatch>--batch-size --lr-policy>--schedule --n-epochs>--epochs
     """
 )
 SAID = {
@@ -48,6 +55,9 @@ SAID = {
     "--fp16": "it computes in float32", "--amp": "it computes in float32",
     "--optimizer": "the optimiser is SGD with --momentum", "--adam": "the optimiser is SGD with --momentum",
 }  # fmt: skip
+SAID |= dict.fromkeys(("--mps", "--tpu", "--gpus", "--use-cuda", "--no-cuda", "--cpu"), SAID["--gpu"])
+SAID |= dict.fromkeys(("--bf16", "--half", "--dtype", "--precision"), SAID["--amp"])
+SAID |= dict.fromkeys(("--opt", "--optim", "--sgd", "--adamw", "--rmsprop", "--nesterov"), SAID["--adam"])
 STRANGERS = """
     --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
     --image --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
@@ -58,6 +68,17 @@ STRANGERS = """
 @pytest.mark.parametrize(("flag", "meant"), [*SLIPS.items(), *CALLED_SO.items()])
 def test_a_slip_leads_to_the_flag(flag, meant):
     assert suggestion(flag, TRAIN) == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize(("module", "flag", "meant"), [
+    (evaluate, "--subset", "--split"), (predict, "--topk", "--top"), (predict, "--k", "--top"),
+])  # fmt: skip
+def test_other_commands_know_other_names(module, flag, meant):
+    assert suggestion(flag, list(flags_of(module))) == f"did you mean {meant}?"
+
+
+def test_of_settings_of_one_kind_the_first_name_is_meant():
+    assert suggestion("batch_size", ["BATCH-SIZE", "batch_size"]) == "did you mean BATCH-SIZE?"
 
 
 @pytest.mark.parametrize(("flag", "text"), SAID.items())
@@ -99,7 +120,7 @@ def test_other_names_are_only_the_settings_there_are():
         ("trian", cli.COMMANDS, "train"), ("eval", cli.COMMANDS, "evaluate"), ("diffs", cli.COMMANDS, "diff"),
         ("bake", cli.COMMANDS, None), ("test", cli.COMMANDS, None),
         ("cifar", ("mnist", "cifar10"), "cifar10"),
-        ("cosin", options.SCHEDULES, "cosine"), ("one_cycle", options.SCHEDULES, "one-cycle"),
+        ("cosin", SCHEDULES, "cosine"), ("one_cycle", SCHEDULES, "one-cycle"),
         ("shapes11", data.names(), "shapes10"), ("imagenet", data.names(), None),
         ("CIFAR-10", data.names(), "cifar10"),
         ("fashion-mnist", data.names(), "fashionmnist"), ("resnet", models.names(), "resnet20"),

@@ -11,9 +11,10 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.cli import options
+from cynet.cli.gathering import Flags
 from cynet.cli.parser import UsageError
 from cynet.runs import changes
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Recorder, RunFolder, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,7 +62,7 @@ def test_the_rates_of_steps_have_begun_at_the_first_of_them(steps, wanted):
 
 
 def test_what_may_be_changed_together():
-    names = options.Flags()
+    names = Flags()
     assert changes.allowed([], names) == set() and changes.allowed(["batch-size"], names) == {"batch_size"}
     assert changes.allowed(["epochs"], names) == {"epochs", "steps"}
     assert changes.allowed(["steps"], names) == {"steps"}
@@ -77,9 +78,9 @@ def test_what_may_be_changed_together():
 
 
 def test_what_the_run_derived_is_derived_anew():
-    names = options.Flags()
+    names = Flags()
     stored = Settings(steps=20, threads=3, workers=2).resolved(100_000)
-    origins = dict.fromkeys(options.DEFAULTS, "default") | {"steps": "flag"}
+    origins = dict.fromkeys(DEFAULTS, "default") | {"steps": "flag"}
     values, now = changes.merged(stored, origins, {"steps": 40}, names)
     assert (values["steps"], values["lr_steps"], now["steps"]) == (40, None, "flag")
     assert (values["threads"], values["workers"]) == (None, "auto")

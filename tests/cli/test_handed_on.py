@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tiny  # noqa: F401
 
-from cynet import cli, data
-from cynet.bench import environment, kernels, loading, peak, per_layer, processes, speed
-from cynet.cli import data as data_command
+from cynet import cli
+from cynet.bench import choices, environment, kernels, loading, peak, per_layer, processes, speed
 from cynet.core import threads
-from cynet.data import inspection
+from cynet.data import checking, inspection
+from cynet.data import loading as data_loading
 from cynet.data.sets import download
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -82,7 +82,7 @@ ROOF = Report(command="measure")
       ("kernels.measure", "cases", ROOF, ["conv", "pool"], 4)]),
     ("kernels --largest 0", [("kernels.chosen", ["uwnet0", *ALL], 128, True, 0), ("peak.measure",),
                              ("kernels.measure", "cases", ROOF, (), None)]),
-    ("peak", [("peak.measure", None, peak.REPEAT), ("peak.report", ROOF)]),
+    ("peak", [("peak.measure", None, choices.REPEATS["peak"]), ("peak.report", ROOF)]),
     ("peak --array-size 1.5 --repeat 2", [("peak.measure", 3 * MIB // 2, 2), ("peak.report", ROOF)]),
 ])  # fmt: skip
 def test_what_is_measured_is_what_was_asked_for(called, capsys, words, wanted):
@@ -106,7 +106,7 @@ def test_markdown_is_for_those_who_ask_and_has_a_heading_where_there_are_several
 @pytest.fixture
 def drawn(monkeypatch):
     """What a mosaic is asked for, and with which pictures."""
-    asked, load = [], data.load
+    asked, load = [], data_loading.load
 
     def mosaic(dataset, transforms, columns, classes, seed, epoch):
         kinds = [
@@ -121,7 +121,7 @@ def drawn(monkeypatch):
         return load(name, root, split)
 
     monkeypatch.setattr(inspection, "mosaic", mosaic)
-    monkeypatch.setattr(data, "load", loaded)
+    monkeypatch.setattr(data_loading, "load", loaded)
     return asked
 
 
@@ -175,5 +175,5 @@ def test_what_is_fetched_comes_from_where_it_was_asked_for(monkeypatch, capsys, 
 
 
 def test_a_verdict_on_a_number():
-    assert data_command._verdict(3, None) == "" and data_command._verdict(3000, 3000) == ", as published"
-    assert data_command._verdict(3, 4000) == ", wanted 4,000"
+    assert checking._verdict(3, None) == "" and checking._verdict(3000, 3000) == ", as published"
+    assert checking._verdict(3, 4000) == ", wanted 4,000"

@@ -7,14 +7,18 @@ import pytest
 
 from cynet import cli
 from cynet.cli import options, train
+from cynet.cli.gathering import gather
 from cynet.cli.parser import Parser, UsageError
+from cynet.runs.origins import described
+from cynet.runs.recipes import RECIPES
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Settings
 
 
 def gathered(*arguments):
     parser = Parser("train", "")
     train.add_flags(parser)
-    return options.gather(parser.parse_args(list(map(str, arguments))))
+    return gather(parser.parse_args(list(map(str, arguments))))
 
 
 def test_every_setting_has_its_flag():
@@ -49,7 +53,7 @@ def test_what_excludes_another_takes_its_place(tmp_path):
     assert (values["lr_steps"], values["schedule"]) == (None, "cosine")
 
 
-@pytest.mark.parametrize("name", [path.stem for path in options.RECIPES.glob("*.toml")])
+@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
 def test_every_recipe_can_be_read_and_settled(name):
     values, _ = gathered("--recipe", name)
     settings = Settings(**values).resolved(50_000)
@@ -76,7 +80,7 @@ def test_what_a_stored_run_derived_is_derived_anew(tmp_path):
     from cynet.train import RunFolder
 
     settings = Settings(momentum=0.5).resolved(20_000)
-    origins = dict.fromkeys(options.DEFAULTS, "default") | {"momentum": "flag"}
+    origins = dict.fromkeys(DEFAULTS, "default") | {"momentum": "flag"}
     RunFolder(tmp_path / "run").write_config(settings.flat(), origins)
     values, _ = gathered("--config", tmp_path / "run" / "config.toml", "--lr", 0.001, "--steps", 20)
     again = Settings(**values).resolved(20_000)
@@ -138,7 +142,7 @@ def test_flags_that_cannot_be_are_refused(arguments, words):
 
 def test_the_origin_of_every_value_is_told():
     values, origins = gathered("--recipe", "cifar10", "--lr", 0.5)
-    lines = options.described(Settings(**values), origins)
+    lines = described(Settings(**values), origins)
     assert [line.split(":")[0] for line in lines] == ["by flag", "by recipe cifar10", "by default"]
     assert lines[0] == "by flag: lr 0.5"
     assert "model resnet20" in lines[1] and "seed 0" in lines[2]

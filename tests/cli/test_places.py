@@ -10,9 +10,9 @@ import tiny  # noqa: F401
 
 import cynet
 from cynet import cli, data
-from cynet.cli import options
 from cynet.interop import safetensors
-from cynet.runs import folder, replay
+from cynet.runs import new_folder, replay
+from cynet.runs.places import settled
 from cynet.train import Recorder, RunFolder, load_weights
 from cynet.uwnet.data import checked_path
 
@@ -64,7 +64,7 @@ def test_python_knows_the_home_folder(home):
     assert RunFolder(name="a", parent="~/runs").path == home / "runs" / "a-1"
     (home / "run" / "file").touch()
     with pytest.raises(FileExistsError):
-        folder.check("~/run")
+        new_folder.check("~/run")
     assert len(data.load("arrays", "~/own.npz")) == 32
     assert len(data.from_npz("~/own.npz", "test")) == 32
     safetensors.save({"a": np.ones(3)}, "~/a.safetensors")
@@ -121,10 +121,10 @@ def test_the_default_folder_of_data_sets_is_found_too(home, monkeypatch):
     folder.write_config({"data": "cifar10"})
     folder.write_environment({"folder": str(home)})
     layer = {"data": "cifar10"}
-    assert options.settled(layer, home / "run" / "config.toml") == layer
+    assert settled(layer, home / "run" / "config.toml") == layer
     monkeypatch.chdir(home.parent / "here")
-    assert options.settled(layer, home / "run" / "config.toml") == layer | {"data_dir": str(home / "data")}
-    assert options.settled({"data": "shapes10"}, home / "run" / "config.toml") == {"data": "shapes10"}
+    assert settled(layer, home / "run" / "config.toml") == layer | {"data_dir": str(home / "data")}
+    assert settled({"data": "shapes10"}, home / "run" / "config.toml") == {"data": "shapes10"}
 
 
 # -- commands ----------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cynet import cli
-from cynet.cli import options
+from cynet.runs import recipes
+from cynet.runs.origins import read
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,12 +29,12 @@ RECIPES = {
 
 
 def test_the_recipes_are_these():
-    found = {path.stem: options.read(path, "--recipe") for path in options.RECIPES.glob("*.toml")}
+    found = {path.stem: read(path, "--recipe") for path in recipes.RECIPES.glob("*.toml")}
     assert found == RECIPES
 
 
 def test_the_recipe_of_cifar10_warms_up_for_an_epoch_and_ends_at_nothing():
-    settings = Settings(**options.DEFAULTS | RECIPES["cifar10"]).resolved(50_000)
+    settings = Settings(**DEFAULTS | RECIPES["cifar10"]).resolved(50_000)
     rates = settings.learning_rates()
     assert settings.steps == 30 * 390
     assert rates(0) == pytest.approx(0.2 / 390) and rates(389) == rates(390) == 0.2

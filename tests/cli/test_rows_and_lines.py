@@ -7,7 +7,7 @@ import pytest
 
 from cynet import cli
 from cynet.cli import lr_find, runs, terminal, verify
-from cynet.runs import remarks
+from cynet.runs import overview, remarks
 from cynet.runs.replay import Difference
 from cynet.runs.run import Run
 
@@ -19,7 +19,7 @@ from cynet.runs.run import Run
 ])  # fmt: skip
 def test_a_setting_as_a_cell_and_in_json(value, cell, plain):
     assert runs.shown(value) == cell
-    assert runs.plain(value) == plain and type(runs.plain(value)) is type(plain)
+    assert overview.plain(value) == plain and type(overview.plain(value)) is type(plain)
 
 
 def test_a_row_of_a_run_has_its_numbers_in_their_columns():

@@ -11,10 +11,11 @@ import tiny
 from settings_table import SETTINGS
 
 from cynet import cli, data
-from cynet.cli import options
 from cynet.cli import train as command
+from cynet.cli.gathering import gather
 from cynet.cli.parser import Parser, UsageError
 from cynet.data import registry
+from cynet.runs import recipes
 from cynet.train import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +59,7 @@ def parser():
 
 
 def gathered(*arguments):
-    return options.gather(parser().parse_args(list(map(str, arguments))))
+    return gather(parser().parse_args(list(map(str, arguments))))
 
 
 def flag(name):
@@ -118,7 +119,7 @@ def test_help_says_the_default(monkeypatch, name):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_flag_goes_over_the_file_over_the_recipe_over_the_default(monkeypatch, tmp_path, name):
     promise = SETTINGS[name]
-    monkeypatch.setattr(options, "RECIPES", tmp_path)
+    monkeypatch.setattr(recipes, "RECIPES", tmp_path)
     values, origins = gathered()
     assert (values[name], origins[name]) == (promise.default, "default")
     first, second = line_of(name, 0), line_of(name, 1)

@@ -7,9 +7,11 @@ import pytest
 import tiny  # noqa: F401  (adds the data set "tiny")
 
 from cynet import cli
-from cynet.cli import options
 from cynet.cli import train as command
+from cynet.cli.gathering import gather
 from cynet.cli.parser import Parser, UsageError
+from cynet.runs.recipes import RECIPES
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Settings
 
 VALUES = {
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def gathered(*arguments):
     parser = Parser("train", "")
     command.add_flags(parser)
-    return options.gather(parser.parse_args(list(map(str, arguments))))
+    return gather(parser.parse_args(list(map(str, arguments))))
 
 
 def train(*arguments):
@@ -63,7 +65,7 @@ def test_a_pair_is_taken_or_refused_however_it_is_given(tmp_path, pair, how):
     if set(pair) == EXCLUDED:  # the flag takes the other's place
         kept, gone = (pair[1], pair[0]) if how == "file and flag" else pair
         assert (values[kept], origins[kept]) == (VALUES[kept], "flag")
-        assert (values[gone], origins[gone]) == (options.DEFAULTS[gone], "default")
+        assert (values[gone], origins[gone]) == (DEFAULTS[gone], "default")
     else:
         assert {name: values[name] for name in pair} == {name: VALUES[name] for name in pair}
     Settings(**values).resolved(4000)
@@ -83,7 +85,7 @@ def test_what_is_switched_off_excludes_nothing(tmp_path, line, flags, wanted):
 
 
 @pytest.mark.parametrize("name", VALUES)
-@pytest.mark.parametrize("recipe", sorted(path.stem for path in options.RECIPES.glob("*.toml")))
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.toml")))
 def test_each_goes_with_every_recipe(name, recipe):
     values, origins = gathered("--recipe", recipe, *FLAGS[name])
     assert values[name] == VALUES[name] and origins["model"] == f"recipe {recipe}"

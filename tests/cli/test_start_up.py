@@ -3,6 +3,8 @@
 import pytest
 from helpers import run_python
 
+from cynet.cli import COMMANDS
+
 PROGRAM = """
 import contextlib, io, sys
 from cynet.cli import main
@@ -15,11 +17,38 @@ print(*sorted(name for name in sys.modules if name.startswith({unwanted!r})))
 
 @pytest.mark.parametrize(("arguments", "unwanted"), [
     (["--help"], ("numpy", "cynet.nn", "cynet.kernels", "cynet.data", "cynet.train")),
-    (["train", "--help"], ("cynet.nn", "cynet.kernels", "cynet.models", "cynet.optim", "cynet.train")),
+    (["train", "--help"],
+     ("numpy", "cynet.nn", "cynet.kernels", "cynet.models", "cynet.optim", "cynet.train")),
 ])  # fmt: skip
 def test_help_loads_no_layer(arguments, unwanted):
     done = run_python("-c", PROGRAM.format(arguments=arguments, unwanted=unwanted))
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+
+
+EVERY_HELP = """
+import argparse, contextlib, importlib, io, sys
+from cynet import cli
+from cynet.cli.parser import Parser
+for name in cli.COMMANDS:
+    module = importlib.import_module(f"cynet.cli.{name}")
+    parser = Parser(name, module.__doc__)
+    module.add_flags(parser)
+    below = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    parsers = [parser, *(each for action in below for each in action.choices.values())]
+    assert all(each.format_help() for each in parsers)
+    heavy = [each for each in sys.modules if each.startswith(HEAVY)]
+    assert not heavy, (name, heavy)
+    print(name, len(parsers))
+"""
+
+
+def test_the_help_of_every_command_loads_no_layer_and_no_numpy():
+    heavy = ("numpy", "tqdm", "cynet.nn", "cynet.kernels", "cynet.models", "cynet.optim", "cynet.train")
+    done = run_python("-c", EVERY_HELP.replace("HEAVY", repr(heavy)))
+    assert (done.returncode, done.stderr) == (0, "")
+    found = dict(line.split() for line in done.stdout.splitlines())
+    assert list(found) == list(COMMANDS)
+    assert {name: int(count) for name, count in found.items() if count != "1"} == {"data": 4, "bench": 11}
 
 
 def test_settings_are_data_that_need_no_numpy():

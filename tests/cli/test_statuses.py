@@ -13,9 +13,12 @@ from helpers import environment_of
 from settings_table import SETTINGS
 
 from cynet import cli
-from cynet.cli import bench, config, options
+from cynet.bench import measuring
+from cynet.cli import config, ending
 from cynet.cli import train as command
-from cynet.cli.parser import Failure, Parser, UsageError, integer, number, reason, refusing
+from cynet.cli.gathering import given
+from cynet.cli.parser import Failure, Parser, UsageError, reason, refusing
+from cynet.cli.values import integer, number
 from cynet.report import repeating
 from cynet.runs import configuration, ranges
 from cynet.train import Recorder, RunFolder, Settings, Signals, Stopped
@@ -31,7 +34,7 @@ RUN = ("--data", "tiny", "--batch-size", "8", "--workers", "0", "--steps", "12",
     (OSError(errno.EIO, "a.csv: Input/output error", "a.csv"), 1, "error: a.csv: Input/output error"),
     (OSError("odd"), 1, "error: odd"),
     (KeyboardInterrupt(), 130, "interrupted"),
-    (cli.Terminated(), 143, "terminated"),
+    (ending.Terminated(), 143, "terminated"),
     (None, 0, None), (0, 0, None), (1, 1, None), (3, 3, None), (130, 130, None),
 ])  # fmt: skip
 def test_each_end_has_its_status_and_its_line(monkeypatch, capsys, ends, status, line):
@@ -52,7 +55,7 @@ def test_what_is_wrong_in_the_program_itself_is_a_traceback(monkeypatch):
 
 
 def test_the_statuses_are_those_that_are_documented():
-    assert (cli.REFUSED, cli.FAILED, cli.INTERRUPTED, cli.TERMINATED, cli.CLOSED_PIPE) == (
+    assert (ending.REFUSED, ending.FAILED, ending.INTERRUPTED, ending.TERMINATED, ending.CLOSED_PIPE) == (
         2,
         1,
         130,
@@ -111,7 +114,7 @@ def test_sigterm_is_given_back_as_it_was(monkeypatch):
     try:
         assert cli.main(["config"]) == 0
         assert callable(seen[0]) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-        with pytest.raises(cli.Terminated):
+        with pytest.raises(ending.Terminated):
             seen[0](signal.SIGTERM, None)
         own = lambda *_: None  # noqa: E731
         signal.signal(signal.SIGTERM, own)
@@ -265,7 +268,7 @@ def test_the_command_that_repeats_a_run_gives_it_the_same_settings(tmp_path, nam
     assert bool(words) == kept
     parser = Parser("train", "")
     command.add_flags(parser)
-    assert options.given(parser.parse_args(words)) == ({name: promise.given} if kept else {})
+    assert given(parser.parse_args(words)) == ({name: promise.given} if kept else {})
     alone = repeating.command(config)  # without origins what differs from the defaults is told
     assert alone == repeating.command(config | {"origin": origins})
     assert repeating.command(config | {"origin": {name: "default"}}) == "cynet train"
@@ -284,7 +287,7 @@ def test_an_error_without_a_text_is_told_by_what_it_is(monkeypatch, capsys, erro
     def broken(*_):
         raise error
 
-    monkeypatch.setitem(bench._RUNS, "peak", broken)
+    monkeypatch.setitem(measuring.RUNS, "peak", broken)
     assert cli.main(["bench", "peak"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"cynet bench: error: {line}"
 

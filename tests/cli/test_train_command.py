@@ -21,10 +21,11 @@ import tiny
 from helpers import run_python
 
 from cynet import cli
-from cynet.cli import options
+from cynet.cli.gathering import Flags
 from cynet.cli.parser import UsageError
 from cynet.data.workers.auto import processors
 from cynet.runs import beginning, recorder
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Evaluation, Settings, load_weights
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -195,12 +196,12 @@ def test_the_step_of_a_diverged_run_can_be_taken_again(tmp_path, monkeypatch, ca
 
 def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
     dataset = tiny.tiny()
-    origins = dict.fromkeys(options.DEFAULTS, "default") | {"warmup": "recipe x"}
+    origins = dict.fromkeys(DEFAULTS, "default") | {"warmup": "recipe x"}
     settings = Settings(steps=30, warmup=390, batch_size=8)
     with beginning.session_of(settings, dataset, dataset, origins) as session:
         assert session.settings.warmup == 3 and "cut to a tenth" in origins["warmup"]
     with pytest.raises(UsageError, match="--warmup: wanted less than the run's 30 steps"):
-        beginning.session_of(settings, dataset, dataset, origins | {"warmup": "flag"}, names=options.Flags())
+        beginning.session_of(settings, dataset, dataset, origins | {"warmup": "flag"}, names=Flags())
 
 
 def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, capsys):

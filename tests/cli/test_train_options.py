@@ -8,8 +8,9 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.cli import options
+from cynet.cli.parser import UsageError
 from cynet.data.workers import auto
+from cynet.runs.origins import read
 from cynet.train import Settings, load_weights
 
 FLAGS = ("--data", "tiny", "--batch-size", 8, "--workers", 0, "--steps", 21, "--lr", 0.01)
@@ -148,10 +149,10 @@ def test_workers_are_a_number_or_auto_in_a_file_too(tmp_path):
     path = tmp_path / "mine.toml"
     for text, wanted in (('"auto"', "auto"), ("2", 2), ("0", 0)):
         path.write_text(f"workers = {text}\n")
-        assert options.read(path, "--config") == {"workers": wanted}
+        assert read(path, "--config") == {"workers": wanted}
     for text, words in (('"many"', "wanted a whole number of at least 0, got 'many' (or auto)"),
                         ("true", "wanted a number, got True"), ("65", "from 0 to 64, got '65'")):  # fmt: skip
         path.write_text(f"workers = {text}\n")
-        with pytest.raises(options.UsageError) as caught:
-            options.read(path, "--config")
+        with pytest.raises(UsageError) as caught:
+            read(path, "--config")
         assert words in str(caught.value)

@@ -146,16 +146,15 @@ def test_predict_says_that_settings_cannot_be_read_too(without_settings, capsys)
 def test_options_of_the_data_are_taken_from_the_checkpoint_too(without_settings, monkeypatch):
     from dataclasses import replace
 
-    from cynet.cli import trained
-    from cynet.runs import agreement
+    from cynet.runs import agreement, beside
 
     name, saved = agreement.saved(RunFolder.open(without_settings))
     saved = replace(saved, settings=replace(saved.settings, skip_damaged=True, split_seed=7))
     monkeypatch.setattr(agreement, "saved", lambda folder: (name, saved))
-    found = trained.data_options(without_settings, "arrays")
-    assert found == trained.data_options(without_settings / "last.safetensors", "arrays")
+    found = beside.data_options(without_settings, "arrays")
+    assert found == beside.data_options(without_settings / "last.safetensors", "arrays")
     assert found["skip_damaged"] is True
-    assert trained.data_options(without_settings, "tiny") == {}
+    assert beside.data_options(without_settings, "tiny") == {}
 
 
 def test_weights_beside_a_configuration_of_another_tool_are_evaluated_without_a_word(run, tmp_path, capsys):

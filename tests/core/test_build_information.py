@@ -25,3 +25,20 @@ def test_without_openmp_it_says_so(monkeypatch):
                                                        "checks": "none"})  # fmt: skip
     facts = build.config()
     assert facts["OpenMP"] == "no: the kernels run on one thread" and facts["ISA"] == platform.machine()
+
+
+def test_the_processors_name_is_what_the_system_tells(monkeypatch):
+    text = "processor : 0\nmodel name\t: A fast: one \nmodel name\t: Another\n"
+    monkeypatch.setattr(build.Path, "read_text", lambda path: {"/proc/cpuinfo": text}[str(path)])
+    assert build.processor() == "A fast: one"
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    monkeypatch.setattr(platform, "machine", lambda: "a machine")
+    monkeypatch.setattr(build.Path, "read_text", lambda path: "processor : 0\n")
+    assert build.processor() == "a machine"
+    monkeypatch.setattr(platform, "processor", lambda: "of the platform")
+
+    def missing(path):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(build.Path, "read_text", missing)
+    assert build.processor() == "of the platform"

@@ -40,7 +40,9 @@ def test_the_distance_is_the_fewest_changes_of_letters():
     ("abcdefgh", ["abcxyzgh"], None), ("bat", ["cat", "hat"], "cat"), ("bat", ["hat", "cat"], "hat"),
     ("epoch", ["epochs-more", "epochs"], "epochs"),
     ("size-batch", ["size-batchs", "batch-size"], "batch-size"),
-    ("", ["a"], None), ("train", [], None),
+    ("", ["a"], None), ("train", [], None), ("a" * 100, ["a" * 99 + "b"], "a" * 99 + "b"),
+    ("a" * 101, ["a" * 101], None), ("--no_augment", ["--no-augment"], "--no-augment"),
+    ("tra", ["trap", "train"], "trap"), ("tra", ["train", "trade-off"], "train"), ("abcd", ["abxd"], "abxd"),
 ])  # fmt: skip
 def test_the_nearest_name_or_none(name, known, wanted):
     assert near(name, known) == wanted

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cynet.core.names import few, printable
+from cynet.core.names import SPELLED, few, printable, unused
 
 
 @pytest.mark.parametrize(("name", "shown"), [
@@ -20,3 +20,30 @@ def test_what_cannot_be_shown_is_escaped(name, shown):
 def test_a_few_of_many_names():
     assert few([]) == "" and few(["a", "b\n"]) == "a, b\\n"
     assert few(map(str, range(1007)), 2) == "0, 1 and 1,005 more"
+    assert few("abcde") == "a, b, c, d, e" and few("abcdef") == "a, b, c, d, e and 1 more"
+
+
+def test_every_byte_that_is_no_utf_8_is_two_digits():
+    for byte in range(0x80, 0x100):
+        assert printable(os.fsdecode(bytes([byte]))) == f"\\x{byte:02x}"
+    for code in (0xDC7F, 0xDD00):  # lone surrogates that stand for no byte
+        assert printable(chr(code)) == f"\\u{code:04x}"
+
+
+def test_an_encoding_that_lacks_letters_gets_them_spelled():
+    name = "a\u00e9\u732b\x1b" + os.fsdecode(b"\xe9")
+    assert name.encode("ascii", SPELLED) == b"a\\xe9\\u732b\x1b\\xe9"
+    assert name.encode("latin-1", SPELLED) == b"a\xe9\\u732b\x1b\\xe9"
+    assert name.encode("utf-8", SPELLED) == "a\u00e9\u732b\x1b\\xe9".encode()
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", SPELLED)
+
+
+def test_a_name_that_nothing_has(tmp_path):
+    path = tmp_path / "a.b.txt"
+    assert unused(path) == path
+    path.touch()
+    assert unused(path) == tmp_path / "a.b-2.txt"
+    (tmp_path / "a.b-2.txt").symlink_to("nowhere")
+    assert unused(path) == tmp_path / "a.b-3.txt"
+    assert unused(path, lambda each: False) == path

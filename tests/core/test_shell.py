@@ -30,3 +30,7 @@ def test_a_word_is_one_line_of_what_can_be_shown():
     assert all(word(text).isprintable() for text in PATHS)
     assert quoted("runs/a-1") == "runs/a-1" and quoted("my run") == "'my run'"
     assert word("-flag") == "-flag"
+
+
+def test_bytes_that_a_shell_would_not_show_are_written_as_two_digits():
+    assert word("\x1f \x7f~") == "$'\\x1f \\x7f~'" and word("\n'\\") == "$'\\x0a\\x27\\x5c'"

@@ -8,7 +8,7 @@ import pytest
 
 from cynet import data
 from cynet.data import ArrayDataset, Cutout, DataLoader, Normalize, RandomCrop, RandomFlip
-from cynet.data.images.transforms import Recipe
+from cynet.data.images.transforms import Pipeline
 
 COUNT = 3000
 Brightness, Contrast = data.Brightness, data.Contrast
@@ -125,14 +125,14 @@ def test_arguments_at_and_beyond_their_bounds(make, good):
 ])  # fmt: skip
 def test_a_picture_is_reflected_up_to_its_own_size(shape, padding, good):
     def make():
-        return Recipe([RandomCrop(padding, "reflect")], shape)
+        return Pipeline([RandomCrop(padding, "reflect")], shape)
 
     if good:
         assert make().augment["padding"] == padding
     else:
         with pytest.raises(ValueError, match=f"RandomCrop: wanted a padding below {min(shape[1:])} to"):
             make()
-    assert Recipe([RandomCrop(9)], shape).augment["reflect"] == 0
+    assert Pipeline([RandomCrop(9)], shape).augment["reflect"] == 0
 
 
 def test_defaults_of_the_loader():

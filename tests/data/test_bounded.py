@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cynet.data.sets import bounded
-from cynet.data.sets.bounded import CHUNK, Bounded, check_room, read_exactly
+from cynet.data.sets.bounded import CHUNK, Bounded, check_memory, read_exactly
 from cynet.data.sets.idx import MNIST, FashionMNIST, read_idx
 
 
@@ -41,9 +41,9 @@ def test_exactly_so_many_bytes(size, drop):
 
 def test_the_memory_that_is_free_is_enough_to_the_byte(monkeypatch):
     monkeypatch.setattr(bounded, "free_bytes", lambda: 1000)
-    check_room(1000, "x")
+    check_memory(1000, "x")
     assert len(read_exactly(io.BytesIO(bytes(1000)), 1000, "x")) == 1000
-    for call in (lambda: check_room(1001, "x"), lambda: read_exactly(io.BytesIO(bytes(1001)), 1001, "x")):
+    for call in (lambda: check_memory(1001, "x"), lambda: read_exactly(io.BytesIO(bytes(1001)), 1001, "x")):
         with pytest.raises(ValueError, match="x: its 1,001 bytes do not fit the 1,000 of memory"):
             call()
 

@@ -115,3 +115,53 @@ def test_a_child_by_fork_starts_workers_of_its_own(pictures):
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sum(map(len, decoding.decoded(pictures, None, 1))) == 4
+
+
+@pytest.mark.parametrize(("count", "processors", "workers"), [
+    (511, 4, 0), (512, 4, 4), (513, 1, 1), (10_000, 8, 8), (10_000, 64, 8),
+])  # fmt: skip
+def test_how_many_workers_decode(monkeypatch, count, processors, workers):
+    found = []
+
+    def by_workers(chunks, fit, workers, read):
+        found.append((workers, [len(chunk) for chunk in chunks]))
+        return []
+
+    monkeypatch.setattr(decoding, "processors", lambda: processors)
+    monkeypatch.setattr(decoding, "_by_workers", by_workers)
+    sizes = [len(part) for part in decoding.decoded(["x"] * count, read=lambda path, fit: path)]
+    if workers:
+        assert found == [(workers, [64] * (count // 64) + [count % 64] * bool(count % 64))]
+    else:
+        assert found == [] and sizes == [64] * 7 + [63]
+
+
+def test_only_a_few_answers_wait(monkeypatch, pictures):
+    import concurrent.futures
+
+    waiting, most = [0], []
+
+    class Pool:
+        def __init__(self, workers, context, initializer):
+            most.append(workers)
+
+        def submit(self, function, *given):
+            waiting[0] += 1
+            most.append(waiting[0])
+            future = concurrent.futures.Future()
+            future.set_result(function(*given))
+            taken = future.result
+            future.result = lambda: waiting.__setitem__(0, waiting[0] - 1) or taken()
+            return future
+
+        def shutdown(self, cancel_futures):
+            most.append("shut")
+
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(decoding, "CHUNK", 1)
+    found = list(decoding.decoded(list("abcdefghij"), None, 2, lambda path, fit: path))
+    assert found == [[letter] for letter in "abcdefghij"]
+    assert most == [2, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, "shut"]
+    most.clear()
+    list(decoding.decoded(["a"], None, 5, lambda path, fit: path))
+    assert most[0] == 1  # no more workers than tasks

@@ -147,6 +147,15 @@ def test_a_cache_elsewhere_keeps_several_sets(folder, tmp_path):
     counts = [len(data.ImageFolder(each, 8, cache=tmp_path / "kept")) for each in folders]
     assert counts == [9, 8] and len(list((tmp_path / "kept").glob("*.npy"))) == 2
     assert not (folder / ".cynet").exists()
+    names = [path.name for path in (tmp_path / "kept").glob("*.npy")]
+    assert all(name.startswith("set-") and name.endswith("-3x8x8-crop.npy") for name in names)
+
+
+def test_a_cache_is_named_by_what_the_pictures_were_made_into(folder):
+    for options in ({"size": 8}, {"size": (8, 6), "resize": "stretch"}, {"size": 8, "channels": 1}):
+        data.ImageFolder(folder, **options)
+    names = sorted(path.name for path in (folder / ".cynet").glob("*.npy"))
+    assert names == ["1x8x8-crop.npy", "3x8x6-stretch.npy", "3x8x8-crop.npy"]
 
 
 def test_bad_folders_are_named(tmp_path, folder):

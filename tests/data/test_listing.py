@@ -268,3 +268,15 @@ def test_each_file_is_looked_up_once(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "stat", lambda path, **more: looked.append(os.fspath(path)) or stat(path, **more))
     assert len(listing.listed(root).files) == 60
     assert not any(path.endswith(".png") for path in looked)
+
+
+@pytest.mark.parametrize(("pictures", "words"), [
+    (0, r"set: wanted a folder of pictures for each class, got no folder$"),
+    (2, r"got no folder but 2 pictures \(with a list of them it is an image_list\)$"),
+])  # fmt: skip
+def test_a_folder_without_folders_is_told_what_it_may_be(tmp_path, pictures, words):
+    (tmp_path / "set").mkdir()
+    for i in range(pictures):
+        draw(tmp_path / "set" / f"{i}.png")
+    with pytest.raises(ValueError, match=words):
+        listing.listed(tmp_path / "set")

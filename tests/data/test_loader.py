@@ -77,12 +77,12 @@ def test_a_state_of_a_late_epoch_is_continued_without_what_was_before(dataset, w
     state = loader_of(dataset).state_dict() | {"epoch": 10**12, "batch": 7}
     with loader_of(dataset, workers) as loader:
         made = []
-        fill = loader._recipe.fill
-        loader._recipe.fill = lambda *arguments: made.append(fill(*arguments))
+        fill = loader._pipeline.fill
+        loader._pipeline.fill = lambda *arguments: made.append(fill(*arguments))
         loader.load_state_dict(state)
         assert not made
         if workers:
-            del loader._recipe.fill  # cannot be sent
+            del loader._pipeline.fill  # cannot be sent
         _, y = next(iter(loader))
         indices = loader.order(10**12)[70:80]
         np.testing.assert_array_equal(y, dataset.labels[indices])

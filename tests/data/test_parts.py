@@ -127,8 +127,23 @@ def test_a_part_that_is_a_broken_link_is_named(tmp_path):
         load(tmp_path)
 
 
+def test_a_broken_link_that_is_no_part_hinders_nothing(tmp_path):
+    tree(tmp_path, "train", "test")
+    (tmp_path / "other").symlink_to("/nowhere")
+    assert len(load(tmp_path)) == 4
+
+
+def test_parts_without_folders_of_classes_are_no_classes(tmp_path):
+    for name in ("train", "test"):
+        draw(tmp_path / name / "x.png")
+    with pytest.raises(ValueError, match="train: wanted a folder of pictures for each class, got no folder"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize(("name", "hint"), [
-    ("x.npz", "its data set is arrays"), ("x.zip", "unpack it first"), ("x.tgz", "unpack it"), ("x", "$"),
+    ("x.npz", "its data set is arrays"), ("x", "$"),
+    *((f"x.{ending}", "unpack it first") for ending in ("zip", "tar", "tar.gz", "tgz", "xz", "bz2", "ZST")),
+    ("x.7z", "unpack it first"), ("x.rar", "unpack it first"),
 ])  # fmt: skip
 def test_a_file_in_place_of_a_folder_is_named(tmp_path, name, hint):
     (tmp_path / name).touch()

@@ -9,7 +9,7 @@ import pytest
 from helpers import environment_of, run_python
 
 from cynet.data import ArrayDataset, DataLoader
-from cynet.data.images.transforms import Recipe
+from cynet.data.images.transforms import Pipeline
 from cynet.data.workers import portable
 
 DATA = """
@@ -91,10 +91,10 @@ def test_what_a_session_that_keeps_its_script_was_given_later(tmp_path, monkeypa
     with pytest.raises(
         TypeError, match=r"got later, which is defined in .*script\.py, which is not there any more"
     ):
-        recipe_of(main.later).check_portable()
+        pipeline_of(main.later).check_portable()
     (tmp_path / "script.py").touch()
     with pytest.raises(TypeError, match=r"got later, .* in no file: it was typed in after script\.py ran"):
-        recipe_of(main.later).check_portable()
+        pipeline_of(main.later).check_portable()
 
 
 @pytest.mark.parametrize("main", ["package", "package.zip"])
@@ -149,8 +149,8 @@ def at_the_top(picture, rng):
     return picture
 
 
-def recipe_of(function):
-    return Recipe([function], (1, 4, 4))
+def pipeline_of(function):
+    return Pipeline([function], (1, 4, 4))
 
 
 def test_lambdas_and_inner_functions_are_named():
@@ -160,8 +160,8 @@ def test_lambdas_and_inner_functions_are_named():
     for function in (inner, lambda picture, rng: picture):
         wanted = r"transforms\[0\]: wanted a function that can be pickled, .*<locals>"
         with pytest.raises(TypeError, match=wanted):
-            recipe_of(function).check_portable()
-    recipe_of(at_the_top).check_portable()
+            pipeline_of(function).check_portable()
+    pipeline_of(at_the_top).check_portable()
 
 
 def test_a_module_made_by_hand_is_refused(monkeypatch):
@@ -171,7 +171,7 @@ def test_a_module_made_by_hand_is_refused(monkeypatch):
     with pytest.raises(
         TypeError, match=r"mine, which is defined in made_by_hand, a module that is not found"
     ):
-        recipe_of(made.mine).check_portable()
+        pipeline_of(made.mine).check_portable()
 
 
 def test_a_module_from_a_folder_that_was_the_current_one_is_found(tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_module_from_a_folder_that_was_the_current_one_is_found(tmp_path, monk
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     found_here = __import__("found_here")
     monkeypatch.chdir("/")
-    recipe_of(found_here.mine).check_portable()
+    pipeline_of(found_here.mine).check_portable()
     del sys.modules["found_here"]
 
 

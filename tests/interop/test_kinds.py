@@ -58,6 +58,45 @@ FILES = [
     ("y.safetensors", holding(b"<!DOCTYPE html><html>"), "a web page"),
     ("empty", holding(b""), "an empty file"),
     ("odd", holding(b"\x01\x02\x03\xff" * 9), "a file of no known kind"),
+    *(
+        (f"onnx{tag[0]}.bin", holding(b"\x08\x07" + tag + b"\x07pytorch" + b"\xff" * 9), "an ONNX file")
+        for tag in (b"\x12", b"\x1a", b":", b"B")
+    ),
+    ("early.bin", holding(b"\x08\x1f\x12\xff"), "an ONNX file"),
+    ("late.bin", holding(b"\x08\x20\x12\xff"), "a file of no known kind"),
+    ("other.bin", holding(b"\x08\x07\x13\xff"), "a file of no known kind"),
+    ("tag.bin", holding(b"\x09\x07\x12\xff"), "a file of no known kind"),
+    ("by-name.onnx", holding(b"\x01\xff"), "an ONNX file"),
+    ("n.caffemodel", holding(b"\x01\xff"), "a Caffe file (protobuf)"),
+    *((f"hdf{place}", holding(b"x" * place + HDF5 + b"\xff"), "an HDF5 file") for place in (512, 1024, 2048)),
+    ("beyond", holding(b"\xff" * 4096 + HDF5), "a file of no known kind"),
+    *(
+        (name, holding(start + b"\xff" * 9), kind)
+        for name, start, kind in (
+            ("l.gguf", b"GGUF\x03", "a GGUF file (llama.cpp)"),
+            ("p.jpg", b"\xff\xd8\xff\xe0", "a picture (JPEG)"),
+            ("p.gif", b"GIF89a", "a picture (GIF)"),
+            ("i.tif", b"II*\0", "a picture (TIFF)"),
+            ("m.tif", b"MM\0*", "a picture (TIFF)"),
+            ("w.webp", b"RIFF\xff\xff\xff\xffWEBP", "a picture (WebP)"),
+            ("d.pdf", b"%PDF-1.4", "a PDF document"),
+            ("b.bz2", b"BZh9", "a file packed by bzip2"),
+            ("x.xz", b"\xfd7zXZ\0", "a file packed by xz"),
+            ("z.zst", b"\x28\xb5\x2f\xfd", "a file packed by zstd"),
+            ("a.7z", b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+            ("s.db", b"SQLite format 3\0", "an SQLite database"),
+        )
+    ),
+    ("elf", holding(b"\x7fELF\xff"), "a program or library"),
+    *((f"pickle{n}", holding(bytes([0x80, n]) + b"\xff"), "a pickle") for n in (2, 3, 4, 5)),
+    ("pickle6", holding(b"\x80\x06" + b"\xff" * 9), "a file of no known kind"),
+    ("c.csv", holding(b"a,b\n"), "a text (CSV)"),
+    ("c.YAML", holding(b"a: 1\n"), "a text (YAML)"),
+    ("c.py", holding(b"a = 1\n"), "a text (Python)"),
+    ("yaml", holding(b"%YAML 1.2\n"), "a text (YAML)"),
+    ("bell", holding(b"text with \x07"), "a file of no known kind"),
+    ("unit", holding(b"text with \x1f"), "a file of no known kind"),
+    ("space", holding(b"a b\t\f\r\n"), "a text"),
     ("pipe", os.mkfifo, "a pipe"),
     ("folder", os.mkdir, "a folder"),
 ]

@@ -99,6 +99,10 @@ def test_every_flipped_bit_is_found():
     [
         (b"", "only 0 bytes"),
         (b"PK\x03\x04 something else entirely", "cut short, or no safetensors file"),
+        (bytes([100, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "wanted a header of 100 bytes, 20 follow: cut short"),
+        (bytes([21, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "wanted a header of 21 bytes, 20 follow"),
+        (bytes([20, 0, 0, 0, 0, 0, 0, 0]) + b"{" * 20, "its header is no JSON"),
+        (b"1234567", "only 7 bytes"),
         (raw(b"{"), "its header is no JSON"),
         (raw(b"\xff\xfe"), "its header is no JSON"),
         (raw(b"[" * 100_000), "its header is no JSON"),
@@ -174,3 +178,23 @@ def test_what_cannot_be_written_is_refused(tensors, notes, error):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"cannot read .*nowhere"):
         safetensors.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["a" * n for n in range(1, 9)])
+def test_tensors_begin_at_a_multiple_of_eight_and_the_widest_first(name):
+    data = safetensors.pack({name: np.arange(3, dtype=np.int16), "z": np.arange(2.0)})
+    length = int.from_bytes(data[:8], "little")
+    assert length % 8 == 0 and json.loads(data[8 : 8 + length])["z"]["data_offsets"] == [0, 16]
+    assert data[8 + length :] == np.arange(2.0).tobytes() + np.arange(3, dtype=np.int16).tobytes()
+
+
+@pytest.mark.parametrize(("shape", "sound"), [
+    ([0, 2**60], True), ([0, 2**61], False), ([2**31, 0, 2**31], False), ([0] * 32, True), ([0] * 33, False),
+])  # fmt: skip
+def test_a_shape_with_a_side_of_nothing_is_one_that_an_array_can_have(shape, sound):
+    data = raw({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}})
+    if sound:
+        assert safetensors.unpack(data)[0]["a"].shape == tuple(shape)
+    else:
+        with pytest.raises(ValueError, match="tensor 'a': wanted"):
+            safetensors.unpack(data)

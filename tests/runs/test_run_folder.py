@@ -9,7 +9,7 @@ import pytest
 import cynet.core.random as random
 from cynet import Sequential, __version__, models
 from cynet.interop import safetensors
-from cynet.runs import configuration, folder
+from cynet.runs import configuration, new_folder
 from cynet.runs.facts import Facts
 from cynet.runs.session import Settings
 from cynet.runs.weights import file_of, initial_file
@@ -32,7 +32,7 @@ def test_exactly_this_folder_when_it_is_new_or_empty(tmp_path):
     with pytest.raises(FileExistsError, match="wanted a new or empty folder"):
         RunFolder(tmp_path / "a" / "b")
     with pytest.raises(NotADirectoryError, match="file is none"):
-        folder.check(tmp_path / "a" / "b" / "file" / "c")
+        new_folder.check(tmp_path / "a" / "b" / "file" / "c")
 
 
 def test_what_a_process_left_that_was_killed_at_once_is_no_file(tmp_path):

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from cynet.runs import hold, overview
-from cynet.runs.folder import DIGEST_COLUMNS, KEPT, SAFETY, STEP_COLUMNS, check, metrics_columns
+from cynet.runs.filenames import DIGEST_COLUMNS, KEPT, STEP_COLUMNS, metrics_columns
+from cynet.runs.new_folder import check
+from cynet.runs.space import SAFETY
 from cynet.train import RunFolder
 
 DIGEST = 64 * "0"

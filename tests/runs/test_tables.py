@@ -246,6 +246,14 @@ def test_columns_are_read_by_name_and_what_is_left_out_is_noted(tmp_path):
     assert content(tmp_path, "step,loss\n").columns == {"step": [], "loss": []}
 
 
+def test_of_the_last_row_no_column_that_stands_twice_is_read(tmp_path):
+    (tmp_path / "t.csv").write_text("lr,step,lr,mine,loss\n0.1,1,0.1,x,2\n0.2,2,0.3,y,?\n")
+    assert cells.last_row(tmp_path / "t.csv") == {"step": 2, "loss": None}
+    assert table(tmp_path).last() == {}  # not whole
+    (tmp_path / "t.csv").write_text("loss,step\n0.5,1\n0.25,2\n0.125,")
+    assert table(tmp_path).last() == {"step": 2, "loss": 0.25}
+
+
 @pytest.mark.parametrize(("data", "shown"), [
     (b"\0" * 99 + b"\n", "'" + r"\x00" * 60 + "'..."),
     ("step\n".encode("utf-16-le"), r"'s\x00t\x00e\x00p\x00'"),

@@ -119,3 +119,31 @@ def test_without_matplotlib_the_extra_is_named_and_its_words_are_kept_to_itself(
     with pytest.raises(ImportError, match=r"plots need matplotlib, .*: pip install 'cynet\[plots\]'"):
         drawing.figure_class()
     assert log.level == before
+
+
+@pytest.mark.parametrize(("rates", "columns", "rows"), [(1, 1, 1), (3, 3, 1), (4, 4, 1), (5, 4, 2)])
+def test_a_figure_is_as_large_as_its_panels(drawn, rates, columns, rows):
+    figure = study_figures.loss([run(lr=0.1 * n) for n in range(1, rates + 1)])
+    assert figure.get_size_inches().tolist() == pytest.approx([2.9 * columns + 0.6, 2.5 * rows + 0.8])
+    assert study_figures.accuracy(RUNS, 0.1).get_size_inches().tolist() == pytest.approx([7.5, 4.6])
+
+
+def test_a_figure_is_a_png_of_few_colours():
+    image = pytest.importorskip("PIL.Image")
+    import io
+
+    with image.open(io.BytesIO(study_figures.accuracy(RUNS, 0.1))) as picture:
+        assert (picture.format, picture.size, picture.mode) == ("PNG", (600, 368), "P")
+        assert 16 < len(picture.convert("RGB").getcolors()) <= 64
+        levels = {color for _, color in picture.convert("RGB").getcolors()}
+    assert (255, 255, 255) in levels
+
+
+def test_the_axes_say_what_they_are(drawn):
+    (axis,) = study_figures.accuracy(RUNS, 0.1).axes
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("learning rate", "test accuracy")
+    losses = study_figures.loss(RUNS)
+    assert {axis.get_xlabel() for axis in losses.axes} == {"step"}
+    (legend,) = losses.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["without batch norm", "with batch norm"]
+    assert [line.get_color() for line in legend.get_lines()] == [RED, BLUE]

@@ -171,3 +171,23 @@ def test_the_second_signal_stops_at_once():
     with pytest.raises(KeyboardInterrupt), Signals():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_a_signal_in_a_step_ends_the_walk_before_another_batch_is_fetched(last):
+    fetched, seen = [], []
+
+    def items():
+        for number in (1, 2, 3):
+            fetched.append(number)
+            yield number
+
+    signals = Signals()
+    with pytest.raises(Stopped) as caught:
+        for item in signals.watch(items()):
+            seen.append(item)
+            if item == last:
+                signals.pending = signal.SIGTERM
+    assert seen == fetched == list(range(1, last + 1)) and caught.value.signal == signal.SIGTERM
+    with pytest.raises(Stopped):
+        next(signals.watch(iter([1])))  # one that came before

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import cynet
 from cynet import Flatten, Sequential
-from cynet.train import predict
+from cynet.train import evaluate, predict
 from cynet.train.predictions import Predictions, confused, precision
 
 RNG = np.random.default_rng(0)
@@ -91,3 +92,29 @@ def test_modes_come_back_and_nothing_is_refused():
         predict(model, [])
     with pytest.raises(ValueError, match="labels"):
         predict(model, [(np.zeros((1, 1, 3, 1), np.float32), np.array([3]))])
+
+
+@pytest.mark.parametrize("how", [predict, evaluate])
+def test_a_model_in_training_is_looked_at_in_evaluation_mode_and_left_as_it_was(how):
+    cynet.seed(0)
+    model = cynet.Sequential(
+        cynet.Conv2d(3, 4, 3), cynet.BatchNorm2d(4), cynet.Dropout(0.5), cynet.GlobalAvgPool2d(),
+        cynet.Linear(4, 3),
+    ).train()  # fmt: skip
+    model[2].eval()
+    rng = np.random.default_rng(0)
+    batches = [(rng.standard_normal((5, 8, 8, 3), dtype=np.float32), rng.integers(0, 3, 5)) for _ in range(2)]
+    before = model.state_dict()
+    found = how(model, batches)
+    assert [layer.training for layer in model.layers] == [True, True, False, True, True] and model.training
+    after = model.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    whole = how(model.eval(), batches)
+    if how is predict:
+        np.testing.assert_array_equal(found.log_probabilities, whole.log_probabilities)
+    else:
+        assert found.loss == whole.loss and (found.confusion == whole.confusion).all()
+    model.train()
+    with pytest.raises(ValueError, match="wanted at least one sample"):
+        how(model, [])
+    assert model.training and model[1].training

@@ -1,10 +1,11 @@
 """Pictures that cannot be used: all of them in one error, or left out and told."""
 
 import os
+from collections.abc import Iterable, Sequence
 
 from cynet.core.names import few, printable
 
-from .pictures import PictureError
+from .pictures import PictureError, PictureProblem
 
 LEFT_OUT = "damaged pictures left out"
 SHOWN = 10  # problems that an error names
@@ -21,11 +22,11 @@ class DamagedPicturesError(ValueError):
         Pictures, these included.
     """
 
-    def __init__(self, problems, total):
+    def __init__(self, problems: tuple[PictureProblem, ...], total: int) -> None:
         super().__init__(problems, total)
         self.problems, self.total = problems, total
 
-    def __str__(self):
+    def __str__(self) -> str:
         helps = len(self.problems) < self.total and all(problem.damaged for problem in self.problems)
         if len(self.problems) == 1:
             path, reason, damaged, _ = self.problems[0]
@@ -39,7 +40,7 @@ class DamagedPicturesError(ValueError):
 DamagedError = DamagedPicturesError  # its public name: cynet.data.DamagedError
 
 
-def refuse(problems, total, skip):
+def refuse(problems: Iterable[PictureProblem], total: int, skip: bool) -> None:
     """Raise what some `PictureProblem`s call for; nothing where all are damage that is to be skipped.
 
     Raises
@@ -56,11 +57,11 @@ def refuse(problems, total, skip):
         raise DamagedPicturesError(problems, total)
     texts = few([f"{problem.path}: {problem.reason}" for problem in problems], SHOWN)
     error = OSError(problems[0].number, texts)
-    error.problems = problems
+    error.problems = problems  # type: ignore[attr-defined]
     raise error
 
 
-def noted(problems, root=os.curdir):
+def noted(problems: Sequence[PictureProblem], root: str = os.curdir) -> list[str]:
     """[a note about pictures that were left out, named as seen from a folder], [] without any."""
     if not problems:
         return []
@@ -68,6 +69,6 @@ def noted(problems, root=os.curdir):
     return [f"{LEFT_OUT}: {len(problems):,} ({texts})"]
 
 
-def lines(problems):
+def lines(problems: Iterable[PictureProblem]) -> list[str]:
     """A line for each problem."""
     return [f"{printable(problem.path)}: {problem.reason}" for problem in problems]

@@ -1,8 +1,8 @@
 """The loader's decode step: stored bytes to normalised floats, with the random changes of augmentation.
 
 Worker processes run it side by side, each with one thread; without workers it may have several. The random
-numbers of a sample are a hash of (seed, epoch, index of the sample), so that a batch does not depend on who
-makes it, or when. Whatever is random is computed in integers: the same on every platform.
+numbers of a sample are a hash of (seed, epoch, index of the sample), so that a batch does not depend on who makes
+it, or when. Whatever is random is computed in integers: the same on every platform.
 """
 
 from cython.parallel cimport prange
@@ -19,14 +19,14 @@ cdef struct Augment:
     int64_t brightness
     int64_t contrast
 
-cdef struct Store:
+cdef struct BatchTerms:  # what its samples share
     const float *table
     Py_ssize_t channels, height, width
     bint reflect
     Augment augment
     uint64_t seed, epoch
 
-cdef struct Place:
+cdef struct Shift:  # of a picture in its border
     Py_ssize_t down, right
     bint mirrored
 
@@ -44,15 +44,15 @@ cdef inline uint64_t low(uint64_t z) noexcept nogil:
 
 
 def decode(
-    const unsigned char[:, :, :, ::1] images not None,  # in
-    const int64_t[::1] rows not None,                   # in
-    const int64_t[::1] indices not None,                # in
-    const float[:, ::1] table not None,                 # in
-    float[:, :, :, ::1] x not None,                     # out
-    Augment augment,                                    # in
+    const unsigned char[:, :, :, ::1] images not None,  # in: (count, channels, height, width), planar as CIFAR's
+    const int64_t[::1] rows not None,       # in: (n,), where each picture lies, below count: the caller has checked
+    const int64_t[::1] indices not None,    # in: (n,), the numbers of the samples in the data set, for the keys
+    const float[:, ::1] table not None,     # in: (channels, 256), the value of each byte
+    float[:, :, :, ::1] x not None,         # out: (n, height, width, channels)
+    Augment augment,                        # a dict of int, see below
     uint64_t seed,
     uint64_t epoch,
-    int threads=1,
+    int threads=1,                          # 1 in worker processes, which run side by side
 ):
     """x[i] = the picture images[rows[i]] with its levels moved, cropped, flipped, looked up, cut out.
 
@@ -61,15 +61,6 @@ def decode(
 
     Parameters
     ----------
-    images : uint8 (count, channels, height, width)
-        Planar, as CIFAR stores them.
-    rows : int64 (n,)
-        Where each picture lies; each within count, which the caller has checked.
-    indices : int64 (n,)
-        The numbers of the samples in the data set, for the keys.
-    table : float32 (channels, 256)
-        The value of each byte.
-    x : float32 (n, height, width, channels)
     augment : dict of int
         All of these, 0 for what is not wanted:
 
@@ -79,7 +70,7 @@ def decode(
             min(255, (v * factor + 32768) >> 16). Then, with m the rounded mean of all its bytes, it becomes
             (v * factor + m * (65536 - factor) + 32768) >> 16, at least 0 and at most 255.
         padding : p, reflect : 0 or 1
-            A window of the picture's own size is taken from the picture with p pixels on each side, from row
+            A part of the picture's own size is taken from the picture with p pixels on each side, from row
             low % (2 p + 1) and column high % (2 p + 1) of it, of h(k). The pixels outside are black (byte 0,
             whose level is not moved), or mirrored at the outermost row or column; p is below both sizes then.
         flip : 1, 2
@@ -87,11 +78,8 @@ def decode(
         cutout : s
             The square of s x s whose top left pixel is at row low % height - s // 2 and column
             high % width - s // 2 of x[i], of h(k + 2), is set to 0; what of it lies outside is left away.
-    seed, epoch : int
-    threads : int
-        1 in worker processes, which run side by side.
     """
-    cdef Store s
+    cdef BatchTerms s
     cdef Py_ssize_t i
     if x.shape[0] == 0:
         return
@@ -112,29 +100,29 @@ def decode(
         decode_sample(&s, pixels + row[i] * size, <uint64_t>index[i], out + i * size)
 
 
-cdef void decode_sample(const Store *s, const unsigned char *picture, uint64_t index, float *out) noexcept nogil:
+cdef void decode_sample(const BatchTerms *s, const unsigned char *picture, uint64_t index, float *out) noexcept nogil:
     """One sample, with all that is drawn for it."""
     cdef const Augment *augment = &s.augment
     cdef uint64_t key = mix(mix(mix(s.seed) ^ s.epoch) ^ index), bits = mix(key), border = 2 * augment.padding + 1
     cdef unsigned char levels[256]
     cdef bint moved = augment.brightness != 0 or augment.contrast != 0
-    cdef Place place
-    place.down = <Py_ssize_t>(low(bits) % border) - augment.padding
-    place.right = <Py_ssize_t>((bits >> 32) % border) - augment.padding
-    place.mirrored = False
+    cdef Shift shift
+    shift.down = <Py_ssize_t>(low(bits) % border) - augment.padding
+    shift.right = <Py_ssize_t>((bits >> 32) % border) - augment.padding
+    shift.mirrored = False
     if augment.flip == RANDOM_FLIP:
-        place.mirrored = (mix(key + 1) & 1) != 0
+        shift.mirrored = (mix(key + 1) & 1) != 0
     elif augment.flip == ALTERNATING_FLIP:
-        place.mirrored = ((mix(mix(~s.seed) ^ index) + s.epoch) & 1) != 0
+        shift.mirrored = ((mix(mix(~s.seed) ^ index) + s.epoch) & 1) != 0
     if moved:
         move_levels(picture, s.channels * s.height * s.width, augment, mix(key + 3), levels)
-    decode_one(s, picture, levels if moved else NULL, &place, out)
+    decode_one(s, picture, levels if moved else NULL, &shift, out)
     if augment.cutout:
         cut(s, augment.cutout, mix(key + 2), out)
 
 
 cdef inline uint64_t factor(int64_t amount, uint64_t bits) noexcept nogil:
-    """Even from 65536 - amount to 65536 + amount, of 32 random bits."""
+    """Uniform from 65536 - amount to 65536 + amount, of 32 random bits."""
     return 65536 - amount + ((2 * <uint64_t>amount + 1) * bits >> 32)
 
 
@@ -156,8 +144,8 @@ cdef void move_levels(const unsigned char *picture, Py_ssize_t size, const Augme
         levels[i] = <unsigned char>(0 if level < 0 else min(255, level >> 16))
 
 
-cdef void decode_one(const Store *s, const unsigned char *picture, const unsigned char *levels,
-                     const Place *place, float *x) noexcept nogil:
+cdef void decode_one(const BatchTerms *s, const unsigned char *picture, const unsigned char *levels,
+                     const Shift *shift, float *x) noexcept nogil:
     """One picture, moved up by `down` and left by `right`."""
     cdef Py_ssize_t c, i, row, column, from_row, first, last, step
     cdef const unsigned char *line
@@ -166,8 +154,8 @@ cdef void decode_one(const Store *s, const unsigned char *picture, const unsigne
     cdef float moved[256]
     cdef float *out
     # The columns of the row that show the picture; the others are outside it.
-    first = min(max(0, -place.right), s.width)
-    last = max(first, min(s.width, s.width - place.right))
+    first = min(max(0, -shift.right), s.width)
+    last = max(first, min(s.width, s.width - shift.right))
     for c in range(s.channels):
         value = s.table + c * 256
         border = value[0]
@@ -176,10 +164,10 @@ cdef void decode_one(const Store *s, const unsigned char *picture, const unsigne
                 moved[i] = value[levels[i]]
             value = moved
         for row in range(s.height):
-            from_row = row + place.down
+            from_row = row + shift.down
             out = x + row * s.width * s.channels + c
             step = s.channels
-            if place.mirrored:
+            if shift.mirrored:
                 out += (s.width - 1) * step
                 step = -step
             if from_row < 0 or from_row >= s.height:
@@ -188,17 +176,17 @@ cdef void decode_one(const Store *s, const unsigned char *picture, const unsigne
                         out[column * step] = border
                     continue
                 from_row = -from_row if from_row < 0 else 2 * (s.height - 1) - from_row
-            line = picture + (c * s.height + from_row) * s.width + place.right
+            line = picture + (c * s.height + from_row) * s.width + shift.right
             for column in range(first):
-                out[column * step] = value[line[-column - 2 * place.right]] if s.reflect else border
+                out[column * step] = value[line[-column - 2 * shift.right]] if s.reflect else border
             for column in range(first, last):
                 out[column * step] = value[line[column]]
             for column in range(last, s.width):
-                i = 2 * (s.width - 1 - place.right) - column
+                i = 2 * (s.width - 1 - shift.right) - column
                 out[column * step] = value[line[i]] if s.reflect else border
 
 
-cdef void cut(const Store *s, Py_ssize_t size, uint64_t bits, float *x) noexcept nogil:
+cdef void cut(const BatchTerms *s, Py_ssize_t size, uint64_t bits, float *x) noexcept nogil:
     """A square of zeros."""
     cdef Py_ssize_t row, i
     cdef Py_ssize_t top = <Py_ssize_t>(low(bits) % <uint64_t>s.height) - size // 2

@@ -11,6 +11,8 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from cynet.core import checks
 from cynet.core.threads import processors
@@ -24,7 +26,12 @@ MOST_WORKERS = 8
 PR_SET_PDEATHSIG = 1
 
 
-def decoded(paths, fit=None, workers=None, read=pictures.read):
+def decoded(
+    paths: Sequence[str],
+    fit: pictures.Fit | None = None,
+    workers: int | None = None,
+    read: Callable[..., Any] = pictures.read,
+) -> Iterator[list[Any]]:
     """The pictures of some files, in order.
 
     Parameters
@@ -50,7 +57,7 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
     RuntimeError
         When a worker died, or this one is a worker that imports its owner's script.
     """
-    from cynet.data.workers import portable  # here: see `_by_workers`
+    from cynet.data.workers import portable
 
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     if workers is None:
@@ -65,12 +72,13 @@ def decoded(paths, fit=None, workers=None, read=pictures.read):
         yield from (_decode(chunk, fit, read) for chunk in chunks)
 
 
-def _decode(paths, fit, read):
+def _decode(paths: Sequence[str], fit: pictures.Fit | None, read: Callable[..., Any]) -> list[Any]:
     return [read(path, fit) for path in paths]
 
 
-def _by_workers(chunks, fit, workers, read):
-    # Here, for they take 13 ms, and most runs find their pictures decoded, or few.
+def _by_workers(
+    chunks: list[Sequence[str]], fit: pictures.Fit | None, workers: int, read: Callable[..., Any]
+) -> Iterator[list[Any]]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
@@ -80,7 +88,7 @@ def _by_workers(chunks, fit, workers, read):
     with limits_named():
         pool = ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_begin)
     try:
-        rest, waiting = iter(chunks), deque()
+        rest, waiting = iter(chunks), deque[Any]()
         while True:
             while len(waiting) < 3 * workers and (chunk := next(rest, None)):
                 with started(lean=True):  # a task may start a worker
@@ -96,7 +104,7 @@ def _by_workers(chunks, fit, workers, read):
         pool.shutdown(cancel_futures=True)
 
 
-def _begin():
+def _begin() -> None:
     """What a worker does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform.startswith("linux"):

@@ -3,12 +3,15 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
 from cynet.core.files import user_path
 from cynet.core.names import few, printable
+from cynet.core.types import AnyArray, AnyPath, Shape
 
 from . import kinds
 from . import pictures as files
@@ -18,7 +21,7 @@ WANTED = "wanted paths, uint8 arrays or Pillow's pictures"
 BROKEN = ValueError, OSError, MemoryError  # a picture, or its file
 
 
-def sources(given, channels):
+def sources(given: Any, channels: int) -> Iterator[tuple[str, Any]]:
     """Each picture of what somebody gave.
 
     Parameters
@@ -51,7 +54,7 @@ def sources(given, channels):
             number += 1
 
 
-def _is_one(given):
+def _is_one(given: Any) -> bool:
     if isinstance(given, (str, os.PathLike, np.ndarray)) or _is_picture(given):
         return True
     if not hasattr(given, "__iter__") or isinstance(given, (bytes, dict)):
@@ -59,13 +62,13 @@ def _is_one(given):
     return False
 
 
-def _is_picture(value):
+def _is_picture(value: Any) -> bool:
     """Whether it is a picture of Pillow's, which must have been imported to make one."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(value, image.Image)
 
 
-def _in_files(path):
+def _in_files(path: AnyPath) -> Iterator[tuple[str, Path | Exception]]:
     """(name, path) of a file, or of each picture in a folder."""
     place = user_path(path)
     if not place.is_dir():
@@ -82,7 +85,7 @@ def _in_files(path):
     yield from ((str(file), file) for file in found)
 
 
-def picture_files(folder):
+def picture_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """The pictures in a folder and in those below it.
 
     Parameters
@@ -103,7 +106,8 @@ def picture_files(folder):
     """
     files.pillow()
     readable = kinds.read_endings()
-    found, others = [], []
+    found: list[Path] = []
+    others: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not is_hidden(name)]
         for name in names:
@@ -113,7 +117,7 @@ def picture_files(folder):
     return sorted(found), sorted(others)
 
 
-def described(others):
+def described(others: list[Path]) -> str:
     """What files that `picture_files` left out are, in words: counted by their endings, packages named."""
     counts = Counter(kinds.ending(path.name) for path in others)
     packages = {ending: kinds.missing_package(ending) for ending in counts}
@@ -124,11 +128,11 @@ def described(others):
     return few(texts, 8)
 
 
-def _raise(error):
+def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _arrays(array, channels):
+def _arrays(array: AnyArray, channels: int) -> Any:
     """The pictures (height, width, channels) in an array, which is checked."""
     if array.dtype != np.uint8:
         low, high = (array.min(), array.max()) if array.size and array.dtype.kind in "fiub" else ("?", "?")
@@ -143,7 +147,7 @@ def _arrays(array, channels):
     return whole if several else [whole]
 
 
-def pixels(source, shape, resize):
+def pixels(source: Any, shape: Shape, resize: str) -> AnyArray:
     """The bytes that a model takes of one picture.
 
     Parameters

@@ -1,18 +1,20 @@
 """ImageFolder: a folder of pictures for each class, decoded once and then mapped."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cynet.core.files import user_path
 from cynet.core.names import printable
+from cynet.core.types import AnyPath
 from cynet.data.dataset import ArrayDataset
 
 from . import damaged
 from .listing import Listing, listed
 from .pictures import Fit, PictureProblem
-from .pixel_cache import NotKeptError, PixelCache, digest_of, in_memory
+from .pixel_cache import NotKeptError, PixelCache, Pixels, digest_of, in_memory
 from .walk import CACHE, is_hidden
 
 VERSION = 2  # of the key file, and of how pixels are made
@@ -72,9 +74,16 @@ class ImageFolder(ArrayDataset):
     """
 
     def __init__(
-        self, root, size=(32, 32), resize="crop", channels=3, classes=None, cache=True, workers=None,
-        skip_damaged=False,
-    ):  # fmt: skip
+        self,
+        root: AnyPath | Listing,
+        size: int | tuple[int, int] = (32, 32),
+        resize: str = "crop",
+        channels: int = 3,
+        classes: Sequence[str] | None = None,
+        cache: bool | AnyPath = True,
+        workers: int | None = None,
+        skip_damaged: bool = False,
+    ) -> None:
         fit = Fit(size, resize, channels)
         if isinstance(classes, str):
             raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
@@ -93,7 +102,7 @@ class ImageFolder(ArrayDataset):
         more = (*damaged.noted(self.damaged, found.root), *not_kept, *self._looks())
         self.notes = (*found.notes, *(f"{prefix}: {note}" for note in more))
 
-    def _looks(self):
+    def _looks(self) -> list[str]:
         """[a note where the pixels are not what pictures look like]"""
         brightest = int(np.flatnonzero(self._counts.sum(axis=0)).max())
         if brightest > DARK:
@@ -101,12 +110,14 @@ class ImageFolder(ArrayDataset):
         hint = "do they hold fewer bits than their files say?"
         return [f"all pictures are nearly black, no pixel is above {brightest} of 255: {hint}"]
 
-    def path_of(self, index):
+    def path_of(self, index: int) -> str:
         """The file of a sample."""
         return str(self.root / self.paths[index])
 
 
-def _pixels(found, paths, fit, cache, workers):
+def _pixels(
+    found: Listing, paths: list[str], fit: Fit, cache: bool | AnyPath, workers: int | None
+) -> tuple[Pixels, list[str]]:
     """(Pixels of a listing's pictures, [a note where they cannot be kept])"""
     if cache is False:
         return in_memory(paths, fit, workers), []
@@ -128,7 +139,7 @@ def _pixels(found, paths, fit, cache, workers):
         return in_memory(paths, fit, workers), [why]
 
 
-def _check_place(root, folder):
+def _check_place(root: Path, folder: Path) -> None:
     """Refuse a folder for the cache that the next start would take for a class."""
     try:
         inside = folder.resolve().relative_to(root.resolve()).parts

@@ -1,11 +1,14 @@
 """ImageList: pictures by the course's two text files, a path in each line and a class name in each line."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core.files import read_regular, user_path
 from cynet.core.names import printable
+from cynet.core.types import AnyArray, AnyPath, Shape
 from cynet.data.dataset import ArrayDataset, named_classes
 
 from . import damaged
@@ -57,8 +60,14 @@ class ImageList(ArrayDataset):
     """
 
     def __init__(
-        self, list_file, names_file, size=None, resize="crop", workers=None, skip_damaged=False
-    ):  # fmt: skip
+        self,
+        list_file: AnyPath,
+        names_file: AnyPath,
+        size: int | tuple[int, int] | None = None,
+        resize: str = "crop",
+        workers: int | None = None,
+        skip_damaged: bool = False,
+    ) -> None:
         fit = None if size is None else Fit(size, resize)
         self.resize = resize
         paths, names = read_lines(list_file), read_lines(names_file)
@@ -72,14 +81,19 @@ class ImageList(ArrayDataset):
         super().__init__(images, labels[sound], classes)
         self.notes = tuple(f"{printable(list_file)}: {note}" for note in damaged.noted(self.damaged))
 
-    def path_of(self, index):
+    def path_of(self, index: int) -> str:
         """The file of a sample."""
         return self.paths[index]
 
 
-def _all_of(paths, fit, workers, skip):
+def _all_of(
+    paths: list[str], fit: Fit | None, workers: int | None, skip: bool
+) -> tuple[AnyArray, tuple[PictureProblem, ...], list[int]]:
     """(images, the damaged ones, the indices of the others)"""
-    images, sound, problems, done = None, [], [], 0
+    images: Any = None  # an array, as soon as their shape is known
+    sound: list[int] = []
+    problems: list[PictureProblem] = []
+    done = 0
     for chunk in decoded(paths, fit, workers, attempt):
         for i, picture in enumerate(chunk, done):
             if isinstance(picture, PictureProblem):
@@ -95,7 +109,7 @@ def _all_of(paths, fit, workers, skip):
     return images[: len(sound)], tuple(problems), sound
 
 
-def check_shape(path, shape, first):
+def check_shape(path: str, shape: Shape, first: Shape) -> None:
     """Raise ValueError where a picture's shape is not that of the first one."""
     if shape != first:
         raise ValueError(
@@ -104,7 +118,7 @@ def check_shape(path, shape, first):
         )
 
 
-def read_lines(path):
+def read_lines(path: AnyPath) -> list[str]:
     """The lines of a text file that are not blank, stripped; ValueError where there are none.
 
     Names of files may be any bytes: those that are no UTF-8 come through as they are.
@@ -120,7 +134,7 @@ def read_lines(path):
     return lines
 
 
-def class_of(path, names):
+def class_of(path: str, names: Sequence[str]) -> int:
     """The number of the class whose name a path contains; `ImageList` says which of several."""
     found = [k for k, name in enumerate(names) if name in path]
     if len(found) > 1:

@@ -32,7 +32,7 @@ STARTS = (
 UNKNOWN = "it is of no kind that is known"
 
 
-def read_endings():
+def read_endings() -> frozenset[str]:
     """The endings of files that are read as pictures, lower-case with the dot: frozenset of str."""
     from PIL import Image, features
 
@@ -48,7 +48,7 @@ def read_endings():
     return frozenset(found)
 
 
-def missing_package(ending):
+def missing_package(ending: str) -> str | None:
     """The package that makes Pillow read files of this ending, which it does not yet; None for no picture."""
     for package, _, endings in PLUG_INS:
         if ending in endings:
@@ -59,14 +59,14 @@ def missing_package(ending):
 
 
 @functools.cache
-def use_plug_ins():
+def use_plug_ins() -> None:
     """Let Pillow read with the plug-ins that are installed."""
     for _, module, _ in PLUG_INS:
         with contextlib.suppress(Exception):  # one that is not there, or broken, reads nothing
             getattr(importlib.import_module(module), "register_heif_opener", lambda: None)()
 
 
-def decoder():
+def decoder() -> str:
     """What reads pictures, as a text: Pillow's version and the plug-ins that are there."""
     from PIL import __version__
 
@@ -74,12 +74,12 @@ def decoder():
     return " ".join(["pillow", __version__, *there])
 
 
-def of_plug_in(content):
+def of_plug_in(content: bytes) -> bool:
     """Whether these bytes begin as the files that a plug-in may read."""
     return content[4:8] == b"ftyp" or content.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL "))
 
 
-def guess(content):
+def guess(content: bytes) -> str:
     """What bytes that Pillow does not know are, in words that follow the name of the file."""
     start = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if content[4:8] == b"ftyp" and (kind := BRANDS.get(content[8:11])):
@@ -92,7 +92,7 @@ def guess(content):
     return next((words for begin, words in STARTS if start.startswith(begin)), UNKNOWN)
 
 
-def special(mode):
+def special(mode: int) -> str | None:
     """What something is that is no regular file, by its mode of `os.stat`; None for a regular one."""
     kinds = (
         (stat.S_ISREG, None), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"),
@@ -101,6 +101,6 @@ def special(mode):
     return next((words for test, words in kinds if test(mode)), "no regular file")
 
 
-def ending(name):
+def ending(name: str) -> str:
     """The ending of a file's name, lower-case with the dot; '' where it has none."""
     return os.path.splitext(name)[1].lower()

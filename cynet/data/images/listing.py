@@ -1,11 +1,14 @@
 """The pictures in a folder of classes, with their labels, and a word on all that was left out."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from cynet.core.names import few, printable
+from cynet.core.types import AnyArray, AnyPath
 
 from .walk import WANTED, Walk, named_few
 
@@ -39,14 +42,14 @@ class Listing:
     """
 
     root: str
-    classes: tuple
-    files: list
-    labels: np.ndarray
-    notes: tuple
+    classes: tuple[str, ...]
+    files: list[tuple[str, int, int]]
+    labels: AnyArray
+    notes: tuple[str, ...]
     part: str = ""
-    record: dict | None = None
+    record: dict[str, Any] | None = None
 
-    def checked(self):
+    def checked(self) -> "Listing":
         """This listing, with a note on classes without pictures."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
         empty = [name for name, count in zip(self.classes, counts, strict=True) if not count]
@@ -54,7 +57,7 @@ class Listing:
         return replace(self, notes=(*self.notes, *notes))
 
 
-def listed(root, classes=None):
+def listed(root: AnyPath, classes: Sequence[str] | None = None) -> Listing:
     """The pictures in the folders of classes in `root`.
 
     Parameters
@@ -87,20 +90,21 @@ def listed(root, classes=None):
     else:
         classes = tuple(printable(name) for name in classes)
         walk.refuse_unknown(folders, classes)
-    files, labels = [], []
+    files: list[tuple[str, int, int]] = []
+    labels: list[int] = []
     for label, name in enumerate(classes):
-        found = sorted(walk.files.get(folders.get(name), ()))
+        found = sorted(walk.files.get(folders.get(name, ""), ()))
         files += found
         labels += [label] * len(found)
     if not files:
         raise ValueError(f"{walk.shown}: {walk.nothing()}")
     empty = sorted({*folders} - {*classes})
-    notes = [*walk.left.notes(), *named_few("folders without a picture, which are no classes", empty)]
-    notes = tuple(f"{walk.shown}: {note}" for note in notes)
+    told = [*walk.left.notes(), *named_few("folders without a picture, which are no classes", empty)]
+    notes = tuple(f"{walk.shown}: {note}" for note in told)
     return Listing(walk.root, classes, files, np.array(labels, np.int64), notes).checked()
 
 
-def _refuse_too_deep(walk, owners):
+def _refuse_too_deep(walk: Walk, owners: list[str]) -> None:
     """Raise ValueError where what was taken for classes are more likely the parts of a data set.
 
     A class may have folders inside, and one name in all of them (class/images) says nothing; but where no
@@ -130,7 +134,7 @@ def _refuse_too_deep(walk, owners):
             )
 
 
-def folders_inside(files):
+def folders_inside(files: list[list[str]]) -> tuple[tuple[str, ...], set[str]]:
     """Where a folder branches: in itself, or in the only folder in it, and so on.
 
     Parameters

@@ -3,18 +3,21 @@
 import hashlib
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import few, printable
+from cynet.core.types import AnyPath
 from cynet.data.registry import dataset
 
 from .image_folder import ImageFolder
 from .image_list import ImageList
-from .listing import TEST, TRAIN, folders_inside, listed
+from .listing import TEST, TRAIN, Listing, folders_inside, listed
 from .walk import BROKEN, FOLDER, entries, is_hidden, kind_of
 
 SHARE = 0.2  # of the pictures of each class, for testing
@@ -24,7 +27,14 @@ DEPTH = 4  # folders that are looked into for the one that was meant
 
 @dataset(order=5, own=True, pictures=True, drawn=True,
          makes=("cynet.data.images.image_folder", "ImageFolder"))  # fmt: skip
-def image_folder(root, split, split_seed=0, test_share=SHARE, classes=None, **options):
+def image_folder(
+    root: AnyPath,
+    split: str,
+    split_seed: int = 0,
+    test_share: float = SHARE,
+    classes: Sequence[str] | None = None,
+    **options: Any,
+) -> ImageFolder:
     """The training or the test set in a folder of pictures, as `cynet.data.load` describes it.
 
     Parameters
@@ -70,7 +80,7 @@ def image_folder(root, split, split_seed=0, test_share=SHARE, classes=None, **op
     return ImageFolder(replace(found, notes=(*notes, *found.notes), record=record), **options)
 
 
-def drawn(found, split, seed, share):
+def drawn(found: Listing, split: str, seed: int, share: float) -> Listing:
     """The part of a `Listing` that is for training or for testing, drawn for each class by itself.
 
     A picture's name and the seed alone say how early it is drawn: neither the order of the files nor the
@@ -111,12 +121,12 @@ def drawn(found, split, seed, share):
     return part.checked()
 
 
-def _share(size, share):
+def _share(size: int, share: float) -> int:
     """How many of `size` pictures are for testing: at least one is, and one is not."""
     return min(max(1, math.floor(size * share + 0.5)), size - 1) if size > 1 else 0
 
 
-def _layout(root):
+def _layout(root: Path) -> tuple[Any, Any, tuple[str, ...]]:
     """(name of the folder to train on or None, of that to test with or None, notes) in a folder."""
     shown = printable(root)
     if not root.is_dir():
@@ -130,7 +140,7 @@ def _layout(root):
         if len(names) == 1 and (inside := _inside(root / names[0])):
             raise FileNotFoundError(f"{shown}: wanted folders train and test, found them in {inside}")
         return None, None, ()
-    if train is None and others:
+    if train is None and test is not None and others:
         raise FileNotFoundError(
             f"{shown}: wanted a folder train beside {printable(test)}, found none: are {few(others)} the "
             "classes to train on? Then put them into a folder train"
@@ -146,13 +156,13 @@ def _layout(root):
     return train, test, tuple(notes)
 
 
-def _in_both(train, test):
+def _in_both(train: Path, test: Path) -> str:
     """The names of the folders in `test` that links make the same as some in `train`; "" for none."""
     real = {os.path.realpath(train / name) for name in _folders(train)}
     return few([name for name in _folders(test) if os.path.realpath(test / name) in real])
 
 
-def _beside(root):
+def _beside(root: Path) -> list[str]:
     """[a note where a folder that is to be split is itself the part of a data set]"""
     parent, name = root.resolve().parent, root.resolve().name
     if name.lower() not in TRAIN + TEST or not os.access(parent, os.R_OK):
@@ -163,7 +173,7 @@ def _beside(root):
     return [f"{printable(root)}: {few(others)} beside it is not used: is {printable(parent)} the data set?"]
 
 
-def _no_folder(root):
+def _no_folder(root: Path) -> str:
     wanted = "wanted a folder with pictures, found"
     if not root.exists():
         return f"{wanted} none"
@@ -172,7 +182,7 @@ def _no_folder(root):
     return f"{wanted} a file{hint}"
 
 
-def _folders(root):
+def _folders(root: Path) -> list[str]:
     """The names of the folders in a folder that are not hidden; none of a part may be a broken link."""
     found = {entry.name: kind_of(entry) for entry in entries(root) if not is_hidden(entry.name)}
     broken = [name for name, kind in found.items() if kind == BROKEN and name.lower() in TRAIN + TEST]
@@ -182,13 +192,13 @@ def _folders(root):
     return [name for name, kind in found.items() if kind == FOLDER]
 
 
-def _first(names, wanted):
+def _first(names: Sequence[str], wanted: Sequence[str]) -> str | None:
     """The name that comes first in `wanted`, whatever its case; None where none does."""
     found = {name.lower(): name for name in sorted(names)}
     return next((found[name] for name in wanted if name in found), None)
 
 
-def _inside(place):
+def _inside(place: Path) -> str | None:
     """The folder in `place`, or deeper where it is the only one, that has parts; None."""
     for _ in range(DEPTH):
         names = _folders(place)
@@ -200,7 +210,7 @@ def _inside(place):
     return None
 
 
-def _of_several(found, root):
+def _of_several(found: Listing, root: Path) -> Listing:
     """A `Listing` to train on, or ValueError for a single class, with what was probably meant."""
     if len(found.classes) > 1:
         return found
@@ -215,7 +225,7 @@ def _of_several(found, root):
 
 
 @dataset(order=6, own=True, pictures=True, makes=("cynet.data.images.image_list", "ImageList"))
-def image_list(root, split, **options):
+def image_list(root: AnyPath, split: str, **options: Any) -> ImageList:
     """The training or the test set that text files in a folder list, as `cynet.data.load` describes it.
 
     Parameters
@@ -240,7 +250,7 @@ def image_list(root, split, **options):
     return ImageList(paths, names, **options)
 
 
-def list_of(names, split):
+def list_of(names: Path, split: str) -> Path | None:
     """The list of a split's pictures that lies beside the file `names` of an image_list; None for none."""
     for ending in (split,) if split == "train" else TEST:
         path = names.with_suffix(f".{ending}")

@@ -2,12 +2,13 @@
 
 import io
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import printable
+from cynet.core.types import AnyArray, AnyPath, Shape
 
 from . import kinds
 from .shown import PixelsError, refuse_values, shown
@@ -17,7 +18,7 @@ BYTES = 2**29  # of the largest file: eight for each of these pixels
 FITS = ("crop", "stretch")
 
 
-def pillow():
+def pillow() -> Any:
     """Pillow's module of images, or ImportError naming the extra."""
     try:
         from PIL import Image
@@ -26,7 +27,7 @@ def pillow():
     return Image
 
 
-def pillow_error():
+def pillow_error() -> Any:
     """What Pillow raises for a file of no known kind."""
     from PIL import UnidentifiedImageError
 
@@ -44,11 +45,11 @@ class PictureError(ValueError):
         sound pixels that do not say which value is white, are no damage.
     """
 
-    def __init__(self, path, reason, damaged=True):
+    def __init__(self, path: AnyPath, reason: str, damaged: bool = True) -> None:
         super().__init__(path, reason, damaged)
         self.path, self.reason, self.damaged = path, reason, damaged
 
-    def __str__(self):
+    def __str__(self) -> str:
         wanted = "wanted a picture that Pillow can read: " if self.damaged else ""
         return f"{printable(self.path)}: {wanted}{self.reason}"
 
@@ -75,7 +76,7 @@ class Fit:
         Red, green and blue, or grey.
     """
 
-    def __init__(self, size, resize="crop", channels=3):
+    def __init__(self, size: int | tuple[int, int], resize: str = "crop", channels: int = 3) -> None:
         self.size = checks.pair("size", size)
         if max(self.size) > 1 << 14:
             raise ValueError(f"size: wanted at most {1 << 14}, got {size}")
@@ -86,11 +87,11 @@ class Fit:
         self.resize, self.channels = resize, channels
 
     @property
-    def shape(self):
+    def shape(self) -> Shape:
         """(channels, height, width)"""
         return self.channels, *self.size
 
-    def apply(self, picture):
+    def apply(self, picture: Any) -> Any:
         """A Pillow picture in L or RGB, with this size and these channels."""
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         height, width = self.size
@@ -103,7 +104,7 @@ class Fit:
         return picture.resize((width, height), pillow().Resampling.BILINEAR, box=box, reducing_gap=3.0)
 
 
-def read(path, fit=None):
+def read(path: AnyPath, fit: Fit | None = None) -> AnyArray:
     """The pixels of a picture as a browser shows it: upright, and on white where it is transparent.
 
     Parameters
@@ -139,7 +140,7 @@ def read(path, fit=None):
     return np.ascontiguousarray(planar)
 
 
-def attempt(path, fit=None):
+def attempt(path: str, fit: Fit | None = None) -> AnyArray | PictureProblem:
     """What `read` returns, or the `PictureProblem` that it raised."""
     try:
         return read(path, fit)
@@ -149,7 +150,7 @@ def attempt(path, fit=None):
         return PictureProblem(path, error.strerror or str(error), False, error.errno)
 
 
-def _content(path):
+def _content(path: AnyPath) -> bytes:
     """The bytes of a picture's file; what is no file that may be one is not opened."""
     status = os.stat(path)
     what = kinds.special(status.st_mode)
@@ -164,7 +165,7 @@ def _content(path):
         return file.read()
 
 
-def _opened(image, content):
+def _opened(image: Any, content: bytes) -> Any:
     try:
         return image.open(io.BytesIO(content))
     except pillow_error():
@@ -175,7 +176,7 @@ def _opened(image, content):
         return image.open(io.BytesIO(content))
 
 
-def _reason(image, error, content):
+def _reason(image: Any, error: Exception, content: bytes) -> str:
     if isinstance(error, image.DecompressionBombError):
         return f"it claims more than the {PIXELS} pixels that are decoded"
     if isinstance(error, pillow_error()):
@@ -186,7 +187,7 @@ def _reason(image, error, content):
     return " ".join(f"{kind}{error}".split())
 
 
-def _pixels(picture, fit):
+def _pixels(picture: Any, fit: Fit | None) -> AnyArray:
     """uint8 (height, width) or (height, width, 3) of an open picture."""
     width, height = picture.size
     if width * height > PIXELS:

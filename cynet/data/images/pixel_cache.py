@@ -15,19 +15,23 @@ import math
 import os
 import shutil
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from cynet.core.files import flush_folder, write_atomically
 from cynet.core.folder import read_object
+from cynet.core.types import AnyArray, Shape
 from cynet.data import fingerprint
 from cynet.data.dataset import byte_counts
 from cynet.data.progress import ProgressBar
 
 from . import damaged, kinds
 from .decoding import decoded
-from .pictures import PictureProblem, attempt
+from .pictures import Fit, PictureProblem, attempt
 
 MOST_KEY = 1 << 24  # bytes of a key file; a longer list of damaged pictures is made anew each time
 
@@ -49,13 +53,13 @@ class Pixels:
     fingerprint : str or None
     """
 
-    images: np.ndarray
-    damaged: tuple
-    counts: np.ndarray | None = None
+    images: AnyArray
+    damaged: tuple[tuple[int, str], ...]
+    counts: AnyArray | None = None
     fingerprint: str | None = None
 
 
-def digest_of(facts):
+def digest_of(facts: Any) -> str:
     """SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -63,10 +67,11 @@ def digest_of(facts):
 class _Decoding:
     """Stacks of decoded pictures, and what is wrong with the others."""
 
-    def __init__(self, paths, fit, workers):
-        self.paths, self.fit, self.workers, self.problems = paths, fit, workers, {}
+    def __init__(self, paths: Sequence[str], fit: Fit, workers: int | None) -> None:
+        self.paths, self.fit, self.workers = paths, fit, workers
+        self.problems: dict[int, PictureProblem] = {}
 
-    def stacks(self):
+    def stacks(self) -> Iterator[Any]:
         """Arrays of the next few pictures, with a progress bar; the end raises as `damaged.refuse` does."""
         done = 0
         with ProgressBar("pictures", len(self.paths)) as progress:
@@ -82,11 +87,11 @@ class _Decoding:
         damaged.refuse(self.problems.values(), len(self.paths), skip=True)
 
     @property
-    def damaged(self):
+    def damaged(self) -> tuple[tuple[int, str], ...]:
         return tuple((i, problem.reason) for i, problem in self.problems.items())
 
 
-def in_memory(paths, fit, workers):
+def in_memory(paths: Sequence[str], fit: Fit, workers: int | None) -> Pixels:
     """The `Pixels` of some files, kept nowhere."""
     decoding, done = _Decoding(paths, fit, workers), 0
     images = np.empty((len(paths), *fit.shape), np.uint8)
@@ -110,11 +115,11 @@ class PixelCache:
         (channels, height, width) of a picture.
     """
 
-    def __init__(self, folder, name, made_from, shape):
+    def __init__(self, folder: Path, name: str, made_from: str, shape: Shape) -> None:
         self.made_from, self.shape = made_from, shape
         self.array, self.key_file = folder / f"{name}.npy", folder / f"{name}.json"
 
-    def read(self):
+    def read(self) -> Pixels | None:
         """The `Pixels` that are kept, or None where they are not of these pictures or damaged."""
         try:
             key = read_object(self.key_file, MOST_KEY)
@@ -135,13 +140,20 @@ class PixelCache:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def _mapped(self):
+    def _mapped(self) -> AnyArray:
         try:
             return np.load(self.array, mmap_mode="r", allow_pickle=False)
         except OSError:  # a file system without maps
             return np.load(self.array, allow_pickle=False)
 
-    def write(self, paths, labels, classes, fit, workers):
+    def write(
+        self,
+        paths: Sequence[str],
+        labels: AnyArray,
+        classes: Sequence[str],
+        fit: Fit,
+        workers: int | None,
+    ) -> Pixels:
         """Decode everything and keep it; the `Pixels`.
 
         Raises
@@ -165,7 +177,16 @@ class PixelCache:
                 temporary.unlink(missing_ok=True)
             raise
 
-    def _write(self, file, temporary, paths, labels, classes, fit, workers):
+    def _write(
+        self,
+        file: BinaryIO,
+        temporary: Path,
+        paths: Sequence[str],
+        labels: AnyArray,
+        classes: Sequence[str],
+        fit: Fit,
+        workers: int | None,
+    ) -> Pixels:
         decoding, digest, done = _Decoding(paths, fit, workers), hashlib.sha256(), 0
         counts = np.zeros((fit.channels, 256), np.int64)
         with _writing():
@@ -181,7 +202,7 @@ class PixelCache:
             file.seek(0)
             file.write(_header(done, fit.shape))
             status = self._finish(file, temporary)
-            key = {
+            key: dict[str, Any] = {
                 "made_from": self.made_from,
                 "array": [status.st_size, status.st_mtime_ns],
                 "fingerprint": fingerprint.of_digest((done, *fit.shape), labels, classes, digest),
@@ -192,7 +213,7 @@ class PixelCache:
             write_atomically(self.key_file, json.dumps(key | {"check": digest_of(key)}).encode())
             return Pixels(self._mapped(), decoding.damaged, counts, key["fingerprint"])
 
-    def _finish(self, file, temporary):
+    def _finish(self, file: BinaryIO, temporary: Path) -> os.stat_result:
         """Put the written pixels in their place; their status."""
         file.flush()
         os.fsync(file.fileno())
@@ -204,7 +225,7 @@ class PixelCache:
         return status
 
 
-def _header(count, shape):
+def _header(count: int, shape: Shape) -> bytes:
     """The beginning of a .npy file, which is as long for fewer pictures."""
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -214,7 +235,7 @@ def _header(count, shape):
 
 
 @contextlib.contextmanager
-def _writing():
+def _writing() -> Iterator[None]:
     """Turn an OSError into a NotKeptError."""
     try:
         yield

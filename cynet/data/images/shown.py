@@ -6,8 +6,11 @@ or RGB here first, and turned last. It works on pictures that lie in memory.
 """
 
 import io
+from typing import Any
 
 import numpy as np
+
+from cynet.core.types import AnyArray
 
 from . import tiffs
 
@@ -28,7 +31,7 @@ class PixelsError(ValueError):
     """Pixels that do not say what a screen is to show."""
 
 
-def shown(picture):
+def shown(picture: Any) -> Any:
     """A picture that Pillow has opened and not yet decoded, in mode L where it is grey, else RGB.
 
     Parameters
@@ -63,33 +66,33 @@ def shown(picture):
     return flat if turn is None else flat.transpose(turn)
 
 
-def refuse_values(content):
+def refuse_values(content: bytes) -> None:
     """Raise PixelsError for a TIFF file's bytes whose values Pillow does not read and no screen shows."""
     values = tiffs.values(content)
     if values is not None:
         raise PixelsError(_range(values))
 
 
-def _keep_upper(picture):
+def _keep_upper(picture: Any) -> None:
     """Let Pillow take the upper bytes of a colour PPM file of 16 bits, which it would round."""
     tiles = getattr(picture, "tile", None)
     if picture.format == "PPM" and tiles and tiles[0][0] == "ppm" and tiles[0][3] == ("RGB", 65535):
         picture.tile = [("raw", *tiles[0][1:3], "RGB;16B")]
 
 
-def _frame(picture):
+def _frame(picture: Any) -> tuple[int, ...] | None:
     """The place of the first picture in an open GIF."""
     return tuple(picture.tile[0][1]) if picture.format == "GIF" and picture.tile else None
 
 
-def _raw_mode(picture):
+def _raw_mode(picture: Any) -> str:
     """How the pixels lie in an open file, in Pillow's words; '' where it does not tell."""
     arguments = picture.tile[0][3] if getattr(picture, "tile", None) else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
-def _of_bytes(picture, raw, lower):
+def _of_bytes(picture: Any, raw: str, lower: AnyArray | None) -> Any:
     from PIL import Image
 
     mode, clear = picture.mode, picture.info.get("transparency")
@@ -112,7 +115,7 @@ def _of_bytes(picture, raw, lower):
     return picture.convert("L" if mode in GREY or raw.startswith("LA") else "RGB")  # LA;16B is read as RGBA
 
 
-def _is_clear(values, lower, clear):
+def _is_clear(values: AnyArray, lower: AnyArray | None, clear: tuple[int, ...]) -> AnyArray:
     """Where a picture in RGB has its transparent colour; of 16 bits the lower bytes count, too."""
     if lower is None:
         return (values == [value & WHITE for value in clear]).all(axis=2)
@@ -120,7 +123,7 @@ def _is_clear(values, lower, clear):
     return upper & (lower == [value & WHITE for value in clear]).all(axis=2)
 
 
-def _lower_bytes(picture):
+def _lower_bytes(picture: Any) -> AnyArray:
     """The lower bytes of a PNG file of 3 x 16 bits, of which Pillow reads the upper ones."""
     from PIL import Image
 
@@ -129,7 +132,7 @@ def _lower_bytes(picture):
         return np.array(again)
 
 
-def _of_wide(picture, raw):
+def _of_wide(picture: Any, raw: str) -> Any:
     """Mode L of a picture of more than 8 bits a pixel."""
     from PIL import Image
 
@@ -147,7 +150,7 @@ def _of_wide(picture, raw):
     return Image.fromarray(upper)
 
 
-def _range(values):
+def _range(values: AnyArray) -> str:
     """What is wrong with values of no known white, in words."""
     kind = "floats" if values.dtype.kind == "f" else "integers with a sign or of 32 bits"
     kind = kind.replace("32", "64") if values.dtype.itemsize == 8 else kind
@@ -158,7 +161,7 @@ def _range(values):
     return f"it holds {text}, wanted 8 bits a pixel, 0 to 255, or 16, 0 to 65535: convert it"
 
 
-def _turn(picture):
+def _turn(picture: Any) -> Any:
     """Pillow's transposition that sets a loaded picture upright; None where it is, or nobody can tell."""
     from PIL import Image
 
@@ -169,7 +172,7 @@ def _turn(picture):
     return Image.Transpose[TURNS[orientation - 2]] if orientation in range(2, 9) else None
 
 
-def _orientation(picture):
+def _orientation(picture: Any) -> Any:
     """EXIF's number for how the camera was held; XMP's does not count, as it does not in browsers."""
     from PIL import Image
 

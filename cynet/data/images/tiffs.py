@@ -1,8 +1,12 @@
 """What a TIFF file holds that Pillow does not read, or reads as something else."""
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from cynet.core.types import AnyArray
 
 BITS, COMPRESSION, PLACES, SIZES, FORMAT = 258, 259, 273, 279, 339
 PLAIN = 1  # of COMPRESSION
@@ -10,7 +14,7 @@ KINDS = {1: "u", 2: "i", 3: "f"}  # of FORMAT, as NumPy calls them
 STARTS = b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"
 
 
-def kind_of(tags):
+def kind_of(tags: Mapping[int, Any]) -> str | None:
     """The dtype of one value by a TIFF file's tags, without byte order, such as "f4"; None where unknown.
 
     Parameters
@@ -27,7 +31,7 @@ def kind_of(tags):
     return None if kind == "f1" else kind
 
 
-def values(content):
+def values(content: bytes) -> AnyArray | None:
     """The values in a TIFF file that Pillow does not know, as far as they are not compressed.
 
     Parameters

@@ -1,10 +1,13 @@
 """A list of transforms as what fills batches: the user's functions, then the decode kernel."""
 
 import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from cynet.core import compiled as _compiled  # noqa: F401  looks at the processor before decode is loaded
+from cynet.core.types import AnyArray, Array, Shape
 from cynet.data.workers import pixels, portable
 from cynet.data.workers.worker import IN_KERNEL
 
@@ -15,7 +18,7 @@ KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
 FLIPS = {"random": 1, "alternating": 2}
 
 
-class Recipe:
+class Pipeline:
     """What fills a batch; the same wherever it runs.
 
     Parameters
@@ -44,9 +47,10 @@ class Recipe:
     which the functions of the list share; it returns uint8 of the same shape.
     """
 
-    def __init__(self, transforms, picture_shape):
+    def __init__(self, transforms: Iterable[Any], picture_shape: Shape) -> None:
         channels, height, width = picture_shape
-        found, functions = {}, []
+        found: dict[type, Any] = {}
+        functions: list[tuple[int, Callable[..., Any]]] = []
         for i, transform in enumerate(transforms):
             kind = type(transform)
             if kind not in KINDS:
@@ -57,7 +61,7 @@ class Recipe:
             else:
                 found[kind] = transform
         self.functions = tuple(functions)
-        crop, flip, cutout = (found.get(kind) for kind in (RandomCrop, RandomFlip, Cutout))
+        crop, flip, cutout = found.get(RandomCrop), found.get(RandomFlip), found.get(Cutout)
         self.augment = {
             "padding": crop.padding if crop else 0,
             "reflect": int(crop is not None and crop.mode == "reflect"),
@@ -66,7 +70,7 @@ class Recipe:
             "brightness": _fixed_point(found.get(Brightness)),
             "contrast": _fixed_point(found.get(Contrast)),
         }
-        if self.augment["reflect"] and crop.padding >= min(height, width):
+        if crop and self.augment["reflect"] and crop.padding >= min(height, width):
             raise ValueError(
                 f"RandomCrop: wanted a padding below {min(height, width)} to reflect pictures of {height} x "
                 f"{width}, got {crop.padding}"
@@ -78,12 +82,21 @@ class Recipe:
         table = [(values - m) / s for m, s in zip(normalize.mean, normalize.std, strict=True)]
         self.table = np.array(table, np.float32)
 
-    def check_portable(self):
+    def check_portable(self) -> None:
         """Refuse functions that worker processes cannot be given."""
         for i, function in self.functions:
             portable.check(f"transforms[{i}]", function)
 
-    def fill(self, images, indices, x, seed, epoch, at, threads=1):
+    def fill(
+        self,
+        images: AnyArray,
+        indices: AnyArray,
+        x: Array,
+        seed: int,
+        epoch: int,
+        at: AnyArray,
+        threads: int = 1,
+    ) -> None:
         """Make the batch of the samples with these indices.
 
         Parameters
@@ -105,7 +118,7 @@ class Recipe:
         at[0] = IN_KERNEL
         decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch, threads)
 
-    def _changed(self, images, indices, seed, epoch, at):
+    def _changed(self, images: AnyArray, indices: AnyArray, seed: int, epoch: int, at: AnyArray) -> AnyArray:
         """The pictures after the user's functions, planar."""
         out = np.empty((len(indices), *images.shape[1:]), np.uint8)
         for place, index in enumerate(indices.tolist()):
@@ -120,18 +133,18 @@ class Recipe:
         return out
 
 
-def _fixed_point(transform):
+def _fixed_point(transform: Brightness | None) -> int:
     """An amount in 1/65536."""
     return round(transform.amount * 65536) if transform else 0
 
 
-def _check_picture(i, picture, shape):
+def _check_picture(i: int, picture: Any, shape: Shape) -> None:
     if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape):
         facts = getattr(picture, "dtype", type(picture).__name__), getattr(picture, "shape", "")
         raise TypeError(f"transforms[{i}]: wanted it to return uint8 {shape}, got {facts[0]} {facts[1]}")
 
 
-def _check_function(i, transform):
+def _check_function(i: int, transform: Any) -> None:
     wanted = f"wanted a {', '.join(k.__name__ for k in KINDS[:-1])}, Normalize or a function (picture, rng)"
     try:
         if isinstance(transform, type):

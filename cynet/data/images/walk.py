@@ -8,9 +8,12 @@ because a link leads there. Each file is looked up once; its size and time are p
 import contextlib
 import os
 from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cynet.core.names import few, printable
+from cynet.core.types import AnyPath
 
 from . import kinds
 from .pictures import pillow
@@ -25,18 +28,18 @@ WANTED = "wanted a folder of pictures for each class"
 FOLDER, FILE, SPECIAL, BROKEN = "folder", "file", "special", "broken"
 
 
-def is_hidden(name):
+def is_hidden(name: str) -> bool:
     """Whether a file or folder is of the system's or a program's own, by its name."""
     return name.startswith(".") or name.lower() in SERVICE
 
 
-def entries(folder):
+def entries(folder: AnyPath) -> list[os.DirEntry[str]]:
     """What lies in a folder, sorted by name."""
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
 
 
-def kind_of(entry):
+def kind_of(entry: os.DirEntry[str]) -> str:
     """FOLDER, FILE, SPECIAL or BROKEN, a link that leads nowhere."""
     try:
         if entry.is_dir():
@@ -51,7 +54,7 @@ def kind_of(entry):
         return BROKEN
 
 
-def named_few(title, names):
+def named_few(title: str, names: Sequence[str]) -> list[str]:
     """[a note with some names], [] without any."""
     return [f"{title}: {few(names)}"] if names else []
 
@@ -60,17 +63,17 @@ def named_few(title, names):
 class LeftOut:
     """What a walk left out, by names relative to the root."""
 
-    hidden: list = field(default_factory=list)
-    kinds: Counter = field(default_factory=Counter)  # by ending
-    packages: dict = field(default_factory=dict)  # of plug-ins: Counter by ending
-    again: list = field(default_factory=list)
-    broken: list = field(default_factory=list)
-    special: list = field(default_factory=list)
-    loose: list = field(default_factory=list)
-    as_pictures: list = field(default_factory=list)  # folders; these and `twice` are not left out
-    twice: list = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)  # by ending
+    packages: dict[str, Counter[str]] = field(default_factory=dict)  # of plug-ins: by ending
+    again: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    as_pictures: list[str] = field(default_factory=list)  # folders; these and `twice` are not left out
+    twice: list[str] = field(default_factory=list)
 
-    def notes(self):
+    def notes(self) -> list[str]:
         found = []
         if self.hidden:
             some = few(sorted(self.hidden), 3)
@@ -91,7 +94,7 @@ class LeftOut:
         return found + named_few("one file in two classes", self.twice)
 
 
-def _counted(endings):
+def _counted(endings: Mapping[str, int]) -> str:
     """'2 .pdf, 1 .h5, 1 without ending': the most frequent first."""
     order = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
     return few([f"{count:,} {ending or 'without ending'}" for ending, count in order], 8)
@@ -107,25 +110,28 @@ class Walk:
     left : LeftOut
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         self.root, self.shown = root, printable(root)
         if not os.path.isdir(root):
             found = "a file" if os.path.exists(root) else "none"
             raise FileNotFoundError(f"{self.shown}: {WANTED}, found {found}")
         pillow()
-        self.endings, self.packages = kinds.read_endings(), {}
-        self.files, self.unread, self.left = {}, {}, LeftOut()
-        self.places, self.owners = {}, {}
+        self.endings, self.left = kinds.read_endings(), LeftOut()
+        self.packages: dict[str, str | None] = {}  # by ending
+        self.files: dict[str, list[tuple[str, int, int]]] = {}
+        self.unread: dict[str, Counter[str]] = {}
+        self.places: dict[Any, str | None] = {}
+        self.owners: dict[Any, tuple[str, str]] = {}
         place, above = os.path.realpath(root), None
         with contextlib.suppress(OSError):  # further up this user may not look
             while place != above:  # a link up into one of these would lead back here
                 self.places[self._identity(os.stat(place), place)] = None
                 place, above = os.path.dirname(place), place
 
-    def run(self):
+    def run(self) -> None:
         """Fill in `files` and `left`."""
         self._find_classes()
-        links = deque()
+        links = deque[tuple[str, str]]()
         for name in self.files:
             self._enter(name, name, links)
         while links:
@@ -133,7 +139,7 @@ class Walk:
             if self._claim(os.stat(os.path.join(self.root, name)), name):
                 self._enter(name, owner, links)
 
-    def _find_classes(self):
+    def _find_classes(self) -> None:
         found = {}
         for entry in entries(self.root):
             kind = self._sort(entry, entry.name)
@@ -147,7 +153,7 @@ class Walk:
                 self.files[name], self.unread[name] = [], Counter()
         self.files = dict(sorted(self.files.items()))
 
-    def _enter(self, start, owner, links):
+    def _enter(self, start: str, owner: str, links: deque[tuple[str, str]]) -> None:
         """Walk through a folder that was claimed, for the class `owner`; links to folders wait."""
         waiting = [start]
         while waiting:
@@ -162,7 +168,7 @@ class Walk:
                 elif kind == FOLDER and self._claim(entry.stat(), name):
                     waiting.append(name)
 
-    def _sort(self, entry, name):
+    def _sort(self, entry: os.DirEntry[str], name: str) -> str | None:
         """FOLDER or FILE; None for what is left out, and noted."""
         if is_hidden(entry.name):
             if name != CACHE:
@@ -177,10 +183,10 @@ class Walk:
             self.left.as_pictures.append(name)
         return kind if kind in (FOLDER, FILE) else None
 
-    def _is_picture(self, name):
+    def _is_picture(self, name: str) -> bool:
         return kinds.ending(name) in self.endings
 
-    def _add(self, entry, name, owner):
+    def _add(self, entry: os.DirEntry[str], name: str, owner: str) -> None:
         ending = kinds.ending(entry.name)
         if ending in self.endings:
             status = entry.stat()
@@ -197,7 +203,7 @@ class Walk:
         else:
             self.left.kinds[ending] += 1
 
-    def _claim(self, status, name, classes=False):
+    def _claim(self, status: os.stat_result, name: str, classes: bool = False) -> bool:
         """Whether a folder is met for the first time."""
         identity = self._identity(status, name)
         first = self.places.setdefault(identity, name)
@@ -213,15 +219,15 @@ class Walk:
             self.left.again.append(f"{name} (the folder {first})")
         return False
 
-    def _identity(self, status, name):
+    def _identity(self, status: os.stat_result, name: str) -> Any:
         """What a file or folder is, whatever leads to it."""
         if status.st_ino:
             return status.st_dev, status.st_ino
         return os.path.realpath(os.path.join(self.root, name))
 
-    def named(self):
+    def named(self) -> dict[str, str]:
         """{printable name: name as the system gave it} of the folders of classes."""
-        found = {}
+        found: dict[str, str] = {}
         for raw in self.files:
             first = found.setdefault(printable(raw), raw)
             if first != raw:
@@ -229,7 +235,7 @@ class Walk:
                 raise ValueError(f"{self.shown}: wanted names of classes that differ, got {twice} twice")
         return found
 
-    def refuse_unread(self):
+    def refuse_unread(self) -> None:
         """Raise ValueError for a class all of whose pictures wait for a plug-in."""
         for raw, unread in self.unread.items():
             if unread and not self.files[raw]:
@@ -239,7 +245,7 @@ class Walk:
                     f"got {count:,} that need a package: pip install {package}"
                 )
 
-    def refuse_unknown(self, folders, classes):
+    def refuse_unknown(self, folders: dict[str, str], classes: Sequence[str]) -> None:
         """Raise ValueError for folders that hold pictures and are none of the classes."""
         unknown = [name for name, raw in sorted(folders.items()) if self.files[raw] and name not in classes]
         if unknown:
@@ -250,7 +256,7 @@ class Walk:
                 f"got also {unknown!r:.200}{hint}"
             )
 
-    def nothing(self):
+    def nothing(self) -> str:
         """Why there is no picture, in words."""
         if not self.files:
             what = f"{WANTED}, got no folder"

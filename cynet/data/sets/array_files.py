@@ -7,13 +7,16 @@ import os
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core.files import open_regular, user_path
 from cynet.core.names import printable
+from cynet.core.types import AnyArray, AnyPath, Shape
 from cynet.data.dataset import (
     MOST_CLASSES,
     MOST_NAME,
@@ -24,7 +27,7 @@ from cynet.data.dataset import (
 )
 from cynet.data.registry import dataset
 
-from .bounded import read_exactly, room
+from .bounded import memory, read_exactly
 
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -36,7 +39,12 @@ DAMAGED = (
 NAMES = (("images", "labels"), ("x", "y"))
 
 
-def from_npy(images, labels, classes=None, layout=None):
+def from_npy(
+    images: AnyPath,
+    labels: Any,
+    classes: Sequence[str] | None = None,
+    layout: str | None = None,
+) -> ArrayDataset:
     """A data set from two .npy files; the pictures are mapped, not read, where they are planar.
 
     Parameters
@@ -71,7 +79,9 @@ def from_npy(images, labels, classes=None, layout=None):
     return _dataset(pixels, np.asarray(labels), classes, "labels")
 
 
-def from_npz(path, split=None, classes=None, layout=None):
+def from_npz(
+    path: AnyPath, split: str | None = None, classes: Sequence[str] | None = None, layout: str | None = None
+) -> ArrayDataset:
     """A data set from a .npz file, read into memory.
 
     Parameters
@@ -113,7 +123,7 @@ def from_npz(path, split=None, classes=None, layout=None):
 
 
 @dataset(order=7, own=True, makes=("cynet.data.dataset", "ArrayDataset"))
-def arrays(root, split, **options):
+def arrays(root: AnyPath, split: str, **options: Any) -> ArrayDataset:
     """As `from_npz`, for `cynet.data.load`; FileNotFoundError says what lies at `root` instead of a file."""
     if not Path(root).is_file():
         found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"
@@ -122,7 +132,7 @@ def arrays(root, split, **options):
     return from_npz(root, split, **options)
 
 
-def read_members(path, kinds, most):
+def read_members(path: AnyPath, kinds: dict[str, str], most: int) -> dict[str, AnyArray]:
     """Some arrays of a .npz file, each of its kind; nothing is unpacked that is larger than told.
 
     Parameters
@@ -154,7 +164,7 @@ def read_members(path, kinds, most):
         }
 
 
-def _member_names(split):
+def _member_names(split: str | None) -> Sequence[tuple[str, str]]:
     if split is None:
         return NAMES
     checked_split(split)
@@ -162,18 +172,22 @@ def _member_names(split):
     return (*before, *((f"{x}_{split}", f"{y}_{split}") for x, y in NAMES))
 
 
-def _numbered(archive, path, found, pair):
+def _numbered(
+    archive: zipfile.ZipFile, path: Path, found: set[str], pair: tuple[str, str]
+) -> tuple[str, ...]:
     """Numbers as class names, enough for the labels of both splits."""
     both = [pair[1], pair[1].replace("train", "test"), pair[1].replace("test", "train")]
     most = [_integers(_member(archive, path, name), f"{path}:{name}") for name in {*both} & found]
     return max((numbered_classes(labels, path) for labels in most), key=len)
 
 
-def _dataset(pixels, labels, classes, where):
+def _dataset(
+    pixels: AnyArray, labels: AnyArray, classes: Sequence[str] | None, where: AnyPath
+) -> ArrayDataset:
     labels = _integers(labels, where)
     if len(labels) != len(pixels):  # before they are read: they may be far more
         raise ValueError(f"{where}: labels: wanted shape ({len(pixels)},), got {labels.shape}")
-    with room(2 * np.dtype(np.int64).itemsize * len(labels), where):
+    with memory(2 * np.dtype(np.int64).itemsize * len(labels), where):
         labels = np.array(labels)
     classes = numbered_classes(labels, where) if classes is None else classes
     try:
@@ -182,14 +196,14 @@ def _dataset(pixels, labels, classes, where):
         raise ValueError(f"{where}: {error}") from None
 
 
-def _integers(labels, where):
+def _integers(labels: AnyArray, where: AnyPath) -> AnyArray:
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise ValueError(f"{where}: wanted integers of shape (count,), got {labels.dtype} {labels.shape}")
     return labels
 
 
-def _names(array, where):
+def _names(array: AnyArray, where: str) -> tuple[str, ...]:
     if array.dtype.kind != "U" or array.ndim != 1:
         raise ValueError(f"{where}: wanted strings of shape (classes,), got {array.dtype} {array.shape}")
     if len(array) > MOST_CLASSES:
@@ -203,16 +217,16 @@ def _names(array, where):
     return named_classes(array.tolist(), where)
 
 
-def _planar(images, layout, where):
+def _planar(images: AnyArray, layout: str | None, where: AnyPath) -> AnyArray:
     """The pictures as C-contiguous (count, channels, height, width): a copy only where they are not."""
     planar = _view(images, layout, where)
     if planar.flags.c_contiguous:
         return planar
-    with room(planar.nbytes, where):
+    with memory(planar.nbytes, where):
         return np.ascontiguousarray(planar)
 
 
-def _view(images, layout, where):
+def _view(images: AnyArray, layout: str | None, where: AnyPath) -> AnyArray:
     """The pictures as a view (count, channels, height, width)."""
     if layout not in (None, *LAYOUTS):
         raise ValueError(f"layout: wanted one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -233,7 +247,9 @@ def _view(images, layout, where):
 
 
 # -- the formats ------------------------------------------------------------------------------------------
-def _header(start, size, where, kinds="iuU"):
+def _header(
+    start: bytes, size: int, where: AnyPath, kinds: str = "iuU"
+) -> tuple[Shape, bool, np.dtype[Any], int]:
     """(shape, whether column-major, dtype, bytes of the header) of a .npy file of `size` bytes.
 
     Everything is checked before an array is made. `start` holds the first bytes, at most `HEADER`.
@@ -249,13 +265,13 @@ def _header(start, size, where, kinds="iuU"):
         raise ValueError(f"{where}: {wanted}, got {dtype!s:.80} {shape!r:.200}")
     if not dtype.itemsize:
         raise ValueError(f"{where}: wanted an array of integers or names, got {shape!r:.200} empty texts")
-    wanted = prod(shape) * dtype.itemsize + stream.tell()
-    if wanted != size:
-        raise ValueError(f"{where}: wanted {wanted} bytes for {dtype} {shape!r:.200}, got {size}")
+    whole = prod(shape) * dtype.itemsize + stream.tell()
+    if whole != size:
+        raise ValueError(f"{where}: wanted {whole} bytes for {dtype} {shape!r:.200}, got {size}")
     return shape, column_major, dtype, stream.tell()
 
 
-def _mapped(path):
+def _mapped(path: Path) -> AnyArray:
     """The array in a .npy file, as an np.memmap that is only read."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -266,20 +282,22 @@ def _mapped(path):
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _opened(path: AnyPath) -> Iterator[zipfile.ZipFile]:
     """Within this context the .npz file is open, as a ZipFile."""
     with open_regular(path) as file, _archive(file, path) as archive:
         yield archive
 
 
-def _archive(file, path):
+def _archive(file: Any, path: AnyPath) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeError) as error:
         raise ValueError(f"{path}: wanted a .npz file, got a damaged one: {error}") from None
 
 
-def _member(archive, path, name, kinds="iuU", most=None):
+def _member(
+    archive: zipfile.ZipFile, path: AnyPath, name: str, kinds: str = "iuU", most: int | None = None
+) -> AnyArray:
     """The array of that name in an open .npz file."""
     where = f"{path}:{name}"
     try:

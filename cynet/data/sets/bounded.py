@@ -1,7 +1,10 @@
 """Reading what must have a known size, so that no file decides how much memory is taken."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
+from cynet.core.types import AnyPath
 from cynet.data.workers.shared import free_bytes
 
 CHUNK = 1 << 16  # bytes
@@ -18,10 +21,10 @@ class Bounded:
         What the message calls it.
     """
 
-    def __init__(self, stream, most, where):
+    def __init__(self, stream: Any, most: int, where: AnyPath) -> None:
         self.stream, self.most, self.left, self.where = stream, most, most, where
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         """As a file's."""
         part = self.stream.read(self.left + 1 if size < 0 else min(size, self.left + 1))
         self.left -= len(part)
@@ -30,7 +33,7 @@ class Bounded:
         return part
 
 
-def check_room(size, where):
+def check_memory(size: int, where: AnyPath) -> None:
     """Raise ValueError where `size` bytes are more than the memory that can be had."""
     free = free_bytes()
     if size > free:
@@ -38,16 +41,16 @@ def check_room(size, where):
 
 
 @contextlib.contextmanager
-def room(size, where):
+def memory(size: int, where: AnyPath) -> Iterator[None]:
     """Within this context `size` bytes are taken: ValueError where they cannot be had."""
-    check_room(size, where)
+    check_memory(size, where)
     try:
         yield
     except MemoryError:
         raise ValueError(f"{where}: its {size:,} bytes do not fit the memory that can be had") from None
 
 
-def read_exactly(stream, size, where):
+def read_exactly(stream: Any, size: int, where: AnyPath) -> bytearray:
     """The next `size` bytes of a stream that must end there.
 
     Memory grows with what really comes, never with what a header claims, and at most one byte too many is
@@ -70,7 +73,7 @@ def read_exactly(stream, size, where):
         When the stream ends before or goes on, or does not fit the memory.
     """
     content = bytearray()
-    with room(size, where):
+    with memory(size, where):
         while len(content) <= size:
             part = stream.read(min(CHUNK, size + 1 - len(content)))
             if not part:

@@ -7,17 +7,21 @@ it must hold; a pickle may name nothing but arrays (pickles.py).
 import gzip
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core.files import open_regular, read_regular, user_path
+from cynet.core.types import AnyArray, AnyPath
 from cynet.data.dataset import ArrayDataset, checked_split, named_classes
 from cynet.data.registry import dataset
 
 from . import pickles
 from .bounded import Bounded
-from .tars import BadTar, members
+from .tars import BadTar, TarEntry, members
 
 PIXELS = 3 * 32 * 32
 LARGEST = 2 * 50_000 * (PIXELS + 64)  # bytes: more than all of a data set takes in any layout
@@ -32,8 +36,8 @@ class Edition:
 
     folder: str  # also the archive's top folder
     archive: str
-    train: tuple
-    test: tuple
+    train: tuple[str, ...]
+    test: tuple[str, ...]
     names: str  # the file with the names of the classes
     label_bytes: int = 0  # before the pixels of a record; 0: a python pickle
     label_key: bytes = b""
@@ -88,7 +92,9 @@ class CIFAR10(ArrayDataset):
     layouts = CIFAR10_LAYOUTS
     count = 10
 
-    def __init__(self, root="data", split="train", download=False, mirror=None):
+    def __init__(
+        self, root: AnyPath = "data", split: str = "train", download: bool = False, mirror: str | None = None
+    ) -> None:
         checked_split(split)
         source = self._source(user_path(root), download, mirror)
         files = getattr(source.layout, split)
@@ -101,7 +107,7 @@ class CIFAR10(ArrayDataset):
         images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         super().__init__(images, labels, names)
 
-    def _source(self, root, download, mirror):
+    def _source(self, root: Path, download: bool, mirror: str | None) -> "Folder":
         try:
             return _find(root, self.layouts)
         except FileNotFoundError:
@@ -116,7 +122,13 @@ class CIFAR10(ArrayDataset):
 
 @dataset(order=2, fetched=True)
 class CIFAR100(CIFAR10):
-    """CIFAR-100 by its hundred fine classes; arguments and errors as for `CIFAR10`."""
+    """CIFAR-100: as many pictures, by its hundred fine classes.
+
+    Parameters
+    ----------
+    root, split, download, mirror
+        As for `CIFAR10`, and so are the errors.
+    """
 
     layouts = CIFAR100_LAYOUTS
     count = 100
@@ -125,13 +137,13 @@ class CIFAR100(CIFAR10):
 class Folder:
     """The files of a layout in a folder."""
 
-    def __init__(self, path, layout):
+    def __init__(self, path: Path, layout: Edition) -> None:
         self.path, self.layout = path, layout
 
-    def where(self, name):
+    def where(self, name: str) -> str:
         return str(self.path / name)
 
-    def read(self, names):
+    def read(self, names: Sequence[str]) -> dict[str, Any]:
         """The contents of some of the layout's files, those that are there, by name."""
         paths = {name: self.path / name for name in names}
         return {name: read_regular(path, LARGEST) for name, path in paths.items() if path.exists()}
@@ -140,12 +152,12 @@ class Folder:
 class Archive(Folder):
     """The files of a layout in a .tar.gz: found by their exact names in one pass, never unpacked."""
 
-    def where(self, name):
+    def where(self, name: str) -> str:
         return f"{self.path}:{self.layout.folder}/{name}"
 
-    def read(self, names):
+    def read(self, names: Sequence[str]) -> dict[str, Any]:
         wanted = {f"{self.layout.folder}/{name}": name for name in names}
-        found = {}
+        found: dict[str, Any] = {}
         with open_regular(self.path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > LARGEST:
@@ -164,7 +176,7 @@ class Archive(Folder):
                 raise ValueError(f"{self.path}: wanted a whole .tar.gz, got a damaged one: {why}") from None
         return found
 
-    def _content(self, member, name):
+    def _content(self, member: TarEntry, name: str) -> bytearray:
         if not member.regular:
             raise ValueError(f"{self.where(name)}: wanted a regular file, got another kind of member")
         if member.size > LARGEST:
@@ -172,7 +184,7 @@ class Archive(Folder):
         return member.read()
 
 
-def _find(root, layouts):
+def _find(root: Path, layouts: Sequence[Edition]) -> Folder:
     """The first layout that lies at, or in, `root`."""
     looked_for = []
     for layout in layouts:
@@ -188,7 +200,7 @@ def _find(root, layouts):
     raise FileNotFoundError(f"{root}: wanted one of {', '.join(looked_for)}, found none; see data/README.md")
 
 
-def _class_names(source, content, count):
+def _class_names(source: Folder, content: Any, count: int) -> Sequence[str]:
     """The names of the classes from the layout's own file; those of CIFAR-10 are known without it."""
     layout, where = source.layout, source.where(source.layout.names)
     if content is None:
@@ -209,7 +221,7 @@ def _class_names(source, content, count):
     return named_classes(names, where)
 
 
-def _read(source, name, content, classes):
+def _read(source: Folder, name: str, content: Any, classes: int) -> tuple[AnyArray, AnyArray]:
     """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one file."""
     where = source.where(name)
     if source.layout.label_bytes:
@@ -224,7 +236,7 @@ def _read(source, name, content, classes):
     return images.reshape(-1, 3, 32, 32), labels
 
 
-def _parse_records(content, label_bytes, where):
+def _parse_records(content: Any, label_bytes: int, where: str) -> tuple[AnyArray, AnyArray]:
     size = label_bytes + PIXELS
     if not content or len(content) % size:
         raise ValueError(
@@ -235,15 +247,15 @@ def _parse_records(content, label_bytes, where):
     return records[:, label_bytes:], records[:, label_bytes - 1].astype(np.int64)
 
 
-def _parse_pickle(content, label_key, where):
+def _parse_pickle(content: Any, label_key: bytes, where: str) -> tuple[AnyArray, AnyArray]:
     batch = pickles.load(content, where)
     images, labels = batch.get(b"data"), batch.get(label_key)
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (PIXELS,):
         got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise ValueError(f"{where}: data: wanted uint8 of shape (n, {PIXELS}), got {got}")
     if not isinstance(labels, list) or len(labels) != len(images) or not len(images):
-        got = len(labels) if isinstance(labels, list) else type(labels).__name__
-        raise ValueError(f"{where}: {label_key.decode()}: wanted a list of {len(images)} labels, got {got}")
+        found = len(labels) if isinstance(labels, list) else type(labels).__name__
+        raise ValueError(f"{where}: {label_key.decode()}: wanted a list of {len(images)} labels, got {found}")
     for record, label in enumerate(labels):
         if type(label) is not int or not -(2**63) <= label < 2**63:
             raise ValueError(f"{where}: record {record}: wanted an int as label, got {type(label).__name__}")

@@ -17,12 +17,15 @@ import shlex
 import shutil
 import urllib.error
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 from cynet.core.files import flush_folder, user_path
 from cynet.core.shell import quoted
+from cynet.core.types import AnyPath
 from cynet.data.progress import ProgressBar
 
-from .sources import PUBLISHED
+from .sources import PUBLISHED, File
 
 MIRROR = "CYNET_MIRROR"
 CHUNK = 1 << 18
@@ -38,7 +41,7 @@ class _CannotWrite(Exception):
     """The disk's fault, not the network's."""
 
 
-def fetch(name, root, mirror=None):
+def fetch(name: str, root: AnyPath, mirror: str | None = None) -> list[Path]:
     """The files of a published data set, fetched where they are missing or damaged.
 
     Parameters
@@ -73,7 +76,7 @@ def fetch(name, root, mirror=None):
     return found
 
 
-def problem(file, path):
+def problem(file: File, path: Path) -> str | None:
     """What is wrong with the file at a path: size or digest, or None."""
     size = os.path.getsize(path)
     if size != file.size:
@@ -83,7 +86,7 @@ def problem(file, path):
     return None if found == file.md5 else f"wanted MD5 {file.md5}, got {found}"
 
 
-def fetch_file(file, folder, address):
+def fetch_file(file: File, folder: Path, address: str) -> Path:
     """One published file, fetched into a folder unless it is there; its path. Errors as for `fetch`.
 
     Parameters
@@ -114,10 +117,10 @@ def fetch_file(file, folder, address):
     return path
 
 
-def _complete(stream, file, address, path, part):
+def _complete(stream: Any, file: File, address: str, path: Path, part: Path) -> None:
     """Bring the part to the whole, checked file, or empty it."""
     resumed = 0 < _size(stream) <= file.size
-    _check_room(part.parent, file.size - _size(stream))
+    _check_space(part.parent, file.size - _size(stream))
     _fill(stream, file, address, path)
     wrong = problem(file, part)
     if wrong and resumed:  # the earlier piece may have been of something else
@@ -129,7 +132,7 @@ def _complete(stream, file, address, path, part):
         raise ValueError(f"{address}: {wrong}; nothing was kept")
 
 
-def _lock(stream, part):
+def _lock(stream: Any, part: Path) -> None:
     """Refuse to write what another process is writing; the lock goes with the open file."""
     with contextlib.suppress(ImportError):  # Windows has no fcntl, and does not rename open files
         import fcntl
@@ -144,13 +147,13 @@ def _lock(stream, part):
             raise OSError(f"{part}: another process has just fetched this file; try again")
 
 
-def _check_room(folder, size):
+def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise OSError(f"{folder}: wanted {size} bytes of disk space, {free} are free")
 
 
-def _fill(stream, file, address, path):
+def _fill(stream: Any, file: File, address: str, path: Path) -> None:
     """Append to the part until it has the size of the file."""
     if _size(stream) > file.size:
         stream.truncate(0)
@@ -178,24 +181,24 @@ def _fill(stream, file, address, path):
         raise OSError(_by_hand(address, path, reason))
 
 
-def _size(stream):
+def _size(stream: Any) -> int:
     return os.fstat(stream.fileno()).st_size
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return f"HTTP status {error.code} {error.reason}"
     return getattr(error, "reason", None) or str(error) or type(error).__name__
 
 
-def _by_hand(address, path, reason):
+def _by_hand(address: str, path: Path, reason: str) -> str:
     reason = " ".join(str(reason).split()) or "no answer"
     command = f"curl -L -o {quoted(path)} {shlex.quote(address)}"
     return f"{address}: cannot be fetched ({reason}); the file is expected at {path}; by hand: {command}"
 
 
-def _receive(stream, file, address, progress):
+def _receive(stream: Any, file: File, address: str, progress: ProgressBar) -> None:
     """Append what one request brings, but not more than the file has."""
     start = _size(stream)
     headers = {"User-Agent": "cynet", "Accept-Encoding": "identity"}
@@ -227,7 +230,7 @@ def _receive(stream, file, address, progress):
             progress.add(len(part))
 
 
-def _write(stream, part):
+def _write(stream: Any, part: bytes) -> None:
     rest = memoryview(part)
     try:
         while rest:
@@ -236,7 +239,7 @@ def _write(stream, part):
         raise _CannotWrite(error.strerror or error) from error
 
 
-def _check_range(text, start, size):
+def _check_range(text: str, start: int, size: int) -> None:
     """Whether a Content-Range says what was asked for."""
     if text not in (f"bytes {start}-{size - 1}/{size}", f"bytes {start}-{size - 1}/*"):
         raise _Unusable(f"wanted bytes {start}-{size - 1}/{size}, the server sends {text!r}")

@@ -4,11 +4,15 @@ import contextlib
 import gzip
 import os
 import zlib
+from collections.abc import Sequence
 from math import prod
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cynet.core.files import open_regular, user_path
+from cynet.core.types import AnyArray, AnyPath, Shape
 from cynet.data.dataset import ArrayDataset, checked_split, numbered_classes
 from cynet.data.registry import dataset
 
@@ -20,7 +24,7 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def read_idx(path, dimensions=None):
+def read_idx(path: AnyPath, dimensions: Sequence[int] | None = None) -> AnyArray:
     """The array in an idx file, gzipped or not.
 
     Magic number, dimensions, their product and the size of the file are checked before anything is
@@ -62,7 +66,7 @@ def read_idx(path, dimensions=None):
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _header(file, path, dimensions):
+def _header(file: Any, path: Path, dimensions: Sequence[int] | None) -> tuple[np.dtype[Any], Shape]:
     """(dtype, shape) of the array that follows."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not magic[3]:
@@ -97,7 +101,9 @@ class IdxDataset(ArrayDataset):
         As `read_idx`; a label out of range is named by its index and value.
     """
 
-    def __init__(self, images_path, labels_path, classes=None):
+    def __init__(
+        self, images_path: AnyPath, labels_path: AnyPath, classes: Sequence[str] | None = None
+    ) -> None:
         images = read_idx(images_path, (3, 4))
         if images.dtype != np.uint8:
             raise ValueError(f"{images_path}: wanted pictures of type uint8, got {images.dtype}")
@@ -141,7 +147,9 @@ class MNIST(IdxDataset):
     classes = tuple("0123456789")
     first_labels = {"train": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4), "test": (7, 2, 1, 0, 4, 1, 4, 9, 5, 9)}  # noqa: RUF012
 
-    def __init__(self, root="data", split="train", download=False, mirror=None):
+    def __init__(
+        self, root: AnyPath = "data", split: str = "train", download: bool = False, mirror: str | None = None
+    ) -> None:
         start = "train" if checked_split(split) == "train" else "t10k"
         names, root = (f"{start}-images-idx3-ubyte", f"{start}-labels-idx1-ubyte"), user_path(root)
         try:
@@ -153,18 +161,18 @@ class MNIST(IdxDataset):
 
             fetch(type(self).__name__.lower(), root, mirror)
             paths = self._find(root, names)
-        super().__init__(*paths, type(self).classes)
+        super().__init__(paths[0], paths[1], type(self).classes)
         for other in (MNIST, FashionMNIST):
             theirs = other.first_labels[split]
             if type(self) is not other and tuple(self.labels[: len(theirs)]) == theirs:
-                names = f"wanted the labels of {type(self).__name__}, got those of {other.__name__}"
-                raise ValueError(f"{paths[1]}: {names}, whose files are alike")
+                wanted = f"wanted the labels of {type(self).__name__}, got those of {other.__name__}"
+                raise ValueError(f"{paths[1]}: {wanted}, whose files are alike")
 
     @classmethod
-    def _find(cls, root, names):
+    def _find(cls, root: Path, names: tuple[str, str]) -> list[Path]:
         """The paths of the files, the more telling folders first."""
         folder = cls.__name__
-        looked_for = []
+        looked_for: list[str] = []
         for place in (root / folder, root / folder / "raw", root, root / "raw"):
             pairs = [[place / f"{name}{suffix}" for suffix in ("", ".gz")] for name in names]
             looked_for += map(str, pairs[0])
@@ -178,7 +186,13 @@ class MNIST(IdxDataset):
 
 @dataset(order=3, fetched=True)
 class FashionMNIST(MNIST):
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017); arguments and errors as for `MNIST`."""
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): 60,000 + 10,000 grey pictures of clothes.
+
+    Parameters
+    ----------
+    root, split, download, mirror
+        As for `MNIST`, and so are the errors; its folder is root/FashionMNIST.
+    """
 
     classes = FASHION_CLASSES
     first_labels = {"train": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5), "test": (9, 2, 1, 1, 6, 1, 4, 6, 5, 7)}  # noqa: RUF012

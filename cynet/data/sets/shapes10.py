@@ -9,8 +9,11 @@ float32, which are exact to the last bit on every platform; angles are rational 
 pictures are therefore the same everywhere.
 """
 
+from typing import Any
+
 import numpy as np
 
+from cynet.core.types import AnyArray
 from cynet.data.dataset import ArrayDataset, checked_split
 from cynet.data.registry import dataset
 
@@ -34,9 +37,14 @@ class Shapes10(ArrayDataset):
     root : object
         Not used; it is here so that every data set is made alike.
     split : {"train", "test"}
+
+    Raises
+    ------
+    ValueError
+        When the split is none of these.
     """
 
-    def __init__(self, root=None, split="train"):
+    def __init__(self, root: Any = None, split: str = "train") -> None:
         count = COUNTS[checked_split(split)]
         bits = np.random.Philox(key=[10, KEYS[split]])
         parts = [_pictures(bits, np.arange(start, start + CHUNK) % 10) for start in range(0, count, CHUNK)]
@@ -46,10 +54,10 @@ class Shapes10(ArrayDataset):
 class _Draw:
     """Random numbers for `n` pictures at a time."""
 
-    def __init__(self, bits, n):
+    def __init__(self, bits: Any, n: int) -> None:
         self.bits, self.n = bits, n
 
-    def integer(self, low, high, *shape):
+    def integer(self, low: int, high: int, *shape: int) -> AnyArray:
         """int32 (n, *shape), low to high, both possible."""
         raw = self.bits.random_raw(self.n * int(np.prod(shape)))
         return (
@@ -58,16 +66,16 @@ class _Draw:
             .reshape(self.n, *shape)
         )
 
-    def real(self, low, high):
+    def real(self, low: float, high: float) -> AnyArray:
         """float32 (n, 1, 1) in steps of 1/1024."""
         steps = self.integer(0, 1024).astype(np.float32) / np.float32(1024)
         return (np.float32(low) + np.float32(high - low) * steps)[:, None, None]
 
-    def chance(self):
+    def chance(self) -> AnyArray:
         """bool (n, 1, 1), each with probability 1/2."""
         return self.integer(0, 1)[:, None, None] == 1
 
-    def turn(self, most):
+    def turn(self, most: float) -> tuple[AnyArray, AnyArray]:
         """(cosine, sine), each float32 (n, 1, 1), of the angle whose half has a tangent up to most.
 
         1 gives a right angle, and so every direction of a line.
@@ -75,12 +83,12 @@ class _Draw:
         t, one = self.real(-most, most), np.float32(1)
         return (one - t * t) / (one + t * t), np.float32(2) * t / (one + t * t)
 
-    def colour(self, low, high):
+    def colour(self, low: int, high: int) -> AnyArray:
         """int16 (n, 3, 1, 1), each channel from low to high."""
         return self.integer(low, high, 3).astype(np.int16)[:, :, None, None]
 
 
-def _pictures(bits, labels):
+def _pictures(bits: Any, labels: AnyArray) -> AnyArray:
     """uint8 (n, 3, 32, 32) for n labels."""
     draw = _Draw(bits, len(labels))
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)[:, None]
@@ -106,7 +114,7 @@ def _pictures(bits, labels):
     return np.clip(pictures, 0, 255).astype(np.uint8)
 
 
-def _stripes(draw, x, y):
+def _stripes(draw: _Draw, x: AnyArray, y: AnyArray) -> AnyArray:
     """bool (n, 32, 32): every other band of 2 to 3 pixels, in any direction."""
     cosine, sine = draw.turn(1)
     width = draw.real(2, 3)
@@ -114,7 +122,7 @@ def _stripes(draw, x, y):
     return band.astype(np.int32) % 2 == 1
 
 
-def _inside(u, v, shape):
+def _inside(u: AnyArray, v: AnyArray, shape: AnyArray) -> AnyArray:
     """bool: whether (u, v), in units of the shape's size, lies in the shape of that number."""
     a, b = np.abs(u), np.abs(v)
     square = u * u + v * v

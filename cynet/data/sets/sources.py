@@ -17,7 +17,7 @@ class File:
     md5: str
 
     @property
-    def address(self):
+    def address(self) -> str:
         return f"{self.base}/{self.name}"
 
 
@@ -28,11 +28,11 @@ class Published:
     The first file of `files` is one to fetch; where `all_files`, each of them is.
     """
 
-    files: tuple
+    files: tuple[File, ...]
     folder: str  # where they are put, in the folder of data sets
     all_files: bool
-    train: tuple  # pictures of each class; one number where all are the same
-    test: tuple
+    train: tuple[int, ...]  # pictures of each class; one number where all are the same
+    test: tuple[int, ...]
 
 
 CIFAR10 = Published(

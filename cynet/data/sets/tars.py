@@ -6,6 +6,8 @@ far as their headers go on. Here nothing is kept, and every number that a header
 
 import re
 import tarfile
+from collections.abc import Iterator
+from typing import Any
 
 BLOCK = 512  # bytes: what members are padded to
 CHUNK = 1 << 16  # bytes
@@ -36,19 +38,19 @@ class TarEntry:
         Bytes.
     """
 
-    def __init__(self, stream, header, told):
+    def __init__(self, stream: Any, header: tarfile.TarInfo, told: dict[str, Any]) -> None:
         self.name, self.regular = told.get("path", header.name), header.isreg()
         self.size = self._left = 0 if header.type in NO_CONTENT else told.get("size", header.size)
         self._stream, self._padding = stream, -self._left % BLOCK
 
-    def read(self):
+    def read(self) -> bytearray:
         """What is left of its content, as a bytearray; its memory grows with what really comes."""
         content = bytearray()
         while self._left:
             content += self._part()
         return content
 
-    def skip(self):
+    def skip(self) -> None:
         """Go to its end."""
         while self._left:
             self._part()
@@ -56,7 +58,7 @@ class TarEntry:
         while self._left:
             self._part()
 
-    def _part(self):
+    def _part(self) -> bytes:
         part = self._stream.read(min(CHUNK, self._left))
         if not part:
             raise BadTar(f"{self._left:,} bytes of a member are missing")
@@ -64,7 +66,7 @@ class TarEntry:
         return part
 
 
-def members(stream):
+def members(stream: Any) -> Iterator[TarEntry]:
     """Yield each `TarEntry` of a .tar.
 
     Parameters
@@ -77,7 +79,7 @@ def members(stream):
         When it is damaged, has sparse members, or goes over the bounds above.
     """
     seen = told_bytes = 0
-    told = {}  # of the next member
+    told: dict[str, Any] = {}  # of the next member
     while header := _header(stream, seen):
         seen += 1
         if seen > MOST_MEMBERS:
@@ -96,7 +98,7 @@ def members(stream):
         member.skip()
 
 
-def _header(stream, seen):
+def _header(stream: Any, seen: int) -> tarfile.TarInfo | None:
     """The next header, as a TarInfo; None at the end, which nothing need mark behind the first one."""
     block = b""
     while len(block) < BLOCK and (part := stream.read(BLOCK - len(block))):
@@ -105,7 +107,7 @@ def _header(stream, seen):
         return None
     try:
         header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:
+    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # typeshed has none
         return None
     except tarfile.HeaderError as error:
         raise BadTar(str(error)) from None
@@ -114,17 +116,18 @@ def _header(stream, seen):
     return header
 
 
-def _too_much(size, told):
+def _too_much(size: int, told: int) -> str:
     if size > LONGEST:
         return f"wanted at most {LONGEST} bytes about a member, got {size}"
     return f"wanted at most {MOST_TOLD} bytes about all members, got {told}"
 
 
-def _told(kind, content):
+def _told(kind: bytes, content: bytearray) -> dict[str, Any]:
     """What is told of a member, {"path": str, "size": int} or less; BadTar where it is damaged, or sparse."""
     if kind in LONG_NAMES:
         return {"path": _text(content)} if kind == tarfile.GNUTYPE_LONGNAME else {}
-    found, place, end = {}, 0, len(content)
+    found: dict[str, Any] = {}
+    place, end = 0, len(content)
     while place < end:
         record = RECORD.match(content, place)
         length = int(record[1]) if record else 0
@@ -143,5 +146,5 @@ def _told(kind, content):
     return found
 
 
-def _text(name):
+def _text(name: bytes | bytearray) -> str:
     return bytes(name).partition(b"\0")[0].decode("utf-8", "surrogateescape").rstrip("/")

@@ -39,18 +39,18 @@ class Crew:
     ----------
     count : int
     store : worker.Store
-    recipe : Recipe
+    pipeline : Pipeline
     timeout : float
         Seconds that one task may take.
     name_of : callable
         The sample with an index, in words, for messages.
     """
 
-    def __init__(self, count, store, recipe, timeout, name_of):
+    def __init__(self, count, store, pipeline, timeout, name_of):
         portable.refuse_import()
         portable.refuse_daemonic(count)
-        portable.refuse_unguarded(recipe.functions)
-        self.store, self.arguments = store, (store, recipe)
+        portable.refuse_unguarded(pipeline.functions)
+        self.store, self.arguments = store, (store, pipeline)
         self.timeout, self.name_of = timeout, name_of
         self.losses = []  # when workers died
         self.pending = deque()  # packed tasks for when a worker has room

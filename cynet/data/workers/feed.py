@@ -15,15 +15,15 @@ class Feed:
     Parameters
     ----------
     dataset : ArrayDataset
-    recipe : Recipe
+    pipeline : Pipeline
     workers, batch_size, prefetch : int
     timeout : float
     name_of : callable
         The sample with an index, in words, for messages.
     """
 
-    def __init__(self, dataset, recipe, workers, batch_size, prefetch, timeout, name_of):
-        self.dataset, self.recipe, self.workers = dataset, recipe, workers
+    def __init__(self, dataset, pipeline, workers, batch_size, prefetch, timeout, name_of):
+        self.dataset, self.pipeline, self.workers = dataset, pipeline, workers
         self.batch_size, self.prefetch = batch_size, prefetch
         self.timeout, self.name_of = timeout, name_of
         self.crew = self.store = self._finalizer = None
@@ -44,7 +44,7 @@ class Feed:
         ring = SharedMemory(self.ring_bytes, "ring of batches")
         self.store = Store(shared, ring, self.batch_size, self.prefetch)
         try:
-            self.crew = Crew(self.workers, self.store, self.recipe, self.timeout, self.name_of)
+            self.crew = Crew(self.workers, self.store, self.pipeline, self.timeout, self.name_of)
         except BaseException:
             ring.close()
             raise

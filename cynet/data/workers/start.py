@@ -44,7 +44,7 @@ class Member:
     ----------
     number : int
     arguments : tuple
-        (store, recipe), what `worker.main` takes after its pipe.
+        (store, pipeline), what `worker.main` takes after its pipe.
     """
 
     def __init__(self, number, arguments):

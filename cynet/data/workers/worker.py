@@ -70,7 +70,7 @@ def describe(task):
     return f"batch {batch} of epoch {epoch} ({count} samples, the first with index {first})"
 
 
-def main(pipe, store, recipe):
+def main(pipe, store, pipeline):
     """Serve one pipe until it closes.
 
     Parameters
@@ -78,7 +78,7 @@ def main(pipe, store, recipe):
     pipe : multiprocessing.connection.Connection
         Tasks (`TASK`) come in; DONE or FAILED with a packed error, each with the task, go out.
     store : Store
-    recipe : Recipe
+    pipeline : Pipeline
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle
     _end_with_owner()
@@ -94,7 +94,7 @@ def main(pipe, store, recipe):
         try:
             x, indices, at = store.slot(slot, count)
             try:
-                recipe.fill(images, indices, x, seed, epoch, at)
+                pipeline.fill(images, indices, x, seed, epoch, at)
             finally:
                 place = int(at[0])
             answer = DONE + task

@@ -2,12 +2,18 @@
 
 from cynet.core import checks, workspace
 from cynet.core.threads import get_num_threads
+from cynet.core.types import Array, Shape
 from cynet.kernels.common import geometry
 
 from . import im2col as kernel
 
 
-def im2col(x, kernel_size, stride=1, padding=0):
+def im2col(
+    x: Array,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+) -> Array:
     """The column matrix of a convolution: what lies under the window at each of its places.
 
     Parameters
@@ -43,7 +49,13 @@ def im2col(x, kernel_size, stride=1, padding=0):
     return columns
 
 
-def col2im(columns, shape, kernel_size, stride=1, padding=0):
+def col2im(
+    columns: Array,
+    shape: Shape,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+) -> Array:
     """The transpose of `im2col`: every entry is added to the pixel that it was copied from.
 
     Parameters

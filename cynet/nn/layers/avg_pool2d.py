@@ -12,7 +12,12 @@ from .pool2d import Pool2d
 class AvgPool2d(Pool2d):
     """The mean of each window; padding counts as zeros, the divisor is always the area of the kernel.
 
-    The arguments are those of `Pool2d`.
+    Parameters
+    ----------
+    kernel_size : int or (height, width)
+    stride : int or (vertical, horizontal), optional
+    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+        As for `Pool2d`.
     """
 
     def forward(self, x: Array) -> Array:

@@ -3,9 +3,12 @@
 Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training".
 """
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.norm import normalization
 from cynet.nn import registry
 from cynet.nn.layer import Layer, answers, asked
@@ -32,19 +35,19 @@ class _BatchNorm(Layer):
         self.running_var = np.ones(num_features, np.float32)
         self.num_batches_tracked = np.zeros((), np.int64)
 
-    def _settings(self):
+    def _settings(self) -> tuple[int, float, float]:
         """(channels, eps, momentum), checked: they may have been set."""
         channels = checks.integer("num_features", self.num_features, 1)
         eps = checks.number("eps", self.eps, 0, open_low=True)
         return channels, eps, checks.number("momentum", self.momentum, 0, 1)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         channels, *_ = self.settled()
         if len(shape) not in self.dimensions or shape[-1] != channels:
             raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
         return shape
 
-    def settled(self):
+    def settled(self) -> tuple[int, float, float]:
         """`_settings`, looked at anew when one was set."""
         question = self.num_features, self.eps, self.momentum
         known = self._worked_out  # once: another thread may set it
@@ -52,12 +55,12 @@ class _BatchNorm(Layer):
             self._worked_out = known = asked(question), self._settings()
         return known[1]
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         stats = self.statistics(x)
         self.save(x.shape, stats)
         return stats.output().reshape(x.shape)
 
-    def statistics(self, x):
+    def statistics(self, x: Array) -> Any:
         """The `normalization.NormPass` over x: its statistics are taken, and the running ones moved."""
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
         channels, eps, momentum = self.settled()
@@ -74,7 +77,7 @@ class _BatchNorm(Layer):
         stats.held = Held(self.weight, self.bias)
         return stats
 
-    def _count(self):
+    def _count(self) -> None:
         count = self.num_batches_tracked
         if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
@@ -85,7 +88,7 @@ class _BatchNorm(Layer):
             raise ValueError(f"num_batches_tracked: wanted less than {most} in {count.dtype}, got {count}")
         count[()] = before + 1
 
-    def values(self):
+    def values(self) -> tuple[AnyArray, ...]:
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
         weight, bias, wanted = NONE, NONE, (self.settled()[0],)
         if self.weight is not None or self.bias is not None:
@@ -102,14 +105,14 @@ class _BatchNorm(Layer):
                 raise ValueError(f"{name}: wanted an array that can be written, got a read-only one")
         return weight, bias, mean, variance
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         shape, stats = self.saved()
         rows = self.gradient(dy, shape).reshape(stats.x.shape)
         if self.wants_sums(stats):
             self.finish(stats, stats.sums(rows))
         return stats.input_gradient(rows).reshape(shape) if self._wants_dx() else None
 
-    def wants_sums(self, stats):
+    def wants_sums(self, stats: Any) -> bool:
         """Whether backward needs the sums over rows; where not, it is made ready."""
         stats.held.refuse_others(self)
         if stats.of_batch or stats.held.weight is not None:
@@ -118,7 +121,7 @@ class _BatchNorm(Layer):
         return False
 
     @staticmethod
-    def finish(stats, sums):
+    def finish(stats: Any, sums: AnyArray) -> None:
         """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
         weight, bias = stats.held.weight, stats.held.bias
         if weight is None:
@@ -126,7 +129,7 @@ class _BatchNorm(Layer):
         else:
             stats.finish(sums, weight.data, weight.grad, bias.grad)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"{type(self).__name__}({self.num_features}, eps={self.eps:g}, momentum={self.momentum:g}, "
             f"affine={self.weight is not None})"

@@ -1,10 +1,12 @@
 """Conv2d: two-dimensional convolution (cross-correlation, as everywhere in the field)."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import Array, Shape
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
@@ -73,7 +75,7 @@ class Conv2d(Layer):
         self.weight = Parameter(init.weights((out_channels, in_channels // groups, *kernel)))
         self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
 
-    def _settings(self):
+    def _settings(self) -> tuple[int, int, int, tuple[Any, ...]]:
         """(channels in, channels out, groups, (kernel, stride, padding)), checked: they may have been set."""
         inputs = checks.integer("in_channels", self.in_channels, 1)
         outputs = checks.integer("out_channels", self.out_channels, 1)
@@ -84,24 +86,24 @@ class Conv2d(Layer):
         kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
         return inputs, outputs, groups, (kernel, stride, geometry.checked_padding(self.padding))
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         inputs, outputs, _, window = self._settings()
         if len(shape) != 4 or shape[3] != inputs:
             raise ValueError(f"wanted (N, H, W, {inputs}), got {shape}")
         _, (height, width) = geometry.window_grid(shape[1:3], *window)
         return shape[0], height, width, outputs
 
-    def macs(self, shape):
+    def macs(self, shape: Shape) -> int:
         inputs, _, groups, (kernel, *_) = self._settings()
         return prod(self.output_shape(shape)) * (inputs // groups) * prod(kernel)
 
-    def convolution(self, shape):
+    def convolution(self, shape: Shape) -> Any:
         """A new `kernels.conv.algorithm.Algorithm` for inputs of `shape`."""
         self.output_shape(shape)  # refuses what __call__ may not have seen
         _, outputs, groups, window = self._settings()
         return convolution.choose(Problem.of(shape, outputs, *window, groups))
 
-    def _convolution(self, shape):
+    def _convolution(self, shape: Shape) -> Any:
         """The algorithm for `shape`, chosen anew when the shape or an attribute changes."""
         channels = self.in_channels, self.out_channels, self.groups
         question = shape, self.kernel_size, self.stride, self.padding, channels
@@ -111,22 +113,22 @@ class Conv2d(Layer):
             self._worked_out = chosen = asked(question), self.convolution(shape)
         return chosen[1]
 
-    def values(self):
+    def values(self) -> tuple[Array | None, ...]:
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
         inputs, outputs, groups, (kernel, *_) = self._settings()
         return self._values(outputs, (outputs, inputs // groups, *kernel))
 
-    def _values(self, outputs, shape):
+    def _values(self, outputs: int, shape: Shape) -> tuple[Array | None, ...]:
         weight = value("weight", self.weight, shape)
         return weight, None if self.bias is None else value("bias", self.bias, (outputs,))
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         algorithm = self._convolution(x.shape)
         found = self._values(algorithm.out_shape[3], algorithm.weight_shape)
         self.save(x, algorithm, Held(self.weight, self.bias))
         return algorithm.forward(x, *found)
 
-    def backward(self, dy, added=None):
+    def backward(self, dy: Array, added: Array | None = None) -> Array | None:
         """`added`: what else of x's shape is added to the gradient to x, as around a residual block."""
         x, algorithm, held = self.saved()
         held.refuse_others(self)
@@ -136,7 +138,7 @@ class Conv2d(Layer):
             add_channel_sums(dy.reshape(-1, algorithm.out_shape[3]), held.bias.grad)
         return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         k, s = checks.short(self.kernel_size), checks.short(self.stride)
         extra = "" if self.groups == 1 else f", groups={self.groups}"
         return (

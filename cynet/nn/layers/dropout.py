@@ -19,6 +19,11 @@ class Dropout(Layer):
     ----------
     p : float, optional
         Probability of a zero, 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, p: float = 0.5) -> None:

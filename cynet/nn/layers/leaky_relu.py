@@ -16,6 +16,11 @@ class LeakyReLU(Layer):
     Parameters
     ----------
     negative_slope : float, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:

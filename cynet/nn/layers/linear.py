@@ -1,8 +1,11 @@
 """Linear: a fully connected layer."""
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.types import Array, Shape
 from cynet.kernels.linear import linear as kernels
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm.normalization import add_channel_sums
@@ -30,6 +33,11 @@ class Linear(Layer):
     Notes
     -----
     x is float32 (N, in_features), y (N, out_features).
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the constructor, when an argument is none of these; from a call, for rows of other features.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -38,43 +46,43 @@ class Linear(Layer):
         self.weight = Parameter(init.weights((out_features, in_features)))
         self.bias = Parameter(np.zeros(out_features)) if checks.flag("bias", bias) else None
 
-    def _settings(self):
+    def _settings(self) -> tuple[int, int]:
         """(features in, features out), checked: they may have been set."""
         inputs = checks.integer("in_features", self.in_features, 1)
         return inputs, checks.integer("out_features", self.out_features, 1)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         inputs, outputs = self._settings()
         if len(shape) != 2 or shape[1] != inputs:
             raise ValueError(f"wanted (N, {inputs}), got {shape}")
         return shape[0], outputs
 
-    def macs(self, shape):
+    def macs(self, shape: Shape) -> int:
         inputs, outputs = self._settings()
         return shape[0] * inputs * outputs
 
-    def thin(self):
+    def thin(self) -> bool:
         """Whether `ThinLinear` computes it."""
         return ThinLinear.suits(*self._settings())
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
         return self.product(x, 1)
 
-    def product(self, rows, pixels):
+    def product(self, rows: Array, pixels: int) -> Array:
         """The output for `rows`; `pixels` as for `ThinLinear`, which it needs above 1."""
         products = self.products(len(rows), pixels)
         found = self.values()  # checked first
         self.save(rows, rows.shape, products, Held(self.weight, self.bias))
         return products.forward(rows, *found)
 
-    def values(self):
+    def values(self) -> tuple[Array | None, ...]:
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
         shape = self.out_features, self.in_features
         weight = value("weight", self.weight, shape)
         return weight, None if self.bias is None else value("bias", self.bias, shape[:1])
 
-    def products(self, rows, pixels=1):
+    def products(self, rows: int, pixels: int = 1) -> Any:
         """The `kernels.conv.products.Products` for a batch of so many rows."""
         question = rows, self.in_features, self.out_features, pixels
         chosen = self._worked_out  # once: another thread may set it
@@ -83,7 +91,7 @@ class Linear(Layer):
             self._worked_out = chosen = asked(question), kernels.choose(*question)
         return chosen[1]
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         rows, shape, products, held = self.saved()
         held.refuse_others(self)
         checks.shapes("x", (rows.shape,), (shape,))
@@ -93,5 +101,5 @@ class Linear(Layer):
             add_channel_sums(dy, held.bias.grad)
         return products.input_gradient(dy, held.weight.data) if self._wants_dx() else None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"

@@ -23,7 +23,14 @@ class MaxPool2d(Pool2d):
     """The greatest value of each window.
 
     Padding counts as -Inf, NaN as greater than all; of equal values the first, row by row, gets the gradient.
-    The arguments are those of `Pool2d`; the kernel holds at most 255 cells.
+
+    Parameters
+    ----------
+    kernel_size : int or (height, width)
+        At most 255 cells.
+    stride : int or (vertical, horizontal), optional
+    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+        As for `Pool2d`.
     """
 
     def window(self) -> Any:
@@ -50,6 +57,7 @@ class MaxPool2d(Pool2d):
 
     @staticmethod
     def gradient_of(dy: Array, shape: Shape, winner: Any, window: Any) -> Array:
+        """The gradient to an input of `shape`, for a pass that wrote `winner` with this window."""
         dx = workspace.empty(shape)
         max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
         return dx

@@ -1,0 +1,32 @@
+"""What can be measured, and of what and how often where nobody says: pure data, without NumPy."""
+
+WHAT = {
+    "peak": "multiply-adds a second, and bytes a second of memory, of this machine",
+    "kernels": "every kernel over the models' shapes and a sweep of sizes, against that peak",
+    "train": "steps of training",
+    "infer": "passes of inference",
+    "memory": "peak memory of processes that train",
+    "import": "the time of `import cynet`",
+    "loader": "loading batches: images a second, memory, and what training loses by it",
+    "profile": "one model's training step, layer by layer, against the machine's roof",
+    "table": "train, infer, memory and import against a peer, as GitHub markdown",
+    "compare": "two files that --json wrote, case by case: what got faster, and what slower",
+}
+MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
+MODELS_OF = {"profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where not MODELS
+BATCH = 128  # pictures
+BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
+EPOCH = 12_800  # pictures that a loader walks over
+STEPS = 10  # of a training, after which the peak of its memory stands
+REPEATS = {"peak": 30, "memory": 3, "import": 15}  # where not as many as fit into a few seconds
+TOLERANCE = 0.97  # the ratio below which a case counts as slower
+
+
+def models(what):
+    """The models of a measurement."""
+    return MODELS_OF.get(what, MODELS)
+
+
+def batches(what):
+    """The batch sizes of a measurement."""
+    return BATCHES_OF.get(what, (BATCH,))

@@ -1,0 +1,144 @@
+"""What `cynet bench` measures, each by its name: from what is wanted to one `Report` after the other."""
+
+from dataclasses import dataclass, replace
+
+from cynet.core import threads
+
+from . import choices, kernels, loading, peak, per_layer, processes, speed
+from .timing import nothing
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured; what a measurement does not know it leaves alone.
+
+    Attributes
+    ----------
+    what : str
+        A name of `RUNS`.
+    model : sequence of str
+    batch_size : int or tuple of int
+        "train", "infer" and "memory" take several.
+    batch_norm : bool
+    against : str or None
+        One of `peers.PEERS`.
+    threads : int, tuple of int or None
+        Of the kernels; "train" and "infer" compare several. None: as they are set.
+    repeat : int or None
+        None: `choices.REPEATS`, or as many as fit into a few seconds.
+    array_size, largest : float or None
+        MiB of the arrays of "peak", and of the largest of the sweep of "kernels".
+    only : sequence of str or None
+        Parts of the names of kernels.
+    steps : int
+        Of a training whose memory is measured.
+    """
+
+    what: str
+    model: tuple = choices.MODELS
+    batch_size: int | tuple = choices.BATCH
+    batch_norm: bool = True
+    against: str | None = None
+    threads: int | tuple | None = None
+    repeat: int | None = None
+    array_size: float | None = None
+    largest: float | None = None
+    only: tuple | None = None
+    steps: int = choices.STEPS
+
+    @property
+    def repeats(self):
+        """Repetitions where they are not as many as fit into a time."""
+        return self.repeat or choices.REPEATS[self.what]
+
+    def setup(self, training, batch_sizes, counts=()):
+        return speed.Setup(
+            training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat
+        )
+
+
+def reports(wanted, watch=nothing):
+    """Set the threads, and measure.
+
+    Parameters
+    ----------
+    wanted : Wanted
+    watch : callable, optional
+        Gets what is done, what there is to do (or None), and what it is.
+
+    Yields
+    ------
+    Report
+
+    Raises
+    ------
+    ValueError, MemoryError, ChildProcessError
+        When something cannot be measured.
+    """
+    if wanted.threads:
+        threads.set_num_threads(wanted.threads if isinstance(wanted.threads, int) else max(wanted.threads))
+    yield from RUNS[wanted.what](wanted, watch)
+
+
+def _roof(watch):
+    return peak.measure(watch=lambda *at: watch(*at, "peak"))
+
+
+def _peak(wanted, watch):
+    size = int(wanted.array_size * MIB) if wanted.array_size else None
+    yield peak.report(peak.measure(size, wanted.repeats, watch=lambda *at: watch(*at, "peak")))
+
+
+def _kernels(wanted, watch):
+    largest = None if wanted.largest is None else wanted.largest * MIB
+    found = kernels.chosen(wanted.model, wanted.batch_size, wanted.batch_norm, largest)
+    yield kernels.measure(found, _roof(watch), wanted.only or (), wanted.repeat, watch)
+
+
+def _train(wanted, watch):
+    yield speed.measure(wanted.setup(True, wanted.batch_size, wanted.threads or ()), watch)
+
+
+def _infer(wanted, watch):
+    yield speed.measure(wanted.setup(False, wanted.batch_size, wanted.threads or ()), watch)
+
+
+def _memory(wanted, watch):
+    setup = wanted.setup(True, wanted.batch_size)
+    yield processes.memory(setup, wanted.repeats, wanted.steps, watch)
+
+
+def _import(wanted, watch):
+    yield processes.imports(wanted.against, wanted.repeats, watch)
+
+
+def _loader(wanted, watch):
+    yield loading.speed(wanted.batch_size, wanted.against, wanted.repeat, watch)
+    yield loading.cost(wanted.batch_size, wanted.repeat, watch)
+    yield loading.training(wanted.batch_size, wanted.repeat, watch)
+
+
+def _profile(wanted, watch):
+    roof = _roof(watch)
+    for name in wanted.model:
+        yield per_layer.measure(name, roof, wanted.batch_size, wanted.batch_norm, wanted.repeat, watch)
+
+
+def _table(wanted, watch):
+    for what, run in (("train", _train), ("infer", _infer), ("memory", _memory), ("import", _import)):
+        yield from run(replace(wanted, what=what, batch_size=choices.batches(what), threads=None), watch)
+
+
+RUNS = {
+    "peak": _peak,
+    "kernels": _kernels,
+    "train": _train,
+    "infer": _infer,
+    "memory": _memory,
+    "import": _import,
+    "loader": _loader,
+    "profile": _profile,
+    "table": _table,
+}

@@ -1,0 +1,112 @@
+"""The flags of `cynet bench`, of which every measurement has its own."""
+
+from argparse import ArgumentTypeError
+
+from cynet.bench import choices
+from cynet.bench.peers import PEERS
+
+from .values import add_threads, integer, integers, number
+
+
+def add(of):
+    """Add their flags to the parsers of the measurements, by name."""
+    for name in ("kernels", "train", "infer", "memory", "profile", "table"):
+        _add_models(of[name], name)
+    of["loader"].add_argument(
+        "--batch-size",
+        type=integer(1, choices.EPOCH),
+        default=choices.BATCH,
+        metavar="N",
+        help="pictures in a batch",
+    )
+    for name in ("train", "infer", "memory", "import", "loader"):
+        of[name].add_argument(
+            "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
+        )
+    of["table"].add_argument(
+        "--against", choices=PEERS, default="torch", metavar="PEER", help="the framework beside cynet"
+    )
+    of["peak"].add_argument(
+        "--array-size",
+        type=number(0.001),
+        metavar="MIB",
+        help="of each array streamed (default: four last-level caches)",
+    )
+    of["memory"].add_argument(
+        "--steps", type=integer(1), default=choices.STEPS, metavar="N", help="of each training"
+    )
+    of["kernels"].add_argument(
+        "--only", type=words, metavar="TEXT,...", help="kernels whose name holds one of these"
+    )
+    of["kernels"].add_argument(
+        "--largest",
+        type=number(0),
+        metavar="MIB",
+        help="no larger arrays in the sweep; 0: no sweep (default: beyond the last-level cache)",
+    )
+    for name, parser in of.items():
+        if name != "compare":
+            _add_common(parser, name)
+    _add_comparing(of["compare"])
+
+
+def _add_models(parser, name):
+    parser.add_argument(
+        "--model",
+        type=words,
+        action="extend",
+        metavar="NAME,...",
+        help=f"the networks; may be given again (default: {','.join(choices.models(name))})",
+    )
+    if name in ("train", "infer", "memory"):
+        several, shown = integers(1), ",".join(map(str, choices.batches(name)))
+        parser.add_argument(
+            "--batch-size", type=several, default=shown, metavar="N,...", help="pictures in a batch"
+        )
+    elif name != "table":
+        parser.add_argument(
+            "--batch-size", type=integer(1), default=choices.BATCH, metavar="N", help="pictures in a batch"
+        )
+    parser.add_argument(
+        "--no-batch-norm",
+        dest="batch_norm",
+        action="store_false",
+        help="leave batch norm out of the networks",
+    )
+
+
+def _add_common(parser, name):
+    if name != "import":
+        add_threads(parser, several=name in ("train", "infer"))
+    parser.add_argument(
+        "--repeat",
+        type=integer(1),
+        metavar="N",
+        help="repetitions, of which "
+        + ("the best counts" if name == "peak" else "the median counts")
+        + f" (default: {choices.REPEATS.get(name, 'as many as fit into a few seconds')})",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write everything measured there, too")
+    if name != "table":
+        parser.add_argument("--markdown", action="store_true", help="print GitHub markdown")
+
+
+def _add_comparing(parser):
+    parser.add_argument("old", metavar="OLD.json", help="what is compared with")
+    parser.add_argument("new", metavar="NEW.json", help="what is compared")
+    parser.add_argument(
+        "--tolerance",
+        type=number(0),
+        default=choices.TOLERANCE,
+        metavar="RATIO",
+        help="below it a case is slower: exit status 1",
+    )
+    parser.add_argument("--markdown", action="store_true", help="print GitHub markdown")
+
+
+def words(text):
+    """An argparse type: 'a,b' as ['a', 'b']."""
+    parts = text.split(",")
+    if not all(parts):
+        raise ArgumentTypeError(f"wanted names with commas between them, got {text!r}")
+    return parts

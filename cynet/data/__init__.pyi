@@ -1,0 +1,30 @@
+"""What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
+
+from .balance import class_weights as class_weights
+from .dataset import ArrayDataset as ArrayDataset
+from .holdout import split as split
+from .images.augment import Brightness as Brightness
+from .images.augment import Contrast as Contrast
+from .images.augment import Cutout as Cutout
+from .images.augment import Normalize as Normalize
+from .images.augment import RandomCrop as RandomCrop
+from .images.augment import RandomFlip as RandomFlip
+from .images.damaged import DamagedError as DamagedError
+from .images.image_folder import ImageFolder as ImageFolder
+from .images.image_list import ImageList as ImageList
+from .loader import DataLoader as DataLoader
+from .loading import load as load
+from .registry import names as names
+from .registry import register as register
+from .sampler import BalancedSampler as BalancedSampler
+from .sampler import SubsetSampler as SubsetSampler
+from .sampler import WeightedSampler as WeightedSampler
+from .sets.array_files import from_npy as from_npy
+from .sets.array_files import from_npz as from_npz
+from .sets.cifar import CIFAR10 as CIFAR10
+from .sets.cifar import CIFAR100 as CIFAR100
+from .sets.idx import MNIST as MNIST
+from .sets.idx import FashionMNIST as FashionMNIST
+from .sets.idx import IdxDataset as IdxDataset
+from .sets.shapes10 import Shapes10 as Shapes10
+from .workers.crew import WorkerLostError as WorkerLostError

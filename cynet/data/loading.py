@@ -1,0 +1,81 @@
+"""`load`: a data set by its name."""
+
+import os
+from typing import Any
+
+from cynet.core import checks
+from cynet.core.types import AnyPath
+
+from .dataset import ArrayDataset, checked_split
+from .registry import FETCHED, OWN, PICTURES, checked_name, dataset
+
+
+def load(
+    name: str,
+    root: AnyPath | None = None,
+    split: str = "train",
+    download: bool = False,
+    split_seed: int = 0,
+    skip_damaged: bool = False,
+    **options: Any,
+) -> ArrayDataset:
+    """A data set by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `cynet.data.names()`.
+    root : path, optional
+        Where its files lie; default: the folder data. shapes10 needs none. The user's own data must be
+        named:
+
+        - image_folder: a folder with the folders train and test (or val, validation, ...), each with a
+          folder of pictures for each class; the classes are those of train. Or one with the folders of the
+          classes alone, from each of which a fifth is drawn for testing;
+        - image_list: a folder with the text files NAME.train, NAME.test (or the others) and NAME.labels, for
+          one NAME: lists of pictures and the names of the classes;
+        - arrays: a .npz file with train_images, train_labels, test_images and test_labels (or x_train and so
+          on), and perhaps `classes`.
+    split : {"train", "test"}
+    download : bool
+        Fetch cifar10, cifar100, mnist or fashionmnist where it is not there.
+    split_seed : int
+        Draws the test pictures of an image_folder that has no folder for them; nothing else depends on it.
+    skip_damaged : bool
+        Leave damaged pictures of image_folder and image_list out, and note it, instead of raising an error.
+    **options
+        For the class or function behind the name: `size` of ImageFolder, `layout` of from_npz.
+
+    Returns
+    -------
+    ArrayDataset
+
+    Raises
+    ------
+    ValueError
+        When name or split is unknown, or a file is damaged.
+    FileNotFoundError
+        When the files are not there, naming where they were looked for.
+    OSError
+        When they cannot be fetched.
+    """
+    checked_name(name)
+    checked_split(split)
+    checks.integer("split_seed", split_seed, 0, 2**63 - 1)
+    if checks.flag("skip_damaged", skip_damaged) and name not in PICTURES:
+        raise ValueError(f"skip_damaged: wanted pictures in files ({', '.join(PICTURES)}), got {name!r}")
+    if name in PICTURES:
+        options["skip_damaged"] = skip_damaged
+    if dataset.facts(name).get("drawn"):
+        options["split_seed"] = split_seed
+    if name in FETCHED:
+        options["download"] = download
+    elif download and name in OWN:
+        raise ValueError(f"download: wanted one of {', '.join(FETCHED)}, got {name!r}")
+    if root is None and name in OWN:
+        raise ValueError(f"root: wanted the place of the files of {name}, got none")
+    if root is None and dataset.home(name):
+        root = "data"
+    if root is not None and os.fspath(root).startswith("~"):
+        root = os.path.expanduser(root)
+    return dataset[name](root, split, **options)

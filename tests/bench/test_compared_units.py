@@ -1,0 +1,76 @@
+"""`cynet bench compare`: each command's numbers, in their units and directions."""
+
+import json
+
+import pytest
+
+from cynet.bench import compare
+from cynet.cli import bench
+
+MIB = 1 << 20
+BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps": 5}
+
+
+@pytest.mark.parametrize(("command", "row", "key", "old", "new", "wanted"), [
+    ("peak", {"measure": "copy"}, "rate", 2e9, 3e9, ("peak, copy", "2.0", "3.0", "G/s", 1.5)),
+    ("kernels", {"kernel": "k", "shape": "(1,)", "place": "p"}, "seconds", 2e-6, 1e-6,
+     ("kernels, k, (1,), p", "2.00", "1.00", "µs", 2)),
+    ("train", BOTH, "seconds", 0.004, 0.008,
+     ("train, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    ("infer", BOTH, "seconds", 0.004, 0.008,
+     ("infer, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    ("memory", BOTH, "peak_bytes", MIB, 4 * MIB,
+     ("memory, m, batch norm, batch 8, 2 threads, 5 steps, peak", "1.00", "4.00", "MiB", 0.25)),
+    ("memory", BOTH, "own_bytes", 4 * MIB, MIB,
+     ("memory, m, batch norm, batch 8, 2 threads, 5 steps, own", "4.00", "1.00", "MiB", 4)),
+    ("import", {"import": "import x"}, "seconds", 0.2, 0.1, ("import, import x", "200", "100", "ms", 2)),
+    ("loader", {"workers": 0}, "images_per_second", 100, 150,
+     ("loader, 0 workers", "100", "150", "images/s", 1.5)),
+    ("loader: cost", {"workers": 1}, "first_seconds", 0.2, 0.1,
+     ("loader: cost, 1 workers, first seconds", "200", "100", "ms", 2)),
+    ("loader: cost", {"workers": 1}, "grown_bytes", 2 * MIB, MIB,
+     ("loader: cost, 1 workers, grown", "2.00", "1.00", "MiB", 2)),
+    ("loader: training", {"workers": 1}, "images_per_second", 100, 150,
+     ("loader: training, 1 workers", "100", "150", "images/s", 1.5)),
+    *(("profile", BOTH | {"path": "1.2", "layer": "ReLU()"}, key, 2e-6, 1e-6,
+       (f"profile, m, batch norm, batch 8, 1.2, ReLU(), {key}", "2.00", "1.00", "µs", 2))
+      for key in ("forward", "backward", "total")),
+])  # fmt: skip
+def test_each_number_of_a_file_is_compared_in_its_unit_and_direction(
+    tmp_path, command, row, key, old, new, wanted
+):
+    files = []
+    for name, value in (("old", old), ("new", new)):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({"results": [{"command": command, "rows": [row | {key: value}]}]}))
+    found = compare.compare(*files)
+    (row,) = found.report.rows
+    case, shown_old, shown_new, unit, ratio = wanted
+    assert row == {"case": case, "old": shown_old, "new": shown_new, "unit": unit,
+                   "ratio": pytest.approx(ratio), "by": "itself"}  # fmt: skip
+    assert found.slower == ((case,) if ratio < 1 else ())
+
+
+def test_every_command_of_bench_that_measures_can_be_compared():
+    measured = set(bench.WHAT) - {"table", "compare"}
+    assert set(compare.KINDS) == measured | {"loader: cost", "loader: training"}
+
+
+@pytest.mark.parametrize(("key", "beside"), [
+    ("seconds", "ratio"), ("peak_bytes", "ratio"), ("own_bytes", "own_ratio"), ("images_per_second", "ratio"),
+])  # fmt: skip
+def test_which_ratio_to_the_peer_belongs_to_a_number(tmp_path, key, beside):
+    command = {"seconds": "train", "images_per_second": "loader"}.get(key, "memory")
+    file = tmp_path / "a.json"
+    row = {key: 1.0, "ratio": 3.0, "own_ratio": 5.0}
+    file.write_text(json.dumps({"results": [{"command": command, "rows": [row]}]}))
+    (found,) = compare.read(file).values()
+    assert found.beside == row[beside]
+
+
+@pytest.mark.parametrize("value", [0, -1.0, True, "1", None, 1e100])
+def test_what_is_no_positive_number_is_no_case(tmp_path, value):
+    file = tmp_path / "a.json"
+    rows = [{"model": "m", "seconds": value}]
+    file.write_text(json.dumps({"results": [{"command": "train", "rows": rows}]}))
+    assert compare.read(file) == {}

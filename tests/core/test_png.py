@@ -1,0 +1,48 @@
+"""PNG files, byte for byte by the standard's own words."""
+
+import base64
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from cynet.core import png
+
+
+def chunks(data):
+    """[(kind, content), ...] of a PNG file, whose check sums are right."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    found, at = [], 8
+    while at < len(data):
+        (size,) = struct.unpack(">I", data[at : at + 4])
+        kind, content = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        (check,) = struct.unpack(">I", data[at + 8 + size : at + 12 + size])
+        assert check == zlib.crc32(kind + content)
+        found.append((kind, content))
+        at += 12 + size
+    return found
+
+
+@pytest.mark.parametrize(("shape", "colour"), [((2, 3), 0), ((2, 3, 3), 2), ((1, 1), 0), ((3, 1, 3), 2)])
+def test_a_file_is_its_head_its_rows_and_its_end(shape, colour):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    (first, head), (second, rows), last = chunks(png.encode(pixels))
+    assert (first, second, last) == (b"IHDR", b"IDAT", (b"IEND", b""))
+    assert struct.unpack(">IIBBBBB", head) == (shape[1], shape[0], 8, colour, 0, 0, 0)
+    assert zlib.decompress(rows) == b"".join(b"\0" + row.tobytes() for row in pixels)
+
+
+@pytest.mark.parametrize("pixels", [
+    np.zeros((2, 2)), np.zeros(4, np.uint8), np.zeros((2, 2, 1), np.uint8), np.zeros((2, 2, 4), np.uint8),
+    np.zeros((1, 2, 2, 3), np.uint8), np.zeros((2, 2), np.int8),
+])  # fmt: skip
+def test_what_is_no_picture_is_refused(pixels):
+    with pytest.raises(ValueError, match=r"pixels: wanted uint8 \(height, width\[, 3\]\), got "):
+        png.encode(pixels)
+
+
+def test_an_address_holds_the_file():
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    start, _, data = png.address(pixels).partition(",")
+    assert start == "data:image/png;base64" and base64.b64decode(data) == png.encode(pixels)

@@ -1,0 +1,60 @@
+"""A part of a data set, looked at from Python: what was left out, counted, and said."""
+
+import numpy as np
+import pytest
+import tiny  # noqa: F401  (adds the data set "tiny")
+
+from cynet import data
+from cynet.data import checking
+from cynet.data.inspection import ClassCounts
+
+
+class Problem:
+    def __init__(self, damaged):
+        self.damaged = damaged
+
+
+def part(problems=(), counts=(2, 1), wanted=None, dataset=True, name="tiny", split="train"):
+    return checking.Part(name, split, dataset or None, tuple(problems), ClassCounts(counts, wanted))
+
+
+def test_a_part_is_counted_and_told():
+    found = checking.part("tiny", None, "test")
+    lines = list(found.lines())
+    assert found.right and found.problems == () and found.found.counts == (7, 7, 6)
+    assert lines[0] == "test: 20 pictures of 32 x 32, 3 channels, 3 classes"
+    assert lines[2] == f"  fingerprint {data.load('tiny', split='test').fingerprint()}"
+    assert lines[3:] == ["  a          7", "  b          7", "  c          6"]
+
+
+def test_uneven_classes_are_told_with_what_helps():
+    dataset = data.ArrayDataset(np.zeros((9, 1, 2, 2), np.uint8), [0] * 8 + [1], ("a", "b"))
+    found = checking.Part("arrays", "train", dataset, (), ClassCounts((8, 1), None))
+    *_, uneven, single = found.lines("do this")
+    assert uneven == "  classes are uneven: 8 pictures of a, 1 of b; do this"
+    assert single == "  a single picture of: b"
+    assert list(checking.Part("arrays", "train", None, (), None).lines()) == []
+
+
+@pytest.mark.parametrize(("parts", "skip", "wanted"), [
+    ([part()], False, None),
+    ([part(counts=(1, 0))], False, "the numbers of pictures are not as published, or a class has none"),
+    ([part(counts=(1, 0), name="arrays", split="test")], False, None),
+    ([part(counts=(1, 0), name="arrays")], False,
+     "the numbers of pictures are not as published, or a class has none"),
+    ([part(counts=(2, 1), wanted=(2, 2))], True,
+     "the numbers of pictures are not as published, or a class has none"),
+    ([part([Problem(True)])], False, "1 picture cannot be used (leave it)"),
+    ([part([Problem(True)])], True, None),
+    ([part([Problem(False)]), part([Problem(False)])], False, "2 pictures cannot be used"),
+    ([part([Problem(True)], dataset=None), part()], True, "1 picture cannot be used"),
+])  # fmt: skip
+def test_why_a_data_set_cannot_be_trained_on(parts, skip, wanted):
+    assert checking.refusal(parts, skip, "leave it") == wanted
+
+
+def test_what_is_wrong_but_for_pictures_is_raised():
+    with pytest.raises(ValueError, match="name: wanted one of"):
+        checking.part("nope", None, "train")
+    with pytest.raises(FileNotFoundError):
+        checking.part("cifar10", "/nowhere", "train")

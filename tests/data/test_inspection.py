@@ -1,0 +1,79 @@
+"""Looking at a data set: its published files, what the counts must be, which pictures are drawn."""
+
+import numpy as np
+import pytest
+
+from cynet.data import ArrayDataset, inspection
+from cynet.data.sets.sources import COUNTS, PUBLISHED
+
+
+def dataset(labels, classes=("a", "b", "c"), size=2):
+    labels = np.array(labels)
+    images = np.broadcast_to((10 * np.arange(len(labels)))[:, None, None, None], (len(labels), 1, size, size))
+    return ArrayDataset(images.astype(np.uint8), labels, classes)
+
+
+def test_published_files_are_looked_for_in_three_places(monkeypatch, tmp_path):
+    published = PUBLISHED["mnist"]
+    monkeypatch.setattr(inspection, "problem", lambda file, path: f"{file.name} is odd")
+    assert inspection.published_files("mnist", tmp_path) == []
+    assert inspection.published_files("tiny", tmp_path) == []
+    names = [file.name for file in published.files[:3]]
+    places = tmp_path / published.folder, tmp_path, tmp_path / published.folder / "raw"
+    for place, name in zip(places, names, strict=True):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    (tmp_path / names[0]).mkdir()  # no file
+    found = inspection.published_files("mnist", tmp_path)
+    assert set(found) == {(place / name, f"{name} is odd") for place, name in zip(places, names, strict=True)}
+
+
+@pytest.mark.parametrize(("labels", "name", "split", "right"), [
+    ([0, 1, 2], None, None, True), ([0, 2], None, None, False), ([0, 0, 1, 1, 2], "one", "train", True),
+    ([0, 0, 1, 1, 2], "one", "test", True), ([0, 1, 1, 2], "one", "train", False),
+    ([0, 1, 2], "two", "test", True),
+])  # fmt: skip
+def test_the_counts_are_those_published_or_of_filled_classes(monkeypatch, labels, name, split, right):
+    monkeypatch.setitem(COUNTS, "one", {"train": (2, 2, 1)})
+    found = inspection.check(dataset(labels), name, split)
+    assert found.counts == tuple(labels.count(k) for k in range(3)) and found.right is right
+    assert found.wanted == ((2, 2, 1) if (name, split) == ("one", "train") else None)
+
+
+def test_a_mosaic_has_a_row_for_each_class_that_has_pictures():
+    few = dataset([0, 2, 0, 2, 2])
+    drawn = inspection.mosaic(few, columns=2)
+    assert drawn.shape == (2 * 4 + 2, 2 * 4 + 2) and drawn.dtype == np.uint8
+    rows = [drawn[top : top + 2, left : left + 2] for top in (2, 6) for left in (2, 6)]
+    assert all(len(set(row.ravel().tolist())) == 1 for row in rows)
+    shown = [int(row[0, 0]) // 10 for row in rows]
+    assert set(shown[:2]) == {0, 2} and len(set(shown[2:])) == 2 and set(shown[2:]) < {1, 3, 4}
+    ground = drawn.copy()
+    for top in (2, 6):
+        for left in (2, 6):
+            ground[top : top + 2, left : left + 2] = 255
+    assert (ground == 255).all()
+    assert inspection.mosaic(few, columns=2, most_rows=2).shape == (6, 10)  # of the classes a and b
+
+
+def test_another_seed_or_epoch_draws_other_pictures():
+    many = dataset([0] * 20)
+    drawn = {
+        key: inspection.mosaic(many, columns=5, seed=key[0], epoch=key[1]).tobytes()
+        for key in ((0, 0), (1, 0), (0, 1))
+    }
+    assert len(set(drawn.values())) == 3
+    assert drawn[0, 0] == inspection.mosaic(many, columns=5).tobytes()
+
+
+@pytest.mark.parametrize("name", ["columns", "most_rows"])
+def test_a_mosaic_of_nothing_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: wanted"):
+        inspection.mosaic(dataset([0]), **{name: 0})
+
+
+def test_a_mosaic_shows_colours_as_they_are():
+    colours = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2) * 20
+    drawn = inspection.mosaic(ArrayDataset(colours, [0], ("a",)), columns=1)
+    np.testing.assert_array_equal(drawn[2:4, 2:4], colours[0].transpose(1, 2, 0))
+    assert drawn.shape == (6, 6, 3)

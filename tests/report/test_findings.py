@@ -1,0 +1,163 @@
+"""What the weights tell on the page, by hand: filters as pictures, their change, the norms' spreads."""
+
+import base64
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.data import ArrayDataset
+from cynet.report import evaluated, findings
+from cynet.train.metrics import Evaluation
+from cynet.train.predictions import Predictions
+
+
+def pixels(address):
+    """The array in a data: address of an unfiltered PNG file."""
+    data = base64.b64decode(address.partition(",")[2])
+    width, height, _, colour = struct.unpack(">IIBB", data[16:26])
+    size = struct.unpack(">I", data[33:37])[0]
+    rows = np.frombuffer(zlib.decompress(data[41 : 41 + size]), np.uint8).reshape(height, -1)[:, 1:]
+    return rows.reshape((height, width, 3) if colour == 2 else (height, width))
+
+
+def convolution(weights):
+    weights = np.asarray(weights, np.float32)
+    layer = cynet.Conv2d(weights.shape[1], weights.shape[0], weights.shape[2:])
+    layer.weight.data[...] = weights
+    return cynet.Sequential(layer)
+
+
+def level(value, scale):
+    return int(np.rint(127.5 + 127.5 * np.clip(value / scale, -1, 1)))
+
+
+def test_a_filter_is_a_picture_of_its_weights():
+    weights = np.zeros((2, 3, 1, 2))
+    weights[0, :, 0, 0], weights[1, :, 0, 1] = (1, -1, 0.5), (-0.5, 0, 0.25)
+    found = findings.filters(convolution(weights), (8, 8, 3))
+    scale = np.quantile(np.abs(weights), 0.999)
+    assert (found["layer"], found["count"], found["shape"]) == ("0", 2, [3, 1, 2])
+    assert found["scale"] == pytest.approx(scale, rel=1e-4) and found["before"] is found["change"] is None
+    for address, weight in zip(found["after"], weights, strict=True):
+        wanted = [[[level(v, scale) for v in weight[:, 0, x]] for x in (0, 1)]]
+        np.testing.assert_array_equal(pixels(address), wanted)
+
+
+def test_a_filter_of_other_channels_is_grey_by_their_mean():
+    found = findings.filters(convolution([[[[1.0]], [[0.5]]], [[[-1.0]], [[0.0]]]]), (8, 8, 2))
+    scale = np.quantile([1, 0.5, 1, 0], 0.999)
+    assert [pixels(address).tolist() for address in found["after"]] == [
+        [[[level(0.75, scale)] * 3]], [[[level(-0.5, scale)] * 3]]
+    ]  # fmt: skip
+
+
+def test_before_and_after_have_one_scale_and_a_change():
+    before = convolution([[[[1.0]]], [[[0.0]]], [[[-2.0]]]])
+    after = convolution([[[[0.5]]], [[[1.0]]], [[[-4.0]]]])
+    found = findings.filters(after, (8, 8, 1), before)
+    assert found["scale"] == pytest.approx(np.quantile([1, 0, 2, 0.5, 1, 4], 0.999), rel=1e-4)
+    assert found["change"] == [0.5, None, 1.0]  # one that was nothing has no length to compare with
+    assert pixels(found["before"][2]).ravel()[0] == level(-2, found["scale"])
+    assert pixels(found["after"][2]).ravel()[0] == 0
+    other = findings.filters(after, (8, 8, 1), convolution(np.ones((3, 2, 1, 1))))
+    assert other["before"] is other["change"] is None  # of another shape
+
+
+def test_only_the_first_filters_are_shown():
+    weights = np.arange(1, 71, dtype=float).reshape(70, 1, 1, 1)
+    found = findings.filters(convolution(weights), (8, 8, 1), convolution(weights))
+    assert found["count"] == 70 and len(found["after"]) == len(found["before"]) == len(found["change"]) == 64
+
+
+def test_weights_that_are_no_numbers_are_drawn_all_the_same():
+    weights = [[[[np.nan]]], [[[np.inf]]], [[[-np.inf]]], [[[1.0]]]]
+    found = findings.filters(convolution(weights), (8, 8, 1))
+    assert found["scale"] == 1
+    assert [int(pixels(address).ravel()[0]) for address in found["after"]] == [128, 255, 0, 255]
+
+
+def test_the_first_layer_of_a_net_without_convolutions():
+    cynet.seed(0)
+    layer = cynet.Linear(2 * 3 * 1, 4)
+    found = findings.filters(cynet.Sequential(cynet.Flatten(), layer), (2, 3, 1))
+    assert (found["layer"], found["count"], found["shape"]) == ("1", 4, [1, 2, 3])
+    first = layer.weight.data[0].reshape(2, 3)
+    scale = np.quantile(np.abs(layer.weight.data), 0.999)
+    np.testing.assert_array_equal(
+        pixels(found["after"][0])[..., 0], [[level(v, scale) for v in row] for row in first]
+    )
+    assert findings.filters(cynet.Sequential(layer), (2, 3, 1)) is None  # not of a flattened picture
+    assert findings.filters(cynet.Sequential(cynet.Flatten(), layer), (2, 2, 1)) is None
+    assert findings.filters(cynet.Sequential(cynet.ReLU()), (2, 3, 1)) is None
+
+
+def test_the_spreads_of_a_norm_are_over_its_channels():
+    norm, plain = cynet.BatchNorm2d(5), cynet.BatchNorm1d(2, affine=False)
+    norm.running_mean[...], norm.running_var[...] = (4, 0, 1, 2, 3), (1, 4, 9, 16, np.inf)
+    norm.weight.data[...], norm.bias.data[...] = (5, 1, 2, 3, 4), np.nan
+    first, second = findings.norms(cynet.Sequential(norm, cynet.ReLU(), plain))
+    assert first == {"path": "0", "channels": 5, "mean": [0, 1, 2, 3, 4],
+                     "deviation": [1, 1.75, 2.5, 3.25, 4],
+                     "gamma": [1, 2, 3, 4, 5], "beta": None}  # fmt: skip
+    assert (second["path"], second["gamma"], second["beta"]) == ("2", None, None)
+
+
+def test_numbers_have_five_digits_and_what_is_none_is_none():
+    assert findings.numbers([1.23456789, 123456.0, float("nan"), float("inf")]) == [
+        1.2346,
+        123460,
+        None,
+        None,
+    ]
+    assert evaluated.number(1.23456789) == 1.23456789 and evaluated.number(float("-inf")) is None
+
+
+CHANCES = np.log([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6], [0.05, 0.9, 0.05], [0.6, 0.3, 0.1]])
+LABELS = np.array([0, 1, 0, 2, 1])
+
+
+@pytest.fixture
+def predictions():
+    rows = CHANCES.copy()
+    rows[4] = np.nan
+    return Predictions(rows, LABELS)
+
+
+def test_the_worst_mistakes_come_first(predictions):
+    images = np.arange(5 * 2 * 4, dtype=np.uint8).reshape(5, 2, 2, 2)
+    dataset = ArrayDataset(images, LABELS, ("a", "b", "c"))
+    found = findings.mistakes(predictions, dataset, 2)
+    assert [(each["index"], each["label"]) for each in found] == [(3, 2), (2, 0)]
+    assert found[1]["top"] == [[2, 0.6], [0, 0.2], [1, 0.2]]
+    np.testing.assert_array_equal(pixels(found[0]["picture"]), images[3, 0])  # of two channels the first
+    assert len(findings.mistakes(predictions, dataset)) == 3
+    colours = ArrayDataset(images.repeat(2, axis=1)[:, :3], LABELS, ("a", "b", "c"))
+    np.testing.assert_array_equal(
+        pixels(findings.mistakes(predictions, colours)[0]["picture"]), colours[3][0]
+    )
+
+
+def test_an_evaluation_as_plain_numbers(predictions):
+    found = findings.tested(predictions, ("a", "b", "c"))
+    assert (found["accuracy"], found["samples"], found["unsure"]) == (0.2, [2, 2, 1], 1)
+    assert found["confusion"] == [[1, 0, 1], [1, 0, 0], [0, 1, 0]] and found["loss"] is None
+    assert found["recall"] == [0.5, 0, 0] and found["precision"] == [0.5, 0, 0]
+    assert list(map(tuple, found["confused"])) == [(0, 2, 1), (1, 0, 1), (2, 1, 1)]
+    assert sum(found["calibration"]["counts"]) == 4
+
+
+def test_what_pictures_were_taken_for(predictions):
+    class Facts:
+        classes = ("a", "b", "c")
+
+    assert list(evaluated.taken_for(predictions, Facts).items()) == [("a", 2), ("b", 1), ("c", 1)]
+    sparse = Predictions(CHANCES[[3, 3, 0]], LABELS[:3])
+    assert list(evaluated.taken_for(sparse, Facts).items()) == [("b", 2), ("a", 1)]
+
+
+def test_a_class_without_pictures_has_no_recall():
+    confusion = np.array([[2, 0], [0, 0]])
+    assert findings.numbers(Evaluation(0.1, np.array([2, 0]), confusion).class_accuracy) == [1.0, None]

@@ -1,0 +1,81 @@
+"""What each setting may be: the ends of its range, and what is said of a value beyond them."""
+
+import pytest
+
+from cynet.runs.ranges import RANGES, checked, integer, milestones, number, workers
+
+MOST, MOST_SEED = 2**31 - 1, 2**63 - 1
+NAN = float("nan")
+COUNT = [1, MOST], [0, -1, MOST + 1, 1.5, True, "x"]
+SHARE = [0, 0.5, 0.999], [-0.1, 1, NAN, True, "x"]
+FLAG = [True, False], [0, 1, "true", None]
+FROM_0 = [0, 0.001, 1e300], [-1e-9, float("inf"), NAN, False, "1"]
+NAME = ["a", "x" * 4096], ["", "x" * 4097, "a\0b", 3, True]
+TABLE = {
+    "model": NAME, "init_from": NAME, "data": NAME, "data_dir": NAME,
+    "batch_norm": FLAG, "skip_damaged": FLAG, "augment": FLAG, "balanced": FLAG, "tensorboard": FLAG,
+    "validation": SHARE, "momentum": SHARE, "label_smoothing": SHARE, "ema": SHARE,
+    "batch_size": COUNT, "steps": COUNT, "epochs": COUNT, "patience": COUNT, "checkpoint_every": COUNT,
+    "split_seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
+    "seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
+    "lr": FROM_0, "weight_decay": FROM_0, "mixup": FROM_0, "checkpoint_minutes": FROM_0,
+    "clip_norm": ([1e-9, 5], [0, -1, NAN, True]),
+    "schedule": (["constant", "steps", "cosine", "one-cycle"], ["step", "", 1]),
+    "class_weights": (["none", "balanced"], ["even", True]),
+    "lr_steps": (["1:0", "300:.01,420:.001"], ["0:.1", "5", "5:x", "5:.1,5:.2", "6:.1,5:.2", "5:-1", "", 3]),
+    "warmup": ([0, MOST], [-1, MOST + 1, 0.5]),
+    "threads": ([1, 1024], [0, 1025, "auto"]),
+    "workers": ([0, 64, "auto"], [-1, 65, "many", True]),
+}  # fmt: skip
+
+
+def test_the_table_is_whole():
+    assert set(TABLE) == set(RANGES)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_setting_is_taken_to_its_very_ends_and_not_beyond(name):
+    good, bad = TABLE[name]
+    for value in good:
+        found = checked(name, value)
+        assert found == (milestones(value) if name == "lr_steps" else value)
+    for value in bad:
+        with pytest.raises(ValueError, match=f"^{name}: wanted "):
+            checked(name, value)
+
+
+@pytest.mark.parametrize(("parse", "text", "words"), [
+    (integer(2, 5), "1", "wanted a whole number of at least 2, got '1'"),
+    (integer(2, 5), "6", "wanted a whole number from 2 to 5, got '6'"),
+    (integer(2, 5), "x", "wanted a whole number of at least 2, got 'x'"),
+    (number(0), "-1", "wanted a number of at least 0, got '-1'"),
+    (number(0.5, 1), "1", "wanted a number of at least 0.5 and below 1, got '1'"),
+    (RANGES["clip_norm"].parse, "0", "wanted a number above 0, got '0'"),
+    (RANGES["schedule"].parse, "cosin", "wanted one of constant, steps, cosine, one-cycle, got 'cosin' (did "
+     "you mean cosine?)"),
+    (RANGES["schedule"].parse, "xyz", "wanted one of constant, steps, cosine, one-cycle, got 'xyz'"),
+    (workers, "65", "wanted a whole number from 0 to 64, got '65' (or auto)"),
+    (milestones, "5:.1,x", "wanted STEP:RATE,... such as 300:.01,420:.001, got 'x' in '5:.1,x'"),
+    (milestones, "5:.1,5:.2", "wanted steps above 0 that increase, got 5 after 5 in '5:.1,5:.2'"),
+    (milestones, "0:.1", "wanted steps above 0 that increase, got 0 after 0 in '0:.1'"),
+    (milestones, "1" * 100_001, "wanted at most 100,000 letters, got 100,001"),
+    (RANGES["model"].parse, "a" * 4097, f"wanted a name of at most 4,096 letters, got '{'a' * 79}... (4,099 "
+     "letters)"),
+    (RANGES["model"].parse, "a\0", "wanted a name without NUL, got 'a\\x00'"),
+    (RANGES["model"].parse, "", "wanted a name, got ''"),
+])  # fmt: skip
+def test_what_is_wanted_is_said_with_what_was_got(parse, text, words):
+    with pytest.raises(ValueError) as caught:
+        parse(text)
+    assert str(caught.value) == words
+
+
+def test_the_longest_texts_and_numbers_are_cut_where_they_are_shown():
+    for value, shown in (
+        ("x" * 78, repr("x" * 78)), ("x" * 79, f"'{'x' * 79}... (81 letters)"),
+        (1 << 64, "a whole number of 65 bits"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as caught:
+            checked("seed", value)
+        assert str(caught.value) == f"seed: wanted a number, got {shown}"
+    assert checked("lr_steps", "1:0.5") == {1: 0.5} and milestones("1:.5,100000:0") == {1: 0.5, 100000: 0}

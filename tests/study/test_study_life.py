@@ -1,0 +1,89 @@
+"""A study as a call from Python: what is trained, shown and written, and what stops it."""
+
+import signal
+
+import pytest
+import tiny  # noqa: F401  (adds the data set "tiny")
+
+from cynet.runs.errors import FailedError, RefusedError
+from cynet.runs.session import Settings
+from cynet.study import choices, life, study_figures, study_report
+from cynet.study.study import Experiment, Trial
+from cynet.train import Stopped
+
+SETTINGS = Settings(model="uwnet1", data="tiny", batch_size=8, steps=2, workers=0)
+EXPERIMENT = Experiment(SETTINGS, (0.1,), (), 1)
+
+
+class Screen:
+    def __init__(self):
+        self.seen, self.closed = [], 0
+
+    def finished(self, run, number):
+        self.seen.append((number, run.batch_norm, run.lr))
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    monkeypatch.setattr(study_figures, "loss", lambda runs: b"loss")
+    monkeypatch.setattr(study_figures, "accuracy", lambda runs, chance: b"accuracy")
+
+
+def test_it_is_trained_shown_and_written(tmp_path, undrawn):
+    training, test = life.pictures(SETTINGS)
+    screen, said = Screen(), []
+    assert life.conduct(EXPERIMENT, training, test, tmp_path, screen, said.append) == 0
+    assert screen.seen == [(1, False, 0.1), (2, True, 0.1)] and screen.closed
+    assert said[0] == f"2 runs of 2 steps; folder {tmp_path}"
+    assert said[-1].startswith("done after ") and said[-1].endswith(f"{tmp_path / study_report.SUMMARY}")
+    assert len((tmp_path / study_report.RESULTS).read_text().splitlines()) == 3
+
+
+def test_stopped_by_a_signal_it_writes_what_there_is(tmp_path, undrawn, monkeypatch):
+    def stopped(*_):
+        yield Trial("sweep", False, 0.1, 0, 2, 1.0, 0.5, False, (2.0, 1.0))
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(life.study, "study", stopped)
+    screen, said = Screen(), []
+    training, test = life.pictures(SETTINGS)
+    assert life.conduct(EXPERIMENT, training, test, tmp_path, screen, said.append) == signal.SIGTERM
+    assert said[1] == "stopped by SIGTERM after 1 of 2 runs; writing these" and screen.closed
+    assert "1 runs of 2 (stopped before the end)" in (tmp_path / study_report.SUMMARY).read_text()
+
+
+def test_what_breaks_is_told_with_its_run_and_nothing_is_written(tmp_path, monkeypatch):
+    def broken(*_):
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr(life.study, "study", broken)
+    screen = Screen()
+    with pytest.raises(FailedError, match=r"^run 1: MemoryError$"):
+        life.conduct(EXPERIMENT, *life.pictures(SETTINGS), tmp_path, screen, lambda line: None)
+    assert screen.closed and not list(tmp_path.iterdir())
+
+
+def test_pictures_that_do_not_fit_are_refused_by_the_name_of_the_setting():
+    large = Settings(data="tiny", batch_size=65)
+    with pytest.raises(RefusedError, match=r"^batch_size: wanted at most the 64 training pictures, got 65"):
+        life.pictures(large)
+    with pytest.raises(RefusedError, match=r"^--data: "):
+        life.pictures(Settings(data="none"), lambda name: f"--{name}")
+
+
+@pytest.mark.parametrize("text", ["", "a", "0", ".1,.1", ".1,", "-1", "inf", "nan", ".1 ,x"])
+def test_rates_that_are_none_are_refused_with_an_example(text):
+    with pytest.raises(ValueError, match=r"wanted RATE,... such as .01,.1, all different and above 0, got"):
+        choices.rates(text)
+
+
+def test_rates_are_read_as_they_are_spelled():
+    for rates in (choices.RATES, choices.ROUNDS):
+        assert choices.rates(choices.spelled(rates)) == rates
+    assert choices.spelled(choices.RATES) == ".001,.003,.01,.03,.1,.3,1"
+    with pytest.raises(ValueError, match=r"wanted each rate less than the one before, got '.1,.3'"):
+        choices.rounds(".1,.3")
