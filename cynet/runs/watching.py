@@ -22,7 +22,7 @@ def doctor_of(session: Session, say: Callable[[Finding], object]) -> Doctor:
         say,
         session.batches.dataset.labels[session.division.kept],
         look,
-        workers=session.settings.workers,
+        workers=int(session.settings.workers),
         even=session.settings.balanced or session.class_weights is not None,
         measure=session.measure,
     )
