@@ -22,6 +22,18 @@ FLOORS = [
 DOORS = {"layers": "nn", "losses": "nn", "schedules": "optim"}  # public names, of a line or two
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 FLOOR_OF |= {door: FLOOR_OF[room] for door, room in DOORS.items()}
+# What names a module above its floor in a text, and why.
+NAMED_ABOVE = {
+    "train/__init__.py": (
+        "cynet.runs.checkpoint cynet.runs.folder cynet.runs.predictor cynet.runs.recorder cynet.runs.session "
+        "cynet.runs.settings cynet.runs.tables cynet.runs.weights",
+        "public names of cynet.train, which stay where users know them; loaded when somebody asks for one",
+    ),
+    "runs/page.py": (
+        "cynet.report cynet.report.writing",
+        "`start(report=True)` writes a page from Python too; without that room a note says so",
+    ),
+}
 SOURCES = sorted(path for kind in ("py", "pyx", "pxd") for path in PACKAGE.rglob(f"*.{kind}"))
 
 
@@ -56,6 +68,18 @@ def imported(path):
             name = name.rpartition(".")[0]
         if name not in ("", "cynet", module(path)):
             yield name
+
+
+def named_as_text(path):
+    """The modules of the package that a file names in texts: tables of names, imports by name."""
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and node.value in MODULES - {"cynet"}:
+                yield node.value
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def edges():
@@ -94,7 +118,7 @@ def circles(graph):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_go_downward(path):
-    top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    top = room_of(path)
     if top == "__init__":
         return  # the front door names what is on every floor, and loads it when it is asked for
     for name in imported(path):
@@ -102,6 +126,22 @@ def test_imports_go_downward(path):
         assert room in FLOOR_OF, f"{path} imports cynet.{room}, which is on no floor"
         above = FLOOR_OF[room] > FLOOR_OF[top]
         assert not above, f"{path} (floor {FLOOR_OF[top]}) imports {name} (floor {FLOOR_OF[room]})"
+
+
+def test_texts_name_no_module_above_but_those_that_are_known():
+    """A table of names, or an import by name, hides what a file leads to from those who read its imports."""
+    above = {}
+    for path in SOURCES:
+        top = room_of(path)
+        found = {name for name in named_as_text(path) if top != "__init__"}
+        if found := {name for name in found if FLOOR_OF[name.split(".")[1]] > FLOOR_OF[top]}:
+            above[path.relative_to(PACKAGE).as_posix()] = found
+    assert above == {file: set(names.split()) for file, (names, _) in NAMED_ABOVE.items()}
+
+
+def test_texts_that_name_modules_are_found():
+    assert set(named_as_text(PACKAGE / "nn/__init__.py")) == {"cynet.nn.compile"}
+    assert "cynet.data.loader" in set(named_as_text(PACKAGE / "data/__init__.py"))
 
 
 def test_every_room_is_on_a_floor():

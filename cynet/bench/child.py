@@ -41,7 +41,7 @@ def peers_own(job):
     """The peer's; the net comes from a file, made by the process that asks."""
     import pickle
 
-    peer = peers.load(job["peer"])
+    peer = peers.load(job["peer"], "steps")
     peer.set_num_threads(job["threads"])
     imported = resident("VmRSS")
     net = pickle.loads(Path(job["net"]).read_bytes())

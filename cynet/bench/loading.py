@@ -1,13 +1,16 @@
 """How fast batches are loaded, also beside a peer's loader; what they cost in memory; what training loses."""
 
 import json
+import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from cynet.data import ArrayDataset, DataLoader, Normalize, RandomCrop, RandomFlip
 
 from . import choices, peers, setting, workload
+from .child import resident
 from .processes import run_python
 from .report import MEBIBYTES, MILLISECONDS, PERCENT, TIMES, Report, span
 from .speed import compared
@@ -104,10 +107,6 @@ if __name__ == "__main__":
 
 def measure_cost(workers, batch_size):
     """In a fresh process: seconds to the first batch, and bytes of memory when two epochs are done."""
-    import time
-
-    from .child import resident
-
     batches = loader(workers, batch_size)
     before = resident("VmRSS")
     start = time.perf_counter()
@@ -127,8 +126,6 @@ def measure_cost(workers, batch_size):
 
 def _private(pid):
     """Bytes that a process alone has in memory; all that is resident where the system does not tell."""
-    from pathlib import Path
-
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

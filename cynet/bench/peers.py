@@ -5,8 +5,8 @@ import importlib
 PEERS = ("torch",)
 
 
-def load(name):
-    """The module that runs a peer.
+def load(name, part="peer"):
+    """The module that runs a peer; `part` "steps": without what makes its nets of cynet's.
 
     Raises
     ------
@@ -14,7 +14,7 @@ def load(name):
         When the peer is not installed.
     """
     try:
-        return importlib.import_module(f".{name}_peer", __package__)
+        return importlib.import_module(f".{name}_{part}", __package__)
     except ImportError as error:
         if (error.name or "").partition(".")[0] != name:
             raise

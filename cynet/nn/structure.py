@@ -79,6 +79,12 @@ Part = Call | Add | Join
 Parts = tuple[Part, ...]
 
 
+def chain(parts: Parts) -> list[Layer] | None:
+    """The layers of parts each of which takes the output of the one before it; None where one does not."""
+    layers = [part.layer for i, part in enumerate(parts) if isinstance(part, Call) and part.source == i]
+    return layers if len(layers) == len(parts) else None
+
+
 @dataclass(frozen=True)
 class Kept:
     """What a container keeps of a pass: its parts then, and the shape of each value."""

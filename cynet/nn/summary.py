@@ -83,7 +83,7 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     model : Layer
     input_shape : tuple of int
         (N, H, W, C) or (H, W, C) for images, (N, features) or (features,) for rows; without the batch it
-        is taken as 1.
+        is taken as 1. (N, L, C) for sequences, of models that take no images.
 
     Returns
     -------
@@ -104,9 +104,7 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     if not isinstance(input_shape, (tuple, list)):
         raise TypeError(f"input_shape: wanted a tuple of ints, got {input_shape!r}")
     shape = tuple(checks.integer(f"input_shape[{i}]", n, 1) for i, n in enumerate(input_shape))
-    if len(shape) in (1, 3):
-        shape = (1, *shape)
-    model.checked_shape(shape)
+    shape = _with_batch(model, shape)
     rows: list[Row] = []
     counted: set[int] = set()
     for path, layer, before in model.trace(shape):
@@ -117,3 +115,21 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
         rows.append(Row(path, repr(layer), after, parameters, int(layer.macs(before)), 4 * prod(after)))
     model.parameters()  # gives the names back their paths from the model's root
     return Summary(tuple(rows))
+
+
+def _with_batch(model: Layer, shape: Shape) -> Shape:
+    """A shape that the model takes, with the batch; ValueError where it takes none."""
+    if len(shape) not in (1, 3):
+        model.checked_shape(shape)
+        return shape
+    try:
+        model.checked_shape((1, *shape))
+    except ValueError as error:
+        if len(shape) == 1:
+            raise
+        try:
+            model.checked_shape(shape)
+        except ValueError:
+            raise error from None
+        return shape
+    return 1, *shape

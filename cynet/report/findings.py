@@ -6,7 +6,7 @@ import numpy as np
 
 import cynet.core.random as random
 from cynet.core import png
-from cynet.nn import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear
+from cynet.nn import Conv2d, Flatten, Linear
 from cynet.runs.weights import initial_file, load_weights
 from cynet.train.predictions import confused, precision
 
@@ -158,7 +158,7 @@ def norms(model):
             "beta": None if layer.bias is None else _spread(layer.bias.data),
         }
         for path, layer in model.walk()
-        if isinstance(layer, (BatchNorm1d, BatchNorm2d))
+        if "running_mean" in layer.buffers
     ]
 
 

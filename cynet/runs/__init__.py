@@ -10,9 +10,8 @@ _HOMES = {
     "cynet.runs.errors": "FailedError RefusedError",
     "cynet.runs.outcome": "Outcome",
     "cynet.runs.run": "Run open",
+    "cynet.runs.page": "write_report",
     "cynet.runs.settings": "Settings",
-    # On the floor above: what writes the page at the end of a run where nobody brings another.
-    "cynet.report.writing": "write_report",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

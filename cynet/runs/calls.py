@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from cynet import runs
 from cynet.core.files import user_path
 from cynet.core.types import AnyPath
 from cynet.train.loop import Observer
@@ -23,6 +22,7 @@ from .lines import Lines
 from .log import Voice
 from .origins import PYTHON, Names, gathered
 from .outcome import Outcome
+from .page import write_report
 from .ranges import PLACES, RANGES, checked, is_plain, short
 from .settings import DEFAULTS, Settings
 
@@ -49,7 +49,8 @@ def start(
     run_dir : path, optional
         Keep the run in exactly this folder, new or empty; default: runs/MODEL-DATA-N.
     report : bool or callable, optional
-        Whether to write report.html and plots at the end; or what writes them, see `ending.conclude`.
+        Whether to write report.html and plots at the end; or what writes them, see `ending.conclude`. Where
+        cynet.report is not installed, a note says that there is no page.
     say : callable or None, optional
         Gets each line that is said, a str; log.txt has them too.
     observers : sequence of Observer, optional
@@ -152,7 +153,7 @@ def _company(report, say, observers):
         if isinstance(each, type) or not all(callable(getattr(each, name, None)) for name in WATCHES):
             raise TypeError(f"observers[{place}]: wanted an Observer, got {short(each)}")
     if report is True:
-        report = runs.write_report
+        report = write_report
     voice = Voice(say)
     return Company(voice, Lines, observers, report or None, Names(), stopping=voice)
 

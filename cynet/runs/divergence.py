@@ -15,7 +15,7 @@ from .weights import save_weights
 
 def explain(session, folder, error, say, names):
     """Say where a training broke, and keep what shows it again; the ways out, as they were said."""
-    say(diagnosis.not_finite(session, error, names))
+    say(diagnosis.not_finite(session.trainer, session.batches, error, names))
     try:
         _keep(session, folder, error, say)
     except OSError as problem:
@@ -35,7 +35,14 @@ def _keep(session, folder, error, say):
         x, y = error.batch
         more = {} if session.class_weights is None else {"class_weights": session.class_weights}
         packed = io.BytesIO()
-        np.savez(packed, x=x, y=y, step=error.step, samples=diagnosis.samples(session), **more)
+        np.savez(
+            packed,
+            x=x,
+            y=y,
+            step=error.step,
+            samples=diagnosis.samples(session.trainer, session.batches),
+            **more,
+        )
         write_atomically(batch, packed.getvalue())
         say(f"the weights before that step are in {weights}, its batch in {batch}; to see it again:")
         program = f"from cynet.runs import replay; replay.diverged({str(folder.path)!r})"

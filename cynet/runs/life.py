@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from cynet.core.files import reason
 from cynet.data.workers import auto
-from cynet.train.diagnosis import Doctor
 from cynet.train.loop import Diverged, Observer
 from cynet.train.signals import Signals, Stopped
 
@@ -23,6 +22,7 @@ from .origins import DEFAULT, Names, described
 from .outcome import DIVERGED, FINISHED, STOPPED, Interrupted, Outcome
 from .recorder import Keeper, Recorder
 from .remarks import introduce
+from .watching import doctor_of
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class _Life:
             stack.enter_context(contextlib.closing(self.screen))
             folder.tell = self.screen.say
             observers = [self.recorder, self.keeper, self.screen, Estimate(session, self.screen.say)]
-            observers += [Doctor(session, self.screen.say, self.company.names), self.last]
+            observers += [doctor_of(session, self.screen.say, self.company.names), self.last]
             if settings.tensorboard:
                 board = tensorboard.TensorBoard(folder.path, done)
                 observers.append(stack.enter_context(contextlib.closing(board)))

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,6 @@ import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
 from cynet.data import registry
-from cynet.nn import BatchNorm1d
 from cynet.nn.layer import Layer
 from cynet.nn.losses import CrossEntropyLoss
 from cynet.optim.optimizers import SGD
@@ -30,6 +30,11 @@ __all__ = ["Session", "Settings", "normalize", "test_loader"]
 TEST_BATCH = 250
 SHOWN = 10  # tensors that do not fit which one error names
 PADDING = 4  # pixels around a picture that augmentation crops from
+
+
+def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
+    """Whether a batch norm of a model would have one value of each channel, for an input of a shape."""
+    return any("running_mean" in layer.buffers and prod(x[:-1]) == 1 for _, layer, x in model.trace(shape))
 
 
 class Session:
@@ -105,7 +110,7 @@ class Session:
             raise ValueError(
                 f"model: {settings.model} cannot take the pictures of {settings.data}, {shape}: {error}"
             ) from None
-        if settings.batch_size == 1 and any(isinstance(layer, BatchNorm1d) for _, layer in self.model.walk()):
+        if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             load_initial(self.model, settings.init_from, self.facts)

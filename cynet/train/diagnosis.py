@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core.types import AnyArray
+from cynet.core.types import AnyArray, Array
 from cynet.core.wording import FLAGS, Wording
 from cynet.nn import ReLU
 from cynet.nn.activity import dead_channels, first_not_finite
 from cynet.nn.layer import Layer
 from cynet.nn.modes import evaluating
 
-from .loop import Diverged, Observer, Progress, Result
+from .loop import Diverged, Observer, Progress, Result, Trainer
 from .metrics import TEST
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
@@ -44,28 +44,50 @@ class Finding:
 
 
 class Doctor(Observer):
-    """Watches a session.
+    """Watches a training.
 
     Parameters
     ----------
-    session : Session
+    trainer : Trainer
     say : callable
         Gets each `Finding`.
+    labels : ndarray of int
+        Of the samples that are trained with.
+    look : callable
+        Gives so many pictures, of those that are evaluated, as a batch; OSError or ValueError where they
+        cannot be read.
+    workers : int, optional
+        Of the loader.
+    even : bool, optional
+        Whether the loss of training sees the classes as if all were of one size.
+    measure : str, optional
+        What is evaluated.
     words : Wording, optional
         How advice writes settings; default: as flags. So in the functions below.
     """
 
-    def __init__(self, session: Any, say: Callable[[Finding], object], words: Wording = FLAGS) -> None:
-        self.session, self.say, self.words = session, say, words
+    def __init__(
+        self,
+        trainer: Trainer,
+        say: Callable[[Finding], object],
+        labels: AnyArray,
+        look: Callable[[int], Array],
+        workers: int = 0,
+        even: bool = False,
+        measure: str = TEST,
+        words: Wording = FLAGS,
+    ) -> None:
+        self.trainer, self.say, self.look, self.words = trainer, say, look, words
+        self.workers, self.measure = workers, measure
         self.known: set[str] = set()
         self.norms: list[float] = []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
-        counts = np.bincount(session.batches.dataset.labels[session.division.kept])
+        counts = np.bincount(labels)
         shares = counts[counts > 0] / counts.sum()
         self.chance = 1 / len(shares)
-        if session.settings.balanced or session.class_weights is not None:
-            shares[:] = self.chance  # as the loss of training sees them
+        if even:
+            shares[:] = self.chance
         self.guessing = float(-(shares * np.log(shares)).sum())
         self._pictures: AnyArray | None = None
         self._suspected: set[str] = set()  # kinds that the evaluation before showed
@@ -89,15 +111,14 @@ class Doctor(Observer):
             self.seconds += progress.seconds
             self.waited += progress.waited
         if progress.step % next(every for last, every in NORM_EVERY.items() if progress.step <= last) == 0:
-            norm = self.session.trainer.gradient_norm()
+            norm = self.trainer.gradient_norm()
             self.report(exploding(norm, self.norms, progress.step, progress.lr, self.words))
             self.norms.append(norm)
 
     def evaluated(self, result: Result) -> None:
         test, words = result.test, self.words
-        workers = self.session.settings.workers
         recall = float(np.nanmean(test.class_accuracy))
-        self.report(data_bound(self.seconds, self.waited, workers, words))
+        self.report(data_bound(self.seconds, self.waited, self.workers, words))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words))
         self._report_lasting(
             result.step,
@@ -112,17 +133,16 @@ class Doctor(Observer):
     def _dead(self) -> Finding | None:
         if "dead" in self.known:
             return None
-        if self._pictures is None:  # by a loader of its own: the session's is to begin with its first batch
+        if self._pictures is None:
             try:
-                with self.session.evaluation_loader(LOOKED_AT) as batches:
-                    self._pictures = np.array(next(iter(batches))[0])
+                self._pictures = self.look(LOOKED_AT)
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
-        session, model = self.session, self.session.model
+        model = self.trainer.model
         with evaluating(model):
             found = dead_channels(model, self._pictures, ReLU)
-        norms = session.settings.batch_norm
-        return dead(found, len(self._pictures), norms, session.measure, self.words)
+        norms = any("running_mean" in layer.buffers for _, layer in model.walk())
+        return dead(found, len(self._pictures), norms, self.measure, self.words)
 
 
 # -- the findings: a Finding, or None ------------------------------------------------------------------------
@@ -238,13 +258,15 @@ def dead(
     )
 
 
-def not_finite(session: Any, error: Diverged, words: Wording = FLAGS) -> Finding:
+def not_finite(trainer: Trainer, batches: Any, error: Diverged, words: Wording = FLAGS) -> Finding:
     """Where the values of a `Diverged` step come from.
 
     Parameters
     ----------
-    session : Session
+    trainer : Trainer
         As it was left: the weights are those before the step.
+    batches : DataLoader
+        Which it trained with.
     error : Diverged
     words : Wording, optional
 
@@ -252,8 +274,8 @@ def not_finite(session: Any, error: Diverged, words: Wording = FLAGS) -> Finding
     -------
     Finding
     """
-    trainer = session.trainer
-    broken = [name for name, array in session.model.state_dict().items() if not np.isfinite(array).all()]
+    model = trainer.model
+    broken = [name for name, array in model.state_dict().items() if not np.isfinite(array).all()]
     lr, warmup, clip_norm = map(words, ("lr", "warmup", "clip_norm"))
     advice = f"a lower {lr} (it was {trainer.optimizer.lr:g}), {warmup}, or {clip_norm}"
     if broken:
@@ -262,11 +284,11 @@ def not_finite(session: Any, error: Diverged, words: Wording = FLAGS) -> Finding
     if error.batch is None:
         return Finding("not finite", f"{error}", "weights that grew too large", advice)
     x, _ = error.batch
-    indices = samples(session)
+    indices = samples(trainer, batches)
     if trainer.mixup:
         x, _, _ = trainer.mixup(x, error.batch[1], trainer.steps)
     with np.errstate(all="ignore"):
-        found = first_not_finite(copy.deepcopy(session.model).train(), x)
+        found = first_not_finite(copy.deepcopy(model).train(), x)
     if found is None:
         seen = f"all layers' outputs are finite, and {error}"
         return Finding("not finite", seen, "gradients, or a sum, beyond the largest number", advice)
@@ -278,8 +300,8 @@ def not_finite(session: Any, error: Diverged, words: Wording = FLAGS) -> Finding
     return Finding("not finite", seen, "weights that grew too large", advice)
 
 
-def samples(session: Any) -> AnyArray:
+def samples(trainer: Trainer, batches: Any) -> AnyArray:
     """The indices of the samples of the batch under way, int64."""
-    place, batches = session.trainer.place, session.batches
+    place = trainer.place
     start = place.batch * batches.batch_size
     return batches.order(place.epoch)[start : start + batches.batch_size]

@@ -4,14 +4,44 @@ import pickle
 
 import numpy as np
 import pytest
+from examples import EXAMPLES, made, normal
+from helpers import run_python
 
 import cynet
 from cynet.bench import setting, speed, workload
 from cynet.models import names
 from cynet.nn.containers.container import Container
-from cynet.nn.structure import Add, Call
+from cynet.nn.registry import layer as layers
+from cynet.nn.structure import Add, Call, Join
 
 pytestmark = pytest.mark.torch
+UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"  # paddings
+
+
+class Strange(cynet.Layer):
+    """A user's, of which nobody knows what PyTorch has for it."""
+
+
+class Skip(Container):
+    """Three layers, with a way around the last two."""
+
+    def __init__(self, *layers):
+        self.layers = layers
+
+    def parts(self):
+        calls = [Call(name, layer, i) for i, (name, layer) in enumerate(zip("abc", self.layers, strict=True))]
+        return *calls, Add((3, 1))
+
+
+class Fork(Container):
+    """A layer, of whose output several make something, which are joined."""
+
+    def __init__(self, trunk, *arms):
+        self.trunk, self.arms = trunk, arms
+
+    def parts(self):
+        arms = [Call(f"arm{i}", arm, 1) for i, arm in enumerate(self.arms)]
+        return Call("trunk", self.trunk), *arms, Join(tuple(range(2, len(arms) + 2)))
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +60,44 @@ def test_the_converted_net_gives_the_same_logits(peer, name, batch_norm):
     net = peer.converted(model)
     for training in (True, False):
         peer.check_equal(model, net, x, training)
+
+
+@pytest.mark.parametrize("call", EXAMPLES)
+@pytest.mark.parametrize("training", [True, False])
+def test_every_registered_layer_has_a_peer(peer, call, training):
+    """But for paddings that `UNEVEN` names, some of which PyTorch's layers do not take."""
+    layer, x = made(call), normal(EXAMPLES[call])
+    try:
+        net = peer.converted(layer)
+    except ValueError as error:
+        assert any(text in call for text in UNEVEN) and "wanted" in str(error)
+        return
+    peer.check_equal(layer, net, x, training)
+
+
+def test_every_leaf_is_in_the_table_and_nothing_else(peer):
+    leaves = {name for name in layers.names() if ".containers." not in layers.home(name)[0]}
+    assert set(peer.LEAVES) == leaves
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_container_that_is_nowhere_known_has_a_peer(peer, training):
+    shared = cynet.Conv2d(4, 4, 1)
+    model = cynet.Sequential(
+        cynet.Conv2d(3, 4, 3),
+        Skip(shared, cynet.Sequential(cynet.BatchNorm2d(4), cynet.SiLU()), shared),
+        Fork(cynet.GELU(), cynet.Conv2d(4, 2, 1), cynet.Sequential(), cynet.Dropout()),
+    )
+    net = pickle.loads(pickle.dumps(peer.converted(model)))  # as a process gets it
+    peer.check_equal(model, net, normal((2, 8, 8, 3)), training)
+    assert net.state_dict().keys() == model.state_dict().keys()
+
+
+def test_a_process_that_is_measured_loads_no_layers_of_cynets():
+    pytest.importorskip("torch")
+    program = "import sys; from cynet.bench import peers; peers.load('torch', 'steps')\n"
+    program += "print('cynet.nn' in sys.modules)"
+    assert run_python("-W", "default", "-c", program).stdout == "False\n"
 
 
 def test_other_weights_are_noticed(peer):
@@ -52,8 +120,8 @@ def test_a_step_of_training_is_the_same(peer):
 
 @pytest.mark.parametrize(
     "layer",
-    [cynet.Dropout(), cynet.Conv2d(1, 1, 2, padding="same"), cynet.Conv2d(1, 1, 2, padding=(1, 1, 0, 0))],
-    ids=["dropout", "even same", "uneven"],
+    [Strange(), cynet.Conv2d(1, 1, 2, padding="same"), cynet.Conv2d(1, 1, 2, padding=(1, 1, 0, 0))],
+    ids=["a user's", "even same", "uneven"],
 )
 def test_what_has_no_counterpart_is_refused(peer, layer):
     with pytest.raises(ValueError, match="wanted"):
@@ -105,4 +173,4 @@ def test_any_container_is_converted_by_its_parts(peer, layer):
 
 def test_a_converted_net_brings_no_layer_of_cynet_with_it(peer):
     net = pickle.dumps(peer.converted(workload.create("resnet20")))
-    assert b"cynet.bench.torch_peer" in net and b"cynet.nn" not in net
+    assert b"cynet.bench.torch_steps" in net and b"cynet.nn" not in net

@@ -15,6 +15,7 @@ import cynet
 from cynet import cli, data
 from cynet.runs import remarks, replay
 from cynet.runs.recorder import Recorder
+from cynet.runs.watching import doctor_of
 from cynet.train import Session, Settings, diagnosis, evaluate, loop
 
 COUNTS = {"train": (60, 20, 4), "test": (8, 8, 8)}
@@ -155,7 +156,7 @@ def test_the_samples_of_a_step_that_broke_are_those_that_were_drawn():
     with session(balanced=True, validation=0.25, lr=1e30, batch_norm=False) as one:
         with pytest.raises(loop.Diverged) as caught:
             loop.train(one.trainer, one.batches, one.evaluation_batches, 100)
-        indices = diagnosis.samples(one)
+        indices = diagnosis.samples(one.trainer, one.batches)
         np.testing.assert_array_equal(one.batches.dataset.labels[indices], caught.value.batch[1])
         assert set(indices.tolist()) <= set(one.division.kept.tolist())
 
@@ -207,14 +208,14 @@ def test_the_step_of_a_diverged_run_is_taken_again_with_its_weights(tmp_path, mo
 ])  # fmt: skip
 def test_what_guessing_gives_is_as_the_loss_of_training_sees_it(settings, guessing):
     with session(**settings) as one:
-        doctor = diagnosis.Doctor(one, print)
+        doctor = doctor_of(one, print)
         assert (doctor.guessing, doctor.chance) == (pytest.approx(guessing, abs=1e-3), 1 / 3)
 
 
 def test_a_model_that_knows_the_classes_of_an_uneven_set_is_no_guesser():
     said = []
     with session(lr=0.01, steps=160) as one:
-        doctor = diagnosis.Doctor(one, said.append)
+        doctor = doctor_of(one, said.append)
         loop.train(one.trainer, one.batches, one.evaluation_batches, 160, [doctor])
     assert said == []
     assert diagnosis.shuffled(0.1, 0.7, 0.9, 0.5) is None

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cynet.nn.compile.snapshot import Snapshot, same_attributes
+from cynet.nn.compile.snapshot import Snapshot, same_attributes, same_items, same_types
 
 pytestmark = pytest.mark.kernels
 
@@ -59,3 +59,17 @@ def test_the_copies_are_what_was_taken_and_read_only():
     assert all((copy == 1).all() and not copy.flags.writeable for copy in snapshot.copies)
     snapshot.take()
     assert all((copy == 2).all() for copy in snapshot.copies)
+
+
+def test_items_and_classes_are_compared_by_identity():
+    things = [1000.5, "text", None]
+    lists, copies = [things, []], [list(things), []]
+    assert same_items(lists, copies) and same_types(things, [float, str, type(None)])
+    things[0] = float("1000.5")
+    assert not same_items(lists, copies)
+    things.pop()
+    assert not same_items([things], [[*things, None]]) and not same_types([True], [int])
+    for call in (same_items, same_types):
+        for given in ((None, []), ([], None)):
+            with pytest.raises(TypeError):
+                call(*given)

@@ -95,3 +95,11 @@ def test_shapes_that_do_not_fit(shape, error, word):
         cynet.summary(model(), shape)
     with pytest.raises(TypeError, match="model: wanted a Layer, got None"):
         cynet.summary(None, (1,))
+
+
+def test_sequences_are_taken_where_images_are_not():
+    model = cynet.Sequential(cynet.BatchNorm1d(4), cynet.ReLU())
+    assert [row.output_shape for row in cynet.summary(model, (3, 5, 4)).rows] == [(3, 5, 4)] * 2
+    assert cynet.summary(cynet.ReLU(), (3, 5, 4)).rows[0].output_shape == (1, 3, 5, 4)
+    with pytest.raises(ValueError, match=r"wanted \(N, 4\) or \(N, L, 4\), got \(1, 3, 5, 6\)"):
+        cynet.summary(model, (3, 5, 6))

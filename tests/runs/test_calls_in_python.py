@@ -207,7 +207,7 @@ def test_all_advice_is_written_for_python_where_that_is_asked_for(tmp_path):
             diagnosis.data_bound(10.0, 3.0, 1, words), diagnosis.data_bound(10.0, 3.0, 0, words),
             diagnosis.overfitted(0.1, 1.5, 1.0, 2.3, words=words),
             diagnosis.dead([("2", ReLU(), 4, 16)], 250, True, words=words),
-            diagnosis.not_finite(one, Diverged(3, float("nan"), "training loss"), words),
+            diagnosis.not_finite(one.trainer, one.batches, Diverged(3, float("nan"), "training loss"), words),
             balance.advice(words), batching.advice(80, 60, words=words), words.begin("b"),
             words.resume("r", "lr"), *remarks.of(one, words),
         ]  # fmt: skip

@@ -169,6 +169,17 @@ def test_what_cannot_be_trained_is_refused_by_its_setting(training, settings, wo
     assert str(caught.value).startswith(words)
 
 
+def test_a_batch_norm_of_single_values_is_told_by_what_it_gets():
+    for model, single in (
+        (cynet.BatchNorm1d(3), False),
+        (cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.BatchNorm1d(3)), True),
+        (cynet.Sequential(cynet.MaxPool2d(4), cynet.BatchNorm2d(3)), True),
+        (cynet.Sequential(cynet.MaxPool2d(2), cynet.BatchNorm2d(3)), False),
+    ):
+        shape = (1, 4, 3) if isinstance(model, cynet.BatchNorm1d) else (1, 4, 4, 3)
+        assert sessions.norms_single_values(model, shape) == single
+
+
 def test_a_batch_of_one_is_taken_where_no_norm_is_of_single_values():
     for settings in (
         {"model": "uwnet2"},

@@ -9,6 +9,7 @@ from cynet import BatchNorm2d, Concat, Conv2d, Flatten, Linear, ReLU, Residual, 
 from cynet.nn.activity import dead_channels, first_not_finite, outputs
 from cynet.runs import session as sessions
 from cynet.runs.session import Session, Settings
+from cynet.runs.watching import doctor_of
 from cynet.train import Diverged, diagnosis, loop
 
 X = np.random.default_rng(0).standard_normal((5, 6, 6, 4)).astype(np.float32)
@@ -25,7 +26,7 @@ def found_in(one):
     """The kinds of finding in a whole training."""
     said = []
     with one:
-        doctor = diagnosis.Doctor(one, said.append)
+        doctor = doctor_of(one, said.append)
         loop.train(one.trainer, one.batches, one.test_batches, one.settings.steps, [doctor])
     assert all(str(each).count("Likely cause: ") == str(each).count("Try: ") == 1 for each in said)
     return [each.kind for each in said]
@@ -38,7 +39,7 @@ def test_a_sound_training_has_no_finding():
 def test_watching_does_not_change_the_weights():
     def weights(watched):
         with session(steps=20) as one:
-            observers = [diagnosis.Doctor(one, print)] if watched else []
+            observers = [doctor_of(one, print)] if watched else []
             loop.train(one.trainer, one.batches, one.test_batches, 20, observers)
             return one.model.state_dict()
 
@@ -98,7 +99,7 @@ def test_the_rules_of_thumb(finding, is_there):
 def test_what_may_pass_is_said_when_it_lasts():
     said = []
     with session(steps=8) as one:
-        doctor = diagnosis.Doctor(one, said.append)
+        doctor = doctor_of(one, said.append)
         finding = diagnosis.shuffled(0.1, 2.3, 0.1, 0.1)
         for step, seen in ((50, finding), (60, finding), (100, finding), (200, None), (300, finding)):
             doctor._report_lasting(step, seen)
@@ -110,7 +111,7 @@ def test_what_may_pass_is_said_when_it_lasts():
 def test_gradients_that_explode_in_the_first_steps_are_seen_before_the_loss_is_no_number():
     said = []
     with session(batch_norm=False, lr=1.0, steps=60) as one, pytest.raises(Diverged):
-        doctor = diagnosis.Doctor(one, said.append)
+        doctor = doctor_of(one, said.append)
         loop.train(one.trainer, one.batches, one.test_batches, 60, [doctor])
     assert [finding.kind for finding in said] == ["exploding"]
 
@@ -121,7 +122,7 @@ def test_dead_channels_are_looked_for_all_over_the_test_set(monkeypatch):
     order = np.argsort(whole.labels, kind="stable")
     by_class = cynet.data.ArrayDataset(whole.images[order], whole.labels[order], whole.classes)
     with session(test=by_class) as one:
-        doctor = diagnosis.Doctor(one, print)
+        doctor = doctor_of(one, print)
         doctor._dead()
         assert len(doctor._pictures) == 5
         wanted = one.test_batches.dataset
@@ -135,7 +136,7 @@ def test_dead_channels_are_looked_for_all_over_the_test_set(monkeypatch):
 def test_a_finding_is_said_once():
     said = []
     with session(steps=8) as one:
-        doctor = diagnosis.Doctor(one, said.append)
+        doctor = doctor_of(one, said.append)
         for _ in range(3):
             doctor.report(diagnosis.data_bound(10.0, 3.0, 1))
             doctor.report(None)
@@ -147,8 +148,8 @@ def test_the_layer_and_samples_of_a_nan_are_named():
     with session(lr=1e30, batch_norm=False) as one:
         with pytest.raises(Diverged) as caught:
             loop.train(one.trainer, one.batches, one.test_batches, 100)
-        finding = diagnosis.not_finite(one, caught.value)
-        indices = diagnosis.samples(one)
+        finding = diagnosis.not_finite(one.trainer, one.batches, caught.value)
+        indices = diagnosis.samples(one.trainer, one.batches)
         x, y = caught.value.batch
         np.testing.assert_array_equal(one.batches.dataset.labels[indices], y)
     assert x.shape == (8, 32, 32, 3)
@@ -160,10 +161,12 @@ def test_weights_that_are_not_finite_are_named():
         one.model[4].weight.data[0, 0, 0, 0] = np.nan
         with pytest.raises(Diverged) as caught:
             loop.train(one.trainer, one.batches, one.test_batches, 5)
-        assert "weights that are not finite: 4.weight" in str(diagnosis.not_finite(one, caught.value))
+        assert "weights that are not finite: 4.weight" in str(
+            diagnosis.not_finite(one.trainer, one.batches, caught.value)
+        )
     with session() as one:
         error = Diverged(3, float("inf"), "test loss")
-        assert "the test loss is inf at step 3" in str(diagnosis.not_finite(one, error))
+        assert "the test loss is inf at step 3" in str(diagnosis.not_finite(one.trainer, one.batches, error))
 
 
 def network():
@@ -219,4 +222,21 @@ def test_dead_channels_are_counted():
 def test_samples_of_a_batch():
     with session() as one:
         one.trainer.place.epoch, one.trainer.place.batch = 2, 3
-        np.testing.assert_array_equal(diagnosis.samples(one), one.batches.order(2)[24:32])
+        np.testing.assert_array_equal(
+            diagnosis.samples(one.trainer, one.batches), one.batches.order(2)[24:32]
+        )
+
+
+def test_a_training_without_a_run_is_watched():
+    """It takes what it needs, of a trainer alone."""
+    rng, said = np.random.default_rng(0), []
+    x, y = rng.standard_normal((16, 4, 4, 3)).astype(np.float32), np.arange(16) % 2
+    cynet.seed(1)
+    model = Sequential(Conv2d(3, 4, 1), ReLU(), Flatten(), Linear(64, 2))
+    model[0].bias.data[...] = -100
+    optimizer = cynet.SGD(model.parameters(), 1e-9)
+    trainer = loop.Trainer(model, cynet.CrossEntropyLoss(), optimizer, lambda step: 1e-9)
+    doctor = diagnosis.Doctor(trainer, said.append, y, lambda count: x[:count])
+    loop.train(trainer, [(x, y)], [(x, y)], 120, [doctor])
+    assert {finding.kind for finding in said} == {"dead", "not falling"}
+    assert "batch norm before the ReLU" in str(said) and doctor.chance == 0.5

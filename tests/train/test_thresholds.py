@@ -9,8 +9,9 @@ from test_diagnosis import session, shifted
 
 import cynet
 from cynet import ReLU
+from cynet.runs.watching import doctor_of
 from cynet.train import Diverged, diagnosis, loop
-from cynet.train.diagnosis import Doctor, Finding
+from cynet.train.diagnosis import Finding
 from cynet.train.loop import Evaluation, Progress, Result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,7 +102,7 @@ def result(step, train_loss, test_loss, recall=0.5, lr=0.1):
 @pytest.fixture
 def doctor(said):
     with session() as one:
-        made = Doctor(one, said.append)
+        made = doctor_of(one, said.append)
         made._dead = lambda: None
         yield made
 
@@ -112,17 +113,17 @@ def test_what_guessing_gives_is_that_of_the_classes_shares(said):
     labels = np.repeat([0, 1], [27, 9])
     uneven = cynet.data.ArrayDataset(whole.images[kept], labels, whole.classes)
     with session(uneven) as one:
-        made = Doctor(one, said.append)
+        made = doctor_of(one, said.append)
         assert made.chance == 0.5
         assert made.guessing == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
     for settings in ({"balanced": True}, {"class_weights": "balanced"}):
         with session(uneven, **settings) as one:
-            assert Doctor(one, said.append).guessing == pytest.approx(np.log(2))
+            assert doctor_of(one, said.append).guessing == pytest.approx(np.log(2))
 
 
 def test_norms_are_looked_at_ever_less_often(doctor):
     looked = []
-    doctor.session.trainer.gradient_norm = lambda: looked.append(step) or 1.0
+    doctor.trainer.gradient_norm = lambda: looked.append(step) or 1.0
     for step in range(1, 301):
         doctor.stepped(Progress(step, 1, 0.1, 1.0, 8))
     assert looked == [*range(1, 11), *range(15, 101, 5), 150, 200, 250, 300]
@@ -131,7 +132,7 @@ def test_norms_are_looked_at_ever_less_often(doctor):
 
 def test_the_norm_is_compared_with_those_before_it(doctor, said):
     norms = iter([1.0, 1.0, 1.0, 100.5, 1.0])
-    doctor.session.trainer.gradient_norm = lambda: next(norms)
+    doctor.trainer.gradient_norm = lambda: next(norms)
     for step in range(1, 5):
         doctor.stepped(Progress(step, 1, 0.25, 1.0, 8))
     assert [finding.kind for finding in said] == ["exploding"]
@@ -139,7 +140,7 @@ def test_the_norm_is_compared_with_those_before_it(doctor, said):
 
 
 def test_the_first_step_is_no_wait(doctor, said):
-    doctor.session.trainer.gradient_norm = lambda: 1.0
+    doctor.trainer.gradient_norm = lambda: 1.0
     doctor.stepped(Progress(1, 1, 0.1, 1.0, 8, 4, 50.0, 50.0))
     doctor.stepped(Progress(2, 1, 0.1, 1.0, 8, 4, 1.0, 0.1))
     doctor.stepped(Progress(3, 1, 0.1, 1.0, 8, 4, 1.0, 0.2))
@@ -193,13 +194,13 @@ def test_a_kind_is_said_once_and_another_kind_too(doctor, said):
 
 def test_the_findings_of_a_whole_training_have_its_names(said):
     with session(test=shifted(tiny.tiny(split="test")), lr=0.05, validation=0.0) as one:
-        loop.train(one.trainer, one.batches, one.test_batches, 160, [Doctor(one, said.append)])
+        loop.train(one.trainer, one.batches, one.test_batches, 160, [doctor_of(one, said.append)])
     assert any("test accuracy" in finding.seen for finding in said)
 
 
 def test_looking_for_dead_channels_leaves_the_model_as_it_is(said):
     with session() as one:
-        made = Doctor(one, said.append)
+        made = doctor_of(one, said.append)
         one.model.train()
         one.model[1].eval()
         before = one.model.state_dict(), [layer.training for _, layer in one.model.walk()]
@@ -228,15 +229,15 @@ def diverged(one, samples):
 def test_samples_are_named_by_their_index_in_the_data_set():
     with session(batch_size=16) as one:
         order = one.batches.order(0)
-        finding = diagnosis.not_finite(one, diverged(one, [3, 5]))
+        finding = diagnosis.not_finite(one.trainer, one.batches, diverged(one, [3, 5]))
         assert (
             finding.seen.startswith("layer 0, Conv2d(")
             and f"with index {order[3]}, {order[5]}" in finding.seen
         )
         assert "more" not in finding.seen and "(it was 0.1)" in finding.advice
-        finding = diagnosis.not_finite(one, diverged(one, range(12)))
+        finding = diagnosis.not_finite(one.trainer, one.batches, diverged(one, range(12)))
         assert finding.seen.endswith(f", {order[11]}")
-        finding = diagnosis.not_finite(one, diverged(one, range(14)))
+        finding = diagnosis.not_finite(one.trainer, one.batches, diverged(one, range(14)))
         assert finding.seen.endswith(f", {order[11]} and 2 more")
 
 
@@ -244,9 +245,9 @@ def test_what_is_not_finite_without_a_layer_is_told_by_the_error():
     with session() as one:
         x, y = next(iter(one.batches))
         error = Diverged(4, float("inf"), "gradient's norm", (np.array(x), np.array(y)))
-        finding = diagnosis.not_finite(one, error)
+        finding = diagnosis.not_finite(one.trainer, one.batches, error)
         assert finding.seen == "all layers' outputs are finite, and the gradient's norm is inf at step 4"
-        finding = diagnosis.not_finite(one, Diverged(4, float("inf"), "test loss"))
+        finding = diagnosis.not_finite(one.trainer, one.batches, Diverged(4, float("inf"), "test loss"))
         assert (finding.seen, finding.cause) == (
             "the test loss is inf at step 4",
             "weights that grew too large",
@@ -258,7 +259,7 @@ def test_of_many_weights_the_first_are_named():
         for parameter in one.model.parameters():
             parameter.data[...] = np.nan
         names = [name for name, array in one.model.state_dict().items() if not np.isfinite(array).all()]
-        finding = diagnosis.not_finite(one, diverged(one, [0]))
+        finding = diagnosis.not_finite(one.trainer, one.batches, diverged(one, [0]))
         assert finding.seen == "weights that are not finite: " + ", ".join(names[:12])
         assert finding.cause == "the step before this one was too large"
 
@@ -270,7 +271,7 @@ def test_with_mixup_the_mixed_batch_is_looked_at():
         mixup = one.trainer.mixup
         one.trainer.mixup = lambda x, y, step: seen.append(step) or mixup(x, y, step)
         one.trainer.steps = 9
-        finding = diagnosis.not_finite(one, error)
+        finding = diagnosis.not_finite(one.trainer, one.batches, error)
         x, _, _ = mixup(*error.batch, 9)
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
         order = one.batches.order(0)
@@ -280,4 +281,6 @@ def test_with_mixup_the_mixed_batch_is_looked_at():
 def test_the_batch_under_way_is_told_by_place_and_size():
     with session(batch_size=16) as one:
         one.trainer.place = SimpleNamespace(epoch=1, batch=2)
-        np.testing.assert_array_equal(diagnosis.samples(one), one.batches.order(1)[32:48])
+        np.testing.assert_array_equal(
+            diagnosis.samples(one.trainer, one.batches), one.batches.order(1)[32:48]
+        )

@@ -1,6 +1,7 @@
 """How a `Sequential` runs its layers: by a plan in evaluation mode, by steps in training."""
 
 from cynet.nn.passes import grad_enabled, layer_by_layer, may_sweep
+from cynet.nn.structure import chain
 
 from . import inference, recall
 from .training import Steps
@@ -42,5 +43,5 @@ def steps_of(model):
     """The `Steps` of a model's layers, made anew when these changed."""
     steps = model._training_steps  # once: another thread may set it
     if steps is None or not steps.fit(model.layers):
-        model._training_steps = steps = Steps(model.chain())
+        model._training_steps = steps = Steps(chain(model.parts()))
     return steps

@@ -3,14 +3,15 @@
 Design: with every layer in evaluation mode `Sequential` hands its input to `run`. The first time, the layers
 are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
 residual block are done while the convolution writes, flattening becomes an order of the linear layer's
-weights, filters are packed once, outputs share buffers. Every other layer is called as it is. Results differ
-from the layers' own by rounding: folding multiplies weights where batch norm multiplies sums.
+weights, filters are packed once, outputs share buffers. Containers are taken apart by their parts, also
+users'; every other layer is called as it is. Results differ from the layers' own by rounding: folding
+multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
 the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
 that copy. So an evaluation while another thread loads weights may mix old and new ones, array by array or
 within one, but those after it never do: what it packed is compared with what is there. A layer that is
-called as it is (a container, a user's own) has to give the shape that was planned; if it does not, the layers
+called as it is (such as a user's own) has to give the shape that was planned; if it does not, the layers
 run without the plan.
 
 A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
@@ -22,7 +23,6 @@ Outside `no_grad` a plan keeps nothing for backward but its input: `recall.py` m
 layer, when backward is called.
 """
 
-import operator
 from functools import partial
 from math import prod
 
@@ -31,12 +31,13 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
-from cynet.nn.containers.container import Container
-from cynet.nn.members import PASSING
+from cynet.nn.structure import chain
 
+from . import graphs
 from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
-from .rules import chain_of, grouped, is_ours, sum_of
-from .snapshot import Snapshot, same_attributes
+from .rules import chain_of, grouped, is_known, sum_of
+from .snapshot import Snapshot
+from .watched import Watched
 
 SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
 PLANS = 8  # of one shape that it keeps, as many as threads were in it at once
@@ -90,7 +91,7 @@ def _taken(model, shape):
             break
         if plan.fits():
             return plan
-    model.chain()  # refuses what is no layer
+    model.parts()  # refuses what is no layer
     if any(layer._trains() for _, layer in model.walk()):
         return None
     try:
@@ -125,9 +126,10 @@ class Plan:
 
     def __init__(self, model, shape):
         self.threads, self.version = get_num_threads(), 0
-        self._watched, self._lists = ([], [], []), []  # what must stay: attributes, and lists of layers
+        self._watched = Watched()
+        self._watched.add(model, "layers")  # also a user's, which may have other attributes
         self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
-        self._steps, _ = self._sequence(model, Slot(shape), root=True)
+        self._steps, _ = self.sequence(model, Slot(shape), root=True)
         scratch = workspace.empty((self._scratch_floats,))
         for step in self._convolutions:
             step.scratch = scratch
@@ -136,7 +138,7 @@ class Plan:
             raise Unplanned("wanted float32 arrays that lie in one piece")
         self._weights = Snapshot(weights)
         beside = [array for layer in self._called for array, _ in layer._state().values() if array.ndim]
-        self.exact = all(map(is_ours, self._called)) and _comparable(beside)
+        self.exact = all(map(is_known, self._called)) and _comparable(beside)
         self._beside = Snapshot(beside if self.exact else [])
         self._fold()
 
@@ -154,15 +156,15 @@ class Plan:
 
     def fits(self):
         """Whether the model is still built as it was planned, for so many threads."""
-        return self.threads == get_num_threads() and self._built()
+        return self.threads == get_num_threads() and self._watched.holds()
 
     def holds(self, version):
         """Whether the model and its weights are what they were when a pass by this version began."""
-        return self.version == version and self._built() and self._weights.holds() and self._beside.holds()
-
-    def _built(self):
-        return same_attributes(*self._watched) and all(
-            len(now) == len(then) and all(map(operator.is_, now, then)) for now, then in self._lists
+        return (
+            self.version == version
+            and self._watched.holds()
+            and self._weights.holds()
+            and self._beside.holds()
         )
 
     def _fold(self):
@@ -170,28 +172,15 @@ class Plan:
         for step in self._convolutions:
             step.fold(copies)
 
-    def _watch(self, layer):
-        attributes = {"training": layer.training, "forward": vars(layer).get("forward")}
-        if is_ours(layer, below=False):
-            attributes |= {name: value for name, value in vars(layer).copy().items() if name not in PASSING}
-        elif isinstance(layer, Container):  # a user's, whose other attributes may always change
-            layers = layer.chain()
-            attributes |= {name: value for name, value in vars(layer).items() if value is layers is not None}
-        for name, value in attributes.items():
-            for found, one in zip(self._watched, (vars(layer), name, value), strict=True):
-                found.append(one)
-            if isinstance(value, list):
-                self._lists.append((value, list(value)))
-
     # -- buffers: each serves again as soon as the last step that reads it is planned -------------------
-    def _slot(self, shape):
+    def slot(self, shape):
         """A place for an output."""
         need = prod(shape)
         index = next((i for i, buffer in enumerate(self._spare) if buffer.size >= need), None)
         buffer = workspace.empty((need,)) if index is None else self._spare.pop(index)
         return Slot(shape, buffer)
 
-    def _release(self, slot):
+    def release(self, slot):
         if slot.buffer is not None and not slot.pins:
             self._spare.append(slot.buffer)
             self._spare.sort(key=len)
@@ -200,39 +189,39 @@ class Plan:
     #    whether the input was read into a buffer of the output's own, so that it may be let go) ------------
     def _flat(self, layer, root=False):
         """The layers of nested chains, one after another."""
-        inner = layer.chain() if root else chain_of(layer)
+        inner = chain(layer.parts()) if root else chain_of(layer)
         if inner is None:
             yield layer
             return
-        self._watch(layer)
+        self._watched.add_wholly(layer)
         for one in inner:
             yield from self._flat(one)
 
-    def _sequence(self, model, slot, root=False):
+    def sequence(self, model, slot, root=False):
         """The steps of a chain, or of any one layer."""
         steps, self._planes = [], None
         for name, layers in grouped(list(self._flat(model, root)), STEPS):
             before = slot
             step, slot, read = STEPS[name](self, layers, slot) if name else self._call(layers[0], slot)
             for used in layers:
-                self._watch(used)
+                self._watched.add_wholly(used)
             if step is not None:
                 steps.append(step)
             if read:
-                self._release(before)
+                self.release(before)
         return steps, slot
 
     def _call(self, layer, slot):
         """The step that calls a layer as it is; its output may be its input."""
         self._called.append(layer)
         for _, inner in layer.walk():
-            self._watch(inner)
+            self._watched.add_wholly(inner)
         slot = Slot(layer.output_shape(slot.shape))
         return Called(layer, slot.shape), slot, False
 
     def _convolution(self, layers, slot, norm=False, relu=False):
         layer, threads = layers[0], team(layers[0].macs(slot.shape))
-        out = self._slot(layer.output_shape(slot.shape))
+        out = self.slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
         step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes, threads)
         self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(threads))
@@ -248,12 +237,12 @@ class Plan:
 
     def _pool(self, layers, slot):
         shape, window = layers[0].grid(slot.shape)
-        out, winner = self._slot(shape), np.empty(shape, np.uint8)
+        out, winner = self.slot(shape), np.empty(shape, np.uint8)
         window = *window, team(prod(shape) * prod(window[:2]))
         return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out, True
 
     def _average(self, layers, slot):
-        out = self._slot(layers[0].output_shape(slot.shape))
+        out = self.slot(layers[0].output_shape(slot.shape))
         return GlobalMean(out.array, team(prod(slot.shape))), out, True
 
     def _sum(self, layers, slot, relu=False):
@@ -261,9 +250,9 @@ class Plan:
         slot.pins += 1
         aside, beside = [], slot
         if shortcut is not None:
-            aside, beside = self._sequence(shortcut, slot)
+            aside, beside = self.sequence(shortcut, slot)
         beside.pins += 1
-        body, inner = self._sequence(main, slot)
+        body, inner = self.sequence(main, slot)
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None
@@ -271,17 +260,18 @@ class Plan:
             last.relu, out = relu, inner
             step = Sum(aside, body, last, None, relu)
         else:
-            out = self._slot(inner.shape)
+            out = self.slot(inner.shape)
             step = Sum(aside, body, None, out.array, relu)
-            self._release(inner)
+            self.release(inner)
         slot.pins -= 1
         beside.pins -= 1
         if beside is not slot:
-            self._release(beside)
+            self.release(beside)
         return step, out, True
 
 
 STEPS = {
+    "graph": graphs.planned,
     "sum, ReLU": partial(Plan._sum, relu=True),
     "sum": Plan._sum,
     "flatten before linear": Plan._rows,

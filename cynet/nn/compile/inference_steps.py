@@ -12,7 +12,7 @@ from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
 from cynet.nn.layers.conv2d import Conv2d
 
-from .rules import is_ours
+from .rules import is_known
 
 
 class Unplanned(Exception):
@@ -88,7 +88,7 @@ class Called:
     """A layer that is called as it is."""
 
     def __init__(self, layer, shape):
-        self.layer, self.shape, self.ours = layer, shape, is_ours(layer)
+        self.layer, self.shape, self.ours = layer, shape, is_known(layer)
 
     def __call__(self, x):
         if self.ours:

@@ -6,9 +6,10 @@ made again: first by the plan, whose output must be that copy to the last bit (e
 beside the weights, is not what it was), then layer by layer, each keeping what its backward needs. Changed
 weights are refused as well, where single layers would mix old activations with new weights.
 
-Only models of cynet's own layers run so. A user's layer may draw random numbers or count its passes: a second
-forward pass would not be the first one. Of a model with such layers the Sequentials within it run so. Where a
-layer is in training mode, nothing does, so that a model that is frozen in part trains as fast as ever.
+Only models of cynet's own layers, and of containers that run by their parts, run so. A user's layer may draw
+random numbers or count its passes: a second forward pass would not be the first one. Of a model with such
+layers the Sequentials within it run so. Where a layer is in training mode, nothing does, so that a model that
+is frozen in part trains as fast as ever.
 """
 
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ import numpy as np
 
 from cynet.nn import modes
 from cynet.nn.passes import layer_by_layer, no_grad
+from cynet.nn.structure import chain
 
 from . import inference
-from .rules import is_ours
+from .rules import is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def forward(model, x):
     ndarray of float32 or None
     """
     known = x.shape in vars(model).get("_plans", ())
-    if not known and not all(map(is_ours, model.chain())):
+    if not known and not all(map(is_known, chain(model.parts()))):
         return None  # no plan is made that will not be used
     with no_grad():
         found = inference.swept(model, x, exact=True)
@@ -62,7 +64,7 @@ def in_parts(model):
     if model._trains():
         return False
     found = [layer for _, layer in model.walk()]
-    return not any(layer._trains() for layer in found) and not all(map(is_ours, model.layers))
+    return not any(layer._trains() for layer in found) and not all(map(is_known, model.layers))
 
 
 def again(model, sweep, chain_steps):
@@ -73,7 +75,7 @@ def again(model, sweep, chain_steps):
     RuntimeError
         When the input, the weights, statistics or settings of a layer changed since.
     """
-    model.chain()  # refuses what is no layer
+    model.parts()  # refuses what is no layer
     training = [layer for _, layer in model.walk() if layer._trains()]
     with modes.kept(training):
         for layer in training:  # set to training since

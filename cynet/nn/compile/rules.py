@@ -2,14 +2,16 @@
 
 Design: both targets of the compiler, steps of a training pass (`training.py`) and plans for evaluation
 (`inference.py`), cut a chain of layers by this table. Each knows some of the rules, by name, and has a step
-for each that it knows. Only these very classes are joined, and sums by their structure: a subclass, or a
-layer whose own `forward` was set, runs as it is.
+for each that it knows. Of the layers that hold no others only these very classes are joined: a subclass, or
+one whose own `forward` was set, runs as it is. Containers, also users', are told by what they publish: a
+chain, a sum, or any other graph of parts. A training step joins sums with the ReLU after them, and runs the
+layers of other graphs one by one; a plan for evaluation takes every graph.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cynet.nn.containers.container import Container
+from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv2d import Conv2d
@@ -19,31 +21,31 @@ from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.layers.relu import ReLU
-from cynet.nn.structure import Add, Call
+from cynet.nn.structure import Add, Call, chain
 
 OURS = "cynet.nn."  # where the classes lie whose attributes are all that they compute by
 SUM = "sum"  # a container that adds what one or two layers make of its input, see `sum_of`
+GRAPH = "graph"  # any container that runs as its parts say
 
 
-def is_ours(layer, below=True):
-    """Whether a layer (and those below it) is one of cynet's own, and runs as its class says."""
-    layers = [one for _, one in layer.walk()] if below else [layer]
-    return all(type(one).__module__.startswith(OURS) and plain(one) for one in layers)
+def is_ours(layer):
+    """Whether a layer's class is one of cynet's own, and it runs as that says."""
+    return type(layer).__module__.startswith(OURS) and plain(layer) is not None
 
 
-def published(layer):
-    """Whether a layer is a container of cynet's that runs as its parts say."""
-    return isinstance(layer, Container) and is_ours(layer, below=False)
+def is_known(layer):
+    """Whether a layer and all below it are cynet's own, or containers that run as their parts say."""
+    return all(is_ours(one) or by_parts(one) for _, one in layer.walk())
 
 
 def chain_of(layer):
     """The layers of a container that runs them one after another, or None."""
-    return layer.chain() if published(layer) else None
+    return chain(layer.parts()) if by_parts(layer) else None
 
 
 def sum_of(layer):
     """(body, shortcut or None) where the output is body(x) + shortcut(x), or body(x) + x; or else None."""
-    parts = layer.parts() if published(layer) else ()
+    parts = layer.parts() if by_parts(layer) else ()
     if not parts or not isinstance(parts[-1], Add):
         return None
     *calls, total = parts
@@ -61,7 +63,7 @@ class Rule:
     ----------
     name : str
     kinds : tuple
-        What each has to be: a class, or SUM.
+        What each has to be: a class, SUM or GRAPH.
     suits : callable
         Of the layers, whether they may be joined.
     takes : int or None
@@ -78,6 +80,8 @@ class Rule:
 
 
 def _is(layer, kind):
+    if kind is GRAPH:
+        return by_parts(layer)
     return sum_of(layer) is not None if kind is SUM else plain(layer) is kind
 
 
@@ -106,6 +110,7 @@ RULES = (  # the first that fits is taken
     Rule("linear", (Linear,)),
     Rule("sum, ReLU", (SUM, ReLU)),
     Rule("sum", (SUM,)),
+    Rule("graph", (GRAPH,)),
     Rule("flatten, thin linear", (Flatten, Linear), _thin),
     Rule(
         "flatten before linear", (Flatten, Linear), takes=1

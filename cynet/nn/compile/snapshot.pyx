@@ -76,3 +76,26 @@ def same_attributes(list owners not None, list names not None, list values not N
         if owner.get(names[i]) is not values[i]:
             return False
     return True
+
+
+def same_types(list things not None, list types not None):
+    """Whether types[i] is the class of things[i] for every i."""
+    cdef Py_ssize_t i
+    for i in range(len(things)):
+        if type(things[i]) is not types[i]:
+            return False
+    return True
+
+
+def same_items(list lists not None, list copies not None):
+    """Whether lists[i] holds the very things that copies[i] does, in their order, for every i."""
+    cdef Py_ssize_t i, j
+    cdef list now, then
+    for i in range(len(lists)):
+        now, then = lists[i], copies[i]
+        if len(now) != len(then):
+            return False
+        for j in range(len(now)):
+            if now[j] is not then[j]:
+                return False
+    return True

@@ -16,9 +16,9 @@ equal those of the layers one by one bit for bit, but after FlattenLinear, which
 """
 
 from math import prod
+from operator import is_
 
 from cynet.kernels.pointwise import arrays
-from cynet.nn.containers.container import Container
 from cynet.nn.layer import Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv2d import Conv2d
@@ -26,6 +26,7 @@ from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 
 from .rules import chain_of, grouped, sum_of
+from .watched import Watched
 
 
 class Steps:
@@ -37,7 +38,9 @@ class Steps:
     """
 
     def __init__(self, layers):
-        self.watched = [(layer, plain(layer), facts(layer)) for layer in layers]
+        self.layers, self._watched = list(layers), Watched()
+        for layer in layers:
+            watch(self._watched, layer)
         self.steps = [
             taken[0] if name is None else STEPS[name](*taken) for name, taken in grouped(layers, STEPS)
         ]
@@ -45,16 +48,10 @@ class Steps:
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
         try:
-            if len(layers) != len(self.watched):
-                return False
-            for layer, (one, kind, known) in zip(layers, self.watched, strict=True):
-                if layer is not one or plain(layer) is not kind:
-                    return False
-                if known is not None and facts(layer) != known:
-                    return False
+            same = len(layers) == len(self.layers) and all(map(is_, layers, self.layers))
+            return same and self._watched.holds()
         except (AttributeError, TypeError, ValueError):  # no layers, or none that could run
             return False
-        return True
 
     def forward(self, x):
         """The output; what the steps keep is kept by the pass around."""
@@ -73,15 +70,16 @@ class Steps:
         return dy if added is None else arrays.add(dy, added)
 
 
-def facts(layer):
-    """What the steps depend on besides a layer and its class, or None."""
-    if plain(layer) is Linear:
-        return layer.in_features, layer.out_features
-    inner = sum_of(layer) if isinstance(layer, Container) else None
-    if inner is None:
-        return None
-    body = chain_of(inner[0])
-    return inner, body and [(one, plain(one), facts(one)) for one in body]
+def watch(watched, layer):
+    """Watch what the steps depend on of a layer."""
+    inner, names = sum_of(layer), ("backward",)
+    if inner is not None:
+        watched.add(inner[0], *names)
+        for one in chain_of(inner[0]) or ():
+            watch(watched, one)
+    elif plain(layer) is Linear:
+        names += "in_features", "out_features"
+    watched.add(layer, *names)
 
 
 class Joined(Layer):

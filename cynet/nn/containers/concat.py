@@ -28,9 +28,5 @@ class Concat(Container):
         calls = [Call(str(i), branch) for i, branch in enumerate(self.branches)]
         return *calls, Join(tuple(range(1, len(calls) + 1)))
 
-    def children(self) -> list[tuple[str, Layer]]:
-        require_layers(branches=self.branches)
-        return self._numbered(self.branches)
-
     def __repr__(self) -> str:
         return f"Concat({', '.join(map(repr, self.branches))})"

@@ -10,13 +10,16 @@ from cynet.nn import structure
 from cynet.nn.layer import Layer, plain
 from cynet.nn.structure import Parts
 
+PASSES = "__call__", "forward", "backward", "backward_spared"
+
 
 def by_parts(layer: Layer) -> TypeGuard[Container]:
-    """Whether the output of a layer is what its parts make: neither it nor a user's class has a `forward`."""
+    """Whether a layer does what its parts say: neither it nor a user's class has passes of its own."""
     if not isinstance(layer, Container) or plain(layer) is None:
         return False
-    home = next(kind for kind in type(layer).__mro__ if "forward" in vars(kind))
-    return home.__module__.startswith(f"{__package__}.")
+    kind = type(layer)
+    ours = next(one for one in kind.__mro__ if one.__module__.startswith("cynet.nn."))
+    return kind is ours or all(getattr(kind, name) is getattr(ours, name) for name in PASSES)
 
 
 class Container(Layer):
@@ -28,10 +31,6 @@ class Container(Layer):
     def parts(self) -> Parts:
         """How the output comes from the input: a tuple of `Call`, `Add` and `Join`."""
         raise TypeError(f"{type(self).__name__} defines no parts()")
-
-    def chain(self) -> list[Layer] | None:
-        """The layers, where each takes the output of the one before it and nothing else; or else None."""
-        return None
 
     def output_shape(self, shape: Shape) -> Shape:
         after = tuple(shape)
@@ -53,10 +52,15 @@ class Container(Layer):
         (kept,) = self.saved()
         return structure.backward(kept, self.gradient(dy, kept.shapes[-1]), self._wants_dx())
 
-    def _numbered(self, layers: list[Layer]) -> list[tuple[str, Layer]]:
-        """Layers by their numbers, then those that a user's class has beside them."""
-        found = [(str(i), layer) for i, layer in enumerate(layers)]
-        if self._boxed:
-            known = set(map(id, layers))
-            found += [pair for pair in super().children() if id(pair[1]) not in known]
-        return found
+    def children(self) -> list[tuple[str, Layer]]:
+        """The layers of the parts, by their names there; then those that a user's class has beside them."""
+        found = {
+            (part.name, id(part.layer)): (part.name, part.layer)
+            for part in self.parts()
+            if isinstance(part, structure.Call)
+        }
+        if not self._boxed:
+            return list(found.values())
+        known = {place for _, place in found}
+        beside = [pair for pair in super().children() if id(pair[1]) not in known]
+        return [*found.values(), *beside]

@@ -41,18 +41,12 @@ class Sequential(Container, opens=False):
         require_layers(layers=layers)
         self.layers = list(layers)
 
-    def chain(self) -> list[Layer]:
-        require_layers(layers=self.layers)
-        return self.layers
-
     def parts(self) -> Parts:
-        return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.chain()))
-
-    def children(self) -> list[tuple[str, Layer]]:
-        return self._numbered(self.chain())
+        require_layers(layers=self.layers)
+        return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.layers))
 
     def forward(self, x: Array) -> Array:
-        compiler = self.compiler
+        compiler = self._compiled_by()
         if not self._trains():
             y = None if compiler is None else compiler.evaluated(self, x)
             return self._run(x) if y is None else y
@@ -61,7 +55,8 @@ class Sequential(Container, opens=False):
 
     @passes.opening
     def _run(self, x: Array) -> Array:
-        return super().forward(x) if self.compiler is None else self.compiler.forward(self, x)
+        compiler = self._compiled_by()
+        return super().forward(x) if compiler is None else compiler.forward(self, x)
 
     def backward(self, dy: Array) -> Array | None:
         with self._alone():
@@ -69,7 +64,12 @@ class Sequential(Container, opens=False):
 
     @passes.following
     def _go_back(self, dy: Array) -> Array | None:
-        return super().backward(dy) if self.compiler is None else self.compiler.backward(self, dy)
+        compiler = self._compiled_by()
+        return super().backward(dy) if compiler is None else compiler.backward(self, dy)
+
+    def _compiled_by(self) -> Any:
+        """The compiler, or None: a subclass may have other parts than the layers."""
+        return self.compiler if type(self).parts is Sequential.parts else None
 
     def _alone(self) -> AbstractContextManager[None]:
         """A context for passes that write what threads would share: statistics and gradients."""

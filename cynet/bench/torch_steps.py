@@ -1,0 +1,124 @@
+"""PyTorch's side of a comparison: its modules, a step of training, a pass of inference, its loader.
+
+Imported only where torch is wanted, and with it NumPy alone: the process whose memory is measured needs no
+more (`child.py`).
+"""
+
+from operator import add
+
+import numpy as np
+import torch
+from torch import nn
+
+from .setting import OPTIMIZER
+
+FORMATS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+class TorchParts(nn.Module):
+    """A container of cynet's that is no chain, by its parts.
+
+    Parameters
+    ----------
+    modules : dict of str to nn.Module
+    steps : list of tuple
+        (name of a module, "add" or "join"; whether it is a module; the numbers of the values that it takes).
+    """
+
+    def __init__(self, modules, steps):
+        super().__init__()
+        for name, module in modules.items():
+            self.add_module(name, module)
+        last = {source: i for i, (_, _, sources) in enumerate(steps) for source in sources}
+        self.steps = [
+            (*step, [source for source in {*step[2]} if last[source] == i]) for i, step in enumerate(steps)
+        ]
+
+    def forward(self, x):
+        values = {0: x}
+        for i, (name, is_module, sources, spent) in enumerate(self.steps):
+            found = [values[source] for source in sources]
+            for source in spent:  # nobody needs it any more
+                del values[source]
+            values[i + 1] = self._modules[name](*found) if is_module else OPERATIONS[name](found)
+        return values[len(self.steps)]
+
+
+OPERATIONS = {"add": lambda found: add(*found), "join": lambda found: torch.cat(found, 1)}
+
+
+class TorchGlobalAvgPool2d(nn.Module):
+    """cynet's GlobalAvgPool2d."""
+
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+def images(x, layout):
+    """cynet's pictures, sequences or rows as a tensor, channels first, in one of the FORMATS."""
+    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim > 2 else x))
+    return planes.contiguous(memory_format=FORMATS[layout]) if x.ndim == 4 else planes
+
+
+def training_step(net, x, labels, layout):
+    """A function that takes one step of training, as `workload.training_step` does."""
+    net = net.to(memory_format=FORMATS[layout]).train()
+    optimizer = torch.optim.SGD(net.parameters(), **OPTIMIZER, foreach=True)
+    x, labels = images(x, layout), torch.from_numpy(labels)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def inference(net, x, layout):
+    """A function that computes the logits of a batch."""
+    net, x = net.to(memory_format=FORMATS[layout]).eval(), images(x, layout)
+
+    def step():
+        with torch.inference_mode():
+            net(x)
+
+    return step
+
+
+def set_num_threads(threads):
+    """How many threads PyTorch's operations use."""
+    torch.set_num_threads(threads)
+
+
+class _Pictures(torch.utils.data.Dataset):
+    """Random crop, flip and normalised values, picture by picture."""
+
+    def __init__(self, images, labels, padding, mean, std):
+        self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
+        self.padding = padding
+        self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (mean, std))
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        picture, pad = self.images[index], self.padding
+        _, height, width = picture.shape
+        picture = nn.functional.pad(picture, (pad, pad, pad, pad))
+        top, left = torch.randint(2 * pad + 1, (2,)).tolist()
+        picture = picture[:, top : top + height, left : left + width]
+        if torch.rand(()) < 0.5:
+            picture = picture.flip(2)
+        return (picture.float() / 255 - self.mean) / self.std, self.labels[index]
+
+
+def loader(images, labels, padding, mean, std, batch_size, workers):
+    """PyTorch's DataLoader over uint8 pictures (count, channels, height, width)."""
+    return torch.utils.data.DataLoader(
+        _Pictures(images, labels, padding, mean, std),
+        batch_size,
+        shuffle=True,
+        num_workers=workers,
+        drop_last=True,
+        persistent_workers=workers > 0,
+    )

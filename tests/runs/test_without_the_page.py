@@ -1,0 +1,31 @@
+"""Without the room that writes pages a run is trained and kept all the same."""
+
+from pathlib import Path
+
+from helpers import run_python
+
+import cynet
+
+PROGRAM = """
+import sys
+import cynet
+from cynet.train import Settings
+settings = Settings(data="shapes10", model="uwnet0", steps=2, batch_size=20, workers=0)
+outcome = cynet.runs.start(settings, sys.argv[1], report=True)
+assert outcome.status == "finished", outcome
+print(cynet.__file__)
+"""
+
+
+def test_a_run_ends_well_and_says_that_there_is_no_page(tmp_path):
+    package = tmp_path / "cynet"
+    package.mkdir()
+    for path in Path(cynet.__file__).parent.iterdir():
+        if path.name not in ("report", "__pycache__"):
+            (package / path.name).symlink_to(path)
+    done = run_python("-c", PROGRAM, tmp_path / "run", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(package / "__init__.py")
+    assert "note: no report.html: wanted cynet.report, which writes it, got a cynet without" in done.stdout
+    made = {path.name for path in (tmp_path / "run").iterdir()}
+    assert "report.html" not in made and "best.safetensors" in made
