@@ -25,7 +25,7 @@ FLOOR_OF |= {door: FLOOR_OF[room] for door, room in DOORS.items()}
 # What names a module above its floor in a text, and why.
 NAMED_ABOVE = {
     "train/__init__.py": (
-        "cynet.runs.checkpoint cynet.runs.folder cynet.runs.predictor cynet.runs.recorder cynet.runs.session "
+        "cynet.runs.folder cynet.runs.predictor cynet.runs.recorder cynet.runs.session "
         "cynet.runs.settings cynet.runs.tables cynet.runs.weights",
         "public names of cynet.train, which stay where users know them; loaded when somebody asks for one",
     ),

@@ -22,7 +22,6 @@ STEPS = """
 import sys
 import numpy as np
 import cynet
-from cynet.optim.schedules import Cosine
 from cynet.train.loop import Trainer
 from cynet.train.metrics import evaluate
 
@@ -34,7 +33,7 @@ batches = [
 ]
 model = cynet.models.create("uwnet2")
 optimizer = cynet.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
-trainer = Trainer(model, cynet.CrossEntropyLoss(), optimizer, Cosine(0.1, len(batches)))
+trainer = Trainer(model, cynet.CrossEntropyLoss(), optimizer, lambda step: 0.1 / (1 + step))
 losses = [trainer.step(x, y) for x, y in batches]
 found = evaluate(model, batches[:2])
 np.savez(sys.argv[1], losses=losses, evaluated=found.loss, **model.state_dict())

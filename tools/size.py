@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What trains by itself, with everything else deleted (tests/test_trunk.py does it). A pattern is a path from
 # the root; its `*` goes through folders, too; one with a `!` before it takes away from those before it.
 TRUNK = """
-    cynet/__init__.py cynet/_version.py cynet/layers.py cynet/losses.py cynet/schedules.py
+    cynet/__init__.py cynet/_version.py cynet/layers.py cynet/losses.py
     cynet/core/__init__.py cynet/core/_config.* cynet/core/_shared.* cynet/core/checks.py
     cynet/core/compiled.py cynet/core/hints.py cynet/core/processors.py cynet/core/random.py
     cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
@@ -21,7 +21,7 @@ TRUNK = """
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
-    cynet/optim/*
+    cynet/optim/* !cynet/optim/schedules.py
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
 """

@@ -1,15 +1,15 @@
 """Registry: things of one kind by their names, each registered by a decorator in the file that defines it.
 
 Design: a name, and what its decorator says beside it, must be known without importing what is named: the list
-of commands loads none of them, a flag's help names the data sets and loads no NumPy. So a registry reads the
-lines of its decorators in the files of its folders, and imports a file when its thing is asked for. There is
-no second list.
+of commands loads none of them, a flag's help names the data sets and loads no NumPy. So the decorators' lines
+are read in the files of some folders (`core/declared.py`), and a file is imported when its thing is asked
+for. There is no second list. Without that reader all files are imported at the first question.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -21,6 +21,7 @@ TYPE_CHECKING = False  # what checks types takes it for True; to import typing t
 if TYPE_CHECKING:
     from typing import Any
 
+READER = "cynet.core.declared"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 LAST = 1000  # the place of what names none
 
@@ -70,6 +71,7 @@ class Registry:
         self._taken, self._closed = taken, closed
         self._found: dict[str, _Entry] | None = None  # name -> _Entry: what the files hold
         self._added: dict[str, _Entry] = {}  # those of elsewhere
+        self._imported: dict[str, _Entry] = {}  # those of the files that were imported
         self._things: dict[str, Any] = {}  # those that are loaded
 
     def __call__(self, text: str = "", **facts: Any) -> Callable[[Any], Any]:
@@ -86,7 +88,7 @@ class Registry:
                 raise TypeError(f"@{self.word}: wanted a class or function, got {type(thing).__name__}")
             name = self.called(thing.__module__.rpartition(".")[2], thing.__name__)
             if thing.__module__.startswith(f"{self.package}."):
-                self._keep(name, thing)
+                self._keep(name, thing, {"text": text} | facts)
             else:
                 self.add(name, thing, text=text, **facts)
             return thing
@@ -116,12 +118,12 @@ class Registry:
         """Take away what was added."""
         del self._added[name], self._things[name]
 
-    def _keep(self, name: str, thing: Any) -> None:
+    def _keep(self, name: str, thing: Any, facts: dict[str, Any]) -> None:
         known = self._things.get(name)
         if known is not None and (known.__module__, known.__qualname__) != _home(thing):  # else: loaded anew
             where = f"in {known.__module__} and {thing.__module__}"
             raise ValueError(f"{self.word} {name}: registered twice, {where}")
-        self._things[name] = thing
+        self._things[name], self._imported[name] = thing, _Entry(thing.__module__, thing.__name__, facts)
         if self._found is not None and name not in self._found:
             self._found = self._read()  # a file that is loaded anew has one more, or `_read` raises
 
@@ -155,10 +157,6 @@ class Registry:
             name for name in self.names() if all(self.facts(name).get(k) == v for k, v in facts.items())
         )
 
-    def live(self, **facts: Any) -> Those:
-        """As `those`, asked anew each time that it is looked at."""
-        return Those(self, facts)
-
     def checked(self, name: str, argument: str = "name") -> str:
         """`name`, if it is known; a ValueError that suggests the nearest, if not."""
         if name not in self:
@@ -174,38 +172,21 @@ class Registry:
         return self._found | self._added if self._added else self._found
 
     def _read(self) -> dict[str, _Entry]:
-        found: dict[str, _Entry] = {}
-        decorator = rf"@(?:\w+\.)*{self.word}\b"
-        pattern = re.compile(rf"^{decorator}(.*?)^(?:class|def) (\w+)", re.MULTILINE | re.DOTALL)
-        inside = re.compile(rf"^[ \t]+{decorator}.*\n[ \t]+(?:class|def) (\w+)", re.MULTILINE)
-        renamed = re.compile(rf"^from\b[^#\n]*(?:\([^)]*)?\b{self.word} as (\w+)", re.MULTILINE)
-        for module, path in self._files():
-            with open(path, encoding="utf-8") as file:
-                source = file.read()
-            if (other := renamed.search(source)) and f"@{other[1]}" in source:
-                raise ValueError(f"{path}: wanted @{self.word}, by its own name, got @{other[1]}")
-            if within := inside.search(source):
-                text = f"wanted @{self.word} where a line begins, got it further in, of {within[1]}"
-                raise ValueError(f"{path}: {text}")
-            for brackets, defined in pattern.findall(source):
-                name = checked_name(self.called(module.rpartition(".")[2], defined), f"{path}: {self.word}")
-                if name in found:
-                    where = f"in {found[name].module} and {module}"
-                    raise ValueError(f"{self.word} {name}: registered twice, {where}")
-                try:
-                    found[name] = _Entry(module, defined, _facts(brackets))
-                except (ValueError, SyntaxError) as error:
-                    text = f"@{self.word}(...) of {defined}: wanted literals in brackets"
-                    raise ValueError(f"{path}: {text}: {error}") from None
-        self._check_found(found)
-        return dict(sorted(found.items(), key=lambda pair: pair[1].facts.get("order", LAST)))
-
-    def _check_found(self, found: dict[str, _Entry]) -> None:
-        """Refuse what a file of the package has registered in a way, or a folder, that nobody reads."""
+        if importlib.util.find_spec(READER):
+            read = importlib.import_module(READER).read
+            found = {
+                name: _Entry(module, defined, facts)
+                for name, module, defined, facts in read(self.word, self._files(), self.called, checked_name)
+            }
+        else:  # the trunk by itself, which imports them all
+            for module, _ in self._files():
+                importlib.import_module(module)
+            found = self._imported.copy()
         for name in self._things.keys() - self._added.keys() - found.keys():
             module = self._things.pop(name).__module__
             wanted = f"@{self.word}(...) where a line begins, in {self.package}'s {' or '.join(self.folders)}"
             raise ValueError(f"{self.word} {name}: wanted {wanted}, got one in {module} that nobody finds")
+        return dict(sorted(found.items(), key=lambda pair: pair[1].facts.get("order", LAST)))
 
     def _files(self) -> Iterator[tuple[str, str]]:
         root = sys.modules[self.package].__path__[0]
@@ -215,31 +196,6 @@ class Registry:
                 stem, suffix = os.path.splitext(entry)
                 if suffix == ".py" and stem != "__init__":
                     yield f"{package}.{stem}", os.path.join(root, folder, entry)
-
-
-class Those:
-    """The names in a registry whose decorators say some facts: as a tuple, but of this moment.
-
-    Parameters
-    ----------
-    registry : Registry
-    facts : dict
-    """
-
-    def __init__(self, registry: Registry, facts: dict[str, Any]) -> None:
-        self._registry, self._facts = registry, facts
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._registry.those(**self._facts)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._registry.those(**self._facts))
-
-    def __len__(self) -> int:
-        return len(self._registry.those(**self._facts))
-
-    def __repr__(self) -> str:
-        return repr(self._registry.those(**self._facts))
 
 
 class _Entry:
@@ -259,24 +215,3 @@ def checked_name(name: Any, argument: str = "name") -> str:
 
 def _home(thing: Any) -> tuple[Any, Any]:
     return getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-
-
-def _facts(brackets: str) -> dict[str, Any]:
-    """What stands in a decorator's brackets, and perhaps in other decorators after it."""
-    call: Any = ast.parse(f"@word{brackets}def f(): pass").body[0].decorator_list[0]  # type: ignore[attr-defined]
-    if not isinstance(call, ast.Call):
-        raise ValueError("there are none")
-    values: dict[Any, Any] = {k.arg: _literal(k.value) for k in call.keywords}
-    texts = [_literal(value) for value in call.args] or [""]
-    if len(texts) > 1 or not isinstance(texts[0], str) or None in values or "text" in values:
-        raise ValueError("a text, if any, and facts by their names")
-    if not isinstance(values.get("order", LAST), int):
-        raise ValueError(f"order: wanted an int, got {values['order']!r}")
-    return {"text": texts[0]} | values
-
-
-def _literal(value: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, TypeError):
-        raise ValueError(f"got {ast.unparse(value):.80}") from None

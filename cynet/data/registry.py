@@ -6,10 +6,9 @@ What is known of them is known without loading one, and without NumPy: the help 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cynet.core import checks
 from cynet.core.registry import Registry
 
 TYPE_CHECKING = False  # what checks types takes it for True
@@ -45,8 +44,34 @@ def _watched(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
 dataset = Registry(
     "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower(), taken=_watched
 )
-FETCHED, OWN = dataset.live(fetched=True), dataset.live(own=True)
-PICTURES = dataset.live(pictures=True)  # in files, of which some may be damaged
+
+
+class Those:
+    """The data sets whose decorators say some facts: names as in a tuple, but of this moment.
+
+    Parameters
+    ----------
+    **facts
+    """
+
+    def __init__(self, **facts: Any) -> None:
+        self._facts = facts
+
+    def __contains__(self, name: object) -> bool:
+        return name in dataset.those(**self._facts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dataset.those(**self._facts))
+
+    def __len__(self) -> int:
+        return len(dataset.those(**self._facts))
+
+    def __repr__(self) -> str:
+        return repr(dataset.those(**self._facts))
+
+
+FETCHED, OWN = Those(fetched=True), Those(own=True)
+PICTURES = Those(pictures=True)  # in files, of which some may be damaged
 
 
 def names() -> tuple[str, ...]:
@@ -87,7 +112,8 @@ def register(name: str, make: Callable[[Any, str], ArrayDataset], **facts: bool)
     for fact, value in facts.items():
         if fact not in FACTS:
             raise TypeError(f"{fact}: wanted one of {', '.join(FACTS)}")
-        checks.flag(fact, value)
+        if not isinstance(value, bool):
+            raise TypeError(f"{fact}: wanted True or False, got {value!r}")
     dataset.add(name, make, **facts)
 
 

@@ -49,10 +49,17 @@ def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int 
     ------
     ValueError
         When the name is unknown; the nearest known one is suggested.
+    TypeError
+        When a function that was registered returns no Layer.
     """
+    from cynet.nn.layer import Layer  # not at the top: the names of the models are there without it
+
     build = model[model.checked(name)]
     batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
-    return build(batch_norm, classes, checks.integer("channels", channels, 1))
+    found: Sequential = build(batch_norm, classes, checks.integer("channels", channels, 1))
+    if not isinstance(found, Layer):
+        raise TypeError(f"{name}: wanted a Layer from {build.__qualname__}, got {type(found).__name__}")
+    return found
 
 
 def register() -> Callable[[Any], Any]:

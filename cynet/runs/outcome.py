@@ -72,7 +72,7 @@ class Outcome:
             text += f"; best {self.measure} accuracy {self.best['accuracy']:.4f}"
         return text
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"  # without the arrays of its evaluations
 
 

@@ -22,7 +22,7 @@ _HOMES = {
     "cynet.runs.recorder": "Keeper Recorder",
     "cynet.runs.settings": "Settings",
     "cynet.runs.session": "Session",
-    "cynet.runs.checkpoint": "DamagedError",
+    "cynet.core.files": "DamagedError",
     "cynet.runs.tables": "Table",
     "cynet.runs.weights": "load_weights save_weights",
     "cynet.runs.predictor": "Predictor",

@@ -1,6 +1,6 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
-from cynet.runs.checkpoint import DamagedError as DamagedError
+from cynet.core.files import DamagedError as DamagedError
 from cynet.runs.folder import RunFolder as RunFolder
 from cynet.runs.predictor import Predictor as Predictor
 from cynet.runs.recorder import Keeper as Keeper

@@ -223,10 +223,3 @@ def test_a_registry_may_be_closed_to_others(shop):
         closed()(defined())
     with pytest.raises(ValueError, match=r"^thing: wanted one that a file of shop defines"):
         closed.add("fig", defined())
-
-
-def test_those_that_are_live_are_of_this_moment(shop):
-    live = shop.thing.live(order=1)
-    assert tuple(live) == ("Plum",) and len(live) == 1 and "fig" not in live and repr(live) == "('Plum',)"
-    shop.thing.add("fig", defined(), order=1)
-    assert tuple(live) == ("Plum", "fig") and len(live) == 2 and "fig" in live

@@ -160,3 +160,14 @@ def test_it_is_told_of(name):
     assert name in data.load.__doc__ or name in registry.FETCHED
     with pytest.raises(ValueError, match=rf"wanted one of .*{name}.*\(did you mean {name}\?\)"):
         data.load(f"{name}x")
+
+
+def test_the_names_of_a_kind_are_of_this_moment():
+    before = tuple(registry.OWN)
+    assert len(registry.OWN) == len(before) > 0 and "mine" not in registry.OWN
+    assert repr(registry.OWN) == repr(before)
+    data.register("mine", lambda root, split: None, own=True)
+    try:
+        assert tuple(registry.OWN) == (*before, "mine") and "mine" in registry.OWN
+    finally:
+        registry.dataset.remove("mine")
