@@ -30,6 +30,10 @@ class Timed:
         self.y = np.zeros(self.out, np.float32)
         return self.y
 
+    @property
+    def last_pass(self):
+        return self
+
     def backward(self, dy):
         assert dy.shape == self.out
         self.back()

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from cynet.bench import compare
-from cynet.cli import bench
+from cynet.bench import choices, compare
 
 MIB = 1 << 20
 BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps": 5}
@@ -52,7 +51,7 @@ def test_each_number_of_a_file_is_compared_in_its_unit_and_direction(
 
 
 def test_every_command_of_bench_that_measures_can_be_compared():
-    measured = set(bench.WHAT) - {"table", "compare"}
+    measured = set(choices.WHAT) - {"table", "compare"}
     assert set(compare.KINDS) == measured | {"loader: cost", "loader: training"}
 
 

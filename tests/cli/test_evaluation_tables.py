@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cynet.cli import tables
+from cynet.cli import columns, tables
 from cynet.train.metrics import Evaluation
 
 
@@ -57,7 +57,7 @@ def test_of_many_classes_the_most_frequent_mistakes_are_told():
 
 def test_cells_are_aligned_the_first_and_the_last_to_the_left():
     rows = ("run", "best", "note"), ("a", "0.5", ""), ("longer", "10.25", "x")
-    assert tables.aligned(iter(rows)) == "run      best  note\na         0.5\nlonger  10.25  x"
+    assert columns.aligned(iter(rows)) == "run      best  note\na         0.5\nlonger  10.25  x"
 
 
 def test_what_the_model_does_not_know_is_told_by_class():

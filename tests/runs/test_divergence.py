@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cynet.cli.gathering import Flags
 from cynet.runs import divergence
 
 
@@ -25,7 +26,12 @@ def run(tmp_path):
         settings = {"schedule": "constant", "lr_steps": {}} | settings
         facts = SimpleNamespace(classes=("a", "b", "c"))
         session = SimpleNamespace(
-            settings=SimpleNamespace(**settings), facts=facts, model="the model", class_weights=None
+            settings=SimpleNamespace(**settings),
+            facts=facts,
+            model="the model",
+            class_weights=None,
+            trainer="the trainer",
+            batches="the batches",
         )
         return session, folder
 
@@ -34,7 +40,7 @@ def run(tmp_path):
 
 def ways_out(session, folder):
     said = []
-    divergence._ways_out(session, folder, said.append)
+    divergence._ways_out(session, folder, said.append, Flags())
     return [line.replace(str(folder.path), "RUN") for line in said]
 
 
@@ -74,10 +80,13 @@ def test_what_shows_it_again_is_kept(run, monkeypatch, weights):
     session, folder = run()
     session.class_weights, kept, said = weights, [], []
     monkeypatch.setattr(divergence, "save_weights", lambda *given: kept.append(given))
-    monkeypatch.setattr(divergence.diagnosis, "samples", lambda session: np.array([4, 5]))
-    monkeypatch.setattr(divergence.diagnosis, "not_finite", lambda session, error: "the finding")
+    monkeypatch.setattr(divergence.diagnosis, "samples", lambda trainer, batches: np.array([4, 5]))
+    monkeypatch.setattr(
+        divergence.diagnosis, "not_finite", lambda *given: "the finding"
+    )
     x, y = np.ones((2, 3), np.float32), np.array([1, 2])
-    advice = divergence.explain(session, folder, SimpleNamespace(step=7, batch=(x, y)), said.append)
+    broken = SimpleNamespace(step=7, batch=(x, y))
+    advice = divergence.explain(session, folder, broken, said.append, Flags())
     ((place, *what),) = kept
     assert what == ["the model", session.facts] and place.parent == folder.path
     with np.load(folder.path / divergence.replay.BATCH) as batch:
@@ -102,7 +111,10 @@ def test_a_full_disk_is_noted_and_the_ways_out_are_said(run, monkeypatch):
 
     session, folder = run()
     monkeypatch.setattr(divergence, "save_weights", full)
-    monkeypatch.setattr(divergence.diagnosis, "not_finite", lambda session, error: "the finding")
+    monkeypatch.setattr(
+        divergence.diagnosis, "not_finite", lambda *given: "the finding"
+    )
     said = []
-    advice = divergence.explain(session, folder, SimpleNamespace(step=7, batch=None), said.append)
+    broken = SimpleNamespace(step=7, batch=None)
+    advice = divergence.explain(session, folder, broken, said.append, Flags())
     assert said == ["the finding", "note: what shows it again is not kept: No space left on device", *advice]
