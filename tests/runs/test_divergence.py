@@ -81,9 +81,7 @@ def test_what_shows_it_again_is_kept(run, monkeypatch, weights):
     session.class_weights, kept, said = weights, [], []
     monkeypatch.setattr(divergence, "save_weights", lambda *given: kept.append(given))
     monkeypatch.setattr(divergence.diagnosis, "samples", lambda trainer, batches: np.array([4, 5]))
-    monkeypatch.setattr(
-        divergence.diagnosis, "not_finite", lambda *given: "the finding"
-    )
+    monkeypatch.setattr(divergence.diagnosis, "not_finite", lambda *given: "the finding")
     x, y = np.ones((2, 3), np.float32), np.array([1, 2])
     broken = SimpleNamespace(step=7, batch=(x, y))
     advice = divergence.explain(session, folder, broken, said.append, Flags())
@@ -111,9 +109,7 @@ def test_a_full_disk_is_noted_and_the_ways_out_are_said(run, monkeypatch):
 
     session, folder = run()
     monkeypatch.setattr(divergence, "save_weights", full)
-    monkeypatch.setattr(
-        divergence.diagnosis, "not_finite", lambda *given: "the finding"
-    )
+    monkeypatch.setattr(divergence.diagnosis, "not_finite", lambda *given: "the finding")
     said = []
     broken = SimpleNamespace(step=7, batch=None)
     advice = divergence.explain(session, folder, broken, said.append, Flags())
