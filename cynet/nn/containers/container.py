@@ -29,7 +29,10 @@ class Container(Layer):
     """
 
     def parts(self) -> Parts:
-        """How the output comes from the input: a tuple of `Call`, `Add` and `Join`."""
+        """How the output comes from the input: a tuple of `Call`, `Add` and `Join`.
+
+        It is asked when layers are joined, not at each pass, so it depends on the layer's attributes alone.
+        """
         raise TypeError(f"{type(self).__name__} defines no parts()")
 
     def output_shape(self, shape: Shape) -> Shape:
