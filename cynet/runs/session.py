@@ -1,5 +1,7 @@
 """A training run put together from its settings: loaders, model, loss, optimiser and schedule."""
 
+from __future__ import annotations  # what loads data is asked for when it is needed
+
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

@@ -10,7 +10,7 @@ import threading
 
 import numpy as np
 import pytest
-from helpers import environment_of
+from helpers import environment_of, run_python
 
 import cynet
 from cynet import cli
@@ -280,3 +280,11 @@ def test_a_folder_of_what_takes_a_package_names_it(predictor, tmp_path, capsys, 
     (place / "e.png").write_bytes(png.encode(np.zeros((4, 4, 3), np.uint8)))
     assert cli.main(["predict", str(predictor.path), str(place)]) == 0
     assert "left out: 2 .heic (pip install pillow-heif reads them), 1 .txt\n" in capsys.readouterr().err
+
+
+def test_nothing_that_loads_data_is_imported_before_it_is_needed():
+    """Whoever ships a predictor waits for its import."""
+    done = run_python("-c", "import sys, cynet; cynet.Predictor; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert "cynet.runs.predictor" in done.stdout.split()
+    assert not {"cynet.data.loader", "cynet.data.images.decode"} & set(done.stdout.split())
