@@ -3,6 +3,8 @@
 Whoever adds an algorithm has it tested here: what it fuses, what is done for it, threads, scratch, packing.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import reference_weights
@@ -275,3 +277,22 @@ def test_a_new_algorithm_adds_in_residual_blocks(toy):
 def test_a_rank_that_is_taken_is_refused(toy):
     with pytest.raises(ValueError, match="rank: wanted one of its own for Other, got 1, which is taken"):
         registered(rank=1)(type("Other", (Pointwise,), {}))
+
+
+@pytest.mark.parametrize("kernel", [*itertools.product((1, 2, 3, 4, 5, 7, 9, 10), repeat=2)], ids=str)
+def test_a_kernel_of_any_sides_has_the_twins_numbers(kernel):
+    """Also those of as many cells as another, for channels that suit every algorithm."""
+    problem = Problem.of((2, 11, 12, 8), 8, kernel, (1, 1), (1, 2, 0, 1))
+    x, w, bias, dy, *_ = drawn(problem)
+    twins = [a.astype(float) for a in (x, w, bias)]
+    wanted, backward = reference_weights.conv2d(*twins, problem.stride, (1, 2, 0, 1), 1)
+    wanted_dx, wanted_dw, _ = backward(dy.astype(float))
+    way, dw = convolution.choose(problem), np.zeros_like(w)
+    way.weight_gradient(x, dy, dw)
+    error, taps = ERROR.get(type(way).__name__, 1e-5), w[0, 0].size
+    for got, want, terms in (
+        (way.forward(x, w, bias), wanted, w[0].size),
+        (way.input_gradient(dy, w), wanted_dx, len(w) * taps),
+        (dw, wanted_dw, dy[..., 0].size),
+    ):
+        np.testing.assert_allclose(got, want, rtol=0, atol=error * np.sqrt(terms))

@@ -334,3 +334,36 @@ def test_weights_that_change_while_they_are_packed_leave_no_stale_plan(monkeypat
                 patch.setattr(inference.Plan, "_fold", disturbed)
                 model(x)
             np.testing.assert_array_equal(model(x), wanted)
+
+
+IMAGES = {
+    "conv": lambda: nn.Conv2d(8, 8, 3, padding=1), "depth-wise": lambda: nn.Conv2d(8, 8, 1, groups=8),
+    "conv, norm": lambda: cynet.Sequential(nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)),
+    "norm": lambda: nn.BatchNorm2d(8), "pool": lambda: nn.MaxPool2d(3, 1, padding=1),
+    "sum": lambda: nn.Residual(nn.Conv2d(8, 8, 3, padding=1)),
+    "sum of two": lambda: nn.Residual(nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)),
+    "joined": lambda: nn.Concat(nn.Conv2d(8, 3, 1), nn.Conv2d(8, 5, 3, padding=1)),
+}  # fmt: skip
+ROWS = {
+    "linear": lambda: nn.Linear(8, 8),
+    "linear, norm": lambda: cynet.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)),
+    "sum": lambda: nn.Residual(nn.Linear(8, 8)),
+    "joined": lambda: nn.Concat(nn.Linear(8, 3), nn.Linear(8, 5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "shape", "kinds"), [
+    (IMAGES, (2, 7, 6, 8), [Same]), (IMAGES, (2, 7, 6, 8), [Same, nn.Dropout, Same]),
+    (ROWS, (5, 8), [Same]), (ROWS, (5, 8), [nn.Flatten]),
+], ids=["images", "images, thrice", "rows", "flattened rows"])  # fmt: skip
+def test_what_a_layer_hands_on_is_not_written_over(steps, shape, kinds):
+    """Between any two steps of equal shapes, also around a sum: its output lies where its input does."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    for first in steps.values():
+        for last in steps.values():
+            between = [kind() for kind in kinds]
+            chain = cynet.Sequential(first(), *between, last(), *between, last()).eval()
+            for net in (chain, cynet.Sequential(nn.Residual(chain), *between, last()).eval()):
+                wanted = own(net, x)
+                for _ in range(2):
+                    np.testing.assert_allclose(planned(net, x), wanted, rtol=1e-4, atol=1e-5)
