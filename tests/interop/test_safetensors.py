@@ -198,3 +198,18 @@ def test_a_shape_with_a_side_of_nothing_is_one_that_an_array_can_have(shape, sou
     else:
         with pytest.raises(ValueError, match="tensor 'a': wanted"):
             safetensors.unpack(data)
+
+
+@pytest.mark.parametrize("kind", sorted(str(dtype) for dtype in safetensors.NAMES))
+def test_arrays_of_any_byte_order_and_layout_are_kept_with_their_values(kind, tmp_path):
+    """What is read is little-endian, in one piece, and equal."""
+    plain = np.arange(24).reshape(2, 3, 4).astype(kind)
+    given = {
+        "swapped": plain.astype(plain.dtype.newbyteorder(">")), "fortran": np.asfortranarray(plain),
+        "backwards": plain[::-1, :, ::2], "scalar": plain[1, 2, 3], "none": plain[:0],
+    }  # fmt: skip
+    safetensors.save(given, tmp_path / "x")
+    found, _ = safetensors.load(tmp_path / "x")
+    for name, array in given.items():
+        assert found[name].dtype == plain.dtype and found[name].dtype.isnative
+        np.testing.assert_array_equal(found[name], array)

@@ -1,5 +1,6 @@
 """Nets: passes, training, accuracy and files of weights."""
 
+import copy
 import re
 
 import numpy as np
@@ -152,6 +153,19 @@ def test_accuracy_looks_at_all_rows_together_only_where_batch_norm_does():
     output = uwnet.forward_net(net, data.x)
     assert accuracy == np.mean(output.argmax(1) == data.y.argmax(1))
     np.testing.assert_allclose(net.layers[1].rolling_mean, 1.9 * rolling, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 999, 1000, 1001])
+def test_accuracy_normalises_by_the_rows_themselves_however_few(rows):
+    """One part or two: batch norm's statistics are those of all rows, not the rolling ones."""
+    generator = np.random.default_rng(rows)
+    x = generator.standard_normal((rows, 12)) + 5
+    data = uwnet.Data(x, np.eye(3)[generator.integers(0, 3, rows)])
+    net = uwnet.make_net([uwnet.make_connected_layer(12, 3), uwnet.make_batchnorm_layer(3)])
+    wanted = np.mean(uwnet.forward_net(copy.deepcopy(net), data.x).argmax(1) == data.y.argmax(1))
+    rolling = uwnet.forward_net(copy.deepcopy(net), data.x[:1])  # of a single row
+    assert uwnet.accuracy_net(net, data) == wanted and np.ptp(rolling) > 0
+    assert (net.layers[1].rolling_mean != 0).all()
 
 
 def test_accuracy_takes_the_first_of_equals():
