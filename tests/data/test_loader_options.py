@@ -64,10 +64,15 @@ def test_functions_come_first_in_their_order(dataset):
         np.testing.assert_allclose(found[index], picture / 255 * 2 - 1, atol=1e-6)
 
 
-def test_the_data_set_is_not_changed_by_a_function(dataset):
-    before = dataset.images.copy()
-    all_of(dataset, 0)
-    np.testing.assert_array_equal(dataset.images, before)
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 8, 8), (1, 1, 8), (2, 8, 1), (5, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_function_that_changes_its_picture_changes_a_copy(shape, workers):
+    """Of any number of channels, rows and columns: also where planes and pixels lie in one order."""
+    images = np.random.default_rng(1).integers(1, 256, (16, *shape), np.uint8)
+    one = dataset_of(16, images=images.copy())
+    first, second = all_of(one, workers, (darker,), shuffle=False)
+    np.testing.assert_array_equal(one.images, images)
+    assert first.shape == second.shape == (16, *shape[1:], shape[0])
 
 
 @pytest.mark.parametrize("result", [None, np.zeros((8, 8, 3)), np.zeros((3, 8, 8), np.uint8)])
