@@ -56,6 +56,19 @@ def test_npz(tmp_path, names, save):
     np.testing.assert_array_equal(found.images, IMAGES)
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("kind", ["<i8", ">i8", "<i4", ">u2", "i1"])
+def test_members_of_an_npz_may_lie_in_any_order(tmp_path, save, kind):
+    """Pictures column by column, or of other layouts; labels of any integers, in a column."""
+    labels = np.asfortranarray(LABELS.astype(kind)[:, None])
+    for images in (IMAGES, IMAGES.transpose(0, 2, 3, 1), IMAGES[:, :, ::-1][:, :, ::-1]):
+        for layout in (np.asfortranarray, np.ascontiguousarray):
+            save(tmp_path / "a.npz", images=layout(images), labels=labels, classes=np.array(list("abcd")))
+            found = data.from_npz(tmp_path / "a.npz")
+            np.testing.assert_array_equal(found.images, IMAGES)
+            np.testing.assert_array_equal(found.labels, LABELS)
+
+
 def test_load_finds_the_splits_of_an_npz(tmp_path):
     for form in ("{0}_images {0}_labels", "x_{0} y_{0}"):
         arrays = {}

@@ -121,9 +121,9 @@ def test_use_after_the_next_batch_is_caught_in_debug_mode(dataset, workers, monk
     with data.DataLoader(dataset, 12, workers=workers) as loader:
         kept = []
         for x, _ in loader:
-            assert np.isfinite(x).all()
+            assert np.isfinite(x).all() and all(np.isnan(before).all() for before in kept)
             kept.append(x)
-        assert all(np.isnan(x).all() for x in kept)
+        assert all(np.isnan(x).all() for x in kept) and len(kept) == 4
     with data.DataLoader(dataset, 12, workers=workers, copy=True) as loader:
         assert all(np.isfinite(x).all() for x in [x for x, _ in loader])
     with data.DataLoader(dataset, 12, workers=workers, debug=False) as loader:

@@ -169,8 +169,9 @@ def test_one_folder_of_classes_is_split_in_each_class(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "share", "count"), [
-    (1, 0.2, 0), (2, 0.2, 1), (2, 0.9, 1), (7, 0.2, 1), (8, 0.2, 2), (12, 0.2, 2), (13, 0.2, 3), (10, 0.25, 3),
-    (10, 0.24, 2), (3, 0.9, 2), (100, 0.5, 50), (101, 0.5, 51), (1000, 0.0004, 1), (1000, 0.9996, 999),
+    (1, 0.2, 0), (2, 0.2, 1), (2, 0.9, 1), (7, 0.2, 1), (8, 0.2, 2), (12, 0.2, 2), (13, 0.2, 3),
+    (10, 0.25, 3), (10, 0.24, 2), (3, 0.9, 2), (100, 0.5, 50), (101, 0.5, 51),
+    (1000, 0.0004, 1), (1000, 0.9996, 999),
 ])  # fmt: skip
 def test_the_share_of_a_class_is_rounded_to_the_nearest_and_leaves_one_on_both_sides(size, share, count):
     assert parts._share(size, share) == count
