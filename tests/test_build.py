@@ -253,6 +253,18 @@ def test_switches_on_and_off(tree, switch, words):
         assert build(tree, **{switch: "no"}) == {}, "as without it"
 
 
+@pytest.mark.parametrize("text", ["YES", " On ", "True"])
+def test_a_switch_is_on_in_capitals_too(tree, text):
+    lines = build(tree, CYNET_WERROR=text)
+    assert set(lines) == ALL and all("-Werror" in line for line in lines.values())
+
+
+@pytest.mark.parametrize("text", ["NO", " Off ", "False"])
+def test_a_switch_is_off_in_capitals_too(tree, text):
+    build(tree)
+    assert build(tree, CYNET_WERROR=text) == {}, "as without it"
+
+
 @pytest.mark.parametrize(("environment", "said"), [
     ({"CYNET_SANITIZE": "2"}, "CYNET_SANITIZE: wanted 1 or 0, got '2'"),
     ({"CYNET_JOBS": "0"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '0'"),

@@ -34,7 +34,7 @@ def resolved(settings, samples):
     lr_steps = settings.lr_steps or {}
     if schedule == ANNEALED and settings.lr_steps is None:
         drops = ((int(part * steps), rate) for part, rate in DROPS)
-        lr_steps = {step: round(lr * rate, 6) for step, rate in drops if step}
+        lr_steps = {step: float(f"{lr * rate:.6g}") for step, rate in drops if step}
     late = [step for step in lr_steps if step >= steps]
     if late:
         raise ValueError(f"lr_steps: wanted steps less than the run's {steps}, got {late[0]}")

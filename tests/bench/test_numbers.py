@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import cases, per_layer, report, speed, timing
+from cynet.bench import cases, kernels, per_layer, report, speed, timing
 from cynet.nn.parameter import Parameter
 
 
@@ -166,3 +166,19 @@ def test_scaling_is_over_the_fewest_threads_in_whichever_order_they_were_named(o
     speed._add_scaling(rows)
     found = {row["threads"]: (row["efficiency"], row["peer_efficiency"]) for row in rows}
     assert found == {1: (1.0, 1.0), 2: (0.8, 1.0), 4: (0.5, 0.5)}
+
+
+def test_the_sweep_goes_up_to_so_many_bytes(monkeypatch):
+    """16 KiB of floats at least; the largest array is no larger than what was asked for."""
+    monkeypatch.setattr(kernels.cases, "of_models", lambda *given: ())
+    monkeypatch.setattr(kernels.cases, "others", lambda *given: ())
+    monkeypatch.setattr(kernels.cases, "sweep", lambda sizes: sizes)
+    monkeypatch.setattr(kernels, "last_level_cache", lambda: 1 << 20)
+    every = list(kernels.chosen(["uwnet0"], 8, True))
+    assert every[0] == 1 << 14 and 4 * every[-1] >= 2 << 20
+    for size in every:
+        for largest, wanted in (
+            (4 * size, every[: every.index(size) + 1]),
+            (4 * size - 1, every[: every.index(size)]),
+        ):
+            assert list(kernels.chosen(["uwnet0"], 8, True, largest)) == wanted

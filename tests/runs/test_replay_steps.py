@@ -149,6 +149,23 @@ def test_a_replay_takes_its_own_random_numbers():
     assert found == losses
 
 
+@pytest.mark.parametrize("changed", ["pictures", "labels", "order"])
+def test_a_batch_is_told_by_its_pictures_labels_and_their_order(changed):
+    found = []
+    for changes in (False, True):
+        one = Replay(session())
+        x, y = (array.copy() for array in next(one._batches))
+        if changes and changed == "pictures":
+            x[-1, -1, -1, -1] += 1
+        elif changes and changed == "labels":
+            y[-1] = (y[-1] + 1) % 2
+        elif changes:
+            x, y = np.ascontiguousarray(x[::-1]), np.ascontiguousarray(y[::-1])
+        one._batches = iter([(x, y)])
+        found.append(one.step()[1])
+    assert found[0] != found[1] and all(len(digest) == 64 for digest in found)
+
+
 def test_a_step_that_diverges_is_told_as_no_number():
     made = session()
     made.model[0].weight.data[:] = np.nan

@@ -215,6 +215,7 @@ def test_a_run_that_held_pictures_out_came_to_its_best_weights(tmp_path):
     for share, which in ((0.2, "best"), (0.0, "last")):
         folder.write_config({"validation": share})
         assert file_of(folder.path) == folder.path / f"{which}.safetensors"
+        assert initial_file(folder.path) == folder.weights  # a training begins from the last ones
     folder.write_config({"validation": 0.2})
     folder.best.unlink()  # it was stopped before there were any
     assert file_of(folder.path) == folder.weights
