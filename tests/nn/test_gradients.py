@@ -42,6 +42,7 @@ def test_the_shipped_layers_are_right(name, training):
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_layers_at_several_places_are_right(training):
+    cynet.seed(0)
     conv, norm = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
     model = nn.Sequential(conv, nn.Residual(nn.Sequential(conv, norm)), norm, conv).train(training)
     found = cynet.check_gradients(model, PICTURES)
