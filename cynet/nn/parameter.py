@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core.checks import FLOAT
+from cynet.core.checks import FLOAT, flag
 from cynet.core.types import Array, Shape
 
 
@@ -23,6 +23,9 @@ class Parameter:
         The values. Assigning copies into the same memory, so that optimisers and layers keep seeing it.
     grad : ndarray of float32, same shape
         Sum of the gradients of all backward passes since `zero_grad`.
+    requires_grad : bool
+        Whether it is trained; False freezes it: backward passes leave its gradient alone and are spared what
+        nobody else needs, optimisers leave it as it is.
     name : str
         The path in the model whose `parameters()` was called last, such as "0.weight".
     """
@@ -32,6 +35,7 @@ class Parameter:
         self._grad = np.zeros_like(self._data)
         self._shape = self._data.shape  # what others may set in place
         self.version = 0  # counts what is assigned to `data`, or loaded
+        self._requires_grad = True
         self.name = ""
 
     @property
@@ -52,6 +56,15 @@ class Parameter:
     @grad.setter
     def grad(self, value: Any) -> None:
         self._assign(self._grad, value, "grad")
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is trained."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self._requires_grad = flag("requires_grad", value)
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
         value = np.asarray(value)
