@@ -135,6 +135,9 @@ case "$*" in
   *march=none-such*) echo "unknown" >&2; exit 1 ;;
 esac
 case "$*" in *-fopenmp*) [ -n "$FAKE_NO_OPENMP" ] && exit 1 ;; esac
+if [ -n "$FAKE_LACKS" ]; then
+  case "$*" in *"$FAKE_LACKS"*) echo "it lacks $FAKE_LACKS" >&2; exit 1 ;; esac
+fi
 line=$(printf '%s|' "$@" | tr '\n' ' ')
 echo "$line" >> "$FAKE_LOG"  # in one piece: several are at work
 while [ $# -gt 1 ]; do
@@ -271,6 +274,10 @@ def test_a_switch_is_off_in_capitals_too(tree, text):
     ({"CYNET_MARCH": "none-such"}, "does not accept -march=none-such ('unknown')"),
     ({"FAKE_NO_OPENMP": "1", "CYNET_FAIL_NO_OPENMP": "1"}, "CYNET_FAIL_NO_OPENMP is set and"),
     ({"CC": "/nowhere/cc"}, "install a C compiler"),
+    ({"CYNET_JOBS": "1025"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '1025'"),
+    ({"CFLAGS": "-DA='"}, "CFLAGS: wanted words as for a shell, got \"-DA='\" (No closing quotation)"),
+    ({"FAKE_LACKS": "include"}, "does not find Python's headers in "),
+    ({"FAKE_LACKS": "shared"}, "cannot link an empty extension ('it lacks shared'): see LDSHARED"),
 ])  # fmt: skip
 def test_what_cannot_be_built_is_said_in_a_sentence(tree, environment, said):
     line = build(tree, fails=True, **environment)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -179,3 +180,21 @@ def test_of_several_directions_the_worst_is_told(order, monkeypatch):
     assert [(row.difference, row.allowed) for row in rows] == [(0.2, 0.1)] * 3
     left += [found[1], (0.01, 1.0, "wrong"), found[1]] * 3
     assert [row.problem for row in cynet.check_gradients(cynet.Linear(6, 2), X).rows] == ["wrong"] * 3
+
+
+def test_so_many_directions_and_no_more(monkeypatch):
+    count = []
+    monkeypatch.setattr(gradients, "_compared", lambda *_: count.append(1) or (0.0, 1.0, ""))
+    assert cynet.check_gradients(cynet.ReLU(), X, 1000).ok and len(count) == 1000
+    assert cynet.check_gradients(cynet.ReLU(), X).ok and len(count) == 1003, "three, if nothing is said"
+
+
+# -- losses of several threads -------------------------------------------------------------------------------
+def test_a_loss_that_a_backward_followed_stands_in_no_other_threads_way():
+    criterion, logits = cynet.CrossEntropyLoss(), np.zeros((2, 3), np.float32)
+    criterion(logits, [0, 0])
+    criterion.backward()
+    other = threading.Thread(target=lambda: criterion(logits, [2, 2]))
+    other.start()
+    other.join()
+    np.testing.assert_allclose(criterion.backward(), [[1 / 6, 1 / 6, -1 / 3]] * 2, atol=1e-7)

@@ -118,6 +118,14 @@ CASES = [
      "running_mean: wanted a float32 array of shape (3,), got float64 (4,)"),
     (lambda: with_set(norm(3), (2, 3), running_var=zeros(4)),
      "running_var: wanted a float32 array of shape (3,), got float32 (4,)"),
+    # -- what looks at layers
+    (lambda: cynet.summary(cynet.ReLU(), (4, 0, 3)), "input_shape[1]: wanted at least 1, got 0"),
+    (lambda: cynet.summary(cynet.ReLU(), 4), "input_shape: wanted a tuple of ints, got 4"),
+    (lambda: cynet.check_gradients(cynet.ReLU(), zeros(1, 2), 0), "projections: wanted at least 1, got 0"),
+    (lambda: cynet.check_gradients(cynet.ReLU(), zeros(1, 2), 1001),
+     "projections: wanted at most 1000, got 1001"),
+    (lambda: cynet.check_gradients(cynet.ReLU, zeros(1, 2)),
+     f"layer: wanted a Layer, got {cynet.ReLU!r}"),
     # -- losses
     (lambda: cynet.CrossEntropyLoss(weight=[1, 2])(zeros(2, 3), np.array([0, 1])),
      "weight: wanted one for each of the 3 classes of the logits, got 2"),
