@@ -58,10 +58,18 @@ def test_too_many_digits_are_told_in_words_of_our_own():
     assert files.worded(ValueError("other words")) == "other words"
 
 
+class BytesPath:
+    def __fspath__(self):
+        return b"a"
+
+    def __repr__(self):
+        return "BytesPath()"
+
+
 def test_a_users_path(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert files.user_path("~/a~/b") == tmp_path / "a~/b" and files.user_path("a/~") == files.Path("a/~")
-    for value in (b"a", None, 3, ["a"]):
+    for value in (b"a", BytesPath(), None, 3, ["a"]):
         with pytest.raises(TypeError) as caught:
             files.user_path(value)
         assert str(caught.value) == f"path: wanted a str or a Path, got {value!r}"
@@ -145,6 +153,11 @@ def test_what_is_written_by_a_held_path_lies_in_the_folder_that_was_meant(tmp_pa
             file.write("er")
         assert files.read_regular(path, 9) == b"newer" and folder.own_target(path) == path
         assert folder.set_aside(path) == tmp_path / "run/file.damaged"
+        os.mkfifo("pipe", dir_fd=opened)
+        for call in (files.open_regular, folder.own_target):
+            with pytest.raises(OSError, match=rf"{tmp_path}/run/pipe: wanted a regular file, got a pipe"):
+                call(HeldPath.of(tmp_path / "run/pipe", opened))
+        os.unlink("pipe", dir_fd=opened)
     assert names(tmp_path / "moved") == ["before", "file.damaged"] and not names(tmp_path / "run")
 
 

@@ -92,6 +92,49 @@ def test_batch_norm_has_both_parameters_or_none(name):
         layer(X)
 
 
+SIZES = {
+    "convolution": (lambda n: cynet.Conv2d(n(100), n(16), n(3), n(1), n(1), n(4)), (2, 5, 4, 100)),
+    "of pairs": (lambda n: cynet.Conv2d(n(60), n(8), (n(3), n(2)), [n(1), n(2)], (0, n(2))), (2, 5, 4, 60)),
+    "linear": (lambda n: cynet.Linear(n(120), n(100)), (3, 120)),
+    "thin": (lambda n: cynet.Linear(n(96), n(9)), (70, 96)),
+    "norm": (lambda n: cynet.BatchNorm2d(n(100)), (2, 5, 4, 100)),
+    "pool": (lambda n: cynet.MaxPool2d((n(12), n(15)), n(2), n(1)), (1, 13, 14, 30)),
+    "mean": (lambda n: cynet.AvgPool2d(n(12), padding=n(1)), (1, 13, 14, 30)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.int64])
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_of_numpys_integers_are_those_of_pythons(name, kind):
+    """As labels.max() + 1 gives them: of few bits, which their products leave."""
+    make, shape = SIZES[name]
+    layers, x = [], np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    for number in (int, kind):
+        cynet.seed(0)
+        layers.append(make(number))
+    one, other = layers
+    assert repr(one) == repr(other) and one.macs(shape) == other.macs(shape)
+    for layer in layers:
+        assert type(layer.macs(shape)) is int and all(type(n) is int for n in layer.output_shape(shape))
+    for before, array in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(before, array)
+    y = one(x)
+    np.testing.assert_array_equal(other(x), y)
+    np.testing.assert_array_equal(other.backward(y), one.backward(y))
+    wanted, *found = (cynet.Sequential(layer).eval()(x) for layer in layers)
+    np.testing.assert_array_equal(found[0], wanted)
+    assert cynet.summary(other, shape).macs == one.macs(shape)
+
+
+def test_a_size_that_is_set_to_one_of_numpys_integers_is_taken_too():
+    layer, x = cynet.Linear(96, 9), np.ones((70, 96), np.float32)
+    wanted = layer(x), layer.backward(np.ones((70, 9), np.float32))
+    layer.in_features, layer.out_features = np.int8(96), np.uint8(9)
+    np.testing.assert_array_equal(layer(x), wanted[0])
+    np.testing.assert_array_equal(layer.backward(np.ones((70, 9), np.float32)), wanted[1])
+    np.testing.assert_allclose(cynet.Sequential(layer).eval()(x), wanted[0], atol=1e-5)
+
+
 # -- what an error leaves behind -----------------------------------------------------------------------------
 class Breaks(cynet.Layer):
     """Raises, forward or backward, as often as it is told."""
