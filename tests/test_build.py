@@ -103,6 +103,18 @@ def test_waiting_threads_spin_briefly_unless_the_user_says_otherwise(environment
         assert f"GOMP_SPINCOUNT = '{wanted}'" in done.stderr
 
 
+def test_the_environment_is_as_it_was_when_the_kernels_are_loaded():
+    code = (
+        "import os\n"
+        "for name in ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'): os.environ.pop(name, None)\n"
+        "before = dict(os.environ)\n"
+        "import cynet.kernels\n"
+        "assert dict(os.environ) == before, set(os.environ) - set(before)\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_omp_num_threads_is_honoured(threads):
     if not _config.build_info()["openmp"]:

@@ -148,3 +148,12 @@ def test_convolutions_of_large_images_and_of_many_channels(shape, outputs, kerne
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
     for one, want in ((got[0], y), (got[1], wanted_dx), (got[2] - 1, wanted_dw)):
         np.testing.assert_allclose(one, want, rtol=0, atol=2e-5 * np.abs(want).max())
+
+
+def test_sums_of_many_rows_are_taken_in_double():
+    x = (np.random.default_rng(0).random((200_000, 3)) + 1e4).astype(np.float32)
+    out, wanted = np.zeros(3, np.float32), x.sum(0, dtype=np.float64)
+    normalization.add_channel_sums(x, out)
+    np.testing.assert_allclose(out, wanted, rtol=1.2e-7)
+    mean, _ = normalization.statistics(x)
+    np.testing.assert_allclose(mean, wanted / len(x), rtol=1e-10)
