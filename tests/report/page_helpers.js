@@ -70,3 +70,5 @@ const cut = (host) => [...host.querySelectorAll("svg text[text-anchor=end]")].ev
   t.textContent.endsWith("…") && t.textContent.length === Math.floor((Number(t.getAttribute("x")) - 2) / 6.4));
 const dashed = () => [...document.querySelectorAll("#compare path.line")].map((p) => p.getAttribute("style").includes("dash"));
 const heights = (host) => [...host.querySelectorAll(".bin > :last-child")].map((bar) => Number(bar.getAttribute("height")));
+const feet = (host) => new Set([...host.querySelectorAll(".bin > :last-child")].map((bar) =>
+  (Number(bar.getAttribute("y")) + Number(bar.getAttribute("height"))).toFixed(3))).size;

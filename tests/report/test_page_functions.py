@@ -146,6 +146,7 @@ WANTED |= {
     # classes
     f"parts({CALIBRATED}, 'orange')": [[0.2, 0.4], [0.6, 0.9]],
     f"parts({CALIBRATED}, 'blue')": [[0, 0.2], [0, 0.9]], f"heights({CALIBRATED})": [64, 64 / 3],
+    f"feet({CALIBRATED})": 1,  # all bars stand on one line
     f"{CALIBRATED}.querySelector('svg').ariaLabel":
         "Accuracy against confidence in 2 bins; expected calibration error 5.1 %.",
     f"read({CALIBRATED}, ['Home'])":
