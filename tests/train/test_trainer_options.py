@@ -86,6 +86,16 @@ def test_the_average_is_evaluated_and_the_weights_come_back():
     assert plain.step(X, Y) == averaged.step(X, Y)
 
 
+def test_the_weights_come_back_after_an_evaluation_that_fails():
+    averaged = trainer(average=0.9)
+    averaged.step(X, Y)
+    before = averaged.model.state_dict()
+    with pytest.raises(KeyboardInterrupt), averaged.evaluated_weights():
+        raise KeyboardInterrupt
+    for name, array in averaged.model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 # -- mixup -------------------------------------------------------------------------------------------------
 def test_mixed_pictures_lie_between_two():
     x, others, share = Mixup(0.4, seed=3)(X, Y, step=7)
