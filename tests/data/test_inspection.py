@@ -80,8 +80,8 @@ def test_a_mosaic_shows_colours_as_they_are():
 
 
 @pytest.mark.parametrize(("shape", "factor"), [
-    ((32, 32, 3), 2), ((64, 20, 1), 1), ((20, 64, 1), 1), ((16, 30, 1), 2), ((30, 16, 1), 2), ((500, 2, 1), 1),
-    ((1, 1, 200), 64), ((21, 21, 3), 3),
+    ((32, 32, 3), 2), ((64, 20, 1), 1), ((20, 64, 1), 1), ((16, 30, 1), 2), ((30, 16, 1), 2),
+    ((500, 2, 1), 1), ((1, 1, 200), 64), ((21, 21, 3), 3),
 ])  # fmt: skip
 def test_a_mosaic_is_enlarged_by_whole_pixels_by_the_longer_side(shape, factor):
     canvas = np.arange(6, dtype=np.uint8).reshape(2, 3)

@@ -151,3 +151,18 @@ def test_progress_tells_the_time_of_a_step_and_of_its_wait():
 
     loop.train(trainer(), [(X, Y)] * 2, [(X, Y)], 2, [Clock()])
     assert all(0 <= p.waited <= p.seconds for p in seen) and seen[0].seconds > 0
+
+
+@pytest.mark.parametrize("share", [0.6, 0.99, 1.01, 2.0])
+def test_a_gradient_just_above_the_bound_is_scaled_down_too(share):
+    plain = trainer()
+    plain.step(X, Y)
+    norm = plain.gradient_norm()
+    clipped = trainer(clip_norm=norm * share)
+    clipped.step(X, Y)
+    assert clipped.gradient_norm() == pytest.approx(norm * min(share, 1), rel=1e-6)
+
+
+def test_a_mixture_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="alpha: wanted"):
+        Mixup(0, 1)
