@@ -265,6 +265,9 @@ def test_each_step_of_training_is_a_line_with_six_digits(capsys):
     uwnet.train_image_classifier(net, data, 1, 2, 0.0, 0.0, 0.0)
     out, err = capsys.readouterr()
     assert (out, err) == ("", "000000: Loss: 0.693147\n000001: Loss: 0.693147\n")
+    net.layers[0].b = [[0, 20]]
+    uwnet.train_image_classifier(net, data, 1, 1, 0.0, 0.0, 0.0)
+    assert capsys.readouterr().err == "000000: Loss: 20.000000\n"
 
 
 def test_labels_may_be_of_either_sign():
