@@ -70,9 +70,9 @@ class DataLoader:
     drop_last : bool
         Leave out a last batch that is smaller than the others.
     transforms : sequence
-        Of RandomCrop, RandomFlip, Cutout, Brightness, Contrast and Normalize, each at most once, and
-        functions. They act in this order, wherever they stand: functions, brightness, contrast, crop, flip,
-        normalise, cutout. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
+        Transforms of `cynet.data`, each at most once, and functions. They act in a fixed order, wherever they
+        stand: functions, those that move pictures, those that change colours, brightness, contrast, crop,
+        flip, normalise, those that cut out. A function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator
         that depends on (seed, epoch, index) alone, and returns such an array; with workers it must be one
         that they can import: at the top of a module, not of a notebook or of what is typed or piped in, nor
         of a script without a main guard. `cynet.data.images.transforms.Pipeline` has the details.
@@ -249,7 +249,7 @@ class DataLoader:
 
     def _made_here(self, order: AnyArray, epoch: int, first: int) -> Any:
         images = self.dataset.images
-        _, channels, height, width = images.shape
+        channels, height, width = self._pipeline.shape
         x = np.empty((max(map(len, order), default=0), height, width, channels), np.float32)
         at = np.array([IN_KERNEL])
         for indices in order[first:]:

@@ -11,10 +11,15 @@ from cynet.core.types import AnyArray, Array, Shape
 from cynet.data.workers import pixels, portable
 from cynet.data.workers.worker import IN_KERNEL
 
-from . import decode
+from . import decode, draws
 from .augment import Brightness, Contrast, Cutout, Normalize, RandomCrop, RandomFlip
+from .changing import COLOURS, WARPS, Changes
+from .erasing import RandomErasing
+from .warps import RandomHorizontalFlip
 
-KINDS = (RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize)
+KINDS = (
+    RandomCrop, RandomFlip, Cutout, Brightness, Contrast, *dict.fromkeys((*WARPS, *COLOURS)), RandomErasing, Normalize
+)  # fmt: skip
 FLIPS = {"random": 1, "alternating": 2}
 
 
@@ -36,11 +41,18 @@ class Pipeline:
         The value of each byte.
     functions : tuple of (int, callable)
         The user's, with their places in `transforms`.
+    changes : Changes
+        What is done before the kernel.
+    shape : tuple of int
+        (channels, height, width) of what comes out.
 
     Notes
     -----
-    They act in this order, wherever they stand in the list: the user's functions, as listed; brightness;
-    contrast; crop; flip; normalise; cutout.
+    They act in this order, wherever they stand in the list: the user's functions, as listed; Resize or
+    RandomResizedCrop; RandomHorizontalFlip; RandomRotation; RandomAffine; what of TrivialAugmentWide moves;
+    ColorJitter; RandomGrayscale; the rest of TrivialAugmentWide; brightness; contrast; crop; flip; normalise;
+    cutout; RandomErasing. All that moves, down to TrivialAugmentWide, is one map, and each pixel is
+    interpolated once.
 
     A function gets a picture of its own, uint8 (height, width, channels), which it may change, and a
     `numpy.random.Generator` over Philox with the key (seed, epoch) and the counter (0, 0, 0, index + 1),
@@ -48,7 +60,6 @@ class Pipeline:
     """
 
     def __init__(self, transforms: Iterable[Any], picture_shape: Shape) -> None:
-        channels, height, width = picture_shape
         found: dict[type, Any] = {}
         functions: list[tuple[int, Callable[..., Any]]] = []
         for i, transform in enumerate(transforms):
@@ -61,6 +72,14 @@ class Pipeline:
             else:
                 found[kind] = transform
         self.functions = tuple(functions)
+        flip_wanted = found.get(RandomHorizontalFlip)
+        if flip_wanted and RandomFlip in found:
+            raise ValueError("RandomHorizontalFlip: wanted one of it and RandomFlip, got both")
+        if flip_wanted and flip_wanted.p == 0.5:  # of which the kernel spares the interpolation
+            del found[RandomHorizontalFlip]
+            found[RandomFlip] = RandomFlip()
+        self.changes, self.erasing = Changes(found, picture_shape), found.get(RandomErasing)
+        self.shape = channels, height, width = self.changes.shape
         crop, flip, cutout = found.get(RandomCrop), found.get(RandomFlip), found.get(Cutout)
         self.augment = {
             "padding": crop.padding if crop else 0,
@@ -78,6 +97,9 @@ class Pipeline:
         normalize = found.get(Normalize, Normalize([0] * channels, [1] * channels))
         if len(normalize.mean) != channels:
             raise ValueError(f"Normalize: wanted {channels} means, one a channel, got {len(normalize.mean)}")
+        erased = getattr(self.erasing, "value", 0.0)
+        if isinstance(erased, tuple) and len(erased) != channels:
+            raise ValueError(f"RandomErasing: wanted {channels} values, one a channel, got {len(erased)}")
         values = np.arange(256) / 255
         table = [(values - m) / s for m, s in zip(normalize.mean, normalize.std, strict=True)]
         self.table = np.array(table, np.float32)
@@ -104,7 +126,7 @@ class Pipeline:
         images : ndarray of uint8 (count, channels, height, width)
         indices : ndarray of int64 (n,)
         x : ndarray of float32 (n, height, width, channels)
-            What is filled.
+            What is filled, in the size of `shape`.
         seed, epoch : int
         at : ndarray of int64 (1,)
             While a function runs, the place in `indices` of its sample; else IN_KERNEL.
@@ -116,7 +138,16 @@ class Pipeline:
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
         at[0] = IN_KERNEL
-        decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch, threads)
+        key = draws.keys(seed, epoch, indices) if self.changes or self.erasing else None
+        step = self.changes.together * threads if self.changes else max(1, len(indices))
+        for first in range(0, len(indices), step):
+            part = slice(first, first + step)
+            source, at_rows = images, rows[part]
+            if self.changes:
+                source, at_rows = self.changes.apply(images, at_rows, key[part], threads), np.arange(len(at_rows))
+            decode.decode(source, at_rows, indices[part], self.table, x[part], self.augment, seed, epoch, threads)
+        if self.erasing:
+            self.erasing.apply(x, key)
 
     def _changed(self, images: AnyArray, indices: AnyArray, seed: int, epoch: int, at: AnyArray) -> AnyArray:
         """The pictures after the user's functions, planar."""

@@ -32,8 +32,7 @@ class Feed:
     @property
     def ring_bytes(self):
         """The memory of the slots."""
-        shape = self.dataset.images.shape[1:]
-        return self.prefetch * Store.slot_bytes(shape, self.batch_size)
+        return self.prefetch * Store.slot_bytes(self.pipeline.shape, self.batch_size)
 
     def start(self):
         """Share the pictures and start the workers, unless they run, in this process and not in a parent."""
@@ -42,7 +41,7 @@ class Feed:
         self.close()
         shared = pixels.share(self.dataset)
         ring = SharedMemory(self.ring_bytes, "ring of batches")
-        self.store = Store(shared, ring, self.batch_size, self.prefetch)
+        self.store = Store(shared, ring, self.batch_size, self.prefetch, self.pipeline.shape)
         try:
             self.crew = Crew(self.workers, self.store, self.pipeline, self.timeout, self.name_of)
         except BaseException:

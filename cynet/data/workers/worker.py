@@ -29,10 +29,12 @@ class Store:
     pixels : SharedPixels
     ring : SharedMemory
     batch_size, slots : int
+    shape : tuple of int
+        (channels, height, width) of a sample in a batch.
     """
 
-    def __init__(self, pixels, ring, batch_size, slots):
-        self.pixels, self.ring = pixels, ring
+    def __init__(self, pixels, ring, batch_size, slots, shape):
+        self.pixels, self.ring, self.shape = pixels, ring, shape
         self.batch_size, self.slots = batch_size, slots
 
     @staticmethod
@@ -51,8 +53,8 @@ class Store:
         at : int64 (1,)
             The place in `indices` of the sample that a user's transform is given, or IN_KERNEL.
         """
-        channels, height, width = self.pixels.shape[1:]
-        start = number * self.slot_bytes(self.pixels.shape[1:], self.batch_size)
+        channels, height, width = self.shape
+        start = number * self.slot_bytes(self.shape, self.batch_size)
         at = self.ring.array((1,), "i8", start)
         indices = self.ring.array((count,), "i8", start + 8)
         x = self.ring.array((count, height, width, channels), "f4", start + _head(self.batch_size))

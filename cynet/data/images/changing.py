@@ -1,0 +1,109 @@
+"""The new pictures that warps and changes of colour make of a batch's, before `decode` makes floats of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cynet.core.types import AnyArray, Shape
+
+from . import colour, draws, warp
+from .colours import ColorJitter, RandomGrayscale
+from .trivial import TrivialAugmentWide
+from .warps import (
+    Maps,
+    RandomAffine,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomRotation,
+    Resize,
+    identity,
+)
+
+WARPS = Resize, RandomResizedCrop, RandomHorizontalFlip, RandomRotation, RandomAffine, TrivialAugmentWide
+COLOURS = ColorJitter, RandomGrayscale, TrivialAugmentWide
+TOGETHER = 1 << 19  # bytes of pictures that are changed before they are decoded: they stay in the cache
+PIXEL = 2.0**32  # in what `warp` takes
+
+
+class Changes:
+    """What is done to the bytes of pictures, in the order of WARPS and COLOURS.
+
+    Parameters
+    ----------
+    found : dict of type to transform
+        Of all kinds; None of them may be there.
+    picture_shape : tuple of int
+        (channels, height, width).
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The same of what comes out.
+
+    Raises
+    ------
+    ValueError
+        When transforms exclude each other, or colours are to be changed that are none.
+    """
+
+    def __init__(self, found: Mapping[type, Any], picture_shape: Shape) -> None:
+        channels, *source = picture_shape
+        self.warps = [found[kind] for kind in WARPS if kind in found]
+        self.colours = [found[kind] for kind in COLOURS if kind in found]
+        if Resize in found and RandomResizedCrop in found:
+            raise ValueError("Resize: wanted one of Resize and RandomResizedCrop, got both")
+        if self.colours and channels not in (1, 3):
+            name = type(self.colours[0]).__name__
+            raise ValueError(f"{name}: wanted pictures of 1 or 3 channels, got {channels}")
+        self.source = tuple(source)
+        size = next((each.size for each in self.warps if getattr(each, "size", None)), self.source)
+        self.shape = channels, *size
+
+    def __bool__(self) -> bool:
+        return bool(self.warps or self.colours)
+
+    @property
+    def together(self) -> int:
+        """How many pictures are best changed at a time by one thread."""
+        return max(1, TOGETHER // int(np.prod(self.shape)))
+
+    def apply(self, images: AnyArray, rows: AnyArray, key: AnyArray, threads: int = 1) -> AnyArray:
+        """The changed pictures.
+
+        Parameters
+        ----------
+        images : ndarray of uint8 (count, channels, height, width)
+        rows : ndarray of int64 (n,)
+            Where each picture lies.
+        key : ndarray of uint64 (n,)
+            Of the samples, as `draws.keys` gives them.
+        threads : int, optional
+
+        Returns
+        -------
+        ndarray of uint8 (n, *shape)
+        """
+        out = np.empty((len(rows), *self.shape), np.uint8)
+        if self.warps:
+            maps = self._maps(key)
+            taps = np.empty((threads, 3 * self.shape[2]), np.int32)
+            lines = np.empty((threads, self.source[1]), np.uint16)
+            warp.warp(images, rows, maps, out, taps, lines, threads)
+        else:
+            np.take(images, rows, 0, out=out)
+        if self.colours:
+            both = [each.operations(key) for each in self.colours]
+            what, amounts = (np.concatenate(each, axis=1) for each in zip(*both, strict=True))
+            scratch = np.empty((len(rows), self.shape[1] * self.shape[2]), np.uint8)
+            colour.colour(out, what, amounts, scratch, threads)
+        return out
+
+    def _maps(self, key: AnyArray) -> AnyArray:
+        """int64 (n, 6) of all warps together, as `warp` takes it."""
+        found, size = identity(len(key)), self.source
+        for each in self.warps:
+            maps: Maps = each.maps(key, size, self.shape[1:])
+            found = maps.after(found)
+            size = getattr(each, "size", None) or size
+        return np.rint(np.stack(found, axis=1) * PIXEL).astype(np.int64)

@@ -1,0 +1,132 @@
+"""Pictures of bytes, each seen through an affine map, between whose pixels is interpolated.
+
+Everything is computed in integers: the same on every platform.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport int32_t, int64_t, uint16_t
+
+cdef enum:
+    ONE = 256  # the sum of two weights
+
+cdef struct WarpTerms:  # what the samples share
+    Py_ssize_t channels, height, width, rows, columns
+
+
+def warp(
+    const unsigned char[:, :, :, ::1] images not None,  # in: (count, channels, height, width)
+    const int64_t[::1] rows not None,       # in: (n,), where each picture lies, below count: the caller has checked
+    const int64_t[:, ::1] maps not None,    # in: (n, 6), in units of 2**-32 pixels, below 2**24 pixels
+    unsigned char[:, :, :, ::1] out not None,  # out: (n, channels, out height, out width)
+    int32_t[:, ::1] taps not None,          # scratch: (threads, 3 * out width)
+    uint16_t[:, ::1] lines not None,        # scratch: (threads, width)
+    int threads=1,
+):
+    """out[i, :, r, c] = the picture at row m0 r + m1 c + m2 and column m3 r + m4 c + m5.
+
+    Where the nearest pixel of that place is outside the picture, the result is black. Otherwise it is the mean
+    of the four pixels around, by their distances in 1/256 pixel; beyond the edge these are the ones at the edge.
+    """
+    cdef WarpTerms s
+    cdef Py_ssize_t i, size, out_size
+    cdef int thread
+    if out.shape[0] == 0:
+        return
+    s.channels, s.height, s.width = images.shape[1], images.shape[2], images.shape[3]
+    s.rows, s.columns = out.shape[2], out.shape[3]
+    size, out_size = s.channels * s.height * s.width, s.channels * s.rows * s.columns
+    cdef const unsigned char *pixels = &images[0, 0, 0, 0]
+    cdef const int64_t *row = &rows[0]
+    cdef const int64_t *m = &maps[0, 0]
+    cdef unsigned char *to = &out[0, 0, 0, 0]
+    for i in prange(out.shape[0], nogil=True, num_threads=threads, schedule="static"):
+        thread = threadid()
+        if m[i * 6 + 1] == 0 and m[i * 6 + 3] == 0:
+            warp_upright(&s, pixels + row[i] * size, m + i * 6, to + i * out_size, &taps[thread, 0], &lines[thread, 0])
+        else:
+            warp_freely(&s, pixels + row[i] * size, m + i * 6, to + i * out_size)
+
+
+cdef inline bint is_outside(int64_t place, Py_ssize_t size) noexcept nogil:
+    cdef int64_t nearest = (place + (<int64_t>1 << 31)) >> 32
+    return nearest < 0 or nearest >= size
+
+
+cdef inline Py_ssize_t kept_within(int64_t at, Py_ssize_t size) noexcept nogil:
+    return 0 if at < 0 else (size - 1 if at >= size else at)
+
+
+cdef inline int weight(int64_t place) noexcept nogil:
+    """Of the pixel after the place, in 1/256."""
+    return (place >> 24) & 255
+
+
+cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const int64_t *m, unsigned char *out,
+                       int32_t *taps, uint16_t *line) noexcept nogil:
+    """A picture that is only moved, scaled and mirrored: of rows first, which vectorises, then of columns."""
+    cdef Py_ssize_t c, row, column, first = 0, last = s.columns
+    cdef Py_ssize_t least = s.width, most = -1
+    cdef int32_t *before = taps
+    cdef int32_t *after = taps + s.columns
+    cdef int32_t *share = taps + 2 * s.columns
+    cdef int64_t place
+    cdef const unsigned char *upper
+    cdef const unsigned char *lower
+    cdef unsigned char *to
+    cdef int w
+    while first < s.columns and is_outside(m[4] * first + m[5], s.width):
+        first += 1
+    while last > first and is_outside(m[4] * (last - 1) + m[5], s.width):
+        last -= 1
+    for column in range(first, last):
+        place = m[4] * column + m[5]
+        before[column] = <int32_t>kept_within(place >> 32, s.width)
+        after[column] = <int32_t>kept_within((place >> 32) + 1, s.width)
+        share[column] = weight(place)
+        least, most = min(least, before[column]), max(most, after[column])
+    for row in range(s.rows):
+        place = m[0] * row + m[2]
+        for c in range(s.channels):
+            to = out + (c * s.rows + row) * s.columns
+            if is_outside(place, s.height):
+                for column in range(s.columns):
+                    to[column] = 0
+                continue
+            upper = picture + (c * s.height + kept_within(place >> 32, s.height)) * s.width
+            lower = picture + (c * s.height + kept_within((place >> 32) + 1, s.height)) * s.width
+            w = weight(place)
+            for column in range(least, most + 1):
+                line[column] = <uint16_t>(upper[column] * (ONE - w) + lower[column] * w)
+            for column in range(first):
+                to[column] = 0
+            for column in range(first, last):
+                to[column] = <unsigned char>(
+                    (line[before[column]] * (ONE - share[column]) + line[after[column]] * share[column] + 32768) >> 16)
+            for column in range(last, s.columns):
+                to[column] = 0
+
+
+cdef void warp_freely(const WarpTerms *s, const unsigned char *picture, const int64_t *m,
+                      unsigned char *out) noexcept nogil:
+    cdef Py_ssize_t c, row, column, above, below, left, right
+    cdef Py_ssize_t plane = s.height * s.width, out_plane = s.rows * s.columns
+    cdef int64_t down, along
+    cdef int v, w, upper, lower
+    cdef const unsigned char *p
+    cdef unsigned char *to
+    for row in range(s.rows):
+        for column in range(s.columns):
+            down, along = m[0] * row + m[1] * column + m[2], m[3] * row + m[4] * column + m[5]
+            to = out + row * s.columns + column
+            if is_outside(down, s.height) or is_outside(along, s.width):
+                for c in range(s.channels):
+                    to[c * out_plane] = 0
+                continue
+            above, below = kept_within(down >> 32, s.height), kept_within((down >> 32) + 1, s.height)
+            left, right = kept_within(along >> 32, s.width), kept_within((along >> 32) + 1, s.width)
+            v, w = weight(down), weight(along)
+            for c in range(s.channels):
+                p = picture + c * plane
+                upper = p[above * s.width + left] * (ONE - v) + p[below * s.width + left] * v
+                lower = p[above * s.width + right] * (ONE - v) + p[below * s.width + right] * v
+                to[c * out_plane] = <unsigned char>((upper * (ONE - w) + lower * w + 32768) >> 16)
