@@ -68,7 +68,13 @@ class Changes:
         """How many pictures are best changed at a time by one thread."""
         return max(1, TOGETHER // int(np.prod(self.shape)))
 
-    def apply(self, images: AnyArray, rows: AnyArray, key: AnyArray, threads: int = 1) -> AnyArray:
+    def room(self, count: int) -> tuple[AnyArray, AnyArray]:
+        """What `apply` takes as `room` for so many pictures."""
+        return np.empty((count, *self.shape), np.uint8), np.empty((count, int(np.prod(self.shape[1:]))), np.uint8)
+
+    def apply(
+        self, images: AnyArray, rows: AnyArray, key: AnyArray, room: tuple[AnyArray, AnyArray], threads: int = 1
+    ) -> AnyArray:
         """The changed pictures.
 
         Parameters
@@ -78,13 +84,16 @@ class Changes:
             Where each picture lies.
         key : ndarray of uint64 (n,)
             Of the samples, as `draws.keys` gives them.
+        room : tuple of ndarray
+            For at least so many pictures; used again.
         threads : int, optional
 
         Returns
         -------
         ndarray of uint8 (n, *shape)
+            Within `room`.
         """
-        out = np.empty((len(rows), *self.shape), np.uint8)
+        out, scratch = (each[: len(rows)] for each in room)
         if self.warps:
             maps = self._maps(key)
             taps = np.empty((threads, 3 * self.shape[2]), np.int32)
@@ -95,7 +104,6 @@ class Changes:
         if self.colours:
             both = [each.operations(key) for each in self.colours]
             what, amounts = (np.concatenate(each, axis=1) for each in zip(*both, strict=True))
-            scratch = np.empty((len(rows), self.shape[1] * self.shape[2]), np.uint8)
             colour.colour(out, what, amounts, scratch, threads)
         return out
 

@@ -138,16 +138,24 @@ class Pipeline:
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
         at[0] = IN_KERNEL
-        key = draws.keys(seed, epoch, indices) if self.changes or self.erasing else None
-        step = self.changes.together * threads if self.changes else max(1, len(indices))
+        if self.changes:
+            self._change_and_decode(images, rows, indices, x, seed, epoch, threads)
+        else:
+            decode.decode(images, rows, indices, self.table, x, self.augment, seed, epoch, threads)
+        if self.erasing:
+            self.erasing.apply(x, draws.keys(seed, epoch, indices))
+
+    def _change_and_decode(
+        self, images: AnyArray, rows: AnyArray, indices: AnyArray, x: Array, seed: int, epoch: int, threads: int
+    ) -> None:
+        """So many pictures at a time that those in between stay in the cache."""
+        key, step = draws.keys(seed, epoch, indices), self.changes.together * threads
+        room, places = self.changes.room(min(step, len(indices))), np.arange(step)
         for first in range(0, len(indices), step):
             part = slice(first, first + step)
-            source, at_rows = images, rows[part]
-            if self.changes:
-                source, at_rows = self.changes.apply(images, at_rows, key[part], threads), np.arange(len(at_rows))
-            decode.decode(source, at_rows, indices[part], self.table, x[part], self.augment, seed, epoch, threads)
-        if self.erasing:
-            self.erasing.apply(x, key)
+            made = self.changes.apply(images, rows[part], key[part], room, threads)
+            at = places[: len(made)]
+            decode.decode(made, at, indices[part], self.table, x[part], self.augment, seed, epoch, threads)
 
     def _changed(self, images: AnyArray, indices: AnyArray, seed: int, epoch: int, at: AnyArray) -> AnyArray:
         """The pictures after the user's functions, planar."""
