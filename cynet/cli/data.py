@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 from cynet.data import registry
+from cynet.runs.augmentations import transforms
 from cynet.runs.datasets import known, of_pictures
+from cynet.runs.ranges import augmentation
 
 from .parser import Failure, UsageError, refusing
 from .registry import command
-from .values import integer
+from .values import flag, integer
 
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",
@@ -48,6 +50,10 @@ def add_flags(parser):
     show.add_argument("--classes", type=integer(1, 1000), default=20, metavar="N", help="the most classes")
     show.add_argument("--padding", type=integer(0, 100), default=4, metavar="N", help="of the random crop")
     show.add_argument("--cutout", type=integer(0, 100), default=0, metavar="N", help="side of a grey square")
+    show.add_argument(
+        "--augment", type=flag(augmentation), default=True, metavar="NAME[:ARG],...",
+        help="what is done to them, as cynet train takes it (default: a random crop and a flip)",
+    )  # fmt: skip
     show.add_argument("--no-augment", dest="augment", action="store_false", help="the pictures as they are")
     show.add_argument("--seed", type=integer(0), default=0, metavar="N", help="of choice and augmentation")
     show.add_argument("--epoch", type=integer(0), default=0, metavar="N", help="another epoch's augmentation")
@@ -117,8 +123,10 @@ def _show(flags):
     with refusing("--data-dir"):
         more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged}
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
-    transforms = inspection.augmentation(flags.padding, flags.cutout) if flags.augment else []
-    canvas = inspection.mosaic(dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch)
+    usual = flags.augment is True
+    of = inspection.augmentation(flags.padding, flags.cutout) if usual else transforms(flags.augment)
+    with refusing("--augment"):
+        canvas = inspection.mosaic(dataset, of, flags.columns, flags.classes, flags.seed, flags.epoch)
     canvas = inspection.enlarged(canvas, dataset.picture_shape)
     write_atomically(output, png.encode(canvas))
     shown = inspection.shown(dataset, flags.classes)

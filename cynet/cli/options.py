@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
+from cynet.runs.augmentations import NAMES
 from cynet.runs.ranges import RANGES, SCHEDULES
 from cynet.runs.settings import DEFAULTS
 
@@ -42,7 +43,11 @@ OPTIONS = {
     "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}"),
     "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays it is a .npz file"),
     "skip_damaged": Option("data", None, "leave damaged pictures of image_folder and image_list out"),
-    "augment": Option("data", None, "crop at random from pictures padded by 4 pixels, and flip them"),
+    "augment": Option(
+        "data", "NAME[:ARG],...",
+        "crop at random from pictures padded by 4 pixels, and flip them; or what the names say, as "
+        f"random-resized-crop,flip,rotate:15 ({', '.join(NAMES)})",
+    ),
     "validation": Option(
         "data", "SHARE",
         "hold out this share of each class's training pictures, as .2, and choose the best weights on them; "
@@ -101,6 +106,12 @@ def add_flags(parser):
         if RANGES[name] is ranges.FLAG:
             kind = {"action": argparse.BooleanOptionalAction}
             shown = "yes" if default else "no"
+        elif isinstance(default, bool):
+            kind = {"type": flag(RANGES[name].parse), "metavar": option.metavar, "nargs": "?", "const": True}
+            shown = "yes" if default else "no"
+            groups[option.group].add_argument(
+                flag_of(f"no_{name}"), dest=name, action="store_false", default=None, help=argparse.SUPPRESS
+            )
         else:
             kind, shown = {"type": flag(RANGES[name].parse), "metavar": option.metavar}, default
         help_text = option.help + ("" if default is None else f" (default: {shown})")

@@ -96,10 +96,6 @@ def mosaic(
     rng = np.random.default_rng([seed, epoch])
     rows = [rng.permutation(np.flatnonzero(dataset.labels == k))[:columns] for k in range(most_rows)]
     rows = [row for row in rows if len(row)]
-    height, width, channels = dataset.picture_shape
-    canvas = np.full(
-        (len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), GROUND, np.uint8
-    )
     order = np.concatenate(rows)
     std = np.where(dataset.std > 0, dataset.std, 1)
     transforms = [*transforms, Normalize(dataset.mean, std)]
@@ -108,6 +104,10 @@ def mosaic(
     )
     loader.epoch = epoch
     values = next(iter(loader))[0] * std + dataset.mean
+    height, width, channels = values.shape[1:]
+    canvas = np.full(
+        (len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), GROUND, np.uint8
+    )
     pictures = np.rint(values * 255).clip(0, 255).astype(np.uint8)
     places = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
     for (i, j), picture in zip(places, pictures, strict=True):

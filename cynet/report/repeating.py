@@ -5,7 +5,7 @@ from pathlib import Path
 from cynet.core.shell import quoted, word
 from cynet.runs.configuration import ORIGIN
 from cynet.runs.origins import DEFAULT
-from cynet.runs.ranges import FLAG, PLACES, RANGES
+from cynet.runs.ranges import PLACES, RANGES
 from cynet.runs.settings import DEFAULTS, FREE
 
 
@@ -42,7 +42,7 @@ def command(config):
     origins = config.get(ORIGIN)
     origins = origins if isinstance(origins, dict) else {}
     words = ["cynet", "train"]
-    for name, kind in RANGES.items():
+    for name in RANGES:
         value = config.get(name)
         by_default = origins.get(name, DEFAULT) == DEFAULT if origins else (
             value == DEFAULTS[name]
@@ -50,7 +50,7 @@ def command(config):
         if value is None or by_default or (name in FREE and name != "data_dir"):
             continue
         flag = "--" + name.replace("_", "-")
-        if kind is FLAG:
+        if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
             words += [flag, quoted(value) if name in PLACES else word(str(value))]

@@ -134,6 +134,15 @@ def milestones(value):
     return found
 
 
+def augmentation(value):
+    """'crop:4,rotate:15' as it is, or True where that is what `augment` stands for."""
+    from . import augmentations  # here: a command's help is there at once
+
+    if isinstance(value, bool):
+        return value
+    return augmentations.checked(text(value))
+
+
 def workers(value):
     """'auto', or an int from 0 to 64."""
     if value == AUTO:
@@ -171,7 +180,7 @@ RANGES = {
     "data": _text(text, in_python="a name (cynet.data.register gives a data set of your own one)"),
     "data_dir": _text(text, in_python="a path"),
     "skip_damaged": FLAG,
-    "augment": FLAG,
+    "augment": Range(augmentation, (bool, str), "true, false or names", "True, False or a str 'crop:4,flip'"),
     "validation": _number(number(0, 1)),
     "split_seed": _number(integer(0, MOST_SEED)),
     "batch_size": _number(integer(1)),
@@ -202,7 +211,8 @@ RANGES = {
 def is_plain(name, value):
     """Whether a value is of a type that a setting has in a file; how large it is is not asked."""
     types = RANGES[name].types
-    return isinstance(value, types) and isinstance(value, bool) == (types is bool)
+    taken = types if isinstance(types, tuple) else (types,)
+    return isinstance(value, types) and (bool in taken or not isinstance(value, bool))
 
 
 def checked(name, value):
@@ -223,7 +233,7 @@ def checked(name, value):
     allowed = RANGES[name]
     if not is_plain(name, value) or (isinstance(value, int) and value.bit_length() > MOST_BITS):
         raise ValueError(f"{name}: wanted {allowed.wanted}, got {short(value)}")
-    if allowed.types is bool:
+    if isinstance(value, bool):
         return value
     try:
         return allowed.parse(value if isinstance(value, str) else repr(value))

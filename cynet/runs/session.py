@@ -21,6 +21,7 @@ from cynet.train.average import Average
 from cynet.train.loop import Observer, Result, Trainer, train
 from cynet.train.mixup import Mixup
 
+from . import augmentations
 from .facts import DRAWN, Facts
 from .resolving import spread
 from .settings import BALANCED, Settings
@@ -31,7 +32,6 @@ __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
 TEST_BATCH = 250
 SHOWN = 10  # tensors that do not fit which one error names
-PADDING = 4  # pixels around a picture that augmentation crops from
 
 
 def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
@@ -121,7 +121,7 @@ class Session:
             labels = training.labels[self.division.kept]
             self.class_weights = data.class_weights(labels, len(training.classes))
         self.trainer = trainer_of(self.model, settings, self.class_weights)
-        augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
+        augment = augmentations.transforms(settings.augment)
         self.batches = data.DataLoader(
             training,
             settings.batch_size,
@@ -199,8 +199,16 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         schedule,
         settings.clip_norm,
         Average(model, settings.ema) if settings.ema else None,
-        Mixup(settings.mixup, settings.seed) if settings.mixup else None,
+        _mixing(settings),
     )
+
+
+def _mixing(settings):
+    """What mixes the pictures of a step's batch; None."""
+    named = augmentations.mixing(settings.augment, settings.seed)
+    if named and settings.mixup:
+        raise ValueError(f"mixup: wanted 0 beside augment={settings.augment!r}, got {settings.mixup:g}")
+    return named or (Mixup(settings.mixup, settings.seed) if settings.mixup else None)
 
 
 def _facts(settings, training):

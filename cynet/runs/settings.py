@@ -58,6 +58,8 @@ class Settings:
         A file of weights to start from, or a run folder with one.
     skip_damaged : bool
         Whether to leave damaged pictures out.
+    augment : bool or str
+        What is done to training pictures, as `cynet.runs.augmentations` reads it; True: "crop:4,flip".
     validation : float
         The share of each class's training pictures that is held out, and on which the best weights and the
         end by `patience` are chosen; 0: these are chosen on the test set.
@@ -108,7 +110,7 @@ class Settings:
     data: str = "shapes10"
     data_dir: str | None = None
     skip_damaged: bool = False
-    augment: bool = False
+    augment: bool | str = False
     validation: float = 0.0
     split_seed: int = 0
     batch_size: int = 128

@@ -99,7 +99,7 @@ def test_what_a_stored_run_derived_is_derived_anew(tmp_path):
         ("momentum = true", "momentum: wanted a number, got True"),
         ("lr = nan", "lr: wanted a number of at least 0, got 'nan'"),
         ("steps = 2.5", "steps: wanted a whole number of at least 1, got '2.5'"),
-        ("augment = 1", "augment: wanted true or false, got 1"),
+        ("augment = 1", "augment: wanted true, false or names, got 1"),
         ("model = 3", "model: wanted text in quotes, got 3"),
         ("lr_steps = {5 = 0.1}", "lr_steps: wanted text in quotes such as \"300:.01,420:.001\", got {'5': "),
         ("[training]\nlr = 0.1", "unknown key: training (settings stand at the top of the file"),

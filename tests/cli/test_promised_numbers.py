@@ -11,7 +11,7 @@ from cynet.cli import bench, lr_find
 from cynet.cli.options import OPTIONS
 from cynet.cli.parser import Failure, Parser
 from cynet.report import writing
-from cynet.runs import contents, recipes, remarks, resolving, session
+from cynet.runs import contents, recipes, remarks, resolving
 from cynet.runs.origins import described
 from cynet.runs.settings import Settings
 
@@ -34,7 +34,7 @@ def test_the_recipes_hold_these_settings():
 
 
 def test_help_tells_the_numbers_that_count():
-    assert f"padded by {session.PADDING} pixels" in OPTIONS["augment"].help
+    assert "padded by 4 pixels" in OPTIONS["augment"].help
     assert f"(default: {resolving.STEPS})" in OPTIONS["steps"].help
     assert f"(default: {resolving.LR})" in OPTIONS["lr"].help
     (first, tenth), (second, hundredth) = resolving.DROPS

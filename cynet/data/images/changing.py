@@ -1,4 +1,4 @@
-"""The new pictures that warps and changes of colour make of a batch's, before `decode` makes floats of them."""
+"""The new pictures that warps and changes of colour make of a batch's, before they become floats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from cynet.core.types import AnyArray, Shape
 
-from . import colour, draws, warp
+from . import colour, warp
 from .colours import ColorJitter, RandomGrayscale
 from .trivial import TrivialAugmentWide
 from .warps import (
@@ -70,10 +70,11 @@ class Changes:
 
     def room(self, count: int) -> tuple[AnyArray, AnyArray]:
         """What `apply` takes as `room` for so many pictures."""
-        return np.empty((count, *self.shape), np.uint8), np.empty((count, int(np.prod(self.shape[1:]))), np.uint8)
+        pixels = self.shape[1] * self.shape[2]
+        return np.empty((count, *self.shape), np.uint8), np.empty((count, pixels), np.uint8)
 
     def apply(
-        self, images: AnyArray, rows: AnyArray, key: AnyArray, room: tuple[AnyArray, AnyArray], threads: int = 1
+        self, images: AnyArray, rows: AnyArray, key: AnyArray, room: tuple[AnyArray, ...], threads: int = 1
     ) -> AnyArray:
         """The changed pictures.
 

@@ -30,8 +30,8 @@ class ColorJitter:
     Parameters
     ----------
     brightness, contrast, saturation : float or (float, float)
-        The factor's limits, 0 to 16; one number stands for (max(0, 1 - number), 1 + number). The factor 0 gives
-        black, the mean of the grey picture, and the grey picture.
+        The factor's limits, 0 to 16; one number stands for (max(0, 1 - number), 1 + number). The factor 0
+        gives black, the mean of the grey picture, and the grey picture.
     hue : float or (float, float)
         Of the whole circle, -1/2 to 1/2; one number stands for (-number, number). A grey picture has no
         saturation and no hue.

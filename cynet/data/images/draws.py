@@ -1,7 +1,7 @@
 """Random numbers of many samples at once, and what is computed of them: the same on every platform.
 
-Only + - * / and square roots are used, one NumPy operation after another: IEEE 754 leaves these no choice, while
-libraries differ in the last bit of sines.
+Only + - * / and square roots are used, one NumPy operation after another: IEEE 754 leaves these no choice,
+while libraries differ in the last bit of sines.
 """
 
 import math

@@ -64,7 +64,8 @@ class RandomErasing:
 
     def apply(self, x: Array, key: AnyArray) -> None:
         """Erase in a batch float32 (n, height, width, channels) of samples with these keys."""
-        for picture, (top, bottom, left, right) in zip(x, self.boxes(key, *x.shape[1:3]).tolist(), strict=True):
+        boxes = self.boxes(key, *x.shape[1:3]).tolist()
+        for picture, (top, bottom, left, right) in zip(x, boxes, strict=True):
             picture[top:bottom, left:right] = self.value
 
 

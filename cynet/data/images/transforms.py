@@ -18,7 +18,8 @@ from .erasing import RandomErasing
 from .warps import RandomHorizontalFlip
 
 KINDS = (
-    RandomCrop, RandomFlip, Cutout, Brightness, Contrast, *dict.fromkeys((*WARPS, *COLOURS)), RandomErasing, Normalize
+    RandomCrop, RandomFlip, Cutout, Brightness, Contrast,
+    *dict.fromkeys((*WARPS, *COLOURS)), RandomErasing, Normalize,
 )  # fmt: skip
 FLIPS = {"random": 1, "alternating": 2}
 
@@ -146,7 +147,14 @@ class Pipeline:
             self.erasing.apply(x, draws.keys(seed, epoch, indices))
 
     def _change_and_decode(
-        self, images: AnyArray, rows: AnyArray, indices: AnyArray, x: Array, seed: int, epoch: int, threads: int
+        self,
+        images: AnyArray,
+        rows: AnyArray,
+        indices: AnyArray,
+        x: Array,
+        seed: int,
+        epoch: int,
+        threads: int,
     ) -> None:
         """So many pictures at a time that those in between stay in the cache."""
         key, step = draws.keys(seed, epoch, indices), self.changes.together * threads

@@ -53,7 +53,8 @@ class TrivialAugmentWide:
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
         what, strength, sign = self._drawn(key)
         of = {
-            name: np.where(what == CHOICES.index(name), strength * most * sign, 0.0) for name, most in MOVES.items()
+            name: np.where(what == CHOICES.index(name), strength * most * sign, 0.0)
+            for name, most in MOVES.items()
         }
         plain = identity(len(key))
         sheared = plain._replace(cr=of["shear x"], rc=of["shear y"])

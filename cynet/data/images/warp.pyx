@@ -7,7 +7,8 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint16_t
 
 cdef enum:
-    ONE = 256  # the sum of two weights
+    ONE = 256       # the sum of two weights
+    HALF = 1 << 23  # of one in a place
 
 cdef struct WarpTerms:  # what the samples share
     Py_ssize_t channels, height, width, rows, columns
@@ -56,9 +57,14 @@ cdef inline Py_ssize_t kept_within(int64_t at, Py_ssize_t size) noexcept nogil:
     return 0 if at < 0 else (size - 1 if at >= size else at)
 
 
+cdef inline Py_ssize_t pixel_before(int64_t place) noexcept nogil:
+    """The last pixel that is not after a place, which is rounded to 1/256."""
+    return (place + HALF) >> 32
+
+
 cdef inline int weight(int64_t place) noexcept nogil:
-    """Of the pixel after the place, in 1/256."""
-    return (place >> 24) & 255
+    """Of the pixel after that, in 1/256."""
+    return ((place + HALF) >> 24) & 255
 
 
 cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const int64_t *m, unsigned char *out,
@@ -80,8 +86,8 @@ cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const i
         last -= 1
     for column in range(first, last):
         place = m[4] * column + m[5]
-        before[column] = <int32_t>kept_within(place >> 32, s.width)
-        after[column] = <int32_t>kept_within((place >> 32) + 1, s.width)
+        before[column] = <int32_t>kept_within(pixel_before(place), s.width)
+        after[column] = <int32_t>kept_within(pixel_before(place) + 1, s.width)
         share[column] = weight(place)
         least, most = min(least, before[column]), max(most, after[column])
     for row in range(s.rows):
@@ -92,8 +98,8 @@ cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const i
                 for column in range(s.columns):
                     to[column] = 0
                 continue
-            upper = picture + (c * s.height + kept_within(place >> 32, s.height)) * s.width
-            lower = picture + (c * s.height + kept_within((place >> 32) + 1, s.height)) * s.width
+            upper = picture + (c * s.height + kept_within(pixel_before(place), s.height)) * s.width
+            lower = picture + (c * s.height + kept_within(pixel_before(place) + 1, s.height)) * s.width
             w = weight(place)
             for column in range(least, most + 1):
                 line[column] = <uint16_t>(upper[column] * (ONE - w) + lower[column] * w)
@@ -122,8 +128,8 @@ cdef void warp_freely(const WarpTerms *s, const unsigned char *picture, const in
                 for c in range(s.channels):
                     to[c * out_plane] = 0
                 continue
-            above, below = kept_within(down >> 32, s.height), kept_within((down >> 32) + 1, s.height)
-            left, right = kept_within(along >> 32, s.width), kept_within((along >> 32) + 1, s.width)
+            above, below = kept_within(pixel_before(down), s.height), kept_within(pixel_before(down) + 1, s.height)
+            left, right = kept_within(pixel_before(along), s.width), kept_within(pixel_before(along) + 1, s.width)
             v, w = weight(down), weight(along)
             for c in range(s.channels):
                 p = picture + c * plane

@@ -139,8 +139,8 @@ class Resize:
 class RandomResizedCrop:
     """A part of random area and proportions, scaled to a size.
 
-    Its place is uniform among those inside the picture. Parts that do not fit are drawn again; after ten, it is
-    the largest one in the middle with allowed proportions.
+    Its place is uniform among those inside the picture. Parts that do not fit are drawn again; after ten,
+    it is the largest one in the middle with allowed proportions.
 
     Parameters
     ----------
@@ -264,9 +264,8 @@ class RandomAffine:
         self.shear = None if shear is None else _shear(shear)
 
     def __repr__(self) -> str:
-        rest = (self.translate, self.scale, self.shear)
-        more = (f", {name}={shown(value)}" for name, value in zip(("translate", "scale", "shear"), rest, strict=True)
-                if value is not None)  # fmt: skip
+        rest = {"translate": self.translate, "scale": self.scale, "shear": self.shear}
+        more = [f", {name}={shown(value)}" for name, value in rest.items() if value is not None]
         return f"RandomAffine({shown(self.degrees)}{''.join(more)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
