@@ -30,7 +30,11 @@ NAMES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "cutmix": (MIXES, "Cutmix", (1.0,)),
 }
 MIXED = "mixup", "cutmix"  # of whole batches: they are none of the loader's
-WITHHELD = "seed", "size"  # parameters that are not the text's to give
+WITHHELD = {
+    ("mixup", "seed"),
+    ("cutmix", "seed"),
+    ("random-resized-crop", "size"),
+}  # who else gives them knows
 
 
 def names_of(text: str) -> list[str]:
@@ -101,7 +105,7 @@ def _maker(part: str, name: str, arguments: list[str]) -> Any:
     """A function that makes the transform, or raises ValueError naming it."""
     place, title, usual = NAMES[name]
     kind = getattr(importlib.import_module(place), title)
-    order = [each for each in inspect.signature(kind).parameters if each not in WITHHELD]
+    order = [each for each in inspect.signature(kind).parameters if (name, each) not in WITHHELD]
     given: dict[str, Any] = dict(zip(order, usual, strict=False)) if not arguments else {}
     for at, argument in enumerate(arguments):
         parameter, sign, text = argument.rpartition("=")

@@ -256,7 +256,8 @@ def test_half_the_size_is_the_mean_of_four_pixels():
 EVERY = (
     data.RandomResizedCrop((7, 9)), data.RandomHorizontalFlip(0.3), data.RandomRotation(30),
     data.RandomAffine(10, (0.1, 0.1), (0.5, 2), (-5, 5, -3, 3)), data.ColorJitter(0.4, 0.4, 0.4, 0.1),
-    data.RandomGrayscale(), data.TrivialAugmentWide(), data.RandomErasing(), data.RandomCrop(1), data.Cutout(2),
+    data.RandomGrayscale(), data.TrivialAugmentWide(), data.RandomErasing(), data.RandomCrop(1),
+    data.Cutout(2),
 )  # fmt: skip
 
 
@@ -301,7 +302,7 @@ def test_what_is_drawn_hangs_on_the_sample_alone():
     (lambda: data.RandomResizedCrop(8, ratio=(1, 99)), r"ratio\[1\]: wanted a number in"),
     (lambda: data.Resize(2.5), "size: wanted an int"),
     (lambda: drawn(GREY, data.Resize(3), data.RandomResizedCrop(3)), "Resize: wanted one of"),
-    (lambda: drawn(GREY, data.RandomFlip(), data.RandomHorizontalFlip()), "RandomHorizontalFlip: wanted one of"),
+    (lambda: drawn(GREY, data.RandomFlip(), data.RandomHorizontalFlip()), "HorizontalFlip: wanted one of"),
 ])  # fmt: skip
 def test_what_cannot_be_is_told(make, words):
     with pytest.raises((TypeError, ValueError), match=words):
