@@ -44,7 +44,14 @@ SETTINGS = {
     "data": Promise("shapes10", _flags("--data tiny2"), "tiny2", refuses=("",), shown="shapes10"),
     "data_dir": Promise(None, _flags("--data-dir ."), ".", True, refuses=("",)),
     "skip_damaged": Promise(False, _flags("--skip-damaged"), True, shown="no"),
-    "augment": Promise(False, _flags("--augment"), True, shown="no"),
+    "augment": Promise(
+        False,
+        _flags("--augment"),
+        True,
+        takes=("crop", "crop:2:reflect,flip:.3,cutmix", "erase:1:value=-1"),
+        refuses=("", "crop,", "crip", "crop:x", "rotate:361", "mixup,cutmix", "random-resized-crop:size=8"),
+        shown="no",
+    ),
     "validation": Promise(
         0.0,
         _flags("--validation .25"),

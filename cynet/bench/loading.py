@@ -60,17 +60,40 @@ def speed(batch_size=choices.BATCH, peer=None, repeat=None, watch=nothing):
     -------
     Report
     """
-    kinds = {("cynet", n): loader(n, batch_size) for n in WORKERS}
+    theirs = peer and partial(peers.load(peer).loader, *pictures(), PADDING, MEAN, STD, batch_size)
+    images = PICTURES // batch_size * batch_size
+    made = raced(lambda n: loader(n, batch_size), theirs, images, peer, repeat or ROUNDS, watch, "loader")
+    notes = (
+        f"Epochs of {PICTURES:,} pictures of 32x32 in memory: random crop, flip, normalise, batches of "
+        f"{batch_size}; medians, in turns.",
+    )
+    return Report("loader", *made, notes)
+
+
+def raced(ours, theirs, images, peer, repeat, watch, what):
+    """The columns and rows of a report of loaders that take turns.
+
+    Parameters
+    ----------
+    ours, theirs : callable
+        A loader of so many workers; `theirs` is not called without a peer.
+    images : int
+        Pictures of an epoch.
+    peer : str or None
+    repeat : int
+    watch : callable
+    what : str
+        What is measured, for `watch`.
+    """
+    kinds = {("cynet", n): ours(n) for n in WORKERS}
     if peer:
-        module = peers.load(peer)
-        kinds |= {(peer, n): module.loader(*pictures(), PADDING, MEAN, STD, batch_size, n) for n in WORKERS}
+        kinds |= {(peer, n): theirs(n) for n in WORKERS}
     contestants = [Contestant(key, partial(_epoch, batches)) for key, batches in kinds.items()]
     try:
-        times = take_turns(contestants, repeat or ROUNDS, watch=lambda *at: watch(*at, "loader"))
+        times = take_turns(contestants, repeat, watch=lambda *at: watch(*at, what))
     finally:
         for n in WORKERS:
             kinds["cynet", n].close()
-    images = PICTURES // batch_size * batch_size
     best = min((key for key in times if key[0] == peer), key=lambda key: np.median(times[key]), default=None)
     rows = []
     for n in WORKERS:
@@ -78,10 +101,6 @@ def speed(batch_size=choices.BATCH, peer=None, repeat=None, watch=nothing):
         rows.append({"workers": n} | compared({"cynet": times["cynet", n]} | others, images))
         if peer:
             rows[-1]["peer_images_per_second"] = float(images / np.median(times[peer, n]))
-    return _speed_report(peer, batch_size, rows)
-
-
-def _speed_report(peer, batch_size, rows):
     columns = (
         ("workers", "workers", str),
         ("images_per_second", "cynet images/s", "{:,.0f}".format),
@@ -90,11 +109,7 @@ def _speed_report(peer, batch_size, rows):
         ("ratio", "cynet / that", TIMES),
         ("ratio_quartiles", "quartiles", span),
     )
-    notes = (
-        f"Epochs of {PICTURES:,} pictures of 32x32 in memory: random crop, flip, normalise, batches of "
-        f"{batch_size}; medians, in turns.",
-    )
-    return Report("loader", columns, rows, notes)
+    return columns, rows
 
 
 COST_PROGRAM = """

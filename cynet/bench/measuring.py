@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, kernels, loading, peak, per_layer, processes, speed
+from . import choices, cutting, kernels, loading, peak, per_layer, processes, speed
 from .timing import nothing
 
 MIB = 2**20
@@ -116,6 +116,7 @@ def _import(wanted, watch):
 
 def _loader(wanted, watch):
     yield loading.speed(wanted.batch_size, wanted.against, wanted.repeat, watch)
+    yield cutting.speed(wanted.against, wanted.repeat, watch)
     yield loading.cost(wanted.batch_size, wanted.repeat, watch)
     yield loading.training(wanted.batch_size, wanted.repeat, watch)
 

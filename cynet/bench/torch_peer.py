@@ -22,6 +22,7 @@ from .torch_steps import (
     FORMATS,
     TorchGlobalAvgPool2d,
     TorchParts,
+    cutting_loader,
     images,
     inference,
     loader,
@@ -30,7 +31,14 @@ from .torch_steps import (
 )
 
 __all__ = ["FORMATS", "check_equal", "converted"]
-__all__ += ["images", "inference", "loader", "set_num_threads", "training_step"]  # of the steps
+__all__ += [
+    "cutting_loader",
+    "images",
+    "inference",
+    "loader",
+    "set_num_threads",
+    "training_step",
+]  # of the steps
 
 TOLERANCE = 1e-3
 OPERATIONS = {Add: "add", Join: "join"}

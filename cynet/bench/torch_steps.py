@@ -112,10 +112,41 @@ class _Pictures(torch.utils.data.Dataset):
         return (picture.float() / 255 - self.mean) / self.std, self.labels[index]
 
 
+class _Cut(_Pictures):
+    """A random part scaled to a size, as torchvision's RandomResizedCrop draws it at first."""
+
+    def __getitem__(self, index):
+        picture, size = self.images[index], self.padding
+        height, width = picture.shape[1:]
+        area, ratio = (
+            height * width * (0.08 + 0.92 * torch.rand(())),
+            torch.exp(torch.rand(()) * 0.575 - 0.2877),
+        )
+        high, wide = (
+            min(height, round(float((area / ratio) ** 0.5))),
+            min(width, round(float((area * ratio) ** 0.5))),
+        )
+        top, left = (int(torch.randint(most + 1, ())) for most in (height - high, width - wide))
+        part = picture[None, :, top : top + high, left : left + wide]
+        part = nn.functional.interpolate(part, (size, size), mode="bilinear")[0]
+        if torch.rand(()) < 0.5:
+            part = part.flip(2)
+        return (part.float() / 255 - self.mean) / self.std, self.labels[index]
+
+
 def loader(images, labels, padding, mean, std, batch_size, workers):
     """PyTorch's DataLoader over uint8 pictures (count, channels, height, width)."""
+    return _batches(_Pictures(images, labels, padding, mean, std), batch_size, workers)
+
+
+def cutting_loader(images, labels, size, mean, std, batch_size, workers):
+    """The same where random parts are scaled to a size."""
+    return _batches(_Cut(images, labels, size, mean, std), batch_size, workers)
+
+
+def _batches(pictures, batch_size, workers):
     return torch.utils.data.DataLoader(
-        _Pictures(images, labels, padding, mean, std),
+        pictures,
         batch_size,
         shuffle=True,
         num_workers=workers,

@@ -9,6 +9,7 @@ import pytest
 from cynet import cli
 from cynet.bench import (
     child,
+    cutting,
     document,
     environment,
     kernels,
@@ -49,6 +50,7 @@ def calls(monkeypatch):
         noting(processes, name, made)
     for name in ("speed", "cost", "training"):
         noting(loading, name, made)
+    noting(cutting, "speed", made)
     monkeypatch.setattr("cynet.bench.peers.load", lambda name: None)
     return found
 
@@ -86,10 +88,12 @@ N = get_num_threads()
      [("processes.memory", 2, setup(True, (1, 2), rounds=2), 2, 4, {})]),
     ("import", [("processes.imports", N, None, 15, {})]),
     ("import --against torch --repeat 4", [("processes.imports", N, "torch", 4, {})]),
-    ("loader", [("loading.speed", N, 128, None, None, {}), ("loading.cost", N, 128, None, {}),
+    ("loader", [("loading.speed", N, 128, None, None, {}), ("cutting.speed", N, None, None, {}),
+                ("loading.cost", N, 128, None, {}),
                 ("loading.training", N, 128, None, {})]),
     ("loader --batch-size 32 --against torch --repeat 2",
-     [("loading.speed", N, 32, "torch", 2, {}), ("loading.cost", N, 32, 2, {}),
+     [("loading.speed", N, 32, "torch", 2, {}), ("cutting.speed", N, "torch", 2, {}),
+      ("loading.cost", N, 32, 2, {}),
       ("loading.training", N, 32, 2, {})]),
     ("profile", [
         ("peak.measure", N, {}), ("per_layer.measure", N, "uwnet2", "the peak", 128, True, None, {}),

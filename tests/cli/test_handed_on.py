@@ -8,7 +8,7 @@ import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
-from cynet.bench import choices, environment, kernels, loading, peak, per_layer, processes, speed
+from cynet.bench import choices, cutting, environment, kernels, loading, peak, per_layer, processes, speed
 from cynet.core import threads
 from cynet.data import checking, inspection
 from cynet.data import loading as data_loading
@@ -46,6 +46,7 @@ def called(monkeypatch):
 
     for module, *names in (
         (speed, "measure"), (processes, "memory", "imports"), (loading, "speed", "cost", "training"),
+        (cutting, "speed"),
         (peak, "measure", "report"), (per_layer, "measure"), (kernels, "chosen", "measure"),
     ):  # fmt: skip
         for name in names:
@@ -70,9 +71,11 @@ ROOF = Report(command="measure")
      [("processes.memory", plan(True, ALL, (8,), repeat=2), 2, 4)]),
     ("import", [("processes.imports", None, 15)]), ("import --repeat 2", [("processes.imports", None, 2)]),
     ("loader",
-     [("loading.speed", 128, None, None), ("loading.cost", 128, None), ("loading.training", 128, None)]),
+     [("loading.speed", 128, None, None), ("cutting.speed", None, None),
+      ("loading.cost", 128, None), ("loading.training", 128, None)]),
     ("loader --batch-size 9 --repeat 2",
-     [("loading.speed", 9, None, 2), ("loading.cost", 9, 2), ("loading.training", 9, 2)]),
+     [("loading.speed", 9, None, 2), ("cutting.speed", None, 2),
+      ("loading.cost", 9, 2), ("loading.training", 9, 2)]),
     ("profile --batch-size 9 --repeat 2 --no-batch-norm",
      [("peak.measure",), ("per_layer.measure", "uwnet2", ROOF, 9, False, 2)]),
     ("kernels", [("kernels.chosen", ["uwnet0", *ALL], 128, True, None), ("peak.measure",),
