@@ -110,7 +110,7 @@ def add_flags(parser):
             kind = {"type": flag(RANGES[name].parse), "metavar": option.metavar, "nargs": "?", "const": True}
             shown = "yes" if default else "no"
             groups[option.group].add_argument(
-                flag_of(f"no_{name}"), dest=name, action="store_false", default=None, help=argparse.SUPPRESS
+                flag_of(f"no_{name}"), dest=name, action="store_false", default=None, help=f"without --{name}"
             )
         else:
             kind, shown = {"type": flag(RANGES[name].parse), "metavar": option.metavar}, default

@@ -130,7 +130,7 @@ def test_several_tables_have_their_names_and_the_machine_stands_last(calls, monk
     one = "| a |\n| --- |\n| 1 |\n" if "markdown" in words or words == "table" else "a\n-\n1\n"
     name = {"i": "", "l": "made\n\n", "t": "### made\n\n"}[words[0]]
     name = f"### {name}" if words == "loader --markdown" else name
-    count, peer = {"i": 1, "l": 3, "t": 4}[words[0]], "torch" if words == "table" else None
+    count, peer = {"i": 1, "l": 4, "t": 4}[words[0]], "torch" if words == "table" else None
     assert capsys.readouterr().out == f"{name}{one}\n" * count + f"beside {peer}\n"
 
 

@@ -14,7 +14,7 @@ NAME = ["a", "x" * 4096], ["", "x" * 4097, "a\0b", 3, True]
 TABLE = {
     "model": NAME, "init_from": NAME, "data": NAME, "data_dir": NAME,
     "batch_norm": FLAG, "skip_damaged": FLAG, "balanced": FLAG, "tensorboard": FLAG,
-    "augment": ([True, False, "crop:3", "flip,erase:1"], [0, "true", "", "crop:x", "crop,crop", None]),
+    "augment": ([True, False, "crop:3", "flip,erase:1"], [0, "true", "", "crop,", "crop,crop", None]),
     "validation": SHARE, "momentum": SHARE, "label_smoothing": SHARE, "ema": SHARE,
     "batch_size": COUNT, "steps": COUNT, "epochs": COUNT, "patience": COUNT, "checkpoint_every": COUNT,
     "split_seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),

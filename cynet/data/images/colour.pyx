@@ -21,7 +21,7 @@ def colour(
     unsigned char[:, :, :, ::1] pictures not None,   # inout: (n, 1 or 3, height, width)
     const int32_t[:, ::1] operations not None,       # in: (n, count), carried out in their order
     const int32_t[:, ::1] amounts not None,          # in: (n, count)
-    unsigned char[:, ::1] scratch not None,          # scratch: (n, height * width)
+    unsigned char[:, ::1] scratch not None,          # out: (n, height * width), scratch
     int threads=1,
 ):
     """Change each picture by its operations.

@@ -63,6 +63,7 @@ class ColorJitter:
         return self.brightness, self.contrast, self.saturation, self.hue
 
     def operations(self, key: AnyArray) -> Operations:
+        """For `colour`, of the samples with these keys."""
         u = uniform(key, self.KIND, 8)
         amounts = np.empty((len(key), 4), np.int32)
         for i, (each, unit) in enumerate(zip(self._limits(), (UNIT, UNIT, UNIT, CIRCLE), strict=True)):
@@ -94,5 +95,6 @@ class RandomGrayscale:
         return f"RandomGrayscale({self.p:g})"
 
     def operations(self, key: AnyArray) -> Operations:
+        """For `colour`, of the samples with these keys."""
         grey = uniform(key, self.KIND, 1) < self.p
         return np.where(grey, GREY, NOTHING).astype(np.int32), np.zeros(grey.shape, np.int32)

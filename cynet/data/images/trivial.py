@@ -51,6 +51,7 @@ class TrivialAugmentWide:
         return np.floor(u[:, 0] * len(CHOICES)).astype(np.int64), strength, np.where(u[:, 2] < 0.5, -1.0, 1.0)
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """What moves of the samples with these keys, in pictures of the size `source`."""
         what, strength, sign = self._drawn(key)
         of = {
             name: np.where(what == CHOICES.index(name), strength * most * sign, 0.0)
@@ -63,6 +64,7 @@ class TrivialAugmentWide:
         return turned(-of["rotate"], source).after(sheared).after(moved)
 
     def operations(self, key: AnyArray) -> Operations:
+        """What changes the colours of the samples with these keys."""
         what, strength, sign = self._drawn(key)
         found, amounts = np.zeros(len(key), np.int32), np.zeros(len(key), np.int32)
         for operation in (*FACTORS, *OTHERS):

@@ -19,8 +19,8 @@ def warp(
     const int64_t[::1] rows not None,       # in: (n,), where each picture lies, below count: the caller has checked
     const int64_t[:, ::1] maps not None,    # in: (n, 6), in units of 2**-32 pixels, below 2**24 pixels
     unsigned char[:, :, :, ::1] out not None,  # out: (n, channels, out height, out width)
-    int32_t[:, ::1] taps not None,          # scratch: (threads, 3 * out width)
-    uint16_t[:, ::1] lines not None,        # scratch: (threads, width)
+    int32_t[:, ::1] taps not None,          # out: (threads, 3 * out width), scratch
+    uint16_t[:, ::1] lines not None,        # out: (threads, width), scratch
     int threads=1,
 ):
     """out[i, :, r, c] = the picture at row m0 r + m1 c + m2 and column m3 r + m4 c + m5.

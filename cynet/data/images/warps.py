@@ -108,6 +108,7 @@ class RandomHorizontalFlip:
         return f"RandomHorizontalFlip({self.p:g})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         return mirrored(uniform(key, self.KIND, 1)[:, 0] < self.p, source[1])
 
 
@@ -132,6 +133,7 @@ class Resize:
         return f"Resize({checks.short(self.size)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         none = np.zeros(len(key))
         return scaled(none, none, none + source[0], none + source[1], out)
 
@@ -174,6 +176,7 @@ class RandomResizedCrop:
         return f"RandomResizedCrop({size}, scale={shown(self.scale)}, ratio={shown(self.ratio)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         u = uniform(key, self.KIND, 2 * TRIES + 2)
         high, wide = sizes(u[:, : 2 * TRIES], source, self.scale, self.ratio)
         fits = (high >= 1) & (high <= source[0]) & (wide >= 1) & (wide <= source[1])
@@ -225,6 +228,7 @@ class RandomRotation:
         return f"RandomRotation({shown(self.degrees)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         return turned(-between(uniform(key, self.KIND, 1)[:, 0], self.degrees), source)
 
 
@@ -269,6 +273,7 @@ class RandomAffine:
         return f"RandomAffine({shown(self.degrees)}{''.join(more)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         u = uniform(key, self.KIND, 6).T
         right, down = (
             np.rint(between(each, (-most * side, most * side)))
