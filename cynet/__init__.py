@@ -26,6 +26,7 @@ _HOMES = {
     "cynet.core.build": "show_config",
     "cynet.nn.layer": "Layer",
     "cynet.nn.passes": "no_grad",
+    "cynet.nn.symbols": "Input",
     "cynet.nn.parameter": "Parameter",
     "cynet.core.random": "seed",
     "cynet.core.threads": "get_num_threads set_num_threads",

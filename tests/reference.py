@@ -167,3 +167,31 @@ def adam(p, g, m, v, lr, betas, eps, weight_decay, decoupled, t):
     v = betas[1] * v + (1 - betas[1]) * g * g
     mean, square = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
     return p - lr * mean / (np.sqrt(square) + eps), m, v
+
+
+def add(*xs):
+    """The sum of several arrays; backward gives dy to each."""
+    return sum(xs[1:], xs[0]), lambda dy: (dy,) * len(xs)
+
+
+def concatenate(*xs):
+    """Arrays side by side along the last axis."""
+    ends = np.cumsum([x.shape[-1] for x in xs])[:-1]
+    return np.concatenate(xs, axis=-1), lambda dy: tuple(np.split(dy, ends, axis=-1))
+
+
+def multiply(*xs):
+    """The product of several arrays, of which all but the first may be 1 in the middle axes."""
+
+    def backward(dy):
+        found = []
+        for i, x in enumerate(xs):
+            gradient = dy * np.prod([np.broadcast_to(o, dy.shape) for j, o in enumerate(xs) if j != i], axis=0)
+            axes = tuple(a for a in range(dy.ndim) if x.shape[a] != dy.shape[a])
+            found.append(gradient.sum(axis=axes, keepdims=True) if axes else gradient)
+        return tuple(found)
+
+    y = xs[0]
+    for x in xs[1:]:
+        y = y * x
+    return y, backward

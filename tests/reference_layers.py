@@ -147,3 +147,28 @@ def Concat(layer, x, twin):
         return gradients(dict(zip(branches, np.split(dy, ends, axis=-1), strict=True)))
 
     return np.concatenate(list(ys.values()), axis=-1), backward
+
+
+def Graph(layer, x, twin):
+    """By its parts, of one input and one output; what a value's takers want of it is added."""
+    values, backwards, (inputs, (output,)) = [x], [], layer.ends()
+    assert inputs == 1
+    for part in layer.parts():
+        y, backward = twin(part.layer, *(values[source] for source in part.sources))
+        values.append(y)
+        backwards.append((part, backward))
+
+    def gradients(dy):
+        of_values, found = {output: dy}, {}
+        for place in reversed(range(1, len(values))):
+            part, backward = backwards[place - 1]
+            own = backward(of_values.pop(place))
+            dxs = own.pop("input")
+            for source, dx in zip(part.sources, dxs if isinstance(dxs, tuple) else (dxs,), strict=True):
+                of_values[source] = of_values.get(source, 0) + dx
+            for name, value in own.items():
+                path = f"{part.name}.{name}"
+                found[path] = found.get(path, 0) + value
+        return found | {"input": of_values[0]}
+
+    return values[output], gradients

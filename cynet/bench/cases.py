@@ -17,6 +17,7 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
+from cynet.nn.layer import shapes_of
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
@@ -58,7 +59,7 @@ def random(shape):
 def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
     if not hasattr(layer, "kernel_size"):
-        return prod(shape)
+        return sum(map(prod, shapes_of(shape)))
     sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
     count = shape[0] * shape[3]
     for axis in range(2):
@@ -70,14 +71,14 @@ def reached(layer, shape):
 
 def forward_bytes(layer, shape):
     """The least that a forward pass moves: input and weights read, output written, a winner a window."""
-    outputs = prod(layer.output_shape(shape))
+    outputs = prod(layer.output_shape(*shapes_of(shape)))
     weights = sum(p.size for p in layer.parameters())
     return 4 * (reached(layer, shape) + outputs + weights) + _winners(layer, outputs)
 
 
 def backward_bytes(layer, shape, input_grad=True):
     """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
-    inputs, outputs = prod(shape), prod(layer.output_shape(shape))
+    inputs, outputs = sum(map(prod, shapes_of(shape))), prod(layer.output_shape(*shapes_of(shape)))
     weights = sum(p.size for p in layer.parameters())
     kept = _SAVED.get(type(layer), 0) * reached(layer, shape)
     return 4 * (outputs + kept + input_grad * inputs + 2 * weights) + _winners(layer, outputs)
@@ -117,15 +118,15 @@ def _products(name, text, way, x, w, dy, macs, read):
 
 def _passes(layer, shape):
     """Forward and backward pass of a layer without products."""
-    x, dy = random(shape), random(layer.output_shape(shape))
+    xs, dy = [*map(random, shapes_of(shape))], random(layer.output_shape(*shapes_of(shape)))
     name, text = _name(layer), str(shape)
 
     def forward():
-        layer(x)
+        layer(*xs)
 
     def forward_alone():
         with no_grad():
-            layer(x)
+            layer(*xs)
 
     yield Case(f"{name} forward", text, forward_alone, 0, forward_bytes(layer, shape))
     yield Case(

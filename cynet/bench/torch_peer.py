@@ -16,11 +16,14 @@ from cynet.nn import Dropout
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
 from cynet.nn.passes import no_grad
-from cynet.nn.structure import Add, Call, Join, chain
+from cynet.nn.structure import chain
 
 from .torch_steps import (
     FORMATS,
+    TorchAdd,
+    TorchConcatenate,
     TorchGlobalAvgPool2d,
+    TorchMultiply,
     TorchParts,
     images,
     inference,
@@ -33,7 +36,6 @@ __all__ = ["FORMATS", "check_equal", "converted"]
 __all__ += ["images", "inference", "loader", "set_num_threads", "training_step"]  # of the steps
 
 TOLERANCE = 1e-3
-OPERATIONS = {Add: "add", Join: "join"}
 
 
 def converted(model):
@@ -61,7 +63,7 @@ def _module(layer, made):
     """PyTorch's module for a layer; `made`: those so far, by `id`, for one may stand at several places."""
     if id(layer) not in made:
         if by_parts(layer):
-            made[id(layer)] = _of_parts(layer.parts(), made)
+            made[id(layer)] = _of_parts(layer.parts(), layer.ends(), made)
         else:
             make = LEAVES.get(type(layer).__name__)
             if make is None or not type(layer).__module__.startswith("cynet.") or plain(layer) is None:
@@ -70,17 +72,11 @@ def _module(layer, made):
     return made[id(layer)]
 
 
-def _of_parts(parts, made):
-    modules = OrderedDict((part.name, _module(part.layer, made)) for part in parts if isinstance(part, Call))
-    if chain(parts) is not None:
-        return nn.Sequential(modules)
-    steps = [
-        (part.name, True, part.sources)
-        if isinstance(part, Call)
-        else (OPERATIONS[type(part)], False, part.sources)
-        for part in parts
-    ]
-    return TorchParts(modules, steps)
+def _of_parts(parts, ends, made):
+    modules = [(part.name, _module(part.layer, made)) for part in parts]
+    if chain(parts) is not None and not any("." in name for name, _ in modules):
+        return nn.Sequential(OrderedDict(modules))
+    return TorchParts(modules, [part.sources for part in parts], ends)
 
 
 def _padding(layer):
@@ -115,6 +111,9 @@ LEAVES = {
     "Softmax": lambda m: nn.Softmax(1),
     "Dropout": lambda m: nn.Dropout(m.p),
     "Flatten": lambda m: nn.Flatten(),
+    "Add": lambda m: TorchAdd(),
+    "Concatenate": lambda m: TorchConcatenate(),
+    "Multiply": lambda m: TorchMultiply(),
 }  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from .containers.concat import Concat as Concat
+from .containers.graph import Graph as Graph
 from .containers.residual import Residual as Residual
 from .containers.sequential import Sequential as Sequential
+from .layers.add import Add as Add
 from .layers.avg_pool2d import AvgPool2d as AvgPool2d
 from .layers.batch_norm import BatchNorm1d as BatchNorm1d
 from .layers.batch_norm import BatchNorm2d as BatchNorm2d
+from .layers.concatenate import Concatenate as Concatenate
 from .layers.conv2d import Conv2d as Conv2d
 from .layers.dropout import Dropout as Dropout
 from .layers.flatten import Flatten as Flatten
@@ -14,6 +17,7 @@ from .layers.global_avg_pool2d import GlobalAvgPool2d as GlobalAvgPool2d
 from .layers.leaky_relu import LeakyReLU as LeakyReLU
 from .layers.linear import Linear as Linear
 from .layers.max_pool2d import MaxPool2d as MaxPool2d
+from .layers.multiply import Multiply as Multiply
 from .layers.relu import ReLU as ReLU
 from .layers.sigmoid import Sigmoid as Sigmoid
 from .layers.silu import SiLU as SiLU

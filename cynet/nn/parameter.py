@@ -30,6 +30,8 @@ class Parameter:
         The path in the model whose `parameters()` was called last, such as "0.weight".
     """
 
+    frozen = False  # whether some parameter of this process ever was: else nobody needs to ask
+
     def __init__(self, data: Any) -> None:
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
@@ -65,6 +67,11 @@ class Parameter:
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self._requires_grad = flag("requires_grad", value)
+        Parameter.frozen = Parameter.frozen or not value
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.requires_grad = self._requires_grad
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
         value = np.asarray(value)

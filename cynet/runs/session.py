@@ -14,7 +14,7 @@ import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
 from cynet.data import registry
-from cynet.nn.layer import Layer
+from cynet.nn.layer import Layer, shapes_of
 from cynet.nn.losses import CrossEntropyLoss
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
@@ -36,7 +36,10 @@ PADDING = 4  # pixels around a picture that augmentation crops from
 
 def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
     """Whether a batch norm of a model would have one value of each channel, for an input of a shape."""
-    return any("running_mean" in layer.buffers and prod(x[:-1]) == 1 for _, layer, x in model.trace(shape))
+    return any(
+        "running_mean" in layer.buffers and any(prod(x[:-1]) == 1 for x in shapes_of(given))
+        for _, layer, given in model.trace(shape)
+    )
 
 
 class Session:

@@ -12,7 +12,7 @@ from cynet.bench import setting, speed, workload
 from cynet.models import names
 from cynet.nn.containers.container import Container
 from cynet.nn.registry import layer as layers
-from cynet.nn.structure import Add, Call, Join
+from cynet.nn.structure import Call
 
 pytestmark = pytest.mark.torch
 UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"  # paddings
@@ -30,7 +30,7 @@ class Skip(Container):
 
     def parts(self):
         calls = [Call(name, layer, i) for i, (name, layer) in enumerate(zip("abc", self.layers, strict=True))]
-        return *calls, Add((3, 1))
+        return *calls, Call("", cynet.Add(), 3, 1)
 
 
 class Fork(Container):
@@ -41,7 +41,7 @@ class Fork(Container):
 
     def parts(self):
         arms = [Call(f"arm{i}", arm, 1) for i, arm in enumerate(self.arms)]
-        return Call("trunk", self.trunk), *arms, Join(tuple(range(2, len(arms) + 2)))
+        return Call("trunk", self.trunk), *arms, Call("", cynet.Concatenate(), *range(2, len(arms) + 2))
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ class Sum(Container):
         self.one, self.other = cynet.Conv2d(3, 4, 3, padding=1), cynet.Conv2d(3, 4, 1)
 
     def parts(self):
-        return Call("one", self.one), Call("other", self.other, 0), Add((1, 2))
+        return Call("one", self.one), Call("other", self.other, 0), Call("", cynet.Add(), 1, 2)
 
 
 @pytest.mark.parametrize("layer", [

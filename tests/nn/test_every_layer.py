@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from examples import EXAMPLES, NAMES, built, made, normal, twin
+from examples import BUILDING, EXAMPLES, NAMES, built, made, normal, twin
 from helpers import frozen
 
 import cynet
@@ -317,7 +317,7 @@ def test_an_odd_argument_is_taken_or_refused_by_name(name, argument):
     call = next(iter(layers.facts(name)["examples"]))
     several = signature.parameters[argument].kind is inspect.Parameter.VAR_POSITIONAL
     for value in ODD:
-        given = eval(f"given{call.removeprefix(name)}", NAMES | {"given": signature.bind})
+        given = eval(f"given{call.removeprefix(name)}", BUILDING | {"given": signature.bind})
         given.arguments[argument] = (value,) if several else value
         try:
             layers[name](*given.args, **given.kwargs)
@@ -393,7 +393,7 @@ def test_it_equals_pytorchs_layer_of_its_name(call, training):
     torch = pytest.importorskip("torch")
     theirs = of_torch(torch, call)
     if theirs is None or ("Dropout" in call and training):
-        words = "GlobalAvgPool2d", "Residual", "Concat", "Dropout", "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"
+        words = "Graph", "GlobalAvgPool2d", "Residual", "Concat", "Dropout", "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"
         assert any(word in call for word in words), "what PyTorch has not is listed here"
         return
     ours, x = made(call).train(training), normal(EXAMPLES[call])

@@ -6,11 +6,11 @@ from helpers import frozen
 from test_a_new_container import Fork, Skip
 
 import cynet
-from cynet import BatchNorm2d, Concat, Conv2d, ReLU, Residual, Sequential
+from cynet import Add, BatchNorm2d, Concat, Conv2d, ReLU, Residual, Sequential
 from cynet.nn.compile import inference
 from cynet.nn.compile.training import Steps, SumReLU
 from cynet.nn.containers.container import Container
-from cynet.nn.structure import Add, Call
+from cynet.nn.structure import Call
 
 X = frozen(np.random.default_rng(1).standard_normal((4, 6, 6, 8)).astype(np.float32))
 
@@ -23,8 +23,8 @@ class Beside(Container):
 
     def parts(self):
         if self.way is None:
-            return Call("main", self.body), Add((1, 0))
-        return Call("main", self.body), Call("way", self.way), Add((1, 2))
+            return Call("main", self.body), Call("", Add(), 1, 0)
+        return Call("main", self.body), Call("way", self.way), Call("", Add(), 1, 2)
 
 
 class Named(Residual):

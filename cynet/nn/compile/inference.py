@@ -31,10 +31,10 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
-from cynet.nn.structure import chain
 
 from . import graphs
 from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
+from .nesting import layers_of
 from .rules import chain_of, grouped, is_known, sum_of
 from .snapshot import Snapshot
 from .watched import Watched
@@ -189,7 +189,7 @@ class Plan:
     #    whether the input was read into a buffer of the output's own, so that it may be let go) ------------
     def _flat(self, layer, root=False):
         """The layers of nested chains, one after another."""
-        inner = chain(layer.parts()) if root else chain_of(layer)
+        inner = layers_of(layer.parts(), layer.ends()) if root else chain_of(layer)
         if inner is None:
             yield layer
             return
@@ -202,7 +202,7 @@ class Plan:
         steps, self._planes = [], None
         for name, layers in grouped(list(self._flat(model, root)), STEPS):
             before = slot
-            step, slot, read = STEPS[name](self, layers, slot) if name else self._call(layers[0], slot)
+            step, slot, read = STEPS[name](self, layers, slot) if name else self.call(layers[0], slot)
             for used in layers:
                 self._watched.add_wholly(used)
             if step is not None:
@@ -211,13 +211,22 @@ class Plan:
                 self.release(before)
         return steps, slot
 
-    def _call(self, layer, slot):
+    def call(self, layer, slot):
         """The step that calls a layer as it is; its output may be its input."""
+        step, (slot,) = self.called(layer, [slot])
+        return step, slot, False
+
+    def called(self, layer, slots):
+        """The step that calls a layer as it is on several values, and the slots of what it gives."""
         self._called.append(layer)
         for _, inner in layer.walk():
-            self._watched.add_wholly(inner)
-        slot = Slot(layer.output_shape(slot.shape))
-        return Called(layer, slot.shape), slot, False
+            self.watch(inner)
+        step = Called(layer, layer.output_shape(*(slot.shape for slot in slots)))
+        return step, [Slot(shape) for shape in step.shapes]
+
+    def watch(self, layer):
+        """Watch all attributes of a layer."""
+        self._watched.add_wholly(layer)
 
     def _convolution(self, layers, slot, norm=False, relu=False):
         layer, threads = layers[0], team(layers[0].macs(slot.shape))
@@ -230,7 +239,7 @@ class Plan:
 
     def _rows(self, layers, slot):
         if len(slot.shape) != 4:
-            return self._call(layers[0], slot)
+            return self.call(layers[0], slot)
         self._planes = slot.shape[1:]  # the order of the rows is unchanged
         slot = Slot((slot.shape[0], prod(self._planes)), slot.buffer, slot.pins)
         return Rows(slot.shape), slot, False

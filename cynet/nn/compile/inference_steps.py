@@ -88,14 +88,17 @@ class Called:
     """A layer that is called as it is."""
 
     def __init__(self, layer, shape):
-        self.layer, self.shape, self.ours = layer, shape, is_known(layer)
+        self.layer, self.ours = layer, is_known(layer)
+        self.several = bool(shape) and isinstance(shape[0], tuple)
+        self.shapes = list(shape) if self.several else [shape]
 
-    def __call__(self, x):
+    def __call__(self, *xs):
         if self.ours:
-            y = self.layer(x)
+            y = self.layer(*xs)
         else:  # it may keep what is a buffer here, and hand out anything
-            y = checks.float_array(f"{type(self.layer).__name__}.forward result", self.layer(x.copy()))
-        if y.shape != self.shape:
+            name, y = f"{type(self.layer).__name__}.forward result", self.layer(*(x.copy() for x in xs))
+            y = tuple(checks.float_array(name, one) for one in y) if self.several else checks.float_array(name, y)
+        if [one.shape for one in (y if self.several else [y])] != self.shapes:
             raise Unplanned  # something within it is not what it was
         return y
 

@@ -11,8 +11,10 @@ layers of other graphs one by one; a plan for evaluation takes every graph.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cynet.nn.containers.compiled import Compiled
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
+from cynet.nn.layers.add import Add
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.dropout import Dropout
@@ -21,7 +23,9 @@ from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.layers.relu import ReLU
-from cynet.nn.structure import Add, Call, chain
+from cynet.nn.structure import chain
+
+from .nesting import layers_of
 
 OURS = "cynet.nn."  # where the classes lie whose attributes are all that they compute by
 SUM = "sum"  # a container that adds what one or two layers make of its input, see `sum_of`
@@ -39,17 +43,26 @@ def is_known(layer):
 
 
 def chain_of(layer):
-    """The layers of a container that runs them one after another, or None."""
-    return chain(layer.parts()) if by_parts(layer) else None
+    """The layers of a container that runs them one after another, or None; of a graph as it can be read so."""
+    if not by_parts(layer):
+        return None
+    parts, ends = layer.parts(), layer.ends()
+    found = chain(parts)
+    if found is not None and ends == (1, (len(parts),)):
+        return found
+    if ends[0] > 1 or len(ends[1]) > 1:
+        return None
+    found = layers_of(parts, ends)
+    return found if len(found) != 1 or isinstance(layer, Compiled) else None
 
 
 def sum_of(layer):
     """(body, shortcut or None) where the output is body(x) + shortcut(x), or body(x) + x; or else None."""
     parts = layer.parts() if by_parts(layer) else ()
-    if not parts or not isinstance(parts[-1], Add):
+    if not parts or plain(parts[-1].layer) is not Add:
         return None
     *calls, total = parts
-    if not all(isinstance(part, Call) and part.source == 0 for part in calls):
+    if layer.ends() != (1, (len(parts),)) or not all(part.sources == (0,) for part in calls):
         return None
     layers = [part.layer for part in calls]
     return {(1, 0): (*layers, None), (1, 2): tuple(layers)}.get(total.sources)

@@ -53,21 +53,27 @@ class Steps:
         except (AttributeError, TypeError, ValueError):  # no layers, or none that could run
             return False
 
-    def forward(self, x):
+    def forward(self, x, *others):
         """The output; what the steps keep is kept by the pass around."""
         for step in self.steps:
-            x = step(x)
+            x, others = step(x, *others), ()  # the first takes all inputs
         return x
 
     def backward(self, dy, wants_dx, added=None):
         """The gradient to the input, plus `added`, or None unless it is wanted."""
-        for step in reversed(self.steps[1:]):
+        steps = self.steps if wants_dx else self.steps[self._first_trained() :]
+        for step in reversed(steps[1:]):
             dy = step.backward(dy)  # nothing else holds its pass: its memory is free after this
-        for first in self.steps[:1]:
+        for first in steps[:1]:
             if wants_dx and added is not None and plain(first) is Conv2d:
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
         return dy if added is None else arrays.add(dy, added)
+
+
+    def _first_trained(self):
+        """The number of the first step with something to train."""
+        return next((i for i, step in enumerate(self.steps) if step.is_trained()), len(self.steps))
 
 
 def watch(watched, layer):
@@ -92,6 +98,9 @@ class Joined(Layer):
         for layer in self.layers:
             shape = layer.checked_shape(shape)
         return shape
+
+    def is_trained(self):
+        return any(layer.is_trained() for layer in self.layers)
 
     def _wants_dx(self):
         return super()._wants_dx() and self.first._wants_dx()
