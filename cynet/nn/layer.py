@@ -142,10 +142,6 @@ class Layer:
                 if callable(vars(cls).get(name)):
                     setattr(cls, name, wrapped(vars(cls)[name]))
 
-    def __init__(self, *, name: str | None = None) -> None:
-        if name is not None:
-            self.name = checks.path("name", name)
-
     def __call__(self, x: Any, *others: Any) -> Any:
         """Check `x` (its shape only the first time), then run `forward`.
 
@@ -444,6 +440,9 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+Layer.__init__ = _named(Layer.__init__)  # type: ignore[method-assign]  those without one of their own
 
 
 class LayerShapeError(ValueError):

@@ -18,8 +18,10 @@ from .compiled import Compiled
 @registry.layer(
     examples={
         "Graph(x := Input((9, 8, 4)), Conv2d(4, 2, 3)(ReLU()(x)))": (3, 9, 8, 4),
-        "Graph(x := Input((5, 4, 4)), [h := ReLU()(BatchNorm2d(4)(Conv2d(4, 4, 1)(x))), Add()(h, x)][-1])": (3, 5, 4, 4),
-        "Graph(x := Input((5, 4, 4)), Multiply()(x, Sequential(Conv2d(4, 4, (5, 4)), Sigmoid())(x)))": (3, 5, 4, 4),
+        "Graph(x := Input((5, 4, 4)), Add()(Tanh()(Conv2d(4, 4, 1)(x)), x))": (3, 5, 4, 4),
+        "Graph(x := Input((5, 4, 4)), [h := Tanh()(x), Multiply()(h, Sigmoid()(Conv2d(4, 4, 1)(h)), x)][-1])": (
+            (3, 5, 4, 4)
+        ),
     }
 )
 class Graph(Compiled, opens=False):
