@@ -103,6 +103,18 @@ def test_waiting_threads_spin_briefly_unless_the_user_says_otherwise(environment
         assert f"GOMP_SPINCOUNT = '{wanted}'" in done.stderr
 
 
+def test_the_environment_is_as_it_was_when_the_kernels_are_loaded():
+    code = (
+        "import os\n"
+        "for name in ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'): os.environ.pop(name, None)\n"
+        "before = dict(os.environ)\n"
+        "import cynet.kernels\n"
+        "assert dict(os.environ) == before, set(os.environ) - set(before)\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_omp_num_threads_is_honoured(threads):
     if not _config.build_info()["openmp"]:
@@ -135,6 +147,9 @@ case "$*" in
   *march=none-such*) echo "unknown" >&2; exit 1 ;;
 esac
 case "$*" in *-fopenmp*) [ -n "$FAKE_NO_OPENMP" ] && exit 1 ;; esac
+if [ -n "$FAKE_LACKS" ]; then
+  case "$*" in *"$FAKE_LACKS"*) echo "it lacks $FAKE_LACKS" >&2; exit 1 ;; esac
+fi
 line=$(printf '%s|' "$@" | tr '\n' ' ')
 echo "$line" >> "$FAKE_LOG"  # in one piece: several are at work
 while [ $# -gt 1 ]; do
@@ -271,6 +286,10 @@ def test_a_switch_is_off_in_capitals_too(tree, text):
     ({"CYNET_MARCH": "none-such"}, "does not accept -march=none-such ('unknown')"),
     ({"FAKE_NO_OPENMP": "1", "CYNET_FAIL_NO_OPENMP": "1"}, "CYNET_FAIL_NO_OPENMP is set and"),
     ({"CC": "/nowhere/cc"}, "install a C compiler"),
+    ({"CYNET_JOBS": "1025"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '1025'"),
+    ({"CFLAGS": "-DA='"}, "CFLAGS: wanted words as for a shell, got \"-DA='\" (No closing quotation)"),
+    ({"FAKE_LACKS": "include"}, "does not find Python's headers in "),
+    ({"FAKE_LACKS": "shared"}, "cannot link an empty extension ('it lacks shared'): see LDSHARED"),
 ])  # fmt: skip
 def test_what_cannot_be_built_is_said_in_a_sentence(tree, environment, said):
     line = build(tree, fails=True, **environment)

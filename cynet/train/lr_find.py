@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cynet.core import checks
 from cynet.core.drawing import figure_class
 from cynet.core.types import AnyArray, Batch
 
@@ -60,7 +61,9 @@ def lr_find(
     batches : iterable of (x, y)
         Walked through as often as needed.
     lowest, highest : float, optional
+        Of the first and of the last step; above 0.
     steps : int, optional
+        At least 2.
 
     Returns
     -------
@@ -68,9 +71,12 @@ def lr_find(
 
     Raises
     ------
-    ValueError
-        When the loss is not finite from the start on.
+    TypeError, ValueError
+        When an argument is none of these, or the loss is not finite from the start on.
     """
+    lowest = checks.number("lowest", lowest, 0, open_low=True)
+    highest = checks.number("highest", highest, 0, open_low=True)
+    steps = checks.integer("steps", steps, 2)
     rates: list[float] = []
     losses: list[float] = []
     smooth: list[float] = []

@@ -150,3 +150,19 @@ def test_files_of_the_command_itself_are_read(capsys, tmp_path):
     capsys.readouterr()
     status, out, _ = said(capsys, *files, "--tolerance", "0")
     assert status == 0 and "infer, uwnet2, batch norm, batch 4" in out
+
+
+@pytest.mark.parametrize(("new", "slower"), [(1.0, 0), (2.0, 0), (2.0001, 1)])
+def test_a_ratio_at_the_tolerance_is_not_slower(tmp_path, new, slower):
+    paths = [written(tmp_path / f"{i}.json", speed(uwnet1=each)) for i, each in enumerate((1.0, new))]
+    assert len(compare.compare(*paths, tolerance=0.5).slower) == slower
+
+
+def test_what_is_empty_names_no_case_and_a_row_goes_before_its_result(tmp_path):
+    rows = [
+        {"kernel": "add", "shape": "(1,)", "place": place, "seconds": 1.0} for place in ("", "sweep", None)
+    ]
+    result = {"command": "kernels", "place": "all", "seconds": 2.0, "rows": rows}
+    found = compare.read(written(tmp_path / "x.json", result))
+    assert list(found) == ["kernels, add, (1,)", "kernels, add, (1,), sweep", "kernels, add, (1,) (2)"]
+    assert {each.value for each in found.values()} == {1.0}

@@ -2,6 +2,7 @@
 
 import gc
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -182,3 +183,41 @@ def test_the_sweep_goes_up_to_so_many_bytes(monkeypatch):
             (4 * size - 1, every[: every.index(size)]),
         ):
             assert list(kernels.chosen(["uwnet0"], 8, True, largest)) == wanted
+
+
+def test_the_sweep_ends_beyond_the_cache():
+    assert cases.sweep_sizes(0) == (1 << 14, 1 << 18, 1 << 22, 1 << 24)
+    for cache, last in ((32 << 20, 24), ((32 << 20) + 4, 25), (64 << 20, 25), (100 << 20, 26)):
+        assert cases.sweep_sizes(cache)[-1] == 1 << last
+
+
+def test_the_cases_of_a_model_have_each_shape_once_and_an_optimisers_bytes():
+    found = list(cases.of_models(("uwnet1", "uwnet1"), 2, False))
+    assert len({(case.kernel, case.shape, case.place) for case in found}) == len(found) - 1  # the optimiser's
+    (first, second) = [case for case in found if case.kernel == "SGD"]
+    count = int(first.shape.split()[0].replace(",", ""))
+    assert first.bytes == second.bytes == 4 * 5 * count
+    with_bias, without = cynet.Conv2d(2, 3, 1), cynet.Conv2d(2, 3, 1, bias=False)
+    assert repr(with_bias) != repr(without)
+
+
+def test_a_kernel_is_named_by_height_and_width():
+    forward, *_ = cases.of_layer(cynet.Conv2d(2, 3, (1, 3), stride=2), (1, 8, 8, 2))
+    assert forward.shape == "(1, 8, 8, 2) to 3, 1x3/2"
+
+
+def test_the_sum_of_the_sweep_is_of_two_arrays(monkeypatch):
+    given = []
+    monkeypatch.setattr(cases.arrays, "add", lambda a, b: given.append((a, b)))
+    by_name(cases.sweep((1 << 14,)))
+    next(case for case in cases.sweep((1 << 14,)) if case.kernel == "add").run()
+    ((a, b),) = given
+    assert a is not b and a.shape == b.shape
+
+
+def test_a_kernels_time_is_the_median(monkeypatch):
+    monkeypatch.setattr(kernels, "repeated", lambda *_: np.array([1.0, 2.0, 9.0]))
+    roof = SimpleNamespace(flops=10.0, bandwidth=4.0)
+    case = cases.Case("add", "(1,)", None, 0, 8)
+    (row,) = kernels.measure([case], roof).rows
+    assert (row["seconds"], row["byte_rate"], row["of_peak"], row["repeat"]) == (2.0, 4.0, 1.0, 3)

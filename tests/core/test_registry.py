@@ -105,6 +105,10 @@ def test_what_comes_from_elsewhere_is_added_last_and_taken_away(shop):
             shop.thing.add(name, "another")
     shop.thing.remove("nut")
     assert "nut" not in shop.thing
+    with pytest.raises(KeyError):
+        shop.thing["nut"]
+    with pytest.raises(KeyError):
+        shop.thing.facts("nut")
     shop.thing.add("nut", "another")
 
 

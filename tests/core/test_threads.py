@@ -42,6 +42,23 @@ def test_what_the_environment_asks_for_is_taken_or_passed_over_with_a_word(text,
         assert ours[0].endswith("; taking 3, one a processor")
 
 
+@openmp
+def test_one_thread_does_what_is_little_work_and_all_do_what_is_more():
+    threads.set_num_threads(3)
+    assert [threads.team(macs) for macs in (0, threads.ALONE - 1, threads.ALONE, 1e12)] == [1, 1, 3, 3]
+
+
+@openmp
+def test_bounds_of_the_number_of_threads():
+    for count in (1, 1024):
+        threads.set_num_threads(count)
+        assert threads.get_num_threads() == count
+    for count, said in ((0, "at least 1, got 0"), (1025, "at most 1024, got 1025")):
+        with pytest.raises(ValueError, match=f"^threads: wanted {said}$"):
+            threads.set_num_threads(count)
+    assert threads.get_num_threads() == 1024
+
+
 # -- forks ---------------------------------------------------------------------------------------------------
 START = (
     f"""

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from cynet.core.turns import Turn
+from cynet.core.turns import ADVICE, Turn, refuse_anothers
 
 
 def elsewhere(work):
@@ -72,3 +72,20 @@ def test_a_child_by_fork_finds_nobody_in():
     finally:
         go.set()
         thread.join()
+
+
+def test_whose_pass_stands_in_the_way_is_named_and_of_one_that_ended_that_it_did():
+    this = threading.current_thread()
+    go = threading.Event()
+    other = threading.Thread(target=go.wait, args=(60,), name="other")
+    other.start()
+    maker = other.ident
+    for who, wait in (("'other'", False), ("that has ended", True)):
+        if wait:
+            go.set()
+            other.join()
+        with pytest.raises(RuntimeError) as caught:
+            refuse_anothers("Linear", maker, {this.ident, maker})
+        wanted = f"wanted the pass of thread {this.name!r}, got that of thread {who}, made since: {ADVICE}"
+        assert str(caught.value) == f"Linear.backward: {wanted}"
+    refuse_anothers("Linear", maker, {maker})  # this thread made none: the other's was handed to it

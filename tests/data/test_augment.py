@@ -119,6 +119,41 @@ def test_arguments_at_and_beyond_their_bounds(make, good):
             make()
 
 
+def test_what_is_wrong_with_the_numbers_of_normalise_is_told():
+    with pytest.raises(ValueError, match="std: wanted 2 numbers, as many as mean, got 1"):
+        Normalize([0, 0], [1])
+    with pytest.raises(TypeError, match="std: wanted a sequence of numbers, got 2"):
+        Normalize([0], 2)
+    with pytest.raises(ValueError, match=r"std\[1\]: wanted"):
+        Normalize([0, 0], [1, 0])
+    array = Normalize(np.array([0.5]), np.array([2.0]))
+    assert (array.mean, array.std) == ((0.5,), (2.0,)) and type(array.mean[0]) is float
+    with pytest.raises(ValueError, match="Normalize: wanted 3 means, one a channel, got 4"):
+        Pipeline([Normalize([0] * 4, [1] * 4)], (3, 2, 2))
+
+
+@pytest.mark.parametrize(("transform", "text"), [
+    (RandomCrop(4), "RandomCrop(4)"), (RandomCrop(2, "reflect"), "RandomCrop(2, mode='reflect')"),
+    (RandomFlip(), "RandomFlip()"), (RandomFlip("alternating"), "RandomFlip(mode='alternating')"),
+    (Cutout(8), "Cutout(8)"), (Brightness(0.2), "Brightness(0.2)"), (Contrast(0.25), "Contrast(0.25)"),
+    (Normalize([0.5], [0.25]), "Normalize((0.5,), (0.25,))"),
+])  # fmt: skip
+def test_a_transform_shows_what_it_was_made_with(transform, text):
+    assert repr(transform) == text
+
+
+@pytest.mark.parametrize("kind", [RandomCrop, RandomFlip, Cutout, Brightness, Contrast, Normalize])
+def test_one_of_each_kind(kind):
+    twice = [kind(*{Normalize: ([0], [1]), RandomFlip: ()}.get(kind, (1,))) for _ in range(2)]
+    with pytest.raises(ValueError, match=rf"transforms\[1\]: wanted one {kind.__name__}, got a second"):
+        Pipeline(twice, (1, 4, 4))
+
+
+def test_amounts_are_the_nearest_multiples():
+    found = Pipeline([Brightness(1.75 / 65536), Contrast(0.3)], (1, 2, 2)).augment
+    assert (found["brightness"], found["contrast"]) == (2, 19661)
+
+
 @pytest.mark.parametrize(("shape", "padding", "good"), [
     ((1, 5, 6), 4, 1), ((1, 5, 6), 5, 0), ((1, 6, 5), 5, 0), ((1, 6, 6), 5, 1), ((1, 1, 9), 0, 1),
     ((1, 1, 9), 1, 0),
@@ -130,7 +165,9 @@ def test_a_picture_is_reflected_up_to_its_own_size(shape, padding, good):
     if good:
         assert make().augment["padding"] == padding
     else:
-        with pytest.raises(ValueError, match=f"RandomCrop: wanted a padding below {min(shape[1:])} to"):
+        least, size = min(shape[1:]), f"{shape[1]} x {shape[2]}"
+        wanted = f"RandomCrop: wanted a padding below {least} to reflect pictures of {size}, got {padding}"
+        with pytest.raises(ValueError, match=wanted):
             make()
     assert Pipeline([RandomCrop(9)], shape).augment["reflect"] == 0
 

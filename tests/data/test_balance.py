@@ -18,6 +18,7 @@ NAMES = tuple("abcdefgh")
     ((1, 0, 1, 0), ["no pictures of: b, d; a single picture of: a, c"]),
     ((0, 0, 9, 0, 0, 0, 0, 0), ["no pictures of: a, b, d, e, f and 2 more"]),
     ((0, 0), ["no pictures of: a, b"]),
+    ((0, 0, 9, 0, 0, 0), ["no pictures of: a, b, d, e, f"]),  # five are named
     ((7,), []),
 ])  # fmt: skip
 def test_uneven_empty_and_single_classes_are_told_in_two_lines_at_most(counts, lines):

@@ -47,10 +47,55 @@ def test_uneven_classes_are_told_with_what_helps():
     ([part([Problem(True)])], False, "1 picture cannot be used (leave it)"),
     ([part([Problem(True)])], True, None),
     ([part([Problem(False)]), part([Problem(False)])], False, "2 pictures cannot be used"),
+    ([part([Problem(False), Problem(True)])], False, "2 pictures cannot be used (leave it)"),
+    ([part([Problem(True)] * 1234)], False, "1,234 pictures cannot be used (leave it)"),
     ([part([Problem(True)], dataset=None), part()], True, "1 picture cannot be used"),
 ])  # fmt: skip
 def test_why_a_data_set_cannot_be_trained_on(parts, skip, wanted):
     assert checking.refusal(parts, skip, "leave it") == wanted
+
+
+def test_size_statistics_and_a_constant_channel_are_told():
+    images = np.full((4, 2, 3, 5), 51, np.uint8)
+    images[:2, 1] = 255
+    dataset = data.ArrayDataset(images, [0, 0, 1, 1], ("a", "b"))
+    lines = list(checking.Part("arrays", "train", dataset, (), ClassCounts((2, 2), None)).lines())
+    assert lines == [
+        "train: 4 pictures of 3 x 5, 2 channels, 2 classes",
+        "  mean [0.2, 0.6], deviation [0.0, 0.4]",
+        "  channel 0 is constant: 51 of 255 in all pictures",
+        f"  fingerprint {dataset.fingerprint()}",
+        "  2 of each class",
+    ]
+
+
+@pytest.mark.parametrize(("counts", "wanted", "lines"), [
+    ((5000, 5000), (5000, 5000), ["5,000 of each class, as published"]),
+    ((5000, 5000), (4999, 4999), ["5,000 of each class, wanted 4,999"]),
+    ((2, 2), (2, 3), ["cat               2, as published", "elephant          2, wanted 3"]),
+    ((2, 1), (2, 1), ["cat               2, as published", "elephant          1, as published"]),
+    ((1200, 3), None, ["cat           1,200", "elephant          3"]),
+    ((7,), None, ["cat          7"]),
+])  # fmt: skip
+def test_each_class_is_counted_beside_what_is_published(counts, wanted, lines):
+    classes = ("cat", "elephant")[: len(counts)]
+    assert list(checking._counted(classes, ClassCounts(counts, wanted))) == lines
+
+
+def test_a_part_is_loaded_as_it_would_be_trained_on(monkeypatch):
+    asked = []
+
+    def load(name, root, split, **options):
+        asked.append((name, root, split, options))
+        return data.load("tiny", split=split)
+
+    monkeypatch.setattr(checking.loading, "load", load)
+    checking.part("image_folder", "place", "test", 7)
+    checking.part("tiny", None, "train")
+    assert asked == [
+        ("image_folder", "place", "test", {"split_seed": 7, "skip_damaged": True}),
+        ("tiny", None, "train", {"split_seed": 0, "skip_damaged": False}),
+    ]
 
 
 def test_what_is_wrong_but_for_pictures_is_raised():

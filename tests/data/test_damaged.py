@@ -133,3 +133,48 @@ def test_only_what_helps_is_advised(tmp_path):
     with pytest.raises(damaged.DamagedError, match="4 of 4 pictures") as caught:
         data.ImageFolder(tmp_path, 4, cache=False, skip_damaged=True)
     assert "--skip-damaged" not in str(caught.value)
+
+
+def problem(name="a.png", damaged=True, number=None):
+    return pictures.PictureProblem(name, "why", damaged, number)
+
+
+@pytest.mark.parametrize(("problems", "total", "skip", "wanted"), [
+    ([], 3, False, None),
+    ([problem()], 3, True, None),
+    ([problem()], 1, True, "a.png: wanted a picture that Pillow can read: why"),
+    ([problem()], 2, False, f"a.png: wanted a picture that Pillow can read: why; {damaged.SKIP} it out"),
+    ([problem(damaged=False)], 2, True, "a.png: why"),
+    ([problem(), problem("b", False)], 2000, True,
+     "2 of 2,000 pictures cannot be used: a.png (why), b (why); cynet data check lists all"),
+    ([problem(), problem("b")], 2000, False, "2 of 2,000 pictures cannot be used: a.png (why), b (why); "
+     f"cynet data check lists all; {damaged.SKIP} damaged ones out"),
+    ([problem(), problem("b", False, errno.EIO)], 3, False,
+     "2 of 3 pictures cannot be used: a.png (why), b (why); cynet data check lists all"),
+])  # fmt: skip
+def test_what_damaged_pictures_call_for(problems, total, skip, wanted):
+    if wanted is None:
+        return damaged.refuse(problems, total, skip)
+    with pytest.raises(damaged.DamagedPicturesError) as caught:
+        damaged.refuse(problems, total, skip)
+    assert str(caught.value) == wanted
+    assert (caught.value.problems, caught.value.total) == (tuple(problems), total)
+
+
+def test_what_cannot_be_read_is_an_error_of_the_system_the_first_ones():
+    problems = [problem("a", False, errno.EACCES), problem("b", False, errno.EIO)]
+    with pytest.raises(PermissionError) as caught:
+        damaged.refuse(iter(problems), 2, True)
+    assert caught.value.errno == errno.EACCES and caught.value.strerror == "a: why, b: why"
+    assert caught.value.problems == tuple(problems)
+
+
+def test_three_of_those_left_out_are_named_from_the_folder(tmp_path):
+    found = [problem(str(tmp_path / f"d/{i}.png")) for i in range(1234)]
+    assert damaged.noted(found, str(tmp_path)) == [
+        "damaged pictures left out: 1,234 (d/0.png (why), d/1.png (why), d/2.png (why) and 1,231 more)"
+    ]
+    assert damaged.noted([]) == []
+    assert damaged.lines([problem("a\n.png"), problem(os.fsdecode(b"\xff.png"))]) == [
+        r"a\n.png: why", r"\xff.png: why"
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from cynet import data
 from cynet.data import ArrayDataset
+from cynet.data import dataset as module
 from cynet.data.sets import shapes10
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 3, 5, 4), np.uint8)
@@ -90,3 +91,41 @@ def test_a_linear_model_stays_far_below_a_net_on_shapes10(splits):
     gram = x.T @ x + 30 * np.eye(x.shape[1], dtype=np.float32)
     weights = np.linalg.solve(gram, x.T @ np.eye(10, dtype=np.float32)[train.labels])
     assert ((t @ weights).argmax(1) == test.labels).mean() < 0.7
+
+
+def test_pixels_are_counted_to_the_last_in_chunks_of_any_size(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (11, 2, 3, 4), np.uint8)
+    wanted = images.transpose(1, 0, 2, 3).reshape(2, -1) / 255
+    without = images[[i for i in range(11) if i not in (1, 4, 9)]].transpose(1, 0, 2, 3).reshape(2, -1) / 255
+    for chunk in (1, 12, 30, 48, 1000):  # of pixels: 1, 1, 2, 4 pictures and all
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        found = ArrayDataset(images, np.zeros(11, int), ["a"])
+        np.testing.assert_allclose((found.mean, found.std), (wanted.mean(1), wanted.std(1)), rtol=1e-12)
+        rest = found.moments_without(np.array([1, 4, 9]))
+        np.testing.assert_allclose(rest, (without.mean(1), without.std(1)), rtol=1e-12)
+
+
+def test_pictures_and_classes_are_counted_in_its_text():
+    found = ArrayDataset(np.zeros((2, 1, 3, 4), np.uint8), [0, 0], ("a", "b", "c"))
+    assert repr(found) == "ArrayDataset(2 pictures, 3 classes)"
+
+
+def test_names_and_numbers_of_classes_up_to_their_bounds():
+    assert len(module.numbered_classes(np.array([9_999]), "x")) == 10_000
+    with pytest.raises(ValueError, match="x: wanted names of the classes, for labels up to 10000"):
+        module.numbered_classes(np.array([10_000]), "x")
+    assert module.numbered_classes(np.zeros(0, int), "x") == ("0",)
+    assert module.named_classes(["a" * 1000], "x") == ("a" * 1000,)
+    for name, length in (("a" * 1001, "1,001"), ("", "0"), ("\n" * 600, "1,200")):  # escaped
+        with pytest.raises(ValueError, match=f"x: name 1: wanted 1 to 1,000 letters, got {length} "):
+            module.named_classes(["b", name], "x")
+    with pytest.raises(ValueError, match="got 'b' for 0 and 2"):
+        module.named_classes(["b", "c", "b"], "x")
+
+
+def test_a_mapped_array_that_is_not_contiguous_is_copied(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(48, dtype=np.uint8).reshape(2, 4, 2, 3))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    kept, turned = (ArrayDataset(each, [0, 0], ["a"]) for each in (mapped, mapped[:, ::2]))
+    assert kept.images is mapped and turned.images.flags.c_contiguous
+    np.testing.assert_array_equal(turned.images, np.array(mapped)[:, ::2])

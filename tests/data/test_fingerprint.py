@@ -45,3 +45,10 @@ def test_it_is_the_same_for_labels_of_any_kind_of_integer_and_byte_order():
     images, labels = np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2), np.array([3, 1])
     found = {fingerprint.of(images, labels.astype(kind), ["x", "y"]) for kind in ("<i8", ">i8", "<i4", "u1")}
     assert len(found) == 1
+
+
+def test_names_of_classes_may_hold_anything():
+    images, labels = np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.int64)
+    named = ["\udcff"], ["?"], ["\xff"], ["a", ""], ["a"]
+    found = {fingerprint.of(images, labels, names) for names in named}
+    assert len(found) == 5

@@ -153,3 +153,41 @@ def test_the_endings_that_are_read(monkeypatch):
     assert {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".mpo", ".jp2", ".heic", ".hif"} <= found
     assert not {".webp", ".jxl", ".pdf", ".eps", ".mpg", ".h5", ".wmf", ".txt", ""} & found
     assert kinds.decoder().split()[0] == "pillow" and kinds.decoder().split()[2:] == [HEIF]
+
+
+def test_what_is_no_picture_at_all_is_refused_at_once():
+    for wrong in (b"x.png", {"a": 1}, 3, None):
+        with pytest.raises(TypeError, match=f"or a sequence of them, got {type(wrong).__name__}"):
+            list(given.sources(wrong, 3))
+    with pytest.raises(TypeError, match="Pillow's pictures, got int 3"):
+        list(given.sources([3], 3))
+
+
+def test_a_folder_that_cannot_be_read_is_its_own_error(tmp_path, monkeypatch):
+    pytest.importorskip("PIL")
+
+    def closed(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("os.scandir", closed)
+    ((name, error),) = given.sources(tmp_path, 3)
+    assert name == str(tmp_path) and isinstance(error, PermissionError)
+
+
+def test_pictures_of_one_folder_are_in_the_order_of_their_names(tmp_path):
+    pytest.importorskip("PIL")
+    names = ["z/1.png", "b.png", "a/9.png", "c.png", "a.png", "y.png", "m.png", "k.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert given.picture_files(tmp_path)[0] == sorted(tmp_path / name for name in names)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("wanted", [1, 3])
+def test_an_array_of_other_channels_is_converted(channels, wanted):
+    pytest.importorskip("PIL")
+    array = np.full((4, 5, channels), 100, np.uint8)
+    array[..., 3:] = 255  # opaque
+    found = given.pixels(array, (4, 5, wanted), "crop")
+    assert found.shape == (wanted, 4, 5) and (found == 100).all() and found.flags.c_contiguous

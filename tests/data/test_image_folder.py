@@ -283,3 +283,31 @@ def test_a_cache_in_the_home_folder_is_there(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data.ImageFolder(folder, 4, cache="~/kept")
     assert len(list((home / "kept").iterdir())) == 2 and not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize(("level", "noted"), [(0, True), (31, True), (32, False)])
+def test_pictures_of_five_bits_or_less_look_nearly_black(tmp_path, level, noted):
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((4, 4, 3), level, np.uint8)).save(tmp_path / name / "0.png")
+    notes = data.ImageFolder(tmp_path, 4, cache=False).notes
+    words = f"all pictures are nearly black, no pixel is above {level} of 255: do they hold"
+    assert any(words in note for note in notes) is noted
+
+
+def test_the_cache_is_of_one_way_to_resize_one_list_of_classes_and_one_kind_of_channels(tmp_path):
+    draw(tmp_path / "a" / "0.png", 9, 5)
+    draw(tmp_path / "b" / "0.png", 5, 9)
+    made = [
+        {"size": 4}, {"size": 4, "resize": "stretch"}, {"size": 4, "channels": 1}, {"size": (4, 5)},
+        {"size": 4, "classes": ["b", "a"]},
+    ]  # fmt: skip
+    for _ in range(2):
+        for options in made:
+            kept = data.ImageFolder(tmp_path, **options)
+            plain = data.ImageFolder(tmp_path, **options, cache=False)
+            assert kept.fingerprint() == plain.fingerprint() and kept.resize == options.get("resize", "crop")
+            np.testing.assert_array_equal(kept.images, plain.images)
+            np.testing.assert_array_equal(kept.labels, plain.labels)

@@ -108,3 +108,34 @@ def test_a_list_that_is_no_file_or_has_no_end_is_refused(folder, tmp_path):
     os.truncate(listed, 100 * 10**9)
     with bounded(), pytest.raises(ValueError, match=r"a\.train: wanted a file of at most 268,435,456 bytes"):
         data.ImageList(listed, names)
+
+
+def test_lines_end_as_on_any_system_and_are_stripped(tmp_path):
+    path = tmp_path / "list"
+    for end in ("\n", "\r\n", "\r"):
+        path.write_bytes(end.join(["\ta b.png ", "", "  c\u2028d\x0b.png"]).encode())
+        assert image_list.read_lines(path) == ["a b.png", "c\u2028d\x0b.png"]
+    path.write_bytes(b"a\nb\0c\n")
+    with pytest.raises(ValueError, match=r"wanted lines of text, got a zero byte in 'b\\x00c'"):
+        image_list.read_lines(path)
+
+
+def test_a_path_is_looked_for_in_the_current_folder_first(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for place, size in ((here, 3), (there, 5)):
+        draw(place / "cat.png", size, size)
+    files = lists(there, ["cat.png"])
+    monkeypatch.chdir(here)
+    assert data.ImageList(*files).picture_shape == (3, 3, 3)
+    (here / "cat.png").unlink()
+    assert data.ImageList(*files).picture_shape == (5, 5, 3)
+    (there / "cat.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"^\[Errno 2\] cat\.png: "):
+        data.ImageList(*files)
+
+
+def test_pictures_are_resized_as_asked(folder):
+    files = lists(folder, ["cat/0.png"])
+    found = {resize: data.ImageList(*files, size=4, resize=resize) for resize in ("crop", "stretch")}
+    assert {resize: each.resize for resize, each in found.items()} == {"crop": "crop", "stretch": "stretch"}
+    assert (found["crop"].images != found["stretch"].images).any()

@@ -77,3 +77,34 @@ def test_a_mosaic_shows_colours_as_they_are():
     drawn = inspection.mosaic(ArrayDataset(colours, [0], ("a",)), columns=1)
     np.testing.assert_array_equal(drawn[2:4, 2:4], colours[0].transpose(1, 2, 0))
     assert drawn.shape == (6, 6, 3)
+
+
+@pytest.mark.parametrize(("shape", "factor"), [
+    ((32, 32, 3), 2), ((64, 20, 1), 1), ((20, 64, 1), 1), ((16, 30, 1), 2), ((30, 16, 1), 2),
+    ((500, 2, 1), 1), ((1, 1, 200), 64), ((21, 21, 3), 3),
+])  # fmt: skip
+def test_a_mosaic_is_enlarged_by_whole_pixels_by_the_longer_side(shape, factor):
+    canvas = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(
+        inspection.enlarged(canvas, shape), np.kron(canvas, np.ones((factor, factor)))
+    )
+    assert inspection.enlarged(canvas[..., None], shape).shape == (2 * factor, 3 * factor, 1)
+
+
+def test_the_rows_of_a_mosaic_are_named():
+    few = dataset([0, 2, 2])
+    assert inspection.shown(few) == ["a", "c"]
+    assert inspection.shown(few, 2) == ["a"] and inspection.shown(few, 3) == ["a", "c"]
+
+
+def test_a_mosaic_shows_a_constant_channel_and_what_transforms_do():
+    flat = ArrayDataset(np.full((1, 1, 4, 5), 77, np.uint8), [0], ("a",))
+    assert (inspection.mosaic(flat, columns=1)[2:6, 2:7] == 77).all()
+    for varied in ("seed", "epoch"):  # the crop follows both
+        drawn = [inspection.mosaic(flat, inspection.augmentation(3), 1, **{varied: n}) for n in range(6)]
+        assert len({each.tobytes() for each in drawn}) >= 3
+
+
+def test_an_augmentation_is_a_crop_a_flip_and_a_square_where_it_is_wanted():
+    assert list(map(repr, inspection.augmentation(4))) == ["RandomCrop(4)", "RandomFlip()"]
+    assert list(map(repr, inspection.augmentation(0, 8))) == ["RandomCrop(0)", "RandomFlip()", "Cutout(8)"]

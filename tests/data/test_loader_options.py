@@ -199,3 +199,80 @@ def test_an_order_is_of_the_seed_and_the_setting_that_hold_when_it_is_asked_for(
     assert loader.order(3).tolist() == fresh(seed=1)
     loader.shuffle = False
     assert loader.order(3).tolist() == list(range(len(dataset)))
+
+
+def test_an_order_that_was_handed_out_may_be_written_to(dataset):
+    loader = data.DataLoader(dataset, 8, workers=0, seed=1)
+    first = loader.order(0)
+    kept = first.copy()
+    first[:] = 0
+    np.testing.assert_array_equal(loader.order(0), kept)
+
+
+def test_a_sampler_may_have_more_samples_than_the_data_set(dataset):
+    repeated = np.arange(100) % 40
+    for workers in (0, 1):
+        options = {"workers": workers, "sampler": lambda _: repeated, "drop_last": True}
+        with data.DataLoader(dataset, 100, **options) as loader:
+            ((x, y),) = list(loader)
+            assert x.shape == (100, 8, 8, 3) and y.tolist() == dataset.labels[repeated].tolist()
+
+
+def test_an_epoch_too_short_for_a_batch_is_told_with_both_numbers(dataset):
+    loader = data.DataLoader(dataset, 8, workers=0, sampler=lambda _: np.arange(5), drop_last=True)
+    with pytest.raises(ValueError, match="one batch of batch_size=8, got an epoch of 5"):
+        next(iter(loader))
+
+
+@pytest.mark.parametrize(("value", "poisoned"), [("1", True), ("0", False), ("", False), (None, False)])
+def test_what_the_environment_says_of_debugging(dataset, monkeypatch, value, poisoned):
+    monkeypatch.delenv("CYNET_DEBUG", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CYNET_DEBUG", value)
+    assert data.DataLoader(dataset, 8, workers=0).debug is poisoned
+
+
+def test_what_is_no_data_set_is_told_with_its_numbers(dataset):
+    class Other:
+        images, labels = dataset.images, dataset.labels[:39]
+
+        def __len__(self):
+            return 38
+
+    with pytest.raises(ValueError, match="got 40 images, 39 labels and a length of 38"):
+        data.DataLoader(Other(), 8)
+    Other.images = dataset.images.view(np.int8)
+    with pytest.raises(TypeError, match=r"got Other with images int8 \(40, 3, 8, 8\)"):
+        data.DataLoader(Other(), 8)
+    Other.images, Other.labels = dataset.images[:38, :, ::2], dataset.labels[:38]
+    with pytest.raises(ValueError, match="C-contiguous images"):
+        data.DataLoader(Other(), 8)
+
+
+def failing(picture, rng):
+    raise KeyError("no")
+
+
+def test_the_sample_that_a_function_failed_at_is_named_escaped_and_with_its_epoch(dataset):
+    dataset.path_of = lambda index: f"a\n{index}.png"
+    loader = data.DataLoader(dataset, 8, shuffle=False, workers=0, transforms=[failing])
+    loader.epoch = 3
+    with pytest.raises(KeyError) as caught:
+        next(iter(loader))
+    assert caught.value.__notes__ == [r"at the sample with index 0 (a\n0.png) of epoch 3"]
+
+
+def test_what_fails_beside_the_functions_names_no_sample(dataset, monkeypatch):
+    loader = data.DataLoader(dataset, 8, workers=0)
+    monkeypatch.setattr(loader._pipeline, "fill", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        next(iter(loader))
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_an_empty_epoch_has_no_batch_and_measures_nothing(dataset, capsys):
+    loader = data.DataLoader(dataset, 50, workers="auto", sampler=lambda _: np.arange(20), drop_last=True)
+    assert len(loader) == 0 and loader.chosen is None
+    with pytest.raises(ValueError, match="drop_last"):
+        next(iter(loader))
+    assert loader.chosen is None and capsys.readouterr().err == ""

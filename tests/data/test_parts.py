@@ -328,3 +328,60 @@ def test_a_class_that_is_one_folder_in_both_parts_is_noted(tmp_path):
     (tmp_path / "test" / "cat").unlink()
     folder_of(tmp_path / "test", cat=1)
     assert not any("in common" in text for text in load(tmp_path).notes)
+
+
+def test_the_share_is_told_recorded_and_part_of_the_name(tmp_path):
+    folder_of(tmp_path, cat=8, dog=8)
+    found = load(tmp_path, split_seed=7, test_share=0.125)
+    assert found.parts == {"drawn": {"split_seed": 7, "test_share": 0.125}, "train": 14, "test": 2}
+    assert found.notes == (
+        f"{tmp_path}: no folders train and test in it: 12.5 % of each class, drawn by the split seed 7, are "
+        "for testing (14 to train on, 2 to test)",
+    )
+    listed = listing.listed(tmp_path)
+    names = {parts.drawn(listed, split, seed, share).part
+             for split in ("train", "test") for seed in (0, 1) for share in (0.2, 0.25)}  # fmt: skip
+    assert len(names) == 8  # each has pixels of its own in the cache
+
+
+def test_names_that_are_no_text_are_drawn_too(tmp_path):
+    for i in range(4):
+        draw(tmp_path / "cat" / os.fsdecode(b"\xff%d.png" % i))
+        draw(tmp_path / "dog" / f"{i}.png")
+    assert [len(each) for each in both(tmp_path)] == [6, 2]
+
+
+@pytest.mark.parametrize("names", [("Train", "TEST"), ("TRAIN", "Val"), ("training", "testing")])
+def test_parts_in_capitals_are_parts_and_told(tmp_path, names):
+    tree(tmp_path, *names)
+    found = load(tmp_path, "test")
+    noted = [] if names[1] == "test" else [f"{tmp_path}: the test set is the folder {names[1]}"]
+    assert list(found.notes) == noted and found.parts == {"train": names[0], "test": names[1]}
+    for name in names:
+        shutil.rmtree(tmp_path / name)
+        (tmp_path / name).symlink_to("nowhere")
+        with pytest.raises(
+            FileNotFoundError, match=f"{name}: wanted a folder, found a link that leads nowhere"
+        ):
+            load(tmp_path)
+        (tmp_path / name).unlink()
+        tree(tmp_path, name)
+
+
+def test_the_usual_name_goes_before_the_others(tmp_path):
+    tree(tmp_path, "train", "training", "trainset", "val", "valid", "validation")
+    found = load(tmp_path, "test")
+    assert found.parts == {"train": "train", "test": "val"}
+    assert found.notes[1] == f"{tmp_path}: folders that are not used: training, trainset, valid, validation"
+
+
+def test_several_or_no_lists_are_told_apart(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"one pair of files NAME\.train and NAME\.labels, found none"
+    ):
+        data.load("image_list", tmp_path, "train")
+    for name in "ab":
+        for ending in ("train", "labels"):
+            (tmp_path / f"{name}.{ending}").write_text("cat")
+    with pytest.raises(ValueError, match=r"one pair of files .*, found a\.labels, b\.labels"):
+        data.load("image_list", tmp_path, "train")

@@ -88,3 +88,24 @@ def test_classes_are_balanced_among_some_samples_only():
     assert len(data.BalancedSampler(LABELS, indices=indices).order(0)) == 90
     with pytest.raises(ValueError, match=r"indices\[0\]: wanted 0 to 99, got 100"):
         data.BalancedSampler(LABELS, indices=[100])
+
+
+def test_the_first_wrong_index_is_named():
+    with pytest.raises(ValueError, match=r"indices\[1\]: wanted at least 0, got -3"):
+        data.SubsetSampler([1, -3, -4])
+    with pytest.raises(ValueError, match=r"weights\[1\]: wanted a number from 0, got -1"):
+        data.WeightedSampler([1, -1, -2])
+
+
+def test_sums_of_weights_neither_wrap_nor_round():
+    big = data.WeightedSampler(np.full(4, 200, np.uint8), 4000).order(0)
+    assert (np.bincount(big, minlength=4) > 800).all()
+    small = data.WeightedSampler(np.full(3_000_000, 0.1, np.float32), 1)
+    assert small._sums[-2] == pytest.approx(1 - 1 / 3_000_000, abs=1e-12)
+
+
+def test_a_subset_of_any_memory_layout():
+    every = np.arange(20, dtype=">i4")[::2]
+    sampler = data.SubsetSampler(every, shuffle=False)
+    assert sampler.order(0).tolist() == list(range(0, 20, 2)) and sampler.order(0).dtype == np.int64
+    assert sampler.order(0).flags.c_contiguous

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.interop import safetensors
+from cynet.interop import header, safetensors
 
 TENSORS = {
     "0.weight": np.arange(24, dtype=np.float32).reshape(4, 3, 1, 2) - 7.5,
@@ -112,6 +112,28 @@ def test_every_flipped_bit_is_found():
         (raw({"__metadata__": []}), "wanted text to text"),
         (raw({"a": []}), "tensor 'a': wanted dtype, shape and data_offsets"),
         (raw({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [False, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4.0]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4, 4]}}), "tensor 'a': wanted dtype"),
+        (raw({"a": {"dtype": "F32", "shape": 1, "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
+        (
+            raw({"a": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 24]}}),
+            r"^tensor 'a': F64 of shape \[2, 3\] takes 48 bytes, got 24$",
+        ),
+        (
+            raw({"a": {"dtype": "BF16", "shape": [5], "data_offsets": [0, 20]}}),
+            r"^tensor 'a': BF16 of shape \[5\] takes 10 bytes, got 20$",
+        ),
+        (
+            raw({"__metadata__": {"cynet": "1.2"}}),
+            "^written by cynet '1.2' but without its cynet_sha256: the file is damaged$",
+        ),
+        (
+            raw({"__metadata__": {"cynet_sha256": "0" * 64}}),
+            "^the cynet_sha256 of its contents differs from the stored one: the file is damaged$",
+        ),
         (raw({"a": {"dtype": "F8", "shape": [1], "data_offsets": [0, 1]}}), "tensor 'a': wanted dtype"),
         (raw({"a": {"dtype": [], "shape": [1], "data_offsets": [0, 4]}}), "tensor 'a': wanted dtype"),
         (raw({"a": {"dtype": "F32", "shape": [2**62, 8], "data_offsets": [0, 4]}}, b"1234"), "takes"),
@@ -168,6 +190,9 @@ def test_the_data_end_with_the_last_tensor(size):
         ({"__metadata__": np.zeros(2)}, None, ValueError),
         ({}, {"a": 1}, TypeError),
         ({}, {"cynet": "x"}, ValueError),
+        ({}, {"cynet_sha256": "x"}, ValueError),
+        ({}, {1: "x"}, TypeError),
+        ({1: np.zeros(2)}, None, ValueError),
     ],
 )
 def test_what_cannot_be_written_is_refused(tensors, notes, error):
@@ -175,9 +200,56 @@ def test_what_cannot_be_written_is_refused(tensors, notes, error):
         safetensors.pack(tensors, notes)
 
 
+def test_what_cannot_be_written_is_told_in_full():
+    for call, said in (
+        (lambda: safetensors.pack({"a": np.zeros(2, complex)}),
+         "tensor 'a': wanted a dtype of F64, F32, F16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, "
+         "got complex128"),
+        (lambda: safetensors.pack({}, {"a": 1}), "metadata: wanted str to str, got 'a': 1"),
+        (lambda: safetensors.pack({}, {"cynet_sha256": "x"}),
+         "metadata: 'cynet_sha256' is written by save itself; wanted another name"),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError)) as caught:
+            call()
+        assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("mark", [",", ":", "[", "{"])
+def test_a_header_holds_so_many_marks_and_no_more(mark, monkeypatch):
+    notes = {"note": mark * 50}
+    text = json.dumps({"__metadata__": notes}, separators=(",", ":")).encode()
+    marks = sum(text.count(each) for each in b",:[{")
+    monkeypatch.setattr(header, "MOST_MARKS", marks)
+    assert safetensors.unpack(raw(text))[1] == notes
+    monkeypatch.setattr(header, "MOST_MARKS", marks - 1)
+    with pytest.raises(ValueError) as caught:
+        safetensors.unpack(raw(text))
+    wanted = f"wanted at most {marks - 1} commas, colons and brackets, got {marks}"
+    assert str(caught.value) == f"its header: {wanted}"
+
+
+def test_a_header_may_be_as_long_as_the_format_allows(monkeypatch):
+    text = raw(b"{}" + b" " * 30)
+    monkeypatch.setattr(header, "MOST_HEADER", 32)
+    assert safetensors.unpack(text) == ({}, {})
+    monkeypatch.setattr(header, "MOST_HEADER", 31)
+    with pytest.raises(ValueError, match=r"^wanted a header of 32 bytes, 32 follow: cut short, or no safe"):
+        safetensors.unpack(text)
+
+
+def test_memory_is_asked_for_twice_the_file_before_it_is_read(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(safetensors, "check_memory", lambda size, what: asked.append((size, what)))
+    safetensors.save({"a": np.arange(6.0)}, tmp_path / "w")
+    safetensors.load(tmp_path / "w")
+    assert asked == [(2 * (tmp_path / "w").stat().st_size, "the tensors")]
+
+
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"cannot read .*nowhere"):
+    with pytest.raises(FileNotFoundError) as caught:
         safetensors.load(tmp_path / "nowhere")
+    assert str(caught.value) == f"[Errno 2] cannot read {tmp_path / 'nowhere'}: No such file or directory"
+    assert caught.value.errno == 2
 
 
 @pytest.mark.parametrize("name", ["a" * n for n in range(1, 9)])

@@ -139,3 +139,52 @@ def test_none_is_a_type_error(name):
     for arguments in ((None, x), (x, None)):
         with pytest.raises(TypeError):
             getattr(activation, name)(*arguments, *extra, 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_long_arrays_have_the_twins_numbers_in_every_chunk(name):
+    x, dy = np.random.default_rng(1).standard_normal((2, 3 * 16384 + 7)).astype(np.float32)
+    y, dx = run(name, x, dy)
+    wanted, backward = getattr(reference, name)(x.astype(np.float64))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dx, backward(dy.astype(np.float64)), rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "sigmoid"])
+def test_small_numbers_keep_their_relative_accuracy(name):
+    """Of y, which is about a slope times x there: a difference of two numbers near 1 would have lost it."""
+    x = np.concatenate([sign * np.logspace(-30, -1, 301) for sign in (1, -1)]).astype(np.float32)
+    y, _ = run(name, x, np.ones_like(x))
+    np.testing.assert_allclose(y, getattr(reference, name)(x.astype(np.float64))[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, -0.5, 3.0])
+def test_every_slope_of_the_leaky_relu(slope):
+    x = np.float32([-2, -1e-30, 0, 1e-30, 3, np.nan])
+    y, dx = (np.full(x.shape, 7, np.float32) for _ in range(2))
+    activation.leaky_relu(x, y, slope, 1)
+    activation.leaky_relu_backward(x, np.full_like(x, 4), dx, slope, 1)
+    np.testing.assert_array_equal(y, np.float32([-2 * slope, -1e-30 * slope, 0, 1e-30, 3, np.nan]))
+    np.testing.assert_array_equal(dx[:-1], np.float32([4 * slope] * 3 + [4, 4]))
+
+
+def test_the_gradient_of_softmax_adds_in_double():
+    """Of ten thousand classes whose gradients are nearly one number, which is taken off."""
+    rng = np.random.default_rng(0)
+    y, dx = rng.dirichlet(np.ones(10_000), 2).astype(np.float32), np.full((2, 10_000), 7, np.float32)
+    dy = (1000 + rng.standard_normal(y.shape)).astype(np.float32)
+    softmax.softmax_backward(y, dy, dx, 2)
+    wide, sums = dy.astype(np.float64), (y.astype(np.float64) * dy).sum(1, keepdims=True)
+    assert np.abs(dx / y.astype(np.float64) - (wide - sums)).max() <= 1e-4
+
+
+@pytest.mark.parametrize(("name", "of_y", "of_dx"), [
+    ("sigmoid", 2e-7, 2e-7), ("tanh", 2e-7, 2e-7), ("gelu", 3e-7, 4e-7), ("silu", 2.5e-7, 1.2e-6),
+])  # fmt: skip
+def test_curves_are_as_near_as_is_said_of_them(name, of_y, of_dx):
+    """Wherever x lies: y to so many parts of the greater of 1 and x, the slope to so much."""
+    x = np.linspace(-12, 12, 40_001).astype(np.float32)
+    y, dx = run(name, x, np.ones_like(x))
+    wanted, backward = getattr(reference, name)(x.astype(np.float64))
+    assert (np.abs(y - wanted) / np.maximum(1, np.abs(x))).max() <= of_y
+    assert np.abs(dx - backward(np.ones(len(x)))).max() <= of_dx

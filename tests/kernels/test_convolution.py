@@ -204,3 +204,24 @@ def test_multiply_adds_are_counted_as_the_sum_is_written(kind, case):
     layer = cynet.Conv2d(x.shape[3], *case[1:4], tuple(case[4]), case[5])
     wanted = dy.size * w[0].size
     assert layer.macs(x.shape) == layer.convolution(x.shape).problem.macs == wanted
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 2), (5, 5)], ids=str)
+@pytest.mark.parametrize("changes", [
+    {"kernel": (1, 1), "stride": (2, 2), "padding": (0, 0, 0, 0)},
+    {"kernel": (1, 1), "stride": (3, 1), "padding": (0, 0, 0, 0)},
+    {"kernel": (2, 1), "stride": (2, 3), "padding": (1, 0, 0, 0)}, {"kernel": (3, 3), "stride": (2, 1)},
+    {"kernel": (2, 2), "padding": (1, 1, 0, 1), "groups": 2},
+], ids=str)  # fmt: skip
+def test_many_small_images_of_which_a_tile_takes_several(size, changes):
+    """And the last tile fewer; without and with pixels that no tap reaches."""
+    for batch in (64, 129, 200):
+        case = changed(WINOGRAD, shape=(batch, *size, 8), outputs=12, **changes)
+        (x, w, b, dy), problem = arrays(case)
+        algorithm, dw = convolution.choose(problem), np.zeros_like(w)
+        assert type(algorithm) is C
+        algorithm.weight_gradient(x, dy, dw)
+        wanted = twin(case, x, w, b, dy)
+        got = algorithm.forward(x, w, b), algorithm.input_gradient(dy, w), dw
+        for one, want, what in zip(got, wanted, ("y", "dx", "dw"), strict=False):
+            near(one, want, what)

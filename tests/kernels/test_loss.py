@@ -161,3 +161,12 @@ def test_squared_error(size):
     np.testing.assert_allclose(gradient, backward(), rtol=1e-6)
     results = [mse(y, target, threads) for threads in (1, 2, 3, 4)]
     assert len({(loss, gradient.tobytes()) for loss, gradient in results}) == 1
+
+
+def test_a_squared_error_of_numbers_as_far_apart_as_floats_can_be():
+    y, target = np.float32([2e38, -2e38, 1]), np.float32([-2e38, 2e38, 1])
+    loss, gradient = mse(y, target)
+    assert loss == pytest.approx(3.2e77 / 3, rel=1e-6)
+    np.testing.assert_allclose(gradient, np.array([8e38, -8e38, 0]) / 3, rtol=1e-6)
+    loss, gradient = mse(np.float32([16777216, 0]), np.float32([-1, 0]))
+    assert loss == 16777217**2 / 2  # a float difference would have lost the 1

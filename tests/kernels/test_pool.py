@@ -1,5 +1,7 @@
 """Pooling kernels against their twins."""
 
+import itertools
+
 import numpy as np
 import pytest
 import reference
@@ -178,3 +180,31 @@ def test_none_is_a_type_error(argument):
     arrays[argument] = None
     with pytest.raises(TypeError):
         max_pool.max_pool(*arrays, 2, 2, 2, 2, 0, 0, 1)
+
+
+@pytest.mark.parametrize("channels", [3, 8, 17])
+@pytest.mark.parametrize("k", [2, 3])
+def test_images_narrower_than_a_window_in_every_way(channels, k):
+    """One side or both; a window that begins inside may end beyond the image, where the next row lies."""
+    rng = np.random.default_rng(0)
+    for height, width, left, right in itertools.product((1, 2, 4), (1, 2, 3), range(k), range(k)):
+        if left + width + right < k:
+            continue
+        for stride, top in itertools.product((1, 2, 3), (0, k - 1)):
+            window = (k, k), (stride, stride), (top, left, k - 1, right)
+            if top + height + k - 1 < k:
+                continue
+            x = rng.standard_normal((2, height, width, channels)).astype(np.float32)
+            dy = rng.standard_normal(out_shape(x, *window)).astype(np.float32)
+            for run, twin in ((run_max, reference.max_pool), (run_avg, reference.avg_pool)):
+                y, dx = run(x, dy, *window, threads=1)
+                wanted, backward = twin(x.astype(np.float64), *window)
+                assert_near(y, wanted, k * k)
+                assert_near(dx, backward(dy.astype(np.float64)), k * k)
+
+
+def test_the_mean_of_a_large_image_is_summed_in_double():
+    x = (np.random.default_rng(0).random((2, 60_000, 3)) + 1e4).astype(np.float32)
+    y = np.empty((2, 3), np.float32)
+    avg_pool.global_avg_pool(x, y, 2)
+    np.testing.assert_array_equal(y, x.mean(1, dtype=np.float64).astype(np.float32))

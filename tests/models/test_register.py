@@ -64,7 +64,8 @@ def test_what_is_no_layer_or_no_data_set_is_refused_by_the_name_of_its_function(
 
     models.register()(wrong)
     data.register("wrong", wrong)
-    with pytest.raises(TypeError, match=rf"^wrong: wanted a Layer from .*wrong, got {type(made).__name__}$"):
+    maker = r"test_what\S+<locals>\.wrong"
+    with pytest.raises(TypeError, match=rf"^wrong: wanted a Layer from {maker}, got {type(made).__name__}$"):
         models.create("wrong")
     with pytest.raises(TypeError, match=rf"^wrong: wanted an ArrayDataset .*, got {type(made).__name__}$"):
         data.load("wrong")

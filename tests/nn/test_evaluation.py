@@ -366,3 +366,26 @@ def test_what_a_layer_hands_on_is_not_written_over(steps, shape, kinds):
             chain = cynet.Sequential(first(), *between, last(), *between, last()).eval()
             for net in (chain, cynet.Sequential(nn.Residual(chain), *between, last()).eval()):
                 check(net, x)
+
+
+def test_two_shapes_in_turn_have_a_plan_each_and_another_number_of_threads_has_its_own(monkeypatch):
+    made, plan = [], inference.Plan.__init__
+
+    def counted(self, model, shape):
+        made.append(shape)
+        plan(self, model, shape)
+
+    monkeypatch.setattr(inference.Plan, "__init__", counted)
+    model = cynet.Sequential(nn.Linear(4, 3), nn.ReLU()).eval()
+    whole, rest = np.ones((8, 4), np.float32), np.ones((3, 4), np.float32)
+    threads.set_num_threads(2)
+    with cynet.no_grad():
+        for _ in range(3):
+            model(whole), model(rest)
+        assert made == [(8, 4), (3, 4)], "as the batches of an epoch and its last come in turn"
+        threads.set_num_threads(1)
+        wanted = model(whole)
+        assert made == [(8, 4), (3, 4), (8, 4)]
+        threads.set_num_threads(2)
+        np.testing.assert_array_equal(model(whole), wanted)
+        assert made == [(8, 4), (3, 4), (8, 4), (8, 4)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import run_python
 
 import cynet
 from cynet.core import random
@@ -64,3 +65,23 @@ def test_no_seed(seed):
     with pytest.raises((TypeError, ValueError), match="seed: wanted"):
         random.seed(seed)
     assert random.get_state() == before
+
+
+def test_the_first_weights_of_a_seed_are_for_ever():
+    """A training that is repeated with a later version begins with the same ones, layer by layer."""
+    cynet.seed(7)
+    conv, linear = cynet.Conv2d(2, 1, 2), cynet.Linear(3, 2)
+    wanted = [-0.3362735, 0.3720734, 0.4722633, -0.2046347, -0.1858723, -0.0799024, 0.1942509, -0.0946078]
+    np.testing.assert_allclose(conv.weight.data.ravel(), wanted, rtol=1e-6, atol=1e-7)
+    wanted = [0.4050448, 0.6245657, -0.16083789, -0.21385962, -0.11903226, 0.02787459]
+    np.testing.assert_allclose(linear.weight.data.ravel(), wanted, rtol=1e-6, atol=1e-7)
+    done = run_python("-c", "from cynet.core import random; print(random.get_state())")
+    assert done.stdout == "{'seed': 0, 'draws': 0}\n", "without a seed it is 0: every start is the same"
+
+
+def test_a_state_that_is_none_changes_nothing():
+    random.seed(5)
+    for state in ({"seed": 6, "draws": -1}, {"seed": 6, "draws": 1.0}, {"seed": -1, "draws": 3}):
+        with pytest.raises((TypeError, ValueError), match="wanted"):
+            random.set_state(state)
+        assert random.get_state() == {"seed": 5, "draws": 0}

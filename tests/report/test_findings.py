@@ -161,3 +161,14 @@ def test_what_pictures_were_taken_for(predictions):
 def test_a_class_without_pictures_has_no_recall():
     confusion = np.array([[2, 0], [0, 0]])
     assert findings.numbers(Evaluation(0.1, np.array([2, 0]), confusion).class_accuracy) == [1.0, None]
+
+
+def test_the_deviation_of_a_batch_norm_is_the_root_of_its_variance():
+    model = cynet.models.create("uwnet2", True, 2)
+    layer = next(layer for _, layer in model.walk() if "running_mean" in layer.buffers)
+    layer.running_var[...] = 4.0
+    layer.running_mean[...] = np.arange(len(layer.running_mean))
+    found = findings.norms(model)[0]
+    most = len(layer.running_mean) - 1
+    assert found["deviation"] == [2, 2, 2, 2, 2]
+    assert found["mean"] == [0, most / 4, most / 2, 3 * most / 4, most]

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from pathlib import Path
 
 import pytest
 from dom import CHROMIUM, browsed
@@ -14,6 +15,7 @@ pytestmark = [
     pytest.mark.chromium, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
 ]  # fmt: skip
 
+HELPERS = Path(__file__).with_name("page_helpers.js").read_text()
 LINE = "{x: [0, 10], y: [1, 3]}"
 SCALE = f"scales([{LINE}], {{floor: 0, start: 0}}, 200, 100)"
 LOG = "scales([{x: [0, 10], y: [1, 100, 0]}], {log: true}, 200, 100)"
@@ -105,6 +107,64 @@ WANTED |= {
     f"flag({{x: 9, y: 3.12, text: 't'}}, {SCALE}, 200)[1].getAttribute('y')": "32",  # below it, at the top
 }
 
+SIXTY = "Array(60).fill(1)"
+BINS = "{error: 0.0512, edges: [0, 0.5, 1], counts: [3, 1], confidence: [0.4, 0.6], accuracy: [0.2, 0.9]}"
+CALIBRATED = f"shown({{test: {{...test, calibration: {BINS}}}}}, calibration)"
+MATRIX = (
+    "{{test: {{...test, classes: {}, confusion: [[999, 1], [0, 10]], samples: [1000, 10], confused: []}}}}"
+)
+MATRIX, LONG = MATRIX.format("['a', 'b']"), MATRIX.format("['x'.repeat(99), 'y'.repeat(99)]")
+RATES = "numbers(shown({{runs: [{{...DATA.runs[0], steps: {{...DATA.runs[0].steps, lr: {}}}}}]}}, curves))"
+UNTIMED = "{...DATA.runs[1], epochs: {...DATA.runs[1].epochs, seconds: undefined}}"
+UNTIMED = f"shown({{runs: [DATA.runs[0], {UNTIMED}]}}, compare)"
+FILTERS = "shown({{filters: {{...DATA.filters, {}}}, missing: {{{}}}}}, filters).textContent"
+WANTED |= {
+    "table('c', ['a', {text: 'b', number: true}], []).outerHTML": '<table><caption class="visually-hidden">c'
+        '</caption><thead><tr><th scope="col">a</th><th scope="col" class="number">b</th></tr></thead>'
+        "<tbody></tbody></table>",
+    "inside({getBoundingClientRect: () => ({left: 10, top: 20, width: 100, height: 50}), viewBox: "
+        "{baseVal: {width: 200, height: 200}}}, {clientX: 60, clientY: 30})": [100, 40],
+    # keys: the first one of the arrows shows the first place
+    "keyed(['ArrowDown', 'ArrowDown', 'ArrowRight'], 3)": [[0, 3, 4], [True, True, True]],
+    "keyed(['ArrowLeft', 'x', 'End', 'ArrowRight', 'Home'], 1)": [[0, 5, 0], [True, False, True, True, True]],
+    "spoken()": [[True, False], [False, True]], "focused()": True, "left()": ["last values", "last values"],
+    # lines
+    f"drawn({{x: {SIXTY}, y: {SIXTY}, dots: true}}, {SCALE}).length": 61,
+    f"drawn({{x: [0, 10], y: [1, 30]}}, {SCALE})[0].getAttribute('d')": "M52.0 72.5L186.0 10.0",
+    f"drawn({{x: [0, 10], y: [1, 3], thin: true}}, {SCALE})[0].style.opacity": "0.55",
+    f"drawn({{x: [0, 10], y: [1, 3]}}, {SCALE})[0].style.opacity": "1",
+    "charted([{name: 's', color: 'red', x: [1, 2, 3], y: [1, 5, null]}])":
+        ["s <5>last values", "T. s: last <5>. Arrow keys move along it."],
+    "charted([{name: 's', color: 'red', x: [1], y: [null]}])": ["no values", None],
+    RATES.format("[0.4, 0.2]"): ["0.2", "0.4"], RATES.format("[0.1, 0.001]"): ["0.001", "0.01", "0.1"],
+    # two runs
+    "dashed()": [False, True],
+    f"pressed({UNTIMED}, 'Minutes').querySelector('h3').textContent":
+        "Test accuracy (by steps: a run has no times)",
+    f"numbers(pressed({UNTIMED}, 'Test loss'), 0).some((text) => text.includes('%'))": False,
+    "marked()": [True, True],
+    # classes
+    f"parts({CALIBRATED}, 'orange')": [[0.2, 0.4], [0.6, 0.9]],
+    f"parts({CALIBRATED}, 'blue')": [[0, 0.2], [0, 0.9]], f"heights({CALIBRATED})": [64, 64 / 3],
+    f"feet({CALIBRATED})": 1,  # all bars stand on one line
+    f"{CALIBRATED}.querySelector('svg').ariaLabel":
+        "Accuracy against confidence in 2 bins; expected calibration error 5.1 %.",
+    f"read({CALIBRATED}, ['Home'])":
+        "0 % to 50 % sure: 3 pictures (75.0 %), of which 20.0 % are right; mean confidence 40.0 %.",
+    "[...document.querySelectorAll('#mistakes .odds i i')].map((i) => i.className)": ["said", "true", ""],
+    "shown({mistakes: []}, mistakes).textContent": "Every picture of the test set is recognised.",
+    f"shown({MATRIX}, confusion).textContent.includes('None at all.')": True,
+    f"cells(shown({MATRIX}, confusion, 400))": ["100", "", "100"],
+    f"cells(shown({MATRIX}, confusion))": ["999", "1", "10"],
+    f"ring(shown({MATRIX}, confusion))": [0.5, 0.5, "", ""], f"cut(shown({LONG}, confusion))": True,
+    # the model
+    FILTERS.format("", "before: 'Not known.'") + ".slice(0, 10)": "Not known.",
+    FILTERS.format("scale: 0.123456", "") + ".includes('+0.1235 and the darkest −0.1235.')": True,
+    FILTERS.format("count: 2", "") + ".includes('The first')": False,
+    "numbers(shown({norms: [{...DATA.norms[0], mean: [3, 4, 5, 6, 7]}]}, norms), 0, 'middle')[0]": "0",
+    "shown({layers: {...DATA.layers, threads: 2}}, layers).textContent.includes('or, 2 threads.')": True,
+}  # fmt: skip
+
 
 def test_every_function_gives_what_is_wanted(tmp_path):
     script = f"""build();
@@ -119,6 +179,7 @@ def test_every_function_gives_what_is_wanted(tmp_path):
       FIRST.at(-1)();
       return host.querySelectorAll("text[text-anchor=end]").length;
     }};
+    {HELPERS}
     const say = (parts) => parts.map((part) => part.textContent ?? part).join("");
     const found = {json.dumps(list(WANTED))}.map((words) => {{
       try {{ return eval(`(${{words}})`); }} catch (error) {{ return `failed: ${{error}}`; }}

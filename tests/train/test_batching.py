@@ -15,12 +15,26 @@ from cynet.train import Settings, batching
      "48 (2 steps, 1 left out) or 8 (12 steps, 1 left out)"),
     (12, 8, "an epoch is 1 step of 8 and leaves out 4 of 12 pictures: try --batch-size "
      "6 (2 steps, none left out)"),
+    (200, 200, "an epoch is 1 step of 200: try --batch-size "
+     "100 (2 steps, none left out) or 20 (10 steps, none left out)"),
+    (17, 17, "an epoch is 1 step of 17: try --batch-size 8 (2 steps, 1 left out)"),
+    (81, 16, "an epoch is 5 steps of 16 and leaves out 1 of 81 pictures: try --batch-size "
+     "8 (10 steps, 1 left out)"),
+    (14, 5, "an epoch is 2 steps of 5 and leaves out 4 of 14 pictures: try --batch-size "
+     "4 (3 steps, 2 left out)"),
     (3, 2, "an epoch is 1 step of 2 and leaves out 1 of 3 pictures"),
     (1, 1, None), (2, 2, None), (5, 5, None), (64, 8, None), (1280, 128, None),
     (20_000, 128, None), (50_000, 128, None),
 ])  # fmt: skip
 def test_few_steps_or_pictures_left_out_are_told_with_a_better_size(samples, batch_size, sentence):
     assert batching.advice(samples, batch_size) == sentence
+
+
+def test_from_half_of_the_most_on_the_size_that_leaves_out_the_fewest_suits():
+    for samples in range(1, 80):
+        for most in range(1, 40):
+            found = [(samples % n, -n) for n in range(2, most + 1) if 2 * n >= most]
+            assert batching.suited(samples, most) == (-min(found)[1] if found else None)
 
 
 def test_what_is_suggested_is_smaller_and_better_for_all_sizes():

@@ -191,3 +191,18 @@ def test_a_signal_in_a_step_ends_the_walk_before_another_batch_is_fetched(last):
     assert seen == fetched == list(range(1, last + 1)) and caught.value.signal == signal.SIGTERM
     with pytest.raises(Stopped):
         next(signals.watch(iter([1])))  # one that came before
+
+
+def test_the_wish_is_told_once_on_standard_error_and_what_telling_raises_is_nobodys(capfd):
+    with Signals() as signals:
+        signals._note(signal.SIGINT, None)
+    assert capfd.readouterr() == ("", "stopping after this step, and saving; once more stops at once\n")
+
+    def failing(line):
+        raise RuntimeError(line)
+
+    with Signals(failing) as signals:
+        signals._note(signal.SIGINT, None)
+        assert signals.pending == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signals._note(signal.SIGINT, None)

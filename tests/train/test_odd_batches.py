@@ -161,3 +161,9 @@ def test_a_model_without_logits_is_named():
         predict(cynet.Sequential(cynet.ReLU()), [(x, [0, 1])])
     with pytest.raises(ValueError, match="logits: wanted 2 dimensions"):
         evaluate(cynet.Sequential(cynet.ReLU()), [(x, [0, 1])])
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_how_many_parts_a_batch_has_is_told_of_lists_and_tuples(kind):
+    with pytest.raises(ValueError, match="as each batch, got 3 of them as batch 0"):
+        evaluate(cynet.Flatten(), [kind((1, 2, 3))])

@@ -316,3 +316,12 @@ def test_progress_and_observers_have_plain_defaults():
             None,
         )
         assert made.model.input_grad is False
+
+
+def test_what_diverged_with_mixup_is_told_with_the_batch_before_it_was_mixed():
+    made = trainer()
+    made.mixup = lambda x, y, step: (x * np.float32(np.nan), y[::-1], 0.5)
+    with pytest.raises(Diverged) as caught:
+        made.step(*UNEVEN[0])
+    for told, given in zip(caught.value.batch, UNEVEN[0], strict=True):
+        np.testing.assert_array_equal(told, given)

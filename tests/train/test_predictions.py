@@ -63,6 +63,61 @@ def test_the_most_frequent_mistakes():
     assert [c for *_, c in confused(result, 3)] == sorted((c for *_, c in wrong), reverse=True)[:3]
 
 
+def known(probabilities, labels):
+    with np.errstate(divide="ignore"):
+        return Predictions(np.log(np.array(probabilities)), np.array(labels))
+
+
+def test_of_equal_ones_the_first_counts():
+    found = known([[0.4, 0.2, 0.4], [0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [0.4, 0.2, 0.4]], [1, 2, 0, 1])
+    assert found.predicted.tolist() == [0, 0, 1, 0] and found.worst(3).tolist() == [0, 1, 2]
+    assert [k for k, _ in found.top(0, 3)] == [0, 2, 1] and [k for k, _ in found.top(2, 2)] == [1, 2]
+    assert found.top(0, 1) == [(0, pytest.approx(0.4))]
+    assert confused(found.evaluation, 9) == [(1, 0, 2), (0, 1, 1), (2, 0, 1)]  # and none that never came
+    assert confused(found.evaluation, 2) == [(1, 0, 2), (0, 1, 1)]
+
+
+def test_what_lies_on_an_edge_is_of_the_bin_below():
+    found = known([[0.5, 0.5, 0], [0.75, 0.25, 0], [1, 0, 0]], [0, 1, 0]).calibration(bins=4)
+    assert found.edges.tolist() == [0, 0.25, 0.5, 0.75, 1] and found.counts.tolist() == [0, 1, 1, 1]
+    np.testing.assert_array_equal(found.confidence, [np.nan, 0.5, 0.75, 1])
+    np.testing.assert_array_equal(found.accuracy, [np.nan, 1, 0, 1])
+    assert found.error == pytest.approx((0.5 + 0.75 + 0) / 3)
+    assert len(known([[1.0, 0]], [0]).calibration().counts) == 15
+    with pytest.raises(ValueError, match="bins: wanted at least 1, got 0"):
+        known([[1.0, 0]], [0]).calibration(0)
+
+
+def test_samples_without_a_prediction_are_in_no_bin_and_among_no_mistakes():
+    found = known([[np.nan, np.nan], [0.1, 0.9]], [0, 0])
+    assert found.worst(2).tolist() == [1] and found.calibration().counts.sum() == 1
+    nothing = known([[np.nan, np.nan]], [0])
+    assert np.isnan(nothing.calibration().error) and nothing.evaluation.accuracy == 0
+
+
+def test_logits_of_any_size_give_probabilities():
+    x = np.array([[1e30, 0, 0], [-1e30, -1e30, 0], [3e38, 3e38, -3e38]], np.float32)[:, None, :, None]
+    found = predict(Sequential(Flatten()), [(x, np.array([0, 2, 1]))])
+    np.testing.assert_array_equal(found.probabilities, [[1, 0, 0], [0, 0, 1], [0.5, 0.5, 0]])
+
+
+def test_labels_are_kept_where_a_batch_is_filled_again():
+    y, x = np.array([0, 1]), np.zeros((2, 1, 3, 1), np.float32)
+
+    def reused():
+        yield x, y
+        y[:] = 2
+        yield x, y
+
+    assert predict(Sequential(Flatten()), reused()).labels.tolist() == [0, 1, 2, 2]
+
+
+def test_a_model_that_gives_no_logits_is_named():
+    x = np.zeros((2, 1, 3, 1), np.float32)
+    with pytest.raises(ValueError, match=r"gives logits \(N, classes\), got an output \(2, 1, 3, 1\)"):
+        predict(Sequential(cynet.ReLU()), [(x, np.array([0, 1]))])
+
+
 def batches(n, size=4):
     for start in range(0, n, size):
         count = min(size, n - start)

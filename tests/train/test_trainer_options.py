@@ -86,6 +86,16 @@ def test_the_average_is_evaluated_and_the_weights_come_back():
     assert plain.step(X, Y) == averaged.step(X, Y)
 
 
+def test_the_weights_come_back_after_an_evaluation_that_fails():
+    averaged = trainer(average=0.9)
+    averaged.step(X, Y)
+    before = averaged.model.state_dict()
+    with pytest.raises(KeyboardInterrupt), averaged.evaluated_weights():
+        raise KeyboardInterrupt
+    for name, array in averaged.model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 # -- mixup -------------------------------------------------------------------------------------------------
 def test_mixed_pictures_lie_between_two():
     x, others, share = Mixup(0.4, seed=3)(X, Y, step=7)
@@ -141,3 +151,18 @@ def test_progress_tells_the_time_of_a_step_and_of_its_wait():
 
     loop.train(trainer(), [(X, Y)] * 2, [(X, Y)], 2, [Clock()])
     assert all(0 <= p.waited <= p.seconds for p in seen) and seen[0].seconds > 0
+
+
+@pytest.mark.parametrize("share", [0.6, 0.99, 1.01, 2.0])
+def test_a_gradient_just_above_the_bound_is_scaled_down_too(share):
+    plain = trainer()
+    plain.step(X, Y)
+    norm = plain.gradient_norm()
+    clipped = trainer(clip_norm=norm * share)
+    clipped.step(X, Y)
+    assert clipped.gradient_norm() == pytest.approx(norm * min(share, 1), rel=1e-6)
+
+
+def test_a_mixture_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="alpha: wanted"):
+        Mixup(0, 1)

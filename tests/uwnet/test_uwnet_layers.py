@@ -295,3 +295,34 @@ def test_what_backward_needs_does_not_change_with_the_callers_arrays(layer):
 def test_layers_too_large_are_refused_before_memory_is_taken(make, words):
     with pytest.raises(ValueError, match=words):
         make(2**31 - 1)
+
+
+@pytest.mark.parametrize(("make", "text"), [
+    (lambda: uwnet.make_convolutional_layer(5, 4, 3, 2, 7, 2),
+     "convolutional layer 5 x 4 x 3 (w x h x c), size 7, stride 2"),
+    (lambda: uwnet.make_maxpool_layer(5, 4, 3, 2, 1),
+     "max-pool layer 5 x 4 x 3 (w x h x c), size 2, stride 1"),
+    (lambda: uwnet.make_connected_layer(6, 2), "connected layer 6 -> 2"),
+    (lambda: uwnet.make_batchnorm_layer(3), "batch-norm layer of 3 groups"),
+    (lambda: uwnet.make_activation_layer(uwnet.LRELU), "LRELU layer"),
+])  # fmt: skip
+def test_a_layer_shows_what_it_was_made_with(make, text):
+    cynet.seed(0)
+    layer = make()
+    assert repr(layer) == text
+    assert repr(uwnet.make_net([layer, layer])) == f" 0 {text}\n 1 {text}"
+
+
+def test_a_kind_of_activation_that_is_none_is_shown_as_it_is():
+    layer = uwnet.make_activation_layer(uwnet.RELU)
+    for kind in (5, -1, "x"):
+        layer.kind = kind
+        assert repr(layer) == f"{kind!r} layer"
+
+
+@pytest.mark.parametrize("momentum", [-0.5, 0.0, 1.0])
+def test_gradients_are_kept_by_any_momentum(momentum):
+    layer = uwnet.make_connected_layer(2, 1)
+    layer.dw = [[1], [2]]
+    layer.update(0.0, momentum, 0.0)
+    assert layer.dw.tolist() == [[momentum], [2 * momentum]]

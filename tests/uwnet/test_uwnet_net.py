@@ -255,3 +255,49 @@ def test_paths_that_name_no_file(path):
 def test_a_folder_is_no_file_of_weights(tmp_path):
     with pytest.raises(IsADirectoryError):
         uwnet.load_weights(uwnet.make_net([uwnet.make_connected_layer(3, 2)]), tmp_path)
+
+
+def test_each_step_of_training_is_a_line_with_six_digits(capsys):
+    cynet.seed(0)
+    net = uwnet.make_net([uwnet.make_connected_layer(2, 2), uwnet.make_activation_layer(uwnet.SOFTMAX)])
+    data = uwnet.Data([[0.0, 0.0]], [[1, 0]])
+    uwnet.train_image_classifier(net, data, 1, 0, 0.0, 0.0, 0.0)
+    uwnet.train_image_classifier(net, data, 1, 2, 0.0, 0.0, 0.0)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "000000: Loss: 0.693147\n000001: Loss: 0.693147\n")
+    net.layers[0].b = [[0, 20]]
+    uwnet.train_image_classifier(net, data, 1, 1, 0.0, 0.0, 0.0)
+    assert capsys.readouterr().err == "000000: Loss: 20.000000\n"
+
+
+def test_labels_may_be_of_either_sign():
+    loss = uwnet.cross_entropy_loss([[0.5, 0.25]], [[-1, 2]])
+    assert loss == pytest.approx(np.log(0.5) - 2 * np.log(0.25))
+
+
+@pytest.mark.parametrize(("y", "words"), [
+    ([[1, 0]], "y: wanted a matrix of 2 x 2, got shape (1, 2)"),
+    ([[1, 0, 0]] * 2, "y: wanted a matrix of 2 x 2, got shape (2, 3)"),
+    ([1, 0], "y: wanted a matrix of 2 x 2, got shape (2,)"),
+])  # fmt: skip
+def test_the_wanted_rows_and_columns_are_told(y, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        uwnet.cross_entropy_loss([[0.5, 0.5]] * 2, y)
+    with pytest.raises(ValueError, match=re.escape("dy: wanted a matrix of 2 x 3, got shape (2, 4)")):
+        layer = uwnet.make_connected_layer(1, 3)
+        layer.forward(np.ones((2, 1)))
+        layer.backward(np.ones((2, 4)))
+    with pytest.raises(ValueError, match=re.escape("x: wanted a matrix of rows x 1, got shape (2, 2)")):
+        layer.forward(np.ones((2, 2)))
+
+
+def test_paths_begin_at_home_and_endings_are_told_apart_by_their_letters(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    net = uwnet.make_net([uwnet.make_connected_layer(1, 1)])
+    uwnet.save_weights(net, "~/net.weights")
+    assert (tmp_path / "net.weights").stat().st_size == 8
+    uwnet.load_weights(net, "~/net.weights")
+    pytest.importorskip("PIL")
+    for name in ("a.PNG", "b.png", "c"):
+        uwnet.save_png(np.zeros((1, 2, 2)), tmp_path / name)
+    assert sorted(path.name for path in tmp_path.glob("*[gG]")) == ["a.PNG.png", "b.png", "c.png"]

@@ -38,7 +38,7 @@ class Convolve:
             self.algorithm = layer.convolution(shape)
             self._in = self._out = None
         else:
-            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.out_features))
+            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.output_shape(shape)[1]))
             self._in, self._out = self.algorithm.in_shape, self.algorithm.out_shape
         self._target = y if self._out is None else y.reshape(self._out)
 

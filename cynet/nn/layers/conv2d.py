@@ -70,10 +70,12 @@ class Conv2d(Layer):
     ) -> None:
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        *_, (self.kernel_size, self.stride, self.padding) = self._settings()
-        kernel = checks.pair("kernel_size", kernel_size)
-        self.weight = Parameter(init.weights((out_channels, in_channels // groups, *kernel)))
-        self.bias = Parameter(np.zeros(out_channels)) if checks.flag("bias", bias) else None
+        # Plain ints from here on: NumPy's small ones would overflow in products.
+        inputs, outputs, groups, window = self._settings()
+        self.in_channels, self.out_channels, self.groups = inputs, outputs, groups
+        self.kernel_size, self.stride, self.padding = kernel, *_ = window
+        self.weight = Parameter(init.weights((outputs, inputs // groups, *kernel)))
+        self.bias = Parameter(np.zeros(outputs)) if checks.flag("bias", bias) else None
 
     def _settings(self) -> tuple[int, int, int, tuple[Any, ...]]:
         """(channels in, channels out, groups, (kernel, stride, padding)), checked: they may have been set."""

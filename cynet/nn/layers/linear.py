@@ -42,9 +42,9 @@ class Linear(Layer):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
-        self._settings()
-        self.weight = Parameter(init.weights((out_features, in_features)))
-        self.bias = Parameter(np.zeros(out_features)) if checks.flag("bias", bias) else None
+        self.in_features, self.out_features = inputs, outputs = self._settings()
+        self.weight = Parameter(init.weights((outputs, inputs)))
+        self.bias = Parameter(np.zeros(outputs)) if checks.flag("bias", bias) else None
 
     def _settings(self) -> tuple[int, int]:
         """(features in, features out), checked: they may have been set."""
@@ -87,8 +87,8 @@ class Linear(Layer):
         question = rows, self.in_features, self.out_features, pixels
         chosen = self._worked_out  # once: another thread may set it
         if not answers(chosen, question):
-            self._settings()
-            self._worked_out = chosen = asked(question), kernels.choose(*question)
+            sizes = self._settings()  # plain ints: NumPy's small ones would overflow in products
+            self._worked_out = chosen = asked(question), kernels.choose(rows, *sizes, pixels)
         return chosen[1]
 
     def backward(self, dy: Array) -> Array | None:
