@@ -23,8 +23,8 @@ from .nn.gradients import check_gradients as check_gradients
 from .nn.layer import Layer as Layer
 from .nn.parameter import Parameter as Parameter
 from .nn.passes import no_grad as no_grad
-from .nn.symbols import Input as Input
 from .nn.summary import summary as summary
+from .nn.symbols import Input as Input
 from .optim import SGD as SGD
 from .optim import Adam as Adam
 from .optim import AdamW as AdamW

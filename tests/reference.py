@@ -186,7 +186,9 @@ def multiply(*xs):
     def backward(dy):
         found = []
         for i, x in enumerate(xs):
-            gradient = dy * np.prod([np.broadcast_to(o, dy.shape) for j, o in enumerate(xs) if j != i], axis=0)
+            gradient = dy * np.prod(
+                [np.broadcast_to(o, dy.shape) for j, o in enumerate(xs) if j != i], axis=0
+            )
             axes = tuple(a for a in range(dy.ndim) if x.shape[a] != dy.shape[a])
             found.append(gradient.sum(axis=axes, keepdims=True) if axes else gradient)
         return tuple(found)

@@ -74,7 +74,8 @@ def _module(layer, made):
 
 def _of_parts(parts, ends, made):
     modules = [(part.name, _module(part.layer, made)) for part in parts]
-    if chain(parts) is not None and not any("." in name for name, _ in modules):
+    plain_names = len(dict(modules)) == len(modules) and not any("." in name for name, _ in modules)
+    if chain(parts) is not None and ends == (1, (len(parts),)) and plain_names:
         return nn.Sequential(OrderedDict(modules))
     return TorchParts(modules, [part.sources for part in parts], ends)
 

@@ -71,7 +71,9 @@ def _require_inputs(layer: Layer, given: tuple[Any, ...]) -> None:
     try:
         inspect.signature(layer.forward).bind(*given)
     except TypeError:
-        raise TypeError(f"{type(layer).__name__}: wanted as many inputs as its forward takes, got {len(given)}") from None
+        raise TypeError(
+            f"{type(layer).__name__}: wanted as many inputs as its forward takes, got {len(given)}"
+        ) from None
 
 
 def several(shape: Any) -> bool:
@@ -141,6 +143,9 @@ class Layer:
             for name, wrapped in (("forward", passes.opening), ("backward", passes.following)):
                 if callable(vars(cls).get(name)):
                     setattr(cls, name, wrapped(vars(cls)[name]))
+
+    def __init__(self) -> None:
+        """Of a layer without arguments; there is nothing that a subclass has to call."""
 
     def __call__(self, x: Any, *others: Any) -> Any:
         """Check `x` (its shape only the first time), then run `forward`.
@@ -249,7 +254,7 @@ class Layer:
             raise LayerShapeError(name, f"{self!r}: {error}") from None
 
     def trace(self, *shapes: Shape, path: str = "") -> Iterator[tuple[str, Layer, Any]]:
-        """(path, layer, input shape, or several) of the layers that compute, in order, for inputs of `shapes`."""
+        """(path, layer, input shape or shapes) of the layers that compute, in order, for such inputs."""
         yield path, self, shapes if len(shapes) > 1 else shapes[0]
 
     def macs(self, *shapes: Any) -> int:

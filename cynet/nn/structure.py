@@ -1,10 +1,10 @@
 """How the output of a container comes from its input, as data that whoever needs it reads.
 
-Design: a container answers `parts()` with a tuple of calls. Values are numbered: the inputs come first, of most
-containers one, 0; each call makes the next value, or the next few. The last is the output, or what `ends()` of
-the container says. A sum, a product, values side by side are layers as others, that take several values; so
-shapes, traces, both passes, compilers and exporters walk through calls alone, and a container that publishes
-its own works everywhere.
+Design: a container answers `parts()` with a tuple of calls. Values are numbered: the inputs come first, of
+most containers one, 0; each call makes the next value, or the next few. The last is the output, or what
+`ends()` of the container says. A sum, a product, values side by side are layers as others, that take several
+values; so shapes, traces, both passes, compilers and exporters walk through calls alone, and a container that
+publishes its own works everywhere.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def total(gradients: list[Array]) -> Array:
 
 
 def shapes(parts: Parts, given: Sequence[Shape]) -> Iterator[tuple[Call, list[Shape], list[Shape]]]:
-    """(part, the shapes that it takes, those that it makes) of each part, for inputs of the `given` shapes."""
+    """(part, the shapes that it takes, those that it makes) of each part, for `given` shapes."""
     found = [tuple(shape) for shape in given]
     for part in parts:
         before = [found[source] for source in part.sources]

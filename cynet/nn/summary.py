@@ -112,7 +112,16 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
         own = [parameter for parameter in layer.parameters() if id(parameter) not in counted]
         counted.update(map(id, own))
         parameters = sum(parameter.size for parameter in own)
-        rows.append(Row(path, repr(layer), after, parameters, int(layer.macs(*shapes_of(before))), 4 * sum(map(prod, shapes_of(after)))))
+        rows.append(
+            Row(
+                path,
+                repr(layer),
+                after,
+                parameters,
+                int(layer.macs(*shapes_of(before))),
+                4 * sum(map(prod, shapes_of(after))),
+            )
+        )
     model.parameters()  # gives the names back their paths from the model's root
     return Summary(tuple(rows))
 

@@ -42,7 +42,7 @@ class Symbol:
         return f"<Symbol {self.shape}{'' if self.call is None else f' of {self.call.layer!r:.60}'}>"
 
 
-def Input(shape: Shape) -> Symbol:  # noqa: N802  it is written where layers are
+def Input(shape: Shape) -> Symbol:
     """A symbol for an input of a `Graph`.
 
     Parameters
@@ -84,7 +84,9 @@ def applied(layer: Any, values: tuple[Any, ...]) -> Any:
     """
     for i, value in enumerate(values):
         if not isinstance(value, Symbol):
-            raise TypeError(f"{type(layer).__name__} input {i}: wanted a symbol as the others, got {value!r:.80}")
+            raise TypeError(
+                f"{type(layer).__name__} input {i}: wanted a symbol as the others, got {value!r:.80}"
+            )
     found = layer.checked_shape(*((1, *value.shape) for value in values))
     several = bool(found) and isinstance(found[0], tuple)
     shapes = found if several else (found,)

@@ -27,7 +27,12 @@ class Skip(Container):
 
     def parts(self):
         first, second, third = self.inside["layers"]
-        return Call("first", first), Call("second", second, 1), Call("third", third, 2), Call("", cynet.Add(), 3, 1)
+        return (
+            Call("first", first),
+            Call("second", second, 1),
+            Call("third", third, 2),
+            Call("", cynet.Add(), 3, 1),
+        )
 
 
 class Fork(Container):

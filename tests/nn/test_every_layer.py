@@ -393,7 +393,16 @@ def test_it_equals_pytorchs_layer_of_its_name(call, training):
     torch = pytest.importorskip("torch")
     theirs = of_torch(torch, call)
     if theirs is None or ("Dropout" in call and training):
-        words = "Graph", "GlobalAvgPool2d", "Residual", "Concat", "Dropout", "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"
+        words = (
+            "Graph",
+            "GlobalAvgPool2d",
+            "Residual",
+            "Concat",
+            "Dropout",
+            "'same'",
+            "(0, 1, 2, 0)",
+            "(2, 0, 1, 2)",
+        )
         assert any(word in call for word in words), "what PyTorch has not is listed here"
         return
     ours, x = made(call).train(training), normal(EXAMPLES[call])

@@ -100,7 +100,9 @@ def test_a_pass_of_its_own_is_what_runs():
     [
         (lambda: Skip(Conv2d(8, 8, 1), body(), Conv2d(8, 8, 1)), ["Convolve", "Sum"]),
         (
-            lambda: Fork(Conv2d(8, 8, 1), Conv2d(8, 5, 3), Sequential(Conv2d(8, 2, 3), BatchNorm2d(2), ReLU())),
+            lambda: Fork(
+                Conv2d(8, 8, 1), Conv2d(8, 5, 3), Sequential(Conv2d(8, 2, 3), BatchNorm2d(2), ReLU())
+            ),
             ["Convolve", "Branches"],
         ),
         (lambda: Fork(Sequential(), Sequential(), ReLU(), Sequential()), ["Branches"]),

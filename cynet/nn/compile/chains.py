@@ -8,7 +8,7 @@ from .training import Steps
 
 
 def evaluated(model, *xs):
-    """The output in evaluation mode, by a plan; None where that cannot be, as with several inputs or outputs."""
+    """The output in evaluation mode, by a plan; None where that cannot be, as of several inputs."""
     if not may_sweep() or not model.is_single():
         return None
     return recall.forward(model, *xs) if grad_enabled() else inference.run(model, *xs)

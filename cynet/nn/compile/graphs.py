@@ -10,7 +10,7 @@ from cynet.nn.structure import users
 
 
 def planned(plan, layers, slot):
-    """The `Branches` of a container, the slot of its output, and whether the input was read into its own buffer.
+    """The `Branches` of a container, its output's slot, and whether the input was read into its own buffer.
 
     The place of a value is let go after the part that takes it last, unless what came of it may lie there.
     """
@@ -60,8 +60,8 @@ class Branches:
     Parameters
     ----------
     steps : list of tuple
-        For each part (the steps of its layer, or what merges values, or a `Called`; its sources; the array where
-        it writes, if it merges).
+        For each part (the steps of its layer, or what merges values, or a `Called`; its sources; the array
+        where it writes, if it merges).
     output : int
         The number of the value that is the output.
     """

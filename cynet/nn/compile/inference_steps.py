@@ -97,7 +97,11 @@ class Called:
             y = self.layer(*xs)
         else:  # it may keep what is a buffer here, and hand out anything
             name, y = f"{type(self.layer).__name__}.forward result", self.layer(*(x.copy() for x in xs))
-            y = tuple(checks.float_array(name, one) for one in y) if self.several else checks.float_array(name, y)
+            y = (
+                tuple(checks.float_array(name, one) for one in y)
+                if self.several
+                else checks.float_array(name, y)
+            )
         if [one.shape for one in (y if self.several else [y])] != self.shapes:
             raise Unplanned  # something within it is not what it was
         return y

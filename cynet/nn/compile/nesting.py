@@ -1,11 +1,11 @@
-"""Graphs as chains: what can be read as layers one after another, blocks with a sum, or branches side by side.
+"""Graphs as chains: what can be read as layers one after another, as blocks with a sum, or branches.
 
-Design: one walk over the parts, in their order. A part that alone takes the output of the one before it goes on
-with its chain. A sum, or values side by side, of chains that begin at one value and lead nowhere else becomes a
-block, `Residual` or `Concat`, which takes that value, and goes on with the chain before it in turn. So a net
-that was written down as a graph is joined and planned as the same net of nested containers is; where
-something is left that is no chain, chains are its parts. The containers made here hold the graph's own layers,
-and are seen by the compiler alone.
+Design: one walk over the parts, in their order. A part that alone takes the output of the one before it goes
+on with its chain. A sum, or values side by side, of chains that begin at one value and lead nowhere else
+becomes a block, `Residual` or `Concat`, which takes that value, and goes on with the chain before it in turn.
+So a net that was written down as a graph is joined and planned as the same net of nested containers is; where
+something is left that is no chain, chains are its parts. The containers made here hold the graph's own
+layers, and are seen by the compiler alone.
 """
 
 from math import inf
@@ -79,7 +79,7 @@ class _Walk:
         self.place += part.count
 
     def _root(self, sources):
-        """The one value from which chains that lead nowhere else come to all of the sources; None if there is none."""
+        """The one value from which chains that lead nowhere else come to all of the sources, or None."""
         roots = set()
         for source in sources:
             call = self.calls.get(source)

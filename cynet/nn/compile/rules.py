@@ -43,7 +43,7 @@ def is_known(layer):
 
 
 def chain_of(layer):
-    """The layers of a container that runs them one after another, or None; of a graph as it can be read so."""
+    """The layers of a container that runs them one after another, also as a graph can be read; or None."""
     if not by_parts(layer):
         return None
     parts, ends = layer.parts(), layer.ends()

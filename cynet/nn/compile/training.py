@@ -70,7 +70,6 @@ class Steps:
             dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
         return dy if added is None else arrays.add(dy, added)
 
-
     def _first_trained(self):
         """The number of the first step with something to train."""
         return next((i for i, step in enumerate(self.steps) if step.is_trained()), len(self.steps))

@@ -74,9 +74,7 @@ class Container(Layer):
 
     def children(self) -> list[tuple[str, Layer]]:
         """The layers of the parts, by their names there; then those that a user's class has beside them."""
-        found = {
-            (part.name, id(part.layer)): (part.name, part.layer) for part in self.parts() if part.name
-        }
+        found = {(part.name, id(part.layer)): (part.name, part.layer) for part in self.parts() if part.name}
         if not self._boxed:
             return list(found.values())
         known = {place for _, place in found}

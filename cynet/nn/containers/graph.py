@@ -19,9 +19,7 @@ from .compiled import Compiled
     examples={
         "Graph(x := Input((9, 8, 4)), Conv2d(4, 2, 3)(ReLU()(x)))": (3, 9, 8, 4),
         "Graph(x := Input((5, 4, 4)), Add()(Tanh()(Conv2d(4, 4, 1)(x)), x))": (3, 5, 4, 4),
-        "Graph(x := Input((5, 4, 4)), [h := Tanh()(x), Multiply()(h, Sigmoid()(Conv2d(4, 4, 1)(h)), x)][-1])": (
-            (3, 5, 4, 4)
-        ),
+        "Graph(x := Input((5, 4, 4)), Multiply()(x, Sigmoid()(Conv2d(4, 4, 1)(x)), x))": (3, 5, 4, 4),
     }
 )
 class Graph(Compiled, opens=False):
@@ -45,8 +43,8 @@ class Graph(Compiled, opens=False):
     Notes
     -----
     It is called with an array for each input, and gives one for each output: several as a tuple. `backward`
-    takes the gradient to each output, and gives those to the inputs, several as a tuple. A layer that is called
-    twice has one set of weights, whose gradient is the sum over both places.
+    takes the gradient to each output, and gives those to the inputs, several as a tuple. A layer that is
+    called twice has one set of weights, whose gradient is the sum over both places.
 
     Raises
     ------
@@ -125,7 +123,9 @@ def _symbols(name: str, value: Any) -> list[Symbol]:
     for i, symbol in enumerate(found):
         if not isinstance(symbol, Symbol):
             where = f"{name}[{i}]" if isinstance(value, (list, tuple)) else name
-            raise TypeError(f"{where}: wanted a symbol, from cynet.Input or a layer called on one, got {symbol!r:.80}")
+            raise TypeError(
+                f"{where}: wanted a symbol, from cynet.Input or a layer called on one, got {symbol!r:.80}"
+            )
     if not found:
         raise ValueError(f"{name}: wanted at least one symbol, got {value!r}")
     return found
