@@ -42,7 +42,7 @@ CASES = [
     ("BatchNorm2d", lambda v: nn.BatchNorm2d(3, eps=v), [*NUMBERS, 0, -1e-5], "eps"),
     ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, momentum=v), [*NUMBERS, -0.1, 1.5], "momentum"),
     ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, affine=v), FLAGS, "affine"),
-    ("MaxPool2d", lambda v: nn.MaxPool2d(v), [*SIZES, 16, (2, 0)], "kernel_size"),
+    ("MaxPool2d", lambda v: nn.MaxPool2d(v), [*SIZES, 2**31, (2, 0)], "kernel_size"),
     ("MaxPool2d", lambda v: nn.MaxPool2d(3, padding=v), [-1, 3, "full", (0, 0, 3, 0), 0.5], "padding"),
     ("AvgPool2d", lambda v: nn.AvgPool2d(3, stride=v), [s for s in SIZES if s is not None], "stride"),
     ("Dropout", lambda v: nn.Dropout(v), [*NUMBERS, -0.1, 1.1], "p"),
