@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core import checks, threads, workspace
+from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pool import large, max_pool
 from cynet.nn import registry
@@ -47,9 +47,9 @@ class MaxPool2d(Pool2d):
         return y
 
     def small(self) -> bool:
-        """Whether its winners are bytes, as the compiler wants them; also of a kernel size that is none."""
+        """Whether its winners are bytes, as the compiler wants them; also where none can be."""
         try:
-            return prod(checks.pair("kernel_size", self.kernel_size)) <= max_pool.MOST_CELLS
+            return prod(self.window()[0]) <= max_pool.MOST_CELLS
         except (TypeError, ValueError):
             return True
 
