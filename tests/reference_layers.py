@@ -4,6 +4,8 @@ Each is called as its layer's class, takes the layer, a float64 input, and the f
 a layer within, and returns the output and a function from dy to the gradients by name, "input" among them.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import reference
 import reference_weights
@@ -71,15 +73,74 @@ BatchNorm1d = BatchNorm2d
 
 
 def MaxPool2d(layer, x, twin):
-    return of_input(reference.max_pool(x, *sides(layer, x)))
+    return of_input(reference.max_pool(x, *sides(layer, x), layer.ceil_mode))
 
 
 def AvgPool2d(layer, x, twin):
-    return of_input(reference.avg_pool(x, *sides(layer, x)))
+    more = layer.ceil_mode, layer.count_include_pad, layer.divisor_override
+    return of_input(reference.avg_pool(x, *sides(layer, x), *more))
+
+
+def of_images(layer, x, twin, function, **more):
+    """A layer over sequences, by the twin of that over images: they are one pixel high."""
+    padding = layer.padding
+    if padding == "same":
+        padding = reference.same_padding(x.shape[1], layer.kernel_size, layer.stride)
+    before, after = padding if isinstance(padding, tuple) else (padding, padding)
+    image = SimpleNamespace(
+        kernel_size=(1, layer.kernel_size), stride=(1, layer.stride), padding=(0, before, 0, after),
+        ceil_mode=layer.ceil_mode, **more,
+    )  # fmt: skip
+    y, backward = function(image, x[:, None], twin)
+    return y[:, 0], lambda dy: {"input": backward(dy[:, None])["input"][:, 0]}
+
+
+def MaxPool1d(layer, x, twin):
+    return of_images(layer, x, twin, MaxPool2d)
+
+
+def AvgPool1d(layer, x, twin):
+    more = {"count_include_pad": layer.count_include_pad, "divisor_override": None}
+    return of_images(layer, x, twin, AvgPool2d, **more)
 
 
 def GlobalAvgPool2d(layer, x, twin):
     return of_input(reference.global_avg_pool(x))
+
+
+def GlobalAvgPool1d(layer, x, twin):
+    y, backward = reference.global_avg_pool(x[:, None])
+    return y, lambda dy: {"input": backward(dy)[:, 0]}
+
+
+def GlobalMaxPool2d(layer, x, twin):
+    y, backward = reference.max_pool(x, x.shape[1:3], (1, 1), (0, 0, 0, 0))
+    return y[:, 0, 0], lambda dy: {"input": backward(dy[:, None, None])}
+
+
+def AdaptiveAvgPool2d(layer, x, twin):
+    wanted = layer.output_size
+    out = [own if side is None else side for side, own in zip(wanted, x.shape[1:3], strict=True)]
+    return of_input(reference.adaptive_avg_pool(x, out))
+
+
+def Upsample(layer, x, twin):
+    factors, out = layer.scale_factor, layer.size
+    if factors is not None:
+        out = [int(side * factor) for side, factor in zip(x.shape[1:3], factors, strict=True)]
+    return of_input(reference.upsample(x, out, factors or (None, None), layer.mode, layer.align_corners))
+
+
+def ZeroPad2d(layer, x, twin):
+    return of_input(reference.zero_pad(x, *layer.padding))
+
+
+def ChannelShuffle(layer, x, twin):
+    return of_input(reference.channel_shuffle(x, layer.groups))
+
+
+def Reshape(layer, x, twin):
+    return x.reshape(len(x), *layer.shape), lambda dy: {"input": dy.reshape(x.shape)}
 
 
 def LeakyReLU(layer, x, twin):

@@ -20,6 +20,7 @@ TRUNK = """
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
+    !cynet/kernels/resize/*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/add.py

@@ -18,6 +18,8 @@ from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
 from cynet.nn.layer import shapes_of
+from cynet.nn.layers.pool1d import Pool1d
+from cynet.nn.layers.pool2d import Pool2d
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
@@ -32,7 +34,6 @@ _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=Tr
 _SAVED = {
     nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
-_CHOOSING = {nn.MaxPool2d}  # keep a byte for each output: which input won
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
 
@@ -60,11 +61,16 @@ def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
     if not hasattr(layer, "kernel_size"):
         return sum(map(prod, shapes_of(shape)))
-    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
+    kernel, stride, padding, ceil = layer.kernel_size, layer.stride, layer.padding, False
+    if isinstance(layer, Pool2d):
+        (kernel, stride, padding), ceil = layer.window(), layer.ceil_mode
+    if len(shape) == 3:
+        shape = shape[0], 1, *shape[1:]
+    sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil)
     count = shape[0] * shape[3]
     for axis in range(2):
-        starts = range(-sides[axis], out_hw[axis] * layer.stride[axis] - sides[axis], layer.stride[axis])
-        cells = {start + tap for start in starts for tap in range(layer.kernel_size[axis])}
+        starts = range(-sides[axis], out_hw[axis] * stride[axis] - sides[axis], stride[axis])
+        cells = {start + tap for start in starts for tap in range(kernel[axis])}
         count *= len(cells & set(range(shape[1 + axis])))
     return count
 
@@ -85,7 +91,8 @@ def backward_bytes(layer, shape, input_grad=True):
 
 
 def _winners(layer, outputs):
-    return outputs if type(layer) in _CHOOSING else 0
+    """The bytes that say which input won each output."""
+    return outputs * (1 if layer.small() else 4) if isinstance(layer, nn.MaxPool2d) else 0
 
 
 def of_layer(layer, shape):
@@ -138,6 +145,8 @@ def _name(layer):
     if not hasattr(layer, "kernel_size"):
         return type(layer).__name__
     k, s = layer.kernel_size, layer.stride
+    if isinstance(layer, Pool1d):
+        return f"{type(layer).__name__} {k}/{s}"
     return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
 
 
@@ -234,7 +243,8 @@ def _swept_layers(channels):
     for kind in _POINTWISE:
         yield kind()
     yield from (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GlobalAvgPool2d(), nn.Softmax())
-    yield from (nn.Flatten(), nn.Dropout(0.5))
+    yield from (nn.Flatten(), nn.Dropout(0.5), nn.GlobalMaxPool2d(), nn.AdaptiveAvgPool2d(4))
+    yield from (nn.Upsample(scale_factor=2, mode="bilinear"), nn.ZeroPad2d(1), nn.ChannelShuffle(4))
 
 
 def _swept_optimizers(size):

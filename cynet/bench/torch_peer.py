@@ -15,6 +15,7 @@ from torch import nn
 from cynet.nn import Dropout
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
+from cynet.nn.layers.pool2d import Pool2d
 from cynet.nn.passes import no_grad
 from cynet.nn.structure import chain
 
@@ -25,6 +26,7 @@ from .torch_steps import (
     TorchGlobalAvgPool2d,
     TorchMultiply,
     TorchParts,
+    TorchReshape,
     images,
     inference,
     loader,
@@ -82,11 +84,14 @@ def _of_parts(parts, ends, made):
 
 def _padding(layer):
     """PyTorch's padding, the same on both sides, that gives the same windows."""
-    if layer.padding == "same":
-        if any(size % 2 == 0 for size in layer.kernel_size):
+    kernel, padding = layer.kernel_size, layer.padding
+    if isinstance(layer, Pool2d):
+        kernel, _, padding = layer.window()  # of sequences as of images one pixel high
+    if padding == "same":
+        if any(size % 2 == 0 for size in kernel):
             raise ValueError(f'wanted "same" padding around odd kernels only, got {layer!r}')
-        return tuple((size - 1) // 2 for size in layer.kernel_size)
-    top, left, bottom, right = layer.padding
+        return tuple((size - 1) // 2 for size in kernel)
+    top, left, bottom, right = padding
     if (top, left) != (bottom, right):
         raise ValueError(f"wanted equal padding on opposite sides, got {layer!r}")
     return top, left
@@ -100,9 +105,22 @@ LEAVES = {
     "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
     "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
     "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
-    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m)),
-    "AvgPool2d": lambda m: nn.AvgPool2d(m.kernel_size, m.stride, _padding(m)),
+    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m), ceil_mode=m.ceil_mode),
+    "MaxPool1d": lambda m: nn.MaxPool1d(m.kernel_size, m.stride, _padding(m)[1], ceil_mode=m.ceil_mode),
+    "AvgPool2d": lambda m: nn.AvgPool2d(
+        m.kernel_size, m.stride, _padding(m), m.ceil_mode, m.count_include_pad, m.divisor_override
+    ),
+    "AvgPool1d": lambda m: nn.AvgPool1d(
+        m.kernel_size, m.stride, _padding(m)[1], m.ceil_mode, m.count_include_pad
+    ),
+    "AdaptiveAvgPool2d": lambda m: nn.AdaptiveAvgPool2d(m.output_size),
     "GlobalAvgPool2d": lambda m: TorchGlobalAvgPool2d(),
+    "GlobalAvgPool1d": lambda m: TorchGlobalAvgPool2d(),
+    "GlobalMaxPool2d": lambda m: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
+    "Upsample": lambda m: nn.Upsample(m.size, m.scale_factor, m.mode, m.align_corners),
+    "ZeroPad2d": lambda m: nn.ZeroPad2d(m.padding),
+    "ChannelShuffle": lambda m: nn.ChannelShuffle(m.groups),
+    "Reshape": lambda m: TorchReshape(m.shape),
     "ReLU": lambda m: nn.ReLU(),
     "LeakyReLU": lambda m: nn.LeakyReLU(m.negative_slope),
     "GELU": lambda m: nn.GELU(),

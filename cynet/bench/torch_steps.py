@@ -87,10 +87,22 @@ class TorchMultiply(nn.Module):
 
 
 class TorchGlobalAvgPool2d(nn.Module):
-    """cynet's GlobalAvgPool2d."""
+    """cynet's GlobalAvgPool2d, and its GlobalAvgPool1d."""
 
     def forward(self, x):
-        return x.mean((2, 3))
+        return x.mean(tuple(range(2, x.ndim)))
+
+
+class TorchReshape(nn.Module):
+    """cynet's Reshape: the channels are last in what it reads and in what it gives."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        y = (x.movedim(1, -1) if x.ndim > 2 else x).reshape(len(x), *self.shape)
+        return y.movedim(-1, 1) if y.ndim > 2 else y
 
 
 def images(x, layout):

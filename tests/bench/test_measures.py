@@ -68,6 +68,11 @@ def test_pixels_that_no_window_reaches_are_not_read():
     assert cases.reached(cynet.MaxPool2d(3, 2, 1), (1, 8, 8, 3)) == 8 * 8 * 3
     assert cases.reached(cynet.MaxPool2d(2, 3), (1, 8, 8, 3)) == 6 * 6 * 3
     assert cases.reached(cynet.MaxPool2d(2, 3, 1), (1, 8, 8, 3)) == 5 * 5 * 3
+    assert cases.reached(cynet.MaxPool2d(2, 3, ceil_mode=True), (1, 7, 7, 3)) == 5 * 5 * 3
+    assert cases.reached(cynet.AvgPool1d(2, 3, 1), (1, 8, 3)) == 5 * 3
+    assert [case.kernel for case in cases.of_layer(cynet.MaxPool1d(3, 2), (1, 8, 3))] == [
+        "MaxPool1d 3/2 forward", "MaxPool1d 3/2 backward",
+    ]  # fmt: skip
 
 
 def test_the_bytes_of_plain_layers_are_the_hand_worked_ones():
@@ -76,6 +81,8 @@ def test_the_bytes_of_plain_layers_are_the_hand_worked_ones():
     assert cases.forward_bytes(relu, shape) == 2 * 4 * 256
     assert cases.backward_bytes(relu, shape) == 3 * 4 * 256
     assert cases.forward_bytes(pool, shape) == 4 * 256 + 5 * 64  # one byte for each winner
+    large = cynet.MaxPool2d(16, padding=8)
+    assert cases.forward_bytes(large, shape) == 4 * 256 + (4 + 4) * 16  # four for those of large windows
     assert cases.backward_bytes(cynet.BatchNorm2d(8), shape) == 4 * (3 * 256 + 2 * 16)
 
 

@@ -171,6 +171,29 @@ def test_any_container_is_converted_by_its_parts(peer, layer):
     peer.check_equal(model, peer.converted(model), setting.batch(2)[0], True)
 
 
+@pytest.mark.parametrize("layers", [
+    [cynet.MaxPool2d(3, 2, 1, ceil_mode=True), cynet.AvgPool2d(3, 2, 1, True, False)],
+    [cynet.AvgPool2d(2, divisor_override=3), cynet.AdaptiveAvgPool2d((3, None)), cynet.Flatten()],
+    [cynet.Upsample(scale_factor=2), cynet.Upsample(20, mode="bilinear"), cynet.GlobalMaxPool2d()],
+    [cynet.ZeroPad2d((1, 2, 0, 1)), cynet.Conv2d(3, 6, 1), cynet.ChannelShuffle(2)],
+    [cynet.Reshape((-1, 6)), cynet.MaxPool1d(3, 2, "same"), cynet.AvgPool1d(2, 2, 1, True), cynet.Flatten()],
+    [cynet.Reshape((32, 96)), cynet.GlobalAvgPool1d(), cynet.Reshape((4, 8, 3))],
+], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
+def test_layers_that_pool_and_resize_are_converted(peer, layers):
+    model = cynet.Sequential(*layers)
+    peer.check_equal(model, peer.converted(model), setting.batch(2)[0], True)
+
+
+def test_padding_that_pytorch_has_not_is_refused(peer):
+    for layer in (
+        cynet.MaxPool1d(3, 2, (0, 1)),
+        cynet.MaxPool1d(2, 2, "same"),
+        cynet.AvgPool2d(3, 1, (0, 0, 1, 1)),
+    ):
+        with pytest.raises(ValueError, match="padding"):
+            peer.converted(layer)
+
+
 def test_a_converted_net_brings_no_layer_of_cynet_with_it(peer):
     net = pickle.dumps(peer.converted(workload.create("resnet20")))
     assert b"cynet.bench.torch_steps" in net and b"cynet.nn" not in net

@@ -70,7 +70,8 @@ def test_every_layer_of_the_folders_is_registered():
         kinds += below
         found |= {kind for kind in below if kind.__module__.startswith(("cynet.nn.layers.", "cynet.nn.con"))}
     bases = {base for kind in found for base in kind.__mro__[1:]}
-    assert found - bases == {layers[name] for name in layers.names()}
+    registered = {layers[name] for name in layers.names()}
+    assert found - (bases - registered) == registered
 
 
 # -- numbers -------------------------------------------------------------------------------------------------
@@ -124,7 +125,8 @@ def test_same_bytes_for_one_to_four_threads(call, training):
 @MODES
 def test_nan_comes_out(call, training):
     layer, shape = made(call).train(training), EXAMPLES[call]
-    assert np.isnan(layer(np.full(shape, np.nan, np.float32))).all()
+    y = layer(np.full(shape, np.nan, np.float32))
+    assert np.isnan(y).any() if "ZeroPad2d" in call else np.isnan(y).all()
     layer = made(call).train(training)
     y = layer(frozen(normal(shape)))
     dx = layer.backward(np.full(y.shape, np.nan, np.float32))
@@ -393,16 +395,8 @@ def test_it_equals_pytorchs_layer_of_its_name(call, training):
     torch = pytest.importorskip("torch")
     theirs = of_torch(torch, call)
     if theirs is None or ("Dropout" in call and training):
-        words = (
-            "Graph",
-            "GlobalAvgPool2d",
-            "Residual",
-            "Concat",
-            "Dropout",
-            "'same'",
-            "(0, 1, 2, 0)",
-            "(2, 0, 1, 2)",
-        )
+        words = "Graph", "Global", "Residual", "Concat", "Dropout", "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"
+        words += ("Reshape",)
         assert any(word in call for word in words), "what PyTorch has not is listed here"
         return
     ours, x = made(call).train(training), normal(EXAMPLES[call])

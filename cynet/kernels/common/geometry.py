@@ -66,7 +66,7 @@ def _same(size, kernel, stride):
     return before, max(0, (outputs - 1) * stride + kernel - size - before)
 
 
-def output_size(size, kernel, stride, before, after, axis="input"):
+def output_size(size, kernel, stride, before, after, axis="input", ceil=False):
     """How many windows fit along one axis.
 
     Parameters
@@ -78,11 +78,14 @@ def output_size(size, kernel, stride, before, after, axis="input"):
         Padding cells.
     axis : str, optional
         What the message calls the axis.
+    ceil : bool, optional
+        Whether a last window may reach beyond the padded input, if it begins before the padding after the
+        pixels, as in PyTorch.
 
     Returns
     -------
     int
-        (before + size + after - kernel) // stride + 1
+        (before + size + after - kernel) // stride + 1, or with `ceil` rounded up.
 
     Raises
     ------
@@ -97,16 +100,17 @@ def output_size(size, kernel, stride, before, after, axis="input"):
             f"{axis}: wanted kernel >= 1, stride >= 1 and padding >= 0, got kernel {kernel}, "
             f"stride {stride}, padding {before} before and {after} after"
         )
-    padded = before + size + after
-    if kernel > padded:
+    padded, beyond = before + size + after, stride - 1 if ceil else 0
+    if kernel > padded + beyond:
         raise ValueError(
-            f"{axis}: wanted a kernel of at most {padded} pixels, the padded input "
-            f"({before} + {size} + {after}), got a kernel of {kernel}"
+            f"{axis}: wanted a kernel of at most {padded + beyond} pixels, the padded input "
+            f"({before} + {size} + {after}){' and stride - 1' if beyond else ''}, got a kernel of {kernel}"
         )
-    return (padded - kernel) // stride + 1
+    windows = (padded + beyond - kernel) // stride + 1
+    return windows - (ceil and (windows - 1) * stride >= before + size)
 
 
-def window_grid(in_hw, kernel, stride, padding):
+def window_grid(in_hw, kernel, stride, padding, ceil=False):
     """The resolved padding and the output size of a window that slides over an image.
 
     Parameters
@@ -114,6 +118,8 @@ def window_grid(in_hw, kernel, stride, padding):
     in_hw, kernel, stride : pair of int
     padding : 4-tuple or "same"
         As `checked_padding` returns it.
+    ceil : bool, optional
+        As for `output_size`.
 
     Returns
     -------
@@ -125,8 +131,8 @@ def window_grid(in_hw, kernel, stride, padding):
         As `output_size`, and when the padding makes an image of more cells than anybody has memory for.
     """
     top, left, bottom, right = sides = resolve_padding(padding, kernel, stride, in_hw)
-    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, "height")
-    width = output_size(in_hw[1], kernel[1], stride[1], left, right, "width")
+    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, "height", ceil)
+    width = output_size(in_hw[1], kernel[1], stride[1], left, right, "width", ceil)
     padded, most = (top + in_hw[0] + bottom, left + in_hw[1] + right), max(MOST_CELLS, 4 * prod(in_hw))
     if prod(padded) > most:
         raise ValueError(

@@ -238,10 +238,11 @@ class Plan:
         return step, out, True
 
     def _rows(self, layers, slot):
-        if len(slot.shape) != 4:
+        if len(slot.shape) < 3:
             return self.call(layers[0], slot)
-        self._planes = slot.shape[1:]  # the order of the rows is unchanged
-        slot = Slot((slot.shape[0], prod(self._planes)), slot.buffer, slot.pins)
+        n, *sides, channels = slot.shape
+        self._planes = prod(sides), 1, channels  # the order of the rows is unchanged
+        slot = Slot((n, prod(self._planes)), slot.buffer, slot.pins)
         return Rows(slot.shape), slot, False
 
     def _pool(self, layers, slot):

@@ -110,7 +110,7 @@ def _thin(flatten, linear):
 
 
 RULES = (  # the first that fits is taken
-    Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d)),
+    Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d), lambda norm, relu, pool: pool.small()),
     Rule("norm, ReLU", (BatchNorm2d, ReLU)),
     Rule("norm, ReLU", (BatchNorm1d, ReLU)),
     Rule("convolution, norm, ReLU", (Conv2d, BatchNorm2d, ReLU), _of_width),
@@ -128,7 +128,7 @@ RULES = (  # the first that fits is taken
     Rule(
         "flatten before linear", (Flatten, Linear), takes=1
     ),  # the linear layer's weights change their order
-    Rule("pool", (MaxPool2d,)),
+    Rule("pool", (MaxPool2d,), MaxPool2d.small),
     Rule("average", (GlobalAvgPool2d,)),
     Rule("dropout", (Dropout,)),
 )

@@ -84,6 +84,8 @@ def watch(watched, layer):
             watch(watched, one)
     elif plain(layer) is Linear:
         names += "in_features", "out_features"
+    elif plain(layer) is MaxPool2d:
+        names += ("kernel_size",)
     watched.add(layer, *names)
 
 
@@ -151,7 +153,7 @@ class FlattenLinear(Joined):
     def forward(self, x):
         linear = self.layers[1]
         linear.output_shape(self.first.output_shape(x.shape))
-        pixels = prod(x.shape[1:-1]) if x.ndim == 4 else 1
+        pixels = prod(x.shape[1:-1])  # 1 of rows
         y = linear.product(x.reshape(len(x), linear.in_features), pixels)
         self.save(x.shape)
         return y
