@@ -11,10 +11,12 @@ import reference_weights
 
 def sides(layer, x):
     """(kernel, stride, (top, left, bottom, right)) of a layer with a window."""
-    (kernel, stride), padding = (
-        (value if isinstance(value, tuple) else (value, value)) for value in (layer.kernel_size, layer.stride)
+    (kernel, stride, apart), padding = (
+        (value if isinstance(value, tuple) else (value, value))
+        for value in (layer.kernel_size, layer.stride, getattr(layer, "dilation", 1))
     ), layer.padding  # fmt: skip
     if padding == "same":
+        kernel = [d * (k - 1) + 1 for k, d in zip(kernel, apart, strict=True)]
         pairs = [reference.same_padding(x.shape[1 + i], kernel[i], stride[i]) for i in range(2)]
         padding = pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
     padding = (padding,) * 4 if isinstance(padding, int) else padding
@@ -44,8 +46,8 @@ def with_weights(layer, found):
 
 def Conv2d(layer, x, twin):
     _, stride, padding = sides(layer, x)
-    w, b = values(layer, layer.out_channels)
-    return with_weights(layer, reference_weights.conv2d(x, w, b, stride, padding, layer.groups))
+    window = stride, padding, layer.groups, layer.dilation
+    return with_weights(layer, reference_weights.conv2d(x, *values(layer, layer.out_channels), *window))
 
 
 def Linear(layer, x, twin):

@@ -7,10 +7,10 @@ import numpy as np
 from reference import scatter, windows
 
 
-def conv2d(x, w, b, stride, padding, groups=1):
+def conv2d(x, w, b, stride, padding, groups=1, dilation=(1, 1)):
     """x (N, H, W, C), w (out, C / groups, kh, kw), b (out,); backward gives dx, dw, db."""
     kernel, depth, width = w.shape[2:], w.shape[1], w.shape[0] // groups
-    cells = windows(x, kernel, stride, padding, 0.0)
+    cells = windows(x, kernel, stride, padding, 0.0, dilation)
     parts = [
         np.einsum(
             "nyxcij,ocij->nyxo", cells[..., g * depth : (g + 1) * depth, :, :], w[g * width : (g + 1) * width]
@@ -24,7 +24,7 @@ def conv2d(x, w, b, stride, padding, groups=1):
             ins, outs = slice(g * depth, (g + 1) * depth), slice(g * width, (g + 1) * width)
             dw[outs] = np.einsum("nyxcij,nyxo->ocij", cells[..., ins, :, :], dy[..., outs])
             dcells[..., ins, :, :] = np.einsum("nyxo,ocij->nyxcij", dy[..., outs], w[outs])
-        return scatter(dcells, x.shape, stride, padding), dw, dy.sum((0, 1, 2))
+        return scatter(dcells, x.shape, stride, padding, dilation), dw, dy.sum((0, 1, 2))
 
     return np.concatenate(parts, 3) + b, backward
 

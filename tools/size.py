@@ -22,8 +22,9 @@ TRUNK = """
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
-    cynet/nn/layers/conv2d.py cynet/nn/layers/dropout.py cynet/nn/layers/flatten.py
-    cynet/nn/layers/global_avg_pool2d.py cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py
+    cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py cynet/nn/layers/dropout.py
+    cynet/nn/layers/flatten.py cynet/nn/layers/global_avg_pool2d.py cynet/nn/layers/leaky_relu.py
+    cynet/nn/layers/linear.py
     cynet/nn/layers/max_pool2d.py cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
     cynet/nn/layers/sigmoid.py cynet/nn/layers/softmax.py cynet/nn/layers/tanh.py
     cynet/optim/* !cynet/optim/schedules.py

@@ -59,11 +59,12 @@ def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
     if not hasattr(layer, "kernel_size"):
         return prod(shape)
-    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
+    apart = getattr(layer, "dilation", (1, 1))
+    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding, apart)
     count = shape[0] * shape[3]
     for axis in range(2):
         starts = range(-sides[axis], out_hw[axis] * layer.stride[axis] - sides[axis], layer.stride[axis])
-        cells = {start + tap for start in starts for tap in range(layer.kernel_size[axis])}
+        cells = {start + tap * apart[axis] for start in starts for tap in range(layer.kernel_size[axis])}
         count *= len(cells & set(range(shape[1 + axis])))
     return count
 

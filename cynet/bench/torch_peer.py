@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cynet.kernels.common.geometry import extent
 from cynet.nn import Dropout
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
@@ -86,19 +87,21 @@ def _of_parts(parts, made):
 def _padding(layer):
     """PyTorch's padding, the same on both sides, that gives the same windows."""
     if layer.padding == "same":
-        if any(size % 2 == 0 for size in layer.kernel_size):
+        apart = getattr(layer, "dilation", (1, 1))
+        sizes = [extent(taps, step) for taps, step in zip(layer.kernel_size, apart, strict=False)]
+        if any(size % 2 == 0 for size in sizes):
             raise ValueError(f'wanted "same" padding around odd kernels only, got {layer!r}')
-        return tuple((size - 1) // 2 for size in layer.kernel_size)
-    top, left, bottom, right = layer.padding
-    if (top, left) != (bottom, right):
+        return tuple((size - 1) // 2 for size in sizes)
+    sides = len(layer.padding) // 2
+    if layer.padding[:sides] != layer.padding[sides:]:
         raise ValueError(f"wanted equal padding on opposite sides, got {layer!r}")
-    return top, left
+    return layer.padding[:sides]
 
 
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
-        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
-        bias=m.bias is not None,
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
     ),
     "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
     "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),

@@ -8,6 +8,7 @@ from math import prod
 from cynet.core import checks
 
 SAME = "same"
+AXES = "height", "width"  # what messages call them
 MOST_CELLS = 2**28  # of a padded image, where that is over four times the image: nobody has memory for it
 
 
@@ -66,7 +67,12 @@ def _same(size, kernel, stride):
     return before, max(0, (outputs - 1) * stride + kernel - size - before)
 
 
-def output_size(size, kernel, stride, before, after, axis="input"):
+def extent(kernel, dilation):
+    """The pixels along one axis from the first of `kernel` taps to the last, `dilation` pixels apart."""
+    return dilation * (kernel - 1) + 1
+
+
+def output_size(size, kernel, stride, before, after, axis="input", dilation=1):
     """How many windows fit along one axis.
 
     Parameters
@@ -78,11 +84,13 @@ def output_size(size, kernel, stride, before, after, axis="input"):
         Padding cells.
     axis : str, optional
         What the message calls the axis.
+    dilation : int, optional
+        The distance of the kernel's taps.
 
     Returns
     -------
     int
-        (before + size + after - kernel) // stride + 1
+        (before + size + after - extent) // stride + 1, where extent = dilation (kernel - 1) + 1
 
     Raises
     ------
@@ -97,23 +105,26 @@ def output_size(size, kernel, stride, before, after, axis="input"):
             f"{axis}: wanted kernel >= 1, stride >= 1 and padding >= 0, got kernel {kernel}, "
             f"stride {stride}, padding {before} before and {after} after"
         )
-    padded = before + size + after
-    if kernel > padded:
+    padded, reach = before + size + after, extent(kernel, dilation)
+    if reach > padded:
         raise ValueError(
             f"{axis}: wanted a kernel of at most {padded} pixels, the padded input "
-            f"({before} + {size} + {after}), got a kernel of {kernel}"
+            f"({before} + {size} + {after}), got a kernel of {reach}"
+            + (f", {kernel} with dilation {dilation}" if dilation > 1 else "")
         )
-    return (padded - kernel) // stride + 1
+    return (padded - reach) // stride + 1
 
 
-def window_grid(in_hw, kernel, stride, padding):
+def window_grid(in_hw, kernel, stride, padding, dilation=(1, 1), axes=AXES):
     """The resolved padding and the output size of a window that slides over an image.
 
     Parameters
     ----------
-    in_hw, kernel, stride : pair of int
+    in_hw, kernel, stride, dilation : pair of int
     padding : 4-tuple or "same"
         As `checked_padding` returns it.
+    axes : pair of str
+        What messages call them.
 
     Returns
     -------
@@ -124,9 +135,11 @@ def window_grid(in_hw, kernel, stride, padding):
     ValueError
         As `output_size`, and when the padding makes an image of more cells than anybody has memory for.
     """
-    top, left, bottom, right = sides = resolve_padding(padding, kernel, stride, in_hw)
-    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, "height")
-    width = output_size(in_hw[1], kernel[1], stride[1], left, right, "width")
+    top, left, bottom, right = sides = resolve_padding(
+        padding, tuple(map(extent, kernel, dilation)), stride, in_hw
+    )
+    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, axes[0], dilation[0])
+    width = output_size(in_hw[1], kernel[1], stride[1], left, right, axes[1], dilation[1])
     padded, most = (top + in_hw[0] + bottom, left + in_hw[1] + right), max(MOST_CELLS, 4 * prod(in_hw))
     if prod(padded) > most:
         raise ValueError(
@@ -134,3 +147,41 @@ def window_grid(in_hw, kernel, stride, padding):
             f"({top}, {left}, {bottom}, {right} around {in_hw[0]} x {in_hw[1]})"
         )
     return sides, (height, width)
+
+
+def transposed_grid(in_hw, kernel, stride, padding, output_padding, dilation):
+    """The output size of a transposed convolution: what a window that goes from pixel to pixel writes.
+
+    Parameters
+    ----------
+    in_hw, kernel, stride, output_padding, dilation : pair of int
+    padding : 4-tuple
+        (top, left, bottom, right): how much is cut off.
+
+    Returns
+    -------
+    (out_height, out_width) : tuple of int
+        (in - 1) stride + dilation (kernel - 1) + 1 + output_padding - before - after
+
+    Raises
+    ------
+    ValueError
+        When the input is empty, less than a pixel is left, or more than anybody has memory for.
+    """
+    whole = [
+        (size - 1) * step + extent(taps, apart) + more
+        for size, step, taps, apart, more in zip(in_hw, stride, kernel, dilation, output_padding, strict=True)
+    ]
+    for axis, size, full, before, after in zip(AXES, in_hw, whole, padding[:2], padding[2:], strict=True):
+        if size < 1:
+            raise ValueError(f"{axis}: wanted at least 1 pixel, got {size}")
+        if before + after >= full:
+            raise ValueError(
+                f"{axis}: wanted padding of less than {full}, the output's pixels, got {before} and {after}"
+            )
+    most = max(MOST_CELLS, 4 * prod(in_hw))
+    if prod(whole) > most:
+        raise ValueError(
+            f"output: wanted at most {most} pixels with the padding, got {whole[0]} x {whole[1]}"
+        )
+    return tuple(full - padding[i] - padding[2 + i] for i, full in enumerate(whole))

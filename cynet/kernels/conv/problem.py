@@ -22,6 +22,8 @@ class Problem:
         The padding (top, left); what is below and to the right shows in `out_shape`.
     groups : int
         Channels are cut into so many groups, each convolved with its own filters.
+    dilation : tuple of int
+        The distance of neighbouring taps, (vertical, horizontal); 1 along an axis of one tap.
     """
 
     in_shape: tuple
@@ -30,9 +32,10 @@ class Problem:
     stride: tuple = (1, 1)
     before: tuple = (0, 0)
     groups: int = 1
+    dilation: tuple = (1, 1)
 
     @classmethod
-    def of(cls, shape, out_channels, kernel, stride, padding, groups=1):
+    def of(cls, shape, out_channels, kernel, stride, padding, groups=1, dilation=(1, 1), axes=geometry.AXES):
         """That of images (N, H, W, C); `padding` as `geometry.checked_padding` returns it.
 
         Raises
@@ -41,8 +44,28 @@ class Problem:
             As `geometry.window_grid`.
         """
         batch, *in_hw, _ = shape = tuple(shape)
-        (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding)
-        return cls(shape, (batch, *out_hw, out_channels), tuple(kernel), tuple(stride), (top, left), groups)
+        (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding, dilation, axes)
+        window = tuple(kernel), tuple(stride), (top, left), groups, _apart(kernel, dilation)
+        return cls(shape, (batch, *out_hw, out_channels), *window)
+
+    @classmethod
+    def transposed(
+        cls, shape, out_channels, kernel, stride, padding, output_padding=(0, 0), groups=1, dilation=(1, 1)
+    ):
+        """That whose input gradient is a transposed convolution of images (N, H, W, C).
+
+        Its images are the transposed convolution's outputs, of `out_channels`. Sizes as for
+        `geometry.transposed_grid`.
+
+        Raises
+        ------
+        ValueError
+            As `geometry.transposed_grid`.
+        """
+        batch, *in_hw, _ = shape = tuple(shape)
+        out_hw = geometry.transposed_grid(in_hw, kernel, stride, padding, output_padding, dilation)
+        window = tuple(kernel), tuple(stride), tuple(padding[:2]), groups, _apart(kernel, dilation)
+        return cls((batch, *out_hw, out_channels), shape, *window)
 
     @classmethod
     def of_rows(cls, rows, features, outputs):
@@ -58,3 +81,8 @@ class Problem:
     def macs(self):
         """Multiply-adds of the sums as they are written down; an algorithm may need fewer."""
         return prod(self.out_shape) * prod(self.weight_shape[1:])
+
+
+def _apart(kernel, dilation):
+    """The dilation; 1 along an axis where there is one tap, whose neighbours are nowhere."""
+    return tuple(1 if taps == 1 else apart for taps, apart in zip(kernel, dilation, strict=True))

@@ -41,7 +41,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     bias += group * g.lanes
     block.a_step, block.relu = 1, relu
     block.a_off, block.b_off = g.segment, g.segment_column
-    block.segments, block.steps = g.taps_y, g.taps_x * g.group_in
+    block.segments, block.steps = g.segments, g.steps
     while channel < g.group_out:
         width = block_width(g.group_out - channel)
         height = block_rows(width)
@@ -109,21 +109,21 @@ def pack(
     const float[:, :, :, ::1] w not None,   # in: (out_channels, in_channels / groups, height, width)
     float[::1] packed not None,             # out: (g.packed_floats,), zeros in lanes beyond the last channel
     bint transposed,                        # lanes are input channels, taps flipped: for the input gradient
-    first,                                  # then the (vertical, horizontal) tap that this pass uses first
+    first, every,                           # then the (vertical, horizontal) taps that this pass uses
     int threads,
 ):
     """Lay filters out as the register block reads them: block by block, each (columns, block width).
 
-    Where `transposed` a pass uses every spread-th tap from `first` on.
+    Where `transposed` a pass uses the taps first, first + every, ...
     """
-    cdef Py_ssize_t first_y, first_x
-    first_y, first_x = first
+    cdef Py_ssize_t first_y, first_x, every_y, every_x
+    (first_y, first_x), (every_y, every_x) = first, every
     cdef Py_ssize_t plane = w.shape[2] * w.shape[3], filter = w.shape[1] * plane
     cdef Py_ssize_t start = 0, step_y = w.shape[3], step_x = 1, lane = filter, channel = plane
     cdef Py_ssize_t of_group = g.group_out * filter
     if transposed:
         lane, channel, of_group = plane, filter, g.group_in * filter
-        step_y, step_x = -g.spread_y * w.shape[3], -g.spread_x
+        step_y, step_x = -every_y * w.shape[3], -every_x
         start = (first_y * w.shape[3] - (g.taps_y - 1) * step_y
                  + first_x - (g.taps_x - 1) * step_x)
     if packed.shape[0] == 0:
