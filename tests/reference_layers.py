@@ -50,6 +50,33 @@ def Conv2d(layer, x, twin):
     return with_weights(layer, reference_weights.conv2d(x, *values(layer, layer.out_channels), *window))
 
 
+def Conv1d(layer, x, twin):
+    """As an image that is one pixel high, by the formula of the twin of `Conv2d`."""
+    (stride,), (apart,), size = (
+        layer.stride,
+        layer.dilation,
+        layer.dilation[0] * (layer.kernel_size[0] - 1) + 1,
+    )
+    before, after = (
+        reference.same_padding(x.shape[1], size, stride) if layer.padding == "same" else layer.padding
+    )
+    w, b = values(layer, layer.out_channels)
+    window = (1, stride), (0, before, 0, after), layer.groups, (1, apart)
+    y, backward = reference_weights.conv2d(x[:, None], w[:, :, None], b, *window)
+
+    def of_sequences(dy):
+        dx, dw, db = backward(dy[:, None])
+        return dx[:, 0], dw[:, :, 0], db
+
+    return with_weights(layer, (y[:, 0], of_sequences))
+
+
+def ConvTranspose2d(layer, x, twin):
+    window = layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation
+    w, b = values(layer, layer.out_channels)
+    return with_weights(layer, reference_weights.conv_transpose2d(x, w, b, *window))
+
+
 def Linear(layer, x, twin):
     return with_weights(layer, reference_weights.linear(x, *values(layer, layer.out_features)))
 

@@ -20,6 +20,7 @@ TRUNK = """
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
+    !cynet/kernels/conv/transposed.py
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
     cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py cynet/nn/layers/dropout.py

@@ -103,6 +103,14 @@ LEAVES = {
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
         m.bias is not None,
     ),
+    "Conv1d": lambda m: nn.Conv1d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
+    ),
+    "ConvTranspose2d": lambda m: nn.ConvTranspose2d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,
+        m.bias is not None, m.dilation,
+    ),
     "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
     "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
     "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),

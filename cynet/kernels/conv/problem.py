@@ -45,27 +45,9 @@ class Problem:
         """
         batch, *in_hw, _ = shape = tuple(shape)
         (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding, dilation, axes)
-        window = tuple(kernel), tuple(stride), (top, left), groups, _apart(kernel, dilation)
+        apart = tuple(1 if taps == 1 else d for taps, d in zip(kernel, dilation, strict=True))
+        window = tuple(kernel), tuple(stride), (top, left), groups, apart
         return cls(shape, (batch, *out_hw, out_channels), *window)
-
-    @classmethod
-    def transposed(
-        cls, shape, out_channels, kernel, stride, padding, output_padding=(0, 0), groups=1, dilation=(1, 1)
-    ):
-        """That whose input gradient is a transposed convolution of images (N, H, W, C).
-
-        Its images are the transposed convolution's outputs, of `out_channels`. Sizes as for
-        `geometry.transposed_grid`.
-
-        Raises
-        ------
-        ValueError
-            As `geometry.transposed_grid`.
-        """
-        batch, *in_hw, _ = shape = tuple(shape)
-        out_hw = geometry.transposed_grid(in_hw, kernel, stride, padding, output_padding, dilation)
-        window = tuple(kernel), tuple(stride), tuple(padding[:2]), groups, _apart(kernel, dilation)
-        return cls((batch, *out_hw, out_channels), shape, *window)
 
     @classmethod
     def of_rows(cls, rows, features, outputs):
@@ -81,8 +63,3 @@ class Problem:
     def macs(self):
         """Multiply-adds of the sums as they are written down; an algorithm may need fewer."""
         return prod(self.out_shape) * prod(self.weight_shape[1:])
-
-
-def _apart(kernel, dilation):
-    """The dilation; 1 along an axis where there is one tap, whose neighbours are nowhere."""
-    return tuple(1 if taps == 1 else apart for taps, apart in zip(kernel, dilation, strict=True))

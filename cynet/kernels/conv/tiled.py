@@ -57,13 +57,12 @@ class TiledConvolution(Algorithm):
         passes = [
             (
                 Lowering(
-                    self.out_shape, (v[0], h[0]), self.in_shape[1:], (v[1], h[1]), (1, 1), (v[2], h[2]),
-                    groups, TILE_FLOATS, LEAST_TILES, stride, (v[5], h[5]), (v[6], h[6]),
+                    self.out_shape, pixels, self.in_shape[1:], taps, (1, 1), before, groups, TILE_FLOATS,
+                    LEAST_TILES, stride, start, apart,
                 ),
-                (v[3], h[3]),
-                (v[4], h[4]),
+                first, step,
             )
-            for v, h in pairs
+            for pixels, taps, before, first, step, start, apart in (zip(*pair, strict=True) for pair in pairs)
         ]  # fmt: skip
         return passes, len(pairs) < prod(map(min, stride, size))
 

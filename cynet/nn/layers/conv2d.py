@@ -69,9 +69,8 @@ class Conv2d(Convolution):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
-        self._make(bias)
+        window = kernel_size, stride, padding, dilation
+        self._make((in_channels, out_channels), window, groups, bias)
 
     def _window(self) -> tuple[Any, ...]:
         kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)

@@ -18,18 +18,13 @@ UNTOLD = {"output_padding": "0", "dilation": "1", "groups": "1"}  # what a repr 
 class Convolution(Layer):
     """Base of convolutions: a subclass says what its window is, and which problem an input makes of it."""
 
-    in_channels: int
-    out_channels: int
-    groups: int
-    kernel_size: Any
-    stride: Any
-    padding: Any
-    dilation: Any
-    bias: Any
     told: tuple[str, ...] = "kernel_size", "stride", "padding", "dilation", "groups"  # by repr
 
-    def _make(self, bias: bool) -> None:
-        """Check the attributes, which were set, and make the weights."""
+    def _make(self, channels: Any, window: Any, groups: Any, bias: Any) -> None:
+        """Set the attributes, `channels` (in, out) and `window` as for `_window`, and make the weights."""
+        self.in_channels, self.out_channels = channels
+        self.groups = groups
+        self.kernel_size, self.stride, self.padding, self.dilation = window
         self._channels()
         self.kernel_size, self.stride, self.padding, self.dilation = self._window()
         self.weight = Parameter(init.weights(self._weight_shape()))
@@ -84,8 +79,7 @@ class Convolution(Layer):
 
     def values(self) -> tuple[Array | None, ...]:
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
-        shape = self._weight_shape()
-        return self._values(self.out_channels, shape)
+        return self._values(self._channels()[1], self._weight_shape())
 
     def _values(self, outputs: int, shape: Shape) -> tuple[Array | None, ...]:
         weight = value("weight", self.weight, shape)
