@@ -13,8 +13,8 @@ from cynet import nn
 from cynet.core import workspace
 from cynet.data.images.augment import Normalize, RandomCrop, RandomFlip
 from cynet.data.images.transforms import Pipeline
-from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns
+from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
@@ -29,7 +29,8 @@ from .timing import nothing
 _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Linear: 1,
+    nn.Conv1d: 1, nn.Conv2d: 1, nn.ConvTranspose2d: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
 _CHOOSING = {nn.MaxPool2d}  # keep a byte for each output: which input won
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
@@ -57,15 +58,20 @@ def random(shape):
 
 def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
-    if not hasattr(layer, "kernel_size"):
+    if not hasattr(layer, "kernel_size") or isinstance(layer, nn.ConvTranspose2d):
         return prod(shape)
-    apart = getattr(layer, "dilation", (1, 1))
-    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding, apart)
-    count = shape[0] * shape[3]
+    if hasattr(layer, "problem"):
+        asked = layer.problem(shape)
+    else:
+        window = layer.kernel_size, layer.stride, layer.padding
+        asked = Problem.of(shape, shape[3], *window)
+    count = shape[0] * shape[-1]
     for axis in range(2):
-        starts = range(-sides[axis], out_hw[axis] * layer.stride[axis] - sides[axis], layer.stride[axis])
-        cells = {start + tap * apart[axis] for start in starts for tap in range(layer.kernel_size[axis])}
-        count *= len(cells & set(range(shape[1 + axis])))
+        before, step = asked.before[axis], asked.stride[axis]
+        starts = range(-before, asked.out_shape[1 + axis] * step - before, step)
+        taps = range(0, asked.kernel[axis] * asked.dilation[axis], asked.dilation[axis])
+        cells = {start + tap for start in starts for tap in taps}
+        count *= len(cells & set(range(asked.in_shape[1 + axis])))
     return count
 
 
@@ -138,7 +144,7 @@ def _name(layer):
     if not hasattr(layer, "kernel_size"):
         return type(layer).__name__
     k, s = layer.kernel_size, layer.stride
-    return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
+    return f"{type(layer).__name__} {'x'.join(map(str, k))}/{s[0]}"
 
 
 # Layers whose passes are products, each of which is a case; of others the passes are.
