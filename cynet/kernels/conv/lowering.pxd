@@ -22,6 +22,7 @@ cdef class Lowering:
     cdef readonly Py_ssize_t batch, height, width, channels, groups
     cdef readonly Py_ssize_t taps_y, taps_x, stride_y, stride_x, top, left
     cdef readonly Py_ssize_t dilation_y, dilation_x      # the distance of its taps
+    cdef readonly bint turned                 # images of one row are taken for such of one column
     # The destination: out_h x out_w pixels an image, `spread` pixels apart from `start` on.
     cdef readonly Py_ssize_t out_h, out_w, full_h, full_w, full_channels
     cdef readonly Py_ssize_t spread_y, spread_x, start_y, start_x
@@ -35,7 +36,9 @@ cdef class Lowering:
     cdef readonly Py_ssize_t band_floats      # scratch of a thread
     cdef readonly Py_ssize_t packed_floats, bias_floats  # filters as `pack` lays them, and what is added
     cdef readonly bint direct                 # the window never leaves the image: read it without a copy
-    cdef readonly Py_ssize_t runs, run_pixels  # pixel runs of a tile that one step length walks through
+    # Pixel runs of a tile that one step length walks through; those whose outputs lie evenly, too.
+    cdef readonly Py_ssize_t runs, run_pixels, run_step
+    cdef readonly Py_ssize_t even_pixels, even_out_step
     # Address tables, in floats: entry (k, p) of the column matrix is band[column[k] + pixel[p]].
     cdef Py_ssize_t *pixel
     cdef Py_ssize_t *out

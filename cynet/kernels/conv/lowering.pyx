@@ -55,6 +55,17 @@ cdef class Lowering:
         self.start_y, self.start_x = start
         self.spread_y, self.spread_x = spread
         self.groups = groups
+        self.turned = self.height == 1 and self.full_h == 1 and self.out_h == 1 and self.taps_y == 1
+        if self.turned and self.out_w > 1:  # so that tiles are cut along it
+            self.height, self.width, self.out_h, self.out_w = self.width, 1, self.out_w, 1
+            self.full_h, self.full_w, self.taps_y, self.taps_x = self.full_w, 1, self.taps_x, 1
+            self.stride_y, self.stride_x = self.stride_x, self.stride_y
+            self.dilation_y, self.dilation_x = self.dilation_x, self.dilation_y
+            self.top, self.left = self.left, self.top
+            self.start_y, self.start_x = self.start_x, self.start_y
+            self.spread_y, self.spread_x = self.spread_x, self.spread_y
+        else:
+            self.turned = False
         self.group_in = self.channels // groups
         self.group_out = self.full_channels // groups
         self.lanes = padded_lanes(self.group_out)
@@ -111,12 +122,18 @@ cdef class Lowering:
         cdef Py_ssize_t full_row = self.full_w * self.full_channels
         cdef Py_ssize_t step = self.stride_x * self.group_in, across = self.dilation_x * self.group_in
         cdef Py_ssize_t down = self.tap_rows * self.band_row
-        cdef Py_ssize_t each = 1 if self.dilation_x == 1 else self.taps_x  # segments of a row of taps
+        cdef Py_ssize_t each = 1 if self.dilation_x == 1 or self.taps_x == 1 else self.taps_x  # of a row of taps
         self.pixel, self.out = table(self.tile_pixels), table(self.tile_pixels)
         self.column = table(self.columns)
         self.segments, self.steps = self.taps_y * each, self.taps_x // each * self.group_in
+        if each == 1 and down == self.steps:  # rows of taps lie side by side
+            self.segments, self.steps = 1, self.taps_y * self.steps
         self.segment, self.segment_column = table(self.segments), table(self.segments)
-        self.runs, self.run_pixels = self.images * self.rows, self.out_w
+        self.runs, self.run_pixels, self.run_step = self.images * self.rows, self.out_w, step
+        self.even_pixels, self.even_out_step = self.out_w, self.spread_x * self.full_channels
+        if self.out_w == 1:
+            self.runs, self.run_pixels, self.run_step = self.images, self.rows, self.stride_y * self.band_row
+            self.even_pixels, self.even_out_step = self.rows, self.spread_y * full_row
         self.run, self.run_pixel = table(self.runs), table(self.runs)
         for image in range(self.images):
             for y in range(self.rows):
@@ -125,8 +142,9 @@ cdef class Lowering:
                     self.out[p] = ((image * self.full_h + y * self.spread_y) * full_row
                                    + x * self.spread_x * self.full_channels)
                     p += 1
-                self.run[image * self.rows + y] = image * self.band_image + y * self.stride_y * self.band_row
-                self.run_pixel[image * self.rows + y] = (image * self.rows + y) * self.out_w
+        for p in range(self.runs):
+            self.run_pixel[p] = p * self.run_pixels
+            self.run[p] = self.pixel[p * self.run_pixels]
         for k in range(self.columns):
             p = k // self.group_in
             self.column[k] = p // self.taps_x * down + p % self.taps_x * across + k % self.group_in
@@ -137,7 +155,7 @@ cdef class Lowering:
                 and self.stride_y == 1 and self.width == self.out_w and self.height == self.out_h):
             # A 1x1 window (and so every linear layer): the pixels of a tile lie in one run.
             self.run_pixels *= self.runs
-            self.runs = 1
+            self.runs, self.run_step = 1, step
 
     cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil:
         """Set the tile's first image and output row; return its number of pixels (less at the end)."""
