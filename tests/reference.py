@@ -33,14 +33,16 @@ def beyond(shape, kernel, stride, padding):
     return tuple(sides)
 
 
-def windows(x, kernel, stride, padding, fill):
+def windows(x, kernel, stride, padding, fill, dilation=(1, 1)):
     """(N, out height, out width, C, kernel height, kernel width): the cells of each window."""
     top, left, bottom, right = padding
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
-    return sliding_window_view(padded, kernel, (1, 2))[:, :: stride[0], :: stride[1]]
+    extents = [apart * (size - 1) + 1 for size, apart in zip(kernel, dilation, strict=True)]
+    cells = sliding_window_view(padded, extents, (1, 2))[:, :: stride[0], :: stride[1]]
+    return cells[..., :: dilation[0], :: dilation[1]]
 
 
-def scatter(cells, shape, stride, padding):
+def scatter(cells, shape, stride, padding, dilation=(1, 1)):
     """The transpose of `windows`: adds every cell to the pixel it came from."""
     n, height, width, channels = shape
     top, left, bottom, right = padding
@@ -49,7 +51,8 @@ def scatter(cells, shape, stride, padding):
         for ox in range(cells.shape[2]):
             for ky in range(cells.shape[4]):
                 for kx in range(cells.shape[5]):
-                    padded[:, oy * stride[0] + ky, ox * stride[1] + kx] += cells[:, oy, ox, :, ky, kx]
+                    y, x = oy * stride[0] + ky * dilation[0], ox * stride[1] + kx * dilation[1]
+                    padded[:, y, x] += cells[:, oy, ox, :, ky, kx]
     return padded[:, top : top + height, left : left + width]
 
 

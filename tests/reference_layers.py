@@ -13,10 +13,12 @@ import reference_weights
 
 def sides(layer, x):
     """(kernel, stride, (top, left, bottom, right)) of a layer with a window."""
-    (kernel, stride), padding = (
-        (value if isinstance(value, tuple) else (value, value)) for value in (layer.kernel_size, layer.stride)
+    (kernel, stride, apart), padding = (
+        (value if isinstance(value, tuple) else (value, value))
+        for value in (layer.kernel_size, layer.stride, getattr(layer, "dilation", 1))
     ), layer.padding  # fmt: skip
     if padding == "same":
+        kernel = [d * (k - 1) + 1 for k, d in zip(kernel, apart, strict=True)]
         pairs = [reference.same_padding(x.shape[1 + i], kernel[i], stride[i]) for i in range(2)]
         padding = pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
     padding = (padding,) * 4 if isinstance(padding, int) else padding
@@ -46,8 +48,35 @@ def with_weights(layer, found):
 
 def Conv2d(layer, x, twin):
     _, stride, padding = sides(layer, x)
+    window = stride, padding, layer.groups, layer.dilation
+    return with_weights(layer, reference_weights.conv2d(x, *values(layer, layer.out_channels), *window))
+
+
+def Conv1d(layer, x, twin):
+    """As an image that is one pixel high, by the formula of the twin of `Conv2d`."""
+    (stride,), (apart,), size = (
+        layer.stride,
+        layer.dilation,
+        layer.dilation[0] * (layer.kernel_size[0] - 1) + 1,
+    )
+    before, after = (
+        reference.same_padding(x.shape[1], size, stride) if layer.padding == "same" else layer.padding
+    )
     w, b = values(layer, layer.out_channels)
-    return with_weights(layer, reference_weights.conv2d(x, w, b, stride, padding, layer.groups))
+    window = (1, stride), (0, before, 0, after), layer.groups, (1, apart)
+    y, backward = reference_weights.conv2d(x[:, None], w[:, :, None], b, *window)
+
+    def of_sequences(dy):
+        dx, dw, db = backward(dy[:, None])
+        return dx[:, 0], dw[:, :, 0], db
+
+    return with_weights(layer, (y[:, 0], of_sequences))
+
+
+def ConvTranspose2d(layer, x, twin):
+    window = layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation
+    w, b = values(layer, layer.out_channels)
+    return with_weights(layer, reference_weights.conv_transpose2d(x, w, b, *window))
 
 
 def Linear(layer, x, twin):

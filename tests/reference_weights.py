@@ -7,10 +7,10 @@ import numpy as np
 from reference import scatter, windows
 
 
-def conv2d(x, w, b, stride, padding, groups=1):
+def conv2d(x, w, b, stride, padding, groups=1, dilation=(1, 1)):
     """x (N, H, W, C), w (out, C / groups, kh, kw), b (out,); backward gives dx, dw, db."""
     kernel, depth, width = w.shape[2:], w.shape[1], w.shape[0] // groups
-    cells = windows(x, kernel, stride, padding, 0.0)
+    cells = windows(x, kernel, stride, padding, 0.0, dilation)
     parts = [
         np.einsum(
             "nyxcij,ocij->nyxo", cells[..., g * depth : (g + 1) * depth, :, :], w[g * width : (g + 1) * width]
@@ -24,9 +24,42 @@ def conv2d(x, w, b, stride, padding, groups=1):
             ins, outs = slice(g * depth, (g + 1) * depth), slice(g * width, (g + 1) * width)
             dw[outs] = np.einsum("nyxcij,nyxo->ocij", cells[..., ins, :, :], dy[..., outs])
             dcells[..., ins, :, :] = np.einsum("nyxo,ocij->nyxcij", dy[..., outs], w[outs])
-        return scatter(dcells, x.shape, stride, padding), dw, dy.sum((0, 1, 2))
+        return scatter(dcells, x.shape, stride, padding, dilation), dw, dy.sum((0, 1, 2))
 
     return np.concatenate(parts, 3) + b, backward
+
+
+def conv_transpose2d(x, w, b, stride, padding, more=(0, 0), groups=1, dilation=(1, 1)):
+    """x (N, H, W, C), w (C, out / groups, kh, kw), b (out,): each pixel adds its filters, pixel by pixel."""
+    depth, width = w.shape[0] // groups, w.shape[1]
+    reach = [d * (k - 1) + 1 + m for d, k, m in zip(dilation, w.shape[2:], more, strict=True)]
+    whole = [(n - 1) * s + r for n, s, r in zip(x.shape[1:3], stride, reach, strict=True)]
+    top, left, bottom, right = padding
+    inner = slice(None), slice(top, whole[0] - bottom), slice(left, whole[1] - right)
+    pairs = [
+        (slice(g * depth, (g + 1) * depth), slice(g * width, (g + 1) * width), place, tap)
+        for g in range(groups) for place in np.ndindex(*x.shape[1:3]) for tap in np.ndindex(*w.shape[2:])
+    ]  # fmt: skip
+
+    def at(array, place, tap):
+        return array[
+            :, place[0] * stride[0] + tap[0] * dilation[0], place[1] * stride[1] + tap[1] * dilation[1]
+        ]
+
+    full = np.zeros((len(x), *whole, groups * width))
+    for ins, outs, place, tap in pairs:
+        at(full, place, tap)[:, outs] += x[(slice(None), *place, ins)] @ w[(ins, slice(None), *tap)]
+
+    def backward(dy):
+        dfull, dx, dw = np.zeros_like(full), np.zeros(x.shape), np.zeros(w.shape)
+        dfull[inner] = dy
+        for ins, outs, place, tap in pairs:
+            d = at(dfull, place, tap)[:, outs]
+            dx[(slice(None), *place, ins)] += d @ w[(ins, slice(None), *tap)].T
+            dw[(ins, slice(None), *tap)] += x[(slice(None), *place, ins)].T @ d
+        return dx, dw, dy.sum((0, 1, 2))
+
+    return full[inner] + b, backward
 
 
 def linear(x, w, b):

@@ -20,14 +20,14 @@ TRUNK = """
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
-    !cynet/kernels/resize/*
+    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/add.py
-    cynet/nn/layers/batch_norm.py cynet/nn/layers/conv2d.py cynet/nn/layers/flatten.py
-    cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py cynet/nn/layers/max_pool2d.py
-    cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py cynet/nn/layers/sigmoid.py
-    cynet/nn/layers/softmax.py
+    cynet/nn/layers/batch_norm.py cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py
+    cynet/nn/layers/flatten.py cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py
+    cynet/nn/layers/max_pool2d.py cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
+    cynet/nn/layers/sigmoid.py cynet/nn/layers/softmax.py
     cynet/optim/* !cynet/optim/schedules.py
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py

@@ -19,7 +19,6 @@ from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
 from cynet.nn.layer import shapes_of
 from cynet.nn.layers.pool1d import Pool1d
-from cynet.nn.layers.pool2d import Pool2d
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
@@ -32,7 +31,8 @@ from .timing import nothing
 _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Linear: 1,
+    nn.Conv1d: 1, nn.Conv2d: 1, nn.ConvTranspose2d: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
@@ -59,19 +59,22 @@ def random(shape):
 
 def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
-    if not hasattr(layer, "kernel_size"):
+    if not hasattr(layer, "kernel_size") or isinstance(layer, nn.ConvTranspose2d):
         return sum(map(prod, shapes_of(shape)))
-    kernel, stride, padding, ceil = layer.kernel_size, layer.stride, layer.padding, False
-    if isinstance(layer, Pool2d):
-        (kernel, stride, padding), ceil = layer.window(), layer.ceil_mode
-    if len(shape) == 3:
-        shape = shape[0], 1, *shape[1:]
-    sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil)
-    count = shape[0] * shape[3]
+    if hasattr(layer, "problem"):
+        asked = layer.problem(shape)
+        in_hw, out_hw, before = asked.in_shape[1:3], asked.out_shape[1:3], asked.before
+        kernel, stride, dilation = asked.kernel, asked.stride, asked.dilation
+    else:
+        (kernel, stride, padding), dilation = layer.window(), (1, 1)
+        in_hw = shape[1:3] if len(shape) == 4 else (1, shape[1])
+        before, out_hw = geometry.window_grid(in_hw, kernel, stride, padding, ceil=layer.ceil_mode)
+    count = shape[0] * shape[-1]
     for axis in range(2):
-        starts = range(-sides[axis], out_hw[axis] * stride[axis] - sides[axis], stride[axis])
-        cells = {start + tap for start in starts for tap in range(kernel[axis])}
-        count *= len(cells & set(range(shape[1 + axis])))
+        starts = range(-before[axis], out_hw[axis] * stride[axis] - before[axis], stride[axis])
+        taps = range(0, kernel[axis] * dilation[axis], dilation[axis])
+        cells = {start + tap for start in starts for tap in taps}
+        count *= len(cells & set(range(in_hw[axis])))
     return count
 
 
@@ -147,7 +150,7 @@ def _name(layer):
     k, s = layer.kernel_size, layer.stride
     if isinstance(layer, Pool1d):
         return f"{type(layer).__name__} {k}/{s}"
-    return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
+    return f"{type(layer).__name__} {'x'.join(map(str, k))}/{s[0]}"
 
 
 # Layers whose passes are products, each of which is a case; of others the passes are.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cynet.kernels.common.geometry import extent
 from cynet.nn import Dropout
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
@@ -84,23 +85,34 @@ def _of_parts(parts, ends, made):
 
 def _padding(layer):
     """PyTorch's padding, the same on both sides, that gives the same windows."""
-    kernel, padding = layer.kernel_size, layer.padding
     if isinstance(layer, Pool2d):
         kernel, _, padding = layer.window()  # of sequences as of images one pixel high
+        apart = (1, 1)
+    else:
+        kernel, padding, apart = layer.kernel_size, layer.padding, layer.dilation
     if padding == "same":
-        if any(size % 2 == 0 for size in kernel):
+        sizes = [extent(taps, step) for taps, step in zip(kernel, apart, strict=False)]
+        if any(size % 2 == 0 for size in sizes):
             raise ValueError(f'wanted "same" padding around odd kernels only, got {layer!r}')
-        return tuple((size - 1) // 2 for size in kernel)
-    top, left, bottom, right = padding
-    if (top, left) != (bottom, right):
+        return tuple((size - 1) // 2 for size in sizes)
+    sides = len(padding) // 2
+    if padding[:sides] != padding[sides:]:
         raise ValueError(f"wanted equal padding on opposite sides, got {layer!r}")
-    return top, left
+    return padding[:sides]
 
 
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
-        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
-        bias=m.bias is not None,
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
+    ),
+    "Conv1d": lambda m: nn.Conv1d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
+    ),
+    "ConvTranspose2d": lambda m: nn.ConvTranspose2d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,
+        m.bias is not None, m.dilation,
     ),
     "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
     "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),

@@ -15,7 +15,9 @@ from .layers.avg_pool2d import AvgPool2d as AvgPool2d
 from .layers.batch_norm import BatchNorm1d as BatchNorm1d
 from .layers.batch_norm import BatchNorm2d as BatchNorm2d
 from .layers.channel_shuffle import ChannelShuffle as ChannelShuffle
+from .layers.conv1d import Conv1d as Conv1d
 from .layers.conv2d import Conv2d as Conv2d
+from .layers.conv_transpose2d import ConvTranspose2d as ConvTranspose2d
 from .layers.dropout import Dropout as Dropout
 from .layers.flatten import Flatten as Flatten
 from .layers.gelu import GELU as GELU

@@ -15,7 +15,7 @@ from cynet.nn.registry import layer as layers
 from cynet.nn.structure import Call
 
 pytestmark = pytest.mark.torch
-UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"  # paddings
+UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)", "(4, 0)"  # paddings
 
 
 class Strange(cynet.Layer):

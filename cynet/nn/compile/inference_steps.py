@@ -10,7 +10,7 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
-from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.linear import Linear
 
 from .rules import is_known
 
@@ -34,13 +34,11 @@ class Convolve:
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
         self.planes, self.scratch, self.residual = planes, None, None
         self._eps = None if norm is None else norm.settled()[1]
-        if type(layer) is Conv2d:
-            self.algorithm = layer.convolution(shape)
-            self._in = self._out = None
-        else:
+        if type(layer) is Linear:
             self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.output_shape(shape)[1]))
-            self._in, self._out = self.algorithm.in_shape, self.algorithm.out_shape
-        self._target = y if self._out is None else y.reshape(self._out)
+        else:
+            self.algorithm = layer.convolution(shape)
+        self._in, self._target = self.algorithm.in_shape, y.reshape(self.algorithm.out_shape)
 
     def weights(self):
         """The arrays that `fold` reads, copied."""
@@ -72,15 +70,15 @@ class Convolve:
         if self.planes is not None:
             height, width, channels = self.planes
             w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
-        if self._in is not None:
-            w = np.ascontiguousarray(w)[:, :, None, None]
+        w = np.ascontiguousarray(w).reshape(self.algorithm.weight_shape)
         self._filters, self._bias = self.algorithm.pack(w), self.algorithm.padded(bias)
 
     def __call__(self, x):
-        x = x if self._in is None else x.reshape(self._in)
+        residual = None if self.residual is None else self.residual.reshape(self._target.shape)
         self.algorithm.apply(
-            x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, self.residual
-        )
+            x.reshape(self._in), self._filters, self._bias, self._target, self.scratch, self.threads,
+            self.relu, residual,
+        )  # fmt: skip
         return self.y
 
 

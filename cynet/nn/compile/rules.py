@@ -16,6 +16,7 @@ from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
 from cynet.nn.layers.add import Add
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.dropout import Dropout
 from cynet.nn.layers.flatten import Flatten
@@ -101,7 +102,7 @@ def _is(layer, kind):
 def _of_width(product, norm, *_):
     """Whether a batch norm has as many features as the layer before it has outputs."""
     return norm.num_features == (
-        product.out_channels if isinstance(product, Conv2d) else product.out_features
+        product.out_features if isinstance(product, Linear) else product.out_channels
     )
 
 
@@ -117,6 +118,10 @@ RULES = (  # the first that fits is taken
     Rule("convolution, norm", (Conv2d, BatchNorm2d), _of_width),
     Rule("convolution, ReLU", (Conv2d, ReLU)),
     Rule("convolution", (Conv2d,)),
+    Rule("convolution, norm, ReLU", (Conv1d, BatchNorm1d, ReLU), _of_width),
+    Rule("convolution, norm", (Conv1d, BatchNorm1d), _of_width),
+    Rule("convolution, ReLU", (Conv1d, ReLU)),
+    Rule("convolution", (Conv1d,)),
     Rule("linear, norm, ReLU", (Linear, BatchNorm1d, ReLU), _of_width),
     Rule("linear, norm", (Linear, BatchNorm1d), _of_width),
     Rule("linear, ReLU", (Linear, ReLU)),

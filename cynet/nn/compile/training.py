@@ -21,6 +21,7 @@ from operator import is_
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
@@ -65,7 +66,7 @@ class Steps:
         for step in reversed(steps[1:]):
             dy = step.backward(dy)  # nothing else holds its pass: its memory is free after this
         for first in steps[:1]:
-            if wants_dx and added is not None and plain(first) is Conv2d:
+            if wants_dx and added is not None and plain(first) in (Conv1d, Conv2d):
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
         return dy if added is None else arrays.add(dy, added)

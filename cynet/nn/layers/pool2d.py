@@ -67,7 +67,7 @@ class Pool2d(Layer):
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
             kernel, stride, padding = self.window()
-            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil)
+            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil=ceil)
             found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, *sides[:2]), sides
             self._worked_out = known = asked(question), found
         return known[1]
