@@ -20,6 +20,9 @@ TRUNK = """
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
+    !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
+    !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
+    !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
     cynet/nn/layers/conv2d.py cynet/nn/layers/dropout.py cynet/nn/layers/flatten.py

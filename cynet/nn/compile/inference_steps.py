@@ -38,7 +38,8 @@ class Convolve:
             self.algorithm = layer.convolution(shape)
             self._in = self._out = None
         else:
-            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.out_features))
+            rows = prod(shape[:-1])
+            self.algorithm = convolution.choose(Problem.of_rows(rows, shape[-1], layer.out_features))
             self._in, self._out = self.algorithm.in_shape, self.algorithm.out_shape
         self._target = y if self._out is None else y.reshape(self._out)
 
@@ -62,10 +63,9 @@ class Convolve:
         if self.norm is not None:
             weight, shift, mean, variance = (next(copies) for _ in range(4))
             scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
-            if weight.size == 0:  # not affine
-                shift = 0.0
-            else:
+            if weight.size:
                 scale *= weight
+            shift = shift if shift.size else 0.0
             w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
             before = 0.0 if bias is None else bias
             bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
