@@ -40,6 +40,8 @@ class Dropout2d(Layer):
         From the constructor, when an argument is none of these; from a call, for inputs of other dimensions.
     """
 
+    hands_on = True  # its input, in evaluation: plans leave it out
+
     def __init__(self, p: float = 0.5) -> None:
         self.p = checks.number("p", p, 0, 1)
 

@@ -60,7 +60,8 @@ class Linear(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         inputs, outputs = self._settings()
         if len(shape) not in (2, 3) or shape[-1] != inputs:
-            raise ValueError(f"wanted (N, {inputs}) or (N, L, {inputs}), got {shape}")
+            outer = "N, L" if len(shape) == 3 else "N"
+            raise ValueError(f"wanted ({outer}, {inputs}), got {shape}")
         return *shape[:-1], outputs
 
     def macs(self, shape: Shape) -> int:
