@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cynet.nn import Dropout
+from cynet.nn import Dropout, Dropout2d, DropPath
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
 from cynet.nn.passes import no_grad
@@ -20,7 +20,10 @@ from cynet.nn.structure import Add, Call, Join, chain
 
 from .torch_steps import (
     FORMATS,
+    TorchDropPath,
     TorchGlobalAvgPool2d,
+    TorchLayerNorm,
+    TorchLinear,
     TorchParts,
     images,
     inference,
@@ -95,14 +98,22 @@ def _padding(layer):
     return top, left
 
 
+def _norm(kind, layer):
+    """PyTorch's batch norm; without a scale where there is a shift alone."""
+    found = kind(layer.num_features, layer.eps, layer.momentum, bool(layer.affine))
+    if layer.affine == "bias":
+        found.weight = None
+    return found
+
+
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
         bias=m.bias is not None,
     ),
-    "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
-    "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
-    "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
+    "Linear": lambda m: TorchLinear(m.in_features, m.out_features, bias=m.bias is not None),
+    "BatchNorm2d": lambda m: _norm(nn.BatchNorm2d, m),
+    "BatchNorm1d": lambda m: _norm(nn.BatchNorm1d, m),
     "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m)),
     "AvgPool2d": lambda m: nn.AvgPool2d(m.kernel_size, m.stride, _padding(m)),
     "GlobalAvgPool2d": lambda m: TorchGlobalAvgPool2d(),
@@ -113,7 +124,19 @@ LEAVES = {
     "Sigmoid": lambda m: nn.Sigmoid(),
     "Tanh": lambda m: nn.Tanh(),
     "Softmax": lambda m: nn.Softmax(1),
+    "GroupNorm": lambda m: nn.GroupNorm(m.num_groups, m.num_channels, m.eps, m.affine),
+    "LayerNorm": lambda m: TorchLayerNorm(
+        m.normalized_shape, m.eps, m.elementwise_affine, bias=m.bias is not None
+    ),
+    "ReLU6": lambda m: nn.ReLU6(),
+    "Hardswish": lambda m: nn.Hardswish(),
+    "Hardsigmoid": lambda m: nn.Hardsigmoid(),
+    "ELU": lambda m: nn.ELU(m.alpha),
+    "PReLU": lambda m: nn.PReLU(m.num_parameters),
+    "Softplus": lambda m: nn.Softplus(m.beta, m.threshold),
     "Dropout": lambda m: nn.Dropout(m.p),
+    "Dropout2d": lambda m: nn.Dropout2d(m.p),
+    "DropPath": lambda m: TorchDropPath(m.p),
     "Flatten": lambda m: nn.Flatten(),
 }  # fmt: skip
 
@@ -127,8 +150,8 @@ def check_equal(model, net, x, training):
     """
     model.train(training)
     net.train(training)
-    drawing = [one for _, one in model.walk() if type(one) is Dropout]
-    drawing += [one for one in net.modules() if type(one) is nn.Dropout]
+    drawing = [one for _, one in model.walk() if isinstance(one, (Dropout, Dropout2d, DropPath))]
+    drawing += [one for one in net.modules() if isinstance(one, (nn.Dropout, nn.Dropout2d, TorchDropPath))]
     for one in drawing:
         one.eval()
     with no_grad(), torch.inference_mode():
