@@ -166,3 +166,13 @@ def test_the_numbers_are_added_to_what_is_there():
         found.gradients(np.ones_like(found.x), first, NONE, False)
         found.gradients(np.ones_like(found.x), second, NONE, False)
         np.testing.assert_allclose(second, first + 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("width", [3, 24, 500, 3000])
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e15, 1e25])
+def test_an_outlier_in_front_costs_no_precision(width, scale):
+    x = np.random.default_rng(0).standard_normal((5, width)).astype(np.float32)
+    x[:, 0] = 1e4
+    x *= np.float32(scale)
+    wanted, _ = reference_weights.layer_norm(x.astype(float), 1, 1.0, 0.0, 1e-12)
+    np.testing.assert_allclose(by_rows(x, x, NONE, NONE, 1e-12)[0], wanted, rtol=1e-5, atol=1e-5)

@@ -1,7 +1,7 @@
 """Layer normalisation: each row by its own mean and deviation (Ba, Kiros and Hinton, 2016).
 
-Design: a row's statistics are those that batch norm takes of one channel, relative to the mean so far, so that
-rounding depends on the row's spread alone. They are kept, three floats a row. Backward reads a row twice, the second
+Design: a row's statistics are taken relative to its mean, so that rounding depends on the row's spread alone: of long
+rows, and of numbers whose squares leave float32's range, as batch norm takes them of one channel. They are kept, three floats a row. Backward reads a row twice, the second
 time from the cache. The sums for the parameters go over the rows: chunks of rows by bands of columns are work items,
 stored by chunk and joined in order, so that the result is the same for any number of threads.
 """
@@ -10,7 +10,7 @@ from cython.parallel cimport prange
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
 
-from cynet.kernels.common.simd cimport VL, load_wide, run_sum, store_wide, vf, vset, vstore
+from cynet.kernels.common.simd cimport VL, load_wide, run_sum, store_wide, vf, vload, vset, vstore
 from cynet.kernels.norm.batchnorm_statistics cimport chunk_statistics
 from cynet.kernels.norm.channels cimport RUN, SUMS
 
@@ -53,7 +53,7 @@ cdef void normalize_rows(const float *x, const float *weight, const float *bias,
     cdef double[SUMS] found
     cdef vf high, low, inverse, z
     for row in range(rows):
-        chunk_statistics(x, width, 1, found)
+        row_statistics(x, width, found)
         state[HIGH] = <float>found[0]
         state[LOW] = <float>(found[0] - state[HIGH]) if isfinite(found[0]) else 0
         state[INVERSE] = <float>(1 / sqrt(found[1] / width + eps))
@@ -67,6 +67,43 @@ cdef void normalize_rows(const float *x, const float *weight, const float *bias,
                 z = z + load_wide(bias + c, left)
             store_wide(y + c, z, left)
         x, y, state = x + width, y + width, state + KEPT
+
+
+cdef void row_statistics(const float *x, Py_ssize_t width, double *found) noexcept nogil:
+    """Mean and sum of squared deviations of a row: of a short one in two passes, which the first cache serves."""
+    cdef double total, square
+    cdef float near
+    if width <= RUN * VL:
+        deviations(x, width, x[0], &total, &square)
+        near = <float>(x[0] + total / width)
+        deviations(x, width, near, &total, &square)
+        found[0], found[1] = near + total / width, square - total * (total / width)
+        if found[1] < 0:  # rounding
+            found[1] = 0
+        if isfinite(found[1]):
+            return
+    chunk_statistics(x, width, 1, found)
+
+
+cdef inline void deviations(const float *x, Py_ssize_t width, float near, double *total,
+                            double *square) noexcept nogil:
+    """The sums of x - near and of its square; a lane adds RUN numbers in float32, at most."""
+    cdef Py_ssize_t c = 0
+    cdef vf s1 = vset(0), s2 = vset(0), d
+    cdef float[16] lanes
+    cdef double rest
+    while c + VL <= width:
+        d = vload(x + c) - vset(near)
+        s1, s2 = s1 + d, s2 + d * d
+        c += VL
+    vstore(lanes, s1)
+    total[0] = run_sum(lanes, VL)
+    vstore(lanes, s2)
+    square[0] = run_sum(lanes, VL)
+    while c < width:
+        rest = x[c] - near
+        total[0], square[0] = total[0] + rest, square[0] + rest * rest
+        c += 1
 
 
 def input_gradient(
