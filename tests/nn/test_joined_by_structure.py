@@ -114,7 +114,7 @@ def test_any_graph_is_a_step_of_a_plan(block):
     wanted = X
     for layer in model:
         wanted = layer(wanted)
-    assert plan_of(model) == ["Convolve", "Graph", "Called"]
+    assert plan_of(model) == ["Convolve", "Graph", "Curve"]
     for _ in range(2):
         np.testing.assert_allclose(evaluated(model), wanted, rtol=1e-4, atol=1e-5)
 
