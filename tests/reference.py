@@ -198,6 +198,32 @@ def silu(x):
     return x * s, lambda dy: dy * s * (1 + x * (1 - s))
 
 
+def relu6(x):
+    return np.clip(x, 0, 6), lambda dy: np.where((x > 0) & (x < 6), dy, 0.0)
+
+
+def hardsigmoid(x):
+    return np.clip(x + 3, 0, 6) / 6, lambda dy: np.where((x > -3) & (x < 3), dy / 6, 0.0)
+
+
+def hardswish(x):
+    def backward(dy):
+        return np.where(x <= -3, 0.0, np.where(x < 3, dy * (x / 3 + 0.5), dy))
+
+    return x * hardsigmoid(x)[0], backward
+
+
+def elu(x, alpha=1.0):
+    below = alpha * np.expm1(np.minimum(x, 0))
+    return np.where(x > 0, x, below), lambda dy: np.where(x <= 0, dy * (below + alpha), dy)
+
+
+def softplus(x, beta=1.0, threshold=20.0):
+    line = beta * x > threshold
+    curve = np.logaddexp(0, beta * x) / beta
+    return np.where(line, x, curve), lambda dy: np.where(line, dy, dy * sigmoid(beta * x)[0])
+
+
 def tanh(x):
     y = np.tanh(x)
     return y, lambda dy: dy * (1 - y * y)

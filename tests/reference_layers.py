@@ -10,6 +10,8 @@ import numpy as np
 import reference
 import reference_weights
 
+import cynet
+
 
 def sides(layer, x):
     """(kernel, stride, (top, left, bottom, right)) of a layer with a window."""
@@ -80,25 +82,55 @@ def ConvTranspose2d(layer, x, twin):
 
 
 def Linear(layer, x, twin):
-    return with_weights(layer, reference_weights.linear(x, *values(layer, layer.out_features)))
+    y, backward = reference_weights.linear(x.reshape(-1, x.shape[-1]), *values(layer, layer.out_features))
+
+    def gradients(dy):
+        dx, *others = backward(dy.reshape(y.shape))
+        return dx.reshape(x.shape), *others
+
+    return with_weights(layer, (y.reshape(*x.shape[:-1], layer.out_features), gradients))
+
+
+def scale_and_shift(layer, shape):
+    """Weight and bias in float64; 1 and 0 for those that are not there."""
+    weight = np.ones(shape) if layer.weight is None else layer.weight.data.astype(float)
+    return weight, np.zeros(shape) if layer.bias is None else layer.bias.data.astype(float)
+
+
+def of_those_there(layer, **gradients):
+    return {name: array for name, array in gradients.items() if getattr(layer, name) is not None}
 
 
 def BatchNorm2d(layer, x, twin):
     channels = layer.num_features
-    gamma, beta = np.ones(channels), np.zeros(channels)
-    if layer.weight is not None:
-        gamma, beta = layer.weight.data.astype(float), layer.bias.data.astype(float)
+    gamma, beta = scale_and_shift(layer, channels)
     running = None if layer.training else (layer.running_mean.astype(float), layer.running_var.astype(float))
     y, backward = reference_weights.batch_norm(x.reshape(-1, channels), gamma, beta, layer.eps, running)
 
     def gradients(dy):
         dx, dw, db = backward(dy.reshape(-1, channels))
-        return {"input": dx.reshape(x.shape)} | ({} if layer.weight is None else {"weight": dw, "bias": db})
+        return {"input": dx.reshape(x.shape)} | of_those_there(layer, weight=dw, bias=db)
 
     return y.reshape(x.shape), gradients
 
 
 BatchNorm1d = BatchNorm2d
+
+
+def GroupNorm(layer, x, twin):
+    numbers = scale_and_shift(layer, layer.num_channels)
+    y, backward = reference_weights.group_norm(x, layer.num_groups, *numbers, layer.eps)
+    return y, lambda dy: normalised(layer, *backward(dy))
+
+
+def LayerNorm(layer, x, twin):
+    numbers = scale_and_shift(layer, layer.normalized_shape)
+    y, backward = reference_weights.layer_norm(x, len(layer.normalized_shape), *numbers, layer.eps)
+    return y, lambda dy: normalised(layer, *backward(dy))
+
+
+def normalised(layer, dx, dw, db):
+    return {"input": dx} | of_those_there(layer, weight=dw, bias=db)
 
 
 def MaxPool2d(layer, x, twin):
@@ -176,6 +208,19 @@ def LeakyReLU(layer, x, twin):
     return of_input(reference.leaky_relu(x, layer.negative_slope))
 
 
+def ELU(layer, x, twin):
+    return of_input(reference.elu(x, layer.alpha))
+
+
+def Softplus(layer, x, twin):
+    return of_input(reference.softplus(x, layer.beta, layer.threshold))
+
+
+def PReLU(layer, x, twin):
+    y, backward = reference_weights.prelu(x, layer.weight.data.astype(float))
+    return y, lambda dy: dict(zip(("input", "weight"), backward(dy), strict=True))
+
+
 def Dropout(layer, x, twin):
     """The factors are those that ones get by the same key."""
     factors = layer.forward(np.ones(x.shape, np.float32)).astype(float)
@@ -183,6 +228,18 @@ def Dropout(layer, x, twin):
     assert all(min(abs(f), abs(f - scale)) < 1e-6 for f in np.unique(factors)), "0 or 1 / (1 - p)"
     assert layer.training == (factors == 0).any()
     return x * factors, lambda dy: {"input": dy * factors}
+
+
+def Dropout2d(layer, x, twin):
+    """As Dropout; the pixels of a channel share a factor."""
+    y, backward = Dropout(layer, x, twin)
+    factors = backward(np.ones(x.shape))["input"]
+    outer = range(1, x.ndim) if isinstance(layer, cynet.DropPath) else range(1, x.ndim - 1)
+    assert (np.ptp(factors, axis=tuple(outer)) == 0).all()
+    return y, backward
+
+
+DropPath = Dropout2d
 
 
 def Sequential(layer, x, twin):

@@ -1,4 +1,4 @@
-"""The slow float64 twins of the kernels with weights: convolution, linear, batch norm, im2col.
+"""The slow float64 twins of the kernels with weights: convolution, linear, norms, parametric ReLU, im2col.
 
 Each returns its output and a function from dy to the gradients of all its inputs.
 """
@@ -82,6 +82,48 @@ def batch_norm(x, gamma, beta, eps=1e-5, running=None):
         return dx, (dy * hat).sum(0), dy.sum(0)
 
     return hat * gamma + beta, backward
+
+
+def group_norm(x, groups, gamma, beta, eps=1e-5):
+    """x (N, ..., channels)."""
+    n, channels = len(x), x.shape[-1]
+    pixels = x.reshape(n, -1, groups, channels // groups)
+    inverse = 1 / np.sqrt(pixels.var((1, 3), keepdims=True) + eps)
+    hat = ((pixels - pixels.mean((1, 3), keepdims=True)) * inverse).reshape(x.shape)
+
+    def backward(dy):
+        dhat, h = ((a.reshape(pixels.shape)) for a in (dy * gamma, hat))
+        means = dhat.mean((1, 3), keepdims=True), (dhat * h).mean((1, 3), keepdims=True)
+        outer = tuple(range(x.ndim - 1))
+        dx = (inverse * (dhat - means[0] - h * means[1])).reshape(x.shape)
+        return dx, (dy * hat).sum(outer), dy.sum(outer)
+
+    return hat * gamma + beta, backward
+
+
+def layer_norm(x, axes, gamma, beta, eps=1e-5):
+    """x, whose last `axes` axes are normalised together."""
+    last, outer = tuple(range(-axes, 0)), tuple(range(x.ndim - axes))
+    inverse = 1 / np.sqrt(x.var(last, keepdims=True) + eps)
+    hat = (x - x.mean(last, keepdims=True)) * inverse
+
+    def backward(dy):
+        dhat = dy * gamma
+        means = dhat.mean(last, keepdims=True), (dhat * hat).mean(last, keepdims=True)
+        return inverse * (dhat - means[0] - hat * means[1]), (dy * hat).sum(outer), dy.sum(outer)
+
+    return hat * gamma + beta, backward
+
+
+def prelu(x, slope):
+    """x (..., channels), slope (1,) or (channels,)."""
+
+    def backward(dy):
+        terms = np.where(x > 0, 0.0, x * dy)
+        each = terms.sum(tuple(range(x.ndim - 1)))
+        return np.where(x > 0, dy, slope * dy), each if len(slope) > 1 else each.sum(keepdims=True)
+
+    return np.where(x > 0, x, slope * x), backward
 
 
 def im2col(x, kernel, stride, padding):

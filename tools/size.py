@@ -21,13 +21,15 @@ TRUNK = """
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
     !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
+    !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
+    !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
+    !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes* !cynet/kernels/pointwise/factors.py
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
-    !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py
-    !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/add.py
-    cynet/nn/layers/batch_norm.py cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py
-    cynet/nn/layers/flatten.py cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py
-    cynet/nn/layers/max_pool2d.py cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
-    cynet/nn/layers/sigmoid.py cynet/nn/layers/softmax.py
+    !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py !cynet/nn/containers/residual.py
+    !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
+    cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py cynet/nn/layers/flatten.py
+    cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py cynet/nn/layers/max_pool2d.py
+    cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
     cynet/optim/* !cynet/optim/schedules.py
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py

@@ -31,8 +31,8 @@ from .timing import nothing
 _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Linear: 1,
-    nn.Conv1d: 1, nn.Conv2d: 1, nn.ConvTranspose2d: 1,
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.GroupNorm: 1, nn.LayerNorm: 1, nn.PReLU: 1, nn.Softmax: 1,
+    nn.Linear: 1, nn.Conv1d: 1, nn.Conv2d: 1, nn.ConvTranspose2d: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
@@ -242,12 +242,18 @@ def sweep(sizes):
 
 
 def _swept_layers(channels):
-    yield nn.BatchNorm2d(channels)
+    yield from (
+        nn.BatchNorm2d(channels),
+        nn.GroupNorm(8, channels),
+        nn.LayerNorm(channels),
+        nn.PReLU(channels),
+    )
     for kind in _POINTWISE:
         yield kind()
     yield from (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GlobalAvgPool2d(), nn.Softmax())
-    yield from (nn.Flatten(), nn.Dropout(0.5), nn.GlobalMaxPool2d(), nn.AdaptiveAvgPool2d(4))
-    yield from (nn.Upsample(scale_factor=2, mode="bilinear"), nn.ZeroPad2d(1), nn.ChannelShuffle(4))
+    yield from (nn.Flatten(), nn.Dropout(0.5), nn.Dropout2d(0.5), nn.DropPath(0.5))
+    yield from (nn.GlobalMaxPool2d(), nn.AdaptiveAvgPool2d(4), nn.ZeroPad2d(1), nn.ChannelShuffle(4))
+    yield nn.Upsample(scale_factor=2, mode="bilinear")
 
 
 def _swept_optimizers(size):

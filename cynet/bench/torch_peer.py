@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cynet.kernels.common.geometry import extent
-from cynet.nn import Dropout
+from cynet.nn import Dropout, Dropout2d, DropPath
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
 from cynet.nn.layers.pool2d import Pool2d
@@ -24,7 +24,10 @@ from .torch_steps import (
     FORMATS,
     TorchAdd,
     TorchConcatenate,
+    TorchDropPath,
     TorchGlobalAvgPool2d,
+    TorchLayerNorm,
+    TorchLinear,
     TorchMultiply,
     TorchParts,
     TorchReshape,
@@ -101,6 +104,14 @@ def _padding(layer):
     return padding[:sides]
 
 
+def _norm(kind, layer):
+    """PyTorch's batch norm; without a scale where there is a shift alone."""
+    found = kind(layer.num_features, layer.eps, layer.momentum, bool(layer.affine))
+    if layer.affine == "bias":
+        found.weight = None
+    return found
+
+
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
@@ -114,9 +125,9 @@ LEAVES = {
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,
         m.bias is not None, m.dilation,
     ),
-    "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
-    "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
-    "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
+    "Linear": lambda m: TorchLinear(m.in_features, m.out_features, bias=m.bias is not None),
+    "BatchNorm2d": lambda m: _norm(nn.BatchNorm2d, m),
+    "BatchNorm1d": lambda m: _norm(nn.BatchNorm1d, m),
     "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m), ceil_mode=m.ceil_mode),
     "MaxPool1d": lambda m: nn.MaxPool1d(m.kernel_size, m.stride, _padding(m)[1], ceil_mode=m.ceil_mode),
     "AvgPool2d": lambda m: nn.AvgPool2d(
@@ -140,7 +151,19 @@ LEAVES = {
     "Sigmoid": lambda m: nn.Sigmoid(),
     "Tanh": lambda m: nn.Tanh(),
     "Softmax": lambda m: nn.Softmax(1),
+    "GroupNorm": lambda m: nn.GroupNorm(m.num_groups, m.num_channels, m.eps, m.affine),
+    "LayerNorm": lambda m: TorchLayerNorm(
+        m.normalized_shape, m.eps, m.elementwise_affine, bias=m.bias is not None
+    ),
+    "ReLU6": lambda m: nn.ReLU6(),
+    "Hardswish": lambda m: nn.Hardswish(),
+    "Hardsigmoid": lambda m: nn.Hardsigmoid(),
+    "ELU": lambda m: nn.ELU(m.alpha),
+    "PReLU": lambda m: nn.PReLU(m.num_parameters),
+    "Softplus": lambda m: nn.Softplus(m.beta, m.threshold),
     "Dropout": lambda m: nn.Dropout(m.p),
+    "Dropout2d": lambda m: nn.Dropout2d(m.p),
+    "DropPath": lambda m: TorchDropPath(m.p),
     "Flatten": lambda m: nn.Flatten(),
     "Add": lambda m: TorchAdd(),
     "Concatenate": lambda m: TorchConcatenate(),
@@ -157,8 +180,8 @@ def check_equal(model, net, x, training):
     """
     model.train(training)
     net.train(training)
-    drawing = [one for _, one in model.walk() if type(one) is Dropout]
-    drawing += [one for one in net.modules() if type(one) is nn.Dropout]
+    drawing = [one for _, one in model.walk() if isinstance(one, (Dropout, Dropout2d, DropPath))]
+    drawing += [one for one in net.modules() if isinstance(one, (nn.Dropout, nn.Dropout2d, TorchDropPath))]
     for one in drawing:
         one.eval()
     with no_grad(), torch.inference_mode():

@@ -105,6 +105,31 @@ class TorchReshape(nn.Module):
         return y.movedim(-1, 1) if y.ndim > 2 else y
 
 
+class TorchLinear(nn.Linear):
+    """cynet's Linear: its features are the channels, which come first here."""
+
+    def forward(self, x):
+        return super().forward(x) if x.dim() == 2 else super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class TorchLayerNorm(nn.LayerNorm):
+    """cynet's LayerNorm: its last axis is the channels, which come first here."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class TorchDropPath(nn.Module):
+    """cynet's DropPath."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        return nn.functional.dropout(x.new_ones(len(x), *[1] * (x.dim() - 1)), self.p, self.training) * x
+
+
 def images(x, layout):
     """cynet's pictures, sequences or rows as a tensor, channels first, in one of the FORMATS."""
     planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim > 2 else x))

@@ -7,6 +7,8 @@ import numpy as np
 from cynet.core.checks import FLOAT, flag
 from cynet.core.types import Array, Shape
 
+NONE = np.empty(0, np.float32)  # what kernels take in place of an array that is not there
+
 
 class Parameter:
     """A trainable array and the gradient of the loss with respect to it.
@@ -133,6 +135,16 @@ def value(name: str, parameter: Any, shape: Shape) -> Array:
     if data.shape != shape or data.dtype is not FLOAT:
         parameter.require(shape, name)
     return data
+
+
+def data_of(parameter: Parameter | None) -> Array:
+    """The array of a parameter, or `NONE` where there is none."""
+    return NONE if parameter is None else parameter._data
+
+
+def grad_of(parameter: Parameter | None) -> Array:
+    """The gradient that a pass adds to, or `NONE` where there is no parameter, or it is not trained."""
+    return parameter._grad if parameter is not None and parameter._requires_grad else NONE
 
 
 class Held:

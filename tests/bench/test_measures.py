@@ -94,6 +94,8 @@ def test_kernels_lists_every_kernel():
         "Winograd conv forward", "\nconv forward", "conv input gradient", "conv weight gradient",
         "linear forward", "depth-wise conv forward", "BatchNorm2d forward", "BatchNorm2d backward",
         "BatchNorm1d forward",
+        "GroupNorm forward", "GroupNorm backward", "LayerNorm backward", "PReLU backward",
+        "Dropout2d", "DropPath",
         "ReLU forward", "ReLU backward", *registry.layer.those(pointwise=True), "Softmax",
         "MaxPool2d 3x3/2 forward", "MaxPool2d 2x2/2 backward", "AvgPool2d", "GlobalAvgPool2d", "Flatten",
         "Dropout", "add", "SGD", "Adam ", "AdamW", "cross-entropy", "squared error", "im2col", "col2im",

@@ -381,12 +381,32 @@ def of_torch(torch, call):
     """PyTorch's layer by the same call, or None: some layers and some paddings are cynet's alone."""
     names = {name: getattr(torch.nn, name) for name in NAMES if hasattr(torch.nn, name)}
     names["Softmax"] = lambda: torch.nn.Softmax(1)  # of channels: NumPy's last axis
+    names |= {name: of_last_axis(torch, names[name]) for name in ("LayerNorm", "Linear")}
+    names["BatchNorm2d"] = lambda *given, **options: only_shift(torch.nn.BatchNorm2d, *given, **options)
     if any(f"{name}(" in call for name in NAMES.keys() - names) or any(text in call for text in UNEVEN):
         return None
     try:
         return eval(call, names)
     except (TypeError, ValueError):
         return None
+
+
+def of_last_axis(torch, kind):
+    """PyTorch's layer of the last axis, to be given channels first, as the others are."""
+
+    class Moved(kind):
+        def forward(self, x):
+            return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+    return Moved
+
+
+def only_shift(kind, *given, affine=True, **options):
+    """PyTorch's batch norm, with `affine="bias"` without its weight."""
+    found = kind(*given, affine=bool(affine), **options)
+    if affine == "bias":
+        found.weight = None
+    return found
 
 
 @pytest.mark.torch
@@ -396,7 +416,7 @@ def test_it_equals_pytorchs_layer_of_its_name(call, training):
     torch = pytest.importorskip("torch")
     theirs = of_torch(torch, call)
     if theirs is None or ("Dropout" in call and training):
-        words = "Graph", "Global", "Residual", "Concat", "Dropout", "Reshape", *UNEVEN
+        words = "Graph", "Global", "Residual", "Concat", "Dropout", "DropPath", "Reshape", *UNEVEN
         assert any(word in call for word in words), "what PyTorch has not is listed here"
         return
     ours, x = made(call).train(training), normal(EXAMPLES[call])

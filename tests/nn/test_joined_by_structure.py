@@ -122,7 +122,7 @@ def test_any_graph_is_planned_as_what_it_can_be_read_as(block, steps):
     wanted = X
     for layer in model:
         wanted = layer(wanted)
-    assert plan_of(model) == ["Convolve", *steps, "Called"]
+    assert plan_of(model) == ["Convolve", *steps, "Curve"]
     for _ in range(2):
         np.testing.assert_allclose(evaluated(model), wanted, rtol=1e-4, atol=1e-5)
 

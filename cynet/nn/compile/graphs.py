@@ -1,7 +1,7 @@
 """Containers that are no chains, in a plan for evaluation: their parts one after another."""
 
 from cynet.core.threads import get_num_threads
-from cynet.kernels.pointwise import arrays, elementwise
+from cynet.kernels.pointwise import arrays, elementwise, factors
 from cynet.nn.layer import plain
 from cynet.nn.layers.add import Add
 from cynet.nn.layers.concatenate import Concatenate
@@ -111,7 +111,7 @@ def multiplied(found, y):
     """The product of arrays, in `y`."""
     product = found[0]
     for x in found[1:]:
-        product = arrays.multiply(product, x, y)
+        product = factors.multiply(product, x, y)
     return y
 
 

@@ -2,10 +2,10 @@
 
 Design: with every layer in evaluation mode `Sequential` hands its input to `run`. The first time, the layers
 are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
-residual block are done while the convolution writes, flattening becomes an order of the linear layer's
-weights, filters are packed once, outputs share buffers. Containers are taken apart by their parts, also
-users'; every other layer is called as it is. Results differ from the layers' own by rounding: folding
-multiplies weights where batch norm multiplies sums.
+residual block are done while the convolution writes, other activations write over their input, flattening
+becomes an order of the linear layer's weights, filters are packed once, outputs share buffers. Containers are
+taken apart by their parts, also users'; every other layer is called as it is. Results differ from the layers'
+own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
 the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
@@ -33,7 +33,7 @@ from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
 
 from . import graphs
-from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
+from .inference_steps import Called, Convolve, Curve, GlobalMean, Rows, Slot, Sum, Unplanned
 from .nesting import layers_of
 from .rules import chain_of, grouped, is_known, sum_of
 from .snapshot import Snapshot
@@ -255,6 +255,12 @@ class Plan:
         out = self.slot(layers[0].output_shape(slot.shape))
         return GlobalMean(out.array, team(prod(slot.shape))), out, True
 
+    def _curve(self, layers, slot):
+        """In place, where nobody else needs the input."""
+        alone = slot.buffer is not None and not slot.pins
+        out = slot if alone else self.slot(slot.shape)
+        return Curve(type(layers[0]).curve, out.array), out, not alone
+
     def _sum(self, layers, slot, relu=False):
         main, shortcut = sum_of(layers[0])
         slot.pins += 1
@@ -287,6 +293,7 @@ STEPS = {
     "flatten before linear": Plan._rows,
     "pool": Plan._pool,
     "average": Plan._average,
+    "curve": Plan._curve,
     "dropout": lambda plan, layers, slot: (None, slot, False),
 }
 for _product in ("convolution", "linear"):

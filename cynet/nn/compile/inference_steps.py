@@ -35,7 +35,8 @@ class Convolve:
         self.planes, self.scratch, self.residual = planes, None, None
         self._eps = None if norm is None else norm.settled()[1]
         if type(layer) is Linear:
-            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.output_shape(shape)[1]))
+            rows, outputs = prod(shape[:-1]), layer.output_shape(shape)[-1]
+            self.algorithm = convolution.choose(Problem.of_rows(rows, shape[-1], outputs))
         else:
             self.algorithm = layer.convolution(shape)
         self._in, self._target = self.algorithm.in_shape, y.reshape(self.algorithm.out_shape)
@@ -60,10 +61,9 @@ class Convolve:
         if self.norm is not None:
             weight, shift, mean, variance = (next(copies) for _ in range(4))
             scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
-            if weight.size == 0:  # not affine
-                shift = 0.0
-            else:
+            if weight.size:
                 scale *= weight
+            shift = shift if shift.size else 0.0
             w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
             before = 0.0 if bias is None else bias
             bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
@@ -124,6 +124,17 @@ class GlobalMean:
     def __call__(self, x):
         n, height, width, channels = x.shape
         avg_pool.global_avg_pool(x.reshape(n, height * width, channels), self.y, self.threads)
+        return self.y
+
+
+class Curve:
+    """An activation that is one kernel; `y` may lie where its input does."""
+
+    def __init__(self, kernel, y):
+        self.kernel, self.y = kernel, y
+
+    def __call__(self, x):
+        self.kernel(x.reshape(-1), self.y.reshape(-1), get_num_threads())
         return self.y
 
 

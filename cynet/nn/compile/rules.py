@@ -18,7 +18,6 @@ from cynet.nn.layers.add import Add
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
-from cynet.nn.layers.dropout import Dropout
 from cynet.nn.layers.flatten import Flatten
 from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
 from cynet.nn.layers.linear import Linear
@@ -31,6 +30,10 @@ from .nesting import layers_of
 OURS = "cynet.nn."  # where the classes lie whose attributes are all that they compute by
 SUM = "sum"  # a container that adds what one or two layers make of its input, see `sum_of`
 GRAPH = "graph"  # any container that runs as its parts say
+CURVE = (
+    "curve"  # one of cynet's own layers whose class has this attribute, the kernel that is all it computes
+)
+HANDS_ON = "hands_on"  # the same, with this one: in evaluation its output is its input
 
 
 def is_ours(layer):
@@ -77,7 +80,7 @@ class Rule:
     ----------
     name : str
     kinds : tuple
-        What each has to be: a class, SUM or GRAPH.
+        What each has to be: a class, SUM, GRAPH, CURVE or HANDS_ON.
     suits : callable
         Of the layers, whether they may be joined.
     takes : int or None
@@ -96,6 +99,8 @@ class Rule:
 def _is(layer, kind):
     if kind is GRAPH:
         return by_parts(layer)
+    if kind in (CURVE, HANDS_ON):
+        return is_ours(layer) and hasattr(type(layer), kind)
     return sum_of(layer) is not None if kind is SUM else plain(layer) is kind
 
 
@@ -135,7 +140,8 @@ RULES = (  # the first that fits is taken
     ),  # the linear layer's weights change their order
     Rule("pool", (MaxPool2d,), MaxPool2d.small),
     Rule("average", (GlobalAvgPool2d,)),
-    Rule("dropout", (Dropout,)),
+    Rule("curve", (CURVE,)),
+    Rule("dropout", (HANDS_ON,)),
 )
 LONGEST = max(len(rule.kinds) for rule in RULES)
 

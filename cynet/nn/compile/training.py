@@ -118,10 +118,10 @@ class NormReLU(Joined):
 
     def backward(self, dy):
         shape, stats = self.saved()
-        rows = self.gradient(dy, shape).reshape(stats.x.shape)
-        if self.first.wants_sums(stats):
+        rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
+        if self.first.wants_sums(stats, wants_dx):
             self.first.finish(stats, stats.sums(rows, relu=True))
-        return stats.input_gradient(rows, relu=True).reshape(shape) if self._wants_dx() else None
+        return stats.input_gradient(rows, relu=True).reshape(shape) if wants_dx else None
 
 
 class NormReLUPool(Joined):
@@ -138,7 +138,7 @@ class NormReLUPool(Joined):
         shape, stats, winner, window = self.saved()
         dy = self.gradient(dy, winner.shape)
         gradient, wants_dx = None, self._wants_dx()
-        if self.first.wants_sums(stats):
+        if self.first.wants_sums(stats, wants_dx):
             sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
             self.first.finish(stats, sums)
         if not wants_dx:
@@ -205,9 +205,10 @@ class SumReLU(Joined, opens=True):
         if stats is None:
             dx = self.body.backward(dz) if wants_dx else self.body.backward_spared(dz)
             return arrays.add(dx, beside) if wants_dx else None
-        if self.norm.wants_sums(stats):
+        wants_dz = bool(self.inner.steps) or wants_dx
+        if self.norm.wants_sums(stats, wants_dz):
             self.norm.finish(stats, sums)
-        if not self.inner.steps and not wants_dx:
+        if not wants_dz:
             return None
         dx = stats.input_gradient(dz.reshape(rows)).reshape(y.shape)
         return self.inner.backward(dx, wants_dx, beside if wants_dx else None)

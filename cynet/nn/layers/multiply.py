@@ -1,7 +1,7 @@
 """Multiply: the product of several arrays."""
 
 from cynet.core.types import Array, Shape
-from cynet.kernels.pointwise import arrays
+from cynet.kernels.pointwise import factors
 from cynet.nn import registry
 from cynet.nn.layer import Layer
 
@@ -30,7 +30,7 @@ class Multiply(Layer):
         self.output_shape(*(x.shape for x in xs))  # refuses what __call__ may not have seen
         y = xs[0]
         for x in xs[1:]:
-            y = arrays.multiply(y, x)
+            y = factors.multiply(y, x)
         self.save(*xs)
         return y
 
@@ -45,8 +45,8 @@ class Multiply(Layer):
         summed = xs[i].shape != dy.shape
         for j, other in enumerate(xs):
             if j != i and not (summed and j == 0):
-                dy = arrays.multiply(dy, other)
-        return arrays.channel_products(xs[0], dy).reshape(xs[i].shape) if summed else dy
+                dy = factors.multiply(dy, other)
+        return factors.channel_products(xs[0], dy).reshape(xs[i].shape) if summed else dy
 
 
 def narrowed(shape: Shape) -> Shape:
