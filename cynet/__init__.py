@@ -34,7 +34,9 @@ _HOMES = {
     "cynet.runs.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_MODULES = ("data", "layers", "losses", "models", "optim", "runs", "schedules", "train", "interop", "uwnet")
+_MODULES = (
+    "data", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "train", "uwnet",
+)  # fmt: skip
 
 
 def __getattr__(name):

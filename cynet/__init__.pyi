@@ -5,6 +5,7 @@ from . import interop as interop
 from . import layers as layers
 from . import losses as losses
 from . import models as models
+from . import nn as nn
 from . import optim as optim
 from . import runs as runs
 from . import schedules as schedules

@@ -447,7 +447,8 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
-Layer.__init__ = _named(Layer.__init__)  # type: ignore[method-assign]  those without one of their own
+# Those without a constructor of their own have this one.
+Layer.__init__ = _named(Layer.__init__)  # type: ignore[method-assign]
 
 
 class LayerShapeError(ValueError):

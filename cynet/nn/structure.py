@@ -24,7 +24,7 @@ class _Call(NamedTuple):
     name: str
     layer: Layer
     sources: tuple[int, ...]
-    count: int
+    count: int  # type: ignore[assignment]
 
 
 class Call(_Call):

@@ -69,6 +69,8 @@ class Steps:
             if wants_dx and added is not None and plain(first) in (Conv1d, Conv2d):
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
+        if not wants_dx:  # maybe nothing was gone back to
+            return None
         return dy if added is None else arrays.add(dy, added)
 
     def _first_trained(self):

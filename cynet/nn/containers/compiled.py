@@ -44,7 +44,7 @@ class Compiled(Container, opens=False):
 
     def _compiled_by(self) -> Any:
         """The compiler, or None: a subclass may have other parts than the compiler reads."""
-        ours = next(kind for kind in type(self).__mro__ if kind.__module__.startswith("cynet.nn."))
+        ours: Any = next(kind for kind in type(self).__mro__ if kind.__module__.startswith("cynet.nn."))
         return self.compiler if type(self).parts is ours.parts else None
 
     def _alone(self) -> AbstractContextManager[None]:

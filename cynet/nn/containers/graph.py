@@ -101,7 +101,7 @@ class Graph(Compiled, opens=False):
         """An expression that builds it: each value has a name, and each layer that is called twice."""
         inputs, outputs = self._ends
         values, steps = [f"x{i}" for i in range(inputs)], []
-        times, names = Counter(id(part.layer) for part in self._parts), {}
+        times, names = Counter(id(part.layer) for part in self._parts), dict[int, str]()
         for part in self._parts:
             layer = names.get(id(part.layer)) or repr(part.layer)
             if times[id(part.layer)] > 1 and id(part.layer) not in names:

@@ -32,9 +32,11 @@ class Pool1d(Pool2d):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        (_, self.kernel_size), (_, self.stride) = self.kernel_size, self.stride  # as `window` gives them
-        if self.padding != geometry.SAME:
-            _, before, _, after = self.padding
+        of_images: Any = self.kernel_size, self.stride, self.padding  # one row high, as `window` gives them
+        kernel, stride, padding = of_images
+        self.kernel_size, self.stride = kernel[1], stride[1]
+        if padding != geometry.SAME:
+            _, before, _, after = padding
             self.padding = before if before == after else (before, after)
 
     def window(self) -> Any:
