@@ -19,10 +19,9 @@ def net():
         Conv2d(8, 8, 3, padding=1),
         BatchNorm2d(8),
     ]
-    return Sequential(
-        Conv2d(3, 8, 3, padding=1), BatchNorm2d(8), ReLU(), MaxPool2d(2),
-        Residual(Sequential(*block)), ReLU(), Residual(Conv2d(8, 8, 1), Conv2d(8, 8, 1)), GlobalAvgPool2d(), Linear(8, 5),
-    )  # fmt: skip
+    first = Conv2d(3, 8, 3, padding=1), BatchNorm2d(8), ReLU(), MaxPool2d(2)
+    blocks = Residual(Sequential(*block)), ReLU(), Residual(Conv2d(8, 8, 1), Conv2d(8, 8, 1))
+    return Sequential(*first, *blocks, GlobalAvgPool2d(), Linear(8, 5))
 
 
 def gradients(model, dx=False):
