@@ -15,7 +15,7 @@ DEFAULTS = {
     "bench.processes.memory": {"repeat": 3, "steps": 10}, "bench.workload.create": {"batch_norm": True},
     "bench.speed.Setup": {"models": MODELS, "batch_sizes": (128,), "threads": (), "batch_norm": True},
     "bench.timing.take_turns": {"budget": 5.0}, "bench.timing.repeated": {"budget": 0.15},
-    "report.evaluated.document": {"split": "test", "flip": False},
+    "report.evaluated.document": {"split": "test", "tta": ()},
     "report.writing.write": {"weights": "last.safetensors", "timing": True},
     "study.study.Experiment": {
         "rates": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0), "rounds": (0.1, 0.03, 0.01, 0.003, 0.001),

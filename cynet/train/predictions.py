@@ -16,7 +16,7 @@ from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
 
 from .metrics import Evaluation, checked_model, pairs
-from .views import FLIP, kinds_of, log_probabilities
+from .views import kinds_of, log_probabilities
 
 BINS = 15  # as in Guo et al. 2017
 
@@ -148,9 +148,7 @@ def predict(
         When there is no sample, a batch is no pair, a label is out of range, the model gives no logits, or
         `tta` is none of these.
     """
-    kinds = kinds_of(tta)
-    if checks.flag("flip", flip) and FLIP not in kinds:
-        kinds = (FLIP, *kinds)
+    kinds = kinds_of(tta, checks.flag("flip", flip))
     checked_model(model)
     with evaluating(model), no_grad():
         parts = [(log_probabilities(model, x, kinds), y.copy()) for x, y in pairs(batches)]

@@ -17,8 +17,9 @@ FLIP, SHIFT = KINDS = "flip", "shift"
 MOVES = (0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)  # of "shift": as it is, and a pixel up, down, left and right
 
 
-def kinds_of(tta: str | None) -> tuple[str, ...]:
-    """The kinds of views in a text such as "flip,shift", in the order of `KINDS`; () of None and of "".
+def kinds_of(tta: str | None, flip: bool = False) -> tuple[str, ...]:
+    """The kinds of views in a text such as "flip,shift", and with `flip` that one, too, in the order of
+    `KINDS`; () of None and of "".
 
     Raises
     ------
@@ -30,7 +31,7 @@ def kinds_of(tta: str | None) -> tuple[str, ...]:
     given = tta.split(",") if tta else []
     if not set(given) <= set(KINDS) or len(set(given)) < len(given):
         raise ValueError(f"tta: wanted {' and '.join(KINDS)}, each at most once, got {tta!r:.80}")
-    return tuple(kind for kind in KINDS if kind in given)
+    return tuple(kind for kind in KINDS if kind in given or (flip and kind == FLIP))
 
 
 def views(x: Array, kinds: tuple[str, ...]) -> Iterator[Array]:
