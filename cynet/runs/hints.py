@@ -9,8 +9,8 @@ CALLED = {
     "weight-decay": "wd l2 l2-reg regularization",
     "optimizer": "optimiser optim opt sgd adam adamw nesterov",
     "no-decay": "no-weight-decay skip-decay no-bias-decay no-norm-decay",
-    "accumulate": "accumulate-grad-batches gradient-accumulation gradient-accumulation-steps grad-accum accum "
-    "grad-accum-steps accumulation accumulation-steps accum-steps",
+    "accumulate": "accumulate-grad-batches gradient-accumulation gradient-accumulation-steps grad-accum "
+    "grad-accum-steps accumulation accumulation-steps accum accum-steps",
     "freeze": "frozen freeze-layers freeze-backbone freeze-body",
     "new-head": "replace-head reset-head reset-classifier",
     "tta": "test-time-augmentation",

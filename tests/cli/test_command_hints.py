@@ -48,7 +48,7 @@ CALLED_SO = of_text(
     --backbone>--model --imagefolder>--data-dir --save-dir>--run-dir --ckpt>--init-from --cfg>--config
     --bn>--batch-norm --val-split>--validation --find-lr>--lr-find --continue>--resume
     --opt>--optimizer --optim>--optimizer --adam>--optimizer --adamw>--optimizer --sgd>--optimizer
-    --nesterov>--optimizer --optimiser>--optimizer --grad-accum>--accumulate --gradient-accumulation>--accumulate
+    --nesterov>--optimizer --optimiser>--optimizer --grad-accum>--accumulate --grad-accum-steps>--accumulate
     --freeze-backbone>--freeze --test-time-augmentation>--tta
     --minibatch>--batch-size --lr-policy>--schedule --n-epochs>--epochs
     """
@@ -64,7 +64,7 @@ SAID |= dict.fromkeys(("--lion", "--lamb", "--adagrad"), SAID["--rmsprop"])
 STRANGERS = """
     --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
     --image --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
-    --tta --fold --color --version
+    --fold --color --version
 """
 
 
