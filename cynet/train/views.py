@@ -80,7 +80,8 @@ def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArra
     total, count = None, 0
     for view in views(x, kinds):
         found = log_softmax(model(view))
-        total, count = found if total is None else np.logaddexp(total, found), count + 1
+        with np.errstate(invalid="ignore"):
+            total, count = found if total is None else np.logaddexp(total, found), count + 1
     return total if count == 1 else total - np.log(count)
 
 
