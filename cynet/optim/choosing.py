@@ -27,7 +27,8 @@ def decay_groups(model: Layer, without: Iterable[str]) -> list[dict[str, Any]]:
     list of dict
         In the order of `model.parameters()`: neighbours that are treated alike are a group.
     """
-    without, spared, groups = set(without), set(), []
+    without, spared = set(without), set()
+    groups: list[dict[str, Any]] = []
     for _, layer in model.walk():
         normalises = any("Norm" in kind.__name__ for kind in type(layer).__mro__)
         for name, parameter in layer._own():

@@ -65,7 +65,8 @@ class Optimizer:
 
     def _bind(self) -> None:
         """Put the parameters that are trained into tables, one of all that are stepped alike."""
-        self._trained, rows = [p.requires_grad for p in self.params], {}
+        self._trained = [p.requires_grad for p in self.params]
+        rows: dict[tuple[Any, ...], list[tuple[Array, ...]]] = {}
         of = [group for group in self.groups for _ in group["params"]]
         for index, group in enumerate(of):
             if self._trained[index]:

@@ -77,12 +77,11 @@ def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArra
     ndarray of float64 (N, classes)
         A row of NaN where a logit of a view was NaN.
     """
-    total, count = None, 0
-    for view in views(x, kinds):
-        found = log_softmax(model(view))
-        with np.errstate(invalid="ignore"):
-            total, count = found if total is None else np.logaddexp(total, found), count + 1
-    return total if count == 1 else total - np.log(count)
+    first, *others = (log_softmax(model(view)) for view in views(x, kinds))
+    with np.errstate(invalid="ignore"):
+        for found in others:
+            first = np.logaddexp(first, found)
+    return first - np.log(1 + len(others)) if others else first
 
 
 def log_softmax(logits: AnyArray) -> AnyArray:
