@@ -39,7 +39,7 @@ OPTIONS = {
     "model": Option("model", "NAME", "the network to train"),
     "batch_norm": Option("model", None, "with batch norm in the network"),
     "init_from": Option("model", "FILE", "start from a .safetensors file, or a run's last weights"),
-    "new_head": Option("model", None, "of these take all that fits but the last layer with weights"),
+    "new_head": Option("model", None, "beside --init-from: take what fits but the last layer with weights"),
     "freeze": Option(
         "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"
     ),
