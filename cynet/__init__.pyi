@@ -24,10 +24,10 @@ from .nn.layer import Layer as Layer
 from .nn.parameter import Parameter as Parameter
 from .nn.passes import no_grad as no_grad
 from .nn.summary import summary as summary
-from .optim.adam import Adam as Adam
-from .optim.adam import AdamW as AdamW
-from .optim.lookahead import Lookahead as Lookahead
-from .optim.optimizers import SGD as SGD
+from .optim import SGD as SGD
+from .optim import Adam as Adam
+from .optim import AdamW as AdamW
+from .optim import Lookahead as Lookahead
 from .runs.predictor import Predictor as Predictor
 
 __version__: str
