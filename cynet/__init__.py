@@ -20,7 +20,7 @@ from ._version import __version__ as __version__
 
 _HOMES = {
     "cynet.losses": "CrossEntropyLoss MSELoss",
-    "cynet.optim": "SGD Adam AdamW",
+    "cynet.optim": "SGD Adam AdamW Lookahead",
     "cynet.nn.gradients": "check_gradients",
     "cynet.nn.summary": "summary",
     "cynet.core.build": "show_config",

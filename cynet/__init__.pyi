@@ -29,6 +29,7 @@ from .nn.symbols import Input as Input
 from .optim import SGD as SGD
 from .optim import Adam as Adam
 from .optim import AdamW as AdamW
+from .optim import Lookahead as Lookahead
 from .runs.predictor import Predictor as Predictor
 
 __version__: str

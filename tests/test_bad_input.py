@@ -9,7 +9,7 @@ from helpers import run_python
 import cynet
 from cynet import nn
 from cynet.nn import losses
-from cynet.optim import optimizers, schedules
+from cynet.optim import adam, optimizers, schedules
 
 NAN, INF = float("nan"), float("inf")
 F4 = np.float32
@@ -77,9 +77,9 @@ CASES = [
     ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, momentum=v), [*NUMBERS, -0.1], "momentum"),
     ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, weight_decay=v), [*NUMBERS, -1], "weight_decay"),
     ("SGD", lambda v: optimizers.SGD(v, 0.1), [[], None, 3, [np.zeros(3)], cynet.Parameter([1.0])], "params"),
-    ("Adam", lambda v: optimizers.Adam(parameters(), betas=v),
+    ("Adam", lambda v: adam.Adam(parameters(), betas=v),
      [(0.9, 1.0), (-0.1, 0.9), (0.9,), 0.9, None], "betas"),
-    ("AdamW", lambda v: optimizers.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
+    ("AdamW", lambda v: adam.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
     ("Constant", lambda v: schedules.Constant(v), [*NUMBERS, -1], "lr"),
     ("Constant", lambda v: schedules.Constant(0.1, warmup=v), COUNTS, "warmup"),
     ("Cosine", lambda v: schedules.Cosine(0.1, v), [0, -1, 2.5, "9"], "steps"),

@@ -31,7 +31,8 @@ TRUNK = """
     cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py cynet/nn/layers/flatten.py
     cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py cynet/nn/layers/max_pool2d.py
     cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
-    cynet/optim/* !cynet/optim/schedules.py
+    cynet/optim/* !cynet/optim/adam.py !cynet/optim/choosing.py !cynet/optim/lookahead.py
+    !cynet/optim/schedules.py
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
 """

@@ -22,7 +22,8 @@ from cynet.nn.layers.pool1d import Pool1d
 from cynet.nn.losses import CrossEntropyLoss, MSELoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
-from cynet.optim.optimizers import SGD, Adam, AdamW
+from cynet.optim.adam import Adam, AdamW
+from cynet.optim.optimizers import SGD
 
 from . import workload
 from .setting import CLASSES, OPTIMIZER, PICTURE

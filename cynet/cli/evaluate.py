@@ -28,6 +28,7 @@ def add_flags(parser):
     group.add_argument(
         "--flip", action="store_true", help="mean the probabilities of each picture and its mirror image"
     )
+    trained.add_views(group)
     group = parser.add_argument_group("running")
     group.add_argument("--batch-size", type=integer(1), default=250, metavar="N", help="pictures in a batch")
     group.add_argument(
@@ -41,6 +42,7 @@ def run(flags):
     from cynet.core.files import write_atomically
     from cynet.report import evaluated
     from cynet.runs import evaluating
+    from cynet.train.views import kinds_of
 
     from . import tables
     from .terminal import say
@@ -52,10 +54,11 @@ def run(flags):
     name = flags.data or facts.data
     known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")
     matched = _data(flags, facts, name, stored if name == facts.data else None)
-    found = evaluating.evaluate(model, facts, matched, flags.batch_size, flags.flip)
+    tta = kinds_of(facts.tta if flags.tta is None else flags.tta, flags.flip)
+    found = evaluating.evaluate(model, facts, matched, flags.batch_size, tta=",".join(tta))
     strangers = {title: evaluated.taken_for(each, facts) for title, each in found.unknown.items()}
     if flags.json is not None:
-        whole = evaluated.document(found.known, facts, path, name, flags.split, flags.flip)
+        whole = evaluated.document(found.known, facts, path, name, flags.split, tta)
         whole |= {"notes": evaluated.notes_of(matched)}
         whole |= {"unknown": evaluated.unknown(matched, strangers)}
         text = json.dumps(whole, indent=1, allow_nan=False)
@@ -66,7 +69,7 @@ def run(flags):
     say(trained.headline(path, facts))
     for note in evaluated.notes_of(matched):
         say(f"note: {note}")
-    for text in tables.evaluation(found, strangers, facts.classes, name, flags.split, flags.flip):
+    for text in tables.evaluation(found, strangers, facts.classes, name, flags.split, tta):
         say(text)
     if unsure := int((~found.known.sure).sum()):
         print(f"warning: {unsure:,} pictures gave NaN; they count as wrong", file=sys.stderr)

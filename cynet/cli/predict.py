@@ -18,6 +18,7 @@ def add_flags(parser):
         help="picture files, or folders of them; each is given the model's size and channels, as in training",
     )
     trained.add_weights(parser)
+    trained.add_views(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_threads(parser)
@@ -35,7 +36,7 @@ def run(flags):
         raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
     with refusing("MODEL"):
-        predictor = Predictor(path)
+        predictor = Predictor(path, tta=flags.tta)
     if not flags.json:
         print(trained.headline(path, predictor.facts))
         _tell_others(flags.images)

@@ -26,10 +26,11 @@ def unknown(matched, strangers):
     ]
 
 
-def document(found, facts, path, name, split="test", flip=False):
+def document(found, facts, path, name, split="test", tta=()):
     """All numbers of an evaluation as plain values.
 
-    A number that does not exist, such as the recall of a class without samples, is None.
+    `tta` are the kinds of views whose mean was judged. A number that does not exist, such as the recall of a
+    class without samples, is None.
     """
     result, bins = found.evaluation, found.calibration()
     per_class = zip(facts.classes, result.class_accuracy, precision(result), result.samples, strict=True)
@@ -38,7 +39,8 @@ def document(found, facts, path, name, split="test", flip=False):
         "model": facts.model,
         "data": name,
         "split": split,
-        "flip": flip,
+        "flip": "flip" in tta,
+        "tta": ",".join(tta) or None,
         "samples": int(result.samples.sum()),
         "loss": number(result.loss),
         "accuracy": result.accuracy,

@@ -101,7 +101,7 @@ def _look(document, trained, run, root, times):
     try:
         matched = matching.load(facts, facts.data, root, "test", **run.data_options)
         with test_loader(matched.known, facts) as batches:
-            found = predict(model, batches)
+            found = predict(model, batches, tta=facts.tta)
         document["test"] = findings.tested(found, facts.classes)
         document["mistakes"] = findings.mistakes(found, matched.known)
         document["notes"] += [

@@ -2,6 +2,7 @@
 
 from cynet.core.files import digest_of, reason
 from cynet.train.metrics import evaluate
+from cynet.train.views import seen
 
 from . import validation
 from .errors import FailedError, PlotsError
@@ -33,10 +34,10 @@ def tested(session, folder, best, watch=iter):
     if session.measure != VALIDATION:
         return None
     try:
-        model, _ = load_weights(folder.best)
+        model, facts = load_weights(folder.best)
     except (ValueError, OSError) as error:
         raise FailedError(f"the test set was not looked at: {reason(error)}") from error
-    evaluation = evaluate(model, watch(session.test_batches))
+    evaluation = evaluate(seen(model, facts.tta), watch(session.test_batches))
     validation.write_tested(folder, evaluation, digest_of(folder.best), best, session.trainer.steps)
     return evaluation
 

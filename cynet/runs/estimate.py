@@ -65,9 +65,9 @@ class Estimate(Observer):
         session = self.session
         with session.evaluation_loader() as batches:
             batch = next(iter(batches))
-            metrics.evaluate(session.model, [batch])  # the first one also makes buffers
+            metrics.evaluate(session.trainer.evaluated, [batch])  # the first one also makes buffers
             start = time.perf_counter()
-            metrics.evaluate(session.model, [batch])
+            metrics.evaluate(session.trainer.evaluated, [batch])
             seconds = time.perf_counter() - start
             return seconds / len(batch[1]), len(batches.order(0))
 

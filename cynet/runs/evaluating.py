@@ -27,7 +27,7 @@ class Evaluated:
     unknown: dict
 
 
-def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
+def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False, tta=None):
     """Let a model predict all pictures of a data set.
 
     Parameters
@@ -39,7 +39,8 @@ def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
         See `matching.load`.
     batch_size : int, optional
     flip : bool, optional
-        See `predict`.
+    tta : str, optional
+        See `predict`; default: as the weights were judged in their training.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
 
     def predicted(samples):
         with test_loader(samples, facts, batch_size) as batches:
-            return predict(model, batches, flip)
+            return predict(model, batches, flip, facts.tta if tta is None else tta)
 
     known = predicted(matched.known)
     return Evaluated(matched, known, {title: predicted(each) for title, each in matched.unknown.items()})

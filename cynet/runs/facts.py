@@ -8,6 +8,7 @@ from cynet import models
 from cynet.core import checks
 from cynet.data.images.pictures import FITS
 from cynet.nn.layer import Layer
+from cynet.train.views import kinds_of
 
 from .layouts import ModelLayout
 
@@ -41,6 +42,9 @@ class Facts:
         (height, width, channels) of the pictures. Files from before it was noted are of 32 x 32 x 3.
     resize : {"crop", "stretch"}
         How a picture of another size becomes one of these: see `cynet.data.ImageFolder`.
+    tta : str
+        The views of a picture whose mean counts, such as "flip,shift" (see `cynet.train.predict`); "", and
+        then not in the file: none.
     drawn : tuple
         (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
         has no parts; else empty, and not in the file.
@@ -54,6 +58,7 @@ class Facts:
     std: tuple[float, ...]
     picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
+    tta: str = ""
     drawn: tuple[float, ...] = ()
 
     def create(self) -> Layer:
@@ -93,6 +98,7 @@ class Facts:
             _within("std", checks.number, std, *STD)
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
+        _views(self.tta)
         if self.drawn != () and not is_drawn(self.drawn):
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
 
@@ -100,6 +106,11 @@ class Facts:
 def _name(note, value):
     if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
         raise ValueError(f"{note}: wanted a text of 1 to {MOST_NAME:,} letters, got {value!r:.80}")
+
+
+def _views(value):
+    if not isinstance(value, str) or ",".join(kinds_of(value[:MOST_NAME])) != value:
+        raise ValueError(f"tta: wanted views such as flip,shift, got {value!r:.80}")
 
 
 def _flag(note, value):

@@ -14,6 +14,7 @@ from cynet.core.names import printable
 from cynet.core.types import AnyArray, AnyPath
 from cynet.data.images import given
 from cynet.train.predictions import predict
+from cynet.train.views import kinds_of
 
 from .session import test_loader
 from .weights import file_of, load_weights
@@ -91,6 +92,9 @@ class Predictor:
         Which of a run folder's; default: those that the run came to.
     batch_size : int, optional
         Pictures that go through the model at once. No probability depends on it.
+    tta : str, optional
+        The views of each picture whose mean counts, such as "flip,shift" (see `cynet.train.predict`), or "",
+        for none; default: as the weights were judged in their training.
 
     Attributes
     ----------
@@ -113,10 +117,18 @@ class Predictor:
     (('star', 'ring'), (2, 10))
     """
 
-    def __init__(self, source: AnyPath, weights: str | None = None, batch_size: int = BATCH) -> None:
+    def __init__(
+        self,
+        source: AnyPath,
+        weights: str | None = None,
+        batch_size: int = BATCH,
+        tta: str | None = None,
+    ) -> None:
+        kinds_of(tta)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
         self.model, self.facts = load_weights(self.path)
+        self.tta = self.facts.tta if tta is None else tta
         self._locks: dict[int, threading.Lock] = {}
 
     @property
@@ -204,7 +216,7 @@ class Predictor:
         """float64 (pictures, classes) of uint8 (pictures, channels, height, width)."""
         samples = data.ArrayDataset(images, np.zeros(len(images), np.int64), self.classes)
         with self._lock(), test_loader(samples, self.facts, len(images)) as batches:
-            return predict(self.model, batches).probabilities
+            return predict(self.model, batches, tta=self.tta).probabilities
 
     def _lock(self):
         """One thread at a time uses the model: its kernels use all processors, and one set of buffers does.

@@ -21,6 +21,10 @@ def introduce(session, folder, say):
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
     )
+    trained, frozen = _sizes(session.model)
+    if frozen:
+        numbers = f"{sum(frozen):,} of {sum(frozen) + sum(trained):,} numbers"
+        say(f"frozen: {len(frozen)} of {len(frozen) + len(trained)} parameters, {numbers}, stay as they are")
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
@@ -28,8 +32,21 @@ def introduce(session, folder, say):
     for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
         say(f"note: {note}")
     say(
-        f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
+        f"{s.steps} steps of {_pictures(s)}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"
+    )
+
+
+def _sizes(model):
+    """(sizes of the parameters that are trained, of those that are not)."""
+    parameters = model.parameters()
+    return [[p.size for p in parameters if p.requires_grad is wanted] for wanted in (True, False)]
+
+
+def _pictures(settings):
+    """'128', or '4 x 32' where a step is accumulated."""
+    return (
+        f"{settings.accumulate} x {settings.batch_size}" if settings.accumulate > 1 else settings.batch_size
     )
 
 
@@ -42,14 +59,19 @@ def of(session, words=FLAGS):
         for part in (division.kept, division.held_out)
     )
     done = settings.balanced or session.class_weights is not None
-    lines = balance.described(counts, classes, "" if done else balance.advice(words))
+    lines = [str(session.initial)] if session.initial else []
+    lines += balance.described(counts, classes, "" if done else balance.advice(words))
     if session.measure == VALIDATION and (without := np.flatnonzero((counts > 0) & (held_out == 0))).size:
         names = balance.named([classes[k] for k in without])
         lines.append(f"validation has no pictures of: {names}; a class's only picture is trained on")
     if session.class_weights is not None:
         lines.append(_weights(session.class_weights, counts, classes))
     what = "draws" if settings.balanced else "pictures"
-    if advice := batching.advice(len(division.kept), settings.batch_size, what, words):
+    if settings.accumulate > 1:
+        steps, left = divmod(len(division.kept), settings.step_size)
+        many = f"{steps} step{'s' * (steps != 1)} of {_pictures(settings)} {what}"
+        lines += [f"an epoch is {many} and leaves out {left}"] if steps < batching.FEW else []
+    elif advice := batching.advice(len(division.kept), settings.batch_size, what, words):
         lines.append(advice)
     return lines
 

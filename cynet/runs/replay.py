@@ -295,7 +295,7 @@ def _before(flat, entry):
             if getattr(found, name) not in known:
                 wanted = f"wanted one of {', '.join(known)}"
                 raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
-        found.resolved(found.batch_size).learning_rates()
+        found.resolved(found.step_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
     return found

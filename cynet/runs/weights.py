@@ -58,7 +58,7 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     facts.check_model(model)
-    notes = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
+    notes = {name: value for name, value in vars(facts).items() if value or name not in ("drawn", "tta")}
     safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
 
 
