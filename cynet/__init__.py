@@ -19,7 +19,7 @@ import importlib
 from ._version import __version__ as __version__
 
 _HOMES = {
-    "cynet.losses": "CrossEntropyLoss MSELoss",
+    "cynet.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss",
     "cynet.optim": "SGD Adam AdamW",
     "cynet.nn.gradients": "check_gradients",
     "cynet.nn.summary": "summary",

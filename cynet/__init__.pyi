@@ -16,7 +16,10 @@ from .core.threads import get_num_threads as get_num_threads
 from .core.threads import set_num_threads as set_num_threads
 from .kernels.conv.columns import col2im as col2im
 from .kernels.conv.columns import im2col as im2col
+from .losses import BCEWithLogitsLoss as BCEWithLogitsLoss
 from .losses import CrossEntropyLoss as CrossEntropyLoss
+from .losses import HuberLoss as HuberLoss
+from .losses import L1Loss as L1Loss
 from .losses import MSELoss as MSELoss
 from .nn import *  # noqa: F403
 from .nn.gradients import check_gradients as check_gradients

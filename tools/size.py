@@ -19,8 +19,10 @@ TRUNK = """
     cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
+    !cynet/kernels/loss/error_sums.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
-    cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
+    cynet/nn/* !cynet/nn/elementwise_losses.py
+    !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
     cynet/nn/layers/conv2d.py cynet/nn/layers/dropout.py cynet/nn/layers/flatten.py
     cynet/nn/layers/global_avg_pool2d.py cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py
