@@ -106,6 +106,8 @@ class Trainer:
     average : Average, optional
         Updated after each step.
     mixup : Mixup, optional
+    task : Task, optional
+        What the labels are; default: classes.
 
     Attributes
     ----------
@@ -131,13 +133,14 @@ class Trainer:
         clip_norm: float | None = None,
         average: Any = None,
         mixup: Callable[[Array, AnyArray, int], tuple[Array, AnyArray, float]] | None = None,
+        task: Any = None,
     ) -> None:
         self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
         if clip_norm is not None:
             clip_norm = checks.number("clip_norm", clip_norm, 0, open_low=True)
         self.clip_norm, self.average, self.mixup = clip_norm, average, mixup
-        self.steps, self.right, self.place = 0, 0, Place()
+        self.steps, self.right, self.place, self.task = 0, 0, Place(), task
         model.input_grad = False
 
     def step(self, x: Array, y: AnyArray) -> float:
@@ -147,6 +150,7 @@ class Trainer:
         ----------
         x : ndarray of float32, (N, ...)
         y : ndarray of integers, (N,)
+            Of tasks other than classes float32 (N, columns).
 
         Returns
         -------
@@ -169,7 +173,7 @@ class Trainer:
             loss, gradient = self.criterion(logits, y), None
         if not isfinite(loss):
             raise self._diverged(loss, "training loss", batch)
-        self.right = int((logits.argmax(axis=1) == y).sum())
+        self.right = self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
         del logits  # its buffer is free again for backward
         self.optimizer.zero_grad()
         self.model.backward(self.criterion.backward() if gradient is None else gradient)
@@ -181,6 +185,15 @@ class Trainer:
         if self.average:
             self.average.update()
         return loss
+
+    @property
+    def columns(self) -> bool:
+        """Whether labels are a matrix, by the task."""
+        return self.task is not None and self.task.columns
+
+    def evaluate(self, batches: Any) -> Any:
+        """What the task, or `metrics.evaluate`, says of the model as it is."""
+        return self.task.evaluate(self.model, batches) if self.task else evaluate(self.model, batches)
 
     def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
         x, y = batch
@@ -251,7 +264,7 @@ class Result:
     train_loss, train_accuracy : float
         Means over the steps since the one before, each batch as the model was before it learnt from it.
     test : Evaluation
-        Of the pictures that the model was evaluated on.
+        Of the pictures that the model was evaluated on; of tasks other than classes what the task makes.
     measure : {"test", "validation"}
         What these are.
     """
@@ -260,7 +273,7 @@ class Result:
     epoch: int
     lr: float
     train_loss: float
-    test: Evaluation
+    test: Evaluation | Any
     train_accuracy: float = nan
     measure: str = "test"
 
@@ -333,7 +346,7 @@ def train(
         if trainer.steps < steps and place.batch < count:
             _epoch(trainer, watch(batches), count, steps, observers)
         with trainer.evaluated_weights():
-            test = evaluate(trainer.model, pairs(watch(test_batches), "test_batches"))
+            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
@@ -366,7 +379,7 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
 
 def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Sequence[Observer]) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
-    place, walk = trainer.place, pairs(batches)
+    place, walk = trainer.place, pairs(batches, columns=trainer.columns)
     while True:
         start = time.perf_counter()
         batch = next(walk, None)
