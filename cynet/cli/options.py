@@ -6,6 +6,7 @@ What each may be `cynet.runs.ranges` says.
 import argparse
 from dataclasses import dataclass
 
+from cynet.core.tasks import LOSSES, TASKS
 from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
@@ -39,9 +40,18 @@ OPTIONS = {
     "model": Option("model", "NAME", "the network to train"),
     "batch_norm": Option("model", None, "with batch norm in the network"),
     "init_from": Option("model", "FILE", "start from a .safetensors file, or a run's last weights"),
-    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}"),
-    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays it is a .npz file"),
+    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}; or a .npz file, arrays"),
+    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays also a .npz file"),
     "skip_damaged": Option("data", None, "leave damaged pictures of image_folder and image_list out"),
+    "image_size": Option(
+        "data", "HxW", "the size that pictures of image_folder are given, as 48x64 (default: 32x32)"
+    ),
+    "layout": Option(
+        "data", "NAME",
+        f"what the dimensions of arrays are, where they do not tell: {', '.join(ranges.LAYOUTS)}",
+    ),
+    "task": Option("data", "NAME", f"what the labels are for: {', '.join(TASKS)} (default: what they tell)"),
+    "loss": Option("training", "NAME", f"of task regress: {', '.join(LOSSES)} (default: mse)"),
     "augment": Option("data", None, "crop at random from pictures padded by 4 pixels, and flip them"),
     "validation": Option(
         "data", "SHARE",
@@ -56,7 +66,7 @@ OPTIONS = {
     "balanced": Option("data", None, "draw every class as often as another"),
     "steps": Option("training", "N", "steps to train (default: 1500)"),
     "epochs": Option("training", "N", "or passes over the training set"),
-    "lr": Option("training", "RATE", "learning rate, the greatest one (default: 0.1)"),
+    "lr": Option("training", "RATE", "learning rate, the greatest one (default: 0.1; of task regress 0.001)"),
     "schedule": Option(
         "training", "NAME",
         f"how the rate changes: {', '.join(SCHEDULES)} (default: steps, constant with --lr)",

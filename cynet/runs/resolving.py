@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from cynet.core import threads
+from cynet.core.tasks import CLASSIFY, MSE, MULTILABEL, REGRESS
 from cynet.data.workers import auto
 from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
 from cynet.train import batching
@@ -12,12 +13,14 @@ from .ranges import ANNEALED, AUTO, CLASS_WEIGHTS, CONSTANT, COSINE, NONE, ONE_C
 from .validation import Division
 
 STEPS, LR = 1500, 0.1
+LRS = {REGRESS: 0.001}  # of tasks whose errors, and so gradients, have no bound
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 
 
 def resolved(settings, samples):
     """See `Settings.resolved`."""
     if not isinstance(samples, int):
+        settings = with_task(settings, samples)
         samples = len(Division.of(samples, settings).kept)
     if settings.class_weights not in CLASS_WEIGHTS:
         wanted = ", ".join(CLASS_WEIGHTS)
@@ -27,7 +30,7 @@ def resolved(settings, samples):
     if settings.batch_size > samples:
         raise ValueError(f"batch_size: {batching.refusal(samples, settings.batch_size)}")
     steps = settings.epochs * (samples // settings.batch_size) if settings.epochs else settings.steps or STEPS
-    lr = LR if settings.lr is None else settings.lr
+    lr = LRS.get(settings.task, LR) if settings.lr is None else settings.lr
     schedule = settings.schedule
     if schedule is None:
         schedule = ANNEALED if settings.lr is None or settings.lr_steps else CONSTANT
@@ -46,6 +49,30 @@ def resolved(settings, samples):
         settings, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count,
         workers=workers,
     )  # fmt: skip
+
+
+def with_task(settings, training):
+    """The settings with the task that a training set's labels are for, and its loss; a ValueError names the
+    setting that is none of the task.
+
+    Classes are what is told by no task, so that a run of them has the files that it always had.
+    """
+    task = getattr(training, "task", CLASSIFY)
+    if settings.task not in (None, task):
+        raise ValueError(f"task: wanted {task}, as the labels are, got {settings.task}")
+    if settings.loss is not None and task != REGRESS:
+        raise ValueError(f"loss: wanted task {REGRESS} beside it, got labels of task {task}")
+    beside = {"label_smoothing": (MULTILABEL, REGRESS), "balanced": (MULTILABEL, REGRESS)}
+    beside |= {"class_weights": (REGRESS,)}
+    for name, tasks in beside.items():
+        value = getattr(settings, name)
+        if task in tasks and value not in (NONE, False, 0):
+            default = {"class_weights": NONE, "balanced": False}.get(name, 0)
+            raise ValueError(f"{name}: wanted {default} for labels of task {task}, got {value}")
+    if task == CLASSIFY:
+        return settings
+    loss = settings.loss or MSE if task == REGRESS else None
+    return replace(settings, task=task, loss=loss)
 
 
 def learning_rates(settings):
@@ -70,6 +97,8 @@ def facts(settings, training):
         std=spread(training.std),
         picture_shape=tuple(map(int, training.picture_shape)),
         resize=getattr(training, "resize", "crop"),
+        task=getattr(training, "task", CLASSIFY),
+        kind=training.images.dtype.name if hasattr(training, "images") else "uint8",
     )
 
 
