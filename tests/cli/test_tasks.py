@@ -10,8 +10,8 @@ from cynet import cli
 pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)
 TRAINING = [
-    "--model", "uwnet1", "--batch-size", "10", "--steps", "8", "--lr", ".01", "--workers", "0", "--threads", "1",
-    "--no-report",
+    "--model", "uwnet1", "--batch-size", "10", "--steps", "8", "--lr", ".01", "--workers", "0",
+    "--threads", "1", "--no-report",
 ]  # fmt: skip
 
 
