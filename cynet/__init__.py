@@ -19,7 +19,9 @@ import importlib
 from ._version import __version__ as __version__
 
 _HOMES = {
-    "cynet.losses": "CrossEntropyLoss MSELoss",
+    "cynet.nn.losses": "CrossEntropyLoss",
+    "cynet.nn.elementwise_losses": "BCEWithLogitsLoss HuberLoss L1Loss",
+    "cynet.nn.squared_loss": "MSELoss",
     "cynet.optim": "SGD Adam AdamW Lookahead",
     "cynet.nn.gradients": "check_gradients",
     "cynet.nn.summary": "summary",

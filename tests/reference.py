@@ -269,6 +269,25 @@ def squared_error(y, target):
     return np.mean((y - target) ** 2), lambda: 2 * (y - target) / y.size
 
 
+def absolute_error(y, target):
+    return np.mean(np.abs(y - target)), lambda: np.sign(y - target) / y.size
+
+
+def huber_error(y, target, delta):
+    d = y - target
+    inner = np.abs(d) <= delta
+    losses = np.where(inner, d * d / 2, delta * (np.abs(d) - delta / 2))
+    return np.mean(losses), lambda: np.where(inner, d, delta * np.sign(d)) / y.size
+
+
+def logistic_error(x, target, weight=1.0, pos_weight=1.0):
+    positive, negative = np.logaddexp(0, -x), np.logaddexp(0, x)  # -log of the sigmoid, and of 1 minus it
+    losses = weight * (pos_weight * target * positive + (1 - target) * negative)
+    sigmoid = np.exp(-positive)
+    gradient = weight * ((1 - target) * sigmoid - pos_weight * target * (1 - sigmoid))
+    return np.mean(losses), lambda: gradient / x.size
+
+
 # -- optimiser steps: they return the new parameter and buffers ----------------------------------------
 
 

@@ -52,6 +52,32 @@ SETTINGS = {
     "data": Promise("shapes10", _flags("--data tiny2"), "tiny2", refuses=("",), shown="shapes10"),
     "data_dir": Promise(None, _flags("--data-dir ."), ".", True, refuses=("",)),
     "skip_damaged": Promise(False, _flags("--skip-damaged"), True, shown="no"),
+    "image_size": Promise(
+        None,
+        _flags("--image-size 48x64"),
+        "48x64",
+        takes=("1x1", "48x64", "16384x16384"),
+        refuses=("", "48x", "0x3", "48x64x3", "a"),
+        shown="32x32",
+    ),
+    "layout": Promise(
+        None,
+        _flags("--layout NHWC"),
+        "NHWC",
+        takes=("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF"),
+        refuses=("", "CHW"),
+    ),
+    "task": Promise(
+        None,
+        _flags("--task regress"),
+        "regress",
+        takes=("classify", "multilabel", "regress"),
+        refuses=("", "segment"),
+        shown="what they tell",
+    ),
+    "loss": Promise(
+        None, _flags("--loss huber"), "huber", takes=("mse", "l1", "huber"), refuses=("", "bce"), shown="mse"
+    ),
     "augment": Promise(False, _flags("--augment"), True, shown="no"),
     "validation": Promise(
         0.0,
@@ -86,7 +112,7 @@ SETTINGS = {
         0.02,
         takes=("0", "1e30"),
         refuses=("-0.001", "inf"),
-        shown="0.1; of adam and adamw 0.001",
+        shown="0.1; of adam, adamw and task regress 0.001",
     ),
     "schedule": Promise(
         None,

@@ -19,9 +19,10 @@ from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
 from cynet.nn.layer import shapes_of
 from cynet.nn.layers.pool1d import Pool1d
-from cynet.nn.losses import CrossEntropyLoss, MSELoss
+from cynet.nn.losses import CrossEntropyLoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
+from cynet.nn.squared_loss import MSELoss
 from cynet.optim.adam import Adam, AdamW
 from cynet.optim.optimizers import SGD
 

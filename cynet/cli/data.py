@@ -55,6 +55,7 @@ def add_flags(parser):
 
 @command("fetch data sets, check them, draw what a network sees of them", order=8)
 def run(flags):
+    flags.name, flags.data_dir = registry.placed(flags.name, flags.data_dir)
     known(flags.name, "NAME", f"cynet data {flags.what} ")
     if getattr(flags, "skip_damaged", False):
         of_pictures("--skip-damaged", flags.name)
@@ -118,7 +119,8 @@ def _show(flags):
         more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged}
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
     transforms = inspection.augmentation(flags.padding, flags.cutout) if flags.augment else []
-    canvas = inspection.mosaic(dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch)
+    with refusing("NAME"):
+        canvas = inspection.mosaic(dataset, transforms, flags.columns, flags.classes, flags.seed, flags.epoch)
     canvas = inspection.enlarged(canvas, dataset.picture_shape)
     write_atomically(output, png.encode(canvas))
     shown = inspection.shown(dataset, flags.classes)

@@ -6,6 +6,7 @@ What each may be `cynet.runs.ranges` says.
 import argparse
 from dataclasses import dataclass
 
+from cynet.core.tasks import LOSSES, TASKS
 from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
@@ -43,9 +44,18 @@ OPTIONS = {
     "freeze": Option(
         "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"
     ),
-    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}"),
-    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays it is a .npz file"),
+    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}; or a .npz file, arrays"),
+    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays also a .npz file"),
     "skip_damaged": Option("data", None, "leave damaged pictures of image_folder and image_list out"),
+    "image_size": Option(
+        "data", "HxW", "the size that pictures of image_folder are given, as 48x64 (default: 32x32)"
+    ),
+    "layout": Option(
+        "data", "NAME",
+        f"what the dimensions of arrays are, where they do not tell: {', '.join(ranges.LAYOUTS)}",
+    ),
+    "task": Option("data", "NAME", f"what the labels are for: {', '.join(TASKS)} (default: what they tell)"),
+    "loss": Option("training", "NAME", f"of task regress: {', '.join(LOSSES)} (default: mse)"),
     "augment": Option("data", None, "crop at random from pictures padded by 4 pixels, and flip them"),
     "validation": Option(
         "data", "SHARE",
@@ -62,7 +72,8 @@ OPTIONS = {
     "steps": Option("training", "N", "steps to train (default: 1500)"),
     "epochs": Option("training", "N", "or passes over the training set"),
     "lr": Option(
-        "training", "RATE", "learning rate, the greatest one (default: 0.1; of adam and adamw 0.001)"
+        "training", "RATE",
+        "learning rate, the greatest one (default: 0.1; of adam, adamw and task regress 0.001)",
     ),
     "schedule": Option(
         "training", "NAME",

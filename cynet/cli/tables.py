@@ -1,9 +1,10 @@
 """An evaluation as text: a line a class, the confusion matrix, the calibration."""
 
 from cynet.core.names import printable
-from cynet.train.predictions import confused, precision
+from cynet.train.predictions import confused, macro_f1, precision
 
 WIDEST = 20  # classes: a larger confusion matrix fits no terminal
+TOP = 5  # classes among which the right one is counted
 MISTAKES = 20  # the most frequent mistakes, which are shown in its place
 
 
@@ -33,6 +34,8 @@ def evaluation(found, strangers, names, data, split, tta=()):
     yield classes(result, names) + "\n"
     yield confusion(result, names) + "\n"
     yield calibration(found.known.calibration())
+    top = f", top-{TOP} accuracy {found.known.top_accuracy(TOP):.4f}" if len(names) > TOP else ""
+    yield f"macro F1 {macro_f1(result):.4f}{top}"
     yield from unknown(found.matched, strangers)
 
 

@@ -1,6 +1,5 @@
 """Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from .types import AnyArray, Array, Shape
 
 FLOAT = np.dtype(np.float32)
-PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
 def integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
@@ -49,17 +47,6 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: wanted True or False, got {value!r}")
     return bool(value)
-
-
-def path(name: str, value: Any) -> str:
-    """`value`, if it is a name in paths, as "layer1.0.conv1", or TypeError or ValueError naming `name`."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name}: wanted a str, got {value!r:.80}")
-    if not PATH.fullmatch(value):
-        raise ValueError(
-            f"{name}: wanted letters from a to z, digits and _, also with dots between, got {value!r:.80}"
-        )
-    return value
 
 
 def truth(name: str, value: Any) -> bool:

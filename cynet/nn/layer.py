@@ -12,7 +12,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Shape, State
 
-from . import passes, symbols
+from . import passes
 from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
 from .passes import mode
@@ -61,7 +61,7 @@ def _named(init: Any) -> Any:
         name = options.pop("name", None)
         init(self, *args, **options)
         if name is not None:
-            self.name = checks.path("name", name)
+            self.name = name
 
     return named
 
@@ -161,7 +161,7 @@ class Layer:
         -------
         ndarray of float32, or a tuple of them; or Symbol, for a `Graph`
         """
-        if others or type(x) is symbols.Symbol:
+        if others or type(x) is not np.ndarray:
             return self._called(x, *others)
         x = checks.float_array(f"{type(self).__name__} input", x)
         return self.forward(x) if x.shape == self._seen else self._called(x)
@@ -171,8 +171,9 @@ class Layer:
         kind, many = type(self).__name__, len(given) > 1
         if many:
             _require_inputs(self, given)
-        if any(isinstance(x, symbols.Symbol) for x in given):
-            return symbols.applied(self, given)
+        symbol = next((x for x in given if hasattr(x, "called_with")), None)  # of a graph that is written
+        if symbol is not None:
+            return symbol.called_with(self, given)
         names = [f"{kind} input {i}" if many else f"{kind} input" for i in range(len(given))]
         xs = [checks.float_array(name, x) for name, x in zip(names, given, strict=True)]
         shapes = tuple(x.shape for x in xs) if many else xs[0].shape

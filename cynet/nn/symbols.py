@@ -35,6 +35,10 @@ class Symbol:
     def __init__(self, shape: Shape, call: Applied | None = None, place: int = 0) -> None:
         self.shape, self.call, self.place = shape, call, place  # place: among the outputs of its call
 
+    def called_with(self, layer: Any, values: tuple[Any, ...]) -> Any:
+        """What a layer that is called on this symbol, and others, gives."""
+        return applied(layer, values)
+
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"wanted an array, got {self!r}, which has no numbers: make a cynet.Graph of it")
 

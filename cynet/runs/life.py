@@ -124,7 +124,7 @@ class _Life:
             observers = [self.recorder, self.keeper, self.screen, Estimate(session, self.screen.say)]
             observers += [doctor_of(session, self.screen.say, self.company.names), self.last]
             if settings.tensorboard:
-                board = tensorboard.TensorBoard(folder.path, done)
+                board = tensorboard.TensorBoard(folder.path, done, session.task.measures.columns)
                 observers.append(stack.enter_context(contextlib.closing(board)))
             ended = self._explained([*observers, *self.company.observers])
             return ended if isinstance(ended, Outcome) else self._finished(ended)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from math import isfinite
 
 from cynet.core.hints import near
+from cynet.core.tasks import LOSSES, TASKS
 
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 AUTO = "auto"
+LAYOUTS = ("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF")  # see cynet/data/array_layouts.py
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 SGD, NESTEROV, ADAM, ADAMW = OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 UNDECAYED = ("norm", "bias")  # parameters that may go without weight decay
@@ -178,6 +180,18 @@ def workers(value):
         raise ValueError(f"{error} (or {AUTO})") from None
 
 
+def size(value):
+    """'48x64', a height and a width, or '64' for both, as '64x64'."""
+    parts = value.split("x")
+    try:
+        sides = [integer(1, 1 << 14)(part) for part in parts]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2):
+        raise ValueError(f"wanted HEIGHTxWIDTH such as 48x64, or a number for both, got {short(value)}")
+    return f"{sides[0]}x{sides[-1]}"
+
+
 def short(value):
     """A value as messages show it."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:  # Python refuses to spell the longest ones
@@ -207,6 +221,10 @@ RANGES = {
     "data": _text(text, in_python="a name (cynet.data.register gives a data set of your own one)"),
     "data_dir": _text(text, in_python="a path"),
     "skip_damaged": FLAG,
+    "image_size": _text(size, ' such as "48x64"', "a str such as '48x64'"),
+    "layout": _text(one_of(*LAYOUTS)),
+    "task": _text(one_of(*TASKS)),
+    "loss": _text(one_of(*LOSSES)),
     "augment": FLAG,
     "validation": _number(number(0, 1)),
     "split_seed": _number(integer(0, MOST_SEED)),

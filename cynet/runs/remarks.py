@@ -2,14 +2,18 @@
 
 import numpy as np
 
+from cynet.core.names import printable
+from cynet.core.tasks import MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
+from cynet.data.dataset import LABELS, WORDS
 from cynet.nn.summary import summary
 from cynet.train import batching
 
 from .validation import VALIDATION
 
 MOST = 10  # classes whose weights are all shown
+FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best be
 
 
 def introduce(session, folder, say):
@@ -28,7 +32,13 @@ def introduce(session, folder, say):
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    say(f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes")
+    what = WORDS[len(training.picture_shape)], LABELS[session.task.name]
+    say(
+        f"data {s.data}: {parts} and {len(test.labels):,} test {what[0]} of {len(training.classes)} {what[1]}"
+    )
+    if session.task.columns:
+        named = balance.named([printable(name) for name in training.classes])
+        say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")
     for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
         say(f"note: {note}")
     say(
@@ -54,6 +64,11 @@ def of(session, words=FLAGS):
     """Lines to say at the beginning of a `Session`; none where all is well. `words`: a `Wording`."""
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
+    if session.task.columns:
+        lines = _columns(dataset.labels[division.kept], classes, session)
+        what = WORDS[len(dataset.picture_shape)]
+        advice = batching.advice(len(division.kept), settings.batch_size, what, words)
+        return [*lines, advice] if advice else lines
     counts, held_out = (
         np.bincount(dataset.labels[part], minlength=len(classes))
         for part in (division.kept, division.held_out)
@@ -74,6 +89,30 @@ def of(session, words=FLAGS):
     elif advice := batching.advice(len(division.kept), settings.batch_size, what, words):
         lines.append(advice)
     return lines
+
+
+def _columns(labels, classes, session):
+    """Lines on labels that are no classes."""
+    if session.task.name == MULTILABEL:
+        ones = labels.sum(axis=0, dtype=np.float64)
+        found = (ones == 0, "no sample of training has"), (ones == len(labels), "every sample of it has")
+        lines = [f"{text}: {balance.named([classes[k] for k in np.flatnonzero(odd)])}" for odd, text in found
+                 if odd.any()]  # fmt: skip
+        if session.class_weights is not None:
+            pairs = list(zip(classes, session.class_weights, strict=True))[:MOST]
+            shown = ", ".join(f"{name} {weight:.3g}" for name, weight in pairs)
+            lines.append(f"a label's 1 counts in the loss of training: {shown}")
+        return lines
+    mean, std = labels.mean(axis=0, dtype=np.float64), labels.std(axis=0, dtype=np.float64)
+    odd = np.flatnonzero((np.abs(mean) > FAR) | (std > FAR) | (std < 1 / FAR))
+    return (
+        [
+            f"the numbers {balance.named([classes[k] for k in odd])} have a mean of {mean[odd[0]]:.3g} and a "
+            f"deviation of {std[odd[0]]:.3g}: nets learn best what has about 0 and 1"
+        ]
+        if len(odd)
+        else []
+    )
 
 
 def _weights(weights, counts, classes):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from cynet.core import threads
+from cynet.core.tasks import CLASSIFY, MSE, MULTILABEL, REGRESS
 from cynet.data.workers import auto
 from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
 from cynet.train import batching
@@ -24,12 +25,14 @@ from .ranges import (
 from .validation import Division
 
 STEPS, LR, LR_ADAM = 1500, 0.1, 0.001
+LRS = {REGRESS: 0.001}  # of tasks whose errors, and so gradients, have no bound
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 
 
 def resolved(settings, samples):
     """See `Settings.resolved`."""
     if not isinstance(samples, int):
+        settings = with_task(settings, samples)
         samples = len(Division.of(samples, settings).kept)
     if settings.class_weights not in CLASS_WEIGHTS:
         wanted = ", ".join(CLASS_WEIGHTS)
@@ -39,7 +42,7 @@ def resolved(settings, samples):
     _check_step(settings, samples)
     epoch = samples // settings.step_size
     steps = settings.epochs * epoch if settings.epochs else settings.steps or STEPS
-    usual = LR_ADAM if settings.optimizer in (ADAM, ADAMW) else LR
+    usual = LR_ADAM if settings.optimizer in (ADAM, ADAMW) else LRS.get(settings.task, LR)
     lr = usual if settings.lr is None else settings.lr
     schedule = settings.schedule
     if schedule is None:
@@ -80,6 +83,30 @@ def _check_step(settings, samples):
         raise ValueError("new_head: wanted weights to begin from beside it (init_from), got none")
 
 
+def with_task(settings, training):
+    """The settings with the task that a training set's labels are for, and its loss; a ValueError names the
+    setting that is none of the task.
+
+    Classes are what is told by no task, so that a run of them has the files that it always had.
+    """
+    task = getattr(training, "task", CLASSIFY)
+    if settings.task not in (None, task):
+        raise ValueError(f"task: wanted {task}, as the labels are, got {settings.task}")
+    if settings.loss is not None and task != REGRESS:
+        raise ValueError(f"loss: wanted task {REGRESS} beside it, got labels of task {task}")
+    beside = dict.fromkeys(("label_smoothing", "balanced", "tta"), (MULTILABEL, REGRESS))
+    beside |= {"class_weights": (REGRESS,)}
+    for name, tasks in beside.items():
+        value = getattr(settings, name)
+        if task in tasks and value not in (None, NONE, False, 0):
+            default = {"class_weights": NONE, "balanced": False, "tta": NONE}.get(name, 0)
+            raise ValueError(f"{name}: wanted {default} for labels of task {task}, got {value}")
+    if task == CLASSIFY:
+        return settings
+    loss = settings.loss or MSE if task == REGRESS else None
+    return replace(settings, task=task, loss=loss)
+
+
 def learning_rates(settings):
     """The `Schedule` of settings that are resolved."""
     if settings.schedule == COSINE:
@@ -103,6 +130,8 @@ def facts(settings, training):
         picture_shape=tuple(map(int, training.picture_shape)),
         resize=getattr(training, "resize", "crop"),
         tta=settings.tta or "",
+        task=getattr(training, "task", CLASSIFY),
+        kind=training.images.dtype.name if hasattr(training, "images") else "uint8",
     )
 
 

@@ -14,8 +14,8 @@ import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
 from cynet.data import registry
+from cynet.data.dataset import WORDS
 from cynet.nn.layer import Layer, shapes_of
-from cynet.nn.losses import CrossEntropyLoss
 from cynet.optim.adam import Adam, AdamW
 from cynet.optim.choosing import decay_groups, freeze
 from cynet.optim.lookahead import Lookahead
@@ -23,11 +23,12 @@ from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.loop import Observer, Result, Trainer, train
 from cynet.train.mixup import Mixup
+from cynet.train.task import task_of
 from cynet.train.views import seen
 
-from .facts import DRAWN, Facts
+from .facts import BYTES, DRAWN, Facts
 from .initial import load_initial
-from .resolving import spread
+from .resolving import spread, with_task
 from .settings import ADAM, ADAMW, BALANCED, NESTEROV, Settings
 from .validation import TEST, VALIDATION, Division
 
@@ -64,6 +65,7 @@ class Session:
     ----------
     model : Layer
     trainer : Trainer
+    task : Task
     facts : Facts
     division : Division
         Which pictures of `training` are trained on, and which are held out.
@@ -99,10 +101,12 @@ class Session:
             self._before = before.pop_all()
 
     def _make(self, settings: Settings, training: Any, test: Any, initial: bool) -> None:
-        if training.labels.min() == training.labels.max():
+        self.settings = settings = with_task(settings, training)
+        self.task = task_of(settings.task, settings.loss)
+        if not self.task.columns and training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        self.settings, self.facts, self.initial = settings, _facts(settings, training), None
+        self.facts, self.initial = _facts(settings, training), None
         try:
             self.facts.check()
         except ValueError as error:  # no weights could be saved
@@ -118,8 +122,9 @@ class Session:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
             shape = " x ".join(map(str, training.picture_shape))
+            what = WORDS[len(training.picture_shape)]
             raise ValueError(
-                f"model: {settings.model} cannot take the pictures of {settings.data}, {shape}: {error}"
+                f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
             ) from None
         if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
@@ -128,9 +133,12 @@ class Session:
         self.class_weights = None
         if settings.class_weights == BALANCED:
             labels = training.labels[self.division.kept]
-            self.class_weights = data.class_weights(labels, len(training.classes))
+            self.class_weights = self.task.weights(labels, len(training.classes))
         self.trainer = trainer_of(self.model, settings, self.class_weights)
         augment = [data.RandomCrop(PADDING), data.RandomFlip()] if settings.augment else []
+        if augment and (self.facts.kind != BYTES or len(training.picture_shape) != 3):
+            got = f"{training!r} of {self.facts.kind}"
+            raise ValueError(f"augment: wanted pictures of bytes, uint8, got {got}")
         self.batches = data.DataLoader(
             training,
             settings.step_size,
@@ -205,10 +213,10 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
     """
     if settings.freeze:
         freeze(model, settings.freeze.split(","))
-    schedule = settings.learning_rates()
+    schedule, task = settings.learning_rates(), task_of(settings.task, settings.loss)
     return Trainer(
         model,
-        CrossEntropyLoss(settings.label_smoothing, weight=class_weights),
+        task.criterion(settings.label_smoothing, class_weights),
         _optimizer(model, settings, schedule(0)),
         schedule,
         settings.clip_norm,
@@ -216,6 +224,7 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         Mixup(settings.mixup, settings.seed) if settings.mixup else None,
         settings.accumulate,
         seen(model, settings.tta),
+        task,
     )
 
 

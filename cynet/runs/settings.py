@@ -47,7 +47,11 @@ FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minute
 
 def data_options(values):
     """What `cynet.data.load` takes of settings, a dict, besides name, root and split."""
-    return {name: values[name] for name in ("split_seed", "skip_damaged") if values.get(name)}
+    names = ("split_seed", "skip_damaged", "layout", "task")
+    found = {name: values[name] for name in names if values.get(name)}
+    if size := values.get("image_size"):
+        found["size"] = tuple(map(int, size.split("x")))
+    return found
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,14 @@ class Settings:
         `cynet.optim.choosing.freeze`.
     skip_damaged : bool
         Whether to leave damaged pictures out.
+    image_size : str or None
+        "48x64": the height and width that pictures of image_folder and image_list are given.
+    layout : str or None
+        What the dimensions of arrays are: see `cynet.data.from_npy`. None: what can be told.
+    task : str or None
+        What the labels are for, one of `TASKS`. None: what they tell.
+    loss : str or None
+        Of numbers, one of `LOSSES`. None: "mse".
     validation : float
         The share of each class's training pictures that is held out, and on which the best weights and the
         end by `patience` are chosen; 0: these are chosen on the test set.
@@ -86,7 +98,7 @@ class Settings:
     steps, epochs : int or None
         At most one of them is given; neither means 1500 steps.
     lr : float or None
-        None: 0.1, of adam and adamw 0.001.
+        None: 0.1; of adam, adamw and task "regress" 0.001.
     schedule : str or None
         One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
     lr_steps : dict of int to float or None
@@ -138,6 +150,10 @@ class Settings:
     data: str = "shapes10"
     data_dir: str | None = None
     skip_damaged: bool = False
+    image_size: str | None = None
+    layout: str | None = None
+    task: str | None = None
+    loss: str | None = None
     augment: bool = False
     validation: float = 0.0
     split_seed: int = 0

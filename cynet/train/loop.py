@@ -112,6 +112,8 @@ class Trainer:
         the mean over all samples, in the memory of a part. Batch norm takes the statistics of each part.
     evaluated : Layer, optional
         What is evaluated in the model's place: a layer around it, such as `Views`.
+    task : Task, optional
+        What the labels are; default: classes.
 
     Attributes
     ----------
@@ -139,6 +141,7 @@ class Trainer:
         mixup: Callable[[Array, AnyArray, int], tuple[Array, AnyArray, float]] | None = None,
         accumulate: int = 1,
         evaluated: Layer | None = None,
+        task: Any = None,
     ) -> None:
         self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
@@ -147,7 +150,7 @@ class Trainer:
         self.clip_norm, self.average, self.mixup = clip_norm, average, mixup
         self.accumulate = checks.integer("accumulate", accumulate, 1)
         self.evaluated = model if evaluated is None else checked_model(evaluated)
-        self.steps, self.right, self.place = 0, 0, Place()
+        self.steps, self.right, self.place, self.task = 0, 0, Place(), task
         model.input_grad = False
 
     def step(self, x: Array, y: AnyArray) -> float:
@@ -157,6 +160,7 @@ class Trainer:
         ----------
         x : ndarray of float32, (N, ...)
         y : ndarray of integers, (N,)
+            Of tasks other than classes float32 (N, columns).
 
         Returns
         -------
@@ -180,7 +184,7 @@ class Trainer:
             loss += added
             if not isfinite(loss):
                 raise self._diverged(loss, "training loss", batch)
-            right += int((logits.argmax(axis=1) == (y if part is None else y[part])).sum())
+            right += self._right(logits, y if part is None else y[part])
             del logits  # its buffer is free again for backward
             if part is None or not part.start:
                 self.optimizer.zero_grad()
@@ -194,6 +198,19 @@ class Trainer:
         if self.average:
             self.average.update()
         return loss
+
+    @property
+    def columns(self) -> bool:
+        """Whether labels are a matrix, by the task."""
+        return self.task is not None and self.task.columns
+
+    def evaluate(self, batches: Any) -> Any:
+        """What the task, or `metrics.evaluate`, says of the model as it is."""
+        model = self.evaluated
+        return self.task.evaluate(model, batches) if self.task else evaluate(model, batches)
+
+    def _right(self, logits: Array, y: AnyArray) -> int:
+        return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
 
     def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
         x, y = batch
@@ -288,7 +305,7 @@ class Result:
     train_loss, train_accuracy : float
         Means over the steps since the one before, each batch as the model was before it learnt from it.
     test : Evaluation
-        Of the pictures that the model was evaluated on.
+        Of the pictures that the model was evaluated on; of tasks other than classes what the task makes.
     measure : {"test", "validation"}
         What these are.
     """
@@ -297,7 +314,7 @@ class Result:
     epoch: int
     lr: float
     train_loss: float
-    test: Evaluation
+    test: Evaluation | Any
     train_accuracy: float = nan
     measure: str = "test"
 
@@ -370,7 +387,7 @@ def train(
         if trainer.steps < steps and place.batch < count:
             _epoch(trainer, watch(batches), count, steps, observers)
         with trainer.evaluated_weights():
-            test = evaluate(trainer.evaluated, pairs(watch(test_batches), "test_batches"))
+            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
@@ -403,7 +420,7 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
 
 def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Sequence[Observer]) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
-    place, walk = trainer.place, pairs(batches)
+    place, walk = trainer.place, pairs(batches, columns=trainer.columns)
     while True:
         start = time.perf_counter()
         batch = next(walk, None)

@@ -110,6 +110,12 @@ class Predictions:
         means = (np.bincount(places, weights=values, minlength=bins) for values in (confidence, right))
         return Calibration(edges, counts, *(mean / divisors for mean in means))
 
+    def top_accuracy(self, count: int = 5) -> float:
+        """The part of the samples whose label is among the `count` most probable classes."""
+        own = self.log_probabilities[np.arange(len(self.labels)), self.labels]
+        before = (self.log_probabilities > own[:, None]).sum(axis=1)
+        return float((self.sure & (before < checks.integer("count", count, 1))).mean())
+
     def worst(self, count: int) -> AnyArray:
         """The indices of the `count` wrong predictions that the model was surest of, the surest first."""
         wrong = np.flatnonzero(self.sure & ~self.right)
@@ -162,6 +168,17 @@ def precision(evaluation: Evaluation) -> AnyArray:
     """ndarray of float64 (classes,): the part of each class's predictions that is right; NaN without any."""
     predicted = evaluation.confusion.sum(axis=0)
     return np.diag(evaluation.confusion) / np.where(predicted, predicted, np.nan)
+
+
+def f1(evaluation: Evaluation) -> AnyArray:
+    """ndarray of float64 (classes,): 2 right / (labels + predictions) of each class; NaN without either."""
+    both = evaluation.confusion.sum(axis=0) + evaluation.samples
+    return 2 * np.diag(evaluation.confusion) / np.where(both, both, np.nan)
+
+
+def macro_f1(evaluation: Evaluation) -> float:
+    """The mean of `f1` over the classes that there are samples or predictions of."""
+    return float(np.nanmean(f1(evaluation)))
 
 
 def confused(evaluation: Evaluation, count: int) -> Any:

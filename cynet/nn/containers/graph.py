@@ -1,11 +1,11 @@
 """Graph: layers put together by calling them on symbols."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cynet.core import checks
 from cynet.core.types import Shape
 from cynet.nn import registry
 from cynet.nn.layer import Layer
@@ -13,6 +13,8 @@ from cynet.nn.structure import Call, Ends, Parts
 from cynet.nn.symbols import Applied, Symbol
 
 from .compiled import Compiled
+
+NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
 @registry.layer(
@@ -163,9 +165,18 @@ def _names(calls: list[Applied]) -> dict[int, str]:
     for call in calls:
         if id(call.layer) not in found:
             own = call.layer.name
-            found[id(call.layer)] = str(len(found)) if own is None else checks.path("name", own)
+            found[id(call.layer)] = str(len(found)) if own is None else _checked_name(own)
     names = Counter(found.values())
     twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
         raise ValueError(f"name: wanted one of its own for each layer, got two called {', '.join(twice)}")
     return found
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"name: wanted a str, got {name!r:.80}")
+    if not NAME.fullmatch(name):
+        wanted = "letters from a to z, digits and _, also with dots between"
+        raise ValueError(f"name: wanted {wanted}, got {name!r:.80}")
+    return name
