@@ -109,9 +109,9 @@ class Facts:
             raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {self.task!r:.80}")
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise ValueError(f"kind: wanted one of {', '.join(KINDS)}, got {self.kind!r:.80}")
-        most, bounds = KINDS[self.kind]
+        furthest, bounds = KINDS[self.kind]
         for mean in _several("mean", self.mean, sizes[-1]):
-            _within("mean", checks.number, mean, -most, most)
+            _within("mean", checks.number, mean, -furthest, furthest)
         for std in _several("std", self.std, sizes[-1]):
             _within("std", checks.number, std, *bounds)
         if self.resize not in FITS:
