@@ -19,13 +19,16 @@ import importlib
 from ._version import __version__ as __version__
 
 _HOMES = {
-    "cynet.losses": "CrossEntropyLoss MSELoss",
-    "cynet.optim": "SGD Adam AdamW",
+    "cynet.nn.losses": "CrossEntropyLoss",
+    "cynet.nn.elementwise_losses": "BCEWithLogitsLoss HuberLoss L1Loss",
+    "cynet.nn.squared_loss": "MSELoss",
+    "cynet.optim": "SGD Adam AdamW Lookahead",
     "cynet.nn.gradients": "check_gradients",
     "cynet.nn.summary": "summary",
     "cynet.core.build": "show_config",
     "cynet.nn.layer": "Layer",
     "cynet.nn.passes": "no_grad",
+    "cynet.nn.symbols": "Input",
     "cynet.nn.parameter": "Parameter",
     "cynet.core.random": "seed",
     "cynet.core.threads": "get_num_threads set_num_threads",
@@ -33,7 +36,9 @@ _HOMES = {
     "cynet.runs.predictor": "Predictor",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_MODULES = ("data", "layers", "losses", "models", "optim", "runs", "schedules", "train", "interop", "uwnet")
+_MODULES = (
+    "data", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "train", "uwnet",
+)  # fmt: skip
 
 
 def __getattr__(name):

@@ -9,21 +9,22 @@ import reference_layers
 import cynet
 from cynet.nn.registry import layer as layers
 
-EXAMPLES = {
-    call: tuple(shape) for name in layers.names() for call, shape in layers.facts(name)["examples"].items()
-}
+ALL = {call: shape for name in layers.names() for call, shape in layers.facts(name)["examples"].items()}
+SEVERAL = {call: shapes for call, shapes in ALL.items() if isinstance(shapes[0], tuple)}  # of several inputs
+EXAMPLES = {call: tuple(shape) for call, shape in ALL.items() if call not in SEVERAL}
 LEAVES = {
     call: EXAMPLES[call]
     for name in layers.names() if ".containers." not in layers.home(name)[0]
-    for call in layers.facts(name)["examples"]
+    for call in layers.facts(name)["examples"] if call not in SEVERAL
 }  # fmt: skip
 NAMES = {name: layers[name] for name in layers.names()}
+BUILDING = NAMES | {"Input": cynet.Input}
 
 
 def built(call, seed=1):
     """The layer that a text builds, with the same weights each time."""
     cynet.seed(seed)
-    return eval(call, dict(NAMES))
+    return eval(call, dict(BUILDING))
 
 
 def made(call, seed=1):
@@ -42,8 +43,10 @@ def normal(shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def twin(layer, x):
+def twin(layer, *xs):
     """(output, function from dy to {"input": dx, name of a parameter: its gradient}) of a layer, in float64.
+
+    For several inputs dx is a tuple.
 
     It is the function of the class's name in tests/reference_layers.py, for layers with attributes; else that
     in tests/reference.py, by the name in small letters.
@@ -51,8 +54,8 @@ def twin(layer, x):
     name = type(layer).__name__
     of_layer = getattr(reference_layers, name, None)
     if of_layer is not None:
-        return of_layer(layer, x, twin)
+        return of_layer(layer, *xs, twin)
     plain = {key.replace("_", ""): f for key, f in vars(reference).items() if inspect.isfunction(f)}
     assert name.lower() in plain, f"{name} has no twin in tests/reference.py or tests/reference_layers.py"
-    y, backward = plain[name.lower()](x)
+    y, backward = plain[name.lower()](*xs)
     return y, lambda dy: {"input": backward(dy)}

@@ -41,9 +41,43 @@ SETTINGS = {
     "model": Promise("uwnet2", _flags("--model uwnet1"), "uwnet1", refuses=("",), shown="uwnet2"),
     "batch_norm": Promise(True, _flags("--no-batch-norm"), False, shown="yes"),
     "init_from": Promise(None, _flags("--init-from WEIGHTS"), "WEIGHTS", refuses=("",)),
+    "new_head": Promise(False, _flags("--new-head --init-from WEIGHTS"), True, shown="no"),
+    "freeze": Promise(
+        None,
+        _flags("--freeze 0.*"),
+        "0.*",
+        takes=("*.bias", "0.*,3.weight"),
+        refuses=("", "0.*,", "0.*, 3.*"),
+    ),
     "data": Promise("shapes10", _flags("--data tiny2"), "tiny2", refuses=("",), shown="shapes10"),
     "data_dir": Promise(None, _flags("--data-dir ."), ".", True, refuses=("",)),
     "skip_damaged": Promise(False, _flags("--skip-damaged"), True, shown="no"),
+    "image_size": Promise(
+        None,
+        _flags("--image-size 48x64"),
+        "48x64",
+        takes=("1x1", "48x64", "16384x16384"),
+        refuses=("", "48x", "0x3", "48x64x3", "a"),
+        shown="32x32",
+    ),
+    "layout": Promise(
+        None,
+        _flags("--layout NHWC"),
+        "NHWC",
+        takes=("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF"),
+        refuses=("", "CHW"),
+    ),
+    "task": Promise(
+        None,
+        _flags("--task regress"),
+        "regress",
+        takes=("classify", "multilabel", "regress"),
+        refuses=("", "segment"),
+        shown="what they tell",
+    ),
+    "loss": Promise(
+        None, _flags("--loss huber"), "huber", takes=("mse", "l1", "huber"), refuses=("", "bce"), shown="mse"
+    ),
     "augment": Promise(
         False,
         _flags("--augment"),
@@ -71,13 +105,21 @@ SETTINGS = {
     "batch_size": Promise(
         128, _flags("--batch-size 7"), 7, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="128"
     ),
+    "accumulate": Promise(
+        1, _flags("--accumulate 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1"
+    ),
     "balanced": Promise(False, _flags("--balanced"), True, shown="no"),
     "steps": Promise(
         None, _flags("--steps 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1500"
     ),
     "epochs": Promise(None, _flags("--epochs 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1))),
     "lr": Promise(
-        None, _flags("--lr 0.02"), 0.02, takes=("0", "1e30"), refuses=("-0.001", "inf"), shown="0.1"
+        None,
+        _flags("--lr 0.02"),
+        0.02,
+        takes=("0", "1e30"),
+        refuses=("-0.001", "inf"),
+        shown="0.1; of adam, adamw and task regress 0.001",
     ),
     "schedule": Promise(
         None,
@@ -97,11 +139,26 @@ SETTINGS = {
     "warmup": Promise(
         0, _flags("--warmup 2"), 2, takes=("0", str(INT)), refuses=("-1", str(INT + 1)), shown="0"
     ),
+    "optimizer": Promise(
+        "sgd",
+        _flags("--optimizer nesterov"),
+        "nesterov",
+        takes=("sgd", "nesterov", "adam", "adamw"),
+        refuses=("", "rmsprop"),
+        shown="sgd",
+    ),
     "momentum": Promise(
         0.9, _flags("--momentum 0.5"), 0.5, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.9"
     ),
     "weight_decay": Promise(
         4e-5, _flags("--weight-decay .125"), 0.125, takes=("0", "2"), refuses=("-0.001", "nan"), shown="4e-05"
+    ),
+    "no_decay": Promise(
+        None,
+        _flags("--no-decay bias"),
+        "bias",
+        takes=("norm", "norm,bias"),
+        refuses=("", "norm,norm", "bn", "norm,"),
     ),
     "label_smoothing": Promise(
         0.0, _flags("--label-smoothing .1"), 0.1, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.0"
@@ -118,8 +175,22 @@ SETTINGS = {
         None, _flags("--clip-norm .01"), 0.01, takes=("1e-30", "9"), refuses=("0", "-1", "inf")
     ),
     "ema": Promise(0.0, _flags("--ema .9"), 0.9, takes=("0", "0.999"), refuses=("-0.001", "1"), shown="0.0"),
+    "lookahead": Promise(
+        None,
+        _flags("--lookahead 2:0.5"),
+        "2:0.5",
+        takes=("1:0.0", "2147483647:0.999"),
+        refuses=("", "0:.5", "5:1", "5:-.1", "5", "5:.5:1", "5:nan"),
+    ),
     "mixup": Promise(
         0.0, _flags("--mixup .4"), 0.4, takes=("0", "3"), refuses=("-0.001", "inf"), shown="0.0"
+    ),
+    "tta": Promise(
+        None,
+        _flags("--tta flip"),
+        "flip",
+        takes=("shift", "flip,shift"),
+        refuses=("", "flip,flip", "crop", "flip,"),
     ),
     "patience": Promise(None, _flags("--patience 1"), 1, takes=("1", str(INT)), refuses=("0", str(INT + 1))),
     "seed": Promise(

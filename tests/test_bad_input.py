@@ -9,7 +9,7 @@ from helpers import run_python
 import cynet
 from cynet import nn
 from cynet.nn import losses
-from cynet.optim import optimizers, schedules
+from cynet.optim import adam, optimizers, schedules
 
 NAN, INF = float("nan"), float("inf")
 F4 = np.float32
@@ -42,9 +42,22 @@ CASES = [
     ("BatchNorm2d", lambda v: nn.BatchNorm2d(3, eps=v), [*NUMBERS, 0, -1e-5], "eps"),
     ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, momentum=v), [*NUMBERS, -0.1, 1.5], "momentum"),
     ("BatchNorm1d", lambda v: nn.BatchNorm1d(3, affine=v), FLAGS, "affine"),
-    ("MaxPool2d", lambda v: nn.MaxPool2d(v), [*SIZES, 16, (2, 0)], "kernel_size"),
+    ("MaxPool2d", lambda v: nn.MaxPool2d(v), [*SIZES, 2**31, (2, 0)], "kernel_size"),
     ("MaxPool2d", lambda v: nn.MaxPool2d(3, padding=v), [-1, 3, "full", (0, 0, 3, 0), 0.5], "padding"),
     ("AvgPool2d", lambda v: nn.AvgPool2d(3, stride=v), [s for s in SIZES if s is not None], "stride"),
+    ("MaxPool2d", lambda v: nn.MaxPool2d(3, ceil_mode=v), FLAGS, "ceil_mode"),
+    ("AvgPool2d", lambda v: nn.AvgPool2d(3, divisor_override=v), [s for s in SIZES if s is not None],
+     "divisor_override"),
+    ("AvgPool1d", lambda v: nn.AvgPool1d(3, count_include_pad=v), FLAGS, "count_include_pad"),
+    ("MaxPool1d", lambda v: nn.MaxPool1d(v), [*SIZES, (2, 2), ()], "kernel_size"),
+    ("MaxPool1d", lambda v: nn.MaxPool1d(3, padding=v), [-1, 3, "full", (0, 3), (1, 1, 1), 0.5], "padding"),
+    ("AdaptiveAvgPool2d", lambda v: nn.AdaptiveAvgPool2d(v), [*SIZES, (1, 0), (1,), ()], "output_size"),
+    ("Upsample", lambda v: nn.Upsample(v), [*SIZES, (2, 0), (2,)], "size"),
+    ("Upsample", lambda v: nn.Upsample(scale_factor=v), [*NUMBERS, 0, -1, (1, NAN)], "scale_factor"),
+    ("Upsample", lambda v: nn.Upsample(2, mode=v), [None, 1, "linear", ["nearest"]], "mode"),
+    ("ZeroPad2d", lambda v: nn.ZeroPad2d(v), [None, 1.5, "1", True, (1, 1), (1, 1, 1, None)], "padding"),
+    ("ChannelShuffle", lambda v: nn.ChannelShuffle(v), SIZES, "groups"),
+    ("Reshape", lambda v: nn.Reshape(v), [None, 4, (0,), (-1, -1), (2, -2), (1.5,), ()], "shape"),
     ("Dropout", lambda v: nn.Dropout(v), [*NUMBERS, -0.1, 1.1], "p"),
     ("LeakyReLU", lambda v: nn.LeakyReLU(v), NUMBERS, "negative_slope"),
     ("Sequential", lambda v: nn.Sequential(nn.ReLU(), v), [None, 3, "ReLU", nn.ReLU], "layers"),
@@ -64,9 +77,9 @@ CASES = [
     ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, momentum=v), [*NUMBERS, -0.1], "momentum"),
     ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, weight_decay=v), [*NUMBERS, -1], "weight_decay"),
     ("SGD", lambda v: optimizers.SGD(v, 0.1), [[], None, 3, [np.zeros(3)], cynet.Parameter([1.0])], "params"),
-    ("Adam", lambda v: optimizers.Adam(parameters(), betas=v),
+    ("Adam", lambda v: adam.Adam(parameters(), betas=v),
      [(0.9, 1.0), (-0.1, 0.9), (0.9,), 0.9, None], "betas"),
-    ("AdamW", lambda v: optimizers.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
+    ("AdamW", lambda v: adam.AdamW(parameters(), eps=v), [*NUMBERS, -1e-8], "eps"),
     ("Constant", lambda v: schedules.Constant(v), [*NUMBERS, -1], "lr"),
     ("Constant", lambda v: schedules.Constant(0.1, warmup=v), COUNTS, "warmup"),
     ("Cosine", lambda v: schedules.Cosine(0.1, v), [0, -1, 2.5, "9"], "steps"),

@@ -15,7 +15,8 @@ from cynet.nn import registry
 
 ROOT = Path(__file__).parent.parent
 DOORS = (  # load their names when asked
-    "cynet", "cynet.data", "cynet.interop", "cynet.layers", "cynet.nn", "cynet.runs", "cynet.train",
+    "cynet", "cynet.data", "cynet.interop", "cynet.layers", "cynet.nn", "cynet.optim", "cynet.runs",
+    "cynet.train",
 )  # fmt: skip
 
 SCRIPT = '''

@@ -13,20 +13,28 @@ ROOT = Path(__file__).resolve().parent.parent
 # What trains by itself, with everything else deleted (tests/test_trunk.py does it). A pattern is a path from
 # the root; its `*` goes through folders, too; one with a `!` before it takes away from those before it.
 TRUNK = """
-    cynet/__init__.py cynet/_version.py cynet/layers.py cynet/losses.py
+    cynet/__init__.py cynet/_version.py
     cynet/core/__init__.py cynet/core/_config.* cynet/core/_shared.* cynet/core/checks.py
     cynet/core/compiled.py cynet/core/hints.py cynet/core/processors.py cynet/core/random.py
     cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
     cynet/core/workspace.py
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
+    !cynet/kernels/loss/error_sums.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
-    cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
+    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
+    !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
+    !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
+    !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*
+    !cynet/kernels/pointwise/factors.py
+    cynet/nn/* !cynet/nn/elementwise_losses.py !cynet/nn/squared_loss.py !cynet/nn/symbols.py
+    !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
+    !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py !cynet/nn/containers/residual.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py
-    cynet/nn/layers/conv2d.py cynet/nn/layers/dropout.py cynet/nn/layers/flatten.py
-    cynet/nn/layers/global_avg_pool2d.py cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py
-    cynet/nn/layers/max_pool2d.py cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
-    cynet/nn/layers/sigmoid.py cynet/nn/layers/softmax.py cynet/nn/layers/tanh.py
-    cynet/optim/* !cynet/optim/schedules.py
+    cynet/nn/layers/conv2d.py cynet/nn/layers/convolution.py cynet/nn/layers/flatten.py
+    cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py cynet/nn/layers/max_pool2d.py
+    cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
+    cynet/optim/* !cynet/optim/adam.py !cynet/optim/choosing.py !cynet/optim/lookahead.py
+    !cynet/optim/schedules.py
     cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
 """

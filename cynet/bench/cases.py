@@ -17,10 +17,14 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import columns
 from cynet.kernels.pointwise import arrays
 from cynet.nn import registry
-from cynet.nn.losses import CrossEntropyLoss, MSELoss
+from cynet.nn.layer import shapes_of
+from cynet.nn.layers.pool1d import Pool1d
+from cynet.nn.losses import CrossEntropyLoss
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import no_grad
-from cynet.optim.optimizers import SGD, Adam, AdamW
+from cynet.nn.squared_loss import MSELoss
+from cynet.optim.adam import Adam, AdamW
+from cynet.optim.optimizers import SGD
 
 from . import workload
 from .setting import CLASSES, OPTIMIZER, PICTURE
@@ -29,9 +33,9 @@ from .timing import nothing
 _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
 # What a backward pass reads beside dy, in arrays as large as the input (x, or a y of that size).
 _SAVED = {
-    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.Softmax: 1, nn.Conv2d: 1, nn.Linear: 1,
+    nn.BatchNorm1d: 1, nn.BatchNorm2d: 1, nn.GroupNorm: 1, nn.LayerNorm: 1, nn.PReLU: 1, nn.Softmax: 1,
+    nn.Linear: 1, nn.Conv1d: 1, nn.Conv2d: 1, nn.ConvTranspose2d: 1,
 } | dict.fromkeys(_POINTWISE, 1)  # fmt: skip
-_CHOOSING = {nn.MaxPool2d}  # keep a byte for each output: which input won
 SWEPT = 14, 18, 22  # binary logarithms of the elements; the last size is beyond the last-level cache
 SWEEP_IMAGE = 16, 16, 64
 
@@ -57,34 +61,43 @@ def random(shape):
 
 def reached(layer, shape):
     """The elements of the input that a layer's windows cover: all, unless its stride is beyond its kernel."""
-    if not hasattr(layer, "kernel_size"):
-        return prod(shape)
-    sides, out_hw = geometry.window_grid(shape[1:3], layer.kernel_size, layer.stride, layer.padding)
-    count = shape[0] * shape[3]
+    if not hasattr(layer, "kernel_size") or isinstance(layer, nn.ConvTranspose2d):
+        return sum(map(prod, shapes_of(shape)))
+    if hasattr(layer, "problem"):
+        asked = layer.problem(shape)
+        in_hw, out_hw, before = asked.in_shape[1:3], asked.out_shape[1:3], asked.before
+        kernel, stride, dilation = asked.kernel, asked.stride, asked.dilation
+    else:
+        (kernel, stride, padding), dilation = layer.window(), (1, 1)
+        in_hw = shape[1:3] if len(shape) == 4 else (1, shape[1])
+        before, out_hw = geometry.window_grid(in_hw, kernel, stride, padding, ceil=layer.ceil_mode)
+    count = shape[0] * shape[-1]
     for axis in range(2):
-        starts = range(-sides[axis], out_hw[axis] * layer.stride[axis] - sides[axis], layer.stride[axis])
-        cells = {start + tap for start in starts for tap in range(layer.kernel_size[axis])}
-        count *= len(cells & set(range(shape[1 + axis])))
+        starts = range(-before[axis], out_hw[axis] * stride[axis] - before[axis], stride[axis])
+        taps = range(0, kernel[axis] * dilation[axis], dilation[axis])
+        cells = {start + tap for start in starts for tap in taps}
+        count *= len(cells & set(range(in_hw[axis])))
     return count
 
 
 def forward_bytes(layer, shape):
     """The least that a forward pass moves: input and weights read, output written, a winner a window."""
-    outputs = prod(layer.output_shape(shape))
+    outputs = prod(layer.output_shape(*shapes_of(shape)))
     weights = sum(p.size for p in layer.parameters())
     return 4 * (reached(layer, shape) + outputs + weights) + _winners(layer, outputs)
 
 
 def backward_bytes(layer, shape, input_grad=True):
     """The least that a backward pass moves: dy and what forward left for it read, gradients written."""
-    inputs, outputs = prod(shape), prod(layer.output_shape(shape))
+    inputs, outputs = sum(map(prod, shapes_of(shape))), prod(layer.output_shape(*shapes_of(shape)))
     weights = sum(p.size for p in layer.parameters())
     kept = _SAVED.get(type(layer), 0) * reached(layer, shape)
     return 4 * (outputs + kept + input_grad * inputs + 2 * weights) + _winners(layer, outputs)
 
 
 def _winners(layer, outputs):
-    return outputs if type(layer) in _CHOOSING else 0
+    """The bytes that say which input won each output."""
+    return outputs * (1 if layer.small() else 4) if isinstance(layer, nn.MaxPool2d) else 0
 
 
 def of_layer(layer, shape):
@@ -117,15 +130,15 @@ def _products(name, text, way, x, w, dy, macs, read):
 
 def _passes(layer, shape):
     """Forward and backward pass of a layer without products."""
-    x, dy = random(shape), random(layer.output_shape(shape))
+    xs, dy = [*map(random, shapes_of(shape))], random(layer.output_shape(*shapes_of(shape)))
     name, text = _name(layer), str(shape)
 
     def forward():
-        layer(x)
+        layer(*xs)
 
     def forward_alone():
         with no_grad():
-            layer(x)
+            layer(*xs)
 
     yield Case(f"{name} forward", text, forward_alone, 0, forward_bytes(layer, shape))
     yield Case(
@@ -137,7 +150,9 @@ def _name(layer):
     if not hasattr(layer, "kernel_size"):
         return type(layer).__name__
     k, s = layer.kernel_size, layer.stride
-    return f"{type(layer).__name__} {k[0]}x{k[1]}/{s[0]}"
+    if isinstance(layer, Pool1d):
+        return f"{type(layer).__name__} {k}/{s}"
+    return f"{type(layer).__name__} {'x'.join(map(str, k))}/{s[0]}"
 
 
 # Layers whose passes are products, each of which is a case; of others the passes are.
@@ -229,11 +244,18 @@ def sweep(sizes):
 
 
 def _swept_layers(channels):
-    yield nn.BatchNorm2d(channels)
+    yield from (
+        nn.BatchNorm2d(channels),
+        nn.GroupNorm(8, channels),
+        nn.LayerNorm(channels),
+        nn.PReLU(channels),
+    )
     for kind in _POINTWISE:
         yield kind()
     yield from (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GlobalAvgPool2d(), nn.Softmax())
-    yield from (nn.Flatten(), nn.Dropout(0.5))
+    yield from (nn.Flatten(), nn.Dropout(0.5), nn.Dropout2d(0.5), nn.DropPath(0.5))
+    yield from (nn.GlobalMaxPool2d(), nn.AdaptiveAvgPool2d(4), nn.ZeroPad2d(1), nn.ChannelShuffle(4))
+    yield nn.Upsample(scale_factor=2, mode="bilinear")
 
 
 def _swept_optimizers(size):

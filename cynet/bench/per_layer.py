@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from cynet.core.threads import get_num_threads
+from cynet.nn.layer import shapes_of
 
 from . import cases, choices, setting, workload
 from .report import GIGA, MEBIBYTES, MICROSECONDS, PERCENT, Report
@@ -99,17 +100,17 @@ def times(leaves, x, repeat, watch=nothing):
     ndarray of float64 (layers, repeat, 2)
         Seconds of the forward and of the backward pass.
     """
-    inputs = [x, *(cases.random(shape) for _, _, shape in leaves[1:])]
-    gradients = [cases.random(layer.output_shape(shape)) for _, layer, shape in leaves]
+    inputs = [[x], *([*map(cases.random, shapes_of(shape))] for _, _, shape in leaves[1:])]
+    gradients = [cases.random(layer.output_shape(*shapes_of(shape))) for _, layer, shape in leaves]
     taken = np.empty((len(leaves), repeat, 2))
     with no_collection():
         for turn in range(-1, repeat):  # the first is a warm-up; the next overwrites it
             y, passes = x, []
             for i, (_, layer, shape) in enumerate(leaves):
                 # As in the model, a layer's input has just been written; a shortcut's is an earlier one.
-                given = y if y.shape == shape else inputs[i]
+                given = [y] if y.shape == shape else inputs[i]
                 start = time.perf_counter()
-                y = layer(given)
+                y = layer(*given)
                 taken[i, turn, 0] = time.perf_counter() - start
                 passes.append(layer.last_pass or layer)  # a layer may stand at several places
             for i, follow in reversed(list(enumerate(passes))):
@@ -123,8 +124,8 @@ def times(leaves, x, repeat, watch=nothing):
 
 def _row(path, layer, shape, seconds, peak, first):
     """One layer's row; the first layer spares the gradient of its input."""
-    outputs = layer.output_shape(shape)
-    flops = 2 * int(layer.macs(shape))
+    outputs = layer.output_shape(*shapes_of(shape))
+    flops = 2 * int(layer.macs(*shapes_of(shape)))
     row = {"path": path, "layer": short(layer), "input_shape": shape, "output_shape": tuple(outputs)}
     row["total"] = float(sum(seconds))
     passes = (

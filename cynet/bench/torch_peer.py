@@ -12,16 +12,25 @@ import numpy as np
 import torch
 from torch import nn
 
-from cynet.nn import Dropout
+from cynet.kernels.common.geometry import extent
+from cynet.nn import Dropout, Dropout2d, DropPath
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
+from cynet.nn.layers.pool2d import Pool2d
 from cynet.nn.passes import no_grad
-from cynet.nn.structure import Add, Call, Join, chain
+from cynet.nn.structure import chain
 
 from .torch_steps import (
     FORMATS,
+    TorchAdd,
+    TorchConcatenate,
+    TorchDropPath,
     TorchGlobalAvgPool2d,
+    TorchLayerNorm,
+    TorchLinear,
+    TorchMultiply,
     TorchParts,
+    TorchReshape,
     cutting_loader,
     images,
     inference,
@@ -41,7 +50,6 @@ __all__ += [
 ]  # of the steps
 
 TOLERANCE = 1e-3
-OPERATIONS = {Add: "add", Join: "join"}
 
 
 def converted(model):
@@ -69,7 +77,7 @@ def _module(layer, made):
     """PyTorch's module for a layer; `made`: those so far, by `id`, for one may stand at several places."""
     if id(layer) not in made:
         if by_parts(layer):
-            made[id(layer)] = _of_parts(layer.parts(), made)
+            made[id(layer)] = _of_parts(layer.parts(), layer.ends(), made)
         else:
             make = LEAVES.get(type(layer).__name__)
             if make is None or not type(layer).__module__.startswith("cynet.") or plain(layer) is None:
@@ -78,42 +86,72 @@ def _module(layer, made):
     return made[id(layer)]
 
 
-def _of_parts(parts, made):
-    modules = OrderedDict((part.name, _module(part.layer, made)) for part in parts if isinstance(part, Call))
-    if chain(parts) is not None:
-        return nn.Sequential(modules)
-    steps = [
-        (part.name, True, part.sources)
-        if isinstance(part, Call)
-        else (OPERATIONS[type(part)], False, part.sources)
-        for part in parts
-    ]
-    return TorchParts(modules, steps)
+def _of_parts(parts, ends, made):
+    modules = [(part.name, _module(part.layer, made)) for part in parts]
+    plain_names = len(dict(modules)) == len(modules) and not any("." in name for name, _ in modules)
+    if chain(parts) is not None and ends == (1, (len(parts),)) and plain_names:
+        return nn.Sequential(OrderedDict(modules))
+    return TorchParts(modules, [part.sources for part in parts], ends)
 
 
 def _padding(layer):
     """PyTorch's padding, the same on both sides, that gives the same windows."""
-    if layer.padding == "same":
-        if any(size % 2 == 0 for size in layer.kernel_size):
+    if isinstance(layer, Pool2d):
+        kernel, _, padding = layer.window()  # of sequences as of images one pixel high
+        apart = (1, 1)
+    else:
+        kernel, padding, apart = layer.kernel_size, layer.padding, layer.dilation
+    if padding == "same":
+        sizes = [extent(taps, step) for taps, step in zip(kernel, apart, strict=False)]
+        if any(size % 2 == 0 for size in sizes):
             raise ValueError(f'wanted "same" padding around odd kernels only, got {layer!r}')
-        return tuple((size - 1) // 2 for size in layer.kernel_size)
-    top, left, bottom, right = layer.padding
-    if (top, left) != (bottom, right):
+        return tuple((size - 1) // 2 for size in sizes)
+    sides = len(padding) // 2
+    if padding[:sides] != padding[sides:]:
         raise ValueError(f"wanted equal padding on opposite sides, got {layer!r}")
-    return top, left
+    return padding[:sides]
+
+
+def _norm(kind, layer):
+    """PyTorch's batch norm; without a scale where there is a shift alone."""
+    found = kind(layer.num_features, layer.eps, layer.momentum, bool(layer.affine))
+    if layer.affine == "bias":
+        found.weight = None
+    return found
 
 
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
-        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), groups=m.groups,
-        bias=m.bias is not None,
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
     ),
-    "Linear": lambda m: nn.Linear(m.in_features, m.out_features, bias=m.bias is not None),
-    "BatchNorm2d": lambda m: nn.BatchNorm2d(m.num_features, m.eps, m.momentum, m.weight is not None),
-    "BatchNorm1d": lambda m: nn.BatchNorm1d(m.num_features, m.eps, m.momentum, m.weight is not None),
-    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m)),
-    "AvgPool2d": lambda m: nn.AvgPool2d(m.kernel_size, m.stride, _padding(m)),
+    "Conv1d": lambda m: nn.Conv1d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
+        m.bias is not None,
+    ),
+    "ConvTranspose2d": lambda m: nn.ConvTranspose2d(
+        m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,
+        m.bias is not None, m.dilation,
+    ),
+    "Linear": lambda m: TorchLinear(m.in_features, m.out_features, bias=m.bias is not None),
+    "BatchNorm2d": lambda m: _norm(nn.BatchNorm2d, m),
+    "BatchNorm1d": lambda m: _norm(nn.BatchNorm1d, m),
+    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m), ceil_mode=m.ceil_mode),
+    "MaxPool1d": lambda m: nn.MaxPool1d(m.kernel_size, m.stride, _padding(m)[1], ceil_mode=m.ceil_mode),
+    "AvgPool2d": lambda m: nn.AvgPool2d(
+        m.kernel_size, m.stride, _padding(m), m.ceil_mode, m.count_include_pad, m.divisor_override
+    ),
+    "AvgPool1d": lambda m: nn.AvgPool1d(
+        m.kernel_size, m.stride, _padding(m)[1], m.ceil_mode, m.count_include_pad
+    ),
+    "AdaptiveAvgPool2d": lambda m: nn.AdaptiveAvgPool2d(m.output_size),
     "GlobalAvgPool2d": lambda m: TorchGlobalAvgPool2d(),
+    "GlobalAvgPool1d": lambda m: TorchGlobalAvgPool2d(),
+    "GlobalMaxPool2d": lambda m: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
+    "Upsample": lambda m: nn.Upsample(m.size, m.scale_factor, m.mode, m.align_corners),
+    "ZeroPad2d": lambda m: nn.ZeroPad2d(m.padding),
+    "ChannelShuffle": lambda m: nn.ChannelShuffle(m.groups),
+    "Reshape": lambda m: TorchReshape(m.shape),
     "ReLU": lambda m: nn.ReLU(),
     "LeakyReLU": lambda m: nn.LeakyReLU(m.negative_slope),
     "GELU": lambda m: nn.GELU(),
@@ -121,8 +159,23 @@ LEAVES = {
     "Sigmoid": lambda m: nn.Sigmoid(),
     "Tanh": lambda m: nn.Tanh(),
     "Softmax": lambda m: nn.Softmax(1),
+    "GroupNorm": lambda m: nn.GroupNorm(m.num_groups, m.num_channels, m.eps, m.affine),
+    "LayerNorm": lambda m: TorchLayerNorm(
+        m.normalized_shape, m.eps, m.elementwise_affine, bias=m.bias is not None
+    ),
+    "ReLU6": lambda m: nn.ReLU6(),
+    "Hardswish": lambda m: nn.Hardswish(),
+    "Hardsigmoid": lambda m: nn.Hardsigmoid(),
+    "ELU": lambda m: nn.ELU(m.alpha),
+    "PReLU": lambda m: nn.PReLU(m.num_parameters),
+    "Softplus": lambda m: nn.Softplus(m.beta, m.threshold),
     "Dropout": lambda m: nn.Dropout(m.p),
+    "Dropout2d": lambda m: nn.Dropout2d(m.p),
+    "DropPath": lambda m: TorchDropPath(m.p),
     "Flatten": lambda m: nn.Flatten(),
+    "Add": lambda m: TorchAdd(),
+    "Concatenate": lambda m: TorchConcatenate(),
+    "Multiply": lambda m: TorchMultiply(),
 }  # fmt: skip
 
 
@@ -135,8 +188,8 @@ def check_equal(model, net, x, training):
     """
     model.train(training)
     net.train(training)
-    drawing = [one for _, one in model.walk() if type(one) is Dropout]
-    drawing += [one for one in net.modules() if type(one) is nn.Dropout]
+    drawing = [one for _, one in model.walk() if isinstance(one, (Dropout, Dropout2d, DropPath))]
+    drawing += [one for one in net.modules() if isinstance(one, (nn.Dropout, nn.Dropout2d, TorchDropPath))]
     for one in drawing:
         one.eval()
     with no_grad(), torch.inference_mode():

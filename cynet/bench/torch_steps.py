@@ -4,7 +4,8 @@ Imported only where torch is wanted, and with it NumPy alone: the process whose 
 more (`child.py`).
 """
 
-from operator import add
+from functools import reduce
+from operator import add, mul
 
 import numpy as np
 import torch
@@ -20,38 +21,113 @@ class TorchParts(nn.Module):
 
     Parameters
     ----------
-    modules : dict of str to nn.Module
-    steps : list of tuple
-        (name of a module, "add" or "join"; whether it is a module; the numbers of the values that it takes).
+    modules : list of (str, nn.Module)
+        By their paths, "" for what has no weights; one may come several times.
+    sources : list of tuple of int
+        The numbers of the values that each takes.
+    ends : (int, tuple of int)
+        The number of inputs; the numbers of the values that are outputs.
     """
 
-    def __init__(self, modules, steps):
+    def __init__(self, modules, sources, ends):
         super().__init__()
-        for name, module in modules.items():
-            self.add_module(name, module)
-        last = {source: i for i, (_, _, sources) in enumerate(steps) for source in sources}
+        for path, module in modules:
+            if path:
+                _add(self, path, module)
+        self.outputs = ends[1]
+        last = {source: i for i, taken in enumerate(sources) for source in taken}
         self.steps = [
-            (*step, [source for source in {*step[2]} if last[source] == i]) for i, step in enumerate(steps)
+            (module, taken, [source for source in {*taken} - {*ends[1]} if last[source] == i])
+            for i, ((_, module), taken) in enumerate(zip(modules, sources, strict=True))
         ]
 
-    def forward(self, x):
-        values = {0: x}
-        for i, (name, is_module, sources, spent) in enumerate(self.steps):
+    def forward(self, *xs):
+        values, count = dict(enumerate(xs)), len(xs)
+        for module, sources, spent in self.steps:
             found = [values[source] for source in sources]
             for source in spent:  # nobody needs it any more
                 del values[source]
-            values[i + 1] = self._modules[name](*found) if is_module else OPERATIONS[name](found)
-        return values[len(self.steps)]
+            y = module(*found)
+            for one in y if isinstance(y, tuple) else (y,):
+                values[count] = one
+                count += 1
+        found = tuple(values[output] for output in self.outputs)
+        return found if len(found) > 1 else found[0]
 
 
-OPERATIONS = {"add": lambda found: add(*found), "join": lambda found: torch.cat(found, 1)}
+def _add(module, path, child):
+    """Add a module under a path, with plain ones between where it has dots."""
+    *above, name = path.split(".")
+    for step in above:
+        if step not in module._modules:
+            module.add_module(step, nn.Module())
+        module = module._modules[step]
+    module.add_module(name, child)
+
+
+class TorchAdd(nn.Module):
+    """The sum of several tensors."""
+
+    def forward(self, *xs):
+        return reduce(add, xs)
+
+
+class TorchConcatenate(nn.Module):
+    """Tensors side by side along the channels."""
+
+    def forward(self, *xs):
+        return torch.cat(xs, 1)
+
+
+class TorchMultiply(nn.Module):
+    """The product of several tensors, of which some may have one number a channel."""
+
+    def forward(self, *xs):
+        return reduce(mul, xs)
 
 
 class TorchGlobalAvgPool2d(nn.Module):
-    """cynet's GlobalAvgPool2d."""
+    """cynet's GlobalAvgPool2d, and its GlobalAvgPool1d."""
 
     def forward(self, x):
-        return x.mean((2, 3))
+        return x.mean(tuple(range(2, x.ndim)))
+
+
+class TorchReshape(nn.Module):
+    """cynet's Reshape: the channels are last in what it reads and in what it gives."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        y = (x.movedim(1, -1) if x.ndim > 2 else x).reshape(len(x), *self.shape)
+        return y.movedim(-1, 1) if y.ndim > 2 else y
+
+
+class TorchLinear(nn.Linear):
+    """cynet's Linear: its features are the channels, which come first here."""
+
+    def forward(self, x):
+        return super().forward(x) if x.dim() == 2 else super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class TorchLayerNorm(nn.LayerNorm):
+    """cynet's LayerNorm: its last axis is the channels, which come first here."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class TorchDropPath(nn.Module):
+    """cynet's DropPath."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        return nn.functional.dropout(x.new_ones(len(x), *[1] * (x.dim() - 1)), self.p, self.training) * x
 
 
 def images(x, layout):

@@ -61,6 +61,7 @@ def add_flags(parser):
 
 @command("fetch data sets, check them, draw what a network sees of them", order=8)
 def run(flags):
+    flags.name, flags.data_dir = registry.placed(flags.name, flags.data_dir)
     known(flags.name, "NAME", f"cynet data {flags.what} ")
     if getattr(flags, "skip_damaged", False):
         of_pictures("--skip-damaged", flags.name)
@@ -125,7 +126,7 @@ def _show(flags):
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
     usual = flags.augment is True
     of = inspection.augmentation(flags.padding, flags.cutout) if usual else transforms(flags.augment)
-    with refusing("--augment"):
+    with refusing("--augment" if isinstance(flags.augment, str) else "NAME"):
         canvas = inspection.mosaic(dataset, of, flags.columns, flags.classes, flags.seed, flags.epoch)
     canvas = inspection.enlarged(canvas, dataset.picture_shape)
     write_atomically(output, png.encode(canvas))

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 
+from cynet.data.registry import placed
 from cynet.runs.datasets import known, of_pictures
 
 from . import trained
@@ -28,6 +29,7 @@ def add_flags(parser):
     group.add_argument(
         "--flip", action="store_true", help="mean the probabilities of each picture and its mirror image"
     )
+    trained.add_views(group)
     group = parser.add_argument_group("running")
     group.add_argument("--batch-size", type=integer(1), default=250, metavar="N", help="pictures in a batch")
     group.add_argument(
@@ -38,9 +40,10 @@ def add_flags(parser):
 
 @command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)
 def run(flags):
-    from cynet.core.files import write_atomically
+    from cynet.core.tasks import CLASSIFY, REGRESS
     from cynet.report import evaluated
-    from cynet.runs import evaluating
+    from cynet.runs import beside, evaluating
+    from cynet.train.views import kinds_of
 
     from . import tables
     from .terminal import say
@@ -50,27 +53,65 @@ def run(flags):
     path, stored = trained.locate(flags.weights, "RUN", flags.which)
     model, facts = trained.load(path, "RUN")
     name = flags.data or facts.data
+    name, flags.data_dir = placed(name, flags.data_dir)
     known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")
     matched = _data(flags, facts, name, stored if name == facts.data else None)
-    found = evaluating.evaluate(model, facts, matched, flags.batch_size, flags.flip)
+    tta = kinds_of(facts.tta if flags.tta is None else flags.tta, flags.flip)
+    loss = beside.loss_of(flags.weights) if facts.task == REGRESS else None
+    found = evaluating.evaluate(
+        model, facts, matched, flags.batch_size, flags.flip, tta=",".join(tta), loss=loss
+    )
+    if facts.task != CLASSIFY:
+        return _of_columns(flags, found, facts, path, name)
     strangers = {title: evaluated.taken_for(each, facts) for title, each in found.unknown.items()}
     if flags.json is not None:
-        whole = evaluated.document(found.known, facts, path, name, flags.split, flags.flip)
+        whole = evaluated.document(found.known, facts, path, name, flags.split, tta)
         whole |= {"notes": evaluated.notes_of(matched)}
         whole |= {"unknown": evaluated.unknown(matched, strangers)}
-        text = json.dumps(whole, indent=1, allow_nan=False)
-        if flags.json == STDOUT:
-            print(text)
+        if _told(flags.json, whole):
             return 0
-        write_atomically(flags.json, (text + "\n").encode())
     say(trained.headline(path, facts))
     for note in evaluated.notes_of(matched):
         say(f"note: {note}")
-    for text in tables.evaluation(found, strangers, facts.classes, name, flags.split, flags.flip):
+    for text in tables.evaluation(found, strangers, facts.classes, name, flags.split, tta):
         say(text)
     if unsure := int((~found.known.sure).sum()):
         print(f"warning: {unsure:,} pictures gave NaN; they count as wrong", file=sys.stderr)
     say(f"{flags.split} accuracy {found.known.evaluation.accuracy:.4f}")
+    return 0
+
+
+def _told(path, whole):
+    """Write the numbers; whether that was to standard output, alone."""
+    from cynet.core.files import write_atomically
+
+    text = json.dumps(whole, indent=1, allow_nan=False)
+    if path == STDOUT:
+        print(text)
+        return True
+    write_atomically(path, (text + "\n").encode())
+    return False
+
+
+def _of_columns(flags, found, facts, path, name):
+    """Say what a model of several labels, or of numbers, came to; the exit status."""
+    from cynet.report import evaluated
+
+    from . import column_tables
+    from .terminal import say
+
+    if flags.json is not None:
+        whole = evaluated.column_document(found.known, facts, path, name, flags.split, flags.flip)
+        if _told(flags.json, whole | {"notes": evaluated.notes_of(found.matched)}):
+            return 0
+    say(trained.headline(path, facts))
+    for note in evaluated.notes_of(found.matched):
+        say(f"note: {note}")
+    for text in column_tables.evaluation(found.known, facts.classes, name, flags.split, flags.flip):
+        say(text)
+    if unsure := int((~found.known.sure).sum()):
+        print(f"warning: {unsure:,} samples gave NaN; they count as wrong", file=sys.stderr)
+    say(column_tables.last(found.known, flags.split))
     return 0
 
 

@@ -6,11 +6,12 @@ What each may be `cynet.runs.ranges` says.
 import argparse
 from dataclasses import dataclass
 
+from cynet.core.tasks import LOSSES, TASKS
 from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
 from cynet.runs.augmentations import NAMES
-from cynet.runs.ranges import RANGES, SCHEDULES
+from cynet.runs.ranges import OPTIMIZERS, RANGES, SCHEDULES
 from cynet.runs.settings import DEFAULTS
 
 from .values import flag
@@ -40,9 +41,22 @@ OPTIONS = {
     "model": Option("model", "NAME", "the network to train"),
     "batch_norm": Option("model", None, "with batch norm in the network"),
     "init_from": Option("model", "FILE", "start from a .safetensors file, or a run's last weights"),
-    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}"),
-    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays it is a .npz file"),
+    "new_head": Option("model", None, "beside --init-from: take what fits but the last layer with weights"),
+    "freeze": Option(
+        "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"
+    ),
+    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}; or a .npz file, arrays"),
+    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays also a .npz file"),
     "skip_damaged": Option("data", None, "leave damaged pictures of image_folder and image_list out"),
+    "image_size": Option(
+        "data", "HxW", "the size that pictures of image_folder are given, as 48x64 (default: 32x32)"
+    ),
+    "layout": Option(
+        "data", "NAME",
+        f"what the dimensions of arrays are, where they do not tell: {', '.join(ranges.LAYOUTS)}",
+    ),
+    "task": Option("data", "NAME", f"what the labels are for: {', '.join(TASKS)} (default: what they tell)"),
+    "loss": Option("training", "NAME", f"of task regress: {', '.join(LOSSES)} (default: mse)"),
     "augment": Option(
         "data", "NAME[:ARG],...",
         "crop at random from pictures padded by 4 pixels, and flip them; or what the names say, as "
@@ -57,11 +71,15 @@ OPTIONS = {
         "data", "N",
         "of the choice of pictures that are held out, or are for testing where a folder has no part for it",
     ),
-    "batch_size": Option("data", "N", "pictures in a step"),
+    "batch_size": Option("data", "N", "pictures that go through the network at once"),
+    "accumulate": Option("data", "N", "such batches of a step, whose gradients are averaged"),
     "balanced": Option("data", None, "draw every class as often as another"),
     "steps": Option("training", "N", "steps to train (default: 1500)"),
     "epochs": Option("training", "N", "or passes over the training set"),
-    "lr": Option("training", "RATE", "learning rate, the greatest one (default: 0.1)"),
+    "lr": Option(
+        "training", "RATE",
+        "learning rate, the greatest one (default: 0.1; of adam, adamw and task regress 0.001)",
+    ),
     "schedule": Option(
         "training", "NAME",
         f"how the rate changes: {', '.join(SCHEDULES)} (default: steps, constant with --lr)",
@@ -72,15 +90,24 @@ OPTIONS = {
         "of the steps, and a hundredth after 84%%)",
     ),
     "warmup": Option("training", "STEPS", "steps in which the rate rises to the schedule's"),
-    "momentum": Option("training", "M", "of the optimiser, SGD"),
+    "optimizer": Option("training", "NAME", f"what makes the steps: {', '.join(OPTIMIZERS)}"),
+    "momentum": Option("training", "M", "of the optimiser; of adam and adamw its first beta"),
     "weight_decay": Option("training", "D", "pull towards zero"),
+    "no_decay": Option("training", "NAME,...", "without this pull: norm (layers' weights and biases), bias"),
     "label_smoothing": Option("training", "S", "share spread over all classes"),
     "class_weights": Option(
         "training", "NAME", "balanced: weigh every class as much as another in the loss of training"
     ),
     "clip_norm": Option("training", "NORM", "scale greater gradients down to this norm"),
     "ema": Option("training", "D", "keep the average of the weights with this decay, as .999"),
+    "lookahead": Option(
+        "training", "STEPS:DECAY",
+        "slow weights, followed after every so many steps, of which so much is kept then, as 5:.5",
+    ),
     "mixup": Option("training", "ALPHA", "train on pictures between two, as .2; 0: never"),
+    "tta": Option(
+        "training", "NAME,...", "evaluate the mean of a picture's views: flip, shift (by a pixel)"
+    ),
     "patience": Option("training", "N", "stop after N epochs without a better accuracy"),
     "seed": Option("training", "N", "of weights, order and augmentation"),
     "threads": Option("running", "N", "of the kernels (default: OMP_NUM_THREADS, or all)"),

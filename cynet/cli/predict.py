@@ -15,9 +15,11 @@ def add_flags(parser):
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="picture files, or folders of them; each is given the model's size and channels, as in training",
+        help="picture files, or folders of them; each is given the model's size and channels, as in "
+        "training; or .npy files of arrays in the model's own shape",
     )
     trained.add_weights(parser)
+    trained.add_views(parser)
     parser.add_argument("--top", type=integer(1), default=5, metavar="N", help="classes to show of each")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_threads(parser)
@@ -26,22 +28,24 @@ def add_flags(parser):
 @command("what a trained model sees on pictures", order=3)
 def run(flags):
     from cynet.data.images.pictures import pillow
+    from cynet.runs.given_arrays import is_file
     from cynet.train import Predictor
 
     trained.set_threads(flags)
-    try:
-        pillow()
-    except ImportError as error:
-        raise UsageError(f"IMAGE: {error}") from error
+    if not is_file(flags.images):
+        try:
+            pillow()
+        except ImportError as error:
+            raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
     with refusing("MODEL"):
-        predictor = Predictor(path)
+        predictor = Predictor(path, tta=flags.tta)
     if not flags.json:
         print(trained.headline(path, predictor.facts))
         _tell_others(flags.images)
     results = []
     for answer in predictor.answers(flags.images):
-        results.append(_result(answer, predictor.classes, flags.top))
+        results.append(_result(answer, predictor.facts, flags.top))
         if answer.error is not None:
             print(f"error: {results[-1]['error']}", file=sys.stderr)
         elif not flags.json:
@@ -69,24 +73,37 @@ def _tell_others(images):
             print(f"note: {left}: {described(others)}", file=sys.stderr)
 
 
-def _result(answer, classes, top):
+def _result(answer, facts, top):
     """What is known of one picture, as --json prints it; of a file that is none, why."""
+    from cynet.core.tasks import CLASSIFY, REGRESS
     from cynet.runs.predictor import best
+    from cynet.train.label_metrics import THRESHOLD
 
+    classes = facts.classes
     if answer.error is not None:
         return {"file": answer.name, "error": reason(answer.error) or f"{answer.name}: out of memory"}
+    if facts.task == REGRESS:
+        pairs = zip(classes, answer.probabilities, strict=True)
+        return {"file": answer.name, "numbers": [{"name": k, "value": float(v)} for k, v in pairs]}
     pairs = best(classes, answer.probabilities, top)
+    if facts.task != CLASSIFY:
+        labels = [{"label": k, "probability": p, "said": p >= THRESHOLD} for k, p in pairs]
+        return {"file": answer.name, "labels": labels}
     return {"file": answer.name, "classes": [{"class": k, "probability": p} for k, p in pairs]}
 
 
 def _text(result):
     from cynet.core.names import printable
 
-    names = [printable(each["class"]) for each in result["classes"]]
-    width = max(map(len, names))
-    lines = [f"{result['file']}:"]
-    lines += [
-        f"  {name:<{width}}  {each['probability']:.4f}"
-        for name, each in zip(names, result["classes"], strict=True)
-    ]
-    return "\n".join(lines)
+    if "numbers" in result:
+        rows = [(each["name"], f"{each['value']:.6g}") for each in result["numbers"]]
+    elif "labels" in result:
+        rows = [
+            (each["label"], f"{each['probability']:.4f}" + "  yes" * each["said"])
+            for each in result["labels"]
+        ]
+    else:
+        rows = [(each["class"], f"{each['probability']:.4f}") for each in result["classes"]]
+    rows = [(printable(name), text) for name, text in rows]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([f"{result['file']}:", *(f"  {name:<{width}}  {text}" for name, text in rows)])

@@ -1,13 +1,14 @@
 """An evaluation as text: a line a class, the confusion matrix, the calibration."""
 
 from cynet.core.names import printable
-from cynet.train.predictions import confused, precision
+from cynet.train.predictions import confused, macro_f1, precision
 
 WIDEST = 20  # classes: a larger confusion matrix fits no terminal
+TOP = 5  # classes among which the right one is counted
 MISTAKES = 20  # the most frequent mistakes, which are shown in its place
 
 
-def evaluation(found, strangers, names, data, split, flip=False):
+def evaluation(found, strangers, names, data, split, tta=()):
     """All that is said of an evaluation, but its last line.
 
     Parameters
@@ -19,19 +20,22 @@ def evaluation(found, strangers, names, data, split, flip=False):
         Of the classes that the model knows.
     data, split : str
         What it was evaluated on.
-    flip : bool, optional
-        Whether pictures were seen together with their mirror images.
+    tta : tuple of str, optional
+        The kinds of views whose mean was judged.
 
     Yields
     ------
     str
     """
     result, names = found.known.evaluation, tuple(map(printable, names))
-    mirrored = ", each together with its mirror image" if flip else ""
-    yield f"{split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {data}{mirrored}\n"
+    seen = f", each the mean of its views: {', '.join(tta)}" if tta else ""
+    seen = ", each together with its mirror image" if tta == ("flip",) else seen
+    yield f"{split} loss {result.loss:.4f} on {result.samples.sum():,} pictures of {data}{seen}\n"
     yield classes(result, names) + "\n"
     yield confusion(result, names) + "\n"
     yield calibration(found.known.calibration())
+    top = f", top-{TOP} accuracy {found.known.top_accuracy(TOP):.4f}" if len(names) > TOP else ""
+    yield f"macro F1 {macro_f1(result):.4f}{top}"
     yield from unknown(found.matched, strangers)
 
 

@@ -3,9 +3,12 @@
 import sys
 
 from cynet.runs.filenames import KEPT
+from cynet.runs.ranges import NONE, RANGES
 
 from .parser import UsageError, refusing
+from .values import flag
 
+VIEWS = flag(RANGES["tta"].parse)
 WHERE = "a run folder, or a .safetensors file"
 
 
@@ -17,6 +20,21 @@ def add_weights(group):
         choices=tuple(KEPT),
         help="which of the run's weights: the last, or those of the best accuracy (default: what it came to)",
     )
+
+
+def add_views(group):
+    """The flag --tta."""
+    group.add_argument(
+        "--tta",
+        type=_views,
+        metavar="NAME,...",
+        help="mean the probabilities over views of each picture: flip, shift (moved by a pixel), or none "
+        "(default: as in the model's training)",
+    )
+
+
+def _views(text):
+    return "" if text == NONE else VIEWS(text)
 
 
 def set_threads(flags):

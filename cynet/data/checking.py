@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from cynet.core.tasks import CLASSIFY, MULTILABEL
+
 from . import balance, inspection, loading
-from .dataset import ArrayDataset
+from .dataset import LABELS, WORDS, ArrayDataset
 from .inspection import ClassCounts
 from .registry import OWN, PICTURES
 
 TEST = "test"
+FEW = 8  # channels that are told one by one
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,9 @@ class Part:
         if self.dataset is None:
             return
         yield from _described(self.dataset, self.split)
+        if getattr(self.dataset, "task", CLASSIFY) != CLASSIFY:
+            yield from (f"  {line}" for line in _columns(self.dataset, self.found.counts))
+            return
         for line in (*_counted(self.dataset.classes, self.found),
                      *balance.described(self.found.counts, self.dataset.classes, advice)):  # fmt: skip
             yield f"  {line}"
@@ -121,13 +129,33 @@ def refusal(parts, skip_damaged=False, hint=""):
 
 
 def _described(dataset, split):
-    height, width, channels = dataset.picture_shape
-    size = f"{len(dataset):,} pictures of {height} x {width}, {channels} channels"
-    yield f"{split}: {size}, {len(dataset.classes)} classes"
-    yield f"  mean {dataset.mean.round(4).tolist()}, deviation {dataset.std.round(4).tolist()}"
-    for k in (dataset.std == 0).nonzero()[0]:
-        yield f"  channel {k} is constant: {255 * dataset.mean[k]:.0f} of 255 in all pictures"
+    *sides, channels = dataset.picture_shape
+    what, of = WORDS[len(dataset.picture_shape)], f" of {' x '.join(map(str, sides))}, " if sides else " of "
+    labels = LABELS[getattr(dataset, "task", CLASSIFY)]
+    size = f"{len(dataset):,} {what}{of}{channels} {'channels' if sides else 'features'}"
+    dtype = getattr(dataset, "images", np.empty(0, np.uint8)).dtype
+    plain = dtype == np.uint8 and len(sides) == 2
+    kind = "" if plain else f", {dtype}"
+    yield f"{split}: {size}{kind}, {len(dataset.classes)} {labels}"
+    for line in (("mean", dataset.mean), ("deviation", dataset.std)) if channels > FEW else ():
+        yield f"  {line[0]} of each from {line[1].min():.4g} to {line[1].max():.4g}"
+    if channels <= FEW:
+        yield f"  mean {dataset.mean.round(4).tolist()}, deviation {dataset.std.round(4).tolist()}"
+    for k in (dataset.std == 0).nonzero()[0][:FEW]:
+        value = f"{255 * dataset.mean[k]:.0f} of 255" if dtype == np.uint8 else dataset.mean[k]
+        yield f"  {'channel' if sides else 'feature'} {k} is constant: {value} in all {what}"
     yield f"  fingerprint {dataset.fingerprint()}"
+
+
+def _columns(dataset, counts):
+    """A line for each label, how many have it, or number, between what it lies."""
+    width = max(map(len, dataset.classes))
+    for name, count, values in zip(dataset.classes, counts, dataset.labels.T, strict=True):
+        if getattr(dataset, "task", CLASSIFY) == MULTILABEL:
+            yield f"{name:<{width}}  {count:>9,} of {len(dataset):,}"
+        else:
+            spread = f"mean {values.mean():.4g}, deviation {values.std():.4g}"
+            yield f"{name:<{width}}  {values.min():.4g} to {values.max():.4g}, {spread}"
 
 
 def _counted(classes, found):

@@ -9,21 +9,34 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cynet.core.types import AnyArray, Shape
 
 FORM = re.compile(r"(\d+)x(\d+x\d+x\d+)\.([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{16})")
 PARTS = "count", "picture shape (channels x height x width)", "classes", "labels", "pixels"
 
 
-def of(images: AnyArray, labels: AnyArray, classes: Sequence[str]) -> str:
-    """The fingerprint of uint8 `images` (count, channels, height, width), int64 `labels` and their names."""
-    return of_digest(images.shape, labels, classes, hashlib.sha256(images.data))
+def of(images: AnyArray, labels: AnyArray, classes: Sequence[str], shape: Shape | None = None) -> str:
+    """The fingerprint of `images` (count, channels, height, width), `labels` and their names.
+
+    `shape` is that of a sample where it is none of a picture: it, floats, and labels that are no classes are
+    told by what stands before the values that are digested.
+    """
+    kind = "" if images.dtype == np.uint8 else images.dtype.str
+    digest = hashlib.sha256(f"{kind}{shape or ''}".encode())
+    digest.update(images.data)
+    return of_digest(images.shape, labels, classes, digest)
 
 
 def of_digest(shape: Shape, labels: AnyArray, classes: Sequence[str], pixels: Any) -> str:
     """The same from the shape of the pictures and the SHA-256 that was given their pixels in order."""
     names = hashlib.sha256("\0".join(classes).encode(errors="surrogatepass")).hexdigest()
-    order = hashlib.sha256(labels.astype("<i8").data).hexdigest()
+    if labels.dtype.kind == "f":
+        text = f"{labels.shape}".encode() + labels.astype("<f4").tobytes()
+    else:
+        text = labels.astype("<i8").tobytes()
+    order = hashlib.sha256(text).hexdigest()
     return f"{'x'.join(map(str, shape))}.{names[:8]}.{order[:8]}.{pixels.hexdigest()[:16]}"
 
 

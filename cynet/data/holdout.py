@@ -6,6 +6,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.random import HELD_OUT
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyArray
 
 from .sampler import checked_order
@@ -18,7 +19,7 @@ def split(dataset: Any, share: float, seed: int = 0) -> tuple[AnyArray, AnyArray
     No picture is copied: the parts are indices, for `SubsetSampler`, of the one data set.
 
     Of a class with n pictures share * n are held out, rounded; of a class with two or more at least one is,
-    and at least one stays. A single picture stays.
+    and at least one stays. A single picture stays. Labels that are no classes are held out as of one class.
 
     Parameters
     ----------
@@ -46,7 +47,10 @@ def split(dataset: Any, share: float, seed: int = 0) -> tuple[AnyArray, AnyArray
     """
     share = checks.number("share", share, 0, 1, open_high=True)
     seed = checks.integer("seed", seed, 0, 2**63 - 1)
-    labels = checked_order("dataset.labels", getattr(dataset, "labels", None))
+    if getattr(dataset, "task", CLASSIFY) != CLASSIFY:  # no classes: all of one kind
+        labels = np.zeros(len(dataset.labels), np.int64)
+    else:
+        labels = checked_order("dataset.labels", getattr(dataset, "labels", None))
     if not share:
         return np.arange(len(labels)), np.arange(0)
     counts = np.bincount(labels)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.tasks import CLASSIFY, MULTILABEL
 from cynet.core.types import AnyArray, Shape
 
 from .dataset import ArrayDataset
@@ -55,6 +56,10 @@ def check(dataset: ArrayDataset, name: str = "", split: str = "") -> ClassCounts
     -------
     ClassCounts
     """
+    if getattr(dataset, "task", CLASSIFY) != CLASSIFY:
+        several = dataset.task == MULTILABEL
+        counts = dataset.labels.sum(axis=0) if several else np.full(len(dataset.classes), len(dataset))
+        return ClassCounts(tuple(int(count) for count in counts), None)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     return ClassCounts(tuple(counts.tolist()), sources.COUNTS.get(name, {}).get(split))
 
@@ -94,7 +99,11 @@ def mosaic(
     """
     columns, most_rows = checks.integer("columns", columns, 1), checks.integer("most_rows", most_rows, 1)
     rng = np.random.default_rng([seed, epoch])
-    rows = [rng.permutation(np.flatnonzero(dataset.labels == k))[:columns] for k in range(most_rows)]
+    if dataset.images.dtype != np.uint8 or len(dataset.picture_shape) != 3:
+        got = f"{dataset!r} of {dataset.images.dtype}"
+        raise ValueError(f"dataset: wanted pictures of bytes to draw, got {got}")
+    most = min(most_rows, len(dataset.classes))
+    rows = [rng.permutation(of_row(dataset, k))[:columns] for k in range(most)]
     rows = [row for row in rows if len(row)]
     order = np.concatenate(rows)
     std = np.where(dataset.std > 0, dataset.std, 1)
@@ -135,4 +144,14 @@ def enlarged(canvas: AnyArray, picture_shape: Shape) -> AnyArray:
 
 def shown(dataset: ArrayDataset, most_rows: int = 20) -> list[str]:
     """The names of the classes of a mosaic's rows, from the top."""
-    return [name for k, name in enumerate(dataset.classes[:most_rows]) if (dataset.labels == k).any()]
+    return [name for k, name in enumerate(dataset.classes[:most_rows]) if len(of_row(dataset, k))]
+
+
+def of_row(dataset: ArrayDataset, k: int) -> AnyArray:
+    """The indices of the samples that row `k` of a mosaic chooses from: of a class, or of those that have a
+    label; of numbers of all."""
+    if getattr(dataset, "task", CLASSIFY) == CLASSIFY:
+        return np.flatnonzero(dataset.labels == k)
+    if getattr(dataset, "task", CLASSIFY) == MULTILABEL:
+        return np.flatnonzero(dataset.labels[:, k])
+    return np.arange(len(dataset))

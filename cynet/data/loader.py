@@ -50,7 +50,8 @@ class DataLoader:
     Parameters
     ----------
     dataset : ArrayDataset
-        Anything with `images` (uint8, planar), `labels`, a length and `fingerprint()`; `path_of(index)`,
+        Anything with `images` (uint8 or float32, planar), `labels`, a length and `fingerprint()`;
+        `path_of(index)`,
         where it has one, names a sample's file in messages. With workers, pictures in memory are moved into
         shared memory, and `dataset.images` becomes a view of that, so that they are held once, unless
         somebody else holds the first array; a file that is mapped (`numpy.memmap`) is mapped by the workers.
@@ -102,7 +103,9 @@ class DataLoader:
     Yields
     ------
     x : ndarray of float32 (N, H, W, C)
+        Of signals (N, L, C), of rows (N, features): (N, *dataset.picture_shape).
     y : ndarray of int64 (N,)
+        Of labels that are no classes float32 (N, columns).
 
     Raises
     ------
@@ -156,7 +159,8 @@ class DataLoader:
         self.copy = checks.flag("copy", copy)
         self.debug = os.environ.get("CYNET_DEBUG") == "1" if debug is None else checks.flag("debug", debug)
         self.sampler = _checked_sampler(sampler)
-        self._pipeline = Pipeline(transforms, dataset.images.shape[1:])
+        images, self._shape = dataset.images, getattr(dataset, "picture_shape", None)
+        self._pipeline = Pipeline(transforms, images.shape[1:], images.dtype, self._shape)
         if self.workers:
             self._pipeline.check_portable()
         if self.workers not in (0, "auto"):
@@ -221,6 +225,8 @@ class DataLoader:
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
             _refuse_ended(walk)  # a transform may have ended it
             self._batch = number + 1
+            if self._shape is not None and len(self._shape) != 3:  # a signal or a row
+                x = x.reshape(len(x), *self._shape)
             if self.copy or poison:
                 x = x.copy()
             yield x[...] if poison else x, self.dataset.labels[order[number]]
@@ -362,10 +368,11 @@ def _name_of(dataset: Any, index: int) -> str:
 
 def _check_dataset(dataset: Any) -> None:
     images = getattr(dataset, "images", None)
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+    kinds = np.uint8, np.float32
+    if not isinstance(images, np.ndarray) or images.dtype not in kinds or images.ndim != 4:
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else repr(images)
         raise TypeError(
-            "dataset: wanted images uint8 (count, channels, height, width), got "
+            "dataset: wanted images uint8 or float32 (count, channels, height, width), got "
             f"{type(dataset).__name__} with images {kind:.60}"
         )
     if not len(dataset) == len(images) == len(dataset.labels) or not images.flags.c_contiguous:

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from cynet.core import checks
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyPath
 
 from .dataset import ArrayDataset, checked_split
@@ -17,6 +18,8 @@ def load(
     download: bool = False,
     split_seed: int = 0,
     skip_damaged: bool = False,
+    task: str | None = None,
+    layout: str | None = None,
     **options: Any,
 ) -> ArrayDataset:
     """A data set by its name.
@@ -35,7 +38,8 @@ def load(
         - image_list: a folder with the text files NAME.train, NAME.test (or the others) and NAME.labels, for
           one NAME: lists of pictures and the names of the classes;
         - arrays: a .npz file with train_images, train_labels, test_images and test_labels (or x_train and so
-          on), and perhaps `classes`.
+          on), and perhaps `classes` and `layout`; or a folder with .npy files of these names, which are
+          mapped.
     split : {"train", "test"}
     download : bool
         Fetch cifar10, cifar100, mnist or fashionmnist where it is not there.
@@ -43,8 +47,12 @@ def load(
         Draws the test pictures of an image_folder that has no folder for them; nothing else depends on it.
     skip_damaged : bool
         Leave damaged pictures of image_folder and image_list out, and note it, instead of raising an error.
+    task : {"classify", "multilabel", "regress"}, optional
+        What the labels are for; default: what they tell. Of another data set than arrays it must be theirs.
+    layout : str, optional
+        Of arrays: what their dimensions are, see `from_npy`.
     **options
-        For the class or function behind the name: `size` of ImageFolder, `layout` of from_npz.
+        For the class or function behind the name: `size` of ImageFolder, `like` of from_npz.
 
     Returns
     -------
@@ -64,6 +72,13 @@ def load(
     checks.integer("split_seed", split_seed, 0, 2**63 - 1)
     if checks.flag("skip_damaged", skip_damaged) and name not in PICTURES:
         raise ValueError(f"skip_damaged: wanted pictures in files ({', '.join(PICTURES)}), got {name!r}")
+    takes = dataset.facts(name).get("arrays")
+    if layout is not None and not takes:
+        raise ValueError(f"layout: wanted arrays, got data set {name}")
+    if "size" in options and not dataset.facts(name).get("fitted"):
+        raise ValueError(f"size: wanted pictures in files ({', '.join(PICTURES)}), got data set {name}")
+    if takes:
+        options |= {"task": task, "layout": layout}
     if name in PICTURES:
         options["skip_damaged"] = skip_damaged
     if dataset.facts(name).get("drawn"):
@@ -78,4 +93,8 @@ def load(
         root = "data"
     if root is not None and os.fspath(root).startswith("~"):
         root = os.path.expanduser(root)
-    return dataset[name](root, split, **options)
+    found = dataset[name](root, split, **options)
+    known = getattr(found, "task", CLASSIFY)
+    if task not in (None, known):
+        raise ValueError(f"task: wanted {known}, as the labels of {name} are, got {task}")
+    return found

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
 # function returns, after its module), `fitted` (it takes size, resize and channels), `embedded` (it needs no
-# files).
-FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded")
+# files), `arrays` (it takes layout, task and like).
+FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded", "arrays")
 NEEDED = ("classes", "fingerprint", "labels", "picture_shape")  # what every data set has
 
 
@@ -100,7 +100,7 @@ def register(name: str, make: Callable[[Any, str], ArrayDataset], **facts: bool)
     **facts : bool
         `own`: a root must be given. `pictures`: they are in files, and it takes skip_damaged. `fetched`: it
         takes download. `drawn`: it takes split_seed. `fitted`: it takes size, resize and channels.
-        `embedded`: it needs no files.
+        `embedded`: it needs no files. `arrays`: it takes layout, task and like, as `from_npz` does.
 
     Raises
     ------
@@ -152,11 +152,26 @@ def checked_name(name: str) -> str:
     return dataset.checked(name)
 
 
+def placed(name: str, place: Any = None) -> tuple[str, Any]:
+    """(name of a data set, its place): a file of arrays that is given as the name stands for both.
+
+    Parameters
+    ----------
+    name : str
+    place : path, optional
+        None where none was given.
+    """
+    alone = place is None and name not in dataset and kind_of(name) == "arrays"
+    return ("arrays", name) if alone else (name, place)
+
+
 def kind_of(path: AnyPath) -> str | None:
     """Which of the user's own data sets a file or folder may be, by its look; None where it is none."""
     try:
         place = Path(path)
         if place.is_dir():
+            if (place / "train_images.npy").is_file() or (place / "x_train.npy").is_file():
+                return "arrays"
             return "image_list" if any(place.glob("*.labels")) else "image_folder"
         return "arrays" if place.suffix.lower() == ".npz" and place.is_file() else None
     except (OSError, TypeError, ValueError):

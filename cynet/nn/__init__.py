@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from .containers.sequential import Sequential
+from .containers.compiled import Compiled
 from .registry import layer as _layers
 
 TYPE_CHECKING = False  # what checks types takes it for True; to import typing takes its time
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 if importlib.util.find_spec("cynet.nn.compile") is not None:
     from .compile import chains
 
-    Sequential.compiler = chains
+    Compiled.compiler = chains
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """What comes out of each layer of a model, one after the other: for diagnosis."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -9,10 +9,11 @@ from cynet.core.types import AnyArray, Array
 from .containers.container import by_parts
 from .layer import Layer
 from .passes import no_grad
-from .structure import Call
+
+Found = tuple[str, Layer, Array]
 
 
-def outputs(model: Layer, x: Array, path: str = "") -> Iterator[tuple[str, Layer, Array]]:
+def outputs(model: Layer, x: Array, path: str = "") -> Iterator[Found]:
     """Run a model layer by layer, nothing joined, without a backward pass.
 
     Parameters
@@ -29,25 +30,27 @@ def outputs(model: Layer, x: Array, path: str = "") -> Iterator[tuple[str, Layer
         Of every layer that holds no others, in the order of the forward pass; the last has the output.
     """
     with no_grad():
-        yield from _outputs(model, x, path)
+        yield from _outputs(model, path, [x])
 
 
-def _outputs(layer: Layer, x: Array, path: str) -> Iterator[tuple[str, Layer, Array]]:
+def _outputs(layer: Layer, path: str, xs: list[Array]) -> Generator[Found, None, list[Array]]:
+    """The outputs of what is within, each as it is made; it comes to the layer's own."""
     if not by_parts(layer):
-        yield path, layer, np.array(layer(x))
-        return
-    values = [x]
+        y = layer(*xs)
+        found = [np.array(one) for one in (y if isinstance(y, tuple) else (y,))]
+        for one in found:
+            yield path, layer, one
+        return found
+    values = list(xs)
     for part in layer.parts():
+        below = f"{path}.{part.name}" if path and part.name else part.name or path
         given = [values[source] for source in part.sources]
-        if isinstance(part, Call):
-            y = given[0]
-            for found in _outputs(part.layer, given[0], f"{path}.{part.name}" if path else part.name):
-                yield found
-                y = found[2]
-        else:
-            y = part.forward(*given)
-            yield path, layer, y
-        values.append(y)
+        if part.name:
+            values += yield from _outputs(part.layer, below, given)
+        else:  # no child, as a sum in a block: its output is told as the container's
+            values.append(part.layer(*given))
+            yield path, layer, values[-1]
+    return [values[output] for output in layer.ends()[1]]
 
 
 def first_not_finite(model: Layer, x: Array) -> tuple[str, Layer, AnyArray] | None:

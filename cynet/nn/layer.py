@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -48,6 +50,42 @@ def require_layers(**given: Any) -> None:
                 raise TypeError(f"{name}[{i}]: wanted a Layer, got {layer!r:.80}")
 
 
+def _named(init: Any) -> Any:
+    """A constructor that takes ``name=`` as well, if it has no such argument itself."""
+    code = getattr(init, "__code__", None)
+    if code is None or "name" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return init
+
+    @functools.wraps(init)
+    def named(self: Any, *args: Any, **options: Any) -> None:
+        name = options.pop("name", None)
+        init(self, *args, **options)
+        if name is not None:
+            self.name = name
+
+    return named
+
+
+def _require_inputs(layer: Layer, given: tuple[Any, ...]) -> None:
+    """Raise TypeError where a layer takes another number of inputs."""
+    try:
+        inspect.signature(layer.forward).bind(*given)
+    except TypeError:
+        raise TypeError(
+            f"{type(layer).__name__}: wanted as many inputs as its forward takes, got {len(given)}"
+        ) from None
+
+
+def several(shape: Any) -> bool:
+    """Whether what is given for a shape are the shapes of several arrays."""
+    return bool(shape) and isinstance(shape[0], tuple)
+
+
+def shapes_of(shape: Any) -> tuple[Shape, ...]:
+    """The shapes of what is given for a shape, of one array or several."""
+    return shape if several(shape) else (shape,)
+
+
 def plain(layer: Layer) -> type[Layer] | None:
     """The class of a layer that runs as its class says, or None: methods may be set on the object itself."""
     own = layer.__dict__
@@ -77,6 +115,8 @@ class Layer:
 
     Attributes
     ----------
+    name : str or None
+        What a `Graph` calls it in paths. Every constructor takes ``name=``.
     training : bool
         True after `train`, False after `eval`.
     input_grad : bool
@@ -84,6 +124,7 @@ class Layer:
     """
 
     buffers: tuple[str, ...] = ()
+    name: str | None = None
     training = True
     input_grad = True
     _last: passes.Pass | None = None  # its last pass that is not within another one
@@ -95,50 +136,72 @@ class Layer:
     def __init_subclass__(cls, opens: bool | None = None, **options: Any) -> None:
         """`opens`: whether its passes own those of the layers within; default: where there may be some."""
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _named(cls.__init__)  # type: ignore[method-assign]
         cls._boxed = not cls.__module__.startswith("cynet.nn.")
         if not cls.__module__.startswith(LEAVES) if opens is None else opens:
             for name, wrapped in (("forward", passes.opening), ("backward", passes.following)):
                 if callable(vars(cls).get(name)):
                     setattr(cls, name, wrapped(vars(cls)[name]))
 
-    def __call__(self, x: Array) -> Array:
+    def __init__(self) -> None:
+        """Of a layer without arguments; there is nothing that a subclass has to call."""
+
+    def __call__(self, x: Any, *others: Any) -> Any:
         """Check `x` (its shape only the first time), then run `forward`.
 
         Parameters
         ----------
-        x : ndarray of float32
-            (N, H, W, C) for images, (N, features) for rows.
+        x : ndarray of float32, or Symbol
+            (N, H, W, C) for images, (N, L, C) for sequences, (N, features) for rows.
+        *others : ndarray of float32, or Symbol
+            Of a layer that takes several.
 
         Returns
         -------
-        ndarray of float32
+        ndarray of float32, or a tuple of them; or Symbol, for a `Graph`
         """
+        if others or type(x) is not np.ndarray:
+            return self._called(x, *others)
         x = checks.float_array(f"{type(self).__name__} input", x)
+        return self.forward(x) if x.shape == self._seen else self._called(x)
+
+    def _called(self, *given: Any) -> Any:
+        """`__call__` for several inputs, for symbols, or for the first time."""
+        kind, many = type(self).__name__, len(given) > 1
+        if many:
+            _require_inputs(self, given)
+        symbol = next((x for x in given if hasattr(x, "called_with")), None)  # of a graph that is written
+        if symbol is not None:
+            return symbol.called_with(self, given)
+        names = [f"{kind} input {i}" if many else f"{kind} input" for i in range(len(given))]
+        xs = [checks.float_array(name, x) for name, x in zip(names, given, strict=True)]
+        shapes = tuple(x.shape for x in xs) if many else xs[0].shape
+        if many and shapes == self._seen:
+            return self.forward(*xs)
         try:
-            if x.shape == self._seen:
-                return self.forward(x)
-            wanted = self.checked_shape(x.shape)
-            y = self.forward(x)
+            wanted = self.checked_shape(*(shapes if many else (shapes,)))
+            y = self.forward(*xs)
         except LayerMemoryError:
             raise  # the layer within is named
         except MemoryError as error:
-            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {x.shape}: {error}") from None
+            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {shapes}: {error}") from None
         except RecursionError:
             refuse_circles(self)
             raise
-        y = checks.float_array(f"{type(self).__name__}.forward result", y)
-        if y.shape != wanted:
-            raise ValueError(
-                f"{type(self).__name__}.forward returned shape {y.shape} where its output_shape says {wanted}"
-            )
-        self._seen = x.shape
-        return y
+        many = several(wanted)
+        checked = [checks.float_array(f"{kind}.forward result", one) for one in (y if many else (y,))]
+        got = tuple(one.shape for one in checked) if many else checked[0].shape
+        if got != wanted:
+            raise ValueError(f"{kind}.forward returned shape {got} where its output_shape says {wanted}")
+        self._seen = shapes
+        return tuple(checked) if many else checked[0]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Any, *others: Any) -> Any:
         """The output for an input that `__call__` has checked; a subclass defines it."""
         raise TypeError(f"{type(self).__name__} defines no forward(x)")
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Any, *others: Any) -> Any:
         """Add to the parameters' gradients and give that to the input, or None where nobody wants it.
 
         Parameters
@@ -157,11 +220,11 @@ class Layer:
         """
         raise TypeError(f"{type(self).__name__} defines no backward(dy)")
 
-    def backward_spared(self, dy: Array) -> None:
+    def backward_spared(self, *dys: Array) -> None:
         """`backward` for the sake of the parameters alone: the gradient to the input is spared this once."""
         before, mode.spared = mode.spared, True
         try:
-            self.backward(dy)
+            self.backward(*dys)
         finally:
             mode.spared = before
 
@@ -177,25 +240,26 @@ class Layer:
         """
         return self._last
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """The output's shape for an input of `shape` (the batch first); here: the same."""
-        return shape
+    def output_shape(self, *shapes: Any) -> Any:
+        """The output's shape for an input of a shape (the batch first); here: the same."""
+        return shapes[0]
 
-    def checked_shape(self, shape: Shape, name: str = "") -> Shape:
+    def checked_shape(self, *shapes: Shape, name: str = "") -> Any:
         """`output_shape`, with errors that name the layer (`name`: what the layer around it calls it)."""
         try:
-            return tuple(self.output_shape(tuple(shape)))
+            found = tuple(self.output_shape(*map(tuple, shapes)))
+            return tuple(map(tuple, found)) if several(found) else found
         except LayerShapeError as error:
             raise LayerShapeError(f"{name}.{error.path}" if name else error.path, error.problem) from None
         except ValueError as error:
             raise LayerShapeError(name, f"{self!r}: {error}") from None
 
-    def trace(self, shape: Shape, path: str = "") -> Iterator[tuple[str, Layer, Shape]]:
-        """(path, layer, input shape) of the layers that compute, in order, for an input of `shape`."""
-        yield path, self, shape
+    def trace(self, *shapes: Shape, path: str = "") -> Iterator[tuple[str, Layer, Any]]:
+        """(path, layer, input shape or shapes) of the layers that compute, in order, for such inputs."""
+        yield path, self, shapes if len(shapes) > 1 else shapes[0]
 
-    def macs(self, shape: Shape) -> int:
-        """Multiply-accumulate operations of a forward pass over an input of `shape`."""
+    def macs(self, *shapes: Any) -> int:
+        """Multiply-accumulate operations of a forward pass over an input of a shape."""
         return 0
 
     def save(self, *values: Any) -> None:
@@ -235,6 +299,15 @@ class Layer:
         if self._boxed:
             return members(self, Layer)
         return [(name, value) for name, value in vars(self).copy().items() if isinstance(value, Layer)]
+
+    def is_trained(self) -> bool:
+        """Whether a backward pass may have a parameter, here or below, to find the gradient of.
+
+        As long as no parameter of the process was ever frozen nobody looks, and the answer is True.
+        """
+        return not Parameter.frozen or any(
+            parameter.requires_grad for _, layer in self.walk() for _, parameter in layer._own()
+        )
 
     def _trains(self) -> bool:
         """`training`, which may have been set to anything, as a bool."""
@@ -373,6 +446,10 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+# Those without a constructor of their own have this one.
+Layer.__init__ = _named(Layer.__init__)  # type: ignore[method-assign]
 
 
 class LayerShapeError(ValueError):

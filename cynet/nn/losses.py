@@ -9,7 +9,7 @@ import numpy as np
 from cynet.core import checks, threads, workspace
 from cynet.core.turns import refuse_anothers
 from cynet.core.types import AnyArray, Array
-from cynet.kernels.loss import softmax, squared_error
+from cynet.kernels.loss import softmax
 
 from .passes import grad_enabled
 
@@ -176,40 +176,3 @@ def _checked_weight(value: Any) -> AnyArray:
         raise ValueError(f"weight: wanted at least one above 0, got {value!r:.80}")
     array.flags.writeable = False
     return array
-
-
-class MSELoss(Loss):
-    """The mean over all elements of (y - target)^2."""
-
-    def __call__(self, y: Array, target: Array) -> float:
-        """The loss.
-
-        Parameters
-        ----------
-        y, target : ndarray of float32
-            Of one shape, with at least one element.
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an array has the wrong type, the shapes differ, or they hold nothing.
-        """
-        y, target = checks.float_array("y", y), checks.float_array("target", target)
-        if y.shape != target.shape:
-            raise ValueError(f"target: wanted the shape of y {y.shape}, got {target.shape}")
-        if y.size == 0:
-            raise ValueError(f"y: wanted at least one element, got shape {y.shape}")
-        gradient = workspace.empty(y.shape)
-        loss = squared_error.squared_error(
-            y.reshape(-1),
-            target.reshape(-1),
-            gradient.reshape(-1),
-            workspace.empty((squared_error.sum_count(y.size),), np.float64),
-            threads.get_num_threads(),
-        )
-        self._keep(gradient)
-        return loss

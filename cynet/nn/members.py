@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 # Attributes that belong to passes under way and say nothing about what a layer computes.
-PASSING = ("_last", "_made", "_turn", "_seen", "_worked_out", "_training_steps", "_plans")
+PASSING = ("_last", "_made", "_turn", "_seen", "_worked_out", "_training_steps", "_plans", "_nested")
 # In which layers and parameters are looked for.
 BOXES = (list, tuple, dict, deque, set, frozenset, UserList, UserDict, MappingProxyType)
 PLAIN = {int, float, str, bool, type(None)}  # what is most often found instead

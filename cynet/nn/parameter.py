@@ -7,6 +7,8 @@ import numpy as np
 from cynet.core.checks import FLOAT, flag
 from cynet.core.types import Array, Shape
 
+NONE = np.empty(0, np.float32)  # what kernels take in place of an array that is not there
+
 
 class Parameter:
     """A trainable array and the gradient of the loss with respect to it.
@@ -29,6 +31,8 @@ class Parameter:
     name : str
         The path in the model whose `parameters()` was called last, such as "0.weight".
     """
+
+    frozen = False  # whether some parameter of this process ever was: else nobody needs to ask
 
     def __init__(self, data: Any) -> None:
         self._data = np.array(data, np.float32, order="C")
@@ -65,6 +69,11 @@ class Parameter:
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self._requires_grad = flag("requires_grad", value)
+        Parameter.frozen = Parameter.frozen or not value
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.requires_grad = self._requires_grad
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
         value = np.asarray(value)
@@ -126,6 +135,16 @@ def value(name: str, parameter: Any, shape: Shape) -> Array:
     if data.shape != shape or data.dtype is not FLOAT:
         parameter.require(shape, name)
     return data
+
+
+def data_of(parameter: Parameter | None) -> Array:
+    """The array of a parameter, or `NONE` where there is none."""
+    return NONE if parameter is None else parameter._data
+
+
+def grad_of(parameter: Parameter | None) -> Array:
+    """The gradient that a pass adds to, or `NONE` where there is no parameter, or it is not trained."""
+    return parameter._grad if parameter is not None and parameter._requires_grad else NONE
 
 
 class Held:

@@ -97,17 +97,17 @@ class Pass:
         self.inner: list[Pass] = []
         self.followed = self.spared = False
 
-    def backward(self, dy: Array) -> Array | None:
-        """`layer.backward(dy)` after this pass, whatever passes the layer has made since.
+    def backward(self, *dys: Array) -> Any:
+        """`layer.backward(*dys)` after this pass, whatever passes the layer has made since.
 
         Parameters
         ----------
-        dy : ndarray of float32
-            Of the output's shape.
+        *dys : ndarray of float32
+            Of the output's shape, or of those of several.
 
         Returns
         -------
-        ndarray of float32
+        ndarray of float32, or a tuple of them
             The gradient to the input; those of the parameters are added to what is there.
 
         Raises
@@ -125,14 +125,14 @@ class Pass:
         alone.inner.append(self)
         mode.around = alone
         try:
-            return self.layer.backward(dy)
+            return self.layer.backward(*dys)
         finally:
             mode.around = before
 
-    def backward_spared(self, dy: Array) -> None:
+    def backward_spared(self, *dys: Array) -> None:
         """`backward` for the sake of the parameters alone."""
         with spared(True):
-            self.backward(dy)
+            self.backward(*dys)
 
     def __repr__(self) -> str:
         return f"<Pass of {type(self.layer).__name__}{', followed' if self.followed else ''}>"

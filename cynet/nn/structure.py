@@ -1,10 +1,13 @@
 """How the output of a container comes from its input, as data that whoever needs it reads.
 
-Design: a container answers `parts()` with a tuple of operations. Values are numbered: 0 is the input, and
-each operation makes the next one; the last is the output. An operation knows the shape, the value and the
-gradients of what it makes, so that shapes, traces, both passes, compilers and exporters walk through the
-parts alike, and a container that publishes its own works everywhere.
+Design: a container answers `parts()` with a tuple of calls. Values are numbered: the inputs come first, of
+most containers one, 0; each call makes the next value, or the next few. The last is the output, or what
+`ends()` of the container says. A sum, a product, values side by side are layers as others, that take several
+values; so shapes, traces, both passes, compilers and exporters walk through calls alone, and a container that
+publishes its own works everywhere.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,119 +20,132 @@ from cynet.kernels.pointwise import arrays
 from .layer import Layer
 
 
-class Call(NamedTuple):
-    """A layer of the container, called on one value."""
-
+class _Call(NamedTuple):
     name: str
     layer: Layer
-    source: int = 0
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        return (self.source,)
-
-
-class Add(NamedTuple):
-    """The sum of two values of equal shapes."""
-
-    sources: tuple[int, int]
-
-    def shape(self, one: Shape, other: Shape) -> Shape:
-        if one != other:
-            raise ValueError(f"wanted equal shapes to add, got {one} from body and {other} beside it")
-        return one
-
-    @staticmethod
-    def forward(one: Array, other: Array) -> Array:
-        return arrays.add(one, other)
-
-    @staticmethod
-    def backward(dy: Array, shapes: Sequence[Shape]) -> Sequence[Array]:
-        return dy, dy
-
-
-class Join(NamedTuple):
-    """Values of equal shapes but for the channels, side by side along these."""
-
     sources: tuple[int, ...]
-
-    def shape(self, *shapes: Shape) -> Shape:
-        if len({shape[:-1] for shape in shapes}) > 1:
-            raise ValueError(f"wanted branches of equal shape but for the channels, got {list(shapes)}")
-        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
-
-    def forward(self, *values: Array) -> Array:
-        y, start = workspace.empty(self.shape(*(value.shape for value in values))), 0
-        for value in values:
-            arrays.copy_channels(value, 0, y, start, value.shape[-1])
-            start += value.shape[-1]
-        return y
-
-    @staticmethod
-    def backward(dy: Array, shapes: Sequence[Shape]) -> Sequence[Array]:
-        found, start = [], 0
-        for shape in shapes:
-            found.append(workspace.empty(shape))
-            arrays.copy_channels(dy, start, found[-1], 0, shape[-1])
-            start += shape[-1]
-        return found
+    count: int  # type: ignore[assignment]
 
 
-Part = Call | Add | Join
-Parts = tuple[Part, ...]
+class Call(_Call):
+    """A layer of the container, called on one value or several.
+
+    Parameters
+    ----------
+    name : str
+        What the layer is called in paths; "" for one that is no child of the container, as a sum in a block.
+    layer : Layer
+    *sources : int
+        The values that it takes; without any, the input.
+    count : int, optional
+        How many values it gives.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, layer: Layer, *sources: int, count: int = 1) -> Call:
+        return super().__new__(cls, name, layer, sources or (0,), count)
+
+    def __reduce__(self) -> Any:
+        return _called_again, tuple(self)
+
+
+def _called_again(name: str, layer: Layer, sources: tuple[int, ...], count: int) -> Call:
+    return Call(name, layer, *sources, count=count)
+
+
+Parts = tuple[Call, ...]
+Ends = tuple[int, tuple[int, ...]]  # how many inputs there are; the values that are outputs
 
 
 def chain(parts: Parts) -> list[Layer] | None:
     """The layers of parts each of which takes the output of the one before it; None where one does not."""
-    layers = [part.layer for i, part in enumerate(parts) if isinstance(part, Call) and part.source == i]
+    layers = [part.layer for i, part in enumerate(parts) if part.sources == (i,) and part.count == 1]
     return layers if len(layers) == len(parts) else None
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a container keeps of a pass: its parts then, and the shape of each value."""
+    """What a container keeps of a pass: its parts and ends then, and the shape of each value."""
 
     parts: Parts
+    ends: Ends
     shapes: list[Shape]
 
+    @property
+    def wanted(self) -> list[Shape]:
+        """The shapes of the outputs."""
+        return [self.shapes[output] for output in self.ends[1]]
 
-def forward(parts: Parts, x: Array) -> tuple[Array, Kept]:
-    """(output, `Kept`) of the parts of a container, its layers called one by one."""
-    last = {source: i for i, part in enumerate(parts) for source in part.sources}  # who needs a value last
-    values, shapes = {0: x}, [x.shape]
-    for i, part in enumerate(parts):
-        found = [values[source] for source in part.sources]
-        y = part.layer(*found) if isinstance(part, Call) else part.forward(*found)
+
+def forward(parts: Parts, ends: Ends, xs: Sequence[Array]) -> tuple[list[Array], Kept]:
+    """(outputs, `Kept`) of the parts of a container, its layers called one by one."""
+    values, shapes, left = dict(enumerate(xs)), [x.shape for x in xs], users(parts, ends)
+    for part in parts:
+        y = part.layer(*(values[source] for source in part.sources))
         for source in part.sources:
-            if last[source] == i:
+            left[source] -= 1
+            if not left[source]:
                 values.pop(source, None)
-        values[i + 1] = x = y
-        shapes.append(y.shape)
-    return x, Kept(parts, shapes)
+        for one in (y,) if part.count == 1 else y:
+            values[len(shapes)] = one
+            shapes.append(one.shape)
+    return [values[output] for output in ends[1]], Kept(parts, ends, shapes)
 
 
-def backward(kept: Kept, dy: Array, wants_dx: bool) -> Array | None:
-    """The gradient to the input of a pass, or None unless it is wanted.
+def users(parts: Parts, ends: Ends) -> list[int]:
+    """Of each value how often it is taken, by a part or as an output."""
+    found = [0] * (ends[0] + sum(part.count for part in parts))
+    for part in parts:
+        for source in part.sources:
+            found[source] += 1
+    for output in ends[1]:
+        found[output] += 1
+    return found
+
+
+def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array] | None:
+    """The gradients to the inputs of a pass, or None unless they are wanted.
 
     The layers' backward passes come in the reverse order; several gradients to one value are added in the
-    order of the parts that they come from.
+    order of the parts that they come from. Where nothing below a part is trained it is not gone back to.
     """
-    parts, shapes = kept.parts, kept.shapes
-    gradients: dict[int, list[Array]] = {len(parts): [dy]}
-    for i in reversed(range(len(parts))):
-        part, dy = parts[i], total(gradients.pop(i + 1))
-        found: Sequence[Any]
-        if not isinstance(part, Call):
-            found = part.backward(dy, [shapes[source] for source in part.sources])
-        elif part.source or wants_dx:
-            found = [part.layer.backward(dy)]
-        else:
-            part.layer.backward_spared(dy)
+    parts, inputs, shapes = kept.parts, kept.ends[0], kept.shapes
+    wanted = _wanted(parts, inputs, wants_dx)
+    gradients: dict[int, list[Array]] = {}
+    for output, dy in reversed(list(zip(kept.ends[1], dys, strict=True))):
+        gradients.setdefault(output, []).append(dy)
+    end = len(shapes)
+    for part in reversed(parts):
+        first, end = end - part.count, end - part.count
+        given = [gradients.pop(value, None) for value in range(first, first + part.count)]
+        if not wanted[first] or not any(given):
             continue
-        for source, dx in zip(part.sources, found, strict=True):
-            if source or wants_dx:
+        below = [total(dy) if dy else _zeros(shapes[first + i]) for i, dy in enumerate(given)]
+        if not any(wanted[source] for source in part.sources):
+            part.layer.backward_spared(*below)
+            continue
+        found = part.layer.backward(*below)
+        for source, dx in zip(part.sources, found if len(part.sources) > 1 else (found,), strict=True):
+            if wanted[source] and dx is not None:
                 gradients.setdefault(source, []).append(dx)
-    return total(gradients[0]) if wants_dx else None
+    if not wants_dx:
+        return None
+    return [total(gradients[i]) if i in gradients else _zeros(shapes[i]) for i in range(inputs)]
+
+
+def _wanted(parts: Parts, inputs: int, wants_dx: bool) -> list[bool]:
+    """Of each value whether its gradient is wanted: by the user, or for a parameter below it."""
+    wanted = [wants_dx] * inputs
+    for part in parts:
+        wanted += [any(wanted[source] for source in part.sources) or part.layer.is_trained()] * part.count
+    return wanted
+
+
+def _zeros(shape: Shape) -> Array:
+    zeros = workspace.empty(shape)
+    zeros.fill(0)
+    return zeros
 
 
 def total(gradients: list[Array]) -> Array:
@@ -140,13 +156,14 @@ def total(gradients: list[Array]) -> Array:
     return dx
 
 
-def shapes(parts: Parts, shape: Shape) -> Iterator[tuple[Part, list[Shape], Shape]]:
-    """(part, the shapes of its sources, that of what it makes) of each part, for an input of `shape`."""
-    found = [tuple(shape)]
+def shapes(parts: Parts, given: Sequence[Shape]) -> Iterator[tuple[Call, list[Shape], list[Shape]]]:
+    """(part, the shapes that it takes, those that it makes) of each part, for `given` shapes."""
+    found = [tuple(shape) for shape in given]
     for part in parts:
-        given = [found[source] for source in part.sources]
-        if isinstance(part, Call):
-            found.append(part.layer.checked_shape(given[0], part.name))
+        before = [found[source] for source in part.sources]
+        if part.name:
+            after = part.layer.checked_shape(*before, name=part.name)
         else:
-            found.append(tuple(part.shape(*given)))
-        yield part, given, found[-1]
+            after = part.layer.output_shape(*before)  # the container is named
+        found += [after] if part.count == 1 else after
+        yield part, before, found[-part.count :]

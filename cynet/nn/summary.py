@@ -6,7 +6,7 @@ from math import prod
 from cynet.core import checks
 from cynet.core.types import Shape
 
-from .layer import Layer
+from .layer import Layer, shapes_of
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,20 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     rows: list[Row] = []
     counted: set[int] = set()
     for path, layer, before in model.trace(shape):
-        after = tuple(layer.output_shape(before))
+        after = layer.checked_shape(*shapes_of(before))
         own = [parameter for parameter in layer.parameters() if id(parameter) not in counted]
         counted.update(map(id, own))
         parameters = sum(parameter.size for parameter in own)
-        rows.append(Row(path, repr(layer), after, parameters, int(layer.macs(before)), 4 * prod(after)))
+        rows.append(
+            Row(
+                path,
+                repr(layer),
+                after,
+                parameters,
+                int(layer.macs(*shapes_of(before))),
+                4 * sum(map(prod, shapes_of(after))),
+            )
+        )
     model.parameters()  # gives the names back their paths from the model's root
     return Summary(tuple(rows))
 

@@ -1,23 +1,31 @@
-"""Optimisers. Each holds the parameters, one learning rate, and its own buffers."""
+"""Optimisers. Each holds the parameters, in groups, one learning rate, and its own buffers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from cynet.core import checks, threads
-from cynet.core.types import Shape, State
+from cynet.core.types import Array, Shape, State
 from cynet.kernels.optim import optim as kernels
 from cynet.nn.parameter import Parameter
+
+Params = Iterable[Parameter] | Iterable[Mapping[str, Any]]
+RATIOS = "lr_ratios"  # in states, where a group has a rate of its own
+OWN = "params", "lr", "weight_decay"  # what a group may say
 
 
 class Optimizer:
     """Base of the optimisers.
 
+    A parameter whose `requires_grad` is False is passed over: neither it nor its buffers change.
+
     Parameters
     ----------
-    params : iterable of Parameter
-        Each once; at least one.
+    params : iterable of Parameter, or of dict
+        Each parameter once; at least one. In groups, as in PyTorch: dicts with "params", and where wanted
+        "lr" and "weight_decay" in place of those of all. A group's own rate is kept as its ratio to `lr`, so
+        that it follows when `lr` is set, by a schedule or by hand.
     lr : float
         At least 0.
     weight_decay : float
@@ -29,6 +37,10 @@ class Optimizer:
     ----------
     lr : float
         May be set before any step.
+    params : list of Parameter
+        Of all groups, in order.
+    groups : list of dict
+        Each {"params": a list, "ratio": of its rate to `lr`, "weight_decay": its own, or None}.
     steps : int
         How many were taken.
 
@@ -38,28 +50,48 @@ class Optimizer:
         When an argument is none of these, or a parameter comes twice.
     """
 
-    def __init__(
-        self, params: Iterable[Parameter], lr: float, weight_decay: float, buffers: tuple[str, ...]
-    ) -> None:
-        self.params = _parameters(params)
+    spare: tuple[str, ...] = ()  # what a state may lack: it is 0 then
+
+    def __init__(self, params: Params, lr: float, weight_decay: float, buffers: tuple[str, ...]) -> None:
         self.lr = lr
         self.weight_decay = checks.number("weight_decay", weight_decay, 0)
+        self.groups, own_rates = _groups(params, self.lr)
+        self.params = _each_once([p for group in self.groups for p in group["params"]])
+        self._ratios = np.array([group["ratio"] for group in self.groups]) if own_rates else None
         self.steps = 0
         self._names = buffers
         self._buffers = [[np.zeros_like(p.data) for _ in buffers] for p in self.params]
         self._bind()
 
     def _bind(self) -> None:
+        """Put the parameters that are trained into tables, one of all that are stepped alike."""
+        self._trained = [p.requires_grad for p in self.params]
+        rows: dict[tuple[Any, ...], list[tuple[Array, ...]]] = {}
+        of = [group for group in self.groups for _ in group["params"]]
+        for index, group in enumerate(of):
+            if self._trained[index]:
+                alike = group["ratio"], group["weight_decay"], self._skipped(index)
+                rows.setdefault(alike, []).append(self._arrays(index))
         # Parameters never move in memory, so these views stay theirs.
-        self._table = kernels.ParameterTable(
-            [
-                tuple(array.reshape(-1) for array in (p.data, p.grad, *own))
-                for p, own in zip(self.params, self._buffers, strict=True)
-            ]
-        )
+        self._tables = [(alike, kernels.ParameterTable(table)) for alike, table in rows.items()]
+
+    def _arrays(self, index: int) -> tuple[Array, ...]:
+        parameter = self.params[index]
+        return tuple(a.reshape(-1) for a in (parameter.data, parameter.grad, *self._buffers[index]))
+
+    def _skipped(self, index: int) -> int:
+        """The steps that a parameter was passed over in, where they count."""
+        return 0
+
+    def _stepped(self) -> Iterator[tuple[Any, float, float, int]]:
+        """(table, learning rate, weight decay, steps passed over) of the parameters that are trained."""
+        if [p.requires_grad for p in self.params] != self._trained:
+            self._bind()
+        for (ratio, decay, skipped), table in self._tables:
+            yield table, self._lr * ratio, self.weight_decay if decay is None else decay, skipped
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_table"}
+        return {name: value for name, value in vars(self).items() if name != "_tables"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -76,18 +108,24 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Set every parameter's gradient to zero."""
-        self._table.zero_grad()
+        for _, table in self._tables:
+            table.zero_grad()
+        for parameter, trained in zip(self.params, self._trained, strict=True):
+            if not trained:
+                parameter.zero_grad()
 
     def step(self) -> None:
         """Update every parameter from its gradient."""
         raise TypeError(f"{type(self).__name__} defines no step()")
 
     def _state(self) -> State:
-        return {
+        """The live arrays by name."""
+        state = {
             f"{index}.{name}": array
             for index, own in enumerate(self._buffers)
             for name, array in zip(self._names, own, strict=True)
         }
+        return state if self._ratios is None else state | {RATIOS: self._ratios}
 
     def state_dict(self) -> State:
         """Copies of all that a later `load_state_dict` needs to go on exactly.
@@ -96,7 +134,7 @@ class Optimizer:
         -------
         dict of str to ndarray
             "lr" (float64) and "steps" (int64), both of shape (), and each buffer as "index.name" with the
-            index of its parameter.
+            index of its parameter; where a group has a rate of its own also "lr_ratios", one of each group.
         """
         state = {"lr": np.array(self.lr), "steps": np.array(self.steps, np.int64)}
         return state | {name: array.copy() for name, array in self._state().items()}
@@ -113,7 +151,7 @@ class Optimizer:
         wanted: dict[str, Shape] = {"lr": (), "steps": ()} | {
             name: array.shape for name, array in own.items()
         }
-        problems = [f"missing: {name}" for name in wanted if name not in state]
+        problems = [f"missing: {name}" for name in wanted if name not in state and name not in self.spare]
         problems += [f"unexpected: {name}" for name in state if name not in wanted]
         arrays = {name: np.asarray(state[name]) for name in wanted if name in state}
         for name, array in arrays.items():
@@ -124,16 +162,50 @@ class Optimizer:
         if problems:
             raise ValueError("state does not fit the optimiser: " + "; ".join(problems))
         steps = checks.integer("steps", arrays["steps"][()], 0, 2**63 - 1)
+        self._refuse(arrays)
         self.lr = float(arrays["lr"][()])
         self.steps = steps
         for name, live in own.items():
-            live[...] = arrays[name]
+            live[...] = arrays.get(name, 0)
+        for group, ratio in zip(self.groups, arrays.get(RATIOS, ()), strict=False):
+            group["ratio"] = float(ratio)
+        self._bind()
+
+    def _refuse(self, arrays: State) -> None:
+        """Raise an error where an array of a state, which fits by name and shape, holds what it cannot."""
+        for ratio in arrays.get(RATIOS, ()):
+            checks.number(RATIOS, ratio, 0)
 
 
-def _parameters(params: Any) -> list[Parameter]:
-    if isinstance(params, Parameter) or not hasattr(params, "__iter__"):
-        raise TypeError(f"params: wanted a list of parameters, got {type(params).__name__}")
-    params, seen = list(params), set()
+def _groups(params: Any, lr: float) -> tuple[list[dict[str, Any]], bool]:
+    """(the groups, whether one of them has a rate of its own) of what an optimiser was given."""
+    params = _listed("params", params)
+    if not any(isinstance(each, Mapping) for each in params):
+        return [{"params": params, "ratio": 1.0, "weight_decay": None}], False
+    return [_group(f"params[{i}]", each, lr) for i, each in enumerate(params)], any("lr" in g for g in params)
+
+
+def _listed(name: str, params: Any) -> list[Any]:
+    if isinstance(params, (Parameter, Mapping, str)) or not hasattr(params, "__iter__"):
+        raise TypeError(f"{name}: wanted a list of parameters, got {type(params).__name__}")
+    return list(params)
+
+
+def _group(name: str, given: Any, lr: float) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name}: wanted a dict with params, as another one is, got {type(given).__name__}")
+    if "params" not in given or not given.keys() <= set(OWN):
+        raise ValueError(f"{name}: wanted params and perhaps {' and '.join(OWN[1:])}, got {[*given]!r:.80}")
+    own = {key: checks.number(f"{name}[{key!r}]", given[key], 0) for key in OWN[1:] if key in given}
+    if own.get("lr") and not lr:
+        raise ValueError(f"{name}['lr']: wanted none beside a rate lr of 0, to which it has no ratio")
+    ratio = own["lr"] / lr if own.get("lr") else float("lr" not in own)
+    params = _listed(f"{name}['params']", given["params"])
+    return {"params": params, "ratio": ratio, "weight_decay": own.get("weight_decay")}
+
+
+def _each_once(params: list[Any]) -> list[Parameter]:
+    seen: set[int] = set()
     if not params:
         raise ValueError("params: wanted at least one parameter, got none")
     for index, parameter in enumerate(params):
@@ -153,7 +225,8 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter
+    params : iterable of Parameter, or of dict
+        Groups: see `Optimizer`.
     lr : float
     momentum, weight_decay : float, optional
         At least 0.
@@ -168,7 +241,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -185,7 +258,8 @@ class SGD(Optimizer):
         if self.momentum and not self._names:
             raise ValueError(f"momentum: wanted 0, as at first, got {self.momentum}")
         team = threads.get_num_threads()
-        self._table.sgd(self._lr, self.momentum, self.weight_decay, self.nesterov, team)
+        for table, lr, weight_decay, _ in self._stepped():
+            table.sgd(lr, self.momentum, weight_decay, self.nesterov, team)
         self.steps += 1
 
     def __repr__(self) -> str:
@@ -193,88 +267,3 @@ class SGD(Optimizer):
             f"SGD(parameters={len(self.params)}, lr={self.lr:g}, momentum={self.momentum:g}, "
             f"weight_decay={self.weight_decay:g}, nesterov={self.nesterov})"
         )
-
-
-class Adam(Optimizer):
-    """Adam (Kingma & Ba 2014, algorithm 1), as PyTorch's.
-
-    Parameters
-    ----------
-    params : iterable of Parameter
-    lr : float, optional
-    betas : pair of float, optional
-        Each at least 0 and less than 1: the decay of the mean gradient and of the mean square.
-    eps : float, optional
-        At least 0; added to the root of the mean square.
-    weight_decay : float, optional
-        Times the parameter, added to the gradient.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an argument is none of these.
-    """
-
-    decoupled = False
-
-    def __init__(
-        self,
-        params: Iterable[Parameter],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ValueError(f"betas: wanted a pair of numbers, got {betas!r}")
-        self.betas = tuple(
-            checks.number(f"betas[{i}]", beta, 0, 1, open_high=True) for i, beta in enumerate(betas)
-        )
-        self.eps = checks.number("eps", eps, 0)
-        super().__init__(params, lr, weight_decay, ("exp_avg", "exp_avg_sq"))
-
-    def step(self) -> None:
-        """Update every parameter from its gradient."""
-        self.steps += 1
-        team = threads.get_num_threads()
-        self._table.adam(self._lr, *self.betas, self.eps, self.weight_decay, self.decoupled, self.steps, team)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(parameters={len(self.params)}, lr={self.lr:g}, betas={self.betas}, "
-            f"eps={self.eps:g}, weight_decay={self.weight_decay:g})"
-        )
-
-
-class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2017, algorithm 2), as PyTorch's.
-
-    The decay shrinks the parameter by lr * weight_decay of itself, beside the step.
-
-    Parameters
-    ----------
-    params : iterable of Parameter
-    lr : float, optional
-    betas : pair of float, optional
-    eps : float, optional
-        As for `Adam`.
-    weight_decay : float, optional
-        At least 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an argument is none of these.
-    """
-
-    decoupled = True
-
-    def __init__(
-        self,
-        params: Iterable[Parameter],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)

@@ -128,7 +128,7 @@ function mistakes(host) {
   const { classes } = DATA.test;
   if (!DATA.mistakes.length) { host.append(el("p", {}, "Every picture of the test set is recognised.")); return; }
   host.append(el("ul", { class: "pictures" }, DATA.mistakes.map(({ index, picture, label, top }) => el("li", {},
-    el("img", { src: picture, alt: `Test picture ${index}: ${classes[label]}, taken for ${classes[top[0][0]]}`, width: 136, height: 136 }),
+    picture ? el("img", { src: picture, alt: `Test picture ${index}: ${classes[label]}, taken for ${classes[top[0][0]]}`, width: 136, height: 136 }) : el("div", { class: "truth" }, `sample ${whole(index)}`),
     el("div", { class: "what" }, el("span", { class: "wrong" }, classes[top[0][0]]), el("br"), el("span", { class: "truth" }, `in truth ${classes[label]}`)),
     el("div", { class: "odds" }, top.map(([k, p]) => [el("span", {}, classes[k]), el("span", {}, percent(p)),
       el("i", {}, el("i", { class: k === label ? "true" : k === top[0][0] ? "said" : null, style: `width:${p * 100}%` }))]))))));

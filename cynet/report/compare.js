@@ -11,6 +11,7 @@ function axis(columns, byTime) {
 // What the evaluations of a run are of, "test" or "validation", and their column of that kind.
 const evaluated = (run, kind) => run.epochs[`${run.measure}_${kind}`];
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
+const lower = (word) => word[0].toLowerCase() + word.slice(1);
 function hasTimes(run) {
   const times = (columns) => !columns.step || (columns.seconds ?? []).filter(known).length === columns.step.length;
   return Boolean(run.epochs.seconds) && times(run.epochs) && times(run.steps);
@@ -22,19 +23,27 @@ function lossSeries(run, byTime) {
   if (evaluated(run, "loss")) found.push({ name: run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, "loss"), dots: true });
   return found;
 }
-function accuracySeries(run, byTime) {
-  const { epochs } = run, found = [];
-  if (epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
-  if (evaluated(run, "accuracy")) found.push({ name: run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, "accuracy"), dots: true });
+function scoreSeries(run, byTime) {
+  const { epochs } = run, found = [], { column } = scoreOf(run), also = { ap: ["f1", "macro F1"], rmse: ["mae", "MAE"] }[column];
+  if (column === "accuracy" && epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
+  if (evaluated(run, column)) found.push({ name: also ? `${run.measure} ${scoreOf(run).name}` : run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, column), dots: true });
+  if (also && evaluated(run, also[0])) found.push({ name: `${run.measure} ${also[1]}`, color: COLORS[0], x: axis(epochs, byTime), y: evaluated(run, also[0]), dots: true });
   return found;
 }
 function rateSeries(run, byTime) {
   const from = run.steps.lr ? run.steps : run.epochs;
   return from.lr ? [{ name: run.steps.lr ? "learning rate" : "learning rate at the end of each epoch", color: "var(--green)", x: axis(from, byTime), y: from.lr, stairs: true }] : [];
 }
-// {row, value} of the highest accuracy of an evaluation.
+// What the best weights of a run are chosen by: its column, how it is called and written, which is the best.
+const SCORES = {
+  classify: { column: "accuracy", name: "accuracy", title: "Accuracy", format: asPercent, axis: wholePercent, ceiling: 1, higher: true },
+  multilabel: { column: "ap", name: "average precision", title: "Average precision", format: asPercent, axis: wholePercent, ceiling: 1, higher: true },
+  regress: { column: "rmse", name: "RMSE", title: "RMSE", format: short, axis: short, higher: false },
+};
+const scoreOf = (run) => SCORES[run.task] ?? SCORES.classify;
+// {row, value} of the best evaluation.
 function best(run) {
-  const values = evaluated(run, "accuracy") ?? [], [, value] = limits(values);
+  const { column, higher } = scoreOf(run), values = evaluated(run, column) ?? [], [least, most] = limits(values), value = higher ? most : least;
   return Number.isFinite(value) ? { row: values.indexOf(value), value } : null;
 }
 function epochAt(run, step) {
@@ -48,14 +57,15 @@ function curves(host) {
   let byTime = false, log = false;
   const at = (x) => (byTime ? `after ${duration(x * 60)}` : `step ${whole(x)}${epochAt(run, x)}`);
   const loss = lineChart(group, "Loss", { format: short, at, floor: 0 });
-  const accuracy = lineChart(group, "Accuracy", { format: asPercent, axis: wholePercent, at, floor: 0, ceiling: 1, marks: () =>
-    (top ? [{ x: axis(run.epochs, byTime)[top.row], y: top.value, text: `best ${asPercent(top.value)}` }] : []) });
+  const { title, format, axis: places, ceiling } = scoreOf(run);
+  const accuracy = lineChart(group, title, { format, axis: places, at, floor: 0, ceiling, marks: () =>
+    (top ? [{ x: axis(run.epochs, byTime)[top.row], y: top.value, text: `best ${format(top.value)}` }] : []) });
   const rates = lineChart(group, "Learning rate", { format: rate, axis: rate, at, height: 130, log: true });
   function draw() {
     const [low, high] = limits(rateSeries(run, byTime).flatMap((s) => s.y));
     const start = 0;
     loss.set(lossSeries(run, byTime), { log, start });
-    accuracy.set(accuracySeries(run, byTime), { start });
+    accuracy.set(scoreSeries(run, byTime), { start });
     rates.set(rateSeries(run, byTime), { log: low > 0 && high / low > 5, floor: 0, start });
   }
   host.append(el("div", { class: "bar-line" },
@@ -70,8 +80,9 @@ function curves(host) {
 const MIXED = new Set(DATA.runs.map((run) => run.measure)).size > 1; // then each value says what it is of
 const measured = (kind) => (MIXED ? capital(kind) : `${capital(DATA.runs[0].measure)} ${kind}`);
 const nameOf = (run) => (MIXED ? `${run.name} (${run.measure})` : run.name);
+const SCORE = scoreOf(DATA.runs[0]);
 const MEASURES = [
-  { name: measured("accuracy"), of: (run) => evaluated(run, "accuracy"), format: asPercent, axis: wholePercent, ceiling: 1 },
+  { name: measured(SCORE.name), of: (run) => evaluated(run, SCORE.column), format: SCORE.format, axis: SCORE.axis, ceiling: SCORE.ceiling },
   { name: measured("loss"), of: (run) => evaluated(run, "loss"), format: short },
   { name: "Training loss", of: (run) => run.epochs.train_loss, format: short },
   { name: "Learning rate", of: (run) => run.epochs.lr, format: rate, axis: rate, stairs: true },
@@ -109,8 +120,8 @@ const nameCell = (run, k) => el("span", {}, el("span", { class: "swatch", style:
 
 function resultTable(pair) {
   const rows = [
-    [`Best ${measured("accuracy").toLowerCase()}`, (run) => percent(best(run)?.value, 2)],
-    [`Last ${measured("accuracy").toLowerCase()}`, (run) => percent(last(evaluated(run, "accuracy")), 2)],
+    [`Best ${lower(measured(SCORE.name))}`, (run) => (scoreOf(run) === SCORE ? SCORE.format(best(run)?.value) : "–")],
+    [`Last ${lower(measured(SCORE.name))}`, (run) => SCORE.format(last(evaluated(run, SCORE.column)))],
     [`Last ${measured("loss").toLowerCase()}`, (run) => short(last(evaluated(run, "loss")))],
     ["Last training loss", (run) => short(last(run.epochs.train_loss))],
     ["Steps", (run) => (known(last(run.epochs.step)) ? whole(last(run.epochs.step)) : "–")],

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cynet.train.predictions import precision
+from cynet.core.tasks import MEASURES, MULTILABEL
+from cynet.train.predictions import macro_f1, precision
 
 
 def taken_for(found, facts):
@@ -26,10 +27,11 @@ def unknown(matched, strangers):
     ]
 
 
-def document(found, facts, path, name, split="test", flip=False):
+def document(found, facts, path, name, split="test", tta=()):
     """All numbers of an evaluation as plain values.
 
-    A number that does not exist, such as the recall of a class without samples, is None.
+    `tta` are the kinds of views whose mean was judged. A number that does not exist, such as the recall of a
+    class without samples, is None.
     """
     result, bins = found.evaluation, found.calibration()
     per_class = zip(facts.classes, result.class_accuracy, precision(result), result.samples, strict=True)
@@ -38,10 +40,13 @@ def document(found, facts, path, name, split="test", flip=False):
         "model": facts.model,
         "data": name,
         "split": split,
-        "flip": flip,
+        "flip": "flip" in tta,
+        "tta": ",".join(tta) or None,
         "samples": int(result.samples.sum()),
         "loss": number(result.loss),
         "accuracy": result.accuracy,
+        "top5": found.top_accuracy(5),
+        "macro_f1": macro_f1(result),
         "classes": [
             {"class": title, "recall": number(recall), "precision": number(exact), "count": int(count)}
             for title, recall, exact, count in per_class
@@ -55,6 +60,33 @@ def document(found, facts, path, name, split="test", flip=False):
             "accuracy": [number(value) for value in bins.accuracy],
         },
     }
+
+
+def column_document(found, facts, path, name, split="test", flip=False):
+    """As `document`, of an evaluation of several labels or of numbers."""
+    figures = MEASURES[facts.task].columns
+    whole = {
+        "weights": str(path), "model": facts.model, "task": facts.task, "data": name, "split": split,
+        "flip": flip, "samples": len(found.labels), "loss": number(found.loss),
+    }  # fmt: skip
+    whole |= {figure: number(getattr(found, figure)) for figure in figures}
+    if facts.task == MULTILABEL:
+        columns = {
+            "label": facts.classes, "ap": found.average_precision, "f1": found.label_f1,
+            "precision": found.precision, "recall": found.recall, "count": found.samples,
+        }  # fmt: skip
+    else:
+        each = {"rmse": found.each_rmse, "mae": found.each_mae, "r2": found.each_r2}
+        columns = {"number": facts.classes} | each
+    plain = {head: [_plain(value) for value in column] for head, column in columns.items()}
+    rows = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+    return whole | {"labels" if facts.task == MULTILABEL else "numbers": rows}
+
+
+def _plain(value):
+    if isinstance(value, (str, np.integer)):
+        return value if isinstance(value, str) else int(value)
+    return number(value)
 
 
 def number(value):

@@ -62,12 +62,12 @@ def mistakes(found, dataset, count=MISTAKES):
     Returns
     -------
     list of dict
-        Each {"index", "picture" (a data: address), "label", "top" ([class, probability], ...)}.
+        Each {"index", "picture" (a data: address or None), "label", "top" ([class, probability], ...)}.
     """
     return [
         {
             "index": int(index),
-            "picture": png.address(_visible(dataset[index][0])),
+            "picture": shown(dataset[index][0]),
             "label": int(found.labels[index]),
             "top": [[k, number(p)] for k, p in found.top(index, TOP)],
         }
@@ -120,7 +120,7 @@ def filters(model, picture_shape, first=None):
         {"layer", "count", "scale", "after", "before"}: lists of data: addresses, "before" of none without
         `first`; grey is 0, and the brightest and darkest are +- `scale`. None where there is no such layer.
     """
-    found = _filters(model, picture_shape)
+    found = _filters(model, picture_shape) if len(picture_shape) == 3 else None
     if found is None:
         return None
     name, weights = found
@@ -172,7 +172,17 @@ def numbers(values):
     return [number(value) for value in values]
 
 
-def _visible(picture):
+def shown(sample):
+    """The data: address of a picture, of floats from the least to the greatest; None of what is none."""
+    if sample.ndim != 3:
+        return None
+    if sample.dtype != np.uint8:
+        low, high = float(sample.min()), float(sample.max())
+        sample = ((sample - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
+    return png.address(visible(sample))
+
+
+def visible(picture):
     """A picture as PNG takes it: of one or three channels, or the first of others."""
     return np.ascontiguousarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
 

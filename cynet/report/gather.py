@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.core.folder import own_file
+from cynet.core.tasks import CLASSIFY
 from cynet.nn.summary import summary
 from cynet.runs import matching
 from cynet.runs.facts import Facts
@@ -13,8 +14,9 @@ from cynet.runs.filenames import BEST, METRICS, WEIGHTS
 from cynet.runs.session import test_loader
 from cynet.runs.weights import load_weights
 from cynet.train.predictions import predict
+from cynet.train.task import task_of
 
-from . import findings
+from . import columns, findings
 from .curves import curves
 
 HIDDEN = ("cynet",)  # entries of a configuration that are no settings
@@ -64,6 +66,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
         "command": command,
         "several": several,
         "said": list(run.said),
+        "task": run.task,
         "missing": missing,
         "notes": notes,
         "file": trained and trained.file,
@@ -101,9 +104,13 @@ def _look(document, trained, run, root, times):
     try:
         matched = matching.load(facts, facts.data, root, "test", **run.data_options)
         with test_loader(matched.known, facts) as batches:
-            found = predict(model, batches)
-        document["test"] = findings.tested(found, facts.classes)
-        document["mistakes"] = findings.mistakes(found, matched.known)
+            if facts.task == CLASSIFY:
+                found, says = predict(model, batches, tta=facts.tta), findings
+            else:
+                found = task_of(facts.task, run.plain.get("loss")).evaluate(model, batches)
+                says = columns
+        document["test"] = says.tested(found, facts.classes)
+        document["mistakes"] = says.mistakes(found, matched.known)
         document["notes"] += [
             f"{len(pictures):,} test pictures of {title}, which the model does not know, are left out"
             for title, pictures in matched.unknown.items()
@@ -141,7 +148,7 @@ def _look_inside(document, trained, run, shape):
 
 def _compared(run):
     settings = {key: str(value) for key, value in run.plain.items() if key not in HIDDEN}
-    return {"name": run.name, "settings": settings, "measure": run.measure, **curves(run)}
+    return {"name": run.name, "settings": settings, "measure": run.measure, "task": run.task, **curves(run)}
 
 
 def _config(run):

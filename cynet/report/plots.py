@@ -9,14 +9,18 @@ from cynet.core.drawing import figure_class
 from cynet.core.files import HeldPath, write_atomically
 from cynet.core.folder import opened_own, own_target
 from cynet.core.names import printable
+from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS, measures_of
 
 CURVES, CONFUSION = "curves.png", "confusion.png"
+LABELS, SCATTER = "labels.png", "scatter.png"  # in place of the confusion of tasks other than classes
+BLUE, ORANGE = "#2563b0", "#c2570c"
+MOST_SCATTERS = 6
 DPI = 120
 MOST_CLASSES = 30  # whose names and counts fit into a confusion matrix
 
 
 def write(document, folder):
-    """Draw the curves and the confusion matrix of a document into a folder.
+    """Draw the curves and the confusion matrix of a document, or what other tasks have, into a folder.
 
     Parameters
     ----------
@@ -40,8 +44,10 @@ def write(document, folder):
     figures = {}
     if document["runs"][0]["epochs"] or document["runs"][0]["steps"]:
         figures[CURVES] = _curves(document["runs"][0])
+    draw = {CLASSIFY: (CONFUSION, _confusion), MULTILABEL: (LABELS, _labels), REGRESS: (SCATTER, _scatter)}
     if document["test"]:
-        figures[CONFUSION] = _confusion(document["test"])
+        name, drawn = draw[document.get("task", CLASSIFY)]
+        figures[name] = drawn(document["test"])
     if figures:
         with opened_own(folder) as held:
             for name, figure in figures.items():
@@ -74,15 +80,17 @@ def _curves(run):
     for name, label, color in losses:
         if name in epochs:
             loss.plot(epochs["step"], _array(epochs[name]), "o-", color=color, markersize=3, label=label)
-    if f"{measure}_accuracy" in epochs:
-        percent = _array(epochs[f"{measure}_accuracy"]) * 100
-        accuracy.plot(epochs["step"], percent, "o-", color="#c2570c", markersize=3)
+    measures = measures_of(run.get("task"))
+    if f"{measure}_{measures.score}" in epochs:
+        values = _array(epochs[f"{measure}_{measures.score}"]) * (100 if measures.higher else 1)
+        accuracy.plot(epochs["step"], values, "o-", color="#c2570c", markersize=3)
+    score = f"{measure} {measures.words}" + (", %" if measures.higher else "")
     source = steps if steps.get("lr") else epochs
     if source.get("lr"):
         rate.step(source["step"], _array(source["lr"]), where="pre", color="#6b7280")
     if loss.lines:
         loss.legend(frameon=False)
-    for axis, label in ((loss, "loss"), (accuracy, f"{measure} accuracy, %"), (rate, "learning rate")):
+    for axis, label in ((loss, "loss"), (accuracy, score), (rate, "learning rate")):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
     rate.set_xlabel("step")
@@ -104,6 +112,40 @@ def _confusion(test):
         for i, j in np.argwhere(counts):
             color = "white" if shares[i, j] > 0.5 else "black"
             axis.text(j, i, counts[i, j], ha="center", va="center", color=color, fontsize=7)
+    return figure
+
+
+def _labels(test):
+    """Average precision and F1 of each label, of the first that fit."""
+    names = list(map(printable, test["classes"]))[:MOST_CLASSES]
+    figure = _figure(8, 1.5 + 0.35 * len(names))
+    axis, places = figure.subplots(), np.arange(len(names))
+    for shift, (key, label, color) in enumerate((("ap", "average precision", BLUE), ("f1", "F1", ORANGE))):
+        values = _array(test["each"][key][: len(names)]) * 100
+        axis.barh(places + 0.4 * shift - 0.2, values, 0.38, color=color, label=label)
+    axis.set_yticks(places, names, parse_math=False)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 100)
+    axis.set_xlabel("%")
+    axis.legend(frameon=False)
+    return figure
+
+
+def _scatter(test):
+    """What is given against what is true, of the first numbers."""
+    count = min(len(test["classes"]), MOST_SCATTERS)
+    figure = _figure(4.5 * min(count, 2), 4.3 * -(-count // 2))
+    for k, axis in enumerate(figure.subplots(-(-count // 2), min(count, 2), squeeze=False).reshape(-1)):
+        if k >= count:
+            axis.set_axis_off()
+            continue
+        truth, given = _array(test["truth"][k]), _array(test["given"][k])
+        ends = [np.nanmin([truth, given]), np.nanmax([truth, given])]
+        axis.plot(ends, ends, "--", color="#6b7280", linewidth=1)
+        axis.plot(truth, given, ".", color=BLUE, markersize=3, alpha=0.5)
+        axis.set_title(printable(test["classes"][k]), parse_math=False)
+        axis.set_xlabel("true")
+        axis.set_ylabel("given")
     return figure
 
 

@@ -10,6 +10,7 @@ from cynet.bench import cases, per_layer
 from cynet.core.build import processor
 from cynet.core.files import HeldPath, placed, reason, write_atomically
 from cynet.core.threads import get_num_threads
+from cynet.nn.layer import shapes_of
 from cynet.runs import contents
 from cynet.runs.errors import PlotsError
 from cynet.runs.filenames import PAGE, WEIGHTS
@@ -100,7 +101,7 @@ def _times(model, picture_shape):
         {
             "path": path,
             "layer": per_layer.short(layer),
-            "output": list(layer.output_shape(shape))[1:],
+            "output": list(layer.output_shape(*shapes_of(shape)))[1:],
             "forward": float(f"{forward:.4g}"),
             "backward": float(f"{backward:.4g}"),
         }

@@ -11,6 +11,7 @@ from .settings import DEFAULTS, FREE, Settings
 from .state import checked
 
 SHOWN = 100  # letters of a value
+BEGUN = "init_from", "new_head"  # what a run began with is done
 MACHINE = "threads", "workers"  # which each part of a run settles for itself
 
 
@@ -66,9 +67,9 @@ def check(folder, stored, given, say, names):
     if known & {"steps", "lr", "schedule"}:
         known.add("lr_steps")
     found = {name: pair for name, pair in differences(folder, stored).items() if name not in known}
-    for name in [name for name in found if name in FREE or name == "init_from"]:
+    for name in [name for name in found if name in (*FREE, *BEGUN)]:
         here, there = found.pop(name)
-        flag = "" if name == "init_from" else f" ({names(name)} changes it)"
+        flag = "" if name in BEGUN else f" ({names(name)} changes it)"
         say(f"note: {CONFIG} has {name} {_shown(here)}, its checkpoint {_shown(there)}, which is taken{flag}")
     if found:
         told = ", ".join(f"{name} ({_shown(a)} against {_shown(b)})" for name, (a, b) in found.items())

@@ -15,6 +15,7 @@ from .folder import RunFolder
 from .life import train
 from .origins import Names
 from .places import is_embedded
+from .resolving import with_task
 from .session import Session
 from .settings import Settings
 from .state import capture
@@ -76,6 +77,7 @@ def session_of(settings, training, test, origins, initial=True, names=None):
     if settings.epochs:
         origins["steps"] = origins["epochs"]
     try:
+        settings = with_task(settings, training)
         samples = len(Division.of(training, settings).kept)
         settings = _warmed_up(settings, samples, origins)
         return Session(settings.resolved(samples), training, test, initial)

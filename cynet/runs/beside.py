@@ -38,6 +38,16 @@ def data_of(file):
     return folder, notes
 
 
+def loss_of(path):
+    """The loss of numbers that the run in a folder, or around a file, was trained with; None if not known."""
+    path = user_path(path)
+    try:
+        known, *_ = Run(path if path.is_dir() else path.parent).known
+    except OSError:
+        return None
+    return known.get("loss")
+
+
 def data_options(path, name):
     """What `cynet.data.load` took for the data set `name` when the run in a folder was trained on it.
 

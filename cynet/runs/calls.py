@@ -15,6 +15,7 @@ from cynet.core.types import AnyPath
 from cynet.train.loop import Observer
 
 from . import beginning, going_on
+from .agreement import BEGUN
 from .errors import RefusedError
 from .hints import suggestion
 from .life import Company
@@ -123,8 +124,9 @@ def resume(
     --------
     >>> outcome = cynet.runs.resume("mine", steps=600, allow_change=["steps"])
     """
-    if "init_from" in settings:
-        raise RefusedError("init_from: wanted no weights to begin from, for the run has its own")
+    for name in BEGUN:
+        if name in settings:
+            raise RefusedError(f"{name}: wanted no weights to begin from, for the run has its own")
     names = [allow_change] if isinstance(allow_change, str) else _listed("allow_change", allow_change, "str")
     for place, name in enumerate(names):
         if not isinstance(name, str):

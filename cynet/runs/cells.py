@@ -56,11 +56,15 @@ NO_DIGITS = "nf"  # at the ends of nan and inf
 NUMBER = r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:e[-+]?[0-9]{1,4})?"
 COUNT = Cell(r"[0-9]{1,16}", int, 0, STEPS)
 SIZE, SHARE, TIME = Cell(NUMBER), Cell(NUMBER, most=1.0), Cell(NUMBER, most=AGE)
+PART = Cell(rf"{NUMBER}|nan", most=1.0)  # nan: no sample that it could be a part of
 LOSS = Cell(rf"{NUMBER}|nan|-?inf", least=-SINGLE)
 CELLS = {
     "step": COUNT, "epoch": COUNT, "lr": SIZE, "loss": LOSS, "accuracy": SHARE, "seconds": TIME,
     "train_loss": LOSS, "test_loss": LOSS, "validation_loss": LOSS,
     "train_accuracy": SHARE, "test_accuracy": SHARE, "validation_accuracy": SHARE,
+    "test_ap": PART, "validation_ap": PART, "test_f1": SHARE, "validation_f1": SHARE,
+    "test_rmse": SIZE, "validation_rmse": SIZE, "test_mae": SIZE, "validation_mae": SIZE,
+    "test_r2": LOSS, "validation_r2": LOSS,
     "tensor": Cell(r"[^,\r\n]+", str), "sha256": Cell(r"[0-9a-f]{64}", str),
 }  # fmt: skip
 

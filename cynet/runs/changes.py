@@ -1,5 +1,7 @@
 """What of a run that goes on may be changed, and what follows from it."""
 
+from cynet.core.tasks import measures_of
+
 from .environment import fingerprint, held_out_digest
 from .errors import RefusedError
 from .hints import suggestion
@@ -100,7 +102,8 @@ def same_held_out(folder, session, changed, say, names):
 
 def best_is_gone(folder, best, evaluated):
     """Whether the best weights are from after the last evaluation that the checkpoint knows."""
-    least = best["accuracy"] if best else -1
-    names = ("step", f"{folder.measure}_accuracy")
+    measures = measures_of(folder.task)
+    names = ("step", f"{folder.measure}_{measures.score}")
     later = [row for row in folder.metrics.rows(names) if row["step"] > evaluated]
-    return folder.best.exists() and any(row[names[1]] > least for row in later)
+    better = (best is None or measures.better(row[names[1]], best[measures.score]) for row in later)
+    return folder.best.exists() and any(better)

@@ -9,13 +9,14 @@ from typing import Any
 
 from cynet.core.files import open_regular, reason, user_path
 from cynet.core.folder import own_file
+from cynet.core.tasks import task_in
 from cynet.core.types import AnyPath
 from cynet.interop.kinds import kind_of
 
 from . import cells, configuration, records
 from .configuration import CONFIG
 from .environment import drawing
-from .filenames import LOG, METRICS, STEP_COLUMNS, STEPS, metrics_columns
+from .filenames import LOG, METRICS, STEPS, metrics_columns, step_columns
 from .places import data_folder
 from .records import ENVIRONMENT
 from .settings import data_options
@@ -64,11 +65,11 @@ class Contents:
 
     @cached_property
     def epochs(self) -> dict[str, list[Any]]:
-        return self._read("epochs", METRICS, _table)
+        return self._read("epochs", METRICS, self._table)
 
     @cached_property
     def steps(self) -> dict[str, list[Any]]:
-        return self._read("steps", STEPS, _table)
+        return self._read("steps", STEPS, self._table)
 
     @cached_property
     def said(self) -> tuple[str, ...]:
@@ -98,6 +99,11 @@ class Contents:
         return measure_in(self.epochs) or TEST
 
     @property
+    def task(self) -> str:
+        """What its labels are: one of `TASKS`."""
+        return self.plain.get("task") or task_in(self.epochs)
+
+    @property
     def plain(self) -> dict[str, Any]:
         """The configuration without its tables: the settings in the file's own spelling."""
         return {key: value for key, value in self.config.items() if not isinstance(value, dict)}
@@ -111,6 +117,9 @@ class Contents:
     def data_options(self) -> dict[str, Any]:
         """What `cynet.data.load` took for its pictures, besides name, root and split."""
         return data_options(self.plain) | drawing(self.environment)
+
+    def _table(self, path):
+        return _table(path, self.plain.get("task"))
 
     def _read(self, part, name, parse):
         """What `parse` makes of a file, and its notes are kept; {} where it cannot."""
@@ -176,14 +185,14 @@ def _age(path):
     return found.st_mtime if stat.S_ISREG(found.st_mode) else None
 
 
-def _table(path):
+def _table(path, task):
     """The finite numbers of a table by column, and what is to be said of it."""
     content = cells.read(path)
     if not content.columns:
         return {}, ()
     notes = [f"{path.name}: {note}" for note in content.notes]
-    measure = measure_in(content.columns) or TEST
-    wanted = STEP_COLUMNS if path.name == STEPS else metrics_columns(measure)
+    measure, task = measure_in(content.columns) or TEST, task or task_in(content.columns)
+    wanted = step_columns(task) if path.name == STEPS else metrics_columns(measure, task)
     if lacking := [name for name in wanted if name not in content.columns]:
         notes.append(f"{path.name} has no column to read called {', '.join(lacking)}")
     columns = {

@@ -49,5 +49,12 @@ def load(values, called):
     RefusedError
     """
     name, root, more = values["data"], values["data_dir"], data_options(values)
-    with refusing(called("data" if root is None else "data_dir"), called("data_dir")):
-        return [data.load(name, root, split, **more) for split in ("train", "test")]
+    try:
+        with refusing(called("data" if root is None else "data_dir"), called("data_dir")):
+            return [data.load(name, root, split, **more) for split in ("train", "test")]
+    except RefusedError as error:  # of a setting that the pictures do not fit
+        setting, _, text = str(error.__cause__).partition(": ")
+        setting = {"size": "image_size"}.get(setting, setting)
+        if setting in ("task", "layout", "image_size") and text:
+            raise RefusedError(f"{called(setting)}: {text}") from error
+        raise

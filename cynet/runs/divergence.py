@@ -55,6 +55,8 @@ def _ways_out(session, folder, say, names):
     rate = "lr_steps" if settings.schedule == ANNEALED and settings.lr_steps else "lr"
     row = folder.metrics.last()
     guessing = np.log(len(session.facts.classes))
+    if session.task.columns:
+        guessing = session.task.guessing(session.batches.dataset.labels)
     last = folder.checkpoint
     if last and row and row["train_loss"] > 2 * guessing:
         say(f"the last checkpoint, {last}, is spoilt too: its loss is {row['train_loss']:g}")

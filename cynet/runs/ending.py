@@ -1,7 +1,7 @@
 """The end of a run: what came out, the look at the test set, and the page."""
 
 from cynet.core.files import digest_of, reason
-from cynet.train.metrics import evaluate
+from cynet.train.views import seen
 
 from . import validation
 from .errors import FailedError, PlotsError
@@ -33,10 +33,10 @@ def tested(session, folder, best, watch=iter):
     if session.measure != VALIDATION:
         return None
     try:
-        model, _ = load_weights(folder.best)
+        model, facts = load_weights(folder.best)
     except (ValueError, OSError) as error:
         raise FailedError(f"the test set was not looked at: {reason(error)}") from error
-    evaluation = evaluate(model, watch(session.test_batches))
+    evaluation = session.task.evaluate(seen(model, facts.tta), watch(session.test_batches))
     validation.write_tested(folder, evaluation, digest_of(folder.best), best, session.trainer.steps)
     return evaluation
 
@@ -67,9 +67,10 @@ def conclude(session, folder, best, test, say, report=None, names=None):
     folder.follow()
     measure = session.measure
     say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.own(WEIGHTS))}")
-    text = f"best {measure} accuracy {best['accuracy']:.4f}, after {best['step']} steps: {folder.best}"
+    score, words = session.task.measures.score, session.task.measures.words
+    text = f"best {measure} {words} {best[score]:.4f}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
-        last = folder.metrics.last().get(f"{measure}_accuracy")
+        last = folder.metrics.last().get(f"{measure}_{score}")
         say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")
     else:
         share = (names or Names()).with_value("validation", "SHARE")

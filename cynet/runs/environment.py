@@ -41,7 +41,7 @@ def describe(session):
         "numpy": np.__version__,
         "git": git(),
         "data": _pictures(session),
-        "init_from": settings.init_from and _file(settings.init_from),
+        "init_from": settings.init_from and _file(settings.init_from, session.initial),
     }
 
 
@@ -83,11 +83,12 @@ def _here():
         return None
 
 
-def _file(path):
-    """Which file of weights it is, whatever becomes of its name."""
+def _file(path, taken):
+    """Which file of weights it is, whatever becomes of its name, and what was not `Taken` of it."""
+    new = {"new": [*taken.new], "unused": [*taken.unused]} if taken and (taken.new or taken.unused) else {}
     try:
         path = initial_file(path)
-        return {"path": os.path.abspath(path), "sha256": digest_of(path, MOST)}
+        return {"path": os.path.abspath(path), "sha256": digest_of(path, MOST)} | new
     except (OSError, ValueError):  # a run that goes on does not need it any more
         return None
 

@@ -9,7 +9,6 @@ import time
 from itertools import pairwise
 from statistics import median
 
-from cynet.train import metrics
 from cynet.train.loop import Observer
 
 from .lines import duration
@@ -65,9 +64,9 @@ class Estimate(Observer):
         session = self.session
         with session.evaluation_loader() as batches:
             batch = next(iter(batches))
-            metrics.evaluate(session.model, [batch])  # the first one also makes buffers
+            session.trainer.evaluate([batch])  # the first one also makes buffers
             start = time.perf_counter()
-            metrics.evaluate(session.model, [batch])
+            session.trainer.evaluate([batch])
             seconds = time.perf_counter() - start
             return seconds / len(batch[1]), len(batches.order(0))
 

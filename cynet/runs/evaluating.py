@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from cynet.core.tasks import CLASSIFY
 from cynet.train.predictions import Predictions, predict
+from cynet.train.task import task_of
 
 from .matching import Matched
 from .session import TEST_BATCH, test_loader
@@ -17,7 +19,7 @@ class Evaluated:
     matched : Matched
         The pictures.
     known : Predictions
-        Of those of classes that the model knows.
+        Of those of classes that the model knows; of other tasks a LabelEvaluation or NumberEvaluation.
     unknown : dict of str to Predictions
         By class those of the others.
     """
@@ -27,7 +29,7 @@ class Evaluated:
     unknown: dict
 
 
-def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
+def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False, tta=None, loss=None):
     """Let a model predict all pictures of a data set.
 
     Parameters
@@ -39,7 +41,10 @@ def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
         See `matching.load`.
     batch_size : int, optional
     flip : bool, optional
-        See `predict`.
+    tta : str, optional
+        See `predict`; default: as the weights were judged in their training.
+    loss : str, optional
+        Of numbers: what the model was trained with.
 
     Returns
     -------
@@ -48,7 +53,9 @@ def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False):
 
     def predicted(samples):
         with test_loader(samples, facts, batch_size) as batches:
-            return predict(model, batches, flip)
+            if facts.task == CLASSIFY:
+                return predict(model, batches, flip, facts.tta if tta is None else tta)
+            return task_of(facts.task, loss).evaluate(model, batches, flip)
 
     known = predicted(matched.known)
     return Evaluated(matched, known, {title: predicted(each) for title, each in matched.unknown.items()})

@@ -6,20 +6,24 @@ from math import prod
 
 from cynet import models
 from cynet.core import checks
+from cynet.core.tasks import CLASSIFY, TASKS
 from cynet.data.images.pictures import FITS
 from cynet.nn.layer import Layer
+from cynet.train.views import kinds_of
 
 from .layouts import ModelLayout
 
 DRAWN = "split_seed", "test_share"  # what says how the pictures of a folder were drawn
 
 # The limits of what weights tell, so that no note decides how much memory or time is taken.
-MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels
+MOST_SIZES = {  # height, width and channels; length and channels; features
+    3: (1 << 14, 1 << 14, 256), 2: (1 << 22, 1 << 12), 1: (1 << 16,),
+}  # fmt: skip
 MOST_VALUES = 1 << 24  # of a picture: 64 MiB
 MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
 MOST_NAME = 1_000  # letters, of a class or a data set
-MOST_MEAN = 1e6  # of a channel, whose values are 0 to 1
-STD = 1e-12, 1e6
+BYTES, FLOATS = "uint8", "float32"
+KINDS = {BYTES: (1e6, (1e-12, 1e6)), FLOATS: (1e30, (1e-30, 1e30))}  # means and deviations of a channel
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,22 @@ class Facts:
     mean, std : tuple of float
         A pixel's channel c of 0 to 1 enters the model as (value - mean[c]) / std[c].
     picture_shape : tuple of int
-        (height, width, channels) of the pictures. Files from before it was noted are of 32 x 32 x 3.
+        (height, width, channels) of the pictures; (length, channels) of signals, (features,) of rows. Files
+        from before it was noted are of 32 x 32 x 3.
     resize : {"crop", "stretch"}
         How a picture of another size becomes one of these: see `cynet.data.ImageFolder`.
+    tta : str
+        The views of a picture whose mean counts, such as "flip,shift" (see `cynet.train.predict`); "", and
+        then not in the file: none.
     drawn : tuple
         (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
         has no parts; else empty, and not in the file.
+    task : str
+        What the model was trained for, one of `TASKS`; not in the file where it is "classify". The classes
+        are its labels or numbers.
+    kind : {"uint8", "float32"}
+        What its samples are; not in the file where they are bytes. A float x enters the model as
+        (x - mean[c]) / std[c].
     """
 
     model: str
@@ -54,12 +68,14 @@ class Facts:
     std: tuple[float, ...]
     picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
+    tta: str = ""
     drawn: tuple[float, ...] = ()
+    task: str = CLASSIFY
+    kind: str = BYTES
 
     def create(self) -> Layer:
         """A new model of this kind."""
-        _, _, channels = self.picture_shape
-        return models.create(self.model, self.batch_norm, len(self.classes), channels)
+        return models.create(self.model, self.batch_norm, len(self.classes), self.picture_shape[-1])
 
     def check_model(self, model: Layer) -> None:
         """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
@@ -81,18 +97,26 @@ class Facts:
         _flag("batch_norm", self.batch_norm)
         _name("data", self.data)
         _classes(self.classes)
-        sizes = _several("picture_shape", self.picture_shape, 3)
-        for size, most in zip(sizes, MOST_SIZES, strict=True):
+        if not isinstance(self.picture_shape, tuple) or len(self.picture_shape) not in MOST_SIZES:
+            raise ValueError(f"picture_shape: wanted 3 numbers, got {self.picture_shape!r:.80}")
+        sizes = self.picture_shape
+        for size, most in zip(sizes, MOST_SIZES[len(sizes)], strict=True):
             _within("picture_shape", checks.integer, size, 1, most)
         if prod(sizes) > MOST_VALUES:
             wanted = f"wanted at most {MOST_VALUES:,} values"
             raise ValueError(f"picture_shape: {wanted}, got {prod(sizes):,}, of {sizes}")
-        for mean in _several("mean", self.mean, sizes[2]):
-            _within("mean", checks.number, mean, -MOST_MEAN, MOST_MEAN)
-        for std in _several("std", self.std, sizes[2]):
-            _within("std", checks.number, std, *STD)
+        if not isinstance(self.task, str) or self.task not in TASKS:
+            raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {self.task!r:.80}")
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise ValueError(f"kind: wanted one of {', '.join(KINDS)}, got {self.kind!r:.80}")
+        furthest, bounds = KINDS[self.kind]
+        for mean in _several("mean", self.mean, sizes[-1]):
+            _within("mean", checks.number, mean, -furthest, furthest)
+        for std in _several("std", self.std, sizes[-1]):
+            _within("std", checks.number, std, *bounds)
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
+        _views(self.tta)
         if self.drawn != () and not is_drawn(self.drawn):
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
 
@@ -100,6 +124,11 @@ class Facts:
 def _name(note, value):
     if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
         raise ValueError(f"{note}: wanted a text of 1 to {MOST_NAME:,} letters, got {value!r:.80}")
+
+
+def _views(value):
+    if not isinstance(value, str) or ",".join(kinds_of(value[:MOST_NAME])) != value:
+        raise ValueError(f"tta: wanted views such as flip,shift, got {value!r:.80}")
 
 
 def _flag(note, value):

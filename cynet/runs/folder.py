@@ -18,6 +18,7 @@ from cynet.core.files import (
     user_path,
 )
 from cynet.core.folder import own_file, own_path, own_target
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyPath
 
 from . import aside, configuration, new_folder, records, space
@@ -28,10 +29,10 @@ from .filenames import (
     DIGESTS,
     GROWN,
     METRICS,
-    STEP_COLUMNS,
     STEPS,
     WEIGHTS,
     metrics_columns,
+    step_columns,
 )
 from .hold import LOCK, Hold
 from .records import ENVIRONMENT
@@ -55,8 +56,8 @@ class RunFolder:
     Attributes
     ----------
     metrics, steps, digests : Table
-    measure : str
-        What the run is measured on, as its configuration says: "test" or "validation".
+    measure, task : str
+        What the run is measured on, as its configuration says: "test" or "validation"; what its labels are.
     path : Path
         Where it is; of one that is locked `follow` changes it, when the folder was moved.
     log : object or None
@@ -103,12 +104,13 @@ class RunFolder:
 
     def _set(self, path):
         self.path, self._hold, self.tell, self.log = path, None, print, None
-        self.steps, self.digests = Table(path / STEPS, STEP_COLUMNS), Table(path / DIGESTS, DIGEST_COLUMNS)
+        self.digests = Table(path / DIGESTS, DIGEST_COLUMNS)
         self._measured({})
 
     def _measured(self, config):
-        self.measure = measure_of(config)
-        self.metrics = Table(self._held(METRICS), metrics_columns(self.measure))
+        self.measure, self.task = measure_of(config), config.get("task") or CLASSIFY
+        self.metrics = Table(self._held(METRICS), metrics_columns(self.measure, self.task))
+        self.steps = Table(self._held(STEPS), step_columns(self.task))
 
     def _held(self, name):
         """The path of a file in the folder; once that is locked, of one that is looked up in it alone."""
@@ -223,7 +225,7 @@ class RunFolder:
 
     def configured(self, config: dict[str, Any]) -> None:
         """Take what the run is measured on from a configuration, a dict."""
-        if measure_of(config) != self.measure:
+        if (measure_of(config), config.get("task") or CLASSIFY) != (self.measure, self.task):
             self._measured(config)
 
     def read_config(self) -> tuple[dict[str, Any], dict[str, str]]:

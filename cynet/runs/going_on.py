@@ -129,6 +129,7 @@ class _Going:
             else:
                 changes.same_data(folder, training, changed, names)
                 self.news.append("there is no checkpoint yet: beginning again")
+                self.news += [str(session.initial)] if session.initial else []
             return self._trained(session, origins, changed, best, seconds)
 
     def _restored(self, session, changed):

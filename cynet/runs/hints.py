@@ -7,6 +7,13 @@ from cynet.core.wording import FLAGS
 CALLED = {
     "lr": "learning-rate learningrate base-lr initial-lr lr0 eta step-size",
     "weight-decay": "wd l2 l2-reg regularization",
+    "optimizer": "optimiser optim opt sgd adam adamw nesterov",
+    "no-decay": "no-weight-decay skip-decay no-bias-decay no-norm-decay",
+    "accumulate": "accumulate-grad-batches gradient-accumulation gradient-accumulation-steps grad-accum "
+    "grad-accum-steps accumulation accumulation-steps accum accum-steps",
+    "freeze": "frozen freeze-layers freeze-backbone freeze-body",
+    "new-head": "replace-head reset-head reset-classifier",
+    "tta": "test-time-augmentation",
     "batch-size": "bs batch minibatch mini-batch mini-batch-size train-batch-size",
     "epochs": "num-epochs n-epochs max-epochs epoch-count",
     "steps": "iterations iters num-iterations max-iter max-iters max-steps num-steps n-steps total-steps",
@@ -36,11 +43,10 @@ CALLED = {
 }
 SAID = {
     "cynet runs on the CPU": "gpu gpus device devices cuda mps tpu gpu-id use-cuda no-cuda cpu",
+    "the optimisers are sgd, nesterov, adam and adamw": "rmsprop adagrad lamb lion",
     "it computes in float32": "amp fp16 bf16 half precision mixed-precision dtype float16",
 }
 BEST = "RUN/best.safetensors (RUN alone means its last weights)"  # what --init-from takes
-OPTIMISER = "the optimiser is SGD with"  # and momentum
-OPTIMISERS = "optimizer optimiser optim opt sgd adam adamw rmsprop nesterov"
 
 
 def suggestion(name, known, words=FLAGS):
@@ -68,8 +74,6 @@ def suggestion(name, known, words=FLAGS):
         if word in others.split() and meant in here:
             return f"did you mean {here[meant]}?"
     if name.startswith("-") or "momentum" in here:  # a flag or a setting
-        if word in OPTIMISERS.split() and "momentum" in here:
-            return f"{OPTIMISER} {words('momentum')}"
         for text, others in SAID.items():
             if word in others.split():
                 return text

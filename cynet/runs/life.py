@@ -117,14 +117,14 @@ class _Life:
         """Train with all who watch; the `Outcome`."""
         session, settings, folder = self.session, self.session.settings, self.folder
         done = session.trainer.steps
-        self.screen = self.company.screen(settings.steps, settings.batch_size, done=done, say=self.say)
+        self.screen = self.company.screen(settings.steps, settings.step_size, done=done, say=self.say)
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(self.screen))
             folder.tell = self.screen.say
             observers = [self.recorder, self.keeper, self.screen, Estimate(session, self.screen.say)]
             observers += [doctor_of(session, self.screen.say, self.company.names), self.last]
             if settings.tensorboard:
-                board = tensorboard.TensorBoard(folder.path, done)
+                board = tensorboard.TensorBoard(folder.path, done, session.task.measures.columns)
                 observers.append(stack.enter_context(contextlib.closing(board)))
             ended = self._explained([*observers, *self.company.observers])
             return ended if isinstance(ended, Outcome) else self._finished(ended)

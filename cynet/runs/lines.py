@@ -2,6 +2,7 @@
 
 import time
 
+from cynet.core.tasks import CLASSIFY, MEASURES, MULTILABEL
 from cynet.train.loop import Observer
 
 
@@ -28,10 +29,14 @@ class Lines(Observer):
     def evaluated(self, result):
         now = time.perf_counter()
         left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
+        measures = MEASURES[getattr(result.test, "task", CLASSIFY)]
+        right = f"accuracy {result.train_accuracy:.4f}  " if measures.trained else ""
+        figures = "  ".join(
+            f"{result.measure} {name} {figure(getattr(result.test, name))}" for name in measures.columns
+        )
         self.say(
             f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
-            f"accuracy {result.train_accuracy:.4f}  {result.measure} loss {_loss(result.test.loss)}  "
-            f"{result.measure} accuracy {result.test.accuracy:.4f}  lr {result.lr:.3g}  "
+            f"{right}{result.measure} loss {_loss(result.test.loss)}  {figures}  lr {result.lr:.3g}  "
             f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} images/s  {duration(left)} left"
         )
 
@@ -50,6 +55,11 @@ class Lines(Observer):
 
 def _loss(value):
     return f"{value:.4f}" if value < 1e5 else f"{value:.4g}"
+
+
+def figure(value):
+    """A measure with four digits after the point, or of a large one four altogether."""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.4g}"
 
 
 def duration(seconds):
@@ -75,9 +85,27 @@ def accuracies(evaluation, classes, split="test"):
     -------
     str
     """
+    task = getattr(evaluation, "task", CLASSIFY)
     width = max(len(name) for name in classes)
+    if task != CLASSIFY:
+        names = ("average precision", "F1") if task == MULTILABEL else ("RMSE", "MAE", "R2")
+        found = each_figure(evaluation)
+        lines = [
+            f"{name:<{width}}  " + "  ".join(f"{t} {figure(v)}" for t, v in zip(names, row, strict=True))
+            for name, row in zip(classes, found, strict=True)
+        ]
+        measures = MEASURES[task]
+        last = figure(getattr(evaluation, measures.score))
+        return "\n".join([*lines, f"{split} {measures.words} {last}"])
     lines = [
         f"{name:<{width}}  {accuracy:.4f}  of {count:,}" if count else f"{name:<{width}}  no pictures"
         for name, accuracy, count in zip(classes, evaluation.class_accuracy, evaluation.samples, strict=True)
     ]
     return "\n".join([*lines, f"{split} accuracy {evaluation.accuracy:.4f}"])
+
+
+def each_figure(evaluation):
+    """What is measured of each label, average precision and F1, or number, RMSE, MAE and R2: rows."""
+    if evaluation.task == MULTILABEL:
+        return list(zip(evaluation.average_precision, evaluation.label_f1, strict=True))
+    return list(zip(evaluation.each_rmse, evaluation.each_mae, evaluation.each_r2, strict=True))

@@ -7,6 +7,7 @@ import numpy as np
 
 from cynet import data
 from cynet.core.files import user_path
+from cynet.core.tasks import CLASSIFY
 from cynet.data import registry
 
 from .facts import DRAWN
@@ -66,6 +67,12 @@ def load(facts, name, root, split, **options):
     """
     load_it = _fitted if name in registry.dataset.those(fitted=True) else _as_it_is
     samples = load_it(facts, name, root, split, options)
+    task = getattr(samples, "task", CLASSIFY)
+    if task != facts.task:
+        raise ValueError(f"wanted labels of the model's task, {facts.task}, those of {name} are of {task}")
+    if getattr(samples, "images", np.empty(0, facts.kind)).dtype != facts.kind:
+        got = samples.images.dtype
+        raise ValueError(f"wanted samples of {facts.kind}, as the model's, those of {name} are of {got}")
     if tuple(samples.picture_shape) != facts.picture_shape:
         raise ValueError(
             f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
@@ -73,7 +80,8 @@ def load(facts, name, root, split, **options):
         )
     doubt = None if facts.drawn or "test_share" in options else _doubt(samples)
     notes = tuple(getattr(samples, "notes", ()))
-    return replace(match(samples, facts.classes, name), doubt=doubt, notes=notes)
+    of = match if facts.task == CLASSIFY else match_columns
+    return replace(of(samples, facts.classes, name), doubt=doubt, notes=notes)
 
 
 def _doubt(samples):
@@ -88,12 +96,18 @@ def _doubt(samples):
 
 
 def described(shape):
-    """'32 x 32 with 3 channels' of (height, width, channels)."""
+    """'32 x 32 with 3 channels' of (height, width, channels), and so on of signals and rows."""
+    if len(shape) == 1:
+        return f"{shape[0]} feature{'' if shape[0] == 1 else 's'}"
+    if len(shape) == 2:
+        return f"a length of {shape[0]} with {shape[1]} channel{'' if shape[1] == 1 else 's'}"
     height, width, channels = shape
     return f"{height} x {width} with {channels} channel{'' if channels == 1 else 's'}"
 
 
 def _as_it_is(facts, name, root, split, options):
+    if name in registry.dataset.those(arrays=True):
+        options = options | {"task": facts.task, "like": facts.picture_shape}
     return data.load(name, root, split, **options)
 
 
@@ -101,6 +115,7 @@ def _fitted(facts, name, root, split, options):
     """Pictures from files, at the model's size."""
     height, width, channels = facts.picture_shape
     fit = {"size": (height, width), "resize": facts.resize}
+    options.pop("size", None)
     if name == "image_list":  # which keeps the pictures' own size, unless it is told another
         try:
             samples = data.load(name, root, split, **options)
@@ -158,16 +173,53 @@ def match(samples, classes, name="the data set"):
             f"{', '.join(own)!r:.200}"
         )
     known = samples if len(chosen) == len(labels) else _part(samples, chosen)
-    known = data.ArrayDataset(known.images, labels[chosen], classes)
+    known = samples.with_samples(known.images, labels[chosen], classes)
     unknown = {}
     for number in np.unique(samples.labels[labels < 0]):
         of_it = np.flatnonzero(samples.labels == number)
-        unknown[own[number]] = data.ArrayDataset(samples.images[of_it], np.zeros(len(of_it), int), classes)
+        unknown[own[number]] = samples.with_samples(samples.images[of_it], np.zeros(len(of_it), int), classes)
     return Matched(known, unknown, note)
 
 
+def match_columns(samples, classes, name="the data set"):
+    """A data set with the columns of labels of a model that is none of classes, by their names.
+
+    Parameters
+    ----------
+    samples : ArrayDataset
+    classes : sequence of str
+        The model's labels, or numbers.
+    name : str, optional
+        What an error calls the data set.
+
+    Returns
+    -------
+    Matched
+
+    Raises
+    ------
+    ValueError
+        When it has not all of them.
+    """
+    classes, own = tuple(classes), tuple(map(str, samples.classes))
+    if own == classes:
+        return Matched(samples)
+    note, missing = None, [title for title in classes if title not in own]
+    if not missing:
+        columns = [own.index(title) for title in classes]
+    elif len(own) == len(classes) and _are_numbers(own):
+        columns = range(len(own))
+        note = f"the labels of {name} have no names: they are matched by their order"
+    else:
+        raise ValueError(
+            f"wanted the model's labels {', '.join(classes)!r:.200}, {name} has {', '.join(own)!r:.200}"
+        )
+    labels = samples.labels[:, list(columns)]
+    return Matched(samples.with_samples(samples.images, labels, classes), note=note)
+
+
 def _part(samples, indices):
-    return data.ArrayDataset(samples.images[indices], samples.labels[indices], samples.classes)
+    return samples.with_samples(samples.images[indices], samples.labels[indices])
 
 
 def _are_numbers(names):

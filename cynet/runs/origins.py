@@ -4,6 +4,7 @@ import os
 
 from cynet.core.names import printable
 from cynet.core.wording import Wording
+from cynet.data import registry
 
 from . import configuration
 from .errors import RefusedError
@@ -131,6 +132,10 @@ def gathered(sheets, names):
             values[name], origins[name] = DEFAULTS[name], DEFAULT
         values |= sheet
         origins |= dict.fromkeys(sheet, origin)
+    name, place = registry.placed(values["data"], values["data_dir"])
+    if name != values["data"]:
+        values |= {"data": name, "data_dir": place}
+        origins["data_dir"] = origins["data"]
     return values, chosen_by_the_run(values, origins)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cynet.core.tasks import MEASURES
 from cynet.train.loop import Result
 from cynet.train.metrics import Evaluation
 
@@ -31,7 +32,7 @@ class Outcome:
     measure : str
         What it is measured on: "test", or "validation" where pictures are held out.
     best : dict or None
-        "accuracy", "step" and "epoch" of its best evaluation.
+        "accuracy" ("ap", "rmse" of other tasks), "step" and "epoch" of its best evaluation.
     last : Result or None
         The last evaluation of this part of the run, None where it had none.
     test : Evaluation or None
@@ -69,7 +70,8 @@ class Outcome:
     def __str__(self) -> str:
         text = f"{self.status} after {self.step} of {self.steps} steps: {self.folder}"
         if self.best is not None:
-            text += f"; best {self.measure} accuracy {self.best['accuracy']:.4f}"
+            measures = next(each for each in MEASURES.values() if each.score in self.best)
+            text += f"; best {self.measure} {measures.words} {self.best[measures.score]:.4f}"
         return text
 
     def __repr__(self) -> str:

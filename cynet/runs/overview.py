@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from cynet.core.files import user_path
+from cynet.core.tasks import measures_of
 
 from . import contents
 from .cells import last_row
@@ -30,7 +31,7 @@ class Overview:
     measure : str or None
         What the accuracy is of: "test" or "validation".
     best : float or None
-        The best accuracy of an evaluation.
+        The best accuracy of an evaluation; of other tasks than classes the best of their score.
     best_step : int or None
     step, steps : int or None
         How many were taken, and how many there are to be.
@@ -64,13 +65,15 @@ def read(path):
     run = contents.read(path)
     epochs, last = run.epochs, last_row(run.path / STEPS)
     measure = measure_in(epochs)
-    values = epochs.get(f"{measure}_accuracy", [])
+    measures = measures_of(run.task)
+    values = epochs.get(f"{measure}_{measures.score}", [])
     known = [row for row, value in enumerate(values) if value is not None]
-    row = max(known, key=lambda each: values[each], default=None)  # the first of equal ones
+    pick = max if measures.higher else min
+    row = pick(known, key=lambda each: values[each], default=None)  # the first of equal ones
     step, seconds = (_greatest(_at(epochs, name, -1), last.get(name)) for name in ("step", "seconds"))
     steps = _whole(run.plain.get("steps"))
     return Overview(
-        run, _state(run, steps, row), measure, _at(epochs, f"{measure}_accuracy", row),
+        run, _state(run, steps, row), measure, _at(epochs, f"{measure}_{measures.score}", row),
         _whole(_at(epochs, "step", row)), _whole(step), steps, seconds,
     )  # fmt: skip
 

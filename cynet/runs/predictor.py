@@ -11,10 +11,17 @@ import numpy as np
 from cynet import data
 from cynet.core import checks
 from cynet.core.names import printable
+from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, AnyPath
+from cynet.data.dataset import LABELS
 from cynet.data.images import given
+from cynet.train.label_metrics import THRESHOLD
 from cynet.train.predictions import predict
+from cynet.train.task import task_of
+from cynet.train.views import kinds_of
 
+from . import given_arrays
+from .facts import BYTES
 from .session import test_loader
 from .weights import file_of, load_weights
 
@@ -31,6 +38,7 @@ class Answer:
     name : str
         The picture's file, or "picture 0" and so on.
     probabilities : ndarray of float64 (classes,), or None
+        Of a model of several labels that of each; of one of numbers the numbers.
     error : Exception or None
         Why there are none.
     """
@@ -49,22 +57,45 @@ class Predicted:
     classes : tuple of str
         The names of the classes.
     probabilities : ndarray of float64 (pictures, classes)
+        Of a model of several labels that of each by itself; of numbers they are none, but `values`.
     names : tuple of str
         The pictures' files, or "picture 0" and so on.
+    task : str, optional
+        What the model was trained for.
     """
 
     classes: tuple[str, ...]
     probabilities: AnyArray
     names: tuple[str, ...]
+    task: str = CLASSIFY
+
+    @property
+    def values(self) -> AnyArray:
+        """ndarray of float64 (pictures, numbers): what a model of numbers gives."""
+        if self.task != REGRESS:
+            raise AttributeError(f"values: wanted a model of task {REGRESS}, got one of task {self.task}")
+        return self.probabilities
 
     @property
     def labels(self) -> AnyArray:
-        """ndarray of int64 (pictures,): the most probable class of each, the first of equal ones."""
-        return self.probabilities.argmax(axis=1)
+        """ndarray of int64 (pictures,): the most probable class of each, the first of equal ones.
+
+        Of a model of several labels bool (pictures, labels): which are said; of one of numbers `values`.
+        """
+        if self.task == MULTILABEL:
+            return self.probabilities >= THRESHOLD
+        return self.probabilities if self.task == REGRESS else self.probabilities.argmax(axis=1)
 
     @property
-    def predicted(self) -> tuple[str, ...]:
-        """The name of the most probable class of each picture: a tuple of str."""
+    def predicted(self) -> tuple[Any, ...]:
+        """The name of the most probable class of each picture: a tuple of str.
+
+        Of a model of several labels a tuple of the names that are said, of one of numbers the numbers.
+        """
+        if self.task == MULTILABEL:
+            return tuple(tuple(self.classes[k] for k in np.flatnonzero(row)) for row in self.labels)
+        if self.task == REGRESS:
+            return tuple(tuple(row) for row in self.values.tolist())
         return tuple(self.classes[k] for k in self.labels)
 
     def top(self, index: int, count: int = 5) -> list[tuple[str, float]]:
@@ -75,7 +106,8 @@ class Predicted:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"Predicted({len(self)} pictures, {len(self.classes)} classes)"
+        what = "pictures" if self.task == CLASSIFY else "samples"
+        return f"Predicted({len(self)} {what}, {len(self.classes)} {LABELS[self.task]})"
 
 
 class Predictor:
@@ -91,6 +123,9 @@ class Predictor:
         Which of a run folder's; default: those that the run came to.
     batch_size : int, optional
         Pictures that go through the model at once. No probability depends on it.
+    tta : str, optional
+        The views of each picture whose mean counts, such as "flip,shift" (see `cynet.train.predict`), or "",
+        for none; default: as the weights were judged in their training.
 
     Attributes
     ----------
@@ -113,10 +148,18 @@ class Predictor:
     (('star', 'ring'), (2, 10))
     """
 
-    def __init__(self, source: AnyPath, weights: str | None = None, batch_size: int = BATCH) -> None:
+    def __init__(
+        self,
+        source: AnyPath,
+        weights: str | None = None,
+        batch_size: int = BATCH,
+        tta: str | None = None,
+    ) -> None:
+        kinds_of(tta)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
         self.model, self.facts = load_weights(self.path)
+        self.tta = self.facts.tta if tta is None else tta
         self._locks: dict[int, threading.Lock] = {}
 
     @property
@@ -131,7 +174,8 @@ class Predictor:
         pictures : path, array, picture of Pillow, or a sequence of these
             A picture file; a folder, for all pictures in it, sorted by name, hidden ones left out; an array
             of uint8, (height, width) for grey, (height, width, channels), or several as (count, height,
-            width, channels). What has not the size and channels that the model takes is made so, as its
+            width, channels). A model of floats, signals or rows takes arrays of its own shape, or .npy files
+            of these. What has not the size and channels that the model takes is made so, as its
             training pictures were, by Pillow (the extra `images`).
 
         Returns
@@ -157,7 +201,8 @@ class Predictor:
             more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             raise ValueError(f"{len(broken)} of {len(answers)} pictures: {'; '.join(texts)}{more}")
         rows = np.array([answer.probabilities for answer in answers]).reshape(-1, len(self.classes))
-        return Predicted(self.classes, rows, tuple(answer.name for answer in answers))
+        names = tuple(answer.name for answer in answers)
+        return Predicted(self.classes, rows, names, self.facts.task)
 
     def answers(self, pictures: Any) -> Iterator[Answer]:
         """What is on each of some pictures, one after the other; one that is broken stops nothing.
@@ -172,17 +217,29 @@ class Predictor:
         Answer
         """
         waiting: list[tuple[str, Any]] = []
-        for name, source in given.sources(pictures, self.facts.picture_shape[2]):
+        for name, source in self._sources(pictures):
             waiting.append((name, self._pixels(name, source)))
             if len(waiting) == self.batch_size:
                 yield from self._answered(waiting)
                 waiting = []
         yield from self._answered(waiting)
 
+    @property
+    def _of_pictures(self):
+        return self.facts.kind == BYTES and len(self.facts.picture_shape) == 3
+
+    def _sources(self, pictures):
+        """(name, source) of each sample; a .npy file holds several of any model's."""
+        if not self._of_pictures or given_arrays.is_file(pictures):
+            return given_arrays.sources(pictures, self.facts)
+        return given.sources(pictures, self.facts.picture_shape[2])
+
     def _pixels(self, name, source):
         """The bytes of a picture, or the error."""
         if isinstance(source, Exception):
             return source
+        if not self._of_pictures:
+            return given_arrays.planar(source, self.facts)
         try:
             return given.pixels(source, self.facts.picture_shape, self.facts.resize)
         except given.BROKEN as error:
@@ -201,10 +258,17 @@ class Predictor:
             yield Answer(name, None if wrong else row, wrong)
 
     def _probabilities(self, images):
-        """float64 (pictures, classes) of uint8 (pictures, channels, height, width)."""
-        samples = data.ArrayDataset(images, np.zeros(len(images), np.int64), self.classes)
-        with self._lock(), test_loader(samples, self.facts, len(images)) as batches:
-            return predict(self.model, batches).probabilities
+        """float64 (pictures, classes) of samples as a data set keeps them."""
+        facts, count = self.facts, len(images)
+        shape = (count,) if facts.task == CLASSIFY else (count, len(self.classes))
+        samples = data.ArrayDataset(images, np.zeros(shape, np.int64), self.classes, task=facts.task)
+        if len(facts.picture_shape) != 3:
+            samples._shape = facts.picture_shape
+        with self._lock(), test_loader(samples, facts, count) as batches:
+            if facts.task == CLASSIFY:
+                return predict(self.model, batches, tta=self.tta).probabilities
+            found = task_of(facts.task).evaluate(self.model, batches)
+            return found.values if facts.task == REGRESS else found.probabilities
 
     def _lock(self):
         """One thread at a time uses the model: its kernels use all processors, and one set of buffers does.

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from math import isfinite
 
 from cynet.core.hints import near
+from cynet.core.tasks import LOSSES, TASKS
 
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 AUTO = "auto"
+LAYOUTS = ("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF")  # see cynet/data/array_layouts.py
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
+SGD, NESTEROV, ADAM, ADAMW = OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
+UNDECAYED = ("norm", "bias")  # parameters that may go without weight decay
+VIEWS = ("flip", "shift")  # of a picture that is evaluated
 
 PLACES = ("init_from", "data_dir")  # settings that are paths
 
@@ -134,6 +139,37 @@ def milestones(value):
     return found
 
 
+def some_of(*names):
+    """From a text to some of these names, each once, comma separated and in this order."""
+
+    def parse(value):
+        given = value.split(",")
+        for name in given:
+            one_of(*names)(name)
+        if len(set(given)) < len(given):
+            raise ValueError(f"wanted each of {', '.join(names)} at most once, got {short(value)}")
+        return ",".join(name for name in names if name in given)
+
+    return parse
+
+
+def patterns(value):
+    """'0.*,*.bias' as it is: patterns of names, none of them empty."""
+    if not all(part.strip() == part != "" for part in text(value).split(",")):
+        raise ValueError(f"wanted patterns such as 0.*,*.bias without blanks between, got {short(value)}")
+    return value
+
+
+def lookahead(value):
+    """'5:.5' as '5:0.5': a number of steps and a decay."""
+    try:
+        steps, decay = value.split(":")
+        return f"{integer(1)(steps)}:{number(0, 1)(decay)!r}"
+    except ValueError:
+        wanted = "wanted STEPS:DECAY, from 1 step on and a decay from 0 to below 1, such as 5:.5"
+        raise ValueError(f"{wanted}, got {short(value)}") from None
+
+
 def augmentation(value):
     """'crop:4,rotate:15' as it is, or True where that is what `augment` stands for."""
     from . import augmentations  # here: a command's help is there at once
@@ -151,6 +187,18 @@ def workers(value):
         return integer(0, 64)(value)
     except ValueError as error:
         raise ValueError(f"{error} (or {AUTO})") from None
+
+
+def size(value):
+    """'48x64', a height and a width, or '64' for both, as '64x64'."""
+    parts = value.split("x")
+    try:
+        sides = [integer(1, 1 << 14)(part) for part in parts]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2):
+        raise ValueError(f"wanted HEIGHTxWIDTH such as 48x64, or a number for both, got {short(value)}")
+    return f"{sides[0]}x{sides[-1]}"
 
 
 def short(value):
@@ -177,13 +225,20 @@ RANGES = {
     "model": _text(text, in_python="a name (cynet.models.register gives a model of your own one)"),
     "batch_norm": FLAG,
     "init_from": _text(text, in_python="the path of weights"),
+    "new_head": FLAG,
+    "freeze": _text(patterns, ' such as "0.*,*.bias"', "a str such as '0.*,*.bias'"),
     "data": _text(text, in_python="a name (cynet.data.register gives a data set of your own one)"),
     "data_dir": _text(text, in_python="a path"),
     "skip_damaged": FLAG,
+    "image_size": _text(size, ' such as "48x64"', "a str such as '48x64'"),
+    "layout": _text(one_of(*LAYOUTS)),
+    "task": _text(one_of(*TASKS)),
+    "loss": _text(one_of(*LOSSES)),
     "augment": Range(augmentation, (bool, str), "true, false or names", "True, False or a str 'crop:4,flip'"),
     "validation": _number(number(0, 1)),
     "split_seed": _number(integer(0, MOST_SEED)),
     "batch_size": _number(integer(1)),
+    "accumulate": _number(integer(1)),
     "balanced": FLAG,
     "steps": _number(integer(1)),
     "epochs": _number(integer(1)),
@@ -191,13 +246,17 @@ RANGES = {
     "schedule": _text(one_of(*SCHEDULES)),
     "lr_steps": _text(milestones, ' such as "300:.01,420:.001"', "a dict such as {300: .01, 420: .001}"),
     "warmup": _number(integer(0)),
+    "optimizer": _text(one_of(*OPTIMIZERS)),
     "momentum": _number(number(0, 1)),
     "weight_decay": _number(number(0)),
+    "no_decay": _text(some_of(*UNDECAYED), ' such as "norm,bias"', "a str such as 'norm,bias'"),
     "label_smoothing": _number(number(0, 1)),
     "class_weights": _text(one_of(*CLASS_WEIGHTS)),
     "clip_norm": _number(above(0)),
     "ema": _number(number(0, 1)),
+    "lookahead": _text(lookahead, ' such as "5:.5"', "a str such as '5:.5'"),
     "mixup": _number(number(0)),
+    "tta": _text(some_of(*VIEWS), ' such as "flip,shift"', "a str such as 'flip,shift'"),
     "patience": _number(integer(1)),
     "seed": _number(integer(0, MOST_SEED)),
     "threads": _number(integer(1, 1024)),

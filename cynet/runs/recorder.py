@@ -26,7 +26,7 @@ class Recorder(Observer):
     folder : RunFolder
     session : Session
     best : dict, optional
-        Accuracy, step and epoch of the best evaluation so far.
+        Accuracy (or what the task's score is), step and epoch of the best evaluation so far.
     seconds : float, optional
         That the run took so far.
     """
@@ -40,7 +40,7 @@ class Recorder(Observer):
     ) -> None:
         self.folder, self.model, self.facts = folder, session.model, session.facts
         self.trainer, self.patience = session.trainer, session.settings.patience
-        self.best = best
+        self.best, self.task = best, session.task
         self.start = time.monotonic() - seconds
         self._digested = folder.digests.last().get("step", -1)
         if not session.trainer.steps:
@@ -54,10 +54,9 @@ class Recorder(Observer):
     def stepped(self, progress: Progress) -> None:
         step = progress.step
         # The loss with all its digits: two runs are compared by it.
-        self.folder.steps.add(
-            f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r},"
-            f"{progress.right / progress.images:.6g},{self.seconds:.3f}"
-        )
+        right = [f"{progress.right / progress.images:.6g}"] if self.task.measures.trained else []
+        start = f"{step},{progress.epoch},{progress.lr:.6g},{progress.loss!r}"
+        self.folder.steps.add(",".join([start, *right, f"{self.seconds:.3f}"]))
         if is_round(step):
             self._digest(step)
 
@@ -68,20 +67,21 @@ class Recorder(Observer):
                 f"on the {result.measure} pictures (Session.train takes the right ones)"
             )
         self.folder.follow()
-        row = (
-            f"{result.step},{result.epoch},{result.lr:.6g},{result.train_loss:.6g},{result.train_accuracy:.6g},"
-            f"{result.test.loss:.6g},{result.test.accuracy:.6g},{self.seconds:.2f}"
-        )
-        self.folder.metrics.add(row)
+        right = [result.train_accuracy] if self.task.measures.trained else []
+        values = [result.lr, result.train_loss, *right, result.test.loss]
+        values += self.task.values(result.test).values()
+        row = [f"{result.step},{result.epoch}", *(f"{value:.6g}" for value in values), f"{self.seconds:.2f}"]
+        self.folder.metrics.add(",".join(row))
         self._digest(result.step)
         self.folder.sync()
         self.save()
-        if self.best is None or result.test.accuracy > self.best["accuracy"]:
-            self.best = {"accuracy": result.test.accuracy, "step": result.step, "epoch": result.epoch}
+        measures, score = self.task.measures, self.task.score(result.test)
+        if self.best is None or measures.better(score, self.best[measures.score]):
+            self.best = {measures.score: score, "step": result.step, "epoch": result.epoch}
             self._save(BEST)
 
     def enough(self) -> bool:
-        """Whether the run's `patience` is at its end: so many epochs in a row brought no better accuracy."""
+        """Whether the run's `patience` is at its end: so many epochs in a row brought no better score."""
         return out_of_patience(self.patience, self.best, self.trainer.place.epoch)
 
     def save(self) -> None:

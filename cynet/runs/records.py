@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cynet.core.files import write_atomically
 from cynet.core.folder import read_object
+from cynet.core.tasks import MEASURES
 
 from .facts import DRAWN, is_drawn
 
@@ -90,7 +91,7 @@ GONE_ON = PART | {"after_step": COUNT, "changed": CHANGES}
 SURROUNDINGS = PART | {"resumed": [GONE_ON]}
 RESULT = {
     "weights": TEXT, "sha256": TOKEN, "step": COUNT, "steps": COUNT, "loss": LOSS, "accuracy": SHARE,
-    "samples": COUNT, "before": COUNTS,
+    "samples": COUNT, "before": COUNTS, "ap": LOSS, "f1": SHARE, "rmse": LOSS, "mae": LOSS, "r2": LOSS,
 }  # fmt: skip
 NEEDED = {"init_from": ("path", "sha256"), "resumed": ("after_step", "changed")}  # entries of these objects
 
@@ -118,7 +119,8 @@ def write_environment(path, environment):
 def tested(folder):
     """The contents of a run folder's test.json, a dict; errors as of `environment`."""
     found = _read(folder / TESTED, RESULT)
-    missing = [name for name in ("steps", "loss", "accuracy") if name not in found]
+    score = next((each.score for each in MEASURES.values() if each.score in found), "accuracy")
+    missing = [name for name in ("steps", "loss", score) if name not in found]
     if missing:
         raise ValueError(f"{folder / TESTED}: wanted an entry {missing[0]}, got none")
     return found | {"loss": float(found["loss"])}

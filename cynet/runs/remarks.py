@@ -2,14 +2,18 @@
 
 import numpy as np
 
+from cynet.core.names import printable
+from cynet.core.tasks import MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
+from cynet.data.dataset import LABELS, WORDS
 from cynet.nn.summary import summary
 from cynet.train import batching
 
 from .validation import VALIDATION
 
 MOST = 10  # classes whose weights are all shown
+FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best be
 
 
 def introduce(session, folder, say):
@@ -21,15 +25,38 @@ def introduce(session, folder, say):
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
     )
+    trained, frozen = _sizes(session.model)
+    if frozen:
+        numbers = f"{sum(frozen):,} of {sum(frozen) + sum(trained):,} numbers"
+        say(f"frozen: {len(frozen)} of {len(frozen) + len(trained)} parameters, {numbers}, stay as they are")
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    say(f"data {s.data}: {parts} and {len(test.labels):,} test pictures of {len(training.classes)} classes")
+    what = WORDS[len(training.picture_shape)], LABELS[session.task.name]
+    say(
+        f"data {s.data}: {parts} and {len(test.labels):,} test {what[0]} of {len(training.classes)} {what[1]}"
+    )
+    if session.task.columns:
+        named = balance.named([printable(name) for name in training.classes])
+        say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")
     for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
         say(f"note: {note}")
     say(
-        f"{s.steps} steps of {s.batch_size}; {s.threads} threads, {s.workers} loader workers; "
+        f"{s.steps} steps of {_pictures(s)}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"
+    )
+
+
+def _sizes(model):
+    """(sizes of the parameters that are trained, of those that are not)."""
+    parameters = model.parameters()
+    return [[p.size for p in parameters if p.requires_grad is wanted] for wanted in (True, False)]
+
+
+def _pictures(settings):
+    """'128', or '4 x 32' where a step is accumulated."""
+    return (
+        f"{settings.accumulate} x {settings.batch_size}" if settings.accumulate > 1 else settings.batch_size
     )
 
 
@@ -37,21 +64,55 @@ def of(session, words=FLAGS):
     """Lines to say at the beginning of a `Session`; none where all is well. `words`: a `Wording`."""
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
+    if session.task.columns:
+        lines = _columns(dataset.labels[division.kept], classes, session)
+        what = WORDS[len(dataset.picture_shape)]
+        advice = batching.advice(len(division.kept), settings.batch_size, what, words)
+        return [*lines, advice] if advice else lines
     counts, held_out = (
         np.bincount(dataset.labels[part], minlength=len(classes))
         for part in (division.kept, division.held_out)
     )
     done = settings.balanced or session.class_weights is not None
-    lines = balance.described(counts, classes, "" if done else balance.advice(words))
+    lines = [str(session.initial)] if session.initial else []
+    lines += balance.described(counts, classes, "" if done else balance.advice(words))
     if session.measure == VALIDATION and (without := np.flatnonzero((counts > 0) & (held_out == 0))).size:
         names = balance.named([classes[k] for k in without])
         lines.append(f"validation has no pictures of: {names}; a class's only picture is trained on")
     if session.class_weights is not None:
         lines.append(_weights(session.class_weights, counts, classes))
     what = "draws" if settings.balanced else "pictures"
-    if advice := batching.advice(len(division.kept), settings.batch_size, what, words):
+    if settings.accumulate > 1:
+        steps, left = divmod(len(division.kept), settings.step_size)
+        many = f"{steps} step{'s' * (steps != 1)} of {_pictures(settings)} {what}"
+        lines += [f"an epoch is {many} and leaves out {left}"] if steps < batching.FEW else []
+    elif advice := batching.advice(len(division.kept), settings.batch_size, what, words):
         lines.append(advice)
     return lines
+
+
+def _columns(labels, classes, session):
+    """Lines on labels that are no classes."""
+    if session.task.name == MULTILABEL:
+        ones = labels.sum(axis=0, dtype=np.float64)
+        found = (ones == 0, "no sample of training has"), (ones == len(labels), "every sample of it has")
+        lines = [f"{text}: {balance.named([classes[k] for k in np.flatnonzero(odd)])}" for odd, text in found
+                 if odd.any()]  # fmt: skip
+        if session.class_weights is not None:
+            pairs = list(zip(classes, session.class_weights, strict=True))[:MOST]
+            shown = ", ".join(f"{name} {weight:.3g}" for name, weight in pairs)
+            lines.append(f"a label's 1 counts in the loss of training: {shown}")
+        return lines
+    mean, std = labels.mean(axis=0, dtype=np.float64), labels.std(axis=0, dtype=np.float64)
+    odd = np.flatnonzero((np.abs(mean) > FAR) | (std > FAR) | (std < 1 / FAR))
+    return (
+        [
+            f"the numbers {balance.named([classes[k] for k in odd])} have a mean of {mean[odd[0]]:.3g} and a "
+            f"deviation of {std[odd[0]]:.3g}: nets learn best what has about 0 and 1"
+        ]
+        if len(odd)
+        else []
+    )
 
 
 def _weights(weights, counts, classes):

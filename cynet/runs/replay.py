@@ -18,6 +18,7 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import Batch
 from cynet.data import registry
 from cynet.data.sets.array_files import read_members
@@ -181,10 +182,13 @@ def diverged(path):
 
 def _batch(path, facts):
     """What `diverged` takes from a file, each array of its type and shape, or a ValueError that names it."""
-    found = read_members(path, {"x": "f", "y": "iu", "step": "iu", "class_weights": "f"}, MOST_BATCH)
+    columns = facts.task != CLASSIFY
+    kinds = {"x": "f", "y": "f" if columns else "iu", "step": "iu", "class_weights": "f"}
+    found = read_members(path, kinds, MOST_BATCH)
     count, classes = len(found["y"]) if "y" in found and found["y"].ndim else 0, len(facts.classes)
     wanted = {
-        "x": (np.float32, (count, *facts.picture_shape)), "y": (np.int64, (count,)), "step": (np.int64, ()),
+        "x": (np.float32, (count, *facts.picture_shape)),
+        "y": (np.float32, (count, classes)) if columns else (np.int64, (count,)), "step": (np.int64, ()),
         "class_weights": (np.float64, (classes,)),
     }  # fmt: skip
     for name, (dtype, shape) in wanted.items():
@@ -194,7 +198,10 @@ def _batch(path, facts):
         told = "none" if got is None else f"{got.dtype} {got.shape}"
         if got is None or (got.dtype, got.shape) != (dtype, shape) or not count:
             raise ValueError(f"{path}: {name}: wanted {np.dtype(dtype)} {shape}, got {told}")
-    for name, low, high in (("y", 0, classes - 1), ("step", 1, MOST)):
+    bounds = {"step": (1, MOST)} if columns else {"y": (0, classes - 1), "step": (1, MOST)}
+    if columns and not np.isfinite(found["y"]).all():
+        raise ValueError(f"{path}: y: wanted finite numbers, got others")
+    for name, (low, high) in bounds.items():
         if found[name].min() < low or found[name].max() > high:
             raise ValueError(f"{path}: {name}: wanted {low} to {high}, got {found[name].tolist()!r:.80}")
     weights = found.get("class_weights")
@@ -295,7 +302,7 @@ def _before(flat, entry):
             if getattr(found, name) not in known:
                 wanted = f"wanted one of {', '.join(known)}"
                 raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
-        found.resolved(found.batch_size).learning_rates()
+        found.resolved(found.step_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
     return found

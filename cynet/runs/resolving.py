@@ -3,31 +3,47 @@
 from dataclasses import replace
 
 from cynet.core import threads
+from cynet.core.tasks import CLASSIFY, MSE, MULTILABEL, REGRESS
 from cynet.data.workers import auto
 from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
 from cynet.train import batching
 
 from .facts import Facts
-from .ranges import ANNEALED, AUTO, CLASS_WEIGHTS, CONSTANT, COSINE, NONE, ONE_CYCLE
+from .ranges import (
+    ADAM,
+    ADAMW,
+    ANNEALED,
+    AUTO,
+    CLASS_WEIGHTS,
+    CONSTANT,
+    COSINE,
+    NESTEROV,
+    NONE,
+    ONE_CYCLE,
+    OPTIMIZERS,
+)  # fmt: skip
 from .validation import Division
 
-STEPS, LR = 1500, 0.1
+STEPS, LR, LR_ADAM = 1500, 0.1, 0.001
+LRS = {REGRESS: 0.001}  # of tasks whose errors, and so gradients, have no bound
 DROPS = ((0.6, 0.1), (0.84, 0.01))  # the default annealing: (part of the steps, part of the rate)
 
 
 def resolved(settings, samples):
     """See `Settings.resolved`."""
     if not isinstance(samples, int):
+        settings = with_task(settings, samples)
         samples = len(Division.of(samples, settings).kept)
     if settings.class_weights not in CLASS_WEIGHTS:
         wanted = ", ".join(CLASS_WEIGHTS)
         raise ValueError(f"class_weights: wanted one of {wanted}, got {settings.class_weights!r}")
     if settings.balanced and settings.class_weights != NONE:
         raise ValueError("balanced: not allowed with class_weights (give one of the two)")
-    if settings.batch_size > samples:
-        raise ValueError(f"batch_size: {batching.refusal(samples, settings.batch_size)}")
-    steps = settings.epochs * (samples // settings.batch_size) if settings.epochs else settings.steps or STEPS
-    lr = LR if settings.lr is None else settings.lr
+    _check_step(settings, samples)
+    epoch = samples // settings.step_size
+    steps = settings.epochs * epoch if settings.epochs else settings.steps or STEPS
+    usual = LR_ADAM if settings.optimizer in (ADAM, ADAMW) else LRS.get(settings.task, LR)
+    lr = usual if settings.lr is None else settings.lr
     schedule = settings.schedule
     if schedule is None:
         schedule = ANNEALED if settings.lr is None or settings.lr_steps else CONSTANT
@@ -46,6 +62,49 @@ def resolved(settings, samples):
         settings, steps=steps, epochs=None, lr=lr, schedule=schedule, lr_steps=lr_steps, threads=count,
         workers=workers,
     )  # fmt: skip
+
+
+def _check_step(settings, samples):
+    """Refuse what a step cannot be made of."""
+    if settings.batch_size > samples:
+        raise ValueError(f"batch_size: {batching.refusal(samples, settings.batch_size)}")
+    if settings.step_size > samples:
+        most, batch = samples // settings.batch_size, settings.batch_size
+        raise ValueError(
+            f"accumulate: wanted at most {most} batches of {batch} of the {samples} training samples, got "
+            f"{settings.accumulate}"
+        )
+    if settings.optimizer not in OPTIMIZERS:
+        wanted = ", ".join(OPTIMIZERS)
+        raise ValueError(f"optimizer: wanted one of {wanted}, got {settings.optimizer!r}")
+    if settings.optimizer == NESTEROV and not settings.momentum:
+        raise ValueError("optimizer: wanted a momentum above 0 for nesterov, got 0")
+    if settings.new_head and not settings.init_from:
+        raise ValueError("new_head: wanted weights to begin from beside it (init_from), got none")
+
+
+def with_task(settings, training):
+    """The settings with the task that a training set's labels are for, and its loss; a ValueError names the
+    setting that is none of the task.
+
+    Classes are what is told by no task, so that a run of them has the files that it always had.
+    """
+    task = getattr(training, "task", CLASSIFY)
+    if settings.task not in (None, task):
+        raise ValueError(f"task: wanted {task}, as the labels are, got {settings.task}")
+    if settings.loss is not None and task != REGRESS:
+        raise ValueError(f"loss: wanted task {REGRESS} beside it, got labels of task {task}")
+    beside = dict.fromkeys(("label_smoothing", "balanced", "tta"), (MULTILABEL, REGRESS))
+    beside |= {"class_weights": (REGRESS,)}
+    for name, tasks in beside.items():
+        value = getattr(settings, name)
+        if task in tasks and value not in (None, NONE, False, 0):
+            default = {"class_weights": NONE, "balanced": False, "tta": NONE}.get(name, 0)
+            raise ValueError(f"{name}: wanted {default} for labels of task {task}, got {value}")
+    if task == CLASSIFY:
+        return settings
+    loss = settings.loss or MSE if task == REGRESS else None
+    return replace(settings, task=task, loss=loss)
 
 
 def learning_rates(settings):
@@ -70,6 +129,9 @@ def facts(settings, training):
         std=spread(training.std),
         picture_shape=tuple(map(int, training.picture_shape)),
         resize=getattr(training, "resize", "crop"),
+        tta=settings.tta or "",
+        task=getattr(training, "task", CLASSIFY),
+        kind=training.images.dtype.name if hasattr(training, "images") else "uint8",
     )
 
 

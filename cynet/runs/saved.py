@@ -7,6 +7,7 @@ before all of it was looked at here.
 from dataclasses import dataclass, fields
 
 from cynet.core import checks
+from cynet.core.tasks import measures_of
 from cynet.data import fingerprint
 from cynet.train.loop import Place
 
@@ -83,7 +84,7 @@ def _checked(state):
         "schedule": _text("schedule", state["schedule"]),
         "settings": _settings(state["config"]),
         "origins": _origins(state["origin"]),
-        "best": None if state["best"] is None else _best(state["best"], step),
+        "best": None if state["best"] is None else _best(state["best"], step, state["config"]),
         "seconds": checks.number("seconds", state["seconds"], 0, MOST_SECONDS),
     }
 
@@ -146,10 +147,12 @@ def _origins(value):
     return {name: _text(f"origin.{name}", text) for name, text in known.items()}
 
 
-def _best(value, step):
-    table = _table("best", value, ("accuracy", "step", "epoch"))
+def _best(value, step, config):
+    measures = measures_of(_settings(config).task)
+    name, most = measures.score, 1 if measures.higher else MOST_LOSS
+    table = _table("best", value, (name, "step", "epoch"))
     return {
-        "accuracy": checks.number("best.accuracy", table["accuracy"], 0, 1),
+        name: checks.number(f"best.{name}", table[name], 0, most),
         "step": checks.integer("best.step", table["step"], 0, step),
         "epoch": checks.integer("best.epoch", table["epoch"], 0, step + 1),
     }

@@ -14,29 +14,37 @@ import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
 from cynet.data import registry
-from cynet.nn.layer import Layer
-from cynet.nn.losses import CrossEntropyLoss
+from cynet.data.dataset import WORDS
+from cynet.nn.layer import Layer, shapes_of
+from cynet.optim.adam import Adam, AdamW
+from cynet.optim.choosing import decay_groups, freeze
+from cynet.optim.lookahead import Lookahead
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.loop import Observer, Result, Trainer, train
 from cynet.train.mixup import Mixup
+from cynet.train.task import task_of
+from cynet.train.views import seen
 
 from . import augmentations
-from .facts import DRAWN, Facts
-from .resolving import spread
-from .settings import BALANCED, Settings
+from .facts import BYTES, DRAWN, Facts
+from .initial import load_initial
+from .resolving import spread, with_task
+from .settings import ADAM, ADAMW, BALANCED, NESTEROV, Settings
 from .validation import TEST, VALIDATION, Division
-from .weights import check_statistics, initial_file, noted_or_none, read_weights
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
 TEST_BATCH = 250
-SHOWN = 10  # tensors that do not fit which one error names
+BETA = 0.999  # of the mean square of adam and adamw
 
 
 def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
     """Whether a batch norm of a model would have one value of each channel, for an input of a shape."""
-    return any("running_mean" in layer.buffers and prod(x[:-1]) == 1 for _, layer, x in model.trace(shape))
+    return any(
+        "running_mean" in layer.buffers and any(prod(x[:-1]) == 1 for x in shapes_of(given))
+        for _, layer, given in model.trace(shape)
+    )
 
 
 class Session:
@@ -57,6 +65,7 @@ class Session:
     ----------
     model : Layer
     trainer : Trainer
+    task : Task
     facts : Facts
     division : Division
         Which pictures of `training` are trained on, and which are held out.
@@ -64,8 +73,10 @@ class Session:
         What the run is measured on: "validation" where pictures are held out, else "test".
     class_weights : ndarray of float64 (classes,) or None
         Of the loss of training.
+    initial : Taken or None
+        What came from `settings.init_from`.
     batches : DataLoader
-        Of the pictures that are trained on.
+        Of the pictures that are trained on, as many at a time as a step has.
     evaluation_batches : DataLoader
         What is evaluated after each epoch: the pictures held out, or else the test set.
     test_batches : DataLoader
@@ -90,10 +101,12 @@ class Session:
             self._before = before.pop_all()
 
     def _make(self, settings: Settings, training: Any, test: Any, initial: bool) -> None:
-        if training.labels.min() == training.labels.max():
+        self.settings = settings = with_task(settings, training)
+        self.task = task_of(settings.task, settings.loss)
+        if not self.task.columns and training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        self.settings, self.facts = settings, _facts(settings, training)
+        self.facts, self.initial = _facts(settings, training), None
         try:
             self.facts.check()
         except ValueError as error:  # no weights could be saved
@@ -109,22 +122,26 @@ class Session:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
             shape = " x ".join(map(str, training.picture_shape))
+            what = WORDS[len(training.picture_shape)]
             raise ValueError(
-                f"model: {settings.model} cannot take the pictures of {settings.data}, {shape}: {error}"
+                f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
             ) from None
         if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
-            load_initial(self.model, settings.init_from, self.facts)
+            self.initial = load_initial(self.model, settings.init_from, self.facts, settings.new_head)
         self.class_weights = None
         if settings.class_weights == BALANCED:
             labels = training.labels[self.division.kept]
-            self.class_weights = data.class_weights(labels, len(training.classes))
+            self.class_weights = self.task.weights(labels, len(training.classes))
         self.trainer = trainer_of(self.model, settings, self.class_weights)
         augment = augmentations.transforms(settings.augment)
+        if settings.augment and (self.facts.kind != BYTES or len(training.picture_shape) != 3):
+            got = f"{training!r} of {self.facts.kind}"
+            raise ValueError(f"augment: wanted pictures of bytes, uint8, got {got}")
         self.batches = data.DataLoader(
             training,
-            settings.batch_size,
+            settings.step_size,
             shuffle=True,
             seed=settings.seed,
             workers=settings.workers,
@@ -190,17 +207,41 @@ class Session:
 
 
 def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> Trainer:
-    """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes."""
-    schedule = settings.learning_rates()
+    """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes.
+
+    What the settings freeze of the model is frozen; a ValueError names the setting where there is no such.
+    """
+    if settings.freeze:
+        freeze(model, settings.freeze.split(","))
+    schedule, task = settings.learning_rates(), task_of(settings.task, settings.loss)
     return Trainer(
         model,
-        CrossEntropyLoss(settings.label_smoothing, weight=class_weights),
-        SGD(model.parameters(), schedule(0), settings.momentum, settings.weight_decay),
+        task.criterion(settings.label_smoothing, class_weights),
+        _optimizer(model, settings, schedule(0)),
         schedule,
         settings.clip_norm,
         Average(model, settings.ema) if settings.ema else None,
         _mixing(settings),
+        settings.accumulate,
+        seen(model, settings.tta),
+        task,
     )
+
+
+def _optimizer(model, settings, lr):
+    """The optimiser that the settings name, over all parameters in their order."""
+    params, decay = model.parameters(), settings.weight_decay
+    if settings.no_decay:
+        params = decay_groups(model, settings.no_decay.split(","))
+    if settings.optimizer in (ADAM, ADAMW):
+        kind = AdamW if settings.optimizer == ADAMW else Adam
+        made = kind(params, lr, (settings.momentum, BETA), weight_decay=decay)
+    else:
+        made = SGD(params, lr, settings.momentum, decay, nesterov=settings.optimizer == NESTEROV)
+    if settings.lookahead:
+        period, kept = settings.lookahead.split(":")
+        return Lookahead(made, int(period), float(kept))
+    return made
 
 
 def _mixing(settings):
@@ -219,38 +260,6 @@ def _facts(settings, training):
         data=registry.name_of(training, settings.data),
         drawn=tuple(drawn[name] for name in DRAWN) if drawn else (),
     )
-
-
-def load_initial(model, path, facts):
-    """Give a model with these `Facts` the weights in a file or a run folder, or change nothing; a ValueError
-    says what model they are of, and the first tensors that do not fit."""
-    try:
-        path = initial_file(path)
-        tensors, notes = read_weights(path)
-        told = noted_or_none(path, notes)
-    except ValueError as error:
-        raise ValueError(f"init_from: {error}") from None
-    try:
-        check_statistics(tensors)
-        model.load_state_dict(tensors)
-    except ValueError as error:
-        problems = str(error).split("; ")
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        text = _other(told, facts) + "; ".join(problems[:SHOWN]) + more
-        raise ValueError(f"init_from: {path}: {text}") from None
-
-
-def _other(told, facts):
-    """'that is a uwnet2, this is a resnet20: ' where the facts of the weights tell of another model."""
-    if told is None:
-        return ""
-    that, this = _kind(told), _kind(facts)
-    return "" if that == this else f"that is a {that}, this is a {this}: "
-
-
-def _kind(facts):
-    norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[2]
-    return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel pictures"
 
 
 def normalize(facts: Facts) -> data.Normalize:

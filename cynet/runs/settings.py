@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from .ranges import (
+    ADAM,
+    ADAMW,
     ANNEALED,
     AUTO,
     BALANCED,
     CLASS_WEIGHTS,
     CONSTANT,
     COSINE,
+    NESTEROV,
     NONE,
     ONE_CYCLE,
+    OPTIMIZERS,
     RANGES,
     SCHEDULES,
+    SGD,
     checked,
 )  # fmt: skip
 
@@ -31,8 +36,8 @@ if TYPE_CHECKING:
     from .facts import Facts
 
 __all__ = [
-    "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "DEFAULTS", "FREE", "NONE",
-    "ONE_CYCLE", "SCHEDULES", "Settings", "data_options",
+    "ADAM", "ADAMW", "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "DEFAULTS",
+    "FREE", "NESTEROV", "NONE", "ONE_CYCLE", "OPTIMIZERS", "SCHEDULES", "SGD", "Settings", "data_options",
 ]  # fmt: skip
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
@@ -42,7 +47,11 @@ FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minute
 
 def data_options(values):
     """What `cynet.data.load` takes of settings, a dict, besides name, root and split."""
-    return {name: values[name] for name in ("split_seed", "skip_damaged") if values.get(name)}
+    names = ("split_seed", "skip_damaged", "layout", "task")
+    found = {name: values[name] for name in names if values.get(name)}
+    if size := values.get("image_size"):
+        found["size"] = tuple(map(int, size.split("x")))
+    return found
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,21 @@ class Settings:
     ----------
     init_from : str or None
         A file of weights to start from, or a run folder with one.
+    new_head : bool
+        Of these, whether to take all that fits by name and shape, but the last layer with weights.
+    freeze : str or None
+        Patterns of the paths of parameters, comma separated, that are not trained: see
+        `cynet.optim.choosing.freeze`.
     skip_damaged : bool
         Whether to leave damaged pictures out.
+    image_size : str or None
+        "48x64": the height and width that pictures of image_folder and image_list are given.
+    layout : str or None
+        What the dimensions of arrays are: see `cynet.data.from_npy`. None: what can be told.
+    task : str or None
+        What the labels are for, one of `TASKS`. None: what they tell.
+    loss : str or None
+        Of numbers, one of `LOSSES`. None: "mse".
     augment : bool or str
         What is done to training pictures, as `cynet.runs.augmentations` reads it; True: "crop:4,flip".
     validation : float
@@ -66,19 +88,32 @@ class Settings:
     split_seed : int
         Of that choice of pictures, and of the test pictures of a folder that has no part for them. It is not
         `seed`, so that runs of different seeds are compared on the same pictures.
+    batch_size : int
+        Pictures that go through the net at once.
+    accumulate : int
+        Such batches of a step: its gradient is the mean over the pictures of all of them, while batch norm
+        knows one. Steps, and so schedules and checkpoints, are updates of the weights, whatever it is; an
+        epoch has so many fewer of them.
     balanced : bool
         Whether training draws every class as often as another; an epoch has as many samples as without. Not
         together with class weights, which do the same.
     steps, epochs : int or None
         At most one of them is given; neither means 1500 steps.
     lr : float or None
-        None: 0.1.
+        None: 0.1; of adam, adamw and task "regress" 0.001.
     schedule : str or None
         One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
     lr_steps : dict of int to float or None
         With schedule "steps" the learning rate from each of these steps on; None: `resolving.DROPS`.
     warmup : int
         Steps in which the rate rises.
+    optimizer : str
+        One of `OPTIMIZERS`.
+    momentum : float
+        Of adam and adamw the first beta, the decay of the mean gradient.
+    no_decay : str or None
+        Parameters without weight decay: "norm", "bias", or both, comma separated; see
+        `cynet.optim.choosing.decay_groups`.
     class_weights : str
         One of `CLASS_WEIGHTS`. "balanced": the loss of training weighs every class as much as another (see
         `cynet.data.class_weights`); that of evaluations weighs every picture the same.
@@ -86,8 +121,13 @@ class Settings:
         See `Trainer`.
     ema : float
         Decay of an `Average` of the weights; 0: none.
+    lookahead : str or None
+        "STEPS:DECAY" of a `Lookahead` around the optimiser.
     mixup : float
         Alpha of `Mixup`; 0: none.
+    tta : str or None
+        The views of pictures whose mean is evaluated, "flip", "shift" or both: see `cynet.train.predict`. It
+        decides which weights are the best, and stands in the weights files.
     patience : int or None
         Epochs in a row without a better accuracy, on the pictures held out or else the test set, after which
         the run ends.
@@ -107,13 +147,20 @@ class Settings:
     model: str = "uwnet2"
     batch_norm: bool = True
     init_from: str | None = None
+    new_head: bool = False
+    freeze: str | None = None
     data: str = "shapes10"
     data_dir: str | None = None
     skip_damaged: bool = False
+    image_size: str | None = None
+    layout: str | None = None
+    task: str | None = None
+    loss: str | None = None
     augment: bool | str = False
     validation: float = 0.0
     split_seed: int = 0
     batch_size: int = 128
+    accumulate: int = 1
     balanced: bool = False
     steps: int | None = None
     epochs: int | None = None
@@ -121,13 +168,17 @@ class Settings:
     schedule: str | None = None
     lr_steps: dict[int, float] | None = None
     warmup: int = 0
+    optimizer: str = SGD
     momentum: float = 0.9
     weight_decay: float = 4e-5
+    no_decay: str | None = None
     label_smoothing: float = 0.0
     class_weights: str = NONE
     clip_norm: float | None = None
     ema: float = 0.0
+    lookahead: str | None = None
     mixup: float = 0.0
+    tta: str | None = None
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
@@ -136,11 +187,16 @@ class Settings:
     checkpoint_minutes: float = 10.0
     tensorboard: bool = False
 
+    @property
+    def step_size(self) -> int:
+        """The pictures of a step."""
+        return self.batch_size * self.accumulate
+
     def resolved(self, samples: Any) -> Settings:
         """These settings with all that was left open settled, for so many training samples.
 
-        An epoch is samples // batch_size steps: every step has equally many samples, and those left over
-        wait for another epoch's order. Settings that are settled stay as they are.
+        An epoch is samples // (batch_size * accumulate) steps: every step has equally many samples, and
+        those left over wait for another epoch's order. Settings that are settled stay as they are.
 
         Parameters
         ----------

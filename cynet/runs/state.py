@@ -12,6 +12,8 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core import checks
 from cynet.data import registry
+from cynet.optim import adam
+from cynet.optim.adam import refuse_skipped
 
 from .layouts import ModelLayout, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
@@ -19,6 +21,7 @@ from .session import trainer_of
 from .settings import FREE, Settings
 
 MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."
+SKIPPED = OPTIMIZER + adam.SKIPPED
 
 
 def capture(session, origins=None, best=None, seconds=0.0):
@@ -89,9 +92,9 @@ def restore(session, tensors, state, changed=()):
     place, loader = saved.place, saved.loader
     if "data" in changed:
         loader = loader | {"fingerprint": session.batches.dataset.fingerprint()}
-    if "batch_size" in changed:
+    if {"batch_size", "accumulate"} & set(changed):
         loader = loader | {"batch_size": session.batches.batch_size}
-    if {"data", "batch_size", "balanced"} & set(changed) and place.batch:
+    if {"data", "batch_size", "accumulate", "balanced"} & set(changed) and place.batch:
         place = replace(place, epoch=place.epoch + 1, batch=0)
     try:
         session.batches.load_state_dict(
@@ -144,7 +147,7 @@ def _check_settings(saved):
     if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
         raise ValueError("config: wanted steps, lr and schedule, and no epochs")
     try:
-        rates = repr(settings.resolved(settings.batch_size).learning_rates())
+        rates = repr(settings.resolved(settings.step_size).learning_rates())
     except ValueError as error:
         raise ValueError(f"config: {error}") from None
     if saved.schedule != rates:
@@ -155,16 +158,20 @@ def _check_settings(saved):
             raise ValueError(f"loader.{name}: wanted {wanted}, as in the state, got {saved.loader[name]}")
     if place.evaluated + place.count != saved.step:
         raise ValueError(f"place: wanted all of {saved.step} steps, evaluated or counted, got {place}")
-    if size != settings.batch_size:
-        raise ValueError(f"loader.batch_size: wanted {settings.batch_size}, as in config, got {size}")
+    if size != settings.step_size:
+        raise ValueError(f"loader.batch_size: wanted {settings.step_size}, as in config, got {size}")
     if place.batch > count // size or (place.batch and not place.evaluated and not place.count):
         raise ValueError(f"place: wanted a batch of an epoch of {count // size}, got {place}")
 
 
 @lru_cache
-def _layout(name, batch_norm, momentum, average):
-    """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum and an average."""
-    settings = Settings(steps=1, lr=0.1, momentum=momentum / 2, ema=average / 2)
+def _layout(name, batch_norm, optimizer, momentum, average, ahead):
+    """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum, an average, slow
+    weights."""
+    lookahead = "1:0.5" if ahead else None
+    settings = Settings(
+        steps=1, lr=0.1, optimizer=optimizer, momentum=momentum / 2, ema=average / 2, lookahead=lookahead
+    )
 
     def build(classes, channels):
         model = models.create(name, batch_norm, classes, channels)
@@ -175,7 +182,8 @@ def _layout(name, batch_norm, momentum, average):
 
 def _misfits(tensors, settings):
     """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
-    layout = _layout(settings.model, settings.batch_norm, bool(settings.momentum), bool(settings.ema))
+    more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
+    layout = _layout(settings.model, settings.batch_norm, settings.optimizer, *more)
     return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
 
 
@@ -184,7 +192,10 @@ def _optimizer_steps(tensors):
     lr, steps = (tensors[OPTIMIZER + name] for name in ("lr", "steps"))
     try:
         checks.number("optimizer.lr", lr[()], 0)
-        return checks.integer("optimizer.steps", steps[()], 0, MOST_NUMBER)
+        steps = checks.integer("optimizer.steps", steps[()], 0, MOST_NUMBER)
+        if SKIPPED in tensors:
+            refuse_skipped(SKIPPED, tensors[SKIPPED], steps)
+        return steps
     except TypeError as error:
         raise ValueError(str(error)) from None
 

@@ -27,6 +27,8 @@ class TensorBoard(Observer):
         Of the run; the files are in its folder tensorboard.
     steps : int, optional
         Steps that were taken before; TensorBoard drops what older files say of later ones.
+    columns : sequence of str, optional
+        What of an evaluation is written besides its loss.
 
     Raises
     ------
@@ -36,7 +38,8 @@ class TensorBoard(Observer):
         When its folder is a link that leaves that of the run, or no folder.
     """
 
-    def __init__(self, folder, steps=0):
+    def __init__(self, folder, steps=0, columns=("accuracy",)):
+        self.columns = columns
         place = own_path(folder / FOLDER)
         self._writer = writer_class()(str(place), purge_step=steps + 1 if steps else None)
 
@@ -47,7 +50,8 @@ class TensorBoard(Observer):
 
     def evaluated(self, result):
         self._writer.add_scalar(f"{result.measure}/loss", result.test.loss, result.step)
-        self._writer.add_scalar(f"{result.measure}/accuracy", result.test.accuracy, result.step)
+        for name in self.columns:
+            self._writer.add_scalar(f"{result.measure}/{name}", getattr(result.test, name), result.step)
         self._writer.flush()
 
     def close(self):

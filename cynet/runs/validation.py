@@ -15,6 +15,7 @@ from typing import Any
 
 from cynet import data
 from cynet.core.files import write_atomically
+from cynet.core.tasks import CLASSIFY, MEASURES, measures_of, task_in
 from cynet.core.types import AnyArray
 from cynet.train.metrics import TEST, VALIDATION
 
@@ -31,7 +32,7 @@ def measure_of(config):
 
 def measure_in(columns):
     """What a run with metrics of these columns is measured on, None where they tell of neither."""
-    parts = "loss", "accuracy"
+    parts = "loss", MEASURES[task_in(columns)].score
     measures = VALIDATION, TEST
     return next((name for name in measures if any(f"{name}_{part}" in columns for part in parts)), None)
 
@@ -99,12 +100,17 @@ def write_tested(folder, evaluation, sha256, best, steps):
         "sha256": sha256,
         "step": best["step"],
         "steps": steps,
-        "loss": evaluation.loss if isfinite(evaluation.loss) else str(evaluation.loss),
-        "accuracy": evaluation.accuracy,
-        "samples": int(evaluation.samples.sum()),
+        "loss": plain(evaluation.loss),
+        **{name: plain(getattr(evaluation, name)) for name in measures_of(folder.task).columns},
+        "samples": int(evaluation.samples.sum()) if folder.task == CLASSIFY else len(evaluation.labels),
         "before": before,  # the steps after which it was looked at
     }
     write_atomically(folder.own(TESTED), (json.dumps(found, indent=1) + "\n").encode())
+
+
+def plain(value):
+    """A number as it stands in `TESTED`: one that JSON has not is text."""
+    return value if isfinite(value) else str(value)
 
 
 def read_tested(folder):
@@ -117,13 +123,14 @@ def read_tested(folder):
 
 def results(folder):
     """The last measurements of a `RunFolder` as {name: text}, {} where there are none that can be read."""
-    names = ("step", "train_loss", f"{folder.measure}_loss", f"{folder.measure}_accuracy")
+    figures = measures_of(folder.task).columns
+    names = ("step", "train_loss", *(f"{folder.measure}_{name}" for name in ("loss", *figures)))
     rows = folder.metrics.rows(names)
     if not rows:
         return {}
     found = {name: str(rows[-1][name]) if name == "step" else f"{rows[-1][name]:.6g}" for name in names}
     if folder.measure == VALIDATION and (tested := read_tested(folder)):
-        found |= {f"test_{name}": _digits(tested[name]) for name in ("loss", "accuracy") if name in tested}
+        found |= {f"test_{name}": _digits(tested[name]) for name in ("loss", *figures) if name in tested}
     return found
 
 

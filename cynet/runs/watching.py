@@ -27,4 +27,5 @@ def doctor_of(session: Session, say: Callable[[Finding], object], words: Wording
         even=session.settings.balanced or session.class_weights is not None,
         measure=session.measure,
         words=words,
+        task=session.task,
     )

@@ -15,12 +15,13 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path, worded
 from cynet.core.folder import own_file
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyPath
 from cynet.interop import safetensors
 from cynet.nn.layer import Layer
 
 from . import checkpoint, configuration
-from .facts import Facts
+from .facts import BYTES, Facts
 from .filenames import KEPT
 from .layouts import COUNT, odd_statistics, told
 from .saved import Saved
@@ -49,7 +50,7 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
     except ValueError as error:
         wanted = "wanted those of a model, as Settings.facts gives them"
         raise ValueError(f"facts: {wanted}, got {facts!r:.400}: {error}") from None
-    wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[2])
+    wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[-1])
     own = {name: array.shape for name, (array, _) in model._state().items()}
     if own != wanted:
         differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
@@ -58,7 +59,8 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     facts.check_model(model)
-    notes = {name: value for name, value in vars(facts).items() if name != "drawn" or value}
+    plain = {"drawn": (), "tta": "", "task": CLASSIFY, "kind": BYTES}  # what is not noted, as it always was
+    notes = {name: value for name, value in vars(facts).items() if plain.get(name) != value}
     safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
 
 
@@ -176,7 +178,7 @@ def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
 def _check_shapes(facts, tensors):
     """Refuse tensors that are not of the model that the facts tell of, before it is made."""
     layout = facts.layout()
-    shapes = layout.shapes(len(facts.classes), facts.picture_shape[2])
+    shapes = layout.shapes(len(facts.classes), facts.picture_shape[-1])
     problems = layout.misfits(tensors, shapes, spare=COUNT)
     if problems:
         raise ValueError("state does not fit the model: " + "; ".join(problems))

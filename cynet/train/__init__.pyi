@@ -11,6 +11,7 @@ from cynet.runs.tables import Table as Table
 from cynet.runs.weights import load_weights as load_weights
 from cynet.runs.weights import save_weights as save_weights
 
+from .label_metrics import LabelEvaluation as LabelEvaluation
 from .loop import Diverged as Diverged
 from .loop import Observer as Observer
 from .loop import Place as Place
@@ -18,7 +19,11 @@ from .loop import Trainer as Trainer
 from .loop import train as train
 from .metrics import Evaluation as Evaluation
 from .metrics import evaluate as evaluate
+from .number_metrics import NumberEvaluation as NumberEvaluation
 from .predictions import Predictions as Predictions
 from .predictions import predict as predict
 from .signals import Signals as Signals
 from .signals import Stopped as Stopped
+from .task import LabelTask as LabelTask
+from .task import NumberTask as NumberTask
+from .task import Task as Task

@@ -28,6 +28,7 @@ ENOUGH_STEPS = 100  # before which a loss need not fall
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients
 LOOKED_AT = 250  # pictures, spread over those that are evaluated, that tell which channels never fire
 SHOWN = 12  # samples that are named
+CLASS_ACCURACY = "accuracy, the mean over the classes,"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Doctor(Observer):
         Whether the loss of training sees the classes as if all were of one size.
     measure : str, optional
         What is evaluated.
+    task : Task, optional
+        Default: classes.
     words : Wording, optional
         How advice writes settings; default: as flags. So in the functions below.
     """
@@ -76,6 +79,7 @@ class Doctor(Observer):
         even: bool = False,
         measure: str = TEST,
         words: Wording = FLAGS,
+        task: Any = None,
     ) -> None:
         self.trainer, self.say, self.look, self.words = trainer, say, look, words
         self.workers, self.measure = workers, measure
@@ -83,12 +87,17 @@ class Doctor(Observer):
         self.norms: list[float] = []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
-        counts = np.bincount(labels)
-        shares = counts[counts > 0] / counts.sum()
-        self.chance = 1 / len(shares)
-        if even:
-            shares[:] = self.chance
-        self.guessing = float(-(shares * np.log(shares)).sum())
+        self.task = task if task is not None and task.columns else None  # classes are looked at here
+        if self.task is None:
+            counts = np.bincount(labels)
+            shares = counts[counts > 0] / counts.sum()
+            self.chance = 1 / len(shares)
+            if even:
+                shares[:] = self.chance
+            self.guessing = float(-(shares * np.log(shares)).sum())
+        else:  # weighed labels have another loss of training, which tells nothing beside guessing
+            self.guessing = 0.0 if even else self.task.guessing(labels)
+            self.chance = self.task.chance(labels)
         self._pictures: AnyArray | None = None
         self._suspected: set[str] = set()  # kinds that the evaluation before showed
 
@@ -117,12 +126,19 @@ class Doctor(Observer):
 
     def evaluated(self, result: Result) -> None:
         test, words = result.test, self.words
-        recall = float(np.nanmean(test.class_accuracy))
+        recall = float(np.nanmean(test.class_accuracy)) if self.task is None else self.task.skill(test)
         self.report(data_bound(self.seconds, self.waited, self.workers, words))
         self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words))
         self._report_lasting(
             result.step,
-            shuffled(result.train_loss, self.guessing, recall, self.chance, result.measure),
+            shuffled(
+                result.train_loss,
+                self.guessing,
+                recall,
+                self.chance,
+                result.measure,
+                CLASS_ACCURACY if self.task is None else self.task.skilled,
+            ),
             overfitted(
                 result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure, words
             ),
@@ -193,11 +209,17 @@ def not_falling(
 
 
 def shuffled(
-    train_loss: float, guessing: float, recall: float, chance: float, measure: str = TEST
+    train_loss: float,
+    guessing: float,
+    recall: float,
+    chance: float,
+    measure: str = TEST,
+    skilled: str = CLASS_ACCURACY,
 ) -> Finding | None:
     """Training pictures that are learnt by heart while those of the evaluation are guessed.
 
     `recall` is the mean of the classes' accuracies: with uneven classes, guessing the largest is right often.
+    Of other tasks it is what `skilled` calls it, and `chance` what guessing comes to.
     """
     if train_loss > 0.6 * guessing or not guessing or recall > min(1.5 * chance, chance + 0.1):
         return None
@@ -208,10 +230,12 @@ def shuffled(
         cause, which = "or pictures too few to learn from", "--split train"
     return Finding(
         "shuffled",
-        f"the training loss fell to {train_loss:.4g}, but {measure} accuracy, the mean over the classes, is "
-        f"{recall:.3f}, as by guessing",
+        f"the training loss fell to {train_loss:.4g}, but {measure} {skilled} is {recall:.3f}, as by "
+        "guessing",
         f"labels that look shuffled, {cause}",
-        f"`cynet data show` with {which}: each row should be one class",
+        f"`cynet data show` with {which}: each row should be one class"
+        if skilled == CLASS_ACCURACY
+        else "a look at some samples and their labels, of both sets",
     )
 
 

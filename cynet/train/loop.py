@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite, nan, sqrt
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.nn.layer import Layer
-from cynet.nn.losses import Loss
+from cynet.nn.losses import CrossEntropyLoss, Loss
 from cynet.optim.optimizers import Optimizer
 
 from .metrics import Evaluation, checked_model, evaluate, pairs
@@ -106,6 +107,13 @@ class Trainer:
     average : Average, optional
         Updated after each step.
     mixup : Mixup, optional
+    accumulate : int, optional
+        In how many parts, one after the other, the batch of a step goes through the model: its gradient is
+        the mean over all samples, in the memory of a part. Batch norm takes the statistics of each part.
+    evaluated : Layer, optional
+        What is evaluated in the model's place: a layer around it, such as `Views`.
+    task : Task, optional
+        What the labels are; default: classes.
 
     Attributes
     ----------
@@ -131,22 +139,28 @@ class Trainer:
         clip_norm: float | None = None,
         average: Any = None,
         mixup: Callable[[Array, AnyArray, int], tuple[Array, AnyArray, float]] | None = None,
+        accumulate: int = 1,
+        evaluated: Layer | None = None,
+        task: Any = None,
     ) -> None:
         self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
         if clip_norm is not None:
             clip_norm = checks.number("clip_norm", clip_norm, 0, open_low=True)
         self.clip_norm, self.average, self.mixup = clip_norm, average, mixup
-        self.steps, self.right, self.place = 0, 0, Place()
+        self.accumulate = checks.integer("accumulate", accumulate, 1)
+        self.evaluated = model if evaluated is None else checked_model(evaluated)
+        self.steps, self.right, self.place, self.task = 0, 0, Place(), task
         model.input_grad = False
 
     def step(self, x: Array, y: AnyArray) -> float:
-        """Forward, loss, backward, and one step of the optimiser.
+        """Forward, loss, backward, the parts of the batch after each other, and one step of the optimiser.
 
         Parameters
         ----------
         x : ndarray of float32, (N, ...)
         y : ndarray of integers, (N,)
+            Of tasks other than classes float32 (N, columns).
 
         Returns
         -------
@@ -158,21 +172,24 @@ class Trainer:
         Diverged
             When it is not finite; the weights are then those before this step.
         """
-        batch = x, y
+        batch, targets = (x, y), [(y, 1.0)]
         if self.mixup:
             x, others, share = self.mixup(x, y, self.steps)
-        logits = self.model(x)
-        if self.mixup:
-            loss, gradient = self._mixed_loss(logits, (y, share), (others, 1 - share))
+            targets = [(y, share), (others, 1 - share)]
             y = y if share >= 0.5 else others  # what the picture shows most
-        else:
-            loss, gradient = self.criterion(logits, y), None
-        if not isfinite(loss):
-            raise self._diverged(loss, "training loss", batch)
-        self.right = int((logits.argmax(axis=1) == y).sum())
-        del logits  # its buffer is free again for backward
-        self.optimizer.zero_grad()
-        self.model.backward(self.criterion.backward() if gradient is None else gradient)
+        loss, right = 0.0, 0
+        for part in self._parts(len(y)):
+            logits = self.model(x if part is None else x[part])
+            added, gradient = self._loss(logits, targets, part)
+            loss += added
+            if not isfinite(loss):
+                raise self._diverged(loss, "training loss", batch)
+            right += self._right(logits, y if part is None else y[part])
+            del logits  # its buffer is free again for backward
+            if part is None or not part.start:
+                self.optimizer.zero_grad()
+            self.model.backward(self.criterion.backward() if gradient is None else gradient)
+        self.right = right
         if self.clip_norm is not None:
             self._clip(self.clip_norm, batch)
         self.optimizer.lr = self.schedule(self.steps)
@@ -182,22 +199,59 @@ class Trainer:
             self.average.update()
         return loss
 
+    @property
+    def columns(self) -> bool:
+        """Whether labels are a matrix, by the task."""
+        return self.task is not None and self.task.columns
+
+    def evaluate(self, batches: Any) -> Any:
+        """What the task, or `metrics.evaluate`, says of the model as it is."""
+        model = self.evaluated
+        return self.task.evaluate(model, batches) if self.task else evaluate(model, batches)
+
+    def _right(self, logits: Array, y: AnyArray) -> int:
+        return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
+
     def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
         x, y = batch
         return Diverged(self.steps + 1, value, what, (x.copy(), y.copy()))
 
-    def _mixed_loss(self, logits: Array, *parts: tuple[AnyArray, float]) -> tuple[float, Array]:
+    def _parts(self, samples: int) -> list[slice | None]:
+        """Where the parts of a batch lie, as equal as they can be; [None]: it is one."""
+        count = max(1, min(self.accumulate, samples))
+        ends = [samples * i // count for i in range(count + 1)]
+        return [None] if count == 1 else [slice(*pair) for pair in pairwise(ends)]
+
+    def _loss(
+        self, logits: Array, targets: list[tuple[AnyArray, float]], part: slice | None
+    ) -> tuple[float, Array | None]:
+        """What a part of a batch adds to the loss, and the gradient of that; None: the criterion's own."""
+        if part is None and len(targets) == 1:
+            return self.criterion(logits, targets[0][0]), None
+        if part is not None:
+            targets = [(labels[part], weight * self._share(labels, part)) for labels, weight in targets]
+        return self._mixed_loss(logits, *targets)
+
+    def _mixed_loss(self, logits: Array, *targets: tuple[AnyArray, float]) -> tuple[float, Array]:
         """The loss and its gradient, each the weighted sum over (labels, weight)."""
         loss, gradient = 0.0, np.zeros_like(logits)
-        for labels, weight in parts:
+        for labels, weight in targets:
             loss += weight * self.criterion(logits, labels)
             gradient += np.float32(weight) * self.criterion.backward()
         return loss, gradient
 
+    def _share(self, labels: AnyArray, part: slice) -> float:
+        """How much of a batch a part is: what the losses of the parts are multiplied with to give its own."""
+        weight = self.criterion.weight if isinstance(self.criterion, CrossEntropyLoss) else None
+        if weight is None:
+            return len(labels[part]) / len(labels)
+        return float(weight[labels[part]].sum() / weight[labels].sum())
+
     def gradient_norm(self) -> float:
-        """The root of the sum of squares of the last gradients of all parameters, summed in double."""
+        """The root of the sum of squares of the last gradients of all that is trained, summed in double."""
         with np.errstate(over="ignore"):
-            return sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in self.optimizer.params))
+            trained = (p for p in self.optimizer.params if p.requires_grad)
+            return sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in trained))
 
     def _clip(self, most: float, batch: Batch) -> None:
         norm = self.gradient_norm()
@@ -251,7 +305,7 @@ class Result:
     train_loss, train_accuracy : float
         Means over the steps since the one before, each batch as the model was before it learnt from it.
     test : Evaluation
-        Of the pictures that the model was evaluated on.
+        Of the pictures that the model was evaluated on; of tasks other than classes what the task makes.
     measure : {"test", "validation"}
         What these are.
     """
@@ -260,7 +314,7 @@ class Result:
     epoch: int
     lr: float
     train_loss: float
-    test: Evaluation
+    test: Evaluation | Any
     train_accuracy: float = nan
     measure: str = "test"
 
@@ -333,7 +387,7 @@ def train(
         if trainer.steps < steps and place.batch < count:
             _epoch(trainer, watch(batches), count, steps, observers)
         with trainer.evaluated_weights():
-            test = evaluate(trainer.model, pairs(watch(test_batches), "test_batches"))
+            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
@@ -366,7 +420,7 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
 
 def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Sequence[Observer]) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
-    place, walk = trainer.place, pairs(batches)
+    place, walk = trainer.place, pairs(batches, columns=trainer.columns)
     while True:
         start = time.perf_counter()
         batch = next(walk, None)

@@ -45,8 +45,10 @@ class Evaluation:
         return np.diag(self.confusion) / np.where(self.samples, self.samples, np.nan)
 
 
-def pairs(batches: Iterable[Batch], name: str = "batches") -> Iterator[tuple[Array, AnyArray]]:
-    """The (x, y) of each batch, y as an array.
+def pairs(
+    batches: Iterable[Batch], name: str = "batches", columns: bool = False
+) -> Iterator[tuple[Array, AnyArray]]:
+    """The (x, y) of each batch, y as an array; with `columns` a matrix, else of one label for each sample.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def pairs(batches: Iterable[Batch], name: str = "batches") -> Iterator[tuple[Arr
             got = f"{len(batch)} of them" if isinstance(batch, (tuple, list)) else type(batch).__name__
             raise ValueError(f"{name}: wanted a pair (x, y) as each batch, got {got} as batch {number}")
         x, y = batch[0], np.asarray(batch[1])
-        if isinstance(x, np.ndarray) and x.ndim and y.shape != (len(x),):
+        if isinstance(x, np.ndarray) and x.ndim and (y.shape[:1] if columns else y.shape) != (len(x),):
             raise ValueError(
                 f"{name}: wanted a label for each of the {len(x)} samples of batch {number}, got labels of "
                 f"shape {y.shape}"

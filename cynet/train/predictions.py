@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.types import AnyArray, Array, Batch
+from cynet.core.types import AnyArray, Batch
 from cynet.nn.layer import Layer
 from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
 
 from .metrics import Evaluation, checked_model, pairs
+from .views import kinds_of, log_probabilities
 
 BINS = 15  # as in Guo et al. 2017
 
@@ -109,6 +110,12 @@ class Predictions:
         means = (np.bincount(places, weights=values, minlength=bins) for values in (confidence, right))
         return Calibration(edges, counts, *(mean / divisors for mean in means))
 
+    def top_accuracy(self, count: int = 5) -> float:
+        """The part of the samples whose label is among the `count` most probable classes."""
+        own = self.log_probabilities[np.arange(len(self.labels)), self.labels]
+        before = (self.log_probabilities > own[:, None]).sum(axis=1)
+        return float((self.sure & (before < checks.integer("count", count, 1))).mean())
+
     def worst(self, count: int) -> AnyArray:
         """The indices of the `count` wrong predictions that the model was surest of, the surest first."""
         wrong = np.flatnonzero(self.sure & ~self.right)
@@ -120,7 +127,9 @@ class Predictions:
         return [(int(k), float(row[k])) for k in np.argsort(-row, kind="stable")[:count]]
 
 
-def predict(model: Layer, batches: Iterable[Batch], flip: bool = False) -> Predictions:
+def predict(
+    model: Layer, batches: Iterable[Batch], flip: bool = False, tta: str | None = None
+) -> Predictions:
     """Run a model, in evaluation mode, over every batch once.
 
     Parameters
@@ -130,7 +139,10 @@ def predict(model: Layer, batches: Iterable[Batch], flip: bool = False) -> Predi
     batches : iterable of (x, y)
         x float32 (N, H, W, C), y integers (N,).
     flip : bool, optional
-        Take the mean of the probabilities of each picture and of its mirror image.
+        Take the mean of the probabilities of each picture and of its mirror image: the `tta` "flip".
+    tta : str, optional
+        Take the mean of the probabilities over several views of each picture: "flip", itself and its mirror
+        image; "shift", itself and moved by a pixel up, down, left and right; "flip,shift", all ten.
 
     Returns
     -------
@@ -139,12 +151,13 @@ def predict(model: Layer, batches: Iterable[Batch], flip: bool = False) -> Predi
     Raises
     ------
     TypeError, ValueError
-        When there is no sample, a batch is no pair, a label is out of range, or the model gives no logits.
+        When there is no sample, a batch is no pair, a label is out of range, the model gives no logits, or
+        `tta` is none of these.
     """
-    flip = checks.flag("flip", flip)
+    kinds = kinds_of(tta, checks.flag("flip", flip))
     checked_model(model)
     with evaluating(model), no_grad():
-        parts = [(_both(model, x) if flip else _log_softmax(model(x)), y.copy()) for x, y in pairs(batches)]
+        parts = [(log_probabilities(model, x, kinds), y.copy()) for x, y in pairs(batches)]
     if not sum(len(y) for _, y in parts):
         raise ValueError("batches: wanted at least one sample, got none")
     rows, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -157,6 +170,17 @@ def precision(evaluation: Evaluation) -> AnyArray:
     return np.diag(evaluation.confusion) / np.where(predicted, predicted, np.nan)
 
 
+def f1(evaluation: Evaluation) -> AnyArray:
+    """ndarray of float64 (classes,): 2 right / (labels + predictions) of each class; NaN without either."""
+    both = evaluation.confusion.sum(axis=0) + evaluation.samples
+    return 2 * np.diag(evaluation.confusion) / np.where(both, both, np.nan)
+
+
+def macro_f1(evaluation: Evaluation) -> float:
+    """The mean of `f1` over the classes that there are samples or predictions of."""
+    return float(np.nanmean(f1(evaluation)))
+
+
 def confused(evaluation: Evaluation, count: int) -> Any:
     """[(label, prediction, samples), ...] of the most frequent mistakes, at most `count`."""
     wrong = evaluation.confusion.copy()
@@ -164,19 +188,3 @@ def confused(evaluation: Evaluation, count: int) -> Any:
     order = np.argsort(-wrong, axis=None, kind="stable")[:count]
     rows, columns = np.unravel_index(order, wrong.shape)
     return [(int(i), int(j), int(wrong[i, j])) for i, j in zip(rows, columns, strict=True) if wrong[i, j]]
-
-
-def _both(model: Layer, x: Array) -> Array:
-    """Log of the mean probability of each picture and its mirror image."""
-    plain = _log_softmax(model(x))
-    return np.logaddexp(plain, _log_softmax(model(np.ascontiguousarray(x[:, :, ::-1])))) - np.log(2)
-
-
-def _log_softmax(logits: AnyArray) -> AnyArray:
-    """float64 (N, classes); a row with a NaN becomes NaN altogether, and so does one without a finite sum."""
-    if logits.ndim != 2 or not logits.shape[1]:
-        raise ValueError(f"model: wanted one that gives logits (N, classes), got an output {logits.shape}")
-    logits = logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))

@@ -68,6 +68,11 @@ def test_pixels_that_no_window_reaches_are_not_read():
     assert cases.reached(cynet.MaxPool2d(3, 2, 1), (1, 8, 8, 3)) == 8 * 8 * 3
     assert cases.reached(cynet.MaxPool2d(2, 3), (1, 8, 8, 3)) == 6 * 6 * 3
     assert cases.reached(cynet.MaxPool2d(2, 3, 1), (1, 8, 8, 3)) == 5 * 5 * 3
+    assert cases.reached(cynet.MaxPool2d(2, 3, ceil_mode=True), (1, 7, 7, 3)) == 5 * 5 * 3
+    assert cases.reached(cynet.AvgPool1d(2, 3, 1), (1, 8, 3)) == 5 * 3
+    assert [case.kernel for case in cases.of_layer(cynet.MaxPool1d(3, 2), (1, 8, 3))] == [
+        "MaxPool1d 3/2 forward", "MaxPool1d 3/2 backward",
+    ]  # fmt: skip
 
 
 def test_the_bytes_of_plain_layers_are_the_hand_worked_ones():
@@ -76,6 +81,8 @@ def test_the_bytes_of_plain_layers_are_the_hand_worked_ones():
     assert cases.forward_bytes(relu, shape) == 2 * 4 * 256
     assert cases.backward_bytes(relu, shape) == 3 * 4 * 256
     assert cases.forward_bytes(pool, shape) == 4 * 256 + 5 * 64  # one byte for each winner
+    large = cynet.MaxPool2d(16, padding=8)
+    assert cases.forward_bytes(large, shape) == 4 * 256 + (4 + 4) * 16  # four for those of large windows
     assert cases.backward_bytes(cynet.BatchNorm2d(8), shape) == 4 * (3 * 256 + 2 * 16)
 
 
@@ -87,6 +94,8 @@ def test_kernels_lists_every_kernel():
         "Winograd conv forward", "\nconv forward", "conv input gradient", "conv weight gradient",
         "linear forward", "depth-wise conv forward", "BatchNorm2d forward", "BatchNorm2d backward",
         "BatchNorm1d forward",
+        "GroupNorm forward", "GroupNorm backward", "LayerNorm backward", "PReLU backward",
+        "Dropout2d", "DropPath",
         "ReLU forward", "ReLU backward", *registry.layer.those(pointwise=True), "Softmax",
         "MaxPool2d 3x3/2 forward", "MaxPool2d 2x2/2 backward", "AvgPool2d", "GlobalAvgPool2d", "Flatten",
         "Dropout", "add", "SGD", "Adam ", "AdamW", "cross-entropy", "squared error", "im2col", "col2im",

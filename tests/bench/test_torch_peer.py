@@ -12,10 +12,10 @@ from cynet.bench import setting, speed, workload
 from cynet.models import names
 from cynet.nn.containers.container import Container
 from cynet.nn.registry import layer as layers
-from cynet.nn.structure import Add, Call, Join
+from cynet.nn.structure import Call
 
 pytestmark = pytest.mark.torch
-UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)"  # paddings
+UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)", "(4, 0)"  # paddings
 
 
 class Strange(cynet.Layer):
@@ -30,7 +30,7 @@ class Skip(Container):
 
     def parts(self):
         calls = [Call(name, layer, i) for i, (name, layer) in enumerate(zip("abc", self.layers, strict=True))]
-        return *calls, Add((3, 1))
+        return *calls, Call("", cynet.Add(), 3, 1)
 
 
 class Fork(Container):
@@ -41,7 +41,7 @@ class Fork(Container):
 
     def parts(self):
         arms = [Call(f"arm{i}", arm, 1) for i, arm in enumerate(self.arms)]
-        return Call("trunk", self.trunk), *arms, Join(tuple(range(2, len(arms) + 2)))
+        return Call("trunk", self.trunk), *arms, Call("", cynet.Concatenate(), *range(2, len(arms) + 2))
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ class Sum(Container):
         self.one, self.other = cynet.Conv2d(3, 4, 3, padding=1), cynet.Conv2d(3, 4, 1)
 
     def parts(self):
-        return Call("one", self.one), Call("other", self.other, 0), Add((1, 2))
+        return Call("one", self.one), Call("other", self.other, 0), Call("", cynet.Add(), 1, 2)
 
 
 @pytest.mark.parametrize("layer", [
@@ -169,6 +169,29 @@ class Sum(Container):
 def test_any_container_is_converted_by_its_parts(peer, layer):
     model = cynet.Sequential(layer, cynet.GlobalAvgPool2d())
     peer.check_equal(model, peer.converted(model), setting.batch(2)[0], True)
+
+
+@pytest.mark.parametrize("layers", [
+    [cynet.MaxPool2d(3, 2, 1, ceil_mode=True), cynet.AvgPool2d(3, 2, 1, True, False)],
+    [cynet.AvgPool2d(2, divisor_override=3), cynet.AdaptiveAvgPool2d((3, None)), cynet.Flatten()],
+    [cynet.Upsample(scale_factor=2), cynet.Upsample(20, mode="bilinear"), cynet.GlobalMaxPool2d()],
+    [cynet.ZeroPad2d((1, 2, 0, 1)), cynet.Conv2d(3, 6, 1), cynet.ChannelShuffle(2)],
+    [cynet.Reshape((-1, 6)), cynet.MaxPool1d(3, 2, "same"), cynet.AvgPool1d(2, 2, 1, True), cynet.Flatten()],
+    [cynet.Reshape((32, 96)), cynet.GlobalAvgPool1d(), cynet.Reshape((4, 8, 3))],
+], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
+def test_layers_that_pool_and_resize_are_converted(peer, layers):
+    model = cynet.Sequential(*layers)
+    peer.check_equal(model, peer.converted(model), setting.batch(2)[0], True)
+
+
+def test_padding_that_pytorch_has_not_is_refused(peer):
+    for layer in (
+        cynet.MaxPool1d(3, 2, (0, 1)),
+        cynet.MaxPool1d(2, 2, "same"),
+        cynet.AvgPool2d(3, 1, (0, 0, 1, 1)),
+    ):
+        with pytest.raises(ValueError, match="padding"):
+            peer.converted(layer)
 
 
 def test_a_converted_net_brings_no_layer_of_cynet_with_it(peer):

@@ -47,21 +47,24 @@ CALLED_SO = of_text(
     --early-stop>--patience --aug>--augment --nproc>--workers --cpus>--threads --random-state>--seed
     --backbone>--model --imagefolder>--data-dir --save-dir>--run-dir --ckpt>--init-from --cfg>--config
     --bn>--batch-norm --val-split>--validation --find-lr>--lr-find --continue>--resume
+    --opt>--optimizer --optim>--optimizer --adam>--optimizer --adamw>--optimizer --sgd>--optimizer
+    --nesterov>--optimizer --optimiser>--optimizer --grad-accum>--accumulate --grad-accum-steps>--accumulate
+    --freeze-backbone>--freeze --test-time-augmentation>--tta
     --minibatch>--batch-size --lr-policy>--schedule --n-epochs>--epochs
     """
 )
 SAID = {
     "--gpu": "cynet runs on the CPU", "--device": "cynet runs on the CPU", "--cuda": "cynet runs on the CPU",
     "--fp16": "it computes in float32", "--amp": "it computes in float32",
-    "--optimizer": "the optimiser is SGD with --momentum", "--adam": "the optimiser is SGD with --momentum",
+    "--rmsprop": "the optimisers are sgd, nesterov, adam and adamw",
 }  # fmt: skip
 SAID |= dict.fromkeys(("--mps", "--tpu", "--gpus", "--use-cuda", "--no-cuda", "--cpu"), SAID["--gpu"])
 SAID |= dict.fromkeys(("--bf16", "--half", "--dtype", "--precision"), SAID["--amp"])
-SAID |= dict.fromkeys(("--opt", "--optim", "--sgd", "--adamw", "--rmsprop", "--nesterov"), SAID["--adam"])
+SAID |= dict.fromkeys(("--lion", "--lamb", "--adagrad"), SAID["--rmsprop"])
 STRANGERS = """
     --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
     --image --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
-    --tta --fold --color --version
+    --fold --color --version
 """
 
 
@@ -102,7 +105,7 @@ def test_settings_of_a_file_are_meant_by_the_same_names():
     known = list(options.OPTIONS)
     assert suggestion("learning_rate", known) == "did you mean lr?"
     assert suggestion("batch-size", known) == "did you mean batch_size?"
-    assert suggestion("optimizer", known) == "the optimiser is SGD with --momentum"
+    assert suggestion("adamw", known) == "did you mean optimizer?"
     assert suggestion("dropout", known) == ""
 
 

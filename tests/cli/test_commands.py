@@ -46,7 +46,7 @@ def test_help_of_train_is_grouped_and_shows_defaults(capsys):
     text = capsys.readouterr().out
     assert all(f"\n{group}:\n" in text for group in ("model", "data", "training", "running"))
     flat = " ".join(text.split())
-    for part in ("(default: uwnet2)", "(default: 1500)", "(default: 0.9)", "(default: 0)", "(default: 0.1)"):
+    for part in ("(default: uwnet2)", "(default: 1500)", "(default: 0.9)", "(default: 0)", "(default: 0.1;"):
         assert part in flat
     assert "default: True" not in flat and "default: None" not in flat
 

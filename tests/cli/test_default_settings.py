@@ -20,8 +20,8 @@ NEEDED = {"evaluate": "R", "predict": "M I", "report": "R", "verify": "R", "diff
 RUNNING = {"threads": None, "repeat": None, "json": None, "markdown": False}
 DEFAULTS = {
     "evaluate": {"which": None, "data": None, "data_dir": None, "skip_damaged": False, "split": "test",
-                 "flip": False, "batch_size": 250, "json": None, "threads": None},
-    "predict": {"which": None, "top": 5, "json": False, "threads": None},
+                 "flip": False, "tta": None, "batch_size": 250, "json": None, "threads": None},
+    "predict": {"which": None, "tta": None, "top": 5, "json": False, "threads": None},
     "runs": {"folder": "runs", "json": False},
     "report": {"output": None, "data_dir": None, "which": None, "timing": True, "threads": None},
     "verify": {"steps": 20, "data_dir": None, "threads": None},

@@ -211,13 +211,14 @@ def test_a_path_in_place_of_a_name_says_which_flags_are_meant(root, capsys, monk
     (root.parent / "x.npz").touch()
     for arguments, meant in (
         (("train", "--data", "my pics"), "--data image_folder --data-dir 'my pics'"),
-        (("train", "--data", "x.npz"), "--data arrays --data-dir x.npz"),
         (("data", "check", "my pics"), "cynet data check image_folder --data-dir 'my pics'"),
-        (("data", "show", "x.npz"), "cynet data show arrays --data-dir x.npz"),
         (("train", "--data-dir", "my pics"), "--data image_folder"),
     ):
         status, _, err = said(capsys, *arguments)
         assert status == 2 and f"(did you mean {meant}?)" in err and err.count("\n") == 1
+    for arguments in (("train", "--data", "x.npz"), ("data", "show", "x.npz")):  # taken for arrays
+        status, _, err = said(capsys, *arguments)
+        assert status == 2 and "x.npz: wanted a .npz file, got a damaged one" in err and err.count("\n") == 1
     status, _, err = said(capsys, "train", "--data", "image_folder")
     assert status == 2 and "--data-dir: wanted the place of the files of image_folder, got none" in err
 

@@ -135,6 +135,9 @@ def test_a_flag_goes_over_the_file_over_the_recipe_over_the_default(monkeypatch,
     assert (values[name], origins[name]) == (value, "flag")
 
 
+OF_DATA = ("image_size", "layout", "task", "loss")  # settings that this data set has but one of
+
+
 def line_of(name, number):
     """(a line of TOML, the value) of a setting, two different ones."""
     given, default = SETTINGS[name].given, SETTINGS[name].default
@@ -143,7 +146,7 @@ def line_of(name, number):
         return f"{name} = {str(value).lower()}", value
     if name == "lr_steps":
         return (('lr_steps = "3:0.5"', {3: 0.5}), ('lr_steps = "4:0.25"', {4: 0.25}))[number]
-    if name in ("class_weights", "schedule"):
+    if name in ("class_weights", "schedule", "optimizer", "no_decay", "lookahead", "tta", *OF_DATA):
         value = SETTINGS[name].takes[number]
     elif isinstance(given, str):
         value = ("one", "two")[number]
@@ -180,13 +183,14 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     else:
         assert status == 2 and err.count("\n") == 1
         assert {"epochs": "steps"}.get(name, name) in err or flag(name) in err
-    if SETTINGS[name].free or name == "init_from":  # which another run begins with
+    if SETTINGS[name].free or name in ("init_from", "new_head"):  # which another run begins with
         return
     allowed = ["--allow-change", name.replace("_", "-")]
     allowed += ["--allow-change=schedule"] if name == "lr_steps" else []  # which it takes
     status = cli.main(["train", "--resume", str(run), "--no-report", *words, *allowed])
     out, err = capsys.readouterr()
-    if name in (*SETTLED, "model", "batch_norm", "ema"):  # no other pictures, and no other tensors
+    # No other pictures or labels, and no other tensors.
+    if name in (*SETTLED, *OF_DATA, "model", "batch_norm", "ema", "lookahead"):
         assert status == 2 and sha(run) == sha(finished)
     else:
         assert (status, err) == (0, "")

@@ -14,7 +14,8 @@ from cynet.train import average, batching, loop, metrics, mixup, signals
 LIGHT = "train core.files core.folder core.hints core.names core.shell"
 LAYERS = (
     "AvgPool2d BatchNorm1d BatchNorm2d Concat Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU Linear "
-    "MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh"
+    "MaxPool2d ReLU Residual Sequential Sigmoid Softmax Tanh ReLU6 Hardswish Hardsigmoid ELU PReLU Softplus "
+    "Dropout2d DropPath GroupNorm LayerNorm"
 )
 TYPED = [
     *(getattr(cynet, name) for name in LAYERS.split()),

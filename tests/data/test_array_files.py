@@ -43,7 +43,7 @@ def test_other_layouts(tmp_path):
     unclear = saved(tmp_path / "u.npy", np.zeros((7, 3, 5, 3), np.uint8))
     with pytest.raises(ValueError, match=r"layout: wanted NCHW or NHWC, since"):
         data.from_npy(unclear, LABELS)
-    with pytest.raises(ValueError, match="layout: wanted one of NCHW, NHWC, got 'CHW'"):
+    with pytest.raises(ValueError, match="layout: wanted one of NCHW, NHWC, NHW, NLC, NCL, NF, got 'CHW'"):
         data.from_npy(unclear, LABELS, layout="CHW")
 
 
@@ -82,15 +82,15 @@ def test_load_finds_the_splits_of_an_npz(tmp_path):
 
 
 @pytest.mark.parametrize(("images", "labels", "problem"), [
-    (IMAGES.astype(np.float32), LABELS, "wanted an array of integers, got float32"),
-    (IMAGES.astype(np.int32), LABELS, "wanted pictures, uint8 of 3 or 4 dimensions, got int32"),
-    (IMAGES[0, 0], LABELS, "wanted pictures, uint8 of 3 or 4 dimensions"),
-    (IMAGES[:0], LABELS[:0], "wanted pictures"),
-    (IMAGES, LABELS.astype(float), "wanted an array of integers, got float64"),
+    (IMAGES.astype(np.float64), LABELS, "wanted uint8 or float32, got float64"),
+    (IMAGES.astype(np.int32), LABELS, "wanted samples, uint8 or float32 of 2 to 4 dimensions, got int32"),
+    (IMAGES[0, 0, 0], LABELS, "wanted samples, uint8 or float32 of 2 to 4 dimensions"),
+    (IMAGES[:0], LABELS[:0], "wanted samples"),
+    (IMAGES, LABELS + np.nan, "labels[0]: wanted a finite number for task regress, got nan"),
     (IMAGES, LABELS[:6], "labels"),
     (IMAGES, LABELS - 1, "labels"),
     (IMAGES, LABELS + 10**6, "wanted names of the classes, for labels up to 1000003"),
-    (np.array([{"a": 1}], object), LABELS, "wanted an array of integers, got object"),
+    (np.array([{"a": 1}], object), LABELS, "wanted an array of numbers, got object"),
 ])  # fmt: skip
 def test_bad_arrays_are_named(tmp_path, images, labels, problem):
     x, y = saved(tmp_path / "x.npy", images), saved(tmp_path / "y.npy", labels)
@@ -235,7 +235,7 @@ def test_arrays_of_texts_without_letters_are_named(tmp_path, shape, name):
             content = io.BytesIO()
             np.save(content, array)
             archive.writestr(f"{each}.npy", header.getvalue() if each == name else content.getvalue())
-    problem = rf"wanted an array of integers or names, got \({shape[0]},\) empty texts"
+    problem = rf"wanted an array of numbers or names, got \({shape[0]},\) empty texts"
     with pytest.raises(ValueError, match=rf"a\.npz:{name}: {problem}"):
         data.from_npz(tmp_path / "a.npz")
     (tmp_path / "x.npy").write_bytes(header.getvalue())

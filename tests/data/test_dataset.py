@@ -44,8 +44,8 @@ def test_the_fingerprint_sees_every_pixel_label_and_name():
 
 
 @pytest.mark.parametrize("images, labels, classes, problem", [
-    (IMAGES.astype(float), LABELS, ["a"] * 4, "images: wanted a uint8 NumPy array, got float64"),
-    ([[1]], LABELS, ["a"] * 4, "images: wanted a uint8 NumPy array, got list"),
+    (IMAGES.astype(float), LABELS, ["a"] * 4, "images: wanted a uint8 or float32 NumPy array, got float64"),
+    ([[1]], LABELS, ["a"] * 4, "images: wanted a uint8 or float32 NumPy array, got list"),
     (IMAGES[0], LABELS, ["a"] * 4, r"images: wanted a filled \(count, channels, height, width\)"),
     (IMAGES[:0], LABELS[:0], ["a"] * 4, "images: wanted a filled"),
     (IMAGES, LABELS[:5], ["a"] * 4, r"labels: wanted shape \(20,\), got \(5,\)"),

@@ -179,7 +179,7 @@ def probe(picture, rng):
 """
 
 
-def test_workers_import_numpy_and_the_kernels_of_pictures_alone(tmp_path):
+def test_workers_import_numpy_and_the_kernels_of_samples_alone(tmp_path):
     (tmp_path / "imports.py").write_text(IMPORTS)
     (tmp_path / "probe.py").write_text(PROBE)
     done = run_python(tmp_path / "imports.py")
@@ -189,7 +189,7 @@ def test_workers_import_numpy_and_the_kernels_of_pictures_alone(tmp_path):
     plain = {name for name in ours.split() if [*package.glob(f"{name.replace('.', '/')}.py")]}
     rooms = {name for name in ours.split() if (package / name.replace(".", "/")).is_dir()}
     assert set(ours.split()) - plain - rooms == {
-        "cynet.core._config", "cynet.core._shared", "cynet.data.images.colour",
+        "cynet.core._config", "cynet.core._shared", "cynet.data.floats", "cynet.data.images.colour",
         "cynet.data.images.decode", "cynet.data.images.warp",
     }  # fmt: skip
     assert not {"cynet.nn", "cynet.models", "cynet.data.loader", "cynet.train"} & set(ours.split())

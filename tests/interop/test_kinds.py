@@ -98,7 +98,7 @@ FILES = [
     ("unit", holding(b"text with \x1f"), "a file of no known kind"),
     ("page", holding(b"\n <HTML><head>"), "a web page"),
     ("marked.json", holding('\ufeff{"a": 1}'.encode()), "a text (JSON)"),
-    ("marked", holding('\ufeff<!doctype html>'.encode()), "a web page"),
+    ("marked", holding("\ufeff<!doctype html>".encode()), "a web page"),
     ("C.CSV", holding(b"a,b\n"), "a text (CSV)"),
     ("M.PB", holding(b"\x0a\x30" + b"\xff" * 9), "a TensorFlow file (protobuf)"),
     ("M.ONNX", holding(b"\x01\xff"), "an ONNX file"),

@@ -8,25 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cynet.kernels.loss import softmax
-from cynet.kernels.pointwise import activation
+from cynet.kernels.pointwise import activation, other_activation
 
 pytestmark = pytest.mark.kernels
 
-NAMES = [name for name in vars(activation) if f"{name}_backward" in vars(activation)]
+KERNELS = vars(activation) | vars(other_activation)
+NAMES = [name for name in KERNELS if f"{name}_backward" in KERNELS]
+NUMBERS = {"leaky_relu": (0.01,), "elu": (1.0,), "softplus": (1.0, 20.0)}
 FROM_OUTPUT = {"sigmoid", "tanh"}
 SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, -1e-40, 1e-7, 90, -90, 104, -104, 1e30, -1e30])
+CORNERS = np.float32([-3, 3, 6, 2.9999998, -2.9999998, 5.9999995, -0.35, -1e-4, 19.9, 20, 20.1])
 
 
 def test_every_activation_is_here():
-    assert len(NAMES) >= 5 and {"relu", "gelu"} < set(NAMES)
+    assert len(NAMES) >= 11 and {"relu", "gelu", "hardswish", *NUMBERS} < set(NAMES)
 
 
 def run(name, x, dy, threads=2):
-    extra = (0.01,) if name == "leaky_relu" else ()
+    extra = NUMBERS.get(name, ())
     y, dx = np.full(x.shape, 7, np.float32), np.full(x.shape, 7, np.float32)
-    getattr(activation, name)(frozen(x), y, *extra, threads)
+    KERNELS[name](frozen(x), y, *extra, threads)
     kept = frozen(y) if name in FROM_OUTPUT else frozen(x)
-    getattr(activation, f"{name}_backward")(kept, frozen(dy), dx, *extra, threads)
+    KERNELS[f"{name}_backward"](kept, frozen(dy), dx, *extra, threads)
     return y, dx
 
 
@@ -51,10 +54,11 @@ def test_activation(name, size, scale, seed):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_special_values(name):
-    y, dx = run(name, SPECIAL, np.ones_like(SPECIAL))
+    special = SPECIAL if name in vars(activation) else np.concatenate([SPECIAL, CORNERS])
+    y, dx = run(name, special, np.ones_like(special))
     with np.errstate(all="ignore"):
-        wanted, backward = getattr(reference, name)(SPECIAL.astype(np.float64))
-        wanted, wanted_dx = wanted.astype(np.float32), backward(np.ones(len(SPECIAL)))
+        wanted, backward = getattr(reference, name)(special.astype(np.float64))
+        wanted, wanted_dx = wanted.astype(np.float32), backward(np.ones(len(special)))
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-30)
     np.testing.assert_allclose(dx, wanted_dx, rtol=1e-5, atol=1e-6)
 
@@ -64,6 +68,7 @@ def test_special_values(name):
 def test_special_values_are_pytorchs(name):
     torch = pytest.importorskip("torch")
     special = np.delete(SPECIAL, 1) if name == "gelu" else SPECIAL  # of Inf its vectors say NaN
+    special = special if name in vars(activation) else np.concatenate([special, CORNERS])
     x = torch.tensor(special, requires_grad=True)
     wanted = getattr(torch.nn.functional, name, getattr(torch, name, None))(x)
     wanted.sum().backward()
@@ -134,11 +139,11 @@ def test_softmax_same_bytes_for_any_threads():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_none_is_a_type_error(name):
-    extra = (0.01,) if name == "leaky_relu" else ()
+    extra = NUMBERS.get(name, ())
     x = np.zeros(3, np.float32)
     for arguments in ((None, x), (x, None)):
         with pytest.raises(TypeError):
-            getattr(activation, name)(*arguments, *extra, 1)
+            KERNELS[name](*arguments, *extra, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

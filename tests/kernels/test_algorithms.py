@@ -29,8 +29,9 @@ CHANNELS = st.one_of(st.integers(1, 33), EIGHTS)
 
 @st.composite
 def problems(draw):
-    """(problem, padding) of any kind: few channels, channels by eights, groups, one filter a channel."""
-    groups, kernel, stride = 1, (3, 3), (1, 1)
+    """(problem, padding) of any kind: few channels, channels by eights, groups, one filter a channel; taps
+    apart."""
+    groups, kernel, stride, dilation = 1, (3, 3), (1, 1), (1, 1)
     inputs, outputs = draw(CHANNELS), draw(CHANNELS)
     kind = draw(st.sampled_from(["any", "eights", "few", "groups", "each"]))
     if kind == "eights":
@@ -44,12 +45,15 @@ def problems(draw):
         groups = inputs = outputs = draw(st.integers(2, 33))
     if kind != "eights" or draw(st.booleans()):
         kernel, stride = (tuple(draw(st.integers(1, n)) for _ in range(2)) for n in (5, 3))
+    if draw(st.integers(0, 2)) == 0:
+        dilation = tuple(draw(st.integers(1, 6)) for _ in range(2))
     padding = tuple(draw(st.integers(0, 4)) for _ in range(4))
+    least = (d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     height, width = (
-        draw(st.integers(max(1, k - padding[i] - padding[2 + i]), 20)) for i, k in enumerate(kernel)
+        draw(st.integers(max(1, e - padding[i] - padding[2 + i]), max(20, e))) for i, e in enumerate(least)
     )
     shape = draw(st.integers(0, 4)), height, width, inputs
-    return Problem.of(shape, outputs, kernel, stride, padding, groups), padding
+    return Problem.of(shape, outputs, kernel, stride, padding, groups, dilation), padding
 
 
 @st.composite
@@ -91,7 +95,8 @@ def applied(way, x, w, bias, relu, residual, team):
 def check(kind, problem, padding, seed):
     x, w, bias, dy, residual, added = arrays = drawn(problem, seed)
     twins = [a.astype(float) for a in (x, w, bias)]
-    wanted, backward = reference_weights.conv2d(*twins, problem.stride, padding, problem.groups)
+    window = problem.stride, padding, problem.groups, problem.dilation
+    wanted, backward = reference_weights.conv2d(*twins, *window)
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
     way, error, taps = kind(problem), ERROR.get(kind.__name__, 1e-5), w[0, 0].size
 
@@ -122,7 +127,8 @@ def nan_goes_through(way, problem, padding, arrays):
     x, w, bias, dy, residual, added = arrays
     sick, ill = x.copy(), dy.copy()
     sick[-1, x.shape[1] // 2, -1, 0] = ill[0, -1, dy.shape[2] // 2, -1] = np.nan
-    wide = w.astype(float), bias.astype(float), problem.stride, padding, problem.groups
+    window = problem.stride, padding, problem.groups, problem.dilation
+    wide = w.astype(float), bias.astype(float), *window
     wanted, backward = reference_weights.conv2d(sick.astype(float), *wide)
     _, wanted_dw, _ = backward(dy.astype(float))
     wanted_dx, *_ = reference_weights.conv2d(x.astype(float), *wide)[1](ill.astype(float))

@@ -123,7 +123,7 @@ def test_the_chosen_algorithm_gives_the_twins_numbers_through_the_layer(kind, ca
     (x, w, b, dy), problem = arrays(case)
     shape, outputs, kernel, stride, padding, groups = case
     assert type(convolution.choose(problem)) is kind
-    layer = cynet.Conv2d(shape[3], outputs, kernel, stride, tuple(padding), groups)
+    layer = cynet.Conv2d(shape[3], outputs, kernel, stride, tuple(padding), groups=groups)
     layer.weight.data, layer.bias.data = w, b
     wanted = twin(case, x, w, b, dy)
     layer.weight.grad[:], layer.bias.grad[:] = 1, 2
@@ -201,7 +201,7 @@ def test_batches_of_every_size_and_number_of_threads_give_the_same(case, batch):
 @pytest.mark.parametrize(("kind", "case"), CASES[::7], ids=named)
 def test_multiply_adds_are_counted_as_the_sum_is_written(kind, case):
     (x, w, _, dy), _ = arrays(case)
-    layer = cynet.Conv2d(x.shape[3], *case[1:4], tuple(case[4]), case[5])
+    layer = cynet.Conv2d(x.shape[3], *case[1:4], tuple(case[4]), groups=case[5])
     wanted = dy.size * w[0].size
     assert layer.macs(x.shape) == layer.convolution(x.shape).problem.macs == wanted
 

@@ -30,6 +30,15 @@ def test_add_keeps_nan_and_inf():
     np.testing.assert_array_equal(out, np.float32([np.nan, np.inf, np.nan]))
 
 
+@given(st.integers(0, 60), st.integers(1, 40), st.integers(1, 4))
+def test_add_to_channels(pixels, channels, threads):
+    y, bias = (np.random.default_rng(0).random((n, channels), np.float32) for n in (pixels, 1))
+    y[pixels // 2 :, -1] = np.nan
+    wanted = y + bias
+    elementwise.add_to_channels(y, frozen(bias[0]), threads)
+    np.testing.assert_array_equal(y, wanted)
+
+
 @given(*(st.integers(0, high) for high in (60, 5, 33, 5, 5)), st.integers(1, 4))
 def test_copy_channels(pixels, before, channels, after, dst_before, threads):
     src = np.random.default_rng(0).random((pixels, before + channels + after), np.float32)

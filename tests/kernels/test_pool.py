@@ -9,20 +9,21 @@ from helpers import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cynet.kernels.pool import avg_pool, max_pool
+from cynet.kernels.pool import avg_pool, large_max_pool, max_pool
 
 pytestmark = pytest.mark.kernels
 
 
-def out_shape(x, kernel, stride, padding):
+def out_shape(x, kernel, stride, padding, ceil=False):
+    padding = reference.beyond(x.shape, kernel, stride, padding) if ceil else padding
     top, left, bottom, right = padding
     height = (top + x.shape[1] + bottom - kernel[0]) // stride[0] + 1
     width = (left + x.shape[2] + right - kernel[1]) // stride[1] + 1
     return x.shape[0], height, width, x.shape[3]
 
 
-def run_max(x, dy, kernel, stride, padding, threads=2):
-    shape = out_shape(x, kernel, stride, padding)
+def run_max(x, dy, kernel, stride, padding, threads=2, ceil=False):
+    shape = out_shape(x, kernel, stride, padding, ceil)
     y, winner = np.full(shape, 7, np.float32), np.full(shape, 255, np.uint8)
     max_pool.max_pool(frozen(x), y, winner, *kernel, *stride, *padding[:2], threads)
     winner.flags.writeable = False
@@ -31,11 +32,25 @@ def run_max(x, dy, kernel, stride, padding, threads=2):
     return y, dx
 
 
-def run_avg(x, dy, kernel, stride, padding, threads=2):
-    y = np.full(out_shape(x, kernel, stride, padding), 7, np.float32)
-    avg_pool.avg_pool(frozen(x), y, *kernel, *stride, *padding[:2], threads)
+def run_large(x, dy, kernel, stride, padding, threads=2, ceil=False):
+    """As `run_max`, by the kernel for windows of any number of cells."""
+    shape = out_shape(x, kernel, stride, padding, ceil)
+    y, winner = np.full(shape, 7, np.float32), np.full(shape, -1, np.int32)
+    scratch = [np.full((threads, x.shape[2] * x.shape[3]), 7, dtype) for dtype in (np.float32, np.int32)]
+    window = *kernel, *stride, *padding[:2]
+    large_max_pool.large_max_pool(frozen(x), y, winner, *window, *scratch, threads)
+    winner.flags.writeable = False
     dx = np.full(x.shape, 7, np.float32)
-    avg_pool.avg_pool_backward(frozen(dy), dx, *kernel, *stride, *padding[:2], threads)
+    large_max_pool.large_max_pool_backward(frozen(dy), winner, dx, threads)
+    return y, dx
+
+
+def run_avg(x, dy, kernel, stride, padding, threads=2, ceil=False, counted=None, divisor=0):
+    y = np.full(out_shape(x, kernel, stride, padding, ceil), 7, np.float32)
+    window = *kernel, *stride, *padding[:2], *(padding if counted is None else counted), divisor
+    avg_pool.avg_pool(frozen(x), y, *window, threads)
+    dx = np.full(x.shape, 7, np.float32)
+    avg_pool.avg_pool_backward(frozen(dy), dx, *window, threads)
     return y, dx
 
 
@@ -75,12 +90,36 @@ def test_max_pool(case):
     assert_near(dx, backward(dy.astype(np.float64)), kernel[0] * kernel[1])
 
 
+@settings(max_examples=200)
+@given(pools(), st.booleans())
+def test_large_windows_give_the_bytes_of_small_ones(case, rounded):
+    case = (np.round(case[0]), *case[1:]) if rounded else case
+    for found, wanted in zip(run_large(*case), run_max(*case), strict=True):
+        assert found.tobytes() == wanted.tobytes()
+
+
+@settings(max_examples=150)
+@given(pools(), st.booleans(), st.booleans(), st.integers(0, 3))
+def test_windows_that_reach_beyond_the_padding(case, counts, large, divisor):
+    x, dy, *window = case
+    dy = np.random.default_rng(1).standard_normal(out_shape(x, *window, ceil=True)).astype(np.float32)
+    cells = window[0][0] * window[0][1]
+    y, dx = (run_large if large else run_max)(x, dy, *window, ceil=True)
+    wanted, backward = reference.max_pool(x.astype(np.float64), *window, ceil=True)
+    np.testing.assert_array_equal(y, wanted)
+    assert_near(dx, backward(dy.astype(np.float64)), cells)
+    y, dx = run_avg(x, dy, *window, ceil=True, counted=None if counts else (0, 0, 0, 0), divisor=divisor)
+    wanted, backward = reference.avg_pool(x.astype(np.float64), *window, True, counts, divisor or None)
+    assert_near(y, wanted, cells)
+    assert_near(dx, backward(dy.astype(np.float64)), cells)
+
+
 @settings(max_examples=80)
-@given(pools(), st.integers(0, 2**32))
-def test_max_pool_of_nan_and_inf(case, seed):
+@given(pools(), st.integers(0, 2**32), st.sampled_from([run_max, run_large]))
+def test_max_pool_of_nan_and_inf(case, seed, run):
     x, dy, kernel, stride, padding = case
     x = np.random.default_rng(seed).choice(np.float32([np.nan, np.inf, -np.inf, 0, 1]), x.shape)
-    y, dx = run_max(x, dy, kernel, stride, padding)
+    y, dx = run(x, dy, kernel, stride, padding)
     wanted, backward = reference.max_pool(x.astype(np.float64), kernel, stride, padding)
     np.testing.assert_array_equal(y, wanted)
     assert_near(dx, backward(dy.astype(np.float64)), kernel[0] * kernel[1])
@@ -109,7 +148,7 @@ def test_global_avg_pool(n, height, width, channels, seed):
     assert_near(dx.reshape(x.shape), backward(dy), 1)
 
 
-@pytest.mark.parametrize("run", [run_max, run_avg])
+@pytest.mark.parametrize("run", [run_max, run_avg, run_large])
 @pytest.mark.parametrize("channels", [3, 8, 21])
 def test_same_bytes_for_any_threads(run, channels):
     rng = np.random.default_rng(0)
@@ -161,7 +200,7 @@ def test_nan_poisons_only_its_windows_and_channel():
     x = np.zeros((1, 5, 5, 9), np.float32)
     x[0, 0, 0, 4] = np.nan
     dy = np.ones((1, 2, 2, 9), np.float32)
-    for run in (run_max, run_avg):
+    for run in (run_max, run_avg, run_large):
         y, _ = run(x, dy, (3, 3), (2, 2), (0, 0, 0, 0))
         assert np.argwhere(np.isnan(y)).tolist() == [[0, 0, 0, 4]]
 
@@ -171,6 +210,13 @@ def test_widest_winner_byte():
     x[0, 14, 16] = 1
     y, dx = run_max(x, np.ones((1, 1, 1, 1)), (15, 17), (1, 1), (0, 0, 0, 0))
     assert y.item() == 1 and dx[0, 14, 16] == 1 and dx.sum() == 1
+
+
+def test_a_window_of_more_cells_than_a_byte_numbers():
+    x = np.zeros((1, 40, 300, 2), np.float32)
+    x[0, 39, 299, 1], x[0, 20, 7] = 1, 0.5
+    y, dx = run_large(x, np.ones((1, 1, 1, 2)), (40, 300), (1, 1), (0, 0, 0, 0))
+    assert y.reshape(-1).tolist() == [0.5, 1] and np.argwhere(dx).tolist() == [[0, 20, 7, 0], [0, 39, 299, 1]]
 
 
 @pytest.mark.parametrize("argument", range(3))

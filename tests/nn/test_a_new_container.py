@@ -13,7 +13,7 @@ from cynet.bench import per_layer
 from cynet.interop import safetensors
 from cynet.nn.activity import dead_channels, first_not_finite, outputs
 from cynet.nn.containers.container import Container
-from cynet.nn.structure import Add, Call, Join
+from cynet.nn.structure import Call
 
 X = frozen(np.random.default_rng(0).standard_normal((6, 8, 8, 3)).astype(np.float32))
 LABELS = np.arange(6) % 5
@@ -27,7 +27,12 @@ class Skip(Container):
 
     def parts(self):
         first, second, third = self.inside["layers"]
-        return Call("first", first), Call("second", second, 1), Call("third", third, 2), Add((3, 1))
+        return (
+            Call("first", first),
+            Call("second", second, 1),
+            Call("third", third, 2),
+            Call("", cynet.Add(), 3, 1),
+        )
 
 
 class Fork(Container):
@@ -38,7 +43,7 @@ class Fork(Container):
 
     def parts(self):
         arms = [Call(f"arm{i}", arm, 1) for i, arm in enumerate(self.arms)]
-        return Call("trunk", self.trunk), *arms, Join(tuple(range(2, len(arms) + 2)))
+        return Call("trunk", self.trunk), *arms, Call("", cynet.Concatenate(), *range(2, len(arms) + 2))
 
 
 def skip_of_ours(first, *others):

@@ -16,7 +16,7 @@ X = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 
 REPRS = [
     (cynet.Conv2d(4, 6, 3), "Conv2d(4, 6, kernel_size=3, stride=1, padding=0, bias=True)"),
-    (cynet.Conv2d(4, 6, (3, 2), (1, 2), "same", 2, False),
+    (cynet.Conv2d(4, 6, (3, 2), (1, 2), "same", 1, 2, False),
      "Conv2d(4, 6, kernel_size=(3, 2), stride=(1, 2), padding='same', groups=2, bias=False)"),
     (cynet.Conv2d(3, 3, 1, 2, (1, 2), 3),
      "Conv2d(3, 3, kernel_size=1, stride=2, padding=(1, 2, 1, 2), groups=3, bias=True)"),

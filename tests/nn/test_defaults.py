@@ -12,8 +12,17 @@ DEFAULTS = {
     "Conv2d": {"stride": 1, "padding": 0, "groups": 1, "bias": True}, "Linear": {"bias": True},
     "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True},
     "BatchNorm2d": {"eps": 1e-5, "momentum": 0.1, "affine": True},
-    "MaxPool2d": {"stride": None, "padding": 0}, "AvgPool2d": {"stride": None, "padding": 0},
+    "MaxPool2d": {"stride": None, "padding": 0, "ceil_mode": False},
+    "AvgPool2d": {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True,
+                  "divisor_override": None},
+    "MaxPool1d": {"stride": None, "padding": 0, "ceil_mode": False},
+    "AvgPool1d": {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True},
+    "Upsample": {"size": None, "scale_factor": None, "mode": "nearest", "align_corners": None},
     "LeakyReLU": {"negative_slope": 0.01}, "Dropout": {"p": 0.5}, "Residual": {"shortcut": None},
+    "ELU": {"alpha": 1.0}, "Softplus": {"beta": 1.0, "threshold": 20.0}, "Dropout2d": {"p": 0.5},
+    "PReLU": {"num_parameters": 1, "init": 0.25}, "GroupNorm": {"eps": 1e-5, "affine": True},
+    "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
+    "DropPath": {"p": 0.0},  # timm's
 }  # fmt: skip
 
 

@@ -51,10 +51,14 @@ def pools(draw):
     return MaxPool2d(kernel, (draw(stride), draw(stride)), padding)
 
 
+AFFINE = st.sampled_from([True, False, "bias"])
+
+
 def norm_of(rng, channels, affine, kind=BatchNorm2d):
     norm = kind(channels, affine=affine)
-    if affine:
+    if affine is True:
         norm.weight.data = rng.standard_normal(channels)
+    if affine:
         norm.bias.data = rng.standard_normal(channels) - rng.choice([0, 100], channels, p=[0.9, 0.1])
     norm.running_mean[:], norm.running_var[:] = rng.standard_normal(channels), rng.random(channels) + 0.1
     return norm
@@ -77,7 +81,7 @@ def assert_same_training(joined, alone, x, rng, steps):
 
 
 @settings(max_examples=300)
-@given(images(), st.booleans(), st.booleans(), st.booleans())
+@given(images(), st.booleans(), AFFINE, st.booleans())
 def test_norm_relu(case, training, affine, rows):
     x, rng = case
     kind = BatchNorm1d if rows else BatchNorm2d
@@ -88,7 +92,7 @@ def test_norm_relu(case, training, affine, rows):
 
 
 @settings(max_examples=300)
-@given(images(), pools(), st.booleans(), st.booleans())
+@given(images(), pools(), st.booleans(), AFFINE)
 def test_norm_relu_pool(case, pool, training, affine):
     x, rng = case
     try:

@@ -6,11 +6,11 @@ from helpers import frozen
 from test_a_new_container import Fork, Skip
 
 import cynet
-from cynet import BatchNorm2d, Concat, Conv2d, ReLU, Residual, Sequential
+from cynet import Add, BatchNorm2d, Concat, Conv2d, ReLU, Residual, Sequential
 from cynet.nn.compile import inference
 from cynet.nn.compile.training import Steps, SumReLU
 from cynet.nn.containers.container import Container
-from cynet.nn.structure import Add, Call
+from cynet.nn.structure import Call
 
 X = frozen(np.random.default_rng(1).standard_normal((4, 6, 6, 8)).astype(np.float32))
 
@@ -23,8 +23,8 @@ class Beside(Container):
 
     def parts(self):
         if self.way is None:
-            return Call("main", self.body), Add((1, 0))
-        return Call("main", self.body), Call("way", self.way), Add((1, 2))
+            return Call("main", self.body), Call("", Add(), 1, 0)
+        return Call("main", self.body), Call("way", self.way), Call("", Add(), 1, 2)
 
 
 class Named(Residual):
@@ -96,25 +96,33 @@ def test_a_pass_of_its_own_is_what_runs():
 
 
 @pytest.mark.parametrize(
-    "block",
+    ("block", "steps"),
     [
-        lambda: Skip(Conv2d(8, 8, 1), body(), Conv2d(8, 8, 1)),
-        lambda: Fork(Conv2d(8, 8, 1), Conv2d(8, 5, 3), Sequential(Conv2d(8, 2, 3), BatchNorm2d(2), ReLU())),
-        lambda: Fork(Sequential(), Sequential(), ReLU(), Sequential()),
-        lambda: Concat(Sequential(), body(), cynet.Dropout(), Residual(Sequential())),
-        lambda: Concat(cynet.Flatten(), Sequential(cynet.Flatten(), cynet.Linear(288, 3))),
-        lambda: Skip(cynet.Softmax(), Sequential(), Sequential()),
+        (lambda: Skip(Conv2d(8, 8, 1), body(), Conv2d(8, 8, 1)), ["Convolve", "Sum"]),
+        (
+            lambda: Fork(
+                Conv2d(8, 8, 1), Conv2d(8, 5, 3), Sequential(Conv2d(8, 2, 3), BatchNorm2d(2), ReLU())
+            ),
+            ["Convolve", "Branches"],
+        ),
+        (lambda: Fork(Sequential(), Sequential(), ReLU(), Sequential()), ["Branches"]),
+        (lambda: Concat(Sequential(), body(), cynet.Dropout(), Residual(Sequential())), ["Branches"]),
+        (
+            lambda: Concat(cynet.Flatten(), Sequential(cynet.Flatten(), cynet.Linear(288, 3))),
+            ["Branches"],
+        ),
+        (lambda: Skip(cynet.Softmax(), Sequential(), Sequential()), ["Called", "Sum"]),
     ],
     ids=["skip", "fork", "nothing", "concat", "rows", "called"],
 )
-def test_any_graph_is_a_step_of_a_plan(block):
+def test_any_graph_is_planned_as_what_it_can_be_read_as(block, steps):
     model = Sequential(Conv2d(8, 8, 1), block(), cynet.Tanh())
     passes(model)
     model.eval()
     wanted = X
     for layer in model:
         wanted = layer(wanted)
-    assert plan_of(model) == ["Convolve", "Graph", "Called"]
+    assert plan_of(model) == ["Convolve", *steps, "Curve"]
     for _ in range(2):
         np.testing.assert_allclose(evaluated(model), wanted, rtol=1e-4, atol=1e-5)
 

@@ -14,7 +14,7 @@ def images(channels=4, rows=1):
 
 @pytest.mark.parametrize("padding", HUGE)
 @pytest.mark.parametrize(
-    "layer", [(4, 2, 1), (4, 4, 3), (4, 8, 3, 2), (4, 4, 3, 1, 0, 4), (8, 8, 3), (4, 4, 3, 2**16)], ids=str
+    "layer", [(4, 2, 1), (4, 4, 3), (4, 8, 3, 2), (4, 4, 3, 1, 0, 1, 4), (8, 8, 3), (4, 4, 3, 2**16)], ids=str
 )
 def test_convolutions(layer, padding):
     layer = cynet.Conv2d(*layer)

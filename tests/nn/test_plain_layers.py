@@ -40,10 +40,10 @@ def test_bad_pool_arguments(kind, arguments):
         kind(**arguments)
 
 
-def test_largest_max_pool_kernel():
-    nn.MaxPool2d((15, 17))
-    with pytest.raises(ValueError, match="kernel_size: wanted at most 255 cells, got 16 x 16"):
-        nn.MaxPool2d(16)
+def test_flatten_of_sequences_is_channel_by_channel():
+    layer, x = nn.Flatten(), np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    np.testing.assert_array_equal(layer(x), x.transpose(0, 2, 1).reshape(2, 12))
+    np.testing.assert_array_equal(layer.backward(layer(x)), x)
 
 
 @pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
@@ -55,10 +55,11 @@ def test_bad_pool_shapes_name_layer_and_sizes(kind, shape):
         kind(3)(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("shape", [(2, 0, 5, 3), (2, 5, 0, 3), (2, 5), ()])
-def test_bad_global_pool_shapes(shape):
-    with pytest.raises(ValueError, match="GlobalAvgPool2d"):
-        nn.GlobalAvgPool2d()(np.zeros(shape, np.float32))
+@pytest.mark.parametrize("shape", [(2, 0, 5, 3), (2, 5, 0, 3), (2, 5), (2, 0, 3), ()])
+@pytest.mark.parametrize("kind", [nn.GlobalAvgPool2d, nn.GlobalMaxPool2d, nn.GlobalAvgPool1d])
+def test_bad_global_pool_shapes(kind, shape):
+    with pytest.raises(ValueError, match=kind.__name__):
+        kind()(np.zeros(shape, np.float32))
 
 
 def test_no_classes():
@@ -92,6 +93,77 @@ def test_dropout_takes_one_key_for_each_training_pass():
     np.testing.assert_array_equal(layer.backward(ones * 2), ones * 2)
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape", "inner"),
+    [
+        (nn.Dropout2d(0.5), (20, 4, 5, 6), (1, 2)),
+        (nn.Dropout2d(0.5), (20, 9, 7), (1,)),
+        (nn.DropPath(0.5), (60, 4, 5, 3), (1, 2, 3)),
+        (nn.DropPath(0.5), (60, 8), (1,)),
+    ],
+)
+def test_whole_channels_and_samples_are_dropped_by_one_key(layer, shape, inner):
+    random.seed(3)
+    ones = np.ones(shape, np.float32)
+    first, second = layer(ones), layer(ones)
+    assert random.get_state()["draws"] == 2 and (first != second).any()
+    for y in (first, second):
+        assert (np.ptp(y, axis=inner) == 0).all() and set(np.unique(y)) == {0, 2}
+    np.testing.assert_array_equal(layer.backward(ones), second)
+    random.seed(3)
+    np.testing.assert_array_equal(layer(ones), first)
+    random.seed(3)
+    dropped = nn.Dropout(0.5)(np.ones(first[(slice(None), *(0 for _ in inner))].shape, np.float32))
+    np.testing.assert_array_equal(first[(slice(None), *(0 for _ in inner))], dropped)
+    layer.eval()
+    assert layer(ones) is ones and random.get_state()["draws"] == 1
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout2d, nn.DropPath])
+def test_the_ends_of_whole_dropout(kind):
+    x = np.ones((4, 2, 2, 3), np.float32)
+    assert not kind(1.0)(x).any()
+    assert kind(0.0)(x) is x
+    x[0] = np.nan
+    assert np.isnan(kind(0.9)(x)[0]).all()
+    for p in (-0.1, 1.1, np.nan, None, "0.5", True):
+        with pytest.raises((ValueError, TypeError), match="p: wanted"):
+            kind(p)
+
+
+def test_shares_of_what_is_dropped():
+    random.seed(1)
+    x = np.ones((2000, 1, 1, 3), np.float32)
+    assert abs((nn.Dropout2d(0.3)(x) == 0).mean() - 0.3) < 0.03
+    assert abs((nn.DropPath(0.3)(x) == 0).mean() - 0.3) < 0.03
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3,), (1, 2, 3, 4, 5)])
+def test_bad_shapes_of_channel_dropout(shape):
+    with pytest.raises(ValueError, match=r"Dropout2d.*wanted \(N, H, W, C\) or \(N, L, C\)"):
+        nn.Dropout2d()(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("beta", [0, -1, np.nan, None])
+def test_bad_numbers_of_softplus_and_elu(beta):
+    with pytest.raises((ValueError, TypeError), match="beta: wanted"):
+        nn.Softplus(beta)
+    with pytest.raises((ValueError, TypeError), match="threshold: wanted"):
+        nn.Softplus(1, "20")
+    with pytest.raises((ValueError, TypeError), match="alpha: wanted"):
+        nn.ELU(np.inf)
+
+
+def test_a_slope_for_each_channel_or_one():
+    x = -np.ones((2, 3, 4), np.float32)
+    assert nn.PReLU()(x)[0, 0].tolist() == [-0.25] * 4
+    layer = nn.PReLU(4, init=0)
+    layer.weight.data = [1, 2, 3, 4]
+    assert layer(x)[0, 0].tolist() == [-1, -2, -3, -4]
+    with pytest.raises(ValueError, match=r"PReLU\(4.*wanted \(N, \.\.\., 4\), got \(2, 3\)"):
+        layer(x[:, :, 0].copy())
+
+
 def test_flatten_of_rows_keeps_them():
     layer, x = nn.Flatten(), np.arange(6, dtype=np.float32).reshape(2, 3)
     np.testing.assert_array_equal(layer(x), x)
@@ -103,6 +175,8 @@ def test_reprs():
     assert repr(nn.LeakyReLU()) == "LeakyReLU(negative_slope=0.01)"
     assert repr(nn.Dropout(0.1)) == "Dropout(p=0.1)"
     assert repr(nn.ReLU()) == "ReLU()"
+    assert repr(nn.Softplus()) == "Softplus(beta=1, threshold=20)" and repr(nn.ELU()) == "ELU(alpha=1)"
+    assert repr(nn.PReLU()) == "PReLU(1, init=0.25)" and repr(nn.Dropout2d(0.1)) == "Dropout2d(p=0.1)"
 
 
 @pytest.mark.torch
@@ -118,6 +192,17 @@ def test_reprs():
         ("Sigmoid", ()),
         ("Tanh", ()),
         ("GELU", ()),
+        ("ReLU6", ()),
+        ("Hardswish", ()),
+        ("Hardsigmoid", ()),
+        ("ELU", (0.6,)),
+        ("ELU", (-0.6,)),
+        ("Softplus", ()),
+        ("Softplus", (0.5, 0.7)),
+        ("PReLU", ()),
+        ("PReLU", (11, -0.3)),
+        ("GroupNorm", (11, 11)),
+        ("GroupNorm", (1, 11, 0.1)),
         ("Flatten", ()),
     ],
 )

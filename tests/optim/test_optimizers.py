@@ -9,7 +9,8 @@ import pytest
 import reference
 
 from cynet.nn.parameter import Parameter
-from cynet.optim.optimizers import SGD, Adam, AdamW
+from cynet.optim.adam import Adam, AdamW
+from cynet.optim.optimizers import SGD
 
 MAKERS = [
     lambda p: SGD(p, 0.1),

@@ -7,7 +7,7 @@ import pytest
 
 import cynet
 from cynet.nn.parameter import Parameter
-from cynet.optim.optimizers import SGD, Adam, AdamW
+from cynet.optim import SGD, Adam, AdamW
 from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
 
 

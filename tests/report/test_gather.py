@@ -22,7 +22,7 @@ def run(tmp_path):
     for name in ("last.safetensors", "best.safetensors"):
         (tmp_path / name).touch()
     return SimpleNamespace(
-        path=tmp_path, name="this", measure="validation", said=("diagnosis: x",),
+        path=tmp_path, name="this", measure="validation", task="classify", said=("diagnosis: x",),
         notes=lambda: ("of the run",),
         config={"lr": 0.5, "batch_norm": True, "cynet": "9", "origin": {"lr": "flag"}},
         plain={"lr": 0.5, "batch_norm": True, "cynet": "9", "data_dir": "its data", "lr_steps": None,

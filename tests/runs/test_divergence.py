@@ -7,6 +7,7 @@ import pytest
 
 from cynet.cli.gathering import Flags
 from cynet.runs import divergence
+from cynet.train.task import task_of
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def run(tmp_path):
         settings = {"schedule": "constant", "lr_steps": {}} | settings
         facts = SimpleNamespace(classes=("a", "b", "c"))
         session = SimpleNamespace(
+            task=task_of(),
             settings=SimpleNamespace(**settings),
             facts=facts,
             model="the model",

@@ -20,10 +20,21 @@ TABLE = {
     "split_seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
     "seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
     "lr": FROM_0, "weight_decay": FROM_0, "mixup": FROM_0, "checkpoint_minutes": FROM_0,
+    "accumulate": COUNT, "new_head": FLAG,
+    "freeze": (["*", "0.*,*.bias", "a[0-9].weight"], ["", ",", "0.*,", " 0.*", "0.*, 1.*", 3, "x" * 4097]),
+    "optimizer": (["sgd", "nesterov", "adam", "adamw"], ["SGD", "rmsprop", "", 1]),
+    "no_decay": (["norm", "bias", "norm,bias"], ["", "norm,", "norm,norm", "norm, bias", "weight", True]),
+    "tta": (["flip", "shift", "flip,shift"], ["", "flip,", "shift,shift", "flip shift", "crop", True]),
+    "lookahead": (["1:0.0", f"{MOST}:0.999"],
+                  ["0:.5", f"{MOST + 1}:.5", "5", "5:1", "5:nan", ":", "", 5, "5:.5:"]),
     "clip_norm": ([1e-9, 5], [0, -1, NAN, True]),
     "schedule": (["constant", "steps", "cosine", "one-cycle"], ["step", "", 1]),
     "class_weights": (["none", "balanced"], ["even", True]),
     "lr_steps": (["1:0", "300:.01,420:.001"], ["0:.1", "5", "5:x", "5:.1,5:.2", "6:.1,5:.2", "5:-1", "", 3]),
+    "image_size": (["1x1", "48x64"], ["", "48x", "0x3", "48x64x3", 48]),
+    "layout": (["NCHW", "NHWC", "NHW", "NLC", "NCL", "NF"], ["CHW", "nchw", "", 4]),
+    "task": (["classify", "multilabel", "regress"], ["regression", "", True]),
+    "loss": (["mse", "l1", "huber"], ["MSE", "bce", 1]),
     "warmup": ([0, MOST], [-1, MOST + 1, 0.5]),
     "threads": ([1, 1024], [0, 1025, "auto"]),
     "workers": ([0, 64, "auto"], [-1, 65, "many", True]),
@@ -55,6 +66,13 @@ def test_a_setting_is_taken_to_its_very_ends_and_not_beyond(name):
     (RANGES["schedule"].parse, "cosin", "wanted one of constant, steps, cosine, one-cycle, got 'cosin' (did "
      "you mean cosine?)"),
     (RANGES["schedule"].parse, "xyz", "wanted one of constant, steps, cosine, one-cycle, got 'xyz'"),
+    (RANGES["optimizer"].parse, "adamW",
+     "wanted one of sgd, nesterov, adam, adamw, got 'adamW' (did you mean adamw?)"),
+    (RANGES["no_decay"].parse, "bias,norms", "wanted one of norm, bias, got 'norms' (did you mean norm?)"),
+    (RANGES["tta"].parse, "flip,flip", "wanted each of flip, shift at most once, got 'flip,flip'"),
+    (RANGES["freeze"].parse, "0.*,", "wanted patterns such as 0.*,*.bias without blanks between, got '0.*,'"),
+    (RANGES["lookahead"].parse, "5",
+     "wanted STEPS:DECAY, from 1 step on and a decay from 0 to below 1, such as 5:.5, got '5'"),
     (workers, "65", "wanted a whole number from 0 to 64, got '65' (or auto)"),
     (milestones, "5:.1,x", "wanted STEP:RATE,... such as 300:.01,420:.001, got 'x' in '5:.1,x'"),
     (milestones, "5:.1,5:.2", "wanted steps above 0 that increase, got 5 after 5 in '5:.1,5:.2'"),
@@ -80,3 +98,11 @@ def test_the_longest_texts_and_numbers_are_cut_where_they_are_shown():
             checked("seed", value)
         assert str(caught.value) == f"seed: wanted a number, got {shown}"
     assert checked("lr_steps", "1:0.5") == {1: 0.5} and milestones("1:.5,100000:0") == {1: 0.5, 100000: 0}
+
+
+@pytest.mark.parametrize(("name", "text", "wanted"), [
+    ("no_decay", "bias,norm", "norm,bias"), ("tta", "shift,flip", "flip,shift"),
+    ("lookahead", "05:.50", "5:0.5"),
+])  # fmt: skip
+def test_what_means_the_same_is_written_the_same(name, text, wanted):
+    assert RANGES[name].parse(text) == checked(name, text) == wanted

@@ -19,7 +19,16 @@ from cynet.train import Session, Settings, save_weights
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, threads=1)
 BESIDE = {"split_seed": {"validation": 0.25}}  # what it takes for a setting to matter
-NOWHERE = {"skip_damaged": "there are no damaged pictures", "patience": "it ends a run, see test_recorder"}
+NOWHERE = {
+    "skip_damaged": "there are no damaged pictures",
+    "image_size": "there are no files, see tests/data/test_image_folder.py",
+    "layout": "there are no files, see tests/data/test_any_samples.py",
+    "task": "of classes there is one, see tests/runs/test_tasks.py",
+    "loss": "there are no numbers, see tests/runs/test_tasks.py",
+    "patience": "it ends a run, see test_recorder",
+    "tta": "it chooses the best weights, see tests/cli/test_ways_to_train.py",
+    "new_head": "see test_initial",
+}
 FROZEN = [name for name, promise in SETTINGS.items() if not promise.free]
 
 

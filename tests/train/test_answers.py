@@ -45,7 +45,7 @@ def test_batches_are_as_large_as_asked_and_answers_come_one_by_one(made, monkeyp
     monkeypatch.setattr(
         predictor,
         "predict",
-        lambda model, batches: sizes.append(batches.batch_size) or predicted(model, batches),
+        lambda model, batches, **more: sizes.append(batches.batch_size) or predicted(model, batches, **more),
     )
     one = cynet.Predictor(made.path, batch_size=2)
     pictures = list(RNG.integers(0, 256, (5, 32, 32, 3), np.uint8))

@@ -8,6 +8,7 @@ import numpy as np
 
 from cynet.core import compiled as _compiled  # noqa: F401  looks at the processor before decode is loaded
 from cynet.core.types import AnyArray, Array, Shape
+from cynet.data import floats
 from cynet.data.workers import pixels, portable
 from cynet.data.workers.worker import IN_KERNEL
 
@@ -33,6 +34,10 @@ class Pipeline:
         Transforms of the KINDS, each at most once, and functions (picture, rng) -> picture.
     picture_shape : tuple of int
         (channels, height, width).
+    kind : dtype, optional
+        uint8, or float32, of which no transform of the KINDS but Normalize can be had.
+    seen : tuple of int, optional
+        The shape in which functions get a picture; default: (height, width, channels).
 
     Attributes
     ----------
@@ -40,6 +45,8 @@ class Pipeline:
         As `decode.decode` takes it.
     table : ndarray of float32 (channels, 256)
         The value of each byte.
+    moments : tuple of ndarray of float64 (channels,)
+        Mean and deviation of floats.
     functions : tuple of (int, callable)
         The user's, with their places in `transforms`.
     changes : Changes
@@ -57,10 +64,15 @@ class Pipeline:
 
     A function gets a picture of its own, uint8 (height, width, channels), which it may change, and a
     `numpy.random.Generator` over Philox with the key (seed, epoch) and the counter (0, 0, 0, index + 1),
-    which the functions of the list share; it returns uint8 of the same shape.
+    which the functions of the list share; it returns uint8 of the same shape. Floats, signals and rows come
+    to it as they are, and so they are returned.
     """
 
-    def __init__(self, transforms: Iterable[Any], picture_shape: Shape) -> None:
+    def __init__(
+        self, transforms: Iterable[Any], picture_shape: Shape, kind: Any = np.uint8, seen: Shape | None = None
+    ) -> None:
+        channels, height, width = picture_shape
+        self.kind, self.seen = np.dtype(kind), seen or (height, width, channels)
         found: dict[type, Any] = {}
         functions: list[tuple[int, Callable[..., Any]]] = []
         for i, transform in enumerate(transforms):
@@ -73,6 +85,8 @@ class Pipeline:
             else:
                 found[kind] = transform
         self.functions = tuple(functions)
+        if self.kind != np.uint8 or len(self.seen) != 3:
+            _refuse_pictures_alone(found, self.kind, self.seen)
         flip_wanted = found.get(RandomHorizontalFlip)
         if flip_wanted and RandomFlip in found:
             raise ValueError("RandomHorizontalFlip: wanted one of it and RandomFlip, got both")
@@ -101,6 +115,7 @@ class Pipeline:
         erased = getattr(self.erasing, "value", 0.0)
         if isinstance(erased, tuple) and len(erased) != channels:
             raise ValueError(f"RandomErasing: wanted {channels} values, one a channel, got {len(erased)}")
+        self.moments = np.array(normalize.mean, np.float64), np.array(normalize.std, np.float64)
         values = np.arange(256) / 255
         table = [(values - m) / s for m, s in zip(normalize.mean, normalize.std, strict=True)]
         self.table = np.array(table, np.float32)
@@ -124,7 +139,7 @@ class Pipeline:
 
         Parameters
         ----------
-        images : ndarray of uint8 (count, channels, height, width)
+        images : ndarray of uint8, or of `kind` (count, channels, height, width)
         indices : ndarray of int64 (n,)
         x : ndarray of float32 (n, height, width, channels)
             What is filled, in the size of `shape`.
@@ -139,6 +154,10 @@ class Pipeline:
         if self.functions:
             images, rows = self._changed(images, indices, seed, epoch, at), np.arange(len(indices))
         at[0] = IN_KERNEL
+        if self.kind != np.uint8:
+            flat = images.reshape(*images.shape[:2], -1)
+            floats.normalise(flat, rows, *self.moments, x.reshape(len(x), -1, images.shape[1]), threads)
+            return
         if self.changes:
             self._change_and_decode(images, rows, indices, x, seed, epoch, threads)
         else:
@@ -167,16 +186,15 @@ class Pipeline:
 
     def _changed(self, images: AnyArray, indices: AnyArray, seed: int, epoch: int, at: AnyArray) -> AnyArray:
         """The pictures after the user's functions, planar."""
-        out = np.empty((len(indices), *images.shape[1:]), np.uint8)
+        out = np.empty((len(indices), *images.shape[1:]), self.kind)
         for place, index in enumerate(indices.tolist()):
             at[0] = place
             rng = np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, index + 1]))
-            picture = np.array(images[index].transpose(1, 2, 0), order="C")
-            shape = picture.shape
+            picture = np.array(images[index].transpose(1, 2, 0), order="C").reshape(self.seen)
             for i, function in self.functions:
                 picture = function(picture, rng)
-                _check_picture(i, picture, shape)
-            out[place] = picture.transpose(2, 0, 1)
+                _check_picture(i, picture, self.seen, self.kind)
+            out[place] = picture.reshape(*images.shape[2:], images.shape[1]).transpose(2, 0, 1)
         return out
 
 
@@ -185,10 +203,21 @@ def _fixed_point(transform: Brightness | None) -> int:
     return round(transform.amount * 65536) if transform else 0
 
 
-def _check_picture(i: int, picture: Any, shape: Shape) -> None:
-    if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape):
+def _refuse_pictures_alone(found: dict[type, Any], kind: Any, shape: Shape) -> None:
+    """Refuse transforms of pictures of bytes for what is none."""
+    for transform in found:
+        if transform is not Normalize:
+            what = f"{kind} {shape}"
+            raise ValueError(
+                f"{transform.__name__}: wanted pictures of bytes, uint8 (height, width, channels), got "
+                f"{what} (a function (picture, rng) changes any sample)"
+            )
+
+
+def _check_picture(i: int, picture: Any, shape: Shape, kind: Any) -> None:
+    if not (isinstance(picture, np.ndarray) and picture.dtype == kind and picture.shape == shape):
         facts = getattr(picture, "dtype", type(picture).__name__), getattr(picture, "shape", "")
-        raise TypeError(f"transforms[{i}]: wanted it to return uint8 {shape}, got {facts[0]} {facts[1]}")
+        raise TypeError(f"transforms[{i}]: wanted it to return {kind} {shape}, got {facts[0]} {facts[1]}")
 
 
 def _check_function(i: int, transform: Any) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 
 from cynet.core.files import open_regular, user_path
 from cynet.core.names import printable
+from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyArray, AnyPath, Shape
+from cynet.data import array_layouts, targets
 from cynet.data.dataset import (
     MOST_CLASSES,
     MOST_NAME,
@@ -31,8 +33,8 @@ from .bounded import memory, read_exactly
 
 HEADER = 1 << 14  # bytes: more than a header may have
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-LAYOUTS = ("NCHW", "NHWC")
-KINDS = {"iuU": "integers", "iu": "integers", "f": "floats"}  # NumPy's letters in words
+NUMBERS, TEXTS = "iufb", "U"  # NumPy's letters of what samples and labels, and names, may be
+KINDS = {NUMBERS: "numbers", TEXTS: "texts", "iu": "integers", "f": "floats"}  # in words
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, UnicodeError,
 )  # fmt: skip
@@ -44,21 +46,29 @@ def from_npy(
     labels: Any,
     classes: Sequence[str] | None = None,
     layout: str | None = None,
+    task: str | None = None,
+    like: Shape | None = None,
 ) -> ArrayDataset:
-    """A data set from two .npy files; the pictures are mapped, not read, where they are planar.
+    """A data set from two .npy files; the samples are mapped, not read, where they are planar.
 
     Parameters
     ----------
     images : path
-        uint8 of shape (count, channels, height, width), (count, height, width, channels), or (count, height,
-        width) for grey pictures.
+        uint8 or float32: pictures (count, channels, height, width), (count, height, width, channels), or
+        (count, height, width) of grey ones; signals (count, length, channels) or (count, channels, length);
+        rows (count, features).
     labels : path or array
-        Integers (count,) or (count, 1).
+        As of `ArrayDataset`: classes, a matrix of 0 and 1, or numbers; of one column, too.
     classes : sequence of str, optional
         Default: "0", "1" and so on, up to the largest label.
-    layout : {"NCHW", "NHWC"}, optional
-        What the dimensions of `images` are. It may be left out where only one of the two is possible: exactly
-        one of the dimensions in question is 1 or 3. NHWC is copied into memory.
+    layout : str, optional
+        What the dimensions of `images` are: "NCHW" or "NHWC", "NHW", "NLC" or "NCL", "NF". It may be left out
+        where it can be told: of four dimensions exactly one of those in question is 1 or 3, and of three
+        uint8 is grey pictures. What is not planar ("NHWC", "NLC") is copied into memory.
+    task : str, optional
+        As of `ArrayDataset`.
+    like : tuple of int, optional
+        The shape of a sample that is wanted, (height, width, channels) and so on, which may tell the layout.
 
     Returns
     -------
@@ -73,14 +83,20 @@ def from_npy(
     OSError
         When a file cannot be read.
     """
-    pixels = _planar(_mapped(user_path(images)), layout, images)
+    layout = array_layouts.checked(layout)
+    samples = _Samples(mapped(user_path(images)), layout, images, like)
     if isinstance(labels, (str, os.PathLike)):
-        return _dataset(pixels, _mapped(user_path(labels)), classes, labels)
-    return _dataset(pixels, np.asarray(labels), classes, "labels")
+        return samples.labelled(mapped(user_path(labels)), classes, task, labels)
+    return samples.labelled(np.asarray(labels), classes, task, "labels")
 
 
 def from_npz(
-    path: AnyPath, split: str | None = None, classes: Sequence[str] | None = None, layout: str | None = None
+    path: AnyPath,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    layout: str | None = None,
+    task: str | None = None,
+    like: Shape | None = None,
 ) -> ArrayDataset:
     """A data set from a .npz file, read into memory.
 
@@ -89,10 +105,11 @@ def from_npz(
     path : path
     split : {"train", "test"}, optional
         Which members: without it images and labels, or x and y; with it, for "train", train_images and
-        train_labels, or x_train and y_train. A member `classes` may name the classes.
-    classes, layout
+        train_labels, or x_train and y_train. A member `classes` may name the classes, labels or numbers, and
+        one called `layout` the layout.
+    classes, layout, task, like
         As for `from_npy`; the numbers of classes that have no names go up to the largest label of either
-        split.
+        split, and the task is what the labels for training tell.
 
     Returns
     -------
@@ -113,23 +130,67 @@ def from_npz(
         if pair is None:
             wanted = " or ".join(" and ".join(pair) for pair in pairs)
             raise ValueError(f"{path}: wanted arrays {wanted}, got {sorted(found)!r:.200}")
-        pixels = _planar(_member(archive, path, pair[0]), layout, f"{path}:{pair[0]}")
-        labels = _member(archive, path, pair[1])
+        layout = array_layouts.checked(layout)
+        if layout is None and "layout" in found:
+            layout = _told_layout(_member(archive, path, "layout", TEXTS), f"{path}:layout")
+        samples = _Samples(_member(archive, path, pair[0]), layout, f"{path}:{pair[0]}", like)
+        labels = {
+            name: _member(archive, path, name)
+            for name in (pair[1], pair[1].replace("train", "test"), pair[1].replace("test", "train"))
+            if name in found and (split or name == pair[1])
+        }
         if classes is None and "classes" in found:
-            classes = _names(_member(archive, path, "classes"), f"{path}:classes")
-        elif classes is None and split is not None:
-            classes = _numbered(archive, path, found, pair)
-    return _dataset(pixels, labels, classes, f"{path}:{pair[1]}")
+            classes = _names(_member(archive, path, "classes", TEXTS), f"{path}:classes")
+    first = pair[1].replace("test", "train")
+    task = task or _task(labels.get(first, labels[pair[1]]), f"{path}:{first}")
+    if classes is None and task == CLASSIFY and len(labels) > 1:
+        classes = max((_numbered(each, path) for each in labels.values()), key=len)
+    return samples.labelled(labels[pair[1]], classes, task, f"{path}:{pair[1]}")
 
 
-@dataset(order=7, own=True, makes=("cynet.data.dataset", "ArrayDataset"))
+@dataset(order=7, own=True, arrays=True, makes=("cynet.data.dataset", "ArrayDataset"))
 def arrays(root: AnyPath, split: str, **options: Any) -> ArrayDataset:
-    """As `from_npz`, for `cynet.data.load`; FileNotFoundError says what lies at `root` instead of a file."""
-    if not Path(root).is_file():
-        found = "a folder: its data set is image_folder" if Path(root).is_dir() else "none"
-        wanted = "wanted a .npz file with train_images and test_images"
-        raise FileNotFoundError(f"{printable(root)}: {wanted}, found {found}")
+    """For `cynet.data.load`: as `from_npz`, or as `from_npy` of a folder with files of the members' names.
+
+    FileNotFoundError says what lies at `root` instead.
+    """
+    place = Path(root)
+    if place.is_dir() and holds_arrays(place):
+        return _from_folder(place, split, **options)
+    if not place.is_file():
+        found = "a folder: its data set is image_folder" if place.is_dir() else "none"
+        wanted = "wanted a .npz file with train_images and test_images, or a folder with .npy files of these"
+        raise FileNotFoundError(f"{printable(root)}: {wanted} names, found {found}")
     return from_npz(root, split, **options)
+
+
+def holds_arrays(folder: Path) -> bool:
+    """Whether there are .npy files for training in a folder, named as the members of a .npz file."""
+    return any((folder / f"{images}.npy").is_file() for images, _ in _member_names("train"))
+
+
+def _from_folder(folder: Path, split: str, **options: Any) -> ArrayDataset:
+    pairs = [[folder / f"{name}.npy" for name in pair] for pair in _member_names(split)]
+    images, labels = next((pair for pair in pairs if pair[0].is_file()), pairs[0])
+    if options.get("task") is None and split == "test":  # what the labels for training tell
+        training = labels.with_name(labels.name.replace("test", "train"))
+        options["task"] = _task(mapped(training), training)
+    if options.get("classes") is None:
+        options["classes"] = _beside(folder, labels, options.get("task"))
+    return from_npy(images, labels, **options)
+
+
+def _beside(folder: Path, labels: Path, task: str | None) -> tuple[str, ...] | None:
+    """The names of the classes that lie in a folder, or numbers up to the largest of both parts' labels."""
+    names = folder / "classes.npy"
+    if names.is_file():
+        return _names(np.array(mapped(names, TEXTS)), str(names))
+    ways = ("train", "test"), ("test", "train")
+    places = [labels.with_name(labels.name.replace(*way)) for way in ways]
+    parts = [mapped(place) for place in places if place.is_file()]
+    if any((task or _task(each, labels)) != CLASSIFY for each in parts):
+        return None
+    return max((_numbered(each, folder) for each in parts), key=len, default=None)
 
 
 def read_members(path: AnyPath, kinds: dict[str, str], most: int) -> dict[str, AnyArray]:
@@ -172,35 +233,68 @@ def _member_names(split: str | None) -> Sequence[tuple[str, str]]:
     return (*before, *((f"{x}_{split}", f"{y}_{split}") for x, y in NAMES))
 
 
-def _numbered(
-    archive: zipfile.ZipFile, path: Path, found: set[str], pair: tuple[str, str]
-) -> tuple[str, ...]:
-    """Numbers as class names, enough for the labels of both splits."""
-    both = [pair[1], pair[1].replace("train", "test"), pair[1].replace("test", "train")]
-    most = [_integers(_member(archive, path, name), f"{path}:{name}") for name in {*both} & found]
-    return max((numbered_classes(labels, path) for labels in most), key=len)
+class _Samples:
+    """Samples of a file, as planar pictures, before they are copied."""
+
+    def __init__(self, images: AnyArray, layout: str | None, where: AnyPath, like: Shape | None) -> None:
+        if images.dtype.kind == "f" and images.dtype != np.float32 and images.dtype.itemsize == 4:
+            images = images.astype(np.float32)  # of another byte order
+        if images.dtype == np.float64:
+            raise ValueError(f"{where}: wanted uint8 or float32, got float64 (x.astype('float32') does it)")
+        self.images, self.where = images, where
+        self.layout = array_layouts.told(images, layout, str(where), like)
+
+    def labelled(
+        self, labels: AnyArray, classes: Sequence[str] | None, task: str | None, where: AnyPath
+    ) -> ArrayDataset:
+        """The data set with some labels."""
+        if labels.ndim and len(labels) != len(self.images):  # before they are read: they may be far more
+            wanted = f"wanted shape ({len(self.images)},{' labels' * (labels.ndim > 1)})"
+            raise ValueError(f"{where}: labels: {wanted}, got {labels.shape}")
+        with memory(2 * np.dtype(np.int64).itemsize * labels.size, where):
+            labels = np.array(labels)
+        if classes is None and (task or _task(labels, where)) == CLASSIFY:
+            classes = _numbered(labels, where)
+        images = self.images
+        planar = array_layouts.planar(images, self.layout)
+        if not planar.flags.c_contiguous:
+            with memory(planar.nbytes, self.where):
+                images, self.layout = _copied(planar, images, self.layout)
+        try:
+            return ArrayDataset(images, labels, classes, self.layout, task)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{where}: {error}") from None
 
 
-def _dataset(
-    pixels: AnyArray, labels: AnyArray, classes: Sequence[str] | None, where: AnyPath
-) -> ArrayDataset:
-    labels = _integers(labels, where)
-    if len(labels) != len(pixels):  # before they are read: they may be far more
-        raise ValueError(f"{where}: labels: wanted shape ({len(pixels)},), got {labels.shape}")
-    with memory(2 * np.dtype(np.int64).itemsize * len(labels), where):
-        labels = np.array(labels)
-    classes = numbered_classes(labels, where) if classes is None else classes
+def _copied(planar: AnyArray, images: AnyArray, layout: str) -> tuple[AnyArray, str]:
+    """(samples that lie planar in memory, their layout)."""
+    planar = np.ascontiguousarray(planar)
+    if layout in ("NHWC", "NLC"):
+        return (planar, "NCHW") if layout == "NHWC" else (planar[:, :, 0], "NCL")
+    return planar.reshape(images.shape), layout
+
+
+def _task(labels: AnyArray, where: AnyPath) -> str:
     try:
-        return ArrayDataset(pixels, labels, classes)
-    except ValueError as error:
+        return targets.told(labels)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from None
 
 
-def _integers(labels: AnyArray, where: AnyPath) -> AnyArray:
-    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise ValueError(f"{where}: wanted integers of shape (count,), got {labels.dtype} {labels.shape}")
-    return labels
+def _numbered(labels: AnyArray, where: AnyPath) -> tuple[str, ...]:
+    """Numbers as class names, enough for some labels."""
+    if labels.ndim == 2 and labels.shape[1] > 1:  # a matrix with one 1 in each row
+        return tuple(map(str, range(labels.shape[1])))
+    return numbered_classes(labels, where)
+
+
+def _told_layout(array: AnyArray, where: str) -> str | None:
+    if array.size != 1:
+        raise ValueError(f"{where}: wanted one text, got shape {array.shape}")
+    try:
+        return array_layouts.checked(str(array.reshape(())))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _names(array: AnyArray, where: str) -> tuple[str, ...]:
@@ -217,38 +311,9 @@ def _names(array: AnyArray, where: str) -> tuple[str, ...]:
     return named_classes(array.tolist(), where)
 
 
-def _planar(images: AnyArray, layout: str | None, where: AnyPath) -> AnyArray:
-    """The pictures as C-contiguous (count, channels, height, width): a copy only where they are not."""
-    planar = _view(images, layout, where)
-    if planar.flags.c_contiguous:
-        return planar
-    with memory(planar.nbytes, where):
-        return np.ascontiguousarray(planar)
-
-
-def _view(images: AnyArray, layout: str | None, where: AnyPath) -> AnyArray:
-    """The pictures as a view (count, channels, height, width)."""
-    if layout not in (None, *LAYOUTS):
-        raise ValueError(f"layout: wanted one of {', '.join(LAYOUTS)}, got {layout!r}")
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
-        raise ValueError(
-            f"{where}: wanted pictures, uint8 of 3 or 4 dimensions, got {images.dtype} {images.shape}"
-        )
-    if images.ndim == 3:
-        return images[:, None]
-    if layout is None:
-        likely = [images.shape[i] in (1, 3) for i in (1, 3)]
-        if sum(likely) != 1:
-            raise ValueError(
-                f"layout: wanted NCHW or NHWC, since {images.shape} of {where} does not tell which it is"
-            )
-        layout = LAYOUTS[likely.index(True)]
-    return images if layout == "NCHW" else images.transpose(0, 3, 1, 2)
-
-
 # -- the formats ------------------------------------------------------------------------------------------
 def _header(
-    start: bytes, size: int, where: AnyPath, kinds: str = "iuU"
+    start: bytes, size: int, where: AnyPath, kinds: str = NUMBERS
 ) -> tuple[Shape, bool, np.dtype[Any], int]:
     """(shape, whether column-major, dtype, bytes of the header) of a .npy file of `size` bytes.
 
@@ -260,22 +325,22 @@ def _header(
     except Exception as error:  # the header is a Python expression, and fails as such
         text = " ".join(str(error).split())[:200]
         raise ValueError(f"{where}: wanted the .npy format, got a damaged header: {text}") from None
+    if not dtype.itemsize:
+        raise ValueError(f"{where}: wanted an array of numbers or names, got {shape!r:.200} empty texts")
     if dtype.kind not in kinds or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
         wanted = f"wanted an array of {KINDS.get(kinds, kinds)}"
         raise ValueError(f"{where}: {wanted}, got {dtype!s:.80} {shape!r:.200}")
-    if not dtype.itemsize:
-        raise ValueError(f"{where}: wanted an array of integers or names, got {shape!r:.200} empty texts")
     whole = prod(shape) * dtype.itemsize + stream.tell()
     if whole != size:
         raise ValueError(f"{where}: wanted {whole} bytes for {dtype} {shape!r:.200}, got {size}")
     return shape, column_major, dtype, stream.tell()
 
 
-def _mapped(path: Path) -> AnyArray:
+def mapped(path: Path, kinds: str = NUMBERS) -> AnyArray:
     """The array in a .npy file, as an np.memmap that is only read."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        shape, column_major, dtype, offset = _header(file.read(HEADER), size, path)
+        shape, column_major, dtype, offset = _header(file.read(HEADER), size, path, kinds)
         if not prod(shape):
             return np.empty(shape, dtype)  # nothing cannot be mapped
     return np.memmap(path, dtype, "r", offset, shape, "F" if column_major else "C")
@@ -296,7 +361,7 @@ def _archive(file: Any, path: AnyPath) -> zipfile.ZipFile:
 
 
 def _member(
-    archive: zipfile.ZipFile, path: AnyPath, name: str, kinds: str = "iuU", most: int | None = None
+    archive: zipfile.ZipFile, path: AnyPath, name: str, kinds: str = NUMBERS, most: int | None = None
 ) -> AnyArray:
     """The array of that name in an open .npz file."""
     where = f"{path}:{name}"

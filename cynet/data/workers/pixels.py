@@ -25,14 +25,16 @@ class SharedPixels:
         Of the first pixel.
     shape : tuple of int
         (count, channels, height, width).
+    kind : str, optional
+        The dtype in letters.
     """
 
-    def __init__(self, memory, offset, shape):
-        self.memory, self.offset, self.shape = memory, offset, shape
+    def __init__(self, memory, offset, shape, kind="|u1"):
+        self.memory, self.offset, self.shape, self.kind = memory, offset, shape, kind
 
     def array(self):
-        """The pictures, uint8."""
-        return self.memory.array(self.shape, "u1", self.offset)
+        """The pictures."""
+        return self.memory.array(self.shape, self.kind, self.offset)
 
 
 def share(dataset):
@@ -49,13 +51,13 @@ def share(dataset):
     require_whole(images)
     for base in _bases(images):
         if isinstance(base, SharedMemory):
-            return SharedPixels(base, images.ctypes.data - base.address, images.shape)
+            return SharedPixels(base, images.ctypes.data - base.address, images.shape, images.dtype.str)
         if isinstance(base, np.memmap) and base._mmap is not None:
             found = _mapped_file(images, base)
             if found:
                 return found
     memory = SharedMemory(images.nbytes, "pictures")
-    pixels = SharedPixels(memory, 0, images.shape)
+    pixels = SharedPixels(memory, 0, images.shape, images.dtype.str)
     view = pixels.array()
     view[...] = images
     view.flags.writeable = images.flags.writeable
@@ -102,7 +104,7 @@ def _mapped_file(images, base):
     if os.fstat(descriptor).st_size < end:
         os.close(descriptor)
         return None
-    pixels = SharedPixels(Mapped(descriptor, end, False), offset, images.shape)
-    here, there = images.reshape(-1), pixels.array().reshape(-1)
+    pixels = SharedPixels(Mapped(descriptor, end, False), offset, images.shape, images.dtype.str)
+    here, there = (each.reshape(-1).view(np.uint8) for each in (images, pixels.array()))
     ends = slice(None, SAMPLE), slice(-SAMPLE, None)
     return pixels if all(np.array_equal(here[part], there[part]) for part in ends) else None

@@ -8,6 +8,7 @@ from math import prod
 from cynet.core import checks
 
 SAME = "same"
+AXES = "height", "width"  # what messages call them
 MOST_CELLS = 2**28  # of a padded image, where that is over four times the image: nobody has memory for it
 
 
@@ -66,7 +67,12 @@ def _same(size, kernel, stride):
     return before, max(0, (outputs - 1) * stride + kernel - size - before)
 
 
-def output_size(size, kernel, stride, before, after, axis="input"):
+def extent(kernel, dilation):
+    """The pixels along one axis from the first of `kernel` taps to the last, `dilation` pixels apart."""
+    return dilation * (kernel - 1) + 1
+
+
+def output_size(size, kernel, stride, before, after, axis="input", dilation=1, ceil=False):
     """How many windows fit along one axis.
 
     Parameters
@@ -78,11 +84,17 @@ def output_size(size, kernel, stride, before, after, axis="input"):
         Padding cells.
     axis : str, optional
         What the message calls the axis.
+    dilation : int, optional
+        The distance of the kernel's taps.
+    ceil : bool, optional
+        Whether a last window may reach beyond the padded input, if it begins before the padding after the
+        pixels, as in PyTorch.
 
     Returns
     -------
     int
-        (before + size + after - kernel) // stride + 1
+        (before + size + after - extent) // stride + 1, where extent = dilation (kernel - 1) + 1; or with
+        `ceil` rounded up.
 
     Raises
     ------
@@ -97,23 +109,29 @@ def output_size(size, kernel, stride, before, after, axis="input"):
             f"{axis}: wanted kernel >= 1, stride >= 1 and padding >= 0, got kernel {kernel}, "
             f"stride {stride}, padding {before} before and {after} after"
         )
-    padded = before + size + after
-    if kernel > padded:
+    padded, beyond, reach = before + size + after, stride - 1 if ceil else 0, extent(kernel, dilation)
+    if reach > padded + beyond:
         raise ValueError(
-            f"{axis}: wanted a kernel of at most {padded} pixels, the padded input "
-            f"({before} + {size} + {after}), got a kernel of {kernel}"
+            f"{axis}: wanted a kernel of at most {padded + beyond} pixels, the padded input "
+            f"({before} + {size} + {after}){' and stride - 1' if beyond else ''}, got a kernel of {reach}"
+            + (f", {kernel} with dilation {dilation}" if dilation > 1 else "")
         )
-    return (padded - kernel) // stride + 1
+    windows = (padded + beyond - reach) // stride + 1
+    return windows - (ceil and (windows - 1) * stride >= before + size)
 
 
-def window_grid(in_hw, kernel, stride, padding):
+def window_grid(in_hw, kernel, stride, padding, dilation=(1, 1), axes=AXES, ceil=False):
     """The resolved padding and the output size of a window that slides over an image.
 
     Parameters
     ----------
-    in_hw, kernel, stride : pair of int
+    in_hw, kernel, stride, dilation : pair of int
     padding : 4-tuple or "same"
         As `checked_padding` returns it.
+    axes : pair of str
+        What messages call them.
+    ceil : bool, optional
+        As for `output_size`.
 
     Returns
     -------
@@ -124,9 +142,11 @@ def window_grid(in_hw, kernel, stride, padding):
     ValueError
         As `output_size`, and when the padding makes an image of more cells than anybody has memory for.
     """
-    top, left, bottom, right = sides = resolve_padding(padding, kernel, stride, in_hw)
-    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, "height")
-    width = output_size(in_hw[1], kernel[1], stride[1], left, right, "width")
+    top, left, bottom, right = sides = resolve_padding(
+        padding, tuple(map(extent, kernel, dilation)), stride, in_hw
+    )
+    height = output_size(in_hw[0], kernel[0], stride[0], top, bottom, axes[0], dilation[0], ceil)
+    width = output_size(in_hw[1], kernel[1], stride[1], left, right, axes[1], dilation[1], ceil)
     padded, most = (top + in_hw[0] + bottom, left + in_hw[1] + right), max(MOST_CELLS, 4 * prod(in_hw))
     if prod(padded) > most:
         raise ValueError(

@@ -24,7 +24,8 @@ class DepthwiseConvolution(Algorithm):
 
     @staticmethod
     def suits(problem):
-        return problem.groups == problem.in_shape[3] == problem.out_shape[3] > 1
+        each = problem.groups == problem.in_shape[3] == problem.out_shape[3] > 1
+        return each and problem.dilation == (1, 1)
 
     def pack(self, w):
         """(C, 1, height, width) filters as (taps, C)."""

@@ -39,31 +39,43 @@ cdef class Lowering:
         Tiles are made smaller until there are this many (or they hold few pixels).
     spread, start : tuple of int
         The distance of neighbouring output pixels, and the place of the first, in destination pixels.
+    dilation : tuple of int
+        The distance of neighbouring taps, in source pixels.
     """
 
     def __cinit__(self, source, out, full, taps, stride, before, Py_ssize_t groups, Py_ssize_t tile_floats,
-                  Py_ssize_t least_tiles=1, spread=(1, 1), start=(0, 0)):
+                  Py_ssize_t least_tiles=1, spread=(1, 1), start=(0, 0), dilation=(1, 1)):
         self.batch, self.height, self.width, self.channels = source
         self.out_h, self.out_w = out
         self.full_h, self.full_w, self.full_channels = full
         self.taps_y, self.taps_x = taps
         self.stride_y, self.stride_x = stride
+        self.dilation_y, self.dilation_x = dilation
         self.top, self.left = before
         self.start_y, self.start_x = start
         self.spread_y, self.spread_x = spread
         self.groups = groups
+        self.turned = self.height == 1 and self.full_h == 1 and self.out_h == 1 and self.taps_y == 1
+        if self.turned and self.out_w > 1:  # so that tiles are cut along it
+            self.height, self.width, self.out_h, self.out_w = self.width, 1, self.out_w, 1
+            self.full_h, self.full_w, self.taps_y, self.taps_x = self.full_w, 1, self.taps_x, 1
+            self.stride_y, self.stride_x = self.stride_x, self.stride_y
+            self.dilation_y, self.dilation_x = self.dilation_x, self.dilation_y
+            self.top, self.left = self.left, self.top
+            self.start_y, self.start_x = self.start_x, self.start_y
+            self.spread_y, self.spread_x = self.spread_x, self.spread_y
+        else:
+            self.turned = False
         self.group_in = self.channels // groups
         self.group_out = self.full_channels // groups
         self.lanes = padded_lanes(self.group_out)
         self.columns = self.taps_y * self.taps_x * self.group_in
         self.packed_floats, self.bias_floats = groups * self.columns * self.lanes, groups * self.lanes
+        cdef Py_ssize_t high = (self.out_h - 1) * self.stride_y + (self.taps_y - 1) * self.dilation_y + 1
+        cdef Py_ssize_t wide = (self.out_w - 1) * self.stride_x + (self.taps_x - 1) * self.dilation_x + 1
         self.direct = (groups == 1 and self.top == 0 and self.left == 0
-                       and (self.out_h - 1) * self.stride_y + self.taps_y <= self.height
-                       and (self.out_w - 1) * self.stride_x + self.taps_x <= self.width)
-        if self.direct:
-            self.band_row = self.width * self.channels
-        else:
-            self.band_row = ((self.out_w - 1) * self.stride_x + max(self.taps_x, 1)) * self.group_in
+                       and high <= self.height and wide <= self.width)
+        self.band_row = self.width * self.channels if self.direct else wide * self.group_in
         self._cut(tile_floats, least_tiles)
         self._fill_tables()
 
@@ -76,8 +88,14 @@ cdef class Lowering:
         free(self.run)
         free(self.run_pixel)
 
+    cdef Py_ssize_t _tap_rows(self, Py_ssize_t rows):
+        """Those of the taps' distance, but without what lies between the rows that a tile of so many reads."""
+        if self.direct:
+            return self.dilation_y
+        return min(self.dilation_y, (rows - 1) * self.stride_y + 1)
+
     cdef Py_ssize_t _band_rows(self, Py_ssize_t rows):
-        return (rows - 1) * self.stride_y + max(self.taps_y, 1)
+        return (rows - 1) * self.stride_y + (self.taps_y - 1) * self._tap_rows(rows) + 1
 
     cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1:
         """Choose the tile: as many rows, then images, as both bounds leave."""
@@ -95,18 +113,27 @@ cdef class Lowering:
         self.tiles_y = ceil_div(self.out_h, self.rows)
         self.tiles = ceil_div(self.batch, self.images) * self.tiles_y if area else 0
         self.tile_pixels = self.images * self.rows * self.out_w
-        self.band_rows = self._band_rows(self.rows)
+        self.tap_rows, self.band_rows = self._tap_rows(self.rows), self._band_rows(self.rows)
         self.band_image = self.height * self.band_row if self.direct else self.band_rows * self.band_row
         self.band_floats = 0 if self.direct else self.images * self.band_image
 
     cdef int _fill_tables(self) except -1:
         cdef Py_ssize_t image, y, x, k, p = 0
         cdef Py_ssize_t full_row = self.full_w * self.full_channels
-        cdef Py_ssize_t step = self.stride_x * self.group_in
+        cdef Py_ssize_t step = self.stride_x * self.group_in, across = self.dilation_x * self.group_in
+        cdef Py_ssize_t down = self.tap_rows * self.band_row
+        cdef Py_ssize_t each = 1 if self.dilation_x == 1 or self.taps_x == 1 else self.taps_x  # of a row of taps
         self.pixel, self.out = table(self.tile_pixels), table(self.tile_pixels)
         self.column = table(self.columns)
-        self.segment, self.segment_column = table(self.taps_y), table(self.taps_y)
-        self.runs, self.run_pixels = self.images * self.rows, self.out_w
+        self.segments, self.steps = self.taps_y * each, self.taps_x // each * self.group_in
+        if each == 1 and down == self.steps:  # rows of taps lie side by side
+            self.segments, self.steps = 1, self.taps_y * self.steps
+        self.segment, self.segment_column = table(self.segments), table(self.segments)
+        self.runs, self.run_pixels, self.run_step = self.images * self.rows, self.out_w, step
+        self.even_pixels, self.even_out_step = self.out_w, self.spread_x * self.full_channels
+        if self.out_w == 1:
+            self.runs, self.run_pixels, self.run_step = self.images, self.rows, self.stride_y * self.band_row
+            self.even_pixels, self.even_out_step = self.rows, self.spread_y * full_row
         self.run, self.run_pixel = table(self.runs), table(self.runs)
         for image in range(self.images):
             for y in range(self.rows):
@@ -115,19 +142,20 @@ cdef class Lowering:
                     self.out[p] = ((image * self.full_h + y * self.spread_y) * full_row
                                    + x * self.spread_x * self.full_channels)
                     p += 1
-                self.run[image * self.rows + y] = image * self.band_image + y * self.stride_y * self.band_row
-                self.run_pixel[image * self.rows + y] = (image * self.rows + y) * self.out_w
+        for p in range(self.runs):
+            self.run_pixel[p] = p * self.run_pixels
+            self.run[p] = self.pixel[p * self.run_pixels]
         for k in range(self.columns):
-            y = k // (self.taps_x * self.group_in)
-            self.column[k] = y * self.band_row + k % (self.taps_x * self.group_in)
-        for y in range(self.taps_y):
-            self.segment[y] = y * self.band_row
-            self.segment_column[y] = y * self.taps_x * self.group_in
+            p = k // self.group_in
+            self.column[k] = p // self.taps_x * down + p % self.taps_x * across + k % self.group_in
+        for p in range(self.segments):
+            self.segment_column[p] = p * self.steps
+            self.segment[p] = self.column[p * self.steps]
         if (self.direct and self.taps_y == 1 and self.taps_x == 1 and self.stride_x == 1
                 and self.stride_y == 1 and self.width == self.out_w and self.height == self.out_h):
             # A 1x1 window (and so every linear layer): the pixels of a tile lie in one run.
             self.run_pixels *= self.runs
-            self.runs = 1
+            self.runs, self.run_step = 1, step
 
     cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil:
         """Set the tile's first image and output row; return its number of pixels (less at the end)."""
@@ -143,7 +171,7 @@ cdef class Lowering:
         if self.direct:
             return source + (image * self.height + first) * self.band_row
         cdef Py_ssize_t images = ceil_div(pixels, self.rows * self.out_w)
-        cdef Py_ssize_t rows = (min(self.rows, self.out_h - row) - 1) * self.stride_y + self.taps_y
+        cdef Py_ssize_t rows = self.band_rows - (self.rows - min(self.rows, self.out_h - row)) * self.stride_y
         cdef Py_ssize_t depth = self.group_in
         cdef Py_ssize_t start = max(0, self.left)
         cdef Py_ssize_t count = min(self.band_row // depth - start, self.width - start + self.left)
@@ -155,7 +183,7 @@ cdef class Lowering:
         for i in range(images):
             for y in range(rows):
                 line = scratch + i * self.band_image + y * self.band_row
-                from_y = first + y
+                from_y = first + y // self.tap_rows * self.dilation_y + y % self.tap_rows
                 if from_y < 0 or from_y >= self.height or count == 0:
                     memset(line, 0, self.band_row * sizeof(float))
                     continue

@@ -22,6 +22,8 @@ class Problem:
         The padding (top, left); what is below and to the right shows in `out_shape`.
     groups : int
         Channels are cut into so many groups, each convolved with its own filters.
+    dilation : tuple of int
+        The distance of neighbouring taps, (vertical, horizontal); 1 along an axis of one tap.
     """
 
     in_shape: tuple
@@ -30,9 +32,10 @@ class Problem:
     stride: tuple = (1, 1)
     before: tuple = (0, 0)
     groups: int = 1
+    dilation: tuple = (1, 1)
 
     @classmethod
-    def of(cls, shape, out_channels, kernel, stride, padding, groups=1):
+    def of(cls, shape, out_channels, kernel, stride, padding, groups=1, dilation=(1, 1), axes=geometry.AXES):
         """That of images (N, H, W, C); `padding` as `geometry.checked_padding` returns it.
 
         Raises
@@ -41,8 +44,10 @@ class Problem:
             As `geometry.window_grid`.
         """
         batch, *in_hw, _ = shape = tuple(shape)
-        (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding)
-        return cls(shape, (batch, *out_hw, out_channels), tuple(kernel), tuple(stride), (top, left), groups)
+        (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding, dilation, axes)
+        apart = tuple(1 if taps == 1 else d for taps, d in zip(kernel, dilation, strict=True))
+        window = tuple(kernel), tuple(stride), (top, left), groups, apart
+        return cls(shape, (batch, *out_hw, out_channels), *window)
 
     @classmethod
     def of_rows(cls, rows, features, outputs):

@@ -28,6 +28,7 @@ class ThinConvolution(TiledConvolution):
         (_, height, width, outputs), channels = problem.out_shape, problem.in_shape[3]
         return (
             problem.groups == 1
+            and problem.dilation == (1, 1)
             and channels <= CHANNELS
             and outputs % thin_loops.LANES == 0
             and width >= thin_loops.LEAST_WIDTH

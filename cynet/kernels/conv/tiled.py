@@ -1,6 +1,7 @@
 """Convolution by tiled im2col, which suits every problem; a linear layer is one over images of one pixel."""
 
 from functools import cached_property
+from math import gcd, prod
 
 import numpy as np
 
@@ -29,11 +30,11 @@ class TiledConvolution(Algorithm):
         super().__init__(problem)
         (_, _, _, channels), (batch, *out_hw, outputs) = problem.in_shape, problem.out_shape
         window = problem.kernel, problem.stride, problem.before, problem.groups
-        sizes = problem.in_shape, out_hw, (*out_hw, outputs), *window
-        self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES)
+        sizes, taps = (problem.in_shape, out_hw, (*out_hw, outputs), *window), {"dilation": problem.dilation}
+        self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES, **taps)
         direct = self.forward_pass.direct
         self.weight_pass = Lowering(
-            *sizes, RUN_PIXELS * problem.stride[0] * channels if direct else TILE_FLOATS
+            *sizes, RUN_PIXELS * problem.stride[0] * channels if direct else TILE_FLOATS, **taps
         )
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
@@ -47,42 +48,44 @@ class TiledConvolution(Algorithm):
 
     @cached_property
     def input_passes(self):
-        """([(pass, first tap)] by the residue of the input pixel's position modulo the stride, clear).
+        """([(pass, first taps, steps of taps)], whether there are pixels that no tap reaches).
 
-        Pixels that no tap reaches have no pass of their own where `clear`: the first pass writes their zeros.
+        A pass is of the input pixels whose positions have one residue modulo the stride, where taps reach it.
         """
-        groups, stride = self.problem.groups, self.problem.stride
-        rows = [self._residue(0, r) for r in range(min(stride[0], self.in_shape[1]))]
-        columns = [self._residue(1, r) for r in range(min(stride[1], self.in_shape[2]))]
-        pairs = [(v, h) for v in rows for h in columns]
-        reached = [(v, h) for v, h in pairs if v[1] * h[1]]
-        clear = 0 < len(reached) < len(pairs) and groups == 1
+        groups, stride, size = self.problem.groups, self.problem.stride, self.in_shape[1:3]
+        pairs = [(v, h) for v in self._reached(0) for h in self._reached(1)]
         passes = [
             (
                 Lowering(
-                    self.out_shape, (v[0], h[0]), self.in_shape[1:], (v[1], h[1]), (1, 1), (v[2], h[2]),
-                    groups, TILE_FLOATS, LEAST_TILES, stride, (v[4], h[4]),
+                    self.out_shape, pixels, self.in_shape[1:], taps, (1, 1), before, groups, TILE_FLOATS,
+                    LEAST_TILES, stride, start, apart,
                 ),
-                (v[3], h[3]),
+                first, step,
             )
-            for v, h in (reached if clear else pairs)
+            for pixels, taps, before, first, step, start, apart in (zip(*pair, strict=True) for pair in pairs)
         ]  # fmt: skip
-        return passes, clear
+        return passes, len(pairs) < prod(map(min, stride, size))
 
-    def _residue(self, axis, residue):
-        """Input pixels residue, residue + stride, ...: (how many, taps, padding before, first tap, start).
+    def _reached(self, axis):
+        """(pixels, taps, padding before, first tap, step of taps, first pixel, dilation) of each residue.
 
-        Pixel i takes dy[(i + before - tap) / stride] * w[tap] for the taps that make this whole.
+        Pixel i takes dy[(i + before - dilation tap) / stride] * w[tap] for the taps that make this whole.
         """
-        size, kernel = self.in_shape[1 + axis], self.problem.kernel[axis]
-        stride, before = self.problem.stride[axis], self.problem.before[axis]
-        first = (residue + before) % stride
-        taps = max(0, -(-(kernel - first) // stride))
-        offset = (residue + before - first) // stride
-        return -(-(size - residue) // stride), taps, taps - 1 - offset, first, residue
+        p, size = self.problem, self.in_shape[1 + axis]
+        kernel, stride, before, dilation = p.kernel[axis], p.stride[axis], p.before[axis], p.dilation[axis]
+        common = gcd(stride, dilation)
+        step, apart = stride // common, dilation // common
+        found = []
+        for first in range(min(kernel, step)):
+            residue = (first * dilation - before) % stride
+            taps, offset = -(-(kernel - first) // step), (residue + before - first * dilation) // stride
+            if residue < size:
+                pixels = -(-(size - residue) // stride)
+                found.append((pixels, taps, (taps - 1) * apart - offset, first, step, residue, apart))
+        return sorted(found, key=lambda each: each[5])
 
     def pack(self, w):
-        return _pack(self.forward_pass, w, False, (0, 0))
+        return _pack(self.forward_pass, w, False)
 
     def padded(self, bias):
         g = self.forward_pass
@@ -101,9 +104,12 @@ class TiledConvolution(Algorithm):
         tiled_loops.convolve(self.forward_pass, x, packed, bias, y, scratch, relu, threads)
 
     def _input_gradient(self, dy, w, dx, threads, added):
-        passes, clear = self.input_passes
-        for g, first in passes:
-            packed, no_bias = _pack(g, w, True, first), workspace.zeros((g.bias_floats,))
+        passes, gaps = self.input_passes
+        clear = gaps and len(passes) > 0 and self.problem.groups == 1  # the first pass writes zeros between
+        if gaps and not clear:
+            dx.fill(0)
+        for g, *taps in passes:
+            packed, no_bias = _pack(g, w, True, *taps), workspace.zeros((g.bias_floats,))
             scratch = workspace.empty((threads * g.band_floats,))
             tiled_loops.convolve(g, dy, packed, no_bias, dx, scratch, False, threads, clear)
             clear = False
@@ -115,7 +121,7 @@ class TiledConvolution(Algorithm):
         tiled_weight_loops.weight_gradient(g, x, dy, dw, partial, scratch, chunks, self.splits, threads)
 
 
-def _pack(g, w, transposed, first):
+def _pack(g, w, transposed, first=(0, 0), every=(1, 1)):
     packed = workspace.empty((g.packed_floats,))
-    tiled_loops.pack(g, w, packed, transposed, first, get_num_threads())
+    tiled_loops.pack(g, w, packed, transposed, first, every, get_num_threads())
     return packed

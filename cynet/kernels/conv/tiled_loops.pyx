@@ -27,9 +27,7 @@ from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run,
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
                         const float *bias, float *out, float *scratch, bint relu, bint clear) noexcept nogil:
     """All output channels of one group for one tile of pixels."""
-    cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r, blocks
-    cdef Py_ssize_t step = g.stride_x * g.group_in
-    cdef Py_ssize_t out_step = g.spread_x * g.full_channels
+    cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r, blocks, last
     cdef Py_ssize_t group = item // g.tiles
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
@@ -41,7 +39,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     bias += group * g.lanes
     block.a_step, block.relu = 1, relu
     block.a_off, block.b_off = g.segment, g.segment_column
-    block.segments, block.steps = g.taps_y, g.taps_x * g.group_in
+    block.segments, block.steps = g.segments, g.steps
     while channel < g.group_out:
         width = block_width(g.group_out - channel)
         height = block_rows(width)
@@ -49,15 +47,16 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         block.lanes = g.group_out - channel
         p = 0
         while p < pixels:
-            while channel == 0 and cleared < min(p + height, pixels):  # a row's at a time, for the first cache
+            # As many whole blocks as a row of pixels has, then one that may reach into the next row.
+            blocks = min(g.even_pixels - p % g.even_pixels, pixels - p) // height if block.lanes >= width else 0
+            last = min(p + max(blocks, 1) * height, pixels)
+            while channel == 0 and cleared < last:  # a row's at a time, for the first cache
                 clear_row(g, row + cleared // g.out_w % g.rows, out - start + g.out[cleared])
                 cleared += g.out_w
-            # As many whole blocks as a row of pixels has, then one that may reach into the next row.
-            blocks = min(g.out_w - p % g.out_w, pixels - p) // height if block.lanes >= width else 0
             if blocks:
                 block.a[0], block.c[0] = band + g.pixel[p], out + g.out[p] + channel
                 block.init[0] = bias + channel
-                blocks_run(&block, width, blocks, step, out_step)
+                blocks_run(&block, width, blocks, g.run_step, g.even_out_step)
                 p += blocks * height
                 continue
             block.rows = min(height, pixels - p)
@@ -109,23 +108,25 @@ def pack(
     const float[:, :, :, ::1] w not None,   # in: (out_channels, in_channels / groups, height, width)
     float[::1] packed not None,             # out: (g.packed_floats,), zeros in lanes beyond the last channel
     bint transposed,                        # lanes are input channels, taps flipped: for the input gradient
-    first,                                  # then the (vertical, horizontal) tap that this pass uses first
+    first, every,                           # then the (vertical, horizontal) taps that this pass uses
     int threads,
 ):
     """Lay filters out as the register block reads them: block by block, each (columns, block width).
 
-    Where `transposed` a pass uses every spread-th tap from `first` on.
+    Where `transposed` a pass uses the taps first, first + every, ...
     """
-    cdef Py_ssize_t first_y, first_x
-    first_y, first_x = first
+    cdef Py_ssize_t first_y, first_x, every_y, every_x
+    (first_y, first_x), (every_y, every_x) = first, every
+    cdef Py_ssize_t down = w.shape[3], right = 1
+    if g.turned:
+        first_y, first_x, every_y, every_x, down, right = first_x, first_y, every_x, every_y, right, down
     cdef Py_ssize_t plane = w.shape[2] * w.shape[3], filter = w.shape[1] * plane
-    cdef Py_ssize_t start = 0, step_y = w.shape[3], step_x = 1, lane = filter, channel = plane
+    cdef Py_ssize_t start = 0, step_y = down, step_x = right, lane = filter, channel = plane
     cdef Py_ssize_t of_group = g.group_out * filter
     if transposed:
         lane, channel, of_group = plane, filter, g.group_in * filter
-        step_y, step_x = -g.spread_y * w.shape[3], -g.spread_x
-        start = (first_y * w.shape[3] - (g.taps_y - 1) * step_y
-                 + first_x - (g.taps_x - 1) * step_x)
+        step_y, step_x = -every_y * down, -every_x * right
+        start = first_y * down - (g.taps_y - 1) * step_y + first_x * right - (g.taps_x - 1) * step_x
     if packed.shape[0] == 0:
         return
     cdef const float *source = &w[0, 0, 0, 0]

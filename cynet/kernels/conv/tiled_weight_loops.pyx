@@ -93,7 +93,7 @@ cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t l
     cdef Py_ssize_t channel = 0, width, height, k, r
     cdef Block block
     block.relu = False
-    block.a_step, block.b_step = g.stride_x * g.group_in, dy_step
+    block.a_step, block.b_step = g.run_step, dy_step
     block.a_off, block.b_off = g.run, g.run_pixel
     if g.runs == 1:
         block.segments, block.steps = 1, pixels

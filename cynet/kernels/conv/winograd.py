@@ -48,7 +48,7 @@ class WinogradConvolution(Algorithm):
         lanes, tile = winograd_loops.LANES, winograd_loops.SIDE**2
         return (
             problem.kernel == (3, 3)
-            and problem.stride == (1, 1)
+            and problem.stride == problem.dilation == (1, 1)
             and problem.groups == 1
             and channels % lanes == outputs % lanes == 0
             and 2 * height * width >= tile * winograd_loops.tile_count(1, (height, width))

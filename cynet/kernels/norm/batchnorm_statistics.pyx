@@ -41,19 +41,26 @@ cdef void join_statistics(const float[:, ::1] x, double[:, :, ::1] partial, doub
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         chunk_statistics(source + i * chunk_rows * channels, min(chunk_rows, rows - i * chunk_rows), channels,
                          sums + i * SUMS * channels)
-    cdef double count, n, delta
-    for c in range(channels):
-        mean[c], variance[c] = partial[0, 0, c], partial[0, 1, c]
-    count = min(chunk_rows, rows)
-    for i in range(1, chunks):
-        n = min(chunk_rows, rows - i * chunk_rows)
-        for c in range(channels):
-            delta = partial[i, 0, c] - mean[c]
-            mean[c] += delta * n / (count + n)
-            variance[c] += partial[i, 1, c] + delta * delta * count * n / (count + n)
-        count += n
+    join_chunks(sums, chunks, rows, channels, chunk_rows, mean, variance)
     for c in range(channels):
         variance[c] /= rows
+
+
+cdef void join_chunks(const double *partial, Py_ssize_t chunks, Py_ssize_t rows, Py_ssize_t channels,
+                      Py_ssize_t chunk_rows, double *mean, double *square) noexcept nogil:
+    """Means and sums of squared deviations of all rows, from those of the chunks; may be where the first's are."""
+    cdef Py_ssize_t i, c
+    cdef double count = min(chunk_rows, rows), n, delta
+    for c in range(channels):
+        mean[c], square[c] = partial[c], partial[channels + c]
+    for i in range(1, chunks):
+        partial += SUMS * channels
+        n = min(chunk_rows, rows - i * chunk_rows)
+        for c in range(channels):
+            delta = partial[c] - mean[c]
+            mean[c] += delta * n / (count + n)
+            square[c] += partial[channels + c] + delta * delta * count * n / (count + n)
+        count += n
 
 
 cdef void chunk_statistics(const float *x, Py_ssize_t rows, Py_ssize_t channels, double *out) noexcept nogil:
@@ -178,7 +185,7 @@ cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *m
 def batch_terms(
     const float[:, ::1] x not None,         # in: (rows, channels), at least two rows
     const float[::1] weight not None,       # in: (channels,); empty: 1
-    const float[::1] bias not None,         # in: (channels,); empty where `weight` is: 0
+    const float[::1] bias not None,         # in: (channels,); empty: 0
     float[::1] running_mean not None,       # inout: (channels,)
     float[::1] running_var not None,        # inout: (channels,)
     double eps,
@@ -226,21 +233,21 @@ cdef void channel_terms(const float[::1] weight, const float[::1] bias, double e
                         float[:, ::1] terms) noexcept:
     """From mean and variance in `state`: the terms, and the inverse deviation in the variance's place."""
     cdef Py_ssize_t c
-    cdef bint affine = weight.shape[0] > 0
+    cdef bint scaled = weight.shape[0] > 0, shifted = bias.shape[0] > 0
     for c in range(terms.shape[1]):
         state[INVERSE, c] = 1 / sqrt(state[INVERSE, c] + eps)
         terms[MEAN_HIGH, c] = <float>state[MEAN, c]
         terms[MEAN_LOW, c] = <float>(state[MEAN, c] - terms[MEAN_HIGH, c]) if isfinite(state[MEAN, c]) else 0
-        terms[SCALE, c] = <float>(state[INVERSE, c] * weight[c]) if affine else <float>state[INVERSE, c]
-        terms[SHIFT, c] = bias[c] if affine else 0
+        terms[SCALE, c] = <float>(state[INVERSE, c] * weight[c]) if scaled else <float>state[INVERSE, c]
+        terms[SHIFT, c] = bias[c] if shifted else 0
 
 
 def gradient_terms(
     const double[:, :, ::1] partial not None,   # in: what `gradient_sums` made, by chunk; they are added in order
     const double[:, ::1] state not None,        # in: (STATE, channels), from the forward pass
     const float[::1] weight not None,           # in: (channels,); empty: 1
-    float[::1] weight_grad not None,            # inout: (channels,), added to; empty where `weight` is
-    float[::1] bias_grad not None,              # inout: (channels,), added to; empty where `weight` is
+    float[::1] weight_grad not None,            # inout: (channels,), added to; empty: nobody wants it
+    float[::1] bias_grad not None,              # inout: as `weight_grad`
     Py_ssize_t rows,
     bint of_batch,                              # mean and variance were the batch's; if not they are constants
     float[:, ::1] terms not None,               # out: (TERMS, channels), rows OF_DY to CONSTANT
@@ -248,16 +255,18 @@ def gradient_terms(
     """From the sums over rows: the parameters' gradients, and the factors of `input_gradient`."""
     cdef Py_ssize_t c, i
     cdef double total, product, a
-    cdef bint affine = weight.shape[0] > 0
+    cdef bint scaled = weight.shape[0] > 0, scale = weight_grad.shape[0] > 0, shift = bias_grad.shape[0] > 0
     for c in range(terms.shape[1]):
         total = product = 0
         for i in range(partial.shape[0]):
             total += partial[i, 0, c]
             product += partial[i, 1, c]
         a = state[INVERSE, c]
-        if affine:
+        if scale:
             weight_grad[c] += <float>(product * a)
+        if shift:
             bias_grad[c] += <float>total
+        if scaled:
             a *= weight[c]
         terms[OF_DY, c] = <float>a
         terms[OF_X, c] = <float>(-a * product * (state[INVERSE, c] * state[INVERSE, c]) / rows) if of_batch else 0

@@ -7,18 +7,10 @@ memory as an input. NaN gives NaN.
 from cython.parallel cimport prange
 
 from cynet.kernels.common.parallel cimport CHUNK, chunks, length, team
-from cynet.kernels.common.simd cimport (
-    VL, vexp, vf, vload, vload_part, vgelu_slope, vnormal_cdf, vset, vsigmoid, vstore, vstore_part, vtanh
-)
-
-# y = f(a), and dx = f(a, dy); `slope` is for the leaky ReLU alone.
-ctypedef void (*map1)(const float *a, float *y, Py_ssize_t n, float slope) noexcept nogil
-ctypedef void (*map2)(const float *a, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil
-ctypedef vf (*curve1)(vf a) noexcept nogil
-ctypedef vf (*curve2)(vf a, vf dy) noexcept nogil
+from cynet.kernels.common.simd cimport vf, vgelu_slope, vnormal_cdf, vset, vsigmoid, vtanh
 
 
-cdef void run1(map1 f, const float[::1] a, float[::1] y, float slope, int threads) noexcept:
+cdef void run1(map1 f, const float[::1] a, float[::1] y, const float *of, int threads) noexcept:
     cdef Py_ssize_t n = a.shape[0], i
     cdef const float *pa
     cdef float *py
@@ -26,11 +18,11 @@ cdef void run1(map1 f, const float[::1] a, float[::1] y, float slope, int thread
         return
     pa, py = &a[0], &y[0]
     for i in prange(chunks(n), nogil=True, num_threads=team(n, threads), schedule="static"):
-        f(pa + i * CHUNK, py + i * CHUNK, length(i, n), slope)
+        f(pa + i * CHUNK, py + i * CHUNK, length(i, n), of)
 
 
 cdef void run2(
-    map2 f, const float[::1] a, const float[::1] dy, float[::1] dx, float slope, int threads
+    map2 f, const float[::1] a, const float[::1] dy, float[::1] dx, const float *of, int threads
 ) noexcept:
     cdef Py_ssize_t n = a.shape[0], i
     cdef const float *pa
@@ -40,117 +32,100 @@ cdef void run2(
         return
     pa, pdy, pdx = &a[0], &dy[0], &dx[0]
     for i in prange(chunks(n), nogil=True, num_threads=team(n, threads), schedule="static"):
-        f(pa + i * CHUNK, pdy + i * CHUNK, pdx + i * CHUNK, length(i, n), slope)
+        f(pa + i * CHUNK, pdy + i * CHUNK, pdx + i * CHUNK, length(i, n), of)
 
 
 # Comparisons are turned so that NaN takes the branch which passes it on.
 
-cdef void relu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
+cdef void relu_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         y[i] = 0 if x[i] <= 0 else x[i]
 
 
-cdef void relu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
+cdef void relu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         dx[i] = 0 if x[i] <= 0 else dy[i]
 
 
-cdef void leaky_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
+cdef void leaky_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
     cdef Py_ssize_t i
+    cdef float slope = of[0]
     for i in range(n):
         y[i] = x[i] if x[i] > 0 else slope * x[i]
 
 
-cdef void leaky_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
+cdef void leaky_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
     cdef Py_ssize_t i
+    cdef float slope = of[0]
     for i in range(n):
         dx[i] = dy[i] if x[i] > 0 else slope * dy[i]
 
 
-cdef inline vf sigmoid_curve(vf x) noexcept nogil:
+cdef inline vf sigmoid_curve(vf x, const float *of) noexcept nogil:
     return vsigmoid(x)
 
 
-cdef inline vf tanh_curve(vf x) noexcept nogil:
+cdef inline vf tanh_curve(vf x, const float *of) noexcept nogil:
     return vtanh(x)
 
 
-cdef inline vf gelu_curve(vf x) noexcept nogil:
+cdef inline vf gelu_curve(vf x, const float *of) noexcept nogil:
     return x * vnormal_cdf(x)
 
 
-cdef inline vf gelu_slope(vf x, vf dy) noexcept nogil:
+cdef inline vf gelu_slope(vf x, vf dy, const float *of) noexcept nogil:
     return dy * vgelu_slope(x)
 
 
-cdef inline vf silu_curve(vf x) noexcept nogil:
+cdef inline vf silu_curve(vf x, const float *of) noexcept nogil:
     return x * vsigmoid(x)
 
 
-cdef inline vf silu_slope(vf x, vf dy) noexcept nogil:
+cdef inline vf silu_slope(vf x, vf dy, const float *of) noexcept nogil:
     cdef vf s = vsigmoid(x)
     return dy * (s * (vset(1) + x * (vset(1) - s)))
 
 
-cdef inline vf sigmoid_slope(vf y, vf dy) noexcept nogil:
+cdef inline vf sigmoid_slope(vf y, vf dy, const float *of) noexcept nogil:
     return dy * (y * (vset(1) - y))
 
 
-cdef inline vf tanh_slope(vf y, vf dy) noexcept nogil:
+cdef inline vf tanh_slope(vf y, vf dy, const float *of) noexcept nogil:
     return dy * (vset(1) - y * y)
 
 
-cdef inline void vectors1(curve1 f, const float *a, float *y, Py_ssize_t n) noexcept nogil:
-    """y = f(a); as the compiler inlines this, `f` is a constant and is inlined too."""
-    cdef Py_ssize_t i = 0
-    while i + VL <= n:
-        vstore(y + i, f(vload(a + i)))
-        i += VL
-    if i < n:
-        vstore_part(y + i, f(vload_part(a + i, n - i)), n - i)
+cdef void sigmoid_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors1(sigmoid_curve, x, y, n, of)
 
 
-cdef inline void vectors2(curve2 f, const float *a, const float *dy, float *dx, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i + VL <= n:
-        vstore(dx + i, f(vload(a + i), vload(dy + i)))
-        i += VL
-    if i < n:
-        vstore_part(dx + i, f(vload_part(a + i, n - i), vload_part(dy + i, n - i)), n - i)
+cdef void tanh_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors1(tanh_curve, x, y, n, of)
 
 
-cdef void sigmoid_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(sigmoid_curve, x, y, n)
+cdef void gelu_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors1(gelu_curve, x, y, n, of)
 
 
-cdef void tanh_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(tanh_curve, x, y, n)
+cdef void silu_chunk(const float *x, float *y, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors1(silu_curve, x, y, n, of)
 
 
-cdef void gelu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(gelu_curve, x, y, n)
+cdef void sigmoid_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors2(sigmoid_slope, y, dy, dx, n, of)
 
 
-cdef void silu_chunk(const float *x, float *y, Py_ssize_t n, float slope) noexcept nogil:
-    vectors1(silu_curve, x, y, n)
+cdef void tanh_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors2(tanh_slope, y, dy, dx, n, of)
 
 
-cdef void sigmoid_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
-    vectors2(sigmoid_slope, y, dy, dx, n)
+cdef void gelu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors2(gelu_slope, x, dy, dx, n, of)
 
 
-cdef void tanh_grad_chunk(const float *y, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
-    vectors2(tanh_slope, y, dy, dx, n)
-
-
-cdef void gelu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
-    vectors2(gelu_slope, x, dy, dx, n)
-
-
-cdef void silu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, float slope) noexcept nogil:
-    vectors2(silu_slope, x, dy, dx, n)
+cdef void silu_grad_chunk(const float *x, const float *dy, float *dx, Py_ssize_t n, const float *of) noexcept nogil:
+    vectors2(silu_slope, x, dy, dx, n, of)
 
 
 def relu(
@@ -159,7 +134,7 @@ def relu(
     int threads,
 ):
     """y = max(x, 0)."""
-    run1(relu_chunk, x, y, 0, threads)
+    run1(relu_chunk, x, y, NULL, threads)
 
 
 def relu_backward(
@@ -169,7 +144,7 @@ def relu_backward(
     int threads,
 ):
     """dx = dy where x > 0 or x is NaN, else 0 (as PyTorch)."""
-    run2(relu_grad_chunk, x, dy, dx, 0, threads)
+    run2(relu_grad_chunk, x, dy, dx, NULL, threads)
 
 
 def leaky_relu(
@@ -179,7 +154,7 @@ def leaky_relu(
     int threads,
 ):
     """y = x where x > 0, else slope * x."""
-    run1(leaky_chunk, x, y, slope, threads)
+    run1(leaky_chunk, x, y, &slope, threads)
 
 
 def leaky_relu_backward(
@@ -190,7 +165,7 @@ def leaky_relu_backward(
     int threads,
 ):
     """dx = dy where x > 0, else slope * dy."""
-    run2(leaky_grad_chunk, x, dy, dx, slope, threads)
+    run2(leaky_grad_chunk, x, dy, dx, &slope, threads)
 
 
 def sigmoid(
@@ -199,7 +174,7 @@ def sigmoid(
     int threads,
 ):
     """y = 1 / (1 + exp(-x)), the logistic function."""
-    run1(sigmoid_chunk, x, y, 0, threads)
+    run1(sigmoid_chunk, x, y, NULL, threads)
 
 
 def sigmoid_backward(
@@ -209,7 +184,7 @@ def sigmoid_backward(
     int threads,
 ):
     """dx = dy * y * (1 - y)."""
-    run2(sigmoid_grad_chunk, y, dy, dx, 0, threads)
+    run2(sigmoid_grad_chunk, y, dy, dx, NULL, threads)
 
 
 def tanh(
@@ -218,7 +193,7 @@ def tanh(
     int threads,
 ):
     """y = tanh(x)."""
-    run1(tanh_chunk, x, y, 0, threads)
+    run1(tanh_chunk, x, y, NULL, threads)
 
 
 def tanh_backward(
@@ -228,7 +203,7 @@ def tanh_backward(
     int threads,
 ):
     """dx = dy * (1 - y^2)."""
-    run2(tanh_grad_chunk, y, dy, dx, 0, threads)
+    run2(tanh_grad_chunk, y, dy, dx, NULL, threads)
 
 
 def gelu(
@@ -237,7 +212,7 @@ def gelu(
     int threads,
 ):
     """y = x * P(x), P the standard normal's distribution function (Hendrycks & Gimpel 2016, exact form)."""
-    run1(gelu_chunk, x, y, 0, threads)
+    run1(gelu_chunk, x, y, NULL, threads)
 
 
 def gelu_backward(
@@ -247,7 +222,7 @@ def gelu_backward(
     int threads,
 ):
     """dx = dy * (P(x) + x * p(x)), p the standard normal's density."""
-    run2(gelu_grad_chunk, x, dy, dx, 0, threads)
+    run2(gelu_grad_chunk, x, dy, dx, NULL, threads)
 
 
 def silu(
@@ -256,7 +231,7 @@ def silu(
     int threads,
 ):
     """y = x / (1 + exp(-x)); of -Inf NaN, of Inf Inf."""
-    run1(silu_chunk, x, y, 0, threads)
+    run1(silu_chunk, x, y, NULL, threads)
 
 
 def silu_backward(
@@ -266,4 +241,4 @@ def silu_backward(
     int threads,
 ):
     """dx = dy * s * (1 + x * (1 - s)) with s = 1 / (1 + exp(-x))."""
-    run2(silu_grad_chunk, x, dy, dx, 0, threads)
+    run2(silu_grad_chunk, x, dy, dx, NULL, threads)

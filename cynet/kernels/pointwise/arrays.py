@@ -27,6 +27,12 @@ def add_relu(a, b):
     return out
 
 
+def add_to_channels(y, bias):
+    """y, of which each channel has had its entry of `bias` (channels,) added, in place."""
+    elementwise.add_to_channels(y.reshape(-1, y.shape[-1]), bias, get_num_threads())
+    return y
+
+
 def gate(y, dy):
     """The gradient of ReLU where it gave y: dy where y is not 0."""
     out = workspace.empty(y.shape)

@@ -64,6 +64,22 @@ def add_relu(
         add_relu_chunk(pa + i * CHUNK, pb + i * CHUNK, po + i * CHUNK, length(i, n))
 
 
+def add_to_channels(
+    float[:, ::1] y not None,           # inout: (pixels, channels)
+    const float[::1] bias not None,     # in: (channels,)
+    int threads,
+):
+    """y[p, c] += bias[c]."""
+    cdef Py_ssize_t pixels = y.shape[0], channels = y.shape[1], p
+    cdef float *py
+    cdef const float *pb
+    if pixels * channels == 0:
+        return
+    py, pb = &y[0, 0], &bias[0]
+    for p in prange(pixels, nogil=True, num_threads=team(pixels * channels, threads), schedule="static"):
+        add_chunk(py + p * channels, pb, py + p * channels, channels)
+
+
 def copy_channels(
     const float[:, ::1] src not None,   # in: (pixels, channels of src)
     Py_ssize_t src_start,               # the first channel to take

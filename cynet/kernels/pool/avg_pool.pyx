@@ -1,7 +1,8 @@
 """Average pooling of NHWC images, over windows and over whole images.
 
-Padding cells count as zeros: every window is divided by the area of the kernel. Backward goes row by row, as
-in max_pool.pyx; where windows do not overlap, each pixel is written once.
+Padding cells count as zeros. A window is divided by its cells that lie in the image or in the padding that is
+counted: where it lies within, by the area of the kernel. Backward goes row by row, as in max_pool.pyx; where windows
+do not overlap, each pixel is written once.
 """
 
 from libc.string cimport memset
@@ -13,9 +14,29 @@ from cynet.kernels.common.simd cimport VL, load_wide, store_wide, vf, vset
 from cynet.kernels.common.window cimport Window, end_cell, end_window, first_cell, first_window
 
 
+cdef struct Divisor:
+    Py_ssize_t top, left, bottom, right     # how far around the image cells are counted
+    Py_ssize_t fixed                        # what is divided by in place of their number, or 0
+
+
+cdef inline Py_ssize_t counted(
+    Py_ssize_t start, Py_ssize_t kernel, Py_ssize_t size, Py_ssize_t before, Py_ssize_t after
+) noexcept nogil:
+    """How many cells along one axis, of a window that starts at pixel `start`."""
+    return min(start + kernel, size + after) - max(start, -before)
+
+
+cdef inline vf area(const Window *g, const Divisor *by, Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+    """What the sum of a window that starts at a pixel is divided by, in each lane."""
+    if by.fixed:
+        return vset(<float>by.fixed)
+    return vset(<float>(counted(top, g.kh, g.in_h, by.top, by.bottom)
+                        * counted(left, g.kw, g.in_w, by.left, by.right)))
+
+
 cdef inline void window_mean(const float *start, float *y, Py_ssize_t n, Py_ssize_t row, Py_ssize_t rows,
-                             Py_ssize_t columns, vf area) noexcept nogil:
-    """The sum of rows x columns cells of n channels, divided by `area`."""
+                             Py_ssize_t columns, vf cells) noexcept nogil:
+    """The sum of rows x columns cells of n channels, divided by `cells`."""
     cdef Py_ssize_t c, ky, kx
     cdef vf total
     for c from 0 <= c < n by VL:
@@ -23,60 +44,64 @@ cdef inline void window_mean(const float *start, float *y, Py_ssize_t n, Py_ssiz
         for ky in range(rows):
             for kx in range(columns):
                 total = total + load_wide(start + ky * row + kx * n + c, n - c)
-        store_wide(y + c, total / area, n - c)
+        store_wide(y + c, total / cells, n - c)
 
 
-cdef void forward_row(const float *image, float *y, const Window *g, Py_ssize_t oy) noexcept nogil:
+cdef void forward_row(
+    const float *image, float *y, const Window *g, const Divisor *by, Py_ssize_t oy
+) noexcept nogil:
     """One row of outputs."""
     cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, n = g.channels, row = g.in_w * n, rows, columns
     cdef Py_ssize_t ky = first_cell(top), kx
     cdef const float *start
-    cdef vf area = vset(<float>(g.kh * g.kw))
+    cdef vf cells
     rows = end_cell(top, g.kh, g.in_h) - ky
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
         kx = first_cell(left)
         columns = end_cell(left, g.kw, g.in_w) - kx
-        start = image + (top + ky) * row + (left + kx) * n
+        start, cells = image + (top + ky) * row + (left + kx) * n, area(g, by, top, left)
         if rows == 2 and columns == 2:  # constants let the compiler unroll
-            window_mean(start, y + ox * n, n, row, 2, 2, area)
+            window_mean(start, y + ox * n, n, row, 2, 2, cells)
         elif rows == 3 and columns == 3:
-            window_mean(start, y + ox * n, n, row, 3, 3, area)
+            window_mean(start, y + ox * n, n, row, 3, 3, cells)
         else:
-            window_mean(start, y + ox * n, n, row, rows, columns, area)
+            window_mean(start, y + ox * n, n, row, rows, columns, cells)
 
 
 cdef inline void share_row(const float *dy, float *dx, Py_ssize_t n, Py_ssize_t columns, bint add,
-                           vf area) noexcept nogil:
-    """Give `columns` pixels of n channels dy / area, or that much more."""
+                           vf cells) noexcept nogil:
+    """Give `columns` pixels of n channels dy / cells, or that much more."""
     cdef Py_ssize_t c, kx
     cdef vf share
     for c from 0 <= c < n by VL:
-        share = load_wide(dy + c, n - c) / area
+        share = load_wide(dy + c, n - c) / cells
         for kx in range(columns):
             store_wide(dx + kx * n + c, load_wide(dx + kx * n + c, n - c) + share if add else share, n - c)
 
 
-cdef void backward_row(const float *dy, float *dx, const Window *g, Py_ssize_t iy) noexcept nogil:
+cdef void backward_row(
+    const float *dy, float *dx, const Window *g, const Divisor *by, Py_ssize_t iy
+) noexcept nogil:
     """One row of input gradients."""
     cdef Py_ssize_t row = iy + g.top, left, oy, ox, kx, columns, n = g.channels, done = 0
     cdef Py_ssize_t y0 = first_window(row, g.kh, g.sh), y1 = end_window(row, g.sh, g.out_h)
     cdef bint apart = g.kw <= g.sw and y1 - y0 == 1  # no pixel has two windows
-    cdef vf area = vset(<float>(g.kh * g.kw))
+    cdef vf cells
     if not apart:
         memset(dx, 0, g.in_w * n * sizeof(float))
     for oy in range(y0, y1):
         for ox in range(g.out_w):
             left = ox * g.sw - g.left
-            kx = first_cell(left)
+            kx, cells = first_cell(left), area(g, by, oy * g.sh - g.top, left)
             columns = end_cell(left, g.kw, g.in_w) - kx
             if apart:
                 memset(dx + done * n, 0, (left + kx - done) * n * sizeof(float))
                 done = left + kx + columns
             if apart and columns == 2:
-                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, 2, False, area)
+                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, 2, False, cells)
             else:
-                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, columns, not apart, area)
+                share_row(dy + (oy * g.out_w + ox) * n, dx + (left + kx) * n, n, columns, not apart, cells)
     if apart:
         memset(dx + done * n, 0, (g.in_w - done) * n * sizeof(float))
 
@@ -90,13 +115,19 @@ def avg_pool(
     Py_ssize_t stride_w,
     Py_ssize_t top,                         # padding before, less than the kernel
     Py_ssize_t left,
+    Py_ssize_t counted_top,                 # how far around the image cells are counted
+    Py_ssize_t counted_left,
+    Py_ssize_t counted_bottom,
+    Py_ssize_t counted_right,
+    Py_ssize_t divisor,                     # what is divided by in place of their number, or 0
     int threads,
 ):
-    """y = the sum of each window / (kernel_h * kernel_w)."""
+    """y = the sum of each window / its counted cells."""
     cdef Window g = Window(
         x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,
     )
+    cdef Divisor by = Divisor(counted_top, counted_left, counted_bottom, counted_right, divisor)
     cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, row = g.out_w * g.channels
     cdef Py_ssize_t rows = x.shape[0] * g.out_h, i
     cdef const float *px
@@ -105,7 +136,7 @@ def avg_pool(
         return
     px, py = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
     for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
-        forward_row(px + i // g.out_h * image, py + i * row, &g, i % g.out_h)
+        forward_row(px + i // g.out_h * image, py + i * row, &g, &by, i % g.out_h)
 
 
 def avg_pool_backward(
@@ -117,13 +148,19 @@ def avg_pool_backward(
     Py_ssize_t stride_w,
     Py_ssize_t top,
     Py_ssize_t left,
+    Py_ssize_t counted_top,
+    Py_ssize_t counted_left,
+    Py_ssize_t counted_bottom,
+    Py_ssize_t counted_right,
+    Py_ssize_t divisor,
     int threads,
 ):
-    """dx = the sum of dy / (kernel_h * kernel_w) over the windows that cover the pixel."""
+    """dx = the sum of dy / their counted cells over the windows that cover the pixel."""
     cdef Window g = Window(
         dx.shape[1], dx.shape[2], dy.shape[1], dy.shape[2], dx.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,
     )
+    cdef Divisor by = Divisor(counted_top, counted_left, counted_bottom, counted_right, divisor)
     cdef Py_ssize_t image = g.out_h * g.out_w * g.channels, row = g.in_w * g.channels
     cdef Py_ssize_t rows = dx.shape[0] * g.in_h, i
     cdef const float *pdy
@@ -132,7 +169,7 @@ def avg_pool_backward(
         return
     pdy, pdx = &dy[0, 0, 0, 0], &dx[0, 0, 0, 0]
     for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
-        backward_row(pdy + i // g.in_h * image, pdx + i * row, &g, i % g.in_h)
+        backward_row(pdy + i // g.in_h * image, pdx + i * row, &g, &by, i % g.in_h)
 
 
 cdef enum:

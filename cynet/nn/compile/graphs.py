@@ -1,39 +1,52 @@
 """Containers that are no chains, in a plan for evaluation: their parts one after another."""
 
-from collections import Counter
-
 from cynet.core.threads import get_num_threads
-from cynet.kernels.pointwise import arrays, elementwise
-from cynet.nn.structure import Add, Call
+from cynet.kernels.pointwise import arrays, elementwise, factors
+from cynet.nn.layer import plain
+from cynet.nn.layers.add import Add
+from cynet.nn.layers.concatenate import Concatenate
+from cynet.nn.layers.multiply import Multiply
+from cynet.nn.structure import users
 
 
 def planned(plan, layers, slot):
-    """The `Graph` of a container, the slot of its output, and whether the input was read into its own buffer.
+    """The `Branches` of a container, its output's slot, and whether the input was read into its own buffer.
 
     The place of a value is let go after the part that takes it last, unless what came of it may lie there.
     """
-    parts = layers[0].parts()
-    slots, steps, left = [slot], [], Counter(source for part in parts for source in part.sources)
+    parts, ends = layers[0].parts(), layers[0].ends()
+    if ends[0] > 1 or len(ends[1]) > 1:
+        return plan.call(layers[0], slot)
+    slots, steps, left = [slot], [], users(parts, ends)
     slot.pins += 1
     for part in parts:
         sources = [slots[source] for source in part.sources]
-        if isinstance(part, Call):
+        merge = MERGES.get(plain(part.layer))
+        if merge is not None and len(sources) > 1:
+            made = [plan.slot(part.layer.output_shape(*(source.shape for source in sources)))]
+            plan.watch(part.layer)
+            steps.append((merge, part.sources, made[0].array))
+        elif len(sources) == 1 and part.count == 1:
             own, out = plan.sequence(part.layer, sources[0])
+            made = [out]
             steps.append((own, part.sources, None))
         else:
-            out = plan.slot(part.shape(*(source.shape for source in sources)))
-            steps.append((added if isinstance(part, Add) else joined, part.sources, out.array))
-        out.pins += 1
-        slots.append(out)
-        left.subtract(part.sources)
+            step, made = plan.called(part.layer, sources)
+            steps.append((step, part.sources, None))
+        for out in made:
+            out.pins += 1
+        slots += made
+        for source in part.sources:
+            left[source] -= 1
         for source in set(part.sources) - {0}:
             if not left[source]:
                 slots[source].pins -= 1
-                if not _shares(slots[source], out):
+                if not any(_shares(slots[source], out) for out in made):
                     plan.release(slots[source])
+    out = slots[ends[1][0]]
     slot.pins -= 1
     out.pins -= 1
-    return Graph(steps), out, not _shares(slot, out)
+    return Branches(steps, ends[1][0]), out, not _shares(slot, out)
 
 
 def _shares(slot, out):
@@ -41,25 +54,33 @@ def _shares(slot, out):
     return out.buffer is None or out.buffer is slot.buffer
 
 
-class Graph:
+class Branches:
     """The parts of any container.
 
     Parameters
     ----------
     steps : list of tuple
-        For each part (the steps of its layer, its sources, None), or (`added` or `joined`, its sources, the
-        array where it writes).
+        For each part (the steps of its layer, or what merges values, or a `Called`; its sources; the array
+        where it writes, if it merges).
+    output : int
+        The number of the value that is the output.
     """
 
-    def __init__(self, steps):
-        self.steps = steps
+    def __init__(self, steps, output):
+        self.steps, self.output = steps, output
 
     def __call__(self, x):
         values = [x]
-        for steps, sources, y in self.steps:
+        for step, sources, y in self.steps:
             found = [values[source] for source in sources]
-            values.append(_chained(steps, *found) if y is None else steps(found, y))
-        return values[-1]
+            if y is not None:
+                values.append(step(found, y))
+            elif isinstance(step, list):
+                values.append(_chained(step, *found))
+            else:
+                made = step(*found)
+                values += made if isinstance(made, tuple) else (made,)
+        return values[self.output]
 
 
 def _chained(steps, x):
@@ -69,8 +90,11 @@ def _chained(steps, x):
 
 
 def added(found, y):
-    """The sum of two arrays, in `y`."""
-    elementwise.add(*(x.reshape(-1) for x in found), y.reshape(-1), get_num_threads())
+    """The sum of arrays, in `y`."""
+    total = found[0]
+    for x in found[1:]:
+        elementwise.add(total.reshape(-1), x.reshape(-1), y.reshape(-1), get_num_threads())
+        total = y
     return y
 
 
@@ -81,3 +105,14 @@ def joined(found, y):
         arrays.copy_channels(x, 0, y, start, x.shape[-1])
         start += x.shape[-1]
     return y
+
+
+def multiplied(found, y):
+    """The product of arrays, in `y`."""
+    product = found[0]
+    for x in found[1:]:
+        product = factors.multiply(product, x, y)
+    return y
+
+
+MERGES = {Add: added, Concatenate: joined, Multiply: multiplied}

@@ -2,10 +2,10 @@
 
 Design: with every layer in evaluation mode `Sequential` hands its input to `run`. The first time, the layers
 are planned: batch norm is folded into the convolution or linear layer before it, ReLU and the sum of a
-residual block are done while the convolution writes, flattening becomes an order of the linear layer's
-weights, filters are packed once, outputs share buffers. Containers are taken apart by their parts, also
-users'; every other layer is called as it is. Results differ from the layers' own by rounding: folding
-multiplies weights where batch norm multiplies sums.
+residual block are done while the convolution writes, other activations write over their input, flattening
+becomes an order of the linear layer's weights, filters are packed once, outputs share buffers. Containers are
+taken apart by their parts, also users'; every other layer is called as it is. Results differ from the layers'
+own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
 the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
@@ -31,10 +31,10 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.pool import max_pool
-from cynet.nn.structure import chain
 
 from . import graphs
-from .inference_steps import Called, Convolve, GlobalMean, Rows, Slot, Sum, Unplanned
+from .inference_steps import Called, Convolve, Curve, GlobalMean, Rows, Slot, Sum, Unplanned
+from .nesting import layers_of
 from .rules import chain_of, grouped, is_known, sum_of
 from .snapshot import Snapshot
 from .watched import Watched
@@ -189,7 +189,7 @@ class Plan:
     #    whether the input was read into a buffer of the output's own, so that it may be let go) ------------
     def _flat(self, layer, root=False):
         """The layers of nested chains, one after another."""
-        inner = chain(layer.parts()) if root else chain_of(layer)
+        inner = layers_of(layer.parts(), layer.ends()) if root else chain_of(layer)
         if inner is None:
             yield layer
             return
@@ -202,7 +202,7 @@ class Plan:
         steps, self._planes = [], None
         for name, layers in grouped(list(self._flat(model, root)), STEPS):
             before = slot
-            step, slot, read = STEPS[name](self, layers, slot) if name else self._call(layers[0], slot)
+            step, slot, read = STEPS[name](self, layers, slot) if name else self.call(layers[0], slot)
             for used in layers:
                 self._watched.add_wholly(used)
             if step is not None:
@@ -211,13 +211,22 @@ class Plan:
                 self.release(before)
         return steps, slot
 
-    def _call(self, layer, slot):
+    def call(self, layer, slot):
         """The step that calls a layer as it is; its output may be its input."""
+        step, (slot,) = self.called(layer, [slot])
+        return step, slot, False
+
+    def called(self, layer, slots):
+        """The step that calls a layer as it is on several values, and the slots of what it gives."""
         self._called.append(layer)
         for _, inner in layer.walk():
-            self._watched.add_wholly(inner)
-        slot = Slot(layer.output_shape(slot.shape))
-        return Called(layer, slot.shape), slot, False
+            self.watch(inner)
+        step = Called(layer, layer.output_shape(*(slot.shape for slot in slots)))
+        return step, [Slot(shape) for shape in step.shapes]
+
+    def watch(self, layer):
+        """Watch all attributes of a layer."""
+        self._watched.add_wholly(layer)
 
     def _convolution(self, layers, slot, norm=False, relu=False):
         layer, threads = layers[0], team(layers[0].macs(slot.shape))
@@ -229,10 +238,11 @@ class Plan:
         return step, out, True
 
     def _rows(self, layers, slot):
-        if len(slot.shape) != 4:
-            return self._call(layers[0], slot)
-        self._planes = slot.shape[1:]  # the order of the rows is unchanged
-        slot = Slot((slot.shape[0], prod(self._planes)), slot.buffer, slot.pins)
+        if len(slot.shape) < 3:
+            return self.call(layers[0], slot)
+        n, *sides, channels = slot.shape
+        self._planes = prod(sides), 1, channels  # the order of the rows is unchanged
+        slot = Slot((n, prod(self._planes)), slot.buffer, slot.pins)
         return Rows(slot.shape), slot, False
 
     def _pool(self, layers, slot):
@@ -244,6 +254,12 @@ class Plan:
     def _average(self, layers, slot):
         out = self.slot(layers[0].output_shape(slot.shape))
         return GlobalMean(out.array, team(prod(slot.shape))), out, True
+
+    def _curve(self, layers, slot):
+        """In place, where nobody else needs the input."""
+        alone = slot.buffer is not None and not slot.pins
+        out = slot if alone else self.slot(slot.shape)
+        return Curve(type(layers[0]).curve, out.array), out, not alone
 
     def _sum(self, layers, slot, relu=False):
         main, shortcut = sum_of(layers[0])
@@ -277,6 +293,7 @@ STEPS = {
     "flatten before linear": Plan._rows,
     "pool": Plan._pool,
     "average": Plan._average,
+    "curve": Plan._curve,
     "dropout": lambda plan, layers, slot: (None, slot, False),
 }
 for _product in ("convolution", "linear"):

@@ -10,7 +10,7 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
-from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.linear import Linear
 
 from .rules import is_known
 
@@ -34,13 +34,12 @@ class Convolve:
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
         self.planes, self.scratch, self.residual = planes, None, None
         self._eps = None if norm is None else norm.settled()[1]
-        if type(layer) is Conv2d:
-            self.algorithm = layer.convolution(shape)
-            self._in = self._out = None
+        if type(layer) is Linear:
+            rows, outputs = prod(shape[:-1]), layer.output_shape(shape)[-1]
+            self.algorithm = convolution.choose(Problem.of_rows(rows, shape[-1], outputs))
         else:
-            self.algorithm = convolution.choose(Problem.of_rows(*shape, layer.output_shape(shape)[1]))
-            self._in, self._out = self.algorithm.in_shape, self.algorithm.out_shape
-        self._target = y if self._out is None else y.reshape(self._out)
+            self.algorithm = layer.convolution(shape)
+        self._in, self._target = self.algorithm.in_shape, y.reshape(self.algorithm.out_shape)
 
     def weights(self):
         """The arrays that `fold` reads, copied."""
@@ -62,25 +61,24 @@ class Convolve:
         if self.norm is not None:
             weight, shift, mean, variance = (next(copies) for _ in range(4))
             scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
-            if weight.size == 0:  # not affine
-                shift = 0.0
-            else:
+            if weight.size:
                 scale *= weight
+            shift = shift if shift.size else 0.0
             w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
             before = 0.0 if bias is None else bias
             bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
         if self.planes is not None:
             height, width, channels = self.planes
             w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
-        if self._in is not None:
-            w = np.ascontiguousarray(w)[:, :, None, None]
+        w = np.ascontiguousarray(w).reshape(self.algorithm.weight_shape)
         self._filters, self._bias = self.algorithm.pack(w), self.algorithm.padded(bias)
 
     def __call__(self, x):
-        x = x if self._in is None else x.reshape(self._in)
+        residual = None if self.residual is None else self.residual.reshape(self._target.shape)
         self.algorithm.apply(
-            x, self._filters, self._bias, self._target, self.scratch, self.threads, self.relu, self.residual
-        )
+            x.reshape(self._in), self._filters, self._bias, self._target, self.scratch, self.threads,
+            self.relu, residual,
+        )  # fmt: skip
         return self.y
 
 
@@ -88,14 +86,21 @@ class Called:
     """A layer that is called as it is."""
 
     def __init__(self, layer, shape):
-        self.layer, self.shape, self.ours = layer, shape, is_known(layer)
+        self.layer, self.ours = layer, is_known(layer)
+        self.several = bool(shape) and isinstance(shape[0], tuple)
+        self.shapes = list(shape) if self.several else [shape]
 
-    def __call__(self, x):
+    def __call__(self, *xs):
         if self.ours:
-            y = self.layer(x)
+            y = self.layer(*xs)
         else:  # it may keep what is a buffer here, and hand out anything
-            y = checks.float_array(f"{type(self.layer).__name__}.forward result", self.layer(x.copy()))
-        if y.shape != self.shape:
+            name, y = f"{type(self.layer).__name__}.forward result", self.layer(*(x.copy() for x in xs))
+            y = (
+                tuple(checks.float_array(name, one) for one in y)
+                if self.several
+                else checks.float_array(name, y)
+            )
+        if [one.shape for one in (y if self.several else [y])] != self.shapes:
             raise Unplanned  # something within it is not what it was
         return y
 
@@ -119,6 +124,17 @@ class GlobalMean:
     def __call__(self, x):
         n, height, width, channels = x.shape
         avg_pool.global_avg_pool(x.reshape(n, height * width, channels), self.y, self.threads)
+        return self.y
+
+
+class Curve:
+    """An activation that is one kernel; `y` may lie where its input does."""
+
+    def __init__(self, kernel, y):
+        self.kernel, self.y = kernel, y
+
+    def __call__(self, x):
+        self.kernel(x.reshape(-1), self.y.reshape(-1), get_num_threads())
         return self.y
 
 

@@ -18,7 +18,6 @@ import numpy as np
 
 from cynet.nn import modes
 from cynet.nn.passes import layer_by_layer, no_grad
-from cynet.nn.structure import chain
 
 from . import inference
 from .rules import is_known
@@ -48,7 +47,7 @@ def forward(model, x):
     ndarray of float32 or None
     """
     known = x.shape in vars(model).get("_plans", ())
-    if not known and not all(map(is_known, chain(model.parts()))):
+    if not known and not all(is_known(layer) for _, layer in model.children()):
         return None  # no plan is made that will not be used
     with no_grad():
         found = inference.swept(model, x, exact=True)
@@ -63,8 +62,10 @@ def in_parts(model):
     """Whether a model in evaluation mode throughout holds users' layers: then its parts have plans."""
     if model._trains():
         return False
-    found = [layer for _, layer in model.walk()]
-    return not any(layer._trains() for layer in found) and not all(map(is_known, model.layers))
+    if any(layer._trains() for _, layer in model.walk()):
+        return False
+    # with several inputs or outputs it has no plan as a whole
+    return not model.is_single() or not all(is_known(layer) for _, layer in model.children())
 
 
 def again(model, sweep, chain_steps):

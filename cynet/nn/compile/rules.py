@@ -11,21 +11,29 @@ layers of other graphs one by one; a plan for evaluation takes every graph.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cynet.nn.containers.compiled import Compiled
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import plain
+from cynet.nn.layers.add import Add
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
-from cynet.nn.layers.dropout import Dropout
 from cynet.nn.layers.flatten import Flatten
 from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.layers.relu import ReLU
-from cynet.nn.structure import Add, Call, chain
+from cynet.nn.structure import chain
+
+from .nesting import layers_of
 
 OURS = "cynet.nn."  # where the classes lie whose attributes are all that they compute by
 SUM = "sum"  # a container that adds what one or two layers make of its input, see `sum_of`
 GRAPH = "graph"  # any container that runs as its parts say
+CURVE = (
+    "curve"  # one of cynet's own layers whose class has this attribute, the kernel that is all it computes
+)
+HANDS_ON = "hands_on"  # the same, with this one: in evaluation its output is its input
 
 
 def is_ours(layer):
@@ -39,17 +47,26 @@ def is_known(layer):
 
 
 def chain_of(layer):
-    """The layers of a container that runs them one after another, or None."""
-    return chain(layer.parts()) if by_parts(layer) else None
+    """The layers of a container that runs them one after another, also as a graph can be read; or None."""
+    if not by_parts(layer):
+        return None
+    parts, ends = layer.parts(), layer.ends()
+    found = chain(parts)
+    if found is not None and ends == (1, (len(parts),)):
+        return found
+    if ends[0] > 1 or len(ends[1]) > 1:
+        return None
+    found = layers_of(parts, ends)
+    return found if len(found) != 1 or isinstance(layer, Compiled) else None
 
 
 def sum_of(layer):
     """(body, shortcut or None) where the output is body(x) + shortcut(x), or body(x) + x; or else None."""
     parts = layer.parts() if by_parts(layer) else ()
-    if not parts or not isinstance(parts[-1], Add):
+    if not parts or plain(parts[-1].layer) is not Add:
         return None
     *calls, total = parts
-    if not all(isinstance(part, Call) and part.source == 0 for part in calls):
+    if layer.ends() != (1, (len(parts),)) or not all(part.sources == (0,) for part in calls):
         return None
     layers = [part.layer for part in calls]
     return {(1, 0): (*layers, None), (1, 2): tuple(layers)}.get(total.sources)
@@ -63,7 +80,7 @@ class Rule:
     ----------
     name : str
     kinds : tuple
-        What each has to be: a class, SUM or GRAPH.
+        What each has to be: a class, SUM, GRAPH, CURVE or HANDS_ON.
     suits : callable
         Of the layers, whether they may be joined.
     takes : int or None
@@ -82,13 +99,15 @@ class Rule:
 def _is(layer, kind):
     if kind is GRAPH:
         return by_parts(layer)
+    if kind in (CURVE, HANDS_ON):
+        return is_ours(layer) and hasattr(type(layer), kind)
     return sum_of(layer) is not None if kind is SUM else plain(layer) is kind
 
 
 def _of_width(product, norm, *_):
     """Whether a batch norm has as many features as the layer before it has outputs."""
     return norm.num_features == (
-        product.out_channels if isinstance(product, Conv2d) else product.out_features
+        product.out_features if isinstance(product, Linear) else product.out_channels
     )
 
 
@@ -97,13 +116,17 @@ def _thin(flatten, linear):
 
 
 RULES = (  # the first that fits is taken
-    Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d)),
+    Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d), lambda norm, relu, pool: pool.small()),
     Rule("norm, ReLU", (BatchNorm2d, ReLU)),
     Rule("norm, ReLU", (BatchNorm1d, ReLU)),
     Rule("convolution, norm, ReLU", (Conv2d, BatchNorm2d, ReLU), _of_width),
     Rule("convolution, norm", (Conv2d, BatchNorm2d), _of_width),
     Rule("convolution, ReLU", (Conv2d, ReLU)),
     Rule("convolution", (Conv2d,)),
+    Rule("convolution, norm, ReLU", (Conv1d, BatchNorm1d, ReLU), _of_width),
+    Rule("convolution, norm", (Conv1d, BatchNorm1d), _of_width),
+    Rule("convolution, ReLU", (Conv1d, ReLU)),
+    Rule("convolution", (Conv1d,)),
     Rule("linear, norm, ReLU", (Linear, BatchNorm1d, ReLU), _of_width),
     Rule("linear, norm", (Linear, BatchNorm1d), _of_width),
     Rule("linear, ReLU", (Linear, ReLU)),
@@ -115,9 +138,10 @@ RULES = (  # the first that fits is taken
     Rule(
         "flatten before linear", (Flatten, Linear), takes=1
     ),  # the linear layer's weights change their order
-    Rule("pool", (MaxPool2d,)),
+    Rule("pool", (MaxPool2d,), MaxPool2d.small),
     Rule("average", (GlobalAvgPool2d,)),
-    Rule("dropout", (Dropout,)),
+    Rule("curve", (CURVE,)),
+    Rule("dropout", (HANDS_ON,)),
 )
 LONGEST = max(len(rule.kinds) for rule in RULES)
 

@@ -21,6 +21,7 @@ from operator import is_
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
@@ -53,21 +54,28 @@ class Steps:
         except (AttributeError, TypeError, ValueError):  # no layers, or none that could run
             return False
 
-    def forward(self, x):
+    def forward(self, x, *others):
         """The output; what the steps keep is kept by the pass around."""
         for step in self.steps:
-            x = step(x)
+            x, others = step(x, *others), ()  # the first takes all inputs
         return x
 
     def backward(self, dy, wants_dx, added=None):
         """The gradient to the input, plus `added`, or None unless it is wanted."""
-        for step in reversed(self.steps[1:]):
+        steps = self.steps if wants_dx else self.steps[self._first_trained() :]
+        for step in reversed(steps[1:]):
             dy = step.backward(dy)  # nothing else holds its pass: its memory is free after this
-        for first in self.steps[:1]:
-            if wants_dx and added is not None and plain(first) is Conv2d:
+        for first in steps[:1]:
+            if wants_dx and added is not None and plain(first) in (Conv1d, Conv2d):
                 return first.backward(dy, added)  # it adds while it writes
             dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
+        if not wants_dx:  # maybe nothing was gone back to
+            return None
         return dy if added is None else arrays.add(dy, added)
+
+    def _first_trained(self):
+        """The number of the first step with something to train."""
+        return next((i for i, step in enumerate(self.steps) if step.is_trained()), len(self.steps))
 
 
 def watch(watched, layer):
@@ -79,6 +87,8 @@ def watch(watched, layer):
             watch(watched, one)
     elif plain(layer) is Linear:
         names += "in_features", "out_features"
+    elif plain(layer) is MaxPool2d:
+        names += ("kernel_size",)
     watched.add(layer, *names)
 
 
@@ -92,6 +102,9 @@ class Joined(Layer):
         for layer in self.layers:
             shape = layer.checked_shape(shape)
         return shape
+
+    def is_trained(self):
+        return any(layer.is_trained() for layer in self.layers)
 
     def _wants_dx(self):
         return super()._wants_dx() and self.first._wants_dx()
@@ -107,10 +120,10 @@ class NormReLU(Joined):
 
     def backward(self, dy):
         shape, stats = self.saved()
-        rows = self.gradient(dy, shape).reshape(stats.x.shape)
-        if self.first.wants_sums(stats):
+        rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
+        if self.first.wants_sums(stats, wants_dx):
             self.first.finish(stats, stats.sums(rows, relu=True))
-        return stats.input_gradient(rows, relu=True).reshape(shape) if self._wants_dx() else None
+        return stats.input_gradient(rows, relu=True).reshape(shape) if wants_dx else None
 
 
 class NormReLUPool(Joined):
@@ -127,7 +140,7 @@ class NormReLUPool(Joined):
         shape, stats, winner, window = self.saved()
         dy = self.gradient(dy, winner.shape)
         gradient, wants_dx = None, self._wants_dx()
-        if self.first.wants_sums(stats):
+        if self.first.wants_sums(stats, wants_dx):
             sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
             self.first.finish(stats, sums)
         if not wants_dx:
@@ -143,7 +156,7 @@ class FlattenLinear(Joined):
     def forward(self, x):
         linear = self.layers[1]
         linear.output_shape(self.first.output_shape(x.shape))
-        pixels = prod(x.shape[1:-1]) if x.ndim == 4 else 1
+        pixels = prod(x.shape[1:-1])  # 1 of rows
         y = linear.product(x.reshape(len(x), linear.in_features), pixels)
         self.save(x.shape)
         return y
@@ -194,9 +207,10 @@ class SumReLU(Joined, opens=True):
         if stats is None:
             dx = self.body.backward(dz) if wants_dx else self.body.backward_spared(dz)
             return arrays.add(dx, beside) if wants_dx else None
-        if self.norm.wants_sums(stats):
+        wants_dz = bool(self.inner.steps) or wants_dx
+        if self.norm.wants_sums(stats, wants_dz):
             self.norm.finish(stats, sums)
-        if not self.inner.steps and not wants_dx:
+        if not wants_dz:
             return None
         dx = stats.input_gradient(dz.reshape(rows)).reshape(y.shape)
         return self.inner.backward(dx, wants_dx, beside if wants_dx else None)

@@ -1,12 +1,16 @@
 """What steps were made for: whether a net is still built so."""
 
 from cynet.nn.containers.container import Container, by_parts
+from cynet.nn.layers.add import Add
+from cynet.nn.layers.concatenate import Concatenate
+from cynet.nn.layers.multiply import Multiply
 from cynet.nn.members import PASSING
 
 from .rules import is_ours
 from .snapshot import same_attributes, same_items, same_types
 
 MODES = "training", "input_grad"
+MERGING = Add, Concatenate, Multiply  # which compute by nothing but their inputs
 
 
 class Watched:
@@ -50,5 +54,19 @@ class Watched:
             same_attributes(self._owners, self._names, self._values)
             and same_types(self._layers, self._kinds)
             and same_items(self._lists, self._copies)
-            and (not self._parts or all(layer.parts() == then for layer, then in self._parts))
+            and (not self._parts or all(_same(layer.parts(), then) for layer, then in self._parts))
         )
+
+
+def _same(parts, then):
+    """Whether parts are what they were. Those that are no children, as a sum, may be made anew each time."""
+    return len(parts) == len(then) and all(
+        now == before
+        or (
+            now.name == "" == before.name
+            and type(now.layer) is type(before.layer)
+            and type(now.layer) in MERGING
+            and now[2:] == before[2:]
+        )
+        for now, before in zip(parts, then, strict=True)
+    )

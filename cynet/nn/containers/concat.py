@@ -2,9 +2,12 @@
 
 from cynet.nn import registry
 from cynet.nn.layer import Layer, require_layers
-from cynet.nn.structure import Call, Join, Parts
+from cynet.nn.layers.concatenate import Concatenate
+from cynet.nn.structure import Call, Parts
 
 from .container import Container
+
+SIDE_BY_SIDE = Concatenate()
 
 
 @registry.layer(examples={"Concat(Conv2d(4, 2, 1), Tanh())": (3, 9, 8, 4)})
@@ -26,7 +29,7 @@ class Concat(Container):
         if not self.branches:
             raise ValueError(f"branches: wanted at least one Layer, got {self.branches!r}")
         calls = [Call(str(i), branch) for i, branch in enumerate(self.branches)]
-        return *calls, Join(tuple(range(1, len(calls) + 1)))
+        return *calls, Call("", SIDE_BY_SIDE, *range(1, len(calls) + 1))
 
     def __repr__(self) -> str:
         return f"Concat({', '.join(map(repr, self.branches))})"

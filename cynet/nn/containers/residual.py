@@ -2,9 +2,12 @@
 
 from cynet.nn import registry
 from cynet.nn.layer import Layer, require_layer
-from cynet.nn.structure import Add, Call, Parts
+from cynet.nn.layers.add import Add
+from cynet.nn.structure import Call, Parts
 
 from .container import Container
+
+SUM = Add()
 
 
 @registry.layer(
@@ -30,9 +33,9 @@ class Residual(Container):
     def parts(self) -> Parts:
         require_layer("body", self.body)
         if self.shortcut is None:
-            return Call("body", self.body), Add((1, 0))
+            return Call("body", self.body), Call("", SUM, 1, 0)
         require_layer("shortcut", self.shortcut)
-        return Call("body", self.body), Call("shortcut", self.shortcut), Add((1, 2))
+        return Call("body", self.body), Call("shortcut", self.shortcut), Call("", SUM, 1, 2)
 
     def __repr__(self) -> str:
         return f"Residual({self.body!r}, shortcut={self.shortcut!r})"

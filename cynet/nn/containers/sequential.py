@@ -1,20 +1,17 @@
 """Sequential: layers one after another."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
-from cynet.core.turns import Turn
-from cynet.core.types import Array
-from cynet.nn import passes, registry
+from cynet.nn import registry
 from cynet.nn.layer import Layer, require_layers
 from cynet.nn.structure import Call, Parts
 
-from .container import Container
+from .compiled import Compiled
 
 
 @registry.layer(examples={"Sequential(Conv2d(4, 8, 3), BatchNorm2d(8), ReLU(), MaxPool2d(2))": (3, 9, 8, 4)})
-class Sequential(Container, opens=False):
+class Sequential(Compiled, opens=False):
     """Layers one after another: the output of each is the input of the next.
 
     Parameters
@@ -34,9 +31,6 @@ class Sequential(Container, opens=False):
     time: a second thread gets a RuntimeError, as does one whose pass another thread's has replaced.
     """
 
-    compiler: Any = None  # how its layers run together; `nn/compile` sets it
-    _training_steps: Any = None  # of training, which the compiler made
-
     def __init__(self, *layers: Layer) -> None:
         require_layers(layers=layers)
         self.layers = list(layers)
@@ -44,36 +38,6 @@ class Sequential(Container, opens=False):
     def parts(self) -> Parts:
         require_layers(layers=self.layers)
         return tuple(Call(str(i), layer, i) for i, layer in enumerate(self.layers))
-
-    def forward(self, x: Array) -> Array:
-        compiler = self._compiled_by()
-        if not self._trains():
-            y = None if compiler is None else compiler.evaluated(self, x)
-            return self._run(x) if y is None else y
-        with self._alone():
-            return self._run(x)
-
-    @passes.opening
-    def _run(self, x: Array) -> Array:
-        compiler = self._compiled_by()
-        return super().forward(x) if compiler is None else compiler.forward(self, x)
-
-    def backward(self, dy: Array) -> Array | None:
-        with self._alone():
-            return self._go_back(dy)
-
-    @passes.following
-    def _go_back(self, dy: Array) -> Array | None:
-        compiler = self._compiled_by()
-        return super().backward(dy) if compiler is None else compiler.backward(self, dy)
-
-    def _compiled_by(self) -> Any:
-        """The compiler, or None: a subclass may have other parts than the layers."""
-        return self.compiler if type(self).parts is Sequential.parts else None
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """A context for passes that write what threads would share: statistics and gradients."""
-        return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)
 
     def __len__(self) -> int:
         return len(self.layers)

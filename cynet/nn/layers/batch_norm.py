@@ -3,7 +3,7 @@
 Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training".
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.norm import normalization
 from cynet.nn import registry
 from cynet.nn.layer import Layer, answers, asked
-from cynet.nn.parameter import Held, Parameter, value
+from cynet.nn.parameter import NONE, Held, Parameter, data_of, grad_of, value
 
-NONE = np.empty(0, np.float32)  # in place of parameters that are not there
 NO_SUMS = np.empty((0, 2, 0))
 
 
@@ -24,16 +23,27 @@ class _BatchNorm(Layer):
     wanted = ""
 
     def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool | Literal["bias"] = True,
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self._settings()
-        affine = checks.flag("affine", affine)
-        self.weight = Parameter(np.ones(num_features)) if affine else None
+        shift = isinstance(affine, str)
+        if affine != "bias" if shift else not isinstance(affine, (bool, np.bool_)):
+            raise TypeError(f'affine: wanted True, False or "bias", got {affine!r}')
+        self.weight = Parameter(np.ones(num_features)) if affine and not shift else None
         self.bias = Parameter(np.zeros(num_features)) if affine else None
         self.running_mean = np.zeros(num_features, np.float32)
         self.running_var = np.ones(num_features, np.float32)
         self.num_batches_tracked = np.zeros((), np.int64)
+
+    @property
+    def affine(self) -> bool | Literal["bias"]:
+        """Whether there are a scale and a shift; "bias": a shift alone."""
+        return self.weight is not None or ("bias" if self.bias is not None else False)
 
     def _settings(self) -> tuple[int, float, float]:
         """(channels, eps, momentum), checked: they may have been set."""
@@ -90,9 +100,9 @@ class _BatchNorm(Layer):
 
     def values(self) -> tuple[AnyArray, ...]:
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
-        weight, bias, wanted = NONE, NONE, (self.settled()[0],)
-        if self.weight is not None or self.bias is not None:
-            weight, bias = value("weight", self.weight, wanted), value("bias", self.bias, wanted)
+        affine, wanted = self.affine, (self.settled()[0],)
+        weight = value("weight", self.weight, wanted) if affine is True else NONE
+        bias = value("bias", self.bias, wanted) if affine else NONE
         mean, variance = self.running_mean, self.running_var
         for name, array in (("running_mean", mean), ("running_var", variance)):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
@@ -107,32 +117,30 @@ class _BatchNorm(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         shape, stats = self.saved()
-        rows = self.gradient(dy, shape).reshape(stats.x.shape)
-        if self.wants_sums(stats):
+        rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
+        if self.wants_sums(stats, wants_dx):
             self.finish(stats, stats.sums(rows))
-        return stats.input_gradient(rows).reshape(shape) if self._wants_dx() else None
+        return stats.input_gradient(rows).reshape(shape) if wants_dx else None
 
-    def wants_sums(self, stats: Any) -> bool:
+    def wants_sums(self, stats: Any, wants_dx: bool) -> bool:
         """Whether backward needs the sums over rows; where not, it is made ready."""
-        stats.held.refuse_others(self)
-        if stats.of_batch or stats.held.weight is not None:
+        held = stats.held
+        held.refuse_others(self)
+        if (stats.of_batch and wants_dx) or grad_of(held.weight).size or grad_of(held.bias).size:
             return True
-        stats.finish(NO_SUMS, NONE, NONE, NONE)
+        self.finish(stats, NO_SUMS)
         return False
 
     @staticmethod
     def finish(stats: Any, sums: AnyArray) -> None:
         """Between backward's two passes: the parameters' gradients, and the terms of the input's."""
         weight, bias = stats.held.weight, stats.held.bias
-        if weight is None:
-            stats.finish(sums, NONE, NONE, NONE)
-        else:
-            stats.finish(sums, weight.data, weight.grad, bias.grad)
+        stats.finish(sums, data_of(weight), grad_of(weight), grad_of(bias))
 
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}({self.num_features}, eps={self.eps:g}, momentum={self.momentum:g}, "
-            f"affine={self.weight is not None})"
+            f"affine={self.affine!r})"
         )
 
 
@@ -140,6 +148,7 @@ class _BatchNorm(Layer):
     examples={
         "BatchNorm2d(4)": (2, 9, 9, 4),
         "BatchNorm2d(3, eps=0.001, momentum=0.3, affine=False)": (2, 5, 4, 3),
+        "BatchNorm2d(5, affine='bias')": (2, 5, 4, 5),
     }
 )
 class BatchNorm2d(_BatchNorm):
@@ -155,8 +164,8 @@ class BatchNorm2d(_BatchNorm):
     eps : float
     momentum : float
         The weight of the new value in running = (1 - momentum) running + momentum new.
-    affine : bool
-        Whether there are a trainable scale (`weight`) and shift (`bias`).
+    affine : bool or "bias"
+        Whether there are a trainable scale (`weight`) and shift (`bias`); "bias": a shift alone.
 
     Attributes
     ----------

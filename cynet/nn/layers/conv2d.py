@@ -1,19 +1,15 @@
 """Conv2d: two-dimensional convolution (cross-correlation, as everywhere in the field)."""
 
-from math import prod
 from typing import Any
-
-import numpy as np
 
 from cynet.core import checks
 from cynet.core.types import Array, Shape
 from cynet.kernels.common import geometry
-from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
-from cynet.kernels.norm.normalization import add_channel_sums
-from cynet.nn import init, registry
-from cynet.nn.layer import Layer, answers, asked
-from cynet.nn.parameter import Held, Parameter, value
+from cynet.nn import registry
+from cynet.nn.parameter import Held
+
+from .convolution import Convolution
 
 
 @registry.layer(
@@ -24,9 +20,11 @@ from cynet.nn.parameter import Held, Parameter, value
         "Conv2d(4, 4, 3, groups=4, bias=False)": (2, 9, 9, 4),
         "Conv2d(4, 5, 1)": (2, 9, 9, 4),
         "Conv2d(8, 8, 3, padding=(2, 0, 1, 2))": (2, 9, 9, 8),
+        "Conv2d(8, 8, 3, padding=2, dilation=2)": (2, 9, 9, 8),
+        "Conv2d(6, 4, (3, 2), (2, 1), 'same', (2, 3), 2, False)": (2, 9, 11, 6),
     }
 )
-class Conv2d(Layer):
+class Conv2d(Convolution):
     """Convolution of images with a bank of filters.
 
     Parameters
@@ -35,7 +33,9 @@ class Conv2d(Layer):
     kernel_size, stride : int or (vertical, horizontal)
     padding : int, (vertical, horizontal), (top, left, bottom, right) or "same"
         Zeros around the image. "same" is the course's rule: (size - 1) // 2 before, and after as many as
-        ceil(in / stride) outputs need.
+        ceil(in / stride) outputs need; size is that of the kernel with its dilation.
+    dilation : int or (vertical, horizontal)
+        The distance of neighbouring taps of the kernel, in pixels.
     groups : int
         Channels are cut into so many groups, convolved each with its own filters; groups = in_channels =
         out_channels is a depth-wise convolution.
@@ -49,7 +49,7 @@ class Conv2d(Layer):
     Notes
     -----
     x is float32 (N, H, W, in_channels), y (N, out_h, out_w, out_channels) with
-    out = (before + in + after - kernel) // stride + 1.
+    out = (before + in + after - dilation (kernel - 1) - 1) // stride + 1.
 
     Raises
     ------
@@ -65,64 +65,24 @@ class Conv2d(Layer):
         kernel_size: int | tuple[int, int],
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, ...] | str = 0,
+        dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        # Plain ints from here on: NumPy's small ones would overflow in products.
-        inputs, outputs, groups, window = self._settings()
-        self.in_channels, self.out_channels, self.groups = inputs, outputs, groups
-        self.kernel_size, self.stride, self.padding = kernel, *_ = window
-        self.weight = Parameter(init.weights((outputs, inputs // groups, *kernel)))
-        self.bias = Parameter(np.zeros(outputs)) if checks.flag("bias", bias) else None
+        window = kernel_size, stride, padding, dilation
+        self._make((in_channels, out_channels), window, groups, bias)
 
-    def _settings(self) -> tuple[int, int, int, tuple[Any, ...]]:
-        """(channels in, channels out, groups, (kernel, stride, padding)), checked: they may have been set."""
-        inputs = checks.integer("in_channels", self.in_channels, 1)
-        outputs = checks.integer("out_channels", self.out_channels, 1)
-        groups = checks.integer("groups", self.groups, 1)
-        for name, channels in (("in_channels", inputs), ("out_channels", outputs)):
-            if channels % groups:
-                raise ValueError(f"groups: wanted a divisor of {name} = {channels}, got {groups}")
+    def _window(self) -> tuple[Any, ...]:
         kernel, stride = checks.pair("kernel_size", self.kernel_size), checks.pair("stride", self.stride)
-        return inputs, outputs, groups, (kernel, stride, geometry.checked_padding(self.padding))
+        padding, dilation = geometry.checked_padding(self.padding), checks.pair("dilation", self.dilation)
+        return kernel, stride, padding, dilation
 
-    def output_shape(self, shape: Shape) -> Shape:
-        inputs, outputs, _, window = self._settings()
+    def problem(self, shape: Shape) -> Any:
+        inputs, outputs, groups = self._channels()
         if len(shape) != 4 or shape[3] != inputs:
             raise ValueError(f"wanted (N, H, W, {inputs}), got {shape}")
-        _, (height, width) = geometry.window_grid(shape[1:3], *window)
-        return shape[0], height, width, outputs
-
-    def macs(self, shape: Shape) -> int:
-        inputs, _, groups, (kernel, *_) = self._settings()
-        return prod(self.output_shape(shape)) * (inputs // groups) * prod(kernel)
-
-    def convolution(self, shape: Shape) -> Any:
-        """A new `kernels.conv.algorithm.Algorithm` for inputs of `shape`."""
-        self.output_shape(shape)  # refuses what __call__ may not have seen
-        _, outputs, groups, window = self._settings()
-        return convolution.choose(Problem.of(shape, outputs, *window, groups))
-
-    def _convolution(self, shape: Shape) -> Any:
-        """The algorithm for `shape`, chosen anew when the shape or an attribute changes."""
-        channels = self.in_channels, self.out_channels, self.groups
-        question = shape, self.kernel_size, self.stride, self.padding, channels
-        chosen = self._worked_out  # once: another thread may set it
-        if not answers(chosen, question):
-            self.values()  # first: an algorithm for filters that are not there may be larger than any memory
-            self._worked_out = chosen = asked(question), self.convolution(shape)
-        return chosen[1]
-
-    def values(self) -> tuple[Array | None, ...]:
-        """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
-        inputs, outputs, groups, (kernel, *_) = self._settings()
-        return self._values(outputs, (outputs, inputs // groups, *kernel))
-
-    def _values(self, outputs: int, shape: Shape) -> tuple[Array | None, ...]:
-        weight = value("weight", self.weight, shape)
-        return weight, None if self.bias is None else value("bias", self.bias, (outputs,))
+        *window, dilation = self._window()
+        return Problem.of(shape, outputs, *window, groups, dilation)
 
     def forward(self, x: Array) -> Array:
         algorithm = self._convolution(x.shape)
@@ -135,15 +95,7 @@ class Conv2d(Layer):
         x, algorithm, held = self.saved()
         held.refuse_others(self)
         dy = self.gradient(dy, algorithm.out_shape)
-        algorithm.weight_gradient(x, dy, held.weight.grad)
-        if held.bias is not None:
-            add_channel_sums(dy.reshape(-1, algorithm.out_shape[3]), held.bias.grad)
+        if held.weight.requires_grad:
+            algorithm.weight_gradient(x, dy, held.weight.grad)
+        self._add_bias_gradient(held, dy)
         return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
-
-    def __repr__(self) -> str:
-        k, s = checks.short(self.kernel_size), checks.short(self.stride)
-        extra = "" if self.groups == 1 else f", groups={self.groups}"
-        return (
-            f"Conv2d({self.in_channels}, {self.out_channels}, kernel_size={k}, stride={s}, "
-            f"padding={checks.short(self.padding)!r}{extra}, bias={self.bias is not None})"
-        )

@@ -26,6 +26,8 @@ class Dropout(Layer):
         When an argument is none of these.
     """
 
+    hands_on = True  # its input, in evaluation: plans leave it out
+
     def __init__(self, p: float = 0.5) -> None:
         self.p = checks.number("p", p, 0, 1)
 

@@ -13,7 +13,7 @@ from cynet.nn.layer import Layer
 class Flatten(Layer):
     """(N, H, W, C) to (N, C * H * W), channel by channel, so that a PyTorch `Linear` after it fits unchanged.
 
-    An input of other than four dimensions keeps its order: (N, ...) to (N, features).
+    (N, L, C) becomes (N, C * L) in the same way, and so do arrays of more dimensions; rows stay as they are.
     """
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -23,19 +23,19 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         self.save(x.shape)
-        if x.ndim != 4:
+        if x.ndim < 3:
             return x.reshape(self.output_shape(x.shape))
-        n, height, width, channels = x.shape
-        y = workspace.empty((n, channels, height * width))
-        elementwise.transpose(x.reshape(n, height * width, channels), y, threads.get_num_threads())
-        return y.reshape(n, channels * height * width)
+        n, *sides, channels = x.shape
+        y = workspace.empty((n, channels, prod(sides)))
+        elementwise.transpose(x.reshape(n, prod(sides), channels), y, threads.get_num_threads())
+        return y.reshape(n, channels * prod(sides))
 
     def backward(self, dy: Array) -> Array:
         (shape,) = self.saved()
         dy = self.gradient(dy, self.output_shape(shape))
-        if len(shape) != 4:
+        if len(shape) < 3:
             return dy.reshape(shape)
-        n, height, width, channels = shape
-        dx = workspace.empty((n, height * width, channels))
-        elementwise.transpose(dy.reshape(n, channels, height * width), dx, threads.get_num_threads())
+        n, *sides, channels = shape
+        dx = workspace.empty((n, prod(sides), channels))
+        elementwise.transpose(dy.reshape(n, channels, prod(sides)), dx, threads.get_num_threads())
         return dx.reshape(shape)

@@ -1,5 +1,7 @@
 """Mean over each channel of an image."""
 
+from math import prod
+
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pool import avg_pool
@@ -17,16 +19,16 @@ class GlobalAvgPool2d(Layer):
         return shape[0], shape[3]
 
     def forward(self, x: Array) -> Array:
-        n, height, width, channels = x.shape
+        n, *sides, channels = x.shape
         y = workspace.empty((n, channels))
-        avg_pool.global_avg_pool(x.reshape(n, height * width, channels), y, threads.get_num_threads())
+        avg_pool.global_avg_pool(x.reshape(n, prod(sides), channels), y, threads.get_num_threads())
         self.save(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         (shape,) = self.saved()
-        n, height, width, channels = shape
+        n, *sides, channels = shape
         dy = self.gradient(dy, (n, channels))
-        dx = workspace.empty((n, height * width, channels))
+        dx = workspace.empty((n, prod(sides), channels))
         avg_pool.global_avg_pool_backward(dy, dx, threads.get_num_threads())
         return dx.reshape(shape)

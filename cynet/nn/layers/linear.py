@@ -1,5 +1,6 @@
 """Linear: a fully connected layer."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from cynet.nn.parameter import Held, Parameter, value
 
 
 @registry.layer(
-    examples={"Linear(4, 8)": (6, 4), "Linear(4, 70)": (6, 4), "Linear(10, 3, bias=False)": (5, 10)}
+    examples={
+        "Linear(4, 8)": (6, 4),
+        "Linear(4, 70)": (6, 4),
+        "Linear(10, 3, bias=False)": (5, 10),
+        "Linear(4, 40, bias=True)": (2, 3, 4),
+    }
 )
 class Linear(Layer):
     """y = x W^T + b; with more than a few outputs a 1x1 convolution over images of one pixel.
@@ -32,7 +38,7 @@ class Linear(Layer):
 
     Notes
     -----
-    x is float32 (N, in_features), y (N, out_features).
+    x is float32 (N, in_features), y (N, out_features); or (N, L, in_features), and (N, L, out_features).
 
     Raises
     ------
@@ -53,27 +59,33 @@ class Linear(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         inputs, outputs = self._settings()
-        if len(shape) != 2 or shape[1] != inputs:
-            raise ValueError(f"wanted (N, {inputs}), got {shape}")
-        return shape[0], outputs
+        if len(shape) not in (2, 3) or shape[-1] != inputs:
+            outer = "N, L" if len(shape) == 3 else "N"
+            raise ValueError(f"wanted ({outer}, {inputs}), got {shape}")
+        return *shape[:-1], outputs
 
     def macs(self, shape: Shape) -> int:
         inputs, outputs = self._settings()
-        return shape[0] * inputs * outputs
+        return prod(shape[:-1]) * inputs * outputs
 
     def thin(self) -> bool:
         """Whether `ThinLinear` computes it."""
         return ThinLinear.suits(*self._settings())
 
     def forward(self, x: Array) -> Array:
-        self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        return self.product(x, 1)
+        shape = self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        if x.ndim == 2:
+            return self.product(x, 1)
+        return self.product(x.reshape(-1, x.shape[-1]), 1, shape[:-1]).reshape(shape)
 
-    def product(self, rows: Array, pixels: int) -> Array:
-        """The output for `rows`; `pixels` as for `ThinLinear`, which it needs above 1."""
+    def product(self, rows: Array, pixels: int, outer: Shape | None = None) -> Array:
+        """The output for `rows`; `pixels` as for `ThinLinear`, which it needs above 1.
+
+        `outer`: the axes that the gradient of the output has before its last one; default: those of `rows`.
+        """
         products = self.products(len(rows), pixels)
         found = self.values()  # checked first
-        self.save(rows, rows.shape, products, Held(self.weight, self.bias))
+        self.save(rows, rows.shape, outer or rows.shape[:1], products, Held(self.weight, self.bias))
         return products.forward(rows, *found)
 
     def values(self) -> tuple[Array | None, ...]:
@@ -92,14 +104,19 @@ class Linear(Layer):
         return chosen[1]
 
     def backward(self, dy: Array) -> Array | None:
-        rows, shape, products, held = self.saved()
+        rows, shape, outer, products, held = self.saved()
         held.refuse_others(self)
         checks.shapes("x", (rows.shape,), (shape,))
-        dy = self.gradient(dy, (shape[0], held.weight.shape[0]))
-        products.weight_gradient(rows, dy, held.weight.grad)
-        if held.bias is not None:
+        outputs = held.weight.shape[0]
+        dy = self.gradient(dy, (*outer, outputs)).reshape(shape[0], outputs)
+        if held.weight.requires_grad:
+            products.weight_gradient(rows, dy, held.weight.grad)
+        if held.bias is not None and held.bias.requires_grad:
             add_channel_sums(dy, held.bias.grad)
-        return products.input_gradient(dy, held.weight.data) if self._wants_dx() else None
+        if not self._wants_dx():
+            return None
+        dx = products.input_gradient(dy, held.weight.data)
+        return dx if len(outer) == 1 else dx.reshape(*outer, shape[1])
 
     def __repr__(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"

@@ -1,12 +1,13 @@
 """Max-pooling."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from cynet.core import threads, workspace
 from cynet.core.types import Array, Shape
-from cynet.kernels.pool import max_pool
+from cynet.kernels.pool import large, max_pool
 from cynet.nn import registry
 
 from .pool2d import Pool2d
@@ -17,6 +18,8 @@ from .pool2d import Pool2d
         "MaxPool2d(3, 2, padding=1)": (2, 9, 9, 4),
         "MaxPool2d(3, 2, 'same')": (3, 9, 7, 11),
         "MaxPool2d((2, 3), padding=(0, 1))": (2, 9, 7, 4),
+        "MaxPool2d(3, 2, ceil_mode=True)": (2, 8, 6, 11),
+        "MaxPool2d(17, 1, padding=8)": (2, 9, 7, 4),
     }
 )
 class MaxPool2d(Pool2d):
@@ -27,29 +30,35 @@ class MaxPool2d(Pool2d):
     Parameters
     ----------
     kernel_size : int or (height, width)
-        At most 255 cells.
+        Up to 255 cells the winners take a byte each; beyond, the time grows with the sides of the window.
     stride : int or (vertical, horizontal), optional
     padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+    ceil_mode : bool, optional
         As for `Pool2d`.
     """
 
-    def window(self) -> Any:
-        (height, width), *others = super().window()
-        if height * width > max_pool.MOST_CELLS:
-            most = max_pool.MOST_CELLS
-            raise ValueError(f"kernel_size: wanted at most {most} cells, got {height} x {width}")
-        return (height, width), *others
-
     def forward(self, x: Array) -> Array:
         y, winner, window = self.places(x.shape)
-        max_pool.max_pool(x, y, winner, *window, threads.get_num_threads())
+        if winner.dtype == np.uint8:
+            max_pool.max_pool(x, y, winner, *window, threads.get_num_threads())
+        else:
+            large.forward(x, y, winner, *window)
         self.save(x.shape, winner, window)
         return y
+
+    def small(self) -> bool:
+        """Whether its winners are bytes, as the compiler wants them; also where none can be."""
+        try:
+            return prod(self.window()[0]) <= max_pool.MOST_CELLS
+        except (TypeError, ValueError):
+            return True
 
     def places(self, shape: Shape) -> Any:
         """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
         shape, window = self.grid(shape)
-        return workspace.empty(shape), workspace.empty(shape, np.uint8), window
+        small = window[0] * window[1] <= max_pool.MOST_CELLS
+        winner = workspace.empty(shape, np.uint8) if small else large.winners(shape)
+        return workspace.empty(shape), winner, window
 
     def backward(self, dy: Array) -> Array:
         shape, winner, window = self.saved()
@@ -59,5 +68,8 @@ class MaxPool2d(Pool2d):
     def gradient_of(dy: Array, shape: Shape, winner: Any, window: Any) -> Array:
         """The gradient to an input of `shape`, for a pass that wrote `winner` with this window."""
         dx = workspace.empty(shape)
-        max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
+        if winner.dtype == np.uint8:
+            max_pool.max_pool_backward(dy, winner, dx, *window, threads.get_num_threads())
+        else:
+            large.backward(dy, winner, dx)
         return dx

@@ -19,6 +19,8 @@ class Pool2d(Layer):
     padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
         Less than the kernel, so that each window holds a pixel. "same": (size - 1) // 2 cells before, and
         after as many as ceil(in / stride) outputs need.
+    ceil_mode : bool, optional
+        Whether a last window may reach beyond the padded image, if it begins before the padding after it.
 
     Raises
     ------
@@ -31,7 +33,10 @@ class Pool2d(Layer):
         kernel_size: int | tuple[int, int],
         stride: int | tuple[int, int] | None = None,
         padding: int | tuple[int, ...] | str = 0,
+        *,
+        ceil_mode: bool = False,
     ) -> None:
+        self.ceil_mode = checks.flag("ceil_mode", ceil_mode)
         self.kernel_size, self.padding = kernel_size, padding
         self.stride = kernel_size if stride is None else stride
         self.kernel_size, self.stride, self.padding = self.window()
@@ -51,14 +56,19 @@ class Pool2d(Layer):
 
         The numbers: kernel height and width, vertical and horizontal stride, padding above and to the left.
         """
+        return self.padded_grid(shape)[:2]
+
+    def padded_grid(self, shape: Shape) -> Any:
+        """The two of `grid`, and the padding (top, left, bottom, right)."""
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
-        question = shape, self.kernel_size, self.stride, self.padding
+        ceil = checks.flag("ceil_mode", self.ceil_mode)
+        question = shape, self.kernel_size, self.stride, self.padding, ceil
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
             kernel, stride, padding = self.window()
-            (top, left, _, _), out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding)
-            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, top, left)
+            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil=ceil)
+            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, *sides[:2]), sides
             self._worked_out = known = asked(question), found
         return known[1]
 
@@ -67,4 +77,5 @@ class Pool2d(Layer):
 
     def __repr__(self) -> str:
         size, stride, padding = map(checks.short, (self.kernel_size, self.stride, self.padding))
-        return f"{type(self).__name__}(kernel_size={size}, stride={stride}, padding={padding!r})"
+        ceil = f", ceil_mode={self.ceil_mode}" if self.ceil_mode else ""
+        return f"{type(self).__name__}(kernel_size={size}, stride={stride}, padding={padding!r}{ceil})"

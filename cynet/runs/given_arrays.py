@@ -1,0 +1,88 @@
+"""Samples that are no pictures of bytes, as somebody gives them to a model: arrays, and files of them."""
+
+import os
+
+import numpy as np
+
+from cynet.core.files import reason, user_path
+from cynet.core.names import printable
+from cynet.data.sets import array_files
+
+from .matching import described
+
+WANTED = "wanted arrays, or .npy files of them"
+
+
+def is_file(given):
+    """Whether somebody gave a .npy file, or several."""
+    paths = [given] if isinstance(given, (str, os.PathLike)) else given
+    if not isinstance(paths, (list, tuple)):
+        return False
+    return bool(paths) and all(
+        isinstance(each, (str, os.PathLike)) and os.fspath(each).endswith(".npy") for each in paths
+    )
+
+
+def sources(given, facts):
+    """Each sample of what somebody gave.
+
+    Parameters
+    ----------
+    given : ndarray, path of a .npy file, or a sequence of these
+        An array is one sample, of `facts.picture_shape`, or several of them.
+    facts : Facts
+
+    Yields
+    ------
+    (name, sample)
+        ndarray of `facts.kind` and `facts.picture_shape`, or the error where there is none.
+    """
+    whole = isinstance(given, (str, os.PathLike, np.ndarray)) or not hasattr(given, "__iter__")
+    number = 0
+    for each in [given] if whole else given:
+        name, array = f"sample {number}", each
+        if isinstance(each, (str, os.PathLike)):
+            name = printable(each)
+            try:
+                array = array_files.mapped(user_path(each))
+            except (OSError, ValueError) as error:
+                yield name, ValueError(f"{name}: {WANTED}: {reason(error)}")
+                continue
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"samples: {WANTED}, got {type(array).__name__} {array!r:.60}")
+        samples = _samples(array, facts)
+        if samples is None:
+            wanted = f"wanted {facts.kind} of {described(facts.picture_shape)}, {facts.picture_shape}, or "
+            got = f"several of them, got {array.dtype} {array.shape}"
+            yield name, ValueError(f"{name}: {wanted}{got}")
+            continue
+        several = array.ndim > len(facts.picture_shape)
+        for k, sample in enumerate(samples):
+            if isinstance(each, np.ndarray):
+                yield f"sample {number + k}", sample
+            else:
+                yield f"{name}[{k}]" if several else name, sample
+        number += len(samples)
+
+
+def _samples(array, facts):
+    """The samples in an array, (count, *picture_shape); None where it holds none of the model's."""
+    shape = facts.picture_shape
+    if array.dtype != facts.kind:
+        return None
+    if array.shape == shape:
+        return array[None]
+    if array.shape[1:] == shape:
+        return array
+    if shape[-1] == 1 and array.shape in (shape[:-1], (len(array), *shape[:-1])):  # without its only channel
+        return array.reshape(-1, *shape)
+    return None
+
+
+def planar(sample, facts):
+    """A sample as a data set keeps it: (channels, height, width)."""
+    if len(facts.picture_shape) == 3:
+        return np.ascontiguousarray(sample.transpose(2, 0, 1))
+    if len(facts.picture_shape) == 2:
+        return np.ascontiguousarray(sample.T)[:, None]
+    return np.ascontiguousarray(sample)[:, None, None]

@@ -1,0 +1,84 @@
+"""`requires_grad = False`: a frozen parameter's gradient is left alone, and all others are what they were."""
+
+import numpy as np
+import pytest
+from examples import LEAVES, made, normal
+
+import cynet
+from cynet.kernels.norm import normalization
+
+KINDS = "BatchNorm", "Linear", "GroupNorm", "LayerNorm", "PReLU"
+CALLS = [call for call in LEAVES if call.startswith(KINDS)]
+MODELS = {
+    "norm, ReLU": (lambda: [cynet.BatchNorm2d(4), cynet.ReLU()], (2, 6, 6, 4)),
+    "shift, ReLU": (lambda: [cynet.BatchNorm2d(4, affine="bias"), cynet.ReLU()], (2, 6, 6, 4)),
+    "norm, ReLU, pool": (lambda: [cynet.BatchNorm2d(4), cynet.ReLU(), cynet.MaxPool2d(2)], (2, 6, 6, 4)),
+    "sum, ReLU": (
+        lambda: [cynet.Residual(cynet.Sequential(cynet.Linear(4, 4), cynet.BatchNorm1d(4))), cynet.ReLU()],
+        (5, 4),
+    ),
+    "flatten, linear": (lambda: [cynet.Flatten(), cynet.Linear(16, 3)], (3, 2, 2, 4)),
+}
+
+
+def gradients(model, x):
+    cynet.seed(2)
+    y = model(x)
+    for parameter in model.parameters():
+        parameter.grad = np.full(parameter.shape, 0.5)
+    dx = model.backward(normal(y.shape, 7))
+    return dx, {parameter.name: parameter.grad.copy() for parameter in model.parameters()}
+
+
+def assert_frozen(build, x):
+    """Each parameter alone, and all of them."""
+    wanted_dx, wanted = gradients(build(), x)
+    for frozen in [[name] for name in wanted] + [list(wanted)]:
+        model = build()
+        for parameter in model.parameters():
+            parameter.requires_grad = parameter.name not in frozen
+        dx, found = gradients(model, x)
+        np.testing.assert_array_equal(dx, wanted_dx)
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, 0.5 if name in frozen else wanted[name], err_msg=name)
+        model.input_grad = False
+        _, spared = gradients(model, x)
+        for name, array in spared.items():
+            np.testing.assert_array_equal(array, found[name], err_msg=name)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("call", CALLS)
+def test_of_each_layer(call, training):
+    assert_frozen(lambda: made(call).train(training), normal(LEAVES[call]))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_in_steps_that_join_layers(name, training):
+    layers, shape = MODELS[name]
+
+    def build():
+        cynet.seed(1)
+        return cynet.Sequential(*layers()).train(training)
+
+    assert_frozen(build, normal(shape))
+
+
+def test_it_may_be_set_between_the_passes():
+    layer, x = cynet.Linear(4, 3), normal((5, 4))
+    y = layer(x)
+    layer.weight.requires_grad = False
+    layer.backward(y)
+    assert not layer.weight.grad.any() and layer.bias.grad.any()
+
+
+def test_nothing_is_summed_for_nobody(monkeypatch):
+    """A frozen batch norm that is the first layer, in training, whose input's gradient nobody wants."""
+    layer, x = cynet.BatchNorm2d(4), normal((2, 3, 3, 4))
+    for parameter in layer.parameters():
+        parameter.requires_grad = False
+    layer.input_grad = False
+    y = layer(x)
+    monkeypatch.setattr(normalization.NormPass, "sums", None)
+    assert layer.backward(y) is None

@@ -1,0 +1,84 @@
+"""Which parameters are trained, and which are pulled towards zero, by what they are called."""
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.optim.choosing import decay_groups, freeze
+
+
+class OwnNorm(cynet.Layer):
+    """A norm of a user's own."""
+
+    def __init__(self):
+        self.gain = cynet.Parameter(np.ones(4))
+
+    def forward(self, x):
+        return x * self.gain.data
+
+
+def model():
+    cynet.seed(0)
+    return cynet.Sequential(
+        cynet.Conv2d(3, 4, 3), cynet.BatchNorm2d(4), OwnNorm(), cynet.Residual(cynet.Conv2d(4, 4, 1)),
+        cynet.Flatten(), cynet.Linear(4, 2),
+    )  # fmt: skip
+
+
+def without(kinds):
+    return {
+        p.name for group in decay_groups(model(), kinds) if "weight_decay" in group for p in group["params"]
+    }
+
+
+def test_what_goes_without_decay_is_told_by_layer_and_name():
+    names = [p.name for p in model().parameters()]
+    biases = {name for name in names if name.endswith(".bias")}
+    assert without(["bias"]) == biases and len(biases) == 4
+    assert without(["norm"]) == {"1.weight", "1.bias", "2.gain"}
+    assert without(["norm", "bias"]) == biases | {"1.weight", "2.gain"}
+    assert without([]) == set()
+
+
+def test_the_groups_keep_the_order_so_that_states_of_all_ways_fit_each_other():
+    one = model()
+    groups = decay_groups(one, ["norm", "bias"])
+    assert [p for group in groups for p in group["params"]] == one.parameters()
+    made = cynet.SGD(groups, 0.5, weight_decay=1.0)
+    made.step()
+    for p, before in zip(one.parameters(), model().parameters(), strict=True):
+        assert np.array_equal(p.data, before.data * (1 if p.name in without(["norm", "bias"]) else 0.5)), (
+            p.name
+        )
+
+
+def test_what_matches_is_frozen_and_nothing_else():
+    one = model()
+    found = freeze(one, ["0.*", "*.bias"])
+    wanted = {"0.weight", "0.bias", "1.bias", "5.bias"} | {
+        p.name for p in one.parameters() if "bias" in p.name
+    }
+    assert {p.name for p in found} == wanted
+    assert {p.name for p in one.parameters() if not p.requires_grad} == wanted
+
+
+@pytest.mark.parametrize(("patterns", "words"), [
+    (["0"], r"got '0', which matches none \(did you mean '0\.\*'\?\)"),
+    (["9.*"], r"got '9\.\*', which matches none \(there are 0\.weight, 0\.bias"),
+    (["0.weigth"], r"\(did you mean '0\.weight'\? there are "),
+    (["0.*", "x"], "got 'x', which matches none"),
+    (["*"], r"wanted a parameter left to train, got '\*' for all 9"),
+    (["*.weight", "*.bias", "*.gain"], "wanted a parameter left to train"),
+])  # fmt: skip
+def test_a_pattern_of_nothing_or_of_everything_is_refused_and_freezes_nothing(patterns, words):
+    one = model()
+    with pytest.raises(ValueError, match=f"^freeze: .*{words}"):
+        freeze(one, patterns)
+    assert all(p.requires_grad for p in one.parameters())
+
+
+def test_of_many_names_some_are_shown():
+    cynet.seed(0)
+    with pytest.raises(ValueError, match=r", and \d+ more\)$") as caught:
+        freeze(cynet.models.create("resnet20"), ["zzz"])
+    assert len(str(caught.value)) < 800

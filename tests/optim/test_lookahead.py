@@ -1,0 +1,120 @@
+"""Lookahead over each optimiser."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.nn.parameter import Parameter
+from cynet.optim import SGD, Adam, Lookahead
+
+
+def parameters():
+    rng = np.random.default_rng(0)
+    return [Parameter(rng.standard_normal(shape)) for shape in ((3, 4), (7,))]
+
+
+def stepped(optimizer, steps, seed=1):
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        for parameter in optimizer.params:
+            parameter.grad = rng.standard_normal(parameter.shape)
+        optimizer.step()
+
+
+@pytest.mark.parametrize("kind", [lambda p: SGD(p, 0.1, 0.9), lambda p: Adam(p, 0.01)])
+def test_every_few_steps_the_weights_go_back_to_slow_ones(kind):
+    made, fast = Lookahead(kind(parameters()), 3, 0.75), kind(parameters())
+    slow = [p.data.astype(float) for p in fast.params]
+    rng = np.random.default_rng(1)
+    for step in range(1, 8):
+        for p, q in zip(made.params, fast.params, strict=True):
+            p.grad = rng.standard_normal(p.shape)
+            q.grad = p.grad
+        made.step()
+        fast.step()
+        for i, q in enumerate(fast.params):
+            if step % 3 == 0:
+                slow[i] = 0.75 * slow[i] + 0.25 * q.data
+                q.data = slow[i]
+        for p, q in zip(made.params, fast.params, strict=True):
+            np.testing.assert_allclose(p.data, q.data, rtol=1e-5, atol=1e-6)
+    assert made.steps == 7
+
+
+def test_a_decay_of_0_changes_nothing():
+    made, plain = Lookahead(SGD(parameters(), 0.1), 2, 0.0), SGD(parameters(), 0.1)
+    stepped(made, 5)
+    stepped(plain, 5)
+    for p, q in zip(made.params, plain.params, strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-6, atol=1e-7)
+
+
+def test_what_is_frozen_stays():
+    made = Lookahead(SGD(parameters(), 0.1), 2, 0.5)
+    made.params[0].requires_grad = False
+    stepped(made, 4)
+    assert np.array_equal(made.params[0].data, parameters()[0].data)
+    assert not np.array_equal(made.params[1].data, parameters()[1].data)
+
+
+@pytest.mark.parametrize("twin", [
+    lambda made: copy.deepcopy(made), lambda made: pickle.loads(pickle.dumps(made)),
+])  # fmt: skip
+def test_a_copy_goes_on_alike(twin):
+    made = Lookahead(SGD(parameters(), 0.1, 0.9), 3)
+    stepped(made, 4)
+    other = twin(made)
+    stepped(made, 4, 2)
+    stepped(other, 4, 2)
+    assert all(np.array_equal(p.data, q.data) for p, q in zip(made.params, other.params, strict=True))
+
+
+def test_the_state_goes_on_exactly():
+    made = Lookahead(SGD(parameters(), 0.1, 0.9), 3)
+    stepped(made, 4)
+    made.lr = 0.05
+    state = made.state_dict()
+    other = Lookahead(SGD([Parameter(p.data) for p in made.params], 0.1, 0.9), 3)
+    other.load_state_dict(state)
+    assert (other.lr, other.steps) == (0.05, 4)
+    stepped(made, 4, 2)
+    stepped(other, 4, 2)
+    assert all(np.array_equal(p.data, q.data) for p, q in zip(made.params, other.params, strict=True))
+    assert not np.array_equal(state["slow.0"], made.slow[0])  # it was a copy
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    made = Lookahead(SGD(parameters(), 0.1, 0.9), 3)
+    stepped(made, 4)
+    before = made.state_dict()
+    for other, words in (
+        ({"slow.1": np.zeros(8)}, r"shape of slow\.1: wanted \(7,\) of numbers, got \(8,\)"),
+        ({"slow.2": np.zeros(8)}, r"unexpected: slow\.2"),
+        ({"0.momentum_buffer": np.zeros(1)}, r"shape of 0\.momentum_buffer"),
+    ):
+        state = {name: array + 1 for name, array in before.items()} | other
+        with pytest.raises(ValueError, match=words):
+            made.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"missing: slow\.0; missing: slow\.1"):
+        made.load_state_dict({name: before[name] for name in before if "slow" not in name})
+    assert all(np.array_equal(array, before[name]) for name, array in made.state_dict().items())
+
+
+def test_arguments_that_are_none_are_named():
+    with pytest.raises(TypeError, match="optimizer: wanted an optimiser, got None"):
+        Lookahead(None)
+    for arguments, words in (((0,), "period: wanted"), ((2, 1.0), "decay: wanted"), ((2, -0.1), "decay")):
+        with pytest.raises(ValueError, match=words):
+            Lookahead(SGD(parameters(), 0.1), *arguments)
+    made = cynet.Lookahead(SGD(parameters(), 0.1), 4, 0.25)
+    assert repr(made).startswith("Lookahead(SGD(parameters=2, ") and repr(made).endswith(
+        "period=4, decay=0.25)"
+    )
+    with pytest.raises(ValueError, match="lr: wanted"):
+        made.lr = -1
+    made.params[0].grad += 1
+    made.zero_grad()
+    assert not made.params[0].grad.any()

@@ -1,0 +1,112 @@
+"""The page of a run of several labels, and of one of numbers: its numbers, and how a browser draws them."""
+
+import re
+
+import numpy as np
+import pytest
+from dom import CHROMIUM, browsed, parsed
+
+from cynet import runs
+from cynet.core.tasks import MEASURES
+from cynet.data import ArrayDataset
+from cynet.report import columns, gather, page, plots
+from cynet.train import LabelEvaluation, NumberEvaluation, Settings
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 2, (40, 3)).astype(np.float32)
+ODDS = np.clip(LABELS * 0.6 + RNG.random((40, 3)) * 0.4, 0, 1)
+NUMBERS = RNG.standard_normal((40, 2)).astype(np.float32)
+VALUES = NUMBERS + RNG.standard_normal((40, 2)) * [0.1, 0.5]
+PICTURES = ArrayDataset(RNG.integers(0, 256, (40, 1, 4, 5), np.uint8), LABELS)
+WRONG = re.compile("NaN|Infinity|undefined|null")
+
+
+def test_what_is_told_of_labels():
+    found = LabelEvaluation(0.3, ODDS, LABELS)
+    told = columns.tested(found, ["a", "b", "c"])
+    assert told["ap"] == pytest.approx(found.ap, rel=1e-4) and told["count"] == 40
+    assert told["each"]["f1"] == pytest.approx(found.label_f1, rel=1e-4)
+    assert told["samples"] == LABELS.sum(axis=0).tolist()
+    for curve, (place, best) in zip(told["f1_at"], told["best"], strict=True):
+        assert best == max(curve) and curve[told["thresholds"].index(place)] == best
+
+
+def test_the_worst_mistakes_have_a_wrong_label_each_the_surest_first():
+    odds = LABELS * 0.8 + 0.1
+    odds[5, 1], odds[7, 0] = 1 - LABELS[5, 1], 0.7 - 0.4 * LABELS[7, 0]
+    found = columns.mistakes(LabelEvaluation(0.3, odds, LABELS), PICTURES)
+    assert [each["index"] for each in found] == [5, 7]
+    assert found[0]["truth"] == LABELS[5].tolist() and found[0]["picture"].startswith("data:image/png")
+
+
+def test_what_is_told_of_numbers():
+    found = NumberEvaluation(0.3, VALUES, NUMBERS)
+    told = columns.tested(found, ["a", "b"])
+    assert [told[name] for name in MEASURES["regress"].columns] == pytest.approx(
+        [found.rmse, found.mae, found.r2], rel=1e-4
+    )
+    np.testing.assert_allclose(told["truth"][1], NUMBERS[:, 1], rtol=1e-4)
+    np.testing.assert_allclose(told["given"][0], VALUES[:, 0], rtol=1e-4)
+    for each, errors in zip(told["errors"], (VALUES - NUMBERS).T, strict=True):
+        assert sum(each["counts"]) == 40 and each["edges"][0] == pytest.approx(-abs(errors).max(), rel=1e-4)
+
+
+def test_the_numbers_that_are_furthest_off_for_their_spread_come_first():
+    values = NUMBERS.astype(float).copy()
+    values[3, 0] += 1
+    values[9, 1] -= 2
+    rows = ArrayDataset(np.zeros((40, 3), np.float32), NUMBERS)
+    found = columns.mistakes(NumberEvaluation(0.3, values, NUMBERS), rows)
+    assert [each["index"] for each in found] == [9, 3] and found[0]["picture"] is None
+
+
+@pytest.fixture(scope="module", params=["multilabel", "regress"])
+def document(request, tmp_path_factory):
+    place = tmp_path_factory.mktemp(request.param)
+    images = RNG.integers(0, 256, (40, 32, 32, 1), np.uint8)
+    labels = LABELS if request.param == "multilabel" else NUMBERS
+    names = ["cat & <b>", "dog", "$x_1$"][: labels.shape[1]]
+    np.savez(place / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels, classes=names)
+    settings = Settings(
+        model="uwnet0", data=str(place / "a.npz"), batch_size=10, epochs=2, lr=0.001, workers=0
+    )
+    runs.start(settings, place / "run", report=False, say=None)
+    return gather.gather(runs.open(place / "run"))
+
+
+def test_the_document_is_of_the_task(document):
+    task = document["task"]
+    assert document["runs"][0]["task"] == task and document["missing"].keys() == {"layers"}
+    assert MEASURES[task].score in document["test"] and document["notes"] == []
+    assert document["mistakes"] and document["filters"]
+
+
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_browser_draws_the_page_without_an_error(document, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page.render(document))
+    dom, console = browsed(path)
+    assert console == []
+    shown = parsed(dom)
+    sections = [each["id"] for each in shown.all("section")]
+    if document["task"] == "multilabel":
+        assert sections[:4] == ["curves", "labels", "thresholds", "mistakes"]
+        rows = shown.all("section", id="labels")[0].all("tr")
+        assert [row.all("th")[0].text for row in rows[1:]] == ["cat & <b>", "dog", "$x_1$"]
+        assert "Average precision" in shown.all("section", id="curves")[0].text
+    else:
+        assert sections[:5] == ["curves", "numbers", "scatter", "residuals", "mistakes"]
+        assert len(shown.all("section", id="scatter")[0].all("circle", class_="dot")) == 40
+        assert len(shown.all("section", id="residuals")[0].all("rect", class_="bin")) == columns.BINS
+        assert "RMSE" in shown.all("section", id="curves")[0].text
+    for section in shown.all("section"):
+        assert not WRONG.search(section.text)
+
+
+def test_the_picture_files_are_those_of_the_task(document, tmp_path):
+    pytest.importorskip("matplotlib")
+    names = [path.name for path in plots.write(document, tmp_path / "plots")]
+    last = plots.LABELS if document["task"] == "multilabel" else plots.SCATTER
+    assert names == [plots.CURVES, last]
+    assert all((tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in names)
