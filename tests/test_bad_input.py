@@ -71,7 +71,7 @@ CASES = [
      [[0, 3], [-1, 0], [0.0, 1.0], [0], [[0, 1]], None, "ab", [0, 2**40]], "labels"),
     ("logits", lambda v: losses.CrossEntropyLoss()(v, [0, 1]),
      [None, [[0.0] * 3] * 2, np.zeros((2, 3)), np.zeros((2, 3, 1), F4), np.zeros((2, 3), ">f4")], "logits"),
-    ("MSELoss", lambda v: losses.MSELoss()(np.zeros((2, 2), F4), v),
+    ("MSELoss", lambda v: cynet.losses.MSELoss()(np.zeros((2, 2), F4), v),
      [None, np.zeros((2, 2)), np.zeros((2, 1), F4)], "target"),
     ("SGD", lambda v: optimizers.SGD(parameters(), v), [*NUMBERS, -0.1], "lr"),
     ("SGD", lambda v: optimizers.SGD(parameters(), 0.1, momentum=v), [*NUMBERS, -0.1], "momentum"),

@@ -164,7 +164,13 @@ class Layer:
         if others or type(x) is not np.ndarray:
             return self._called(x, *others)
         x = checks.float_array(f"{type(self).__name__} input", x)
-        return self.forward(x) if x.shape == self._seen else self._called(x)
+        if x.shape != self._seen:
+            return self._called(x)
+        try:
+            return self.forward(x)
+        except (MemoryError, RecursionError) as error:
+            self._explain(error, x.shape)
+            raise
 
     def _called(self, *given: Any) -> Any:
         """`__call__` for several inputs, for symbols, or for the first time."""
@@ -182,12 +188,8 @@ class Layer:
         try:
             wanted = self.checked_shape(*(shapes if many else (shapes,)))
             y = self.forward(*xs)
-        except LayerMemoryError:
-            raise  # the layer within is named
-        except MemoryError as error:
-            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {shapes}: {error}") from None
-        except RecursionError:
-            refuse_circles(self)
+        except (MemoryError, RecursionError) as error:
+            self._explain(error, shapes)
             raise
         many = several(wanted)
         checked = [checks.float_array(f"{kind}.forward result", one) for one in (y if many else (y,))]
@@ -196,6 +198,13 @@ class Layer:
             raise ValueError(f"{kind}.forward returned shape {got} where its output_shape says {wanted}")
         self._seen = shapes
         return tuple(checked) if many else checked[0]
+
+    def _explain(self, error: Exception, shape: Any) -> None:
+        """Raise what names the layer, where none within is named, or what holds itself."""
+        if isinstance(error, RecursionError):
+            refuse_circles(self)
+        elif not isinstance(error, LayerMemoryError):
+            raise LayerMemoryError(f"{self!r}: no memory for an input of shape {shape}: {error}") from None
 
     def forward(self, x: Any, *others: Any) -> Any:
         """The output for an input that `__call__` has checked; a subclass defines it."""

@@ -159,7 +159,7 @@ def test_a_delta_that_is_set_is_checked_as_one_that_is_given(value):
 def test_texts_build_the_losses_again():
     texts = ["L1Loss()", "HuberLoss(delta=1)", "HuberLoss(reduction='sum', delta=0.5)"]
     texts += ["BCEWithLogitsLoss()", "BCEWithLogitsLoss(weight=[1, 2], pos_weight=[0.5, 3])"]
-    names = {name: getattr(cynet, name) for name in cynet.losses.MORE}
+    names = {name: getattr(cynet, name) for name in cynet.losses.__all__}
     for text in texts:
         assert repr(eval(text, names)) == text
 

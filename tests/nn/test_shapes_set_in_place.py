@@ -12,7 +12,7 @@ LAYERS = {  # arguments, the input's shape, another for it, another for the weig
     "any": (cynet.Conv2d, (6, 4, 5, 1, 2), (2, 8, 8, 6), (2, 64, 1, 6), (4, 5, 5, 6)),
     "winograd": (cynet.Conv2d, (8, 16, 3, 1, 1), (2, 8, 8, 8), (1, 8, 16, 8), (128, 1, 3, 3)),
     "thin": (cynet.Conv2d, (3, 8, 5, 1, 2), (2, 16, 16, 3), (32, 16, 1, 3), (8, 5, 5, 3)),
-    "depthwise": (cynet.Conv2d, (8, 8, 3, 1, 1, 8), (2, 8, 8, 8), (1, 8, 16, 8), (1, 8, 3, 3)),
+    "depthwise": (cynet.Conv2d, (8, 8, 3, 1, 1, 1, 8), (2, 8, 8, 8), (1, 8, 16, 8), (1, 8, 3, 3)),
     "linear": (cynet.Linear, (8, 40), (6, 8), (8, 6), (8, 40)),
     "thin linear": (cynet.Linear, (8, 4), (6, 8), (8, 6), (4, 2, 4)),
 }
@@ -77,9 +77,9 @@ def test_the_products_themselves_compare(name):
         products = ThinLinear(6, 8, 4)
         y, w = (6, 4), (4, 8)
     else:
-        _, out, kernel, _, around, *groups = arguments
+        _, out, kernel, _, around, *others = arguments
         window = (kernel, kernel), (1, 1), (around,) * 4
-        products = convolution.choose(Problem.of(shape, out, *window, *groups))
+        products = convolution.choose(Problem.of(shape, out, *window, *others[1:]))
         y, w = (*shape[:3], out), products.weight_shape
     x, y, w, other = (np.zeros(s, np.float32) for s in (shape, y, w, other))
     for call, wanted in (

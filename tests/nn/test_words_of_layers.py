@@ -70,7 +70,6 @@ CASES = [
      "MaxPool2d(kernel_size=2, stride=2, padding=0): wanted an input (N, H, W, C), got shape (3, 4)"),
     (lambda: cynet.AvgPool2d((2, 3), padding=(1, 2, 2, 1)),
      "padding: wanted less than the kernel (2, 3), got (1, 2, 2, 1)"),
-    (lambda: cynet.MaxPool2d((15, 18)), "kernel_size: wanted at most 255 cells, got 15 x 18"),
     (lambda: cynet.GlobalAvgPool2d()(zeros(2, 3, 0, 4)),
      "GlobalAvgPool2d(): wanted an input (N, H, W, C) with H and W at least 1, got shape (2, 3, 0, 4)"),
     (lambda: cynet.Softmax()(zeros(2, 0)),
@@ -89,8 +88,8 @@ CASES = [
     (lambda: cynet.Sequential(cynet.ReLU(), cynet.Sequential(cynet.Linear(4, 5)))(zeros(2, 3)),
      "layer 1.0: Linear(4, 5, bias=True): wanted (N, 4), got (2, 3)"),
     (lambda: cynet.Residual(cynet.Linear(3, 4))(zeros(2, 3)),
-     "Residual(Linear(3, 4, bias=True), shortcut=None): wanted equal shapes to add, got (2, 4) from body and "
-     "(2, 3) beside it"),
+     "Residual(Linear(3, 4, bias=True), shortcut=None): wanted equal shapes to add, two or more, got (2, 4) "
+     "and (2, 3)"),
     (lambda: cynet.Sequential(cynet.ReLU(), 3), "layers[1]: wanted a Layer, got 3"),
     # -- parameters and states
     (lambda: with_state(weight=zeros(2, 3)),

@@ -36,7 +36,7 @@ class Nested(Container, opens=True):
         """Let the chains have the model's mode: in evaluation they have plans of their own."""
         for part in self._parts:
             if isinstance(part.layer, Sequential):
-                part.layer.training = model.training
+                vars(part.layer)["training"] = model.training
 
 
 def layers_of(parts, ends):

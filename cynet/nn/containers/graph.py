@@ -19,7 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 @registry.layer(
     examples={
-        "Graph(x := Input((9, 8, 4)), Conv2d(4, 2, 3)(ReLU()(x)))": (3, 9, 8, 4),
+        "Graph(x := Input((9, 8, 4)), Conv2d(4, 2, 3)(Tanh()(x)))": (3, 9, 8, 4),
         "Graph(x := Input((5, 4, 4)), Add()(Tanh()(Conv2d(4, 4, 1)(x)), x))": (3, 5, 4, 4),
         "Graph(x := Input((5, 4, 4)), Multiply()(x, Sigmoid()(Conv2d(4, 4, 1)(x)), x))": (3, 5, 4, 4),
     }
