@@ -31,7 +31,7 @@ TRUNK = """
     cynet/nn/layers/leaky_relu.py cynet/nn/layers/linear.py cynet/nn/layers/max_pool2d.py
     cynet/nn/layers/pool2d.py cynet/nn/layers/relu.py
     cynet/optim/* !cynet/optim/schedules.py
-    cynet/models/* !cynet/models/resnet.py !cynet/models/vgg.py
+    cynet/models/__init__.py cynet/models/blocks.py cynet/models/course.py cynet/models/registry.py
     cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
 """
 CEILING = 3000  # lines of the trunk's Python

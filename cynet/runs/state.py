@@ -13,7 +13,8 @@ from cynet import models
 from cynet.core import checks
 from cynet.data import registry
 
-from .layouts import ModelLayout, odd_statistics, told
+from .facts import norm_option
+from .layouts import ModelLayout, bounded_by, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
 from .session import trainer_of
 from .settings import FREE, Settings
@@ -40,6 +41,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "loader": session.batches.state_dict() | {"epoch": place.epoch, "batch": place.batch},
         "random": random.get_state(),
         "schedule": repr(trainer.schedule),
+        "input_shape": session.facts.picture_shape,
         "config": {name: value for name, value in session.settings.flat().items() if value is not None},
         "origin": origins or {},
         "best": best,
@@ -121,7 +123,7 @@ def checked(tensors, state):
     """
     saved = Saved.of(state)
     _check_settings(saved)
-    problems = _misfits(tensors, saved.settings)
+    problems = _misfits(tensors, saved)
     if problems:
         raise ValueError("the checkpoint does not fit its own settings: " + told(problems))
     if odd := odd_statistics(tensors, saved.step):
@@ -162,20 +164,27 @@ def _check_settings(saved):
 
 
 @lru_cache
-def _layout(name, batch_norm, momentum, average):
-    """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum and an average."""
+def _layout(name, batch_norm, sides, momentum, average):
+    """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum and an average.
+
+    `sides`: of the model's input, all but its channels.
+    """
     settings = Settings(steps=1, lr=0.1, momentum=momentum / 2, ema=average / 2)
 
     def build(classes, channels):
-        model = models.create(name, batch_norm, classes, channels)
+        model = models.create(name, (*sides, channels), classes, **norm_option(name, batch_norm))
         return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
 
     return ModelLayout(build)
 
 
-def _misfits(tensors, settings):
+def _misfits(tensors, saved):
     """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
-    layout = _layout(settings.model, settings.batch_norm, bool(settings.momentum), bool(settings.ema))
+    settings, sides = saved.settings, saved.input_shape[:-1]
+    with bounded_by(tensors):
+        layout = _layout(
+            settings.model, settings.batch_norm, sides, bool(settings.momentum), bool(settings.ema)
+        )
     return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
 
 
