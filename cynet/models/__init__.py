@@ -91,7 +91,7 @@ def create(name: str, input_shape: tuple[int, ...] = (32, 32, 3), classes: int =
     """
     build = model[model.checked(name)]
     if importlib.util.find_spec(CALLS):
-        build = importlib.import_module(CALLS).Call(name, build, model.facts(name))
+        build = importlib.import_module(CALLS).Builder(name, build, model.facts(name))
     return build(input_shape, classes, **options)
 
 

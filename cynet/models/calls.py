@@ -15,7 +15,7 @@ ANY = inspect.Parameter.VAR_KEYWORD
 AXES = {1: "(features,)", 2: "(length, channels)", 3: "(height, width, channels)"}
 
 
-class Call:
+class Builder:
     """The function of a net, called when its arguments were looked at.
 
     Parameters

@@ -7,6 +7,7 @@ from cynet.core.types import Shape
 from cynet.nn import AvgPool2d, BatchNorm2d, Concatenate, Conv2d, GlobalAvgPool2d, Graph, Linear, ReLU
 from cynet.nn.symbols import Input, Symbol
 
+from .named import named
 from .registry import model
 
 GROWTH = 12  # channels that each layer adds
@@ -15,9 +16,9 @@ LAYERS = 6  # of a block, of two convolutions each: 3 blocks, 2 transitions, the
 
 def _convolved(x: Symbol, outputs: int, kernel_size: int, norm: str, conv: str) -> Symbol:
     """Norm, ReLU, convolution."""
-    x = ReLU()(BatchNorm2d(x.shape[-1], name=norm)(x))
-    layer = Conv2d(x.shape[-1], outputs, kernel_size, padding=kernel_size // 2, bias=False, name=conv)
-    found: Symbol = layer(x)
+    x = ReLU()(named(norm, BatchNorm2d(x.shape[-1]))(x))
+    layer = Conv2d(x.shape[-1], outputs, kernel_size, padding=kernel_size // 2, bias=False)
+    found: Symbol = named(conv, layer)(x)
     return found
 
 
@@ -25,7 +26,7 @@ def _convolved(x: Symbol, outputs: int, kernel_size: int, norm: str, conv: str) 
 def densenet_bc_40_12(input_shape: Shape, classes: int) -> Graph:
     """3x3 convolution of 24 filters; three blocks of six layers, each 12 channels more; mean; connected."""
     x = given = Input(input_shape)
-    x = Conv2d(x.shape[-1], 2 * GROWTH, 3, padding=1, bias=False, name="features.conv0")(x)
+    x = named("features.conv0", Conv2d(x.shape[-1], 2 * GROWTH, 3, padding=1, bias=False))(x)
     for block in (1, 2, 3):
         for i in range(1, LAYERS + 1):
             name = f"features.denseblock{block}.denselayer{i}"
@@ -34,5 +35,6 @@ def densenet_bc_40_12(input_shape: Shape, classes: int) -> Graph:
         if block < 3:
             name = f"features.transition{block}"
             x = AvgPool2d(2)(_convolved(x, x.shape[-1] // 2, 1, f"{name}.norm", f"{name}.conv"))
-    x = ReLU()(BatchNorm2d(x.shape[-1], name="features.norm4")(x))
-    return Graph(given, Linear(x.shape[-1], classes, name="classifier")(GlobalAvgPool2d()(x)))
+    x = ReLU()(named("features.norm4", BatchNorm2d(x.shape[-1]))(x))
+    last = named("classifier", Linear(x.shape[-1], classes))
+    return Graph(given, last(GlobalAvgPool2d()(x)))

@@ -4,7 +4,7 @@ from cynet.core.types import Shape
 from cynet.nn import Add, Dropout, GlobalAvgPool2d, Graph, Linear, ReLU6
 from cynet.nn.symbols import Input, Symbol
 
-from .named import convolved
+from .named import convolved, named
 from .registry import model
 
 STAGES = (  # expansion, channels, blocks, stride of the first: table 2 of the paper
@@ -48,4 +48,4 @@ def mobilenet_v2(input_shape: Shape, classes: int, dropout: float = 0.2) -> Grap
             number += 1
     x = _activated(x, 1280, 1, name=f"features.{number}")
     x = Dropout(dropout)(GlobalAvgPool2d()(x))
-    return Graph(given, Linear(1280, classes, name="classifier.1")(x))
+    return Graph(given, named("classifier.1", Linear(1280, classes))(x))

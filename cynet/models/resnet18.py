@@ -4,7 +4,7 @@ from cynet.core.types import Shape
 from cynet.nn import Add, GlobalAvgPool2d, Graph, Linear, MaxPool2d, ReLU
 from cynet.nn.symbols import Input, Symbol
 
-from .named import convolved
+from .named import convolved, named
 from .registry import model
 
 
@@ -25,7 +25,7 @@ def _resnet(depths: tuple[int, ...], input_shape: Shape, classes: int) -> Graph:
         for i in range(depth):
             stride = 2 if stage and i == 0 else 1
             x = _block(x, 64 << stage, stride, f"layer{stage + 1}.{i}")
-    return Graph(given, Linear(x.shape[-1], classes, name="fc")(GlobalAvgPool2d()(x)))
+    return Graph(given, named("fc", Linear(x.shape[-1], classes))(GlobalAvgPool2d()(x)))
 
 
 @model(order=12, least=(1, 1, 1))

@@ -6,13 +6,14 @@ from cynet.core.types import Shape
 from cynet.nn import Concatenate, Conv2d, Dropout, GlobalAvgPool2d, Graph, MaxPool2d, ReLU
 from cynet.nn.symbols import Input, Symbol
 
+from .named import named
 from .registry import model
 
 
 def _convolved(
     x: Symbol, outputs: int, kernel_size: int, name: str, stride: int = 1, padding: int = 0
 ) -> Symbol:
-    layer = Conv2d(x.shape[-1], outputs, kernel_size, stride, padding, name=name)
+    layer = named(name, Conv2d(x.shape[-1], outputs, kernel_size, stride, padding))
     # He's variance, three times that of other nets here: no batch norm makes up for what 18 layers lose.
     layer.weight.data *= sqrt(3)
     found: Symbol = ReLU()(layer(x))
@@ -39,5 +40,5 @@ def squeezenet1_1(input_shape: Shape, classes: int, dropout: float = 0.5) -> Gra
         for i, (squeezed, expanded) in enumerate(group, number + 1):
             x = _fire(x, squeezed, expanded, f"features.{i}")
         number += 1 + len(group)
-    x = Conv2d(512, classes, 1, name="classifier.1")(Dropout(dropout)(x))
+    x = named("classifier.1", Conv2d(512, classes, 1))(Dropout(dropout)(x))
     return Graph(given, GlobalAvgPool2d()(ReLU()(x)))

@@ -4,17 +4,18 @@ from cynet.core.types import Shape
 from cynet.nn import Add, BatchNorm2d, Conv2d, GlobalAvgPool2d, Graph, Linear, ReLU
 from cynet.nn.symbols import Input, Symbol
 
+from .named import named
 from .registry import model
 
 
 def _convolved(x: Symbol, outputs: int, name: str, kernel_size: int = 3, stride: int = 1) -> Symbol:
     sizes = x.shape[-1], outputs, kernel_size, stride, kernel_size // 2
-    found: Symbol = Conv2d(*sizes, bias=False, name=name)(x)
+    found: Symbol = named(name, Conv2d(*sizes, bias=False))(x)
     return found
 
 
 def _activated(x: Symbol, name: str) -> Symbol:
-    found: Symbol = ReLU()(BatchNorm2d(x.shape[-1], name=name)(x))
+    found: Symbol = ReLU()(named(name, BatchNorm2d(x.shape[-1]))(x))
     return found
 
 
@@ -38,4 +39,4 @@ def wide_resnet_16_4(input_shape: Shape, classes: int) -> Graph:
         for i in range(2):
             x = _block(x, outputs, 2 if stage and i == 0 else 1, f"layer{stage + 1}.{i}")
     x = GlobalAvgPool2d()(_activated(x, "bn1"))
-    return Graph(given, Linear(256, classes, name="fc")(x))
+    return Graph(given, named("fc", Linear(256, classes))(x))
