@@ -93,7 +93,7 @@ CASES = [
     ("summary", lambda v: cynet.summary(v, (3,)), [None, "uwnet2"], "model"),
     ("load_state_dict", lambda v: nn.ReLU().load_state_dict(v), [None, [1], "a"], "state"),
     ("models", lambda v: cynet.models.create("uwnet2", classes=v), SIZES, "classes"),
-    ("models", lambda v: cynet.models.create("uwnet2", channels=v), SIZES, "channels"),
+    ("models", lambda v: cynet.models.create("uwnet2", (32, 32, v)), SIZES, "input_shape[2]"),
     ("summary", lambda v: cynet.summary(nn.ReLU(), v),
      [(0, 3), (3, -1), (2.5,), ("a",), 5], "input_shape"),
     ("data", lambda v: setattr(cynet.Parameter(np.zeros((2, 3))), "data", v),

@@ -47,7 +47,7 @@ DEFAULTS = {
     "schedules.Constant": {"warmup": 0}, "schedules.MultiStep": {"warmup": 0},
     "schedules.Cosine": {"warmup": 0, "final": 0.0},
     "schedules.OneCycle": {"pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4, "warmup": 0},
-    "models.create": {"batch_norm": True, "classes": 10, "channels": 3},
+    "models.create": {"input_shape": (32, 32, 3), "classes": 10},
     "kernels.conv.columns.im2col": {"stride": 1, "padding": 0},
     "kernels.conv.columns.col2im": {"stride": 1, "padding": 0},
     "CrossEntropyLoss": {"label_smoothing": 0.0},

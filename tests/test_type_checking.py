@@ -87,7 +87,7 @@ main()
 SEEN = {
     "cynet.Conv2d(3, 8, 3)": "cynet.nn.layers.conv2d.Conv2d",
     "cynet.layers.ReLU()": "cynet.nn.layers.relu.ReLU",
-    "cynet.models.create('uwnet2')": "cynet.nn.containers.sequential.Sequential",
+    "cynet.models.create('uwnet2')": "cynet.nn.layer.Layer",
     "cynet.models.names()": "tuple[str, ...]",
     "cynet.data.load('shapes10')": "cynet.data.dataset.ArrayDataset",
     "cynet.data.Shapes10().classes": "tuple[str, ...]",

@@ -5,12 +5,12 @@ from cynet.nn.losses import CrossEntropyLoss
 from cynet.nn.passes import no_grad
 from cynet.optim.optimizers import SGD
 
-from .setting import CLASSES, OPTIMIZER
+from .setting import CLASSES, OPTIMIZER, PICTURE
 
 
 def create(name, batch_norm=True):
     """A model that, as a trainer's, spares the gradient of its input."""
-    model = models.create(name, batch_norm, CLASSES)
+    model = models.create(name, PICTURE, CLASSES, **({} if batch_norm else {"batch_norm": False}))
     model.input_grad = False
     return model
 

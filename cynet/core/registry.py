@@ -53,7 +53,7 @@ class Registry:
     --------
     >>> model = Registry("model", "cynet.models")
     >>> @model()
-    ... def uwnet0(batch_norm, classes, channels=3): ...
+    ... def uwnet0(input_shape, classes): ...
     >>> model.names()
     ('uwnet0', 'uwnet1', ...)
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cynet.core import checks
+import importlib.util
 
 from .registry import model
 
@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from cynet.nn import Sequential
+    from cynet.nn.layer import Layer
 
-__all__ = ["create", "names", "register"]
+__all__ = ["create", "names", "options", "register"]
+CALLS = (
+    "cynet.models.calls"  # what looks at shapes and options; the trunk by itself leaves them to the layers
+)
 
 
 def names() -> tuple[str, ...]:
@@ -26,40 +29,70 @@ def names() -> tuple[str, ...]:
     return model.names()
 
 
-def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int = 3) -> Sequential:
-    """A new model for 32x32 pictures, with fresh random weights.
+def options(name: str) -> dict[str, Any]:
+    """The options of a net by name, with their defaults.
 
     Parameters
     ----------
     name : str
         One of `names()`.
-    batch_norm : bool
-        Whether batch norm follows every layer with weights but the last, before its activation.
-    classes : int
-        Outputs of the last layer.
-    channels : int
-        Of a picture: 3 for colour, 1 for grey.
 
     Returns
     -------
-    Sequential
-        Takes float32 (N, 32, 32, channels), gives logits (N, classes). resnet20 takes other sizes, too.
+    dict
+        Without those that a function of one's own takes as ``**options``.
 
     Raises
     ------
     ValueError
         When the name is unknown; the nearest known one is suggested.
+
+    Examples
+    --------
+    >>> cynet.models.options("mobilenet_v2")
+    {'dropout': 0.2}
+    """
+    return importlib.import_module(CALLS).options(model[model.checked(name)])
+
+
+def create(name: str, input_shape: tuple[int, ...] = (32, 32, 3), classes: int = 10, **options: Any) -> Layer:
+    """A new net with fresh random weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    input_shape : tuple of int
+        Of one sample, without the batch: (height, width, channels) of pictures, (length, channels) of
+        signals.
+    classes : int
+        Outputs of the last layer.
+    **options
+        The net's own: see `options`. ``batch_norm``, where there is one: whether batch norm follows every
+        layer with weights but the last, before its activation; default True.
+
+    Returns
+    -------
+    Layer
+        Takes float32 (N, *input_shape), gives logits (N, classes).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the name is unknown, or an option is, where the nearest known one is suggested; or the shape is
+        none, or below the least that the net takes, which is told.
     TypeError
         When a function that was registered returns no Layer.
-    """
-    from cynet.nn.layer import Layer  # not at the top: the names of the models are there without it
 
+    Examples
+    --------
+    >>> cynet.models.create("resnet18", (224, 224, 3), 1000)
+    >>> cynet.models.create("uwnet2", (48, 64, 1), classes=3, batch_norm=False)
+    """
     build = model[model.checked(name)]
-    batch_norm, classes = checks.flag("batch_norm", batch_norm), checks.integer("classes", classes, 1)
-    found: Sequential = build(batch_norm, classes, checks.integer("channels", channels, 1))
-    if not isinstance(found, Layer):
-        raise TypeError(f"{name}: wanted a Layer from {build.__qualname__}, got {type(found).__name__}")
-    return found
+    if importlib.util.find_spec(CALLS):
+        build = importlib.import_module(CALLS).Builder(name, build, model.facts(name))
+    return build(input_shape, classes, **options)
 
 
 def register() -> Callable[[Any], Any]:
@@ -71,8 +104,9 @@ def register() -> Callable[[Any], Any]:
     Returns
     -------
     callable
-        Of a function (batch_norm, classes, channels) that returns a new Layer, from float32
-        (N, H, W, channels) to logits (N, classes); the function, as it is, comes back.
+        Of a function (input_shape, classes, **options) that returns a new Layer, from float32
+        (N, *input_shape) to logits (N, classes); the function, as it is, comes back. Its options have names
+        and defaults, or are any. One of (batch_norm, classes, channels), as in earlier versions, will do.
 
     Raises
     ------
@@ -85,9 +119,11 @@ def register() -> Callable[[Any], Any]:
     Examples
     --------
     >>> @cynet.models.register()
-    ... def small(batch_norm, classes, channels):
-    ...     return cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Flatten(), cynet.Linear(channels, classes))
-    >>> cynet.models.create("small", classes=3)(np.zeros((2, 32, 32, 3), np.float32)).shape
+    ... def small(input_shape, classes, width=8):
+    ...     return cynet.Sequential(
+    ...         cynet.Conv2d(input_shape[-1], width, 3), cynet.GlobalAvgPool2d(), cynet.Linear(width, classes)
+    ...     )
+    >>> cynet.models.create("small", classes=3, width=16)(np.zeros((2, 32, 32, 3), np.float32)).shape
     (2, 3)
     """
     return model()

@@ -8,6 +8,8 @@ from cynet import models
 from cynet.core import checks
 from cynet.core.tasks import CLASSIFY, TASKS
 from cynet.data.images.pictures import FITS
+from cynet.models.calls import takes
+from cynet.models.registry import model as registered
 from cynet.nn.layer import Layer
 from cynet.train.views import kinds_of
 
@@ -75,21 +77,31 @@ class Facts:
 
     def create(self) -> Layer:
         """A new model of this kind."""
-        return models.create(self.model, self.batch_norm, len(self.classes), self.picture_shape[-1])
+        return models.create(self.model, self.picture_shape, len(self.classes), **self.options())
+
+    def options(self) -> dict[str, bool]:
+        """Those of the model; ValueError where it has none of these."""
+        return norm_option(self.model, self.batch_norm)
 
     def check_model(self, model: Layer) -> None:
         """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
         try:
             model.checked_shape((1, *self.picture_shape))
         except ValueError as error:
-            wanted = f"wanted one that a {self.model} of these weights takes"
-            raise ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}") from None
+            raise self._other_shape(error) from None
 
     def layout(self) -> ModelLayout:
         """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
         if self.model not in models.names():
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
-        return _layout(self.model, self.batch_norm)
+        try:
+            return _layout(self.model, self.batch_norm, self.picture_shape[:-1])
+        except ValueError as error:
+            raise self._other_shape(error) from None
+
+    def _other_shape(self, error):
+        wanted = f"wanted one that a {self.model} of these weights takes"
+        return ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}")
 
     def check(self) -> None:
         """Raise ValueError naming the first that has not the type and the range that it must have."""
@@ -177,12 +189,28 @@ def twice(classes):
     return next((name for name in classes if name in seen or seen.add(name)), None)
 
 
+def norm_option(model, batch_norm):
+    """The options that say whether a model of the registry has batch norm.
+
+    Raises
+    ------
+    ValueError
+        Where it is to have none, and has no such option.
+    """
+    if "batch_norm" in models.options(model):
+        return {"batch_norm": batch_norm}
+    if not (batch_norm or takes(registered[model], "batch_norm")):
+        raise ValueError(f"batch_norm: wanted True for {model}, which has no such option, got False")
+    return {} if batch_norm else {"batch_norm": False}
+
+
 @lru_cache
-def _layout(model, batch_norm):
-    """The `ModelLayout` of the parameters and buffers of a model of the registry."""
+def _layout(model, batch_norm, sides):
+    """The `ModelLayout` of the parameters and buffers of a model of the registry; `sides`: of its input."""
+    options = norm_option(model, batch_norm)
 
     def build(classes, channels):
-        state = models.create(model, batch_norm, classes, channels)._state()
+        state = models.create(model, (*sides, channels), classes, **options)._state()
         return {name: array for name, (array, _) in state.items()}
 
     return ModelLayout(build)

@@ -5,15 +5,19 @@ or with neither. Three small models tell how; what a file claims is compared wit
 size is made.
 """
 
+import contextlib
+
 import numpy as np
 
 import cynet.core.random as random
+from cynet.nn import init
 
 from .ranges import MOST
 
 COUNT, VARIANCE = "num_batches_tracked", "running_var"  # ends of names
 MOST_BATCHES = 2**63 - 1 - MOST  # that were counted: a run can still count all of its steps
 CLASSES, CHANNELS = 2, 1  # of the smallest of the three
+ROOM = 1 << 22  # values of one array, for which a small model always has room
 SHOWN = 10  # problems that one error names
 
 
@@ -29,8 +33,10 @@ class ModelLayout:
 
     def __init__(self, build):
         with random.kept():
-            self._small = build(CLASSES, CHANNELS)
-            more = build(CLASSES + 1, CHANNELS), build(CLASSES, CHANNELS + 1)
+            self._small = _without_room(build(CLASSES, CHANNELS))
+            more = [
+                _without_room(build(*each)) for each in ((CLASSES + 1, CHANNELS), (CLASSES, CHANNELS + 1))
+            ]
         self._growth = [
             {name: _less(array.shape, self._small[name].shape) for name, array in each.items()}
             for each in more
@@ -88,6 +94,22 @@ class ModelLayout:
             elif dtypes and got.dtype != dtype:
                 found.append(f"dtype of {name}: wanted {dtype}, got {got.dtype}")
         return found
+
+
+def _without_room(arrays):
+    """Arrays of the same shapes and dtypes that take no memory."""
+    return {name: np.broadcast_to(np.zeros((), a.dtype), a.shape) for name, a in arrays.items()}
+
+
+@contextlib.contextmanager
+def bounded_by(tensors):
+    """A context in which no model is made with weights much larger than the largest of some tensors."""
+    largest = max((array.size for array in tensors.values()), default=0)
+    before = init.most.set(8 * largest + ROOM)  # the three small models: a class or channel more than one
+    try:
+        yield
+    finally:
+        init.most.reset(before)
 
 
 def _less(one, other):

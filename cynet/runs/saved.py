@@ -22,6 +22,7 @@ MOST_STEPS = 2**31 - 1
 MOST_NUMBER = 2**63 - 1  # seeds, draws, pictures
 MOST_LOSS = 1e300  # the sum of finite losses
 MOST_SECONDS = 1e12
+MOST_AXES = 8  # of an input
 MOST_TEXT = 1 << 20  # letters
 MOST_MARK = 200  # letters of a fingerprint
 SHOWN = 300  # letters of a message
@@ -41,6 +42,8 @@ class Saved:
         As `cynet.core.random.get_state` gives it.
     schedule : str
         The repr of its learning rates.
+    input_shape : tuple of int
+        Of the model, without the batch. Files from before it was noted are of 32 x 32 pictures.
     settings : Settings
     origins : dict of str to str
         Where each setting came from.
@@ -54,6 +57,7 @@ class Saved:
     loader: dict
     random: dict
     schedule: str
+    input_shape: tuple
     settings: Settings
     origins: dict
     best: dict | None
@@ -82,6 +86,7 @@ def _checked(state):
         "loader": _loader(state["loader"]),
         "random": _whole("random", _table("random", state["random"], ("seed", "draws"))),
         "schedule": _text("schedule", state["schedule"]),
+        "input_shape": _input_shape(state.get("input_shape", [32, 32, 3])),
         "settings": _settings(state["config"]),
         "origins": _origins(state["origin"]),
         "best": None if state["best"] is None else _best(state["best"], step, state["config"]),
@@ -133,6 +138,12 @@ def _loader(value):
     if len(mark) > MOST_MARK or not fingerprint.FORM.fullmatch(mark):
         raise ValueError(f"loader.fingerprint: wanted that of a data set, got {mark!r:.80}")
     return found | {"fingerprint": mark}
+
+
+def _input_shape(value):
+    if not isinstance(value, (tuple, list)) or not 0 < len(value) <= MOST_AXES:
+        raise ValueError(f"input_shape: wanted a list of 1 to {MOST_AXES} sizes, got {value!r:.80}")
+    return tuple(checks.integer(f"input_shape[{i}]", size, 1) for i, size in enumerate(value))
 
 
 def _settings(value):

@@ -117,8 +117,9 @@ class Session:
         if len(held_out):  # nothing of theirs is trained with, not their mean either
             mean, std = training.moments_without(held_out)
             self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
-        self.model = self.facts.create()
+        self.facts.options()
         try:
+            self.model = self.facts.create()
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
             shape = " x ".join(map(str, training.picture_shape))

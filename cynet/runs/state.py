@@ -15,7 +15,8 @@ from cynet.data import registry
 from cynet.optim import adam
 from cynet.optim.adam import refuse_skipped
 
-from .layouts import ModelLayout, odd_statistics, told
+from .facts import norm_option
+from .layouts import ModelLayout, bounded_by, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
 from .session import trainer_of
 from .settings import FREE, Settings
@@ -43,6 +44,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "loader": session.batches.state_dict() | {"epoch": place.epoch, "batch": place.batch},
         "random": random.get_state(),
         "schedule": repr(trainer.schedule),
+        "input_shape": session.facts.picture_shape,
         "config": {name: value for name, value in session.settings.flat().items() if value is not None},
         "origin": origins or {},
         "best": best,
@@ -124,7 +126,7 @@ def checked(tensors, state):
     """
     saved = Saved.of(state)
     _check_settings(saved)
-    problems = _misfits(tensors, saved.settings)
+    problems = _misfits(tensors, saved)
     if problems:
         raise ValueError("the checkpoint does not fit its own settings: " + told(problems))
     if odd := odd_statistics(tensors, saved.step):
@@ -165,25 +167,30 @@ def _check_settings(saved):
 
 
 @lru_cache
-def _layout(name, batch_norm, optimizer, momentum, average, ahead):
+def _layout(name, batch_norm, sides, optimizer, momentum, average, ahead):
     """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum, an average, slow
-    weights."""
+    weights.
+
+    `sides`: of the model's input, all but its channels.
+    """
     lookahead = "1:0.5" if ahead else None
     settings = Settings(
         steps=1, lr=0.1, optimizer=optimizer, momentum=momentum / 2, ema=average / 2, lookahead=lookahead
     )
 
     def build(classes, channels):
-        model = models.create(name, batch_norm, classes, channels)
+        model = models.create(name, (*sides, channels), classes, **norm_option(name, batch_norm))
         return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
 
     return ModelLayout(build)
 
 
-def _misfits(tensors, settings):
+def _misfits(tensors, saved):
     """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
+    settings, sides = saved.settings, saved.input_shape[:-1]
     more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
-    layout = _layout(settings.model, settings.batch_norm, settings.optimizer, *more)
+    with bounded_by(tensors):
+        layout = _layout(settings.model, settings.batch_norm, sides, settings.optimizer, *more)
     return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
 
 

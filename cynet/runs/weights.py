@@ -23,7 +23,7 @@ from cynet.nn.layer import Layer
 from . import checkpoint, configuration
 from .facts import BYTES, Facts
 from .filenames import KEPT
-from .layouts import COUNT, odd_statistics, told
+from .layouts import COUNT, bounded_by, odd_statistics, told
 from .saved import Saved
 
 MOST_NOTE = 1 << 25  # letters
@@ -50,8 +50,10 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
     except ValueError as error:
         wanted = "wanted those of a model, as Settings.facts gives them"
         raise ValueError(f"facts: {wanted}, got {facts!r:.400}: {error}") from None
-    wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[-1])
-    own = {name: array.shape for name, (array, _) in model._state().items()}
+    arrays = {name: array for name, (array, _) in model._state().items()}
+    with bounded_by(arrays):
+        wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[-1])
+    own = {name: array.shape for name, array in arrays.items()}
     if own != wanted:
         differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
         told = "; ".join(
@@ -177,7 +179,8 @@ def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
 
 def _check_shapes(facts, tensors):
     """Refuse tensors that are not of the model that the facts tell of, before it is made."""
-    layout = facts.layout()
+    with bounded_by(tensors):
+        layout = facts.layout()
     shapes = layout.shapes(len(facts.classes), facts.picture_shape[-1])
     problems = layout.misfits(tensors, shapes, spare=COUNT)
     if problems:

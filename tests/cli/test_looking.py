@@ -157,7 +157,7 @@ def test_the_filters_before_are_those_of_the_seed(written, runs):
     settings = contents.read(runs / "a").plain
     facts = load_weights(runs / "a" / "last.safetensors")[1]
     cynet.seed(0)
-    wanted = cynet.models.create("uwnet2", True, 3)[0].weight.data
+    wanted = cynet.models.create("uwnet2", classes=3)[0].weight.data
     before = findings.before(settings, facts)
     np.testing.assert_array_equal(before[0].weight.data if hasattr(before, "layers") else before, wanted)
 

@@ -1,11 +1,17 @@
 """The models: sizes as published, and that they learn; what all keep is in test_every_model.py."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import cynet
 from cynet import models
 from cynet.core.workspace import pool
+from cynet.models.registry import model as registered
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs/models.md"
 
 PARAMETERS = {
     "uwnet0": 789_258,
@@ -21,6 +27,53 @@ WITH_NORM = {  # two more a channel, and a bias less where batch norm follows
     "resnet20": 272_474,
     "vgg_small": 307_946,
 }
+
+
+OF_IMAGENET = {  # of 1,000 classes and 224x224x3, as published: parameters, and millions of multiply-adds
+    "resnet18": (11_689_512, 1_814),
+    "resnet34": (21_797_672, 3_664),
+    "mobilenet_v2": (3_504_872, 301),
+    "squeezenet1_1": (1_235_496, 349),
+}
+OTHERS = {  # of ten classes: the shape of an input, parameters
+    "resnet32": ((32, 32, 3), 466_906),
+    "resnet44": ((32, 32, 3), 661_338),
+    "resnet56": ((32, 32, 3), 855_770),
+    "wide_resnet_16_4": ((32, 32, 3), 2_748_890),
+    "densenet_bc_40_12": ((32, 32, 3), 176_122),
+    "lenet5": ((32, 32, 1), 61_706),
+    "conv1d_small": ((256, 1), 36_778),
+}
+
+
+@pytest.mark.parametrize("name", OF_IMAGENET)
+def test_nets_of_imagenet_have_the_published_sizes(name):
+    table = cynet.summary(models.create(name, (224, 224, 3), 1000), (1, 224, 224, 3))
+    assert (table.parameters, round(table.macs / 1e6)) == OF_IMAGENET[name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_parameter_counts_of_the_others(name):
+    shape, parameters = OTHERS[name]
+    assert sum(p.size for p in models.create(name, shape).parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_the_table_of_the_document_says_what_a_net_is(name):
+    rows = re.findall(rf"^\| {name} \| (.*) \|$", DOCUMENT.read_text(), re.M)
+    (cells,) = (row.split(" | ") for row in rows)
+    shape, classes = cells[0].split(", ")
+    sizes = tuple(map(int, shape.split("x")))
+    model = models.create(name, sizes, int(classes))
+    table = cynet.summary(model, (1, *sizes))
+    millions = float(cells[2].removesuffix(" M").replace(",", ""))
+    assert (
+        f"{table.parameters:,}" == cells[1] and abs(table.macs / 1e6 - millions) <= 0.005 * millions + 0.005
+    )
+    least = registered.facts(name).get("least")
+    assert cells[3].startswith("any shape" if least is None else "x".join(map(str, least[:2])))
+    assert cells[4] == (", ".join(models.options(name)) or "none")
+    assert cells[5].strip("`") in model.state_dict()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

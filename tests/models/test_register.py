@@ -8,7 +8,7 @@ import cynet
 from cynet import data, models, nn
 from cynet.data import registry
 from cynet.models.registry import model as registered
-from cynet.runs import Settings, matching, places
+from cynet.runs import Settings, checkpoint, matching, places, state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -23,7 +23,13 @@ def forgotten():
             each.remove(name)
 
 
-def small(batch_norm, classes, channels):
+def small(input_shape, classes, width=4, batch_norm=True):
+    norm = [nn.BatchNorm2d(width)] if batch_norm else []
+    first = nn.Conv2d(input_shape[-1], width, 1)
+    return nn.Sequential(first, *norm, nn.GlobalAvgPool2d(), nn.Linear(width, classes))
+
+
+def earlier(batch_norm, classes, channels):
     return nn.Sequential(nn.GlobalAvgPool2d(), nn.Flatten(), nn.Linear(channels, classes))
 
 
@@ -35,7 +41,93 @@ def test_a_model_of_ones_own_is_trained_saved_and_read_by_its_name(forgotten, tm
     found = cynet.runs.start(settings, tmp_path / "run", report=False, say=None)
     model, facts = cynet.runs.open(found.folder).load()
     assert (found.status, facts.model, facts.data) == ("finished", "small", "mine")
-    assert len(list(model.walk())) == len(list(small(True, 3, 3).walk()))
+    assert len(list(model.walk())) == len(list(small((32, 32, 3), 3).walk()))
+
+
+def test_the_options_of_ones_own_are_those_of_its_signature(forgotten):
+    models.register()(small)
+    assert models.options("small") == {"width": 4, "batch_norm": True}
+    assert models.create("small", (8, 8, 2), 3, width=7, batch_norm=False)[0].out_channels == 7
+    for given, words in (
+        (
+            {"widht": 7},
+            r"widht: wanted an option of small, width or batch_norm, got widht=7 \(did you mean width\?\)",
+        ),
+        ({"batchnorm": False}, r"batchnorm: wanted .* \(did you mean batch_norm\?\)"),
+        ({"batch_norm": 0}, "batch_norm: wanted True or False, got 0"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"^{words}"):
+            models.create("small", **given)
+    with pytest.raises(ValueError, match=r"^dropout: wanted none, got dropout=0\.1: lenet5 has no options"):
+        models.create("lenet5", dropout=0.1)
+    with pytest.raises(ValueError, match=r"^name: wanted one of .* got 'smal' \(did you mean small\?\)"):
+        models.options("smal")
+
+
+def test_a_function_of_any_options_gets_them_and_one_of_none_is_said(forgotten):
+    taken = []
+
+    def anything(input_shape, classes, **options):
+        taken.append((input_shape, classes, options))
+        return small(input_shape, classes)
+
+    def nothing():
+        return small((8, 8, 3), 2)
+
+    for function in (anything, nothing):
+        models.register()(function)
+    models.create("anything", [8, 8, 3], 2, depth=3)
+    assert taken == [((8, 8, 3), 2, {"depth": 3})] and models.options("anything") == {}
+    wanted = (
+        r"nothing: wanted a function of \(input_shape, classes, \*\*options\), got .*nothing\(\): too many"
+    )
+    with pytest.raises(TypeError, match=wanted):
+        models.create("nothing")
+
+
+def test_a_function_of_batch_norm_classes_and_channels_is_called_as_it_was(forgotten):
+    models.register()(earlier)
+    assert models.options("earlier") == {"batch_norm": True}
+    assert models.create("earlier", (5, 6, 2), 7, batch_norm=False)[2].weight.shape == (7, 2)
+
+
+@pytest.mark.parametrize("name", ["vgg_small", "uwnet0", "lenet5"])
+def test_a_net_is_made_for_the_pictures_of_its_run(forgotten, tmp_path, name):
+    """Weights and checkpoint tell the shape that the net was made for, and are held to it."""
+
+    def pictures(root, split):
+        rng = np.random.default_rng(split == "test")
+        return data.ArrayDataset(
+            rng.integers(0, 256, (16, 2, 24, 17)).astype(np.uint8), np.arange(16) % 2, ["a", "b"]
+        )
+
+    data.register("oblong", pictures)
+    settings = Settings(model=name, data="oblong", batch_size=8, workers=0, threads=1, steps=2)
+    found = cynet.runs.start(settings, tmp_path / "run", report=False, say=None)
+    model, facts = cynet.runs.open(found.folder).load()
+    assert facts.picture_shape == (24, 17, 2) and model.output_shape((3, 24, 17, 2)) == (3, 2)
+    tensors, kept = checkpoint.load(found.folder / checkpoint.NAME)
+    assert state.checked(tensors, kept)[1].input_shape == (24, 17, 2)
+    for other in ([32, 32, 3], [2**12, 2**12, 2]):
+        with pytest.raises(ValueError, match=r"shape of model\.\d+\.weight|weights: wanted at most"):
+            state.checked(tensors, kept | {"input_shape": other})
+    for odd in ([], [0, 1, 2], "24", [24.0, 17, 2], None):
+        with pytest.raises(ValueError, match=r"input_shape"):
+            state.checked(tensors, kept | {"input_shape": odd})
+
+
+def test_pictures_that_are_too_small_and_a_norm_that_there_is_not_are_refused(forgotten):
+    def pictures(root, split):
+        return data.ArrayDataset(np.zeros((16, 3, 6, 9), np.uint8), np.arange(16) % 2, ["a", "b"])
+
+    data.register("little", pictures)
+    wanted = r"^model: vgg_small cannot take the pictures of little, 6 x 9 x 3: .* of at least \(8, 8, 1\)"
+    with pytest.raises(cynet.runs.RefusedError, match=wanted):
+        cynet.runs.start(Settings(model="vgg_small", data="little", batch_size=8, steps=1), say=None)
+    wanted = r"^batch_norm: wanted True for lenet5, which has no such option, got False"
+    with pytest.raises(cynet.runs.RefusedError, match=wanted):
+        settings = Settings(model="lenet5", data="tiny", batch_size=8, steps=1, batch_norm=False)
+        cynet.runs.start(settings, say=None)
 
 
 def test_a_cell_that_is_run_twice_registers_anew(forgotten):
@@ -43,8 +135,8 @@ def test_a_cell_that_is_run_twice_registers_anew(forgotten):
         cell = {"models": models, "data": data, "nn": nn, "tiny": tiny.tiny, "__name__": "__main__"}
         cell["count"] = count
         exec(
-            "@models.register()\ndef cell(batch_norm, classes, channels):\n"
-            "    return nn.Sequential(nn.Flatten(), nn.Linear(32 * 32 * channels, count))\n"
+            "@models.register()\ndef cell(input_shape, classes):\n"
+            "    return nn.Sequential(nn.Flatten(), nn.Linear(32 * 32 * input_shape[-1], count))\n"
             "def pictures(root, split):\n    return tiny()\n"
             "data.register('cell', pictures)\n",
             cell,
@@ -76,9 +168,9 @@ def test_names_that_are_none_are_refused(name):
     with pytest.raises(ValueError, match="name: wanted letters"):
         data.register(name, tiny.tiny)
     with pytest.raises(ValueError, match="got '<lambda>'"):
-        models.register()(lambda batch_norm, classes, channels: None)
+        models.register()(lambda input_shape, classes: None)
     with pytest.raises(TypeError, match="@model: wanted a class or function, got"):
-        models.register()(small(True, 3, 3))
+        models.register()(small((32, 32, 3), 3))
 
 
 def test_what_is_said_of_ones_own_data_counts(forgotten):

@@ -52,7 +52,7 @@ CASES = [
     (stepped(-1), "step: wanted at least 0, got -1"), (stepped(1.0), "step: wanted an int, got 1.0"),
     # -- models
     (lambda: cynet.models.create("uwnet1", classes=0), "classes: wanted at least 1, got 0"),
-    (lambda: cynet.models.create("uwnet1", channels=0), "channels: wanted at least 1, got 0"),
+    (lambda: cynet.models.create("uwnet1", (32, 32, 0)), "input_shape[2]: wanted at least 1, got 0"),
     (lambda: cynet.models.create("uwnet1", batch_norm=1), "batch_norm: wanted True or False, got 1"),
 ]  # fmt: skip
 

@@ -164,7 +164,7 @@ def test_a_class_without_pictures_has_no_recall():
 
 
 def test_the_deviation_of_a_batch_norm_is_the_root_of_its_variance():
-    model = cynet.models.create("uwnet2", True, 2)
+    model = cynet.models.create("uwnet2", classes=2)
     layer = next(layer for _, layer in model.walk() if "running_mean" in layer.buffers)
     layer.running_var[...] = 4.0
     layer.running_mean[...] = np.arange(len(layer.running_mean))

@@ -11,7 +11,7 @@ from cynet.report import findings, gather, repeating
 from cynet.runs.facts import Facts
 from cynet.runs.matching import Matched
 
-MODEL = cynet.models.create("uwnet2", True, 3)
+MODEL = cynet.models.create("uwnet2", classes=3)
 FACTS = Facts("uwnet2", True, "tiny", ("a", "b", "c"), (0.5,) * 3, (0.25,) * 3)
 PICTURES = ArrayDataset(np.zeros((4, 3, 32, 32), np.uint8), [0, 1, 2, 0], FACTS.classes)
 EVERYTHING = "test", "mistakes", "filters", "norms", "layers"

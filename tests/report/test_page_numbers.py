@@ -257,7 +257,7 @@ def test_the_batch_norms_have_their_titles(page):
 
 def test_the_filters(page, truth, document):
     cynet.seed(0)
-    first, last = cynet.models.create("uwnet2", True, 3)[0].weight.data, truth.model[0].weight.data
+    first, last = cynet.models.create("uwnet2", classes=3)[0].weight.data, truth.model[0].weight.data
     items = section(page, "filters").all("li")
     for k, (item, new, old) in enumerate(zip(items, last, first, strict=True)):
         change = np.linalg.norm(new - old) / np.linalg.norm(old)

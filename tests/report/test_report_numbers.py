@@ -112,7 +112,7 @@ def test_the_batch_norms(document, truth):
 def test_the_filters_are_pictures_of_the_weights(document, truth):
     image = pytest.importorskip("PIL.Image")
     cynet.seed(0)
-    first, last = cynet.models.create("uwnet2", True, 3)[0].weight.data, truth.model[0].weight.data
+    first, last = cynet.models.create("uwnet2", classes=3)[0].weight.data, truth.model[0].weight.data
     shown = document["filters"]
     assert (shown["layer"], shown["count"], shown["shape"]) == ("0", 8, [3, 3, 3])
     scale = np.quantile(np.abs(np.concatenate([last, first])), 0.999)
