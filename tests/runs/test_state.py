@@ -30,7 +30,8 @@ def session(width=5, settings=Settings, dataset=None, optimizer=cynet.Adam):
     trainer = Trainer(model, cynet.CrossEntropyLoss(), optimizer(model.parameters(), 0.01), rates)
     transforms = [RandomCrop(2), RandomFlip()]
     batches = DataLoader(dataset or pictures(), 8, workers=0, seed=3, transforms=transforms, drop_last=True)
-    return SimpleNamespace(trainer=trainer, model=model, batches=batches, settings=settings())
+    facts = SimpleNamespace(picture_shape=(8, 8, 3))
+    return SimpleNamespace(trainer=trainer, model=model, batches=batches, settings=settings(), facts=facts)
 
 
 TEST = [(np.zeros((1, 8, 8, 3), np.float32), np.array([0]))]
