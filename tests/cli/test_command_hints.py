@@ -46,7 +46,7 @@ CALLED_SO = of_text(
     --warm-up>--warmup --max-grad-norm>--clip-norm --smoothing>--label-smoothing --model-ema>--ema
     --early-stop>--patience --aug>--augment --nproc>--workers --cpus>--threads --random-state>--seed
     --backbone>--model --imagefolder>--data-dir --save-dir>--run-dir --ckpt>--init-from --cfg>--config
-    --bn>--batch-norm --val-split>--validation --find-lr>--lr-find --continue>--resume
+    --bn>--batch-norm --val-split>--validation --image>--image-size --find-lr>--lr-find --continue>--resume
     --opt>--optimizer --optim>--optimizer --adam>--optimizer --adamw>--optimizer --sgd>--optimizer
     --nesterov>--optimizer --optimiser>--optimizer --grad-accum>--accumulate --grad-accum-steps>--accumulate
     --freeze-backbone>--freeze --test-time-augmentation>--tta
@@ -63,7 +63,7 @@ SAID |= dict.fromkeys(("--bf16", "--half", "--dtype", "--precision"), SAID["--am
 SAID |= dict.fromkeys(("--lion", "--lamb", "--adagrad"), SAID["--rmsprop"])
 STRANGERS = """
     --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
-    --image --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
+    --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
     --fold --color --version
 """
 

@@ -36,7 +36,7 @@ def test_the_recipes_hold_these_settings():
 def test_help_tells_the_numbers_that_count():
     assert "padded by 4 pixels" in OPTIONS["augment"].help
     assert f"(default: {resolving.STEPS})" in OPTIONS["steps"].help
-    assert f"(default: {resolving.LR})" in OPTIONS["lr"].help
+    assert f"(default: {resolving.LR};" in OPTIONS["lr"].help
     (first, tenth), (second, hundredth) = resolving.DROPS
     drops = f"a tenth of the rate after {100 * first:g}%% of the steps, and a hundredth after"
     assert f"{drops} {100 * second:g}%%" in OPTIONS["lr_steps"].help and (tenth, hundredth) == (0.1, 0.01)

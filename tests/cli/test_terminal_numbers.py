@@ -337,7 +337,7 @@ def test_memory_is_that_of_the_process_in_bytes(monkeypatch):
 
 @pytest.mark.parametrize(("share", "pictures"), [(0.0, 20), (0.25, 16)])
 def test_an_evaluation_is_timed_a_picture_once_it_is_warm(clock, monkeypatch, share, pictures):
-    from cynet.train import metrics
+    from cynet.train import task
 
     training, seconds = tiny.tiny(), iter([100.0, 5.0])
     settings = Settings(data="tiny", batch_size=8, workers=0, steps=9, validation=share).resolved(training)
@@ -347,6 +347,6 @@ def test_an_evaluation_is_timed_a_picture_once_it_is_warm(clock, monkeypatch, sh
         assert len(y) == pictures
         clock.seconds += next(seconds)
 
-    monkeypatch.setattr(metrics, "evaluate", evaluate)
+    monkeypatch.setattr(task, "evaluate", evaluate)
     with Session(settings, training, tiny.tiny(split="test")) as session:
         assert estimate.Estimate(session, print)._evaluation() == (5.0 / pictures, pictures)
