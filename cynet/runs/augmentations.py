@@ -75,7 +75,7 @@ def checked(text: str) -> str | bool:
         make(seed=0) if name in MIXED else make()
     both = [name for name in MIXED if name in names_of(text)]
     if len(both) > 1:
-        raise ValueError(f"wanted one of {' and '.join(MIXED)}, got both")
+        raise ValueError(f"wanted one of {' and '.join(MIXED)}, got {','.join(MIXED)}")
     return True if text in (USUAL, "crop,flip") else text
 
 

@@ -71,7 +71,7 @@ def test_a_profile_shows_each_layers_times_rates_and_roof(monkeypatch, shown):
         lambda leaves, x, repeat, watch: np.array([[[0.1, 0.2], [0.3, 0.2], [0.2, 0.8]]] * len(leaves)),
     )  # fmt: skip
     report = per_layer.measure("uwnet2", PEAK, 64, batch_norm=False)
-    leaves = list(cynet.models.create("uwnet2", False).trace((64, 32, 32, 3)))
+    leaves = list(cynet.models.create("uwnet2", batch_norm=False).trace((64, 32, 32, 3)))
     for i, ((path, layer, shape), row) in enumerate(zip(leaves, report.rows, strict=False)):
         work = 2 * int(layer.macs(shape))
         backward = work * (2 if i else 1)

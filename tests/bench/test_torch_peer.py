@@ -9,7 +9,7 @@ from helpers import run_python
 
 import cynet
 from cynet.bench import setting, speed, workload
-from cynet.models import names
+from cynet.models import names, options
 from cynet.nn.containers.container import Container
 from cynet.nn.registry import layer as layers
 from cynet.nn.structure import Call
@@ -52,7 +52,9 @@ def peer():
     return peers.load("torch")
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name", [name for name in names() if "batch_norm" in options(name) and "1d" not in name]
+)
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_the_converted_net_gives_the_same_logits(peer, name, batch_norm):
     model = workload.create(name, batch_norm)

@@ -205,11 +205,12 @@ def test_a_recipe_can_be_shortened_into_its_warm_up(tmp_path, capsys):
 
 
 def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, capsys):
-    x, y = np.zeros((300, 20, 20), np.uint8), np.arange(300) % 10
+    x, y = np.zeros((300, 12, 12), np.uint8), np.arange(300) % 10
     np.savez(tmp_path / "grey.npz", train_images=x, train_labels=y, test_images=x, test_labels=y)
-    flags = ["--data", "arrays", "--data-dir", str(tmp_path / "grey.npz")]
+    flags = ["--data", "arrays", "--data-dir", str(tmp_path / "grey.npz"), "--model", "squeezenet1_1"]
     assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 2
-    assert "--model: uwnet2 cannot take the pictures of arrays, 20 x 20 x 1" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--model: squeezenet1_1 cannot take the pictures of arrays, 12 x 12 x 1" in said
     assert not (tmp_path / "run").exists()
 
 
