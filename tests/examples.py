@@ -18,6 +18,12 @@ LEAVES = {
     for call in layers.facts(name)["examples"] if call not in SEVERAL
 }  # fmt: skip
 NAMES = {name: layers[name] for name in layers.names()}
+NETS = [  # (name, options) of every registered net of pictures
+    (name, {"batch_norm": norm})
+    if "batch_norm" in cynet.models.options(name) else (name, {})
+    for name in cynet.models.names() if name != "conv1d_small"
+    for norm in ((True, False) if "batch_norm" in cynet.models.options(name) else (True,))
+]  # fmt: skip
 BUILDING = NAMES | {"Input": cynet.Input}
 
 

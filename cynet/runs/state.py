@@ -44,7 +44,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "loader": session.batches.state_dict() | {"epoch": place.epoch, "batch": place.batch},
         "random": random.get_state(),
         "schedule": repr(trainer.schedule),
-        "input_shape": session.facts.picture_shape,
+        "input_shape": list(session.facts.picture_shape),
         "config": {name: value for name, value in session.settings.flat().items() if value is not None},
         "origin": origins or {},
         "best": best,

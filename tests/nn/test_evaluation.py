@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from examples import NETS
 
 import cynet
 from cynet import nn
@@ -94,10 +95,9 @@ def check(model, x):
     return y
 
 
-@pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize("name", cynet.models.names())
-def test_a_models_plan_gives_what_its_layers_give(name, batch_norm):
-    check(*ready(cynet.models.create(name, batch_norm), 32, 3))
+@pytest.mark.parametrize(("name", "options"), NETS)
+def test_a_models_plan_gives_what_its_layers_give(name, options):
+    check(*ready(cynet.models.create(name, **options), 32, 3))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])

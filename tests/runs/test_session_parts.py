@@ -158,7 +158,8 @@ def labelled(labels, classes=("a", "b", "c"), shape=(3, 32, 32)):
 @pytest.mark.parametrize(("training", "settings", "words"), [
     (labelled([1] * 16), {}, "data: wanted pictures of at least two classes, got 16 of b alone"),
     (labelled([0, 1] * 8, ("x", "y", "x")), {}, "data: classes: wanted a name of its own for each class"),
-    (labelled([0, 1] * 8, shape=(3, 20, 20)), {}, "model: uwnet2 cannot take the pictures of tiny, 20 x"),
+    (labelled([0, 1] * 8, shape=(3, 12, 12)), {"model": "squeezenet1_1"},
+     "model: squeezenet1_1 cannot take the pictures of tiny, 12 x"),
     (labelled([0, 1] * 8), {"model": "uwnet0", "batch_size": 1},
      "batch_size: wanted at least 2, for the batch norm of single values, got 1"),
     (labelled([0, 1] * 8), {"validation": 0.9}, "batch_size: wanted at most the 2 training samples"),
