@@ -30,6 +30,7 @@ def warp(
     """
     cdef WarpTerms s
     cdef Py_ssize_t i, size, out_size
+    cdef Py_ssize_t taken = taps.shape[1], width = lines.shape[1]
     cdef int thread
     if out.shape[0] == 0:
         return
@@ -40,10 +41,14 @@ def warp(
     cdef const int64_t *row = &rows[0]
     cdef const int64_t *m = &maps[0, 0]
     cdef unsigned char *to = &out[0, 0, 0, 0]
-    for i in prange(out.shape[0], nogil=True, num_threads=threads, schedule="static"):
+    cdef Py_ssize_t count = out.shape[0]
+    cdef int32_t *own_taps = &taps[0, 0]
+    cdef uint16_t *own_lines = &lines[0, 0]
+    for i in prange(count, nogil=True, num_threads=threads, schedule="static"):
         thread = threadid()
         if m[i * 6 + 1] == 0 and m[i * 6 + 3] == 0:
-            warp_upright(&s, pixels + row[i] * size, m + i * 6, to + i * out_size, &taps[thread, 0], &lines[thread, 0])
+            warp_upright(&s, pixels + row[i] * size, m + i * 6, to + i * out_size, own_taps + thread * taken,
+                         own_lines + thread * width)
         else:
             warp_freely(&s, pixels + row[i] * size, m + i * 6, to + i * out_size)
 

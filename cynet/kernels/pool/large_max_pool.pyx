@@ -60,6 +60,7 @@ def large_max_pool(
     )
     cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, row = g.out_w * g.channels, line = g.in_w * g.channels
     cdef Py_ssize_t rows = x.shape[0] * g.out_h, i
+    cdef int used = team(x.shape[0] * image, threads)
     cdef const float *px
     cdef float *py
     cdef float *pv
@@ -68,7 +69,7 @@ def large_max_pool(
     if rows * row == 0:
         return
     px, py, pw, pv, pn = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &winner[0, 0, 0, 0], &values[0, 0], &numbers[0, 0]
-    with nogil, parallel(num_threads=team(x.shape[0] * image, threads)):
+    with nogil, parallel(num_threads=used):
         for i in prange(rows, schedule="static"):
             forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h,
                         pv + threadid() * line, pn + threadid() * line)
@@ -94,13 +95,14 @@ def large_max_pool_backward(
     """dx = the sum of dy over the windows that the pixel won."""
     cdef Py_ssize_t pixels = dx.shape[1] * dx.shape[2], outputs = dy.shape[1] * dy.shape[2], n = dx.shape[3]
     cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, items = dx.shape[0] * blocks, i, image, start
+    cdef int used = team(dx.shape[0] * pixels * n, threads)
     cdef const float *pdy
     cdef const int *pw
     cdef float *pdx
     if items * pixels * outputs == 0:
         return
     pdy, pw, pdx = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0], &dx[0, 0, 0, 0]
-    for i in prange(items, nogil=True, num_threads=team(dx.shape[0] * pixels * n, threads), schedule="static"):
+    for i in prange(items, nogil=True, num_threads=used, schedule="static"):
         image, start = i // blocks, i % blocks * BLOCK
         backward_block(pdy + image * outputs * n + start, pw + image * outputs * n + start,
                        pdx + image * pixels * n + start, outputs, pixels, n, min(<Py_ssize_t>BLOCK, n - start))

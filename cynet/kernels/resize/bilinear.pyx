@@ -98,6 +98,7 @@ def bilinear_backward(
     """dx = the sum of the shares of dy that are made of the pixel."""
     cdef Py_ssize_t in_h = dx.shape[1], in_w = dx.shape[2], n = dx.shape[3], lines = dx.shape[0] * in_h, i
     cdef Py_ssize_t out_w = dy.shape[2], image = dy.shape[1] * out_w * n
+    cdef int used = team(dx.shape[0] * image, threads)
     cdef const float *pdy
     cdef float *pdx
     cdef const Py_ssize_t *pu
@@ -106,6 +107,6 @@ def bilinear_backward(
         return
     pdy, pdx, pu = &dy[0, 0, 0, 0], &dx[0, 0, 0, 0], &uses[0, 0]
     r, c = Taps(&rows[0, 0], &rows[1, 0], &down[0]), Taps(&columns[0, 0], &columns[1, 0], &right[0])
-    for i in prange(lines, nogil=True, num_threads=team(dx.shape[0] * image, threads), schedule="static"):
+    for i in prange(lines, nogil=True, num_threads=used, schedule="static"):
         backward_row(pdy + i // in_h * image, pdx + i * in_w * n, i % in_h, pu[i % in_h], pu[in_h + i % in_h], in_w,
                      n, &r, &c, out_w)
