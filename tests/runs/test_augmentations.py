@@ -62,7 +62,7 @@ def test_usual_augmentation_is_one_value_however_it_is_written():
     ("rotate:nan", "rotate: degrees: wanted a number in"),
     ("rotate:1/2/3", "rotate: degrees: wanted two numbers"),
     ("mixup:0", "mixup: alpha: wanted a number in"), ("cutmix:1:seed=3", "cutmix: wanted each of alpha"),
-    ("mixup,cutmix", "wanted one of mixup and cutmix, got both"),
+    ("mixup,cutmix", "wanted one of mixup and cutmix, got mixup,cutmix"),
     ("random-resized-crop:size=9", "wanted each of"),
     ("flip" + ",flip" * 99, "wanted at most 64 names and arguments, got 100"), ("flip\0", "wanted a name"),
 ])  # fmt: skip
