@@ -26,6 +26,7 @@ _HOMES = {
     "cynet.core.build": "show_config",
     "cynet.nn.layer": "Layer",
     "cynet.nn.passes": "no_grad",
+    "cynet.nn.spec": "from_spec to_spec",
     "cynet.nn.symbols": "Input",
     "cynet.nn.parameter": "Parameter",
     "cynet.core.random": "seed",
@@ -47,8 +48,7 @@ def __getattr__(name):
         home = "cynet.nn"
     if home is None:
         raise AttributeError(f"module 'cynet' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = getattr(importlib.import_module(home), name)
     return value
 
 

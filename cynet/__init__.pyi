@@ -23,6 +23,8 @@ from .nn.gradients import check_gradients as check_gradients
 from .nn.layer import Layer as Layer
 from .nn.parameter import Parameter as Parameter
 from .nn.passes import no_grad as no_grad
+from .nn.spec import from_spec as from_spec
+from .nn.spec import to_spec as to_spec
 from .nn.summary import summary as summary
 from .nn.symbols import Input as Input
 from .optim import SGD as SGD

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SIZE = runpy.run_path(str(ROOT / "tools/size.py"))
 TRUNK = [path for path in SOURCES if SIZE["in_trunk"](path.relative_to(ROOT))]
 # They import by name what somebody asks for: the front doors, and the registry what lies in its folders.
-DOORS = {"cynet/__init__.py", "cynet/train/__init__.py", "cynet/core/registry.py"}
+DOORS = {"cynet/__init__.py", "cynet/nn/__init__.py", "cynet/train/__init__.py", "cynet/core/registry.py"}
 COMPILER = ("cynet.nn", "cynet.nn.compile.chains")  # taken where it is there
 STEPS = """
 import sys

@@ -56,9 +56,8 @@ def path(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name}: wanted a str, got {value!r:.80}")
     if not PATH.fullmatch(value):
-        raise ValueError(
-            f"{name}: wanted letters from a to z, digits and _, also with dots between, got {value!r:.80}"
-        )
+        wanted = "wanted letters from a to z, digits and _, also with dots between"
+        raise ValueError(f"{name}: {wanted}, got {value!r:.80}")
     return value
 
 
