@@ -33,6 +33,7 @@ _HOMES = {
     "cynet.core.threads": "get_num_threads set_num_threads",
     "cynet.kernels.conv.columns": "im2col col2im",
     "cynet.runs.predictor": "Predictor",
+    "cynet.runs.weights": "load",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = ("data", "layers", "losses", "models", "optim", "runs", "schedules", "train", "interop", "uwnet")

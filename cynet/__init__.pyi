@@ -31,5 +31,6 @@ from .optim import SGD as SGD
 from .optim import Adam as Adam
 from .optim import AdamW as AdamW
 from .runs.predictor import Predictor as Predictor
+from .runs.weights import load as load
 
 __version__: str

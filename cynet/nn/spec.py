@@ -44,6 +44,7 @@ SHOWN = 10  # names in a message
 
 LAYER = "layer"  # {"layer": 3} stands for the layer of that number
 GRAPH = "Graph"
+NET, NO_NET = "net", "no_net"  # notes of files: the spec as JSON; or why there is none
 
 
 def to_spec(model: Layer) -> dict[str, Any]:
@@ -230,6 +231,21 @@ def _read(text: str | bytes) -> Any:
         raise ValueError(f"spec: wanted the JSON of a net, got {text!r:.80}") from None
 
 
+def notes(model: Any) -> dict[str, str]:
+    """What a file of weights says of their net: its spec, or which layers there is none for."""
+    if not isinstance(model, Layer):
+        return {}
+    try:
+        return {NET: json.dumps(to_spec(model), separators=(",", ":"))}
+    except ValueError as error:
+        return {NO_NET: str(error)}
+
+
+def check(spec: Any) -> None:
+    """Raise ValueError for what is no spec, as far as that is seen without building anything."""
+    _Checked(spec)
+
+
 class _Room:
     """Counts the numbers of the arrays that are made, and refuses too many; called with each shape."""
 
@@ -305,7 +321,9 @@ class _Checked:
             yield from self._graph(where, number, entry)
             return
         for name, value in entry.get("arguments", {}).items():
-            yield from _argument(f"{where}.{name:.80}", value, number)
+            if not isinstance(name, str) or not name.isidentifier() or len(name) > MOST_NAME:
+                raise ValueError(f"{where}.arguments: wanted names of arguments, got {name!r:.80}")
+            yield from _argument(f"{where}.{name}", value, number)
 
     def _graph(self, where: str, number: int, entry: dict[str, Any]) -> Iterator[int]:
         values = _filled(f"{where}.inputs", entry["inputs"])

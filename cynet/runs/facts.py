@@ -1,12 +1,14 @@
 """What a weights file tells of its model besides the weights: every fact of its type and in its range."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 from cynet import models
 from cynet.core import checks
 from cynet.data.images.pictures import FITS
+from cynet.nn import spec
 from cynet.nn.layer import Layer
 
 from .layouts import ModelLayout
@@ -29,7 +31,7 @@ class Facts:
     Attributes
     ----------
     model : str
-        Its name in the registry of models.
+        Its name in the registry of models; or the file or module that it comes from, "net.py:model".
     batch_norm : bool
     data : str
         The name of the data set.
@@ -44,6 +46,8 @@ class Facts:
     drawn : tuple
         (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
         has no parts; else empty, and not in the file.
+    net : dict or None
+        The net as data, as `cynet.nn.to_spec` tells it; None where the file does not.
     """
 
     model: str
@@ -55,23 +59,34 @@ class Facts:
     picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
     drawn: tuple[float, ...] = ()
+    net: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the registry has a model of this name."""
+        return self.model in models.names()
 
     def create(self) -> Layer:
         """A new model of this kind."""
+        if self.net is not None and not self.is_named:
+            built: Layer = spec.from_spec(self.net)
+            return built
         _, _, channels = self.picture_shape
         return models.create(self.model, self.batch_norm, len(self.classes), channels)
 
     def check_model(self, model: Layer) -> None:
-        """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
+        """Raise ValueError where a model does not take these pictures, or gives no output for each class."""
         try:
-            model.checked_shape((1, *self.picture_shape))
+            found = model.checked_shape((1, *self.picture_shape))
         except ValueError as error:
             wanted = f"wanted one that a {self.model} of these weights takes"
             raise ValueError(f"picture_shape: {wanted}, got {self.picture_shape}: {error}") from None
+        if found != (wanted := (1, len(self.classes))):
+            raise ValueError(f"model: wanted an output of shape {wanted}, one of each class, got {found}")
 
     def layout(self) -> ModelLayout:
         """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
-        if self.model not in models.names():
+        if not self.is_named:
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
         return _layout(self.model, self.batch_norm)
 
@@ -93,6 +108,11 @@ class Facts:
             _within("std", checks.number, std, *STD)
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
+        if self.net is not None:
+            try:
+                spec.check(self.net)
+            except ValueError as error:
+                raise ValueError(f"net: {error}") from None
         if self.drawn != () and not is_drawn(self.drawn):
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
 
