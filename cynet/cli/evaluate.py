@@ -48,7 +48,7 @@ def run(flags):
     _check_json(flags.json)
     trained.set_threads(flags)
     path, stored = trained.locate(flags.weights, "RUN", flags.which)
-    model, facts = trained.load(path, "RUN")
+    model, facts = trained.load(path, "RUN", flags.net)
     name = flags.data or facts.data
     known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")
     matched = _data(flags, facts, name, stored if name == facts.data else None)

@@ -26,6 +26,7 @@ def add_flags(parser):
 @command("what a trained model sees on pictures", order=3)
 def run(flags):
     from cynet.data.images.pictures import pillow
+    from cynet.runs import nets
     from cynet.train import Predictor
 
     trained.set_threads(flags)
@@ -34,8 +35,10 @@ def run(flags):
     except ImportError as error:
         raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
+    with refusing("--model"):
+        net = nets.of(flags.net)
     with refusing("MODEL"):
-        predictor = Predictor(path)
+        predictor = Predictor(path, model=net)
     if not flags.json:
         print(trained.headline(path, predictor.facts))
         _tell_others(flags.images)

@@ -41,8 +41,14 @@ def describe(session):
         "numpy": np.__version__,
         "git": git(),
         "data": _pictures(session),
+        "model": _net(session),
         "init_from": settings.init_from and _file(settings.init_from),
     }
+
+
+def _net(session):
+    """Where a net of one's own came from, None of the registry's."""
+    return session.net and {"name": session.net.name, "sha256": session.net.sha256}
 
 
 def _pictures(session):

@@ -20,6 +20,7 @@ MOST_SIZES = 1 << 14, 1 << 14, 256  # height, width and channels
 MOST_VALUES = 1 << 24  # of a picture: 64 MiB
 MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
 MOST_NAME = 1_000  # letters, of a class or a data set
+MOST_OPTIONS = 4096  # letters
 MOST_MEAN = 1e6  # of a channel, whose values are 0 to 1
 STD = 1e-12, 1e6
 
@@ -46,6 +47,8 @@ class Facts:
     drawn : tuple
         (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
         has no parts; else empty, and not in the file.
+    model_option : str or None
+        What the model's function was given besides, as `Settings` has it.
     net : dict or None
         The net as data, as `cynet.nn.to_spec` tells it; None where the file does not.
     """
@@ -59,6 +62,7 @@ class Facts:
     picture_shape: tuple[int, ...] = (32, 32, 3)
     resize: str = "crop"
     drawn: tuple[float, ...] = ()
+    model_option: str | None = None
     net: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -108,6 +112,8 @@ class Facts:
             _within("std", checks.number, std, *STD)
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
+        if self.model_option is not None:
+            _name("model_option", self.model_option, MOST_OPTIONS)
         if self.net is not None:
             try:
                 spec.check(self.net)
@@ -117,9 +123,9 @@ class Facts:
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
 
 
-def _name(note, value):
-    if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
-        raise ValueError(f"{note}: wanted a text of 1 to {MOST_NAME:,} letters, got {value!r:.80}")
+def _name(note, value, most=MOST_NAME):
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise ValueError(f"{note}: wanted a text of 1 to {most:,} letters, got {value!r:.80}")
 
 
 def _flag(note, value):

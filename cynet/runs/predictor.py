@@ -15,6 +15,7 @@ from cynet.core.types import AnyArray, AnyPath
 from cynet.data.images import given
 from cynet.train.predictions import predict
 
+from . import nets
 from .session import test_loader
 from .weights import file_of, load_weights
 
@@ -91,6 +92,9 @@ class Predictor:
         Which of a run folder's; default: those that the run came to.
     batch_size : int, optional
         Pictures that go through the model at once. No probability depends on it.
+    model : str, callable or Layer, optional
+        The net, as "FILE.py:NAME" or a function that builds it: wanted where it has layers that cynet does
+        not know.
 
     Attributes
     ----------
@@ -113,10 +117,12 @@ class Predictor:
     (('star', 'ring'), (2, 10))
     """
 
-    def __init__(self, source: AnyPath, weights: str | None = None, batch_size: int = BATCH) -> None:
+    def __init__(
+        self, source: AnyPath, weights: str | None = None, batch_size: int = BATCH, model: Any = None
+    ) -> None:
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
-        self.model, self.facts = load_weights(self.path)
+        self.model, self.facts = load_weights(self.path, nets.builder(model))
         self._locks: dict[int, threading.Lock] = {}
 
     @property

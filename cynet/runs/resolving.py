@@ -70,6 +70,7 @@ def facts(settings, training):
         std=spread(training.std),
         picture_shape=tuple(map(int, training.picture_shape)),
         resize=getattr(training, "resize", "crop"),
+        model_option=settings.model_option,
     )
 
 

@@ -21,6 +21,7 @@ from cynet.train.average import Average
 from cynet.train.loop import Observer, Result, Trainer, train
 from cynet.train.mixup import Mixup
 
+from . import nets
 from .facts import DRAWN, Facts
 from .resolving import spread
 from .settings import BALANCED, Settings
@@ -55,6 +56,9 @@ class Session:
     training, test : dataset
     initial : bool, optional
         Whether to read the weights of `settings.init_from`; False where others take their place.
+    model : callable, Layer or str, optional
+        A net of one's own: a function (input_shape, classes, **options) that returns one, where that is as
+        `nets.named` has it, or the net itself, which is trained then. Default: that which the settings name.
 
     Attributes
     ----------
@@ -82,13 +86,16 @@ class Session:
         one class, or none can be held out.
     """
 
-    def __init__(self, settings: Settings, training: Any, test: Any, initial: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, training: Any, test: Any, initial: bool = True, model: Any = None
+    ) -> None:
         with contextlib.ExitStack() as before:
             before.callback(threads.set_num_threads, threads.get_num_threads())
             before.callback(random.set_state, random.get_state())
             if settings.threads:
                 threads.set_num_threads(settings.threads)
             random.seed(settings.seed)
+            self.net = nets.of(model)
             self._make(settings, training, test, initial)
             self._before = before.pop_all()
 
@@ -107,7 +114,12 @@ class Session:
         if len(held_out):  # nothing of theirs is trained with, not their mean either
             mean, std = training.moments_without(held_out)
             self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
-        self.model = self.facts.create()
+        if self.net is None:
+            self.model = self.facts.create()
+        else:
+            shape, classes = self.facts.picture_shape, len(self.facts.classes)
+            self.model = self.net.made(shape, classes, settings.model_option)
+            nets.HERE[settings.model] = self.net
         try:
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:

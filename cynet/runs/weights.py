@@ -4,6 +4,7 @@ Their notes hold nothing that differs between two equal trainings: no times, pat
 """
 
 import contextlib
+import copy
 import errno
 import hashlib
 import json
@@ -20,7 +21,7 @@ from cynet.interop import safetensors
 from cynet.nn.layer import Layer
 from cynet.nn.spec import NET, NO_NET, from_spec
 
-from . import checkpoint, configuration
+from . import checkpoint, configuration, nets
 from .facts import Facts
 from .filenames import KEPT
 from .layouts import COUNT, odd_statistics, told
@@ -28,6 +29,10 @@ from .saved import Saved
 
 MOST_NOTE = 1 << 25  # letters
 SPARE = 1 << 20  # values that a net may have beyond those in its file, to say what is missing
+
+
+class UnknownNetError(ValueError):
+    """Weights whose net has layers that cynet does not know, and for which nobody gave its code."""
 
 
 def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
@@ -57,7 +62,10 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     facts.check_model(model)
-    notes = {name: value for name, value in vars(facts).items() if name != NET and (name != "drawn" or value)}
+    spare = ("drawn", "model_option")
+    notes = {
+        name: value for name, value in vars(facts).items() if name != NET and (name not in spare or value)
+    }
     safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
 
 
@@ -171,7 +179,8 @@ def load_weights(path: AnyPath, build: Callable[[Facts], Layer] | None = None) -
         facts.check_model(model)
         model.load_state_dict(tensors)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        kind = UnknownNetError if isinstance(error, UnknownNetError) else ValueError
+        raise kind(f"{path}: {error}") from None
     return model.eval(), facts
 
 
@@ -234,9 +243,12 @@ def _built(facts, tensors, notes, build):
     if facts.net is not None:
         check_statistics(tensors)
         return _of_spec(facts.net, tensors)
+    if not facts.is_named and facts.model in nets.HERE:
+        shape, classes = facts.picture_shape, len(facts.classes)
+        return copy.deepcopy(nets.HERE[facts.model].made(shape, classes, facts.model_option))
     if not facts.is_named and NO_NET in notes:
         wanted = "wanted the file that this model comes from beside it, for it is not told of as data"
-        raise ValueError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")
+        raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")
     _check_shapes(facts, tensors)
     return facts.create()
 
