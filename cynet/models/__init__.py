@@ -62,8 +62,8 @@ def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int 
     return found
 
 
-def register() -> Callable[[Any], Any]:
-    """The decorator of a function that builds a model of one's own, which has then a name as others have.
+def register(function: Any = None) -> Any:
+    """The decorator, with or without brackets, of a function that builds a model of one's own, which has then a name as others have.
 
     A second function of one name takes the first one's place where both are of one module, as a notebook's
     cell that is run again defines them. Where weights of it are read again it must be registered before.
@@ -90,4 +90,4 @@ def register() -> Callable[[Any], Any]:
     >>> cynet.models.create("small", classes=3)(np.zeros((2, 32, 32, 3), np.float32)).shape
     (2, 3)
     """
-    return model()
+    return model() if function is None else model()(function)

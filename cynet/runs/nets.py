@@ -71,7 +71,7 @@ class Net:
         found = _run(self.name, lambda: self.build(input_shape, classes, **given))
         if not isinstance(found, Layer):
             raise ValueError(f"model: {self.name}: wanted a cynet.Layer, got {_shown(found)}")
-        refuse_circles(found)
+        _run(self.name, lambda: refuse_circles(found))
         shape = _run(self.name, lambda: found.checked_shape((2, *input_shape)))
         if shape != (2, classes):
             wanted = f"wanted an output of shape (N, {classes}) for inputs of (N, {_sizes(input_shape)})"

@@ -247,7 +247,7 @@ def _built(facts, tensors, notes, build):
         shape, classes = facts.picture_shape, len(facts.classes)
         return copy.deepcopy(nets.HERE[facts.model].made(shape, classes, facts.model_option))
     if not facts.is_named and NO_NET in notes:
-        wanted = "wanted the file that this model comes from beside it, for it is not told of as data"
+        wanted = "wanted the file that this model comes from beside it (--model FILE.py, or model=)"
         raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")
     _check_shapes(facts, tensors)
     return facts.create()
