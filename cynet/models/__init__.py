@@ -8,7 +8,6 @@ from .registry import model
 
 TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from cynet.nn import Sequential
@@ -63,10 +62,10 @@ def create(name: str, batch_norm: bool = True, classes: int = 10, channels: int 
 
 
 def register(function: Any = None) -> Any:
-    """The decorator, with or without brackets, of a function that builds a model of one's own, which has then a name as others have.
+    """The decorator of a function that builds a model of one's own, which has then a name as others have.
 
-    A second function of one name takes the first one's place where both are of one module, as a notebook's
-    cell that is run again defines them. Where weights of it are read again it must be registered before.
+    It may stand without its brackets. A second function of one name takes the first one's place where both are
+    of one module, as a notebook's cell that is run again defines them. Where weights of it are read again it must be registered before.
 
     Returns
     -------

@@ -51,14 +51,14 @@ BAD = {
     "asserts": (body("assert False"), "", "line 5: AssertionError"),
     "exits in it": (body("raise SystemExit(3)"), "", "line 5: SystemExit: 3"),
     "endless": (body("return model(input_shape, classes)"), "", "line 5: RecursionError"),
-    "an argument of a layer": (body("return cynet.Linear(0, classes)"), "", "line 5: ValueError: in_features"),
+    "an argument of a layer": (body("return cynet.Linear(0, classes)"), "", "line 5: ValueError: in_f"),
     "other classes": (body("return " + POOL.replace("classes", "7")), "",
-                      r"wanted an output of shape \(N, 3\) for inputs of \(N, 8, 6, 2\), got \(2, 7\) for N = 2"),
+                      r"of shape \(N, 3\) for inputs of \(N, 8, 6, 2\), got \(2, 7\) for N = 2"),
     "images": (body("return cynet.Conv2d(2, 3, 3)"), "", r"wanted an output of shape \(N, 3\)"),
     "other channels": (body("return cynet.Conv2d(5, 3, 3)"), "", "ValueError|LayerShapeError"),
     "no weights": (
-        "import cynet\nclass A(cynet.Layer):\n    def output_shape(self, shape):\n        return shape[0], 3\n"
-        "def model(shape, classes):\n    return A()\n", "", "wanted a net with parameters to train, got none"),
+        "import cynet\nclass A(cynet.Layer):\n    def output_shape(self, x):\n        return x[0], 3\n"
+        "def model(shape, classes):\n    return A()\n", "", "wanted a net with parameters to train, got"),
     "holds itself": (body("a = cynet.Sequential(); a.layers.append(a); return a"), "",
                      "wanted another layer, got the Sequential around it"),
     "a shape that raises": (
