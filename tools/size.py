@@ -23,7 +23,8 @@ TRUNK = """
     !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
     !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
     !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
-    !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes* !cynet/kernels/pointwise/factors.py
+    !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*
+    !cynet/kernels/pointwise/factors.py
     cynet/nn/* !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/spec.py
     !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py !cynet/nn/containers/residual.py

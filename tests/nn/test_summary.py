@@ -132,7 +132,7 @@ def test_a_composite_layer_of_ones_own_shows_its_parts():
         112,
         8,
         30,
-    ]  # the last: a part that it does not call
+    ]  # of one not called, too
     assert found.rows[-1].activation_bytes == 0 and found.rows[1].output_shape == (1, 6, 6, 4)
     assert model.training and model[1].norm.training and cynet.core.random.get_state() == random_state
     for name, array in model.state_dict().items():
