@@ -41,14 +41,14 @@ def describe(session):
         "numpy": np.__version__,
         "git": git(),
         "data": _pictures(session),
-        "model": _net(session),
         "init_from": settings.init_from and _file(settings.init_from),
-    }
+    } | _net(session)
 
 
 def _net(session):
-    """Where a net of one's own came from, None of the registry's."""
-    return session.net and {"name": session.net.name, "sha256": session.net.sha256}
+    """{"model": where a net of one's own came from}; {} of one of the registry's."""
+    net = session.net
+    return {} if net is None else {"model": {"name": net.name, "sha256": net.sha256}}
 
 
 def _pictures(session):

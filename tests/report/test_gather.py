@@ -22,6 +22,7 @@ def run(tmp_path):
     for name in ("last.safetensors", "best.safetensors"):
         (tmp_path / name).touch()
     return SimpleNamespace(
+        net=None,
         path=tmp_path, name="this", measure="validation", said=("diagnosis: x",),
         notes=lambda: ("of the run",),
         config={"lr": 0.5, "batch_norm": True, "cynet": "9", "origin": {"lr": "flag"}},
@@ -39,7 +40,7 @@ def asked(monkeypatch):
     found = []
     unknown = {"fish": ArrayDataset(np.zeros((1200, 3, 32, 32), np.uint8), [0] * 1200, FACTS.classes)}
 
-    def weights(path):
+    def weights(path, build=None):
         found.append(path.name)
         return MODEL, FACTS
 
