@@ -160,7 +160,7 @@ def test_the_beginning_of_a_run_that_is_not_known_is_told(run, asked, monkeypatc
 
 def test_a_net_without_filters_or_norms_is_told(run, asked, monkeypatch):
     model = cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, 3))
-    monkeypatch.setattr(gather, "load_weights", lambda path: (model, FACTS))
+    monkeypatch.setattr(gather, "load_weights", lambda path, build=None: (model, FACTS))
     missing = gather.gather(run)["missing"]
     assert missing["filters"] == "The first layer with weights has no filters that make pictures."
     assert missing["norms"] == "The model has no batch norm."
