@@ -28,12 +28,14 @@ _HOMES = {
     "cynet.core.build": "show_config",
     "cynet.nn.layer": "Layer",
     "cynet.nn.passes": "no_grad",
+    "cynet.nn.spec": "from_spec to_spec",
     "cynet.nn.symbols": "Input",
     "cynet.nn.parameter": "Parameter",
     "cynet.core.random": "seed",
     "cynet.core.threads": "get_num_threads set_num_threads",
     "cynet.kernels.conv.columns": "im2col col2im",
     "cynet.runs.predictor": "Predictor",
+    "cynet.runs.weights": "load",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = (
@@ -51,8 +53,7 @@ def __getattr__(name):
         home = "cynet.nn"
     if home is None:
         raise AttributeError(f"module 'cynet' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = getattr(importlib.import_module(home), name)
     return value
 
 

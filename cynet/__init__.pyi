@@ -26,6 +26,8 @@ from .nn.layer import Layer as Layer
 from .nn.losses import CrossEntropyLoss as CrossEntropyLoss
 from .nn.parameter import Parameter as Parameter
 from .nn.passes import no_grad as no_grad
+from .nn.spec import from_spec as from_spec
+from .nn.spec import to_spec as to_spec
 from .nn.squared_loss import MSELoss as MSELoss
 from .nn.summary import summary as summary
 from .nn.symbols import Input as Input
@@ -34,5 +36,6 @@ from .optim import Adam as Adam
 from .optim import AdamW as AdamW
 from .optim import Lookahead as Lookahead
 from .runs.predictor import Predictor as Predictor
+from .runs.weights import load as load
 
 __version__: str

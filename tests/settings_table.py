@@ -39,6 +39,13 @@ def _flags(text):
 
 SETTINGS = {
     "model": Promise("uwnet2", _flags("--model uwnet1"), "uwnet1", refuses=("",), shown="uwnet2"),
+    "model_option": Promise(
+        None,
+        _flags("--model-option width=8"),
+        '{"width": 8}',
+        takes=("a=", "a=[1]", '{"a": {"b": null}}'),
+        refuses=("", "a", "=1", "a b=1", "{", '{"a b": 1}', "a=NaN"),
+    ),
     "batch_norm": Promise(True, _flags("--no-batch-norm"), False, shown="yes"),
     "init_from": Promise(None, _flags("--init-from WEIGHTS"), "WEIGHTS", refuses=("",)),
     "new_head": Promise(False, _flags("--new-head --init-from WEIGHTS"), True, shown="no"),

@@ -140,7 +140,7 @@ def test_texts_name_no_module_above_but_those_that_are_known():
 
 
 def test_texts_that_name_modules_are_found():
-    assert set(named_as_text(PACKAGE / "nn/__init__.py")) == {"cynet.nn.compile"}
+    assert set(named_as_text(PACKAGE / "nn/__init__.py")) == {"cynet.nn.compile", "cynet.nn.spec"}
     assert "cynet.data.loader" in set(named_as_text(PACKAGE / "data/__init__.py"))
 
 

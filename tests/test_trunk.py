@@ -17,8 +17,8 @@ SIZE = runpy.run_path(str(ROOT / "tools/size.py"))
 TRUNK = [path for path in SOURCES if SIZE["in_trunk"](path.relative_to(ROOT))]
 # They import by name what somebody asks for: the front doors, and the registry what lies in its folders.
 DOORS = {
-    "cynet/__init__.py", "cynet/core/registry.py", "cynet/models/__init__.py", "cynet/optim/__init__.py",
-    "cynet/train/__init__.py",
+    "cynet/__init__.py", "cynet/core/registry.py", "cynet/models/__init__.py", "cynet/nn/__init__.py",
+    "cynet/optim/__init__.py", "cynet/train/__init__.py",
 }  # fmt: skip
 COMPILER = ("cynet.nn", "cynet.nn.compile.chains")  # taken where it is there
 STEPS = """

@@ -189,6 +189,7 @@ def test_checkers_of_types_are_told_the_public_names(door):
         known |= dict.fromkeys(cynet.nn.__all__, "cynet.nn")
     if door == "cynet.nn":
         known = {name: registry.layer.home(name)[0] for name in module.__all__}
+        known |= dict.fromkeys(("from_spec", "to_spec"), "cynet.nn.spec")
     assert told(door) == known
 
 

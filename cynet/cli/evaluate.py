@@ -51,7 +51,7 @@ def run(flags):
     _check_json(flags.json)
     trained.set_threads(flags)
     path, stored = trained.locate(flags.weights, "RUN", flags.which)
-    model, facts = trained.load(path, "RUN")
+    model, facts = trained.load(path, "RUN", flags.net)
     name = flags.data or facts.data
     name, flags.data_dir = placed(name, flags.data_dir)
     known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")

@@ -4,6 +4,7 @@ What each may be `cynet.runs.ranges` says.
 """
 
 import argparse
+import json
 from dataclasses import dataclass
 
 from cynet.core.tasks import LOSSES, TASKS
@@ -38,7 +39,8 @@ class Option:
 text = flag(ranges.text)  # an argparse type: a text that is not empty
 
 OPTIONS = {
-    "model": Option("model", "NAME", "the network to train"),
+    "model": Option("model", "NAME", "the network to train; or FILE.py[:NAME], a function that builds it"),
+    "model_option": Option("model", "KEY=VALUE", "an argument of that function; can be given several times"),
     "batch_norm": Option("model", None, "with batch norm in the network"),
     "init_from": Option("model", "FILE", "start from a .safetensors file, or a run's last weights"),
     "new_head": Option("model", None, "beside --init-from: take what fits but the last layer with weights"),
@@ -123,6 +125,14 @@ def flag_of(name):
     return FLAGS(name)
 
 
+class Merged(argparse.Action):
+    """Puts what a flag gives, each time a JSON object, into one."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = json.loads(getattr(namespace, self.dest) or "{}")
+        setattr(namespace, self.dest, json.dumps(before | json.loads(values), sort_keys=True))
+
+
 def add_flags(parser):
     """A flag for every setting, in groups; one that is not given is None."""
     groups = {}
@@ -141,6 +151,8 @@ def add_flags(parser):
             )
         else:
             kind, shown = {"type": flag(RANGES[name].parse), "metavar": option.metavar}, default
+        if name == "model_option":
+            kind["action"] = Merged
         help_text = option.help + ("" if default is None else f" (default: {shown})")
         groups[option.group].add_argument(flag_of(name), default=None, help=help_text, **kind)
     return groups

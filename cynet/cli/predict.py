@@ -28,6 +28,7 @@ def add_flags(parser):
 @command("what a trained model sees on pictures", order=3)
 def run(flags):
     from cynet.data.images.pictures import pillow
+    from cynet.runs import nets
     from cynet.runs.given_arrays import is_file
     from cynet.train import Predictor
 
@@ -38,8 +39,10 @@ def run(flags):
         except ImportError as error:
             raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
+    with refusing("--model"):
+        net = nets.of(flags.net)
     with refusing("MODEL"):
-        predictor = Predictor(path, tta=flags.tta)
+        predictor = Predictor(path, tta=flags.tta, model=net)
     if not flags.json:
         print(trained.headline(path, predictor.facts))
         _tell_others(flags.images)

@@ -20,6 +20,15 @@ def add_weights(group):
         choices=tuple(KEPT),
         help="which of the run's weights: the last, or those of the best accuracy (default: what it came to)",
     )
+    add_model(group)
+
+
+def add_model(group):
+    """The flag --model."""
+    group.add_argument(
+        "--model", dest="net", metavar="FILE.py[:NAME]",
+        help="the code of its net, where that has layers that cynet does not know",
+    )  # fmt: skip
 
 
 def add_views(group):
@@ -71,17 +80,20 @@ def locate(path, argument, which=None):
     return file, stored
 
 
-def load(path, argument):
-    """(model, Facts) of a weights file."""
+def load(path, argument, net=None):
+    """(model, Facts) of a weights file, whose net's code is at `net`."""
+    from cynet.runs import nets
     from cynet.train import load_weights
 
+    with refusing("--model"):
+        build = nets.builder(net)
     with refusing(argument):
-        return load_weights(path)
+        return load_weights(path, build)
 
 
 def headline(path, facts):
     """What the model in a weights file is, in a line."""
     from cynet.core.names import printable
 
-    norm = " with batch norm" if facts.batch_norm else ""
+    norm = " with batch norm" if facts.batch_norm and facts.is_named else ""
     return f"{path}: {facts.model}{norm}, trained on {printable(facts.data)}"

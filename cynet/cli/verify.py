@@ -1,7 +1,8 @@
 """Train the first steps of a run again, and compare every loss and every tensor with what it kept."""
 
+from . import trained
 from .gathering import Flags
-from .parser import Failure, UsageError, reason
+from .parser import Failure, UsageError, reason, refusing
 from .registry import command
 from .values import add_threads, integer
 
@@ -10,17 +11,20 @@ def add_flags(parser):
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--steps", type=integer(1), default=20, metavar="K", help="how many steps")
     parser.add_argument("--data-dir", metavar="DIR", help="the folder with the data set's files now")
+    trained.add_model(parser)
     add_threads(parser, "; the bytes do not depend on it")
 
 
 @command("train a run's first steps again and compare every byte", order=6)
 def run(flags):
-    from cynet.runs import replay
+    from cynet.runs import nets, replay
 
     from .again import opened
     from .terminal import say
 
     stored = opened(flags.run)
+    with refusing("--model"):
+        stored.net = nets.of(flags.net)
     steps = min(flags.steps, stored.repeatable)
     if not steps:
         why = "".join(f" ({note})" for note in stored.history.notes[:1])

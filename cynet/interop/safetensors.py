@@ -21,6 +21,7 @@ from cynet._version import __version__
 from cynet.core.files import open_regular, user_path, write_atomically
 from cynet.core.types import AnyArray, AnyPath, Shape, State
 from cynet.data.sets.bounded import check_memory
+from cynet.nn import spec
 
 from . import kinds
 from .header import BFLOAT16, DTYPES, MOST_HEADER, Header, Spans, header_length, measure, parse
@@ -47,6 +48,9 @@ T = TypeVar("T")
 def save(model: Layer | State, path: AnyPath, metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's parameters and buffers, under PyTorch's names and in its layouts.
 
+    A model of cynet's own layers is told of in the note "net" (`cynet.nn.to_spec`), by which `cynet.load`
+    builds it again; for another one "no_net" says which layers there is no telling of.
+
     Parameters
     ----------
     model : Layer or dict of str to ndarray
@@ -62,8 +66,11 @@ def save(model: Layer | State, path: AnyPath, metadata: Mapping[str, str] | None
     OSError
         When the file cannot be written.
     """
-    tensors = model if isinstance(model, dict) else model.state_dict()
-    write_atomically(path, pack(tensors, metadata))
+    if isinstance(model, dict):
+        tensors, notes = model, {}
+    else:
+        tensors, notes = model.state_dict(), spec.notes(model)
+    write_atomically(path, pack(tensors, notes | dict(metadata or {})))
 
 
 def pack(tensors: State, metadata: Mapping[str, str] | None = None) -> bytes:

@@ -8,7 +8,6 @@ from .registry import model
 
 TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from cynet.nn.layer import Layer
@@ -95,11 +94,12 @@ def create(name: str, input_shape: tuple[int, ...] = (32, 32, 3), classes: int =
     return build(input_shape, classes, **options)
 
 
-def register() -> Callable[[Any], Any]:
+def register(function: Any = None) -> Any:
     """The decorator of a function that builds a model of one's own, which has then a name as others have.
 
-    A second function of one name takes the first one's place where both are of one module, as a notebook's
-    cell that is run again defines them. Where weights of it are read again it must be registered before.
+    It may stand without its brackets. A second function of one name takes the first one's place where both
+    are of one module, as a notebook's cell that is run again defines them. Where a training goes on with
+    it, it must be registered before.
 
     Returns
     -------
@@ -126,4 +126,4 @@ def register() -> Callable[[Any], Any]:
     >>> cynet.models.create("small", classes=3, width=16)(np.zeros((2, 32, 32, 3), np.float32)).shape
     (2, 3)
     """
-    return model()
+    return model() if function is None else model()(function)

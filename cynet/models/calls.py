@@ -38,25 +38,26 @@ class Builder:
         TypeError, ValueError
             Where an argument is none that the net takes, or the function is none of a net.
         """
-        shape, classes = self._shape(input_shape), checks.integer("classes", classes, 1)
-        self._check_options(given)
-        found = self._made(shape, classes, given)
+        found = self.bound(input_shape, classes, given)()
         if not isinstance(found, Layer):
-            wanted = f"wanted a Layer from {self.build.__qualname__}"
+            wanted = f"wanted a Layer from {_called(self.build)}"
             raise TypeError(f"{self.name}: {wanted}, got {type(found).__name__}")
         return found
 
-    def _made(self, shape: Shape, classes: int, given: dict[str, Any]) -> Any:
+    def bound(self, input_shape: Any, classes: Any, given: Mapping[str, Any]) -> Callable[[], Any]:
+        """The call of the function with these arguments, which are looked at; errors as of `__call__`."""
+        shape, classes = self._shape(input_shape), checks.integer("classes", classes, 1)
+        self.check_options(given)
         if tuple(_parameters(self.build)) == EARLIER:
-            return self.build(given.get("batch_norm", True), classes, shape[-1])
+            return lambda: self.build(given.get("batch_norm", True), classes, shape[-1])
         if (signature := _signature(self.build)) is not None:
             try:
                 signature.bind(shape, classes, **given)
             except TypeError as error:
-                got = f"{self.build.__qualname__}{signature}"
+                got = f"{_called(self.build)}{signature}"
                 wanted = "wanted a function of (input_shape, classes, **options)"
                 raise TypeError(f"{self.name}: {wanted}, got {got}: {error}") from None
-        return self.build(shape, classes, **given)
+        return lambda: self.build(shape, classes, **given)
 
     def _shape(self, value: Any) -> Shape:
         if not isinstance(value, (tuple, list)) or not value:
@@ -68,7 +69,8 @@ class Builder:
         wanted = f"wanted {AXES[len(least)]} of at least {least} for {self.name}"
         raise ValueError(f"input_shape: {wanted}, got {shape}")
 
-    def _check_options(self, given: Mapping[str, Any]) -> None:
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        """Raise ValueError where the function does not take one of these options."""
         known = options(self.build)
         for option, value in given.items():
             if not takes(self.build, option):
@@ -95,6 +97,10 @@ def takes(build: Any, option: str) -> bool:
     """Whether a net's function takes an option of a name, be it as one of any."""
     kinds = [each.kind for each in _parameters(build).values()]
     return option in options(build) or ANY in kinds
+
+
+def _called(build: Any) -> str:
+    return getattr(build, "__qualname__", type(build).__name__)
 
 
 def _signature(build: Callable[..., Any]) -> inspect.Signature | None:

@@ -1,6 +1,7 @@
 """Floor 2: layers, containers of them, and the compiler that joins them.
 
-Every registered layer and container is a name here, and loaded when it is first used.
+Every registered layer and container is a name here, and loaded when it is first used; so are `to_spec` and
+`from_spec`, which make plain data of a net and a net of plain data.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if importlib.util.find_spec("cynet.nn.compile") is not None:
 def __getattr__(name: str) -> Any:
     if name == "__all__":
         return sorted(_layers.names())
+    if name in ("from_spec", "to_spec"):
+        return getattr(importlib.import_module("cynet.nn.spec"), name)
     if name[:1].isupper() and name in _layers:
         value = globals()[name] = _layers[name]
         return value
@@ -32,4 +35,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_layers.names()})
+    return sorted({*globals(), *_layers.names(), "from_spec", "to_spec"})

@@ -1,12 +1,20 @@
 """Initial weights."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from math import inf, prod
+from math import prod
 
 from cynet.core import random
 from cynet.core.types import Array, Shape
 
-most = ContextVar("most", default=inf)  # values of an array; fewer while what a file claims is looked at
+# Gets the shape of each array that a layer is about to make, and gives it back, or refuses one that is too
+# large where a net is made from data (`spec.py`).
+allowed: ContextVar[Callable[[Shape], Shape]] = ContextVar("allowed", default=tuple)
+
+
+def room(*shape: int) -> Shape:
+    """`shape`, of which a layer is about to make an array, if that is allowed."""
+    return allowed.get()(shape)
 
 
 def weights(shape: Shape) -> Array:
@@ -18,8 +26,6 @@ def weights(shape: Shape) -> Array:
     Raises
     ------
     ValueError
-        Where they are more than `most`, which holds for this thread.
+        Where so many are not allowed in this thread.
     """
-    if prod(shape) > most.get():
-        raise ValueError(f"weights: wanted at most {most.get():,} values, got shape {shape}")
-    return random.uniform(shape, (2 / max(1, prod(shape[1:]))) ** 0.5)
+    return random.uniform(room(*shape), (2 / max(1, prod(shape[1:]))) ** 0.5)

@@ -76,15 +76,11 @@ class Parameter:
         self.requires_grad = self._requires_grad
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
-        value = np.asarray(value)
+        value, what = np.asarray(value), f"{self.name or 'parameter'}.{what}"
         if value.shape != target.shape:
-            raise ValueError(
-                f"{self.name or 'parameter'}.{what}: wanted shape {target.shape}, got {value.shape}"
-            )
+            raise ValueError(f"{what}: wanted shape {target.shape}, got {value.shape}")
         if value.dtype.kind not in "fiu":
-            raise TypeError(
-                f"{self.name or 'parameter'}.{what}: wanted real numbers, got dtype {value.dtype}"
-            )
+            raise TypeError(f"{what}: wanted real numbers, got dtype {value.dtype}")
         target[...] = value
 
     def require(self, shape: Shape, what: str) -> None:

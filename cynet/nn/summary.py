@@ -1,12 +1,17 @@
 """summary: what a model computes, layer by layer, without running it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
-from cynet.core import checks
+import numpy as np
+
+from cynet.core import checks, random
 from cynet.core.types import Shape
 
 from .layer import Layer, shapes_of
+from .passes import no_grad
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,11 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     TypeError, ValueError
         When the shape is no tuple of positive ints, or does not fit the model (the layer is named).
 
+    Notes
+    -----
+    A layer of one's own that holds others, with a forward pass of its own and no `macs`, is run once, for the
+    layers that it calls are shown with the shapes that it gives them last.
+
     Examples
     --------
     >>> print(cynet.summary(cynet.models.create("uwnet2"), (32, 32, 3)))
@@ -107,7 +117,7 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     shape = _with_batch(model, shape)
     rows: list[Row] = []
     counted: set[int] = set()
-    for path, layer, before in model.trace(shape):
+    for path, layer, before, shown in _traced(model, shape):
         after = layer.checked_shape(*shapes_of(before))
         own = [parameter for parameter in layer.parameters() if id(parameter) not in counted]
         counted.update(map(id, own))
@@ -119,11 +129,46 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
                 after,
                 parameters,
                 int(layer.macs(*shapes_of(before))),
-                4 * sum(map(prod, shapes_of(after))),
+                0 if shown else 4 * sum(map(prod, shapes_of(after))),
             )
         )
     model.parameters()  # gives the names back their paths from the model's root
     return Summary(tuple(rows))
+
+
+def _traced(layer: Layer, *shapes: Shape, path: str = "") -> Iterator[tuple[str, Layer, Any, bool]]:
+    """`Layer.trace`; before a user's layer that holds others come these, and True after it."""
+    for place, part, given in layer.trace(*shapes, path=path):
+        parts = []
+        if part._boxed and type(part).macs is Layer.macs:
+            parts = _called(part, shapes_of(given))
+        for name, child, seen in parts:
+            yield from _traced(child, *shapes_of(seen), path=f"{place}.{name}" if place else name)
+        yield place, part, given, bool(parts)
+
+
+def _called(layer: Layer, shapes: tuple[Shape, ...]) -> list[tuple[str, Layer, Any]]:
+    """(name, layer, the shape that it is called with last) of the layers that a layer calls when it is run.
+
+    One whose forward raises shows none.
+    """
+    children = layer.children()
+    if not children:
+        return []
+    modes = [(one, one.training, one._seen) for _, one in layer.walk()]
+    found = []
+    try:
+        with random.kept(), no_grad():
+            for one, *_ in modes:
+                one.training, one._seen = False, None
+            layer.forward(*(np.zeros(shape, np.float32) for shape in shapes))
+            found = [(name, child, child._seen) for name, child in children if child._seen is not None]
+    except Exception:  # a user's code; whoever runs the model sees it
+        pass
+    finally:
+        for one, training, seen in modes:
+            one.training, one._seen = training, seen
+    return found
 
 
 def _with_batch(model: Layer, shape: Shape) -> Shape:

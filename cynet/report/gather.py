@@ -8,11 +8,12 @@ from cynet.core.files import reason
 from cynet.core.folder import own_file
 from cynet.core.tasks import CLASSIFY
 from cynet.nn.summary import summary
-from cynet.runs import matching
+from cynet.runs import matching, nets
 from cynet.runs.facts import Facts
 from cynet.runs.filenames import BEST, METRICS, WEIGHTS
+from cynet.runs.first_net import FIRST
 from cynet.runs.session import test_loader
-from cynet.runs.weights import load_weights
+from cynet.runs.weights import load, load_weights
 from cynet.train.predictions import predict
 from cynet.train.task import task_of
 
@@ -87,7 +88,8 @@ def _weights(run, wanted, missing, notes):
     for name in dict.fromkeys((wanted, WEIGHTS, BEST)):
         try:
             if os.path.lexists(run.path / name):
-                return Trained(name, *load_weights(own_file(run.path / name)))
+                path = own_file(run.path / name)
+                return Trained(name, *load_weights(path, nets.builder(run.net)))
         except (ValueError, OSError) as error:
             notes.append(reason(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
@@ -135,7 +137,8 @@ def _look_inside(document, trained, run, shape):
     """Fill in what the weights alone tell."""
     first, missing = None, document["missing"]
     try:
-        first = findings.before(run.plain, trained.facts)
+        kept = run.path / FIRST  # of a net of one's own
+        first = load(kept)[0] if kept.exists() else findings.before(run.plain, trained.facts)
     except (ValueError, OSError) as error:
         missing["before"] = f"The filters before training are not known: {error}."
     document["filters"] = findings.filters(trained.model, shape, first)

@@ -9,11 +9,11 @@ from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.data import registry
 
-from . import checkpoint, datasets, environment, new_folder, remarks, tensorboard
+from . import checkpoint, datasets, environment, first_net, nets, new_folder, remarks, tensorboard
 from .errors import RefusedError, refusing
 from .folder import RunFolder
 from .life import train
-from .origins import Names
+from .origins import GIVEN, Names
 from .places import is_embedded
 from .resolving import with_task
 from .session import Session
@@ -41,7 +41,7 @@ def check(values, origins, names, run_dir=None):
     def called(setting):
         return names.of(setting, origins[setting])
 
-    if values["model"] not in models.names():
+    if values["model"] not in models.names() and not nets.is_own(values["model"]):
         with refusing(called("model")):
             models.create(values["model"])
     datasets.known(values["data"], called("data"), words=names)
@@ -72,7 +72,32 @@ def _check_place(name, place, called, names):
         raise RefusedError(f"{called}: no such file or folder: {place}")
 
 
-def session_of(settings, training, test, origins, initial=True, names=None):
+def brought(values, origins, names):
+    """The `Net` that the settings name, None where it is one of the registry's; its code is run.
+
+    Raises
+    ------
+    RefusedError
+        Where it is none, or a file named it and not who begins the run: code runs where that one says so.
+    """
+    model = values["model"]
+    if model in models.names() or not nets.is_own(model):
+        return None
+    if origins["model"] not in GIVEN:
+        wanted = f"wanted {names.with_text('model', model)} beside it, for code runs only where it is named"
+        raise RefusedError(f"{names.of('model', origins['model'])}: {wanted}, got it from a file alone")
+    return refused_net(lambda: nets.named(model), names.of("model", origins["model"]))
+
+
+def refused_net(make, called):
+    """What `make` gives; a `RefusedError` calls the model's argument by its name."""
+    try:
+        return make()
+    except (ValueError, OSError) as error:
+        raise RefusedError(f"{called}: {reason(error).removeprefix('model: ')}") from error
+
+
+def session_of(settings, training, test, origins, initial=True, names=None, net=None):
     """A `Session` of settings that are not yet resolved; `origins` learns where the steps came from."""
     if settings.epochs:
         origins["steps"] = origins["epochs"]
@@ -80,7 +105,7 @@ def session_of(settings, training, test, origins, initial=True, names=None):
         settings = with_task(settings, training)
         samples = len(Division.of(training, settings).kept)
         settings = _warmed_up(settings, samples, origins)
-        return Session(settings.resolved(samples), training, test, initial)
+        return Session(settings.resolved(samples), training, test, initial, net)
     except (ValueError, OSError) as error:
         raise _named(error, origins, names or Names()) from error
 
@@ -105,15 +130,16 @@ def _named(error, origins, names):
 
 
 @contextlib.contextmanager
-def session(values, origins, names, run_dir=None):
+def session(values, origins, names, run_dir=None, net=None):
     """Within this context, a `Session` of settings that were checked, with its pictures."""
     check(values, origins, names, run_dir)
+    net = net or brought(values, origins, names)
     training, test = datasets.load(values, lambda name: names.of(name, origins[name]))
-    with session_of(Settings(**values), training, test, origins, names=names) as made:
+    with session_of(Settings(**values), training, test, origins, names=names, net=net) as made:
         yield made
 
 
-def begin(values, origins, run_dir, company):
+def begin(values, origins, run_dir, company, net=None):
     """Make a run's folder, see that there is room in it, and train.
 
     Parameters
@@ -122,6 +148,8 @@ def begin(values, origins, run_dir, company):
         Of every setting.
     run_dir : path or None
     company : Company
+    net : Net, optional
+        What takes the place of the model that the settings name.
 
     Returns
     -------
@@ -133,11 +161,11 @@ def begin(values, origins, run_dir, company):
         Before anything was trained.
     """
     names = company.names
-    with session(values, origins, names, run_dir) as made:
+    with session(values, origins, names, run_dir, net) as made:
         settings = made.settings
         placed = _placed if run_dir else _unplaced
         with placed(names):
-            place = RunFolder(run_dir, f"{settings.model}-{settings.data}")
+            place = RunFolder(run_dir, f"{nets.short(settings.model)}-{settings.data}")
         with contextlib.closing(place):
             try:
                 with placed(names):
@@ -145,6 +173,8 @@ def begin(values, origins, run_dir, company):
                     place.reserve(size_of(made, origins))
                     write_config(place, settings, origins)  # first: from now on the run can be resumed
                     place.write_environment(environment.describe(made))
+                    if made.net is not None:
+                        first_net.keep(place.path, made.net, made.model)
             except RefusedError:
                 place.discard()
                 raise

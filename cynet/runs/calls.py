@@ -4,6 +4,7 @@ They need no guard of `__main__` where no transform of a script goes to a loader
 notebook.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from cynet.core.files import user_path
 from cynet.core.types import AnyPath
 from cynet.train.loop import Observer
 
-from . import beginning, going_on
+from . import beginning, going_on, nets
 from .agreement import BEGUN
 from .errors import RefusedError
 from .hints import suggestion
@@ -37,6 +38,7 @@ def start(
     report: bool | Callable[..., None] = True,
     say: Callable[[str], object] | None = print,
     observers: Sequence[Observer] = (),
+    model: Any = None,
 ) -> Outcome:
     """Train a new run and keep it in a folder, as `cynet train` does.
 
@@ -56,6 +58,9 @@ def start(
         Gets each line that is said, a str; log.txt has them too.
     observers : sequence of Observer, optional
         Told of every step and evaluation after the run's own.
+    model : callable or Layer, optional
+        A net of one's own in place of that which the settings name: a function (input_shape, classes,
+        **options) that returns a Layer, or the Layer, which is trained itself.
 
     Returns
     -------
@@ -82,9 +87,16 @@ def start(
         raise TypeError(f"settings: wanted Settings, got {type(settings).__name__}")
     company = _company(report, say, observers)
     given = {name: value for name, value in vars(settings).items() if not _is_default(name, value)}
+    net = nets.of(model)
+    if net is not None:
+        if "model" in given:
+            raise RefusedError(
+                f"model: wanted it once, got {net.name} beside {settings.model} of the settings"
+            )
+        given["model"] = net.name
     values, origins = merged(given)
     place = None if run_dir is None else path_of("run_dir", run_dir)
-    return beginning.begin(values, origins, place, company)
+    return beginning.begin(values, origins, place, company, net)
 
 
 def resume(
@@ -94,6 +106,7 @@ def resume(
     report: bool | Callable[..., None] = True,
     say: Callable[[str], object] | None = print,
     observers: Sequence[Observer] = (),
+    model: Any = None,
     **settings: Any,
 ) -> Outcome:
     """Go on with a run where its last checkpoint stands, to the bytes of one that was never stopped.
@@ -106,6 +119,9 @@ def resume(
         The settings that may be changed although the weights depend on them.
     report, say, observers
         As for `start`.
+    model : str, callable or Layer, optional
+        The net that the run began with, by the place of its function or as it is: wanted where it has layers
+        that cynet does not know. Its code must be as it was. Of a Layer there is no code to compare.
     **settings
         Those that are to be others from here on: `data_dir`, `threads`, `workers` and what concerns
         checkpoints, or what `allow_change` names.
@@ -132,7 +148,12 @@ def resume(
         if not isinstance(name, str):
             raise TypeError(f"allow_change[{place}]: wanted a str, got {short(name)}")
     company = _company(report, say, observers)
-    return going_on.resume(path_of("folder", folder), given_in_python(settings), names, company)
+    net = None
+    if isinstance(model, str):
+        settings["model"] = model
+    else:
+        net = nets.of(model)
+    return going_on.resume(path_of("folder", folder), given_in_python(settings), names, company, net)
 
 
 def path_of(name, value):
@@ -194,6 +215,8 @@ def given_in_python(settings):
 def _checked(name, value):
     if name in PLACES and isinstance(value, os.PathLike):
         value = os.fspath(value)
+    if name == "model_option" and isinstance(value, dict):
+        value = json.dumps(value)
     if name == "lr_steps" and isinstance(value, dict):
         value = ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
     value = _plain(value)

@@ -15,6 +15,7 @@ from cynet._version import __version__
 from cynet.core.files import DamagedError, reason, user_path, worded, write_atomically
 from cynet.core.folder import set_aside
 from cynet.interop import safetensors
+from cynet.nn.spec import MOST_TEXT
 
 NAME, PREVIOUS = "last.ckpt", "last.prev.ckpt"
 FORMAT = "1"
@@ -23,6 +24,7 @@ START = b'{"__metadata__":{"' + HEADER.encode() + b'":"'
 BLANK = b"0" * 64
 SHOWN = 10  # problems that one error names
 MOST_STATE = 1 << 20  # letters of the state's JSON
+NET = "net"  # an entry of the state with a note of its own: the net as data, which may be longer
 # There is a pipe, a folder, a device, a socket, or a link that leads nowhere.
 IRREGULAR = (errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
@@ -41,6 +43,10 @@ def pack(tensors, state):
     bytes
     """
 
+    net = None
+    if isinstance(state, dict):
+        net, state = state.get(NET), {name: value for name, value in state.items() if name != NET}
+
     def notes(parts):
         digests = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
         return {
@@ -49,7 +55,7 @@ def pack(tensors, state):
             "version": __version__,
             "sha256": json.dumps(digests, separators=(",", ":")),
             "state": json.dumps(state, separators=(",", ":")),
-        }
+        } | ({} if net is None else {NET: json.dumps(net, separators=(",", ":"))})
 
     header, parts = safetensors.compose(tensors, notes)
     digest = hashlib.sha256(header).hexdigest().encode()
@@ -71,6 +77,7 @@ def unpack(data):
             raise ValueError(f"wanted a checkpoint of format {FORMAT}, got {notes.get('format')!r:.40}")
         digests = _table(notes, "sha256", safetensors.MOST_HEADER)
         state = _table(notes, "state", MOST_STATE)
+        state |= {NET: _table(notes, NET, MOST_TEXT)} if NET in notes else {}
         if not notes.get("version"):
             raise ValueError("its header: version: wanted that of the cynet that wrote it, got none")
     except ValueError as error:

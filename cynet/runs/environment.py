@@ -42,7 +42,13 @@ def describe(session):
         "git": git(),
         "data": _pictures(session),
         "init_from": settings.init_from and _file(settings.init_from, session.initial),
-    }
+    } | _net(session)
+
+
+def _net(session):
+    """{"model": where a net of one's own came from}; {} of one of the registry's."""
+    net = session.net
+    return {} if net is None else {"model": {"name": net.name, "sha256": net.sha256}}
 
 
 def _pictures(session):

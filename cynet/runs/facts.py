@@ -1,15 +1,18 @@
 """What a weights file tells of its model besides the weights: every fact of its type and in its range."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 from cynet import models
 from cynet.core import checks
 from cynet.core.tasks import CLASSIFY, TASKS
 from cynet.data.images.pictures import FITS
-from cynet.models.calls import takes
+from cynet.models.calls import Builder, takes
 from cynet.models.registry import model as registered
+from cynet.nn import spec
 from cynet.nn.layer import Layer
 from cynet.train.views import kinds_of
 
@@ -24,6 +27,7 @@ MOST_SIZES = {  # height, width and channels; length and channels; features
 MOST_VALUES = 1 << 24  # of a picture: 64 MiB
 MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
 MOST_NAME = 1_000  # letters, of a class or a data set
+MOST_OPTIONS = 4096  # letters
 BYTES, FLOATS = "uint8", "float32"
 KINDS = {BYTES: (1e6, (1e-12, 1e6)), FLOATS: (1e30, (1e-30, 1e30))}  # means and deviations of a channel
 
@@ -35,7 +39,7 @@ class Facts:
     Attributes
     ----------
     model : str
-        Its name in the registry of models.
+        Its name in the registry of models; or the file or module that it comes from, "net.py:model".
     batch_norm : bool
     data : str
         The name of the data set.
@@ -60,6 +64,10 @@ class Facts:
     kind : {"uint8", "float32"}
         What its samples are; not in the file where they are bytes. A float x enters the model as
         (x - mean[c]) / std[c].
+    model_option : str or None
+        What the model's function was given besides, as `Settings` has it.
+    net : dict or None
+        The net as data, as `cynet.nn.to_spec` tells it; None where the file does not.
     """
 
     model: str
@@ -74,28 +82,40 @@ class Facts:
     drawn: tuple[float, ...] = ()
     task: str = CLASSIFY
     kind: str = BYTES
+    model_option: str | None = None
+    net: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the registry has a model of this name."""
+        return self.model in models.names()
 
     def create(self) -> Layer:
         """A new model of this kind."""
+        if self.net is not None and not self.is_named:
+            built: Layer = spec.from_spec(self.net)
+            return built
         return models.create(self.model, self.picture_shape, len(self.classes), **self.options())
 
-    def options(self) -> dict[str, bool]:
+    def options(self) -> dict[str, Any]:
         """Those of the model; ValueError where it has none of these."""
-        return norm_option(self.model, self.batch_norm)
+        return options_of(self.model, self.batch_norm, self.model_option)
 
     def check_model(self, model: Layer) -> None:
-        """Raise ValueError where a model does not take pictures of this shape; nothing is computed."""
+        """Raise ValueError where a model does not take these pictures, or gives no output for each class."""
         try:
-            model.checked_shape((1, *self.picture_shape))
+            found = model.checked_shape((1, *self.picture_shape))
         except ValueError as error:
             raise self._other_shape(error) from None
+        if found != (wanted := (1, len(self.classes))):
+            raise ValueError(f"model: wanted an output of shape {wanted}, one of each class, got {found}")
 
     def layout(self) -> ModelLayout:
         """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
-        if self.model not in models.names():
+        if not self.is_named:
             raise ValueError(f"model: wanted one of {', '.join(models.names())}, got {self.model!r:.80}")
         try:
-            return _layout(self.model, self.batch_norm, self.picture_shape[:-1])
+            return _layout(self.model, self.batch_norm, self.model_option, self.picture_shape[:-1])
         except ValueError as error:
             raise self._other_shape(error) from None
 
@@ -129,13 +149,20 @@ class Facts:
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
         _views(self.tta)
+        if self.model_option is not None:
+            _name("model_option", self.model_option, MOST_OPTIONS)
+        if self.net is not None:
+            try:
+                spec.check(self.net)
+            except ValueError as error:
+                raise ValueError(f"net: {error}") from None
         if self.drawn != () and not is_drawn(self.drawn):
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
 
 
-def _name(note, value):
-    if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
-        raise ValueError(f"{note}: wanted a text of 1 to {MOST_NAME:,} letters, got {value!r:.80}")
+def _name(note, value, most=MOST_NAME):
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise ValueError(f"{note}: wanted a text of 1 to {most:,} letters, got {value!r:.80}")
 
 
 def _views(value):
@@ -204,10 +231,35 @@ def norm_option(model, batch_norm):
     return {} if batch_norm else {"batch_norm": False}
 
 
+def options_of(model, batch_norm, model_option):
+    """All options of a model of the registry, by those settings that decide about them.
+
+    Parameters
+    ----------
+    model : str
+    batch_norm : bool
+    model_option : str or None
+        The JSON text of a table.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting, where it has no such option.
+    """
+    given = json.loads(model_option) if model_option else {}
+    if "batch_norm" in given:
+        raise ValueError(f"model_option: wanted batch_norm as a setting of its own, got {model_option:.80}")
+    try:
+        Builder(model, registered[model], {}).check_options(given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model_option: {error}") from None
+    return norm_option(model, batch_norm) | given
+
+
 @lru_cache
-def _layout(model, batch_norm, sides):
+def _layout(model, batch_norm, model_option, sides):
     """The `ModelLayout` of the parameters and buffers of a model of the registry; `sides`: of its input."""
-    options = norm_option(model, batch_norm)
+    options = options_of(model, batch_norm, model_option)
 
     def build(classes, channels):
         state = models.create(model, (*sides, channels), classes, **options)._state()

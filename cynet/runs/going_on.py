@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 from cynet.core.names import unused
 
-from . import agreement, changes, checkpoint, configuration, datasets, ending, environment
-from .beginning import check, session_of, size_of, write_config
+from . import agreement, changes, checkpoint, configuration, datasets, ending, environment, first_net, nets
+from .beginning import check, refused_net, session_of, size_of, write_config
 from .environment import initial_weights
-from .errors import refusing
+from .errors import RefusedError, refusing
 from .filenames import LOG
 from .folder import RunFolder
 from .life import Company, train
+from .nets import Net
 from .origins import DEFAULT, read
 from .outcome import FINISHED, Outcome
 from .places import data_folder, lasting
@@ -23,7 +24,7 @@ from .weights import load_weights
 DISCARDED, DAMAGED = "best.discarded.safetensors", "best.damaged.safetensors"
 
 
-def resume(path, given, allow_change, company):
+def resume(path, given, allow_change, company, net=None):
     """Go on in a run's own folder.
 
     Parameters
@@ -34,6 +35,8 @@ def resume(path, given, allow_change, company):
     allow_change : sequence of str
         Those of them that the weights may depend on.
     company : Company
+    net : Net, optional
+        Its net, where that is brought again from Python.
 
     Returns
     -------
@@ -51,7 +54,39 @@ def resume(path, given, allow_change, company):
             stored, origins = _stored(folder, found, given, news.append, names)
             folder.configured(stored.flat())  # its file may be damaged
         allowed = changes.with_derived(allowed, origins)
-        return _Going(folder, found, stored, given, allowed, company, news).on(origins)
+        net, given = _net(folder, found, stored, given, allowed, names, net)
+        return _Going(folder, found, stored, given, allowed, company, news, net).on(origins)
+
+
+def _net(folder, found, stored, given, allowed, names, net):
+    """(the `Net` that a run goes on with or None for one of the registry's, what is given besides).
+
+    It is the one that is named again, which must be that of the run by its digest, or else the one that the
+    checkpoint, or where there is none the first weights, tell of as data: no code of the folder is run.
+    """
+    model = given.get("model", stored.model)
+    if net is None and ("model" not in given or not nets.is_own(model)):
+        if not nets.is_own(stored.model) or "model" in given:
+            return None, given
+        spec = found and found[1].net
+        kept = nets.of_spec(model, spec) if spec else None
+        if not found:
+            with refusing(names("resume")):
+                kept = first_net.first(folder.path, model)
+        if kept is None:
+            raise RefusedError(f"{names('resume')}: {nets.wanted(model, names)}")
+        return kept, given
+    net = net or refused_net(lambda: nets.named(model), names("model"))
+    known = (folder.read_environment().get("model") or {}).get("sha256")
+    if known is None:  # of a file that is lost
+        known = nets.digest_in(folder.path)
+    if "model" in allowed or not nets.is_own(stored.model):
+        return net, given | {"model": net.name}
+    if net.sha256 != known:
+        ways = f"{folder.path / nets.SOURCE} is as it was; {names.allowing(['model'])} takes another"
+        wanted = f"wanted the code that the run began with, SHA-256 {known}, got {net.name} with {net.sha256}"
+        raise RefusedError(f"{names('model')}: {wanted} ({ways})")
+    return net, {name: value for name, value in given.items() if name != "model"}
 
 
 def _latest(folder, say, names):
@@ -100,6 +135,7 @@ class _Going:
     allowed: set
     company: Company
     news: list
+    net: Net | None = None
 
     def on(self, origins):
         """Go on; the `Outcome`."""
@@ -116,7 +152,8 @@ class _Going:
         check(values, origins, names)
         training, test = datasets.load(values, names)
         settings = Settings(**values)
-        with session_of(settings, training, test, origins, not self.found, names) as session:
+        made = session_of(settings, training, test, origins, not self.found, names, self.net)
+        with made as session:
             changed = changes.of(self.stored, session.settings, self.allowed, names)
             changes.same_held_out(folder, session, changed, self.news.append, names)
             best, seconds = None, 0.0

@@ -6,6 +6,7 @@ size is made.
 """
 
 import contextlib
+from math import prod
 
 import numpy as np
 
@@ -105,11 +106,18 @@ def _without_room(arrays):
 def bounded_by(tensors):
     """A context in which no model is made with weights much larger than the largest of some tensors."""
     largest = max((array.size for array in tensors.values()), default=0)
-    before = init.most.set(8 * largest + ROOM)  # the three small models: a class or channel more than one
+    most = 8 * largest + ROOM  # the three small models: a class or channel more than one
+
+    def room(shape):
+        if prod(shape) > most:
+            raise ValueError(f"weights: wanted at most {most:,} values, got shape {shape}")
+        return shape
+
+    before = init.allowed.set(room)
     try:
         yield
     finally:
-        init.most.reset(before)
+        init.allowed.reset(before)
 
 
 def _less(one, other):

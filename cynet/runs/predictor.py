@@ -20,7 +20,7 @@ from cynet.train.predictions import predict
 from cynet.train.task import task_of
 from cynet.train.views import kinds_of
 
-from . import given_arrays
+from . import given_arrays, nets
 from .facts import BYTES
 from .session import test_loader
 from .weights import file_of, load_weights
@@ -126,6 +126,9 @@ class Predictor:
     tta : str, optional
         The views of each picture whose mean counts, such as "flip,shift" (see `cynet.train.predict`), or "",
         for none; default: as the weights were judged in their training.
+    model : str, callable or Layer, optional
+        The net, as "FILE.py:NAME" or a function that builds it: wanted where it has layers that cynet does
+        not know.
 
     Attributes
     ----------
@@ -154,11 +157,12 @@ class Predictor:
         weights: str | None = None,
         batch_size: int = BATCH,
         tta: str | None = None,
+        model: Any = None,
     ) -> None:
         kinds_of(tta)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
-        self.model, self.facts = load_weights(self.path)
+        self.model, self.facts = load_weights(self.path, nets.builder(model))
         self.tta = self.facts.tta if tta is None else tta
         self._locks: dict[int, threading.Lock] = {}
 

@@ -5,6 +5,8 @@ right type first, and is then read as the text that stands for it, so that there
 pure data, without NumPy, so that a command's help is there at once.
 """
 
+import contextlib
+import json
 from dataclasses import dataclass
 from math import isfinite
 
@@ -179,6 +181,27 @@ def augmentation(value):
     return augmentations.checked(text(value))
 
 
+def model_option(value):
+    """'KEY=VALUE', the value JSON or else a text, or a whole JSON object, as the text of that object."""
+    found = value
+    if not value.startswith("{"):
+        key, equals, found = value.partition("=")
+        if not (equals and key.isidentifier()):
+            raise ValueError(f"wanted KEY=VALUE, the key a name of Python's, got {short(value)}")
+        with contextlib.suppress(ValueError, RecursionError):  # else it is a text
+            found = json.loads(found)
+        found = json.dumps({key: found})
+    if len(found) > MOST_TEXT:
+        raise ValueError(f"wanted at most {MOST_TEXT:,} letters, got {len(found):,}")
+    try:
+        options = json.loads(found)
+        if not all(key.isidentifier() for key in options):
+            raise ValueError("keys")
+        return json.dumps(options, sort_keys=True, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise ValueError(f"wanted a JSON object of names and values, got {short(value)}") from None
+
+
 def workers(value):
     """'auto', or an int from 0 to 64."""
     if value == AUTO:
@@ -223,6 +246,7 @@ def _number(parse):
 FLAG = Range(bool, bool, "true or false", "True or False")
 RANGES = {
     "model": _text(text, in_python="a name (cynet.models.register gives a model of your own one)"),
+    "model_option": _text(model_option, """ such as '{"width": 8}'""", "a dict, or the JSON text of one"),
     "batch_norm": FLAG,
     "init_from": _text(text, in_python="the path of weights"),
     "new_head": FLAG,

@@ -132,6 +132,7 @@ def facts(settings, training):
         tta=settings.tta or "",
         task=getattr(training, "task", CLASSIFY),
         kind=training.images.dtype.name if hasattr(training, "images") else "uint8",
+        model_option=settings.model_option,
     )
 
 

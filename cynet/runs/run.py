@@ -15,7 +15,7 @@ from cynet.core.folder import own_file
 from cynet.core.types import AnyPath
 from cynet.nn.layer import Layer
 
-from . import agreement, beginning, checkpoint, configuration, contents, datasets, validation
+from . import agreement, beginning, checkpoint, configuration, contents, datasets, first_net, nets, validation
 from .aside import CHECKPOINTS
 from .configuration import CONFIG
 from .contents import Contents
@@ -31,7 +31,7 @@ from .replay import History, Replay, first_settings
 from .saved import Saved
 from .settings import DEFAULTS, FREE, Settings
 from .state import checked
-from .weights import came_to, file_of, load_weights
+from .weights import UnknownNetError, came_to, file_of, load_weights, read_weights
 
 
 class Run(Contents):
@@ -66,6 +66,8 @@ class Run(Contents):
     >>> model, facts = run.load()
     """
 
+    net: Any = None  # its net, as `nets.of` takes it, where that has layers that cynet does not know
+
     # -- weights and results -----------------------------------------------------------------------------
     @property
     def came_to(self) -> str:
@@ -76,9 +78,9 @@ class Run(Contents):
         """The path of its weights, "last" or "best"; default: those that it came to. OSError without any."""
         return file_of(self.path, which)
 
-    def load(self, which: str | None = None) -> tuple[Layer, Facts]:
-        """(model, Facts) of its weights; errors as of `load_weights`."""
-        return load_weights(self.weights(which))
+    def load(self, which: str | None = None, model: Any = None) -> tuple[Layer, Facts]:
+        """(model, Facts) of its weights; `model` and errors as of `load_weights`."""
+        return load_weights(self.weights(which), nets.builder(self.net if model is None else model))
 
     @cached_property
     def tested(self) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Run(Contents):
     def soundness(self) -> dict[str, Exception | None]:
         """What is wrong with each file that has digests of its own, and is there: {name: error or None}."""
         found: dict[str, Exception | None] = {}
-        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), load_weights)
+        kinds = dict.fromkeys(CHECKPOINTS, _checkpoint) | dict.fromkeys((WEIGHTS, BEST), self._sound)
         for name, load in kinds.items():
             if os.path.lexists(self.path / name):
                 try:
@@ -97,6 +99,12 @@ class Run(Contents):
                 except (ValueError, OSError) as error:
                     found[name] = error
         return found
+
+    def _sound(self, path):
+        try:
+            load_weights(path, nets.builder(self.net))
+        except UnknownNetError:
+            read_weights(path)  # its digest, at least
 
     @property
     def results(self) -> dict[str, str]:
@@ -197,13 +205,15 @@ class Run(Contents):
         return fingerprint(self.environment)
 
     @contextlib.contextmanager
-    def replay(self, names: Names | None = None, **changes: Any) -> Iterator[Replay]:
+    def replay(self, names: Names | None = None, model: Any = None, **changes: Any) -> Iterator[Replay]:
         """Within this context, of a `Replay`, its first steps can be trained again.
 
         Parameters
         ----------
         names : Names, optional
             What errors call settings.
+        model : str, callable or Layer, optional
+            The net that it began with, where that has layers that cynet does not know.
         **changes
             Settings, that the weights do not depend on, in place of its own.
 
@@ -223,8 +233,22 @@ class Run(Contents):
                 f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
                 f"{training.fingerprint()}"
             )
-        with beginning.session_of(settings, training, test, self.origins, names=names) as session:
+        net = self._first_net(settings.model, self.net if model is None else model, names)
+        made = beginning.session_of(settings, training, test, self.origins, names=names, net=net)
+        with made as session:
             yield Replay(session)
+
+    def _first_net(self, name, model, names):
+        """The `Net` of its first steps, None where it is one of the registry's."""
+        if not nets.is_own(name):
+            return None
+        if model is not None:
+            return beginning.refused_net(lambda: nets.of(model), names("model"))
+        with refusing(str(self.folder.path)):
+            found = first_net.first(self.path, name)
+        if found is None:
+            raise RefusedError(f"{self.folder.path}: {nets.wanted(name, names)}")
+        return found
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from cynet.core import checks
 from cynet.core.tasks import measures_of
 from cynet.data import fingerprint
+from cynet.nn import spec
 from cynet.train.loop import Place
 
 from .ranges import RANGES
@@ -50,6 +51,8 @@ class Saved:
     best : dict or None
         See `Recorder`.
     seconds : float
+    net : dict or None
+        The net as data, as `cynet.nn.to_spec` tells it.
     """
 
     step: int
@@ -62,6 +65,7 @@ class Saved:
     origins: dict
     best: dict | None
     seconds: float
+    net: dict | None = None
 
     @classmethod
     def of(cls, state):
@@ -91,7 +95,16 @@ def _checked(state):
         "origins": _origins(state["origin"]),
         "best": None if state["best"] is None else _best(state["best"], step, state["config"]),
         "seconds": checks.number("seconds", state["seconds"], 0, MOST_SECONDS),
+        "net": None if state.get("net") is None else _net(state["net"]),
     }
+
+
+def _net(value):
+    try:
+        spec.check(value)
+    except ValueError as error:
+        raise ValueError(f"net: {error}") from None
+    return value
 
 
 def _table(name, value, entries=()):

@@ -26,7 +26,7 @@ from cynet.train.mixup import Mixup
 from cynet.train.task import task_of
 from cynet.train.views import seen
 
-from . import augmentations
+from . import augmentations, nets
 from .facts import BYTES, DRAWN, Facts
 from .initial import load_initial
 from .resolving import spread, with_task
@@ -60,6 +60,9 @@ class Session:
     training, test : dataset
     initial : bool, optional
         Whether to read the weights of `settings.init_from`; False where others take their place.
+    model : callable, Layer or str, optional
+        A net of one's own: a function (input_shape, classes, **options) that returns one, where that is as
+        `nets.named` has it, or the net itself, which is trained then. Default: that which the settings name.
 
     Attributes
     ----------
@@ -90,13 +93,16 @@ class Session:
         one class, or none can be held out.
     """
 
-    def __init__(self, settings: Settings, training: Any, test: Any, initial: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, training: Any, test: Any, initial: bool = True, model: Any = None
+    ) -> None:
         with contextlib.ExitStack() as before:
             before.callback(threads.set_num_threads, threads.get_num_threads())
             before.callback(random.set_state, random.get_state())
             if settings.threads:
                 threads.set_num_threads(settings.threads)
             random.seed(settings.seed)
+            self.net = nets.of(model)
             self._make(settings, training, test, initial)
             self._before = before.pop_all()
 
@@ -117,9 +123,19 @@ class Session:
         if len(held_out):  # nothing of theirs is trained with, not their mean either
             mean, std = training.moments_without(held_out)
             self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
-        self.facts.options()
+        if self.net is None:
+            self.facts.options()
+        elif not settings.batch_norm:
+            wanted = "wanted True for a net of one's own, whose options model_option gives"
+            raise ValueError(f"batch_norm: {wanted}, got False")
+        if self.net is not None:
+            self.model = self.net.made(
+                self.facts.picture_shape, len(self.facts.classes), settings.model_option
+            )
+            nets.HERE[settings.model] = self.net
         try:
-            self.model = self.facts.create()
+            if self.net is None:
+                self.model = self.facts.create()
             self.model.checked_shape((settings.batch_size, *training.picture_shape))
         except ValueError as error:
             shape = " x ".join(map(str, training.picture_shape))

@@ -63,6 +63,10 @@ class Settings:
 
     Attributes
     ----------
+    model : str
+        Of the registry of models; or where a function is, "FILE.py:NAME" or "MODULE:NAME".
+    model_option : str or None
+        What else the model's function is given by name, a JSON object: '{"width": 8}'.
     init_from : str or None
         A file of weights to start from, or a run folder with one.
     new_head : bool
@@ -145,6 +149,7 @@ class Settings:
     """
 
     model: str = "uwnet2"
+    model_option: str | None = None
     batch_norm: bool = True
     init_from: str | None = None
     new_head: bool = False

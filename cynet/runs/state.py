@@ -12,14 +12,17 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core import checks
 from cynet.data import registry
+from cynet.nn.spec import from_spec, to_spec
 from cynet.optim import adam
 from cynet.optim.adam import refuse_skipped
 
-from .facts import norm_option
+from . import nets
+from .facts import options_of
 from .layouts import ModelLayout, bounded_by, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
 from .session import trainer_of
 from .settings import FREE, Settings
+from .weights import SPARE
 
 MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."
 SKIPPED = OPTIMIZER + adam.SKIPPED
@@ -49,8 +52,17 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "origin": origins or {},
         "best": best,
         "seconds": seconds,
+        "net": _net(session.model),
     }
     return _tensors(session), state
+
+
+def _net(model):
+    """The spec of a model, None where it has layers that cynet does not know."""
+    try:
+        return to_spec(model)
+    except ValueError:
+        return None
 
 
 def _tensors(session):
@@ -80,15 +92,7 @@ def restore(session, tensors, state, changed=()):
         another one.
     """
     saved = state if isinstance(state, Saved) else Saved.of(state)
-    own = _tensors(session)
-    problems = [f"missing: {name}" for name in own if name not in tensors]
-    problems += [f"unexpected: {name}" for name in tensors if name not in own]
-    for name in own.keys() & tensors.keys():
-        for what in ("shape", "dtype"):
-            wanted, got = getattr(own[name], what), getattr(tensors[name], what)
-            if wanted != got:
-                problems.append(f"{what} of {name}: wanted {wanted}, got {got}")
-    if problems:
+    if problems := differing(_tensors(session), tensors):
         raise ValueError("the checkpoint does not fit the run: " + "; ".join(problems))
     _optimizer_steps(tensors)
     place, loader = saved.place, saved.loader
@@ -143,7 +147,7 @@ def _check_settings(saved):
     if settings.data not in registry.names():
         known = ", ".join(registry.names())
         raise ValueError(f"config: data: wanted one of {known}, got {settings.data!r:.80}")
-    if settings.model not in models.names():
+    if not (settings.model in models.names() or nets.is_own(settings.model)):
         known = ", ".join(models.names())
         raise ValueError(f"config: model: wanted one of {known}, got {settings.model!r:.80}")
     if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
@@ -167,11 +171,12 @@ def _check_settings(saved):
 
 
 @lru_cache
-def _layout(name, batch_norm, sides, optimizer, momentum, average, ahead):
+def _layout(name, options, sides, optimizer, momentum, average, ahead):
     """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum, an average, slow
     weights.
 
-    `sides`: of the model's input, all but its channels.
+    `options`: batch_norm and model_option of the settings; `sides`: of the model's input, all but its
+    channels.
     """
     lookahead = "1:0.5" if ahead else None
     settings = Settings(
@@ -179,7 +184,7 @@ def _layout(name, batch_norm, sides, optimizer, momentum, average, ahead):
     )
 
     def build(classes, channels):
-        model = models.create(name, (*sides, channels), classes, **norm_option(name, batch_norm))
+        model = models.create(name, (*sides, channels), classes, **options_of(name, *options))
         return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
 
     return ModelLayout(build)
@@ -188,10 +193,40 @@ def _layout(name, batch_norm, sides, optimizer, momentum, average, ahead):
 def _misfits(tensors, saved):
     """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
     settings, sides = saved.settings, saved.input_shape[:-1]
+    if settings.model not in models.names():
+        return _misfits_of_net(tensors, saved)
     more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
+    options = settings.batch_norm, settings.model_option
     with bounded_by(tensors):
-        layout = _layout(settings.model, settings.batch_norm, sides, settings.optimizer, *more)
+        layout = _layout(settings.model, options, sides, settings.optimizer, *more)
     return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
+
+
+def _misfits_of_net(tensors, saved):
+    """The same by the net that the checkpoint tells of; what it does not tell `restore` compares."""
+    if saved.net is None:
+        wanted = (OPTIMIZER + "lr", OPTIMIZER + "steps")
+        return [f"missing: {name}" for name in wanted if name not in tensors]
+    count = sum(array.size for name, array in tensors.items() if name.startswith(MODEL))
+    with random.kept():
+        try:
+            model = from_spec(saved.net, count + SPARE)
+        except ValueError as error:
+            return [f"net: {error}"]
+        own = _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, saved.settings)))
+    return differing(own, tensors)
+
+
+def differing(own, tensors):
+    """What of some tensors is missing, unexpected, or of another shape or type than a session's own."""
+    problems = [f"missing: {name}" for name in own if name not in tensors]
+    problems += [f"unexpected: {name}" for name in tensors if name not in own]
+    for name in own.keys() & tensors.keys():
+        for what in ("shape", "dtype"):
+            wanted, got = getattr(own[name], what), getattr(tensors[name], what)
+            if wanted != got:
+                problems.append(f"{what} of {name}: wanted {wanted}, got {got}")
+    return problems
 
 
 def _optimizer_steps(tensors):

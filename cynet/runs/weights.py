@@ -4,29 +4,44 @@ Their notes hold nothing that differs between two equal trainings: no times, pat
 """
 
 import contextlib
+import copy
 import errno
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import MISSING
 from pathlib import Path
+from typing import Any
 
 import cynet.core.random as random
-from cynet import models
 from cynet.core.files import user_path, worded
 from cynet.core.folder import own_file
 from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyPath
 from cynet.interop import safetensors
 from cynet.nn.layer import Layer
+from cynet.nn.spec import NET, NO_NET, from_spec
 
-from . import checkpoint, configuration
+from . import checkpoint, configuration, nets
 from .facts import BYTES, Facts
 from .filenames import KEPT
 from .layouts import COUNT, bounded_by, odd_statistics, told
 from .saved import Saved
 
 MOST_NOTE = 1 << 25  # letters
+PLAIN: dict[str, Any] = {
+    "drawn": (),
+    "tta": "",
+    "task": CLASSIFY,
+    "kind": BYTES,
+    "model_option": None,
+}  # not noted
+SPARE = 1 << 20  # values that a net may have beyond those in its file, to say what is missing
+
+
+class UnknownNetError(ValueError):
+    """Weights whose net has layers that cynet does not know, and for which nobody gave its code."""
 
 
 def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
@@ -40,20 +55,16 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
     OSError
         When the file cannot be written.
     """
-    if facts.model not in models.names():
-        raise ValueError(
-            f"facts: wanted a model that load_weights can build ({', '.join(models.names())}), got "
-            f"{facts.model!r}; cynet.interop.safetensors.save keeps the weights of any model"
-        )
     try:
         facts.check()
     except ValueError as error:
-        wanted = "wanted those of a model, as Settings.facts gives them"
-        raise ValueError(f"facts: {wanted}, got {facts!r:.400}: {error}") from None
+        what = "wanted those of a model, as Settings.facts gives them"
+        raise ValueError(f"facts: {what}, got {facts!r:.400}: {error}") from None
     arrays = {name: array for name, (array, _) in model._state().items()}
-    with bounded_by(arrays):
-        wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[-1])
-    own = {name: array.shape for name, array in arrays.items()}
+    wanted = own = {name: array.shape for name, array in arrays.items()}
+    if facts.is_named:
+        with bounded_by(arrays):
+            wanted = facts.layout().shapes(len(facts.classes), facts.picture_shape[-1])
     if own != wanted:
         differ = [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]
         told = "; ".join(
@@ -61,9 +72,11 @@ def save_weights(path: AnyPath, model: Layer, facts: Facts) -> None:
         )
         raise ValueError(f"facts: wanted those of this model, got {facts!r:.400}; its arrays differ: {told}")
     facts.check_model(model)
-    plain = {"drawn": (), "tta": "", "task": CLASSIFY, "kind": BYTES}  # what is not noted, as it always was
-    notes = {name: value for name, value in vars(facts).items() if plain.get(name) != value}
-    safetensors.save(model, path, {name: json.dumps(value) for name, value in notes.items()})
+    notes = {
+        name: json.dumps(value) for name, value in vars(facts).items()
+        if name != NET and PLAIN.get(name, ...) != value
+    }  # fmt: skip
+    safetensors.save(model, path, notes)
 
 
 def digests(model: Layer) -> dict[str, str]:
@@ -147,13 +160,17 @@ def read_weights(path):
     return tensors, notes
 
 
-def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
+def load_weights(path: AnyPath, build: Callable[[Facts], Layer] | None = None) -> tuple[Layer, Facts]:
     """The model in a file of `save_weights`, in evaluation mode, and its `Facts`.
+
+    It is built from the net that the file tells of; of an older file, that tells of none, by its name.
 
     Parameters
     ----------
     path : str or Path
         The file, or a run folder, of which those weights are meant that it came to.
+    build : callable, optional
+        Gets the `Facts` and gives a new model, where it has layers that cynet does not know.
 
     Raises
     ------
@@ -167,14 +184,83 @@ def load_weights(path: AnyPath) -> tuple[Layer, Facts]:
     tensors, notes = read_weights(path)
     facts = noted(path, notes)
     try:
-        _check_shapes(facts, tensors)
         with random.kept():  # a training in this process goes on as without it
-            model = facts.create()
+            model = _built(facts, tensors, notes, build)
         facts.check_model(model)
         model.load_state_dict(tensors)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        kind = UnknownNetError if isinstance(error, UnknownNetError) else ValueError
+        raise kind(f"{path}: {error}") from None
     return model.eval(), facts
+
+
+def load(path: AnyPath) -> tuple[Layer, Facts | None]:
+    """The model in a weights file that cynet wrote, in evaluation mode: no code is needed, and no name.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of a training, or of `cynet.interop.safetensors.save`; or a run folder.
+
+    Returns
+    -------
+    model : Layer
+    facts : Facts or None
+        What a training tells of it; None where no training wrote the file.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    ValueError
+        Naming the file, when it is damaged, does not tell of a net, or of one with layers that cynet does not
+        know.
+
+    Examples
+    --------
+    >>> model, facts = cynet.load("runs/mine/weights.safetensors")
+    """
+    path = file_of(path)
+    tensors, notes = read_weights(path)
+    if not _missing(notes):
+        return load_weights(path)
+    try:
+        if NET not in notes:
+            raise ValueError(_without(notes))
+        with random.kept():
+            model = _of_spec(_note(NET, notes[NET]), tensors)
+        model.load_state_dict(tensors)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return model.eval(), None
+
+
+def _without(notes):
+    """What is said of a file that does not tell of its net."""
+    why = f": {notes[NO_NET]:.400}" if NO_NET in notes else ""
+    return f"wanted weights with their net, as cynet.interop.safetensors.save writes a model, got none{why}"
+
+
+def _of_spec(net, tensors):
+    """The model that a note tells of, as large as its tensors say at most."""
+    return from_spec(net, sum(array.size for array in tensors.values()) + SPARE)
+
+
+def _built(facts, tensors, notes, build):
+    """The model that weights are of, new."""
+    if build is not None:
+        return build(facts)
+    if facts.net is not None:
+        check_statistics(tensors)
+        return _of_spec(facts.net, tensors)
+    if not facts.is_named and facts.model in nets.HERE:
+        shape, classes = facts.picture_shape, len(facts.classes)
+        return copy.deepcopy(nets.HERE[facts.model].made(shape, classes, facts.model_option))
+    if not facts.is_named and NO_NET in notes:
+        wanted = "wanted the file that this model comes from beside it (--model FILE.py, or model=)"
+        raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")
+    _check_shapes(facts, tensors)
+    return facts.create()
 
 
 def _check_shapes(facts, tensors):

@@ -103,3 +103,42 @@ def test_sequences_are_taken_where_images_are_not():
     assert cynet.summary(cynet.ReLU(), (3, 5, 4)).rows[0].output_shape == (1, 3, 5, 4)
     with pytest.raises(ValueError, match=r"wanted \(N, 4\) or \(N, L, 4\), got \(1, 3, 5, 6\)"):
         cynet.summary(model, (3, 5, 6))
+
+
+class Composite(cynet.Layer):
+    """A layer of one's own that holds others, and runs them by itself."""
+
+    def __init__(self, fails=False):
+        self.conv, self.norm, self.spare = cynet.Conv2d(3, 4, 3), cynet.BatchNorm2d(4), cynet.Linear(5, 5)
+        self.fails = fails
+
+    def output_shape(self, shape):
+        return self.conv.output_shape(shape)
+
+    def forward(self, x):
+        if self.fails:
+            raise RuntimeError("no")
+        return self.norm(self.conv(x))
+
+
+def test_a_composite_layer_of_ones_own_shows_its_parts():
+    model = cynet.Sequential(cynet.Conv2d(3, 3, 1), Composite())
+    before, random_state = model.state_dict(), cynet.core.random.get_state()
+    found = cynet.summary(model, (8, 8, 3))
+    assert [row.path for row in found.rows] == ["0", "1.conv", "1.norm", "1"]
+    assert [row.macs for row in found.rows] == [8 * 8 * 9, 6 * 6 * 4 * 27, 0, 0]
+    assert [row.parameters for row in found.rows] == [
+        12,
+        112,
+        8,
+        30,
+    ]  # of one not called, too
+    assert found.rows[-1].activation_bytes == 0 and found.rows[1].output_shape == (1, 6, 6, 4)
+    assert model.training and model[1].norm.training and cynet.core.random.get_state() == random_state
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_composite_layer_whose_forward_raises_is_one_row():
+    found = cynet.summary(Composite(fails=True), (8, 8, 3))
+    assert [row.path for row in found.rows] == [""] and found.parameters == 112 + 8 + 30

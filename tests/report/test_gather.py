@@ -22,6 +22,7 @@ def run(tmp_path):
     for name in ("last.safetensors", "best.safetensors"):
         (tmp_path / name).touch()
     return SimpleNamespace(
+        net=None,
         path=tmp_path, name="this", measure="validation", task="classify", said=("diagnosis: x",),
         notes=lambda: ("of the run",),
         config={"lr": 0.5, "batch_norm": True, "cynet": "9", "origin": {"lr": "flag"}},
@@ -39,7 +40,7 @@ def asked(monkeypatch):
     found = []
     unknown = {"fish": ArrayDataset(np.zeros((1200, 3, 32, 32), np.uint8), [0] * 1200, FACTS.classes)}
 
-    def weights(path):
+    def weights(path, build=None):
         found.append(path.name)
         return MODEL, FACTS
 
@@ -159,7 +160,7 @@ def test_the_beginning_of_a_run_that_is_not_known_is_told(run, asked, monkeypatc
 
 def test_a_net_without_filters_or_norms_is_told(run, asked, monkeypatch):
     model = cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, 3))
-    monkeypatch.setattr(gather, "load_weights", lambda path: (model, FACTS))
+    monkeypatch.setattr(gather, "load_weights", lambda path, build=None: (model, FACTS))
     missing = gather.gather(run)["missing"]
     assert missing["filters"] == "The first layer with weights has no filters that make pictures."
     assert missing["norms"] == "The model has no batch norm."

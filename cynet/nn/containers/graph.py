@@ -165,7 +165,7 @@ def _names(calls: list[Applied]) -> dict[int, str]:
     for call in calls:
         if id(call.layer) not in found:
             own = call.layer.name
-            found[id(call.layer)] = str(len(found)) if own is None else _checked_name(own)
+            found[id(call.layer)] = str(len(found)) if own is None else checked_name(own)
     names = Counter(found.values())
     twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
@@ -173,7 +173,8 @@ def _names(calls: list[Applied]) -> dict[int, str]:
     return found
 
 
-def _checked_name(name: Any) -> str:
+def checked_name(name: Any) -> str:
+    """A layer's name, or TypeError or ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"name: wanted a str, got {name!r:.80}")
     if not NAME.fullmatch(name):

@@ -10,7 +10,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.norm import normalization
-from cynet.nn import registry
+from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import NONE, Held, Parameter, data_of, grad_of, value
 
@@ -30,7 +30,7 @@ class _BatchNorm(Layer):
         affine: bool | Literal["bias"] = True,
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self._settings()
+        init.room(4, self._settings()[0])
         shift = isinstance(affine, str)
         if affine != "bias" if shift else not isinstance(affine, (bool, np.bool_)):
             raise TypeError(f'affine: wanted True, False or "bias", got {affine!r}')

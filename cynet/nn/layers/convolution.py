@@ -29,7 +29,7 @@ class Convolution(Layer):
         self.in_channels, self.out_channels, self.groups = self._channels()
         self.kernel_size, self.stride, self.padding, self.dilation = self._window()
         self.weight = Parameter(init.weights(self._weight_shape()))
-        self.bias = Parameter(np.zeros(self.out_channels)) if checks.flag("bias", bias) else None
+        self.bias = Parameter(np.zeros(init.room(self.out_channels))) if checks.flag("bias", bias) else None
 
     def _channels(self) -> tuple[int, int, int]:
         """(channels in, channels out, groups), checked: they may have been set."""

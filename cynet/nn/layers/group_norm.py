@@ -10,7 +10,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import Array, Shape
 from cynet.kernels.norm.sample_normalization import GroupNormPass
-from cynet.nn import registry
+from cynet.nn import init, registry
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import NONE, Held, Parameter, grad_of, value
 
@@ -57,8 +57,8 @@ class GroupNorm(Layer):
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self._settings()
         affine = checks.flag("affine", affine)
-        self.weight = Parameter(np.ones(num_channels)) if affine else None
-        self.bias = Parameter(np.zeros(num_channels)) if affine else None
+        self.weight = Parameter(np.ones(init.room(num_channels))) if affine else None
+        self.bias = Parameter(np.zeros(init.room(num_channels))) if affine else None
 
     @property
     def affine(self) -> bool:

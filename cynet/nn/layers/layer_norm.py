@@ -11,7 +11,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import Array, Shape
 from cynet.kernels.norm.sample_normalization import LayerNormPass
-from cynet.nn import registry
+from cynet.nn import init, registry
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import NONE, Held, Parameter, grad_of, value
 
@@ -66,8 +66,8 @@ class LayerNorm(Layer):
         shape, _ = self._settings()
         self.normalized_shape = shape
         affine, bias = checks.flag("elementwise_affine", elementwise_affine), checks.flag("bias", bias)
-        self.weight = Parameter(np.ones(shape)) if affine else None
-        self.bias = Parameter(np.zeros(shape)) if affine and bias else None
+        self.weight = Parameter(np.ones(init.room(*shape))) if affine else None
+        self.bias = Parameter(np.zeros(init.room(*shape))) if affine and bias else None
 
     @property
     def elementwise_affine(self) -> bool:

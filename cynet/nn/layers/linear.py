@@ -50,7 +50,7 @@ class Linear(Layer):
         self.in_features, self.out_features = in_features, out_features
         self.in_features, self.out_features = inputs, outputs = self._settings()
         self.weight = Parameter(init.weights((outputs, inputs)))
-        self.bias = Parameter(np.zeros(outputs)) if checks.flag("bias", bias) else None
+        self.bias = Parameter(np.zeros(init.room(outputs))) if checks.flag("bias", bias) else None
 
     def _settings(self) -> tuple[int, int]:
         """(features in, features out), checked: they may have been set."""

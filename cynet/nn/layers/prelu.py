@@ -6,6 +6,7 @@ from cynet.core import checks
 from cynet.core.types import Array, Shape
 from cynet.kernels.pointwise.slopes import PReLUPass
 from cynet.nn import registry
+from cynet.nn.init import room
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Held, Parameter, value
 
@@ -42,7 +43,7 @@ class PReLU(Layer):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         self.num_parameters, self.init = num_parameters, checks.number("init", init)
-        self.weight = Parameter(np.full(self._slopes(), init))
+        self.weight = Parameter(np.full(room(self._slopes()), init))
 
     def _slopes(self) -> int:
         """How many, checked: the attribute may have been set."""

@@ -1,0 +1,127 @@
+"""Nets of one's own: files and functions that build one, and what is said where they do not."""
+
+import json
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.runs import nets
+
+BUILD = """
+import cynet
+
+def model(input_shape, classes, **options):
+    {body}
+"""
+POOL = "cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(input_shape[-1], classes))"
+
+
+def body(text):
+    return BUILD.format(body=text)
+
+
+# What a file holds, what is asked of it besides its place, and what is said.
+BAD = {
+    "empty": ("", "", "wanted a function model in it, got none"),
+    "another name": ("def small(s, c): pass\n", "", r"got none \(did you mean .*net.py:small\?\)"),
+    "no such name": (body("pass"), ":modle", r"wanted a function modle in it.*did you mean .*:model"),
+    "no name": (body("pass"), ":a b", "the name one of a function, got"),
+    "syntax": ("def model(:\n", "", "net.py: line 1: SyntaxError: invalid syntax"),
+    "raises at once": ("x = 1\nraise KeyError('why')\n", "", "net.py: line 2: KeyError: 'why'"),
+    "import": ("import no_such_module_at_all\n", "", "ModuleNotFoundError: No module named"),
+    "exits": ("import sys\nsys.exit(0)\n", "", "net.py: line 2: SystemExit: 0"),
+    "endless at once": ("def f():\n    f()\nf()\n", "", "RecursionError"),
+    "NUL": ("a\0b", "", "net.py: .*(SyntaxError|ValueError): .*null byte"),
+    "no UTF-8": (b"x = '\xff\xfe'\n", "", "SyntaxError"),
+    "a number": ("model = 3\n", "", "wanted model to be a function, got 3"),
+    "a module": ("import os as model\n", "", "wanted model to be a function, got <module"),
+    "a layer": ("import cynet\nmodel = cynet.ReLU()\n", "", r"wanted model to be a function, got ReLU\(\)"),
+    "no arguments": ("def model(): pass\n", "", "wanted a function of .input_shape, classes"),
+    "one more argument": ("def model(shape, classes, width): pass\n", "", "missing a required argument"),
+    "an option that it does not take": ("def model(a, b): pass\n", "?width", "called so with width="),
+    "None": (body("return None"), "", "wanted a cynet.Layer, got None"),
+    "a text": (body("return 'resnet'"), "", "wanted a cynet.Layer, got 'resnet'"),
+    "a list": (body("return [cynet.ReLU()]"), "", r"wanted a cynet.Layer, got \[ReLU"),
+    "a class": (body("return cynet.ReLU"), "", "wanted a cynet.Layer, got <class"),
+    "a generator": (body("yield cynet.ReLU()"), "", "wanted a cynet.Layer, got <generator"),
+    "a symbol": (body("return cynet.Input(input_shape)"), "", "wanted a cynet.Layer, got <Symbol"),
+    "raises": (body("raise RuntimeError('no\\nidea')"), "", "net.py:model: line 5: RuntimeError: no idea"),
+    "divides by 0": (body("return 1 / 0"), "", "line 5: ZeroDivisionError"),
+    "asserts": (body("assert False"), "", "line 5: AssertionError"),
+    "exits in it": (body("raise SystemExit(3)"), "", "line 5: SystemExit: 3"),
+    "endless": (body("return model(input_shape, classes)"), "", "line 5: RecursionError"),
+    "an argument of a layer": (body("return cynet.Linear(0, classes)"), "", "line 5: ValueError: in_f"),
+    "other classes": (body("return " + POOL.replace("classes", "7")), "",
+                      r"of shape \(N, 3\) for inputs of \(N, 8, 6, 2\), got \(2, 7\) for N = 2"),
+    "images": (body("return cynet.Conv2d(2, 3, 3)"), "", r"wanted an output of shape \(N, 3\)"),
+    "other channels": (body("return cynet.Conv2d(5, 3, 3)"), "", "ValueError|LayerShapeError"),
+    "no weights": (
+        "import cynet\nclass A(cynet.Layer):\n    def output_shape(self, x):\n        return x[0], 3\n"
+        "def model(shape, classes):\n    return A()\n", "", "wanted a net with parameters to train, got"),
+    "holds itself": (body("a = cynet.Sequential(); a.layers.append(a); return a"), "",
+                     "wanted another layer, got the Sequential around it"),
+    "a shape that raises": (
+        "import cynet\nclass A(cynet.Layer):\n    def output_shape(self, shape):\n        return 1 / 0\n"
+        "def model(shape, classes):\n    return A()\n", "", "line 4: ZeroDivisionError"),
+    "a result that cannot be shown": (
+        "class A:\n    def __repr__(self):\n        raise KeyError\ndef model(a, b):\n    return A()\n", "",
+        "wanted a cynet.Layer, got a A"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_file_that_gives_no_net_is_told_in_a_sentence(tmp_path, what):
+    text, more, wanted = BAD[what]
+    path = tmp_path / "net.py"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    name, _, option = f"{path}{more}".partition("?")
+    with pytest.raises(ValueError, match=wanted) as error:
+        nets.named(name).made((8, 6, 2), 3, json.dumps({option: 1}) if option else None)
+    told = str(error.value)
+    assert told.startswith("model: ") and "\n" not in told and len(told) < 1_000
+
+
+def test_a_place_that_is_none_is_refused(tmp_path):
+    for place in ("no_module_of_this_name:model", "a b:model", ":model", "os.path:nothing", "json:loads"):
+        with pytest.raises(ValueError, match="model: "):
+            nets.named(place).made((8, 6, 2), 3)
+    for path in (tmp_path / "gone.py", tmp_path):
+        with pytest.raises(OSError, match=r"gone.py|directory|\.py"):
+            nets.named(f"{path if path.suffix else path / 'x.py'}")
+    large = tmp_path / "large.py"
+    large.write_bytes(b"#" * (nets.MOST_SOURCE + 1))
+    with pytest.raises((OSError, ValueError), match="large"):
+        nets.named(str(large))
+
+
+def test_a_file_a_function_and_a_layer_give_the_same_net(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(body("return " + POOL))
+    scope = {}
+    exec(body("return " + POOL), scope)
+    found = []
+    for given in (str(path), f"{path}:model", scope["model"], cynet.nn.from_spec):
+        if given is cynet.nn.from_spec:
+            cynet.seed(1)
+            given = cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(2, 3))
+        cynet.seed(1)
+        found.append(nets.of(given).made((8, 6, 2), 3).state_dict())
+    for other in found[1:]:
+        for name, array in other.items():
+            np.testing.assert_array_equal(array, found[0][name])
+
+
+def test_what_is_no_net_in_python_is_refused():
+    for value in (3, [1], object(), dict):
+        with pytest.raises(TypeError, match="model: wanted a function, a Layer or a name"):
+            nets.of(value)
+    assert nets.of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [("net.py", "net"), ("a/b c.py:small", "b_c-small"), ("net.py:model", "net"), ("uwnet2", "uwnet2")],
+)
+def test_the_folder_of_a_run_is_called_after_the_file(name, short):
+    assert nets.short(name) == short
