@@ -18,8 +18,9 @@ def warped(images, maps, size, threads=1):
     n, channels, _, width = images.shape
     out = np.full((n, channels, *size), 77, np.uint8)
     numbers = np.rint(np.asarray(maps, float) * PIXEL).astype(np.int64).reshape(n, 6)
-    taps, lines = np.empty((threads, 3 * size[1]), np.int32), np.empty((threads, width), np.uint16)
-    warp.warp(images, np.arange(n), numbers, out, taps, lines, threads)
+    taps, lines = np.empty((threads, 2 * size[1]), np.int32), np.empty((threads, width + 2), np.uint16)
+    pairs = np.empty((threads, width + 1), np.uint32)
+    warp.warp(images, np.arange(n), numbers, out, taps, lines, pairs, threads)
     return out
 
 

@@ -73,8 +73,28 @@ class Changes:
         pixels = self.shape[1] * self.shape[2]
         return np.empty((count, *self.shape), np.uint8), np.empty((count, pixels), np.uint8)
 
+    def drawn(self, key: AnyArray) -> tuple[AnyArray | None, ...]:
+        """What `apply` takes as `drawn`: an array of each kind, with a row for each sample.
+
+        Parameters
+        ----------
+        key : ndarray of uint64 (n,)
+            Of the samples, as `draws.keys` gives them.
+        """
+        maps = self._maps(key) if self.warps else None
+        if not self.colours:
+            return maps, None, None
+        both = [each.operations(key) for each in self.colours]
+        what, amounts = (np.concatenate(each, axis=1) for each in zip(*both, strict=True))
+        return maps, what, amounts
+
     def apply(
-        self, images: AnyArray, rows: AnyArray, key: AnyArray, room: tuple[AnyArray, ...], threads: int = 1
+        self,
+        images: AnyArray,
+        rows: AnyArray,
+        drawn: tuple[AnyArray | None, ...],
+        room: tuple[AnyArray, ...],
+        threads: int = 1,
     ) -> AnyArray:
         """The changed pictures.
 
@@ -83,8 +103,8 @@ class Changes:
         images : ndarray of uint8 (count, channels, height, width)
         rows : ndarray of int64 (n,)
             Where each picture lies.
-        key : ndarray of uint64 (n,)
-            Of the samples, as `draws.keys` gives them.
+        drawn : tuple of ndarray, None
+            Their rows of what `drawn` gives.
         room : tuple of ndarray
             For at least so many pictures; used again.
         threads : int, optional
@@ -95,16 +115,15 @@ class Changes:
             Within `room`.
         """
         out, scratch = (each[: len(rows)] for each in room)
-        if self.warps:
-            maps = self._maps(key)
-            taps = np.empty((threads, 3 * self.shape[2]), np.int32)
-            lines = np.empty((threads, self.source[1]), np.uint16)
-            warp.warp(images, rows, maps, out, taps, lines, threads)
-        else:
+        maps, what, amounts = drawn
+        if maps is None:
             np.take(images, rows, 0, out=out)
-        if self.colours:
-            both = [each.operations(key) for each in self.colours]
-            what, amounts = (np.concatenate(each, axis=1) for each in zip(*both, strict=True))
+        else:
+            taps = np.empty((threads, 2 * self.shape[2]), np.int32)
+            lines = np.empty((threads, self.source[1] + 2), np.uint16)
+            pairs = np.empty((threads, self.source[1] + 1), np.uint32)
+            warp.warp(images, rows, maps, out, taps, lines, pairs, threads)
+        if what is not None and amounts is not None:
             colour.colour(out, what, amounts, scratch, threads)
         return out
 

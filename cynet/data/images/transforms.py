@@ -176,11 +176,13 @@ class Pipeline:
         threads: int,
     ) -> None:
         """So many pictures at a time that those in between stay in the cache."""
-        key, step = draws.keys(seed, epoch, indices), self.changes.together * threads
+        drawn = self.changes.drawn(draws.keys(seed, epoch, indices))
+        step = self.changes.together * threads
         room, places = self.changes.room(min(step, len(indices))), np.arange(step)
         for first in range(0, len(indices), step):
             part = slice(first, first + step)
-            made = self.changes.apply(images, rows[part], key[part], room, threads)
+            of_part = tuple(None if each is None else each[part] for each in drawn)
+            made = self.changes.apply(images, rows[part], of_part, room, threads)
             at = places[: len(made)]
             decode.decode(made, at, indices[part], self.table, x[part], self.augment, seed, epoch, threads)
 

@@ -4,7 +4,13 @@ Everything is computed in integers: the same on every platform.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
+
+cdef extern from "rows.h" nogil:
+    void mix_rows(const unsigned char *upper, const unsigned char *lower, int w, uint16_t *line, Py_ssize_t count)
+    void pair_up(const uint16_t *line, uint32_t *pairs, Py_ssize_t count)
+    void mix_pairs(const uint32_t *pairs, const int32_t *at, const int32_t *share, unsigned char *out,
+                   Py_ssize_t count)
 
 cdef enum:
     ONE = 256       # the sum of two weights
@@ -19,8 +25,9 @@ def warp(
     const int64_t[::1] rows not None,       # in: (n,), where each picture lies, below count: the caller has checked
     const int64_t[:, ::1] maps not None,    # in: (n, 6), in units of 2**-32 pixels, below 2**24 pixels
     unsigned char[:, :, :, ::1] out not None,  # out: (n, channels, out height, out width)
-    int32_t[:, ::1] taps not None,          # out: (threads, 3 * out width), scratch
-    uint16_t[:, ::1] lines not None,        # out: (threads, width), scratch
+    int32_t[:, ::1] taps not None,          # out: (threads, 2 * out width), scratch
+    uint16_t[:, ::1] lines not None,        # out: (threads, width + 2), scratch
+    uint32_t[:, ::1] pairs not None,        # out: (threads, width + 1), scratch
     int threads=1,
 ):
     """out[i, :, r, c] = the picture at row m0 r + m1 c + m2 and column m3 r + m4 c + m5.
@@ -30,7 +37,7 @@ def warp(
     """
     cdef WarpTerms s
     cdef Py_ssize_t i, size, out_size
-    cdef Py_ssize_t taken = taps.shape[1], width = lines.shape[1]
+    cdef Py_ssize_t taken = taps.shape[1], length = lines.shape[1], joined = pairs.shape[1]
     cdef int thread
     if out.shape[0] == 0:
         return
@@ -44,11 +51,12 @@ def warp(
     cdef Py_ssize_t count = out.shape[0]
     cdef int32_t *own_taps = &taps[0, 0]
     cdef uint16_t *own_lines = &lines[0, 0]
+    cdef uint32_t *own_pairs = &pairs[0, 0]
     for i in prange(count, nogil=True, num_threads=threads, schedule="static"):
         thread = threadid()
         if m[i * 6 + 1] == 0 and m[i * 6 + 3] == 0:
             warp_upright(&s, pixels + row[i] * size, m + i * 6, to + i * out_size, own_taps + thread * taken,
-                         own_lines + thread * width)
+                         own_lines + thread * length, own_pairs + thread * joined)
         else:
             warp_freely(&s, pixels + row[i] * size, m + i * 6, to + i * out_size)
 
@@ -73,46 +81,46 @@ cdef inline int weight(int64_t place) noexcept nogil:
 
 
 cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const int64_t *m, unsigned char *out,
-                       int32_t *taps, uint16_t *line) noexcept nogil:
-    """A picture that is only moved, scaled and mirrored: of rows first, which vectorises, then of columns."""
+                       int32_t *taps, uint16_t *line, uint32_t *pairs) noexcept nogil:
+    """A picture that is only moved, scaled and mirrored: of rows first, then of columns.
+
+    `line` holds a row between two others, from its second value on, for beyond the edge are those at the edge;
+    `pairs` each value with the one after it, so that one access finds both.
+    """
     cdef Py_ssize_t c, row, column, first = 0, last = s.columns
-    cdef Py_ssize_t least = s.width, most = -1
-    cdef int32_t *before = taps
-    cdef int32_t *after = taps + s.columns
-    cdef int32_t *share = taps + 2 * s.columns
+    cdef Py_ssize_t least = s.width, most = 0, start, stop
+    cdef int32_t *pair = taps
+    cdef int32_t *share = taps + s.columns
     cdef int64_t place
     cdef const unsigned char *upper
     cdef const unsigned char *lower
     cdef unsigned char *to
-    cdef int w
     while first < s.columns and is_outside(m[4] * first + m[5], s.width):
         first += 1
     while last > first and is_outside(m[4] * (last - 1) + m[5], s.width):
         last -= 1
     for column in range(first, last):
         place = m[4] * column + m[5]
-        before[column] = <int32_t>kept_within(pixel_before(place), s.width)
-        after[column] = <int32_t>kept_within(pixel_before(place) + 1, s.width)
+        pair[column] = <int32_t>(pixel_before(place) + 1)
         share[column] = weight(place)
-        least, most = min(least, before[column]), max(most, after[column])
+        least, most = min(least, pair[column]), max(most, pair[column])
+    start, stop = max(least - 1, 0), min(most + 1, s.width)
     for row in range(s.rows):
         place = m[0] * row + m[2]
         for c in range(s.channels):
             to = out + (c * s.rows + row) * s.columns
-            if is_outside(place, s.height):
+            if is_outside(place, s.height) or first == last:
                 for column in range(s.columns):
                     to[column] = 0
                 continue
             upper = picture + (c * s.height + kept_within(pixel_before(place), s.height)) * s.width
             lower = picture + (c * s.height + kept_within(pixel_before(place) + 1, s.height)) * s.width
-            w = weight(place)
-            for column in range(least, most + 1):
-                line[column] = <uint16_t>(upper[column] * (ONE - w) + lower[column] * w)
+            mix_rows(upper + start, lower + start, weight(place), line + 1 + start, stop - start)
+            line[0], line[s.width + 1] = line[1], line[s.width]
+            pair_up(line + least, pairs + least, most + 1 - least)
             for column in range(first):
                 to[column] = 0
-            for column in range(first, last):
-                to[column] = <unsigned char>(
-                    (line[before[column]] * (ONE - share[column]) + line[after[column]] * share[column] + 32768) >> 16)
+            mix_pairs(pairs, pair + first, share + first, to + first, last - first)
             for column in range(last, s.columns):
                 to[column] = 0
 
