@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from cynet.core import checks, threads, workspace
+from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.loss import squared_error
 
+from .elementwise_losses import checked_pair
 from .losses import Loss
 
 
@@ -29,11 +30,7 @@ class MSELoss(Loss):
         TypeError, ValueError
             When an array has the wrong type, the shapes differ, or they hold nothing.
         """
-        y, target = checks.float_array("y", y), checks.float_array("target", target)
-        if y.shape != target.shape:
-            raise ValueError(f"target: wanted the shape of y {y.shape}, got {target.shape}")
-        if y.size == 0:
-            raise ValueError(f"y: wanted at least one element, got shape {y.shape}")
+        y, target = checked_pair(y, target)
         gradient = workspace.empty(y.shape)
         loss = squared_error.squared_error(
             y.reshape(-1),

@@ -1,30 +1,17 @@
 """Gaussian error linear unit."""
 
-from cynet.core import threads, workspace
-from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
 from cynet.nn import registry
-from cynet.nn.layer import Layer
+
+from .pointwise import Pointwise
 
 
 @registry.layer(pointwise=True, examples={"GELU()": (3, 9, 7, 11)})
-class GELU(Layer):
+class GELU(Pointwise):
     """y = x P(X <= x), X standard normal: exact, by the error function (Hendrycks & Gimpel 2016).
 
     Input and output: float32 of any shape, (N, H, W, C) or (N, features).
     """
 
-    curve = staticmethod(activation.gelu)  # all that it computes: plans call it alone
-
-    def forward(self, x: Array) -> Array:
-        y = workspace.empty(x.shape)
-        activation.gelu(x.reshape(-1), y.reshape(-1), threads.get_num_threads())
-        self.save(x)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        (x,) = self.saved()
-        dy = self.gradient(dy, x.shape)
-        dx = workspace.empty(x.shape)
-        activation.gelu_backward(x.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
-        return dx
+    curve = staticmethod(activation.gelu)
+    slope = staticmethod(activation.gelu_backward)

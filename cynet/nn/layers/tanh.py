@@ -1,30 +1,18 @@
 """Hyperbolic tangent."""
 
-from cynet.core import threads, workspace
-from cynet.core.types import Array
 from cynet.kernels.pointwise import activation
 from cynet.nn import registry
-from cynet.nn.layer import Layer
+
+from .pointwise import Pointwise
 
 
 @registry.layer(pointwise=True, examples={"Tanh()": (3, 9, 7, 11)})
-class Tanh(Layer):
+class Tanh(Pointwise):
     """y = tanh(x).
 
     Input and output: float32 of any shape, (N, H, W, C) or (N, features).
     """
 
-    curve = staticmethod(activation.tanh)  # all that it computes: plans call it alone
-
-    def forward(self, x: Array) -> Array:
-        y = workspace.empty(x.shape)
-        activation.tanh(x.reshape(-1), y.reshape(-1), threads.get_num_threads())
-        self.save(y)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        (y,) = self.saved()
-        dy = self.gradient(dy, y.shape)
-        dx = workspace.empty(y.shape)
-        activation.tanh_backward(y.reshape(-1), dy.reshape(-1), dx.reshape(-1), threads.get_num_threads())
-        return dx
+    curve = staticmethod(activation.tanh)
+    slope = staticmethod(activation.tanh_backward)
+    keeps_output = True
