@@ -47,9 +47,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory):
-    """Processes that tests start keep the bytecode of what they import, also where this one is told to keep none.
+    """Processes that tests start share the bytecode of what they import, where this one is told to keep none.
 
-    It lies with the other files of the tests then, not in the tree.
+    It lies with the other files of the tests, not in the tree.
     """
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
