@@ -1,6 +1,7 @@
 """Settings of all tests: the same drawn examples in every run, and no limit on the time of one."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -35,12 +36,46 @@ def settled_torch():
     torch = pytest.importorskip("torch")
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf"):
         getattr(torch, name)(torch.ones(1))
+    torch.set_num_threads(1)  # for arrays as small as the tests' others only wait, and they wait busily
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("torch") and "settled_torch" not in item.fixturenames:
             item.fixturenames.insert(0, "settled_torch")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Processes that tests start share the bytecode of what they import, where this one is told to keep none.
+
+    It lies with the other files of the tests, not in the tree.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once():
+    """shapes10, which takes seconds to draw, is drawn once; read-only, so that no test changes another's."""
+    from cynet.data.sets import shapes10
+
+    draw, kept = shapes10.Shapes10.__init__, {}
+
+    def once(self, root=None, split="train"):
+        key = repr((split, shapes10.COUNTS))
+        if key not in kept:
+            draw(self, root, split)
+            self.images.flags.writeable = self.labels.flags.writeable = False
+            kept[key] = dict(vars(self))
+        vars(self).update(kept[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes10.Shapes10, "__init__", once)
+        yield
 
 
 @pytest.fixture(autouse=True)

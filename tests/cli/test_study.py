@@ -1,14 +1,17 @@
-"""The batch-norm study as a user runs it: tiny, in processes of its own and in this one."""
+"""The batch-norm study as a user runs it: tiny, in a process of its own and in this one."""
 
+import contextlib
 import csv
+import io
 import math
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+import tiny
+from helpers import environment_of
 
 from cynet import cli
 from cynet.runs.session import Settings
@@ -16,21 +19,17 @@ from cynet.study import study, study_figures, study_report
 
 pytest.importorskip("matplotlib")
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "batchnorm_study.py"
 TINY = ("--steps", "6", "--seeds", "2", "--batch-size", "16", "--rates", ".03,1", "--rounds", ".1,.01")
-
-
-def command(*arguments):
-    return [sys.executable, "-W", "error", str(TOOL), *map(str, arguments)]
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """(folder, what was printed) of a tiny study."""
     folder = tmp_path_factory.mktemp("study") / "run"
-    result = subprocess.run(command(*TINY, "--run-dir", folder), capture_output=True, text=True, timeout=120)
-    assert (result.returncode, result.stderr) == (0, "")
-    return folder, result.stdout
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        assert cli.main(["batchnorm_study", "--data", "tiny", *TINY, "--run-dir", str(folder)]) == 0
+    assert err.getvalue() == ""
+    return folder, out.getvalue()
 
 
 def rows_of(folder, name):
@@ -94,9 +93,7 @@ def test_each_run_is_a_line(done):
 
 
 def test_a_diverged_run_is_a_result():
-    from cynet import data
-
-    training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
+    training, test = (tiny.tiny(split=split) for split in ("train", "test"))
     settings = Settings(batch_size=16, steps=40, workers=0)
     experiment = study.Experiment(settings, rates=(1e6,), rounds=(1e6, 1e5), seeds=1)
     runs = list(study.study(experiment, training, test))
@@ -113,9 +110,7 @@ def test_a_diverged_run_is_a_result():
 
 def test_the_first_round_is_the_run_at_its_rate():
     """An annealing differs from a run only in what follows."""
-    from cynet import data
-
-    training, test = (data.load("shapes10", split=split) for split in ("train", "test"))
+    training, test = (tiny.tiny(split=split) for split in ("train", "test"))
     settings = Settings(batch_size=16, steps=3, workers=0)
     experiment = study.Experiment(settings, rates=(0.1,), rounds=(0.1,), seeds=1)
     runs = list(study.study(experiment, training, test))
@@ -177,10 +172,11 @@ def test_the_best_rate_is_one_that_the_net_stands():
 
 
 def test_an_interrupted_study_writes_what_is_finished(tmp_path):
+    command = [sys.executable, "-W", "error", tiny.__file__, "batchnorm_study", "--data", "tiny"]
+    command += ["--steps", "6", "--seeds", "50", "--batch-size", "16", "--run-dir", tmp_path / "run"]
     process = subprocess.Popen(
-        command(*TINY[:2], "--seeds", 50, "--batch-size", 16, "--run-dir", tmp_path / "run"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of()
+    )
     for _ in range(4):
         process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -1,4 +1,7 @@
-"""tools/train.py and tools/evaluate.py as a user runs them: in processes of their own."""
+"""tools/train.py and tools/evaluate.py as a user runs them: in processes of their own.
+
+Where it does not matter what is trained on, it is "tiny": shapes10 takes each process seconds to draw.
+"""
 
 import contextlib
 import csv
@@ -18,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from helpers import run_python
+from helpers import environment_of, run_python
 
 from cynet import cli
 from cynet.cli.gathering import Flags
@@ -41,6 +44,15 @@ def tool(name, *arguments, folder, **environment):
         env=os.environ | environment,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
+
+
+FEW = "--data", "tiny", "--batch-size", 8
+
+
+def on_few_pictures(*flags):
+    """How a process is started that trains on "tiny"."""
+    command = [sys.executable, "-W", "error", tiny.__file__, "train", *FEW, *flags]
+    return {"args": [*map(str, command)], "env": environment_of()}
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +115,16 @@ def test_evaluate_repeats_the_accuracy(trained, what):
     assert again.splitlines()[-1] == out.splitlines()[-1]
 
 
-def test_the_run_is_verified_and_equal_to_itself(trained):
-    folder, run = trained[0], Path("runs", "uwnet2-shapes10-1")
-    status, out, err = tool("verify", run, "--threads", 2, folder=folder)
-    assert (status, err) == (0, "")
+def test_the_run_is_verified_and_equal_to_itself(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0])
+    run = str(Path("runs", "uwnet2-shapes10-1"))
+    assert cli.main(["verify", run, "--threads", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
     assert out.splitlines()[-1] == "equal: 20 losses, and every tensor after step 0, 1, 2, 5, 10, 20"
-    status, out, err = tool("diff", run, run, "--replay", folder=folder)
-    assert (status, err) == (0, "")
+    assert cli.main(["diff", run, run, "--replay"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
     assert out.splitlines()[-1] == "equal: the losses of 20 steps, and all tensors up to step 20"
 
 
@@ -123,14 +138,15 @@ def test_a_cut_or_broken_weights_file_is_refused(trained, tmp_path):
         assert err.count("\n") == 1
 
 
-def test_the_last_epoch_may_be_a_part(tmp_path):
-    flags = ["--no-batch-norm", "--batch-size", 2500, "--augment", "--run-dir", "mine", "--lr", 0.01]
-    status, out, err = tool("train", *flags, "--epochs", 1, folder=tmp_path)
-    assert (status, err) == (0, "")
+def test_the_last_epoch_may_be_a_part(tmp_path, capsys):
+    flags = ["train", "--data", "tiny", "--no-batch-norm", "--batch-size", "10", "--augment", "--lr", "0.01"]
+    assert cli.main([*flags, "--run-dir", str(tmp_path / "mine"), "--epochs", "1"]) == 0
+    out, err = capsys.readouterr()
     epoch = int(rows_of(tmp_path / "mine")[-1]["step"])
-    assert epoch == int(re.search(r"([\d,]+) training", out)[1].replace(",", "")) // 2500
-    status, _, err = tool("train", *flags[:-3], "other", "--steps", epoch + 1, folder=tmp_path)
-    assert (status, err) == (0, "")
+    assert epoch == int(re.search(r"([\d,]+) training", out)[1].replace(",", "")) // 10
+    flags += ["--no-report", "--steps", str(epoch + 1)]
+    assert cli.main([*flags, "--run-dir", str(tmp_path / "other")]) == 0
+    assert err + capsys.readouterr().err == ""
     rows = rows_of(tmp_path / "other")
     assert [(int(row["step"]), row["epoch"]) for row in rows] == [(epoch, "1"), (epoch + 1, "2")]
 
@@ -146,21 +162,24 @@ def test_equal_runs_give_equal_bytes_for_any_threads_and_workers(tmp_path):
     kinds = [("1", 0, ()), ("2", 1, ()), ("3", 2, ()), ("4", 1, ("--threads", 4)), ("4", 0, ("--threads", 1))]
     digests = set()
     for number, (omp, workers, flags) in enumerate(kinds):
-        flags = ["--steps", 12, "--batch-size", 50, "--augment", "--workers", workers, *flags]
-        status, _, err = tool("train", *flags, "--run-dir", number, folder=tmp_path, OMP_NUM_THREADS=omp)
-        assert (status, err) == (0, "")
+        flags = ["--steps", 12, "--batch-size", 32, "--augment", "--workers", workers, "--no-report", *flags]
+        process = on_few_pictures(*flags, "--run-dir", tmp_path / str(number))
+        process["env"]["OMP_NUM_THREADS"] = omp
+        done = subprocess.run(**process, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
         digests.add(hashlib.sha256((tmp_path / str(number) / "last.safetensors").read_bytes()).hexdigest())
     assert len(digests) == 1
-    tool("train", *flags, "--seed", 1, "--run-dir", "other", folder=tmp_path)
+    flags = [*FEW, *flags, "--seed", 1, "--run-dir", tmp_path / "other"]
+    assert cli.main(["train", *map(str, flags)]) == 0
     digests.add(hashlib.sha256((tmp_path / "other" / "last.safetensors").read_bytes()).hexdigest())
     assert len(digests) == 2
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
-    arguments = command("train", "--steps", 100_000, "--run-dir", "run")
+    process = on_few_pictures("--steps", 1_000_000, "--run-dir", "run")
     with subprocess.Popen(
-        arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        **process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         child.stdout.readline()
         child.send_signal(number)
@@ -174,18 +193,24 @@ def test_a_stopped_run_keeps_its_weights(tmp_path, number, status):
     assert facts.model == "uwnet2"
 
 
-def test_a_diverged_run_stops_in_words(tmp_path):
-    status, _, err = tool("train", "--steps", 100, "--no-batch-norm", "--lr", 1e30, folder=tmp_path)
-    assert status == 1
-    assert re.match(r"train.py: error: the training loss is \w+ at step \d+; try a lower learning rate", err)
+def test_a_diverged_run_stops_in_words(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flags = [*FEW, "--steps", 100, "--no-batch-norm", "--lr", 1e30]
+    assert cli.main(["train", *map(str, flags)]) == 1
+    err = capsys.readouterr().err
+    assert re.match(
+        r"cynet train: error: the training loss is \w+ at step \d+; try a lower learning rate", err
+    )
     assert err.count("\n") == 1
     assert not list(tmp_path.rglob("last.safetensors"))
 
 
 def test_the_step_of_a_diverged_run_can_be_taken_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    flags = ["--steps", "40", "--workers", "0", "--batch-size", "8"]
-    flags += ["--no-batch-norm", "--lr", "1e30", "--mixup", "0.3"]
+    x, y = np.random.default_rng(0).integers(0, 256, (64, 32, 32), np.uint8), np.arange(64) % 3
+    np.savez("grey.npz", train_images=x, train_labels=y, test_images=x, test_labels=y)
+    flags = ["--data", "arrays", "--data-dir", "grey.npz", "--steps", "40", "--workers", "0"]
+    flags += ["--batch-size", "8", "--no-batch-norm", "--lr", "1e30", "--mixup", "0.3"]
     assert cli.main(["train", *flags, "--run-dir", "it's new"]) == 1
     out, err = capsys.readouterr()
     [line] = [line for line in out.splitlines() if line.startswith("  python -c ")]
@@ -234,13 +259,12 @@ def went_on(folder):
     assert load_weights(folder / "run" / "last.safetensors")
 
 
-SHORT = "train", "--steps", 60, "--workers", 0, "--run-dir", "run", "--no-report"
+SHORT = "--steps", 60, "--workers", 0, "--run-dir", "run", "--no-report"
 
 
 def test_a_reader_that_goes_away_ends_no_training(tmp_path):
-    with subprocess.Popen(
-        command(*SHORT), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
+    process = on_few_pictures(*SHORT)
+    with subprocess.Popen(**process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.readline()
         child.stdout.close()
         err = child.stderr.read()
@@ -251,7 +275,8 @@ def test_a_reader_that_goes_away_ends_no_training(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_disk_that_is_full_behind_standard_output_ends_no_training(tmp_path):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(command(*SHORT), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=120)
+        process = on_few_pictures(*SHORT) | {"stdout": full, "stderr": subprocess.PIPE}
+        done = subprocess.run(**process, cwd=tmp_path, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
     went_on(tmp_path)
 
@@ -259,7 +284,8 @@ def test_a_disk_that_is_full_behind_standard_output_ends_no_training(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals of Linux")
 def test_a_terminal_that_is_closed_ends_no_training_that_ignores_it(tmp_path):
     ours, theirs = os.openpty()
-    with subprocess.Popen(command(*SHORT), cwd=tmp_path, stdout=theirs, stderr=theirs) as child:
+    process = on_few_pictures(*SHORT)
+    with subprocess.Popen(**process, cwd=tmp_path, stdout=theirs, stderr=theirs) as child:
         os.close(theirs)
         assert os.read(ours, 1)
         os.close(ours)
@@ -274,11 +300,11 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
         raise OSError(errno.ENOSPC, f"cannot write {arguments[0]}: No space left on device")
 
     monkeypatch.setattr(recorder, "save_weights", full)
-    assert cli.main(["train", "--steps", "2", "--workers", "0"]) == 1
+    assert cli.main(["train", *map(str, FEW), "--steps", "2", "--workers", "0"]) == 1
     err = capsys.readouterr().err
     assert re.fullmatch(
         r"cynet train: error: after step 2: cannot write .*last.safetensors: No space left on device; "
-        r"to go on from the stored configuration: cynet train --resume runs/uwnet2-shapes10-1\n",
+        r"to go on from the stored configuration: cynet train --resume runs/uwnet2-tiny-1\n",
         err,
     )
 
@@ -296,7 +322,8 @@ def test_a_save_that_breaks_is_told_of_the_folder_as_it_is_then(tmp_path, monkey
         raise FileNotFoundError(errno.ENOENT, f"cannot write {path}: No such file or directory")
 
     monkeypatch.setattr(recorder, "save_weights", broken)
-    assert cli.main(["train", "--steps", "2", "--workers", "0", "--run-dir", "r"]) == 1
+    flags = [*map(str, FEW), "--steps", "2", "--workers", "0"]
+    assert cli.main(["train", *flags, "--run-dir", "r"]) == 1
     err = capsys.readouterr().err
     if how == "moved":
         assert err.endswith(f"the stored configuration: cynet train --resume {tmp_path / 'moved'}\n")
@@ -334,9 +361,17 @@ def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
 
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    with subprocess.Popen(
-        command("train", "--steps", 30, "--workers", 0), cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs
-    ) as child:
+    flags = (
+        "--model",
+        "resnet20",
+        "--steps",
+        8,
+        "--workers",
+        0,
+        "--no-report",
+    )  # steps as long as a bar's while
+    process = on_few_pictures(*flags)
+    with subprocess.Popen(**process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs) as child:
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # how the end of a terminal is told
@@ -347,7 +382,7 @@ def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
     assert child.returncode == 0
     assert b"  0%|" in shown and b"images/s, loss " in shown
     assert shown.endswith(b" " * 50 + b"\r")
-    assert "epoch 1  step 30/30" in out and "%|" not in out
+    assert "epoch 1  step 8/8" in out and "%|" not in out
 
 
 @pytest.mark.parametrize(

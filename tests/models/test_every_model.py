@@ -200,8 +200,8 @@ def test_it_takes_inputs_of_odd_sizes(name):
 
 @EVERY
 def test_inputs_that_it_cannot_take_are_refused_in_words(name):
+    model = created(name)
     for shape in ((2, 32, 32, 4), (2, 32, 32), (2, 2, 2, 3), (32, 32, 3), ()):
-        model = created(name)
         try:
             y = model(np.zeros(shape, np.float32))
         except ValueError as error:

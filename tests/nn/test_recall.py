@@ -11,9 +11,11 @@ from examples import NETS
 import cynet
 from cynet import data, nn
 from cynet.core import threads
+from cynet.models.registry import model as registered
 from cynet.nn.compile import recall
 from cynet.nn.passes import layer_by_layer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)
 CHANGED = r"backward: wanted input, weights and layers as they were in the forward pass .* got changed ones"
 
@@ -91,8 +93,10 @@ def direction(y):
 
 @pytest.mark.parametrize("make", [every_kind, *dict.fromkeys(name for name, _ in NETS)])
 def test_the_output_is_the_plans_and_the_gradients_are_the_layers(make):
-    made = cynet.models.create(make) if isinstance(make, str) else make()
-    model, x = ready(made, 32 if isinstance(make, str) else 16)
+    least = registered.facts(make).get("least", (1,)) if isinstance(make, str) else (1,)
+    side = max(16, *least)
+    made = cynet.models.create(make, (side, side, 3)) if isinstance(make, str) else make()
+    model, x = ready(made, side, 4)
     with cynet.no_grad():
         wanted = model(x)
     before = model.state_dict()

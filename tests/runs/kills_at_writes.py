@@ -77,7 +77,8 @@ def resume(folder):
 def main(folder, every):
     """How many places were tried; AssertionError where a resumed run is not as one that nobody stopped."""
     cynet.set_num_threads(1)
-    assert begin(folder / "whole") == 0
+    with contextlib.redirect_stdout(io.StringIO()):  # here: every child has then what a training imports
+        assert cli.main(["train", *FLAGS, "--run-dir", str(folder / "whole")]) == 0
     wanted = contents(folder / "whole")
     for place in range(0, 10_000, every):
         run = folder / f"at{place}"

@@ -159,9 +159,11 @@ def test_two_runs_at_once_have_a_log_each(tmp_path):
 
 PROGRAM = """
 import cynet
-found = cynet.runs.start(
-    cynet.train.Settings(steps=3, batch_size=8, workers=1, threads=1), "run", say=None, report=False
-)
+import numpy as np
+pictures = np.random.default_rng(0).integers(0, 256, (40, 3, 32, 32), np.uint8)
+cynet.data.register("few", lambda root, split: cynet.data.ArrayDataset(pictures, np.arange(40) % 2))
+settings = cynet.train.Settings(data="few", steps=3, batch_size=8, workers=1, threads=1)
+found = cynet.runs.start(settings, "run", say=None, report=False)
 print(found.status, cynet.runs.open("run").settings.workers)
 """
 

@@ -8,6 +8,6 @@ from helpers import run_python
 
 @pytest.mark.parametrize("flags", [(), ("--validation", 0.25, "--balanced")])
 def test_a_few_kills_change_nothing(flags):
-    done = run_python(Path(__file__).parent / "kill_and_resume.py", 5, 1, *flags)
+    done = run_python(Path(__file__).parent / "kill_and_resume.py", 5, 1, "--steps", 150, *flags)
     assert done.returncode == 0, done.stderr
     assert "all as the one that nobody stopped" in done.stdout
