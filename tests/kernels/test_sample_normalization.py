@@ -142,6 +142,7 @@ def test_one_bad_value_poisons_its_own_group_or_row(bad):
         assert np.isnan(array).sum() == 8
 
 
+@pytest.mark.usefixtures("threads_for_small_shapes")
 def test_same_bytes_for_any_number_of_threads():
     x, dy = np.random.default_rng(0).standard_normal((2, 5, 3000, 12)).astype(np.float32)
     weight, bias = numbers(12)

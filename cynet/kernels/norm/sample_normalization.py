@@ -3,13 +3,14 @@
 import numpy as np
 
 from cynet.core import workspace
-from cynet.core.threads import get_num_threads
+from cynet.core.threads import team
 
 from . import channels as table
 from . import group_norm, layer_norm
 from .normalization import chunk_rows
 
 CHUNK_FLOATS = 16384  # of a work item, about
+WORK = 8  # operations for each number of a pass, about, by which threads are counted
 
 
 class GroupNormPass:
@@ -40,7 +41,7 @@ class GroupNormPass:
     @property
     def threads(self):
         """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
-        return max(1, min(get_num_threads(), len(self.x) * self.chunks))
+        return max(1, min(team(WORK * self.x.size), len(self.x) * self.chunks))
 
     def _partial(self):
         shape = len(self.x) * self.chunks, table.SUMS, self.x.shape[2]
@@ -85,7 +86,7 @@ class LayerNormPass:
 
     def threads(self, items):
         """Asked for at each pass, as of `GroupNormPass`."""
-        return max(1, min(get_num_threads(), items))
+        return max(1, min(team(WORK * self.x.size), items))
 
     def output(self):
         """Takes the statistics on the way."""
