@@ -361,15 +361,7 @@ def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
 
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    flags = (
-        "--model",
-        "resnet20",
-        "--steps",
-        8,
-        "--workers",
-        0,
-        "--no-report",
-    )  # steps as long as a bar's while
+    flags = "--model", "resnet20", "--steps", 8, "--workers", 0  # steps as long as a bar's while
     process = on_few_pictures(*flags)
     with subprocess.Popen(**process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs) as child:
         os.close(theirs)
