@@ -45,6 +45,19 @@ def test_the_cache_gives_the_same_set_without_decoding(folder, monkeypatch, chun
         np.testing.assert_array_equal(found.std, plain.std)
 
 
+@pytest.mark.parametrize("options", [
+    {"classes": ("cat", "dog", "eel")}, {"classes": ("dog", "cat")}, {"size": (8, 6)}, {"resize": "stretch"},
+    {"channels": 1},
+], ids=str)  # fmt: skip
+def test_a_cache_is_of_the_options_that_the_set_was_made_with(folder, options):
+    """Two that differ in one of them, one after the other, are each as without a cache."""
+    for given in ({"size": 8}, {"size": 8} | options, {"size": 8}):
+        kept, plain = data.ImageFolder(folder, **given), data.ImageFolder(folder, cache=False, **given)
+        assert kept.fingerprint() == plain.fingerprint() and kept.classes == plain.classes
+        np.testing.assert_array_equal(kept.images, plain.images)
+        np.testing.assert_array_equal(kept.labels, plain.labels)
+
+
 def _add(folder):
     draw(folder / "dog" / "new.png")
 
