@@ -116,6 +116,8 @@ def test_a_function_changes_samples_of_any_shape():
 @pytest.mark.parametrize("array, layout, problem", [
     (drawn((9, 5, 4), np.float32), None, r"images: wanted a filled \(count, channels, height, width\), got "),
     (drawn((9, 5, 4), np.float32), "NHWC", "layout: wanted NHW or NLC or NCL for an array of 3 dimensions"),
+    (drawn((9, 3, 5, 4), np.float32), "NHW", "layout: wanted NCHW or NHWC for an array of 4 dimensions"),
+    (drawn((9, 5), np.float32), "NLC", "layout: wanted NF for an array of 2 dimensions, got NLC"),
     (drawn((9, 5), np.float32), "ROWS", "layout: wanted one of NCHW, NHWC, NHW, NLC, NCL, NF, got 'ROWS'"),
     (drawn((9, 5), np.float64), None, "images: wanted a uint8 or float32 NumPy array, got float64"),
     (drawn((9, 0), np.float32), "NF", "images: wanted samples, uint8 or float32 of 2 to 4 dimensions"),

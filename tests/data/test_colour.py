@@ -107,6 +107,15 @@ def test_an_operation_equals_its_twin(case):
     assert np.abs(found - twin(picture, name, amount)).max() <= (0 if exact else 0.51 + 1.01 * rounded)
 
 
+@pytest.mark.parametrize("sixths", np.arange(-3, 3.25, 0.25).tolist())
+def test_a_hue_is_turned_the_whole_circle_round_from_every_colour(sixths):
+    levels = np.array([0, 51, 127, 128, 200, 255], np.uint8)
+    picture = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, 12, 18)
+    amount = int(sixths * UNIT)
+    found = changed(picture[None], ("HUE", amount))[0]
+    assert np.abs(found - turned(picture.astype(float), amount)).max() <= 0.51
+
+
 def test_a_factor_of_one_and_no_turn_change_nothing():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 7, 6), np.uint8)
     for name in FACTORS:
