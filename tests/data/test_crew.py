@@ -158,5 +158,5 @@ def test_three_deaths_within_ten_minutes_are_an_error(deaths, error, clock, monk
             assert group._replace(before) == [] and group.members[0] is not before
             said = caplog.records[-1]  # no warning: it is made good
             assert (said.levelname, said.getMessage()) == (
-                "INFO", "worker (pid 1) died at nothing; another one takes its place"
+                "INFO", "worker (pid 1, signal SIGKILL) died at nothing; another one takes its place"
             )  # fmt: skip
