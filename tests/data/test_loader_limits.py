@@ -5,6 +5,7 @@ import pytest
 
 from cynet import data
 from cynet.data.images import decode, transforms
+from cynet.data.workers import portable
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (20, 3, 8, 8), np.uint8)
 
@@ -73,3 +74,11 @@ def test_a_kind_of_transform_is_none_itself(dataset, kind):
     """Its class in place of one, which some could be called as functions are."""
     with pytest.raises(TypeError, match=r"transforms\[0\]: wanted a RandomCrop, .*, got <class "):
         data.DataLoader(dataset, 4, workers=0, transforms=[kind])
+
+
+def test_auto_in_a_daemonic_process_is_none(dataset, monkeypatch, capsys):
+    monkeypatch.setattr(portable, "daemonic", lambda: True)
+    with data.DataLoader(dataset, 5, workers="auto") as loader:
+        assert len(list(loader)) == 4 and loader.workers == 0
+    said = "workers=0 chosen (a daemonic process may start no others)"
+    assert loader.chosen == said and capsys.readouterr().err == f"cynet: DataLoader: {said}\n"

@@ -92,6 +92,16 @@ def test_folders_of_the_same_names_in_two_classes_are_asked_about(tmp_path, plac
         listing.listed(tmp_path / "set")
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_lies_beside_a_part_is_looked_at_where_that_may_be_read(tmp_path, monkeypatch, readable):
+    folder_of(tmp_path / "train", cat=2, dog=2)
+    folder_of(tmp_path / "Test", cat=1, dog=1)
+    monkeypatch.setattr(os, "access", lambda place, mode: readable)
+    notes = data.load("image_folder", tmp_path / "train").notes
+    beside = f"{tmp_path / 'train'}: Test beside it is not used: is {tmp_path} the data set?"
+    assert (beside in notes) is readable
+
+
 # -- lists ------------------------------------------------------------------------------------------------
 def listed(folder, name):
     draw(folder / "cat.png")
