@@ -116,6 +116,17 @@ def test_a_hue_is_turned_the_whole_circle_round_from_every_colour(sixths):
     assert np.abs(found - turned(picture.astype(float), amount)).max() <= 0.51
 
 
+@pytest.mark.parametrize("name", ["AUTOCONTRAST", "EQUALIZE"])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 15, 17), (3, 40, 50), (1, 200, 100)])
+@pytest.mark.parametrize(("least", "most"), [(0, 255), (30, 180), (100, 103), (7, 7)])
+def test_bytes_are_stretched_as_pil_does_in_pictures_of_any_size(name, shape, least, most):
+    """Those of less than 255 pixels, or of one byte, are not made equally frequent."""
+    rng = np.random.default_rng(shape[1])
+    picture = (least + (most + 1 - least) * rng.random(shape) ** 3).astype(np.uint8)
+    picture[..., :3] = most  # many of the last
+    np.testing.assert_array_equal(changed(picture[None], (name, 0))[0], twin(picture, name, 0))
+
+
 def test_a_factor_of_one_and_no_turn_change_nothing():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 7, 6), np.uint8)
     for name in FACTORS:

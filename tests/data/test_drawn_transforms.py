@@ -27,14 +27,14 @@ DRAWN = {
     "ColorJitter(hue=0.5)": "c2a1b4b473699e82",
     "ColorJitter(saturation=(0.5, 4))": "eec0eb8fcf860973",
     "RandomGrayscale(0.4)": "5c82dd2254a5b1b7",
-    "TrivialAugmentWide()": "0ba5634cce42619d",
-    "TrivialAugmentWide(7)": "90e7fa64b1a271d5",
+    "TrivialAugmentWide()": "c93bd27a60270ae9",
+    "TrivialAugmentWide(7)": "d584b6226a98bd41",
     "RandomErasing()": "7f9315b5ba331f51",
     "RandomErasing(1, (0.1, 0.6), (0.2, 4), (1, -2, 3))": "e503fb9759610cf8",
     "RandomFlip('alternating'), RandomRotation(5), ColorJitter(0.2), RandomErasing()": "4e95dfd1f5381211",
     "Resize(9), RandomHorizontalFlip(0.7), RandomRotation(20), RandomAffine(0, (0.1, 0.1)), "
     "TrivialAugmentWide(), ColorJitter(0.3), RandomGrayscale(), Brightness(0.2), RandomCrop(2), Cutout(3)":
-    "ed083277535d5692",
+    "5be27eaefec96880",
 }  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def shown(transforms, images=IMAGES, **options):
 @pytest.mark.parametrize("text", DRAWN)
 def test_what_is_drawn_is_the_same_in_every_version_and_everywhere(text):
     transforms = eval(f"[{text}]", NAMES)
-    found = shown(transforms, seed=2**40 + 7)
+    large = np.repeat(np.repeat(IMAGES, 2, 2), 2, 3)  # so that there are bytes to be made equally frequent
+    found = shown(transforms, large if "Trivial" in text else IMAGES, seed=2**40 + 7)
     assert hashlib.sha256(found.tobytes()).hexdigest()[:16] == DRAWN[text]
 
 
