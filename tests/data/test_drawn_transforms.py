@@ -17,6 +17,7 @@ DRAWN = {
     "RandomResizedCrop()": "270f5caf4da52cc2",
     "RandomResizedCrop((7, 9), (0.3, 0.9), (0.5, 3))": "e9474bbdf40d0617",
     "RandomResizedCrop(8, (0.9, 1), (4, 8))": "e8fb021f356ab007",
+    "RandomResizedCrop(8, (0.9, 1), (0.1, 0.23))": "82940d426484e490",
     "RandomRotation(30)": "953c604b9c8bb86e",
     "RandomRotation((-200, 100))": "ba1a20587b701204",
     "RandomAffine(10, (0.3, 0.2), (0.5, 2), 20)": "4a030ed504b41d8d",
