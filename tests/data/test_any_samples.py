@@ -223,3 +223,10 @@ def test_a_task_that_is_not_that_of_the_labels_is_refused():
         data.load("shapes10", task="regress")
     with pytest.raises(ValueError, match="layout: wanted arrays, got data set shapes10"):
         data.load("shapes10", layout="NHWC")
+
+
+def test_the_labels_of_a_sample_are_its_own():
+    dataset = ArrayDataset(np.zeros((2, 1, 2, 2), np.uint8), [[1, 0, 1], [0, 1, 1]])
+    _, labels = dataset[0]
+    labels[:] = 9
+    assert dataset.labels.tolist() == [[1, 0, 1], [0, 1, 1]]

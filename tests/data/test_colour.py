@@ -143,10 +143,11 @@ def test_operations_are_carried_out_in_their_order():
     assert (both != changed(pictures, other, one)).any()
 
 
-def test_same_bytes_for_any_number_of_threads():
-    pictures = np.random.default_rng(0).integers(0, 256, (9, 3, 7, 6), np.uint8)
+@pytest.mark.parametrize("shape", [(9, 3, 7, 6), (80, 1, 60, 50)])
+def test_same_bytes_for_any_number_of_threads(shape):
+    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     operations = [(name, 30_000) for name in FACTORS] + [("HUE", 9999), ("EQUALIZE", 0)]
-    assert len({changed(pictures, *operations, threads=n).tobytes() for n in (1, 2, 3, 4)}) == 1
+    assert len({changed(pictures, *operations, threads=n).tobytes() for n in (1, 2, 3, 4, 8)}) == 1
 
 
 # -- transforms --------------------------------------------------------------------------------------------
