@@ -230,3 +230,15 @@ def test_the_labels_of_a_sample_are_its_own():
     _, labels = dataset[0]
     labels[:] = 9
     assert dataset.labels.tolist() == [[1, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize(("shape", "layout", "sample"), [
+    ((4, 6, 2), "NLC", (6, 2)), ((4, 2, 6), "NCL", (6, 2)), ((4, 5), "NF", (5,)),
+    ((4, 2, 3, 1), "NCHW", (3, 1, 2)), ((4, 3, 1), "NHW", (3, 1, 1)),
+])  # fmt: skip
+def test_other_samples_of_a_data_set_are_of_its_shape_and_task(shape, layout, sample):
+    first = ArrayDataset(np.zeros(shape, np.uint8), [[1, 1], [0, 0], [0, 1], [1, 0]], ("a", "b"), layout)
+    second = first.with_samples(first.images[1:3], [[1, 0], [0, 1]])
+    assert second.picture_shape == first.picture_shape == sample and second[0][0].shape == sample
+    assert (second.task, second.classes, len(second)) == ("multilabel", ("a", "b"), 2)
+    assert first.with_samples(first.images, first.labels, ["c", "d"]).classes == ("c", "d")

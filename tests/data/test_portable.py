@@ -1,6 +1,7 @@
 """What worker processes cannot be given is refused before one starts: what, where it is, and what to do."""
 
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -263,3 +264,22 @@ def test_a_script_that_is_no_python_counts_as_guarded(tmp_path, monkeypatch):
     assert not portable._is_guarded()
     monkeypatch.delattr(sys.modules["__main__"], "__file__")
     assert portable._is_guarded()
+
+
+def test_the_code_of_what_is_wrapped_and_of_a_class_is_that_of_what_they_hold(tmp_path, monkeypatch):
+    def plain():
+        pass
+
+    class Two:
+        first, second, number = plain, (lambda self: None), 5
+
+    assert portable._code_of(plain) == portable._code_of(functools.lru_cache(plain)) == [plain.__code__]
+    assert portable._code_of(Two) == [plain.__code__, Two.second.__code__]
+    (tmp_path / "script.py").touch()
+    script = types.SimpleNamespace(__file__=str(tmp_path / "script.py"), __spec__=None)
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    assert portable._lost_main(Two) is None
+    Two.second.__code__ = Two.second.__code__.replace(co_filename="<stdin>-1")  # one of both was typed in
+    assert portable._lost_main(Two) == "in no file: it was typed in after script.py ran"
+    script.__file__ = str(tmp_path / "gone.py")
+    assert portable._lost_main(Two) == f"in {tmp_path / 'gone.py'}, which is not there any more"
