@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import ArrayDataset, fingerprint
+from cynet.data import ArrayDataset, fingerprint, floats
 
 RNG = np.random.default_rng(0)
 SHAPES = [
@@ -242,3 +242,17 @@ def test_other_samples_of_a_data_set_are_of_its_shape_and_task(shape, layout, sa
     assert second.picture_shape == first.picture_shape == sample and second[0][0].shape == sample
     assert (second.task, second.classes, len(second)) == ("multilabel", ("a", "b"), 2)
     assert first.with_samples(first.images, first.labels, ["c", "d"]).classes == ("c", "d")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_floats_are_normalised_row_by_row_whatever_the_threads(threads):
+    images = drawn((7, 3, 10), np.float32)
+    rows, mean, std = np.array([6, 0, 3, 3]), np.array([0.1, 1e6, -3.0]), np.array([1.0, 3.0, 1e-3])
+    x = np.empty((4, 10, 3), np.float32)
+    floats.normalise(images, rows, mean, std, x, threads)
+    wanted = (images[rows].astype(float) - mean[:, None]) / std[:, None]
+    np.testing.assert_array_equal(x, wanted.transpose(0, 2, 1).astype(np.float32))
+    sums = np.array([1.0, 2.0, 3.0])
+    floats.add_powers(images, mean, sums, 2)
+    squares = ((images.astype(float) - mean[:, None]) ** 2).sum((0, 2))
+    np.testing.assert_allclose(sums, squares + np.array([1, 2, 3]), rtol=1e-14)

@@ -108,7 +108,7 @@ def test_what_is_wrong_but_for_pictures_is_raised():
 @pytest.mark.parametrize("features", [8, 9])
 def test_more_channels_than_can_be_told_one_by_one_are_told_by_their_range(features):
     rows = np.stack([np.arange(features), 3 * np.arange(features) + 2]).astype(np.float32)
-    dataset = data.ArrayDataset(rows, [0.5, 2.5], layout="NF")
+    dataset = data.ArrayDataset(rows, [0.5, 4.5], layout="NF")
     found = checking.Part("arrays", "train", dataset, (), checking.inspection.check(dataset))
     lines = list(found.lines())
     assert lines[0] == f"train: 2 rows of {features} features, float32, 1 numbers"
@@ -118,7 +118,7 @@ def test_more_channels_than_can_be_told_one_by_one_are_told_by_their_range(featu
     else:
         assert lines[1:-2] == ["  mean of each from 1 to 17", "  deviation of each from 1 to 9"]
     assert lines[-2].startswith("  fingerprint 2x9x1x1." if features == 9 else "  fingerprint 2x8x1x1.")
-    assert lines[-1] == "  value  0.5 to 2.5, mean 1.5, deviation 1"
+    assert lines[-1] == "  value  0.5 to 4.5, mean 2.5, deviation 2"
 
 
 def test_labels_are_told_one_by_one_beside_all_samples():

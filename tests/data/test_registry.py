@@ -21,6 +21,15 @@ def test_a_fact_is_true_or_false(fact, value):
     assert "nothing" not in data.names()
 
 
+def test_no_other_fact_may_be_said():
+    with pytest.raises(TypeError, match=f"^odd: wanted one of {', '.join(registry.FACTS)}$"):
+        data.register("nothing", made, odd=True)
+    for wrong in ((5, made), ("nothing", 5)):
+        with pytest.raises(TypeError, match="register: wanted a str and a callable, got "):
+            data.register(*wrong)
+    assert "nothing" not in data.names()
+
+
 @pytest.mark.parametrize("lacks", registry.NEEDED)
 def test_what_lacks_a_part_of_a_data_set_is_refused_when_it_is_made(lacks):
     parts = {name: () for name in registry.NEEDED if name != lacks}
