@@ -114,6 +114,21 @@ def test_a_configuration_beside_its_data_finds_them(home, capsys):
     assert "mine.toml: data_dir: no such file or folder: nowhere.npz\n" in capsys.readouterr().err
 
 
+def test_a_configuration_beside_its_weights_finds_them(home, capsys):
+    with_data = 'data = "arrays"\ndata_dir = "own.npz"\nsteps = 2\nbatch_size = 8\n'
+    (home / "mine.toml").write_text(with_data)
+    options = "--workers", 0, "--no-report"
+    assert command("train", "--config", home / "mine.toml", *options, "--run-dir", home / "first") == 0
+    (home / "mine.toml").write_text(with_data + 'init_from = "first"\n')
+    assert command("train", "--config", home / "mine.toml", *options, "--run-dir", "second") == 0
+    found = tomllib.loads((home.parent / "here" / "second" / "config.toml").read_text())
+    assert found["init_from"] == str(home / "first")
+    layer, file = {"init_from": "first"}, home / "mine.toml"
+    assert settled(layer, file) == {"init_from": str(home / "first")}
+    (home.parent / "here" / "first").mkdir()
+    assert settled(layer, file) == layer  # what is here comes before what is there
+
+
 def test_the_default_folder_of_data_sets_is_found_too(home, monkeypatch):
     monkeypatch.chdir(home)
     (home / "data").mkdir()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data import ArrayDataset, fingerprint
+from cynet.data import ArrayDataset, fingerprint, floats
 
 RNG = np.random.default_rng(0)
 SHAPES = [
@@ -116,6 +116,8 @@ def test_a_function_changes_samples_of_any_shape():
 @pytest.mark.parametrize("array, layout, problem", [
     (drawn((9, 5, 4), np.float32), None, r"images: wanted a filled \(count, channels, height, width\), got "),
     (drawn((9, 5, 4), np.float32), "NHWC", "layout: wanted NHW or NLC or NCL for an array of 3 dimensions"),
+    (drawn((9, 3, 5, 4), np.float32), "NHW", "layout: wanted NCHW or NHWC for an array of 4 dimensions"),
+    (drawn((9, 5), np.float32), "NLC", "layout: wanted NF for an array of 2 dimensions, got NLC"),
     (drawn((9, 5), np.float32), "ROWS", "layout: wanted one of NCHW, NHWC, NHW, NLC, NCL, NF, got 'ROWS'"),
     (drawn((9, 5), np.float64), None, "images: wanted a uint8 or float32 NumPy array, got float64"),
     (drawn((9, 0), np.float32), "NF", "images: wanted samples, uint8 or float32 of 2 to 4 dimensions"),
@@ -221,3 +223,36 @@ def test_a_task_that_is_not_that_of_the_labels_is_refused():
         data.load("shapes10", task="regress")
     with pytest.raises(ValueError, match="layout: wanted arrays, got data set shapes10"):
         data.load("shapes10", layout="NHWC")
+
+
+def test_the_labels_of_a_sample_are_its_own():
+    dataset = ArrayDataset(np.zeros((2, 1, 2, 2), np.uint8), [[1, 0, 1], [0, 1, 1]])
+    _, labels = dataset[0]
+    labels[:] = 9
+    assert dataset.labels.tolist() == [[1, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize(("shape", "layout", "sample"), [
+    ((4, 6, 2), "NLC", (6, 2)), ((4, 2, 6), "NCL", (6, 2)), ((4, 5), "NF", (5,)),
+    ((4, 2, 3, 1), "NCHW", (3, 1, 2)), ((4, 3, 1), "NHW", (3, 1, 1)),
+])  # fmt: skip
+def test_other_samples_of_a_data_set_are_of_its_shape_and_task(shape, layout, sample):
+    first = ArrayDataset(np.zeros(shape, np.uint8), [[1, 1], [0, 0], [0, 1], [1, 0]], ("a", "b"), layout)
+    second = first.with_samples(first.images[1:3], [[1, 0], [0, 1]])
+    assert second.picture_shape == first.picture_shape == sample and second[0][0].shape == sample
+    assert (second.task, second.classes, len(second)) == ("multilabel", ("a", "b"), 2)
+    assert first.with_samples(first.images, first.labels, ["c", "d"]).classes == ("c", "d")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_floats_are_normalised_row_by_row_whatever_the_threads(threads):
+    images = drawn((7, 3, 10), np.float32)
+    rows, mean, std = np.array([6, 0, 3, 3]), np.array([0.1, 1e6, -3.0]), np.array([1.0, 3.0, 1e-3])
+    x = np.empty((4, 10, 3), np.float32)
+    floats.normalise(images, rows, mean, std, x, threads)
+    wanted = (images[rows].astype(float) - mean[:, None]) / std[:, None]
+    np.testing.assert_array_equal(x, wanted.transpose(0, 2, 1).astype(np.float32))
+    sums = np.array([1.0, 2.0, 3.0])
+    floats.add_powers(images, mean, sums, 2)
+    squares = ((images.astype(float) - mean[:, None]) ** 2).sum((0, 2))
+    np.testing.assert_allclose(sums, squares + np.array([1, 2, 3]), rtol=1e-14)

@@ -103,3 +103,26 @@ def test_what_is_wrong_but_for_pictures_is_raised():
         checking.part("nope", None, "train")
     with pytest.raises(FileNotFoundError):
         checking.part("cifar10", "/nowhere", "train")
+
+
+@pytest.mark.parametrize("features", [8, 9])
+def test_more_channels_than_can_be_told_one_by_one_are_told_by_their_range(features):
+    rows = np.stack([np.arange(features), 3 * np.arange(features) + 2]).astype(np.float32)
+    dataset = data.ArrayDataset(rows, [0.5, 4.5], layout="NF")
+    found = checking.Part("arrays", "train", dataset, (), checking.inspection.check(dataset))
+    lines = list(found.lines())
+    assert lines[0] == f"train: 2 rows of {features} features, float32, 1 numbers"
+    if features == 8:
+        means = [2.0 * k + 1 for k in range(8)]
+        assert lines[1:-2] == [f"  mean {means}, deviation {[k + 1.0 for k in range(8)]}"]
+    else:
+        assert lines[1:-2] == ["  mean of each from 1 to 17", "  deviation of each from 1 to 9"]
+    assert lines[-2].startswith("  fingerprint 2x9x1x1." if features == 9 else "  fingerprint 2x8x1x1.")
+    assert lines[-1] == "  value  0.5 to 4.5, mean 2.5, deviation 2"
+
+
+def test_labels_are_told_one_by_one_beside_all_samples():
+    labels = [[1, 0], [1, 1], [0, 0], [1, 0]]
+    dataset = data.ArrayDataset(np.zeros((4, 1, 2, 2), np.uint8), labels, ("a", "bc"))
+    found = checking.Part("arrays", "test", dataset, (), checking.inspection.check(dataset))
+    assert list(found.lines())[-2:] == ["  a           3 of 4", "  bc          1 of 4"]

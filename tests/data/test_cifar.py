@@ -74,6 +74,34 @@ def test_every_layout_in_a_folder_and_in_an_archive(tmp_path, kind, layout, writ
         assert train.classes == (CIFAR10_CLASSES if kind is CIFAR10 else tuple(FINE))
 
 
+PUBLISHED = {
+    "cifar-10-batches-py": ("data_batch_{}", "test_batch", "batches.meta", b"labels", b"label_names"),
+    "cifar-100-python": ("train", "test", "meta", b"fine_labels", b"fine_label_names"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"), [(CIFAR10, "cifar-10-batches-py"), (CIFAR100, "cifar-100-python")]
+)
+def test_the_pickles_as_they_are_published_give_the_finer_labels(tmp_path, kind, folder):
+    """With all that their authors put into them."""
+    train, test, meta, key, names_key = PUBLISHED[folder]
+    labels = list(range(7))
+    batch = {b"data": PIXELS, b"batch_label": b"one", b"filenames": [b"x.png"] * 7, key: labels}
+    names = {names_key: [name.encode() for name in (FINE if kind is CIFAR100 else CIFAR10_CLASSES)]}
+    if kind is CIFAR100:
+        batch[b"coarse_labels"] = [19 - label for label in labels]
+        names[b"coarse_label_names"] = [b"coarse%d" % i for i in range(20)]
+    (tmp_path / folder).mkdir()
+    for name in (*(train.format(i) for i in range(1, 6)), test):
+        (tmp_path / folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    (tmp_path / folder / meta).write_bytes(pickle.dumps(names, protocol=2))
+    for split in ("train", "test"):
+        found = kind(tmp_path, split)
+        assert found.labels.tolist() == labels * (5 if kind is CIFAR10 and split == "train" else 1)
+        assert len(found.classes) == kind.count and found.classes[3] in ("cat", "fine3")
+
+
 def test_load_finds_them_by_name(tmp_path):
     write_folder(tmp_path, BINARY)
     assert len(load("cifar10", tmp_path)) == 35

@@ -107,6 +107,26 @@ def test_an_operation_equals_its_twin(case):
     assert np.abs(found - twin(picture, name, amount)).max() <= (0 if exact else 0.51 + 1.01 * rounded)
 
 
+@pytest.mark.parametrize("sixths", np.arange(-3, 3.25, 0.25).tolist())
+def test_a_hue_is_turned_the_whole_circle_round_from_every_colour(sixths):
+    levels = np.array([0, 51, 127, 128, 200, 255], np.uint8)
+    picture = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, 12, 18)
+    amount = int(sixths * UNIT)
+    found = changed(picture[None], ("HUE", amount))[0]
+    assert np.abs(found - turned(picture.astype(float), amount)).max() <= 0.51
+
+
+@pytest.mark.parametrize("name", ["AUTOCONTRAST", "EQUALIZE"])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 15, 17), (3, 40, 50), (1, 200, 100)])
+@pytest.mark.parametrize(("least", "most"), [(0, 255), (30, 180), (100, 103), (7, 7)])
+def test_bytes_are_stretched_as_pil_does_in_pictures_of_any_size(name, shape, least, most):
+    """Those of less than 255 pixels, or of one byte, are not made equally frequent."""
+    rng = np.random.default_rng(shape[1])
+    picture = (least + (most + 1 - least) * rng.random(shape) ** 3).astype(np.uint8)
+    picture[..., :3] = most  # many of the last
+    np.testing.assert_array_equal(changed(picture[None], (name, 0))[0], twin(picture, name, 0))
+
+
 def test_a_factor_of_one_and_no_turn_change_nothing():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 7, 6), np.uint8)
     for name in FACTORS:
@@ -123,10 +143,11 @@ def test_operations_are_carried_out_in_their_order():
     assert (both != changed(pictures, other, one)).any()
 
 
-def test_same_bytes_for_any_number_of_threads():
-    pictures = np.random.default_rng(0).integers(0, 256, (9, 3, 7, 6), np.uint8)
+@pytest.mark.parametrize("shape", [(9, 3, 7, 6), (80, 1, 60, 50)])
+def test_same_bytes_for_any_number_of_threads(shape):
+    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     operations = [(name, 30_000) for name in FACTORS] + [("HUE", 9999), ("EQUALIZE", 0)]
-    assert len({changed(pictures, *operations, threads=n).tobytes() for n in (1, 2, 3, 4)}) == 1
+    assert len({changed(pictures, *operations, threads=n).tobytes() for n in (1, 2, 3, 4, 8)}) == 1
 
 
 # -- transforms --------------------------------------------------------------------------------------------

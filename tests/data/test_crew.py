@@ -1,6 +1,7 @@
 """Workers' clocks, what an epoch that was left leaves under way, and whose the workers are."""
 
 import functools
+import logging
 import os
 import time
 
@@ -137,7 +138,8 @@ class Dead:
     ((0, 10), False), ((0, 10, 20), True), ((0, 300, 599), True), ((0, 300, 601), False),
     ((0, 599, 1198, 1797), False), ((0, 599, 1190, 1195), True),
 ])  # fmt: skip
-def test_three_deaths_within_ten_minutes_are_an_error(deaths, error, clock, monkeypatch):
+def test_three_deaths_within_ten_minutes_are_an_error(deaths, error, clock, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
     group, passed = crew.Crew.__new__(crew.Crew), 0
     monkeypatch.setattr(crew, "Member", Dead)
     monkeypatch.setattr(group, "_last", lambda member: [], raising=False)
@@ -154,3 +156,7 @@ def test_three_deaths_within_ten_minutes_are_an_error(deaths, error, clock, monk
         else:
             before = group.members[0]
             assert group._replace(before) == [] and group.members[0] is not before
+            said = caplog.records[-1]  # no warning: it is made good
+            assert (said.levelname, said.getMessage()) == (
+                "INFO", "worker (pid 1, signal SIGKILL) died at nothing; another one takes its place"
+            )  # fmt: skip

@@ -94,13 +94,14 @@ def test_decode_equals_its_twin(case, data, seed, epoch):
     np.testing.assert_array_equal(x, twin(images, indices, indices, table, augment, seed, epoch))
 
 
-def test_rows_say_where_and_indices_what_is_drawn():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_rows_say_where_and_indices_what_is_drawn(threads):
     rng = np.random.default_rng(0)
     images, table = rng.integers(0, 256, (9, 3, 6, 5), np.uint8), rng.random((3, 256), np.float32)
     augment = {**NOTHING, "padding": 2, "flip": 1, "cutout": 3, "brightness": 20_000, "contrast": 20_000}
     whole, part = np.empty((9, 6, 5, 3), np.float32), np.empty((2, 6, 5, 3), np.float32)
     decode.decode(images, np.arange(9), np.arange(9), table, whole, augment, 1, 2)
-    decode.decode(images[[7, 4]], np.arange(2), np.array([7, 4]), table, part, augment, 1, 2)
+    decode.decode(images[[7, 4]], np.arange(2), np.array([7, 4]), table, part, augment, 1, 2, threads)
     np.testing.assert_array_equal(part, whole[[7, 4]])
 
 

@@ -165,3 +165,24 @@ def test_only_a_few_answers_wait(monkeypatch, pictures):
     most.clear()
     list(decoding.decoded(["a"], None, 5, lambda path, fit: path))
     assert most[0] == 1  # no more workers than tasks
+
+
+BEGUN = """
+import ctypes, signal
+from cynet.data.images import decoding
+decoding._begin()
+found = ctypes.c_int()
+ctypes.CDLL(None).prctl(2, ctypes.byref(found))
+print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN, found.value == signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends what has lost its parent")
+def test_a_worker_leaves_ctrl_c_to_its_owner_and_dies_with_it():
+    assert run_python("-c", BEGUN).stdout == "True True\n"
+
+
+def test_the_number_of_workers_is_checked(pictures):
+    for wrong in (-1, 1025):
+        with pytest.raises(ValueError, match=f"workers: wanted .*, got {wrong}"):
+            list(decoding.decoded(pictures, None, wrong))

@@ -99,6 +99,15 @@ def test_mnist_is_found_where_it_usually_lies(tmp_path, place, suffix):
     )
 
 
+@pytest.mark.parametrize("own", ["{}", "{}/raw"])
+@pytest.mark.parametrize("other", ["", "raw"])
+@pytest.mark.parametrize(("kind", "name"), [(data.MNIST, "MNIST"), (data.FashionMNIST, "FashionMNIST")])
+def test_a_set_in_a_folder_of_its_name_comes_before_one_beside_it(tmp_path, own, other, kind, name):
+    pair(tmp_path / other, 5)
+    pair(tmp_path / own.format(name), 7)
+    assert len(kind(tmp_path)) == 7
+
+
 def test_the_other_set_with_the_same_file_names_is_refused(tmp_path):
     first = np.array(data.MNIST.first_labels["train"])
     pair(tmp_path, 10, first)

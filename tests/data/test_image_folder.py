@@ -302,12 +302,13 @@ def test_the_cache_is_of_one_way_to_resize_one_list_of_classes_and_one_kind_of_c
     draw(tmp_path / "b" / "0.png", 5, 9)
     made = [
         {"size": 4}, {"size": 4, "resize": "stretch"}, {"size": 4, "channels": 1}, {"size": (4, 5)},
-        {"size": 4, "classes": ["b", "a"]},
+        {"size": 4, "classes": ["b", "a"]}, {"size": 4, "classes": ["a", "b", "none"]},
     ]  # fmt: skip
     for _ in range(2):
         for options in made:
             kept = data.ImageFolder(tmp_path, **options)
             plain = data.ImageFolder(tmp_path, **options, cache=False)
+            assert kept.classes == plain.classes
             assert kept.fingerprint() == plain.fingerprint() and kept.resize == options.get("resize", "crop")
             np.testing.assert_array_equal(kept.images, plain.images)
             np.testing.assert_array_equal(kept.labels, plain.labels)

@@ -108,3 +108,14 @@ def test_a_mosaic_shows_a_constant_channel_and_what_transforms_do():
 def test_an_augmentation_is_a_crop_a_flip_and_a_square_where_it_is_wanted():
     assert list(map(repr, inspection.augmentation(4))) == ["RandomCrop(4)", "RandomFlip()"]
     assert list(map(repr, inspection.augmentation(0, 8))) == ["RandomCrop(0)", "RandomFlip()", "Cutout(8)"]
+
+
+def test_a_row_is_of_a_class_of_those_that_have_a_label_or_of_all():
+    images = np.zeros((4, 1, 2, 2), np.uint8)
+    several = ArrayDataset(images, [[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 0, 1]])
+    assert [inspection.of_row(several, k).tolist() for k in range(3)] == [[0, 2], [2], [0, 1, 3]]
+    assert inspection.check(several).counts == (2, 1, 3)
+    numbers = ArrayDataset(images, [0.5, 1.5, 2, 3])
+    assert inspection.of_row(numbers, 0).tolist() == [0, 1, 2, 3] and inspection.check(numbers).counts == (4,)
+    classes = ArrayDataset(images, [1, 0, 1, 2])
+    assert [inspection.of_row(classes, k).tolist() for k in range(3)] == [[1], [0, 2], [3]]

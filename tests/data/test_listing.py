@@ -185,6 +185,19 @@ def test_a_folder_of_other_files_is_no_class(root):
     assert pictures == PLAIN and notes[-1] == "folders without a picture, which are no classes: labels"
 
 
+def test_a_folder_without_a_picture_is_no_unknown_class(root):
+    """Where the classes are told, as of a test set."""
+    (root / "extra").mkdir()
+    (root / "notes").mkdir()
+    (root / "notes" / "a.txt").touch()
+    pictures, notes = found(root, ("dog", "cat"))
+    assert pictures == PLAIN and list(pictures) == ["dog", "cat"]
+    assert notes[-1] == "folders without a picture, which are no classes: extra, notes"
+    draw(root / "extra" / "x.png")
+    with pytest.raises(ValueError, match=r"got also \['extra'\]"):
+        found(root, ("dog", "cat"))
+
+
 def test_pictures_beside_the_classes_are_named(root):
     draw(root / "x.png")
     (root / "README.md").touch()

@@ -262,6 +262,28 @@ def test_the_sample_that_a_function_failed_at_is_named_escaped_and_with_its_epoc
     assert caught.value.__notes__ == [r"at the sample with index 0 (a\n0.png) of epoch 3"]
 
 
+def failing_at_nine(picture, rng):
+    if (picture == 9).all():
+        raise ValueError("nine")
+    return picture
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_failure_names_the_samples_index_wherever_it_stands_in_its_batch(workers, shuffle):
+    images = np.broadcast_to(np.arange(40, dtype=np.uint8)[:, None, None, None], (40, 3, 8, 8)).copy()
+    one = dataset_of(images=images)
+    one.path_of = lambda index: f"{index}.png"
+    with data.DataLoader(one, 6, shuffle, workers=workers, transforms=[failing_at_nine]) as loader:
+        with pytest.raises(ValueError) as caught:
+            list(loader)
+        place = loader.order(0).tolist().index(9)
+    assert place % 6 != 9
+    told = " ".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    assert "the sample with index 9 (9.png) of " in told
+    assert "of epoch 0" in told if workers == 0 else f"of batch {place // 6} of epoch 0" in told
+
+
 def test_what_fails_beside_the_functions_names_no_sample(dataset, monkeypatch):
     loader = data.DataLoader(dataset, 8, workers=0)
     monkeypatch.setattr(loader._pipeline, "fill", lambda *_: 1 / 0)

@@ -61,6 +61,18 @@ def test_sixteen_bits_give_their_upper_eight(tmp_path):
     np.testing.assert_array_equal(pictures.read(tmp_path / "a.png")[0], wide >> 8)
 
 
+@pytest.mark.parametrize("size", [(8, 64), (64, 8), (64, 32), (64, 64)])
+@pytest.mark.parametrize("resize", pictures.FITS)
+def test_a_large_jpeg_is_decoded_at_three_times_what_is_wanted_or_more(tmp_path, size, resize):
+    """Of the longer side: fine stripes, along and across, come out as those of the whole picture do."""
+    rows, columns = np.mgrid[:512, :512] // 8 % 2
+    pixels = np.stack([rows * 255, columns * 255, rows * 0 + 90], axis=-1).astype(np.uint8)
+    image.fromarray(pixels).save(tmp_path / "a.jpg", quality=95, subsampling=0)
+    fit = pictures.Fit(size, resize)
+    whole = np.asarray(fit.apply(image.open(tmp_path / "a.jpg"))).transpose(2, 0, 1).astype(int)
+    assert np.abs(pictures.read(tmp_path / "a.jpg", fit) - whole).max() <= 12
+
+
 @given(*[st.integers(1, 400)] * 4, st.sampled_from(pictures.FITS))
 def test_every_size_fits_every_other(width, height, wide, high, resize):
     fit = pictures.Fit((high, wide), resize)

@@ -1,5 +1,9 @@
 """What worker processes cannot be given is refused before one starts: what, where it is, and what to do."""
 
+import ast
+import functools
+import json
+import os
 import subprocess
 import sys
 import types
@@ -229,3 +233,53 @@ def test_a_loader_that_was_made_before_its_process_became_daemonic(monkeypatch):
     with pytest.raises(ValueError, match="workers: wanted 0 in a daemonic process"):
         DataLoader(dataset, 4, workers=1)
     assert DataLoader(dataset, 4, workers=0, transforms=[lambda p, rng: p]).workers == 0
+
+
+@pytest.mark.parametrize(("code", "asks"), [
+    ('if __name__ == "__main__": main()', True), ('if "__main__" == __name__: main()', True),
+    ('if True:\n    while __name__ != "x": main()', True), ('main() if __name__ == "a" else None', True),
+    ("if x == 1: main()", False), ("print(__name__)", False), ("x = __name__", False),
+    ('def f():\n    return __name__ == "x"', False), ('async def f():\n    return __name__ == "x"', False),
+    ('class A:\n    x = __name__ == "x"', False), ('f = lambda: __name__ == "x"', False),
+])  # fmt: skip
+def test_what_asks_for_its_name(code, asks):
+    (statement,) = ast.parse(code).body
+    assert portable._asks_for_name(statement) is asks
+
+
+def test_the_modules_that_workers_need_are_named_in_order_once(tmp_path):
+    functions = [(0, os.path.join), (1, json.loads), (2, json.dumps), (3, len)]
+    place = f"sys.path as seen from {portable.process.ORIGINAL_DIR}, where this process began"
+    wanted = "If that is a ModuleNotFoundError: {} must be found on " + place
+    assert portable.advice(functions) == wanted.format(f"json, {os.path.__name__}")
+    assert portable.advice([(0, len)]) == portable.advice([]) == wanted.format("what it imports")
+
+
+def test_a_script_that_is_no_python_counts_as_guarded(tmp_path, monkeypatch):
+    (tmp_path / "script").write_text("if so: this is no Python\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "script"), raising=False)
+    assert portable._is_guarded()
+    (tmp_path / "script.py").write_text("main()\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "script.py"))
+    assert not portable._is_guarded()
+    monkeypatch.delattr(sys.modules["__main__"], "__file__")
+    assert portable._is_guarded()
+
+
+def test_the_code_of_what_is_wrapped_and_of_a_class_is_that_of_what_they_hold(tmp_path, monkeypatch):
+    def plain():
+        pass
+
+    class Two:
+        first, second, number = plain, (lambda self: None), 5
+
+    assert portable._code_of(plain) == portable._code_of(functools.lru_cache(plain)) == [plain.__code__]
+    assert portable._code_of(Two) == [plain.__code__, Two.second.__code__]
+    (tmp_path / "script.py").touch()
+    script = types.SimpleNamespace(__file__=str(tmp_path / "script.py"), __spec__=None)
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    assert portable._lost_main(Two) is None
+    Two.second.__code__ = Two.second.__code__.replace(co_filename="<stdin>-1")  # one of both was typed in
+    assert portable._lost_main(Two) == "in no file: it was typed in after script.py ran"
+    script.__file__ = str(tmp_path / "gone.py")
+    assert portable._lost_main(Two) == f"in {tmp_path / 'gone.py'}, which is not there any more"

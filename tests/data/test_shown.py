@@ -51,9 +51,9 @@ def test_the_transparent_value_of_grey_pictures_is_white(tmp_path, bits):
     for clear in {0, 1, 2**bits - 1}:
         wanted = np.where(values == clear, 255, values * FACTORS[bits])
         np.testing.assert_array_equal(shown(tmp_path, photos.png(values, bits, 0, words(clear))), wanted)
-    # Only as many bits of it count as a pixel has.
-    masked = photos.png(values, bits, 0, words(0xF00 + clear))
-    np.testing.assert_array_equal(shown(tmp_path, masked), wanted)
+        if bits > 1:  # only as many bits of it count as a pixel has
+            masked = photos.png(values, bits, 0, words(0xF00 + clear))
+            np.testing.assert_array_equal(shown(tmp_path, masked), wanted)
 
 
 def test_of_sixteen_bits_all_count_for_transparency(tmp_path):

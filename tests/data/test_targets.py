@@ -68,3 +68,35 @@ def test_labels_as_their_task_takes_them(labels, task, wanted, names):
 def test_labels_that_are_not_those_of_the_task_are_named(labels, classes, task, problem):
     with pytest.raises((TypeError, ValueError), match=problem):
         targets.checked(labels, 3, classes, task)
+
+
+def test_as_many_classes_and_columns_as_are_allowed_and_one_more():
+    most = targets.MOST_COLUMNS
+    assert most == 10_000
+    assert len(targets.checked([0, most - 1], 2, None)[1]) == most
+    with pytest.raises(ValueError, match="or labels below 10,000, got labels up to 10000 "):
+        targets.checked([0, most], 2, None)
+    wide = np.zeros((2, most), np.int8)
+    found, names, task = targets.checked(wide, 2, None)
+    assert found.shape == (2, most) and task == "multilabel" and len(names) == most
+    with pytest.raises(ValueError, match=r"of 1 to 10,000 labels, got \(2, 10001\)"):
+        targets.checked(np.zeros((2, most + 1), np.int8), 2, None)
+    with pytest.raises(ValueError, match=r"labels\[1\]: wanted a class, a whole number, .*, got 90071992"):
+        targets.checked([0.0, 2.0**53], 2, None, "classify")
+
+
+def test_one_name_goes_with_numbers_and_several_with_classes():
+    """A float column may be numbers that have one name; with more they were meant as classes."""
+    found, names, task = targets.checked([0.5, 1.5], 2, ["price"])
+    assert (found.tolist(), names, task) == ([[0.5], [1.5]], ("price",), "regress")
+    with pytest.raises(TypeError, match="classes: wanted a sequence of str, got 'ab'"):
+        targets.checked([0, 1], 2, "ab")
+    with pytest.raises(TypeError, match=r"classes: wanted a sequence of str, got \['a', 1\]"):
+        targets.checked([0, 1], 2, ["a", 1])
+
+
+def test_a_column_of_truths_is_one_label():
+    found, _, task = targets.checked(np.array([[True], [False]]), 2, None)
+    assert task == "multilabel" and found.tolist() == [[1], [0]]
+    with pytest.raises(TypeError, match="labels: wanted integers, got dtype bool"):
+        targets.checked(np.array([True, False]), 2, None)

@@ -120,6 +120,27 @@ def test_members_and_what_is_told_of_them_are_bounded(monkeypatch):
         read(told(bytes(26)))
 
 
+def test_what_is_told_in_several_headers_is_told_of_the_next_member_alone():
+    long = "long" * 40
+    content = told(record("size", 5)) + told(long.encode(), tarfile.GNUTYPE_LONGNAME) + header("a", 0)
+    content += b"12345" + bytes(507) + header("b", 0)
+    assert read(content) == [(long, True, b"12345"), ("b", True, b"")]
+    folder = told(record("path", "d" * 150 + "/")) + header("d", 0, tarfile.DIRTYPE)
+    assert read(folder) == [("d" * 150, False, b"")]
+
+
+def test_the_bounds_themselves_are_kept(monkeypatch):
+    with pytest.raises(BadTar, match="wanted at most 10,000 members, got more"):
+        for _ in members(io.BytesIO(header() * 10_001)):
+            pass
+    longest = told(b"n" * tars.LONGEST, tarfile.GNUTYPE_LONGNAME)
+    assert read(longest + header()) == [("n" * (1 << 16), True, b"")]
+    negative = tarfile.TarInfo("a")
+    negative.size = -1
+    with pytest.raises(BadTar, match=r"wanted a size of 0 or more for a member, got -1$"):
+        read(negative.tobuf(tarfile.GNU_FORMAT))
+
+
 def test_nothing_is_kept_of_the_members_that_passed():
     content = (told(record("comment", "x" * 100)) + header("a", 512) + bytes(512)) * 4000
     stream = io.BytesIO(content)

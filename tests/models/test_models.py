@@ -1,6 +1,8 @@
 """The models: sizes as published, and that they learn; what all keep is in test_every_model.py."""
 
+import itertools
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,43 @@ def test_the_table_of_the_document_says_what_a_net_is(name):
 def test_parameter_counts(name):
     assert sum(p.size for p in models.create(name, batch_norm=False).parameters()) == PARAMETERS[name]
     assert sum(p.size for p in models.create(name).parameters()) == WITH_NORM[name]
+
+
+WITHOUT_WEIGHTS = {  # how many layers of each such kind a net has: counts of parameters do not tell of them
+    "uwnet0": "1 Flatten, 1 LeakyReLU", "uwnet1": "1 Flatten, 4 MaxPool2d, 4 ReLU",
+    "uwnet2": "1 Flatten, 2 MaxPool2d, 3 ReLU", "vgg_small": "1 Flatten, 3 MaxPool2d, 6 ReLU",
+    "lenet5": "2 AvgPool2d, 1 Flatten, 4 Tanh", "conv1d_small": "1 GlobalAvgPool1d, 3 MaxPool1d, 3 ReLU",
+    "resnet20": "1 GlobalAvgPool2d, 19 ReLU", "resnet32": "1 GlobalAvgPool2d, 31 ReLU",
+    "resnet44": "1 GlobalAvgPool2d, 43 ReLU", "resnet56": "1 GlobalAvgPool2d, 55 ReLU",
+    "resnet18": "8 Add, 1 GlobalAvgPool2d, 1 MaxPool2d, 17 ReLU",
+    "resnet34": "16 Add, 1 GlobalAvgPool2d, 1 MaxPool2d, 33 ReLU",
+    "wide_resnet_16_4": "6 Add, 1 GlobalAvgPool2d, 13 ReLU",
+    "densenet_bc_40_12": "2 AvgPool2d, 18 Concatenate, 1 GlobalAvgPool2d, 39 ReLU",
+    "mobilenet_v2": "10 Add, 1 Dropout, 1 GlobalAvgPool2d, 35 ReLU6",
+    "squeezenet1_1": "8 Concatenate, 1 Dropout, 1 GlobalAvgPool2d, 3 MaxPool2d, 26 ReLU",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+def test_the_layers_without_weights_of_each_net(name):
+    shape = OTHERS[name][0] if name in OTHERS else (32, 32, 3)
+    layers = [one for _, one in models.create(name, shape).walk() if not one.children()]
+    counts = Counter(type(one).__name__ for one in layers if not one.parameters())
+    assert ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) == WITHOUT_WEIGHTS[name]
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet32", "resnet44", "resnet56"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_the_sum_of_a_block_is_of_what_may_be_negative(name, batch_norm):
+    """Its ReLU follows the sum, and none stands right before it."""
+    layers = list(models.create(name, batch_norm=batch_norm))
+    norm = [cynet.BatchNorm2d] * batch_norm
+    for block, after in itertools.pairwise(layers):
+        if isinstance(block, cynet.Residual):
+            assert [type(one) for one in block.body] == [
+                cynet.Conv2d, *norm, cynet.ReLU, cynet.Conv2d, *norm
+            ] and isinstance(after, cynet.ReLU)  # fmt: skip
+            assert block.shortcut is None or [type(one) for one in block.shortcut] == [cynet.Conv2d, *norm]
 
 
 def test_resnet20_has_the_papers_multiplications():

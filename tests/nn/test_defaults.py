@@ -55,6 +55,21 @@ def test_what_the_defaults_do():
     np.testing.assert_allclose(nn.LeakyReLU()(x), np.where(x > 0, x, 0.01 * x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, np.inf])
+@pytest.mark.parametrize("make", [
+    lambda eps: nn.BatchNorm1d(3, eps), lambda eps: nn.BatchNorm2d(3, eps),
+    lambda eps: nn.GroupNorm(3, 6, eps), lambda eps: nn.LayerNorm(4, eps),
+], ids=["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm"])  # fmt: skip
+def test_no_norm_takes_an_eps_that_is_not_above_zero(make, eps):
+    """A channel of equal values would be 0 / 0."""
+    with pytest.raises(ValueError, match=rf"eps: wanted .*, got {eps}"):
+        make(eps)
+    layer = make(1e-5)
+    layer.eps = eps
+    with pytest.raises(ValueError, match=rf"eps: wanted .*, got {eps}"):
+        layer(np.zeros((2, 2, 2, getattr(layer, "num_features", 4)), np.float32))
+
+
 def test_the_smallest_variance_is_that_of_eps():
     """Where the inputs hardly differ eps decides, inside the root."""
     for eps in (1e-12, 1e-5, 1e-3, 1.0):

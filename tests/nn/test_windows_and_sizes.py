@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from math import prod
 
 import numpy as np
 import pytest
@@ -146,15 +147,19 @@ def test_a_gradient_of_a_sequence_is_refused_by_the_shape_of_sequences():
 
 @pytest.mark.parametrize("outputs", [3, 40])
 @pytest.mark.parametrize("training", [True, False])
-def test_behind_flatten_a_linear_layer_sees_sequences_channel_by_channel(outputs, training):
+@pytest.mark.parametrize("shape", [(12, 5), (12, 8), (8, 16), (3, 4, 16), (3, 2, 2, 16)])
+def test_behind_flatten_a_linear_layer_sees_sequences_channel_by_channel(outputs, training, shape):
+    """And arrays of more dimensions; of few outputs and whole vectors of channels in one step."""
     cynet.seed(1)
-    model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(60, outputs)).train(training)
-    x = normal((4, 12, 5))
+    features, pixels, channels = prod(shape), prod(shape[:-1]), shape[-1]
+    model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(features, outputs)).train(training)
+    x = normal((4, *shape))
     y, dx, dw, db = passed(model, x)
-    weight, rows = model[2].weight.data, np.maximum(x, 0).transpose(0, 2, 1).reshape(4, 60)
+    planes = np.maximum(x, 0).reshape(4, pixels, channels).transpose(0, 2, 1)
+    weight, rows = model[2].weight.data, planes.reshape(4, features)
     np.testing.assert_allclose(y, rows @ weight.T + model[2].bias.data, rtol=1e-4, atol=1e-5)
     dy = normal(y.shape, 7)
-    wanted = (dy @ weight).reshape(4, 5, 12).transpose(0, 2, 1) * (x > 0)
+    wanted = (dy @ weight).reshape(4, channels, pixels).transpose(0, 2, 1).reshape(x.shape) * (x > 0)
     np.testing.assert_allclose(dx, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(dw, dy.T @ rows, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(db, dy.sum(0), rtol=1e-4, atol=1e-5)

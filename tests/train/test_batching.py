@@ -23,6 +23,9 @@ from cynet.train import Settings, batching
     (14, 5, "an epoch is 2 steps of 5 and leaves out 4 of 14 pictures: try --batch-size "
      "4 (3 steps, 2 left out)"),
     (3, 2, "an epoch is 1 step of 2 and leaves out 1 of 3 pictures"),
+    (95, 10, "an epoch is 9 steps of 10 and leaves out 5 of 95 pictures: try --batch-size "
+     "5 (19 steps, none left out)"),
+    (105, 10, None), (109, 10, None), (1285, 128, None),  # ten steps are not few, whatever is left out
     (1, 1, None), (2, 2, None), (5, 5, None), (64, 8, None), (1280, 128, None),
     (20_000, 128, None), (50_000, 128, None),
 ])  # fmt: skip
