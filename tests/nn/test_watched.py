@@ -76,6 +76,26 @@ def test_every_element_that_is_computed_with(start):
     assert without <= 4
 
 
+@pytest.mark.parametrize("value", [0, 1])
+def test_shifts_and_scales_that_were_as_a_new_net_has_them(start, value):
+    """A plan may not leave out for good what changes nothing while it is made."""
+    model, x, _ = start
+    model, names = copy.deepcopy(model), {0: ("bias", "running_mean"), 1: ("weight", "running_var")}[value]
+    found = [
+        (f"{path}.{name}", array) for path, layer in model.walk() for name, array in arrays_of(layer).items()
+        if name in names and array.ndim == 1
+    ]  # fmt: skip
+    for _, array in found:
+        array[...] = value
+    before = planned(model, x)
+    for name, array in found:
+        array[...] = value + 3 * (1 + np.arange(len(array)) % 2)
+        if np.abs(own(model, x) - before).max() > 1e-3:
+            seen(model, x, before, name)
+        array[...] = value
+        np.testing.assert_array_equal(planned(model, x), before)
+
+
 def test_every_parameter_and_statistic_that_is_replaced(start):
     model, x, before = copied(start)
     for path, layer in model.walk():
