@@ -1,4 +1,4 @@
-"""Real pictures of another size and a net in a file, as a user has them: scikit-learn's handwritten digits."""
+"""Small real pictures and a net in a file, as a user has them: scikit-learn's handwritten digits."""
 
 import struct
 
