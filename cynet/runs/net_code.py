@@ -31,6 +31,8 @@ MOST_SOURCE = 1 << 20  # bytes, of a file
 MOST_FILES = 200  # that are imported
 SHOWN = 300  # letters of a message
 
+_beside: set[str] = set()  # the modules that files of nets imported from their own folders
+
 
 def run(name: str, call: Callable[[], Any], places: tuple[Path, ...] = ()) -> Any:
     """What a user's code gives; a ValueError tells what it raises, and in which line.
@@ -97,9 +99,16 @@ def from_file(place: str, seed: int = 0) -> tuple[Any, bytes, tuple[Path, ...]]:
     module = types.ModuleType(f"cynet_model_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # as what looks classes up expects
+    for name in _beside:  # of an earlier file, or as it was then
+        sys.modules.pop(name, None)
+    before = set(sys.modules)
     with random.kept():
         random.seed(seed)
         run(place, lambda: exec(compile(source, place, "exec"), vars(module)), places)
+    folders = tuple(f"{folder}{os.sep}" for folder in places)
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(folders):
+            _beside.add(name)
     return module, source, places
 
 
