@@ -76,6 +76,8 @@ def test_a_net_of_known_layers_goes_on_without_its_file(tmp_path, capsys):
     assert said(capsys, "train", "--resume", run, *more)[0] == 0
     status, text = said(capsys, "verify", whole)
     assert status == 0 and "equal: 6 losses" in text
+    status, text = said(capsys, "verify", run)
+    assert status == 0 and "changed after step 3" in text and "equal: 3 losses" in text, text
     for command in (("evaluate", whole), ("report", whole, "--no-timing")):
         assert said(capsys, *command)[0] == 0
     model, facts = cynet.load(whole)
