@@ -11,7 +11,7 @@ from cynet.study.choices import RATES, ROUNDS, SEEDS, STEPS, rates, rounds, spel
 
 from . import options
 from .gathering import Flags
-from .parser import refusing
+from .parser import UsageError, refusing
 from .registry import command
 from .values import add_threads, flag, integer
 
@@ -53,13 +53,18 @@ def add_flags(parser):
 def run(flags):
     """Check everything, then train."""
     from cynet.core.drawing import figure_class
+    from cynet.models import names
     from cynet.runs.beginning import check
+    from cynet.runs.nets import is_own
     from cynet.study import life
     from cynet.study.study import Experiment
     from cynet.train import RunFolder, Settings
 
     from .terminal import say
 
+    if is_own(flags.model):
+        wanted = f"wanted one of {', '.join(names())}, with and without batch norm"
+        raise UsageError(f"--model: {wanted}, got {flags.model!r:.80}")
     check(vars(flags), dict.fromkeys(vars(flags), FLAG), Flags(), flags.run_dir)
     with refusing("figures"):
         figure_class()

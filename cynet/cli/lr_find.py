@@ -12,13 +12,14 @@ def find(session, run_dir):
     """Measure, print the curve, and keep it in a folder as a table and a picture; the exit status."""
     from cynet.core.files import write_atomically
     from cynet.core.folder import own_target
+    from cynet.runs.nets import short
     from cynet.train import RunFolder, lr_find
 
     from .terminal import say
 
     settings = session.settings
     with refusing("--run-dir" if run_dir else "runs"):
-        folder = RunFolder(run_dir, f"{settings.model}-{settings.data}-lr-find").path
+        folder = RunFolder(run_dir, f"{short(settings.model)}-{settings.data}-lr-find").path
     try:
         say(f"learning rates from {lr_find.LOWEST:g} to {lr_find.HIGHEST:g} in up to {lr_find.STEPS} steps")
         found = lr_find.lr_find(session.trainer, session.batches)

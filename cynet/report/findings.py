@@ -161,6 +161,8 @@ def norms(model):
         if "running_mean" in layer.buffers
     ]
 
+DARK = 32  # of 255
+
 
 def number(value):
     """A float of five digits; None for what is no finite number."""
@@ -173,11 +175,15 @@ def numbers(values):
 
 
 def shown(sample):
-    """The data: address of a picture, of floats from the least to the greatest; None of what is none."""
+    """The data: address of a picture; None of what is none.
+
+    Floats are shown from the least to the greatest, and bytes that an eye would see as black, such as digits
+    whose ink is 16, from 0 to the greatest.
+    """
     if sample.ndim != 3:
         return None
-    if sample.dtype != np.uint8:
-        low, high = float(sample.min()), float(sample.max())
+    if sample.dtype != np.uint8 or 0 < sample.max() < DARK:
+        low, high = float(sample.min() if sample.dtype != np.uint8 else 0), float(sample.max())
         sample = ((sample - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
     return png.address(visible(sample))
 

@@ -124,7 +124,7 @@ def _look(document, trained, run, root, times):
         document["notes"].append(f"the test set could not be read: {error}")
     total = summary(model, shape)
     document["model"] = {
-        "name": facts.model, "batch_norm": facts.batch_norm, "data": facts.data,
+        "name": facts.model, "batch_norm": facts.batch_norm and facts.is_named, "data": facts.data,
         "parameters": total.parameters, "macs": total.macs,
     }  # fmt: skip
     _look_inside(document, trained, run, shape)

@@ -86,7 +86,7 @@ def brought(values, origins, names):
     if origins["model"] not in GIVEN:
         wanted = f"wanted {names.with_text('model', model)} beside it, for code runs only where it is named"
         raise RefusedError(f"{names.of('model', origins['model'])}: {wanted}, got it from a file alone")
-    return refused_net(lambda: nets.named(model), names.of("model", origins["model"]))
+    return refused_net(lambda: nets.named(model, values["seed"]), names.of("model", origins["model"]))
 
 
 def refused_net(make, called):

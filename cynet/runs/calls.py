@@ -87,7 +87,7 @@ def start(
         raise TypeError(f"settings: wanted Settings, got {type(settings).__name__}")
     company = _company(report, say, observers)
     given = {name: value for name, value in vars(settings).items() if not _is_default(name, value)}
-    net = nets.of(model)
+    net = nets.of(model, _checked("seed", settings.seed))
     if net is not None:
         if "model" in given:
             raise RefusedError(

@@ -48,7 +48,10 @@ def describe(session):
 def _net(session):
     """{"model": where a net of one's own came from}; {} of one of the registry's."""
     net = session.net
-    return {} if net is None else {"model": {"name": net.name, "sha256": net.sha256}}
+    if net is None:
+        return {}
+    imports = {"imports": net.digests} if net.imports else {}
+    return {"model": {"name": net.name, "sha256": net.sha256} | imports}
 
 
 def _pictures(session):

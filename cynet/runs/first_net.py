@@ -9,7 +9,8 @@ from cynet.interop import safetensors
 from cynet.nn.layer import Layer
 from cynet.nn.spec import NET
 
-from .nets import SOURCE, Net
+from .net_code import IMPORTED, SOURCE
+from .nets import Net
 from .weights import load
 
 FIRST = "first.safetensors"
@@ -20,6 +21,10 @@ def keep(folder: Path, net: Net, model: Layer) -> None:
     """Keep in a run's folder the code of its net, and its weights before the first step."""
     if net.source is not None:
         write_atomically(folder / SOURCE, net.source)
+    for name, code in net.imports.items():
+        path = folder / IMPORTED / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, code)
     safetensors.save(model, folder / FIRST, {DRAWS: str(random.get_state()["draws"])})
 
 

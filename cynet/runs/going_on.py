@@ -76,7 +76,7 @@ def _net(folder, found, stored, given, allowed, names, net):
         if kept is None:
             raise RefusedError(f"{names('resume')}: {nets.wanted(model, names)}")
         return kept, given
-    net = net or refused_net(lambda: nets.named(model), names("model"))
+    net = net or refused_net(lambda: nets.named(model, stored.seed), names("model"))
     known = (folder.read_environment().get("model") or {}).get("sha256")
     if known is None:  # of a file that is lost
         known = nets.digest_in(folder.path)
@@ -86,7 +86,20 @@ def _net(folder, found, stored, given, allowed, names, net):
         ways = f"{folder.path / nets.SOURCE} is as it was; {names.allowing(['model'])} takes another"
         wanted = f"wanted the code that the run began with, SHA-256 {known}, got {net.name} with {net.sha256}"
         raise RefusedError(f"{names('model')}: {wanted} ({ways})")
+    _check_imports(folder, net, names)
     return net, {name: value for name, value in given.items() if name != "model"}
+
+
+def _check_imports(folder, net, names):
+    """Refuse other files that a net's code imports than those that the run began with."""
+    begun = folder.read_environment().get("model")
+    if not begun or not net.places:
+        return
+    known, now = begun.get("imports") or {}, net.digests
+    if others := sorted(name for name in known | now if known.get(name) != now.get(name)):
+        ways = f"{folder.path / nets.SOURCE} has them; {names.allowing(['model'])} takes others"
+        wanted = "wanted the imports that the run began with"
+        raise RefusedError(f"{names('model')}: {wanted}, got others: {', '.join(others)} ({ways})")
 
 
 def _latest(folder, say, names):

@@ -7,32 +7,29 @@ again, whose digest must be the one that the run began with.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import hashlib
-import importlib
 import inspect
 import json
 import re
-import sys
-import traceback
-import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cynet.core.files import read_regular, user_path
+from cynet.core.files import read_regular
 from cynet.core.hints import near
 from cynet.models.calls import Builder
 from cynet.nn.layer import Layer
 from cynet.nn.members import refuse_circles
 from cynet.nn.spec import from_spec
 
+from .net_code import FILE, MOST_SOURCE, SOURCE, from_file, from_module, imported, run
+
 HERE: dict[str, Any] = {}  # the nets that this process was brought, by what settings call them
 
-FILE, FUNCTION = ".py", "model"
-SOURCE = "model.py"  # of a run: the net's code
-MOST_SOURCE = 1 << 20  # bytes
-SHOWN = 300  # letters of a message
+FUNCTION = "model"
 
 
 @dataclass(frozen=True)
@@ -47,16 +44,27 @@ class Net:
         (input_shape, classes, **options) -> Layer.
     source : bytes or None
         The code, where it is known.
+    places : tuple of Path
+        The folders where the code of a file finds its imports.
+    imports : dict of str to bytes
+        The files there that it imports, by their paths.
     """
 
     name: str
     build: Callable[..., Any]
     source: bytes | None = None
+    places: tuple[Path, ...] = ()
+    imports: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str | None:
         """The digest of the code."""
         return None if self.source is None else hashlib.sha256(self.source).hexdigest()
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Those of the files that the code imports."""
+        return {name: hashlib.sha256(code).hexdigest() for name, code in self.imports.items()}
 
     def made(self, input_shape: tuple[int, ...], classes: int, options: str | None = None) -> Layer:
         """A new model, for samples of a shape; ValueError where it is none, or the code raises."""
@@ -65,17 +73,23 @@ class Net:
             call = Builder(self.name, self.build, {}).bound(input_shape, classes, given)
         except (TypeError, ValueError) as error:
             raise ValueError(f"model: {error}") from None
-        found = _run(self.name, call)
+        found = self._run(call)
         if not isinstance(found, Layer):
             raise ValueError(f"model: {self.name}: wanted a cynet.Layer, got {_shown(found)}")
-        _run(self.name, lambda: refuse_circles(found))
-        shape = _run(self.name, lambda: found.checked_shape((2, *input_shape)))
+        self._run(lambda: refuse_circles(found))
+        shape = self._run(lambda: found.checked_shape((2, *input_shape)))
         if shape != (2, classes):
             wanted = f"wanted an output of shape (N, {classes}) for inputs of (N, {_sizes(input_shape)})"
             raise ValueError(f"model: {self.name}: {wanted}, got {shape} for N = 2")
-        if not _run(self.name, found.parameters):
+        if not self._run(found.parameters):
             raise ValueError(f"model: {self.name}: wanted a net with parameters to train, got none")
+        if self.places:
+            with contextlib.suppress(Exception):  # a layer that cannot be copied is most likely new
+                return copy.deepcopy(found)  # one that the file made at its top is given untrained each time
         return found
+
+    def _run(self, call: Callable[[], Any]) -> Any:
+        return run(self.name, call, self.places)
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
@@ -87,23 +101,6 @@ def _shown(value: Any) -> str:
         return f"{value!r:.80}"
     except Exception:  # a user's object may raise anything
         return f"a {type(value).__name__}"
-
-
-def _run(name: str, call: Callable[[], Any]) -> Any:
-    """What a user's code gives; a ValueError tells what it raises, and in which line."""
-    try:
-        return call()
-    except (Exception, SystemExit) as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == _code_of(name)]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        where = f"line {lines[-1]}: " if lines else ""
-        text = " ".join(str(error).split())[:SHOWN]
-        raise ValueError(f"model: {name}: {where}{type(error).__name__}: {text}") from error
-
-
-def _code_of(name: str) -> str:
-    return name.rpartition(":")[0] if ":" in name else name
 
 
 def is_own(model: str) -> bool:
@@ -121,8 +118,14 @@ def short(model: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
-def named(text: str) -> Net:
+def named(text: str, seed: int = 0) -> Net:
     """The net of "FILE.py", "FILE.py:NAME" or "MODULE:NAME", whose code is run.
+
+    Parameters
+    ----------
+    text : str
+    seed : int, optional
+        Of what a file draws when it is run, such as weights of layers that it makes outside of its function.
 
     Raises
     ------
@@ -135,7 +138,11 @@ def named(text: str) -> Net:
     function = function or FUNCTION
     if not function.isidentifier():
         raise ValueError(f"model: wanted FILE.py:NAME, the name one of a function, got {text!r:.80}")
-    module, source = _from_file(place) if place.endswith(FILE) else _from_module(place)
+    places: tuple[Path, ...] = ()
+    if place.endswith(FILE):
+        module, source, places = from_file(place, seed)
+    else:
+        module, source = from_module(place)
     if not hasattr(module, function):
         names = [
             name for name, value in vars(module).items()
@@ -147,30 +154,11 @@ def named(text: str) -> Net:
     build = getattr(module, function)
     if not callable(build) or isinstance(build, Layer):
         raise ValueError(f"model: {place}: wanted {function} to be a function, got {_shown(build)}")
-    return Net(f"{place}:{function}", build, source)
+    return Net(f"{place}:{function}", build, source, places, imported(source or b"", places))
 
 
-def _from_file(place: str) -> tuple[Any, bytes]:
-    source = read_regular(user_path(place), MOST_SOURCE)
-    module = types.ModuleType(f"cynet_model_{Path(place).stem}")
-    module.__file__ = place
-    sys.modules[module.__name__] = module  # as what looks classes up expects
-    _run(place, lambda: exec(compile(source, place, "exec"), vars(module)))
-    return module, source
-
-
-def _from_module(place: str) -> tuple[Any, bytes | None]:
-    if not all(part.isidentifier() for part in place.split(".")):
-        raise ValueError(f"model: wanted a name, FILE.py:NAME or MODULE:NAME, got {place!r:.80}")
-    module = _run(place, lambda: importlib.import_module(place))
-    file = getattr(module, "__file__", None)
-    if file is None or not file.endswith(FILE):
-        return module, None
-    return module, read_regular(Path(file), MOST_SOURCE)
-
-
-def of(value: Any) -> Net | None:
-    """The net of what Python gives: a `Net`, a function, a Layer, a text as for `named`; None of None.
+def of(value: Any, seed: int = 0) -> Net | None:
+    """The net of a `Net`, a function, a Layer, or a text and a seed as for `named`; None of None.
 
     Raises
     ------
@@ -180,7 +168,7 @@ def of(value: Any) -> Net | None:
     if value is None or isinstance(value, Net):
         return value
     if isinstance(value, str):
-        return named(value)
+        return named(value, seed)
     kind = type(value) if isinstance(value, Layer) else value
     if not callable(value) or (isinstance(value, type) and not issubclass(value, Layer)):
         raise TypeError(f"model: wanted a function, a Layer or a name, got {_shown(value)}")

@@ -21,8 +21,9 @@ def introduce(session, folder, say):
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
     total = summary(session.model, training.picture_shape)
     say(total)
+    norm = " with batch norm" if s.batch_norm and session.net is None else ""
     say(
-        f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
+        f"model {s.model}{norm}: {total.parameters:,} parameters, "
         f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
     )
     trained, frozen = _sizes(session.model)

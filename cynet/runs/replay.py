@@ -26,6 +26,7 @@ from cynet.train.loop import Diverged
 
 from .filenames import DIGEST_COLUMNS
 from .folder import RunFolder
+from .nets import is_own
 from .ranges import MOST
 from .recorder import rounds
 from .session import Session, trainer_of
@@ -299,9 +300,10 @@ def _before(flat, entry):
     try:
         found = Settings.unflat(flat)
         for name, known in (("model", models.names()), ("data", registry.names())):
-            if getattr(found, name) not in known:
+            value = getattr(found, name)
+            if value not in known and not (name == "model" and is_own(value)):
                 wanted = f"wanted one of {', '.join(known)}"
-                raise ValueError(f"{name}: {wanted}, got {getattr(found, name)!r:.80}")
+                raise ValueError(f"{name}: {wanted}, got {value!r:.80}")
         found.resolved(found.step_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None

@@ -243,7 +243,7 @@ class Run(Contents):
         if not nets.is_own(name):
             return None
         if model is not None:
-            return beginning.refused_net(lambda: nets.of(model), names("model"))
+            return beginning.refused_net(lambda: nets.of(model, self.first.seed), names("model"))
         with refusing(str(self.folder.path)):
             found = first_net.first(self.path, name)
         if found is None:

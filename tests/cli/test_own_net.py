@@ -1,9 +1,13 @@
 """`cynet train --model FILE.py`: a net of one's own has all that runs have."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from helpers import environment_of
 
 import cynet
 from cynet import cli
@@ -72,6 +76,8 @@ def test_a_net_of_known_layers_goes_on_without_its_file(tmp_path, capsys):
     assert said(capsys, "train", "--resume", run, *more)[0] == 0
     status, text = said(capsys, "verify", whole)
     assert status == 0 and "equal: 6 losses" in text
+    status, text = said(capsys, "verify", run)
+    assert status == 0 and "changed after step 3" in text and "equal: 3 losses" in text, text
     for command in (("evaluate", whole), ("report", whole, "--no-timing")):
         assert said(capsys, *command)[0] == 0
     model, facts = cynet.load(whole)
@@ -121,6 +127,65 @@ def test_changed_code_is_refused_by_its_digest(tmp_path, capsys):
     status, text = said(capsys, "train", "--resume", run, "--model", file, *more)
     assert status == 2 and before in text and "wanted the code that the run began with" in text
     assert said(capsys, "train", "--resume", run, "--model", run / "model.py", *more)[0] == 0
+
+
+def test_what_a_file_imports_is_kept_and_compared(tmp_path, capsys):
+    folder, run = tmp_path / "nets", tmp_path / "run"
+    folder.mkdir()
+    (folder / "layers_beside.py").write_text(UNKNOWN)
+    (folder / "net.py").write_text("from layers_beside import small as model\n")
+    assert said(capsys, "train", "--model", folder / "net.py", *SHORT, "--run-dir", run)[0] == 0
+    assert (run / "model_imports" / "layers_beside.py").read_text() == UNKNOWN
+    assert list(json.loads((run / "env.json").read_text())["model"]["imports"]) == ["layers_beside.py"]
+    (folder / "layers_beside.py").write_text(UNKNOWN + "\n# another\n")
+    more = ("--steps", 8, "--allow-change", "steps", "--no-report")
+    status, text = said(capsys, "train", "--resume", run, "--model", folder / "net.py", *more)
+    assert status == 2 and "the imports that the run began with, got others: layers_beside.py" in text
+    (folder / "layers_beside.py").unlink()
+    status, text = said(capsys, "verify", run, "--model", run / "model.py")
+    assert status == 0 and "equal: 6 losses" in text, text
+    assert said(capsys, "train", "--resume", run, "--model", run / "model.py", *more)[0] == 0
+
+
+def test_other_commands_take_a_file_or_say_what_they_take(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "my net.py"
+    file.write_text(KNOWN)
+    status, text = said(capsys, "batchnorm_study", "--model", file)
+    assert status == 2 and "--model: wanted one of uwnet0" in text
+    monkeypatch.setattr("cynet.train.lr_find.STEPS", 4)
+    status, text = said(capsys, "train", "--lr-find", "--model", file, *SHORT)
+    assert status == 0 and "runs/my_net-shapes10-lr-find-1" in text
+
+
+@pytest.mark.parametrize("text", ["print('in', flush=True)\nwhile True: pass\n", """
+def model(shape, classes):
+    print('in', flush=True)
+    while True:
+        try:
+            while True: pass
+        except Exception: pass
+"""], ids=["imported", "called"])  # fmt: skip
+def test_a_file_that_never_ends_is_interrupted(tmp_path, text):
+    (tmp_path / "net.py").write_text(text)
+    command = [sys.executable, "-m", "cynet", "train", "--model", "net.py", "--workers", "0"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment_of(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        while process.stdout.readline() != "in\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "cynet train: interrupted\n" and process.wait() == 130
+    finally:
+        process.kill()
+        process.communicate()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_code_runs_only_where_the_command_names_it(tmp_path, capsys):

@@ -1,12 +1,15 @@
 """Nets of one's own: files and functions that build one, and what is said where they do not."""
 
 import json
+import random
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import cynet
-from cynet.runs import nets
+from cynet.runs import net_code, nets
 
 BUILD = """
 import cynet
@@ -15,6 +18,23 @@ def model(input_shape, classes, **options):
     {body}
 """
 POOL = "cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(input_shape[-1], classes))"
+
+
+SCRIPT = """
+import os, random, sys
+import numpy as np
+from heads_beside import head
+
+os.chdir("/")
+NET = head(8, 3)
+NET.seen = [sys.argv, __file__, random.random(), np.random.rand(), NET.weight.data.sum()]
+
+def model(input_shape, classes):
+    os.chdir("/")
+    NET.seen.append(np.random.rand())
+    NET.output_shape = lambda shape: (shape[0], classes)
+    return NET
+"""
 
 
 def body(text):
@@ -39,7 +59,7 @@ BAD = {
     "a layer": ("import cynet\nmodel = cynet.ReLU()\n", "", r"wanted model to be a function, got ReLU\(\)"),
     "no arguments": ("def model(): pass\n", "", "wanted a function of .input_shape, classes"),
     "one more argument": ("def model(shape, classes, width): pass\n", "", "missing a required argument"),
-    "an option that it does not take": ("def model(a, b): pass\n", "?width", "called so with width="),
+    "an option that it does not take": ("def model(a, b): pass\n", "?width", "width: wanted none, got width"),
     "None": (body("return None"), "", "wanted a cynet.Layer, got None"),
     "a text": (body("return 'resnet'"), "", "wanted a cynet.Layer, got 'resnet'"),
     "a list": (body("return [cynet.ReLU()]"), "", r"wanted a cynet.Layer, got \[ReLU"),
@@ -110,6 +130,54 @@ def test_a_file_a_function_and_a_layer_give_the_same_net(tmp_path):
     for other in found[1:]:
         for name, array in other.items():
             np.testing.assert_array_equal(array, found[0][name])
+
+
+def test_a_file_runs_as_a_script_and_leaves_no_trace(tmp_path, monkeypatch):
+    """It imports what lies beside it, sees no flags, and changes neither folder nor random numbers."""
+    folder = tmp_path / "my nets ä"
+    folder.mkdir()
+    (folder / "heads_beside.py").write_text("import cynet\nhead = cynet.Linear\n")
+    (folder / "net.py").write_text(SCRIPT)
+    (tmp_path / "link.py").symlink_to(folder / "net.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cynet", "train", "--steps", "3"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before, drawn = list(sys.path), (random.getstate(), np.random.get_state()[1].tolist())
+    cynet.seed(4)
+    for place in ("my nets ä/net.py", "link.py"):
+        net = nets.named(place, seed=7)
+        assert net.imports == {"heads_beside.py": (folder / "heads_beside.py").read_bytes()}
+        model = net.made((8, 6, 2), 3)
+        assert model.seen[:2] == [[place], str(tmp_path / place)]
+        if place != "link.py":
+            first = model.seen[2:]
+        assert model.seen[2:] == first
+        model.weight.data[...] = 0  # as training does
+        assert net.made((8, 6, 2), 3).weight.data.any()
+    assert Path.cwd() == tmp_path and sys.argv[1:] == ["train", "--steps", "3"]
+    assert sys.path == [*before, str(folder.resolve())]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == drawn
+    assert cynet.core.random.get_state() == {"seed": 4, "draws": 0}
+
+
+def test_imports_are_found_by_their_statements(tmp_path):
+    for name, text in {
+        "a.py": "from pack import b\nimport json, numpy, cynet\ndef f():\n    import late.deep\n",
+        "pack/__init__.py": "", "pack/b.py": "from . import c\nfrom .c import x\nfrom ..up import y\n",
+        "pack/c.py": "import a\nx = 1\n", "late/deep.py": "def broken(:", "unused.py": "", "up.py": "y = 1",
+        "json.py": "raise ValueError", "cynet.py": "raise ValueError",
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = net_code.imported(b"import a", (tmp_path,))
+    assert list(found) == ["a.py", "late/deep.py", "pack/__init__.py", "pack/b.py", "pack/c.py", "up.py"]
+
+
+def test_a_module_that_is_a_file_here_is_told_to_be_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "only_a_file.py").write_text(body("return " + POOL))
+    with pytest.raises(ValueError, match=r"did you mean only_a_file.py\?"):
+        nets.named("only_a_file:model")
 
 
 def test_what_is_no_net_in_python_is_refused():
