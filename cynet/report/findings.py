@@ -161,6 +161,7 @@ def norms(model):
         if "running_mean" in layer.buffers
     ]
 
+
 DARK = 32  # of 255
 
 

@@ -73,7 +73,7 @@ def _check_place(name, place, called, names):
 
 
 def brought(values, origins, names):
-    """The `Net` that the settings name, None where it is one of the registry's; its code is run.
+    """The `OwnNet` that the settings name, None where it is one of the registry's; its code is run.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def begin(values, origins, run_dir, company, net=None):
         Of every setting.
     run_dir : path or None
     company : Company
-    net : Net, optional
+    net : OwnNet, optional
         What takes the place of the model that the settings name.
 
     Returns

@@ -10,14 +10,14 @@ from cynet.nn.layer import Layer
 from cynet.nn.spec import NET
 
 from .net_code import IMPORTED, SOURCE
-from .nets import Net
+from .nets import OwnNet
 from .weights import load
 
 FIRST = "first.safetensors"
 DRAWS = "draws"  # the note of how many random keys were drawn when the net was made
 
 
-def keep(folder: Path, net: Net, model: Layer) -> None:
+def keep(folder: Path, net: OwnNet, model: Layer) -> None:
     """Keep in a run's folder the code of its net, and its weights before the first step."""
     if net.source is not None:
         write_atomically(folder / SOURCE, net.source)
@@ -28,7 +28,7 @@ def keep(folder: Path, net: Net, model: Layer) -> None:
     safetensors.save(model, folder / FIRST, {DRAWS: str(random.get_state()["draws"])})
 
 
-def first(folder: Path, name: str) -> Net | None:
+def first(folder: Path, name: str) -> OwnNet | None:
     """The net of a run as it was before its first step; None where that is not kept as data."""
     path = folder / FIRST
     if not path.exists():
@@ -45,4 +45,4 @@ def first(folder: Path, name: str) -> Net | None:
         random.set_state(random.get_state() | {"draws": int(draws)})
         return model.train()
 
-    return Net(name, build)
+    return OwnNet(name, build)

@@ -12,7 +12,7 @@ from .errors import RefusedError, refusing
 from .filenames import LOG
 from .folder import RunFolder
 from .life import Company, train
-from .nets import Net
+from .nets import OwnNet
 from .origins import DEFAULT, read
 from .outcome import FINISHED, Outcome
 from .places import data_folder, lasting
@@ -35,7 +35,7 @@ def resume(path, given, allow_change, company, net=None):
     allow_change : sequence of str
         Those of them that the weights may depend on.
     company : Company
-    net : Net, optional
+    net : OwnNet, optional
         Its net, where that is brought again from Python.
 
     Returns
@@ -59,7 +59,7 @@ def resume(path, given, allow_change, company, net=None):
 
 
 def _net(folder, found, stored, given, allowed, names, net):
-    """(the `Net` that a run goes on with or None for one of the registry's, what is given besides).
+    """(the `OwnNet` that a run goes on with or None for one of the registry's, what is given besides).
 
     It is the one that is named again, which must be that of the run by its digest, or else the one that the
     checkpoint, or where there is none the first weights, tell of as data: no code of the folder is run.
@@ -148,7 +148,7 @@ class _Going:
     allowed: set
     company: Company
     news: list
-    net: Net | None = None
+    net: OwnNet | None = None
 
     def on(self, origins):
         """Go on; the `Outcome`."""

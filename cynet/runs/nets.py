@@ -33,7 +33,7 @@ FUNCTION = "model"
 
 
 @dataclass(frozen=True)
-class Net:
+class OwnNet:
     """A net that somebody brings.
 
     Attributes
@@ -118,7 +118,7 @@ def short(model: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
-def named(text: str, seed: int = 0) -> Net:
+def named(text: str, seed: int = 0) -> OwnNet:
     """The net of "FILE.py", "FILE.py:NAME" or "MODULE:NAME", whose code is run.
 
     Parameters
@@ -154,18 +154,18 @@ def named(text: str, seed: int = 0) -> Net:
     build = getattr(module, function)
     if not callable(build) or isinstance(build, Layer):
         raise ValueError(f"model: {place}: wanted {function} to be a function, got {_shown(build)}")
-    return Net(f"{place}:{function}", build, source, places, imported(source or b"", places))
+    return OwnNet(f"{place}:{function}", build, source, places, imported(source or b"", places))
 
 
-def of(value: Any, seed: int = 0) -> Net | None:
-    """The net of a `Net`, a function, a Layer, or a text and a seed as for `named`; None of None.
+def of(value: Any, seed: int = 0) -> OwnNet | None:
+    """The net of a `OwnNet`, a function, a Layer, or a text and a seed as for `named`; None of None.
 
     Raises
     ------
     TypeError
         When it is none of these.
     """
-    if value is None or isinstance(value, Net):
+    if value is None or isinstance(value, OwnNet):
         return value
     if isinstance(value, str):
         return named(value, seed)
@@ -174,8 +174,8 @@ def of(value: Any, seed: int = 0) -> Net | None:
         raise TypeError(f"model: wanted a function, a Layer or a name, got {_shown(value)}")
     name = f"{getattr(kind, '__module__', 'python')}:{getattr(kind, '__qualname__', type(value).__name__)}"
     if isinstance(value, Layer):
-        return Net(name, lambda input_shape, classes: value)
-    return Net(name, value, _source(value))
+        return OwnNet(name, lambda input_shape, classes: value)
+    return OwnNet(name, value, _source(value))
 
 
 def _source(function: Any) -> bytes | None:
@@ -199,9 +199,9 @@ def wanted(model: str, names: Any) -> str:
     return f"wanted {names.with_text('model', model)} beside it: {why}"
 
 
-def of_spec(name: str, spec: Any) -> Net:
+def of_spec(name: str, spec: Any) -> OwnNet:
     """The net that a run keeps as data."""
-    return Net(name, lambda input_shape, classes, **options: from_spec(spec))
+    return OwnNet(name, lambda input_shape, classes, **options: from_spec(spec))
 
 
 def digest_in(folder: Path) -> str | None:

@@ -239,7 +239,7 @@ class Run(Contents):
             yield Replay(session)
 
     def _first_net(self, name, model, names):
-        """The `Net` of its first steps, None where it is one of the registry's."""
+        """The `OwnNet` of its first steps, None where it is one of the registry's."""
         if not nets.is_own(name):
             return None
         if model is not None:

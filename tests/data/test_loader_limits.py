@@ -37,6 +37,7 @@ def test_an_order_of_any_integers_and_any_layout_is_followed(dataset, workers, o
 
 def test_a_weight_of_zero_is_never_drawn(monkeypatch):
     """Also where the draw is 0 itself, or as much as the sum before."""
+
     class Drawn:
         def random(self, count):
             return np.array([0.0, 0.5, np.nextafter(1, 0)])[:count]

@@ -26,9 +26,7 @@ def dtype(code, order="<"):
 
 def array(code, shape, content, column_major=False, order="<"):
     made = np.empty(0).__reduce__()[0]
-    return Called(
-        made, (np.ndarray, (0,), b"b"), (1, shape, dtype(code, order), column_major, content)
-    )
+    return Called(made, (np.ndarray, (0,), b"b"), (1, shape, dtype(code, order), column_major, content))
 
 
 def loaded(value, protocol=2):
