@@ -44,3 +44,5 @@ from .layers.softplus import Softplus as Softplus
 from .layers.tanh import Tanh as Tanh
 from .layers.upsample import Upsample as Upsample
 from .layers.zero_pad2d import ZeroPad2d as ZeroPad2d
+from .spec import from_spec as from_spec
+from .spec import to_spec as to_spec

@@ -123,10 +123,10 @@ def from_module(place: str) -> tuple[Any, bytes | None]:
         if isinstance(error.__cause__, ModuleNotFoundError) and file.is_file():
             raise ValueError(f"{error} (did you mean {file}?)") from error
         raise
-    file = getattr(module, "__file__", None)
-    if file is None or not file.endswith(FILE):
+    own = getattr(module, "__file__", None)
+    if own is None or not own.endswith(FILE):
         return module, None
-    return module, read_regular(Path(file), MOST_SOURCE)
+    return module, read_regular(Path(own), MOST_SOURCE)
 
 
 def imported(source: bytes, places: tuple[Path, ...]) -> dict[str, bytes]:

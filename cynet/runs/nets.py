@@ -138,6 +138,7 @@ def named(text: str, seed: int = 0) -> OwnNet:
     function = function or FUNCTION
     if not function.isidentifier():
         raise ValueError(f"model: wanted FILE.py:NAME, the name one of a function, got {text!r:.80}")
+    source: bytes | None
     places: tuple[Path, ...] = ()
     if place.endswith(FILE):
         module, source, places = from_file(place, seed)
