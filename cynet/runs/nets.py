@@ -65,15 +65,17 @@ class Net:
             call = Builder(self.name, self.build, {}).bound(input_shape, classes, given)
         except (TypeError, ValueError) as error:
             raise ValueError(f"model: {error}") from None
-        found = _run(self.name, call)
+        found = told(self.name, call)
+        if inspect.iscoroutine(found):
+            found.close()  # or Python warns behind the error that nobody awaited it
         if not isinstance(found, Layer):
             raise ValueError(f"model: {self.name}: wanted a cynet.Layer, got {_shown(found)}")
-        _run(self.name, lambda: refuse_circles(found))
-        shape = _run(self.name, lambda: found.checked_shape((2, *input_shape)))
+        told(self.name, lambda: refuse_circles(found))
+        shape = told(self.name, lambda: found.checked_shape((2, *input_shape)))
         if shape != (2, classes):
             wanted = f"wanted an output of shape (N, {classes}) for inputs of (N, {_sizes(input_shape)})"
             raise ValueError(f"model: {self.name}: {wanted}, got {shape} for N = 2")
-        if not _run(self.name, found.parameters):
+        if not told(self.name, lambda: [p for p in found.parameters() if p.requires_grad]):
             raise ValueError(f"model: {self.name}: wanted a net with parameters to train, got none")
         return found
 
@@ -89,17 +91,24 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _run(name: str, call: Callable[[], Any]) -> Any:
+def told(name: str, call: Callable[[], Any]) -> Any:
     """What a user's code gives; a ValueError tells what it raises, and in which line."""
     try:
         return call()
     except (Exception, SystemExit) as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == _code_of(name)]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        where = f"line {lines[-1]}: " if lines else ""
-        text = " ".join(str(error).split())[:SHOWN]
-        raise ValueError(f"model: {name}: {where}{type(error).__name__}: {text}") from error
+        raise ValueError(f"model: {name}: {said(name, error)}") from error
+
+
+def said(name: str, error: BaseException) -> str:
+    """'line 3: KeyError: why' of what the code of a net raised; of the file that the name tells of."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == _code_of(name)]
+    if isinstance(error, SyntaxError):
+        lines = [error.lineno]
+    where, kind = f"line {lines[-1]}: " if lines else "", type(error).__name__
+    try:
+        return f"{where}{kind}: {' '.join(str(error).split())[:SHOWN]}"
+    except Exception:  # a user's error may raise anything
+        return f"{where}{kind}"
 
 
 def _code_of(name: str) -> str:
@@ -155,14 +164,14 @@ def _from_file(place: str) -> tuple[Any, bytes]:
     module = types.ModuleType(f"cynet_model_{Path(place).stem}")
     module.__file__ = place
     sys.modules[module.__name__] = module  # as what looks classes up expects
-    _run(place, lambda: exec(compile(source, place, "exec"), vars(module)))
+    told(place, lambda: exec(compile(source, place, "exec"), vars(module)))
     return module, source
 
 
 def _from_module(place: str) -> tuple[Any, bytes | None]:
     if not all(part.isidentifier() for part in place.split(".")):
         raise ValueError(f"model: wanted a name, FILE.py:NAME or MODULE:NAME, got {place!r:.80}")
-    module = _run(place, lambda: importlib.import_module(place))
+    module = told(place, lambda: importlib.import_module(place))
     file = getattr(module, "__file__", None)
     if file is None or not file.endswith(FILE):
         return module, None

@@ -68,3 +68,15 @@ def test_labels_as_their_task_takes_them(labels, task, wanted, names):
 def test_labels_that_are_not_those_of_the_task_are_named(labels, classes, task, problem):
     with pytest.raises((TypeError, ValueError), match=problem):
         targets.checked(labels, 3, classes, task)
+
+
+@pytest.mark.parametrize(("labels", "classes", "task", "problem"), [
+    (1.5, None, None, r"labels: wanted 3, one for each sample, got shape \(\)"),
+    ([[1, 0], [1], [0]], None, None, r"labels: wanted as many in each row, got \[\[1, 0\]"),
+    ([0, 1, 2], 3, None, "classes: wanted a sequence of str, got 3"),
+    ([0, 1, 2], np.array(3), None, "classes: wanted a sequence of str"),
+    ([0, 1, 2], None, np.zeros(3), "task: wanted one of classify"),
+])  # fmt: skip
+def test_what_is_no_list_at_all_is_named(labels, classes, task, problem):
+    with pytest.raises((TypeError, ValueError), match=problem):
+        targets.checked(labels, 3, classes, task)

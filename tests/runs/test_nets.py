@@ -39,7 +39,7 @@ BAD = {
     "a layer": ("import cynet\nmodel = cynet.ReLU()\n", "", r"wanted model to be a function, got ReLU\(\)"),
     "no arguments": ("def model(): pass\n", "", "wanted a function of .input_shape, classes"),
     "one more argument": ("def model(shape, classes, width): pass\n", "", "missing a required argument"),
-    "an option that it does not take": ("def model(a, b): pass\n", "?width", "called so with width="),
+    "an option that it does not take": ("def model(a, b): pass\n", "?width", "width: wanted none, got"),
     "None": (body("return None"), "", "wanted a cynet.Layer, got None"),
     "a text": (body("return 'resnet'"), "", "wanted a cynet.Layer, got 'resnet'"),
     "a list": (body("return [cynet.ReLU()]"), "", r"wanted a cynet.Layer, got \[ReLU"),
