@@ -141,7 +141,7 @@ def test_signals_and_rows_have_all_that_runs_have(tmp_path, capsys, shape):
     words = ["train", "--data", tmp_path / "a.npz", *TRAINING, "--model", model, "--run-dir"]
     assert said(capsys, *words, run)[0] == 0
     for command in (["evaluate", run], ["verify", run], ["report", run, "--no-timing"]):
-        status, out, err = said(capsys, *command)
+        status, _, err = said(capsys, *command)
         assert status == 0, (command, err)
     status, _, err = said(capsys, *words, tmp_path / "other", "--tta", "flip")
     assert status == 2 and "--tta: wanted pictures, which have such views" in err
