@@ -114,7 +114,6 @@ class Session:
         if not self.task.columns and training.labels.min() == training.labels.max():
             name, count = training.classes[training.labels[0]], len(training.labels)
             raise ValueError(f"data: wanted pictures of at least two classes, got {count:,} of {name} alone")
-        _refuse_other(training, test)
         self.facts, self.initial = _facts(settings, training), None
         try:
             self.facts.check()
@@ -146,6 +145,7 @@ class Session:
             raise ValueError(
                 f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
             ) from None
+        _refuse_other(training, test)
         if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
