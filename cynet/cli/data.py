@@ -98,8 +98,8 @@ def _check(flags):
     for split in [flags.split] if flags.split else ["train", "test"]:
         with refusing("--data-dir"):
             part = checking.part(flags.name, flags.data_dir, split, flags.split_seed)
-        for line in part.lines(f"cynet train {balance.ADVICE}" if split == "train" else ""):
-            print(line)
+            for line in part.lines(f"cynet train {balance.ADVICE}" if split == "train" else ""):
+                print(line)
         for note in part.notes:
             if note not in told and (flags.skip_damaged or damaged.LEFT_OUT not in note):
                 print(f"  note: {note}")

@@ -18,7 +18,7 @@ KINDS = np.uint8, np.float32
 
 def checked(layout: str | None) -> str | None:
     """`layout`, if it is one of `ALL` or None."""
-    if layout not in (None, *ALL):
+    if layout is not None and not (isinstance(layout, str) and layout in ALL):
         raise ValueError(f"layout: wanted one of {', '.join(ALL)}, got {layout!r:.80}")
     return layout
 

@@ -76,11 +76,12 @@ def checked(
         When the labels are not those of the task, by index and value; there are not `count` of them, or not
         as many names as columns.
     """
-    if task is not None and task not in TASKS:
-        raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {task!r}")
+    if task is not None and not (isinstance(task, str) and task in TASKS):
+        raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {task!r:.80}")
     if classes is not None:
-        if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-            raise TypeError(f"classes: wanted a sequence of str, got {classes!r}")
+        several = np.iterable(classes) and not isinstance(classes, str)
+        if not several or not all(isinstance(name, str) for name in classes):
+            raise TypeError(f"classes: wanted a sequence of str, got {classes!r:.200}")
         classes = tuple(classes)
     labels = _array(labels)
     if task is None and labels.ndim == 1 and labels.dtype.kind == "f" and classes and len(classes) > 1:
@@ -109,7 +110,10 @@ def numbered(labels: AnyArray) -> tuple[str, ...]:
 
 
 def _array(labels: Any) -> AnyArray:
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except ValueError:  # of lists of several lengths
+        raise ValueError(f"labels: wanted as many in each row, got {labels!r:.80}") from None
     if labels.dtype.kind not in "iufb":
         raise TypeError(f"labels: wanted integers or floats, got dtype {labels.dtype}")
     if labels.ndim > 2 or (labels.ndim == 2 and not 1 <= labels.shape[1] <= MOST_COLUMNS):
@@ -142,7 +146,7 @@ def _matrix(labels: AnyArray, count: int, task: str) -> AnyArray:
     if task == MULTILABEL and labels.ndim != 2:
         wanted = f"wanted a matrix (count, labels) of 0 and 1 for task {task}"
         raise ValueError(f"labels: {wanted}, got {labels.dtype} {labels.shape}")
-    if len(labels) != count or not labels.ndim:
+    if not labels.ndim or len(labels) != count:
         raise ValueError(f"labels: wanted {count}, one for each sample, got shape {labels.shape}")
     with np.errstate(over="ignore"):
         found = labels.astype(np.float32)

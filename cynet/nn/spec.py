@@ -334,12 +334,15 @@ class _Checked:
             for size in shape:
                 _integer(name, size, 1, MOST_INTEGER)
         _filled(f"{where}.calls", entry["calls"])
+        taken = 0
         for i, call in enumerate(entry["calls"]):
             name = f"{where}.calls[{i}]"
             _table(name, call, {"layer": int, "name": str, "sources": list, "count": int})
             _name(f"{name}.name", call["name"])
             yield _earlier(f"{name}.layer", call["layer"], number)
-            _filled(f"{name}.sources", call["sources"])
+            taken += _filled(f"{name}.sources", call["sources"])
+            if taken > MOST_PLACES:
+                raise ValueError(f"{name}.sources: wanted at most {MOST_PLACES:,} of all calls, got more")
             for source in call["sources"]:
                 _integer(f"{name}.sources", source, 0, values - 1)
             values += _integer(f"{name}.count", call["count"], 1, MOST_PLACES)

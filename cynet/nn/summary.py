@@ -114,7 +114,11 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
     if not isinstance(input_shape, (tuple, list)):
         raise TypeError(f"input_shape: wanted a tuple of ints, got {input_shape!r}")
     shape = tuple(checks.integer(f"input_shape[{i}]", n, 1) for i, n in enumerate(input_shape))
-    shape = _with_batch(model, shape)
+    return of_shape(model, _with_batch(model, shape))
+
+
+def of_shape(model: Layer, shape: Shape) -> Summary:
+    """`summary` for an input of a shape with the batch, whatever its axes are."""
     rows: list[Row] = []
     counted: set[int] = set()
     for path, layer, before, shown in _traced(model, shape):

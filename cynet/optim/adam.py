@@ -52,11 +52,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ValueError(f"betas: wanted a pair of numbers, got {betas!r}")
-        self.betas = tuple(
-            checks.number(f"betas[{i}]", beta, 0, 1, open_high=True) for i, beta in enumerate(betas)
-        )
+        self.betas = _checked(betas)
         self.eps = checks.number("eps", eps, 0)
         super().__init__(params, lr, weight_decay, ("exp_avg", "exp_avg_sq"))
         self._passed = np.zeros(len(self.params), np.int64)
@@ -66,11 +62,12 @@ class Adam(Optimizer):
 
     def step(self) -> None:
         """Update every parameter from its gradient."""
+        betas = _checked(self.betas)  # they may have been set
         self.steps += 1
         team = threads.get_num_threads()
         for table, lr, weight_decay, skipped in self._stepped():
             own = self.steps - skipped  # the means of a parameter are corrected by its own steps
-            table.adam(lr, *self.betas, self.eps, weight_decay, self.decoupled, own, team)
+            table.adam(lr, *betas, self.eps, weight_decay, self.decoupled, own, team)
         if not all(self._trained):
             self._passed += np.logical_not(self._trained)
 
@@ -86,6 +83,13 @@ class Adam(Optimizer):
             f"{type(self).__name__}(parameters={len(self.params)}, lr={self.lr:g}, betas={self.betas}, "
             f"eps={self.eps:g}, weight_decay={self.weight_decay:g})"
         )
+
+
+def _checked(betas: Any) -> tuple[float, float]:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ValueError(f"betas: wanted a pair of numbers, got {betas!r:.80}")
+    first, second = (checks.number(f"betas[{i}]", one, 0, 1, open_high=True) for i, one in enumerate(betas))
+    return first, second
 
 
 class AdamW(Adam):

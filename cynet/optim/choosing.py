@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from cynet.core.hints import near
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Parameter
@@ -27,7 +29,7 @@ def decay_groups(model: Layer, without: Iterable[str]) -> list[dict[str, Any]]:
     list of dict
         In the order of `model.parameters()`: neighbours that are treated alike are a group.
     """
-    without, spared = set(without), set()
+    without, spared = set(_texts("without", without)), set[int]()
     groups: list[dict[str, Any]] = []
     for _, layer in model.walk():
         normalises = any("Norm" in kind.__name__ for kind in type(layer).__mro__)
@@ -65,7 +67,7 @@ def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
     ValueError
         When a pattern matches nothing, or all of them together match every parameter; none is frozen then.
     """
-    parameters, found = model.parameters(), []
+    patterns, parameters, found = _texts("patterns", patterns), model.parameters(), []
     names = [parameter.name for parameter in parameters]
     for pattern in patterns:
         matches = [p for p in parameters if fnmatchcase(p.name, pattern)]
@@ -80,6 +82,17 @@ def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
         )
     for parameter in found:
         parameter.requires_grad = False
+    return found
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """A list of texts, or TypeError naming `name`: one text, whose letters would be taken, is none."""
+    if isinstance(value, str) or not np.iterable(value):
+        raise TypeError(f"{name}: wanted a list of str, got {value!r:.80}")
+    found = list(value)
+    for i, one in enumerate(found):
+        if not isinstance(one, str):
+            raise TypeError(f"{name}[{i}]: wanted a str, got {one!r:.80}")
     return found
 
 

@@ -186,7 +186,7 @@ def _groups(params: Any, lr: float) -> tuple[list[dict[str, Any]], bool]:
 
 
 def _listed(name: str, params: Any) -> list[Any]:
-    if isinstance(params, (Parameter, Mapping, str)) or not hasattr(params, "__iter__"):
+    if isinstance(params, (Parameter, Mapping, str)) or not np.iterable(params):
         raise TypeError(f"{name}: wanted a list of parameters, got {type(params).__name__}")
     return list(params)
 

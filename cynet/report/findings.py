@@ -202,8 +202,10 @@ def _filters(model, picture_shape):
         if isinstance(layer, Conv2d):
             return path, layer.weight.data
         if isinstance(layer, Linear):
+            if not flat or len(picture_shape) != 3:
+                return None
             height, width, channels = picture_shape
-            if flat and layer.weight.data.shape[1] == height * width * channels:
+            if layer.weight.data.shape[1] == height * width * channels:
                 return path, layer.weight.data.reshape(-1, channels, height, width)
             return None
     return None

@@ -7,7 +7,7 @@ from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.core.folder import own_file
 from cynet.core.tasks import CLASSIFY
-from cynet.nn.summary import summary
+from cynet.nn.summary import of_shape
 from cynet.runs import matching, nets
 from cynet.runs.facts import Facts
 from cynet.runs.filenames import BEST, METRICS, WEIGHTS
@@ -122,7 +122,7 @@ def _look(document, trained, run, root, times):
         why = f"The test set could not be read: {error}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)
         document["notes"].append(f"the test set could not be read: {error}")
-    total = summary(model, shape)
+    total = of_shape(model, (1, *shape))
     document["model"] = {
         "name": facts.model, "batch_norm": facts.batch_norm and facts.is_named, "data": facts.data,
         "parameters": total.parameters, "macs": total.macs,

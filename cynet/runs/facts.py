@@ -95,7 +95,10 @@ class Facts:
         if self.net is not None and not self.is_named:
             built: Layer = spec.from_spec(self.net)
             return built
-        return models.create(self.model, self.picture_shape, len(self.classes), **self.options())
+        try:
+            return models.create(self.model, self.picture_shape, len(self.classes), **self.options())
+        except TypeError as error:  # of an option; what settings and notes say has no type of its own
+            raise ValueError(str(error)) from None
 
     def options(self) -> dict[str, Any]:
         """Those of the model; ValueError where it has none of these."""

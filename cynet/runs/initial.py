@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cynet.core.names import printable
 from cynet.core.types import State
+from cynet.data.dataset import WORDS
 from cynet.nn.layer import Layer
 
 from .facts import Facts
@@ -135,5 +136,6 @@ def _other(told, facts):
 
 
 def _kind(facts):
-    norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[2]
-    return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel pictures"
+    norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[-1]
+    what = WORDS[len(facts.picture_shape)]
+    return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel {what}"

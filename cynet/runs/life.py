@@ -18,10 +18,12 @@ from .filenames import LOG
 from .hold import GoneError
 from .lines import Lines
 from .log import Voice
+from .net_code import said
 from .origins import DEFAULT, Names, described
 from .outcome import DIVERGED, FINISHED, STOPPED, Interrupted, Outcome
 from .recorder import Keeper, Recorder
 from .remarks import introduce
+from .trial import in_pass
 from .watching import doctor_of
 
 
@@ -151,6 +153,12 @@ class _Life:
             self.advice = divergence.explain(session, folder, error, self.say, self.company.names)
             hint = f"try a lower learning rate (it was {trainer.optimizer.lr:g})"
             raise FailedError(f"{error}; {hint}") from error
+        except (Exception, SystemExit) as error:
+            if session.is_known or not in_pass(error):
+                raise
+            name = session.net.name if session.net else session.settings.model
+            problem = f"{name}: {said(name, error)}"
+            raise FailedError(f"after step {trainer.steps}: {problem}; {self._again()}") from error
 
     def _trained(self, observers):
         """Train to the end: the `Evaluation` of the test set; or save where it is to stop: the `Outcome`."""

@@ -49,12 +49,19 @@ def run(name: str, call: Callable[[], Any], places: tuple[Path, ...] = ()) -> An
         with _as_a_script(code_of(name), places) if places else contextlib.nullcontext():
             return call()
     except (Exception, SystemExit) as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == code_of(name)]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        where = f"line {lines[-1]}: " if lines else ""
-        text = " ".join(str(error).split())[:SHOWN]
-        raise ValueError(f"model: {name}: {where}{type(error).__name__}: {text}") from error
+        raise ValueError(f"model: {name}: {said(name, error)}") from error
+
+
+def said(name: str, error: BaseException) -> str:
+    """'line 3: KeyError: why' of what the code of a net raised; of the file that the name tells of."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == code_of(name)]
+    if isinstance(error, SyntaxError):
+        lines = [error.lineno]
+    where, kind = f"line {lines[-1]}: " if lines else "", type(error).__name__
+    try:
+        return f"{where}{kind}: {' '.join(str(error).split())[:SHOWN]}"
+    except Exception:  # a user's error may raise anything
+        return f"{where}{kind}"
 
 
 def code_of(name: str) -> str:

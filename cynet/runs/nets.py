@@ -74,6 +74,8 @@ class OwnNet:
         except (TypeError, ValueError) as error:
             raise ValueError(f"model: {error}") from None
         found = self._run(call)
+        if inspect.iscoroutine(found):
+            found.close()  # or Python warns behind the error that nobody awaited it
         if not isinstance(found, Layer):
             raise ValueError(f"model: {self.name}: wanted a cynet.Layer, got {_shown(found)}")
         self._run(lambda: refuse_circles(found))
@@ -81,7 +83,7 @@ class OwnNet:
         if shape != (2, classes):
             wanted = f"wanted an output of shape (N, {classes}) for inputs of (N, {_sizes(input_shape)})"
             raise ValueError(f"model: {self.name}: {wanted}, got {shape} for N = 2")
-        if not self._run(found.parameters):
+        if not self._run(lambda: [p for p in found.parameters() if p.requires_grad]):
             raise ValueError(f"model: {self.name}: wanted a net with parameters to train, got none")
         if self.places:
             with contextlib.suppress(Exception):  # a layer that cannot be copied is most likely new
@@ -144,7 +146,7 @@ def named(text: str, seed: int = 0) -> OwnNet:
         module, source, places = from_file(place, seed)
     else:
         module, source = from_module(place)
-    if not hasattr(module, function):
+    if not run(place, lambda: hasattr(module, function)):  # a module may have code for that, too
         names = [
             name for name, value in vars(module).items()
             if inspect.isfunction(value) and value.__module__ == module.__name__

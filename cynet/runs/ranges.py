@@ -188,8 +188,7 @@ def model_option(value):
         key, equals, found = value.partition("=")
         if not (equals and key.isidentifier()):
             raise ValueError(f"wanted KEY=VALUE, the key a name of Python's, got {short(value)}")
-        with contextlib.suppress(ValueError, RecursionError):  # else it is a text
-            found = json.loads(found)
+        found = _spelled(found)
         found = json.dumps({key: found})
     if len(found) > MOST_TEXT:
         raise ValueError(f"wanted at most {MOST_TEXT:,} letters, got {len(found):,}")
@@ -200,6 +199,20 @@ def model_option(value):
         return json.dumps(options, sort_keys=True, allow_nan=False)
     except (ValueError, RecursionError):
         raise ValueError(f"wanted a JSON object of names and values, got {short(value)}") from None
+
+
+def _spelled(value):
+    """What a text is in JSON, or a number as .5, which JSON spells 0.5; else the text."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(value)
+    with contextlib.suppress(ValueError):
+        if (
+            "_" not in value
+            and value.strip("+-")[:1] in (".", *"0123456789")
+            and isfinite(found := float(value))
+        ):
+            return found
+    return value
 
 
 def workers(value):

@@ -7,7 +7,7 @@ from cynet.core.tasks import MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
 from cynet.data.dataset import LABELS, WORDS
-from cynet.nn.summary import summary
+from cynet.nn.summary import of_shape
 from cynet.train import batching
 
 from .validation import VALIDATION
@@ -19,7 +19,7 @@ FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best b
 def introduce(session, folder, say):
     """Say what is trained, on what, and how."""
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    total = summary(session.model, training.picture_shape)
+    total = of_shape(session.model, (1, *training.picture_shape))
     say(total)
     norm = " with batch norm" if s.batch_norm and session.net is None else ""
     say(

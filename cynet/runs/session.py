@@ -13,9 +13,11 @@ import numpy as np
 import cynet.core.random as random
 from cynet import data
 from cynet.core import threads
+from cynet.core.tasks import CLASSIFY
 from cynet.data import registry
 from cynet.data.dataset import WORDS
 from cynet.nn.layer import Layer, shapes_of
+from cynet.nn.spec import NET, notes
 from cynet.optim.adam import Adam, AdamW
 from cynet.optim.choosing import decay_groups, freeze
 from cynet.optim.lookahead import Lookahead
@@ -26,7 +28,7 @@ from cynet.train.mixup import Mixup
 from cynet.train.task import task_of
 from cynet.train.views import seen
 
-from . import augmentations, nets
+from . import augmentations, nets, trial
 from .facts import BYTES, DRAWN, Facts
 from .initial import load_initial
 from .resolving import spread, with_task
@@ -143,6 +145,7 @@ class Session:
             raise ValueError(
                 f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
             ) from None
+        _refuse_other(training, test)
         if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
@@ -153,6 +156,8 @@ class Session:
             self.class_weights = self.task.weights(labels, len(training.classes))
         self.trainer = trainer_of(self.model, settings, self.class_weights)
         augment = augmentations.transforms(settings.augment)
+        if settings.tta and len(training.picture_shape) != 3:
+            raise ValueError(f"tta: wanted pictures, which have such views, got {training!r}")
         if settings.augment and (self.facts.kind != BYTES or len(training.picture_shape) != 3):
             got = f"{training!r} of {self.facts.kind}"
             raise ValueError(f"augment: wanted pictures of bytes, uint8, got {got}")
@@ -168,6 +173,17 @@ class Session:
         )
         self.test_batches = test_loader(test, self.facts)
         self.evaluation_batches = self.test_batches if self.measure == TEST else self.evaluation_loader()
+        self.is_known = NET in notes(self.model)
+        if not self.is_known:
+            self._try(test)
+
+    def _try(self, test):
+        """Let the model's own code run once; see `trial`."""
+        first = data.SubsetSampler(np.arange(min(trial.SAMPLES, len(test))), shuffle=False)
+        with test_loader(test, self.facts, trial.SAMPLES, first) as loader:
+            x = np.resize(next(iter(loader))[0], (trial.SAMPLES, *self.facts.picture_shape))
+        name = self.net.name if self.net else self.settings.model
+        trial.check(name, self.model, x, (trial.SAMPLES, len(self.facts.classes)))
 
     def _sampler(self, labels):
         """What says which pictures an epoch has; None: all of them."""
@@ -243,6 +259,20 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         seen(model, settings.tta),
         task,
     )
+
+
+def _refuse_other(training, test):
+    """Raise ValueError where samples for testing are of another shape or kind than those for training."""
+    for what, of in (
+        (
+            "samples",
+            lambda found: (getattr(getattr(found, "images", None), "dtype", ""), *found.picture_shape),
+        ),
+        ("labels", lambda found: (getattr(found, "task", CLASSIFY), *found.labels.shape[1:])),
+    ):
+        wanted, got = (" ".join(map(str, of(found))) for found in (training, test))
+        if wanted != got:
+            raise ValueError(f"data: wanted {what} for testing as those for training, {wanted}, got {got}")
 
 
 def _optimizer(model, settings, lr):

@@ -124,3 +124,52 @@ def test_a_task_is_a_frozen_setting(made, capsys):
     other = "regress" if task == "multilabel" else "classify"
     status, _, err = said(capsys, "train", "--resume", folder / "run", "--task", other, "--steps", 9)
     assert status == 2 and " task" in err and err.count("\n") == 1
+
+
+def parts(x, y, **changed):
+    """The members of a file of 40 samples for training and 10 for testing."""
+    return {"x_train": x[:40], "y_train": y[:40], "x_test": x[40:50], "y_test": y[40:50]} | changed
+
+
+@pytest.mark.parametrize("shape", [(16, 2), (6,)])
+def test_signals_and_rows_have_all_that_runs_have(tmp_path, capsys, shape):
+    x, run = RNG.standard_normal((50, *shape)).astype(np.float32), tmp_path / "run"
+    np.savez(
+        tmp_path / "a.npz", **parts(x, np.arange(50) % 3), **({"layout": "NLC"} if len(shape) > 1 else {})
+    )
+    model = "conv1d_small" if len(shape) > 1 else "uwnet0"
+    words = ["train", "--data", tmp_path / "a.npz", *TRAINING, "--model", model, "--run-dir"]
+    assert said(capsys, *words, run)[0] == 0
+    for command in (["evaluate", run], ["verify", run], ["report", run, "--no-timing"]):
+        status, _, err = said(capsys, *command)
+        assert status == 0, (command, err)
+    status, _, err = said(capsys, *words, tmp_path / "other", "--tta", "flip")
+    assert status == 2 and "--tta: wanted pictures, which have such views" in err
+    others = [*words, tmp_path / "other", "--init-from", run, "--no-batch-norm"]
+    status, _, err = said(capsys, *others)
+    assert status == 2 and f"{shape[-1]}-channel {'signals' if len(shape) > 1 else 'rows'}" in err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("what", ["size", "channels", "kind", "columns"])
+def test_samples_for_testing_are_as_those_for_training(tmp_path, capsys, what):
+    x, y = RNG.integers(0, 256, (50, 8, 8, 3), np.uint8), RNG.integers(0, 2, (50, 3))
+    y[:, 0] = y[:, 1] = 1
+    changed = {
+        "size": {"x_test": x[40:50, :4]}, "channels": {"x_test": x[40:50, :, :, :1]},
+        "kind": {"x_test": x[40:50].astype(np.float32)}, "columns": {"y_test": y[40:50, :2]},
+    }[what]  # fmt: skip
+    np.savez(tmp_path / "a.npz", **parts(x, y, **changed), layout="NHWC")
+    status, _, err = said(
+        capsys, "train", "--data", tmp_path / "a.npz", *TRAINING, "--run-dir", tmp_path / "run"
+    )
+    assert status == 2 and "for testing as those for training" in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_number_that_is_none_is_told_of_floats_that_are_checked(tmp_path, capsys):
+    x = RNG.standard_normal((50, 8, 8, 3)).astype(np.float32)
+    x[7, 2, 2, 1] = np.nan
+    np.savez(tmp_path / "a.npz", **parts(x, np.arange(50) % 3), layout="NHWC")
+    status, _, err = said(capsys, "data", "check", tmp_path / "a.npz")
+    assert status == 2 and "images[7]: wanted finite numbers, got nan" in err and err.count("\n") == 1

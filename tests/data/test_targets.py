@@ -100,3 +100,15 @@ def test_a_column_of_truths_is_one_label():
     assert task == "multilabel" and found.tolist() == [[1], [0]]
     with pytest.raises(TypeError, match="labels: wanted integers, got dtype bool"):
         targets.checked(np.array([True, False]), 2, None)
+
+
+@pytest.mark.parametrize(("labels", "classes", "task", "problem"), [
+    (1.5, None, None, r"labels: wanted 3, one for each sample, got shape \(\)"),
+    ([[1, 0], [1], [0]], None, None, r"labels: wanted as many in each row, got \[\[1, 0\]"),
+    ([0, 1, 2], 3, None, "classes: wanted a sequence of str, got 3"),
+    ([0, 1, 2], np.array(3), None, "classes: wanted a sequence of str"),
+    ([0, 1, 2], None, np.zeros(3), "task: wanted one of classify"),
+])  # fmt: skip
+def test_what_is_no_list_at_all_is_named(labels, classes, task, problem):
+    with pytest.raises((TypeError, ValueError), match=problem):
+        targets.checked(labels, 3, classes, task)

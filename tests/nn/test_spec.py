@@ -56,8 +56,9 @@ def test_every_registered_layer_is_built_again(call):
 @pytest.mark.parametrize("name", cynet.models.names())
 def test_every_model_is_built_again(name):
     cynet.seed(1)
-    model = cynet.models.create(name)
-    assert_same_outputs(model, again(model), [normal((2, 32, 32, 3))])
+    shape = (32, 3) if name == "conv1d_small" else (32, 32, 3)
+    model = cynet.models.create(name, shape)
+    assert_same_outputs(model, again(model), [normal((2, *shape))])
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -207,6 +208,11 @@ BAD = {
     "more": (net(RELU) | {"code": "print()"}, "spec: wanted cynet_net, layers, got 'code'"),
     "layers": ({"cynet_net": 1, "layers": {}}, "spec.layers: wanted a list"),
     "no layers": (net(), "layers: wanted 1 to 10,000, got 0"),
+    "values taken": (called(sources=[0] * 100_001), r"sources: wanted 1 to 100,000, got 100,001"),
+    "values taken by all": (
+        graph(calls=[{"layer": 0, "name": "0", "sources": [0] * 60_000, "count": 1}] * 2),
+        r"calls\[1\].sources: wanted at most 100,000 of all calls",
+    ),
     "a million layers": (net(*[RELU] * 1_000_000), "layers: wanted 1 to 10,000, got 1,000,000"),
     "no table": (net("ReLU"), r"layers\[0\]: wanted a table with a kind, got 'ReLU'"),
     "no kind": (net({}), r"layers\[0\]: wanted a table with a kind, got \{\}"),

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import tracemalloc
 from math import prod
 
 import numpy as np
@@ -282,3 +283,16 @@ def test_an_autoencoder_of_these_layers_runs_backward():
     x = normal((2, 8, 8, 3))
     found = cynet.check_gradients(model, x)
     assert found.ok, found
+
+
+@pytest.mark.parametrize(
+    "layer", [cynet.AdaptiveAvgPool2d(2**24), cynet.Upsample(2**24), cynet.Upsample(2**24, mode="bilinear")]
+)
+def test_who_asks_for_a_shape_alone_pays_for_no_tables(layer):
+    """A file may tell of a net with such sizes, and is read without any memory for them."""
+    tracemalloc.start()
+    try:
+        assert layer.checked_shape((1, 2**24, 2**24, 1)) == (1, 2**24, 2**24, 1)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -82,3 +82,11 @@ def test_of_many_names_some_are_shown():
     with pytest.raises(ValueError, match=r", and \d+ more\)$") as caught:
         freeze(cynet.models.create("resnet20"), ["zzz"])
     assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize("wrong", ["0.*", None, 3, [1], [["0.*"]], np.array(3)])
+def test_what_is_no_list_of_texts_is_refused(wrong):
+    """A text alone, too: its letters would be patterns."""
+    for call in (freeze, decay_groups):
+        with pytest.raises(TypeError, match=r"(patterns|without)(\[0\])?: wanted a (list of )?str, got"):
+            call(model(), wrong)

@@ -114,6 +114,11 @@ def test_bad_numbers(name, value):
 def test_bad_betas(betas):
     with pytest.raises((ValueError, TypeError), match="betas"):
         Adam(parameters(), betas=betas)
+    optimizer = Adam(parameters())
+    optimizer.betas = betas
+    with pytest.raises((ValueError, TypeError), match="betas"):
+        optimizer.step()
+    assert optimizer.steps == 0
 
 
 def test_nesterov_needs_momentum():

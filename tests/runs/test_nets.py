@@ -54,6 +54,7 @@ BAD = {
     "endless at once": ("def f():\n    f()\nf()\n", "", "RecursionError"),
     "NUL": ("a\0b", "", "net.py: .*(SyntaxError|ValueError): .*null byte"),
     "no UTF-8": (b"x = '\xff\xfe'\n", "", "SyntaxError"),
+    "looks for names": ("def __getattr__(name): raise KeyError(name)\n", "", "line 1: KeyError: .model"),
     "a number": ("model = 3\n", "", "wanted model to be a function, got 3"),
     "a module": ("import os as model\n", "", "wanted model to be a function, got <module"),
     "a layer": ("import cynet\nmodel = cynet.ReLU()\n", "", r"wanted model to be a function, got ReLU\(\)"),

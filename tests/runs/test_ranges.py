@@ -1,8 +1,10 @@
 """What each setting may be: the ends of its range, and what is said of a value beyond them."""
 
+import json
+
 import pytest
 
-from cynet.runs.ranges import RANGES, checked, integer, milestones, number, workers
+from cynet.runs.ranges import RANGES, checked, integer, milestones, model_option, number, workers
 
 MOST, MOST_SEED = 2**31 - 1, 2**63 - 1
 NAN = float("nan")
@@ -106,3 +108,11 @@ def test_the_longest_texts_and_numbers_are_cut_where_they_are_shown():
 ])  # fmt: skip
 def test_what_means_the_same_is_written_the_same(name, text, wanted):
     assert RANGES[name].parse(text) == checked(name, text) == wanted
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    (".5", 0.5), ("5.", 5.0), ("-.5", -0.5), ("1e-3", 1e-3), ("+2", 2.0), ("nan", "nan"), ("inf", "inf"),
+    (".", "."), ("1_0", "1_0"), ("true", True), ("x", "x"), (".5.", ".5."),
+])  # fmt: skip
+def test_options_of_a_net_are_numbers_however_they_are_spelled(text, value):
+    assert model_option(f"a={text}") == json.dumps({"a": value})

@@ -4,6 +4,8 @@
 `backward(dy, dx, threads)` dx from dy: float32, C-contiguous.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from cynet.core import workspace
@@ -31,14 +33,18 @@ class Areas:
 
     def __init__(self, in_hw, out_hw):
         (self.rows, self.row_uses), (self.columns, self.column_uses) = map(places.areas, in_hw, out_hw)
+
+    @cached_property
+    def _cells(self):
+        """The pixels of each area, which backward alone asks for."""
         height, width = (np.diff(first_and_end, axis=0)[0] for first_and_end in (self.rows, self.columns))
-        self.cells = (height[:, None] * width)[:, :, None].astype(np.float32)
+        return (height[:, None] * width)[:, :, None].astype(np.float32)
 
     def forward(self, x, y, threads):
         window_sums.window_sums(x, y, self.rows, self.columns, True, threads)
 
     def backward(self, dy, dx, threads):
-        shares = np.divide(dy, self.cells, out=workspace.empty(dy.shape))
+        shares = np.divide(dy, self._cells, out=workspace.empty(dy.shape))
         window_sums.window_sums(shares, dx, self.row_uses, self.column_uses, False, threads)
 
 

@@ -52,20 +52,21 @@ class AdaptiveAvgPool2d(Layer):
 
     def _way(self, shape: Shape) -> Any:
         """(the output's shape, what computes the means) for an input of `shape`."""
-        if len(shape) != 4 or shape[1] < 1 or shape[2] < 1:
-            raise ValueError(f"wanted an input (N, H, W, C) with H and W at least 1, got shape {shape}")
         question = shape, self._settings()
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
-            in_hw = shape[1:3]
-            out_hw = [own if side is None else side for side, own in zip(question[1], in_hw, strict=True)]
-            checked_size("output_size", out_hw, in_hw)
-            known = self._worked_out = question, ((shape[0], *out_hw, shape[3]), Areas(in_hw, out_hw))
+            found = self.output_shape(shape)
+            known = self._worked_out = question, (found, Areas(shape[1:3], found[1:3]))
         return known[1]
 
     def output_shape(self, shape: Shape) -> Shape:
-        found: Shape = self._way(shape)[0]
-        return found
+        """Without the tables of the areas: who asks may only want to know."""
+        if len(shape) != 4 or shape[1] < 1 or shape[2] < 1:
+            raise ValueError(f"wanted an input (N, H, W, C) with H and W at least 1, got shape {shape}")
+        size, in_hw = self._settings(), shape[1:3]
+        out_hw = [own if side is None else side for side, own in zip(size, in_hw, strict=True)]
+        checked_size("output_size", out_hw, in_hw)
+        return (shape[0], *out_hw, shape[3])
 
     def forward(self, x: Array) -> Array:
         shape, way = self._way(x.shape)

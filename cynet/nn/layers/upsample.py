@@ -67,17 +67,20 @@ class Upsample(Layer):
 
     def _way(self, shape: Shape) -> Any:
         """(the output's shape, what resizes) for an input of `shape`."""
-        if len(shape) != 4 or shape[1] < 1 or shape[2] < 1:
-            raise ValueError(f"wanted an input (N, H, W, C) with H and W at least 1, got shape {shape}")
         question = shape, *self._settings()
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
-            known = self._worked_out = question, _resizing(*question)
-        (height, width), way = known[1]
-        return (shape[0], height, width, shape[3]), way
+            _, factors, mode, corners = question[1:]
+            found = self.output_shape(shape)
+            known = self._worked_out = question, (found, _resizing(shape, found, factors, mode, corners))
+        return known[1]
 
     def output_shape(self, shape: Shape) -> Shape:
-        return self._way(shape)[0]
+        """Without the tables of what is resized: who asks may only want to know."""
+        if len(shape) != 4 or shape[1] < 1 or shape[2] < 1:
+            raise ValueError(f"wanted an input (N, H, W, C) with H and W at least 1, got shape {shape}")
+        size, factors, *_ = self._settings()
+        return (shape[0], *_size(shape[1:3], size, factors), shape[3])
 
     def forward(self, x: Array) -> Array:
         shape, way = self._way(x.shape)
@@ -111,15 +114,20 @@ def _factors(value: Any) -> tuple[float, float]:
     return vertical, horizontal
 
 
-def _resizing(shape: Shape, size: Any, factors: Any, mode: str, corners: bool | None) -> Any:
-    """((height, width) of the output, what makes it)."""
-    in_hw, name = shape[1:3], "size"
+def _size(in_hw: Shape, size: Any, factors: Any) -> Shape:
+    """(height, width) of the output."""
+    name = "size"
     if factors is not None:
         most = MOST_PIXELS + 1  # is refused
         size = tuple(int(min(side * factor, most)) for side, factor in zip(in_hw, factors, strict=True))
         name = "scale_factor"
-    checked_size(name, size, in_hw)
-    factors = factors or (None, None)
+    found: Shape = checked_size(name, size, in_hw)
+    return found
+
+
+def _resizing(shape: Shape, out_shape: Shape, factors: Any, mode: str, corners: bool | None) -> Any:
+    """What makes the output of an input."""
+    in_hw, size, factors = shape[1:3], out_shape[1:3], factors or (None, None)
     if mode == "nearest":
-        return size, Nearest(in_hw, size, factors)
-    return size, Bilinear(in_hw, size, factors, bool(corners))
+        return Nearest(in_hw, size, factors)
+    return Bilinear(in_hw, size, factors, bool(corners))
