@@ -122,7 +122,7 @@ def _look(document, trained, run, root, times):
         why = f"The test set could not be read: {error}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)
         document["notes"].append(f"the test set could not be read: {error}")
-    total = summary(model, shape)
+    total = summary(model, (1, *shape))
     document["model"] = {
         "name": facts.model, "batch_norm": facts.batch_norm, "data": facts.data,
         "parameters": total.parameters, "macs": total.macs,

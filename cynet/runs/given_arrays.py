@@ -29,13 +29,13 @@ def sources(given, facts):
     Parameters
     ----------
     given : ndarray, path of a .npy file, or a sequence of these
-        An array is one sample, of `facts.picture_shape`, or several of them.
+        An array is one sample, of `facts.kept_shape`, or several of them.
     facts : Facts
 
     Yields
     ------
     (name, sample)
-        ndarray of `facts.kind` and `facts.picture_shape`, or the error where there is none.
+        ndarray of `facts.kind` and `facts.kept_shape`, or the error where there is none.
     """
     whole = isinstance(given, (str, os.PathLike, np.ndarray)) or not hasattr(given, "__iter__")
     number = 0
@@ -52,11 +52,11 @@ def sources(given, facts):
             raise TypeError(f"samples: {WANTED}, got {type(array).__name__} {array!r:.60}")
         samples = _samples(array, facts)
         if samples is None:
-            wanted = f"wanted {facts.kind} of {described(facts.picture_shape)}, {facts.picture_shape}, or "
+            wanted = f"wanted {facts.kind} of {described(facts.kept_shape)}, {facts.kept_shape}, or "
             got = f"several of them, got {array.dtype} {array.shape}"
             yield name, ValueError(f"{name}: {wanted}{got}")
             continue
-        several = array.ndim > len(facts.picture_shape)
+        several = array.ndim > len(facts.kept_shape)
         for k, sample in enumerate(samples):
             if isinstance(each, np.ndarray):
                 yield f"sample {number + k}", sample
@@ -67,7 +67,7 @@ def sources(given, facts):
 
 def _samples(array, facts):
     """The samples in an array, (count, *picture_shape); None where it holds none of the model's."""
-    shape = facts.picture_shape
+    shape = facts.kept_shape
     if array.dtype != facts.kind:
         return None
     if array.shape == shape:
@@ -81,8 +81,8 @@ def _samples(array, facts):
 
 def planar(sample, facts):
     """A sample as a data set keeps it: (channels, height, width)."""
-    if len(facts.picture_shape) == 3:
+    if len(facts.kept_shape) == 3:
         return np.ascontiguousarray(sample.transpose(2, 0, 1))
-    if len(facts.picture_shape) == 2:
+    if len(facts.kept_shape) == 2:
         return np.ascontiguousarray(sample.T)[:, None]
     return np.ascontiguousarray(sample)[:, None, None]

@@ -19,11 +19,12 @@ FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best b
 def introduce(session, folder, say):
     """Say what is trained, on what, and how."""
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    total = summary(session.model, training.picture_shape)
+    what = WORDS[len(training.picture_shape)]
+    total = summary(session.model, (1, *session.facts.picture_shape))
     say(total)
     say(
         f"model {s.model}{' with batch norm' if s.batch_norm else ''}: {total.parameters:,} parameters, "
-        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
+        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a {what[:-1]}"
     )
     trained, frozen = _sizes(session.model)
     if frozen:
@@ -32,9 +33,10 @@ def introduce(session, folder, say):
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    what = WORDS[len(training.picture_shape)], LABELS[session.task.name]
+    labels = LABELS[session.task.name]
+    labels = labels[:-1] if len(training.classes) == 1 and labels != "classes" else labels
     say(
-        f"data {s.data}: {parts} and {len(test.labels):,} test {what[0]} of {len(training.classes)} {what[1]}"
+        f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {len(training.classes)} {labels}"
     )
     if session.task.columns:
         named = balance.named([printable(name) for name in training.classes])
@@ -65,7 +67,8 @@ def of(session, words=FLAGS):
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
     if session.task.columns:
-        lines = _columns(dataset.labels[division.kept], classes, session)
+        lines = [str(session.initial)] if session.initial else []
+        lines += _columns(dataset.labels[division.kept], classes, session)
         what = WORDS[len(dataset.picture_shape)]
         advice = batching.advice(len(division.kept), settings.batch_size, what, words)
         return [*lines, advice] if advice else lines
@@ -105,14 +108,12 @@ def _columns(labels, classes, session):
         return lines
     mean, std = labels.mean(axis=0, dtype=np.float64), labels.std(axis=0, dtype=np.float64)
     odd = np.flatnonzero((np.abs(mean) > FAR) | (std > FAR) | (std < 1 / FAR))
-    return (
-        [
-            f"the numbers {balance.named([classes[k] for k in odd])} have a mean of {mean[odd[0]]:.3g} and a "
-            f"deviation of {std[odd[0]]:.3g}: nets learn best what has about 0 and 1"
-        ]
-        if len(odd)
-        else []
-    )
+    if not len(odd):
+        return []
+    names, first = balance.named([classes[k] for k in odd]), odd[0]
+    which = f"number {names} has" if len(odd) == 1 else f"numbers {names} have, the first of them,"
+    moments = f"a mean of {mean[first]:.3g} and a deviation of {std[first]:.3g}"
+    return [f"the {which} {moments}: nets learn best what has about 0 and 1"]
 
 
 def _weights(weights, counts, classes):

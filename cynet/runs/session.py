@@ -29,6 +29,7 @@ from cynet.train.views import seen
 from . import augmentations, nets
 from .facts import BYTES, DRAWN, Facts
 from .initial import load_initial
+from .middle import ready
 from .resolving import spread, with_task
 from .settings import ADAM, ADAMW, BALANCED, NESTEROV, Settings
 from .validation import TEST, VALIDATION, Division
@@ -136,14 +137,14 @@ class Session:
         try:
             if self.net is None:
                 self.model = self.facts.create()
-            self.model.checked_shape((settings.batch_size, *training.picture_shape))
+            self.model.checked_shape((settings.batch_size, *self.facts.picture_shape))
         except ValueError as error:
-            shape = " x ".join(map(str, training.picture_shape))
-            what = WORDS[len(training.picture_shape)]
+            shape = " x ".join(map(str, self.facts.picture_shape))
+            what = WORDS[len(self.facts.picture_shape)]
             raise ValueError(
                 f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
             ) from None
-        if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
+        if settings.batch_size == 1 and norms_single_values(self.model, (1, *self.facts.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             self.initial = load_initial(self.model, settings.init_from, self.facts, settings.new_head)
@@ -287,7 +288,10 @@ def normalize(facts: Facts) -> data.Normalize:
 def test_loader(
     test: Any, facts: Facts, batch_size: int = TEST_BATCH, sampler: Any = None
 ) -> data.DataLoader:
-    """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler."""
+    """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler.
+
+    Of pictures that are kept larger than the model takes them it gives the middle.
+    """
     return data.DataLoader(
-        test, batch_size, shuffle=False, workers=0, transforms=[normalize(facts)], sampler=sampler
+        test, batch_size, shuffle=False, workers=0, transforms=ready(facts), sampler=sampler
     )
