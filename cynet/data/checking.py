@@ -74,12 +74,12 @@ class Part:
             yield f"  {line}"
 
 
-def part(name, root, split, split_seed=0):
+def part(name, root, split, split_seed=0, **options):
     """Look at one part of a data set.
 
     Parameters
     ----------
-    name, root, split, split_seed
+    name, root, split, split_seed, **options
         As of `cynet.data.load`.
 
     Returns
@@ -92,7 +92,8 @@ def part(name, root, split, split_seed=0):
         As `cynet.data.load`, but for pictures that cannot be used.
     """
     try:
-        dataset = loading.load(name, root, split, split_seed=split_seed, skip_damaged=name in PICTURES)
+        skip = name in PICTURES
+        dataset = loading.load(name, root, split, split_seed=split_seed, skip_damaged=skip, **options)
     except (ValueError, OSError) as error:
         problems = getattr(error, "problems", None)
         if problems is None:

@@ -10,16 +10,17 @@ from cynet.data.sets import array_files
 
 from .matching import described
 
-WANTED = "wanted arrays, or .npy files of them"
+WANTED = "wanted arrays, or .npy or .npz files of them"
+ENDINGS = ".npy", ".npz"
 
 
 def is_file(given):
-    """Whether somebody gave a .npy file, or several."""
+    """Whether somebody gave a .npy or .npz file, or several."""
     paths = [given] if isinstance(given, (str, os.PathLike)) else given
     if not isinstance(paths, (list, tuple)):
         return False
     return bool(paths) and all(
-        isinstance(each, (str, os.PathLike)) and os.fspath(each).endswith(".npy") for each in paths
+        isinstance(each, (str, os.PathLike)) and os.fspath(each).endswith(ENDINGS) for each in paths
     )
 
 
@@ -28,7 +29,7 @@ def sources(given, facts):
 
     Parameters
     ----------
-    given : ndarray, path of a .npy file, or a sequence of these
+    given : ndarray, path of a .npy or .npz file, or a sequence of these
         An array is one sample, of `facts.kept_shape`, or several of them.
     facts : Facts
 
@@ -44,7 +45,8 @@ def sources(given, facts):
         if isinstance(each, (str, os.PathLike)):
             name = printable(each)
             try:
-                array = array_files.mapped(user_path(each))
+                path = user_path(each)
+                array = (array_files.samples_in if path.suffix == ".npz" else array_files.mapped)(path)
             except (OSError, ValueError) as error:
                 yield name, ValueError(f"{name}: {WANTED}: {reason(error)}")
                 continue

@@ -35,9 +35,7 @@ def introduce(session, folder, say):
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
     labels = LABELS[session.task.name]
     labels = labels[:-1] if len(training.classes) == 1 and labels != "classes" else labels
-    say(
-        f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {len(training.classes)} {labels}"
-    )
+    say(f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {len(training.classes)} {labels}")
     if session.task.columns:
         named = balance.named([printable(name) for name in training.classes])
         say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")
