@@ -267,7 +267,12 @@ def options_of(model, batch_norm, model_option):
     ValueError
         Naming the setting, where it has no such option.
     """
-    given = json.loads(model_option) if model_option else {}
+    try:
+        given = json.loads(model_option) if model_option else {}
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise ValueError(f"model_option: wanted a JSON object, got {model_option!r:.80}")
     if "batch_norm" in given:
         raise ValueError(f"model_option: wanted batch_norm as a setting of its own, got {model_option:.80}")
     try:
