@@ -7,7 +7,7 @@ import numpy as np
 from cynet.core.tasks import CLASSIFY, MULTILABEL
 
 from . import balance, inspection, loading
-from .dataset import LABELS, WORDS, ArrayDataset
+from .dataset import WORDS, ArrayDataset, labelled
 from .inspection import ClassCounts
 from .registry import OWN, PICTURES
 
@@ -132,12 +132,12 @@ def refusal(parts, skip_damaged=False, hint=""):
 def _described(dataset, split):
     *sides, channels = dataset.picture_shape
     what, of = WORDS[len(dataset.picture_shape)], f" of {' x '.join(map(str, sides))}, " if sides else " of "
-    labels = LABELS[getattr(dataset, "task", CLASSIFY)]
+    labels = labelled(len(dataset.classes), getattr(dataset, "task", CLASSIFY))
     size = f"{len(dataset):,} {what}{of}{channels} {'channels' if sides else 'features'}"
     dtype = getattr(dataset, "images", np.empty(0, np.uint8)).dtype
     plain = dtype == np.uint8 and len(sides) == 2
     kind = "" if plain else f", {dtype}"
-    yield f"{split}: {size}{kind}, {len(dataset.classes)} {labels}"
+    yield f"{split}: {size}{kind}, {labels}"
     for line in (("mean", dataset.mean), ("deviation", dataset.std)) if channels > FEW else ():
         yield f"  {line[0]} of each from {line[1].min():.4g} to {line[1].max():.4g}"
     if channels <= FEW:

@@ -6,7 +6,7 @@ from cynet.core.names import printable
 from cynet.core.tasks import MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
-from cynet.data.dataset import LABELS, WORDS
+from cynet.data.dataset import WORDS, labelled
 from cynet.nn.summary import summary
 from cynet.train import batching
 
@@ -33,9 +33,8 @@ def introduce(session, folder, say):
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    labels = LABELS[session.task.name]
-    labels = labels[:-1] if len(training.classes) == 1 and labels != "classes" else labels
-    say(f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {len(training.classes)} {labels}")
+    labels = labelled(len(training.classes), session.task.name)
+    say(f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {labels}")
     if session.task.columns:
         named = balance.named([printable(name) for name in training.classes])
         say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")

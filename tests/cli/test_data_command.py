@@ -160,7 +160,7 @@ def test_the_layout_and_the_task_of_arrays_are_told_by_flags(capsys, tmp_path):
     status, out, err = said(capsys, "check", tmp_path / "a.npz")
     assert status == 2 and "error: --layout: wanted NHW, NLC or NCL, since" in err
     status, out, err = said(capsys, "check", tmp_path / "a.npz", "--layout", "NLC", "--task", "regress")
-    assert (status, err) == (0, "") and "train: 6 signals of 9, 2 channels, float32, 1 numbers" in out
+    assert (status, err) == (0, "") and "train: 6 signals of 9, 2 channels, float32, 1 number\n" in out
 
 
 @pytest.mark.parametrize(("flags", "words"), [

@@ -252,3 +252,9 @@ def test_of_a_file_of_several_arrays_the_samples_for_testing_are_taken(tmp_path)
     np.savez(tmp_path / "c.npz")
     with pytest.raises(ValueError, match="got no array"):
         array_files.samples_in(tmp_path / "c.npz")
+
+
+def test_a_run_of_several_labels_says_what_it_was_begun_from(tmp_path, file):
+    started(file, tmp_path / "base", steps=2)
+    started(file, tmp_path / "tuned", steps=2, init_from=str(tmp_path / "base"), new_head=True)
+    assert "\nbegun from " in (tmp_path / "tuned" / "log.txt").read_text()
