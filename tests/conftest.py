@@ -1,5 +1,6 @@
 """Settings of all tests: the same drawn examples in every run, and no limit on the time of one."""
 
+import functools
 import json
 import sys
 from types import SimpleNamespace
@@ -65,6 +66,7 @@ def drawn_once():
 
     draw, kept = shapes10.Shapes10.__init__, {}
 
+    @functools.wraps(draw)
     def once(self, root=None, split="train"):
         key = repr((split, shapes10.COUNTS))
         if key not in kept:

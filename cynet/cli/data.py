@@ -1,17 +1,21 @@
 """Fetch published data sets, check data sets, published or your own, and draw what a network sees of them."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from cynet.data import registry
 from cynet.runs.augmentations import transforms
 from cynet.runs.datasets import known, of_pictures
-from cynet.runs.ranges import augmentation
+from cynet.runs.ranges import RANGES, augmentation
+from cynet.runs.settings import data_options
 
+from .options import OPTIONS, flag_of
 from .parser import Failure, UsageError, refusing
 from .registry import command
 from .values import flag, integer
 
+SHAPES = "image_size", "layout", "task"  # settings that say what samples and labels are
 WHAT = {
     "fetch": "download the files of a data set, or what is missing of them",
     "check": "count and verify: files by size and MD5, pictures by class, each damaged picture by its name",
@@ -38,6 +42,9 @@ def add_flags(parser):
             each.add_argument("--skip-damaged", action="store_true", help=text)
             text = "draws the test pictures of an image_folder that has no folder for them"
             each.add_argument("--split-seed", type=integer(0), default=0, metavar="N", help=text)
+            for setting in SHAPES:
+                option, kind = OPTIONS[setting], flag(RANGES[setting].parse)
+                each.add_argument(flag_of(setting), type=kind, metavar=option.metavar, help=option.help)
     of["fetch"].add_argument(
         "--mirror",
         metavar="URL",
@@ -85,6 +92,25 @@ def _fetch(flags):
     return 0
 
 
+def _shapes(flags):
+    """What the flags say of the samples' shape and labels, as `cynet.data.load` takes it."""
+    return data_options({setting: getattr(flags, setting) for setting in SHAPES})
+
+
+@contextlib.contextmanager
+def _reading():
+    """Within this context a data set is read: what refuses it is a flag on its shape, or else its place."""
+    try:
+        with refusing("--data-dir"):
+            yield
+    except UsageError as error:
+        setting, _, text = str(error.__cause__).partition(": ")
+        setting = {"size": "image_size"}.get(setting, setting)
+        if setting not in SHAPES:
+            raise
+        raise UsageError(f"{flag_of(setting)}: {text}") from error
+
+
 def _check(flags):
     from cynet.data import balance, checking, inspection
     from cynet.data.images import damaged
@@ -96,8 +122,8 @@ def _check(flags):
         raise Failure(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as published: fetch again")
     parts, told = [], set()
     for split in [flags.split] if flags.split else ["train", "test"]:
-        with refusing("--data-dir"):
-            part = checking.part(flags.name, flags.data_dir, split, flags.split_seed)
+        with _reading():
+            part = checking.part(flags.name, flags.data_dir, split, flags.split_seed, **_shapes(flags))
             for line in part.lines(f"cynet train {balance.ADVICE}" if split == "train" else ""):
                 print(line)
         for note in part.notes:
@@ -121,8 +147,8 @@ def _show(flags):
     output = flags.output or f"{flags.name}-{flags.split}.png"
     with refusing("--output"):
         check_output(output)
-    with refusing("--data-dir"):
-        more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged}
+    with _reading():
+        more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged} | _shapes(flags)
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
     usual = flags.augment is True
     of = inspection.augmentation(flags.padding, flags.cutout) if usual else transforms(flags.augment)

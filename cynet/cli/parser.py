@@ -101,6 +101,7 @@ class Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action):
         text = action.help or ""
-        if action.nargs == 0 or action.default in (None, []) or not action.option_strings:
+        plain = action.default is True or action.default in (None, [])  # what True means the text says
+        if action.nargs == 0 or plain or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"

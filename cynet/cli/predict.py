@@ -16,7 +16,7 @@ def add_flags(parser):
         nargs="+",
         metavar="IMAGE",
         help="picture files, or folders of them; each is given the model's size and channels, as in "
-        "training; or .npy files of arrays in the model's own shape",
+        "training; or .npy and .npz files of arrays in the model's own shape",
     )
     trained.add_weights(parser)
     trained.add_views(parser)

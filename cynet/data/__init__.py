@@ -17,7 +17,9 @@ _HOMES = {
     "cynet.data.loading": "load",
     "cynet.data.registry": "names register",
     "cynet.data.images.augment": "Brightness Contrast Cutout Normalize RandomCrop RandomFlip",
-    "cynet.data.images.warps": "RandomAffine RandomHorizontalFlip RandomResizedCrop RandomRotation Resize",
+    "cynet.data.images.warps": (
+        "CenterCrop RandomAffine RandomHorizontalFlip RandomResizedCrop RandomRotation Resize"
+    ),
     "cynet.data.images.colours": "ColorJitter RandomGrayscale",
     "cynet.data.images.erasing": "RandomErasing",
     "cynet.data.images.trivial": "TrivialAugmentWide",

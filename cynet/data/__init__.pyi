@@ -16,6 +16,7 @@ from .images.erasing import RandomErasing as RandomErasing
 from .images.image_folder import ImageFolder as ImageFolder
 from .images.image_list import ImageList as ImageList
 from .images.trivial import TrivialAugmentWide as TrivialAugmentWide
+from .images.warps import CenterCrop as CenterCrop
 from .images.warps import RandomAffine as RandomAffine
 from .images.warps import RandomHorizontalFlip as RandomHorizontalFlip
 from .images.warps import RandomResizedCrop as RandomResizedCrop

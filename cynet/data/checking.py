@@ -7,7 +7,7 @@ import numpy as np
 from cynet.core.tasks import CLASSIFY, MULTILABEL
 
 from . import balance, inspection, loading
-from .dataset import LABELS, WORDS, ArrayDataset
+from .dataset import WORDS, ArrayDataset, labelled
 from .inspection import ClassCounts
 from .registry import OWN, PICTURES
 
@@ -74,12 +74,12 @@ class Part:
             yield f"  {line}"
 
 
-def part(name, root, split, split_seed=0):
+def part(name, root, split, split_seed=0, **options):
     """Look at one part of a data set.
 
     Parameters
     ----------
-    name, root, split, split_seed
+    name, root, split, split_seed, **options
         As of `cynet.data.load`.
 
     Returns
@@ -92,7 +92,8 @@ def part(name, root, split, split_seed=0):
         As `cynet.data.load`, but for pictures that cannot be used.
     """
     try:
-        dataset = loading.load(name, root, split, split_seed=split_seed, skip_damaged=name in PICTURES)
+        skip = name in PICTURES
+        dataset = loading.load(name, root, split, split_seed=split_seed, skip_damaged=skip, **options)
     except (ValueError, OSError) as error:
         problems = getattr(error, "problems", None)
         if problems is None:
@@ -131,12 +132,12 @@ def refusal(parts, skip_damaged=False, hint=""):
 def _described(dataset, split):
     *sides, channels = dataset.picture_shape
     what, of = WORDS[len(dataset.picture_shape)], f" of {' x '.join(map(str, sides))}, " if sides else " of "
-    labels = LABELS[getattr(dataset, "task", CLASSIFY)]
+    labels = labelled(len(dataset.classes), getattr(dataset, "task", CLASSIFY))
     size = f"{len(dataset):,} {what}{of}{channels} {'channels' if sides else 'features'}"
     dtype = getattr(dataset, "images", np.empty(0, np.uint8)).dtype
     plain = dtype == np.uint8 and len(sides) == 2
     kind = "" if plain else f", {dtype}"
-    yield f"{split}: {size}{kind}, {len(dataset.classes)} {labels}"
+    yield f"{split}: {size}{kind}, {labels}"
     for line in (("mean", dataset.mean), ("deviation", dataset.std)) if channels > FEW else ():
         yield f"  {line[0]} of each from {line[1].min():.4g} to {line[1].max():.4g}"
     if channels <= FEW:

@@ -22,6 +22,12 @@ MOST_NAME = 1_000  # letters of one's name, escaped
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
 
 
+def labelled(count: int, task: str) -> str:
+    """'10 classes', '3 labels', '1 number'."""
+    words = LABELS[task]
+    return f"{count} {words.removesuffix('s') if count == 1 and task != CLASSIFY else words}"
+
+
 class ArrayDataset:
     """Samples and their labels: pictures and classes, or signals, rows, several labels, numbers.
 

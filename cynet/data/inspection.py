@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.tasks import CLASSIFY, MULTILABEL
+from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, Shape
 
 from .dataset import ArrayDataset
@@ -84,6 +84,8 @@ def mosaic(
 ) -> AnyArray:
     """One picture of many: a row of samples for each class, as a loader with these transforms gives them.
 
+    Of numbers a row has samples from the one where it is least to the one where it is greatest.
+
     Parameters
     ----------
     dataset : ArrayDataset
@@ -103,7 +105,7 @@ def mosaic(
         got = f"{dataset!r} of {dataset.images.dtype}"
         raise ValueError(f"dataset: wanted pictures of bytes to draw, got {got}")
     most = min(most_rows, len(dataset.classes))
-    rows = [rng.permutation(of_row(dataset, k))[:columns] for k in range(most)]
+    rows = [_chosen(dataset, k, columns, rng) for k in range(most)]
     rows = [row for row in rows if len(row)]
     order = np.concatenate(rows)
     std = np.where(dataset.std > 0, dataset.std, 1)
@@ -142,8 +144,21 @@ def enlarged(canvas: AnyArray, picture_shape: Shape) -> AnyArray:
     return canvas.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def _chosen(dataset: ArrayDataset, k: int, columns: int, rng: np.random.Generator) -> AnyArray:
+    """The samples of row `k` of a mosaic."""
+    found = of_row(dataset, k)
+    if getattr(dataset, "task", CLASSIFY) != REGRESS:
+        return rng.permutation(found)[:columns]
+    order = np.argsort(dataset.labels[:, k], kind="stable")
+    places = np.linspace(0, len(order) - 1, min(columns, len(order)))
+    return order[np.rint(places).astype(np.int64)]
+
+
 def shown(dataset: ArrayDataset, most_rows: int = 20) -> list[str]:
-    """The names of the classes of a mosaic's rows, from the top."""
+    """The names of the classes of a mosaic's rows, from the top; of numbers also between what they lie."""
+    if getattr(dataset, "task", CLASSIFY) == REGRESS:
+        columns = zip(dataset.classes[:most_rows], dataset.labels.T, strict=False)
+        return [f"{name} from {each.min():.4g} to {each.max():.4g}" for name, each in columns]
     return [name for k, name in enumerate(dataset.classes[:most_rows]) if len(of_row(dataset, k))]
 
 

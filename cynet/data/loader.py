@@ -73,11 +73,11 @@ class DataLoader:
     transforms : sequence
         Transforms of `cynet.data`, each at most once, and functions. They act in a fixed order, wherever they
         stand: functions, those that move pictures, those that change colours, brightness, contrast, crop,
-        flip, normalise, those that cut out. With Resize or RandomResizedCrop x has their size. A function
-        (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator that depends on (seed, epoch,
-        index) alone, and returns such an array; with workers it must be one that they can import: at the top
-        of a module, not of a notebook or of what is typed or piped in, nor of a script without a main guard.
-        `cynet.data.images.transforms.Pipeline` has the details.
+        flip, normalise, those that cut out. With Resize, CenterCrop or RandomResizedCrop x has their size. A
+        function (picture, rng) gets a uint8 (H, W, C) array of its own and a Generator that depends on (seed,
+        epoch, index) alone, and returns such an array; with workers it must be one that they can import: at
+        the top of a module, not of a notebook or of what is typed or piped in, nor of a script without a main
+        guard. `cynet.data.images.transforms.Pipeline` has the details.
     sampler : object, optional
         With `order(epoch)`, or itself a function of the epoch: the indices of an epoch, in order.
     timeout : float

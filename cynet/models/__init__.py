@@ -101,6 +101,11 @@ def register(function: Any = None) -> Any:
     are of one module, as a notebook's cell that is run again defines them. Where a training goes on with
     it, it must be registered before.
 
+    Parameters
+    ----------
+    function : callable, optional
+        What is decorated, where the decorator stands without brackets.
+
     Returns
     -------
     callable

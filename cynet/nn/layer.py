@@ -130,6 +130,7 @@ class Layer:
     _last: passes.Pass | None = None  # its last pass that is not within another one
     _made: set[int] | None = None  # the threads whose passes no backward followed
     _seen: Shape | None = None  # the input shape that was checked last
+    _still = False  # whether it stays in evaluation mode: it normalises, and is frozen
     _worked_out: Any = None  # (question, answer): what a layer has worked out for a shape and its attributes
     _boxed = True  # whether layers and parameters may lie in lists, tuples and dicts: not in cynet's own
 
@@ -379,10 +380,13 @@ class Layer:
             child.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode (batch statistics, dropout) for this layer and all below; returns self."""
+        """Training mode (batch statistics, dropout) for this layer and all below; returns self.
+
+        What `cynet.optim.choosing.freeze` froze as a whole stays in evaluation mode.
+        """
         mode = checks.flag("mode", mode)
         for _, layer in self.walk():
-            layer.training = mode
+            layer.training = mode and not layer._still
         return self
 
     def eval(self) -> Self:

@@ -177,9 +177,19 @@ def _called(layer: Layer, shapes: tuple[Shape, ...]) -> list[tuple[str, Layer, A
 
 def _with_batch(model: Layer, shape: Shape) -> Shape:
     """A shape that the model takes, with the batch; ValueError where it takes none."""
-    if len(shape) not in (1, 3):
+    if len(shape) not in (1, 2, 3):
         model.checked_shape(shape)
         return shape
+    if len(shape) == 2:  # rows with their batch, or else a signal
+        try:
+            model.checked_shape(shape)
+            return shape
+        except ValueError as error:
+            try:
+                model.checked_shape((1, *shape))
+            except ValueError:
+                raise error from None
+            return 1, *shape
     try:
         model.checked_shape((1, *shape))
     except ValueError as error:

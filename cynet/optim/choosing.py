@@ -48,8 +48,8 @@ def decay_groups(model: Layer, without: Iterable[str]) -> list[dict[str, Any]]:
 def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
     """Let the parameters of a model whose paths match a pattern be trained no more.
 
-    Buffers are no parameters: a frozen batch norm goes on updating its running statistics in training mode,
-    as in PyTorch.
+    A batch norm whose parameters are all frozen stays in evaluation mode, whatever `train` says: it keeps its
+    running statistics, and normalises by them.
 
     Parameters
     ----------
@@ -82,6 +82,10 @@ def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
         )
     for parameter in found:
         parameter.requires_grad = False
+    for _, layer in model.walk():
+        own = [parameter.requires_grad for _, parameter in layer._own()]
+        if "running_mean" in layer.buffers and own and not any(own):
+            layer._still, layer.training = True, False
     return found
 
 

@@ -33,7 +33,8 @@ def tested(found, names):
 
 def _labels(found):
     places, f1 = found.thresholds()
-    best = f1.argmax(axis=0)
+    reached = [np.flatnonzero(column == column.max()) for column in f1.T]
+    best = [found[len(found) // 2] for found in reached]  # the middle of those that do as well
     return {
         "samples": found.samples.tolist(),
         "each": {

@@ -1,12 +1,13 @@
 """Augmentation written as text: NAME[:ARGUMENT...],... as `--augment` takes it.
 
-An argument is a number, two or more of them with / between, or a word. They stand in the order of the
-transform's parameters, or as parameter=argument: "crop:4,flip,affine:10:scale=.8/1.2".
+An argument is a number, two or more of them with / between, a size such as 48x64, or a word. They stand in
+the order of the transform's parameters, or as parameter=argument: "crop:4,flip,affine:10:scale=.8/1.2".
 """
 
 import functools
 import importlib
 import inspect
+import re
 from typing import Any
 
 from cynet.core.hints import near
@@ -30,11 +31,9 @@ NAMES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "cutmix": (MIXES, "Cutmix", (1.0,)),
 }
 MIXED = "mixup", "cutmix"  # of whole batches: they are none of the loader's
-WITHHELD = {
-    ("mixup", "seed"),
-    ("cutmix", "seed"),
-    ("random-resized-crop", "size"),
-}  # who else gives them knows
+WITHHELD = {("mixup", "seed"), ("cutmix", "seed")}  # who else gives them knows
+CUT = "random-resized-crop"  # its size may be left out
+SIZE = re.compile(r"\d{1,9}x\d{1,9}")
 
 
 def names_of(text: str) -> list[str]:
@@ -61,6 +60,13 @@ def transforms(augment: str | bool) -> list[Any]:
         Naming the part of the text that cannot be.
     """
     return [make() for name, make in _parsed(_text(augment)) if name not in MIXED]
+
+
+def cut_size(augment: str | bool) -> tuple[int, int] | None:
+    """(height, width) of the parts that are cut of pictures, which is the size that a net gets; None where a
+    text names none."""
+    sizes = [make().size for name, make in _parsed(_text(augment)) if name == CUT]
+    return sizes[0] if sizes else None
 
 
 def mixing(augment: str | bool, seed: int) -> Any:
@@ -106,6 +112,8 @@ def _maker(part: str, name: str, arguments: list[str]) -> Any:
     place, title, usual = NAMES[name]
     kind = getattr(importlib.import_module(place), title)
     order = [each for each in inspect.signature(kind).parameters if (name, each) not in WITHHELD]
+    if name == CUT and "/" in (arguments or ["/"])[0]:  # its size is left out, or comes later
+        order = [*order[1:], order[0]]
     given: dict[str, Any] = dict(zip(order, usual, strict=False)) if not arguments else {}
     for at, argument in enumerate(arguments):
         parameter, sign, text = argument.rpartition("=")
@@ -134,6 +142,8 @@ def _count(number: int) -> str:
 
 def _value(text: str) -> Any:
     """A number, a tuple of numbers, or the text."""
+    if SIZE.fullmatch(text):
+        return tuple(map(int, text.split("x")))
     if "/" in text:
         return tuple(_value(each) for each in text.split("/"))
     for kind in (int, float):

@@ -50,6 +50,9 @@ class Facts:
     picture_shape : tuple of int
         (height, width, channels) of the pictures; (length, channels) of signals, (features,) of rows. Files
         from before it was noted are of 32 x 32 x 3.
+    kept : tuple of int
+        (height, width) of pictures that were cut in training, and of which the middle is evaluated, as
+        `middle.cut` says; () where they had the model's size, and then not in the file.
     resize : {"crop", "stretch"}
         How a picture of another size becomes one of these: see `cynet.data.ImageFolder`.
     tta : str
@@ -83,7 +86,13 @@ class Facts:
     task: str = CLASSIFY
     kind: str = BYTES
     model_option: str | None = None
+    kept: tuple[int, ...] = ()
     net: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def kept_shape(self) -> tuple[int, ...]:
+        """What a data set's samples have: `picture_shape`, but in the size that pictures are kept in."""
+        return (*self.kept, *self.picture_shape[2:]) if self.kept else self.picture_shape
 
     @property
     def is_named(self) -> bool:
@@ -113,6 +122,16 @@ class Facts:
         if found != (wanted := (1, len(self.classes))):
             raise ValueError(f"model: wanted an output of shape {wanted}, one of each class, got {found}")
 
+    def _check_kept(self):
+        """Refuse a size that no pictures are kept in which these are cut of."""
+        sizes = self.picture_shape
+        if len(sizes) != 3 or self.kind != BYTES:
+            raise ValueError(f"kept: wanted none of what is no picture of bytes, got {self.kept!r:.80}")
+        for size, least, most in zip(_several("kept", self.kept, 2), sizes, MOST_SIZES[3], strict=False):
+            _within("kept", checks.integer, size, least, most)
+        if prod(self.kept_shape) > MOST_VALUES:
+            raise ValueError(f"kept: wanted at most {MOST_VALUES:,} values, got {prod(self.kept_shape):,}")
+
     def layout(self) -> ModelLayout:
         """The `ModelLayout` of models of this kind; ValueError where the registry has none."""
         if not self.is_named:
@@ -140,6 +159,8 @@ class Facts:
         if prod(sizes) > MOST_VALUES:
             wanted = f"wanted at most {MOST_VALUES:,} values"
             raise ValueError(f"picture_shape: {wanted}, got {prod(sizes):,}, of {sizes}")
+        if self.kept != ():
+            self._check_kept()
         if not isinstance(self.task, str) or self.task not in TASKS:
             raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {self.task!r:.80}")
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -249,7 +270,12 @@ def options_of(model, batch_norm, model_option):
     ValueError
         Naming the setting, where it has no such option.
     """
-    given = json.loads(model_option) if model_option else {}
+    try:
+        given = json.loads(model_option) if model_option else {}
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise ValueError(f"model_option: wanted a JSON object, got {model_option!r:.80}")
     if "batch_norm" in given:
         raise ValueError(f"model_option: wanted batch_norm as a setting of its own, got {model_option:.80}")
     try:

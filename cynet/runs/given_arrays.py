@@ -10,16 +10,17 @@ from cynet.data.sets import array_files
 
 from .matching import described
 
-WANTED = "wanted arrays, or .npy files of them"
+WANTED = "wanted arrays, or .npy or .npz files of them"
+ENDINGS = ".npy", ".npz"
 
 
 def is_file(given):
-    """Whether somebody gave a .npy file, or several."""
+    """Whether somebody gave a .npy or .npz file, or several."""
     paths = [given] if isinstance(given, (str, os.PathLike)) else given
     if not isinstance(paths, (list, tuple)):
         return False
     return bool(paths) and all(
-        isinstance(each, (str, os.PathLike)) and os.fspath(each).endswith(".npy") for each in paths
+        isinstance(each, (str, os.PathLike)) and os.fspath(each).endswith(ENDINGS) for each in paths
     )
 
 
@@ -28,14 +29,14 @@ def sources(given, facts):
 
     Parameters
     ----------
-    given : ndarray, path of a .npy file, or a sequence of these
-        An array is one sample, of `facts.picture_shape`, or several of them.
+    given : ndarray, path of a .npy or .npz file, or a sequence of these
+        An array is one sample, of `facts.kept_shape`, or several of them.
     facts : Facts
 
     Yields
     ------
     (name, sample)
-        ndarray of `facts.kind` and `facts.picture_shape`, or the error where there is none.
+        ndarray of `facts.kind` and `facts.kept_shape`, or the error where there is none.
     """
     whole = isinstance(given, (str, os.PathLike, np.ndarray)) or not hasattr(given, "__iter__")
     number = 0
@@ -44,7 +45,8 @@ def sources(given, facts):
         if isinstance(each, (str, os.PathLike)):
             name = printable(each)
             try:
-                array = array_files.mapped(user_path(each))
+                path = user_path(each)
+                array = (array_files.samples_in if path.suffix == ".npz" else array_files.mapped)(path)
             except (OSError, ValueError) as error:
                 yield name, ValueError(f"{name}: {WANTED}: {reason(error)}")
                 continue
@@ -52,11 +54,11 @@ def sources(given, facts):
             raise TypeError(f"samples: {WANTED}, got {type(array).__name__} {array!r:.60}")
         samples = _samples(array, facts)
         if samples is None:
-            wanted = f"wanted {facts.kind} of {described(facts.picture_shape)}, {facts.picture_shape}, or "
+            wanted = f"wanted {facts.kind} of {described(facts.kept_shape)}, {facts.kept_shape}, or "
             got = f"several of them, got {array.dtype} {array.shape}"
             yield name, ValueError(f"{name}: {wanted}{got}")
             continue
-        several = array.ndim > len(facts.picture_shape)
+        several = array.ndim > len(facts.kept_shape)
         for k, sample in enumerate(samples):
             if isinstance(each, np.ndarray):
                 yield f"sample {number + k}", sample
@@ -67,7 +69,7 @@ def sources(given, facts):
 
 def _samples(array, facts):
     """The samples in an array, (count, *picture_shape); None where it holds none of the model's."""
-    shape = facts.picture_shape
+    shape = facts.kept_shape
     if array.dtype != facts.kind:
         return None
     if array.shape == shape:
@@ -81,8 +83,8 @@ def _samples(array, facts):
 
 def planar(sample, facts):
     """A sample as a data set keeps it: (channels, height, width)."""
-    if len(facts.picture_shape) == 3:
+    if len(facts.kept_shape) == 3:
         return np.ascontiguousarray(sample.transpose(2, 0, 1))
-    if len(facts.picture_shape) == 2:
+    if len(facts.kept_shape) == 2:
         return np.ascontiguousarray(sample.T)[:, None]
     return np.ascontiguousarray(sample)[:, None, None]

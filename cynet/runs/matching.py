@@ -73,9 +73,9 @@ def load(facts, name, root, split, **options):
     if getattr(samples, "images", np.empty(0, facts.kind)).dtype != facts.kind:
         got = samples.images.dtype
         raise ValueError(f"wanted samples of {facts.kind}, as the model's, those of {name} are of {got}")
-    if tuple(samples.picture_shape) != facts.picture_shape:
+    if tuple(samples.picture_shape) != facts.kept_shape:
         raise ValueError(
-            f"wanted pictures of the model's size, {described(facts.picture_shape)}, those of {name} have "
+            f"wanted pictures of the model's size, {described(facts.kept_shape)}, those of {name} have "
             f"{described(samples.picture_shape)}"
         )
     doubt = None if facts.drawn or "test_share" in options else _doubt(samples)
@@ -107,19 +107,19 @@ def described(shape):
 
 def _as_it_is(facts, name, root, split, options):
     if name in registry.dataset.those(arrays=True):
-        options = options | {"task": facts.task, "like": facts.picture_shape}
+        options = options | {"task": facts.task, "like": facts.kept_shape}
     return data.load(name, root, split, **options)
 
 
 def _fitted(facts, name, root, split, options):
     """Pictures from files, at the model's size."""
-    height, width, channels = facts.picture_shape
+    height, width, channels = facts.kept_shape
     fit = {"size": (height, width), "resize": facts.resize}
     options.pop("size", None)
     if name == "image_list":  # which keeps the pictures' own size, unless it is told another
         try:
             samples = data.load(name, root, split, **options)
-            if samples.picture_shape == facts.picture_shape or channels != 3:
+            if samples.picture_shape == facts.kept_shape or channels != 3:
                 return samples
         except ValueError:  # of several sizes, or damaged, which comes again
             pass

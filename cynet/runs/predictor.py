@@ -245,7 +245,7 @@ class Predictor:
         if not self._of_pictures:
             return given_arrays.planar(source, self.facts)
         try:
-            return given.pixels(source, self.facts.picture_shape, self.facts.resize)
+            return given.pixels(source, self.facts.kept_shape, self.facts.resize)
         except given.BROKEN as error:
             return error if isinstance(source, os.PathLike) else type(error)(f"{printable(name)}: {error}")
 

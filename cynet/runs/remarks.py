@@ -6,7 +6,7 @@ from cynet.core.names import printable
 from cynet.core.tasks import MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
-from cynet.data.dataset import LABELS, WORDS
+from cynet.data.dataset import WORDS, labelled
 from cynet.nn.summary import of_shape
 from cynet.train import batching
 
@@ -19,12 +19,13 @@ FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best b
 def introduce(session, folder, say):
     """Say what is trained, on what, and how."""
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    total = of_shape(session.model, (1, *training.picture_shape))
+    what = WORDS[len(training.picture_shape)]
+    total = of_shape(session.model, (1, *session.facts.picture_shape))
     say(total)
     norm = " with batch norm" if s.batch_norm and session.net is None else ""
     say(
         f"model {s.model}{norm}: {total.parameters:,} parameters, "
-        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a picture"
+        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a {what[:-1]}"
     )
     trained, frozen = _sizes(session.model)
     if frozen:
@@ -33,10 +34,8 @@ def introduce(session, folder, say):
     parts = f"{len(session.division.kept):,} training"
     if session.measure == VALIDATION:
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
-    what = WORDS[len(training.picture_shape)], LABELS[session.task.name]
-    say(
-        f"data {s.data}: {parts} and {len(test.labels):,} test {what[0]} of {len(training.classes)} {what[1]}"
-    )
+    labels = labelled(len(training.classes), session.task.name)
+    say(f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {labels}")
     if session.task.columns:
         named = balance.named([printable(name) for name in training.classes])
         say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")
@@ -66,7 +65,8 @@ def of(session, words=FLAGS):
     settings, dataset, division = session.settings, session.batches.dataset, session.division
     classes = dataset.classes
     if session.task.columns:
-        lines = _columns(dataset.labels[division.kept], classes, session)
+        lines = [str(session.initial)] if session.initial else []
+        lines += _columns(dataset.labels[division.kept], classes, session)
         what = WORDS[len(dataset.picture_shape)]
         advice = batching.advice(len(division.kept), settings.batch_size, what, words)
         return [*lines, advice] if advice else lines
@@ -106,14 +106,12 @@ def _columns(labels, classes, session):
         return lines
     mean, std = labels.mean(axis=0, dtype=np.float64), labels.std(axis=0, dtype=np.float64)
     odd = np.flatnonzero((np.abs(mean) > FAR) | (std > FAR) | (std < 1 / FAR))
-    return (
-        [
-            f"the numbers {balance.named([classes[k] for k in odd])} have a mean of {mean[odd[0]]:.3g} and a "
-            f"deviation of {std[odd[0]]:.3g}: nets learn best what has about 0 and 1"
-        ]
-        if len(odd)
-        else []
-    )
+    if not len(odd):
+        return []
+    names, first = balance.named([classes[k] for k in odd]), odd[0]
+    which = f"number {names} has" if len(odd) == 1 else f"numbers {names} have, the first of them,"
+    moments = f"a mean of {mean[first]:.3g} and a deviation of {std[first]:.3g}"
+    return [f"the {which} {moments}: nets learn best what has about 0 and 1"]
 
 
 def _weights(weights, counts, classes):

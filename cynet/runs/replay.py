@@ -29,8 +29,9 @@ from .folder import RunFolder
 from .nets import is_own
 from .ranges import MOST
 from .recorder import rounds
-from .session import Session, trainer_of
+from .session import Session
 from .settings import Settings
+from .trainers import trainer_of
 from .weights import digests, load_weights
 
 SHOWN = 12  # digits of a digest in a message

@@ -8,7 +8,8 @@ from cynet.data.workers import auto
 from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
 from cynet.train import batching
 
-from .facts import Facts
+from .facts import BYTES, Facts
+from .middle import sizes
 from .ranges import (
     ADAM,
     ADAMW,
@@ -120,6 +121,8 @@ def learning_rates(settings):
 
 def facts(settings, training):
     """The `Facts` of a run's weights; `training` is the training set."""
+    kind = training.images.dtype.name if hasattr(training, "images") else BYTES
+    shape, kept = sizes(settings.augment if kind == BYTES else False, training.picture_shape)
     return Facts(
         model=settings.model,
         batch_norm=settings.batch_norm,
@@ -127,11 +130,12 @@ def facts(settings, training):
         classes=tuple(map(str, training.classes)),
         mean=tuple(map(float, training.mean)),
         std=spread(training.std),
-        picture_shape=tuple(map(int, training.picture_shape)),
+        picture_shape=shape,
+        kept=kept,
         resize=getattr(training, "resize", "crop"),
         tta=settings.tta or "",
         task=getattr(training, "task", CLASSIFY),
-        kind=training.images.dtype.name if hasattr(training, "images") else "uint8",
+        kind=kind,
         model_option=settings.model_option,
     )
 

@@ -18,27 +18,21 @@ from cynet.data import registry
 from cynet.data.dataset import WORDS
 from cynet.nn.layer import Layer, shapes_of
 from cynet.nn.spec import NET, notes
-from cynet.optim.adam import Adam, AdamW
-from cynet.optim.choosing import decay_groups, freeze
-from cynet.optim.lookahead import Lookahead
-from cynet.optim.optimizers import SGD
-from cynet.train.average import Average
-from cynet.train.loop import Observer, Result, Trainer, train
-from cynet.train.mixup import Mixup
+from cynet.train.loop import Observer, Result, train
 from cynet.train.task import task_of
-from cynet.train.views import seen
 
 from . import augmentations, nets, trial
 from .facts import BYTES, DRAWN, Facts
 from .initial import load_initial
+from .middle import ready
 from .resolving import spread, with_task
-from .settings import ADAM, ADAMW, BALANCED, NESTEROV, Settings
+from .settings import BALANCED, Settings
+from .trainers import trainer_of
 from .validation import TEST, VALIDATION, Division
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
 TEST_BATCH = 250
-BETA = 0.999  # of the mean square of adam and adamw
 
 
 def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
@@ -125,28 +119,9 @@ class Session:
         if len(held_out):  # nothing of theirs is trained with, not their mean either
             mean, std = training.moments_without(held_out)
             self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
-        if self.net is None:
-            self.facts.options()
-        elif not settings.batch_norm:
-            wanted = "wanted True for a net of one's own, whose options model_option gives"
-            raise ValueError(f"batch_norm: {wanted}, got False")
-        if self.net is not None:
-            self.model = self.net.made(
-                self.facts.picture_shape, len(self.facts.classes), settings.model_option
-            )
-            nets.HERE[settings.model] = self.net
-        try:
-            if self.net is None:
-                self.model = self.facts.create()
-            self.model.checked_shape((settings.batch_size, *training.picture_shape))
-        except ValueError as error:
-            shape = " x ".join(map(str, training.picture_shape))
-            what = WORDS[len(training.picture_shape)]
-            raise ValueError(
-                f"model: {settings.model} cannot take the {what} of {settings.data}, {shape}: {error}"
-            ) from None
+        self.model = self._new_model()
         _refuse_other(training, test)
-        if settings.batch_size == 1 and norms_single_values(self.model, (1, *training.picture_shape)):
+        if settings.batch_size == 1 and norms_single_values(self.model, (1, *self.facts.picture_shape)):
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             self.initial = load_initial(self.model, settings.init_from, self.facts, settings.new_head)
@@ -176,6 +151,27 @@ class Session:
         self.is_known = NET in notes(self.model)
         if not self.is_known:
             self._try(test)
+
+    def _new_model(self) -> Layer:
+        """The model of the settings, which takes samples of the shape that the facts tell of."""
+        settings, net, shape = self.settings, self.net, self.facts.picture_shape
+        if net is None:
+            self.facts.options()
+        elif not settings.batch_norm:
+            wanted = "wanted True for a net of one's own, whose options model_option gives"
+            raise ValueError(f"batch_norm: {wanted}, got False")
+        else:
+            nets.HERE[settings.model] = net
+            model = net.made(shape, len(self.facts.classes), settings.model_option)
+        try:
+            if net is None:
+                model = self.facts.create()
+            model.checked_shape((settings.batch_size, *shape))
+        except ValueError as error:
+            sizes, what = " x ".join(map(str, shape)), WORDS[len(shape)]
+            wanted = f"{settings.model} cannot take the {what} of {settings.data}, {sizes}"
+            raise ValueError(f"model: {wanted}: {error}") from None
+        return model
 
     def _try(self, test):
         """Let the model's own code run once; see `trial`."""
@@ -239,35 +235,10 @@ class Session:
             self.test_batches.close()
 
 
-def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> Trainer:
-    """The `Trainer` of a model with these `Settings`, which are resolved, and weights of the classes.
-
-    What the settings freeze of the model is frozen; a ValueError names the setting where there is no such.
-    """
-    if settings.freeze:
-        freeze(model, settings.freeze.split(","))
-    schedule, task = settings.learning_rates(), task_of(settings.task, settings.loss)
-    return Trainer(
-        model,
-        task.criterion(settings.label_smoothing, class_weights),
-        _optimizer(model, settings, schedule(0)),
-        schedule,
-        settings.clip_norm,
-        Average(model, settings.ema) if settings.ema else None,
-        _mixing(settings),
-        settings.accumulate,
-        seen(model, settings.tta),
-        task,
-    )
-
-
 def _refuse_other(training, test):
     """Raise ValueError where samples for testing are of another shape or kind than those for training."""
     for what, of in (
-        (
-            "samples",
-            lambda found: (getattr(getattr(found, "images", None), "dtype", ""), *found.picture_shape),
-        ),
+        ("samples", lambda found: (getattr(_images(found), "dtype", ""), *found.picture_shape)),
         ("labels", lambda found: (getattr(found, "task", CLASSIFY), *found.labels.shape[1:])),
     ):
         wanted, got = (" ".join(map(str, of(found))) for found in (training, test))
@@ -275,28 +246,9 @@ def _refuse_other(training, test):
             raise ValueError(f"data: wanted {what} for testing as those for training, {wanted}, got {got}")
 
 
-def _optimizer(model, settings, lr):
-    """The optimiser that the settings name, over all parameters in their order."""
-    params, decay = model.parameters(), settings.weight_decay
-    if settings.no_decay:
-        params = decay_groups(model, settings.no_decay.split(","))
-    if settings.optimizer in (ADAM, ADAMW):
-        kind = AdamW if settings.optimizer == ADAMW else Adam
-        made = kind(params, lr, (settings.momentum, BETA), weight_decay=decay)
-    else:
-        made = SGD(params, lr, settings.momentum, decay, nesterov=settings.optimizer == NESTEROV)
-    if settings.lookahead:
-        period, kept = settings.lookahead.split(":")
-        return Lookahead(made, int(period), float(kept))
-    return made
-
-
-def _mixing(settings):
-    """What mixes the pictures of a step's batch; None."""
-    named = augmentations.mixing(settings.augment, settings.seed)
-    if named and settings.mixup:
-        raise ValueError(f"mixup: wanted 0 beside augment={settings.augment!r}, got {settings.mixup:g}")
-    return named or (Mixup(settings.mixup, settings.seed) if settings.mixup else None)
+def _images(samples):
+    """The array of a data set that keeps one, else None."""
+    return getattr(samples, "images", None)
 
 
 def _facts(settings, training):
@@ -317,7 +269,10 @@ def normalize(facts: Facts) -> data.Normalize:
 def test_loader(
     test: Any, facts: Facts, batch_size: int = TEST_BATCH, sampler: Any = None
 ) -> data.DataLoader:
-    """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler."""
+    """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler.
+
+    Of pictures that are kept larger than the model takes them it gives the middle.
+    """
     return data.DataLoader(
-        test, batch_size, shuffle=False, workers=0, transforms=[normalize(facts)], sampler=sampler
+        test, batch_size, shuffle=False, workers=0, transforms=ready(facts), sampler=sampler
     )

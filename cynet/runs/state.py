@@ -20,8 +20,8 @@ from . import nets
 from .facts import options_of
 from .layouts import ModelLayout, bounded_by, odd_statistics, told
 from .saved import MOST_NUMBER, Saved
-from .session import trainer_of
 from .settings import FREE, Settings
+from .trainers import trainer_of
 from .weights import SPARE
 
 MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."

@@ -36,6 +36,7 @@ PLAIN: dict[str, Any] = {
     "task": CLASSIFY,
     "kind": BYTES,
     "model_option": None,
+    "kept": (),
 }  # not noted
 SPARE = 1 << 20  # values that a net may have beyond those in its file, to say what is missing
 

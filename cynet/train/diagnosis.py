@@ -99,6 +99,7 @@ class Doctor(Observer):
             self.guessing = 0.0 if even else self.task.guessing(labels)
             self.chance = self.task.chance(labels)
         self._pictures: AnyArray | None = None
+        self._begun = False
         self._suspected: set[str] = set()  # kinds that the evaluation before showed
 
     def report(self, finding: Finding | None) -> None:
@@ -116,9 +117,10 @@ class Doctor(Observer):
         self._suspected = {finding.kind for finding in found}
 
     def stepped(self, progress: Progress) -> None:
-        if progress.step > 1:  # the first waits for the workers to start
+        if self._begun:  # the first, also of a run that goes on, waits for the workers to start
             self.seconds += progress.seconds
             self.waited += progress.waited
+        self._begun = True
         if progress.step % next(every for last, every in NORM_EVERY.items() if progress.step <= last) == 0:
             norm = self.trainer.gradient_norm()
             self.report(exploding(norm, self.norms, progress.step, progress.lr, self.words))

@@ -123,3 +123,61 @@ def test_check_says_what_is_uneven_and_what_to_do(capsys, tmp_path):
     assert "  a single picture of: c\n" in training and "--class-weights balanced" in training
     assert "  classes are uneven: 30 pictures of a, 1 of c\n" in test
     assert "uneven" not in said(capsys, "check", "tiny")[1]
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A folder of pictures of 12 x 20, the upper half of which is white."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((12, 20, 3), np.uint8)
+    pixels[:6] = 255
+    for name in ("a", "b"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for k in range(5):
+            image.fromarray(pixels).save(tmp_path / "pets" / name / f"{k}.png")
+    return tmp_path / "pets"
+
+
+def test_the_size_of_pictures_is_height_then_width(capsys, wide, tmp_path):
+    of = ["image_folder", "--data-dir", wide, "--image-size", "12x20"]
+    status, out, _ = said(capsys, "check", *of)
+    assert status == 0 and "train: 8 pictures of 12 x 20, 3 channels, 2 classes" in out
+    path = tmp_path / "x.png"
+    assert said(capsys, "show", *of, "--no-augment", "--columns", 1, "--output", path)[0] == 0
+    found = decoded(path.read_bytes())
+    factor = len(found) // (2 * 12 + 3 * inspection.GAP)
+    first = found[::factor, ::factor][inspection.GAP :, inspection.GAP :][:12, :20]
+    assert first[:6].min() == 255 and first[6:].max() == 0 and (found[:2] == 255).all()
+    assert said(capsys, "show", *of, "--augment", "random-resized-crop:6x8", "--output", path)[0] == 0
+    height, width, _ = decoded(path.read_bytes()).shape
+    assert (height % (2 * 6 + 3 * 2), width % (10 * 8 + 11 * 2)) == (0, 0)
+
+
+def test_the_layout_and_the_task_of_arrays_are_told_by_flags(capsys, tmp_path):
+    signals, labels = np.zeros((6, 9, 2), np.float32), [0, 1] * 3
+    signals += np.arange(6)[:, None, None]
+    np.savez(tmp_path / "a.npz", x_train=signals, y_train=labels, x_test=signals, y_test=labels)
+    status, out, err = said(capsys, "check", tmp_path / "a.npz")
+    assert status == 2 and "error: --layout: wanted NHW, NLC or NCL, since" in err
+    status, out, err = said(capsys, "check", tmp_path / "a.npz", "--layout", "NLC", "--task", "regress")
+    assert (status, err) == (0, "") and "train: 6 signals of 9, 2 channels, float32, 1 number\n" in out
+
+
+@pytest.mark.parametrize(("flags", "words"), [
+    (["--image-size", "4"], "--image-size: wanted pictures in files"),
+    (["--layout", "NHWC"], "--layout: wanted arrays, got data set tiny"),
+    (["--task", "regress"], "--task: wanted classify, as the labels of tiny are, got regress"),
+])  # fmt: skip
+def test_flags_on_the_shape_of_other_data_are_refused_by_name(capsys, flags, words):
+    for what in ("check", "show"):
+        status, _, err = said(capsys, what, "tiny", *flags)
+        assert status == 2 and words in err and err.count("\n") == 1
+
+
+def test_a_row_of_numbers_goes_from_the_least_to_the_greatest(capsys, tmp_path):
+    images = np.zeros((20, 4, 4, 1), np.uint8) + np.arange(20, dtype=np.uint8)[:, None, None, None] * 10
+    numbers = np.stack([np.arange(20), -np.arange(20)], 1).astype(np.float32)
+    samples = data.ArrayDataset(images.transpose(0, 3, 1, 2), numbers, ["up", "down"])
+    found = inspection.mosaic(samples, columns=5)[inspection.GAP :: 6, inspection.GAP :: 6]
+    np.testing.assert_array_equal(found[:2, :5], [[0, 50, 100, 140, 190], [190, 140, 90, 50, 0]])
+    assert inspection.shown(samples) == ["up from 0 to 19", "down from -19 to 0"]

@@ -30,8 +30,10 @@ DEFAULTS = {
                         "batch_size": 128, "rates": None, "rounds": None, "threads": None, "run_dir": None},
     "bundle": {"files": None, "base": None, "output": "bundle.tar.gz", "force": False},
     "data fetch": {"data_dir": None, "mirror": None},
-    "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0},
+    "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0,
+                   "image_size": None, "layout": None, "task": None},
     "data show": {"data_dir": None, "split": "train", "skip_damaged": False, "split_seed": 0, "output": None,
+                  "image_size": None, "layout": None, "task": None,
                   "columns": 10, "classes": 20, "padding": 4, "cutout": 0, "augment": True, "seed": 0,
                   "epoch": 0},
     "bench peak": {"array_size": None} | RUNNING,
@@ -90,7 +92,7 @@ def test_what_nobody_gives_has_its_default_and_help_says_so(monkeypatch, command
     monkeypatch.setenv("COLUMNS", "1000")
     flags = dict(re.findall(r"^  (--[a-z-]+)(.*(?:\n {6,}.*)*)", help_of(command), re.MULTILINE))
     assert set(flags) <= {"--" + name.replace("_", "-") for name in found} | {
-        "--weights", "--no-timing", "--no-augment", "--no-batch-norm"
+        "--weights", "--model", "--no-timing", "--no-augment", "--no-batch-norm"
     }  # fmt: skip
     for name, value in DEFAULTS[command].items():
         text = flags.get("--" + name.replace("_", "-"))

@@ -81,6 +81,8 @@ CASES += [(name, text, False) for name, each in SETTINGS.items() for text in eac
 def meant(name, text):
     """The value that a text stands for."""
     kind = type(SETTINGS[name].given)
+    if name == "model_option":
+        return {"a=": '{"a": ""}', "a=[1]": '{"a": [1]}'}.get(text, text)
     if kind is dict:
         return {int(step): float(rate) for step, rate in (part.split(":") for part in text.split(","))}
     return text if text == "auto" or name == "augment" else kind(text)
@@ -152,6 +154,8 @@ def line_of(name, number):
         return f"{name} = {str(value).lower()}", value
     if name == "lr_steps":
         return (('lr_steps = "3:0.5"', {3: 0.5}), ('lr_steps = "4:0.25"', {4: 0.25}))[number]
+    if name == "model_option":
+        return (('model_option = "a=1"', '{"a": 1}'), ("model_option = '{\"a\": 2}'", '{"a": 2}'))[number]
     if name in ("class_weights", "schedule", "optimizer", "no_decay", "lookahead", "tta", *OF_DATA):
         value = SETTINGS[name].takes[number]
     elif isinstance(given, str):
@@ -196,7 +200,7 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     status = cli.main(["train", "--resume", str(run), "--no-report", *words, *allowed])
     out, err = capsys.readouterr()
     # No other pictures or labels, and no other tensors.
-    if name in (*SETTLED, *OF_DATA, "model", "batch_norm", "ema", "lookahead"):
+    if name in (*SETTLED, *OF_DATA, "model", "model_option", "batch_norm", "ema", "lookahead"):
         assert status == 2 and sha(run) == sha(finished)
     else:
         assert (status, err) == (0, "")

@@ -51,14 +51,25 @@ def test_each_way_is_repeated_and_resumed_to_the_bit(tmp_path, capsys, way):
     assert all(np.array_equal(array, two[name]) for name, array in one.items()) and one.keys() == two.keys()
 
 
-def test_what_is_frozen_is_as_it_was_drawn_and_its_norm_goes_on_counting(tmp_path, capsys):
+def test_what_is_frozen_is_as_it_was_drawn_also_its_norm(tmp_path, capsys):
     status, out, _ = said(capsys, "train", *FLAGS, "--freeze", "0.*,1.*", "--run-dir", tmp_path / "a")
     assert status == 0 and "\nfrozen: 3 of 11 parameters, " in out
     cynet.seed(0)
     drawn = cynet.models.create("uwnet2", classes=3).state_dict()
     found = load_weights(tmp_path / "a")[0].state_dict()
     same = {name for name in drawn if np.array_equal(drawn[name], found[name])}
-    assert same == {"0.weight", "1.weight", "1.bias"}
+    assert same == {"0.weight", *(name for name in drawn if name.startswith("1."))}
+    assert said(capsys, "verify", tmp_path / "a")[0] == 0
+
+
+def test_a_norm_of_which_a_part_is_frozen_goes_on_counting(tmp_path, capsys):
+    status, out, _ = said(capsys, "train", *FLAGS, "--freeze", "0.*,1.weight", "--run-dir", tmp_path / "a")
+    assert status == 0 and "\nfrozen: 2 of 11 parameters, " in out
+    cynet.seed(0)
+    drawn = cynet.models.create("uwnet2", classes=3).state_dict()
+    found = load_weights(tmp_path / "a")[0].state_dict()
+    same = {name for name in drawn if np.array_equal(drawn[name], found[name])}
+    assert same == {"0.weight", "1.weight"}
     assert found["1.num_batches_tracked"] == 13
 
 

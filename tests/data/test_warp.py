@@ -248,6 +248,26 @@ def test_a_whole_crop_and_a_resize_to_the_same_size_change_nothing():
         np.testing.assert_array_equal(drawn(GREY, each, count=3)[..., 0], np.repeat(GREY, 3, 0))
 
 
+@pytest.mark.parametrize("size", [(8, 6), (5, 6), (3, 4), (1, 1)])
+def test_the_middle_is_cut_out_to_the_pixel(size):
+    picture = np.random.default_rng(1).integers(0, 256, (3, 8, 6))
+    top, left = round((8 - size[0]) / 2), round((6 - size[1]) / 2)  # as torchvision rounds
+    wanted = picture[:, top : top + size[0], left : left + size[1]].transpose(1, 2, 0)
+    np.testing.assert_array_equal(drawn(picture, data.CenterCrop(size), count=1)[0], wanted)
+
+
+def test_a_middle_larger_than_the_picture_has_black_around_it():
+    found = drawn(np.full((1, 4, 4), 7), data.CenterCrop((6, 4)), count=1)[0, ..., 0]
+    np.testing.assert_array_equal(found, np.pad(np.full((4, 4), 7), ((1, 1), (0, 0))))
+
+
+def test_the_middle_is_cut_of_what_was_resized():
+    picture = np.random.default_rng(2).integers(0, 256, (3, 16, 24))
+    small = drawn(picture, data.Resize((8, 12)), count=1)[0]
+    found = drawn(picture, data.CenterCrop((6, 6)), data.Resize((8, 12)), count=1)[0]
+    assert np.abs(found - small[1:7, 3:9]).max() <= 0.5
+
+
 def test_half_the_size_is_the_mean_of_four_pixels():
     picture = np.random.default_rng(0).integers(0, 256, (3, 8, 6))
     wanted = picture.reshape(3, 4, 2, 3, 2).mean((2, 4)).transpose(1, 2, 0)

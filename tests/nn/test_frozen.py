@@ -6,6 +6,7 @@ from helpers import frozen
 
 import cynet
 from cynet import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Residual, Sequential
+from cynet.optim import choosing
 
 X = frozen(np.random.default_rng(0).standard_normal((4, 8, 8, 3)).astype(np.float32))
 
@@ -80,3 +81,26 @@ def test_a_single_layer_leaves_the_frozen_one_alone(layer, name):
     layer.zero_grad()
     layer.backward(np.ones_like(y) + 0.1 * y)
     assert not getattr(layer, name).grad.any() and getattr(layer, other).grad.any()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet20", "densenet_bc_40_12", "uwnet2"])
+def test_a_frozen_body_gives_in_training_what_it_gives_in_evaluation(name):
+    cynet.seed(0)
+    model = cynet.models.create(name, (32, 32, 3), classes=3)
+    random = np.random.default_rng(0)
+    x = random.standard_normal((4, 32, 32, 3), dtype=np.float32)
+    model(x)  # statistics that are not those of the beginning
+    choosing.freeze(model, [parameter.name for parameter in model.parameters()[:-2]])
+    before = {key: value.copy() for key, value in model.state_dict().items()}
+    model.train().input_grad = False
+    trained = model(x)
+    head, dy = model.parameters()[-2:], random.standard_normal(trained.shape, dtype=np.float32)
+    model.backward(dy)
+    after = model.state_dict()
+    assert [key for key in after if not np.array_equal(before[key], after[key])] == []
+    assert all(np.abs(parameter.grad).max() > 0 for parameter in head)
+    np.testing.assert_allclose(head[1].grad, dy.sum(0), rtol=1e-4, atol=1e-5)
+    with cynet.no_grad():
+        np.testing.assert_allclose(model.eval()(x), trained, rtol=1e-3, atol=1e-4)
+    still = [layer for _, layer in model.walk() if layer.buffers]
+    assert still and not any(layer.training for layer in still) and model.train().training

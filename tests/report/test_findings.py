@@ -127,7 +127,7 @@ def predictions():
 
 
 def test_the_worst_mistakes_come_first(predictions):
-    images = np.arange(5 * 2 * 4, dtype=np.uint8).reshape(5, 2, 2, 2)
+    images = np.arange(100, 140, dtype=np.uint8).reshape(5, 2, 2, 2)
     dataset = ArrayDataset(images, LABELS, ("a", "b", "c"))
     found = findings.mistakes(predictions, dataset, 2)
     assert [(each["index"], each["label"]) for each in found] == [(3, 2), (2, 0)]

@@ -117,7 +117,7 @@ def test_without_weights_each_section_says_so(run, asked):
 
 
 def test_weights_that_cannot_be_read_are_told_once(run, asked, monkeypatch):
-    def damaged(path):
+    def damaged(path, build):
         raise ValueError(f"{path}: damaged")
 
     monkeypatch.setattr(gather, "load_weights", damaged)

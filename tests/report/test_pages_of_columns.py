@@ -9,7 +9,7 @@ from dom import CHROMIUM, browsed, parsed
 from cynet import runs
 from cynet.core.tasks import MEASURES
 from cynet.data import ArrayDataset
-from cynet.report import columns, gather, page, plots
+from cynet.report import columns, findings, gather, page, plots
 from cynet.train import LabelEvaluation, NumberEvaluation, Settings
 
 RNG = np.random.default_rng(0)
@@ -110,3 +110,25 @@ def test_the_picture_files_are_those_of_the_task(document, tmp_path):
     last = plots.LABELS if document["task"] == "multilabel" else plots.SCATTER
     assert names == [plots.CURVES, last]
     assert all((tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+
+@pytest.mark.chromium
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.parametrize(("size", "wanted"), [((48, 64), 0.75), ((64, 48), 64 / 48), ((8, 8), 1.0)])
+def test_pictures_keep_their_proportions(document, tmp_path, size, wanted):
+    picture = findings.shown(RNG.integers(0, 256, (*size, 3), np.uint8))
+    mistakes = [each | {"picture": picture} for each in document["mistakes"][:1]]
+    images = "document.querySelectorAll('.pictures img')"
+    told = f"{images}.forEach((e) => (e.dataset.box = e.clientHeight / e.clientWidth))"
+    text = page.render(document | {"mistakes": mistakes})
+    (tmp_path / "page.html").write_text(
+        text.replace("</body>", f"<script>addEventListener('load', () => {told})</script></body>")
+    )
+    (image,) = parsed(browsed(tmp_path / "page.html")[0]).one("ul", class_="pictures").all("img")
+    assert float(image["data-box"]) == pytest.approx(wanted, abs=0.02)
+
+
+def test_the_best_threshold_is_in_the_middle_of_those_that_do_as_well():
+    labels = np.array([[1.0], [1], [0], [0]], np.float32)
+    told = columns.tested(LabelEvaluation(0.1, np.array([[0.9], [0.8], [0.2], [0.1]]), labels), ["a"])
+    assert told["best"] == [[0.51, 1.0]]  # of 0.21 to 0.8

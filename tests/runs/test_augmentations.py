@@ -16,6 +16,7 @@ from cynet.train import Session
 from cynet.train.mixup import Cutmix, Mixup
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+RATIO = (0.75, 1.3333333333333333)
 FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, threads=1, lr=0.01)
 
 
@@ -24,7 +25,10 @@ FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, th
     ("crop:mode=reflect", "RandomCrop(4, mode='reflect')"), ("flip", "RandomHorizontalFlip(0.5)"),
     ("flip:.2", "RandomHorizontalFlip(0.2)"), ("rotate", "RandomRotation((-15, 15))"),
     ("rotate:0/30", "RandomRotation((0, 30))"), ("grayscale:.5", "RandomGrayscale(0.5)"),
-    ("random-resized-crop:.3/1", "RandomResizedCrop(None, scale=(0.3, 1), ratio=(0.75, 1.3333333333333333))"),
+    ("random-resized-crop:.3/1", f"RandomResizedCrop(None, scale=(0.3, 1), ratio={RATIO})"),
+    ("random-resized-crop:24", f"RandomResizedCrop(24, scale=(0.08, 1), ratio={RATIO})"),
+    ("random-resized-crop:24x30:.3/1", f"RandomResizedCrop((24, 30), scale=(0.3, 1), ratio={RATIO})"),
+    ("random-resized-crop:.3/1:size=24x30", f"RandomResizedCrop((24, 30), scale=(0.3, 1), ratio={RATIO})"),
     ("affine", "RandomAffine((-10, 10), translate=(0.1, 0.1), scale=(0.9, 1.1))"),
     ("affine:5:shear=3", "RandomAffine((-5, 5), shear=(-3, 3, 0, 0))"),
     ("color-jitter:.4:hue=.1", "ColorJitter((0.6, 1.4), (1, 1), (1, 1), (-0.1, 0.1))"),
@@ -63,7 +67,11 @@ def test_usual_augmentation_is_one_value_however_it_is_written():
     ("rotate:1/2/3", "rotate: degrees: wanted two numbers"),
     ("mixup:0", "mixup: alpha: wanted a number in"), ("cutmix:1:seed=3", "cutmix: wanted each of alpha"),
     ("mixup,cutmix", "wanted one of mixup and cutmix, got mixup,cutmix"),
-    ("random-resized-crop:size=9", "wanted each of"),
+    ("random-resized-crop:0", "random-resized-crop: size: wanted at least 1"),
+    ("random-resized-crop:9:size=9", "wanted each of size, scale, ratio at most once, got 'size=9'"),
+    ("random-resized-crop:9x9x9", "random-resized-crop: size: wanted an int, got .9x9x9"),
+    ("random-resized-crop:1x99999", "size: wanted at most 16384"),
+    ("crop:3x4", "crop: padding: wanted an int"),
     ("flip" + ",flip" * 99, "wanted at most 64 names and arguments, got 100"), ("flip\0", "wanted a name"),
 ])  # fmt: skip
 def test_a_text_that_cannot_be_is_refused_in_words(text, words):

@@ -89,3 +89,9 @@ def test_initial_weights_of_another_model_are_told_by_their_facts(tmp_path):
     with pytest.raises(ValueError, match=wanted) as caught:
         load_initial(own.create(), tmp_path / "a.safetensors", own)
     assert str(caught.value).count("missing: ") == 10
+
+
+@pytest.mark.parametrize("text", ["0", "[]", "null", "{", "[" * 4000, '"a"'])
+def test_options_that_are_no_table_are_refused_by_name(text):
+    with pytest.raises(ValueError, match=r"^model_option: wanted a JSON object, got "):
+        replace(facts(), model_option=text).options()

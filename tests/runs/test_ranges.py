@@ -22,6 +22,8 @@ TABLE = {
     "split_seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
     "seed": ([0, MOST_SEED], [-1, MOST_SEED + 1, 0.5, False]),
     "lr": FROM_0, "weight_decay": FROM_0, "mixup": FROM_0, "checkpoint_minutes": FROM_0,
+    "model_option": (['{"a": 1}', '{"a": [1, null], "b": "x"}'],
+                     ["", "a", "=1", "{", '{"a b": 1}', "a=NaN", "a=" + "x" * 4097]),
     "accumulate": COUNT, "new_head": FLAG,
     "freeze": (["*", "0.*,*.bias", "a[0-9].weight"], ["", ",", "0.*,", " 0.*", "0.*, 1.*", 3, "x" * 4097]),
     "optimizer": (["sgd", "nesterov", "adam", "adamw"], ["SGD", "rmsprop", "", 1]),

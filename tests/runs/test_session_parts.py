@@ -12,7 +12,8 @@ from cynet.core import threads
 from cynet.runs import session as sessions
 from cynet.runs import validation
 from cynet.runs.resolving import spread
-from cynet.runs.session import load_initial, normalize, test_loader, trainer_of
+from cynet.runs.session import load_initial, normalize, test_loader
+from cynet.runs.trainers import trainer_of
 from cynet.runs.validation import Division
 from cynet.train import RunFolder, Session, Settings, save_weights
 

@@ -9,7 +9,8 @@ import pytest
 import tiny
 from settings_table import SETTINGS
 
-from cynet import data
+from cynet import data, models, nn
+from cynet.models import registry
 from cynet.runs import configuration
 from cynet.runs.settings import FREE, data_options
 from cynet.runs.state import frozen_changes
@@ -18,7 +19,10 @@ from cynet.train import Session, Settings, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, threads=1)
-BESIDE = {"split_seed": {"validation": 0.25}}  # what it takes for a setting to matter
+BESIDE = {
+    "split_seed": {"validation": 0.25},
+    "model_option": {"model": "of_a_width"},
+}  # what it takes for a setting to matter
 NOWHERE = {
     "skip_damaged": "there are no damaged pictures",
     "image_size": "there are no files, see tests/data/test_image_folder.py",
@@ -30,6 +34,19 @@ NOWHERE = {
     "new_head": "see test_initial",
 }
 FROZEN = [name for name, promise in SETTINGS.items() if not promise.free]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    """A model with an option, within this file."""
+
+    @models.register()
+    def of_a_width(input_shape, classes, batch_norm=True, width=4):
+        convolution = nn.Conv2d(input_shape[-1], width, 5, stride=4)
+        return nn.Sequential(convolution, nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(width, classes))
+
+    yield
+    registry.model.remove("of_a_width")
 
 
 def uneven(split="train"):

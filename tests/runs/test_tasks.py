@@ -9,6 +9,7 @@ import pytest
 import cynet
 from cynet import runs
 from cynet.data import ArrayDataset, DataLoader
+from cynet.data.sets import array_files
 from cynet.runs import contents, matching, overview, state
 from cynet.runs.errors import RefusedError
 from cynet.runs.replay import verify
@@ -206,3 +207,54 @@ def test_rows_and_signals_are_trained_evaluated_and_predicted(tmp_path):
         assert next(iter(loader))[0].shape == (5, 5)
     with pytest.raises(ValueError, match=r"sample 0: wanted float32 of 5 features, \(5,\), or several of"):
         Predictor(tmp_path / "run")(rows[:3, :4])
+
+
+@pytest.mark.parametrize(("layout", "length"), [("NLC", 64), ("NCL", 8192)])
+def test_signals_are_a_run_like_any_other(tmp_path, layout, length):
+    rng = np.random.default_rng(0)
+    signals = rng.standard_normal((12, length, 2)).astype(np.float32)
+    labels = np.arange(12) % 3
+    kept = signals if layout == "NLC" else signals.transpose(0, 2, 1)
+    path = tmp_path / "a.npz"
+    np.savez(path, x_train=kept, y_train=labels, x_test=kept[:6], y_test=labels[:6])
+    outcome = started(
+        path, tmp_path / "run", model="conv1d_small", layout=layout, batch_size=4, steps=3, augment=False
+    )
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert outcome.status == "finished"
+    assert "12 training and 6 test signals of 3 classes\n" in log and "activation bytes a signal\n" in log
+    again = runs.resume(tmp_path / "run", steps=5, allow_change=["steps"], report=False, say=None)
+    whole = started(
+        path, tmp_path / "whole", model="conv1d_small", layout=layout, batch_size=4, steps=5, augment=False
+    )
+    assert again.weights.read_bytes() == whole.weights.read_bytes()
+    run = runs.open(tmp_path / "whole")
+    with run.replay() as replay:
+        assert verify(replay, run.history, 2) == []
+    np.save(tmp_path / "some.npy", signals[:3])
+    np.savez(tmp_path / "some.npz", anything=signals[:3])
+    found, same, of_file = (
+        Predictor(tmp_path / "run")(tmp_path / name) for name in ("some.npy", "some.npz", "some.npy")
+    )
+    np.testing.assert_array_equal(found.probabilities, same.probabilities)
+    assert of_file.names == tuple(f"{tmp_path / 'some.npy'}[{k}]" for k in range(3))
+    runs.write_report(tmp_path / "run", tmp_path / "page.html", say=lambda text: None)
+    assert (tmp_path / "page.html").stat().st_size > 10_000
+
+
+def test_of_a_file_of_several_arrays_the_samples_for_testing_are_taken(tmp_path):
+    rows = np.zeros((3, 2), np.float32)
+    np.savez(tmp_path / "a.npz", x_train=rows, y_train=[0, 1, 1], x_test=rows[:2] + 1, y_test=[0, 1])
+    np.testing.assert_array_equal(array_files.samples_in(tmp_path / "a.npz"), rows[:2] + 1)
+    np.savez(tmp_path / "b.npz", left=rows, right=rows)
+    with pytest.raises(ValueError, match=r"wanted one array of samples, or one called .*, got left, right"):
+        array_files.samples_in(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz")
+    with pytest.raises(ValueError, match="got no array"):
+        array_files.samples_in(tmp_path / "c.npz")
+
+
+def test_a_run_of_several_labels_says_what_it_was_begun_from(tmp_path, file):
+    started(file, tmp_path / "base", steps=2)
+    started(file, tmp_path / "tuned", steps=2, init_from=str(tmp_path / "base"), new_head=True)
+    assert "\nbegun from " in (tmp_path / "tuned" / "log.txt").read_text()

@@ -152,6 +152,13 @@ def test_the_first_step_is_no_wait(doctor, said):
     assert [str(finding.seen)[:4] for finding in said] == ["40 %"]
 
 
+def test_the_first_step_of_a_run_that_goes_on_is_no_wait(doctor, said):
+    doctor.trainer.gradient_norm = lambda: 1.0
+    doctor.stepped(Progress(61, 1, 0.1, 1.0, 8, 4, 50.0, 50.0))
+    doctor.stepped(Progress(62, 1, 0.1, 1.0, 8, 4, 1.0, 0.1))
+    assert (doctor.seconds, doctor.waited) == (1.0, pytest.approx(0.1))
+
+
 def test_an_evaluation_is_told_with_its_own_numbers(doctor, said):
     doctor.guessing = 1.0
     doctor.evaluated(result(99, 2.0, 0.5))

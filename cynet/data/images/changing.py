@@ -11,6 +11,7 @@ from . import colour, warp
 from .colours import ColorJitter, RandomGrayscale
 from .trivial import TrivialAugmentWide
 from .warps import (
+    CenterCrop,
     Maps,
     RandomAffine,
     RandomHorizontalFlip,
@@ -20,7 +21,10 @@ from .warps import (
     identity,
 )
 
-WARPS = Resize, RandomResizedCrop, RandomHorizontalFlip, RandomRotation, RandomAffine, TrivialAugmentWide
+WARPS = (
+    Resize, CenterCrop, RandomResizedCrop, RandomHorizontalFlip, RandomRotation, RandomAffine,
+    TrivialAugmentWide,
+)  # fmt: skip
 COLOURS = ColorJitter, RandomGrayscale, TrivialAugmentWide
 TOGETHER = 1 << 19  # bytes of pictures that are changed before they are decoded: they stay in the cache
 PIXEL = 2.0**32  # in what `warp` takes
@@ -57,7 +61,9 @@ class Changes:
             name = type(self.colours[0]).__name__
             raise ValueError(f"{name}: wanted pictures of 1 or 3 channels, got {channels}")
         self.source = tuple(source)
-        size = next((each.size for each in self.warps if getattr(each, "size", None)), self.source)
+        size = self.source
+        for each in self.warps:
+            size = getattr(each, "size", None) or size
         self.shape = channels, *size
 
     def __bool__(self) -> bool:
@@ -131,7 +137,7 @@ class Changes:
         """int64 (n, 6) of all warps together, as `warp` takes it."""
         found, size = identity(len(key)), self.source
         for each in self.warps:
-            maps: Maps = each.maps(key, size, self.shape[1:])
-            found = maps.after(found)
-            size = getattr(each, "size", None) or size
+            out = getattr(each, "size", None) or size
+            maps: Maps = each.maps(key, size, out)
+            found, size = maps.after(found), out
         return np.rint(np.stack(found, axis=1) * PIXEL).astype(np.int64)

@@ -56,11 +56,11 @@ class Pipeline:
 
     Notes
     -----
-    They act in this order, wherever they stand in the list: the user's functions, as listed; Resize or
-    RandomResizedCrop; RandomHorizontalFlip; RandomRotation; RandomAffine; what of TrivialAugmentWide moves;
-    ColorJitter; RandomGrayscale; the rest of TrivialAugmentWide; brightness; contrast; crop; flip; normalise;
-    cutout; RandomErasing. All that moves, down to TrivialAugmentWide, is one map, and each pixel is
-    interpolated once.
+    They act in this order, wherever they stand in the list: the user's functions, as listed; Resize;
+    CenterCrop; RandomResizedCrop; RandomHorizontalFlip; RandomRotation; RandomAffine; what of
+    TrivialAugmentWide moves; ColorJitter; RandomGrayscale; the rest of TrivialAugmentWide; brightness;
+    contrast; crop; flip; normalise; cutout; RandomErasing. All that moves, down to TrivialAugmentWide, is one
+    map, and each pixel is interpolated once.
 
     A function gets a picture of its own, uint8 (height, width, channels), which it may change, and a
     `numpy.random.Generator` over Philox with the key (seed, epoch) and the counter (0, 0, 0, index + 1),

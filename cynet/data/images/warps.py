@@ -138,6 +138,33 @@ class Resize:
         return scaled(none, none, none + source[0], none + source[1], out)
 
 
+class CenterCrop:
+    """The middle of the picture, cut out, and not scaled; what it lacks to the size is black.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Height and width of what comes out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is none.
+    """
+
+    def __init__(self, size: int | Size) -> None:
+        self.size = _size(size)
+
+    def __repr__(self) -> str:
+        return f"CenterCrop({checks.short(self.size)})"
+
+    def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
+        """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
+        none = np.zeros(len(key))
+        down, right = (round((side - cut) / 2) for side, cut in zip(source, out, strict=True))
+        return identity(len(key))._replace(r=none + down, c=none + right)
+
+
 class RandomResizedCrop:
     """A part of random area and proportions, scaled to a size.
 

@@ -38,6 +38,7 @@ KINDS = {NUMBERS: "numbers", TEXTS: "texts", "iu": "integers", "f": "floats"}  #
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, UnicodeError,
 )  # fmt: skip
+MOST_SHOWN = 10  # names that an error lists
 NAMES = (("images", "labels"), ("x", "y"))
 
 
@@ -223,6 +224,32 @@ def read_members(path: AnyPath, kinds: dict[str, str], most: int) -> dict[str, A
             for name, allowed in kinds.items()
             if f"{name}.npy" in there
         }
+
+
+def samples_in(path: AnyPath) -> AnyArray:
+    """The samples in a .npz file, whatever their labels: its only array, or that of the test set, or of none.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    ValueError
+        Naming what the file holds, where that does not say which array is meant.
+    OSError
+        When it cannot be read.
+    """
+    with _opened(path) as archive:
+        found = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        usual = [x for split in (None, "test") for x, _ in _member_names(split)]
+        meant = found if len(found) == 1 else [name for name in usual if name in found]
+        if len(meant) != 1:
+            got = ", ".join(printable(name) for name in found[:MOST_SHOWN]) or "no array"
+            raise ValueError(
+                f"{path}: wanted one array of samples, or one called {', '.join(usual)}, got {got}"
+            )
+        return _member(archive, path, meant[0])
 
 
 def _member_names(split: str | None) -> Sequence[tuple[str, str]]:
