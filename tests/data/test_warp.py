@@ -18,9 +18,8 @@ def warped(images, maps, size, threads=1):
     n, channels, _, width = images.shape
     out = np.full((n, channels, *size), 77, np.uint8)
     numbers = np.rint(np.asarray(maps, float) * PIXEL).astype(np.int64).reshape(n, 6)
-    taps, lines = np.empty((threads, 2 * size[1]), np.int32), np.empty((threads, width + 2), np.uint16)
-    pairs = np.empty((threads, width + 1), np.uint32)
-    warp.warp(images, np.arange(n), numbers, out, taps, lines, pairs, threads)
+    scratch = np.empty((threads, warp.room(width, channels, size[1])), np.int32)
+    warp.warp(images, np.arange(n), numbers, out, scratch, threads)
     return out
 
 
@@ -334,3 +333,24 @@ def test_what_cannot_be_is_told(make, words):
 def test_a_repr_makes_the_transform_again(transform):
     again = eval(repr(transform), vars(data) | {type(transform).__name__: type(transform)})
     assert vars(again) == vars(transform)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize(("source", "size"), [((9, 14), (7, 11)), ((5, 3), (40, 35)), ((33, 17), (1, 2))])
+def test_what_is_decoded_at_once_is_what_is_decoded_afterwards(channels, source, size):
+    """Maps that are upright, that turn, and that leave the picture; by any number of threads."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, channels, *source), np.uint8)
+    table = rng.standard_normal((channels, 256)).astype(np.float32)
+    maps = np.array([
+        [0.7, 0, 0.3, 0, -0.4, source[1] - 1], [0.8, 0.3, -1, -0.3, 0.8, 2],
+        [1, 0, 100, 0, 1, 0], [1, 0, 0, 0, 1, -3.5],
+    ])  # fmt: skip
+    numbers, rows = np.rint(maps * PIXEL).astype(np.int64), np.array([2, 0, 1, 3])
+    made = warped(images[rows], maps, size)
+    for threads in (1, 3):
+        x = np.full((4, *size, channels), np.nan, np.float32)
+        scratch = np.empty((threads, warp.room(source[1], channels, size[1])), np.int32)
+        warp.warp_and_decode(images, rows, numbers, table, x, scratch, threads)
+        for channel in range(channels):
+            np.testing.assert_array_equal(x[..., channel], table[channel][made[:, channel]])

@@ -125,13 +125,20 @@ class Changes:
         if maps is None:
             np.take(images, rows, 0, out=out)
         else:
-            taps = np.empty((threads, 2 * self.shape[2]), np.int32)
-            lines = np.empty((threads, self.source[1] + 2), np.uint16)
-            pairs = np.empty((threads, self.source[1] + 1), np.uint32)
-            warp.warp(images, rows, maps, out, taps, lines, pairs, threads)
+            warp.warp(images, rows, maps, out, self._scratch(threads), threads)
         if what is not None and amounts is not None:
             colour.colour(out, what, amounts, scratch, threads)
         return out
+
+    def decode(
+        self, images: AnyArray, rows: AnyArray, key: AnyArray, table: AnyArray, x: AnyArray, threads: int = 1
+    ) -> None:
+        """Fill `x`, float32 (n, height, width, channels), where there are warps alone; `table` as `decode`'s."""
+        warp.warp_and_decode(images, rows, self._maps(key), table, x, self._scratch(threads), threads)
+
+    def _scratch(self, threads: int) -> AnyArray:
+        channels, _, columns = self.shape
+        return np.empty((threads, warp.room(self.source[1], channels, columns)), np.int32)
 
     def _maps(self, key: AnyArray) -> AnyArray:
         """int64 (n, 6) of all warps together, as `warp` takes it."""

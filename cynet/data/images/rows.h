@@ -26,4 +26,25 @@ static inline void mix_pairs(const uint32_t *restrict pairs, const int32_t *rest
     }
 }
 
+/* out[i] = table[bytes[i]]. */
+static inline void look_up(const unsigned char *restrict bytes, const float *restrict table, float *restrict out,
+                           ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) out[i] = table[bytes[i]];
+}
+
+/* out[i, c] = planes[c, i]. */
+static inline void interleave(const float *restrict planes, float *restrict out, ptrdiff_t count,
+                              ptrdiff_t channels) {
+    if (channels == 3) { /* of a known number compilers make shuffles */
+        for (ptrdiff_t i = 0; i < count; i++) {
+            out[3 * i] = planes[i];
+            out[3 * i + 1] = planes[count + i];
+            out[3 * i + 2] = planes[2 * count + i];
+        }
+        return;
+    }
+    for (ptrdiff_t c = 0; c < channels; c++)
+        for (ptrdiff_t i = 0; i < count; i++) out[i * channels + c] = planes[c * count + i];
+}
+
 #endif

@@ -176,7 +176,11 @@ class Pipeline:
         threads: int,
     ) -> None:
         """So many pictures at a time that those in between stay in the cache."""
-        drawn = self.changes.drawn(draws.keys(seed, epoch, indices))
+        key = draws.keys(seed, epoch, indices)
+        if not (self.changes.colours or any(self.augment.values())):
+            self.changes.decode(images, rows, key, self.table, x, threads)
+            return
+        drawn = self.changes.drawn(key)
         step = self.changes.together * threads
         room, places = self.changes.room(min(step, len(indices))), np.arange(step)
         for first in range(0, len(indices), step):

@@ -1,6 +1,7 @@
 """Pictures of bytes, each seen through an affine map, between whose pixels is interpolated.
 
-Everything is computed in integers: the same on every platform.
+Everything is computed in integers: the same on every platform. A row of the result is made of all channels, so that
+it can become floats while it is in the first cache.
 """
 
 from cython.parallel cimport prange, threadid
@@ -11,6 +12,8 @@ cdef extern from "rows.h" nogil:
     void pair_up(const uint16_t *line, uint32_t *pairs, Py_ssize_t count)
     void mix_pairs(const uint32_t *pairs, const int32_t *at, const int32_t *share, unsigned char *out,
                    Py_ssize_t count)
+    void look_up(const unsigned char *bytes, const float *table, float *out, Py_ssize_t count)
+    void interleave(const float *planes, float *out, Py_ssize_t count, Py_ssize_t channels)
 
 cdef enum:
     ONE = 256       # the sum of two weights
@@ -19,15 +22,37 @@ cdef enum:
 cdef struct WarpTerms:  # what the samples share
     Py_ssize_t channels, height, width, rows, columns
 
+cdef struct Sight:  # what the rows of a sample share
+    const int64_t *m            # its map
+    bint upright                # whether it is only moved, scaled and mirrored: the rest is of these alone
+    Py_ssize_t first, last      # the columns of the result that show the picture
+    Py_ssize_t start, stop      # the columns of the picture that they show
+    Py_ssize_t least, most      # the pairs of these
+    int32_t *pair               # (columns,), the pixels on both sides of each, by `pairs`
+    int32_t *share              # (columns,), the weight of the second one
+    uint16_t *line              # (width + 2,), a row between two others; at both ends the edges once more
+    uint32_t *pairs             # (width + 1,), each value of it with the one after it, so that one access finds both
+
+
+def room(Py_ssize_t width, Py_ssize_t channels, Py_ssize_t columns):
+    """Numbers of int32 that the kernels want as scratch for each thread.
+
+    Parameters
+    ----------
+    width, channels : int
+        Of the pictures.
+    columns : int
+        Of the result.
+    """
+    return 2 * columns + (width + 1) + (width + 3) // 2 + channels * columns + (channels * columns + 3) // 4
+
 
 def warp(
     const unsigned char[:, :, :, ::1] images not None,  # in: (count, channels, height, width)
     const int64_t[::1] rows not None,       # in: (n,), where each picture lies, below count: the caller has checked
     const int64_t[:, ::1] maps not None,    # in: (n, 6), in units of 2**-32 pixels, below 2**24 pixels
     unsigned char[:, :, :, ::1] out not None,  # out: (n, channels, out height, out width)
-    int32_t[:, ::1] taps not None,          # out: (threads, 2 * out width), scratch
-    uint16_t[:, ::1] lines not None,        # out: (threads, width + 2), scratch
-    uint32_t[:, ::1] pairs not None,        # out: (threads, width + 1), scratch
+    int32_t[:, ::1] scratch not None,       # out: (threads, room)
     int threads=1,
 ):
     """out[i, :, r, c] = the picture at row m0 r + m1 c + m2 and column m3 r + m4 c + m5.
@@ -36,10 +61,8 @@ def warp(
     of the four pixels around, by their distances in 1/256 pixel; beyond the edge these are the ones at the edge.
     """
     cdef WarpTerms s
-    cdef Py_ssize_t i, size, out_size
-    cdef Py_ssize_t taken = taps.shape[1], length = lines.shape[1], joined = pairs.shape[1]
-    cdef int thread
-    if out.shape[0] == 0:
+    cdef Py_ssize_t i, size, out_size, each = scratch.shape[1], count = out.shape[0]
+    if count == 0:
         return
     s.channels, s.height, s.width = images.shape[1], images.shape[2], images.shape[3]
     s.rows, s.columns = out.shape[2], out.shape[3]
@@ -48,17 +71,57 @@ def warp(
     cdef const int64_t *row = &rows[0]
     cdef const int64_t *m = &maps[0, 0]
     cdef unsigned char *to = &out[0, 0, 0, 0]
-    cdef Py_ssize_t count = out.shape[0]
-    cdef int32_t *own_taps = &taps[0, 0]
-    cdef uint16_t *own_lines = &lines[0, 0]
-    cdef uint32_t *own_pairs = &pairs[0, 0]
+    cdef int32_t *own = &scratch[0, 0]
     for i in prange(count, nogil=True, num_threads=threads, schedule="static"):
-        thread = threadid()
-        if m[i * 6 + 1] == 0 and m[i * 6 + 3] == 0:
-            warp_upright(&s, pixels + row[i] * size, m + i * 6, to + i * out_size, own_taps + thread * taken,
-                         own_lines + thread * length, own_pairs + thread * joined)
-        else:
-            warp_freely(&s, pixels + row[i] * size, m + i * 6, to + i * out_size)
+        warp_one(&s, pixels + row[i] * size, m + i * 6, own + threadid() * each, to + i * out_size)
+
+
+def warp_and_decode(
+    const unsigned char[:, :, :, ::1] images not None,  # in: as for `warp`
+    const int64_t[::1] rows not None,       # in: as for `warp`
+    const int64_t[:, ::1] maps not None,    # in: as for `warp`
+    const float[:, ::1] table not None,     # in: (channels, 256), the value of each byte
+    float[:, :, :, ::1] x not None,         # out: (n, out height, out width, channels)
+    int32_t[:, ::1] scratch not None,       # out: (threads, room)
+    int threads=1,
+):
+    """x[i, r, c, k] = table[k, b], where b is what `warp` makes of channel k."""
+    cdef WarpTerms s
+    cdef Py_ssize_t i, size, out_size, each = scratch.shape[1], count = x.shape[0]
+    if count == 0:
+        return
+    s.channels, s.height, s.width = images.shape[1], images.shape[2], images.shape[3]
+    s.rows, s.columns = x.shape[1], x.shape[2]
+    size, out_size = s.channels * s.height * s.width, s.channels * s.rows * s.columns
+    cdef const unsigned char *pixels = &images[0, 0, 0, 0]
+    cdef const int64_t *row = &rows[0]
+    cdef const int64_t *m = &maps[0, 0]
+    cdef const float *value = &table[0, 0]
+    cdef float *to = &x[0, 0, 0, 0]
+    cdef int32_t *own = &scratch[0, 0]
+    for i in prange(count, nogil=True, num_threads=threads, schedule="static"):
+        decode_one(&s, pixels + row[i] * size, m + i * 6, value, own + threadid() * each, to + i * out_size)
+
+
+cdef void warp_one(const WarpTerms *s, const unsigned char *picture, const int64_t *m, int32_t *scratch,
+                   unsigned char *out) noexcept nogil:
+    cdef Sight sight = sight_of(s, m, scratch)
+    cdef Py_ssize_t row
+    for row in range(s.rows):
+        warp_row(s, &sight, picture, row, out + row * s.columns, s.rows * s.columns)
+
+
+cdef void decode_one(const WarpTerms *s, const unsigned char *picture, const int64_t *m, const float *table,
+                     int32_t *scratch, float *out) noexcept nogil:
+    cdef Sight sight = sight_of(s, m, scratch)
+    cdef float *planes = <float *>(sight.line + (s.width + 3) // 2 * 2)
+    cdef unsigned char *bytes = <unsigned char *>(planes + s.channels * s.columns)
+    cdef Py_ssize_t row, c
+    for row in range(s.rows):
+        warp_row(s, &sight, picture, row, bytes, s.columns)
+        for c in range(s.channels):
+            look_up(bytes + c * s.columns, table + c * 256, planes + c * s.columns, s.columns)
+        interleave(planes, out + row * s.columns * s.channels, s.columns, s.channels)
 
 
 cdef inline bint is_outside(int64_t place, Py_ssize_t size) noexcept nogil:
@@ -80,72 +143,81 @@ cdef inline int weight(int64_t place) noexcept nogil:
     return ((place + HALF) >> 24) & 255
 
 
-cdef void warp_upright(const WarpTerms *s, const unsigned char *picture, const int64_t *m, unsigned char *out,
-                       int32_t *taps, uint16_t *line, uint32_t *pairs) noexcept nogil:
-    """A picture that is only moved, scaled and mirrored: of rows first, then of columns.
-
-    `line` holds a row between two others, from its second value on, for beyond the edge are those at the edge;
-    `pairs` each value with the one after it, so that one access finds both.
-    """
-    cdef Py_ssize_t c, row, column, first = 0, last = s.columns
-    cdef Py_ssize_t least = s.width, most = 0, start, stop
-    cdef int32_t *pair = taps
-    cdef int32_t *share = taps + s.columns
+cdef Sight sight_of(const WarpTerms *s, const int64_t *m, int32_t *scratch) noexcept nogil:
+    cdef Sight found
+    cdef Py_ssize_t column
     cdef int64_t place
+    found.m, found.upright = m, m[1] == 0 and m[3] == 0
+    found.pair, found.share = scratch, scratch + s.columns
+    found.pairs = <uint32_t *>scratch + 2 * s.columns
+    found.line = <uint16_t *>(found.pairs + s.width + 1)
+    found.first, found.last, found.least, found.most, found.start, found.stop = 0, s.columns, s.width, 0, 0, 0
+    if not found.upright:
+        return found
+    while found.first < s.columns and is_outside(m[4] * found.first + m[5], s.width):
+        found.first += 1
+    while found.last > found.first and is_outside(m[4] * (found.last - 1) + m[5], s.width):
+        found.last -= 1
+    for column in range(found.first, found.last):
+        place = m[4] * column + m[5]
+        found.pair[column] = <int32_t>(pixel_before(place) + 1)
+        found.share[column] = weight(place)
+        found.least, found.most = min(found.least, found.pair[column]), max(found.most, found.pair[column])
+    found.start, found.stop = max(found.least - 1, 0), min(found.most + 1, s.width)
+    return found
+
+
+cdef inline void warp_row(const WarpTerms *s, const Sight *sight, const unsigned char *picture, Py_ssize_t row,
+                          unsigned char *out, Py_ssize_t plane) noexcept nogil:
+    """A row of the result, whose channels lie `plane` bytes apart."""
+    cdef Py_ssize_t c
+    if not sight.upright:
+        warp_freely(s, picture, sight.m, row, out, plane)
+        return
+    for c in range(s.channels):
+        warp_upright(s, sight, picture + c * s.height * s.width, sight.m[0] * row + sight.m[2], out + c * plane)
+
+
+cdef void warp_upright(const WarpTerms *s, const Sight *sight, const unsigned char *picture, int64_t place,
+                       unsigned char *out) noexcept nogil:
+    """The row of one channel at a place: first a row between two of the picture's, then its columns."""
+    cdef Py_ssize_t column, width = s.width, start = sight.start, least = sight.least
+    cdef Py_ssize_t first = sight.first, last = sight.last
     cdef const unsigned char *upper
     cdef const unsigned char *lower
-    cdef unsigned char *to
-    while first < s.columns and is_outside(m[4] * first + m[5], s.width):
-        first += 1
-    while last > first and is_outside(m[4] * (last - 1) + m[5], s.width):
-        last -= 1
-    for column in range(first, last):
-        place = m[4] * column + m[5]
-        pair[column] = <int32_t>(pixel_before(place) + 1)
-        share[column] = weight(place)
-        least, most = min(least, pair[column]), max(most, pair[column])
-    start, stop = max(least - 1, 0), min(most + 1, s.width)
-    for row in range(s.rows):
-        place = m[0] * row + m[2]
-        for c in range(s.channels):
-            to = out + (c * s.rows + row) * s.columns
-            if is_outside(place, s.height) or first == last:
-                for column in range(s.columns):
-                    to[column] = 0
-                continue
-            upper = picture + (c * s.height + kept_within(pixel_before(place), s.height)) * s.width
-            lower = picture + (c * s.height + kept_within(pixel_before(place) + 1, s.height)) * s.width
-            mix_rows(upper + start, lower + start, weight(place), line + 1 + start, stop - start)
-            line[0], line[s.width + 1] = line[1], line[s.width]
-            pair_up(line + least, pairs + least, most + 1 - least)
-            for column in range(first):
-                to[column] = 0
-            mix_pairs(pairs, pair + first, share + first, to + first, last - first)
-            for column in range(last, s.columns):
-                to[column] = 0
+    if is_outside(place, s.height) or first == last:
+        first = last = s.columns
+    for column in range(first):
+        out[column] = 0
+    for column in range(last, s.columns):
+        out[column] = 0
+    if first == last:
+        return
+    upper = picture + kept_within(pixel_before(place), s.height) * width
+    lower = picture + kept_within(pixel_before(place) + 1, s.height) * width
+    mix_rows(upper + start, lower + start, weight(place), sight.line + 1 + start, sight.stop - start)
+    sight.line[0], sight.line[width + 1] = sight.line[1], sight.line[width]
+    pair_up(sight.line + least, sight.pairs + least, sight.most + 1 - least)
+    mix_pairs(sight.pairs, sight.pair + first, sight.share + first, out + first, last - first)
 
 
-cdef void warp_freely(const WarpTerms *s, const unsigned char *picture, const int64_t *m,
-                      unsigned char *out) noexcept nogil:
-    cdef Py_ssize_t c, row, column, above, below, left, right
-    cdef Py_ssize_t plane = s.height * s.width, out_plane = s.rows * s.columns
+cdef void warp_freely(const WarpTerms *s, const unsigned char *picture, const int64_t *m, Py_ssize_t row,
+                      unsigned char *out, Py_ssize_t plane) noexcept nogil:
+    cdef Py_ssize_t c, column, above, below, left, right
     cdef int64_t down, along
     cdef int v, w, upper, lower
     cdef const unsigned char *p
-    cdef unsigned char *to
-    for row in range(s.rows):
-        for column in range(s.columns):
-            down, along = m[0] * row + m[1] * column + m[2], m[3] * row + m[4] * column + m[5]
-            to = out + row * s.columns + column
-            if is_outside(down, s.height) or is_outside(along, s.width):
-                for c in range(s.channels):
-                    to[c * out_plane] = 0
-                continue
-            above, below = kept_within(pixel_before(down), s.height), kept_within(pixel_before(down) + 1, s.height)
-            left, right = kept_within(pixel_before(along), s.width), kept_within(pixel_before(along) + 1, s.width)
-            v, w = weight(down), weight(along)
+    for column in range(s.columns):
+        down, along = m[0] * row + m[1] * column + m[2], m[3] * row + m[4] * column + m[5]
+        if is_outside(down, s.height) or is_outside(along, s.width):
             for c in range(s.channels):
-                p = picture + c * plane
-                upper = p[above * s.width + left] * (ONE - v) + p[below * s.width + left] * v
-                lower = p[above * s.width + right] * (ONE - v) + p[below * s.width + right] * v
-                to[c * out_plane] = <unsigned char>((upper * (ONE - w) + lower * w + 32768) >> 16)
+                out[c * plane + column] = 0
+            continue
+        above, below = kept_within(pixel_before(down), s.height), kept_within(pixel_before(down) + 1, s.height)
+        left, right = kept_within(pixel_before(along), s.width), kept_within(pixel_before(along) + 1, s.width)
+        v, w = weight(down), weight(along)
+        for c in range(s.channels):
+            p = picture + c * s.height * s.width
+            upper = p[above * s.width + left] * (ONE - v) + p[below * s.width + left] * v
+            lower = p[above * s.width + right] * (ONE - v) + p[below * s.width + right] * v
+            out[c * plane + column] = <unsigned char>((upper * (ONE - w) + lower * w + 32768) >> 16)
