@@ -90,7 +90,7 @@ SETTINGS = {
         _flags("--augment"),
         True,
         takes=("crop", "crop:2:reflect,flip:.3,cutmix", "erase:1:value=-1"),
-        refuses=("", "crop,", "crip", "crop:x", "rotate:361", "mixup,cutmix", "random-resized-crop:size=0"),
+        refuses=("", "crop,", "crip", "crop:x", "rotate:361", "mixup,cutmix", "random-resized-crop:sizes=8"),
         shown="no",
     ),
     "validation": Promise(

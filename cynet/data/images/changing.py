@@ -133,7 +133,7 @@ class Changes:
     def decode(
         self, images: AnyArray, rows: AnyArray, key: AnyArray, table: AnyArray, x: AnyArray, threads: int = 1
     ) -> None:
-        """Fill `x`, float32 (n, height, width, channels), where there are warps alone; `table` as `decode`'s."""
+        """Fill `x`, float32 (n, height, width, channels), of warps alone; `table` as `decode`'s."""
         warp.warp_and_decode(images, rows, self._maps(key), table, x, self._scratch(threads), threads)
 
     def _scratch(self, threads: int) -> AnyArray:
