@@ -111,7 +111,7 @@ def test_more_channels_than_can_be_told_one_by_one_are_told_by_their_range(featu
     dataset = data.ArrayDataset(rows, [0.5, 4.5], layout="NF")
     found = checking.Part("arrays", "train", dataset, (), checking.inspection.check(dataset))
     lines = list(found.lines())
-    assert lines[0] == f"train: 2 rows of {features} features, float32, 1 numbers"
+    assert lines[0] == f"train: 2 rows of {features} features, float32, 1 number"
     if features == 8:
         means = [2.0 * k + 1 for k in range(8)]
         assert lines[1:-2] == [f"  mean {means}, deviation {[k + 1.0 for k in range(8)]}"]

@@ -11,6 +11,7 @@ from test_state import TEST, Enough, broken_off, run, session
 
 import cynet
 from cynet.core import random
+from cynet.nn.spec import from_spec
 from cynet.runs import checkpoint
 from cynet.runs.saved import ENTRIES
 from cynet.runs.state import capture, frozen_changes, restore
@@ -82,8 +83,9 @@ def test_a_training_with_everything_goes_on_to_the_same_bytes(kept):
 
 def test_the_state_says_what_the_training_stands_at(kept):
     tensors, state = kept
-    assert tuple(name for name in state if name != "input_shape") == ENTRIES
+    assert tuple(name for name in state if name not in ("input_shape", "net")) == ENTRIES
     assert state["input_shape"] == [8, 8, 3]
+    assert from_spec(state["net"]).state_dict().keys() == rich().model.state_dict().keys()
     assert state["step"] == 7 and state["seconds"] == 7.5 and state["origin"] == {"lr": "flag"}
     place = state["place"]
     assert (place["epoch"], place["batch"], place["count"], place["images"], place["evaluated"]) == (
