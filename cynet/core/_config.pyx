@@ -11,8 +11,12 @@ cdef extern from *:
     #ifdef _OPENMP
     #include <omp.h>
     #define CYNET_OPENMP _OPENMP
+    /* Without a call linkers leave the library out: it would be loaded with a kernel, and then read how long its
+       threads spin, which compiled.py says while this file is loaded. */
+    static int cynet_processors(void) { return omp_get_num_procs(); }
     #else
     #define CYNET_OPENMP 0
+    static int cynet_processors(void) { return 1; }
     #endif
 
     /* Forks since this was loaded. Where there is OpenMP there are POSIX threads, whose library counts any;
@@ -49,6 +53,7 @@ cdef extern from *:
     const char *CYNET_CHECKS
     int CYNET_OPENMP
     int cynet_forks
+    int cynet_processors()
     void cynet_forked()
     int cynet_watch_forks()
     void cynet_cpu_features(char *out)
@@ -82,5 +87,6 @@ def _forked():
     cynet_forked()
 
 
+cynet_processors()
 if not cynet_watch_forks() and hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)

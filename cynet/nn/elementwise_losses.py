@@ -76,7 +76,7 @@ class L1Loss(ElementwiseLoss):
         return self._computed(error_sums.absolute_error, y, target, ONE, ONE)
 
     def __repr__(self) -> str:
-        return f"L1Loss({_shown(self.reduction)})"
+        return f"L1Loss({shown_reduction(self.reduction)})"
 
 
 class HuberLoss(ElementwiseLoss):
@@ -107,7 +107,7 @@ class HuberLoss(ElementwiseLoss):
         return self._computed(error_sums.huber_error, y, target, ONE, np.array([delta]))
 
     def __repr__(self) -> str:
-        reduction = _shown(self.reduction)
+        reduction = shown_reduction(self.reduction)
         return f"HuberLoss({reduction}{', ' if reduction else ''}delta={self.delta:g})"
 
 
@@ -205,7 +205,7 @@ class BCEWithLogitsLoss(ElementwiseLoss):
         return weight
 
     def __repr__(self) -> str:
-        texts = [_listed("weight", self._weight), _shown(self.reduction)]
+        texts = [_listed("weight", self._weight), shown_reduction(self.reduction)]
         texts.append(_listed("pos_weight", self._pos_weight))
         return f"BCEWithLogitsLoss({', '.join(filter(None, texts))})"
 
@@ -241,7 +241,8 @@ def _checked_weights(name: str, value: Any) -> AnyArray | None:
     return array
 
 
-def _shown(reduction: str) -> str:
+def shown_reduction(reduction: str) -> str:
+    """As it stands in a repr: nothing for the default."""
     return "" if reduction == "mean" else f"reduction={reduction!r}"
 
 

@@ -168,7 +168,10 @@ class _Passes:
                 if name in self.buffers:
                     array[...] = self.buffers[name]
         with _named(f"{type(self.layer).__name__}.forward changes its input"):
-            y = np.array(self.layer(_frozen(self.x if x is None else x)), np.float64)
+            found = self.layer(_frozen(self.x if x is None else x))
+        if isinstance(found, tuple):
+            raise ValueError(f"layer: wanted one output, got {len(found)} of {type(self.layer).__name__}")
+        y = np.array(found, np.float64)
         if not np.isfinite(y).all():
             raise ValueError(
                 f"{type(self.layer).__name__}.forward: wanted finite results, got NaN or infinity"

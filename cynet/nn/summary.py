@@ -1,6 +1,6 @@
 """summary: what a model computes, layer by layer, without running it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -80,15 +80,16 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model: Layer, input_shape: Shape) -> Summary:
+def summary(model: Layer, input_shape: Shape | Sequence[Shape]) -> Summary:
     """A table of a model's layers: output shape, parameters, MACs and activation bytes.
 
     Parameters
     ----------
     model : Layer
-    input_shape : tuple of int
+    input_shape : tuple of int, or a list of them, one for each input
         (N, H, W, C) or (H, W, C) for images, (N, features) or (features,) for rows; without the batch it
-        is taken as 1. (N, L, C) for sequences, of models that take no images.
+        is taken as 1. (N, L, C) for sequences, of models that take no images. Those of several inputs are
+        all with the batch, or all without it.
 
     Returns
     -------
@@ -113,15 +114,30 @@ def summary(model: Layer, input_shape: Shape) -> Summary:
         raise TypeError(f"model: wanted a Layer, got {model!r}")
     if not isinstance(input_shape, (tuple, list)):
         raise TypeError(f"input_shape: wanted a tuple of ints, got {input_shape!r}")
-    shape = tuple(checks.integer(f"input_shape[{i}]", n, 1) for i, n in enumerate(input_shape))
-    return of_shape(model, _with_batch(model, shape))
+    if input_shape and all(isinstance(each, (tuple, list)) for each in input_shape):
+        several: Any = input_shape
+        shapes = [_sizes(f"input_shape[{i}]", each) for i, each in enumerate(several)]
+        try:
+            model.checked_shape(*shapes)
+        except ValueError as error:
+            shapes = [(1, *each) for each in shapes]
+            try:
+                model.checked_shape(*shapes)
+            except ValueError:
+                raise error from None
+        return of_shape(model, *shapes)
+    return of_shape(model, _with_batch(model, _sizes("input_shape", input_shape)))
 
 
-def of_shape(model: Layer, shape: Shape) -> Summary:
-    """`summary` for an input of a shape with the batch, whatever its axes are."""
+def _sizes(name: str, shape: Sequence[Any]) -> Shape:
+    return tuple(checks.integer(f"{name}[{i}]", n, 1) for i, n in enumerate(shape))
+
+
+def of_shape(model: Layer, *shapes: Shape) -> Summary:
+    """`summary` for inputs of these shapes with the batch, whatever their axes are."""
     rows: list[Row] = []
     counted: set[int] = set()
-    for path, layer, before, shown in _traced(model, shape):
+    for path, layer, before, shown in _traced(model, *shapes):
         after = layer.checked_shape(*shapes_of(before))
         own = [parameter for parameter in layer.parameters() if id(parameter) not in counted]
         counted.update(map(id, own))

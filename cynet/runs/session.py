@@ -99,6 +99,8 @@ class Session:
                 threads.set_num_threads(settings.threads)
             random.seed(settings.seed)
             self.net = nets.of(model)
+            if self.net is not None:  # files of the run tell of it, and not of the settings' default
+                settings = replace(settings, model=self.net.name)
             self._make(settings, training, test, initial)
             self._before = before.pop_all()
 

@@ -148,7 +148,7 @@ def test_weighted_cross_entropy_same_bytes_for_any_threads():
 def mse(y, target, threads=2):
     gradient = np.full(y.shape, 7, np.float32)
     sums = np.empty(-(-len(y) // 16384))
-    return squared_error.squared_error(y, target, gradient, sums, threads), gradient
+    return squared_error.squared_error(y, target, gradient, sums, len(y), threads), gradient
 
 
 @pytest.mark.parametrize("size", [1, 2, 17, 16384, 16385, 70_000])

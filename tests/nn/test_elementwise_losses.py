@@ -157,7 +157,13 @@ def test_a_delta_that_is_set_is_checked_as_one_that_is_given(value):
 
 
 def test_texts_build_the_losses_again():
-    texts = ["L1Loss()", "HuberLoss(delta=1)", "HuberLoss(reduction='sum', delta=0.5)"]
+    texts = [
+        "MSELoss()",
+        "MSELoss(reduction='sum')",
+        "L1Loss()",
+        "HuberLoss(delta=1)",
+        "HuberLoss(reduction='sum', delta=0.5)",
+    ]
     texts += ["BCEWithLogitsLoss()", "BCEWithLogitsLoss(weight=[1, 2], pos_weight=[0.5, 3])"]
     names = {name: getattr(cynet, name) for name in cynet.losses.__all__}
     for text in texts:
@@ -173,6 +179,7 @@ def test_they_are_pytorchs(reduction):
     weight, positive = np.random.default_rng(1).random((2, 5)).astype(np.float32) * 3
     pairs = [
         (L1Loss(reduction), torch.nn.L1Loss(reduction=reduction)),
+        (cynet.MSELoss(reduction), torch.nn.MSELoss(reduction=reduction)),
         (HuberLoss(reduction, 0.7), torch.nn.HuberLoss(reduction=reduction, delta=0.7)),
         (
             BCEWithLogitsLoss(weight, reduction, positive),

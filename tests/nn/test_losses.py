@@ -235,6 +235,9 @@ def test_squared_errors_of_every_length_are_their_twins(size):
     criterion = MSELoss()
     assert criterion(y, target) == pytest.approx(wanted, rel=1e-6)
     np.testing.assert_allclose(criterion.backward(), gradient(), rtol=1e-5)
+    total = MSELoss("sum")
+    assert total(y, target) == pytest.approx(size * wanted, rel=1e-6)
+    np.testing.assert_allclose(total.backward(), size * gradient(), rtol=1e-5)
     for place in {0, size // 2, size - 1}:
         y[place] = np.nan
         assert np.isnan(criterion(y, target)) and np.isnan(criterion.backward()).sum() == 1

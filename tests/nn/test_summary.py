@@ -142,3 +142,22 @@ def test_a_composite_layer_of_ones_own_shows_its_parts():
 def test_a_composite_layer_whose_forward_raises_is_one_row():
     found = cynet.summary(Composite(fails=True), (8, 8, 3))
     assert [row.path for row in found.rows] == [""] and found.parameters == 112 + 8 + 30
+
+
+def test_a_graph_of_several_inputs_is_told_of_with_or_without_the_batch():
+    left, right = cynet.Input((8, 8, 3)), cynet.Input((6,))
+    look = cynet.Conv2d(3, 4, 3, name="look")
+    gate = cynet.Reshape((1, 1, 4))(cynet.Linear(6, 4)(right))
+    graph = cynet.Graph([left, right], [cynet.Multiply()(look(left), gate), gate])
+    found = cynet.summary(graph, [(8, 8, 3), (6,)])
+    assert found.parameters == 4 * 3 * 9 + 4 + 6 * 4 + 4
+    assert found.macs >= 6 * 6 * 4 * 27 + 6 * 4
+    assert [row.path for row in found.rows] == ["0", "1", "look", "3"]
+    assert cynet.summary(graph, [(5, 8, 8, 3), (5, 6)]).macs == 5 * found.macs
+    with pytest.raises(ValueError, match=r"layer 0: Linear.*: wanted \(N, 6\), got \(7,\)"):
+        cynet.summary(graph, [(8, 8, 3), (7,)])
+    with pytest.raises((TypeError, ValueError), match=r"input_shape\[1\]\[0\]: wanted"):
+        cynet.summary(graph, [(8, 8, 3), ("6",)])
+    with pytest.raises(ValueError, match="layer: wanted one output, got 2 of Graph"):
+        x = cynet.Input((4,))
+        cynet.check_gradients(cynet.Graph(x, [cynet.Tanh()(x), cynet.ReLU()(x)]), np.ones((2, 4), np.float32))

@@ -1,4 +1,4 @@
-"""The mean squared error and its gradient in one pass."""
+"""Squared errors and their gradient in one pass."""
 
 from cython.parallel cimport prange
 
@@ -25,13 +25,14 @@ cdef double chunk_error(
 def squared_error(
     const float[::1] y not None,        # in: at least 1 element
     const float[::1] target not None,   # in: as many
-    float[::1] dy not None,             # out: as many, the gradient of the returned mean
+    float[::1] dy not None,             # out: as many, the gradient of what is returned
     double[::1] sums not None,          # out: (sum_count(n),)
+    double divisor,                     # the number of elements, for the mean of all
     int threads,
 ):
-    """mean((y - target)^2), the sum taken in the order of the chunks."""
+    """The sum of (y - target)^2, taken in the order of the chunks, over a divisor."""
     cdef Py_ssize_t n = y.shape[0], i
-    cdef double total = 0, weight = 2.0 / n
+    cdef double total = 0, weight = 2.0 / divisor
     cdef const float *py = &y[0]
     cdef const float *pt = &target[0]
     cdef float *pdy = &dy[0]
@@ -40,4 +41,4 @@ def squared_error(
         ps[i] = chunk_error(py + i * CHUNK, pt + i * CHUNK, pdy + i * CHUNK, length(i, n), weight)
     for i in range(chunks(n)):
         total += sums[i]
-    return total / n
+    return total / divisor
