@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-# Threads sleep while they wait, here and in processes that tests start: by themselves they would spin a while,
-# and take the processors from those they wait for where tests want more threads than there are processors.
+# Threads sleep while they wait, here and in processes that tests start: by themselves they would spin, and
+# take the processors from those they wait for where a test wants more threads than there are processors.
 # OpenMP reads it as it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
