@@ -11,6 +11,10 @@ from hypothesis import settings
 settings.register_profile("cynet", deadline=None, derandomize=True)
 settings.load_profile("cynet")
 
+# Rooms whose nets are so small that more threads only wait for each other, busily; tests of threads there set
+# how many themselves, and tests/kernels keeps all.
+OF_ONE_THREAD = ("nn", "models", "train")
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -42,6 +46,8 @@ def settled_torch():
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.path.parent.name in OF_ONE_THREAD and "one_thread" not in item.fixturenames:
+            item.fixturenames.insert(0, "one_thread")
         if item.get_closest_marker("torch") and "settled_torch" not in item.fixturenames:
             item.fixturenames.insert(0, "settled_torch")
 

@@ -1,6 +1,7 @@
 """Imports go only downward, and never in a circle: the house plan of ARCHITECTURE.md."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
 def edges():
     """Each module with those that it imports. The front door names what is on every floor, when asked."""
     graph = {name: set() for name in MODULES}

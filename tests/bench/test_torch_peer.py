@@ -14,7 +14,7 @@ from cynet.nn.containers.container import Container
 from cynet.nn.registry import layer as layers
 from cynet.nn.structure import Call
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("one_thread")]
 UNEVEN = "'same'", "(0, 1, 2, 0)", "(2, 0, 1, 2)", "(4, 0)"  # paddings
 
 

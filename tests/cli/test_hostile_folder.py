@@ -20,7 +20,7 @@ from cynet import cli
 from cynet.train import Keeper
 
 FLAGS = (
-    "--data", "tiny", "--model", "uwnet0", "--batch-size", "8", "--workers", "0", "--threads", "1",
+    "--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--workers", "0", "--threads", "1",
     "--steps", "12", "--checkpoint-every", "4", "--validation", "0.25",
 )  # fmt: skip
 FILES = (

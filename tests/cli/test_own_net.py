@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 from helpers import environment_of
 
 import cynet
@@ -42,7 +43,11 @@ class Mine(cynet.Layer):
 def small(input_shape, classes):
     return Mine(input_shape[-1], classes)
 """
-SHORT = ("--steps", 6, "--batch-size", 16, "--workers", 0, "--checkpoint-every", 3, "--no-report")
+SHORT = (
+    "--data", "tiny", "--steps", 6, "--batch-size", 16, "--workers", 0, "--checkpoint-every", 3,
+    "--no-report",
+)  # fmt: skip
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +86,8 @@ def test_a_net_of_known_layers_goes_on_without_its_file(tmp_path, capsys):
     for command in (("evaluate", whole), ("report", whole, "--no-timing")):
         assert said(capsys, *command)[0] == 0
     model, facts = cynet.load(whole)
-    assert facts.model_option == '{"width": 5}' and len(facts.classes) == 10
-    assert model(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 10)
+    assert facts.model_option == '{"width": 5}' and facts.classes == tiny.CLASSES
+    assert model(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 3)
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path, capsys):
@@ -155,7 +160,7 @@ def test_other_commands_take_a_file_or_say_what_they_take(tmp_path, capsys, monk
     assert status == 2 and "--model: wanted one of uwnet0" in text
     monkeypatch.setattr("cynet.train.lr_find.STEPS", 4)
     status, text = said(capsys, "train", "--lr-find", "--model", file, *SHORT)
-    assert status == 0 and "runs/my_net-shapes10-lr-find-1" in text
+    assert status == 0 and "runs/my_net-tiny-lr-find-1" in text
 
 
 @pytest.mark.parametrize("text", ["print('in', flush=True)\nwhile True: pass\n", """
@@ -168,9 +173,9 @@ def model(shape, classes):
 """], ids=["imported", "called"])  # fmt: skip
 def test_a_file_that_never_ends_is_interrupted(tmp_path, text):
     (tmp_path / "net.py").write_text(text)
-    command = [sys.executable, "-m", "cynet", "train", "--model", "net.py", "--workers", "0"]
+    command = ["train", "--data", "tiny", "--batch-size", "8", "--model", "net.py", "--workers", "0"]
     process = subprocess.Popen(
-        command,
+        [sys.executable, tiny.__file__, *command],
         cwd=tmp_path,
         env=environment_of(),
         stdout=subprocess.PIPE,
@@ -226,7 +231,7 @@ def test_a_run_from_python_is_as_whole(tmp_path, capsys):
             cynet.Linear(width, classes),
         )
 
-    settings = Settings(steps=4, batch_size=16, workers=0, model_option='{"width": 6}')
+    settings = Settings(data="tiny", steps=4, batch_size=16, workers=0, model_option='{"width": 6}')
     outcome = cynet.runs.start(settings, tmp_path / "run", model=small, report=False, say=None)
     assert outcome.status == "finished"
     run = cynet.runs.open(tmp_path / "run")
@@ -237,8 +242,7 @@ def test_a_run_from_python_is_as_whole(tmp_path, capsys):
     assert cynet.runs.resume(tmp_path / "run", **more).steps == 6
     assert said(capsys, "evaluate", tmp_path / "run")[0] == 0
     cynet.seed(0)
-    layer = small((32, 32, 3), 10)
-    outcome = cynet.runs.start(
-        Settings(steps=4, batch_size=16, workers=0), tmp_path / "other", model=layer, report=False, say=None
-    )
+    layer = small((32, 32, 3), len(tiny.CLASSES))
+    settings = Settings(data="tiny", steps=4, batch_size=16, workers=0)
+    outcome = cynet.runs.start(settings, tmp_path / "other", model=layer, report=False, say=None)
     assert outcome.status == "finished" and said(capsys, "verify", tmp_path / "other")[0] == 0

@@ -241,7 +241,7 @@ def test_pictures_that_a_model_cannot_take_are_named(tmp_path, monkeypatch, caps
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals of Linux")
 def test_sigterm_ends_any_command_in_words(tmp_path):
-    flags = "--lr-find", "--batch-size", 4096, "--run-dir", "found"
+    flags = "--lr-find", "--batch-size", 4096, "--threads", 1, "--run-dir", "found"
     with subprocess.Popen(
         command("train", *flags), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
@@ -259,7 +259,7 @@ def went_on(folder):
     assert load_weights(folder / "run" / "last.safetensors")
 
 
-SHORT = "--steps", 60, "--workers", 0, "--run-dir", "run", "--no-report"
+SHORT = "--steps", 60, "--workers", 0, "--threads", 1, "--run-dir", "run", "--no-report"
 
 
 def test_a_reader_that_goes_away_ends_no_training(tmp_path):
@@ -361,8 +361,8 @@ def test_a_run_on_a_terminal_has_a_bar_that_goes_away(tmp_path):
 
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    flags = "--model", "resnet20", "--steps", 8, "--workers", 0  # steps as long as a bar's while
-    process = on_few_pictures(*flags)
+    flags = "--model", "resnet20", "--steps", 8, "--workers", 0, "--threads", 1, "--no-report"
+    process = on_few_pictures(*flags)  # whose steps are as long as a bar's while
     with subprocess.Popen(**process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs) as child:
         os.close(theirs)
         shown = b""

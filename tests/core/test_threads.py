@@ -76,7 +76,7 @@ model = cynet.models.create("resnet20")
 x = np.random.default_rng(0).standard_normal((64, 32, 32, 3)).astype(np.float32)
 
 def evaluated(_=None):
-    return hashlib.sha256(model.eval()(x).tobytes()).hexdigest()
+    return hashlib.sha256(model.eval()(x[:16]).tobytes()).hexdigest()
 
 def trained(_=None):
     twin = cynet.models.create("uwnet2")

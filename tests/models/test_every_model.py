@@ -14,7 +14,6 @@ from cynet.models.registry import model as registered
 from cynet.nn.layer import shapes_of
 from cynet.runs.layouts import ModelLayout
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("name", models.names())
 LABELS = np.arange(4)

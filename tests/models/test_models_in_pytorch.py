@@ -6,7 +6,7 @@ import pytest
 import cynet
 from cynet import models
 
-pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.torch
 OWN_NAMES = ("resnet20", "resnet32", "resnet44", "resnet56")  # numbers, as their states have always had
 SMALL = ("wide_resnet_16_4", "densenet_bc_40_12", *OWN_NAMES)
 LARGE = ("resnet18", "resnet34", "mobilenet_v2")

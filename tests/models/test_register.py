@@ -10,8 +10,6 @@ from cynet.data import registry
 from cynet.models.registry import model as registered
 from cynet.runs import Settings, checkpoint, matching, places, state
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def forgotten():

@@ -14,7 +14,6 @@ from examples import LEAVES, built, normal
 
 import cynet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGES = normal((2, 9, 9, 4))
 ODD = [
     None, True, 0, 1, 2, 3, 5, 7, 50, -1, 2**31, 2**63, 1.5, float("nan"), float("inf"), "", "same", "x",

@@ -15,8 +15,6 @@ from cynet.core import threads, workspace
 from cynet.nn.compile import inference
 from cynet.nn.passes import layer_by_layer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Same(cynet.Layer):
     """A user's layer that hands its input on."""

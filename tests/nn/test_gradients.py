@@ -8,7 +8,6 @@ import cynet
 from cynet import Parameter, nn
 from cynet.core import random
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)
 
 

@@ -15,7 +15,6 @@ from cynet.models.registry import model as registered
 from cynet.nn.compile import recall
 from cynet.nn.passes import layer_by_layer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)
 CHANGED = r"backward: wanted input, weights and layers as they were in the forward pass .* got changed ones"
 

@@ -10,8 +10,6 @@ import cynet
 from cynet import nn
 from cynet.nn.members import PASSING
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 OTHERS = {
     # attribute -> another value that fits, or None where it does not count in evaluation
     "eps": lambda old: old + 0.5, "negative_slope": lambda old: old + 0.4,

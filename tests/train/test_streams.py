@@ -12,7 +12,6 @@ from cynet.data import holdout
 from cynet.nn import gradients
 from cynet.train import Session, Settings
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 ALL = Settings(
     model="uwnet2", data="tiny", batch_size=8, steps=24, workers=0, augment=True, mixup=0.4, validation=0.25,
 )  # fmt: skip

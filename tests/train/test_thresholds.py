@@ -14,7 +14,6 @@ from cynet.train import Diverged, diagnosis, loop
 from cynet.train.diagnosis import Finding
 from cynet.train.loop import Evaluation, Progress, Result
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RELU = ReLU()
 
 
