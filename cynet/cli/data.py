@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from cynet.data import registry
-from cynet.runs.augmentations import transforms
+from cynet.runs.augmentations import MIXED, names_of, transforms
 from cynet.runs.datasets import known, of_pictures
 from cynet.runs.ranges import RANGES, augmentation
 from cynet.runs.settings import data_options
@@ -174,7 +174,9 @@ def _changes(flags, dataset):
         return [], ["floats are drawn as they are, each picture from its least to its greatest"]
     if flags.augment is True:
         return inspection.augmentation(flags.padding, flags.cutout), []
-    return transforms(flags.augment), []
+    mixed = [name for name in names_of(flags.augment or "") if name in MIXED]
+    notes = [f"{name} mixes pictures of whole batches: it is not drawn" for name in mixed]
+    return transforms(flags.augment), notes
 
 
 _RUNS = {"fetch": _fetch, "check": _check, "show": _show}

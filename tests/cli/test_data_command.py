@@ -214,3 +214,12 @@ def test_pictures_of_floats_are_drawn_from_their_least_to_their_greatest(capsys,
     samples = data.ArrayDataset(floats.transpose(0, 3, 1, 2), [0, 1] * 3)
     with pytest.raises(ValueError, match="transforms: wanted none of pictures of floats"):
         inspection.mosaic(samples, [data.RandomHorizontalFlip()])
+
+
+@pytest.mark.parametrize(("augment", "name"), [
+    ("mixup", "mixup"), ("flip,cutmix:.5", "cutmix"), ("flip", ""),
+])  # fmt: skip
+def test_mixing_is_said_not_to_be_drawn(capsys, tmp_path, augment, name):
+    status, out, err = said(capsys, "show", "tiny", "--augment", augment, "--output", tmp_path / "x.png")
+    note = f"note: {name} mixes pictures of whole batches: it is not drawn\n" if name else ""
+    assert (status, err) == (0, "") and "".join(out.splitlines(True)[1:]) == note
