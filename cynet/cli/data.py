@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from cynet.data import registry
-from cynet.runs.augmentations import transforms
+from cynet.runs.augmentations import MIXED, names_of, transforms
 from cynet.runs.datasets import known, of_pictures
 from cynet.runs.ranges import RANGES, augmentation
 from cynet.runs.settings import data_options
@@ -150,17 +150,33 @@ def _show(flags):
     with _reading():
         more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged} | _shapes(flags)
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
-    usual = flags.augment is True
-    of = inspection.augmentation(flags.padding, flags.cutout) if usual else transforms(flags.augment)
+    of, notes = _changes(flags, dataset)
     with refusing("--augment" if isinstance(flags.augment, str) else "NAME"):
         canvas = inspection.mosaic(dataset, of, flags.columns, flags.classes, flags.seed, flags.epoch)
     canvas = inspection.enlarged(canvas, dataset.picture_shape)
     write_atomically(output, png.encode(canvas))
     shown = inspection.shown(dataset, flags.classes)
     print(f"{output}: {canvas.shape[1]} x {canvas.shape[0]}; rows from the top: {', '.join(shown)}")
-    for note in getattr(dataset, "notes", ()):
+    if (channels := dataset.picture_shape[2]) not in (1, 3):
+        notes.append(f"of {channels} channels the first is drawn, as grey")
+    for note in [*getattr(dataset, "notes", ()), *notes]:
         print(f"note: {note}")
     return 0
+
+
+def _changes(flags, dataset):
+    """What is done to the pictures that are drawn, and a list of notes on what is not."""
+    from cynet.data import inspection
+
+    if dataset.images.dtype != "uint8":
+        if isinstance(flags.augment, str):
+            raise UsageError(f"--augment: wanted pictures of bytes, uint8, got {dataset!r} of floats")
+        return [], ["floats are drawn as they are, each picture from its least to its greatest"]
+    if flags.augment is True:
+        return inspection.augmentation(flags.padding, flags.cutout), []
+    mixed = [name for name in names_of(flags.augment or "") if name in MIXED]
+    notes = [f"{name} mixes pictures of whole batches: it is not drawn" for name in mixed]
+    return transforms(flags.augment), notes
 
 
 _RUNS = {"fetch": _fetch, "check": _check, "show": _show}

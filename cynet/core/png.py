@@ -32,6 +32,17 @@ def encode(pixels: AnyArray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
 
 
+def visible(picture: AnyArray) -> AnyArray:
+    """A picture (height, width, channels) as `encode` takes it: of other than three channels the first."""
+    return np.ascontiguousarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
+
+
+def spread(picture: AnyArray, low: float) -> AnyArray:
+    """Numbers as bytes: 0 for `low`, 255 for the greatest."""
+    reach = max(float(picture.max()) - low, 1e-30)
+    return ((picture.astype(np.float64) - low) * (255 / reach)).astype(np.uint8)
+
+
 def address(pixels: AnyArray) -> str:
     """The PNG as a data: address, for a page that holds its pictures itself."""
     return "data:image/png;base64," + base64.b64encode(encode(pixels)).decode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core import checks
+from cynet.core import checks, png
 from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, Shape
 
@@ -84,11 +84,14 @@ def mosaic(
 ) -> AnyArray:
     """One picture of many: a row of samples for each class, as a loader with these transforms gives them.
 
-    Of numbers a row has samples from the one where it is least to the one where it is greatest.
+    Of numbers a row has samples from the one where it is least to the one where it is greatest. Pictures of
+    floats are drawn as they are, each from its least to its greatest; of other than one or three channels the
+    first is drawn.
 
     Parameters
     ----------
     dataset : ArrayDataset
+        Of pictures.
     transforms : sequence, optional
         As for `DataLoader`, but for Normalize: the set's own mean and deviation are used, and undone.
     columns, most_rows : int, optional
@@ -98,16 +101,37 @@ def mosaic(
     Returns
     -------
     ndarray of uint8 (height, width, 3) or (height, width)
+
+    Raises
+    ------
+    ValueError
+        When the samples are no pictures, or transforms of bytes are given for floats.
     """
     columns, most_rows = checks.integer("columns", columns, 1), checks.integer("most_rows", most_rows, 1)
     rng = np.random.default_rng([seed, epoch])
-    if dataset.images.dtype != np.uint8 or len(dataset.picture_shape) != 3:
-        got = f"{dataset!r} of {dataset.images.dtype}"
-        raise ValueError(f"dataset: wanted pictures of bytes to draw, got {got}")
+    if len(dataset.picture_shape) != 3:
+        raise ValueError(f"dataset: wanted pictures to draw, got {dataset!r}")
     most = min(most_rows, len(dataset.classes))
     rows = [_chosen(dataset, k, columns, rng) for k in range(most)]
     rows = [row for row in rows if len(row)]
     order = np.concatenate(rows)
+    draw = _bytes_of if dataset.images.dtype == np.uint8 else _floats_of
+    pictures = draw(dataset, order, transforms, seed, epoch)
+    height, width, channels = pictures.shape[1:]
+    canvas = np.full(
+        (len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), GROUND, np.uint8
+    )
+    places = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
+    for (i, j), picture in zip(places, pictures, strict=True):
+        top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
+        canvas[top : top + height, left : left + width] = picture
+    return png.visible(canvas)
+
+
+def _bytes_of(
+    dataset: ArrayDataset, order: AnyArray, transforms: Sequence[Any], seed: int, epoch: int
+) -> AnyArray:
+    """The pictures with these indices as a loader gives them, uint8 (N, height, width, channels)."""
     std = np.where(dataset.std > 0, dataset.std, 1)
     transforms = [*transforms, Normalize(dataset.mean, std)]
     loader = DataLoader(
@@ -115,16 +139,15 @@ def mosaic(
     )
     loader.epoch = epoch
     values = next(iter(loader))[0] * std + dataset.mean
-    height, width, channels = values.shape[1:]
-    canvas = np.full(
-        (len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), GROUND, np.uint8
-    )
-    pictures = np.rint(values * 255).clip(0, 255).astype(np.uint8)
-    places = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
-    for (i, j), picture in zip(places, pictures, strict=True):
-        top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
-        canvas[top : top + height, left : left + width] = picture
-    return canvas[..., 0] if channels == 1 else canvas
+    return np.rint(values * 255).clip(0, 255).astype(np.uint8)
+
+
+def _floats_of(dataset: ArrayDataset, order: AnyArray, transforms: Sequence[Any], *_: int) -> AnyArray:
+    """The same of floats, which nothing is done to: each from its least to its greatest."""
+    if transforms:
+        raise ValueError(f"transforms: wanted none of pictures of floats, got {list(transforms)!r:.80}")
+    pictures = (dataset[int(index)][0] for index in order)
+    return np.stack([png.spread(picture, float(picture.min())) for picture in pictures])
 
 
 def augmentation(padding: int, cutout: int = 0) -> list[Any]:

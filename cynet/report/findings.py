@@ -184,14 +184,8 @@ def shown(sample):
     if sample.ndim != 3:
         return None
     if sample.dtype != np.uint8 or 0 < sample.max() < DARK:
-        low, high = float(sample.min() if sample.dtype != np.uint8 else 0), float(sample.max())
-        sample = ((sample - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
-    return png.address(visible(sample))
-
-
-def visible(picture):
-    """A picture as PNG takes it: of one or three channels, or the first of others."""
-    return np.ascontiguousarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
+        sample = png.spread(sample, float(sample.min() if sample.dtype != np.uint8 else 0))
+    return png.address(png.visible(sample))
 
 
 def _filters(model, picture_shape):

@@ -127,7 +127,7 @@ def _labels(test):
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
     axis.set_xlabel("%")
-    axis.legend(frameon=False)
+    figure.legend(loc="outside right upper", frameon=False)  # on no bar
     return figure
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 import cynet.core.random as random
-from cynet import data
+from cynet import data, models
 from cynet.core import threads
 from cynet.core.tasks import CLASSIFY
 from cynet.data import registry
@@ -58,7 +58,8 @@ class Session:
         Whether to read the weights of `settings.init_from`; False where others take their place.
     model : callable, Layer or str, optional
         A net of one's own: a function (input_shape, classes, **options) that returns one, where that is as
-        `nets.named` has it, or the net itself, which is trained then. Default: that which the settings name.
+        `nets.named` has it, or the net itself, which is trained then. Its name takes the place of the
+        registry's in `settings`. Default: that which the settings name.
 
     Attributes
     ----------
@@ -99,7 +100,7 @@ class Session:
                 threads.set_num_threads(settings.threads)
             random.seed(settings.seed)
             self.net = nets.of(model)
-            if self.net is not None:  # files of the run tell of it, and not of the settings' default
+            if self.net is not None and settings.model in models.names():  # whose name is not this net's
                 settings = replace(settings, model=self.net.name)
             self._make(settings, training, test, initial)
             self._before = before.pop_all()

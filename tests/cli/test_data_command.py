@@ -181,3 +181,45 @@ def test_a_row_of_numbers_goes_from_the_least_to_the_greatest(capsys, tmp_path):
     found = inspection.mosaic(samples, columns=5)[inspection.GAP :: 6, inspection.GAP :: 6]
     np.testing.assert_array_equal(found[:2, :5], [[0, 50, 100, 140, 190], [190, 140, 90, 50, 0]])
     assert inspection.shown(samples) == ["up from 0 to 19", "down from -19 to 0"]
+
+
+def show_arrays(capsys, folder, samples, *flags):
+    """What `cynet data show` says of samples as arrays, and the file that it drew."""
+    labels = np.arange(len(samples)) % 2
+    np.savez(folder / "a.npz", x_train=samples, y_train=labels, x_test=samples, y_test=labels)
+    return *said(capsys, "show", folder / "a.npz", "--output", folder / "x.png", *flags), folder / "x.png"
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_of_other_channels_than_grey_and_colour_the_first_is_drawn(capsys, tmp_path, channels):
+    pictures = np.zeros((6, channels, 8, 9), np.uint8)
+    status, out, err, path = show_arrays(capsys, tmp_path, pictures, "--layout", "NCHW")
+    assert (status, err) == (0, "") and path.read_bytes()[25] == 0  # grey
+    assert out.endswith(f"note: of {channels} channels the first is drawn, as grey\n")
+    pictures += np.arange(50, 50 + channels, dtype=np.uint8)[:, None, None]
+    several = data.ArrayDataset(pictures, [0, 1] * 3)
+    assert (inspection.mosaic(several, columns=3)[2:10, 2:11] == 50).all()
+
+
+def test_pictures_of_floats_are_drawn_from_their_least_to_their_greatest(capsys, tmp_path):
+    floats = np.linspace(-3, 5, 6 * 8 * 8 * 3, dtype=np.float32).reshape(6, 8, 8, 3)
+    status, out, err, path = show_arrays(capsys, tmp_path, floats)
+    assert (status, err) == (0, "") and "note: floats are drawn as they are" in out
+    assert (decoded(path.read_bytes()).min(), decoded(path.read_bytes()).max()) == (0, 255)
+    status, _, err, _ = show_arrays(capsys, tmp_path, floats, "--augment", "flip")
+    assert status == 2 and "--augment: wanted pictures of bytes" in err and err.count("\n") == 1
+    for samples, flags in ((floats[..., 0], ["--layout", "NLC"]), (floats[:, 0, 0], [])):
+        status, _, err, _ = show_arrays(capsys, tmp_path, samples, *flags)
+        assert status == 2 and "wanted pictures to draw, got" in err and err.count("\n") == 1
+    samples = data.ArrayDataset(floats.transpose(0, 3, 1, 2), [0, 1] * 3)
+    with pytest.raises(ValueError, match="transforms: wanted none of pictures of floats"):
+        inspection.mosaic(samples, [data.RandomHorizontalFlip()])
+
+
+@pytest.mark.parametrize(("augment", "name"), [
+    ("mixup", "mixup"), ("flip,cutmix:.5", "cutmix"), ("flip", ""),
+])  # fmt: skip
+def test_mixing_is_said_not_to_be_drawn(capsys, tmp_path, augment, name):
+    status, out, err = said(capsys, "show", "tiny", "--augment", augment, "--output", tmp_path / "x.png")
+    note = f"note: {name} mixes pictures of whole batches: it is not drawn\n" if name else ""
+    assert (status, err) == (0, "") and "".join(out.splitlines(True)[1:]) == note

@@ -46,3 +46,19 @@ def test_an_address_holds_the_file():
     pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     start, _, data = png.address(pixels).partition(",")
     assert start == "data:image/png;base64" and base64.b64decode(data) == png.encode(pixels)
+
+
+def test_of_other_than_three_channels_the_first_is_visible():
+    for channels in (1, 2, 3, 4, 5):
+        picture = np.arange(6 * channels, dtype=np.uint8).reshape(2, 3, channels)
+        wanted = picture if channels == 3 else picture[..., 0]
+        np.testing.assert_array_equal(png.visible(picture), wanted)
+        assert png.encode(png.visible(picture))
+
+
+def test_numbers_are_spread_to_bytes_however_far_they_reach():
+    far = np.finfo(np.float32).max
+    for numbers in ([-1.0, 0, 1], [-far, 0, far]):
+        picture = np.float32(numbers).reshape(1, 3, 1)
+        assert png.spread(picture, float(picture.min())).ravel().tolist() == [0, 127, 255]
+    assert (png.spread(np.full((1, 2, 1), 7, np.float32), 7.0) == 0).all()

@@ -93,3 +93,14 @@ def test_what_is_not_known_is_not_drawn(tmp_path, known, files):
     wanted = {"curves.png": (960, 840), "confusion.png": (960, 864)}
     assert sizes == [wanted[name] for name in files]
     assert (tmp_path / "plots").exists() == bool(files)
+
+
+@pytest.mark.parametrize("labels", [1, 3, 30])
+def test_the_legend_of_the_labels_lies_beside_the_bars(labels):
+    each = {"ap": [1.0] * labels, "f1": [0.9] * labels}
+    figure = plots._labels({"classes": [f"label {k}" for k in range(labels)], "each": each})
+    plots._drawn(figure)
+    (axis,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["average precision", "F1"]
+    assert not legend.get_window_extent().overlaps(axis.get_window_extent())
+    assert axis.get_legend() is None

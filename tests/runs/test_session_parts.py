@@ -289,3 +289,18 @@ def test_what_the_test_set_said_is_kept_with_what_was_said_before(tmp_path):
     validation.write_tested(folder, endless, DIGEST, best, 40)
     assert validation.read_tested(folder)["loss"] == float("inf")
     folder.close()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_net_of_ones_own_takes_the_place_of_the_registrys_name(tmp_path, made):
+    def small(input_shape, classes):
+        return cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(input_shape[-1], classes))
+
+    cynet.seed(0)
+    net, tests = small((32, 32, 3), 3) if made else small, tiny.tiny(split="test")
+    with Session(PLAIN.resolved(tiny.tiny()), tiny.tiny(), tests, model=net) as own:
+        save_weights(tmp_path / "a.safetensors", own.model, own.facts)
+        wanted = own.net.name
+    assert own.settings.model == own.facts.model == wanted and wanted not in cynet.models.names()
+    model, facts = cynet.train.load_weights(tmp_path / "a.safetensors")
+    assert facts.model == wanted and len(model.parameters()) == 2
