@@ -192,7 +192,8 @@ def of_models(names, batch_size, batch_norm):
     """The cases of the models' layers, losses and optimisers, each shape once."""
     seen = {}
     for name in names:
-        for _, layer, shape in workload.create(name, batch_norm).trace((batch_size, *PICTURE)):
+        given = batch_size, *workload.input_shape(name)
+        for _, layer, shape in workload.create(name, batch_norm).trace(given):
             seen.setdefault((repr(layer).replace(", bias=True", "").replace(", bias=False", ""), shape),
                             (layer, []))[1].append(name)  # fmt: skip
     for (_, shape), (layer, users) in seen.items():

@@ -34,7 +34,8 @@ def ours(job):
     set_num_threads(job["threads"])
     imported = resident("VmRSS")
     model = workload.create(job["model"], job["batch_norm"])
-    return workload.training_step(model, *setting.batch(job["batch_size"])), imported
+    samples = setting.batch(job["batch_size"], workload.input_shape(job["model"]))
+    return workload.training_step(model, *samples), imported
 
 
 def peers_own(job):
@@ -45,7 +46,7 @@ def peers_own(job):
     peer.set_num_threads(job["threads"])
     imported = resident("VmRSS")
     net = pickle.loads(Path(job["net"]).read_bytes())
-    return peer.training_step(net, *setting.batch(job["batch_size"]), job["way"]), imported
+    return peer.training_step(net, *setting.batch(job["batch_size"], job["shape"]), job["way"]), imported
 
 
 def main(job):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, cutting, kernels, loading, peak, per_layer, processes, speed
+from . import choices, cutting, kernels, loading, peak, per_layer, processes, speed, workload
 from .timing import nothing
 
 MIB = 2**20
@@ -122,6 +122,8 @@ def _loader(wanted, watch):
 
 
 def _profile(wanted, watch):
+    for name in wanted.model:
+        workload.create(name, wanted.batch_norm)  # what cannot be made is told before the peak is looked for
     roof = _roof(watch)
     for name in wanted.model:
         yield per_layer.measure(name, roof, wanted.batch_size, wanted.batch_norm, wanted.repeat, watch)

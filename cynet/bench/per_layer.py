@@ -56,7 +56,7 @@ def measure(name, peak, batch_size=choices.BATCH, batch_norm=True, repeat=None, 
     -------
     Report
     """
-    x, labels = setting.batch(batch_size)
+    x, labels = setting.batch(batch_size, workload.input_shape(name))
     step = workload.training_step(workload.create(name, batch_norm), x, labels)
     step()
     whole = repeated(step, repeat=repeat, budget=1.5)

@@ -71,8 +71,8 @@ def memory(setup, repeat=REPEATS["memory"], steps=STEPS, watch=nothing):
                 if peer:
                     net = Path(folder, "net")
                     net.write_bytes(pickle.dumps(peer.converted(workload.create(name, setup.batch_norm))))
-                    for way in peer.FORMATS:
-                        jobs[way] = jobs["cynet"] | {"peer": setup.peer, "way": way, "net": str(net)}
+                    given = {"peer": setup.peer, "net": str(net), "shape": workload.input_shape(name)}
+                    jobs |= {way: jobs["cynet"] | given | {"way": way} for way in peer.FORMATS}
                 rows.append(
                     job | {"steps": steps} | _peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
                 )

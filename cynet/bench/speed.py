@@ -74,7 +74,7 @@ def measure(setup, watch=nothing):
 
 def _measure(setup, peer, name, size, watch):
     """The rows of one model and batch size."""
-    x, labels = setting.batch(size)
+    x, labels = setting.batch(size, workload.input_shape(name))
     model = workload.create(name, setup.batch_norm)
     steps = {"cynet": (_ours(setup, model, x, labels), set_num_threads)}
     if peer:

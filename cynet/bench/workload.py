@@ -5,12 +5,18 @@ from cynet.nn.losses import CrossEntropyLoss
 from cynet.nn.passes import no_grad
 from cynet.optim.optimizers import SGD
 
-from .setting import CLASSES, OPTIMIZER, PICTURE
+from .setting import CLASSES, OPTIMIZER, PICTURE, SIGNAL
+
+
+def input_shape(name):
+    """The shape of a model's samples: pictures, or signals where it is registered as a net for these."""
+    least = models.model.facts(name).get("least") or PICTURE
+    return tuple(map(max, SIGNAL if len(least) == len(SIGNAL) else PICTURE, least))
 
 
 def create(name, batch_norm=True):
     """A model that, as a trainer's, spares the gradient of its input."""
-    model = models.create(name, PICTURE, CLASSES, **({} if batch_norm else {"batch_norm": False}))
+    model = models.create(name, input_shape(name), CLASSES, **({} if batch_norm else {"batch_norm": False}))
     model.input_grad = False
     return model
 

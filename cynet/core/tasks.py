@@ -33,8 +33,10 @@ class Measures:
     higher: bool
     trained: tuple[str, ...]
 
-    def better(self, one: float, other: float) -> bool:
-        """Whether the first of two scores is the better one; NaN never is."""
+    def better(self, one: float, other: float | None) -> bool:
+        """Whether the first of two scores is the better one; NaN never is, any number is better than None."""
+        if other is None:
+            return one == one
         return one > other if self.higher else one < other
 
 

@@ -68,7 +68,8 @@ def conclude(session, folder, best, test, say, report=None, names=None):
     measure = session.measure
     say(f"weights in {folder.weights}, SHA-256 {digest_of(folder.own(WEIGHTS))}")
     score, words = session.task.measures.score, session.task.measures.words
-    text = f"best {measure} {words} {best[score]:.4f}, after {best['step']} steps: {folder.best}"
+    found = "nan" if best[score] is None else f"{best[score]:.4f}"
+    text = f"best {measure} {words} {found}, after {best['step']} steps: {folder.best}"
     if measure == VALIDATION:
         last = folder.metrics.last().get(f"{measure}_{score}")
         say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")

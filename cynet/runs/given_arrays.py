@@ -30,7 +30,8 @@ def sources(given, facts):
     Parameters
     ----------
     given : ndarray, path of a .npy or .npz file, or a sequence of these
-        An array is one sample, of `facts.kept_shape`, or several of them.
+        An array is one sample, of `facts.kept_shape`, or several of them; where it is neither, its samples
+        may have their channels first.
     facts : Facts
 
     Yields
@@ -58,7 +59,7 @@ def sources(given, facts):
             got = f"several of them, got {array.dtype} {array.shape}"
             yield name, ValueError(f"{name}: {wanted}{got}")
             continue
-        several = array.ndim > len(facts.kept_shape)
+        several = len(samples) > 1 or array.ndim > len(facts.kept_shape)
         for k, sample in enumerate(samples):
             if isinstance(each, np.ndarray):
                 yield f"sample {number + k}", sample
@@ -68,7 +69,7 @@ def sources(given, facts):
 
 
 def _samples(array, facts):
-    """The samples in an array, (count, *picture_shape); None where it holds none of the model's."""
+    """The samples in an array, (count, *kept_shape); None where it holds none of the model's."""
     shape = facts.kept_shape
     if array.dtype != facts.kind:
         return None
@@ -78,6 +79,9 @@ def _samples(array, facts):
         return array
     if shape[-1] == 1 and array.shape in (shape[:-1], (len(array), *shape[:-1])):  # without its only channel
         return array.reshape(-1, *shape)
+    first = (shape[-1], *shape[:-1])  # as NCHW and NCL keep them
+    if len(shape) > 1 and array.shape in (first, (len(array), *first)):
+        return np.moveaxis(array.reshape(-1, *first), 1, -1)
     return None
 
 

@@ -32,7 +32,8 @@ class Outcome:
     measure : str
         What it is measured on: "test", or "validation" where pictures are held out.
     best : dict or None
-        "accuracy" ("ap", "rmse" of other tasks), "step" and "epoch" of its best evaluation.
+        "accuracy" ("ap", "rmse" of other tasks), "step" and "epoch" of its best evaluation; None as the
+        first where it is not known of any, as without a sample that has a label: "step" is then the first's.
     last : Result or None
         The last evaluation of this part of the run, None where it had none.
     test : Evaluation or None
@@ -71,7 +72,8 @@ class Outcome:
         text = f"{self.status} after {self.step} of {self.steps} steps: {self.folder}"
         if self.best is not None:
             measures = next(each for each in MEASURES.values() if each.score in self.best)
-            text += f"; best {self.measure} {measures.words} {self.best[measures.score]:.4f}"
+            best = self.best[measures.score]
+            text += f"; best {self.measure} {measures.words} {'nan' if best is None else f'{best:.4f}'}"
         return text
 
     def __repr__(self) -> str:

@@ -26,7 +26,8 @@ class Recorder(Observer):
     folder : RunFolder
     session : Session
     best : dict, optional
-        Accuracy (or what the task's score is), step and epoch of the best evaluation so far.
+        Accuracy (or what the task's score is), step and epoch of the best evaluation so far; of the first
+        one, with None as the score, while none of an evaluation is known.
     seconds : float, optional
         That the run took so far.
     """
@@ -77,7 +78,8 @@ class Recorder(Observer):
         self.save()
         measures, score = self.task.measures, self.task.score(result.test)
         if self.best is None or measures.better(score, self.best[measures.score]):
-            self.best = {measures.score: score, "step": result.step, "epoch": result.epoch}
+            known = score if score == score else None  # JSON has no NaN
+            self.best = {measures.score: known, "step": result.step, "epoch": result.epoch}
             self._save(BEST)
 
     def enough(self) -> bool:

@@ -176,7 +176,7 @@ def _best(value, step, config):
     name, most = measures.score, 1 if measures.higher else MOST_LOSS
     table = _table("best", value, (name, "step", "epoch"))
     return {
-        name: checks.number(f"best.{name}", table[name], 0, most),
+        name: None if table[name] is None else checks.number(f"best.{name}", table[name], 0, most),
         "step": checks.integer("best.step", table["step"], 0, step),
         "epoch": checks.integer("best.epoch", table["epoch"], 0, step + 1),
     }

@@ -83,7 +83,7 @@ def lr_find(
     average = 0.0
     trainer.schedule = lambda step: lowest * (highest / lowest) ** (step / (steps - 1))
     trainer.model.train()
-    for number, (x, y) in zip(range(steps), _endless(batches), strict=False):
+    for number, (x, y) in zip(range(steps), _endless(batches, trainer.columns), strict=False):
         try:
             loss = trainer.step(x, y)
         except Diverged:
@@ -108,10 +108,10 @@ def _steepest(rates: AnyArray, smooth: AnyArray) -> AnyArray:
     return rates[start + span // 2]
 
 
-def _endless(batches: Iterable[Batch]) -> Iterator[Batch]:
+def _endless(batches: Iterable[Batch], columns: bool) -> Iterator[Batch]:
     while True:
         none = True
-        for batch in pairs(batches):
+        for batch in pairs(batches, columns=columns):
             none = False
             yield batch
         if none:

@@ -70,9 +70,8 @@ class Task:
         return {name: float(getattr(evaluation, name)) for name in self.measures.columns}
 
     def score(self, evaluation: Any) -> float:
-        """What the best weights are chosen by."""
-        value = float(getattr(evaluation, self.measures.score))
-        return value if value == value else 0.0  # of labels that no sample has
+        """What the best weights are chosen by; NaN where it is not known, as of labels that no sample has."""
+        return float(getattr(evaluation, self.measures.score))
 
     def guessing(self, labels: AnyArray) -> float:
         """The loss of a model that gives every sample the same."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import cases, kernels, peak, per_layer
+from cynet.bench import cases, child, kernels, measuring, peak, per_layer, speed, workload
 from cynet.bench.peak import Peak
 from cynet.core.threads import get_num_threads
 
@@ -62,6 +62,28 @@ def test_a_net_with_shortcuts_is_profiled_layer_by_layer():
     assert [row["input_shape"] for row in report.rows[:-3]] == [shape for _, _, shape in traced]
     assert [row["path"] for row in report.rows[:-3]] == [path for path, _, _ in traced]
     assert any("shortcut" in path for path, _, _ in traced)
+
+
+def test_a_net_for_signals_is_given_signals():
+    report = per_layer.measure("conv1d_small", PEAK, 2, repeat=1)
+    assert report.rows[0]["input_shape"] == (2, 1024, 3)
+    assert next(cases.of_models(["conv1d_small"], 2, True)).place == "conv1d_small"
+    for training in (True, False):
+        assert speed.measure(speed.Setup(training, ("conv1d_small",), (2,), rounds=1)).rows
+    job = {"model": "conv1d_small", "batch_norm": True, "batch_size": 2, "threads": 1, "steps": 1}
+    assert child.main(job)["peak"] > 0
+
+
+def test_a_net_is_given_at_least_what_it_takes(monkeypatch):
+    monkeypatch.setattr(workload.models.model, "facts", lambda name: {"least": {"big": (64, 1, 1)}.get(name)})
+    assert workload.input_shape("big") == (64, 32, 3) and workload.input_shape("any") == (32, 32, 3)
+
+
+def test_a_net_that_cannot_be_made_is_told_before_the_peak(monkeypatch):
+    monkeypatch.setattr(measuring, "_roof", lambda watch: pytest.fail("the peak was looked for"))
+    wanted = measuring.Wanted("profile", model=("lenet5",), batch_norm=False)
+    with pytest.raises(ValueError, match="batch_norm"):
+        list(measuring.reports(wanted))
 
 
 def test_a_profile_shows_each_layers_times_rates_and_roof(monkeypatch, shown):

@@ -195,9 +195,10 @@ def test_the_peers_process_trains_its_net(monkeypatch, tmp_path):
     other = SimpleNamespace(set_num_threads=seen.append, training_step=lambda *given: given)
     monkeypatch.setattr(child.peers, "load", lambda name, part: {("other", "steps"): other}[name, part])
     (tmp_path / "net").write_bytes(pickle.dumps("a net"))
-    job = {"peer": "other", "threads": 3, "net": str(tmp_path / "net"), "batch_size": 2, "way": "sideways"}
+    job = {"peer": "other", "threads": 3, "net": str(tmp_path / "net"), "batch_size": 2, "way": "sideways",
+           "shape": [5, 1]}  # fmt: skip
     (net, x, labels, way), _ = child.peers_own(job)
-    assert (net, x.shape, labels.shape, way, seen) == ("a net", (2, 32, 32, 3), (2,), "sideways", [3])
+    assert (net, x.shape, labels.shape, way, seen) == ("a net", (2, 5, 1), (2,), "sideways", [3])
 
 
 def test_resident_memory_is_read_in_bytes(monkeypatch, tmp_path):

@@ -181,8 +181,14 @@ def test_labels_that_no_test_sample_has_are_no_reason_to_stop(tmp_path):
     images, labels = members("multilabel")
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images[:4], y_test=labels[:4] * 0)
     outcome = started(tmp_path / "a.npz", tmp_path / "run", steps=4)
-    assert outcome.status == "finished" and outcome.best["ap"] == 0
+    assert outcome.status == "finished" and outcome.best["ap"] is None
+    assert str(outcome).endswith("; best test average precision nan")
     assert contents.read(tmp_path / "run").epochs["test_ap"] == [None]
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "test ap nan" in log and "\nbest test average precision nan, after 4 steps: " in log
+    assert log.endswith("test average precision nan\n") and overview.read(tmp_path / "run").best is None
+    again = runs.resume(tmp_path / "run", steps=8, allow_change=["steps"], report=False, say=None)
+    assert (again.best["ap"], again.best["step"]) == (None, 4)
 
 
 def test_rows_and_signals_are_trained_evaluated_and_predicted(tmp_path):

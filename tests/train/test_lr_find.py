@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 import tiny
 
+import cynet
+from cynet.nn import Linear
+from cynet.optim import SGD
 from cynet.runs.session import Session, Settings
 from cynet.train import lr_find
-from cynet.train.loop import Diverged
+from cynet.train.loop import Diverged, Trainer
+from cynet.train.task import task_of
 
 BATCH = np.zeros((2, 3), np.float32), np.zeros(2, int)
 
 
 class Scripted:
     """A trainer whose losses are known; after the last one it diverges."""
+
+    columns = False
 
     def __init__(self, losses):
         self.losses, self.modes = iter(losses), []
@@ -42,6 +48,21 @@ def test_rates_grow_evenly_until_the_loss_breaks_off():
     assert len(found.rates) == len(found.losses) == len(found.smooth)
     assert found.smooth[0] == pytest.approx(found.losses[0])
     assert found.rates[0] < found.suggestion < found.rates[-1]
+
+
+@pytest.mark.parametrize(("name", "loss"), [("multilabel", None), ("regress", "huber")])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_labels_in_columns_are_learnt_by_the_tasks_own_loss(name, loss, outputs):
+    cynet.seed(0)
+    random = np.random.default_rng(0)
+    x = random.standard_normal((24, 5), dtype=np.float32)
+    y = (x[:, :outputs] > 0).astype(np.float32)
+    task, model = task_of(name, loss), Linear(5, outputs)
+    trainer = Trainer(model, task.criterion(), SGD(model.parameters(), lr=0.1), lambda step: 0.1, task=task)
+    before = task.evaluate(model, [(x, y)]).loss
+    found = lr_find.lr_find(trainer, [(x, y)], steps=30)
+    assert found.losses[0] == pytest.approx(before, rel=1e-6)
+    assert found.smooth.min() < found.smooth[0] and 1e-4 < found.suggestion <= 10
 
 
 def test_the_suggestion_is_where_the_loss_falls_fastest():

@@ -8,7 +8,7 @@ from cynet.train import LabelEvaluation, LabelTask, NumberEvaluation, NumberTask
 from cynet.train.diagnosis import Doctor
 from cynet.train.label_metrics import average_precision
 from cynet.train.loop import Result
-from cynet.train.task import task_of
+from cynet.train.task import Task, task_of
 
 RNG = np.random.default_rng(0)
 
@@ -61,6 +61,19 @@ def test_a_sample_with_nan_comes_last_and_says_nothing():
     assert found.sure.tolist() == [False, True, True]
     assert found.ap == pytest.approx((1 + 2 / 3) / 2) and found.recall.tolist() == [0.5]
     assert found.accuracy == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("task", [Task(), LabelTask(), NumberTask()], ids=repr)
+def test_a_score_that_is_not_known_is_never_the_better_one(task):
+    for other in (None, 0.0, 0.5, np.nan):
+        assert not task.measures.better(np.nan, other)
+    assert task.measures.better(0.0, None)
+
+
+def test_the_score_of_labels_that_no_sample_has_is_not_known():
+    assert np.isnan(
+        LabelTask().score(LabelEvaluation(0.0, np.full((2, 3), 0.5), np.zeros((2, 3), np.float32)))
+    )
 
 
 def test_how_far_numbers_are_off():
