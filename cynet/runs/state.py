@@ -39,7 +39,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
     best : dict, optional
     seconds : float, optional
     """
-    trainer, place = session.trainer, session.trainer.place
+    trainer, place, net = session.trainer, session.trainer.place, _net(session.model)
     state = {
         "step": trainer.steps,
         "place": asdict(place),
@@ -52,7 +52,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "origin": origins or {},
         "best": best,
         "seconds": seconds,
-        "net": (net := _net(session.model)),
+        "net": net,
     }
     return _tensors(session), state | ({"is_code": True} if net is None else {})
 
