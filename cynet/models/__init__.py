@@ -98,8 +98,8 @@ def register(function: Any = None) -> Any:
     """The decorator of a function that builds a model of one's own, which has then a name as others have.
 
     It may stand without its brackets. A second function of one name takes the first one's place where both
-    are of one module, as a notebook's cell that is run again defines them. Where a training goes on with
-    it, it must be registered before.
+    are of one module, as a notebook's cell that is run again defines them. Where the name is
+    not registered, a training goes on with the net that its run keeps as data, if cynet knows all its layers.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from .state import capture
 from .validation import Division
 
 
-def check(values, origins, names, run_dir=None):
+def check(values, origins, names, run_dir=None, kept=False):
     """Refuse what can be refused before any data is read.
 
     Parameters
@@ -32,6 +32,8 @@ def check(values, origins, names, run_dir=None):
     names : Names
     run_dir : path, optional
         Where the run is to be kept.
+    kept : bool, optional
+        Whether the run's own files are to tell of its net, whose name need not be known then.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def check(values, origins, names, run_dir=None):
     def called(setting):
         return names.of(setting, origins[setting])
 
-    if values["model"] not in models.names() and not nets.is_own(values["model"]):
+    if not (kept or nets.is_registered(values["model"]) or nets.is_own(values["model"])):
         with refusing(called("model")):
             models.create(values["model"])
     datasets.known(values["data"], called("data"), words=names)
@@ -81,7 +83,7 @@ def brought(values, origins, names):
         Where it is none, or a file named it and not who begins the run: code runs where that one says so.
     """
     model = values["model"]
-    if model in models.names() or not nets.is_own(model):
+    if nets.is_registered(model) or not nets.is_own(model):
         return None
     if origins["model"] not in GIVEN:
         wanted = f"wanted {names.with_text('model', model)} beside it, for code runs only where it is named"
@@ -173,8 +175,9 @@ def begin(values, origins, run_dir, company, net=None):
                     place.reserve(size_of(made, origins))
                     write_config(place, settings, origins)  # first: from now on the run can be resumed
                     place.write_environment(environment.describe(made))
-                    if made.net is not None:
-                        first_net.keep(place.path, made.net, made.model)
+                    net = made.net or nets.registered(settings.model)
+                    if net is not None:  # another process may not have it
+                        first_net.keep(place.path, net, made.model)
             except RefusedError:
                 place.discard()
                 raise

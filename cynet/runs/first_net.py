@@ -18,7 +18,7 @@ DRAWS = "draws"  # the note of how many random keys were drawn when the net was 
 
 
 def keep(folder: Path, net: OwnNet, model: Layer) -> None:
-    """Keep in a run's folder the code of its net, and its weights before the first step."""
+    """Keep in a run's folder its net's code, where that is known, and its weights before the first step."""
     if net.source is not None:
         write_atomically(folder / SOURCE, net.source)
     for name, code in net.imports.items():
@@ -45,4 +45,4 @@ def first(folder: Path, name: str) -> OwnNet | None:
         random.set_state(random.get_state() | {"draws": int(draws)})
         return model.train()
 
-    return OwnNet(name, build)
+    return OwnNet(name, build, is_data=True)

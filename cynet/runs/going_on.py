@@ -66,7 +66,7 @@ def _net(folder, found, stored, given, allowed, names, net):
     """
     model = given.get("model", stored.model)
     if net is None and ("model" not in given or not nets.is_own(model)):
-        if not nets.is_own(stored.model) or "model" in given:
+        if nets.is_registered(stored.model) or model != stored.model:
             return None, given
         spec = found and found[1].net
         kept = nets.of_spec(model, spec) if spec else None
@@ -74,7 +74,8 @@ def _net(folder, found, stored, given, allowed, names, net):
             with refusing(names("resume")):
                 kept = first_net.first(folder.path, model)
         if kept is None:
-            raise RefusedError(f"{names('resume')}: {nets.wanted(model, names)}")
+            other = "" if nets.is_own(model) else f" (a file also wants {names.allowing(['model'])})"
+            raise RefusedError(f"{names('resume')}: {nets.wanted(model, names)}{other}")
         return kept, given
     net = net or refused_net(lambda: nets.named(model, stored.seed), names("model"))
     known = (folder.read_environment().get("model") or {}).get("sha256")
@@ -162,7 +163,7 @@ class _Going:
         if "data_dir" not in self.given:  # which is seen from here
             values["data_dir"] = data_folder(values, known)
         values["data_dir"] = lasting(values["data_dir"], known)
-        check(values, origins, names)
+        check(values, origins, names, kept=self.net is not None)
         training, test = datasets.load(values, names)
         settings = Settings(**values)
         made = session_of(settings, training, test, origins, not self.found, names, self.net)

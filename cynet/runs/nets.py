@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cynet import models
 from cynet.core.files import read_regular
 from cynet.core.hints import near
+from cynet.core.registry import checked_name
 from cynet.models.calls import Builder
+from cynet.models.registry import model as registry
 from cynet.nn.layer import Layer
 from cynet.nn.members import refuse_circles
 from cynet.nn.spec import from_spec
@@ -48,6 +51,8 @@ class OwnNet:
         The folders where the code of a file finds its imports.
     imports : dict of str to bytes
         The files there that it imports, by their paths.
+    is_data : bool
+        Whether it is one that a run keeps, whose settings have said already what it is.
     """
 
     name: str
@@ -55,6 +60,7 @@ class OwnNet:
     source: bytes | None = None
     places: tuple[Path, ...] = ()
     imports: dict[str, bytes] = field(default_factory=dict)
+    is_data: bool = False
 
     @property
     def sha256(self) -> str | None:
@@ -108,6 +114,29 @@ def _shown(value: Any) -> str:
 def is_own(model: str) -> bool:
     """Whether a text says where a function is: "FILE.py", "FILE.py:NAME" or "MODULE:NAME"."""
     return ":" in model or model.endswith(FILE)
+
+
+def is_registered(model: str) -> bool:
+    """Whether a name is one of the registry's, in this process."""
+    return model in models.names()
+
+
+def is_registrable(model: str) -> bool:
+    """Whether a net of one's own may have a name, be it in another process."""
+    try:
+        checked_name(model)
+    except ValueError:
+        return False
+    return True
+
+
+def registered(model: str) -> OwnNet | None:
+    """The net that a user registered by a name; None of others, and of cynet's own, which are everywhere."""
+    if not is_registered(model):
+        return None
+    build = registry[model]
+    module = getattr(build, "__module__", "")
+    return None if module.startswith(f"{models.__name__}.") else OwnNet(model, build)
 
 
 def short(model: str) -> str:
@@ -198,13 +227,16 @@ def builder(model: Any) -> Callable[[Any], Layer] | None:
 
 def wanted(model: str, names: Any) -> str:
     """What is said where only code can tell of a net."""
+    if not is_own(model):
+        ways = f"{model!r:.80} registered by cynet.models.register, or {names.with_text('model', 'FILE.py')}"
+        return f"wanted {ways} beside it: this process has no such net, and the run does not keep it as data"
     why = "its net has layers that cynet does not know, and code runs only where it is named"
     return f"wanted {names.with_text('model', model)} beside it: {why}"
 
 
 def of_spec(name: str, spec: Any) -> OwnNet:
     """The net that a run keeps as data."""
-    return OwnNet(name, lambda input_shape, classes, **options: from_spec(spec))
+    return OwnNet(name, lambda input_shape, classes, **options: from_spec(spec), is_data=True)
 
 
 def digest_in(folder: Path) -> str | None:

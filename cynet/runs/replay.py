@@ -287,20 +287,20 @@ def first_settings(settings, parts):
     ValueError
         When what was changed is no setting's value.
     """
-    flat, last = settings.flat(), None
+    flat, last, own = settings.flat(), None, settings.model  # a name that need not be known here
     for number, part in reversed(list(enumerate(parts))):
         if part.get("changed") and part["after_step"]:
             flat |= {name: before for name, (before, _) in part["changed"].items()}
             last = part["after_step"]
-            settings = _before(flat, f"resumed[{number}].changed")
+            settings = _before(flat, f"resumed[{number}].changed", own)
     return settings, last
 
 
-def _before(flat, entry):
+def _before(flat, entry, own):
     """The settings before a change, with which something can be trained, or a ValueError naming the entry."""
     try:
         found = Settings.unflat(flat)
-        for name, known in (("model", models.names()), ("data", registry.names())):
+        for name, known in (("model", (*models.names(), own)), ("data", registry.names())):
             value = getattr(found, name)
             if value not in known and not (name == "model" and is_own(value)):
                 wanted = f"wanted one of {', '.join(known)}"

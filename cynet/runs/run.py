@@ -226,7 +226,7 @@ class Run(Contents):
         settings = replace(self.first, workers=0, **{"data_dir": place} | changes)
         with refusing(str(self.folder.path)):
             settings = replace(settings, init_from=initial_weights(self.environment) or settings.init_from)
-        beginning.check(vars(settings), self.origins, names)
+        beginning.check(vars(settings), self.origins, names, kept=True)
         training, test = datasets.load(vars(settings), names)
         if self.fingerprint not in (None, training.fingerprint()):
             raise RefusedError(
@@ -240,7 +240,7 @@ class Run(Contents):
 
     def _first_net(self, name, model, names):
         """The `OwnNet` of its first steps, None where it is one of the registry's."""
-        if not nets.is_own(name):
+        if nets.is_registered(name):
             return None
         if model is not None:
             return beginning.refused_net(lambda: nets.of(model, self.first.seed), names("model"))

@@ -53,6 +53,8 @@ class Saved:
     seconds : float
     net : dict or None
         The net as data, as `cynet.nn.to_spec` tells it.
+    is_code : bool
+        Whether the file says that the net is no data.
     """
 
     step: int
@@ -66,6 +68,7 @@ class Saved:
     best: dict | None
     seconds: float
     net: dict | None = None
+    is_code: bool = False
 
     @classmethod
     def of(cls, state):
@@ -96,6 +99,7 @@ def _checked(state):
         "best": None if state["best"] is None else _best(state["best"], step, state["config"]),
         "seconds": checks.number("seconds", state["seconds"], 0, MOST_SECONDS),
         "net": None if state.get("net") is None else _net(state["net"]),
+        "is_code": state.get("is_code") is True,
     }
 
 

@@ -160,7 +160,7 @@ class Session:
         settings, net, shape = self.settings, self.net, self.facts.picture_shape
         if net is None:
             self.facts.options()
-        elif not settings.batch_norm:
+        elif not (settings.batch_norm or net.is_data):
             wanted = "wanted True for a net of one's own, whose options model_option gives"
             raise ValueError(f"batch_norm: {wanted}, got False")
         else:

@@ -39,7 +39,7 @@ def capture(session, origins=None, best=None, seconds=0.0):
     best : dict, optional
     seconds : float, optional
     """
-    trainer, place = session.trainer, session.trainer.place
+    trainer, place, net = session.trainer, session.trainer.place, _net(session.model)
     state = {
         "step": trainer.steps,
         "place": asdict(place),
@@ -52,9 +52,9 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "origin": origins or {},
         "best": best,
         "seconds": seconds,
-        "net": _net(session.model),
+        "net": net,
     }
-    return _tensors(session), state
+    return _tensors(session), state | ({"is_code": True} if net is None else {})
 
 
 def _net(model):
@@ -147,7 +147,8 @@ def _check_settings(saved):
     if settings.data not in registry.names():
         known = ", ".join(registry.names())
         raise ValueError(f"config: data: wanted one of {known}, got {settings.data!r:.80}")
-    if not (settings.model in models.names() or nets.is_own(settings.model)):
+    is_told = (saved.net is not None or saved.is_code) and nets.is_registrable(settings.model)
+    if not (is_told or nets.is_registered(settings.model) or nets.is_own(settings.model)):
         known = ", ".join(models.names())
         raise ValueError(f"config: model: wanted one of {known}, got {settings.model!r:.80}")
     if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
@@ -193,7 +194,7 @@ def _layout(name, options, sides, optimizer, momentum, average, ahead):
 def _misfits(tensors, saved):
     """What of some tensors is missing, unexpected, or of another shape or type than the settings want."""
     settings, sides = saved.settings, saved.input_shape[:-1]
-    if settings.model not in models.names():
+    if not nets.is_registered(settings.model):
         return _misfits_of_net(tensors, saved)
     more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
     options = settings.batch_norm, settings.model_option

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.runs import net_code, nets
+from cynet import cli
+from cynet.models.registry import model as registry
+from cynet.runs import checkpoint, net_code, nets
 
 BUILD = """
 import cynet
@@ -194,3 +196,108 @@ def test_what_is_no_net_in_python_is_refused():
 )
 def test_the_folder_of_a_run_is_called_after_the_file(name, short):
     assert nets.short(name) == short
+
+
+SHORT = {"steps": 6, "batch_size": 16, "workers": 0, "checkpoint_every": 3, "model_option": '{"width": 5}'}
+
+
+def known_net(input_shape, classes, width=4, batch_norm=True):
+    norm = [cynet.BatchNorm2d(width)] if batch_norm else []
+    stem = [cynet.Conv2d(input_shape[-1], width, 3, stride=4), *norm, cynet.ReLU(), cynet.Dropout(0.2)]
+    return cynet.Sequential(*stem, cynet.GlobalAvgPool2d(), cynet.Linear(width, classes))
+
+
+class Unknown(cynet.Sequential):
+    """A layer that cynet does not know."""
+
+
+def unknown_net(input_shape, classes, width=4):
+    return Unknown(*known_net(input_shape, classes, width).layers)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Train runs of a net that has a name meanwhile; afterwards nobody knows it, as in another process."""
+    monkeypatch.setattr(nets, "HERE", {})
+
+    def begin(function, *folders, **settings):
+        cynet.models.register(function)
+        try:
+            for folder in folders:
+                given = cynet.runs.Settings(**SHORT | {"model": function.__name__} | settings)
+                cynet.runs.start(given, folder, report=False, say=None)
+        finally:
+            registry.remove(function.__name__)
+            nets.HERE.clear()
+
+    return begin
+
+
+def said(capsys, *arguments):
+    status = cli.main(list(map(str, arguments)))
+    found = capsys.readouterr()
+    return status, found.out + found.err
+
+
+def weights(run):
+    return {n: a.tobytes() for n, a in cynet.interop.safetensors.load(run / "last.safetensors")[0].items()}
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_a_run_of_a_registered_net_goes_on_and_is_verified_without_its_name(
+    registered, tmp_path, capsys, batch_norm
+):
+    """From its checkpoint, and from its first weights where there is none yet, to the same bytes."""
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    settings = {"batch_norm": batch_norm, "lr": 0.05, "lr_steps": {2: 0.01}}
+    registered(known_net, whole, **settings)
+    registered(known_net, run, steps=3, **settings)
+    assert not (run / "model.py").exists()
+    more = ("--allow-change", "steps", "--no-report")
+    status, text = said(capsys, "train", "--resume", run, "--steps", 6, *more)
+    assert status == 0 and "going on after step 3" in text and weights(run) == weights(whole), text
+    status, text = said(capsys, "verify", run)
+    assert status == 0 and "changed after step 3" in text and "without env" not in text, text
+    registered(known_net, run := tmp_path / "again", **settings)
+    for name in ("last.ckpt", "last.prev.ckpt", "best.safetensors"):
+        (run / name).unlink(missing_ok=True)
+    status, text = said(capsys, "train", "--resume", run, "--no-report")
+    assert status == 0 and "beginning again" in text and weights(run) == weights(whole)
+    for folder in (whole, run):
+        status, text = said(capsys, "verify", folder)
+        assert status == 0 and "equal: 6 losses" in text and "last.ckpt: sound" in text, text
+
+
+def test_a_registered_net_of_unknown_layers_asks_for_its_name_or_a_file(registered, tmp_path, capsys):
+    file, run = tmp_path / "net.py", tmp_path / "run"
+    registered(unknown_net, run)
+    file.write_text(f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+                    "from test_nets import unknown_net as model\n")  # fmt: skip
+    more = ("--steps", 8, "--allow-change", "steps", "--no-report")
+    for command in (("verify", run), ("train", "--resume", run, *more)):
+        status, text = said(capsys, *command)
+        assert status == 2 and "damaged" not in text, text
+        assert "wanted 'unknown_net' registered by cynet.models.register, or --model FILE.py beside" in text
+    status, text = said(capsys, "verify", run, "--model", file)
+    assert status == 0 and "equal: 6 losses" in text, text
+    status, text = said(capsys, "train", "--resume", run, "--model", file, *more, "--allow-change", "model")
+    assert status == 0, text
+
+
+def test_an_unknown_name_without_a_net_in_the_checkpoint_is_refused(registered, tmp_path, capsys):
+    run = tmp_path / "run"
+    registered(known_net, run)
+    tensors, known = checkpoint.load(run / "last.ckpt")
+    del known["net"]
+    checkpoint.save(run / "last.ckpt", tensors, known)
+    (run / "last.prev.ckpt").unlink()
+    status, text = said(capsys, "train", "--resume", run, "--no-report")
+    assert status == 2 and "config: model: wanted one of uwnet0, " in text and "got 'known_net'" in text
+
+
+def test_the_first_weights_are_kept_of_a_net_that_another_process_may_lack(registered, tmp_path):
+    registered(known_net, tmp_path / "own")
+    settings = cynet.runs.Settings(**SHORT | {"model_option": None, "model": "uwnet0"})
+    cynet.runs.start(settings, tmp_path / "known", report=False, say=None)
+    assert (tmp_path / "own" / "first.safetensors").exists()
+    assert not (tmp_path / "known" / "first.safetensors").exists()
