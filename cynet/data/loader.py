@@ -174,6 +174,7 @@ class DataLoader:
         self.chosen: str | None = None
         self._ordered: Any = (None, None)  # the last order asked for, and what it is the order of
         self._feed = self._new_feed(workers) if self.workers not in (0, "auto") else None
+        self._here: Array | None = None  # where this process makes its batches: fresh memory would cost time
         self._walk: list[str] = []  # of the current pass over the loader: once it has ended, why
         self._desk = Desk()
 
@@ -257,8 +258,10 @@ class DataLoader:
     def _made_here(self, order: AnyArray, epoch: int, first: int) -> Any:
         images = self.dataset.images
         channels, height, width = self._pipeline.shape
-        x = np.empty((max(map(len, order), default=0), height, width, channels), np.float32)
-        at = np.array([IN_KERNEL])
+        shape = max(map(len, order), default=0), height, width, channels
+        if self._here is None or len(self._here) < shape[0]:
+            self._here = np.empty(shape, np.float32)
+        x, at = self._here, np.array([IN_KERNEL])
         for indices in order[first:]:
             part = x[: len(indices)]
             try:
@@ -343,6 +346,7 @@ class DataLoader:
 
     def _put_away(self) -> None:
         self._new_walk(CLOSED)
+        self._here = None
         if self._feed:
             self._feed.close()
 

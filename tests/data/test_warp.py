@@ -47,11 +47,12 @@ def twin(picture, m, size):
 
 @st.composite
 def cases(draw):
-    shape = tuple(draw(st.integers(1, high)) for high in (3, 4, 12, 12))
+    shape = tuple(draw(st.integers(1, high)) for high in (3, 4, 12, 40))
     size = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     upright = draw(st.booleans())
-    factors = rng.uniform(-2, 2, (shape[0], 6))
+    largest = draw(st.sampled_from([1, 2, 5]))  # more or fewer columns than look at the same few bytes
+    factors = rng.uniform(-largest, largest, (shape[0], 6))
     factors[:, [2, 5]] *= max(shape[2:])
     if upright:
         factors[:, [1, 3]] = 0
@@ -191,6 +192,17 @@ def test_a_flip_comes_as_often_as_asked(p):
 def test_a_flip_of_one_half_is_the_kernels():
     a, b = (drawn(GREY, flip) for flip in (data.RandomHorizontalFlip(), data.RandomFlip()))
     np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("mode", ["random", "alternating"])
+@pytest.mark.parametrize("cut", [data.RandomResizedCrop((7, 11)), data.RandomAffine(30, (0.2, 0.2))])
+def test_a_cut_that_is_flipped_at_once_is_what_the_kernel_flips_afterwards(cut, mode):
+    for epoch in (0, 3):
+        plain, flipped = drawn(GREY, cut, epoch=epoch), drawn(GREY, cut, data.RandomFlip(mode), epoch=epoch)
+        alone = drawn(GREY, data.RandomFlip(mode), epoch=epoch)[..., 0]
+        odd = (alone == GREY[0, :, ::-1]).all((1, 2))
+        assert 0 < odd.sum() < len(odd)
+        np.testing.assert_array_equal(flipped, np.where(odd[:, None, None, None], plain[:, :, ::-1], plain))
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 1), (-90, 3), (180, 2), (360, 0)])

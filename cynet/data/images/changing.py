@@ -131,10 +131,19 @@ class Changes:
         return out
 
     def decode(
-        self, images: AnyArray, rows: AnyArray, key: AnyArray, table: AnyArray, x: AnyArray, threads: int = 1
+        self,
+        images: AnyArray,
+        rows: AnyArray,
+        key: AnyArray,
+        odd: AnyArray,
+        table: AnyArray,
+        x: AnyArray,
+        threads: int = 1,
     ) -> None:
-        """Fill `x`, float32 (n, height, width, channels), of warps alone; `table` as `decode`'s."""
-        warp.warp_and_decode(images, rows, self._maps(key), table, x, self._scratch(threads), threads)
+        """Fill `x`, float32 (n, height, width, channels), of warps alone, mirrored where `odd`, bool (n,);
+        `table` as `decode`'s."""
+        maps = _mirrored(self._maps(key), odd, self.shape[2])
+        warp.warp_and_decode(images, rows, maps, table, x, self._scratch(threads), threads)
 
     def _scratch(self, threads: int) -> AnyArray:
         channels, _, columns = self.shape
@@ -148,3 +157,11 @@ class Changes:
             maps: Maps = each.maps(key, size, out)
             found, size = maps.after(found), out
         return np.rint(np.stack(found, axis=1) * PIXEL).astype(np.int64)
+
+
+def _mirrored(maps: AnyArray, odd: AnyArray, width: int) -> AnyArray:
+    """Maps as `warp` takes them whose results are mirrored where `odd`: the same places, from the right."""
+    along, start = maps[:, 1::3], maps[:, 2::3]
+    start[odd] += (width - 1) * along[odd]
+    along[odd] *= -1
+    return maps

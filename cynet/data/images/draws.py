@@ -29,6 +29,19 @@ def keys(seed: int, epoch: int, indices: AnyArray) -> AnyArray:
     return mix(mix(of_seed ^ np.array([epoch], np.uint64)) ^ indices.astype(np.uint64))
 
 
+def flipped(flip: int, seed: int, epoch: int, indices: AnyArray) -> AnyArray:
+    """Which samples are mirrored, bool (n,), as `decode` draws it: `flip` is 0 (none), 1 (random) or 2
+    (alternating)."""
+    if flip == 0:
+        return np.zeros(len(indices), bool)
+    if flip == 1:
+        bits = mix(keys(seed, epoch, indices) + np.uint64(1))
+    else:
+        of_seed = mix(~np.array([seed], np.uint64))
+        bits = mix(of_seed ^ indices.astype(np.uint64)) + np.uint64(epoch)
+    return bits % np.uint64(2) == 1
+
+
 def uniform(key: AnyArray, kind: int, count: int) -> AnyArray:
     """float64 (n, count) in [0, 1): 53 bits of h(k + 64 * kind + j); kinds count from 1."""
     offsets = np.uint64(EACH * kind) + np.arange(count, dtype=np.uint64)

@@ -177,8 +177,10 @@ class Pipeline:
     ) -> None:
         """So many pictures at a time that those in between stay in the cache."""
         key = draws.keys(seed, epoch, indices)
-        if not (self.changes.colours or any(self.augment.values())):
-            self.changes.decode(images, rows, key, self.table, x, threads)
+        flip = self.augment["flip"]
+        if not self.changes.colours and sum(self.augment.values()) == flip:
+            odd = draws.flipped(flip, seed, epoch, indices)
+            self.changes.decode(images, rows, key, odd, self.table, x, threads)
             return
         drawn = self.changes.drawn(key)
         step = self.changes.together * threads

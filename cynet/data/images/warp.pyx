@@ -6,12 +6,17 @@ it can become floats while it is in the first cache.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
+from libc.string cimport memcpy
 
 cdef extern from "rows.h" nogil:
-    void mix_rows(const unsigned char *upper, const unsigned char *lower, int w, uint16_t *line, Py_ssize_t count)
-    void pair_up(const uint16_t *line, uint32_t *pairs, Py_ssize_t count)
-    void mix_pairs(const uint32_t *pairs, const int32_t *at, const int32_t *share, unsigned char *out,
-                   Py_ssize_t count)
+    enum:
+        TOGETHER, REACH
+    void stretch(const unsigned char *row, const int32_t *at, const uint16_t *share, uint32_t *pairs, Py_ssize_t first,
+                 Py_ssize_t last, uint16_t *line, Py_ssize_t count)
+    void stretch_groups(const unsigned char *row, const int32_t *base, const unsigned char *places,
+                        const uint16_t *share, uint16_t *line, Py_ssize_t groups)
+    void mix_lines(const uint16_t *upper, const uint16_t *lower, int w, unsigned char *out, Py_ssize_t count)
+    void announce(const float *out, Py_ssize_t count)
     void look_up(const unsigned char *bytes, const float *table, float *out, Py_ssize_t count)
     void interleave(const float *planes, float *out, Py_ssize_t count, Py_ssize_t channels)
 
@@ -26,12 +31,17 @@ cdef struct Sight:  # what the rows of a sample share
     const int64_t *m            # its map
     bint upright                # whether it is only moved, scaled and mirrored: the rest is of these alone
     Py_ssize_t first, last      # the columns of the result that show the picture
-    Py_ssize_t start, stop      # the columns of the picture that they show
-    Py_ssize_t least, most      # the pairs of these
-    int32_t *pair               # (columns,), the pixels on both sides of each, by `pairs`
-    int32_t *share              # (columns,), the weight of the second one
-    uint16_t *line              # (width + 2,), a row between two others; at both ends the edges once more
-    uint32_t *pairs             # (width + 1,), each value of it with the one after it, so that one access finds both
+    Py_ssize_t least, most      # the pairs of pixels that they show, by the place of the second one
+    Py_ssize_t groups           # of TOGETHER columns, the last one perhaps not whole
+    bint near                   # whether each group looks at REACH bytes: then `base` and `places` count, else `at`
+    int32_t *base               # (groups,), the first byte of each
+    int32_t *at                 # (columns,), the pixels on both sides of each, as `stretch` takes it
+    uint16_t *share             # (columns,), the weight of the second one
+    unsigned char *places       # (columns, 2), of both after the base
+    unsigned char *row          # (width + 2 + REACH,), one of the picture's; at both ends the edges once more
+    uint32_t *pairs             # (width + 1,), scratch
+    uint16_t *lines             # (2, channels, columns), rows of the picture whose columns are mixed: odd and even ones
+    int64_t held[2]             # which these are
 
 
 def room(Py_ssize_t width, Py_ssize_t channels, Py_ssize_t columns):
@@ -44,7 +54,14 @@ def room(Py_ssize_t width, Py_ssize_t channels, Py_ssize_t columns):
     columns : int
         Of the result.
     """
-    return 2 * columns + (width + 1) + (width + 3) // 2 + channels * columns + (channels * columns + 3) // 4
+    cdef Py_ssize_t groups = (columns + TOGETHER - 1) // TOGETHER, padded = groups * TOGETHER
+    cdef Py_ssize_t found = groups + padded + padded // 2 + padded // 2 + words(width + 2 + REACH) + width + 1
+    return found + channels * padded + channels * columns + words(channels * columns)
+
+
+cdef inline Py_ssize_t words(Py_ssize_t count) noexcept nogil:
+    """Numbers of int32 with room for so many bytes."""
+    return (count + 3) // 4
 
 
 def warp(
@@ -114,10 +131,11 @@ cdef void warp_one(const WarpTerms *s, const unsigned char *picture, const int64
 cdef void decode_one(const WarpTerms *s, const unsigned char *picture, const int64_t *m, const float *table,
                      int32_t *scratch, float *out) noexcept nogil:
     cdef Sight sight = sight_of(s, m, scratch)
-    cdef float *planes = <float *>(sight.line + (s.width + 3) // 2 * 2)
+    cdef float *planes = <float *>(sight.lines + 2 * s.channels * sight.groups * TOGETHER)
     cdef unsigned char *bytes = <unsigned char *>(planes + s.channels * s.columns)
     cdef Py_ssize_t row, c
     for row in range(s.rows):
+        announce(out + row * s.columns * s.channels, s.columns * s.channels)
         warp_row(s, &sight, picture, row, bytes, s.columns)
         for c in range(s.channels):
             look_up(bytes + c * s.columns, table + c * 256, planes + c * s.columns, s.columns)
@@ -145,60 +163,98 @@ cdef inline int weight(int64_t place) noexcept nogil:
 
 cdef Sight sight_of(const WarpTerms *s, const int64_t *m, int32_t *scratch) noexcept nogil:
     cdef Sight found
-    cdef Py_ssize_t column
+    cdef Py_ssize_t column, padded
     cdef int64_t place
-    found.m, found.upright = m, m[1] == 0 and m[3] == 0
-    found.pair, found.share = scratch, scratch + s.columns
-    found.pairs = <uint32_t *>scratch + 2 * s.columns
-    found.line = <uint16_t *>(found.pairs + s.width + 1)
-    found.first, found.last, found.least, found.most, found.start, found.stop = 0, s.columns, s.width, 0, 0, 0
+    found.m, found.upright, found.near = m, m[1] == 0 and m[3] == 0, True
+    found.groups = (s.columns + TOGETHER - 1) // TOGETHER
+    padded = found.groups * TOGETHER
+    found.base, found.at = scratch, scratch + found.groups
+    found.share = <uint16_t *>(found.at + padded)
+    found.places = <unsigned char *>(found.share + padded)
+    found.row = found.places + 2 * padded
+    found.pairs = <uint32_t *>found.row + words(s.width + 2 + REACH)
+    found.lines = <uint16_t *>(found.pairs + s.width + 1)
+    found.held[0] = found.held[1] = -1
+    found.first, found.last, found.least, found.most = 0, s.columns, s.width, 0
     if not found.upright:
         return found
     while found.first < s.columns and is_outside(m[4] * found.first + m[5], s.width):
         found.first += 1
     while found.last > found.first and is_outside(m[4] * (found.last - 1) + m[5], s.width):
         found.last -= 1
-    for column in range(found.first, found.last):
-        place = m[4] * column + m[5]
-        found.pair[column] = <int32_t>(pixel_before(place) + 1)
+    for column in range(padded):
+        place = m[4] * min(max(column, found.first), found.last - 1) + m[5]  # those outside are like the nearest
+        found.at[column] = <int32_t>(pixel_before(place) + 1)
         found.share[column] = weight(place)
-        found.least, found.most = min(found.least, found.pair[column]), max(found.most, found.pair[column])
-    found.start, found.stop = max(found.least - 1, 0), min(found.most + 1, s.width)
+        found.least, found.most = min(found.least, found.at[column]), max(found.most, found.at[column])
+    for column in range(found.groups):
+        group_up(&found, column)
     return found
 
 
-cdef inline void warp_row(const WarpTerms *s, const Sight *sight, const unsigned char *picture, Py_ssize_t row,
+cdef inline void group_up(Sight *sight, Py_ssize_t group) noexcept nogil:
+    """Where the pairs of a group are in the row, as `stretch_groups` takes it."""
+    cdef const int32_t *at = sight.at + group * TOGETHER
+    cdef unsigned char *places = sight.places + group * REACH
+    cdef int32_t base = min(at[0], at[TOGETHER - 1])
+    cdef Py_ssize_t i
+    sight.base[group] = base
+    if max(at[0], at[TOGETHER - 1]) + 1 - base >= REACH:
+        sight.near = False
+        return
+    for i in range(TOGETHER):
+        places[2 * i] = <unsigned char>(at[i] - base)
+        places[2 * i + 1] = <unsigned char>(at[i] + 1 - base)
+
+
+cdef inline void warp_row(const WarpTerms *s, Sight *sight, const unsigned char *picture, Py_ssize_t row,
                           unsigned char *out, Py_ssize_t plane) noexcept nogil:
     """A row of the result, whose channels lie `plane` bytes apart."""
-    cdef Py_ssize_t c
-    if not sight.upright:
+    if sight.upright:
+        warp_upright(s, sight, picture, sight.m[0] * row + sight.m[2], out, plane)
+    else:
         warp_freely(s, picture, sight.m, row, out, plane)
-        return
-    for c in range(s.channels):
-        warp_upright(s, sight, picture + c * s.height * s.width, sight.m[0] * row + sight.m[2], out + c * plane)
 
 
-cdef void warp_upright(const WarpTerms *s, const Sight *sight, const unsigned char *picture, int64_t place,
-                       unsigned char *out) noexcept nogil:
-    """The row of one channel at a place: first a row between two of the picture's, then its columns."""
-    cdef Py_ssize_t column, width = s.width, start = sight.start, least = sight.least
-    cdef Py_ssize_t first = sight.first, last = sight.last
-    cdef const unsigned char *upper
-    cdef const unsigned char *lower
+cdef void warp_upright(const WarpTerms *s, Sight *sight, const unsigned char *picture, int64_t place,
+                       unsigned char *out, Py_ssize_t plane) noexcept nogil:
+    """The row at a place, between two of the picture's whose columns are mixed already: rows that follow share them."""
+    cdef Py_ssize_t c, column, above, below, first = sight.first, last = sight.last
+    cdef Py_ssize_t padded = sight.groups * TOGETHER
+    cdef const uint16_t *upper
+    cdef const uint16_t *lower
     if is_outside(place, s.height) or first == last:
         first = last = s.columns
-    for column in range(first):
-        out[column] = 0
-    for column in range(last, s.columns):
-        out[column] = 0
-    if first == last:
+    else:
+        above, below = kept_within(pixel_before(place), s.height), kept_within(pixel_before(place) + 1, s.height)
+        hold(s, sight, picture, above)
+        hold(s, sight, picture, below)
+        upper, lower = sight.lines + (above & 1) * s.channels * padded, sight.lines + (below & 1) * s.channels * padded
+        for c in range(s.channels):
+            mix_lines(upper + c * padded, lower + c * padded, weight(place), out + c * plane, s.columns)
+    for c in range(s.channels):
+        for column in range(first):
+            out[c * plane + column] = 0
+        for column in range(last, s.columns):
+            out[c * plane + column] = 0
+
+
+cdef inline void hold(const WarpTerms *s, Sight *sight, const unsigned char *picture, Py_ssize_t row) noexcept nogil:
+    """Mix the columns of a row of the picture, unless they are."""
+    cdef Py_ssize_t c, padded = sight.groups * TOGETHER
+    cdef Py_ssize_t start = max(sight.least - 1, 0), stop = min(sight.most + 1, s.width)
+    cdef uint16_t *line = sight.lines + (row & 1) * s.channels * padded
+    cdef unsigned char *own = sight.row
+    if sight.held[row & 1] == row:
         return
-    upper = picture + kept_within(pixel_before(place), s.height) * width
-    lower = picture + kept_within(pixel_before(place) + 1, s.height) * width
-    mix_rows(upper + start, lower + start, weight(place), sight.line + 1 + start, sight.stop - start)
-    sight.line[0], sight.line[width + 1] = sight.line[1], sight.line[width]
-    pair_up(sight.line + least, sight.pairs + least, sight.most + 1 - least)
-    mix_pairs(sight.pairs, sight.pair + first, sight.share + first, out + first, last - first)
+    sight.held[row & 1] = row
+    for c in range(s.channels):
+        memcpy(own + 1 + start, picture + (c * s.height + row) * s.width + start, stop - start)
+        own[0], own[s.width + 1] = own[1], own[s.width]
+        if sight.near:
+            stretch_groups(own, sight.base, sight.places, sight.share, line + c * padded, sight.groups)
+        else:
+            stretch(own, sight.at, sight.share, sight.pairs, sight.least, sight.most, line + c * padded, padded)
 
 
 cdef void warp_freely(const WarpTerms *s, const unsigned char *picture, const int64_t *m, Py_ssize_t row,
