@@ -259,6 +259,13 @@ def test_what_every_processor_must_load_is_compiled_for_none(tree):
     assert not any("CYNET_" in " ".join(lines[name]) for name in ALL - {"_config"})
 
 
+def test_every_product_is_fused_with_its_sum_where_the_compiler_can_be_told(tree):
+    flag = "--param=avoid-fma-max-bits=0"
+    assert all(flag in words for words in build(tree, CYNET_MARCH="some-cpu").values())
+    lines = build(tree, CYNET_MARCH="some-cpu", FAKE_LACKS=flag)
+    assert set(lines) == ALL and not any(flag in words for words in lines.values())
+
+
 @pytest.mark.parametrize(("switch", "words"), [
     ("CYNET_SANITIZE", {"-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"}),
     ("CYNET_WERROR", {"-Werror"}), ("CYNET_BOUNDS_CHECK", set()),
