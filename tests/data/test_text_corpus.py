@@ -158,6 +158,13 @@ def test_line_ends_do_not_change_a_fingerprint(tmp_path):
     assert load(tmp_path / "windows.txt").fingerprint() == embedded().fingerprint()
 
 
+def test_a_file_that_will_not_do_is_named_by_its_path(tmp_path):
+    path = tmp_path / "a\n.txt"
+    path.write_text("ab")
+    with pytest.raises(ValueError, match=r"/a\\n\.txt: wanted at least two characters in each part"):
+        load(path)
+
+
 def test_memory_that_cannot_be_had_is_said(monkeypatch):
     monkeypatch.setattr(bounded, "free_bytes", lambda: 11)
     with pytest.raises(ValueError, match="big: its 12 bytes do not fit the 11 of memory that are free"):
