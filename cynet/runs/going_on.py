@@ -84,7 +84,7 @@ def _net(folder, found, stored, given, allowed, names, net):
     if "model" in allowed or not nets.is_own(stored.model):
         return net, given | {"model": net.name}
     if net.sha256 != known:
-        ways = f"{folder.path / nets.SOURCE} is as it was; {names.allowing(['model'])} takes another"
+        ways = f"{folder.path / nets.SOURCE} is as it was; {names.allowing(['model'])} takes one that fits"
         wanted = f"wanted the code that the run began with, SHA-256 {known}, got {net.name} with {net.sha256}"
         raise RefusedError(f"{names('model')}: {wanted} ({ways})")
     _check_imports(folder, net, names)
@@ -98,7 +98,7 @@ def _check_imports(folder, net, names):
         return
     known, now = begun.get("imports") or {}, net.digests
     if others := sorted(name for name in known | now if known.get(name) != now.get(name)):
-        ways = f"{folder.path / nets.SOURCE} has them; {names.allowing(['model'])} takes others"
+        ways = f"{folder.path / nets.SOURCE} has them; {names.allowing(['model'])} takes others that fit"
         wanted = "wanted the imports that the run began with"
         raise RefusedError(f"{names('model')}: {wanted}, got others: {', '.join(others)} ({ways})")
 
@@ -168,7 +168,8 @@ class _Going:
         settings = Settings(**values)
         made = session_of(settings, training, test, origins, not self.found, names, self.net)
         with made as session:
-            changed = changes.of(self.stored, session.settings, self.allowed, names)
+            tensors = self.found and self.found[0]
+            changed = changes.of(self.stored, session, tensors, folder.path, self.allowed, names)
             changes.same_held_out(folder, session, changed, self.news.append, names)
             best, seconds = None, 0.0
             if self.found:
