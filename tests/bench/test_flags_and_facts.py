@@ -96,11 +96,11 @@ N = "the threads there are"  # which tests that came before may have set
       ("loading.cost", N, 32, 2, {}),
       ("loading.training", N, 32, 2, {})]),
     ("profile", [
-        ("peak.measure", N, {}), ("per_layer.measure", N, "uwnet2", "the peak", 128, True, None, {}),
+        ("peak.measure", N, {}), ("per_layer.measure", N, "uwnet2", "the peak", 128, True, None, None, {}),
     ]),
     ("profile --model uwnet1,resnet20 --batch-size 2 --no-batch-norm --repeat 3 --threads 2", [
-        ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, {}),
-        ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, {}),
+        ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, None, {}),
+        ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, None, {}),
     ]),
     ("table", [
         ("speed.measure", N, setup(True, (128,), peer="torch"), {}),
