@@ -1,5 +1,6 @@
 """The registered layers by the examples at their decorators, for the tests that walk through all of them."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -30,7 +31,12 @@ BUILDING = NAMES | {"Input": cynet.Input}
 def built(call, seed=1):
     """The layer that a text builds, with the same weights each time."""
     cynet.seed(seed)
-    return eval(call, dict(BUILDING))
+    return eval(_code(call), dict(BUILDING))
+
+
+@functools.cache
+def _code(call):
+    return compile(call, call, "eval")
 
 
 def made(call, seed=1):
@@ -46,7 +52,18 @@ def made(call, seed=1):
 
 
 def normal(shape, seed=0):
+    return _drawn(tuple(np.atleast_1d(shape).tolist()), seed).copy()
+
+
+@functools.cache
+def _drawn(shape, seed):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def assert_same(one, other, what):
+    """As NumPy's `assert_array_equal`, which takes its time where both are equal, too."""
+    if not (np.shape(one) == np.shape(other) and np.array_equal(one, other, equal_nan=True)):
+        np.testing.assert_array_equal(one, other, err_msg=what)
 
 
 def twin(layer, *xs):

@@ -4,6 +4,7 @@ As a script it takes the arguments of `cynet`.
 """
 
 import os
+import signal
 import sys
 
 import numpy as np
@@ -26,4 +27,5 @@ def tiny(root=None, split="train"):
 data.register("tiny", tiny)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     sys.exit(cli.main())

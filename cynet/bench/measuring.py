@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, cutting, kernels, loading, peak, per_layer, processes, speed, workload
+from . import choices, cutting, kernels, loading, peak, per_layer, processes, profiled, speed
 from .timing import nothing
 
 MIB = 2**20
@@ -19,6 +19,7 @@ class Wanted:
     what : str
         A name of `RUNS`.
     model : sequence of str
+        "profile" takes what `profiled.of` does.
     batch_size : int or tuple of int
         "train", "infer" and "memory" take several.
     batch_norm : bool
@@ -34,6 +35,8 @@ class Wanted:
         Parts of the names of kernels.
     steps : int
         Of a training whose memory is measured.
+    model_option : str or None
+        Of "profile": what else the functions of its models are given, a JSON object.
     """
 
     what: str
@@ -47,6 +50,7 @@ class Wanted:
     largest: float | None = None
     only: tuple | None = None
     steps: int = choices.STEPS
+    model_option: str | None = None
 
     @property
     def repeats(self):
@@ -122,11 +126,13 @@ def _loader(wanted, watch):
 
 
 def _profile(wanted, watch):
-    for name in wanted.model:
-        workload.create(name, wanted.batch_norm)  # what cannot be made is told before the peak is looked for
+    for name in wanted.model:  # what cannot be made is told before the peak is looked for
+        profiled.of(name, wanted.batch_norm, wanted.model_option).create()
     roof = _roof(watch)
     for name in wanted.model:
-        yield per_layer.measure(name, roof, wanted.batch_size, wanted.batch_norm, wanted.repeat, watch)
+        yield per_layer.measure(
+            name, roof, wanted.batch_size, wanted.batch_norm, wanted.repeat, wanted.model_option, watch
+        )
 
 
 def _table(wanted, watch):

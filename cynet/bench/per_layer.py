@@ -7,7 +7,7 @@ import numpy as np
 from cynet.core.threads import get_num_threads
 from cynet.nn.layer import shapes_of
 
-from . import cases, choices, setting, workload
+from . import cases, choices, profiled, setting, workload
 from .report import GIGA, MEBIBYTES, MICROSECONDS, PERCENT, Report
 from .timing import no_collection, nothing, quartiles, repeated
 
@@ -39,29 +39,32 @@ NOTES = (
 )
 
 
-def measure(name, peak, batch_size=choices.BATCH, batch_norm=True, repeat=None, watch=nothing):
+def measure(name, peak, batch_size=choices.BATCH, batch_norm=True, repeat=None, options=None, watch=nothing):
     """Time the layers of a model.
 
     Parameters
     ----------
     name : str
+        See `profiled.of`.
     peak : Peak
     batch_size : int, optional
     batch_norm : bool, optional
     repeat : int, optional
         Passes through the model; default: as many as fit into about three seconds.
+    options : str, optional
     watch : callable, optional
 
     Returns
     -------
     Report
     """
-    x, labels = setting.batch(batch_size, workload.input_shape(name))
-    step = workload.training_step(workload.create(name, batch_norm), x, labels)
+    net = profiled.of(name, batch_norm, options)
+    x, labels = setting.batch(batch_size, net.shape, net.classes)
+    step = workload.training_step(net.create(), x, labels)
     step()
     whole = repeated(step, repeat=repeat, budget=1.5)
     repeat = repeat or len(whole)
-    leaves = list(workload.create(name, batch_norm).trace(x.shape))
+    leaves = list(net.create().train().trace(x.shape))
     seconds = times(leaves, x, repeat, lambda done: watch(done, repeat, f"profile {name}"))
     rows = [
         _row(path, layer, shape, np.median(each, axis=0), peak, first=not i)
@@ -80,7 +83,7 @@ def measure(name, peak, batch_size=choices.BATCH, batch_norm=True, repeat=None, 
         "step_quartiles": quartiles(whole),
         "repeat": repeat,
     }
-    title = f"{name}, batch {batch_size}, batch norm {'on' if batch_norm else 'off'}"
+    title = f"{name}, batch {batch_size}{net.norm}"
     return Report("profile", COLUMNS, rows, (f"{title}, {get_num_threads()} threads.", *NOTES), extra)
 
 

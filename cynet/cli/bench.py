@@ -58,7 +58,12 @@ def check(flags):
     if "model" in flags:
         flags.model = list(dict.fromkeys(flags.model or choices.models(flags.what)))
         for name in flags.model:
-            if name not in models.names():
+            if flags.what == "profile":
+                from cynet.bench import profiled
+
+                with refusing("--model"):
+                    profiled.of(name, flags.batch_norm, flags.model_option).create()
+            elif name not in models.names():
                 with refusing("--model"):
                     models.create(name)
     if flags.json is not None:

@@ -4,8 +4,12 @@ from argparse import ArgumentTypeError
 
 from cynet.bench import choices
 from cynet.bench.peers import PEERS
+from cynet.runs.ranges import model_option
 
-from .values import add_threads, integer, integers, number
+from .options import Merged
+from .values import add_threads, flag, integer, integers, number
+
+BROUGHT = ", FILE.py[:NAME] as for `cynet train`, run folders or weights files"
 
 
 def add(of):
@@ -56,8 +60,14 @@ def _add_models(parser, name):
         type=words,
         action="extend",
         metavar="NAME,...",
-        help=f"the networks; may be given again (default: {','.join(choices.models(name))})",
+        help=f"the networks{BROUGHT * (name == 'profile')}; may be given again (default: "
+        f"{','.join(choices.models(name))})",
     )
+    if name == "profile":
+        parser.add_argument(
+            "--model-option", action=Merged, type=flag(model_option), metavar="KEY=VALUE",
+            help="an argument of the functions that build them; can be given several times",
+        )  # fmt: skip
     if name in ("train", "infer", "memory"):
         several, shown = integers(1), ",".join(map(str, choices.batches(name)))
         parser.add_argument(

@@ -28,7 +28,6 @@ def add_flags(parser):
 @command("what a trained model sees on pictures", order=3)
 def run(flags):
     from cynet.data.images.pictures import pillow
-    from cynet.runs import nets
     from cynet.runs.given_arrays import is_file
     from cynet.train import Predictor
 
@@ -39,8 +38,7 @@ def run(flags):
         except ImportError as error:
             raise UsageError(f"IMAGE: {error}") from error
     path, _ = trained.locate(flags.model, "MODEL", flags.which)
-    with refusing("--model"):
-        net = nets.of(flags.net)
+    net = trained.net_of(flags.net, path)
     with refusing("MODEL"):
         predictor = Predictor(path, tta=flags.tta, model=net)
     if not flags.json:

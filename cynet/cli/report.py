@@ -36,15 +36,13 @@ def add_flags(parser):
 def run(flags):
     from cynet import runs as library
     from cynet.report import writing
-    from cynet.runs import nets
 
     from .terminal import say
 
     weights = _weights(flags.runs[0], flags.which)
     with refusing("RUN"):
         runs = [library.open(path) for path in dict.fromkeys(map(_run_of, flags.runs))]
-    with refusing("--model"):
-        runs[0].net = nets.of(flags.net)
+    runs[0].net = trained.net_of(flags.net, runs[0].path / weights)
     output = Path(flags.output) if flags.output else runs[0].path / PAGE
     with refusing("RUN"):
         if flags.output is None:  # what a link would have written elsewhere

@@ -85,10 +85,24 @@ def load(path, argument, net=None):
     from cynet.runs import nets
     from cynet.train import load_weights
 
-    with refusing("--model"):
-        build = nets.builder(net)
+    build = nets.builder(net_of(net, path))
     with refusing(argument):
         return load_weights(path, build)
+
+
+def net_of(net, path):
+    """The `OwnNet` that --model names, or None; it is said where the run of a weights file has other code."""
+    from cynet.runs import nets, own_code
+    from cynet.runs.run import Run
+
+    with refusing("--model"):
+        found = nets.of(net)
+    run = Run(path.parent)
+    if found and own_code.known(run.path, run.environment):
+        other = own_code.difference(run.path, run.environment, found)
+        if other:
+            print(f"note: --model: {other[0]} ({other[1]})", file=sys.stderr)
+    return found
 
 
 def headline(path, facts):

@@ -36,6 +36,7 @@ SIGMAS = 5
 JUMP = 0.02  # of the derivative: what is further off is at a kink
 ROUGH = 0.1  # of the derivative: where more is allowed, little is told
 EPSILON = float(np.finfo(np.float32).eps)
+Target = Parameter | int  # what is moved: a parameter, or the input of this number
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class GradientCheck:
     Attributes
     ----------
     rows : tuple of Checked
-        The input, then the parameters by their names.
+        The input, or each of several ("input 0", ...), then the parameters by their names.
     """
 
     rows: tuple[Checked, ...]
@@ -92,7 +93,9 @@ class GradientCheck:
     __repr__ = __str__
 
 
-def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0) -> GradientCheck:
+def check_gradients(
+    layer: Layer, x: Array | tuple[Array, ...], projections: int = 3, seed: int = 0
+) -> GradientCheck:
     """Compare a layer's backward with finite differences of its forward.
 
     In the mode in which it is (training or evaluation). Afterwards its parameters, gradients, buffers and the
@@ -104,7 +107,7 @@ def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0)
         One layer, or a model; each array takes some 20 forward passes a direction. A deep net with ReLUs has
         corners everywhere, at which there is no derivative: of it little can be told but by its parts.
     x : ndarray of float32
-        An input with values such as it will meet.
+        An input with values such as it will meet; for a layer that takes several a tuple, or list, of them.
     projections : int, optional
         Random directions in which each array is moved. Each finds a wrong entry unless it is a lucky one.
     seed : int, optional
@@ -128,21 +131,23 @@ def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0)
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"layer: wanted a Layer, got {layer!r:.80}")
-    x = checks.float_array("x", x).copy()
+    several = isinstance(x, (tuple, list)) and len(x) > 1
+    names = [f"x[{i}]" for i in range(len(x))] if several else ["x"]
+    xs = [checks.float_array(*one).copy() for one in zip(names, x if several else (x,), strict=True)]
     projections = checks.integer("projections", projections, 1, 1000)
     key = [checks.integer("seed", seed, 0, 2**63 - 1), random.DIRECTIONS]
     rng = np.random.Generator(np.random.Philox(key=key))
-    with _Passes(layer, x) as passes:
-        parameters = layer.parameters()
-        arrays = [("input", x, None), *((p.name or "parameter", p.data, p) for p in parameters)]
+    with _Passes(layer, xs) as passes:
+        arrays: list[Any] = [(f"input {i}" if several else "input", one, i) for i, one in enumerate(xs)]
+        arrays += [(p.name or "parameter", p.data, p) for p in layer.parameters()]
         return GradientCheck(tuple(_checked(passes, *one, projections, rng) for one in arrays))
 
 
 class _Passes:
     """Passes through a layer that all begin in the same state; a context that puts everything back."""
 
-    def __init__(self, layer: Layer, x: Array) -> None:
-        self.layer, self.x, self.parameters = layer, x, layer.parameters()
+    def __init__(self, layer: Layer, xs: list[Array]) -> None:
+        self.layer, self.xs, self.parameters = layer, xs, layer.parameters()
 
     def __enter__(self) -> _Passes:
         layer, known = self.layer, {id(p.data) for p in self.parameters}  # one may have several names
@@ -160,7 +165,7 @@ class _Passes:
         random.set_state(self.random)
         self.layer.input_grad = self.input_grad
 
-    def forward(self, x: Array | None = None) -> AnyArray:
+    def forward(self, xs: list[Array] | None = None) -> AnyArray:
         """The output, float64, for the parameters as they are."""
         random.set_state(self.random)
         if self.buffers:
@@ -168,7 +173,7 @@ class _Passes:
                 if name in self.buffers:
                     array[...] = self.buffers[name]
         with _named(f"{type(self.layer).__name__}.forward changes its input"):
-            found = self.layer(_frozen(self.x if x is None else x))
+            found = self.layer(*map(_frozen, self.xs if xs is None else xs))
         if isinstance(found, tuple):
             raise ValueError(f"layer: wanted one output, got {len(found)} of {type(self.layer).__name__}")
         y = np.array(found, np.float64)
@@ -178,19 +183,21 @@ class _Passes:
             )
         return y
 
-    def moved(self, target: Parameter | None, value: Array, x: Array | None = None) -> AnyArray:
-        """The output where the input (target None) or a parameter has another value."""
-        if target is None:
-            return self.forward(value)
+    def moved(self, target: Target, value: Array, xs: list[Array] | None = None) -> AnyArray:
+        """The output where an input or a parameter has another value."""
+        if isinstance(target, int):
+            xs = list(self.xs if xs is None else xs)
+            xs[target] = value
+            return self.forward(xs)
         before = target.data.copy()
         target.data[...] = value
         try:
-            return self.forward(x)
+            return self.forward(xs)
         finally:
             target.data[...] = before
 
-    def gradient(self, target: Parameter | None, dy: Array) -> tuple[Any, str]:
-        """(the gradient with respect to the input or a parameter, what is wrong with it or "")."""
+    def gradient(self, target: Target, dy: Array) -> tuple[Any, str]:
+        """(the gradient with respect to an input or a parameter, what is wrong with it or "")."""
         twice: list[Any] = []
         for parameter in self.parameters:
             parameter.zero_grad()
@@ -198,12 +205,17 @@ class _Passes:
             self.forward()
             with _named(f"{type(self.layer).__name__}.backward changes dy"):
                 dx = self.layer.backward(_frozen(dy))
-            twice.append(dx if target is None else target.grad.astype(np.float64))
-        if target is not None:
+            twice.append(dx if isinstance(target, int) else target.grad.astype(np.float64))
+        if not isinstance(target, int):
             once, both = twice
             added = np.allclose(both, 2 * once, rtol=1e-3, atol=1e-5 * np.abs(once).max(initial=0))
             return once, "" if added else "wrong: backward sets .grad, where it should add to it"
-        if not isinstance(dx, np.ndarray) or dx.shape != self.x.shape:
+        if len(self.xs) > 1:
+            if not isinstance(dx, tuple) or len(dx) != len(self.xs):
+                got = f"{len(dx)} gradients" if isinstance(dx, tuple) else type(dx).__name__
+                return None, f"wrong: backward returned {got} to {len(self.xs)} inputs"
+            dx = dx[target]
+        if not isinstance(dx, np.ndarray) or dx.shape != self.xs[target].shape:
             got = f"shape {dx.shape}" if isinstance(dx, np.ndarray) else type(dx).__name__
             return None, f"wrong: backward returned {got}"
         return dx.astype(np.float64), ""
@@ -230,7 +242,7 @@ def _checked(
     passes: _Passes,
     name: str,
     array: AnyArray,
-    target: Parameter | None,
+    target: Target,
     projections: int,
     rng: Any,
 ) -> Checked:
@@ -240,9 +252,7 @@ def _checked(
     return Checked(name, array.shape, difference, allowed, problem)
 
 
-def _compared(
-    passes: _Passes, base: AnyArray, target: Parameter | None, rng: Any
-) -> tuple[float, float, str]:
+def _compared(passes: _Passes, base: AnyArray, target: Target, rng: Any) -> tuple[float, float, str]:
     """(difference, what is allowed, problem) in one direction."""
     v = (rng.standard_normal(base.shape) * (_mean(base) or 1.0)).astype(np.float32)
     y = passes.moved(target, base)
@@ -264,21 +274,19 @@ def _compared(
     return float(difference / scale), allowed / scale, "" if difference <= allowed else "wrong"
 
 
-def _noise(passes: _Passes, base: AnyArray, target: Parameter | None, y: AnyArray, rng: Any) -> AnyArray:
-    """How far rounding moves each output: the array, and the input too, by the last bit of their numbers."""
+def _noise(passes: _Passes, base: AnyArray, target: Target, y: AnyArray, rng: Any) -> AnyArray:
+    """How far rounding moves each output: the array, and the inputs too, by the last bit of their numbers."""
     found = EPSILON * np.abs(y)
     for _ in range(3):
-        moved, x = (
+        moved, *xs = (
             array * (1 + EPSILON * rng.uniform(-1, 1, array.shape)).astype(np.float32)
-            for array in (base, passes.x)
+            for array in (base, *passes.xs)
         )
-        found = np.maximum(found, np.abs(passes.moved(target, moved, x) - y))
+        found = np.maximum(found, np.abs(passes.moved(target, moved, xs) - y))
     return found
 
 
-def _slope(
-    passes: _Passes, base: AnyArray, target: Parameter | None, v: Array, y: AnyArray, noise: AnyArray
-) -> Any:
+def _slope(passes: _Passes, base: AnyArray, target: Target, v: Array, y: AnyArray, noise: AnyArray) -> Any:
     """(derivative of each output along v, its error, the v that was taken, which outputs jump)."""
     best: Any = None
     before: Any = None

@@ -71,9 +71,8 @@ def _require_inputs(layer: Layer, given: tuple[Any, ...]) -> None:
     try:
         inspect.signature(layer.forward).bind(*given)
     except TypeError:
-        raise TypeError(
-            f"{type(layer).__name__}: wanted as many inputs as its forward takes, got {len(given)}"
-        ) from None
+        kind = type(layer).__name__
+        raise TypeError(f"{kind}: wanted as many inputs as its forward takes, got {len(given)}") from None
 
 
 def several(shape: Any) -> bool:
@@ -156,7 +155,7 @@ class Layer:
         x : ndarray of float32, or Symbol
             (N, H, W, C) for images, (N, L, C) for sequences, (N, features) for rows.
         *others : ndarray of float32, or Symbol
-            Of a layer that takes several.
+            Of a layer that takes several; they may also come as one tuple.
 
         Returns
         -------
@@ -175,6 +174,7 @@ class Layer:
 
     def _called(self, *given: Any) -> Any:
         """`__call__` for several inputs, for symbols, or for the first time."""
+        given = given[0] if len(given) == 1 and isinstance(given[0], tuple) and given[0] else given
         kind, many = type(self).__name__, len(given) > 1
         if many:
             _require_inputs(self, given)

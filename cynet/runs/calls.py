@@ -4,12 +4,9 @@ They need no guard of `__main__` where no transform of a script goes to a loader
 notebook.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 from cynet.core.files import user_path
 from cynet.core.types import AnyPath
@@ -19,13 +16,14 @@ from . import beginning, going_on, nets
 from .agreement import BEGUN
 from .errors import RefusedError
 from .hints import suggestion
+from .in_python import taken
 from .life import Company
 from .lines import Lines
 from .log import Voice
 from .origins import PYTHON, Names, gathered
 from .outcome import Outcome
 from .page import write_report
-from .ranges import PLACES, RANGES, checked, is_plain, short
+from .ranges import PLACES, RANGES, short
 from .settings import DEFAULTS, Settings
 
 WATCHES = "stepped", "evaluated", "enough"  # what an `Observer` is asked
@@ -213,22 +211,5 @@ def given_in_python(settings):
 
 
 def _checked(name, value):
-    if name in PLACES and isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if name == "model_option" and isinstance(value, dict):
-        value = json.dumps(value)
-    if name == "lr_steps" and isinstance(value, dict):
-        value = ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
-    value = _plain(value)
-    if not is_plain(name, value):
-        raise RefusedError.of(name, f"wanted {RANGES[name].in_python}, got {short(value)}")
-    try:
-        value = checked(name, value)
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
+    value = taken(name, value)
     return os.path.expanduser(value) if name in PLACES else value
-
-
-def _plain(value):
-    """A number of NumPy's as one of Python's."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -7,9 +7,11 @@ from .errors import RefusedError
 from .hints import suggestion
 from .origins import DEFAULT, chosen_by_the_run, replaced
 from .settings import DEFAULTS
-from .state import frozen_changes
+from .state import frozen_changes, misfits
 
 SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
+OF_TRAINER = ("optimizer", "momentum", "ema", "lookahead")  # has tensors in a checkpoint, too
+OF_MODEL = ("model", "model_option", "batch_norm", "data", "task", "image_size", "layout", "augment")
 
 
 def allowed(given, names):
@@ -58,9 +60,26 @@ def jump(stored, session, steps):
         yield f"the learning rate goes from {before:.3g} to {now:.3g} here, as the changed settings want it"
 
 
-def of(stored, settings, allowed, names):
-    """{name: (before, now)} of the settings that decide about the weights and are not as they were."""
-    changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), settings)}
+def of(stored, session, tensors, run, allowed, names):
+    """{name: (before, now)} of the settings that decide about the weights and are not as they were.
+
+    Parameters
+    ----------
+    stored : Settings
+    session : Session
+        As it is to go on.
+    tensors : dict of str to ndarray, or None
+        Of the checkpoint.
+    run : path
+    allowed : set of str
+    names : Names
+
+    Raises
+    ------
+    RefusedError
+        When one of them cannot be changed, or is not allowed to be.
+    """
+    changed = {name: (before, now) for name, before, now in frozen_changes(stored.flat(), session.settings)}
     for name in SETTLED:
         if name in changed:
             before, now = changed[name]
@@ -68,12 +87,30 @@ def of(stored, settings, allowed, names):
                 f"{names(name)}: wanted {before}, as the run began, got {now}: a picture that was "
                 f"trained on cannot be held out later ({names('run_dir')} begins another run)"
             )
+    if changed and tensors is not None:
+        _same_tensors(changed, misfits(session, tensors), run, names)
     refused = [name for name in changed if name not in allowed]
     if refused:
-        texts = ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in refused)
         wanted = f"wanted {names.allowing(refused)} beside it"
-        raise RefusedError(f"{names('resume')}: the weights depend on {texts}: {wanted}")
+        raise RefusedError(f"{names('resume')}: the weights depend on {_texts(changed, refused)}: {wanted}")
     return changed
+
+
+def _same_tensors(changed, problems, run, names):
+    """Refuse settings whose model or optimiser has other tensors than the checkpoint: no allowance helps."""
+    if not problems:
+        return
+    culprits = [name for name in changed if name in OF_TRAINER + OF_MODEL] or list(changed)
+    advice = f"{names('run_dir')} begins another run"
+    if not set(culprits) - set(OF_TRAINER):
+        advice = f"{names.with_text('init_from', str(run))} begins another run from its weights"
+    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    text = f"the checkpoint does not fit {_texts(changed, culprits)}: {problems[0]}{more}"
+    raise RefusedError(f"{names('resume')}: {text}: wanted it as it was ({advice})")
+
+
+def _texts(changed, found):
+    return ", ".join("{} (was {}, got {})".format(name, *changed[name]) for name in found)
 
 
 def same_data(folder, training, changed, names):

@@ -278,8 +278,9 @@ def options_of(model, batch_norm, model_option):
         raise ValueError(f"model_option: wanted a JSON object, got {model_option!r:.80}")
     if "batch_norm" in given:
         raise ValueError(f"model_option: wanted batch_norm as a setting of its own, got {model_option:.80}")
+    build = registered[registered.checked(model, "model")]
     try:
-        Builder(model, registered[model], {}).check_options(given)
+        Builder(model, build, {}).check_options(given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"model_option: {error}") from None
     return norm_option(model, batch_norm) | given

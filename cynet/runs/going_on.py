@@ -5,7 +5,18 @@ from dataclasses import dataclass, replace
 
 from cynet.core.names import unused
 
-from . import agreement, changes, checkpoint, configuration, datasets, ending, environment, first_net, nets
+from . import (
+    agreement,
+    changes,
+    checkpoint,
+    configuration,
+    datasets,
+    ending,
+    environment,
+    first_net,
+    nets,
+    own_code,
+)
 from .beginning import check, refused_net, session_of, size_of, write_config
 from .environment import initial_weights
 from .errors import RefusedError, refusing
@@ -78,29 +89,12 @@ def _net(folder, found, stored, given, allowed, names, net):
             raise RefusedError(f"{names('resume')}: {nets.wanted(model, names)}{other}")
         return kept, given
     net = net or refused_net(lambda: nets.named(model, stored.seed), names("model"))
-    known = (folder.read_environment().get("model") or {}).get("sha256")
-    if known is None:  # of a file that is lost
-        known = nets.digest_in(folder.path)
     if "model" in allowed or not nets.is_own(stored.model):
         return net, given | {"model": net.name}
-    if net.sha256 != known:
-        ways = f"{folder.path / nets.SOURCE} is as it was; {names.allowing(['model'])} takes another"
-        wanted = f"wanted the code that the run began with, SHA-256 {known}, got {net.name} with {net.sha256}"
-        raise RefusedError(f"{names('model')}: {wanted} ({ways})")
-    _check_imports(folder, net, names)
+    if other := own_code.difference(folder.path, folder.read_environment(), net):
+        takes = f"{names.allowing(['model'])} takes other code that fits"
+        raise RefusedError(f"{names('model')}: {other[0]} ({other[1]}; {takes})")
     return net, {name: value for name, value in given.items() if name != "model"}
-
-
-def _check_imports(folder, net, names):
-    """Refuse other files that a net's code imports than those that the run began with."""
-    begun = folder.read_environment().get("model")
-    if not begun or not net.places:
-        return
-    known, now = begun.get("imports") or {}, net.digests
-    if others := sorted(name for name in known | now if known.get(name) != now.get(name)):
-        ways = f"{folder.path / nets.SOURCE} has them; {names.allowing(['model'])} takes others"
-        wanted = "wanted the imports that the run began with"
-        raise RefusedError(f"{names('model')}: {wanted}, got others: {', '.join(others)} ({ways})")
 
 
 def _latest(folder, say, names):
@@ -168,7 +162,8 @@ class _Going:
         settings = Settings(**values)
         made = session_of(settings, training, test, origins, not self.found, names, self.net)
         with made as session:
-            changed = changes.of(self.stored, session.settings, self.allowed, names)
+            tensors = self.found and self.found[0]
+            changed = changes.of(self.stored, session, tensors, folder.path, self.allowed, names)
             changes.same_held_out(folder, session, changed, self.news.append, names)
             best, seconds = None, 0.0
             if self.found:

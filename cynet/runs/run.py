@@ -15,7 +15,18 @@ from cynet.core.folder import own_file
 from cynet.core.types import AnyPath
 from cynet.nn.layer import Layer
 
-from . import agreement, beginning, checkpoint, configuration, contents, datasets, first_net, nets, validation
+from . import (
+    agreement,
+    beginning,
+    checkpoint,
+    configuration,
+    contents,
+    datasets,
+    first_net,
+    nets,
+    own_code,
+    validation,
+)
 from .aside import CHECKPOINTS
 from .configuration import CONFIG
 from .contents import Contents
@@ -243,7 +254,11 @@ class Run(Contents):
         if nets.is_registered(name):
             return None
         if model is not None:
-            return beginning.refused_net(lambda: nets.of(model, self.first.seed), names("model"))
+            net = beginning.refused_net(lambda: nets.of(model, self.first.seed), names("model"))
+            other = nets.is_own(name) and own_code.difference(self.path, self.environment, net)
+            if other:
+                raise RefusedError(f"{names('model')}: {other[0]} ({other[1]})")
+            return net
         with refusing(str(self.folder.path)):
             found = first_net.first(self.path, name)
         if found is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from .in_python import taken
 from .ranges import (
     ADAM,
     ADAMW,
@@ -57,6 +58,9 @@ def data_options(values):
 @dataclass(frozen=True)
 class Settings:
     """What a run is to do. The weights that come out depend on all of it but what `FREE` names.
+
+    A value of another type, or out of its range, is refused at once by a `RefusedError`, a ValueError.
+    For names with commas between them a list of names may stand; numbers may be NumPy's.
 
     A setting is added here, its range in `ranges`, its flag in `cynet.cli.options`, and what is promised of
     it in tests/settings_table.py.
@@ -191,6 +195,13 @@ class Settings:
     checkpoint_every: int | None = None
     checkpoint_minutes: float = 10.0
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what a setting cannot be; what Python has other types for is made plain."""
+        for name, default in DEFAULTS.items():
+            value = getattr(self, name)
+            if value is not default:
+                object.__setattr__(self, name, taken(name, value))
 
     @property
     def step_size(self) -> int:

@@ -92,7 +92,7 @@ def restore(session, tensors, state, changed=()):
         another one.
     """
     saved = state if isinstance(state, Saved) else Saved.of(state)
-    if problems := differing(_tensors(session), tensors):
+    if problems := misfits(session, tensors):
         raise ValueError("the checkpoint does not fit the run: " + "; ".join(problems))
     _optimizer_steps(tensors)
     place, loader = saved.place, saved.loader
@@ -222,12 +222,17 @@ def differing(own, tensors):
     """What of some tensors is missing, unexpected, or of another shape or type than a session's own."""
     problems = [f"missing: {name}" for name in own if name not in tensors]
     problems += [f"unexpected: {name}" for name in tensors if name not in own]
-    for name in own.keys() & tensors.keys():
+    for name in sorted(own.keys() & tensors.keys()):
         for what in ("shape", "dtype"):
             wanted, got = getattr(own[name], what), getattr(tensors[name], what)
             if wanted != got:
                 problems.append(f"{what} of {name}: wanted {wanted}, got {got}")
     return problems
+
+
+def misfits(session, tensors):
+    """`differing` of a session's own tensors and a checkpoint's."""
+    return differing(_tensors(session), tensors)
 
 
 def _optimizer_steps(tensors):

@@ -7,6 +7,7 @@ epochs, evaluates, and tells observers what happens; they print, or keep files.
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -159,6 +160,7 @@ class Trainer:
         Parameters
         ----------
         x : ndarray of float32, (N, ...)
+            Of a model of several inputs a tuple, or list, of them.
         y : ndarray of integers, (N,)
             Of tasks other than classes float32 (N, columns).
 
@@ -179,12 +181,12 @@ class Trainer:
             y = y if share >= 0.5 else others  # what the picture shows most
         loss, right = 0.0, 0
         for part in self._parts(len(y)):
-            logits = self.model(x if part is None else x[part])
+            logits = self.model(_cut(x, part))
             added, gradient = self._loss(logits, targets, part)
             loss += added
             if not isfinite(loss):
                 raise self._diverged(loss, "training loss", batch)
-            right += self._right(logits, y if part is None else y[part])
+            right += self._right(logits, _cut(y, part))
             del logits  # its buffer is free again for backward
             if part is None or not part.start:
                 self.optimizer.zero_grad()
@@ -206,15 +208,13 @@ class Trainer:
 
     def evaluate(self, batches: Any) -> Any:
         """What the task, or `metrics.evaluate`, says of the model as it is."""
-        model = self.evaluated
-        return self.task.evaluate(model, batches) if self.task else evaluate(model, batches)
+        return (self.task.evaluate if self.task else evaluate)(self.evaluated, batches)
 
     def _right(self, logits: Array, y: AnyArray) -> int:
         return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
 
     def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
-        x, y = batch
-        return Diverged(self.steps + 1, value, what, (x.copy(), y.copy()))
+        return Diverged(self.steps + 1, value, what, copy.deepcopy(batch))
 
     def _parts(self, samples: int) -> list[slice | None]:
         """Where the parts of a batch lie, as equal as they can be; [None]: it is one."""
@@ -264,6 +264,13 @@ class Trainer:
     def evaluated_weights(self) -> AbstractContextManager[None]:
         """A context within which the model has the weights that are evaluated and kept: the average."""
         return self.average.swapped() if self.average else contextlib.nullcontext()
+
+
+def _cut(x: Any, part: slice | None) -> Any:
+    """The samples of a part of a batch, of one array or of several; None: all."""
+    if isinstance(x, (tuple, list)):
+        return tuple(_cut(one, part) for one in x)
+    return x if part is None else x[part]
 
 
 @dataclass(frozen=True)
@@ -408,10 +415,8 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
     """Refuse what cannot be walked through once for each epoch, before the first one."""
     for name, given in (("batches", batches), ("test_batches", test_batches)):
         if not hasattr(given, "__iter__") or hasattr(given, "__next__"):
-            raise TypeError(
-                f"{name}: wanted pairs (x, y) that can be walked through again, as a list or a DataLoader, "
-                f"got {type(given).__name__}"
-            )
+            wanted = "wanted pairs (x, y) that can be walked through again, as a list or a DataLoader"
+            raise TypeError(f"{name}: {wanted}, got {type(given).__name__}")
     if not hasattr(batches, "__len__"):
         raise TypeError(f"batches: wanted an iterable with a length, got {type(batches).__name__}")
     if not len(batches):

@@ -50,6 +50,8 @@ def pairs(
 ) -> Iterator[tuple[Array, AnyArray]]:
     """The (x, y) of each batch, y as an array; with `columns` a matrix, else of one label for each sample.
 
+    Of a model of several inputs x is a tuple, or list, of arrays.
+
     Raises
     ------
     TypeError, ValueError
@@ -64,12 +66,12 @@ def pairs(
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             got = f"{len(batch)} of them" if isinstance(batch, (tuple, list)) else type(batch).__name__
             raise ValueError(f"{name}: wanted a pair (x, y) as each batch, got {got} as batch {number}")
-        x, y = batch[0], np.asarray(batch[1])
-        if isinstance(x, np.ndarray) and x.ndim and (y.shape[:1] if columns else y.shape) != (len(x),):
-            raise ValueError(
-                f"{name}: wanted a label for each of the {len(x)} samples of batch {number}, got labels of "
-                f"shape {y.shape}"
-            )
+        x, y = tuple(batch[0]) if isinstance(batch[0], list) else batch[0], np.asarray(batch[1])
+        labels = y.shape[:1] if columns else y.shape
+        for one in x if isinstance(x, tuple) else (x,):
+            if isinstance(one, np.ndarray) and one.ndim and labels != (len(one),):
+                wanted = f"wanted a label for each of the {len(one)} samples of batch {number}"
+                raise ValueError(f"{name}: {wanted}, got labels of shape {y.shape}")
         yield x, y
 
 
@@ -88,7 +90,8 @@ def evaluate(model: Layer, batches: Iterable[Batch]) -> Evaluation:
     model : Layer
         Its layers' modes are afterwards what they were.
     batches : iterable of (x, y)
-        x float32 (N, ...), y integers (N,); the last batch may be smaller.
+        x float32 (N, ...), or a tuple of such for several inputs, y integers (N,); the last batch may be
+        smaller.
 
     Returns
     -------

@@ -37,6 +37,7 @@ class Mixup:
         x, others, share
             The mixed pictures, a new array; the labels of those mixed in; the weight of the first, a float.
         """
+        x = checks.float_array("x", x)
         rng = np.random.Generator(np.random.Philox(key=[self.seed | MIXUP, step]))
         share, order = float(rng.beta(self.alpha, self.alpha)), rng.permutation(len(x))
         mixed = x[order]
@@ -66,6 +67,7 @@ class Cutmix:
 
     def __call__(self, x: Array, y: AnyArray, step: int) -> tuple[Array, AnyArray, float]:
         """As `Mixup`'s, of x float32 (N, height, width, channels)."""
+        x = checks.float_array("x", x)
         rng = np.random.Generator(np.random.Philox(key=[self.seed | MIXUP, step]))
         kept, order = float(rng.beta(self.alpha, self.alpha)), rng.permutation(len(x))
         box = tuple(_part(size, (1 - kept) ** 0.5, int(rng.integers(size))) for size in x.shape[1:3])

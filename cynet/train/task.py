@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cynet.core import checks
 from cynet.core.tasks import CLASSIFY, HUBER, L1, MEASURES, MSE, MULTILABEL, REGRESS, Measures
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.data.balance import class_weights
@@ -208,6 +209,7 @@ def _outputs(model: Layer, batches: Iterable[Batch], flip: bool) -> tuple[Array,
         for x, y in pairs(batches, columns=True):
             output = np.array(model(x))
             if flip:
+                x = checks.float_array("x", x)
                 output = (output + model(np.ascontiguousarray(x[:, :, ::-1]))) / np.float32(2)
             if output.shape != y.shape:
                 wanted = f"wanted one that gives {y.shape}, a number for each label"

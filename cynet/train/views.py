@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Shape
 from cynet.nn.layer import Layer
 
@@ -77,6 +78,7 @@ def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArra
     ndarray of float64 (N, classes)
         A row of NaN where a logit of a view was NaN.
     """
+    x = checks.float_array("x", x) if kinds else x
     first, *others = (log_softmax(model(view)) for view in views(x, kinds))
     with np.errstate(invalid="ignore"):
         for found in others:

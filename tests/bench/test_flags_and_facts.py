@@ -59,7 +59,7 @@ def setup(training, sizes, threads=(), models=MODELS, batch_norm=True, peer=None
     return speed.Setup(training, models, sizes, threads, batch_norm, peer, rounds)
 
 
-N = get_num_threads()
+N = "the threads there are"  # which tests that came before may have set
 
 
 @pytest.mark.parametrize(("words", "wanted"), [
@@ -96,11 +96,11 @@ N = get_num_threads()
       ("loading.cost", N, 32, 2, {}),
       ("loading.training", N, 32, 2, {})]),
     ("profile", [
-        ("peak.measure", N, {}), ("per_layer.measure", N, "uwnet2", "the peak", 128, True, None, {}),
+        ("peak.measure", N, {}), ("per_layer.measure", N, "uwnet2", "the peak", 128, True, None, None, {}),
     ]),
     ("profile --model uwnet1,resnet20 --batch-size 2 --no-batch-norm --repeat 3 --threads 2", [
-        ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, {}),
-        ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, {}),
+        ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, None, {}),
+        ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, None, {}),
     ]),
     ("table", [
         ("speed.measure", N, setup(True, (128,), peer="torch"), {}),
@@ -118,8 +118,9 @@ N = get_num_threads()
 def test_each_flag_reaches_what_is_measured(calls, monkeypatch, words, wanted):
     monkeypatch.setattr(environment, "describe", lambda peer: {"peer": peer})
     monkeypatch.setattr(environment, "headline", lambda facts: f"beside {facts['peer']}")
+    threads = get_num_threads()
     assert cli.main(["bench", *words.split()]) == 0
-    assert calls == wanted
+    assert calls == [(name, threads if used is N else used, *given) for name, used, *given in wanted]
 
 
 @pytest.mark.parametrize("words", ["import", "import --markdown", "loader", "loader --markdown", "table"])

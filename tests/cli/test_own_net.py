@@ -134,6 +134,30 @@ def test_changed_code_is_refused_by_its_digest(tmp_path, capsys):
     assert said(capsys, "train", "--resume", run, "--model", run / "model.py", *more)[0] == 0
 
 
+def test_commands_that_look_at_a_run_say_where_other_code_is_named(tmp_path, capsys):
+    """What is trained again is refused; what is only looked at gets a note."""
+    file, run = tmp_path / "net.py", tmp_path / "run"
+    file.write_text(UNKNOWN)
+    assert said(capsys, "train", "--model", f"{file}:small", *SHORT, "--run-dir", run)[0] == 0
+    np.save(tmp_path / "some.npy", np.zeros((2, 32, 32, 3), np.uint8))
+    looking = {
+        "evaluate": (run,), "verify": (run,),
+        "predict": (run, tmp_path / "some.npy"), "report": (run, "--no-timing"),
+    }  # fmt: skip
+    wanted = f"wanted the code that the run began with, SHA-256 {nets.named(f'{file}:small').sha256}, got "
+    for code, is_other in ((UNKNOWN, False), (UNKNOWN + "\n# another\n", True)):
+        file.write_text(code)
+        for command, arguments in looking.items():
+            status, text = said(capsys, command, *arguments, "--model", f"{file}:small")
+            assert (wanted in text) == is_other, command
+            assert status == (2 if is_other and command == "verify" else 0), text
+            assert f"{run / 'model.py'} is as it was" in text or not is_other
+    assert said(capsys, "verify", run, "--model", f"{run / 'model.py'}:small")[0] == 0
+    again = cynet.runs.open(run).replay(model=f"{file}:small")
+    with pytest.raises(cynet.runs.RefusedError, match="model: wanted the code that the run began"), again:
+        pass
+
+
 def test_what_a_file_imports_is_kept_and_compared(tmp_path, capsys):
     folder, run = tmp_path / "nets", tmp_path / "run"
     folder.mkdir()

@@ -214,6 +214,20 @@ def test_a_frozen_setting_changes_only_when_it_is_allowed(broken_off, capsys):
     assert (config["momentum"], config["origin"]["momentum"]) == (0.5, "flag")
 
 
+@pytest.mark.parametrize("allow", [(), ("--allow-change", "optimizer")])
+def test_another_optimiser_is_advised_to_begin_another_run(broken_off, capsys, allow):
+    """Its checkpoint has none of the numbers that it wants, whatever is allowed."""
+    change = "--optimizer", "adam", *allow
+    assert train("--resume", broken_off, *change) == 2
+    err = capsys.readouterr().err
+    assert "does not fit optimizer (was sgd, got adam): missing: optimizer.0.exp_avg and " in err
+    assert f"(--init-from {broken_off} begins another run from its weights)\n" in err
+    assert "--allow-change" not in err
+    new = "--init-from", broken_off, "--run-dir", broken_off.with_name("new")
+    assert train(*FLAGS, "--steps", 2, *change[:2], *new) == 0
+    assert train("--resume", broken_off, "--optimizer", "nesterov", "--allow-change", "optimizer") == 0
+
+
 def test_a_changed_setting_stays_changed(broken_off, stop, monkeypatch):
     flags = "--steps", 30, "--allow-change", "steps"
     with pytest.raises(stop(10)):
@@ -391,8 +405,9 @@ def test_a_limit_on_files_is_seen_before_the_first_step(tmp_path):
     code = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
     code += f"import sys; sys.argv[1:] = {[*map(str, ('train', *FLAGS, '--run-dir', tmp_path / 'run'))]}; "
     code += f"runpy.run_path({tiny.__file__!r}, run_name='__main__')"
+    keeping_none = environment_of(PYTHONDONTWRITEBYTECODE="1")  # it would be cut off, for those that share it
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment_of()
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=keeping_none
     )
     assert done.returncode == 2
     assert "cannot write" in done.stderr and "as a checkpoint takes: File too large" in done.stderr

@@ -193,6 +193,7 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     else:
         assert status == 2 and err.count("\n") == 1
         assert {"epochs": "steps"}.get(name, name) in err or flag(name) in err
+    advised = "wanted --allow-change" in err
     if SETTINGS[name].free or name in ("init_from", "new_head"):  # which another run begins with
         return
     allowed = ["--allow-change", name.replace("_", "-")]
@@ -204,6 +205,7 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
         assert status == 2 and sha(run) == sha(finished)
     else:
         assert (status, err) == (0, "")
+    assert advised == (status == 0)
 
 
 @pytest.mark.parametrize("name", FREE)

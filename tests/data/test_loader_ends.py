@@ -204,7 +204,7 @@ if __name__ == "__main__":
 @linux
 def test_a_limit_of_the_system_is_told_and_no_workers_do_without(tmp_path):
     (tmp_path / "small.py").write_text(SMALL)
-    done = run_python(tmp_path / "small.py")
+    done = run_python(tmp_path / "small.py", PYTHONDONTWRITEBYTECODE="1")  # which the limit would cut off
     assert done.returncode == 0 and done.stderr == "", done.stderr
     message, batches = done.stdout.splitlines()
     assert message.startswith("pictures: wanted 40960 bytes of shared memory, ") and "are free" in message

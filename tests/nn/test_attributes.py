@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 import pytest
-from examples import LEAVES, built, normal
+from examples import LEAVES, assert_same, built, normal
 
 import cynet
 
@@ -74,7 +74,7 @@ def test_set_before_the_forward_pass_a_layer_does_what_one_built_so_does(kind, n
         wanted = before if isinstance(wanted, Exception) else wanted
         assert not isinstance(found, Exception), (value, found)
         for one, other in zip(found, wanted, strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=f"{value!r}")
+            assert_same(one, other, value)
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -96,7 +96,7 @@ def test_set_between_the_passes_backward_gives_the_gradient_of_the_pass_that_was
             continue
         found = [y, dx, *(p.grad for p in parameters)]
         for one, other in zip(found, wanted, strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=f"{value!r}")
+            assert_same(one, other, value)
 
 
 SEQUENTIALS = {
@@ -127,7 +127,7 @@ def test_of_layers_that_run_as_one_too(kind):
             assert name in str(error) and "wanted" in str(error), (name, value, error)
             continue
         for one, other in zip([y, dx, *(p.grad for p in parameters)], wanted, strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=f"{name} {value!r}")
+            assert_same(one, other, (name, value))
 
 
 LISTS = [

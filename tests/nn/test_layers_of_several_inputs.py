@@ -8,6 +8,7 @@ import pytest
 from examples import SEVERAL, built, normal, twin
 from helpers import frozen
 
+import cynet
 from cynet.core import threads
 
 CALLS = pytest.mark.parametrize("call", SEVERAL)
@@ -113,3 +114,9 @@ def test_copies_and_passes(call):
     np.testing.assert_array_equal(first, wanted[0])
     for dx, other in zip(second.backward(frozen(normal(first.shape, 7))), wanted[1], strict=True):
         np.testing.assert_array_equal(dx, other)
+
+
+@CALLS
+def test_its_gradients_are_those_of_differences(call):
+    found = cynet.check_gradients(built(call), tuple(inputs(call)), projections=1)
+    assert found.ok and sum(row.name.startswith("input ") for row in found.rows) == len(SEVERAL[call]), found

@@ -1,19 +1,23 @@
 """A run from Python: arguments are checked before anything is made, and what is said is said for Python."""
 
+import json
 import os
+import pathlib
 import re
 import signal
 
 import numpy as np
 import pytest
 import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import cynet
 from cynet import nn
 from cynet.core import random, threads
 from cynet.data import balance
 from cynet.nn import ReLU
-from cynet.runs import RefusedError, Settings, divergence, remarks
+from cynet.runs import RefusedError, Settings, divergence, ranges, remarks
 from cynet.runs.origins import Names
 from cynet.train import Diverged, Observer, RunFolder, Session, batching, diagnosis
 
@@ -45,6 +49,39 @@ def test_a_setting_of_a_wrong_type_is_refused_by_its_name(tmp_path, name, wrong)
         start(tmp_path / "run", **{name: wrong})
     assert str(caught.value).startswith(f"{name}: wanted ") and "\n" not in str(caught.value)
     assert caught.value.argument == name and not (tmp_path / "run").exists()
+
+
+DRAWN = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 70), st.floats(), st.complex_numbers(), st.text("flip,x0:.5"),
+    st.binary(), st.lists(st.sampled_from(["flip", "shift", "norm", "0.*", "x", 3])), st.just({"a": {1}}),
+    st.sets(st.just("flip")), st.dictionaries(st.integers(0, 9), st.floats()), st.just(np.float32(0.5)),
+)  # fmt: skip
+
+
+@given(name=st.sampled_from(list(vars(Settings()))), value=DRAWN)
+@settings(max_examples=600)
+def test_whatever_settings_are_given_they_are_of_their_type_or_refused_at_once(name, value):
+    """What is taken is what a file of settings would give, and the settings can be kept and read again."""
+    try:
+        made = Settings(**{name: value})
+    except RefusedError as error:
+        assert error.argument == name and str(error).startswith(f"{name}: wanted ")
+        return
+    flat = made.flat()
+    assert flat[name] is None or ranges.is_plain(name, flat[name])
+    assert Settings.unflat(json.loads(json.dumps(flat))).flat() == flat
+
+
+@pytest.mark.parametrize(("more", "wanted"), [
+    ({"freeze": ["0.*", "*.bias"]}, "0.*,*.bias"), ({"freeze": []}, None), ({"tta": ()}, None),
+    ({"tta": ("shift", "flip")}, "flip,shift"), ({"no_decay": ["bias"]}, "bias"), ({"augment": []}, False),
+    ({"augment": ["crop:4", "flip"]}, True), ({"model_option": {"width": 8}}, '{"width": 8}'),
+    ({"lr": np.float32(0.5)}, 0.5), ({"init_from": pathlib.Path("a")}, "a"), ({"lr_steps": {}}, {}),
+    ({"lr_steps": {np.int64(3): 1}}, {3: 1.0}),
+])  # fmt: skip
+def test_settings_take_what_python_has_types_for(more, wanted):
+    (name,) = more
+    assert vars(Settings(**more))[name] == wanted and type(vars(Settings(**more))[name]) is type(wanted)
 
 
 @pytest.mark.parametrize(("more", "words"), [

@@ -304,3 +304,9 @@ def test_a_net_of_ones_own_takes_the_place_of_the_registrys_name(tmp_path, made)
     assert own.settings.model == own.facts.model == wanted and wanted not in cynet.models.names()
     model, facts = cynet.train.load_weights(tmp_path / "a.safetensors")
     assert facts.model == wanted and len(model.parameters()) == 2
+
+
+def test_a_model_that_nobody_knows_is_told_by_its_name():
+    settings = Settings(data="tiny", model="uwnet22", batch_size=16, steps=3, workers=0).resolved(64)
+    with pytest.raises(ValueError, match=r"^model: wanted one of uwnet0, .*, got 'uwnet22' \(did you mean"):
+        Session(settings, tiny.tiny(), tiny.tiny(split="test"))
