@@ -1,4 +1,4 @@
-"""Batch normalisation of rows x channels: what BatchNorm1d and BatchNorm2d share with the course's functions.
+"""Batch normalisation of rows x channels: how rows are cut into chunks, and the passes of both layers.
 
 The statistics are float64; the kernels take each mean as two floats, high + low, so that the rounding of a
 large mean does not reach the output.
@@ -27,49 +27,11 @@ def chunk_rows(rows, channels):
 
 
 @lru_cache(1024)
-def _cut(rows, channels):
+def cut(rows, channels):
     """(rows of a work item, the most threads that have one, the shape of partial sums)."""
     each = chunk_rows(rows, channels)
     shape = table.partial_shape(rows, channels, each)
     return each, max(1, shape[0]), shape
-
-
-def statistics(x):
-    """(mean, biased variance), float64 (channels,), of x float32 (rows, channels) with at least one row."""
-    rows, channels = x.shape
-    each, most, shape = _cut(rows, channels)
-    mean, variance = np.empty((2, channels))
-    partial = workspace.empty(shape, np.float64)
-    batchnorm_statistics.statistics(x, partial, mean, variance, each, min(get_num_threads(), most))
-    return mean, variance
-
-
-def mean_terms(mean):
-    """The kernels' table of terms, float32 (TERMS, channels): the mean's two rows, zeros below."""
-    terms = np.zeros((table.TERMS, len(mean)), np.float32)
-    high, low = terms[table.MEAN_HIGH], terms[table.MEAN_LOW]
-    high[:] = mean
-    np.subtract(mean, high, out=low, casting="unsafe", where=np.isfinite(mean))
-    return terms
-
-
-def normalize(x, mean, scale, shift):
-    """(x - mean) * scale + shift of x float32 (rows, channels)."""
-    terms = mean_terms(mean)
-    terms[table.SCALE], terms[table.SHIFT] = scale, shift
-    return NormPass(x, terms, None).output()
-
-
-def gradient_sums(x, dy, mean):
-    """float64 (2, channels): the sums over rows of dy and of dy * (x - mean)."""
-    return NormPass(x, mean_terms(mean), None).sums(dy).sum(0)
-
-
-def input_gradient(x, dy, mean, of_dy, of_x, constant):
-    """of_dy * dy + of_x * (x - mean) + constant, each factor one number a channel."""
-    terms = mean_terms(mean)
-    terms[table.OF_DY], terms[table.OF_X], terms[table.CONSTANT] = of_dy, of_x, constant
-    return NormPass(x, terms, None).input_gradient(dy)
 
 
 class NormPass:
@@ -89,7 +51,7 @@ class NormPass:
 
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
-        self.each, self.most, self.sums_shape = _cut(*x.shape)
+        self.each, self.most, self.sums_shape = cut(*x.shape)
 
     @property
     def threads(self):
@@ -172,6 +134,6 @@ class NormPass:
 def add_channel_sums(x, out):
     """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
     rows, channels = x.shape
-    each, most, (chunks, *_) = _cut(rows, channels)
+    each, most, (chunks, *_) = cut(rows, channels)
     partial = workspace.empty((chunks, channels), np.float64)
     channel_sums.channel_sums(x, partial, out, each, min(get_num_threads(), most))
