@@ -134,7 +134,8 @@ def normalised(layer, dx, dw, db):
 
 
 def MaxPool2d(layer, x, twin):
-    return of_input(reference.max_pool(x, *sides(layer, x), layer.ceil_mode))
+    apart = (layer.dilation,) * 2 if isinstance(layer.dilation, int) else layer.dilation
+    return of_input(reference.max_pool(x, *sides(layer, x), layer.ceil_mode, apart))
 
 
 def AvgPool2d(layer, x, twin):
@@ -157,7 +158,7 @@ def of_images(layer, x, twin, function, **more):
 
 
 def MaxPool1d(layer, x, twin):
-    return of_images(layer, x, twin, MaxPool2d)
+    return of_images(layer, x, twin, MaxPool2d, dilation=(1, layer.dilation))
 
 
 def AvgPool1d(layer, x, twin):

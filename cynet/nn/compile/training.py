@@ -88,7 +88,7 @@ def watch(watched, layer):
     elif plain(layer) is Linear:
         names += "in_features", "out_features"
     elif plain(layer) is MaxPool2d:
-        names += ("kernel_size",)
+        names += "kernel_size", "dilation"
     watched.add(layer, *names)
 
 

@@ -40,7 +40,7 @@ class Pool1d(Pool2d):
             self.padding = before if before == after else (before, after)
 
     def window(self) -> Any:
-        kernel, stride = _one("kernel_size", self.kernel_size), _one("stride", self.stride)
+        kernel, stride = one("kernel_size", self.kernel_size), one("stride", self.stride)
         padding = self.padding
         if isinstance(padding, str) and padding == geometry.SAME:
             return (1, kernel), (1, stride), padding
@@ -77,7 +77,7 @@ class Pool1d(Pool2d):
         return _sequence(dx)
 
 
-def _one(name: str, value: Any) -> int:
+def one(name: str, value: Any) -> int:
     """An int, or one in a tuple, as PyTorch has it."""
     if isinstance(value, (tuple, list)):
         if len(value) != 1:
