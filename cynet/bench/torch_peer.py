@@ -123,11 +123,11 @@ def _norm(kind, layer):
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
-        m.bias is not None,
+        m.bias is not None, m.padding_mode,
     ),
     "Conv1d": lambda m: nn.Conv1d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
-        m.bias is not None,
+        m.bias is not None, m.padding_mode,
     ),
     "ConvTranspose2d": lambda m: nn.ConvTranspose2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,

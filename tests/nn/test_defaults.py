@@ -9,8 +9,11 @@ import cynet
 from cynet import nn
 
 DEFAULTS = {
-    "Conv1d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
-    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}, "Linear": {"bias": True},
+    "Conv1d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True,
+               "padding_mode": "zeros"},
+    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True,
+               "padding_mode": "zeros"},
+    "Linear": {"bias": True},
     "ConvTranspose2d": {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "bias": True,
                         "dilation": 1},
     "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True},

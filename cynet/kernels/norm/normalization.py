@@ -11,10 +11,9 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import batchnorm, batchnorm_gradient, batchnorm_pool, batchnorm_statistics, channel_sums
+from . import batchnorm, batchnorm_gradient, batchnorm_statistics, channel_sums
 from . import channels as table
 
-NO_ROWS = np.empty((0, 1), np.float32)
 CHUNKS = 64  # work items, at most
 CHUNK_FLOATS = 4096  # of a work item, at least
 
@@ -58,7 +57,8 @@ class NormPass:
         """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
         return min(get_num_threads(), self.most)
 
-    def _partial(self):
+    def room_for_sums(self):
+        """float64 (chunks, SUMS, channels), not initialised."""
         return workspace.empty(self.sums_shape, np.float64)
 
     @classmethod
@@ -68,7 +68,7 @@ class NormPass:
         terms, state = np.empty((table.TERMS, channels), np.float32), np.empty((table.STATE, channels))
         new = cls(x, terms, state, training)
         if training:
-            partial = new._partial()
+            partial = new.room_for_sums()
             batchnorm_statistics.batch_terms(
                 x, weight, bias, running_mean, running_var, eps, momentum, partial, new.state, new.terms,
                 new.each, new.threads,
@@ -84,23 +84,11 @@ class NormPass:
         batchnorm.normalize(self.x, self.terms, y, relu, self.each, self.threads)
         return y
 
-    def output_add(self, other):
-        """ReLU(batch norm + other)."""
-        y = workspace.empty(self.x.shape)
-        batchnorm.normalize_add(self.x, other, self.terms, y, self.each, self.threads)
-        return y
-
     def sums(self, dy, relu=False):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
-        partial = self._partial()
+        partial = self.room_for_sums()
         batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
         return partial
-
-    def sums_add(self, dy, y):
-        """(sums of dz, dz): dz is dy where y, what `output_add` returned, is above 0."""
-        partial, dz = self._partial(), workspace.empty(dy.shape)
-        batchnorm_gradient.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
-        return partial, dz
 
     def finish(self, partial, weight, weight_grad, bias_grad):
         """Make a, b and c of the sums, and add to the gradients of the parameters."""
@@ -113,22 +101,6 @@ class NormPass:
         dx = workspace.empty(self.x.shape) if dx is None else dx
         batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
-
-    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/pool takes
-    def output_pooled(self, shape, y, winner, window):
-        threads = min(self.threads, max(1, shape[0]))
-        room = workspace.empty(batchnorm_pool.room_shape(threads, y.shape, window))
-        batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
-
-    def sums_pooled(self, shape, dy, winner, window, keep):
-        """(sums, and if `keep` the pool's gradient, or else None)."""
-        threads, partial = self.threads, self._partial()
-        room = workspace.empty(batchnorm_pool.gradient_room_shape(threads, shape))
-        kept = workspace.empty(self.x.shape) if keep else NO_ROWS
-        batchnorm_pool.gradient_sums_pool(
-            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each, threads,
-        )  # fmt: skip
-        return partial, kept if keep else None
 
 
 def add_channel_sums(x, out):

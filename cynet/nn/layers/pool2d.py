@@ -16,9 +16,9 @@ class Pool2d(Layer):
     kernel_size : int or (height, width)
     stride : int or pair, optional
         Default: kernel_size.
-    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+    padding : int, (vertical, horizontal), (top, left, bottom, right), "same" or "valid", optional
         Less than the kernel, so that each window holds a pixel. "same": (size - 1) // 2 cells before, and
-        after as many as ceil(in / stride) outputs need.
+        after as many as ceil(in / stride) outputs need. "valid": none.
     ceil_mode : bool, optional
         Whether a last window may reach beyond the padded image, if it begins before the padding after it.
 
