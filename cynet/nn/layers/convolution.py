@@ -6,7 +6,6 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.types import Array, Shape
-from cynet.kernels.common import geometry
 from cynet.kernels.conv import convolution
 from cynet.kernels.norm.normalization import add_channel_sums
 from cynet.nn import init
@@ -21,7 +20,7 @@ class Convolution(Layer):
     """Base of convolutions: a subclass says what its window is, and which problem an input makes of it."""
 
     told: tuple[str, ...] = TOLD  # by repr
-    padding_mode: Any = geometry.ZEROS
+    padding_mode: Any = "zeros"
 
     def _make(self, channels: Any, window: Any, groups: Any, bias: Any) -> None:
         """Set the attributes, `channels` (in, out) and `window` as for `_window`, and make the weights."""
