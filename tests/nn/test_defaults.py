@@ -29,6 +29,7 @@ DEFAULTS = {
     "PReLU": {"num_parameters": 1, "init": 0.25}, "GroupNorm": {"eps": 1e-5, "affine": True},
     "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
     "DropPath": {"p": 0.0},  # timm's
+    "Concatenate": {"axis": -1},
 }  # fmt: skip
 
 
