@@ -56,11 +56,12 @@ def scatter(cells, shape, stride, padding, dilation=(1, 1)):
     return padded[:, top : top + height, left : left + width]
 
 
-def max_pool(x, kernel, stride, padding, ceil=False):
+def max_pool(x, kernel, stride, padding, ceil=False, dilation=(1, 1)):
     """Padding is -Inf but never the winner; the first of equals wins, of NaNs, which beat all, the last."""
-    padding = beyond(x.shape, kernel, stride, padding) if ceil else padding
-    cells = windows(x, kernel, stride, padding, -np.inf)
-    inside = windows(np.ones_like(x), kernel, stride, padding, 0.0) > 0
+    extents = [apart * (size - 1) + 1 for size, apart in zip(kernel, dilation, strict=True)]
+    padding = beyond(x.shape, extents, stride, padding) if ceil else padding
+    cells = windows(x, kernel, stride, padding, -np.inf, dilation)
+    inside = windows(np.ones_like(x), kernel, stride, padding, 0.0, dilation) > 0
     flat, valid = (a.reshape(*a.shape[:4], kernel[0] * kernel[1]) for a in (cells, inside))
     best = np.full(flat.shape[:4], -np.inf)
     winner = np.full(flat.shape[:4], -1)
@@ -72,7 +73,7 @@ def max_pool(x, kernel, stride, padding, ceil=False):
     def backward(dy):
         won = winner[..., None] == np.arange(flat.shape[4])
         spread = np.where(won, dy[..., None], 0.0).reshape(cells.shape)
-        return scatter(spread, x.shape, stride, padding)
+        return scatter(spread, x.shape, stride, padding, dilation)
 
     return best, backward
 

@@ -50,8 +50,9 @@ def with_weights(layer, found):
 
 def Conv2d(layer, x, twin):
     _, stride, padding = sides(layer, x)
-    window = stride, padding, layer.groups, layer.dilation
-    return with_weights(layer, reference_weights.conv2d(x, *values(layer, layer.out_channels), *window))
+    window = stride, padding, layer.groups, layer.dilation, layer.padding_mode
+    found = reference_weights.bordered_conv2d(x, *values(layer, layer.out_channels), *window)
+    return with_weights(layer, found)
 
 
 def Conv1d(layer, x, twin):
@@ -65,8 +66,8 @@ def Conv1d(layer, x, twin):
         reference.same_padding(x.shape[1], size, stride) if layer.padding == "same" else layer.padding
     )
     w, b = values(layer, layer.out_channels)
-    window = (1, stride), (0, before, 0, after), layer.groups, (1, apart)
-    y, backward = reference_weights.conv2d(x[:, None], w[:, :, None], b, *window)
+    window = (1, stride), (0, before, 0, after), layer.groups, (1, apart), layer.padding_mode
+    y, backward = reference_weights.bordered_conv2d(x[:, None], w[:, :, None], b, *window)
 
     def of_sequences(dy):
         dx, dw, db = backward(dy[:, None])
@@ -134,7 +135,8 @@ def normalised(layer, dx, dw, db):
 
 
 def MaxPool2d(layer, x, twin):
-    return of_input(reference.max_pool(x, *sides(layer, x), layer.ceil_mode))
+    apart = (layer.dilation,) * 2 if isinstance(layer.dilation, int) else layer.dilation
+    return of_input(reference.max_pool(x, *sides(layer, x), layer.ceil_mode, apart))
 
 
 def AvgPool2d(layer, x, twin):
@@ -157,7 +159,7 @@ def of_images(layer, x, twin, function, **more):
 
 
 def MaxPool1d(layer, x, twin):
-    return of_images(layer, x, twin, MaxPool2d)
+    return of_images(layer, x, twin, MaxPool2d, dilation=(1, layer.dilation))
 
 
 def AvgPool1d(layer, x, twin):

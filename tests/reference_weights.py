@@ -8,7 +8,11 @@ from reference import scatter, windows
 
 
 def conv2d(x, w, b, stride, padding, groups=1, dilation=(1, 1)):
-    """x (N, H, W, C), w (out, C / groups, kh, kw), b (out,); backward gives dx, dw, db."""
+    """x (N, H, W, C), w (out, C / groups, kh, kw), b (out,): the sums over the taps of each window.
+
+    The padding is zeros; group g of the filters sees group g of the channels. Backward takes dy, (N, out
+    height, out width, out), and gives dx, dw, db.
+    """
     kernel, depth, width = w.shape[2:], w.shape[1], w.shape[0] // groups
     cells = windows(x, kernel, stride, padding, 0.0, dilation)
     parts = [
@@ -29,8 +33,45 @@ def conv2d(x, w, b, stride, padding, groups=1, dilation=(1, 1)):
     return np.concatenate(parts, 3) + b, backward
 
 
+def bordered_conv2d(x, w, b, stride, padding, groups=1, dilation=(1, 1), border="zeros"):
+    """The same with an image that goes on in the padding: each of its cells is a pixel of the image, or 0."""
+    if border == "zeros":
+        return conv2d(x, w, b, stride, padding, groups, dilation)
+    top, left, bottom, right = padding
+    rows = [_pixel(i, x.shape[1], border) for i in range(-top, x.shape[1] + bottom)]
+    columns = [_pixel(i, x.shape[2], border) for i in range(-left, x.shape[2] + right)]
+    y, of_conv = conv2d(x[:, rows][:, :, columns], w, b, stride, (0, 0, 0, 0), groups, dilation)
+
+    def backward(dy):
+        framed, dw, db = of_conv(dy)
+        dx = np.zeros(x.shape)
+        for r, row in enumerate(rows):
+            for c, column in enumerate(columns):
+                dx[:, row, column] += framed[:, r, c]
+        return dx, dw, db
+
+    return y, backward
+
+
+def _pixel(i, size, border):
+    """Which pixel of an axis lies at place i, which may be beyond: step by step."""
+    while not 0 <= i < size:
+        if border == "circular":
+            i += size if i < 0 else -size
+        elif border == "replicate" or size == 1:
+            i = 0 if i < 0 else size - 1
+        else:
+            i = -i if i < 0 else 2 * (size - 1) - i
+    return i
+
+
 def conv_transpose2d(x, w, b, stride, padding, more=(0, 0), groups=1, dilation=(1, 1)):
-    """x (N, H, W, C), w (C, out / groups, kh, kw), b (out,): each pixel adds its filters, pixel by pixel."""
+    """x (N, H, W, C), w (C, out / groups, kh, kw), b (out,): each pixel adds its filters, pixel by pixel.
+
+    Windows lie `stride` apart in the output, `padding` is cut off around it, and `more` (down, right) is
+    there besides, before that. Group g of the channels adds to group g of the outputs. Backward takes dy, of
+    the output's shape, and gives dx, dw, db.
+    """
     depth, width = w.shape[0] // groups, w.shape[1]
     reach = [d * (k - 1) + 1 + m for d, k, m in zip(dilation, w.shape[2:], more, strict=True)]
     whole = [(n - 1) * s + r for n, s, r in zip(x.shape[1:3], stride, reach, strict=True)]

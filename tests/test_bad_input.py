@@ -32,7 +32,7 @@ CASES = [
     ("Conv2d", lambda v: nn.Conv2d(3, 4, v), [*SIZES, (3, 0), (3, 3, 3), (3, "a")], "kernel_size"),
     ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, stride=v), [*SIZES, (1, 0), (1, 1, 1)], "stride"),
     ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, padding=v),
-     [-1, "valid", None, 1.0, (1, -1), (1, 1, 1), (0, 0, 0, -2), ()], "padding"),
+     [-1, "full", None, 1.0, (1, -1), (1, 1, 1), (0, 0, 0, -2), ()], "padding"),
     ("Conv2d", lambda v: nn.Conv2d(6, 4, 3, groups=v), [*SIZES, 3, 4, 7], "groups"),
     ("Conv2d", lambda v: nn.Conv2d(3, 4, 3, bias=v), FLAGS, "bias"),
     ("Linear", lambda v: nn.Linear(v, 4), SIZES, "in_features"),

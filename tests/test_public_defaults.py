@@ -50,7 +50,7 @@ DEFAULTS = {
     "models.create": {"input_shape": (32, 32, 3), "classes": 10},
     "kernels.conv.columns.im2col": {"stride": 1, "padding": 0},
     "kernels.conv.columns.col2im": {"stride": 1, "padding": 0},
-    "CrossEntropyLoss": {"label_smoothing": 0.0},
+    "CrossEntropyLoss": {"label_smoothing": 0.0, "reduction": "mean"},
 }  # fmt: skip
 LIMITS = {
     "bench.timing": {"BLOCK": 0.02, "LEAD": 0.01, "LONGEST_BLOCK": 20, "ROUNDS": (5, 200)},

@@ -68,9 +68,9 @@ def reached(layer, shape):
         in_hw, out_hw, before = asked.in_shape[1:3], asked.out_shape[1:3], asked.before
         kernel, stride, dilation = asked.kernel, asked.stride, asked.dilation
     else:
-        (kernel, stride, padding), dilation = layer.window(), (1, 1)
+        (kernel, stride, padding), dilation = layer.window(), layer.apart()
         in_hw = shape[1:3] if len(shape) == 4 else (1, shape[1])
-        before, out_hw = geometry.window_grid(in_hw, kernel, stride, padding, ceil=layer.ceil_mode)
+        before, out_hw = geometry.window_grid(in_hw, kernel, stride, padding, dilation, ceil=layer.ceil_mode)
     count = shape[0] * shape[-1]
     for axis in range(2):
         starts = range(-before[axis], out_hw[axis] * stride[axis] - before[axis], stride[axis])

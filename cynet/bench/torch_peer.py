@@ -98,7 +98,7 @@ def _padding(layer):
     """PyTorch's padding, the same on both sides, that gives the same windows."""
     if isinstance(layer, Pool2d):
         kernel, _, padding = layer.window()  # of sequences as of images one pixel high
-        apart = (1, 1)
+        apart = layer.apart()
     else:
         kernel, padding, apart = layer.kernel_size, layer.padding, layer.dilation
     if padding == "same":
@@ -123,11 +123,11 @@ def _norm(kind, layer):
 LEAVES = {
     "Conv2d": lambda m: nn.Conv2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
-        m.bias is not None,
+        m.bias is not None, m.padding_mode,
     ),
     "Conv1d": lambda m: nn.Conv1d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.dilation, m.groups,
-        m.bias is not None,
+        m.bias is not None, m.padding_mode,
     ),
     "ConvTranspose2d": lambda m: nn.ConvTranspose2d(
         m.in_channels, m.out_channels, m.kernel_size, m.stride, _padding(m), m.output_padding, m.groups,
@@ -136,8 +136,12 @@ LEAVES = {
     "Linear": lambda m: TorchLinear(m.in_features, m.out_features, bias=m.bias is not None),
     "BatchNorm2d": lambda m: _norm(nn.BatchNorm2d, m),
     "BatchNorm1d": lambda m: _norm(nn.BatchNorm1d, m),
-    "MaxPool2d": lambda m: nn.MaxPool2d(m.kernel_size, m.stride, _padding(m), ceil_mode=m.ceil_mode),
-    "MaxPool1d": lambda m: nn.MaxPool1d(m.kernel_size, m.stride, _padding(m)[1], ceil_mode=m.ceil_mode),
+    "MaxPool2d": lambda m: nn.MaxPool2d(
+        m.kernel_size, m.stride, _padding(m), m.dilation, ceil_mode=m.ceil_mode
+    ),
+    "MaxPool1d": lambda m: nn.MaxPool1d(
+        m.kernel_size, m.stride, _padding(m)[1], m.dilation, ceil_mode=m.ceil_mode
+    ),
     "AvgPool2d": lambda m: nn.AvgPool2d(
         m.kernel_size, m.stride, _padding(m), m.ceil_mode, m.count_include_pad, m.divisor_override
     ),

@@ -17,8 +17,8 @@ MOST_COLUMNS = 10_000  # labels, or numbers, of a sample
 def told(labels: Any) -> str:
     """The task that labels are for, by what they are.
 
-    Integers (n,) are classes, and so is a matrix with a single 1 in each row; any other matrix of 0 and 1 is
-    for several labels; floats are numbers.
+    Integers (n,) are classes; so are False and True, as 0 and 1, and a matrix with a 1 in each row. Any
+    other matrix of 0 and 1 is for several labels; floats are numbers.
 
     Parameters
     ----------
@@ -92,9 +92,10 @@ def checked(
     if task != CLASSIFY:
         columns = _matrix(labels, count, task)
         return columns, _column_names(classes, columns.shape[1], task), task
+    yes_or_no = labels.dtype.kind == "b" and labels.size == len(labels)
     labels = _single(labels, known)
     if classes is None:
-        classes = numbered(labels)
+        classes = ("0", "1") if yes_or_no else numbered(labels)
     return checks.labels("labels", labels, count, len(classes)), classes, task
 
 
@@ -132,6 +133,8 @@ def _single(labels: AnyArray, task: str | None) -> AnyArray:
             )
         return labels.argmax(axis=1)
     labels = labels[:, 0] if labels.ndim == 2 else labels
+    if labels.dtype.kind == "b":
+        return labels.astype(np.int64)
     if labels.dtype.kind == "f" and task == CLASSIFY:  # asked for: whole numbers are classes
         wrong = _first(~(np.isfinite(labels) & (labels == np.rint(labels)) & (np.abs(labels) < 2**53)))
         if wrong is not None:

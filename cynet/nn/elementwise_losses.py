@@ -9,9 +9,8 @@ from cynet.core import checks, threads, workspace
 from cynet.core.types import AnyArray, Array
 from cynet.kernels.loss import error_sums
 
-from .losses import SHOWN, Loss
+from .losses import SHOWN, Loss, checked_reduction
 
-REDUCTIONS = ("mean", "sum")
 ONE = np.ones(1)
 
 
@@ -218,13 +217,6 @@ def checked_pair(y: Array, target: Array, name: str = "y") -> tuple[Array, Array
     if y.size == 0:
         raise ValueError(f"{name}: wanted at least one element, got shape {y.shape}")
     return y, target
-
-
-def checked_reduction(value: Any) -> str:
-    """`value`, if it is one of `REDUCTIONS`."""
-    if not isinstance(value, str) or value not in REDUCTIONS:
-        raise ValueError(f"reduction: wanted {' or '.join(map(repr, REDUCTIONS))}, got {value!r:.80}")
-    return value
 
 
 def _checked_weights(name: str, value: Any) -> AnyArray | None:

@@ -14,6 +14,8 @@ from cynet.kernels.loss import softmax
 from .passes import grad_enabled
 
 SHOWN = 10  # weights in a text
+REDUCTIONS = "mean", "sum"
+Weights = Sequence[float] | AnyArray | None
 
 
 class Loss:
@@ -79,6 +81,8 @@ class CrossEntropyLoss(Loss):
         0 to 1.
     weight : sequence of float (classes,), optional
         How much each class counts: finite, at least 0, not all 0.
+    reduction : {"mean", "sum"}, optional
+        "sum": nothing is divided. By its name alone.
 
     Raises
     ------
@@ -93,10 +97,10 @@ class CrossEntropyLoss(Loss):
     """
 
     def __init__(
-        self, label_smoothing: float = 0.0, weight: Sequence[float] | AnyArray | None = None
+        self, label_smoothing: float = 0.0, weight: Weights = None, *, reduction: str = "mean"
     ) -> None:
         self.label_smoothing = checks.number("label_smoothing", label_smoothing, 0, 1)
-        self.weight = weight
+        self.weight, self.reduction = weight, checked_reduction(reduction)
 
     @property
     def weight(self) -> AnyArray | None:
@@ -132,10 +136,12 @@ class CrossEntropyLoss(Loss):
         smoothing = checks.number("label_smoothing", self.label_smoothing, 0, 1)  # it may have been set
         count = threads.get_num_threads()
         gradient, losses = workspace.empty(logits.shape), workspace.empty((rows,), np.float64)
-        if self._weight is None:
+        mean = checked_reduction(self.reduction) == "mean"
+        if self._weight is None and mean:
             loss = softmax.cross_entropy(logits, labels, gradient, losses, smoothing, count)
         else:
-            weight, divisor = self._weight, self._divisor(self._weight, labels, classes)
+            weight = np.ones(classes) if self._weight is None else self._weight
+            divisor = self._divisor(weight, labels, classes, mean)
             loss = softmax.weighted_cross_entropy(
                 logits, labels, weight, gradient, losses, smoothing, divisor, count
             )
@@ -143,13 +149,13 @@ class CrossEntropyLoss(Loss):
         return loss
 
     @staticmethod
-    def _divisor(weight: AnyArray, labels: AnyArray, classes: int) -> float:
-        """The sum of the weights of the labels."""
+    def _divisor(weight: AnyArray, labels: AnyArray, classes: int, mean: bool) -> float:
+        """The sum of the weights of the labels, or 1 unless it is the mean that is wanted."""
         if len(weight) != classes:
             raise ValueError(
                 f"weight: wanted one for each of the {classes} classes of the logits, got {len(weight)}"
             )
-        divisor = float(weight[labels].sum())
+        divisor = float(weight[labels].sum()) if mean else 1.0
         if not divisor > 0:
             found = np.unique(labels).tolist()
             raise ValueError(
@@ -163,7 +169,15 @@ class CrossEntropyLoss(Loss):
             shown = [f"{value:g}" for value in self._weight[:SHOWN]]
             more = [f"... {len(self._weight)} classes"] if len(self._weight) > SHOWN else []
             weight = f", weight=[{', '.join(shown + more)}]"
-        return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g}{weight})"
+        reduction = "" if self.reduction == "mean" else f", reduction={self.reduction!r}"
+        return f"CrossEntropyLoss(label_smoothing={self.label_smoothing:g}{weight}{reduction})"
+
+
+def checked_reduction(value: Any) -> str:
+    """`value`, if it is one of `REDUCTIONS`."""
+    if not isinstance(value, str) or value not in REDUCTIONS:
+        raise ValueError(f"reduction: wanted {' or '.join(map(repr, REDUCTIONS))}, got {value!r:.80}")
+    return value
 
 
 def _checked_weight(value: Any) -> AnyArray:

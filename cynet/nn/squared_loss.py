@@ -6,7 +6,8 @@ from cynet.core import threads, workspace
 from cynet.core.types import Array
 from cynet.kernels.loss import squared_error
 
-from .elementwise_losses import ElementwiseLoss, checked_pair, checked_reduction, shown_reduction
+from .elementwise_losses import ElementwiseLoss, checked_pair, shown_reduction
+from .losses import checked_reduction
 
 
 class MSELoss(ElementwiseLoss):

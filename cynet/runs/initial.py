@@ -40,7 +40,13 @@ class Taken:
 
     def __str__(self) -> str:
         text = f"begun from {printable(self.path)}: {self.count} of {self.count + len(self.new)} arrays taken"
-        for what, names in (("drawn anew", self.new), ("not used of the file", self.unused)):
+        both = [name for name in self.new if name in self.unused]
+        new, unused = ([name for name in names if name not in both] for names in (self.new, self.unused))
+        for what, names in (
+            ("drawn anew, and not used of the file", both),
+            ("drawn anew", new),
+            ("not used of the file", unused),
+        ):
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             text += f"; {what}: {', '.join(map(printable, names[:SHOWN]))}{more}" if names else ""
         return text
@@ -138,4 +144,5 @@ def _other(told, facts):
 def _kind(facts):
     norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[-1]
     what = WORDS[len(facts.picture_shape)]
-    return f"{facts.model}{norm} of {len(facts.classes)} classes and {channels}-channel {what}"
+    classes = f"{len(facts.classes)} class{'' if len(facts.classes) == 1 else 'es'}"
+    return f"{facts.model}{norm} of {classes} and {channels}-channel {what}"

@@ -15,7 +15,7 @@ from cynet.core.threads import get_num_threads
 from cynet.core.types import AnyArray, Array
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import im2col as columns_kernel
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import single_steps
 
 from . import planes
 from .data import checked_image
@@ -126,7 +126,7 @@ def mean(x: Any, groups: int) -> Array:
     -------
     ndarray of float32 (1, groups)
     """
-    return _row(normalization.statistics(_pixels("x", x, _groups("groups", groups)))[0])
+    return _row(single_steps.statistics(_pixels("x", x, _groups("groups", groups)))[0])
 
 
 def variance(x: Any, m: Any, groups: int) -> Array:
@@ -144,7 +144,7 @@ def variance(x: Any, m: Any, groups: int) -> Array:
     ndarray of float32 (1, groups)
     """
     pixels = _pixels("x", x, _groups("groups", groups))
-    centre, spread = normalization.statistics(pixels)
+    centre, spread = single_steps.statistics(pixels)
     return _row(spread + (centre - _statistic("m", m, groups)) ** 2)
 
 
@@ -164,7 +164,7 @@ def normalize(x: Any, m: Any, v: Any, groups: int) -> Array:
     """
     pixels = _pixels("x", x, _groups("groups", groups))
     m, v = _statistic("m", m, groups), _statistic("v", v, groups)
-    return planes.to_planes(normalization.normalize(pixels, m, _inverse(v), 0.0), len(x))
+    return planes.to_planes(single_steps.normalize(pixels, m, _inverse(v), 0.0), len(x))
 
 
 def delta_mean(d: Any, v: Any) -> Array:
@@ -181,7 +181,7 @@ def delta_mean(d: Any, v: Any) -> Array:
     """
     v = _statistic("v", v)
     pixels = _pixels("d", d, _groups("v columns", len(v)))
-    return _row(-_inverse(v) * normalization.gradient_sums(pixels, pixels, np.zeros(len(v)))[0])
+    return _row(-_inverse(v) * single_steps.gradient_sums(pixels, pixels, np.zeros(len(v)))[0])
 
 
 def delta_variance(d: Any, x: Any, m: Any, v: Any) -> Array:
@@ -198,7 +198,7 @@ def delta_variance(d: Any, x: Any, m: Any, v: Any) -> Array:
     """
     m, pixels, gradient = _gradient(d, x, m)
     v = _statistic("v", v, len(m))
-    return _row(-0.5 * _inverse(v) ** 3 * normalization.gradient_sums(pixels, gradient, m)[1])
+    return _row(-0.5 * _inverse(v) ** 3 * single_steps.gradient_sums(pixels, gradient, m)[1])
 
 
 def delta_batch_norm(d: Any, dm: Any, dv: Any, m: Any, v: Any, x: Any) -> Array:
@@ -217,7 +217,7 @@ def delta_batch_norm(d: Any, dm: Any, dv: Any, m: Any, v: Any, x: Any) -> Array:
     m, pixels, gradient = _gradient(d, x, m)
     v, dm, dv = (_statistic(name, value, len(m)) for name, value in (("v", v), ("dm", dm), ("dv", dv)))
     count = len(pixels)
-    dx = normalization.input_gradient(pixels, gradient, m, _inverse(v), 2 * dv / count, dm / count)
+    dx = single_steps.input_gradient(pixels, gradient, m, _inverse(v), 2 * dv / count, dm / count)
     return planes.to_planes(dx, len(x))
 
 

@@ -12,7 +12,7 @@ from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.common import geometry
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import normalization, single_steps
 from cynet.kernels.pointwise import activation
 from cynet.kernels.pool import max_pool
 from cynet.nn import init
@@ -261,7 +261,7 @@ class BatchnormLayer(CourseLayer):
         if rows == 1:
             known, spread = (np.float64(old[0]) for old in rolling)
             return known, spread, False
-        found = [(len(pixels), *normalization.statistics(pixels)) for pixels in parts]
+        found = [(len(pixels), *single_steps.statistics(pixels)) for pixels in parts]
         count = sum(n for n, _, _ in found)
         mean = sum(n / count * m for n, m, _ in found)
         variance = sum(n / count * (v + (m - mean) ** 2) for n, m, v in found)
@@ -275,16 +275,16 @@ class BatchnormLayer(CourseLayer):
         vars(self)["x"] = shown = x[:]
         shown.flags.writeable = False  # backward needs these values
         inverse = 1 / np.sqrt(variance + EPS)
-        y = planes.to_planes(normalization.normalize(pixels, mean, inverse, 0.0), len(x))
+        y = planes.to_planes(single_steps.normalize(pixels, mean, inverse, 0.0), len(x))
         return self._keep(y, pixels, mean, inverse, of_batch)
 
     def _backward(self, dy: Array, pixels: Array, mean: AnyArray, inverse: AnyArray, of_batch: bool) -> Array:
         gradient = planes.grouped(f"{self!r}: dy", dy, len(mean))
         of_x = constant = 0.0
         if of_batch:
-            total, product = normalization.gradient_sums(pixels, gradient, mean)
+            total, product = single_steps.gradient_sums(pixels, gradient, mean)
             of_x, constant = -(inverse**3) * product / len(pixels), -inverse * total / len(pixels)
-        dx = normalization.input_gradient(pixels, gradient, mean, inverse, of_x, constant)
+        dx = single_steps.input_gradient(pixels, gradient, mean, inverse, of_x, constant)
         return planes.to_planes(dx, len(dy))
 
     def __repr__(self) -> str:

@@ -148,7 +148,7 @@ def test_fine_tuning_from_a_run_is_repeated_too(tmp_path, capsys):
     assert (
         status == 0
         and "begun from " in out
-        and "drawn anew: 12.weight, 12.bias; not used of the file: " in out
+        and "drawn anew, and not used of the file: 12.weight, 12.bias" in out
     )
     assert said(capsys, "verify", tmp_path / "tuned")[0] == 0
     base, tuned = (load_weights(tmp_path / name)[0] for name in ("base", "tuned"))

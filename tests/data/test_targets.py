@@ -98,8 +98,15 @@ def test_one_name_goes_with_numbers_and_several_with_classes():
 def test_a_column_of_truths_is_one_label():
     found, _, task = targets.checked(np.array([[True], [False]]), 2, None)
     assert task == "multilabel" and found.tolist() == [[1], [0]]
-    with pytest.raises(TypeError, match="labels: wanted integers, got dtype bool"):
-        targets.checked(np.array([True, False]), 2, None)
+
+
+@pytest.mark.parametrize("task", [None, "classify"])
+def test_truths_are_the_classes_0_and_1(task):
+    for truths, wanted in (([True, False], [1, 0]), ([False, False], [0, 0])):
+        found, classes, told = targets.checked(np.array(truths), 2, None, task)
+        assert (found.tolist(), found.dtype, classes, told) == (wanted, np.int64, ("0", "1"), "classify")
+    assert targets.checked(np.array([True, False]), 2, ["no", "yes"], task)[1] == ("no", "yes")
+    assert targets.checked(np.array([[True], [False]]), 2, None, "classify")[0].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("labels", "classes", "task", "problem"), [

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import cynet
 from cynet.core import threads
+from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.algorithm import Algorithm, registered
 from cynet.kernels.conv.problem import Problem
@@ -59,7 +60,7 @@ def problems(draw):
 @st.composite
 def alike(draw, kind):
     """(problem, padding) like an algorithm's example: other batches, sizes and paddings, more channels."""
-    (_, height, width, inputs), outputs, kernel, stride, padding, groups = kind.example
+    (_, height, width, inputs), outputs, kernel, stride, padding, groups, *more_of_it = kind.example
     times, more = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     if groups > 1:
         groups, more = groups * times, times
@@ -69,7 +70,9 @@ def alike(draw, kind):
         for i, side in enumerate((height, width))
     )
     shape = draw(st.integers(0, 4)), height, width, inputs * times
-    return Problem.of(shape, outputs * more, kernel, stride, padding, groups), padding
+    if more_of_it:
+        more_of_it = [(1, 1), draw(st.sampled_from(geometry.BORDERS[1:]))]
+    return Problem.of(shape, outputs * more, kernel, stride, padding, groups, *more_of_it), padding
 
 
 def suited(kind):
@@ -92,11 +95,16 @@ def applied(way, x, w, bias, relu, residual, team):
     return y
 
 
+def twin(problem, padding, x, w, bias):
+    return reference_weights.bordered_conv2d(
+        *(a.astype(float) for a in (x, w, bias)), problem.stride, padding, problem.groups, problem.dilation,
+        problem.border,
+    )  # fmt: skip
+
+
 def check(kind, problem, padding, seed):
     x, w, bias, dy, residual, added = arrays = drawn(problem, seed)
-    twins = [a.astype(float) for a in (x, w, bias)]
-    window = problem.stride, padding, problem.groups, problem.dilation
-    wanted, backward = reference_weights.conv2d(*twins, *window)
+    wanted, backward = twin(problem, padding, x, w, bias)
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
     way, error, taps = kind(problem), ERROR.get(kind.__name__, 1e-5), w[0, 0].size
 
@@ -127,11 +135,9 @@ def nan_goes_through(way, problem, padding, arrays):
     x, w, bias, dy, residual, added = arrays
     sick, ill = x.copy(), dy.copy()
     sick[-1, x.shape[1] // 2, -1, 0] = ill[0, -1, dy.shape[2] // 2, -1] = np.nan
-    window = problem.stride, padding, problem.groups, problem.dilation
-    wide = w.astype(float), bias.astype(float), *window
-    wanted, backward = reference_weights.conv2d(sick.astype(float), *wide)
+    wanted, backward = twin(problem, padding, sick, w, bias)
     _, wanted_dw, _ = backward(dy.astype(float))
-    wanted_dx, *_ = reference_weights.conv2d(x.astype(float), *wide)[1](ill.astype(float))
+    wanted_dx, *_ = twin(problem, padding, x, w, bias)[1](ill.astype(float))
     dw = np.ones_like(w)
     way.weight_gradient(sick, dy, dw)
     for got, want in (

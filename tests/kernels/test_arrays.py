@@ -12,7 +12,7 @@ import reference_weights
 import cynet
 from cynet.core import png, threads
 from cynet.kernels.linear.thin_linear import ThinLinear
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import normalization, single_steps
 from cynet.kernels.pointwise import arrays
 
 ODD = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1, -1, 1e-42, -1e-42, 3e38, -3e38])
@@ -97,19 +97,19 @@ def test_work_items_are_whole_runs_and_not_too_many(channels):
 def test_statistics_and_sums_of_rows_at_every_end_of_a_chunk(rows, channels):
     x, dy = np.random.default_rng(rows).standard_normal((2, rows, channels), dtype=np.float32) + 3
     wide, wide_dy = x.astype(float), dy.astype(float)
-    mean, variance = normalization.statistics(x)
+    mean, variance = single_steps.statistics(x)
     np.testing.assert_allclose(mean, wide.mean(0), rtol=1e-7)
     np.testing.assert_allclose(variance, wide.var(0), rtol=1e-5, atol=1e-9)
-    sums = normalization.gradient_sums(x, dy, mean)
+    sums = single_steps.gradient_sums(x, dy, mean)
     np.testing.assert_allclose(sums[0], wide_dy.sum(0), rtol=1e-6)
     np.testing.assert_allclose(sums[1], (wide_dy * (wide - mean)).sum(0), rtol=1e-4, atol=1e-4 * rows**0.5)
     out = np.ones(channels, np.float32)
     normalization.add_channel_sums(x, out)
     np.testing.assert_allclose(out, 1 + wide.sum(0), rtol=1e-5)
     scale, shift = np.arange(1.0, channels + 1), np.arange(channels) - 2.0
-    np.testing.assert_allclose(normalization.normalize(x, mean, scale, shift), (wide - mean) * scale + shift,
+    np.testing.assert_allclose(single_steps.normalize(x, mean, scale, shift), (wide - mean) * scale + shift,
                                rtol=1e-4, atol=1e-4)  # fmt: skip
-    got = normalization.input_gradient(x, dy, mean, scale, shift, 0.5)
+    got = single_steps.input_gradient(x, dy, mean, scale, shift, 0.5)
     np.testing.assert_allclose(got, scale * dy + shift * (wide - mean) + 0.5, rtol=1e-4, atol=1e-4)
 
 

@@ -10,12 +10,14 @@ from helpers import frozen
 from cynet.core import threads
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
+from cynet.kernels.conv.bordered import BorderedConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
-SPECIAL = [kind for _, kind in algorithm.REGISTRY if kind is not TiledConvolution]
+ANY = BorderedConvolution, TiledConvolution
+SPECIAL = [kind for _, kind in algorithm.REGISTRY if kind not in ANY]
 CASES = [
     # shape, outputs, kernel, stride, padding, groups, dilation
     ((2, 9, 9, 8), 8, (3, 3), (1, 1), (2, 2, 2, 2), 1, (2, 2)),

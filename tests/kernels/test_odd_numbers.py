@@ -14,7 +14,7 @@ from cynet.core import threads
 from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import joined, normalization, single_steps
 from cynet.kernels.optim import optim
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
@@ -187,7 +187,7 @@ def test_batch_norm_with_a_relu_or_a_sum_at_every_element(channels, bad):
         y = stats.output()
         np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
         np.testing.assert_array_equal(stats.output(relu=True), relu(y))
-        added = stats.output_add(other)
+        added = joined.output_add(stats, other)
         np.testing.assert_allclose(added, relu(wanted + other), rtol=1e-4, atol=1e-4)
         gate = ~(y <= 0)
         sums = stats.sums(dy, relu=True).sum(0)
@@ -196,7 +196,7 @@ def test_batch_norm_with_a_relu_or_a_sum_at_every_element(channels, bad):
         fine = np.isfinite(x).all(0)
         np.testing.assert_allclose(sums[0], dz.sum(0), rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(sums[1][fine], (dz * centred).sum(0)[fine], rtol=1e-4, atol=1e-3)
-        partial, kept = stats.sums_add(dy, added)
+        partial, kept = joined.sums_add(stats, dy, added)
         np.testing.assert_array_equal(kept, np.where(~(added <= 0), dy, 0))
         np.testing.assert_allclose(partial.sum(0)[0], kept.astype(float).sum(0), rtol=1e-4, atol=1e-4)
         dweight, dbias = np.ones((2, channels), np.float32)
@@ -266,5 +266,5 @@ def test_threads_do_not_hide_a_nan():
     threads.set_num_threads(3)
     x = np.ones((200, 5), np.float32)
     x[199, 4] = np.nan
-    mean, variance = normalization.statistics(x)
+    mean, variance = single_steps.statistics(x)
     assert np.flatnonzero(np.isnan(mean)).tolist() == np.flatnonzero(np.isnan(variance)).tolist() == [4]

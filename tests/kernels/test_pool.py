@@ -14,7 +14,8 @@ from cynet.kernels.pool import avg_pool, large_max_pool, max_pool
 pytestmark = pytest.mark.kernels
 
 
-def out_shape(x, kernel, stride, padding, ceil=False):
+def out_shape(x, kernel, stride, padding, ceil=False, apart=(1, 1)):
+    kernel = [step * (cells - 1) + 1 for cells, step in zip(kernel, apart, strict=True)]
     padding = reference.beyond(x.shape, kernel, stride, padding) if ceil else padding
     top, left, bottom, right = padding
     height = (top + x.shape[1] + bottom - kernel[0]) // stride[0] + 1
@@ -32,12 +33,12 @@ def run_max(x, dy, kernel, stride, padding, threads=2, ceil=False):
     return y, dx
 
 
-def run_large(x, dy, kernel, stride, padding, threads=2, ceil=False):
-    """As `run_max`, by the kernel for windows of any number of cells."""
-    shape = out_shape(x, kernel, stride, padding, ceil)
+def run_large(x, dy, kernel, stride, padding, threads=2, ceil=False, apart=(1, 1)):
+    """As `run_max`, by the kernel for windows of any number of cells, at any distance."""
+    shape = out_shape(x, kernel, stride, padding, ceil, apart)
     y, winner = np.full(shape, 7, np.float32), np.full(shape, -1, np.int32)
     scratch = [np.full((threads, x.shape[2] * x.shape[3]), 7, dtype) for dtype in (np.float32, np.int32)]
-    window = *kernel, *stride, *padding[:2]
+    window = *kernel, *stride, *padding[:2], *apart
     large_max_pool.large_max_pool(frozen(x), y, winner, *window, *scratch, threads)
     winner.flags.writeable = False
     dx = np.full(x.shape, 7, np.float32)
@@ -96,6 +97,23 @@ def test_large_windows_give_the_bytes_of_small_ones(case, rounded):
     case = (np.round(case[0]), *case[1:]) if rounded else case
     for found, wanted in zip(run_large(*case), run_max(*case), strict=True):
         assert found.tobytes() == wanted.tobytes()
+
+
+@settings(max_examples=300)
+@given(pools(), st.tuples(st.integers(1, 5), st.integers(1, 5)), st.booleans(), st.booleans())
+def test_cells_that_lie_apart(case, apart, ceil, rounded):
+    """A window may have none in the image, as of two cells around an image of one pixel."""
+    x, _, kernel, stride, padding = case
+    extents = [step * (cells - 1) + 1 for cells, step in zip(kernel, apart, strict=True)]
+    room = [extent - size for extent, size in zip(extents, x.shape[1:3], strict=True)]
+    padding = tuple(max(side, -(-room[i % 2] // 2)) for i, side in enumerate(padding))
+    x = np.round(x) if rounded else x
+    window = kernel, stride, padding
+    dy = np.random.default_rng(1).standard_normal(out_shape(x, *window, ceil, apart)).astype(np.float32)
+    y, dx = run_large(x, dy, *window, ceil=ceil, apart=apart)
+    wanted, backward = reference.max_pool(x.astype(np.float64), *window, ceil, apart)
+    np.testing.assert_array_equal(y, wanted)
+    assert_near(dx, backward(dy.astype(np.float64)), kernel[0] * kernel[1])
 
 
 @settings(max_examples=150)

@@ -11,7 +11,7 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.linear import linear
 from cynet.kernels.loss import softmax
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import joined, normalization, single_steps
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("dirty_memory", "threads_for_small_shapes")]
 
@@ -40,14 +40,14 @@ def test_batch_norm_alone_with_a_relu_and_with_a_sum(rows, channels):
         wanted, backward = reference_weights.batch_norm(*wide, running=running)
         count = [mean.copy(), variance.copy()]
         stats = normalization.NormPass.of(x, weight, bias, *count, 1e-5, 0.25, training)
-        plain, joined, added = stats.output(), stats.output(relu=True), stats.output_add(other)
+        plain, bent, added = stats.output(), stats.output(relu=True), joined.output_add(stats, other)
         np.testing.assert_allclose(plain, wanted, rtol=1e-5, atol=1e-5)
-        np.testing.assert_array_equal(joined, relu(plain))
+        np.testing.assert_array_equal(bent, relu(plain))
         np.testing.assert_allclose(added, relu(wanted + other), rtol=1e-5, atol=1e-5)
-        sums_add, gated = stats.sums_add(dy, added)
+        sums_add, gated = joined.sums_add(stats, dy, added)
         np.testing.assert_array_equal(gated, np.where(added > 0, dy, 0))
         for sums, dz, masked in (
-            (stats.sums(dy), dy, False), (stats.sums(dy, relu=True), np.where(joined > 0, dy, 0), True),
+            (stats.sums(dy), dy, False), (stats.sums(dy, relu=True), np.where(bent > 0, dy, 0), True),
             (sums_add, gated, False),
         ):  # fmt: skip
             dweight, dbias = np.ones((2, channels), np.float32)
@@ -155,5 +155,5 @@ def test_sums_of_many_rows_are_taken_in_double():
     out, wanted = np.zeros(3, np.float32), x.sum(0, dtype=np.float64)
     normalization.add_channel_sums(x, out)
     np.testing.assert_allclose(out, wanted, rtol=1.2e-7)
-    mean, _ = normalization.statistics(x)
+    mean, _ = single_steps.statistics(x)
     np.testing.assert_allclose(mean, wanted / len(x), rtol=1e-10)

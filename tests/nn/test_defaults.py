@@ -9,16 +9,19 @@ import cynet
 from cynet import nn
 
 DEFAULTS = {
-    "Conv1d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
-    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}, "Linear": {"bias": True},
+    "Conv1d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True,
+               "padding_mode": "zeros"},
+    "Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True,
+               "padding_mode": "zeros"},
+    "Linear": {"bias": True},
     "ConvTranspose2d": {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "bias": True,
                         "dilation": 1},
     "BatchNorm1d": {"eps": 1e-5, "momentum": 0.1, "affine": True},
     "BatchNorm2d": {"eps": 1e-5, "momentum": 0.1, "affine": True},
-    "MaxPool2d": {"stride": None, "padding": 0, "ceil_mode": False},
+    "MaxPool2d": {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False},
     "AvgPool2d": {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True,
                   "divisor_override": None},
-    "MaxPool1d": {"stride": None, "padding": 0, "ceil_mode": False},
+    "MaxPool1d": {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False},
     "AvgPool1d": {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True},
     "Upsample": {"size": None, "scale_factor": None, "mode": "nearest", "align_corners": None},
     "LeakyReLU": {"negative_slope": 0.01}, "Dropout": {"p": 0.5}, "Residual": {"shortcut": None},
@@ -26,6 +29,7 @@ DEFAULTS = {
     "PReLU": {"num_parameters": 1, "init": 0.25}, "GroupNorm": {"eps": 1e-5, "affine": True},
     "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
     "DropPath": {"p": 0.0},  # timm's
+    "Concatenate": {"axis": -1},
 }  # fmt: skip
 
 

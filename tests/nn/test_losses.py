@@ -252,3 +252,43 @@ def test_label_smoothing_that_is_set_is_checked_as_one_that_is_given(value):
         criterion(LOGITS, [0, 1, 3])
     with pytest.raises((TypeError, ValueError), match="label_smoothing: wanted a number"):
         CrossEntropyLoss(label_smoothing=value)
+
+
+@pytest.mark.parametrize("weight", [None, [1, 2, 0, 4]])
+def test_a_sum_is_divided_by_nothing(weight):
+    labels = [0, 1, 3]
+    loss = CrossEntropyLoss(0.1, weight, reduction="sum")
+    wanted, gradient = reference.cross_entropy(LOGITS.astype(float), labels, 0.1, weight and np.array(weight))
+    times = 3 if weight is None else sum(weight[label] for label in labels)
+    assert loss(LOGITS, labels) == pytest.approx(wanted * times, rel=1e-6)
+    np.testing.assert_allclose(loss.backward(), gradient() * times, rtol=1e-5, atol=1e-6)
+    assert "reduction='sum'" in repr(loss)
+
+
+def test_a_sum_of_labels_that_count_nothing_is_0():
+    loss = CrossEntropyLoss(weight=[1, 0, 0, 0], reduction="sum")
+    assert loss(LOGITS, [1, 2, 3]) == 0 and not loss.backward().any()
+
+
+@pytest.mark.parametrize("value", ["none", "", None, 1])
+def test_a_reduction_that_is_none_is_refused_also_where_it_was_set(value):
+    wanted = "reduction: wanted 'mean' or 'sum', got"
+    with pytest.raises(ValueError, match=wanted):
+        CrossEntropyLoss(reduction=value)
+    loss = CrossEntropyLoss()
+    loss.reduction = value
+    with pytest.raises(ValueError, match=wanted):
+        loss(LOGITS, [0, 1, 2])
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.0, 4.0]])
+def test_the_sum_is_pytorchs(weight):
+    torch = pytest.importorskip("torch")
+    x, labels = torch.tensor(LOGITS, requires_grad=True), [0, 1, 3]
+    given = None if weight is None else torch.tensor(weight)
+    wanted = torch.nn.CrossEntropyLoss(given, label_smoothing=0.1, reduction="sum")(x, torch.tensor(labels))
+    wanted.backward()
+    loss = CrossEntropyLoss(0.1, weight, reduction="sum")
+    assert loss(LOGITS, labels) == pytest.approx(wanted.item(), rel=1e-5)
+    np.testing.assert_allclose(loss.backward(), x.grad.numpy(), rtol=1e-5, atol=1e-6)

@@ -275,7 +275,7 @@ BAD = {
             {"layer": 0, "name": "a", "sources": [0], "count": 1},
             {"layer": 1, "name": "a", "sources": [1], "count": 1},
         ], "outputs": [2]}),
-        "got two called a",
+        "got two called 'a'",
     ),
 }  # fmt: skip
 

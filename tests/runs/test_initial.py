@@ -1,6 +1,7 @@
 """The weights that a run begins from: what is taken of them, what is not, and how that is said."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tiny
 
 from cynet.data import ArrayDataset
 from cynet.interop import safetensors
-from cynet.runs import environment, remarks
+from cynet.runs import environment, initial, remarks
 from cynet.runs.initial import load_initial
 from cynet.train import Session, Settings, save_weights
 
@@ -46,8 +47,8 @@ def test_with_a_new_head_all_is_taken_but_the_last_layer(tmp_path):
         head = {"12.weight", "12.bias"}
         assert same(got, weights) == got.keys() - head and head <= same(got, drawn)
         assert (made.initial.count, set(made.initial.new), set(made.initial.unused)) == (18, head, head)
-        text = f"begun from {path}: 18 of 20 arrays taken; drawn anew: 12.weight, 12.bias; not used of the "
-        assert remarks.of(made)[0].startswith(text)
+        text = f"begun from {path}: 18 of 20 arrays taken; drawn anew, and not used of the file: "
+        assert remarks.of(made)[0].startswith(text + "12.weight, 12.bias")
         kept = environment.describe(made)["init_from"]
         assert (set(kept["new"]), len(kept["sha256"])) == (head, 64)
         assert environment.initial_weights({"init_from": kept}) == str(path)
@@ -113,4 +114,17 @@ def test_names_of_a_file_are_shown_as_they_can_be_and_not_all(tmp_path):
     safetensors.save(weights | more, path)
     with session(init_from=str(path), new_head=True) as made:
         text = str(made.initial)
-    assert text.endswith(" and 22 more") and "\x1b" not in text and len(text) < 600
+    assert text.endswith(" and 20 more") and "\x1b" not in text and len(text) < 600
+
+
+def test_what_is_neither_taken_nor_used_is_named_once():
+    text = str(initial.Taken("w", 3, ("fc.weight", "fc.bias", "new"), ("fc.weight", "fc.bias", "old")))
+    wanted = (
+        "drawn anew, and not used of the file: fc.weight, fc.bias; drawn anew: new; not used of the file: old"
+    )
+    assert text == f"begun from w: 3 of 6 arrays taken; {wanted}"
+
+
+def test_one_class_is_told_in_the_singular():
+    facts = SimpleNamespace(model="uwnet2", batch_norm=False, picture_shape=(32, 32, 3), classes=("a",))
+    assert initial._kind(facts).startswith("uwnet2 of 1 class and 3-channel")

@@ -112,7 +112,17 @@ class RandomHorizontalFlip:
         return mirrored(uniform(key, self.KIND, 1)[:, 0] < self.p, source[1])
 
 
-class Resize:
+class ToSize:
+    """What gives pictures of one size, whatever they are: base of `Resize` and `CenterCrop`."""
+
+    def __init__(self, size: int | Size) -> None:
+        self.size = _size(size)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({checks.short(self.size)})"
+
+
+class Resize(ToSize):
     """The whole picture scaled to a size.
 
     Parameters
@@ -126,19 +136,13 @@ class Resize:
         When it is none.
     """
 
-    def __init__(self, size: int | Size) -> None:
-        self.size = _size(size)
-
-    def __repr__(self) -> str:
-        return f"Resize({checks.short(self.size)})"
-
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
         """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""
         none = np.zeros(len(key))
         return scaled(none, none, none + source[0], none + source[1], out)
 
 
-class CenterCrop:
+class CenterCrop(ToSize):
     """The middle of the picture, cut out, and not scaled; what it lacks to the size is black.
 
     Parameters
@@ -151,12 +155,6 @@ class CenterCrop:
     TypeError, ValueError
         When it is none.
     """
-
-    def __init__(self, size: int | Size) -> None:
-        self.size = _size(size)
-
-    def __repr__(self) -> str:
-        return f"CenterCrop({checks.short(self.size)})"
 
     def maps(self, key: AnyArray, source: Size, out: Size) -> Maps:
         """Of the samples with these keys, from pictures of the size `source` to those of the size `out`."""

@@ -7,19 +7,21 @@ from math import prod
 
 from cynet.core import checks
 
-SAME = "same"
+SAME, VALID = "same", "valid"
+ZEROS = "zeros"
+BORDERS = ZEROS, "reflect", "replicate", "circular"  # what padding is filled with
 AXES = "height", "width"  # what messages call them
 MOST_CELLS = 2**28  # of a padded image, where that is over four times the image: nobody has memory for it
 
 
 def checked_padding(padding):
-    """`padding` as "same" or as (top, left, bottom, right), for constructors.
+    """`padding` as "same" or as (top, left, bottom, right), which "valid" is too, for constructors.
 
     Parameters
     ----------
-    padding : int, pair, 4-tuple or "same"
-        One number for all sides; (vertical, horizontal) as in PyTorch; (top, left, bottom, right); or the
-        rule that `resolve_padding` describes.
+    padding : int, pair, 4-tuple, "same" or "valid"
+        One number for all sides; (vertical, horizontal) as in PyTorch; (top, left, bottom, right); the rule
+        that `resolve_padding` describes; or none.
 
     Raises
     ------
@@ -27,9 +29,9 @@ def checked_padding(padding):
         When it is nothing of these, or negative.
     """
     if isinstance(padding, str):
-        if padding != SAME:
-            raise ValueError(f'padding: wanted an int, a pair, a 4-tuple or "same", got {padding!r}')
-        return SAME
+        if padding not in (SAME, VALID):
+            raise ValueError(f'padding: wanted an int, a pair, a 4-tuple, "same" or "valid", got {padding!r}')
+        return SAME if padding == SAME else (0, 0, 0, 0)
     if isinstance(padding, (tuple, list)):
         sides = tuple(checks.integer(f"padding[{i}]", side, 0) for i, side in enumerate(padding))
         if len(sides) not in (2, 4):
@@ -39,6 +41,13 @@ def checked_padding(padding):
         return sides * 2 if len(sides) == 2 else sides
     side = checks.integer("padding", padding, 0)
     return side, side, side, side
+
+
+def checked_border(padding_mode):
+    """`padding_mode`, or ValueError unless it is one of `BORDERS`."""
+    if not isinstance(padding_mode, str) or padding_mode not in BORDERS:
+        raise ValueError(f"padding_mode: wanted one of {', '.join(BORDERS)}, got {padding_mode!r:.80}")
+    return padding_mode
 
 
 def resolve_padding(padding, kernel, stride, in_hw):

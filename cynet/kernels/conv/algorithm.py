@@ -1,7 +1,7 @@
 """What a convolution algorithm is: its three products, what it joins with them, and when it is chosen.
 
 Design: an algorithm is a class beside its loops, in one file that names it with `registered`;
-`convolution.choose` asks those that are registered, by rank. It defines how filters are laid out (`pack`,
+`choose` asks those that are registered, by rank. It defines how filters are laid out (`pack`,
 `padded`), its scratch, the forward pass from these (`_apply`) and both gradients. `Products` and this class
 compare all shapes and do by a pass of their own what an algorithm does not fuse: every one may be asked for a
 ReLU or a sum.
@@ -30,6 +30,11 @@ def registered(rank):
         return kind
 
     return add
+
+
+def choose(problem):
+    """The fastest algorithm for a `Problem`, made for it: the first by rank that suits it."""
+    return next(kind for _, kind in REGISTRY if kind.suits(problem))(problem)
 
 
 class Algorithm(Products):

@@ -14,7 +14,4 @@ for _found in iter_modules(_folder, f"{__package__}."):
     if _found.name != __name__:
         import_module(_found.name)
 
-
-def choose(problem):
-    """The fastest algorithm for a `Problem`, made for it: the first by rank that suits it."""
-    return next(kind for _, kind in algorithm.REGISTRY if kind.suits(problem))(problem)
+choose = algorithm.choose

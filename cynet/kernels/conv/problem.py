@@ -24,6 +24,8 @@ class Problem:
         Channels are cut into so many groups, each convolved with its own filters.
     dilation : tuple of int
         The distance of neighbouring taps, (vertical, horizontal); 1 along an axis of one tap.
+    border : str
+        What the padding is filled with: one of `geometry.BORDERS`.
     """
 
     in_shape: tuple
@@ -33,10 +35,12 @@ class Problem:
     before: tuple = (0, 0)
     groups: int = 1
     dilation: tuple = (1, 1)
+    border: str = geometry.ZEROS
 
     @classmethod
-    def of(cls, shape, out_channels, kernel, stride, padding, groups=1, dilation=(1, 1), axes=geometry.AXES):
-        """That of images (N, H, W, C); `padding` as `geometry.checked_padding` returns it.
+    def of(cls, shape, outputs, kernel, stride, padding, groups=1, dilation=(1, 1), border=geometry.ZEROS,
+           axes=geometry.AXES):  # fmt: skip
+        """That of images (N, H, W, C), and `outputs` channels; `padding` is what `checked_padding` gives.
 
         Raises
         ------
@@ -46,8 +50,8 @@ class Problem:
         batch, *in_hw, _ = shape = tuple(shape)
         (top, left, _, _), out_hw = geometry.window_grid(in_hw, kernel, stride, padding, dilation, axes)
         apart = tuple(1 if taps == 1 else d for taps, d in zip(kernel, dilation, strict=True))
-        window = tuple(kernel), tuple(stride), (top, left), groups, apart
-        return cls(shape, (batch, *out_hw, out_channels), *window)
+        window = tuple(kernel), tuple(stride), (top, left), groups, apart, border
+        return cls(shape, (batch, *out_hw, outputs), *window)
 
     @classmethod
     def of_rows(cls, rows, features, outputs):

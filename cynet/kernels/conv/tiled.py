@@ -1,4 +1,4 @@
-"""Convolution by tiled im2col, which suits every problem; a linear layer is one over images of one pixel."""
+"""Convolution by tiled im2col, which suits all but borders; a linear layer is one of images of one pixel."""
 
 from functools import cached_property
 from math import gcd, prod
@@ -7,6 +7,7 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
+from cynet.kernels.common import geometry
 
 from . import tiled_loops, tiled_weight_loops
 from .algorithm import PARTIALS, Algorithm, registered
@@ -44,7 +45,7 @@ class TiledConvolution(Algorithm):
 
     @staticmethod
     def suits(problem):
-        return True
+        return problem.border == geometry.ZEROS
 
     @cached_property
     def input_passes(self):

@@ -1,4 +1,4 @@
-"""Batch normalisation of rows x channels: what BatchNorm1d and BatchNorm2d share with the course's functions.
+"""Batch normalisation of rows x channels: how rows are cut into chunks, and the passes of both layers.
 
 The statistics are float64; the kernels take each mean as two floats, high + low, so that the rounding of a
 large mean does not reach the output.
@@ -11,10 +11,9 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import batchnorm, batchnorm_gradient, batchnorm_pool, batchnorm_statistics, channel_sums
+from . import batchnorm, batchnorm_gradient, batchnorm_statistics, channel_sums
 from . import channels as table
 
-NO_ROWS = np.empty((0, 1), np.float32)
 CHUNKS = 64  # work items, at most
 CHUNK_FLOATS = 4096  # of a work item, at least
 
@@ -27,49 +26,11 @@ def chunk_rows(rows, channels):
 
 
 @lru_cache(1024)
-def _cut(rows, channels):
+def cut(rows, channels):
     """(rows of a work item, the most threads that have one, the shape of partial sums)."""
     each = chunk_rows(rows, channels)
     shape = table.partial_shape(rows, channels, each)
     return each, max(1, shape[0]), shape
-
-
-def statistics(x):
-    """(mean, biased variance), float64 (channels,), of x float32 (rows, channels) with at least one row."""
-    rows, channels = x.shape
-    each, most, shape = _cut(rows, channels)
-    mean, variance = np.empty((2, channels))
-    partial = workspace.empty(shape, np.float64)
-    batchnorm_statistics.statistics(x, partial, mean, variance, each, min(get_num_threads(), most))
-    return mean, variance
-
-
-def mean_terms(mean):
-    """The kernels' table of terms, float32 (TERMS, channels): the mean's two rows, zeros below."""
-    terms = np.zeros((table.TERMS, len(mean)), np.float32)
-    high, low = terms[table.MEAN_HIGH], terms[table.MEAN_LOW]
-    high[:] = mean
-    np.subtract(mean, high, out=low, casting="unsafe", where=np.isfinite(mean))
-    return terms
-
-
-def normalize(x, mean, scale, shift):
-    """(x - mean) * scale + shift of x float32 (rows, channels)."""
-    terms = mean_terms(mean)
-    terms[table.SCALE], terms[table.SHIFT] = scale, shift
-    return NormPass(x, terms, None).output()
-
-
-def gradient_sums(x, dy, mean):
-    """float64 (2, channels): the sums over rows of dy and of dy * (x - mean)."""
-    return NormPass(x, mean_terms(mean), None).sums(dy).sum(0)
-
-
-def input_gradient(x, dy, mean, of_dy, of_x, constant):
-    """of_dy * dy + of_x * (x - mean) + constant, each factor one number a channel."""
-    terms = mean_terms(mean)
-    terms[table.OF_DY], terms[table.OF_X], terms[table.CONSTANT] = of_dy, of_x, constant
-    return NormPass(x, terms, None).input_gradient(dy)
 
 
 class NormPass:
@@ -89,14 +50,15 @@ class NormPass:
 
     def __init__(self, x, terms, state, of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
-        self.each, self.most, self.sums_shape = _cut(*x.shape)
+        self.each, self.most, self.sums_shape = cut(*x.shape)
 
     @property
     def threads(self):
         """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
         return min(get_num_threads(), self.most)
 
-    def _partial(self):
+    def room_for_sums(self):
+        """float64 (chunks, SUMS, channels), not initialised."""
         return workspace.empty(self.sums_shape, np.float64)
 
     @classmethod
@@ -106,7 +68,7 @@ class NormPass:
         terms, state = np.empty((table.TERMS, channels), np.float32), np.empty((table.STATE, channels))
         new = cls(x, terms, state, training)
         if training:
-            partial = new._partial()
+            partial = new.room_for_sums()
             batchnorm_statistics.batch_terms(
                 x, weight, bias, running_mean, running_var, eps, momentum, partial, new.state, new.terms,
                 new.each, new.threads,
@@ -122,23 +84,11 @@ class NormPass:
         batchnorm.normalize(self.x, self.terms, y, relu, self.each, self.threads)
         return y
 
-    def output_add(self, other):
-        """ReLU(batch norm + other)."""
-        y = workspace.empty(self.x.shape)
-        batchnorm.normalize_add(self.x, other, self.terms, y, self.each, self.threads)
-        return y
-
     def sums(self, dy, relu=False):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
-        partial = self._partial()
+        partial = self.room_for_sums()
         batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, relu, self.each, self.threads)
         return partial
-
-    def sums_add(self, dy, y):
-        """(sums of dz, dz): dz is dy where y, what `output_add` returned, is above 0."""
-        partial, dz = self._partial(), workspace.empty(dy.shape)
-        batchnorm_gradient.gradient_sums_add(self.x, dy, y, dz, self.terms, partial, self.each, self.threads)
-        return partial, dz
 
     def finish(self, partial, weight, weight_grad, bias_grad):
         """Make a, b and c of the sums, and add to the gradients of the parameters."""
@@ -152,26 +102,10 @@ class NormPass:
         batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, relu, self.each, self.threads)
         return dx
 
-    # -- with a max-pool after the ReLU; `shape`: of the images, `window`: what kernels/pool takes
-    def output_pooled(self, shape, y, winner, window):
-        threads = min(self.threads, max(1, shape[0]))
-        room = workspace.empty(batchnorm_pool.room_shape(threads, y.shape, window))
-        batchnorm_pool.normalize_pool(self.x.reshape(shape), self.terms, y, winner, *window, room, threads)
-
-    def sums_pooled(self, shape, dy, winner, window, keep):
-        """(sums, and if `keep` the pool's gradient, or else None)."""
-        threads, partial = self.threads, self._partial()
-        room = workspace.empty(batchnorm_pool.gradient_room_shape(threads, shape))
-        kept = workspace.empty(self.x.shape) if keep else NO_ROWS
-        batchnorm_pool.gradient_sums_pool(
-            self.x.reshape(shape), dy, winner, *window, self.terms, partial, kept, room, self.each, threads,
-        )  # fmt: skip
-        return partial, kept if keep else None
-
 
 def add_channel_sums(x, out):
     """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
     rows, channels = x.shape
-    each, most, (chunks, *_) = _cut(rows, channels)
+    each, most, (chunks, *_) = cut(rows, channels)
     partial = workspace.empty((chunks, channels), np.float64)
     channel_sums.channel_sums(x, partial, out, each, min(get_num_threads(), most))

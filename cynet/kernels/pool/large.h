@@ -19,24 +19,25 @@ INLINE void store_eight_values(float *p, vf8 v, ptrdiff_t left) {
     else vstore8_part(p, v, left);
 }
 
-/* Eight floats of a row of pixels, or the `left` that are there: the greatest in the rows first .. end, and which row
- * that is. */
-INLINE void greatest_row(const float *image, ptrdiff_t row, ptrdiff_t first, ptrdiff_t end, ptrdiff_t left,
-                         float *value, int *number) {
+/* Eight floats of a row of pixels, or the `left` that are there: the greatest in every `step`th of the rows
+ * first .. end, and which row that is. */
+INLINE void greatest_row(const float *image, ptrdiff_t row, ptrdiff_t first, ptrdiff_t end, ptrdiff_t step,
+                         ptrdiff_t left, float *value, int *number) {
     vf8 best = load_eight_values(image + first * row, left);
     vi8 at = vset8i((int)first);
-    for (ptrdiff_t y = first + 1; y < end; y++) vmax8(load_eight_values(image + y * row, left), (int)y, &best, &at);
+    for (ptrdiff_t y = first + step; y < end; y += step)
+        vmax8(load_eight_values(image + y * row, left), (int)y, &best, &at);
     store_eight_values(value, best, left);
     store_eight_numbers(number, at, left);
 }
 
-/* Eight channels, or the `left` that are there: the greatest of the columns first .. end of such a row, and the
- * number of its pixel in the image, row * in_w + column. */
+/* Eight channels, or the `left` that are there: the greatest of every `step`th of the columns first .. end of such a
+ * row, and the number of its pixel in the image, row * in_w + column. */
 INLINE void greatest_column(const float *value, const int *number, ptrdiff_t channels, ptrdiff_t first, ptrdiff_t end,
-                            ptrdiff_t in_w, ptrdiff_t left, float *y, int *winner) {
+                            ptrdiff_t step, ptrdiff_t in_w, ptrdiff_t left, float *y, int *winner) {
     vf8 best = load_eight_values(value + first * channels, left);
     vi8 at = load_eight_numbers(number + first * channels, left) * (int)in_w + (int)first;
-    for (ptrdiff_t x = first + 1; x < end; x++) {
+    for (ptrdiff_t x = first + step; x < end; x += step) {
         vf8 v = load_eight_values(value + x * channels, left);
         vi8 pixel = load_eight_numbers(number + x * channels, left) * (int)in_w + (int)x;
         vi8 beats = (v > best) | ((v == best) & (pixel < at)) | ((v != v) & ((best == best) | (pixel > at)));

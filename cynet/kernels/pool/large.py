@@ -1,4 +1,4 @@
-"""Max-pooling by windows whose cells a byte cannot number: the arrays that its kernel takes besides."""
+"""Max-pooling by windows of many cells, or of cells apart: the arrays that its kernel takes besides."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def winners(shape):
 
 
 def forward(x, y, winner, *window):
-    """y = the greatest of each window of x, and its pixel's number in the image.
+    """y = the greatest of each window of x, and its pixel's number in the image (-Inf and -1 without one).
 
     Parameters
     ----------
@@ -22,7 +22,8 @@ def forward(x, y, winner, *window):
     y : ndarray of float32, (N, out height, out width, C)
     winner : ndarray of int32, shape of y
     window : int
-        Kernel height and width, vertical and horizontal stride, padding above and to the left.
+        Kernel height and width, vertical and horizontal stride, padding above and to the left, vertical and
+        horizontal distance of a window's cells.
 
     Raises
     ------

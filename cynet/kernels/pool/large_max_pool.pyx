@@ -1,23 +1,25 @@
-"""Max-pooling of NHWC images by windows of more cells than a byte can number.
+"""Max-pooling of NHWC images by windows of more cells than a byte can number, or whose cells lie apart.
 
 Design: for each row of outputs first the greatest of each column of the image within the windows' rows, then of the
 columns of each window: the time grows with the sum of a window's sides, not with their product. Winners are kept as
 the numbers of their pixels in the image, in 32 bits, so that backward adds each output's gradient to its winner and
-looks at no window again: an image and a block of channels at a time, in the order of the windows.
+looks at no window again: an image and a block of channels at a time, in the order of the windows. A window of
+which no cell lies in the image, as there may be where cells lie apart, is -Inf, and nobody wins it.
 """
 
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from cython.parallel cimport parallel, prange, threadid
 
 from cynet.kernels.common.parallel cimport team
-from cynet.kernels.common.window cimport Window, end_cell, first_cell
+from cynet.kernels.common.window cimport Window
 
 cdef extern from "large.h" nogil:
-    void greatest_row(const float *image, Py_ssize_t row, Py_ssize_t first, Py_ssize_t end, Py_ssize_t left,
-                      float *value, int *number)
+    void greatest_row(const float *image, Py_ssize_t row, Py_ssize_t first, Py_ssize_t end, Py_ssize_t step,
+                      Py_ssize_t left, float *value, int *number)
     void greatest_column(const float *value, const int *number, Py_ssize_t channels, Py_ssize_t first, Py_ssize_t end,
-                         Py_ssize_t in_w, Py_ssize_t left, float *y, int *winner)
+                         Py_ssize_t step, Py_ssize_t in_w, Py_ssize_t left, float *y, int *winner)
 
 cdef enum:
     BLOCK = 16          # channels of one work item of backward: a cache line of each pixel
@@ -25,18 +27,44 @@ cdef enum:
 MOST_PIXELS = 2**31 - 1  # of an image
 
 
-cdef void forward_row(const float *image, float *y, int *winner, const Window *g, Py_ssize_t oy, float *value,
-                      int *number) noexcept nogil:
+cdef inline Py_ssize_t first_pixel(Py_ssize_t start, Py_ssize_t step) noexcept nogil:
+    """The first pixel of the image's, or beyond, of a window whose cells lie at start, start + step, ..."""
+    return start if start >= 0 else (start % step + step) % step
+
+
+cdef inline Py_ssize_t end_pixel(
+    Py_ssize_t start, Py_ssize_t kernel, Py_ssize_t step, Py_ssize_t size
+) noexcept nogil:
+    """One past the last pixel of the image that such a window may have."""
+    return min(size, start + (kernel - 1) * step + 1)
+
+
+cdef void nobody(float *y, int *winner, Py_ssize_t count) noexcept nogil:
+    """Outputs whose windows hold no pixel."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        y[i], winner[i] = -INFINITY, -1
+
+
+cdef void forward_row(const float *image, float *y, int *winner, const Window *g, Py_ssize_t down, Py_ssize_t right,
+                      Py_ssize_t oy, float *value, int *number) noexcept nogil:
     """One row of outputs; `value` and `number` have room for a row of the image."""
     cdef Py_ssize_t top = oy * g.sh - g.top, left, n = g.channels, row = g.in_w * n, i, c, ox
-    cdef Py_ssize_t first = top + first_cell(top), end = top + end_cell(top, g.kh, g.in_h)
+    cdef Py_ssize_t first = first_pixel(top, down), end = end_pixel(top, g.kh, down, g.in_h)
+    if first >= end:
+        nobody(y, winner, g.out_w * n)
+        return
     for i in range(0, row, 8):
-        greatest_row(image + i, row, first, end, row - i, value + i, number + i)
+        greatest_row(image + i, row, first, end, down, row - i, value + i, number + i)
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
+        first, end = first_pixel(left, right), end_pixel(left, g.kw, right, g.in_w)
+        if first >= end:
+            nobody(y + ox * n, winner + ox * n, n)
+            continue
         for c in range(0, n, 8):
-            greatest_column(value + c, number + c, n, left + first_cell(left), left + end_cell(left, g.kw, g.in_w),
-                            g.in_w, n - c, y + ox * n + c, winner + ox * n + c)
+            greatest_column(value + c, number + c, n, first, end, right, g.in_w, n - c, y + ox * n + c,
+                            winner + ox * n + c)
 
 
 def large_max_pool(
@@ -49,6 +77,8 @@ def large_max_pool(
     Py_ssize_t stride_w,
     Py_ssize_t top,                         # padding before, less than the kernel
     Py_ssize_t left,
+    Py_ssize_t down,                        # how far a window's cells lie apart, at least 1
+    Py_ssize_t right,
     float[:, ::1] values not None,          # out: scratch of (threads, W * C)
     int[:, ::1] numbers not None,           # out: scratch of the same shape
     int threads,
@@ -71,19 +101,21 @@ def large_max_pool(
     px, py, pw, pv, pn = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &winner[0, 0, 0, 0], &values[0, 0], &numbers[0, 0]
     with nogil, parallel(num_threads=used):
         for i in prange(rows, schedule="static"):
-            forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h,
+            forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, down, right, i % g.out_h,
                         pv + threadid() * line, pn + threadid() * line)
 
 
 cdef void backward_block(const float *dy, const int *winner, float *dx, Py_ssize_t outputs, Py_ssize_t pixels,
                          Py_ssize_t channels, Py_ssize_t width) noexcept nogil:
     """The gradients of `width` channels of one image."""
-    cdef Py_ssize_t p, o, c
+    cdef Py_ssize_t p, o, c, pixel
     for p in range(pixels):
         memset(dx + p * channels, 0, width * sizeof(float))
     for o in range(outputs):
         for c in range(width):
-            dx[winner[o * channels + c] * channels + c] += dy[o * channels + c]
+            pixel = winner[o * channels + c]
+            if pixel >= 0:
+                dx[pixel * channels + c] += dy[o * channels + c]
 
 
 def large_max_pool_backward(

@@ -18,6 +18,7 @@ equal those of the layers one by one bit for bit, but after FlattenLinear, which
 from math import prod
 from operator import is_
 
+from cynet.kernels.norm import joined
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
@@ -88,7 +89,7 @@ def watch(watched, layer):
     elif plain(layer) is Linear:
         names += "in_features", "out_features"
     elif plain(layer) is MaxPool2d:
-        names += ("kernel_size",)
+        names += "kernel_size", "dilation"
     watched.add(layer, *names)
 
 
@@ -132,7 +133,7 @@ class NormReLUPool(Joined):
     def forward(self, x):
         stats, pool = self.first.statistics(x), self.layers[2]
         y, winner, window = pool.places(x.shape)
-        stats.output_pooled(x.shape, y, winner, window)
+        joined.output_pooled(stats, x.shape, y, winner, window)
         self.save(x.shape, stats, winner, window)
         return y
 
@@ -141,7 +142,7 @@ class NormReLUPool(Joined):
         dy = self.gradient(dy, winner.shape)
         gradient, wants_dx = None, self._wants_dx()
         if self.first.wants_sums(stats, wants_dx):
-            sums, gradient = stats.sums_pooled(shape, dy, winner, window, wants_dx)
+            sums, gradient = joined.sums_pooled(stats, shape, dy, winner, window, wants_dx)
             self.first.finish(stats, sums)
         if not wants_dx:
             return None
@@ -188,7 +189,7 @@ class SumReLU(Joined, opens=True):
         else:
             arrays.matched(z, beside)
             stats = self.norm.statistics(z)
-            y = stats.output_add(beside.reshape(stats.x.shape)).reshape(z.shape)
+            y = joined.output_add(stats, beside.reshape(stats.x.shape)).reshape(z.shape)
         self.save(y, stats)
         return y
 
@@ -199,7 +200,7 @@ class SumReLU(Joined, opens=True):
             dz = arrays.gate(y, dy)
         else:
             rows = stats.x.shape
-            sums, dz = stats.sums_add(dy.reshape(rows), y.reshape(rows))
+            sums, dz = joined.sums_add(stats, dy.reshape(rows), y.reshape(rows))
             dz = dz.reshape(y.shape)
         beside = dz
         if self.shortcut is not None:

@@ -169,7 +169,10 @@ def _names(calls: list[Applied]) -> dict[int, str]:
     names = Counter(found.values())
     twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
-        raise ValueError(f"name: wanted one of its own for each layer, got two called {', '.join(twice)}")
+        numbers = any(name.isdecimal() for name in twice)
+        hint = " (a layer without a name is called by its number in the order of calls)" if numbers else ""
+        wanted = "wanted one of its own for each layer"
+        raise ValueError(f"name: {wanted}, got two called {', '.join(map(repr, twice))}{hint}")
     return found
 
 

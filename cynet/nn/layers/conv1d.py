@@ -24,13 +24,14 @@ def _single(name: str, value: Any) -> tuple[int]:
 def _sides(padding: Any) -> Any:
     """(before, after), or "same"."""
     if isinstance(padding, str):
-        if padding != geometry.SAME:
-            raise ValueError(f'padding: wanted an int, (before, after) or "same", got {padding!r}')
-        return padding
+        if padding not in (geometry.SAME, geometry.VALID):
+            wanted = 'an int, (before, after), "same" or "valid"'
+            raise ValueError(f"padding: wanted {wanted}, got {padding!r}")
+        return padding if padding == geometry.SAME else (0, 0)
     if not isinstance(padding, (tuple, list)):
         padding = (padding,)
     if len(padding) not in (1, 2):
-        raise ValueError(f'padding: wanted an int, (before, after) or "same", got {padding!r}')
+        raise ValueError(f'padding: wanted an int, (before, after), "same" or "valid", got {padding!r}')
     return checks.integer("padding", padding[0], 0), checks.integer("padding", padding[-1], 0)
 
 
@@ -42,6 +43,7 @@ def _sides(padding: Any) -> Any:
         "Conv1d(4, 4, 3, padding='same', groups=4, bias=False)": (2, 9, 4),
         "Conv1d(4, 5, 2, padding=(4, 0), dilation=4)": (2, 9, 4),
         "Conv1d(4, 5, 1)": (2, 9, 4),
+        "Conv1d(4, 6, 5, 1, 2, 1, 1, True, 'circular')": (2, 9, 4),
     }
 )
 class Conv1d(Convolution):
@@ -51,13 +53,15 @@ class Conv1d(Convolution):
     ----------
     in_channels, out_channels : int
     kernel_size, stride : int
-    padding : int, (before, after) or "same"
-        Zeros around the sequence; (dilation (kernel_size - 1), 0) makes it causal. "same" is `Conv2d`'s rule.
+    padding : int, (before, after), "same" or "valid"
+        Around the sequence; (dilation (kernel_size - 1), 0) makes it causal. The words as for `Conv2d`.
     dilation : int
         The distance of neighbouring taps of the kernel.
     groups : int
         Channels are cut into so many groups, convolved each with its own filters.
     bias : bool
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        As for `Conv2d`.
 
     Attributes
     ----------
@@ -85,7 +89,9 @@ class Conv1d(Convolution):
         dilation: int = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = geometry.ZEROS,
     ) -> None:
+        self.padding_mode = geometry.checked_border(padding_mode)
         window = kernel_size, stride, padding, dilation
         self._make((in_channels, out_channels), window, groups, bias)
 
@@ -100,7 +106,8 @@ class Conv1d(Convolution):
             raise ValueError(f"wanted (N, L, {inputs}), got {shape}")
         kernel, stride, padding, dilation = self._window()
         padding = padding if padding == geometry.SAME else (0, padding[0], 0, padding[1])
-        window = (1, *kernel), (1, *stride), padding, groups, (1, *dilation)
+        border = geometry.checked_border(self.padding_mode)
+        window = (1, *kernel), (1, *stride), padding, groups, (1, *dilation), border
         return Problem.of((shape[0], 1, *shape[1:]), outputs, *window, ("height", "length"))
 
     def output_shape(self, shape: Shape) -> Shape:

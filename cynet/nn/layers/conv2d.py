@@ -22,6 +22,7 @@ from .convolution import Convolution
         "Conv2d(8, 8, 3, padding=(2, 0, 1, 2))": (2, 9, 9, 8),
         "Conv2d(8, 8, 3, padding=2, dilation=2)": (2, 9, 9, 8),
         "Conv2d(6, 4, (3, 2), (2, 1), 'same', (2, 3), 2, False)": (2, 9, 11, 6),
+        "Conv2d(4, 6, (3, 5), (1, 2), (1, 2), 1, 2, True, 'reflect')": (2, 9, 8, 4),
     }
 )
 class Conv2d(Convolution):
@@ -31,15 +32,18 @@ class Conv2d(Convolution):
     ----------
     in_channels, out_channels : int
     kernel_size, stride : int or (vertical, horizontal)
-    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same"
-        Zeros around the image. "same" is the course's rule: (size - 1) // 2 before, and after as many as
-        ceil(in / stride) outputs need; size is that of the kernel with its dilation.
+    padding : int, (vertical, horizontal), (top, left, bottom, right), "same" or "valid"
+        Pixels around the image. "same" is the course's rule: (size - 1) // 2 before, and after as many as
+        ceil(in / stride) outputs need; size is that of the kernel with its dilation. "valid" is 0.
     dilation : int or (vertical, horizontal)
         The distance of neighbouring taps of the kernel, in pixels.
     groups : int
         Channels are cut into so many groups, convolved each with its own filters; groups = in_channels =
         out_channels is a depth-wise convolution.
     bias : bool
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What the padding is: zeros; the image mirrored, without its edge; its last pixels; or its other side.
+        All but zeros take longer, since they are laid around a copy of the image first.
 
     Attributes
     ----------
@@ -68,7 +72,9 @@ class Conv2d(Convolution):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = geometry.ZEROS,
     ) -> None:
+        self.padding_mode = geometry.checked_border(padding_mode)
         window = kernel_size, stride, padding, dilation
         self._make((in_channels, out_channels), window, groups, bias)
 
@@ -82,7 +88,8 @@ class Conv2d(Convolution):
         if len(shape) != 4 or shape[3] != inputs:
             raise ValueError(f"wanted (N, H, W, {inputs}), got {shape}")
         *window, dilation = self._window()
-        return Problem.of(shape, outputs, *window, groups, dilation)
+        border = geometry.checked_border(self.padding_mode)  # it may have been set
+        return Problem.of(shape, outputs, *window, groups, dilation, border)
 
     def forward(self, x: Array) -> Array:
         algorithm = self._convolution(x.shape)

@@ -12,13 +12,15 @@ from cynet.nn import init
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import Held, Parameter, value
 
-UNTOLD = {"output_padding": "0", "dilation": "1", "groups": "1"}  # what a repr leaves out
+TOLD = "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode"
+UNTOLD = "output_padding=0", "dilation=1", "groups=1", "padding_mode='zeros'"  # what a repr leaves out
 
 
 class Convolution(Layer):
     """Base of convolutions: a subclass says what its window is, and which problem an input makes of it."""
 
-    told: tuple[str, ...] = "kernel_size", "stride", "padding", "dilation", "groups"  # by repr
+    told: tuple[str, ...] = TOLD  # by repr
+    padding_mode: Any = "zeros"
 
     def _make(self, channels: Any, window: Any, groups: Any, bias: Any) -> None:
         """Set the attributes, `channels` (in, out) and `window` as for `_window`, and make the weights."""
@@ -76,7 +78,7 @@ class Convolution(Layer):
     def _asked(self) -> tuple[Any, ...]:
         """The attributes that an algorithm depends on, as they are."""
         channels = self.in_channels, self.out_channels, self.groups
-        return self.kernel_size, self.stride, self.padding, self.dilation, channels
+        return self.kernel_size, self.stride, self.padding, self.dilation, self.padding_mode, channels
 
     def values(self) -> tuple[Array | None, ...]:
         """The arrays of weight and bias (or None), which may have been set to others: an error if amiss."""
@@ -92,7 +94,7 @@ class Convolution(Layer):
             add_channel_sums(dy.reshape(-1, dy.shape[-1]), held.bias.grad)
 
     def __repr__(self) -> str:
-        shown = {name: repr(checks.short(getattr(self, name))) for name in self.told}
-        words = [f"{name}={text}" for name, text in shown.items() if UNTOLD.get(name) != text]
+        words = [f"{name}={checks.short(getattr(self, name))!r}" for name in self.told]
+        words = [word for word in words if word not in UNTOLD]
         words = [str(self.in_channels), str(self.out_channels), *words, f"bias={self.bias is not None}"]
         return f"{type(self).__name__}({', '.join(words)})"

@@ -20,7 +20,7 @@ class GlobalMaxPool2d(Layer):
         n, height, width, channels = x.shape
         shape = n, 1, 1, channels
         y, winner = workspace.empty(shape), large.winners(shape)
-        large.forward(x, y, winner, height, width, 1, 1, 0, 0)
+        large.forward(x, y, winner, height, width, 1, 1, 0, 0, 1, 1)
         self.save(x.shape, winner)
         return y.reshape(n, channels)
 

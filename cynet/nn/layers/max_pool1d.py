@@ -3,7 +3,7 @@
 from cynet.nn import registry
 
 from .max_pool2d import MaxPool2d
-from .pool1d import Pool1d
+from .pool1d import Pool1d, one
 
 
 @registry.layer(
@@ -11,6 +11,7 @@ from .pool1d import Pool1d
         "MaxPool1d(2)": (2, 9, 4),
         "MaxPool1d(3, 2, 1, ceil_mode=True)": (3, 8, 11),
         "MaxPool1d(3, 2, 'same')": (2, 9, 4),
+        "MaxPool1d(2, 1, 1, 3)": (2, 9, 4),
     }
 )
 class MaxPool1d(Pool1d, MaxPool2d):
@@ -21,8 +22,9 @@ class MaxPool1d(Pool1d, MaxPool2d):
     kernel_size : int
     stride : int, optional
     padding : int, (before, after) or "same", optional
+    dilation : int, optional
     ceil_mode : bool, optional
-        As for `Pool1d`.
+        As for `MaxPool2d`.
     """
 
     def __init__(
@@ -30,7 +32,12 @@ class MaxPool1d(Pool1d, MaxPool2d):
         kernel_size: int,
         stride: int | None = None,
         padding: int | tuple[int, int] | str = 0,
+        dilation: int = 1,
         *,
         ceil_mode: bool = False,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode)
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
+        self.dilation = self.dilation[1]  # of images one row high
+
+    def apart(self) -> tuple[int, int]:
+        return 1, one("dilation", self.dilation)

@@ -22,8 +22,10 @@ class Multiply(Layer):
     def output_shape(self, *shapes: Shape) -> Shape:
         first = shapes[0]
         if len(shapes) < 2 or not all(shape in (first, narrowed(first)) for shape in shapes[1:]):
-            wanted = f"{first} or {narrowed(first)} beside {first}"
-            raise ValueError(f"wanted {wanted}, got {', '.join(map(str, shapes[1:])) or 'nothing'}")
+            beside = " or ".join(dict.fromkeys(map(str, (first, narrowed(first)))))
+            got = ", ".join(map(str, shapes[1:])) or "nothing"
+            hint = "" if first not in map(narrowed, shapes[1:]) else " (the largest comes first)"
+            raise ValueError(f"wanted {beside} beside {first}, got {got}{hint}")
         return first
 
     def forward(self, *xs: Array) -> Array:

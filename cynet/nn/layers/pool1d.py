@@ -19,8 +19,8 @@ class Pool1d(Pool2d):
     kernel_size : int
     stride : int, optional
         Default: kernel_size.
-    padding : int, (before, after) or "same", optional
-        Less than the kernel; "same" as for `Pool2d`.
+    padding : int, (before, after), "same" or "valid", optional
+        Less than the kernel; the words as for `Pool2d`.
     ceil_mode : bool, optional
         As for `Pool2d`.
 
@@ -40,13 +40,15 @@ class Pool1d(Pool2d):
             self.padding = before if before == after else (before, after)
 
     def window(self) -> Any:
-        kernel, stride = _one("kernel_size", self.kernel_size), _one("stride", self.stride)
-        padding = self.padding
+        kernel, stride = one("kernel_size", self.kernel_size), one("stride", self.stride)
+        padding = 0 if isinstance(self.padding, str) and self.padding == geometry.VALID else self.padding
         if isinstance(padding, str) and padding == geometry.SAME:
             return (1, kernel), (1, stride), padding
         pair = padding if isinstance(padding, (tuple, list)) else (padding, padding)
         if len(pair) != 2 or isinstance(padding, str):
-            raise ValueError(f'padding: wanted an int, (before, after) or "same", got {padding!r:.80}')
+            raise ValueError(
+                f'padding: wanted an int, (before, after), "same" or "valid", got {padding!r:.80}'
+            )
         name = "padding" if pair is not padding else "padding[{}]"
         before, after = (checks.integer(name.format(i), cells, 0) for i, cells in enumerate(pair))
         if max(before, after) >= kernel:
@@ -77,7 +79,7 @@ class Pool1d(Pool2d):
         return _sequence(dx)
 
 
-def _one(name: str, value: Any) -> int:
+def one(name: str, value: Any) -> int:
     """An int, or one in a tuple, as PyTorch has it."""
     if isinstance(value, (tuple, list)):
         if len(value) != 1:

@@ -16,9 +16,9 @@ class Pool2d(Layer):
     kernel_size : int or (height, width)
     stride : int or pair, optional
         Default: kernel_size.
-    padding : int, (vertical, horizontal), (top, left, bottom, right) or "same", optional
+    padding : int, (vertical, horizontal), (top, left, bottom, right), "same" or "valid", optional
         Less than the kernel, so that each window holds a pixel. "same": (size - 1) // 2 cells before, and
-        after as many as ceil(in / stride) outputs need.
+        after as many as ceil(in / stride) outputs need. "valid": none.
     ceil_mode : bool, optional
         Whether a last window may reach beyond the padded image, if it begins before the padding after it.
 
@@ -51,6 +51,10 @@ class Pool2d(Layer):
                     raise ValueError(f"padding: wanted less than the kernel {kernel}, got {self.padding}")
         return kernel, stride, padding
 
+    def apart(self) -> tuple[int, int]:
+        """The distance of a window's cells, (vertical, horizontal)."""
+        return 1, 1
+
     def grid(self, shape: Shape) -> Any:
         """(the output's shape, the numbers kernels take) for an input of `shape`.
 
@@ -63,11 +67,11 @@ class Pool2d(Layer):
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
         ceil = checks.flag("ceil_mode", self.ceil_mode)
-        question = shape, self.kernel_size, self.stride, self.padding, ceil
+        question = shape, self.kernel_size, self.stride, self.padding, ceil, self.apart()
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
             kernel, stride, padding = self.window()
-            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, ceil=ceil)
+            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, question[-1], ceil=ceil)
             found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, *sides[:2]), sides
             self._worked_out = known = asked(question), found
         return known[1]
