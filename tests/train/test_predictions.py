@@ -6,7 +6,8 @@ import pytest
 import cynet
 from cynet import Flatten, Sequential
 from cynet.train import evaluate, predict
-from cynet.train.predictions import Predictions, confused, precision
+from cynet.train.metrics import Evaluation
+from cynet.train.predictions import Predictions, confused, f1, macro_f1, precision
 
 RNG = np.random.default_rng(0)
 
@@ -173,3 +174,23 @@ def test_a_model_in_training_is_looked_at_in_evaluation_mode_and_left_as_it_was(
     with pytest.raises(ValueError, match="wanted at least one sample"):
         how(model, [])
     assert model.training and model[1].training
+
+
+def test_f1_by_hand_and_its_mean_over_the_classes_that_there_are():
+    """Class 2 has neither samples nor predictions; class 3 has no samples, class 4 no predictions."""
+    confusion = np.array([[3, 1, 0, 0, 0], [0, 2, 0, 2, 0], [0] * 5, [0] * 5, [0, 1, 0, 0, 0]])
+    found = Evaluation(0.1, confusion.sum(axis=1), confusion)
+    np.testing.assert_allclose(f1(found), [6 / 7, 4 / 8, np.nan, 0, 0])
+    assert macro_f1(found) == pytest.approx((6 / 7 + 1 / 2) / 4)
+    np.testing.assert_allclose(precision(found), [1, 0.5, np.nan, 0, np.nan])
+    unsure = Evaluation(0.1, np.array([2, 2]), np.array([[1, 0], [0, 0]]))  # a NaN counts as wrong
+    np.testing.assert_allclose(f1(unsure), [2 / 3, 0])
+
+
+def test_the_label_is_among_so_many_of_the_most_probable():
+    found = known([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [np.nan] * 3],
+                  [0, 1, 2, 1, 0])  # fmt: skip
+    assert [found.top_accuracy(count) for count in (1, 2, 3)] == [0.4, 0.6, 0.8]
+    assert found.top_accuracy() == 0.8
+    with pytest.raises(ValueError, match="count: wanted at least 1, got 0"):
+        found.top_accuracy(0)

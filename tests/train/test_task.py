@@ -154,3 +154,19 @@ def test_the_doctor_knows_what_guessing_comes_to():
     assert "but test average precision is 0.250, as by guessing" in found[0].seen
     doctor.evaluated(Result(400, 1, 0.1, 0.9, guessed))
     assert found[-1].kind == "not falling" and "guessing gives 0.5623" in found[-1].seen
+
+
+@pytest.mark.parametrize("task", [LabelTask(), NumberTask()], ids=repr)
+def test_with_flip_the_output_is_the_mean_of_that_of_the_picture_and_its_mirror_image(task):
+    cynet.seed(0)
+    model = cynet.Sequential(cynet.Flatten(), cynet.Linear(3 * 4 * 2, 2))
+    x, y = RNG.standard_normal((5, 3, 4, 2), dtype=np.float32), RNG.integers(0, 2, (5, 2)).astype(np.float32)
+    found = task.evaluate(model, [(x[:2], y[:2]), (x[2:], y[2:])], flip=True)
+    wanted = (model(x).astype(float) + model(x[:, :, ::-1])) / 2
+    if task.name == "multilabel":
+        np.testing.assert_allclose(found.probabilities, 1 / (1 + np.exp(-wanted)), rtol=1e-5)
+    else:
+        np.testing.assert_allclose(found.values, wanted, rtol=1e-5, atol=1e-6)
+    assert found.loss == pytest.approx(task.criterion()(wanted.astype(np.float32), y), rel=1e-5)
+    plain = task.evaluate(model, [(x, y)])
+    assert plain.loss == pytest.approx(task.criterion()(np.array(model(x)), y), rel=1e-6) != found.loss
