@@ -64,11 +64,12 @@ def test_special_values(name):
 
 
 @pytest.mark.parametrize(("name", "numbers"), [
-    ("leaky_relu", (0.3,)), ("leaky_relu", (-2.0,)), ("leaky_relu", (0.0,)), ("elu", (2.5,)), ("elu", (-0.5,)),
-    ("softplus", (2.5, 1.0)), ("softplus", (0.5, 1.0)), ("softplus", (4.0, 20.0)), ("softplus", (0.25, -1.0)),
+    ("leaky_relu", (0.3,)), ("leaky_relu", (-2.0,)), ("leaky_relu", (0.0,)), ("elu", (2.5,)),
+    ("elu", (-0.5,)), ("softplus", (2.5, 1.0)), ("softplus", (0.5, 1.0)), ("softplus", (4.0, 20.0)),
+    ("softplus", (0.25, -1.0)),
 ])  # fmt: skip
 def test_curves_with_other_numbers_than_their_layers_have_by_default(name, numbers):
-    """On a grid that has no point where a line begins: beta times x, not x, is beyond softplus's threshold."""
+    """On a grid without the points where a line begins; the threshold of softplus is one of beta times x."""
     x = np.arange(-120, 121, dtype=np.float32) / 16 + np.float32(1 / 64)
     y, dx = run(name, x, np.full_like(x, 1.5), numbers=numbers)
     wanted, backward = getattr(reference, name)(x.astype(np.float64), *numbers)

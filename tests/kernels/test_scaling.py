@@ -44,7 +44,8 @@ def test_a_factor_for_each_sample(size, samples, threads):
 
 
 IMAGES = [
-    (1, 1, 1), (2, 5, 3), (3, 7, 16), (2, 9, 17), (2, CHUNK - 1, 1), (2, CHUNK + 1, 1), (2, CHUNK // 16 + 1, 16),
+    (1, 1, 1), (2, 5, 3), (3, 7, 16), (2, 9, 17), (2, CHUNK - 1, 1), (2, CHUNK + 1, 1),
+    (2, CHUNK // 16 + 1, 16),
     (3, 2 * CHUNK // 33 + 3, 33), (2, 2, CHUNK - 1), (2, 3, CHUNK + 1), (0, 4, 3), (2, 0, 3), (2, 4, 0),
 ]  # fmt: skip
 

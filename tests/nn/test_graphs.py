@@ -23,7 +23,6 @@ from cynet import (
     Multiply,
     ReLU,
     Reshape,
-    Residual,
     Sequential,
     Tanh,
 )
@@ -314,28 +313,3 @@ def test_what_a_layer_hands_on_is_kept_in_evaluation_until_its_last_use(hands_on
                 wanted = again(a)
         for y in found:
             np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
-
-
-class First(cynet.Layer):
-    """A user's layer that hands the first of its inputs on."""
-
-    def output_shape(self, shape, other):
-        return shape
-
-    def forward(self, x, other):
-        return x
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_a_graphs_input_that_it_hands_on_is_kept_in_evaluation_for_what_follows(first):
-    cynet.seed(4)
-    x = Input((6, 5, 4))
-    inner = Graph(x, First()(x, Tanh()(x)) if first else First()(Tanh()(x), x))
-    model = Sequential(Conv2d(4, 4, 1), inner, Residual(Sequential(Conv2d(4, 4, 1), Conv2d(4, 4, 1))), Tanh())
-    model, a = model.eval(), normal((3, 6, 5, 4))
-    h = model[0](a)
-    h = h if first else np.tanh(h)
-    wanted = np.tanh(h + model[2].body[1](model[2].body[0](h)))
-    with cynet.no_grad():
-        for _ in range(2):
-            np.testing.assert_allclose(model(a), wanted, rtol=1e-5, atol=1e-5)

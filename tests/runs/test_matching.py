@@ -140,8 +140,8 @@ def test_what_was_drawn_for_testing_then_is_drawn_again_whatever_else_is_asked_f
 
 
 @pytest.mark.parametrize(("own", "model", "order"), [
-    ("cab", "abc", [1, 2, 0]), ("bca", "abc", [2, 0, 1]), ("acb", "abc", [0, 2, 1]), ("dcxab", "abc", [3, 4, 1]),
-    ("cab", "bc", [2, 0]), ("xcay", "c", [1]), ("dcba", "adcb", [3, 0, 1, 2]),
+    ("cab", "abc", [1, 2, 0]), ("bca", "abc", [2, 0, 1]), ("acb", "abc", [0, 2, 1]),
+    ("dcxab", "abc", [3, 4, 1]), ("cab", "bc", [2, 0]), ("xcay", "c", [1]), ("dcba", "adcb", [3, 0, 1, 2]),
 ])  # fmt: skip
 def test_columns_are_those_of_the_model_by_their_names_in_its_order(own, model, order):
     labels = np.arange(2 * len(own), dtype=np.float32).reshape(2, -1)

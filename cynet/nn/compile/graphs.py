@@ -12,8 +12,8 @@ from cynet.nn.structure import users
 def planned(plan, layers, slot):
     """The `Branches` of a container, its output's slot, and whether the input was read into its own buffer.
 
-    The place of a value is let go after the part that takes it last, and after the last one of what lies there,
-    too, or may: a layer that is called as it is may hand its input on.
+    The place of a value is let go after the part that takes it last, and after the last one that takes what may
+    lie there, too: a layer that is called as it is may hand its input on.
     """
     parts, ends = layers[0].parts(), layers[0].ends()
     if ends[0] > 1 or len(ends[1]) > 1:
@@ -52,12 +52,7 @@ def planned(plan, layers, slot):
     out = slots[ends[1][0]]
     slot.pins -= 1
     out.pins -= 1
-    return Branches(steps, ends[1][0]), out, not _shares(slot, out)
-
-
-def _shares(slot, out):
-    """Whether an output may lie where a value does."""
-    return out.buffer is None or out.buffer is slot.buffer
+    return Branches(steps, ends[1][0]), out, out.buffer is not None and out.buffer is not slot.buffer
 
 
 class Branches:
