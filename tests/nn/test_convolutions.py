@@ -359,11 +359,11 @@ def test_dilation_of_a_single_tap_leaves_the_algorithm_as_it_is():
 @pytest.mark.usefixtures("dirty_memory")
 def test_sequences_with_a_stride_beyond_the_kernel_have_no_gradient_where_no_tap_was(outputs, kernel, stride):
     cynet.seed(0)
-    layer, x = cynet.Conv1d(8, outputs, kernel, stride), normal((3, 53, 8))
-    dy = normal(layer(x).shape, 1)
+    layer, x = cynet.Conv1d(8, outputs, kernel, stride), normal(3, 53, 8)
+    dy = normal(*layer(x).shape)
     dx, wanted = layer.backward(dy), np.zeros(x.shape)
     for k in range(kernel):
         places = slice(k, k + (dy.shape[1] - 1) * stride + 1, stride)
         wanted[:, places] += dy.astype(float) @ layer.weight.data[:, :, k]
     np.testing.assert_allclose(dx, wanted, rtol=1e-4, atol=1e-4)
-    assert not dx[(wanted == 0)].any() and (wanted == 0).any()
+    assert not dx[wanted == 0].any() and (wanted == 0).any()

@@ -12,8 +12,8 @@ from cynet.nn.structure import users
 def planned(plan, layers, slot):
     """The `Branches` of a container, its output's slot, and whether the input was read into its own buffer.
 
-    The place of a value is let go after the part that takes it last, and after the last one that takes what may
-    lie there, too: a layer that is called as it is may hand its input on.
+    The place of a value is let go after the part that takes it last, and after the last one that takes what
+    may lie there, too: a layer that is called as it is may hand its input on.
     """
     parts, ends = layers[0].parts(), layers[0].ends()
     if ends[0] > 1 or len(ends[1]) > 1:
