@@ -220,6 +220,7 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
         ({"scale_factor": (1, 2, 3)}, "scale_factor: wanted a number or a pair"),
         ({"size": 4, "mode": "bicubic"}, "mode: wanted one of nearest, bilinear, got 'bicubic'"),
         ({"size": 4, "align_corners": True}, 'align_corners: wanted it with mode "bilinear" alone, got True'),
+        ({"size": 4, "align_corners": False}, 'align_corners: wanted it with mode "bilinear" alone, got False'),
         ({"size": 4, "mode": "bilinear", "align_corners": 1}, "align_corners: wanted True or False, got 1"),
     ],
 )

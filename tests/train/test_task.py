@@ -61,6 +61,8 @@ def test_a_sample_with_nan_comes_last_and_says_nothing():
     assert found.sure.tolist() == [False, True, True]
     assert found.ap == pytest.approx((1 + 2 / 3) / 2) and found.recall.tolist() == [0.5]
     assert found.accuracy == pytest.approx(1 / 3)
+    nothing = LabelEvaluation(0.0, np.array([[np.nan, 0.1], [0.2, 0.1]]), np.zeros((2, 2), np.float32))
+    assert nothing.accuracy == 0.5  # nothing is said of the first, which is not the same as saying no
 
 
 @pytest.mark.parametrize("task", [Task(), LabelTask(), NumberTask()], ids=repr)
@@ -84,6 +86,12 @@ def test_how_far_numbers_are_off():
     np.testing.assert_allclose(found.each_r2, [1 - 9 / 8, np.nan])
     assert found.mae == pytest.approx(5 / 6) and found.rmse == pytest.approx((11 / 6) ** 0.5)
     assert found.r2 == pytest.approx(-1 / 8)
+
+
+def test_a_sample_is_sure_where_none_of_its_numbers_is_nan():
+    values = np.array([[np.nan, 1], [1, np.nan], [np.inf, 1], [2, 3], [np.nan, np.nan]])
+    found = NumberEvaluation(0.1, values, np.zeros((5, 2), np.float32))
+    assert found.sure.tolist() == [False, False, True, True, False] and found.samples.tolist() == [5, 5]
 
 
 def batches(task, count=6):
