@@ -210,6 +210,19 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
     assert row(nn.Upsample(1, mode="bilinear", align_corners=True)) == [0]
 
 
+def test_corners_that_are_said_to_be_free_are_as_by_default_and_stand_in_the_repr():
+    x = normal((2, 5, 6, 3))
+    for more in ({"size": (9, 11)}, {"scale_factor": 1.7}):
+        default, free, kept = (
+            nn.Upsample(**more, mode="bilinear", align_corners=corners) for corners in (None, False, True)
+        )
+        np.testing.assert_array_equal(free(x), default(x))
+        assert (kept(x) != default(x)).any()
+        for layer in (default, free, kept):
+            again = eval(repr(layer), {"Upsample": nn.Upsample})
+            assert again.align_corners is layer.align_corners
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -220,7 +233,7 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
         ({"scale_factor": (1, 2, 3)}, "scale_factor: wanted a number or a pair"),
         ({"size": 4, "mode": "bicubic"}, "mode: wanted one of nearest, bilinear, got 'bicubic'"),
         ({"size": 4, "align_corners": True}, 'align_corners: wanted it with mode "bilinear" alone, got True'),
-        ({"size": 4, "align_corners": False}, 'align_corners: wanted it with mode "bilinear" alone, got False'),
+        ({"size": 4, "align_corners": False}, 'wanted it with mode "bilinear" alone, got False'),
         ({"size": 4, "mode": "bilinear", "align_corners": 1}, "align_corners: wanted True or False, got 1"),
     ],
 )
