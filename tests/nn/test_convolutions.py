@@ -324,7 +324,7 @@ def test_refusals(call, error, message):
         call()
 
 
-@pytest.mark.parametrize("value", [None, 0, 3, (1, 1, 1), "x", [], np.zeros(2)])
+@pytest.mark.parametrize("value", [None, 0, 1, (1, 0), 3, (1, 1, 1), "x", [], np.zeros(2)])
 @pytest.mark.parametrize("name", ["output_padding", "dilation", "stride", "kernel_size"])
 def test_an_attribute_of_a_transposed_convolution_that_was_set_counts_or_is_named(name, value):
     layer, x = ConvTranspose2d(4, 4, 2, 2), normal(1, 3, 3, 4)

@@ -88,6 +88,15 @@ def test_how_far_numbers_are_off():
     assert found.r2 == pytest.approx(-1 / 8)
 
 
+def test_the_spread_of_large_numbers_is_about_their_mean():
+    labels = np.float32([[1e7], [1e7 + 1], [1e7 + 1], [1e7 + 2]])  # in single precision the mean may be none
+    found = NumberEvaluation(0.1, labels.astype(float) + [[0.5], [0], [0], [0.5]], labels)
+    np.testing.assert_allclose(found.each_r2, [1 - 0.5 / 2])
+    labels = np.float32([[1e7], [1e7 + 1]])
+    found = NumberEvaluation(0.1, np.array([[1e7], [1e7 + 0.5]]), labels)
+    np.testing.assert_allclose(found.each_r2, [1 - 0.25 / 0.5])
+
+
 def test_a_sample_is_sure_where_none_of_its_numbers_is_nan():
     values = np.array([[np.nan, 1], [1, np.nan], [np.inf, 1], [2, 3], [np.nan, np.nan]])
     found = NumberEvaluation(0.1, values, np.zeros((5, 2), np.float32))
