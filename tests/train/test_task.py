@@ -90,8 +90,8 @@ def test_how_far_numbers_are_off():
 
 def test_the_spread_of_large_numbers_is_about_their_mean():
     labels = np.float32([[1e7], [1e7 + 1], [1e7 + 1], [1e7 + 2]])  # in single precision the mean may be none
-    found = NumberEvaluation(0.1, labels.astype(float) + [[0.5], [0], [0], [0.5]], labels)
-    np.testing.assert_allclose(found.each_r2, [1 - 0.5 / 2])
+    found = NumberEvaluation(0.1, labels.astype(float) + 0.5, labels)
+    np.testing.assert_allclose(found.each_r2, [1 - 1 / 2])
     labels = np.float32([[1e7], [1e7 + 1]])
     found = NumberEvaluation(0.1, np.array([[1e7], [1e7 + 0.5]]), labels)
     np.testing.assert_allclose(found.each_r2, [1 - 0.25 / 0.5])
