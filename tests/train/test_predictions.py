@@ -133,6 +133,18 @@ def test_a_nan_is_no_prediction_and_counts_as_wrong():
     assert found.evaluation.samples.tolist() == [2, 0, 1] and found.evaluation.confusion.sum() == 2
 
 
+@pytest.mark.parametrize("how", [predict, evaluate])
+def test_one_nan_among_the_logits_leaves_no_prediction(how):
+    """Whichever it is: also one of a class that is not the greatest."""
+    x = np.tile(np.float32([0, 3, 1])[None, None, :, None], (4, 1, 1, 1))
+    for k in range(3):
+        x[k, 0, k, 0] = np.nan
+    found = how(Sequential(Flatten()), [(x, np.array([1, 1, 1, 1]))])
+    found = found if how is evaluate else found.evaluation
+    assert found.samples.tolist() == [0, 4, 0] and found.accuracy == 0.25
+    assert found.confusion.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
 def test_mirrored_pictures_are_averaged():
     x, y = next(batches(4))
     found = predict(Sequential(Flatten()), [(x, y)], flip=True)
