@@ -234,7 +234,8 @@ SET = [
     (lambda: nn.LayerNorm(12), "eps", 1.0), (lambda: nn.Reshape((12, -1)), "shape", (-1,)),
     (lambda: nn.MaxPool2d(3, 2), "ceil_mode", True), (lambda: nn.AvgPool2d(3, 2), "ceil_mode", True),
     (lambda: nn.MaxPool1d(3, 2), "ceil_mode", True), (lambda: nn.AvgPool1d(3, 2), "padding", 1),
-    (lambda: nn.Upsample(9, mode="bilinear"), "align_corners", True), (lambda: nn.Upsample(9), "size", (7, 8)),
+    (lambda: nn.Upsample(9, mode="bilinear"), "align_corners", True),
+    (lambda: nn.Upsample(9), "size", (7, 8)),
 ]  # fmt: skip
 SEVERAL = pytest.mark.parametrize(("make", "name", "value"), SET)
 
@@ -267,7 +268,8 @@ def test_what_was_set_counts_from_the_next_pass_on(make, name, value):
     for layer in (late, early):
         random.seed(5)
         y = layer(input_of(layer))
-        found.append([y, layer.backward(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32))])
+        dy = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+        found.append([y, layer.backward(dy)])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -291,3 +293,14 @@ def test_the_size_of_adaptive_pooling_stands_in_its_repr(size):
     again = eval(repr(layer), {"AdaptiveAvgPool2d": nn.AdaptiveAvgPool2d})
     wanted = size if isinstance(size, tuple) else (size, size)
     assert again.output_size == layer.output_size == wanted
+
+
+@pytest.mark.parametrize("divisor", [0, -1, 1.5, True, "2"])
+def test_a_divisor_of_windows_is_a_whole_number_from_1_on(divisor):
+    assert nn.AvgPool2d(2, divisor_override=1).divisor_override == 1
+    with pytest.raises((TypeError, ValueError), match="divisor_override: wanted"):
+        nn.AvgPool2d(2, divisor_override=divisor)
+    layer = nn.AvgPool2d(2)
+    layer.divisor_override = divisor
+    with pytest.raises((TypeError, ValueError), match="divisor_override: wanted"):
+        layer(IMAGES)
