@@ -304,3 +304,15 @@ def test_a_divisor_of_windows_is_a_whole_number_from_1_on(divisor):
     layer.divisor_override = divisor
     with pytest.raises((TypeError, ValueError), match="divisor_override: wanted"):
         layer(IMAGES)
+
+
+@pytest.mark.parametrize("padding", [(-3, -4, 0, 0), (0, 0, -9, 0), (0, 0, -4, -5), (-7, 3, 0, 0)])
+def test_a_pixel_is_left_of_each_side_of_what_is_cut_off(padding):
+    assert nn.ZeroPad2d((-3, -3, -4, -4))(IMAGES).shape == (3, 1, 1, 11)
+    with pytest.raises(ValueError, match="padding: wanted at least 1 pixel to be left of each side, got "):
+        nn.ZeroPad2d(padding)(IMAGES)
+
+
+def test_channels_of_which_there_are_none_are_shuffled_both_ways():
+    layer, nothing = nn.ChannelShuffle(2), np.zeros((2, 3, 0), np.float32)
+    assert layer(nothing).shape == layer.backward(nothing).shape == nothing.shape
