@@ -15,8 +15,9 @@ function sortable(label, heads, names, rows, keys) {
     el("button", { type: "button", onclick: () => sort(c) }, text)));
   function sort(c) {
     const again = columns[c].getAttribute("aria-sort") === "ascending", sign = again ? -1 : 1;
+    const of = (k) => (keys[c] ? keys[c][k] ?? -Infinity : k); // what is not known is least
     columns.forEach((column, k) => (k === c ? column.setAttribute("aria-sort", again ? "descending" : "ascending") : column.removeAttribute("aria-sort")));
-    body.append(...names.map((_, k) => k).sort((a, b) => sign * ((keys[c]?.[a] ?? a) - (keys[c]?.[b] ?? b)) || a - b).map((k) => rows[k]));
+    body.append(...names.map((_, k) => k).sort((a, b) => sign * (of(a) - of(b)) || a - b).map((k) => rows[k]));
   }
   return wide(label, el("table", {}, el("caption", { class: "visually-hidden" }, label), el("thead", {}, el("tr", {}, columns)), body));
 }

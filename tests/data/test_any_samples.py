@@ -1,5 +1,8 @@
 """Samples of any shape, of bytes or floats: as a loader hands them out, from arrays and from files."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -256,3 +259,19 @@ def test_floats_are_normalised_row_by_row_whatever_the_threads(threads):
     floats.add_powers(images, mean, sums, 2)
     squares = ((images.astype(float) - mean[:, None]) ** 2).sum((0, 2))
     np.testing.assert_allclose(sums, squares + np.array([1, 2, 3]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_data_sets_are_found_in_the_home_folder(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    arrays = {f"{part}_{what}": np.arange(n) % 2 if what == "labels" else np.zeros((n, 4, 4), np.uint8)
+              for part, n in (("train", 3), ("test", 2)) for what in ("images", "labels")}  # fmt: skip
+    np.savez(tmp_path / "a.npz", **arrays)
+    (tmp_path / "b").mkdir()
+    for name, array in arrays.items():
+        np.save(tmp_path / "b" / f"{name}.npy", array)
+    for name in ("a.npz", "b"):
+        assert len(data.load("arrays", kind(f"~/{name}"), "test")) == 2
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "none"))):
+        data.load("mnist", kind("~/none"))

@@ -39,6 +39,20 @@ def test_of_two_names_in_a_path_the_longer_one_counts(names):
         assert names[image_list.class_of(path, names)] == name
 
 
+@pytest.mark.parametrize(("path", "name"), [
+    ("dog/cat_1.png", "cat"), ("cat/dog_1.png", "dog"), ("dog/cat/1.png", None), ("dog/cat/dog.png", "dog"),
+    ("cat/1.png", "cat"), ("cat_dog/1.png", None), ("cat/cat_dog.png", None), ("dog/catfish.png", "catfish"),
+    ("catfish/1.png", "catfish"), ("catfish/cat.png", "cat"), ("Cat/1.png", None),
+])  # fmt: skip
+def test_of_several_names_in_a_path_that_in_the_files_name_counts(path, name):
+    names = ["cat", "dog", "catfish"]
+    if name is None:
+        with pytest.raises(ValueError, match=f"^{path}: wanted one class name in the path, got "):
+            image_list.class_of(path, names)
+    else:
+        assert names[image_list.class_of(path, names)] == name
+
+
 @pytest.mark.parametrize(("paths", "names", "problem"), [
     ([], ["cat"], r"a\.train: wanted at least one line"),
     (["cat/0.png"], [], r"a\.labels: wanted at least one line"),

@@ -157,7 +157,8 @@ def spans(*pairs):
 
 @pytest.mark.parametrize("pairs", [
     ((0, 40),), ((0, 8), (8, 40)), ((8, 40), (0, 8)), ((20, 40), (0, 4), (4, 20)),
-    ((0, 0), (0, 40), (40, 40)), ((0, 20), (20, 20), (20, 40)),
+    ((0, 0), (0, 40), (40, 40)), ((0, 20), (20, 20), (20, 40)), ((0, 40), (0, 0)),
+    ((0, 40), (40, 40), (0, 0)), ((0, 20), (20, 40), (20, 20), (0, 0), (20, 20)),
 ])  # fmt: skip
 def test_tensors_that_lie_side_by_side_in_any_order(pairs):
     tensors, _ = safetensors.unpack(spans(*pairs))

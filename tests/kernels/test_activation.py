@@ -24,8 +24,8 @@ def test_every_activation_is_here():
     assert len(NAMES) >= 11 and {"relu", "gelu", "hardswish", *NUMBERS} < set(NAMES)
 
 
-def run(name, x, dy, threads=2):
-    extra = NUMBERS.get(name, ())
+def run(name, x, dy, threads=2, numbers=None):
+    extra = NUMBERS.get(name, ()) if numbers is None else numbers
     y, dx = np.full(x.shape, 7, np.float32), np.full(x.shape, 7, np.float32)
     KERNELS[name](frozen(x), y, *extra, threads)
     kept = frozen(y) if name in FROM_OUTPUT else frozen(x)
@@ -61,6 +61,20 @@ def test_special_values(name):
         wanted, wanted_dx = wanted.astype(np.float32), backward(np.ones(len(special)))
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-30)
     np.testing.assert_allclose(dx, wanted_dx, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "numbers"), [
+    ("leaky_relu", (0.3,)), ("leaky_relu", (-2.0,)), ("leaky_relu", (0.0,)), ("elu", (2.5,)),
+    ("elu", (-0.5,)), ("softplus", (2.5, 1.0)), ("softplus", (0.5, 1.0)), ("softplus", (4.0, 20.0)),
+    ("softplus", (0.25, -1.0)),
+])  # fmt: skip
+def test_curves_with_other_numbers_than_their_layers_have_by_default(name, numbers):
+    """On a grid without the points where a line begins; the threshold of softplus is one of beta times x."""
+    x = np.arange(-120, 121, dtype=np.float32) / 16 + np.float32(1 / 64)
+    y, dx = run(name, x, np.full_like(x, 1.5), numbers=numbers)
+    wanted, backward = getattr(reference, name)(x.astype(np.float64), *numbers)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dx, backward(np.full(x.shape, 1.5)), rtol=1e-5, atol=3e-6)
 
 
 @pytest.mark.torch

@@ -87,6 +87,11 @@ CASES = [
       for s in ((2, 2), (3, 1), (1, 3), (5, 4)) for g in (1, 2, 8)),
     *((C, changed(WINOGRAD, kernel=(1, 2), stride=(2, 3), padding=p, groups=g))
       for p in ((1, 0, 0, 1), (0, 1, 2, 0)) for g in (1, 2)),
+    # the same of rows and columns of many pixels, as of sequences: blocks that reach into the next row
+    *((C, changed(WINOGRAD, shape=shape, outputs=n, kernel=(1, 1), stride=s, padding=(0, 0, 0, 0)))
+      for shape, s in (((3, 1, 50, 8), (1, 3)), ((3, 50, 1, 8), (3, 1)), ((2, 3, 34, 5), (2, 2)),
+                       ((3, 2, 7, 4), (2, 3))) for n in (5, 16, 33)),
+    (C, changed(WINOGRAD, shape=(3, 1, 61, 8), kernel=(1, 2), stride=(1, 4), padding=(0, 1, 0, 0))),
     # the last row or column of pixels lies behind the last window
     *((C, changed(WINOGRAD, **images(h, w, 8), kernel=(2, 2), stride=(2, 2), groups=g))
       for h, w in ((7, 6), (6, 7), (7, 7)) for g in (1, 4)),

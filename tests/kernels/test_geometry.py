@@ -1,5 +1,7 @@
 """Padding rules and output sizes."""
 
+import itertools
+
 import pytest
 import reference
 from hypothesis import given
@@ -40,6 +42,26 @@ def test_output_size():
     assert output_size(32, 3, 2, 1, 1) == 16
     assert output_size(1, 3, 1, 1, 1) == 1
     assert output_size(2**40, 3, 1, 0, 0) == 2**40 - 2
+
+
+def counted(size, kernel, stride, before, after, dilation):
+    """How many windows there are with `ceil`: each begins before the end of the pixels, and the last but one
+    leaves something of the padded input."""
+    reach, windows = dilation * (kernel - 1) + 1, 1
+    while (windows - 1) * stride + reach < before + size + after and windows * stride < before + size:
+        windows += 1
+    return windows
+
+
+def test_with_ceil_every_window_begins_before_the_padding_that_follows():
+    for size, kernel, stride in itertools.product(range(1, 9), range(1, 5), range(1, 6)):
+        for before, after, dilation in itertools.product(range(3), range(3), (1, 2)):
+            reach, case = dilation * (kernel - 1) + 1, (size, kernel, stride, before, after)
+            if reach <= before + size + after and before < reach:
+                found = output_size(*case, dilation=dilation, ceil=True)
+                assert found == counted(*case, dilation), (case, dilation)
+    assert output_size(5, 2, 2, 1, 1, ceil=True) == 3 and output_size(6, 2, 2, 1, 1, ceil=True) == 4
+    assert window_grid((5, 6), (2, 2), (2, 2), (1, 1, 1, 1), ceil=True)[1] == (3, 4)
 
 
 @pytest.mark.parametrize(

@@ -328,7 +328,7 @@ def test_refusals(call, error, message):
         call()
 
 
-@pytest.mark.parametrize("value", [None, 0, 3, (1, 1, 1), "x", [], np.zeros(2)])
+@pytest.mark.parametrize("value", [None, 0, 1, (1, 0), 3, (1, 1, 1), "x", [], np.zeros(2)])
 @pytest.mark.parametrize("name", ["output_padding", "dilation", "stride", "kernel_size"])
 def test_an_attribute_of_a_transposed_convolution_that_was_set_counts_or_is_named(name, value):
     layer, x = ConvTranspose2d(4, 4, 2, 2), normal(1, 3, 3, 4)
@@ -356,3 +356,18 @@ def test_dilation_of_a_single_tap_leaves_the_algorithm_as_it_is():
     assert odd.output_shape(shape) == plain.output_shape(shape)
     assert odd.problem(shape) == plain.problem(shape)
     assert type(odd.convolution(shape)) is type(convolution.choose(plain.problem(shape)))
+
+
+@pytest.mark.parametrize("outputs", [3, 16, 40])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 2), (1, 5), (2, 3), (3, 7)])
+@pytest.mark.usefixtures("dirty_memory")
+def test_sequences_with_a_stride_beyond_the_kernel_have_no_gradient_where_no_tap_was(outputs, kernel, stride):
+    cynet.seed(0)
+    layer, x = cynet.Conv1d(8, outputs, kernel, stride), normal(3, 53, 8)
+    dy = normal(*layer(x).shape)
+    dx, wanted = layer.backward(dy), np.zeros(x.shape)
+    for k in range(kernel):
+        places = slice(k, k + (dy.shape[1] - 1) * stride + 1, stride)
+        wanted[:, places] += dy.astype(float) @ layer.weight.data[:, :, k]
+    np.testing.assert_allclose(dx, wanted, rtol=1e-4, atol=1e-4)
+    assert not dx[wanted == 0].any() and (wanted == 0).any()

@@ -124,6 +124,15 @@ def test_same_bytes_for_one_to_four_threads(call, training):
 
 @CALLS
 @MODES
+def test_batches_of_other_sizes_come_one_after_another(call, training):
+    layer, shape = made(call).train(training), EXAMPLES[call]
+    for batch in (2, 5, 3):
+        x = frozen(normal((batch, *shape[1:]), batch))
+        assert_same(ran(layer, x), ran(made(call).train(training), x))
+
+
+@CALLS
+@MODES
 def test_nan_comes_out(call, training):
     layer, shape = made(call).train(training), EXAMPLES[call]
     y = layer(np.full(shape, np.nan, np.float32))

@@ -14,11 +14,15 @@ from cynet import (
     BatchNorm2d,
     Concatenate,
     Conv2d,
+    Dropout,
+    Dropout2d,
+    DropPath,
     Graph,
     Input,
     Linear,
     Multiply,
     ReLU,
+    Reshape,
     Sequential,
     Tanh,
 )
@@ -280,3 +284,36 @@ def test_a_frozen_parameter_stays_so_in_copies():
         assert not copied.weight.requires_grad and copied.bias.requires_grad
     with pytest.raises(TypeError, match="requires_grad: wanted True or False, got 1"):
         layer.weight.requires_grad = 1
+
+
+class Same(cynet.Layer):
+    """A user's layer that hands its input on."""
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize("hands_on", [
+    lambda: Reshape((6, 5, 4)), lambda: Dropout(0.5), lambda: DropPath(0.5), lambda: Dropout2d(0.5), Same,
+    lambda: Sequential(Same(), Same()), lambda: Sequential(Reshape((-1,)), Reshape((6, 5, 4))),
+], ids=["Reshape", "Dropout", "DropPath", "Dropout2d", "Same", "chain", "flat"])  # fmt: skip
+@pytest.mark.parametrize("others", [1, 3])
+def test_what_a_layer_hands_on_is_kept_in_evaluation_until_its_last_use(hands_on, others):
+    """The place of a value is not given away while what was handed on of it is still to be read."""
+    cynet.seed(4)
+    x = Input((6, 5, 4))
+    h = Conv2d(4, 4, 3, padding=1)(x)
+    t = Tanh()(h)
+    handed = hands_on()(h)  # nothing takes h after this
+    for _ in range(others):
+        t = Add()(Conv2d(4, 4, 1)(t), Conv2d(4, 4, 1)(x))
+    for end in (Concatenate()(t, handed), Add()(handed, t), Multiply()(t, handed), Add()(ReLU()(handed), t)):
+        model, a = Graph(x, end).eval(), normal((3, 6, 5, 4))
+        again = copy.deepcopy(model)
+        with cynet.no_grad():
+            found = [model(a).copy() for _ in range(2)]
+            again.compiler = None
+            with layer_by_layer():
+                wanted = again(a)
+        for y in found:
+            np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)

@@ -173,3 +173,24 @@ def test_linear_layers_of_sequences_in_plans_and_training(outputs):
     model.eval()
     with cynet.no_grad():
         np.testing.assert_allclose(model(x), model[2](model[1](model[0](x))), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("make", "gone"), [
+    (lambda: nn.GroupNorm(2, 4), "weight"), (lambda: nn.GroupNorm(2, 4), "bias"),
+    (lambda: nn.LayerNorm(4), "weight"),
+])  # fmt: skip
+def test_a_norm_whose_weight_or_bias_was_taken_away_is_refused_and_not_run_without_the_other(make, gone):
+    layer = make()
+    setattr(layer, gone, None)
+    with pytest.raises(TypeError, match=rf"{gone}: wanted a parameter of shape \(4,\), got None"):
+        layer(np.ones((2, 4), np.float32))
+
+
+@pytest.mark.parametrize(("layer", "shape"), [
+    (nn.LayerNorm(4), (4,)), (nn.LayerNorm((3, 4)), (3, 4)), (nn.LayerNorm((3, 4)), (4,)),
+    (nn.LayerNorm(4), ()),
+    (nn.LayerNorm((3, 4)), (2, 4, 3)), (nn.GroupNorm(2, 4), (4,)), (nn.GroupNorm(2, 4), (1, 2, 3, 2, 4)),
+], ids=str)  # fmt: skip
+def test_a_norm_wants_a_batch_before_what_it_normalises(layer, shape):
+    with pytest.raises(ValueError, match=r"wanted \(N, "):
+        layer(np.zeros(shape, np.float32))

@@ -218,3 +218,101 @@ def test_equals_pytorch(name, arguments):
     dx = layer.backward(dy.transpose(0, 2, 3, 1) if images else dy)
     np.testing.assert_allclose(y.transpose(0, 3, 1, 2) if images else y, wanted.detach(), atol=1e-6)
     np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), x.grad, atol=1e-6)
+
+
+SET = [
+    (lambda: nn.LeakyReLU(0.1), "negative_slope", 0.7), (lambda: nn.ELU(0.5), "alpha", 2.0),
+    (lambda: nn.Softplus(2.0, 1.0), "beta", 0.5), (lambda: nn.Softplus(2.0, 1.0), "threshold", -5.0),
+    (lambda: nn.Dropout(0.5), "p", 0.1), (lambda: nn.Dropout2d(0.5), "p", 0.0),
+    (lambda: nn.DropPath(0.5), "p", 1),
+    (lambda: nn.Upsample(scale_factor=2), "scale_factor", 3), (lambda: nn.Upsample(9), "mode", "bilinear"),
+    (lambda: nn.AvgPool2d(2), "divisor_override", 7),
+    (lambda: nn.AvgPool2d(3, 2, 1), "count_include_pad", False),
+    (lambda: nn.MaxPool2d(3, 1, 1), "padding", 0), (lambda: nn.MaxPool2d(2), "kernel_size", 3),
+    (lambda: nn.ZeroPad2d(1), "padding", (0, 2, 1, 1)), (lambda: nn.ChannelShuffle(3), "groups", 4),
+    (lambda: nn.AdaptiveAvgPool2d(2), "output_size", 3), (lambda: nn.GroupNorm(2, 12), "eps", 1.0),
+    (lambda: nn.LayerNorm(12), "eps", 1.0), (lambda: nn.Reshape((12, -1)), "shape", (-1,)),
+    (lambda: nn.MaxPool2d(3, 2), "ceil_mode", True), (lambda: nn.AvgPool2d(3, 2), "ceil_mode", True),
+    (lambda: nn.MaxPool1d(3, 2), "ceil_mode", True), (lambda: nn.AvgPool1d(3, 2), "padding", 1),
+    (lambda: nn.Upsample(9, mode="bilinear"), "align_corners", True),
+    (lambda: nn.Upsample(9), "size", (7, 8)),
+]  # fmt: skip
+SEVERAL = pytest.mark.parametrize(("make", "name", "value"), SET)
+
+
+def input_of(layer):
+    shape = (4, 8, 12) if isinstance(layer, (nn.MaxPool1d, nn.AvgPool1d)) else (4, 8, 6, 12)
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@SEVERAL
+def test_backward_is_that_of_the_pass_that_was_made_whatever_was_set_since(make, name, value):
+    found = []
+    for changed in (False, True):
+        random.seed(5)
+        layer = make()
+        y = layer(input_of(layer))
+        if changed:
+            setattr(layer, name, value)
+        found.append(layer.backward(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)))
+    np.testing.assert_array_equal(*found)
+
+
+@SEVERAL
+def test_what_was_set_counts_from_the_next_pass_on(make, name, value):
+    late, early = make(), make()
+    late(input_of(late))
+    setattr(late, name, value)
+    setattr(early, name, value)
+    found = []
+    for layer in (late, early):
+        random.seed(5)
+        y = layer(input_of(layer))
+        dy = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+        found.append([y, layer.backward(dy)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", [nn.MaxPool1d, nn.AvgPool1d])
+@pytest.mark.parametrize(("padding", "sound"), [
+    (1, True), ((2, 0), True), ((0, 2), True), (3, False), ((3, 0), False), ((0, 3), False), ((0, 9), False),
+])  # fmt: skip
+def test_the_padding_of_sequences_is_less_than_the_kernel(kind, padding, sound):
+    if sound:
+        layer = kind(3, 1, padding)
+        assert layer.padding == padding and eval(repr(layer), vars(nn)).padding == padding
+    else:
+        with pytest.raises(ValueError, match="padding: wanted less than the kernel 3, got"):
+            kind(3, 1, padding)
+
+
+@pytest.mark.parametrize("size", [1, 3, (3, 4), (None, 4), (4, None), (None, None)])
+def test_the_size_of_adaptive_pooling_stands_in_its_repr(size):
+    layer = nn.AdaptiveAvgPool2d(size)
+    again = eval(repr(layer), {"AdaptiveAvgPool2d": nn.AdaptiveAvgPool2d})
+    wanted = size if isinstance(size, tuple) else (size, size)
+    assert again.output_size == layer.output_size == wanted
+
+
+@pytest.mark.parametrize("divisor", [0, -1, 1.5, True, "2"])
+def test_a_divisor_of_windows_is_a_whole_number_from_1_on(divisor):
+    assert nn.AvgPool2d(2, divisor_override=1).divisor_override == 1
+    with pytest.raises((TypeError, ValueError), match="divisor_override: wanted"):
+        nn.AvgPool2d(2, divisor_override=divisor)
+    layer = nn.AvgPool2d(2)
+    layer.divisor_override = divisor
+    with pytest.raises((TypeError, ValueError), match="divisor_override: wanted"):
+        layer(IMAGES)
+
+
+@pytest.mark.parametrize("padding", [(-3, -4, 0, 0), (0, 0, -9, 0), (0, 0, -4, -5), (-7, 3, 0, 0)])
+def test_a_pixel_is_left_of_each_side_of_what_is_cut_off(padding):
+    assert nn.ZeroPad2d((-3, -3, -4, -4))(IMAGES).shape == (3, 1, 1, 11)
+    with pytest.raises(ValueError, match="padding: wanted at least 1 pixel to be left of each side, got "):
+        nn.ZeroPad2d(padding)(IMAGES)
+
+
+def test_channels_of_which_there_are_none_are_shuffled_both_ways():
+    layer, nothing = nn.ChannelShuffle(2), np.zeros((2, 3, 0), np.float32)
+    assert layer(nothing).shape == layer.backward(nothing).shape == nothing.shape

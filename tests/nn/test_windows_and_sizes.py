@@ -41,6 +41,20 @@ def test_a_last_window_reaches_beyond_the_image_where_it_begins_in_it(size, argu
     assert nn.MaxPool1d(*arguments, ceil_mode=True).output_shape((1, size, 3)) == (1, wanted, 3)
 
 
+@pytest.mark.parametrize("size", range(4, 9))
+@pytest.mark.parametrize("window", [(2, 2, 1), (3, 2, 1), (3, 3, 1), (2, 3, 1), (4, 4, 2)])
+def test_a_window_beyond_the_image_that_would_hold_no_pixel_is_none(size, window):
+    """With padding, too: windows begin before the padding after the pixels, as in PyTorch."""
+    x = np.abs(normal((2, size, size + 1, 3))) + 1
+    for kind, twin in ((nn.MaxPool2d, reference.max_pool), (nn.AvgPool2d, reference.avg_pool)):
+        kernel, stride, padding = ((side, side) for side in window)
+        wanted, backward = twin(x.astype(float), kernel, stride, padding * 2, True)
+        y, dx = passed(kind(*window, ceil_mode=True), x)
+        np.testing.assert_allclose(y, wanted, rtol=1e-6)
+        dy = normal(y.shape, 7).astype(float)
+        np.testing.assert_allclose(dx, backward(dy), rtol=1e-5, atol=1e-6)
+
+
 def test_a_kernel_that_even_ceil_mode_does_not_take_is_refused_with_its_limit():
     with pytest.raises(
         ValueError, match=r"kernel of at most 3 pixels, the padded input .* and stride - 1, got"
@@ -196,6 +210,19 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
     assert row(nn.Upsample(1, mode="bilinear", align_corners=True)) == [0]
 
 
+def test_corners_that_are_said_to_be_free_are_as_by_default_and_stand_in_the_repr():
+    x = normal((2, 5, 6, 3))
+    for more in ({"size": (9, 11)}, {"scale_factor": 1.7}):
+        default, free, kept = (
+            nn.Upsample(**more, mode="bilinear", align_corners=corners) for corners in (None, False, True)
+        )
+        np.testing.assert_array_equal(free(x), default(x))
+        assert (kept(x) != default(x)).any()
+        for layer in (default, free, kept):
+            again = eval(repr(layer), {"Upsample": nn.Upsample})
+            assert again.align_corners is layer.align_corners
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -206,6 +233,7 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
         ({"scale_factor": (1, 2, 3)}, "scale_factor: wanted a number or a pair"),
         ({"size": 4, "mode": "bicubic"}, "mode: wanted one of nearest, bilinear, got 'bicubic'"),
         ({"size": 4, "align_corners": True}, 'align_corners: wanted it with mode "bilinear" alone, got True'),
+        ({"size": 4, "align_corners": False}, 'wanted it with mode "bilinear" alone, got False'),
         ({"size": 4, "mode": "bilinear", "align_corners": 1}, "align_corners: wanted True or False, got 1"),
     ],
 )

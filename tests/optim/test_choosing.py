@@ -90,3 +90,21 @@ def test_what_is_no_list_of_texts_is_refused(wrong):
     for call in (freeze, decay_groups):
         with pytest.raises(TypeError, match=r"(patterns|without)(\[0\])?: wanted a (list of )?str, got"):
             call(model(), wrong)
+
+
+@pytest.mark.parametrize(("patterns", "still"), [
+    (["0.weight"], []), (["2.*"], ["2"]), (["2.weight"], []), (["2.weight", "3.bias"], ["3"]),
+    (["2.*", "3.*", "0.*"], ["2", "3"]),
+])  # fmt: skip
+def test_a_norm_stays_in_evaluation_mode_where_all_that_it_has_is_frozen(patterns, still):
+    """One without parameters has none that could be frozen: it goes on normalising by its batches."""
+    cynet.seed(0)
+    one = cynet.Sequential(
+        cynet.Conv2d(3, 4, 1), cynet.BatchNorm2d(4, affine=False), cynet.BatchNorm2d(4),
+        cynet.BatchNorm2d(4, affine="bias"), cynet.GlobalAvgPool2d(), cynet.Linear(4, 2),
+    )  # fmt: skip
+    freeze(one, patterns)
+    for mode in (True, False, True):
+        one.train(mode)
+        modes = {path: layer.training for path, layer in one.walk() if isinstance(layer, cynet.BatchNorm2d)}
+        assert modes == {path: mode and path not in still for path in ("1", "2", "3")}

@@ -94,6 +94,18 @@ def test_the_first_layer_of_a_net_without_convolutions():
     assert findings.filters(cynet.Sequential(cynet.ReLU()), (2, 3, 1)) is None
 
 
+def test_the_filters_of_a_linear_layer_on_colour_pictures_have_their_channels_first():
+    """As `Flatten` writes them."""
+    layer = cynet.Linear(3 * 4 * 3, 2)
+    layer.weight.data[...] = np.random.default_rng(0).standard_normal((2, 36))
+    found = findings.filters(cynet.Sequential(cynet.Flatten(), layer), (3, 4, 3))
+    assert found["shape"] == [3, 3, 4]
+    scale = np.quantile(np.abs(layer.weight.data), 0.999)
+    for address, weights in zip(found["after"], layer.weight.data, strict=True):
+        wanted = weights.reshape(3, 3, 4).transpose(1, 2, 0)
+        np.testing.assert_array_equal(pixels(address), np.vectorize(level)(wanted, scale))
+
+
 def test_the_spreads_of_a_norm_are_over_its_channels():
     norm, plain = cynet.BatchNorm2d(5), cynet.BatchNorm1d(2, affine=False)
     norm.running_mean[...], norm.running_var[...] = (4, 0, 1, 2, 3), (1, 4, 9, 16, np.inf)

@@ -1,5 +1,6 @@
 """What the page's document holds of a run, and why something is missing, by stand-ins for its files."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from cynet.data import ArrayDataset
 from cynet.report import findings, gather, repeating
 from cynet.runs.facts import Facts
 from cynet.runs.matching import Matched
+from cynet.train.predictions import predict
 
 MODEL = cynet.models.create("uwnet2", classes=3)
 FACTS = Facts("uwnet2", True, "tiny", ("a", "b", "c"), (0.5,) * 3, (0.25,) * 3)
@@ -104,6 +106,25 @@ def test_another_place_and_file_are_taken_where_they_are_named(run, asked):
     (run.path / "last.safetensors").unlink()
     (run.path / "best.safetensors").touch()
     assert gather.gather(run)["file"] == "best.safetensors"
+
+
+@pytest.mark.parametrize("tta", ["", "flip", "shift", "flip,shift"])
+def test_pictures_are_judged_by_the_views_that_the_weights_tell_of(run, asked, monkeypatch, tta):
+    """As the run itself and `cynet evaluate` do."""
+    cynet.seed(3)
+    model = cynet.Sequential(cynet.Conv2d(3, 4, 5, 3), cynet.ReLU(), cynet.Flatten(), cynet.Linear(400, 3))
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 32, 32), np.uint8)
+    pictures = ArrayDataset(images, np.arange(20) % 3, FACTS.classes)
+    facts = replace(FACTS, tta=tta)
+    monkeypatch.setattr(gather, "load_weights", lambda path, build=None: (model, facts))
+    monkeypatch.setattr(gather.matching, "load", lambda *_, **more: Matched(pictures))
+    x = (images.transpose(0, 2, 3, 1) / 255 - 0.5) / 0.25
+    wanted = predict(model, [(x.astype(np.float32), pictures.labels)], tta=tta)
+    document = gather.gather(run)
+    assert document["test"]["loss"] == pytest.approx(wanted.evaluation.loss, rel=1e-4)
+    assert [each["index"] for each in document["mistakes"]] == wanted.worst(24).tolist()
+    assert document["mistakes"][0]["top"][0][1] == pytest.approx(wanted.confidence.max(where=~wanted.right,
+                                                                 initial=0), rel=1e-4)  # fmt: skip
 
 
 def test_without_weights_each_section_says_so(run, asked):

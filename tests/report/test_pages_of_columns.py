@@ -47,8 +47,12 @@ def test_what_is_told_of_numbers():
     )
     np.testing.assert_allclose(told["truth"][1], NUMBERS[:, 1], rtol=1e-4)
     np.testing.assert_allclose(told["given"][0], VALUES[:, 0], rtol=1e-4)
+    assert told["bias"] == pytest.approx((VALUES - NUMBERS).mean(axis=0), rel=1e-4)
+    assert told["unsure"] == 0 and told["classes"] == ["a", "b"] and told["loss"] == 0.3
     for each, errors in zip(told["errors"], (VALUES - NUMBERS).T, strict=True):
         assert sum(each["counts"]) == 40 and each["edges"][0] == pytest.approx(-abs(errors).max(), rel=1e-4)
+        most = np.abs(errors).max()
+        assert each["counts"] == np.histogram(errors, columns.BINS, (-most, most))[0].tolist()
 
 
 def test_the_numbers_that_are_furthest_off_for_their_spread_come_first():

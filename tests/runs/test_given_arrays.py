@@ -45,3 +45,12 @@ def test_grey_samples_without_their_channel_have_a_name_each(tmp_path):
 def test_what_fits_neither_way_is_refused(shape):
     (name,), (error,) = taken(np.zeros(shape, np.float32), (5, 4, 1))
     assert name == "sample 0" and "wanted float32 of 5 x 4 with 1 channel" in str(error)
+
+
+def test_every_sample_of_several_arrays_has_a_name_of_its_own(tmp_path):
+    """Those of files are numbered within them, and count for what comes after."""
+    np.save(tmp_path / "f.npy", np.zeros((2, 5, 4, 1), np.float32))
+    many, one = np.zeros((3, 5, 4, 1), np.float32), np.zeros((5, 4, 1), np.float32)
+    names, _ = taken([many, one, tmp_path / "f.npy", many[:2]], (5, 4, 1))
+    inside = [f"{tmp_path / 'f.npy'}[{k}]" for k in range(2)]
+    assert list(names) == ["sample 0", "sample 1", "sample 2", "sample 3", *inside, "sample 6", "sample 7"]

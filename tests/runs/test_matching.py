@@ -137,3 +137,30 @@ def test_what_was_drawn_for_testing_then_is_drawn_again_whatever_else_is_asked_f
     matching.load(drawn, "image_folder", "x", "test", **options)
     fit = {"size": (4, 4), "resize": "crop", "channels": 3}
     assert asked == [fit | dict(zip(DRAWN, (0.25, 7), strict=True)) | options]
+
+
+@pytest.mark.parametrize(("own", "model", "order"), [
+    ("cab", "abc", [1, 2, 0]), ("bca", "abc", [2, 0, 1]), ("acb", "abc", [0, 2, 1]),
+    ("dcxab", "abc", [3, 4, 1]), ("cab", "bc", [2, 0]), ("xcay", "c", [1]), ("dcba", "adcb", [3, 0, 1, 2]),
+])  # fmt: skip
+def test_columns_are_those_of_the_model_by_their_names_in_its_order(own, model, order):
+    labels = np.arange(2 * len(own), dtype=np.float32).reshape(2, -1)
+    images = RNG.integers(0, 256, (2, 3, 4, 4), np.uint8)
+    found = matching.match_columns(data.ArrayDataset(images, labels, tuple(own)), tuple(model))
+    assert found.known.classes == tuple(model) and found.note is None and not found.unknown
+    np.testing.assert_array_equal(found.known.labels, labels[:, order])
+    np.testing.assert_array_equal(found.known.images, images)
+
+
+def test_columns_without_names_are_taken_in_their_order_and_missing_ones_are_refused():
+    labels, images = np.float32([[1, 2, 3], [4, 5, 6]]), np.zeros((2, 3, 4, 4), np.uint8)
+    numbered = data.ArrayDataset(images, labels, ("0", "1", "2"))
+    found = matching.match_columns(numbered, ("a", "b", "c"), "the file")
+    np.testing.assert_array_equal(found.known.labels, labels)
+    assert found.note == "the labels of the file have no names: they are matched by their order"
+    assert found.known.classes == ("a", "b", "c")
+    for own, model in (("012", "ab"), ("abd", "abc"), ("ab0", "abc")):
+        with pytest.raises(ValueError) as caught:
+            matching.match_columns(data.ArrayDataset(images, labels, tuple(own)), tuple(model), "it")
+        names = [repr(", ".join(each)) for each in (model, own)]
+        assert str(caught.value) == f"wanted the model's labels {names[0]}, it has {names[1]}"

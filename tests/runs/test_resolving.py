@@ -20,3 +20,14 @@ def test_the_rate_falls_to_a_tenth_and_a_hundredth_however_small_it_is(lr):
 def test_the_steps_at_which_it_falls_lie_within_the_run(steps, drops):
     found = Settings(schedule="steps", steps=steps).resolved(60_000)
     assert list(found.lr_steps) == drops
+
+
+@pytest.mark.parametrize(("optimizer", "task", "rate"), [
+    ("sgd", None, 0.1), ("nesterov", None, 0.1), ("adam", None, 0.001), ("adamw", None, 0.001),
+    ("sgd", "multilabel", 0.1), ("adamw", "multilabel", 0.001), ("sgd", "regress", 0.001),
+    ("nesterov", "regress", 0.001), ("adam", "regress", 0.001), ("adamw", "regress", 0.001),
+])  # fmt: skip
+def test_the_rate_where_nobody_gives_one(optimizer, task, rate):
+    found = Settings(optimizer=optimizer, task=task).resolved(60_000)
+    assert found.lr == rate and list(found.lr_steps.values()) == [rate / 10, rate / 100]
+    assert Settings(optimizer=optimizer, task=task, lr=0.5).resolved(60_000).lr == 0.5

@@ -6,7 +6,8 @@ import pytest
 import cynet
 from cynet import Flatten, Sequential
 from cynet.train import evaluate, predict
-from cynet.train.predictions import Predictions, confused, precision
+from cynet.train.metrics import Evaluation
+from cynet.train.predictions import Predictions, confused, f1, macro_f1, precision
 
 RNG = np.random.default_rng(0)
 
@@ -132,6 +133,18 @@ def test_a_nan_is_no_prediction_and_counts_as_wrong():
     assert found.evaluation.samples.tolist() == [2, 0, 1] and found.evaluation.confusion.sum() == 2
 
 
+@pytest.mark.parametrize("how", [predict, evaluate])
+def test_one_nan_among_the_logits_leaves_no_prediction(how):
+    """Whichever it is: also one of a class that is not the greatest."""
+    x = np.tile(np.float32([0, 3, 1])[None, None, :, None], (4, 1, 1, 1))
+    for k in range(3):
+        x[k, 0, k, 0] = np.nan
+    found = how(Sequential(Flatten()), [(x, np.array([1, 1, 1, 1]))])
+    found = found if how is evaluate else found.evaluation
+    assert found.samples.tolist() == [0, 4, 0] and found.accuracy == 0.25
+    assert found.confusion.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
 def test_mirrored_pictures_are_averaged():
     x, y = next(batches(4))
     found = predict(Sequential(Flatten()), [(x, y)], flip=True)
@@ -173,3 +186,23 @@ def test_a_model_in_training_is_looked_at_in_evaluation_mode_and_left_as_it_was(
     with pytest.raises(ValueError, match="wanted at least one sample"):
         how(model, [])
     assert model.training and model[1].training
+
+
+def test_f1_by_hand_and_its_mean_over_the_classes_that_there_are():
+    """Class 2 has neither samples nor predictions; class 3 has no samples, class 4 no predictions."""
+    confusion = np.array([[3, 1, 0, 0, 0], [0, 2, 0, 2, 0], [0] * 5, [0] * 5, [0, 1, 0, 0, 0]])
+    found = Evaluation(0.1, confusion.sum(axis=1), confusion)
+    np.testing.assert_allclose(f1(found), [6 / 7, 4 / 8, np.nan, 0, 0])
+    assert macro_f1(found) == pytest.approx((6 / 7 + 1 / 2) / 4)
+    np.testing.assert_allclose(precision(found), [1, 0.5, np.nan, 0, np.nan])
+    unsure = Evaluation(0.1, np.array([2, 2]), np.array([[1, 0], [0, 0]]))  # a NaN counts as wrong
+    np.testing.assert_allclose(f1(unsure), [2 / 3, 0])
+
+
+def test_the_label_is_among_so_many_of_the_most_probable():
+    found = known([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [np.nan] * 3],
+                  [0, 1, 2, 1, 0])  # fmt: skip
+    assert [found.top_accuracy(count) for count in (1, 2, 3)] == [0.4, 0.6, 0.8]
+    assert found.top_accuracy() == 0.8
+    with pytest.raises(ValueError, match="count: wanted at least 1, got 0"):
+        found.top_accuracy(0)

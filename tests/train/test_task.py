@@ -61,6 +61,8 @@ def test_a_sample_with_nan_comes_last_and_says_nothing():
     assert found.sure.tolist() == [False, True, True]
     assert found.ap == pytest.approx((1 + 2 / 3) / 2) and found.recall.tolist() == [0.5]
     assert found.accuracy == pytest.approx(1 / 3)
+    nothing = LabelEvaluation(0.0, np.array([[np.nan, 0.1], [0.2, 0.1]]), np.zeros((2, 2), np.float32))
+    assert nothing.accuracy == 0.5  # nothing is said of the first, which is not the same as saying no
 
 
 @pytest.mark.parametrize("task", [Task(), LabelTask(), NumberTask()], ids=repr)
@@ -84,6 +86,28 @@ def test_how_far_numbers_are_off():
     np.testing.assert_allclose(found.each_r2, [1 - 9 / 8, np.nan])
     assert found.mae == pytest.approx(5 / 6) and found.rmse == pytest.approx((11 / 6) ** 0.5)
     assert found.r2 == pytest.approx(-1 / 8)
+
+
+def test_a_label_is_said_from_a_logit_of_0_on_and_all_of_a_sample_are_to_be_right():
+    logits = np.float32([[0, -1], [0, -1], [1, 2], [-0.1, -3]])
+    labels = np.float32([[1, 0], [0, 0], [1, 0], [0, 0]])
+    assert LabelTask().right(logits, labels) == 2
+    assert NumberTask().right(logits, labels) == 0 and Task().right(logits, np.array([0, 1, 1, 0])) == 3
+
+
+def test_the_spread_of_large_numbers_is_about_their_mean():
+    labels = np.float32([[1e7], [1e7 + 1], [1e7 + 1], [1e7 + 2]])  # in single precision the mean may be none
+    found = NumberEvaluation(0.1, labels.astype(float) + 0.5, labels)
+    np.testing.assert_allclose(found.each_r2, [1 - 1 / 2])
+    labels = np.float32([[1e7], [1e7 + 1]])
+    found = NumberEvaluation(0.1, np.array([[1e7], [1e7 + 0.5]]), labels)
+    np.testing.assert_allclose(found.each_r2, [1 - 0.25 / 0.5])
+
+
+def test_a_sample_is_sure_where_none_of_its_numbers_is_nan():
+    values = np.array([[np.nan, 1], [1, np.nan], [np.inf, 1], [2, 3], [np.nan, np.nan]])
+    found = NumberEvaluation(0.1, values, np.zeros((5, 2), np.float32))
+    assert found.sure.tolist() == [False, False, True, True, False] and found.samples.tolist() == [5, 5]
 
 
 def batches(task, count=6):
@@ -154,3 +178,19 @@ def test_the_doctor_knows_what_guessing_comes_to():
     assert "but test average precision is 0.250, as by guessing" in found[0].seen
     doctor.evaluated(Result(400, 1, 0.1, 0.9, guessed))
     assert found[-1].kind == "not falling" and "guessing gives 0.5623" in found[-1].seen
+
+
+@pytest.mark.parametrize("task", [LabelTask(), NumberTask()], ids=repr)
+def test_with_flip_the_output_is_the_mean_of_that_of_the_picture_and_its_mirror_image(task):
+    cynet.seed(0)
+    model = cynet.Sequential(cynet.Flatten(), cynet.Linear(3 * 4 * 2, 2))
+    x, y = RNG.standard_normal((5, 3, 4, 2), dtype=np.float32), RNG.integers(0, 2, (5, 2)).astype(np.float32)
+    found = task.evaluate(model, [(x[:2], y[:2]), (x[2:], y[2:])], flip=True)
+    wanted = (model(x).astype(float) + model(x[:, :, ::-1])) / 2
+    if task.name == "multilabel":
+        np.testing.assert_allclose(found.probabilities, 1 / (1 + np.exp(-wanted)), rtol=1e-5)
+    else:
+        np.testing.assert_allclose(found.values, wanted, rtol=1e-5, atol=1e-6)
+    assert found.loss == pytest.approx(task.criterion()(wanted.astype(np.float32), y), rel=1e-5)
+    plain = task.evaluate(model, [(x, y)])
+    assert plain.loss == pytest.approx(task.criterion()(np.array(model(x)), y), rel=1e-6) != found.loss

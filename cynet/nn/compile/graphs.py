@@ -12,12 +12,13 @@ from cynet.nn.structure import users
 def planned(plan, layers, slot):
     """The `Branches` of a container, its output's slot, and whether the input was read into its own buffer.
 
-    The place of a value is let go after the part that takes it last, unless what came of it may lie there.
+    The place of a value is let go after the part that takes it last, and after the last one that takes what
+    may lie there, too: a layer that is called as it is may hand its input on.
     """
     parts, ends = layers[0].parts(), layers[0].ends()
     if ends[0] > 1 or len(ends[1]) > 1:
         return plan.call(layers[0], slot)
-    slots, steps, left = [slot], [], users(parts, ends)
+    slots, steps, left, behind = [slot], [], users(parts, ends), {}
     slot.pins += 1
     for part in parts:
         sources = [slots[source] for source in part.sources]
@@ -33,25 +34,25 @@ def planned(plan, layers, slot):
         else:
             step, made = plan.called(part.layer, sources)
             steps.append((step, part.sources, None))
-        for out in made:
+        for number, out in enumerate(made, len(slots)):
             out.pins += 1
+            if out.buffer is None and left[number]:  # it takes its sources as long as it is taken itself
+                behind[number] = part.sources
+                for source in part.sources:
+                    left[source] += 1
         slots += made
-        for source in part.sources:
+        taken = list(part.sources)
+        while taken:
+            source = taken.pop()
             left[source] -= 1
-        for source in set(part.sources) - {0}:
-            if not left[source]:
+            if source and not left[source]:
                 slots[source].pins -= 1
-                if not any(_shares(slots[source], out) for out in made):
-                    plan.release(slots[source])
+                plan.release(slots[source])
+                taken += behind.get(source, ())
     out = slots[ends[1][0]]
     slot.pins -= 1
     out.pins -= 1
-    return Branches(steps, ends[1][0]), out, not _shares(slot, out)
-
-
-def _shares(slot, out):
-    """Whether an output may lie where a value does."""
-    return out.buffer is None or out.buffer is slot.buffer
+    return Branches(steps, ends[1][0]), out, out.buffer is not None and out.buffer is not slot.buffer
 
 
 class Branches:
