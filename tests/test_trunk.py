@@ -25,7 +25,7 @@ STEPS = """
 import sys
 import numpy as np
 import cynet
-from cynet.train.loop import Trainer
+from cynet.train.trainer import Trainer
 from cynet.train.metrics import evaluate
 
 cynet.seed(5)

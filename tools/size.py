@@ -38,7 +38,7 @@ TRUNK = """
     cynet/optim/* !cynet/optim/adam.py !cynet/optim/choosing.py !cynet/optim/lookahead.py
     !cynet/optim/schedules.py
     cynet/models/__init__.py cynet/models/blocks.py cynet/models/course.py cynet/models/registry.py
-    cynet/train/__init__.py cynet/train/loop.py cynet/train/metrics.py
+    cynet/train/__init__.py cynet/train/metrics.py cynet/train/trainer.py
 """
 CEILING = 3000  # lines of the trunk's Python
 PYTHON, COMPILED = (".py",), (".pyx", ".pxd", ".h")

@@ -140,7 +140,8 @@ def check_gradients(
     with _Passes(layer, xs) as passes:
         arrays: list[Any] = [(f"input {i}" if several else "input", one, i) for i, one in enumerate(xs)]
         arrays += [(p.name or "parameter", p.data, p) for p in layer.parameters()]
-        return GradientCheck(tuple(_checked(passes, *one, projections, rng) for one in arrays))
+        found = (_checked(passes, name, array, of, projections, rng) for name, array, of in arrays)
+        return GradientCheck(tuple(found))
 
 
 class _Passes:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from cynet.core.files import reason
 from cynet.data.workers import auto
-from cynet.train.loop import Diverged, Observer
+from cynet.train.loop import Observer
 from cynet.train.signals import Signals, Stopped
+from cynet.train.trainer import Diverged
 
 from . import divergence, ending, tensorboard
 from .aside import CHECKPOINTS

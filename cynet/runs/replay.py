@@ -22,7 +22,7 @@ from cynet.core.tasks import CLASSIFY
 from cynet.core.types import Batch
 from cynet.data import registry
 from cynet.data.sets.array_files import read_members
-from cynet.train.loop import Diverged
+from cynet.train.trainer import Diverged
 
 from .filenames import DIGEST_COLUMNS
 from .folder import RunFolder

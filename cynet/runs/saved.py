@@ -10,7 +10,7 @@ from cynet.core import checks
 from cynet.core.tasks import measures_of
 from cynet.data import fingerprint
 from cynet.nn import spec
-from cynet.train.loop import Place
+from cynet.train.trainer import Place
 
 from .ranges import RANGES
 from .settings import Settings

@@ -8,9 +8,9 @@ from cynet.optim.choosing import decay_groups, freeze
 from cynet.optim.lookahead import Lookahead
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
-from cynet.train.loop import Trainer
 from cynet.train.mixup import Mixup
 from cynet.train.task import task_of
+from cynet.train.trainer import Trainer
 from cynet.train.views import seen
 
 from . import augmentations

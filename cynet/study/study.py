@@ -13,8 +13,8 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.runs.session import Session, Settings
-from cynet.train.loop import Diverged
 from cynet.train.metrics import evaluate
+from cynet.train.trainer import Diverged
 
 from .choices import RATES, ROUNDS, SEEDS
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HOMES = {
-    "cynet.train.loop": "Diverged Observer Place Trainer train",
+    "cynet.train.loop": "Observer train",
+    "cynet.train.trainer": "Diverged Place Trainer",
     "cynet.train.metrics": "Evaluation evaluate",
     "cynet.train.predictions": "Predictions predict",
     "cynet.train.task": "LabelTask NumberTask Task",

@@ -12,10 +12,7 @@ from cynet.runs.weights import load_weights as load_weights
 from cynet.runs.weights import save_weights as save_weights
 
 from .label_metrics import LabelEvaluation as LabelEvaluation
-from .loop import Diverged as Diverged
 from .loop import Observer as Observer
-from .loop import Place as Place
-from .loop import Trainer as Trainer
 from .loop import train as train
 from .metrics import Evaluation as Evaluation
 from .metrics import evaluate as evaluate
@@ -27,3 +24,6 @@ from .signals import Stopped as Stopped
 from .task import LabelTask as LabelTask
 from .task import NumberTask as NumberTask
 from .task import Task as Task
+from .trainer import Diverged as Diverged
+from .trainer import Place as Place
+from .trainer import Trainer as Trainer

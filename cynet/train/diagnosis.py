@@ -21,8 +21,9 @@ from cynet.nn.activity import dead_channels, first_not_finite
 from cynet.nn.layer import Layer
 from cynet.nn.modes import evaluating
 
-from .loop import Diverged, Observer, Progress, Result, Trainer
+from .loop import Observer, Progress, Result
 from .metrics import TEST
+from .trainer import Diverged, Trainer
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients

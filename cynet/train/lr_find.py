@@ -18,8 +18,8 @@ from cynet.core import checks
 from cynet.core.drawing import figure_class
 from cynet.core.types import AnyArray, Batch
 
-from .loop import Diverged, Trainer
 from .metrics import pairs
+from .trainer import Diverged, Trainer
 
 LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
 SMOOTH = 0.1  # weight of the newest loss

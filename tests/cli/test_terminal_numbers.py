@@ -14,7 +14,8 @@ from cynet.cli.terminal import Terminal, accuracies, duration, say
 from cynet.runs import estimate, lines
 from cynet.runs.log import Voice
 from cynet.train import Session, Settings
-from cynet.train.loop import Evaluation, Progress, Result
+from cynet.train.loop import Progress, Result
+from cynet.train.metrics import Evaluation
 
 TEST = Evaluation(1.25, np.array([2, 2]), np.array([[2, 0], [1, 1]]))
 

@@ -7,7 +7,8 @@ import pytest
 
 from cynet.runs import lines
 from cynet.runs.lines import Lines
-from cynet.train.loop import Evaluation, Progress, Result
+from cynet.train.loop import Progress, Result
+from cynet.train.metrics import Evaluation
 
 
 @pytest.mark.parametrize("between", [False, True])

@@ -10,7 +10,8 @@ from cynet.runs import checkpoint, recorder
 from cynet.runs.recorder import is_round, out_of_patience
 from cynet.runs.weights import digests
 from cynet.train import Keeper, Recorder, RunFolder, Session, Settings, load_weights
-from cynet.train.loop import Evaluation, Progress, Result
+from cynet.train.loop import Progress, Result
+from cynet.train.metrics import Evaluation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,8 +18,8 @@ from cynet.runs.state import capture, frozen_changes, restore
 from cynet.runs.weights import digests
 from cynet.train import Session, Settings, loop
 from cynet.train.average import Average
-from cynet.train.loop import Place
 from cynet.train.mixup import Mixup
+from cynet.train.trainer import Place
 
 
 def rich():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cynet.runs import tensorboard
-from cynet.train.loop import Evaluation, Progress, Result
+from cynet.train.loop import Progress, Result
+from cynet.train.metrics import Evaluation
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from cynet.runs import predictor
 from cynet.runs.facts import Facts
 from cynet.runs.predictor import Answer, Predicted, best
 from cynet.train import batching, lr_find, predict, save_weights
-from cynet.train.loop import Diverged
 from cynet.train.predictions import Calibration, Predictions, confused, precision
+from cynet.train.trainer import Diverged
 
 RNG = np.random.default_rng(1)
 CLASSES = ("zebra", "ant", "bee")

@@ -10,7 +10,8 @@ from test_loop import Log, rows, trainer
 import cynet
 from cynet.train import Diverged, Observer, Stopped, evaluate, loop
 from cynet.train.average import Average
-from cynet.train.loop import Place, Progress
+from cynet.train.loop import Progress
+from cynet.train.trainer import Place
 
 UNEVEN = [rows(20, 20)[0], rows(20, 20, seed=1)[0], rows(5, 5, seed=2)[0]]
 TEST = rows(50, 15, seed=3)

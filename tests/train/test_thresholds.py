@@ -12,7 +12,8 @@ from cynet import ReLU
 from cynet.runs.watching import doctor_of
 from cynet.train import Diverged, diagnosis, loop
 from cynet.train.diagnosis import Finding
-from cynet.train.loop import Evaluation, Progress, Result
+from cynet.train.loop import Progress, Result
+from cynet.train.metrics import Evaluation
 
 RELU = ReLU()
 
