@@ -163,11 +163,11 @@ class Held:
         RuntimeError
             Where other values were assigned, or loaded: activations and weights would not belong together.
         """
-        _refuse_another("weight", layer.weight, self.weight, self.weight_version)
-        _refuse_another("bias", layer.bias, self.bias, self.bias_version)
+        refuse_another("weight", layer.weight, self.weight, self.weight_version)
+        refuse_another("bias", layer.bias, self.bias, self.bias_version)
 
 
-def _refuse_another(name: str, now: Any, then: Parameter | None, version: int | None) -> None:
+def refuse_another(name: str, now: Any, then: Parameter | None, version: int | None) -> None:
     if now is not then:
         wanted = "None, as" if then is None else f"a parameter of shape {then.shape}, that"
         raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
