@@ -21,7 +21,7 @@ TRUNK = """
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/loss/error_sums.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
-    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
+    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py !cynet/kernels/recurrent/*
     !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
     !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
     !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*

@@ -19,6 +19,7 @@ cdef enum:
     PART = 256          # terms that are summed at a time
     ROWS = 8            # rows of a register block
     LANES = 8           # of the narrowest block
+    WIDEST = 32         # lanes of a block
     TILE_ROWS = 64      # of `rows_product`
     LEAST_TILES = 8     # of `add_sums`, where there are so many
 
@@ -139,12 +140,12 @@ cdef void block_of_lanes(const float *a, Py_ssize_t rows, Py_ssize_t terms, cons
                          float *c, Py_ssize_t c_row, Py_ssize_t lanes, bint add) noexcept nogil:
     """All rows of a tile, as `pack_rows` laid them, for one block of lanes."""
     cdef Py_ssize_t first = 0, r, l, count
-    cdef float[ROWS * LANES] part
+    cdef float[ROWS * WIDEST] part
     while first < rows:
         count = min(ROWS, rows - first)
         if lanes == width:
             product(width, count, a + first * terms, 1, ROWS, b, width, terms, c + first * c_row, c_row, add)
-        else:  # the narrowest
+        else:
             product(width, count, a + first * terms, 1, ROWS, b, width, terms, part, width, 0)
             for r in range(count):
                 for l in range(lanes):

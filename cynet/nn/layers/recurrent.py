@@ -96,7 +96,9 @@ class Recurrent(Layer):
         arrays = self._parts(state[0])
         for name, array in zip(self.states, arrays, strict=True):
             if array.shape != shape:
-                raise ValueError(f"{type(self).__name__} state {name}: wanted shape {shape}, got {array.shape}")
+                raise ValueError(
+                    f"{type(self).__name__} state {name}: wanted shape {shape}, got {array.shape}"
+                )
         return list(zip(*arrays, strict=True))
 
     def _parts(self, state: Any) -> list[Array]:
