@@ -98,7 +98,7 @@ def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -
     ndim : int, optional
         The wanted number of dimensions.
     taker : Layer, optional
-        Where its `takes_integers` is true, integers are let through as int64.
+        Where its `takes_integers` is true, integers are let through as they are.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -
         raise TypeError(f"{name}: wanted a float32 NumPy array, got {type(x).__name__}")
     if x.dtype is not FLOAT and (x.dtype != FLOAT or not x.dtype.isnative):
         if x.dtype.kind in "iu" and taker is not None and taker.takes_integers is True:
-            return np.require(x, np.int64, ["C", "A"])
+            return x
         raise TypeError(f"{name}: wanted dtype float32 (native byte order), got {x.dtype.str} ({x.dtype})")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")

@@ -70,7 +70,7 @@ class GradientCheck:
     Attributes
     ----------
     rows : tuple of Checked
-        The input, then the parameters by their names.
+        The input, unless it is integers, then the parameters by their names.
     """
 
     rows: tuple[Checked, ...]
@@ -103,7 +103,7 @@ def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0)
     layer : Layer
         One layer, or a model; each array takes some 20 forward passes a direction. A deep net with ReLUs has
         corners everywhere, at which there is no derivative: of it little can be told but by its parts.
-    x : ndarray of float32
+    x : ndarray of float32, or of integers
         An input with values such as it will meet.
     projections : int, optional
         Random directions in which each array is moved. Each finds a wrong entry unless it is a lucky one.
@@ -128,13 +128,15 @@ def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0)
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"layer: wanted a Layer, got {layer!r:.80}")
-    x = checks.float_array("x", x).copy()
+    x = checks.float_array("x", x, taker=layer).copy()
     projections = checks.integer("projections", projections, 1, 1000)
     key = [checks.integer("seed", seed, 0, 2**63 - 1), random.DIRECTIONS]
     rng = np.random.Generator(np.random.Philox(key=key))
     with _Passes(layer, x) as passes:
         parameters = layer.parameters()
-        arrays = [("input", x, None), *((p.name or "parameter", p.data, p) for p in parameters)]
+        arrays = [(p.name or "parameter", p.data, p) for p in parameters]
+        if x.dtype.kind == "f":  # there is no gradient to integers
+            arrays = [("input", x, None), *arrays]
         return GradientCheck(tuple(_checked(passes, *one, projections, rng) for one in arrays))
 
 
@@ -221,7 +223,7 @@ def _named(problem: str) -> Iterator[None]:
 
 
 def _frozen(array: AnyArray) -> Array:
-    array = np.array(array, np.float32, order="C")
+    array = np.array(array, array.dtype if array.dtype.kind in "iu" else np.float32, order="C")
     array.flags.writeable = False
     return array
 
@@ -270,6 +272,8 @@ def _noise(passes: _Passes, base: AnyArray, target: Parameter | None, y: AnyArra
     for _ in range(3):
         moved, x = (
             array * (1 + EPSILON * rng.uniform(-1, 1, array.shape)).astype(np.float32)
+            if array.dtype.kind == "f"
+            else array
             for array in (base, passes.x)
         )
         found = np.maximum(found, np.abs(passes.moved(target, moved, x) - y))
