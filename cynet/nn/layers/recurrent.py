@@ -99,7 +99,7 @@ class Recurrent(Layer):
                 raise ValueError(
                     f"{type(self).__name__} state {name}: wanted shape {shape}, got {array.shape}"
                 )
-        return list(zip(*arrays, strict=True))
+        return list(zip(*(array.copy() for array in arrays), strict=True))  # the caller may change its own
 
     def _parts(self, state: Any) -> list[Array]:
         """The arrays of a state that was given."""
