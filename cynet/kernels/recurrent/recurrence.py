@@ -70,10 +70,9 @@ class Recurrence:
 
     def last(self):
         """The state after the last step, in new arrays."""
-        return tuple(
-            steps_of[:, -1].copy() if self.y.shape[1] else start.copy()
-            for steps_of, start in zip(self._states(), self.start, strict=True)
-        )
+        if not self.y.size:
+            return tuple(start.copy() for start in self.start)
+        return tuple(of_steps[:, -1].copy() for of_steps in self._states())
 
     def gradients(self, dy, grads, wants_dx):
         """Add to the parameters' gradients, in the order of `weights`, or to none where one is empty; dx or None."""

@@ -43,6 +43,10 @@ class Recurrent(Layer):
         shapes = (rows, inputs), (rows, hidden), (rows,), (rows,)
         return {f"{name}_l{layer}": shape for name, shape in zip(WEIGHTS, shapes, strict=True)}
 
+    def weights(self, layer: int) -> list[Array]:
+        """The arrays of the parameters of one layer, which may have been set to others: an error if amiss."""
+        return [value(name, getattr(self, name, None), shape) for name, shape in self._shapes(layer).items()]
+
     def output_shape(self, shape: Shape) -> Shape:
         inputs, hidden, _ = self._settings()
         if len(shape) != 3 or shape[-1] != inputs:
@@ -77,7 +81,7 @@ class Recurrent(Layer):
         starts, y, held, passes, last = self._starts(x, state), x, [], [], []
         for layer, start in enumerate(starts):
             names = self._shapes(layer)
-            weights = [value(name, getattr(self, name, None), shape) for name, shape in names.items()]
+            weights = self.weights(layer)
             held += [(name, getattr(self, name), getattr(self, name).version) for name in names]
             passes.append(self.kind(y, weights, start))
             y = passes[-1].y
