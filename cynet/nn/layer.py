@@ -122,8 +122,8 @@ class Layer:
     input_grad : bool
         Set to False on a model to spare the gradient to its input; `backward` then may return None.
     takes_integers : bool
-        Whether it may be called on integers of any dtype, as an `Embedding`, and containers that begin with one;
-        `backward` returns None for them. A user's layer that takes some sets it.
+        Whether it may be called on integers of any dtype, as an `Embedding`, and containers that begin with
+        one; `backward` returns None for them. A user's layer that takes some sets it.
     """
 
     buffers: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ WEIGHTS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 class Recurrent(Layer):
     """Layers of recurrent units one above the other, each over the whole sequence.
 
-    A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and of how many arrays its state is.
+    A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and the arrays of its state.
     """
 
     kind: Any = None
