@@ -20,7 +20,7 @@ class Recurrent(Layer):
     """
 
     kind: Any = None
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
