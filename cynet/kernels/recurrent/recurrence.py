@@ -15,6 +15,7 @@ from cynet.kernels.norm.normalization import add_channel_sums
 from . import embedding, gru_loops, lstm_loops, products, steps
 
 NONE = np.empty(0, np.float32)
+PIECE = 4096  # steps whose states are copied at a time
 KEPT = 4  # numbers a unit and step that backward needs
 
 
@@ -167,9 +168,10 @@ class Recurrence:
 
     def _add(self, weight_hh, bias_ih, bias_hh):
         if weight_hh.size:
-            before = self._before()
-            for gates, rows in self._of_state():
-                products.add_sums(self._gates(*gates), before, weight_hh[self._of_units(rows)])
+            for first in range(0, len(self.y), max(1, PIECE // self.y.shape[1])):
+                before, at = self._before(first)
+                for gates, rows in self._of_state():
+                    products.add_sums(self._gates(*gates)[at], before, weight_hh[self._of_units(rows)])
         if bias_ih.size or bias_hh.size:
             sums = np.zeros(KEPT * self.hidden, np.float32)
             add_channel_sums(rows_of(self.kept), sums)
@@ -181,11 +183,13 @@ class Recurrence:
     def _of_units(self, gates):
         return slice(gates[0] * self.hidden, gates[1] * self.hidden)
 
-    def _before(self):
-        """The state before each step, as rows."""
-        before = workspace.empty(self.y.shape)
-        before[:, 0], before[:, 1:] = self.start[0], self.y[:, :-1]
-        return rows_of(before)
+    def _before(self, first):
+        """(the state before each step of some sequences, as rows, which rows these are of all)."""
+        length = self.y.shape[1]
+        y = self.y[first : first + max(1, PIECE // length)]
+        before = workspace.empty(y.shape)
+        before[:, 0], before[:, 1:] = self.start[0][first : first + len(y)], y[:, :-1]
+        return rows_of(before), slice(first * length, (first + len(y)) * length)
 
 
 class GRUPass(Recurrence):
