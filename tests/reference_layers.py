@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import reference
+import reference_recurrent
 import reference_weights
 
 import cynet
@@ -90,6 +91,16 @@ def Linear(layer, x, twin):
         return dx.reshape(x.shape), *others
 
     return with_weights(layer, (y.reshape(*x.shape[:-1], layer.out_features), gradients))
+
+
+def GRU(layer, x, twin):
+    y, _, gradients = reference_recurrent.layers(reference_recurrent.gru, layer, x)
+    return y, gradients
+
+
+def LSTM(layer, x, twin):
+    y, _, gradients = reference_recurrent.layers(reference_recurrent.lstm, layer, x)
+    return y, gradients
 
 
 def scale_and_shift(layer, shape):

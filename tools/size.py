@@ -21,7 +21,7 @@ TRUNK = """
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/loss/error_sums.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
-    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py
+    !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py !cynet/kernels/recurrent/*
     !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
     !cynet/kernels/norm/single_steps.py !cynet/kernels/norm/joined.py
     !cynet/kernels/norm/batchnorm_pool* !cynet/kernels/conv/bordered.py
@@ -29,6 +29,7 @@ TRUNK = """
     !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*
     !cynet/kernels/pointwise/factors.py
     cynet/nn/* !cynet/nn/elementwise_losses.py !cynet/nn/spec.py !cynet/nn/squared_loss.py
+    !cynet/nn/stepping.py
     !cynet/nn/symbols.py !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py !cynet/nn/containers/residual.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py

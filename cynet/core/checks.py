@@ -87,7 +87,7 @@ def shapes(names: str, got: tuple[Shape, ...], wanted: tuple[Shape, ...]) -> Non
                 raise ValueError(f"{name}: wanted shape {other}, that of the pass, got {one}")
 
 
-def float_array(name: str, x: Any, ndim: int | None = None) -> Array:
+def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -> Array:
     """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
 
     Parameters
@@ -97,6 +97,8 @@ def float_array(name: str, x: Any, ndim: int | None = None) -> Array:
     x : ndarray of float32
     ndim : int, optional
         The wanted number of dimensions.
+    taker : Layer, optional
+        Where its `takes_integers` is true, integers are let through as they are.
 
     Raises
     ------
@@ -108,6 +110,8 @@ def float_array(name: str, x: Any, ndim: int | None = None) -> Array:
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: wanted a float32 NumPy array, got {type(x).__name__}")
     if x.dtype is not FLOAT and (x.dtype != FLOAT or not x.dtype.isnative):
+        if x.dtype.kind in "iu" and taker is not None and taker.takes_integers is True:
+            return x
         raise TypeError(f"{name}: wanted dtype float32 (native byte order), got {x.dtype.str} ({x.dtype})")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")

@@ -13,9 +13,8 @@ class Turn:
     """Which thread is at something. A copy, a pickle and a child by fork begin with nobody there."""
 
     def __init__(self) -> None:
-        self._holders: dict[
-            int, tuple[threading.Thread, str]
-        ] = {}  # forks -> (thread, what it does): who was there in another process is not here
+        # forks -> (thread, what it does): who was there in another process is not here
+        self._holders: dict[int, tuple[threading.Thread, str]] = {}
 
     def take(self, doing: str = "") -> tuple[threading.Thread, str] | None:
         """None where this thread has the turn from now on; else (thread, what it does) of who has it.

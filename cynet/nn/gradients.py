@@ -71,7 +71,7 @@ class GradientCheck:
     Attributes
     ----------
     rows : tuple of Checked
-        The input, or each of several ("input 0", ...), then the parameters by their names.
+        The input, or each of several ("input 0", ...), but integers; then the parameters by their names.
     """
 
     rows: tuple[Checked, ...]
@@ -106,7 +106,7 @@ def check_gradients(
     layer : Layer
         One layer, or a model; each array takes some 20 forward passes a direction. A deep net with ReLUs has
         corners everywhere, at which there is no derivative: of it little can be told but by its parts.
-    x : ndarray of float32
+    x : ndarray of float32, or of integers
         An input with values such as it will meet; for a layer that takes several a tuple, or list, of them.
     projections : int, optional
         Random directions in which each array is moved. Each finds a wrong entry unless it is a lucky one.
@@ -133,12 +133,14 @@ def check_gradients(
         raise TypeError(f"layer: wanted a Layer, got {layer!r:.80}")
     several = isinstance(x, (tuple, list)) and len(x) > 1
     names = [f"x[{i}]" for i in range(len(x))] if several else ["x"]
-    xs = [checks.float_array(*one).copy() for one in zip(names, x if several else (x,), strict=True)]
+    given = zip(names, x if several else (x,), strict=True)
+    xs = [checks.float_array(name, one, taker=layer).copy() for name, one in given]
     projections = checks.integer("projections", projections, 1, 1000)
     key = [checks.integer("seed", seed, 0, 2**63 - 1), random.DIRECTIONS]
     rng = np.random.Generator(np.random.Philox(key=key))
     with _Passes(layer, xs) as passes:
         arrays: list[Any] = [(f"input {i}" if several else "input", one, i) for i, one in enumerate(xs)]
+        arrays = [one for one in arrays if one[1].dtype.kind == "f"]  # there is no gradient to integers
         arrays += [(p.name or "parameter", p.data, p) for p in layer.parameters()]
         found = (_checked(passes, name, array, of, projections, rng) for name, array, of in arrays)
         return GradientCheck(tuple(found))
@@ -234,7 +236,7 @@ def _named(problem: str) -> Iterator[None]:
 
 
 def _frozen(array: AnyArray) -> Array:
-    array = np.array(array, np.float32, order="C")
+    array = np.array(array, array.dtype if array.dtype.kind in "iu" else np.float32, order="C")
     array.flags.writeable = False
     return array
 
@@ -281,6 +283,8 @@ def _noise(passes: _Passes, base: AnyArray, target: Target, y: AnyArray, rng: An
     for _ in range(3):
         moved, *xs = (
             array * (1 + EPSILON * rng.uniform(-1, 1, array.shape)).astype(np.float32)
+            if array.dtype.kind == "f"
+            else array
             for array in (base, *passes.xs)
         )
         found = np.maximum(found, np.abs(passes.moved(target, moved, xs) - y))

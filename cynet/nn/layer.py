@@ -120,12 +120,16 @@ class Layer:
         True after `train`, False after `eval`.
     input_grad : bool
         Set to False on a model to spare the gradient to its input; `backward` then may return None.
+    takes_integers : bool
+        Whether it may be called on integers of any dtype, as an `Embedding`, and containers that begin with
+        one; `backward` returns None for them. A user's layer that takes some sets it.
     """
 
     buffers: tuple[str, ...] = ()
     name: str | None = None
     training = True
     input_grad = True
+    takes_integers = False
     _last: passes.Pass | None = None  # its last pass that is not within another one
     _made: set[int] | None = None  # the threads whose passes no backward followed
     _seen: Shape | None = None  # the input shape that was checked last
@@ -163,7 +167,7 @@ class Layer:
         """
         if others or type(x) is not np.ndarray:
             return self._called(x, *others)
-        x = checks.float_array(f"{type(self).__name__} input", x)
+        x = checks.float_array(f"{type(self).__name__} input", x, taker=self)
         if x.shape != self._seen:
             return self._called(x)
         try:
@@ -182,7 +186,7 @@ class Layer:
         if symbol is not None:
             return symbol.called_with(self, given)
         names = [f"{kind} input {i}" if many else f"{kind} input" for i in range(len(given))]
-        xs = [checks.float_array(name, x) for name, x in zip(names, given, strict=True)]
+        xs = [checks.float_array(name, x, taker=self) for name, x in zip(names, given, strict=True)]
         shapes = tuple(x.shape for x in xs) if many else xs[0].shape
         if many and shapes == self._seen:
             return self.forward(*xs)
@@ -440,11 +444,14 @@ class Layer:
         problems += [f"missing: {n}" for n, (_, spare) in own.items() if n not in state and not spare]
         problems += [f"unexpected: {n}" for n in state if n not in own]
         arrays = {n: np.asarray(state[n]) for n in own if n in state}
+        last = {id(own[name][0]): array for name, array in arrays.items()}  # of each that has two names
         for name, array in arrays.items():
             if array.shape != own[name][0].shape:
                 problems.append(f"shape of {name}: wanted {own[name][0].shape}, got {array.shape}")
             elif array.dtype.kind not in "fiu":
                 problems.append(f"dtype of {name}: wanted real numbers, got {array.dtype}")
+            elif not np.array_equal(array, last[id(own[name][0])], equal_nan=True):
+                problems.append(f"values of {name}: wanted those of its parameter's other name, got others")
         if problems:
             raise ValueError("state does not fit the model: " + "; ".join(problems))
         for name, array in arrays.items():

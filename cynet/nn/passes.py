@@ -15,6 +15,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from threading import get_ident
 from typing import Any
 
@@ -35,19 +36,29 @@ mode = _Mode()
 
 
 @contextlib.contextmanager
-def no_grad() -> Iterator[None]:
+def _within(name: str, value: bool) -> Iterator[None]:
+    """A context in which this thread is in a mode; then it is as before."""
+    before = getattr(mode, name)
+    setattr(mode, name, value)
+    try:
+        yield
+    finally:
+        setattr(mode, name, before)
+
+
+def no_grad() -> AbstractContextManager[None]:
     """Within this context, forward passes of this thread keep nothing for a backward pass.
+
+    Returns
+    -------
+    context manager
 
     Examples
     --------
     >>> with cynet.no_grad():
     ...     logits = model(images)
     """
-    before, mode.grad_enabled = mode.grad_enabled, False
-    try:
-        yield
-    finally:
-        mode.grad_enabled = before
+    return _within("grad_enabled", False)
 
 
 def grad_enabled() -> bool:
@@ -55,24 +66,14 @@ def grad_enabled() -> bool:
     return mode.grad_enabled
 
 
-@contextlib.contextmanager
-def layer_by_layer() -> Iterator[None]:
+def layer_by_layer() -> AbstractContextManager[None]:
     """Within this context, containers of this thread run their layers and keep what each backward needs."""
-    before, mode.layer_by_layer = mode.layer_by_layer, True
-    try:
-        yield
-    finally:
-        mode.layer_by_layer = before
+    return _within("layer_by_layer", True)
 
 
-@contextlib.contextmanager
-def spared(nobody: bool) -> Iterator[None]:
+def spared(nobody: bool) -> AbstractContextManager[None]:
     """Within this context, whether `nobody` wants the gradient to the input of the layer that goes back."""
-    before, mode.spared = mode.spared, nobody
-    try:
-        yield
-    finally:
-        mode.spared = before
+    return _within("spared", nobody)
 
 
 def may_sweep() -> bool:

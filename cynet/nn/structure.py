@@ -66,11 +66,13 @@ def chain(parts: Parts) -> list[Layer] | None:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a container keeps of a pass: its parts and ends then, and the shape of each value."""
+    """What a container keeps of a pass: its parts and ends then, the shape of each value, and of each input
+    whether it is integers, to which there is no gradient."""
 
     parts: Parts
     ends: Ends
     shapes: list[Shape]
+    integers: list[bool]
 
     @property
     def wanted(self) -> list[Shape]:
@@ -90,7 +92,9 @@ def forward(parts: Parts, ends: Ends, xs: Sequence[Array]) -> tuple[list[Array],
         for one in (y,) if part.count == 1 else y:
             values[len(shapes)] = one
             shapes.append(one.shape)
-    return [values[output] for output in ends[1]], Kept(parts, ends, shapes)
+    return [values[output] for output in ends[1]], Kept(
+        parts, ends, shapes, [x.dtype.kind in "iu" for x in xs]
+    )
 
 
 def users(parts: Parts, ends: Ends) -> list[int]:
@@ -104,8 +108,8 @@ def users(parts: Parts, ends: Ends) -> list[int]:
     return found
 
 
-def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array] | None:
-    """The gradients to the inputs of a pass, or None unless they are wanted.
+def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array | None] | None:
+    """The gradients to the inputs of a pass (None to integers), or None unless they are wanted.
 
     The layers' backward passes come in the reverse order; several gradients to one value are added in the
     order of the parts that they come from. Where nothing below a part is trained it is not gone back to.
@@ -121,7 +125,7 @@ def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array] | 
         given = [gradients.pop(value, None) for value in range(first, first + part.count)]
         if not wanted[first] or not any(given):
             continue
-        below = [total(dy) if dy else _zeros(shapes[first + i]) for i, dy in enumerate(given)]
+        below = [total(dy) if dy else workspace.zeros(shapes[first + i]) for i, dy in enumerate(given)]
         if not any(wanted[source] for source in part.sources):
             part.layer.backward_spared(*below)
             continue
@@ -131,7 +135,8 @@ def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array] | 
                 gradients.setdefault(source, []).append(dx)
     if not wants_dx:
         return None
-    return [total(gradients[i]) if i in gradients else _zeros(shapes[i]) for i in range(inputs)]
+    found = [total(gradients[i]) if i in gradients else workspace.zeros(shapes[i]) for i in range(inputs)]
+    return [None if integers else dx for dx, integers in zip(found, kept.integers, strict=True)]
 
 
 def _wanted(parts: Parts, inputs: int, wants_dx: bool) -> list[bool]:
@@ -140,12 +145,6 @@ def _wanted(parts: Parts, inputs: int, wants_dx: bool) -> list[bool]:
     for part in parts:
         wanted += [any(wanted[source] for source in part.sources) or part.layer.is_trained()] * part.count
     return wanted
-
-
-def _zeros(shape: Shape) -> Array:
-    zeros = workspace.empty(shape)
-    zeros.fill(0)
-    return zeros
 
 
 def total(gradients: list[Array]) -> Array:

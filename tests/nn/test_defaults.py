@@ -30,6 +30,7 @@ DEFAULTS = {
     "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
     "DropPath": {"p": 0.0},  # timm's
     "Concatenate": {"axis": -1},
+    "GRU": {"num_layers": 1}, "LSTM": {"num_layers": 1},
 }  # fmt: skip
 
 

@@ -390,6 +390,7 @@ def of_torch(torch, call):
     """PyTorch's layer by the same call, or None: some layers and some paddings are cynet's alone."""
     names = {name: getattr(torch.nn, name) for name in NAMES if hasattr(torch.nn, name)}
     names["Softmax"] = lambda: torch.nn.Softmax(1)  # of channels: NumPy's last axis
+    names |= {name: batch_first(torch, names[name]) for name in ("GRU", "LSTM")}
     names |= {name: of_last_axis(torch, names[name]) for name in ("LayerNorm", "Linear")}
     names["BatchNorm2d"] = lambda *given, **options: only_shift(torch.nn.BatchNorm2d, *given, **options)
     if any(f"{name}(" in call for name in NAMES.keys() - names) or any(text in call for text in UNEVEN):
@@ -408,6 +409,16 @@ def of_last_axis(torch, kind):
             return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
     return Moved
+
+
+def batch_first(torch, kind):
+    """PyTorch's recurrent layer, to be given channels first, as the others are."""
+
+    class Moved(kind):
+        def forward(self, x):
+            return super().forward(x.movedim(1, -1))[0].movedim(-1, 1)
+
+    return lambda *given, **options: Moved(*given, batch_first=True, **options)
 
 
 def only_shift(kind, *given, affine=True, **options):

@@ -39,6 +39,12 @@ class Container(Layer):
         """How many inputs there are, and which values are the outputs: here one, and the last."""
         return 1, (sum(part.count for part in self.parts()),)
 
+    @property
+    def takes_integers(self) -> bool:  # type: ignore[override]
+        """Whether a layer that takes an input does."""
+        inputs, parts = self.ends()[0], self.parts()
+        return any(part.layer.takes_integers is True for part in parts if min(part.sources) < inputs)
+
     def output_shape(self, *shapes: Any) -> Any:
         inputs, outputs = self.ends()
         if len(shapes) != inputs:
