@@ -8,6 +8,7 @@ import pytest
 from examples import SEVERAL, built, normal, twin
 from helpers import frozen
 
+import cynet
 from cynet.core import threads
 
 CALLS = pytest.mark.parametrize("call", SEVERAL)
@@ -113,3 +114,12 @@ def test_copies_and_passes(call):
     np.testing.assert_array_equal(first, wanted[0])
     for dx, other in zip(second.backward(frozen(normal(first.shape, 7))), wanted[1], strict=True):
         np.testing.assert_array_equal(dx, other)
+
+
+def test_sums_and_products_are_of_two_arrays_or_more():
+    x = np.ones((2, 3, 3, 4), np.float32)
+    with pytest.raises(ValueError, match=r"equal shapes to add, two or more, got \(2, 3, 3, 4\) alone"):
+        cynet.Add()(x)
+    with pytest.raises(ValueError, match=r"Multiply\(\): wanted .* beside \(2, 3, 3, 4\), got nothing"):
+        cynet.Multiply()(x)
+    np.testing.assert_array_equal(cynet.Concatenate()(x), x)
