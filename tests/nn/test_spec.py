@@ -341,3 +341,13 @@ def test_limits_are_those_of_the_module():
     assert from_spec(nested(spec.MOST_DEPTH - 1))
     many = {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * 9_000}}
     assert len(from_spec(net(RELU, many))) == 9_000
+
+
+def test_the_names_of_layers_come_back_wherever_they_stand():
+    cynet.seed(0)
+    inner = cynet.Residual(cynet.Conv2d(3, 3, 1, name="inner"), name="block")
+    model = cynet.Sequential(cynet.Conv2d(3, 3, 1, name="stem"), inner, cynet.ReLU())
+    again = cynet.nn.from_spec(cynet.nn.to_spec(model))
+    assert [layer.name for _, layer in again.walk()] == [layer.name for _, layer in model.walk()]
+    assert {"stem", "block", "inner"} <= {layer.name for _, layer in again.walk()}
+    assert cynet.nn.to_spec(again) == cynet.nn.to_spec(model)
