@@ -255,6 +255,17 @@ BAD = {
     "graph": (net(RELU, {"kind": "Graph"}), r"layers\[1\]: wanted inputs, calls, outputs, got none"),
     "graph's arguments": (graph(arguments={}), r"layers\[1\].arguments: wanted none of a Graph"),
     "graph's shape": (graph(inputs=[[0, 4, 3]]), r"inputs\[0\]: wanted a whole number from 1"),
+    "graph's flag as size": (graph(inputs=[[4, True, 3]]), r"inputs\[0\]: wanted a whole number from 1"),
+    "call's few": (
+        net(
+            RELU,
+            {"kind": "Graph", "inputs": [[4]], "outputs": [0, 1],
+             "calls": [{"layer": 0, "name": "0", "sources": [0], "count": 1}]},
+            {"kind": "Graph", "inputs": [[4]], "outputs": [1],
+             "calls": [{"layer": 1, "name": "0", "sources": [0], "count": 1}]},
+        ),
+        r"calls\[0\].count: wanted 2, as the layer gives, got 1",
+    ),
     "graph's shape of none": (graph(inputs=[[]]), r"inputs\[0\]: wanted a list of sizes"),
     "graph without outputs": (graph(outputs=[]), r"outputs: wanted 1 to"),
     "graph's output": (graph(outputs=[2]), "outputs: wanted a whole number from 0 to 1, got 2"),

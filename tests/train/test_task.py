@@ -98,6 +98,14 @@ def test_a_label_is_said_from_a_logit_of_0_on_and_all_of_a_sample_are_to_be_righ
     assert NumberTask().right(logits, labels) == 0 and Task().right(logits, np.array([0, 1, 1, 0])) == 3
 
 
+def test_a_task_by_its_name_and_loss():
+    assert [type(task_of(name)) for name in (None, "classify", "multilabel")] == [Task, Task, LabelTask]
+    for loss in ("mse", "l1", "huber"):
+        assert task_of("regress", loss).loss == loss
+    assert task_of("regress").loss == "mse"
+    assert NumberTask().loss == "mse"
+
+
 def test_what_guessing_comes_to_and_what_is_known_count_the_classes_that_are_there():
     task, labels = Task(), np.array([0, 0, 0, 3])  # of classes 1 and 2 there are none
     assert task.chance(labels) == 0.5
