@@ -148,7 +148,10 @@ def test_what_cannot_be_told_is_refused():
     deep = ReLU()
     for _ in range(5_000):
         deep = Sequential(deep)
+    endless = cynet.ELU()
+    endless.alpha = float("inf")
     for model, text in (
+        (endless, "ELU.alpha: wanted a number, .*, got inf"),
         (shared, "one that several share: Linear"),
         (looped, "wanted layers that do not hold themselves, got such a Sequential"),
         (odd, r"Conv2d.stride: wanted a number.*got <object"),
@@ -248,6 +251,11 @@ BAD = {
     "of nobody": (net(RELU, RELU), r"layers\[0\]: wanted a layer that another one holds"),
     "laughs": (laughs(60), "wanted at most 100,000 layers in all places"),
     "deep": (nested(200), "wanted at most 100 layers within each other, got 101"),
+    "deep on one side": (
+        net(RELU, *({"kind": "Sequential", "arguments": {"layers": [{"layer": i}, {"layer": 0}]}}
+                    for i in range(200))),
+        "wanted at most 100 layers within each other, got 101",
+    ),
     "name": (net(RELU | {"name": "../a"}), "name: wanted letters from a to z"),
     "no name": (net(RELU | {"name": ""}), r"layers\[0\].name: wanted a text"),
     "frozen": (net(RELU | {"frozen": ["weight"]}), "frozen: wanted a parameter, got 'weight'"),

@@ -40,7 +40,7 @@ def test_what_is_cut_is_as_large_as_was_drawn_where_no_edge_is_near():
     """The share of the area, so that the sides have its root."""
     size, near = 64, 0
     x = np.arange(2, dtype=np.float32)[:, None, None, None] * np.ones((2, size, size, 1), np.float32)
-    for step in range(60):
+    for step in range(150):
         rng = np.random.Generator(np.random.Philox(key=[2 | MIXUP, step]))
         kept, _ = rng.beta(1.0, 1.0), rng.permutation(2)
         centre, half = rng.integers(size), (1 - kept) ** 0.5 * size / 2
