@@ -313,3 +313,14 @@ def test_what_a_layer_hands_on_is_kept_in_evaluation_until_its_last_use(hands_on
                 wanted = again(a)
         for y in found:
             np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_repr_tells_which_of_the_last_values_is_the_output(which):
+    x = Input((4, 4, 3))
+    two = Graph(x, [ReLU()(x), Tanh()(x)])
+    outer = Input((4, 4, 3))
+    model, a = Graph(outer, two(outer)[which]), normal((2, 4, 4, 3))
+    again = eval(repr(model), {name: getattr(cynet, name) for name in cynet.nn.__all__} | {"Input": Input})
+    np.testing.assert_array_equal(again(a), model(a))
+    np.testing.assert_array_equal(model(a), two(a)[which])

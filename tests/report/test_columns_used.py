@@ -268,7 +268,7 @@ def test_a_run_of_another_task_has_no_such_score(numbers, labels):
         ["Time", "3 min 0 s", "1 min 0 s"], ["lr", "0.1", "0.2"], ["ema", "–", "0.9"],
     ]  # fmt: skip
     assert numbers["compared"] == [["Best test RMSE", "2", "–"], ["Last test RMSE", "3", "–"], *others]
-    score = "test average precision"
-    assert labels["compared"] == [[f"Best {score}", "75.00 %", "–"], [f"Last {score}", "70.00 %", "–"], *others]
+    first = ["Best test average precision", "75.00 %", "–"], ["Last test average precision", "70.00 %", "–"]
+    assert labels["compared"] == [*first, *others]
     drawn = ["Test loss", "Training loss", "Learning rate", "Steps", "Minutes"]
     assert numbers["measures"] == ["Test RMSE", *drawn] and labels["measures"][0] == "Test average precision"
