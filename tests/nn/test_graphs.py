@@ -324,3 +324,15 @@ def test_the_repr_tells_which_of_the_last_values_is_the_output(which):
     again = eval(repr(model), {name: getattr(cynet, name) for name in cynet.nn.__all__} | {"Input": Input})
     np.testing.assert_array_equal(again(a), model(a))
     np.testing.assert_array_equal(model(a), two(a)[which])
+
+
+def test_a_graph_within_another_keeps_its_names_to_itself_in_the_repr():
+    cynet.seed(5)
+    x, a = Input((4, 4, 3)), normal((2, 4, 4, 3))
+    inner = Graph(x, Add()(ReLU()(x), Tanh()(x)))
+    outer = Input((4, 4, 3))
+    h = Tanh()(outer)
+    model = Graph(outer, Multiply()(Sequential(inner, ReLU())(h), h, inner(outer)))
+    again = eval(repr(model), {name: getattr(cynet, name) for name in cynet.nn.__all__} | {"Input": Input})
+    assert repr(again) == repr(model)
+    np.testing.assert_array_equal(again(a), model(a))
