@@ -88,7 +88,7 @@ said.side = [$("line[x1][style*=dash]", scattered)].map((line) =>
 said.size = dots.map((dot) => dot.getAttribute("r"));
 choose("scatter", 1);
 said.other = [$("#scatter svg").ariaLabel, ...read("scatter", ["Home", "End"]),
-  $$("#scatter circle.dot").length];
+  $$("#scatter circle.dot[r='3.2']").length];
 const bars = () => $$("#residuals rect.bin");
 said.residuals = [$("#residuals svg").ariaLabel, $("#residuals .readout").textContent,
   ...read("residuals", ["Home", "ArrowRight", "End"])];
