@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
+from cynet.core import random
 from cynet.data import ArrayDataset
 from cynet.report import evaluated, findings
 from cynet.train.metrics import Evaluation
@@ -190,9 +191,21 @@ def test_the_deviation_of_a_batch_norm_is_the_root_of_its_variance():
     (1, True), (16, True), (31, True), (32, False), (255, False), (0, False),
 ])  # fmt: skip
 def test_bytes_that_an_eye_would_see_as_black_are_stretched(most, stretched):
-    sample = np.array([[[most, 0], [most // 2, most]]], np.uint8)
-    found = pixels(findings.shown(sample))
-    assert found.max() == (255 if stretched else most) and found.min() == 0
+    sample = np.array([[[most], [most - most // 2], [most // 4 * 3]]], np.uint8)
+    found, levels = pixels(findings.shown(sample))[0].astype(float), sample[0, :, 0]
+    np.testing.assert_allclose(found, levels * (255 / most) if stretched else levels, atol=1)  # from 0 on
+
+
+@pytest.mark.parametrize("seed", [None, "3", 1.5, True, [3]])
+def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
+    class Facts:
+        def create():
+            return random.get_state()["seed"]
+
+    with pytest.raises(ValueError, match="the configuration has no seed to make the first weights from again"):
+        findings.before({"seed": seed}, Facts)
+    state = random.get_state()
+    assert findings.before({"seed": 7}, Facts) == 7 and random.get_state() == state
 
 
 def test_so_many_mistakes_and_pairs_of_classes_are_shown():
