@@ -202,7 +202,7 @@ def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
         def create():
             return random.get_state()["seed"]
 
-    with pytest.raises(ValueError, match="the configuration has no seed to make the first weights from again"):
+    with pytest.raises(ValueError, match="the configuration has no seed to make the first weights"):
         findings.before({"seed": seed}, Facts)
     state = random.get_state()
     assert findings.before({"seed": 7}, Facts) == 7 and random.get_state() == state
