@@ -157,6 +157,16 @@ def test_curves_and_steps_that_are_missing_are_told(run, asked):
     assert missing["curves"] == "metrics.csv holds no evaluation yet, and steps.csv no step."
 
 
+def test_the_filters_before_training_are_those_that_a_run_keeps(run, asked, monkeypatch):
+    """Of a net of one's own, which no seed makes again."""
+    (run.path / gather.FIRST).touch()
+    kept = cynet.models.create("uwnet2", classes=3)
+    monkeypatch.setattr(gather, "load", lambda path: (kept, {}) if path == run.path / gather.FIRST else None)
+    wanted = findings.filters(MODEL, (32, 32, 3), kept)
+    assert gather.gather(run)["filters"] == wanted and wanted["before"] != wanted["after"]
+    assert (3, FACTS) not in asked  # nothing is made from the seed
+
+
 def test_steps_alone_make_curves(run, asked):
     run.epochs = {}
     assert "curves" not in gather.gather(run)["missing"]
