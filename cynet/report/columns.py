@@ -85,7 +85,7 @@ def mistakes(found, dataset, count=MISTAKES):
     given = found.probabilities if found.task == MULTILABEL else found.values
     off = np.abs(given - found.labels)
     if found.task == MULTILABEL:
-        off = np.where((off > 0.5) & found.sure[:, None], off, 0)  # wrong labels
+        off = np.where((found.said != (found.labels > 0)) & found.sure[:, None], off, 0)  # wrong labels
     else:
         off = off / np.maximum(found.labels.std(axis=0), 1e-30)  # of numbers of different sizes
     worst = np.argsort(-np.nan_to_num(off.max(axis=1)), kind="stable")[:count]

@@ -50,6 +50,7 @@ def sources(given, facts):
                 array = (array_files.samples_in if path.suffix == ".npz" else array_files.mapped)(path)
             except (OSError, ValueError) as error:
                 yield name, ValueError(f"{name}: {WANTED}: {reason(error)}")
+                number += 1
                 continue
         if not isinstance(array, np.ndarray):
             raise TypeError(f"samples: {WANTED}, got {type(array).__name__} {array!r:.60}")
@@ -58,6 +59,7 @@ def sources(given, facts):
             wanted = f"wanted {facts.kind} of {described(facts.kept_shape)}, {facts.kept_shape}, or "
             got = f"several of them, got {array.dtype} {array.shape}"
             yield name, ValueError(f"{name}: {wanted}{got}")
+            number += 1
             continue
         several = len(samples) > 1 or array.ndim > len(facts.kept_shape)
         for k, sample in enumerate(samples):

@@ -75,6 +75,28 @@ def test_group_norm(case):
     assert_near(by_groups(x, dy, groups, weight, bias), (wanted, dy), scale, len(x) * x.shape[1])
 
 
+@pytest.mark.parametrize("channels", [1, 4, 12, 34])
+@pytest.mark.parametrize("more", [-1, 0, 1, 5])
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_group_norm_of_more_pixels_than_one_work_item_takes(channels, more, chunks):
+    groups, weight_and_bias = 1 if channels == 1 else 2, numbers(channels)
+    each = GroupNormPass(np.zeros((1, 1, channels), np.float32), groups, NONE, NONE, 1e-5).each
+    rng = np.random.default_rng(channels)
+    x = (rng.standard_normal((2, chunks * each + more, channels)) * 3).astype(np.float32)
+    x[:, -7:] += 50  # what lies at the end counts
+    dy = rng.standard_normal(x.shape).astype(np.float32)
+    weight, bias = weight_and_bias
+    y, dx, dw, db = by_groups(x, dy, groups, weight, bias)
+    wanted, backward = reference_weights.group_norm(
+        x.astype(float), groups, weight.astype(float), bias.astype(float)
+    )
+    wanted_dx, wanted_dw, wanted_db = backward(dy.astype(float))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(dx, wanted_dx, rtol=1e-4, atol=2e-5)
+    for one, other in ((dw, wanted_dw), (db, wanted_db)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * x[:, :, 0].size ** 0.5)
+
+
 @settings(max_examples=200)
 @given(rows())
 def test_layer_norm(case):

@@ -317,3 +317,42 @@ def test_what_a_layer_hands_on_is_kept_in_evaluation_until_its_last_use(hands_on
                 wanted = again(a)
         for y in found:
             np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_repr_tells_which_of_the_last_values_is_the_output(which):
+    x = Input((4, 4, 3))
+    two = Graph(x, [ReLU()(x), Tanh()(x)])
+    outer = Input((4, 4, 3))
+    model, a = Graph(outer, two(outer)[which]), normal((2, 4, 4, 3))
+    again = eval(repr(model), {name: getattr(cynet, name) for name in cynet.nn.__all__} | {"Input": Input})
+    np.testing.assert_array_equal(again(a), model(a))
+    np.testing.assert_array_equal(model(a), two(a)[which])
+
+
+def test_a_graph_within_another_keeps_its_names_to_itself_in_the_repr():
+    cynet.seed(5)
+    x, a = Input((4, 4, 3)), normal((2, 4, 4, 3))
+    inner = Graph(x, Add()(ReLU()(x), Tanh()(x)))
+    outer = Input((4, 4, 3))
+    h = Tanh()(outer)
+    model = Graph(outer, Multiply()(Sequential(inner, ReLU())(h), h, inner(outer)))
+    again = eval(repr(model), {name: getattr(cynet, name) for name in cynet.nn.__all__} | {"Input": Input})
+    assert repr(again) == repr(model)
+    np.testing.assert_array_equal(again(a), model(a))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("ways", [2, 3, 5])
+@pytest.mark.parametrize("around", [True, False])
+def test_a_sum_of_any_number_of_ways_from_one_value(ways, around, training):
+    """Two of them are a residual block; more are none, whether or not one goes around."""
+    cynet.seed(6)
+    x, a = Input((5, 4, 3)), normal((2, 5, 4, 3))
+    layers = [Sequential(Conv2d(3, 3, 1), Tanh()) for _ in range(ways - around)]
+    model = Graph(x, ReLU()(Add()(*(layer(x) for layer in layers), *([x] if around else [])))).train(training)
+    wanted = np.maximum(sum(layer(a) for layer in layers) + (a if around else 0), 0)
+    with cynet.no_grad():
+        np.testing.assert_allclose(model(a), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model(a), wanted, rtol=1e-5, atol=1e-6)
+    assert model.backward(np.ones_like(a)).shape == a.shape

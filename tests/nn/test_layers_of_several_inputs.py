@@ -120,3 +120,12 @@ def test_copies_and_passes(call):
 def test_its_gradients_are_those_of_differences(call):
     found = cynet.check_gradients(built(call), tuple(inputs(call)), projections=1)
     assert found.ok and sum(row.name.startswith("input ") for row in found.rows) == len(SEVERAL[call]), found
+
+
+def test_sums_and_products_are_of_two_arrays_or_more():
+    x = np.ones((2, 3, 3, 4), np.float32)
+    with pytest.raises(ValueError, match=r"equal shapes to add, two or more, got \(2, 3, 3, 4\) alone"):
+        cynet.Add()(x)
+    with pytest.raises(ValueError, match=r"Multiply\(\): wanted .* beside \(2, 3, 3, 4\), got nothing"):
+        cynet.Multiply()(x)
+    np.testing.assert_array_equal(cynet.Concatenate()(x), x)

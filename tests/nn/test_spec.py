@@ -148,7 +148,10 @@ def test_what_cannot_be_told_is_refused():
     deep = ReLU()
     for _ in range(5_000):
         deep = Sequential(deep)
+    endless = cynet.ELU()
+    endless.alpha = float("inf")
     for model, text in (
+        (endless, "ELU.alpha: wanted a number, .*, got inf"),
         (shared, "one that several share: Linear"),
         (looped, "wanted layers that do not hold themselves, got such a Sequential"),
         (odd, r"Conv2d.stride: wanted a number.*got <object"),
@@ -248,6 +251,11 @@ BAD = {
     "of nobody": (net(RELU, RELU), r"layers\[0\]: wanted a layer that another one holds"),
     "laughs": (laughs(60), "wanted at most 100,000 layers in all places"),
     "deep": (nested(200), "wanted at most 100 layers within each other, got 101"),
+    "deep on one side": (
+        net(RELU, *({"kind": "Sequential", "arguments": {"layers": [{"layer": i}, {"layer": 0}]}}
+                    for i in range(200))),
+        "wanted at most 100 layers within each other, got 101",
+    ),
     "name": (net(RELU | {"name": "../a"}), "name: wanted letters from a to z"),
     "no name": (net(RELU | {"name": ""}), r"layers\[0\].name: wanted a text"),
     "frozen": (net(RELU | {"frozen": ["weight"]}), "frozen: wanted a parameter, got 'weight'"),
@@ -255,6 +263,17 @@ BAD = {
     "graph": (net(RELU, {"kind": "Graph"}), r"layers\[1\]: wanted inputs, calls, outputs, got none"),
     "graph's arguments": (graph(arguments={}), r"layers\[1\].arguments: wanted none of a Graph"),
     "graph's shape": (graph(inputs=[[0, 4, 3]]), r"inputs\[0\]: wanted a whole number from 1"),
+    "graph's flag as size": (graph(inputs=[[4, True, 3]]), r"inputs\[0\]: wanted a whole number from 1"),
+    "call's few": (
+        net(
+            RELU,
+            {"kind": "Graph", "inputs": [[4]], "outputs": [0, 1],
+             "calls": [{"layer": 0, "name": "0", "sources": [0], "count": 1}]},
+            {"kind": "Graph", "inputs": [[4]], "outputs": [1],
+             "calls": [{"layer": 1, "name": "0", "sources": [0], "count": 1}]},
+        ),
+        r"calls\[0\].count: wanted 2, as the layer gives, got 1",
+    ),
     "graph's shape of none": (graph(inputs=[[]]), r"inputs\[0\]: wanted a list of sizes"),
     "graph without outputs": (graph(outputs=[]), r"outputs: wanted 1 to"),
     "graph's output": (graph(outputs=[2]), "outputs: wanted a whole number from 0 to 1, got 2"),
@@ -341,3 +360,13 @@ def test_limits_are_those_of_the_module():
     assert from_spec(nested(spec.MOST_DEPTH - 1))
     many = {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * 9_000}}
     assert len(from_spec(net(RELU, many))) == 9_000
+
+
+def test_the_names_of_layers_come_back_wherever_they_stand():
+    cynet.seed(0)
+    inner = cynet.Residual(cynet.Conv2d(3, 3, 1, name="inner"), name="block")
+    model = cynet.Sequential(cynet.Conv2d(3, 3, 1, name="stem"), inner, cynet.ReLU())
+    again = cynet.nn.from_spec(cynet.nn.to_spec(model))
+    assert [layer.name for _, layer in again.walk()] == [layer.name for _, layer in model.walk()]
+    assert {"stem", "block", "inner"} <= {layer.name for _, layer in again.walk()}
+    assert cynet.nn.to_spec(again) == cynet.nn.to_spec(model)

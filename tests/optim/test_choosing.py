@@ -108,3 +108,32 @@ def test_a_norm_stays_in_evaluation_mode_where_all_that_it_has_is_frozen(pattern
         one.train(mode)
         modes = {path: layer.training for path, layer in one.walk() if isinstance(layer, cynet.BatchNorm2d)}
         assert modes == {path: mode and path not in still for path in ("1", "2", "3")}
+
+
+class Derived(cynet.BatchNorm2d):
+    """A norm by what it derives from; its name tells nothing."""
+
+
+class Named(cynet.Layer):
+    """Parameters whose names have a bias in them."""
+
+    def __init__(self):
+        self.bias, self.bias_scale, self.unbiased = (cynet.Parameter(np.ones(4)) for _ in range(3))
+
+    def forward(self, x):
+        return x * self.bias_scale.data * self.unbiased.data + self.bias.data
+
+
+def test_norms_are_known_by_what_they_derive_from_and_biases_by_their_whole_name():
+    one = cynet.Sequential(Derived(4), Named())
+    for kind, wanted in (("norm", {"0.weight", "0.bias"}), ("bias", {"0.bias", "1.bias"})):
+        groups = decay_groups(one, [kind])
+        assert {p.name for group in groups if "weight_decay" in group for p in group["params"]} == wanted
+
+
+def test_patterns_mind_capital_letters():
+    cynet.seed(0)
+    one = cynet.Sequential(cynet.Linear(3, 3), cynet.Linear(3, 3))
+    with pytest.raises(ValueError, match=r"freeze: wanted a pattern of parameters, got '0\.WEIGHT'"):
+        freeze(one, ["0.WEIGHT"])
+    assert [p.name for p in freeze(one, ["0.w*"])] == ["0.weight"]

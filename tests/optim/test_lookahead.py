@@ -118,3 +118,13 @@ def test_arguments_that_are_none_are_named():
     made.params[0].grad += 1
     made.zero_grad()
     assert not made.params[0].grad.any()
+
+
+def test_a_frozen_parameter_stays_what_it_was_set_to():
+    """Its slow weights are those from before: nothing goes back to them."""
+    first, second = cynet.Parameter(np.ones(3)), cynet.Parameter(np.ones(3))
+    optimizer = cynet.Lookahead(cynet.SGD([first, second], 0.5), period=1, decay=0.5)
+    first.requires_grad = False
+    first.data[:], first.grad[:], second.grad[:] = 7, 1, 1
+    optimizer.step()
+    assert first.data.tolist() == [7] * 3 and second.data.tolist() == [0.75] * 3

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from dom import CHROMIUM, browsed, parsed
-from hand_made import DOCUMENT, DOT, FIRST
+from hand_made import DOCUMENT, DOT, FIRST, SECOND
 
 from cynet.report import page
 
@@ -64,6 +64,9 @@ said.notes = texts($$("header .note li"));
 said.mistakes = $$("#mistakes li").map((li) => [$("img", li)?.alt ?? texts($$("div.truth", li))[0],
   $(".wrong", li).textContent, $("span.truth", li).textContent, texts($$(".odds > span", li)),
   $$(".odds i i", li).map((i) => `${i.className} ${i.style.width}`)]);
+said.legends = texts($$("#curves .legend"));
+said.compared = rows("compare");
+said.measures = texts($$("#compare button"));
 THE_TASK
 document.title = JSON.stringify(said);
 }"""
@@ -85,7 +88,7 @@ said.side = [$("line[x1][style*=dash]", scattered)].map((line) =>
 said.size = dots.map((dot) => dot.getAttribute("r"));
 choose("scatter", 1);
 said.other = [$("#scatter svg").ariaLabel, ...read("scatter", ["Home", "End"]),
-  $$("#scatter circle.dot").length];
+  $$("#scatter circle.dot[r='3.2']").length];
 const bars = () => $$("#residuals rect.bin");
 said.residuals = [$("#residuals svg").ariaLabel, $("#residuals .readout").textContent,
   ...read("residuals", ["Home", "ArrowRight", "End"])];
@@ -117,7 +120,7 @@ said.axis = texts($$("#thresholds svg text[text-anchor=end]"));
 
 def used(path, task, test, mistakes, script):
     """What was said on the way."""
-    runs = [FIRST | {"task": task, "epochs": EPOCHS | mistakes[0]}]
+    runs = [FIRST | {"task": task, "epochs": EPOCHS | mistakes[0]}, SECOND | {"task": "classify"}]
     document = DOCUMENT | {"task": task, "runs": runs, "test": test, "mistakes": mistakes[1]}
     text = page.render(document).replace("build();", SCRIPT.replace("THE_TASK", script))
     path.write_text(text)
@@ -251,3 +254,21 @@ def test_the_thresholds_are_those_of_the_label_that_was_chosen(labels):
         "best 90.00 % at 0.25",
     ]  # fmt: skip
     assert labels["axis"] == ["20 %", "40 %", "60 %", "80 %"]
+
+
+def test_the_curves_are_of_the_score_and_of_what_goes_with_it(numbers, labels):
+    loss, rate = "training, step by step 0.4training 0.5test 1.25last values", "learning rate 0.01last values"
+    assert numbers["legends"] == [loss, "test RMSE 3test MAE 1last values", rate]
+    assert labels["legends"] == [loss, "test average precision 70.00 %test macro F1 30.00 %last values", rate]
+
+
+def test_a_run_of_another_task_has_no_such_score(numbers, labels):
+    others = [
+        ["Last test loss", "1.25", "2.25"], ["Last training loss", "0.5", "2"], ["Steps", "30", "20"],
+        ["Time", "3 min 0 s", "1 min 0 s"], ["lr", "0.1", "0.2"], ["ema", "–", "0.9"],
+    ]  # fmt: skip
+    assert numbers["compared"] == [["Best test RMSE", "2", "–"], ["Last test RMSE", "3", "–"], *others]
+    first = ["Best test average precision", "75.00 %", "–"], ["Last test average precision", "70.00 %", "–"]
+    assert labels["compared"] == [*first, *others]
+    drawn = ["Test loss", "Training loss", "Learning rate", "Steps", "Minutes"]
+    assert numbers["measures"] == ["Test RMSE", *drawn] and labels["measures"][0] == "Test average precision"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
+from cynet.core import random
 from cynet.data import ArrayDataset
 from cynet.report import evaluated, findings
 from cynet.train.metrics import Evaluation
@@ -184,3 +185,42 @@ def test_the_deviation_of_a_batch_norm_is_the_root_of_its_variance():
     most = len(layer.running_mean) - 1
     assert found["deviation"] == [2, 2, 2, 2, 2]
     assert found["mean"] == [0, most / 4, most / 2, 3 * most / 4, most]
+
+
+@pytest.mark.parametrize(("most", "stretched"), [
+    (1, True), (16, True), (31, True), (32, False), (255, False), (0, False),
+])  # fmt: skip
+def test_bytes_that_an_eye_would_see_as_black_are_stretched(most, stretched):
+    sample = np.array([[[most], [most - most // 2], [most // 4 * 3]]], np.uint8)
+    found, levels = pixels(findings.shown(sample))[0].astype(float), sample[0, :, 0]
+    np.testing.assert_allclose(found, levels * (255 / most) if stretched else levels, atol=1)  # from 0 on
+
+
+@pytest.mark.parametrize("seed", [None, "3", 1.5, True, [3]])
+def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
+    class Facts:
+        def create():
+            return random.get_state()["seed"]
+
+    with pytest.raises(ValueError, match="the configuration has no seed to make the first weights"):
+        findings.before({"seed": seed}, Facts)
+    state = random.get_state()
+    assert findings.before({"seed": 7}, Facts) == 7 and random.get_state() == state
+
+
+def test_so_many_mistakes_and_pairs_of_classes_are_shown():
+    classes = 8
+    labels = np.arange(60) % classes
+    rows = np.full((60, classes), np.log(0.1 / (classes - 1)))
+    rows[np.arange(60), (labels + 1 + np.arange(60) // classes % 4) % classes] = np.log(0.9)
+    found = Predictions(rows, labels)
+    dataset = ArrayDataset(np.zeros((60, 1, 2, 2), np.uint8), labels, tuple("abcdefgh"))
+    told = findings.mistakes(found, dataset)
+    assert len(told) == 24 and {len(each["top"]) for each in told} == {3}
+    assert len(findings.tested(found, tuple("abcdefgh"))["confused"]) == 10
+
+
+def test_a_filter_may_change_by_more_than_its_length():
+    after, before = convolution([[[[3.0]]], [[[-1.0]]]]), convolution([[[[1.0]]], [[[0.5]]]])
+    found = findings.filters(after, (8, 8, 1), before)
+    assert found["change"] == [2, 3]

@@ -157,6 +157,40 @@ def test_curves_and_steps_that_are_missing_are_told(run, asked):
     assert missing["curves"] == "metrics.csv holds no evaluation yet, and steps.csv no step."
 
 
+def test_the_filters_before_training_are_those_that_a_run_keeps(run, asked, monkeypatch):
+    """Of a net of one's own, which no seed makes again."""
+    (run.path / gather.FIRST).touch()
+    kept = cynet.models.create("uwnet2", classes=3)
+    monkeypatch.setattr(gather, "load", lambda path: (kept, {}) if path == run.path / gather.FIRST else None)
+    wanted = findings.filters(MODEL, (32, 32, 3), kept)
+    assert gather.gather(run)["filters"] == wanted and wanted["before"] != wanted["after"]
+    assert (3, FACTS) not in asked  # nothing is made from the seed
+
+
+def test_steps_alone_make_curves(run, asked):
+    run.epochs = {}
+    assert "curves" not in gather.gather(run)["missing"]
+
+
+def test_only_of_a_net_with_a_name_is_it_told_that_it_has_batch_norm(run, asked, monkeypatch):
+    for name, wanted in (("uwnet2", True), ("net.py:model", False)):
+        facts = replace(FACTS, model=name)
+        monkeypatch.setattr(gather, "load_weights", lambda path, build=None, facts=facts: (MODEL, facts))
+        assert gather.gather(run)["model"]["batch_norm"] is wanted
+
+
+@pytest.mark.parametrize(("loss", "wanted"), [("mse", 12.5), ("l1", 3.5), ("huber", 3.0), (None, 12.5)])
+def test_the_loss_of_numbers_is_that_of_the_training(run, asked, monkeypatch, loss, wanted):
+    model, images = cynet.Sequential(cynet.GlobalAvgPool2d()), np.full((2, 3, 4, 4), 128, np.uint8)
+    labels = np.float32([[3, 3, 3], [4, 4, 4]])
+    facts = replace(FACTS, task="regress", mean=(128 / 255,) * 3, std=(1.0,) * 3, picture_shape=(4, 4, 3))
+    run.plain["loss"] = loss
+    monkeypatch.setattr(gather, "load_weights", lambda path, build=None: (model, facts))
+    pictures = ArrayDataset(images, labels, FACTS.classes)
+    monkeypatch.setattr(gather.matching, "load", lambda *_, **more: Matched(pictures))
+    assert gather.gather(run)["test"]["loss"] == pytest.approx(wanted, rel=1e-4)
+
+
 def test_a_test_set_that_cannot_be_read_is_told_with_the_reason(run, asked, monkeypatch):
     def missing(*_, **more):
         raise FileNotFoundError("no such folder")

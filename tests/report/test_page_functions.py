@@ -152,6 +152,11 @@ WANTED |= {
     f"read({CALIBRATED}, ['Home'])":
         "0 % to 50 % sure: 3 pictures (75.0 %), of which 20.0 % are right; mean confidence 40.0 %.",
     "[...document.querySelectorAll('#mistakes .odds i i')].map((i) => i.className)": ["said", "true", ""],
+    "document.querySelector('#mistakes .what').textContent": "beein truth ant",
+    "document.querySelector('#mistakes .wrong').textContent": "bee",
+    "document.querySelector('#mistakes img').alt": "Test picture 7: ant, taken for bee",
+    "[...document.querySelectorAll('#mistakes .odds > span')].map((s) => s.textContent).join()":
+        "bee,90.0 %,ant,8.0 %,cow,2.0 %",
     "shown({mistakes: []}, mistakes).textContent": "Every picture of the test set is recognised.",
     f"shown({MATRIX}, confusion).textContent.includes('None at all.')": True,
     f"cells(shown({MATRIX}, confusion, 400))": ["100", "", "100"],

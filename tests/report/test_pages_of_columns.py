@@ -136,3 +136,34 @@ def test_the_best_threshold_is_in_the_middle_of_those_that_do_as_well():
     labels = np.array([[1.0], [1], [0], [0]], np.float32)
     told = columns.tested(LabelEvaluation(0.1, np.array([[0.9], [0.8], [0.2], [0.1]]), labels), ["a"])
     assert told["best"] == [[0.51, 1.0]]  # of 0.21 to 0.8
+
+
+def test_a_label_is_wrong_on_the_page_where_it_counts_as_wrong():
+    """From a half on it is said."""
+    labels, odds = np.float32([[0], [1], [0], [1], [1]]), np.array([[0.5], [0.5], [0.49], [0.49], [np.nan]])
+    found = LabelEvaluation(0.3, odds, labels)
+    rows = ArrayDataset(np.zeros((5, 3), np.float32), labels)
+    assert [each["index"] for each in columns.mistakes(found, rows)] == [3, 0] and found.accuracy == 0.4
+
+
+def test_so_much_is_shown_of_many_samples():
+    """From the first to the last; errors in bins of which one is about 0."""
+    labels = np.arange(4000, dtype=np.float32)[:, None]
+    told = columns.tested(NumberEvaluation(0.3, labels + np.linspace(-1, 1, 4000)[:, None], labels), ["a"])
+    (truth,), (errors,) = told["truth"], told["errors"]
+    assert len(truth) == 1500 and (truth[0], truth[-1]) == (0, 3999) and np.diff(truth).max() <= 3
+    assert len(errors["counts"]) == 41 and errors["edges"][20] == -errors["edges"][21] != 0
+    rows = ArrayDataset(np.zeros((4000, 3), np.float32), labels)
+    assert len(columns.mistakes(NumberEvaluation(0.3, labels + 1.0, labels), rows)) == 24
+
+
+def test_errors_that_are_no_numbers_are_in_no_bin_and_come_last():
+    labels = np.zeros((5, 1), np.float32) + np.float32([[0], [1], [2], [3], [4]])
+    values = labels + np.array([[np.nan], [0.5], [np.inf], [-1], [0]])
+    found = NumberEvaluation(0.3, values, labels)
+    told = columns.tested(found, ["a"])
+    (errors,) = told["errors"]
+    assert sum(errors["counts"]) == 3 and errors["edges"][-1] == 1 and told["unsure"] == 1
+    assert told["bias"] == [None] and told["given"][0][:3] == [None, 1.5, None]
+    rows = ArrayDataset(np.zeros((5, 3), np.float32), labels)
+    assert [each["index"] for each in columns.mistakes(found, rows)] == [2, 3, 1]

@@ -1,5 +1,6 @@
 """Arrays that somebody gives to a model, and which of their axes are what."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,3 +55,40 @@ def test_every_sample_of_several_arrays_has_a_name_of_its_own(tmp_path):
     names, _ = taken([many, one, tmp_path / "f.npy", many[:2]], (5, 4, 1))
     inside = [f"{tmp_path / 'f.npy'}[{k}]" for k in range(2)]
     assert list(names) == ["sample 0", "sample 1", "sample 2", "sample 3", *inside, "sample 6", "sample 7"]
+
+
+@pytest.mark.parametrize(("given", "is_one"), [
+    ("a.npy", True), ("a.npz", True), (Path("b/a.npz"), True), (["a.npy", Path("b.npz")], True),
+    (("a.npz",), True),
+    ([], False), ((), False), ("a.png", False), (["a.npy", "b.png"], False), (["a.png", "b.npy"], False),
+    (["a.npy", np.zeros(2)], False), (np.zeros(2), False), (None, False), ("npy", False), (3, False),
+])  # fmt: skip
+def test_files_of_arrays_are_known_by_all_of_their_names(given, is_one):
+    assert given_arrays.is_file(given) is is_one
+
+
+def test_one_sample_with_an_axis_for_several_is_numbered_in_its_file(tmp_path):
+    np.save(tmp_path / "one.npy", np.zeros((1, 5, 4, 1), np.float32))
+    np.save(tmp_path / "own.npy", np.zeros((5, 4, 1), np.float32))
+    names, _ = taken([tmp_path / "one.npy", tmp_path / "own.npy"], (5, 4, 1))
+    assert names == (f"{tmp_path / 'one.npy'}[0]", str(tmp_path / "own.npy"))
+
+
+def test_what_does_not_fit_counts_as_one_so_that_no_two_have_a_name(tmp_path):
+    arrays = [np.zeros(shape, kind) for shape, kind in (
+        ((5, 4, 1), np.float32), ((5, 4, 1), np.float64), ((4, 4, 1), np.float32), ((2, 5, 4, 1), np.float32),
+    )]  # fmt: skip
+    names, found = taken([*arrays, tmp_path / "none.npy", arrays[0]], (5, 4, 1))
+    assert names == (*(f"sample {i}" for i in range(5)), str(tmp_path / "none.npy"), "sample 6")
+    assert [isinstance(each, ValueError) for each in found] == [False, True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (7, 2), (6,)])
+def test_samples_become_as_a_data_set_keeps_them(shape):
+    sample = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    found = given_arrays.planar(sample, SimpleNamespace(kept_shape=shape))
+    assert found.ndim == 3 and found.flags.c_contiguous and found.shape[0] == shape[-1]
+    for place in np.ndindex(*shape):
+        *pixel, channel = place
+        pixel = (0,) * (2 - len(pixel)) + tuple(pixel)
+        assert found[(channel, *pixel)] == sample[place]

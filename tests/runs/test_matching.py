@@ -164,3 +164,45 @@ def test_columns_without_names_are_taken_in_their_order_and_missing_ones_are_ref
             matching.match_columns(data.ArrayDataset(images, labels, tuple(own)), tuple(model), "it")
         names = [repr(", ".join(each)) for each in (model, own)]
         assert str(caught.value) == f"wanted the model's labels {names[0]}, it has {names[1]}"
+
+
+def test_of_classes_of_one_name_the_first_is_meant():
+    found = matching.match(samples("ba", [0, 1, 1]), ("a", "b", "a", "b"))
+    assert found.known.labels.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("drawn", "options", "doubted"), [
+    ((), {}, True), ((0.25, 7), {}, False), ((), {"test_share": 0.25}, False), ((), {"split_seed": 3}, True),
+])  # fmt: skip
+def test_there_is_a_doubt_where_nobody_says_which_part_was_drawn(monkeypatch, drawn, options, doubted):
+    own = samples("abc", [0, 1])
+    own.parts = {"drawn": {"test_share": 0.125, "split_seed": 3}}
+    monkeypatch.setattr(matching.data, "load", lambda *_, **given: own)
+    model = dataclasses.replace(facts(shape=(4, 4, 3)), drawn=drawn)
+    doubt = matching.load(model, "image_folder", "x", "test", **options).doubt
+    wanted = "this folder has no parts: 12.5 % were drawn by the split seed 3 to test with; "
+    assert doubt == (f"{wanted}whether the model was trained on them is not known" if doubted else None)
+
+
+@pytest.mark.parametrize(("own", "change", "words"), [
+    (np.float32([[0.5], [1]]), {}, "wanted labels of the model's task, classify, those of x are of regress"),
+    ([0, 1], {"task": "regress"}, "wanted labels of the model's task, regress, those of x are of classify"),
+    ([0, 1], {"kind": "float32"}, "wanted samples of float32, as the model's, those of x are of uint8"),
+    ([0, 1], {"picture_shape": (4, 5, 3)},
+     "wanted pictures of the model's size, 4 x 5 with 3 channels, those of x have 4 x 4 with 3 channels"),
+])  # fmt: skip
+def test_samples_of_another_task_kind_or_size_are_refused(monkeypatch, own, change, words):
+    given = data.ArrayDataset(np.zeros((2, 3, 4, 4), np.uint8), np.array(own))
+    monkeypatch.setattr(matching.data, "load", lambda *_, **more: given)
+    with pytest.raises(ValueError) as caught:
+        matching.load(dataclasses.replace(facts("01", (4, 4, 3)), **change), "x", None, "test")
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(("shape", "words"), [
+    ((1,), "1 feature"), ((7,), "7 features"), ((9, 1), "a length of 9 with 1 channel"),
+    ((9, 2), "a length of 9 with 2 channels"), ((4, 5, 1), "4 x 5 with 1 channel"),
+    ((4, 5, 3), "4 x 5 with 3 channels"),
+])  # fmt: skip
+def test_shapes_in_words(shape, words):
+    assert matching.described(shape) == words

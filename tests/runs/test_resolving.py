@@ -31,3 +31,25 @@ def test_the_rate_where_nobody_gives_one(optimizer, task, rate):
     found = Settings(optimizer=optimizer, task=task).resolved(60_000)
     assert found.lr == rate and list(found.lr_steps.values()) == [rate / 10, rate / 100]
     assert Settings(optimizer=optimizer, task=task, lr=0.5).resolved(60_000).lr == 0.5
+
+
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, 2 * 9), (2, 2 * 4), (3, 2 * 3), (9, 2)])
+def test_epochs_are_of_steps_that_may_take_several_batches(accumulate, steps):
+    found = Settings(batch_size=10, epochs=2, accumulate=accumulate).resolved(99)
+    assert (found.steps, found.epochs) == (steps, None)
+    with pytest.raises(
+        ValueError, match="accumulate: wanted at most 9 batches of 10 of the 99 training samples, got 10"
+    ):
+        Settings(batch_size=10, epochs=2, accumulate=10).resolved(99)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle", "constant", "steps"])
+def test_every_schedule_warms_up(schedule):
+    plain, warm = (
+        Settings(schedule=schedule, lr=0.1, steps=100, warmup=warmup).resolved(60_000).learning_rates()
+        for warmup in (0, 10)
+    )
+    assert [warm(step) for step in (0, 4, 9)] == pytest.approx(
+        [warm.rate(step) * part for step, part in ((0, 0.1), (4, 0.5), (9, 1))]
+    )
+    assert plain(0) == plain.rate(0) and warm(20) == warm.rate(20)

@@ -243,6 +243,8 @@ def test_the_search_ends_where_the_loss_is_lost():
     second = (3 - 0.09 / 0.19) / (0.1 / 0.19)  # makes the second smooth loss three times the first
     for loss, count in ((second - 0.01, 3), (second + 0.01, 2)):
         assert len(lr_find.lr_find(Scripted([1.0, loss, 1.0]), BATCHES, steps=3).losses) == count
+    found = lr_find.lr_find(Scripted([9.0] + [1.0] * 30 + [25.0] * 9), BATCHES, steps=40)
+    assert len(found.losses) == 32  # more than three times the least, though less than at first
     with pytest.raises(ValueError, match="batches: wanted some that can be walked through again"):
         lr_find.lr_find(Scripted([1.0]), [], steps=3)
 

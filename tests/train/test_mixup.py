@@ -36,6 +36,21 @@ def test_the_share_is_that_of_the_pixels_that_stay_also_at_the_edges(size):
     assert cut > 20 and corners > 3
 
 
+def test_what_is_cut_is_as_large_as_was_drawn_where_no_edge_is_near():
+    """The share of the area, so that the sides have its root."""
+    size, near = 64, 0
+    x = np.arange(2, dtype=np.float32)[:, None, None, None] * np.ones((2, size, size, 1), np.float32)
+    for step in range(150):
+        rng = np.random.Generator(np.random.Philox(key=[2 | MIXUP, step]))
+        kept, _ = rng.beta(1.0, 1.0), rng.permutation(2)
+        centre, half = rng.integers(size), (1 - kept) ** 0.5 * size / 2
+        across = rng.integers(size)
+        if min(centre, across) > half + 1 and max(centre, across) < size - half - 1:
+            assert Cutmix(1.0, 2)(x, np.arange(2), step)[2] == pytest.approx(kept, abs=0.06)
+            near += 1
+    assert near > 10
+
+
 @pytest.mark.parametrize("kind", [Mixup, Cutmix])
 def test_order_and_share_are_those_of_seed_and_step(kind):
     x, y = RNG.standard_normal((16, 8, 8, 3), dtype=np.float32), np.arange(16)

@@ -1,5 +1,7 @@
 """Tasks: what they measure, by hand and by slow definitions; a trainer of each."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from cynet.train import LabelEvaluation, LabelTask, NumberEvaluation, NumberTask
 from cynet.train.diagnosis import Doctor
 from cynet.train.label_metrics import average_precision
 from cynet.train.loop import Result
+from cynet.train.metrics import Evaluation
 from cynet.train.task import Task, task_of
 
 RNG = np.random.default_rng(0)
@@ -93,6 +96,51 @@ def test_a_label_is_said_from_a_logit_of_0_on_and_all_of_a_sample_are_to_be_righ
     labels = np.float32([[1, 0], [0, 0], [1, 0], [0, 0]])
     assert LabelTask().right(logits, labels) == 2
     assert NumberTask().right(logits, labels) == 0 and Task().right(logits, np.array([0, 1, 1, 0])) == 3
+
+
+def test_a_task_by_its_name_and_loss():
+    assert [type(task_of(name)) for name in (None, "classify", "multilabel")] == [Task, Task, LabelTask]
+    for loss in ("mse", "l1", "huber"):
+        assert task_of("regress", loss).loss == loss
+    assert task_of("regress").loss == "mse"
+    assert NumberTask().loss == "mse"
+
+
+def test_what_guessing_comes_to_and_what_is_known_count_the_classes_that_are_there():
+    task, labels = Task(), np.array([0, 0, 0, 3])  # of classes 1 and 2 there are none
+    assert task.chance(labels) == 0.5
+    assert task.guessing(labels) == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
+    confusion = np.array([[3, 0, 0], [0, 0, 0], [1, 0, 0]])
+    assert task.skill(Evaluation(0.1, confusion.sum(axis=1), confusion)) == 0.5  # and not 3 of 4
+    numbers = np.float32([[0], [0], [0], [10]])
+    huber = NumberTask("huber")
+    assert huber.guessing(numbers) == huber.criterion()(np.full_like(numbers, 2.5), numbers)
+    assert NumberTask("l1").guessing(numbers) == 2.5 and NumberTask().guessing(numbers) == 18.75
+    assert LabelTask().chance(np.float32([[1, 0], [0, 0]])) == 0.25 and NumberTask().chance(numbers) == 0
+
+
+class OneBuffer(cynet.Layer):
+    """A user's model that hands out the same array each time."""
+
+    def __init__(self):
+        self.y = np.zeros((2, 2), np.float32)
+
+    def forward(self, x):
+        self.y[:] = x
+        return self.y
+
+
+@pytest.mark.parametrize("task", [LabelTask(), NumberTask()], ids=repr)
+def test_outputs_are_kept_where_a_model_writes_over_them_and_may_be_of_any_size(task):
+    x, y = np.float32([[0, 1], [-2e4, 3e4]]), np.float32([[0, 1], [0, 1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = task.evaluate(OneBuffer(), [(x, y), (-x, y)])
+    values = found.probabilities if task.name == "multilabel" else found.values
+    wanted = np.concatenate([x, -x]).astype(float)
+    if task.name == "multilabel":
+        wanted = np.array([[0.5, 1 / (1 + np.exp(-1))], [0, 1], [0.5, 1 / (1 + np.exp(1))], [1, 0]])
+    np.testing.assert_allclose(values, wanted, rtol=1e-6)
 
 
 def test_the_spread_of_large_numbers_is_about_their_mean():

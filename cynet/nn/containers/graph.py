@@ -102,10 +102,10 @@ class Graph(Compiled, opens=False):
     def __repr__(self) -> str:
         """An expression that builds it: each value has a name, and each layer that is called twice."""
         inputs, outputs = self._ends
-        values, steps = [f"x{i}" for i in range(inputs)], []
+        values, steps, made = [f"x{i}" for i in range(inputs)], [], ""
         times, names = Counter(id(part.layer) for part in self._parts), dict[int, str]()
         for part in self._parts:
-            layer = names.get(id(part.layer)) or repr(part.layer)
+            layer = names.get(id(part.layer)) or _within(repr(part.layer))
             if times[id(part.layer)] > 1 and id(part.layer) not in names:
                 names[id(part.layer)] = name = f"layer{len(names)}"
                 layer = f"({name} := {layer})"
@@ -114,10 +114,15 @@ class Graph(Compiled, opens=False):
             values += [made] if part.count == 1 else [f"{made}[{i}]" for i in range(part.count)]
         given = [f"x{i} := Input({shape})" for i, shape in enumerate(self._input_shapes)]
         found = [values[output] for output in outputs]
-        if outputs != (len(values) - 1,):
+        if found != [made]:
             steps.append(f"[{', '.join(found)}]" if len(found) > 1 else found[0])
         first = given[0] if inputs == 1 else f"[{', '.join(given)}]"
         return f"Graph({first}, [{', '.join(steps)}][-1])"
+
+
+def _within(text: str) -> str:
+    """The repr of a layer within a graph's: values of its own keep their names to themselves."""
+    return f"(lambda: {text})()" if ":=" in text else text
 
 
 def _symbols(name: str, value: Any) -> list[Symbol]:
