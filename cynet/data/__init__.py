@@ -31,10 +31,14 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
+_ROOMS = ("text",)  # that are public as they are
+
 __all__ = list(_HOME_OF)
 
 
 def __getattr__(name):
+    if name in _ROOMS:
+        return importlib.import_module(f"cynet.data.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'cynet.data' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
@@ -43,4 +47,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted((*__all__, *_ROOMS))

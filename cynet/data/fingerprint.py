@@ -40,8 +40,8 @@ def of_digest(shape: Shape, labels: AnyArray, classes: Sequence[str], pixels: An
     return f"{'x'.join(map(str, shape))}.{names[:8]}.{order[:8]}.{pixels.hexdigest()[:16]}"
 
 
-def changes(before: str, now: str) -> str:
-    """What differs between two fingerprints, in words.
+def changes(before: str, now: str, parts: Sequence[str] = PARTS) -> str:
+    """What differs between two fingerprints, in words; `parts` are those for its five parts.
 
     Labels and pixels are a matter of course where the count differs, and are left out then.
     """
@@ -49,10 +49,10 @@ def changes(before: str, now: str) -> str:
     if None in found:
         return f"fingerprint ({before} then, {now} now)"
     words = [
-        f"{name} ({then} then, {today} now)" if name in PARTS[:2] else name
-        for name, then, today in zip(PARTS, *(match.groups() for match in found), strict=True)
+        f"{name} ({then} then, {today} now)" if name in parts[:2] else name
+        for name, then, today in zip(parts, *(match.groups() for match in found), strict=True)
         if then != today
     ]
-    if words and words[0].startswith(PARTS[0]):
-        words = [word for word in words if word not in PARTS[3:]]
-    return ", ".join(words)
+    if words and words[0].startswith(parts[0]):
+        words = [word for word in words if word not in parts[3:]]
+    return ", ".join(dict.fromkeys(words))
