@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-CLASSIFY, MULTILABEL, REGRESS = TASKS = ("classify", "multilabel", "regress")
+CLASSIFY, MULTILABEL, REGRESS = TASKS = ("classify", "multilabel", "regress")  # of samples with labels
+LANGUAGE = "language"  # of texts: what comes next, of each token
 MSE, L1, HUBER = LOSSES = ("mse", "l1", "huber")  # of numbers; the other tasks have one loss each
 
 
@@ -44,6 +45,7 @@ MEASURES = {
     CLASSIFY: Measures(("accuracy",), "accuracy", "accuracy", True, ("accuracy",)),
     MULTILABEL: Measures(("ap", "f1", "accuracy"), "ap", "average precision", True, ("accuracy",)),
     REGRESS: Measures(("rmse", "mae", "r2"), "rmse", "RMSE", False, ()),
+    LANGUAGE: Measures(("perplexity", "accuracy"), "perplexity", "perplexity", False, ("accuracy",)),
 }
 
 

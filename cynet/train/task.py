@@ -7,6 +7,7 @@ Design: everything that differs between classes, several labels and numbers is a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,17 @@ class Task:
     def weights(self, labels: AnyArray, classes: int) -> AnyArray:
         """What makes every class, or label, count as much: for `criterion`."""
         return class_weights(labels, classes)
+
+    def training(self, model: Layer) -> AbstractContextManager[None]:
+        """A context within which a model is trained."""
+        return nullcontext()
+
+    def begin(self, model: Layer, batches: Any, number: int) -> None:
+        """Called before the batch of a number, of all `batches` of an epoch, is trained on."""
+
+    def count(self, y: AnyArray) -> int:
+        """What a batch counts, by its labels: samples, or tokens."""
+        return len(y)
 
     def right(self, output: Array, y: AnyArray) -> int:
         """How many samples of a batch are predicted right, in all that they are labelled with."""

@@ -17,10 +17,20 @@ class Recurrent(Layer):
     """Layers of recurrent units one above the other, each over the whole sequence.
 
     A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and of how many arrays its state is.
+
+    Attributes
+    ----------
+    carry : bool
+        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose rows go on.
+        See `cynet.train.carrying`, which sets it.
+    carried : state or None
+        Where that was; None: zeros.
     """
 
     kind: Any = None
     states = ("h",)
+    carry = False
+    carried: Any = None
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -78,6 +88,13 @@ class Recurrent(Layer):
 
     def forward(self, x: Array, *state: Any) -> Any:
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        if state or not checks.flag("carry", self.carry):
+            return self._passed(x, *state)
+        y, self.carried = self._passed(x, self.carried)
+        return y
+
+    def _passed(self, x: Array, *state: Any) -> Any:
+        """y, or where a state (or None) is given, y and the last state."""
         starts, y, held, passes, last = self._starts(x, state), x, [], [], []
         for layer, start in enumerate(starts):
             names = self._shapes(layer)
