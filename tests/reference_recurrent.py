@@ -1,7 +1,7 @@
 """The twins of recurrent layers: step by step, unit by unit as the equations say, in float64.
 
-Each takes x (batch, length, inputs), the parameters of one layer in PyTorch's order, and the state before the first
-step, and returns y, the last state, and a function from dy to (dx, the parameters' gradients).
+Each takes x (batch, length, inputs), the parameters of one layer in PyTorch's order, and the state before the
+first step, and returns y, the last state, and a function from dy to (dx, the parameters' gradients).
 """
 
 import numpy as np
@@ -60,7 +60,7 @@ def stacked(ys, h):
 
 
 def backward(x, weight_ih, weight_hh, states, of_step):
-    """The way back through time; `of_step` tells the gradients to both sums, and what else goes to the step before."""
+    """The way back through time; `of_step` tells the gradients to both sums, and what else goes on."""
 
     def gradients(dy):
         dx = np.zeros_like(x)
@@ -78,7 +78,7 @@ def backward(x, weight_ih, weight_hh, states, of_step):
 
 
 def layers(kind, layer, x, state=None):
-    """(y, last states of all layers, function from dy to gradients by name) of a `GRU` or `LSTM`, `kind` its twin."""
+    """(y, all last states, function from dy to gradients by name) of a GRU or LSTM, by its twin `kind`."""
     names = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
     backs, lasts = [], []
     for k in range(layer.num_layers):

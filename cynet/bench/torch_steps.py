@@ -112,6 +112,28 @@ class TorchLinear(nn.Linear):
         return super().forward(x) if x.dim() == 2 else super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class TorchGRU(nn.GRU):
+    """cynet's GRU: the output alone; its features are the channels, which come first here."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1))[0].movedim(-1, 1)
+
+
+class TorchLSTM(nn.LSTM):
+    """cynet's LSTM, as `TorchGRU`."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1))[0].movedim(-1, 1)
+
+
+class TorchEmbedding(nn.Embedding):
+    """cynet's Embedding: its vectors are the channels, which come first here."""
+
+    def forward(self, x):
+        found = super().forward(x)
+        return found if x.dim() == 1 else found.movedim(-1, 1)
+
+
 class TorchLayerNorm(nn.LayerNorm):
     """cynet's LayerNorm: its last axis is the channels, which come first here."""
 

@@ -134,7 +134,7 @@ def check_gradients(layer: Layer, x: Array, projections: int = 3, seed: int = 0)
     rng = np.random.Generator(np.random.Philox(key=key))
     with _Passes(layer, x) as passes:
         parameters = layer.parameters()
-        arrays = [(p.name or "parameter", p.data, p) for p in parameters]
+        arrays: list[tuple[str, Any, Any]] = [(p.name or "parameter", p.data, p) for p in parameters]
         if x.dtype.kind == "f":  # there is no gradient to integers
             arrays = [("input", x, None), *arrays]
         return GradientCheck(tuple(_checked(passes, *one, projections, rng) for one in arrays))

@@ -122,8 +122,8 @@ class Layer:
     input_grad : bool
         Set to False on a model to spare the gradient to its input; `backward` then may return None.
     takes_integers : bool
-        Whether it may be called on integers of any dtype, as an `Embedding`, and containers that begin with one;
-        `backward` returns None for them. A user's layer that takes some sets it.
+        Whether it may be called on integers of any dtype, as an `Embedding`, and containers that begin with
+        one; `backward` returns None for them. A user's layer that takes some sets it.
     """
 
     buffers: tuple[str, ...] = ()
@@ -440,16 +440,17 @@ class Layer:
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state: wanted a dict of names to arrays, got {type(state).__name__}")
-        own, problems, one = self._state(), [], {}  # one: the first array for each that is loaded
+        own, problems = self._state(), []
         problems += [f"missing: {n}" for n, (_, spare) in own.items() if n not in state and not spare]
         problems += [f"unexpected: {n}" for n in state if n not in own]
         arrays = {n: np.asarray(state[n]) for n in own if n in state}
+        last = {id(own[name][0]): array for name, array in arrays.items()}  # of each that has two names
         for name, array in arrays.items():
             if array.shape != own[name][0].shape:
                 problems.append(f"shape of {name}: wanted {own[name][0].shape}, got {array.shape}")
             elif array.dtype.kind not in "fiu":
                 problems.append(f"dtype of {name}: wanted real numbers, got {array.dtype}")
-            elif not np.array_equal(array, one.setdefault(id(own[name][0]), array), equal_nan=True):
+            elif not np.array_equal(array, last[id(own[name][0])], equal_nan=True):
                 problems.append(f"values of {name}: wanted those of its parameter's other name, got others")
         if problems:
             raise ValueError("state does not fit the model: " + "; ".join(problems))

@@ -146,12 +146,11 @@ def grad_of(parameter: Parameter | None) -> Array:
 class Held:
     """The weight and the bias that a pass was made with, either of which may be None, as they were then."""
 
-    __slots__ = "bias", "bias_version", "weight", "weight_version"
+    __slots__ = "bias", "versions", "weight"
 
     def __init__(self, weight: Parameter | None, bias: Parameter | None) -> None:
         self.weight, self.bias = weight, bias
-        self.weight_version = None if weight is None else weight.version
-        self.bias_version = None if bias is None else bias.version
+        self.versions = [None if one is None else one.version for one in (weight, bias)]
 
     def refuse_others(self, layer: Any) -> None:
         """Raise an error where those of the layer are not these any more.
@@ -163,8 +162,8 @@ class Held:
         RuntimeError
             Where other values were assigned, or loaded: activations and weights would not belong together.
         """
-        refuse_another("weight", layer.weight, self.weight, self.weight_version)
-        refuse_another("bias", layer.bias, self.bias, self.bias_version)
+        refuse_another("weight", layer.weight, self.weight, self.versions[0])
+        refuse_another("bias", layer.bias, self.bias, self.versions[1])
 
 
 def refuse_another(name: str, now: Any, then: Parameter | None, version: int | None) -> None:

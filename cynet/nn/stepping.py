@@ -1,8 +1,8 @@
 """Stepper: a language model, one token at a time, as text is generated.
 
-Design: of one token there is little to compute, so what can be done beforehand is: the product of each vector of the
-embedding with the weights of the first layer is a table, weights are packed, and outputs are written into arrays that
-are there. A step is a few calls of kernels.
+Design: of one token there is little to compute, so what can be done beforehand is: the products of the
+embedding's vectors with the weights of the first layer are a table, and all weights are packed. A step is a
+few calls of kernels, that read each weight once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ LARGE = 1 << 23  # numbers of a table of products: more are computed step by ste
 
 
 class Stepper:
-    """`Embedding`, then `GRU` or `LSTM`, then `Linear`, a step at a time, with the weights as they are when it is made.
+    """`Embedding`, then `GRU` or `LSTM`, then `Linear`, a step at a time.
+
+    The weights are those of the moment when it is made.
 
     Parameters
     ----------
@@ -49,11 +51,12 @@ class Stepper:
 
     def __init__(self, embedding: Embedding, recurrent: Recurrent, decoder: Linear) -> None:
         for name, layer, kinds in (
-            ("embedding", embedding, Embedding), ("recurrent", recurrent, (GRU, LSTM)), ("decoder", decoder, Linear)
+            ("embedding", embedding, (Embedding,)), ("recurrent", recurrent, (GRU, LSTM)),
+            ("decoder", decoder, (Linear,)),
         ):  # fmt: skip
             if not isinstance(layer, kinds):
-                wanted = "a GRU or an LSTM" if name == "recurrent" else f"a layer {kinds.__name__}"  # type: ignore[attr-defined]
-                raise TypeError(f"{name}: wanted {wanted}, got {layer!r:.80}")
+                wanted = " or a ".join(kind.__name__ for kind in kinds)
+                raise TypeError(f"{name}: wanted a layer {wanted}, got {layer!r:.80}")
         self.classes = decoder.output_shape(recurrent.output_shape(embedding.output_shape((1, 1))))[-1]
         self.numbers, self.states = embedding.num_embeddings, len(recurrent.states)
         self.hidden, self.layers = recurrent.hidden_size, recurrent.num_layers
@@ -80,8 +83,8 @@ class Stepper:
         tokens : array of integers (rows,)
             At least one.
         state : as `begin` makes it, optional
-            Default: zeros. It is not changed; of a state array the rows may be chosen, or repeated, by indexing its
-            second axis, as a beam does.
+            Default: zeros. It is not changed; its rows may be chosen, or repeated, by indexing its second
+            axis, as a beam does.
 
         Returns
         -------

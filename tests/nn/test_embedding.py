@@ -98,7 +98,7 @@ def test_a_number_out_of_range_is_named(wrong):
      np.zeros((2, 3), object), np.zeros((2, 3), complex)],
 )  # fmt: skip
 def test_what_are_no_integers_is_refused(value):
-    with pytest.raises(TypeError, match="Embedding input: wanted .*got"):
+    with pytest.raises(TypeError, match=r"Embedding input: wanted .*got"):
         cynet.Embedding(9, 3)(value)
 
 
@@ -266,7 +266,7 @@ def test_copies_and_specs(copied):
 
 def test_gradients_of_the_net_are_right():
     found = cynet.check_gradients(net(), numbers((3, 5), 7))
-    assert found.ok and [row.name for row in found.rows][0] == "0.weight", found
+    assert found.ok and found.rows[0].name == "0.weight", found
 
 
 def test_summary_counts_it():

@@ -14,7 +14,7 @@ def packed(weight, threads):
 
 
 def multiply(a, weight, out, add=False):
-    """out = a weight, or out += a weight, float32 (rows, terms) and (terms, lanes); rows of both lie in one piece."""
+    """out = a weight, or out += a weight: float32 (rows, terms) and (terms, lanes), each row in one piece."""
     if not out.size:
         return
     threads = team(a.size * weight.shape[1])

@@ -1,8 +1,9 @@
 """One recurrent layer over sequences: its passes, of which there is a class for each kind.
 
-Design: the products with the inputs of all time steps are one product, before the steps; so are, after the steps back,
-the gradient to the inputs and those of the weights. What backward needs of each step lies in one array, (batch,
-length, 4 hidden), in which it then writes the gradients: nothing else of that size is ever there.
+Design: the products with the inputs of all time steps are one product, before the steps; so are, after the
+steps back, the gradient to the inputs and those of the weights. What backward needs of each step lies in one
+array, (batch, length, 4 hidden), in which it then writes the gradients: nothing else of that size is ever
+there.
 """
 
 import numpy as np
@@ -23,8 +24,8 @@ class Recurrence:
     ----------
     x : ndarray of float32
     weights : tuple of ndarray of float32
-        weight_ih (gates * hidden, inputs), weight_hh (gates * hidden, hidden), bias_ih and bias_hh (gates * hidden,),
-        in PyTorch's order of gates.
+        weight_ih (gates * hidden, inputs), weight_hh (gates * hidden, hidden), bias_ih and bias_hh (gates *
+        hidden,), in PyTorch's order of gates.
     start : tuple of ndarray of float32 (batch, hidden)
         The state before the first step.
 
@@ -39,7 +40,7 @@ class Recurrence:
         self.x, self.start = x, start
         self.weight_ih, self.weight_hh, *_ = weights
         self.hidden = hidden = self.weight_hh.shape[1]
-        batch, length, inputs = x.shape
+        batch, length, _ = x.shape
         self.y = workspace.empty((batch, length, hidden))
         self.kept = workspace.empty((batch, length, KEPT * hidden))
         if self.y.size:
@@ -75,7 +76,7 @@ class Recurrence:
         return tuple(of_steps[:, -1].copy() for of_steps in self._states())
 
     def gradients(self, dy, grads, wants_dx):
-        """Add to the parameters' gradients, in the order of `weights`, or to none where one is empty; dx or None."""
+        """Add to the parameters' gradients, in the order of `weights`, but to empty ones; dx or None."""
         dx = workspace.empty(self.x.shape) if wants_dx else None
         if not dy.size:
             if wants_dx:

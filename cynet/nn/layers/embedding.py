@@ -35,14 +35,14 @@ class Embedding(Layer):
 
     Notes
     -----
-    x is an array of integers, of any dtype, (N, L) or (N,); y is float32 (N, L, embedding_dim) or (N, embedding_dim).
-    There is no gradient to integers: `backward` returns None.
+    x is an array of integers, of any dtype, (N, L) or (N,); y is float32 (N, L, embedding_dim) or
+    (N, embedding_dim). There is no gradient to integers: `backward` returns None.
 
     Raises
     ------
     TypeError, ValueError
-        From the constructor, when an argument is none of these; from a call, for what are no integers, or for one
-        that is out of range, which is named.
+        From the constructor, when an argument is none of these; from a call, for what are no integers, or for
+        one that is out of range, which is named.
     """
 
     takes_integers = True

@@ -40,9 +40,9 @@ class GRU(Recurrent):
 
     Notes
     -----
-    x is float32 (N, L, input_size), y (N, L, hidden_size). ``y = gru(x)`` begins with a state of zeros.
-    ``y, h = gru(x, h)`` begins with h, float32 (num_layers, N, hidden_size) or None for zeros, and gives the last
-    state, too: a plain array to hand on, at which gradients are cut.
+    x is float32 (N, L, input_size), y (N, L, hidden_size). ``y = gru(x)`` begins with a state of
+    zeros. ``y, h = gru(x, h)`` begins with h, float32 (num_layers, N, hidden_size) or None for zeros, and
+    gives the last state, too: a plain array to hand on, at which gradients are cut.
 
     Raises
     ------

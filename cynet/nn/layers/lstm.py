@@ -25,10 +25,11 @@ from .recurrent import Recurrent
 class LSTM(Recurrent):
     """Long short-term memory over sequences, in one layer or several above each other.
 
-    Of each step's input x, and the state h and the cell c' before it, with PyTorch's gates in its order i, f, g, o:
+    Of each step's input x, and the state h and the cell c' before it, with PyTorch's gates in its order
+    i, f, g, o:
 
-    i, f, o = sigmoid(W_i x + b_i + W_h h + b_h) and g = tanh(...), each of its own weights; c = f * c' + i * g;
-    y = o * tanh(c), which is the state after it.
+    i, f, o = sigmoid(W_i x + b_i + W_h h + b_h) and g = tanh(...), each of its own weights;
+    c = f * c' + i * g; y = o * tanh(c), which is the state after it.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    x is float32 (N, L, input_size), y (N, L, hidden_size). ``y = lstm(x)`` begins with zeros. ``y, (h, c) = lstm(x,
-    (h, c))`` begins with a state and cells, each float32 (num_layers, N, hidden_size), or with None for zeros, and
-    gives the last ones, too: plain arrays to hand on, at which gradients are cut.
+    x is float32 (N, L, input_size), y (N, L, hidden_size). ``y = lstm(x)`` begins with zeros.
+    ``y, (h, c) = lstm(x, (h, c))`` begins with a state and cells, each float32 (num_layers, N, hidden_size),
+    or with None for zeros, and gives the last ones, too: plain arrays to hand on, at which gradients are cut.
 
     Raises
     ------

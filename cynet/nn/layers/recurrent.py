@@ -16,20 +16,20 @@ WEIGHTS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 class Recurrent(Layer):
     """Layers of recurrent units one above the other, each over the whole sequence.
 
-    A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and of how many arrays its state is.
+    A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and the arrays of its state.
 
     Attributes
     ----------
     carry : bool
-        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose rows go on.
-        See `cynet.train.carrying`, which sets it.
+        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose rows
+        go on. See `cynet.train.carrying`, which sets it.
     carried : state or None
         Where that was; None: zeros.
     """
 
     kind: Any = None
-    states = ("h",)
-    carry = False
+    states: tuple[str, ...] = ("h",)
+    carry: bool = False
     carried: Any = None
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:

@@ -1,0 +1,137 @@
+"""Stepper: the same as the layers, a step at a time."""
+
+import numpy as np
+import pytest
+
+import cynet
+from cynet.core import threads
+from cynet.nn import stepping
+from cynet.nn.stepping import Stepper
+
+KINDS = pytest.mark.parametrize("kind", [cynet.GRU, cynet.LSTM])
+
+
+def stack(kind, numbers=11, width=5, hidden=20, layers=1, bias=True):
+    cynet.seed(2)
+    return cynet.Embedding(numbers, width), kind(width, hidden, layers), cynet.Linear(hidden, numbers, bias)
+
+
+def of_layers(layers, tokens, state=None):
+    """(logits of every step, last state)."""
+    embedding, recurrent, decoder = layers
+    with cynet.no_grad():
+        y, state = recurrent(embedding(tokens), state)
+        return decoder(y), state
+
+
+def assert_same_states(one, other):
+    pairs = zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]
+    for a, b in pairs:
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@KINDS
+@pytest.mark.parametrize("rows", [1, 2, 5, 8, 9, 32])
+@pytest.mark.parametrize("sizes", [(11, 5, 20, 1, True), (70, 33, 17, 2, False), (3, 1, 1, 3, True)])
+def test_steps_equal_the_layers(kind, rows, sizes):
+    layers = stack(kind, *sizes)
+    step, tokens, state = Stepper(*layers), np.random.default_rng(0).integers(0, sizes[0], (rows, 6)), None
+    wanted, last = of_layers(layers, tokens)
+    for t in range(6):
+        logits, state = step(tokens[:, t], state)
+        assert logits.dtype == np.float32 and logits.shape == (rows, sizes[0])
+        np.testing.assert_allclose(logits, wanted[:, t], rtol=1e-5, atol=1e-5)
+    assert_same_states(state, last)
+
+
+@KINDS
+def test_without_a_table_of_products_it_gives_the_same(kind, monkeypatch):
+    layers, tokens = stack(kind), np.array([3, 4])
+    wanted = Stepper(*layers)(tokens)
+    monkeypatch.setattr(stepping, "LARGE", 0)
+    found = Stepper(*layers)(tokens)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5, atol=1e-6)
+    assert_same_states(found[1], wanted[1])
+
+
+@KINDS
+def test_the_layers_go_on_from_its_state_and_it_from_theirs(kind):
+    layers, tokens = stack(kind, layers=2), np.random.default_rng(0).integers(0, 11, (2, 7))
+    wanted, _ = of_layers(layers, tokens)
+    _, state = of_layers(layers, tokens[:, :3])
+    logits, state = Stepper(*layers)(tokens[:, 3], state)
+    np.testing.assert_allclose(logits, wanted[:, 3], rtol=1e-5, atol=1e-5)
+    found, _ = of_layers(layers, tokens[:, 4:], state)
+    np.testing.assert_allclose(found, wanted[:, 4:], rtol=1e-5, atol=1e-5)
+
+
+@KINDS
+def test_states_are_chosen_by_row_as_a_beam_does(kind):
+    step = Stepper(*stack(kind))
+    _, state = step(np.array([1, 2, 3]))
+    before = [one.copy() for one in (state if isinstance(state, tuple) else (state,))]
+    chosen = tuple(one[:, [2, 2, 0]] for one in state) if isinstance(state, tuple) else state[:, [2, 2, 0]]
+    logits, _ = step(np.array([5, 5, 5]), chosen)
+    np.testing.assert_array_equal(logits[0], logits[1])
+    wanted, _ = step(np.array([5, 5, 5]), state)
+    np.testing.assert_array_equal(logits[[0, 2]], wanted[[2, 0]])
+    for one, two in zip(state if isinstance(state, tuple) else (state,), before, strict=True):
+        np.testing.assert_array_equal(one, two)  # not changed
+
+
+@KINDS
+@pytest.mark.usefixtures("threads_for_small_shapes")
+def test_same_bytes_for_one_to_four_threads(kind):
+    results = []
+    for count in (1, 2, 3, 4):
+        threads.set_num_threads(count)
+        logits, state = Stepper(*stack(kind, 70, 9, 50, 2))(np.arange(12))
+        results.append((logits.tobytes(), np.asarray(state).tobytes()))
+    assert all(one == results[0] for one in results)
+
+
+@KINDS
+def test_it_keeps_the_weights_that_it_was_made_with(kind):
+    layers = stack(kind)
+    step = Stepper(*layers)
+    first, _ = step(np.array([1]))
+    for layer in layers:
+        for parameter in layer.parameters():
+            parameter.data = parameter.data * 2
+    np.testing.assert_array_equal(step(np.array([1]))[0], first)
+    assert not np.array_equal(Stepper(*layers)(np.array([1]))[0], first)
+
+
+@KINDS
+def test_a_beginning_is_zeros(kind):
+    step = Stepper(*stack(kind, layers=2))
+    state = step.begin(3)
+    for one in state if isinstance(state, tuple) else (state,):
+        assert one.shape == (2, 3, 20) and one.dtype == np.float32 and not one.any()
+    np.testing.assert_array_equal(step(np.array([1, 2, 3]), state)[0], step(np.array([1, 2, 3]))[0])
+
+
+@KINDS
+def test_what_does_not_fit_is_refused_by_name(kind):
+    embedding, recurrent, decoder = stack(kind)
+    step = Stepper(embedding, recurrent, decoder)
+    for name, given in (
+        ("embedding", (recurrent, recurrent, decoder)), ("recurrent", (embedding, decoder, decoder)),
+        ("decoder", (embedding, recurrent, recurrent)),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f"{name}: wanted a"):
+            Stepper(*given)
+    for given in ((cynet.Embedding(11, 6), recurrent, decoder), (embedding, recurrent, cynet.Linear(7, 11))):
+        with pytest.raises(ValueError, match="wanted"):
+            Stepper(*given)
+    for tokens in (np.zeros(1, np.float32), np.zeros((1, 1), int), [], "x", 3, None):
+        with pytest.raises(TypeError, match="tokens: wanted integers"):
+            step(tokens)
+    for wrong in (-1, 11):
+        with pytest.raises(ValueError, match=rf"tokens: wanted 0 to 10, got {wrong}"):
+            step(np.array([3, wrong]))
+    for state in (np.zeros((1, 2, 20), np.float32), np.zeros((1, 1, 20)), 3, (1, 2, 3)):
+        with pytest.raises((TypeError, ValueError), match="state: wanted"):
+            step(np.array([1]), state)
+    with pytest.raises(ValueError, match="rows: wanted at least 1"):
+        step.begin(0)
