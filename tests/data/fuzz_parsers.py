@@ -27,6 +27,7 @@ import test_cifar
 from cynet import data
 from cynet.data.images import pictures
 from cynet.data.sets.idx import read_idx
+from cynet.data.text import counting
 
 SPARE = 1 << 19  # bytes that any parser may take: buffers, messages, the decompressor
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 3, 9, 8), np.uint8)
@@ -129,6 +130,11 @@ def folder_cache():
     return content[0], read, len(content[0])
 
 
+def text():
+    content = "The cat sat — on the mat 😀.\r\n".encode() * 20
+    return content, data.text.load, 16 * counting.CODES  # tables of all characters that there are
+
+
 PARSERS = {
     "cifar_binary": lambda: cifar(test_cifar.BINARY, False),
     "cifar_pickle": lambda: cifar(test_cifar.PYTHON, False),
@@ -141,6 +147,7 @@ PARSERS = {
     "jpeg": lambda: picture("JPEG"),
     "image_list": picture_list,
     "folder_cache": folder_cache,
+    "text": text,
 }
 
 

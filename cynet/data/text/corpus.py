@@ -11,7 +11,7 @@ import numpy as np
 
 from cynet.core import checks
 from cynet.core.names import printable
-from cynet.core.types import AnyPath
+from cynet.core.types import AnyArray, AnyPath
 from cynet.data import fingerprint
 from cynet.data.sets.bounded import memory
 
@@ -70,14 +70,7 @@ class Text:
         """The `Text` of a str; arguments and errors are those of `load`."""
         if not isinstance(content, str):
             raise TypeError(f"content: wanted a str, got {content!r:.80}")
-        level = checked_level(level)
-        share = checks.number("train", train, 0, 1, open_low=True, open_high=True)
-        least = checks.integer("rarest", RAREST[level] if rarest is None else rarest, 1)
-        if checks.flag("fold", fold):
-            content = folded(content)
-        with memory(TOKEN().itemsize * len(content), name):
-            tokens, cut, vocabulary = tokenized(content, level, share, least, name)
-        return cls(tokens[:cut], tokens[cut:], vocabulary, name)
+        return cls(*_divided(content, level, fold, train, rarest, printable(name)), name)
 
     @property
     def level(self) -> str:
@@ -152,8 +145,22 @@ def load(
         When an argument is none such, or the file is too large, no text, too short, or of too many different
         characters or words.
     """
-    content = read(path)
-    return Text.of(content, level, fold, train, rarest, Path(path).stem)
+    parts = _divided(read(path), level, fold, train, rarest, printable(path))
+    return Text(*parts, Path(path).stem)
+
+
+def _divided(
+    content: str, level: str, fold: bool, train: float, rarest: int | None, where: str
+) -> tuple[AnyArray, AnyArray, Vocabulary]:
+    """Tokens to train on, tokens to test with, and their vocabulary; `where` is what messages call them."""
+    level = checked_level(level)
+    share = checks.number("train", train, 0, 1, open_low=True, open_high=True)
+    least = checks.integer("rarest", RAREST[level] if rarest is None else rarest, 1)
+    if checks.flag("fold", fold):
+        content = folded(content)
+    with memory(TOKEN().itemsize * len(content), where):
+        tokens, cut, vocabulary = tokenized(content, level, share, least, where)
+    return tokens[:cut], tokens[cut:], vocabulary
 
 
 def embedded(

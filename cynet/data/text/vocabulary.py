@@ -20,6 +20,7 @@ ENTRIES = ("level", "entries", "unknown")  # of a vocabulary as data
 # Its limits, so that a weights file can carry it.
 MOST_ENTRIES = 1 << 16  # with the unknown one
 MOST_LETTERS = 100  # of a word; longer ones are unknown
+MESSAGE = 200  # letters
 SHOWN = 5  # unknown entries that a message names
 
 
@@ -159,7 +160,7 @@ class Vocabulary:
         try:
             return cls(value["entries"], value["level"], value["unknown"])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"vocabulary: {error}") from None
+            raise ValueError(f"vocabulary: {error!s:.{MESSAGE}}") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.to_dict() == other.to_dict()
@@ -181,7 +182,10 @@ def checked_level(level: Any) -> str:
 
 def checked_tokens(name: str, tokens: Any, count: int, least: int = 1) -> AnyArray:
     """`tokens` as an array of integers (n,) with n >= `least`, each from 0 to `count` - 1, or an error."""
-    found = np.asarray(tokens)
+    try:
+        found = np.asarray(tokens)
+    except ValueError:  # lists of several lengths
+        raise TypeError(f"{name}: wanted integers (n,), got {tokens!r:.80}") from None
     if found.shape == (0,) and least == 0:
         return np.zeros(0, np.int64)
     if found.dtype.kind not in "iu" or found.ndim != 1:
