@@ -21,7 +21,7 @@ def allowed(given, names):
     found = {name.replace("-", "_") for name in given}
     if "epochs" in found:
         found.add("steps")
-    if "schedule" in found:
+    if {"schedule", "lr_drop"} & found:
         found.add("lr_steps")
     return found
 
@@ -29,14 +29,21 @@ def allowed(given, names):
 def with_derived(allowed, origins):
     """Also what the run derives from the settings that may be changed."""
     derived = allowed & {"steps", "lr"} and origins["lr_steps"] == DEFAULT
+    if derived and drops(origins):
+        return allowed | {"lr_steps", "schedule"}
     return allowed | {"lr_steps"} if derived else allowed
+
+
+def drops(origins):
+    """Whether a schedule follows from `lr_drop`: it is constant where the run ends before the first drop."""
+    return origins.get("lr_drop", DEFAULT) != DEFAULT and origins["schedule"] == DEFAULT
 
 
 def merged(stored, origins, given, names):
     """The stored settings with others in their place, as (values, origins)."""
     anew = set(replaced(given, names.origin, names))
     if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == DEFAULT:
-        anew.add("lr_steps")
+        anew.update({"lr_steps", "schedule"} if drops(origins) else {"lr_steps"})
     anew.update(name for name in ("threads", "workers") if origins[name] == DEFAULT)  # this machine's
     values = vars(stored) | {name: DEFAULTS[name] for name in anew}
     origins = origins | dict.fromkeys(anew, DEFAULT)

@@ -10,7 +10,7 @@ from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.loop import Trainer
 from cynet.train.mixup import Mixup
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 from cynet.train.views import seen
 
 from . import augmentations

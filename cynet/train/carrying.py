@@ -53,13 +53,22 @@ def forget(model: Layer) -> None:
 
 
 def carried(model: Layer) -> dict[str, Array]:
-    """The states that a model carries, float32 (num_layers, N, hidden_size), by "PATH.NAME"; {} at the beginning."""
+    """The states that a model carries, float32 (num_layers, N, hidden_size), by "PATH.NAME"; {} at first."""
     found = {}
     for path, layer in recurrent(model).items():
         if layer.carried is not None:
             arrays = layer.carried if len(layer.states) > 1 else (layer.carried,)
             found |= {f"{path}.{name}": one for name, one in zip(layer.states, arrays, strict=True)}
     return found
+
+
+def carriable(model: Layer, rows: int) -> dict[str, Array]:
+    """Zeros as `carried` tells states of so many rows; they take no memory."""
+    zero = np.zeros((), np.float32)
+    return {
+        f"{path}.{name}": np.broadcast_to(zero, (layer.num_layers, rows, layer.hidden_size))
+        for path, layer in recurrent(model).items() for name in layer.states
+    }  # fmt: skip
 
 
 def carry(model: Layer, states: Mapping[str, Any]) -> None:
@@ -77,7 +86,8 @@ def carry(model: Layer, states: Mapping[str, Any]) -> None:
             wanted[path] = [_checked(name, states.get(name), layer) for name in names]
     known = {f"{path}.{name}" for path, layer in layers.items() for name in layer.states}
     if odd := sorted(set(states) - known):
-        raise ValueError(f"carried: wanted states of recurrent layers, got {', '.join(map(repr, odd[:3])):.200}")
+        got = f"{', '.join(map(repr, odd[:3])):.200}"
+        raise ValueError(f"carried: wanted states of recurrent layers, got {got}")
     for path, layer in layers.items():
         arrays = wanted.get(path)
         layer.carried = None if arrays is None else tuple(arrays) if len(arrays) > 1 else arrays[0]

@@ -1,4 +1,4 @@
-"""Text from a language model, token by token: the likeliest, drawn, or the likeliest sequence that a beam finds."""
+"""Text from a language model, token by token: the likeliest, drawn, or the best that a beam finds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.tasks import BEAM, MAX, STRATEGIES
 from cynet.core.types import AnyArray, Array
 from cynet.nn.layer import Layer
 from cynet.nn.layers.embedding import Embedding
@@ -15,7 +16,6 @@ from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.recurrent import Recurrent
 from cynet.nn.stepping import Stepper
 
-MAX, SAMPLE, BEAM = STRATEGIES = ("max", "sample", "beam")
 MOST_LENGTH, MOST_WIDTH = 1 << 20, 256
 
 
@@ -40,8 +40,8 @@ def generate(
         How many tokens.
     strategy : {"max", "sample", "beam"}, optional
         "max": the likeliest token each time. "sample": one drawn by its probability. "beam": of the
-        `beam_width` likeliest sequences so far each goes on with each token, and the likeliest of all these are
-        kept; their logarithms of probabilities are added, and the best one at the end is returned.
+        `beam_width` likeliest sequences so far each goes on with each token, and the likeliest of all these
+        are kept; their logarithms of probabilities are added, and the best one at the end is returned.
     temperature : float, optional
         What logits are divided by before a token is drawn: below 1 likely tokens become likelier; 0 is the
         likeliest.
@@ -85,7 +85,8 @@ def stepper(model: Layer) -> Stepper:
     layers = [layer for _, layer in model.walk() if not layer.children()] if isinstance(model, Layer) else []
     kinds = Embedding, Recurrent, Linear
     if len(layers) != 3 or not all(isinstance(*each) for each in zip(layers, kinds, strict=True)):
-        raise ValueError(f"model: wanted Embedding, GRU or LSTM, and Linear, one after the other, got {model!r:.80}")
+        wanted = "wanted Embedding, GRU or LSTM, and Linear, one after the other"
+        raise ValueError(f"model: {wanted}, got {model!r:.80}")
     return Stepper(*layers)
 
 

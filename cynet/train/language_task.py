@@ -54,15 +54,19 @@ class TokenEvaluation:
 
 
 class LanguageTask(Task):
-    """Texts: of each token the one that follows it. Labels are (N, L), a batch's rows go on in the next one."""
+    """Texts: of each token the one that follows it. Labels are (N, L); rows go on in the next batch."""
 
     name, columns = LANGUAGE, True
+    skilled = "accuracy"  # what sentences call `skill`
 
     def criterion(self, label_smoothing: float = 0.0, weights: Any = None) -> Loss:
         return SequenceLoss(label_smoothing, weight=weights)
 
     def training(self, model: Layer) -> AbstractContextManager[None]:
         return carrying(model)
+
+    def apart(self, model: Layer) -> AbstractContextManager[None]:
+        return afresh(model)
 
     def begin(self, model: Layer, batches: Any, number: int) -> None:
         if batches.begins(number):

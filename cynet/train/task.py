@@ -62,6 +62,10 @@ class Task:
         """A context within which a model is trained."""
         return nullcontext()
 
+    def apart(self, model: Layer) -> AbstractContextManager[None]:
+        """A context within which a model in training is looked at, and afterwards trained on as without."""
+        return nullcontext()
+
     def begin(self, model: Layer, batches: Any, number: int) -> None:
         """Called before the batch of a number, of all `batches` of an epoch, is trained on."""
 
@@ -203,13 +207,6 @@ class NumberTask(Task):
 
     def __repr__(self) -> str:
         return f"NumberTask({self.loss!r})"
-
-
-def task_of(name: str | None = None, loss: str | None = None) -> Task:
-    """The `Task` of a name, None being that of classes; `loss` is one of `LOSSES`, or None."""
-    if name == MULTILABEL:
-        return LabelTask()
-    return NumberTask(loss or MSE) if name == REGRESS else Task()
 
 
 def _outputs(model: Layer, batches: Iterable[Batch], flip: bool) -> tuple[Array, Array]:

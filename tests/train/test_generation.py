@@ -14,7 +14,7 @@ from cynet.train.generation import generate, log_probabilities, surprise
 
 def made(cell="gru", layers=1, vocabulary=6):
     cynet.seed(3)
-    model = language_model(vocabulary, 5, 8, layers, cell)
+    model = language_model((1,), vocabulary, 5, 8, layers, cell)
     for parameter in model.parameters():
         parameter.data = parameter.data * np.float32(2)
     return model
@@ -82,7 +82,8 @@ def test_the_probability_of_each_token_after_all_before_it():
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (([], 3), "prompt: wanted at least 1"), (([0.5], 3), "prompt: wanted"), (([9], 3), "tokens: wanted 0 to 5"),
+    (([], 3), "prompt: wanted at least 1"), (([0.5], 3), "prompt: wanted"),
+    (([9], 3), "tokens: wanted 0 to 5"),
     (([1], 0), "length: wanted at least 1"), (([1], 3, "best"), "strategy: wanted max, sample, beam"),
     (([1], 3, "sample", -0.1), "temperature: wanted"), (([1], 3, "sample", np.nan), "temperature"),
     (([1], 3, "beam", 1.0, 0), "beam_width: wanted at least 1"), (([1], 3, "sample", 1.0, 1, -1), "seed"),

@@ -24,7 +24,7 @@ def text():
 
 def trainer_of(text, cell="gru", seed=0):
     cynet.seed(seed)
-    model, task = language_model(len(text.vocabulary), 12, 20, cell=cell), LanguageTask()
+    model, task = language_model((10,), len(text.vocabulary), 12, 20, cell=cell), LanguageTask()
     return Trainer(model, task.criterion(), Adam(model.parameters(), 0.02), lambda step: 0.02, task=task)
 
 
@@ -49,7 +49,7 @@ def test_a_text_that_repeats_itself_is_learnt(text, cell):
 
 def test_the_loss_is_the_mean_over_all_tokens(text):
     cynet.seed(0)
-    model = language_model(7, 4, 5)
+    model = language_model((6,), 7, 4, 5)
     x, y = np.random.default_rng(0).integers(0, 7, (2, 3, 6))
     logits = model(x)
     criterion, flat = SequenceLoss(), cynet.CrossEntropyLoss()
@@ -135,7 +135,7 @@ def test_states_begin_anew_with_each_epoch_and_where_rows_begin_elsewhere(text):
 
 def test_a_state_is_carried_only_within_the_context():
     cynet.seed(0)
-    model = language_model(5, 3, 4)
+    model = language_model((3,), 5, 3, 4)
     x = np.array([[1, 2, 3], [4, 0, 1]])
     alone = model(x).copy()
     with carrying(model):
@@ -158,7 +158,7 @@ def test_a_state_is_carried_only_within_the_context():
     ({"1.h": "h"}, "carried 1.h"),
 ])  # fmt: skip
 def test_other_states_are_refused_and_change_nothing(states, words):
-    model = language_model(5, 3, 4)
+    model = language_model((3,), 5, 3, 4)
     with carrying(model):
         model(np.zeros((2, 3), int))
         before = carried(model)
@@ -185,11 +185,11 @@ def test_measures_of_a_text(text):
 ])  # fmt: skip
 def test_other_nets_are_refused(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
-        language_model(5, **{"hidden": 4} | options)
+        language_model((3,), 5, **{"hidden": 4} | options)
 
 
 def test_tied_weights_are_one_parameter():
     cynet.seed(0)
-    model = language_model(9, 6, 6, layers=2, tied=True)
+    model = language_model((3,), 9, 6, 6, layers=2, tied=True)
     assert model[2].weight is model[0].weight
     assert len(model.parameters()) == 1 + 8 + 1

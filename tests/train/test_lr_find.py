@@ -12,7 +12,7 @@ from cynet.optim import SGD
 from cynet.runs.session import Session, Settings
 from cynet.train import lr_find
 from cynet.train.loop import Diverged, Trainer
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 
 BATCH = np.zeros((2, 3), np.float32), np.zeros(2, int)
 

@@ -21,8 +21,8 @@ class Recurrent(Layer):
     Attributes
     ----------
     carry : bool
-        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose rows
-        go on. See `cynet.train.carrying`, which sets it.
+        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose
+        rows go on. See `cynet.train.carrying`, which sets it.
     carried : state or None
         Where that was; None: zeros.
     """
