@@ -49,6 +49,10 @@ def _within(name: str, value: bool) -> Iterator[None]:
 def no_grad() -> AbstractContextManager[None]:
     """Within this context, forward passes of this thread keep nothing for a backward pass.
 
+    Returns
+    -------
+    context manager
+
     Examples
     --------
     >>> with cynet.no_grad():

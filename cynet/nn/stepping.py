@@ -22,6 +22,7 @@ from .layers.gru import GRU
 from .layers.linear import Linear
 from .layers.lstm import LSTM
 from .layers.recurrent import Recurrent
+from .parameter import value
 
 LARGE = 1 << 23  # numbers of a table of products: more are computed step by step
 
@@ -60,7 +61,9 @@ class Stepper:
         self.classes = decoder.output_shape(recurrent.output_shape(embedding.output_shape((1, 1))))[-1]
         self.numbers, self.states = embedding.num_embeddings, len(recurrent.states)
         self.hidden, self.layers = recurrent.hidden_size, recurrent.num_layers
-        table = embedding.weight.data
+        table = value(
+            "embedding.weight", embedding.weight, embedding.output_shape((embedding.num_embeddings,))
+        )
         self._gates = recurrent.kind.gates
         self._weights = [_Layer(recurrent, number) for number in range(self.layers)]
         self._of_numbers = self.numbers * self._gates * self.hidden <= LARGE

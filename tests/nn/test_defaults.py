@@ -26,6 +26,7 @@ DEFAULTS = {
     "PReLU": {"num_parameters": 1, "init": 0.25}, "GroupNorm": {"eps": 1e-5, "affine": True},
     "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
     "DropPath": {"p": 0.0},  # timm's
+    "GRU": {"num_layers": 1}, "LSTM": {"num_layers": 1},
 }  # fmt: skip
 
 

@@ -174,6 +174,78 @@ def test_no_grad_keeps_nothing(kind):
         layer.backward(y)
 
 
+# -- after an embedding --------------------------------------------------------------------------------------
+@KINDS
+@pytest.mark.parametrize("numbers", [1, 7, 40])  # of 30 tokens: few, and many
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("begun", [False, True])
+def test_after_an_embedding_it_does_what_both_do(kind, numbers, layers, begun):
+    layer, table = made(kind, 5, 20, layers), cynet.Embedding(numbers, 5)
+    x = np.random.default_rng(0).integers(0, numbers, (6, 5))
+    state = (state_of(layer, 6),) if begun else ()
+    results = []
+    for joined in (True, False):
+        for one in (table, layer):
+            one.zero_grad()
+        found = layer.after(table, x, *state) if joined else layer(table(x), *state)
+        y, last = found if begun else (found, ())
+        dx = layer.backward(normal(y.shape, 7))
+        assert table.backward(dx) is None if not joined else dx is None
+        grads = [parameter.grad.copy() for one in (table, layer) for parameter in one.parameters()]
+        results.append(([y, *parts(last)], grads))
+    for one, other in zip(results[0][0], results[1][0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert_near(results[0][1], results[1][1], 30)
+
+
+@KINDS
+@pytest.mark.usefixtures("threads_for_small_shapes")
+def test_after_an_embedding_it_has_the_same_bytes_for_one_to_four_threads(kind):
+    x, results = np.random.default_rng(0).integers(0, 9, (40, 7)), []
+    for count in (1, 2, 3, 4):
+        threads.set_num_threads(count)
+        layer, table = made(kind, 70, 50), cynet.Embedding(9, 70)
+        y = layer.after(table, x)
+        layer.backward(normal(y.shape, 7))
+        grads = [parameter.grad.tobytes() for one in (table, layer) for parameter in one.parameters()]
+        results.append([y.tobytes(), *grads])
+    assert all(one == results[0] for one in results)
+
+
+@KINDS
+def test_what_changed_of_the_embedding_is_refused(kind):
+    layer, table, x = made(kind, 5, 6), cynet.Embedding(9, 5), np.zeros((2, 3), int)
+    y = layer.after(table, x)
+    table.weight.data = np.zeros((9, 5))
+    with pytest.raises(RuntimeError, match="weight: wanted the values of the forward pass"):
+        layer.backward(y)
+    with pytest.raises(TypeError, match="embedding: wanted an Embedding, got"):
+        layer.after(layer, x)
+    with pytest.raises(ValueError, match="input"):
+        layer.after(table, np.full((2, 3), 9))
+    with pytest.raises(ValueError, match="wanted"):
+        layer.after(cynet.Embedding(9, 4), x)
+    with pytest.raises(ValueError, match="wanted"):
+        layer.after(table, x[0])
+    with pytest.raises(TypeError, match="wanted an array of integers"):
+        layer.after(table, x.astype(np.float32))
+
+
+@KINDS
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_in_a_chain_they_are_one_step_and_frozen_ones_are_left_alone(kind, frozen):
+    cynet.seed(4)
+    model = cynet.Sequential(cynet.Embedding(3, 5), kind(5, 6), cynet.Linear(6, 3))
+    for parameter in model[frozen].parameters():
+        parameter.requires_grad = False
+    x = np.random.default_rng(0).integers(0, 3, (6, 5))
+    y = model(x)
+    assert type(model._training_steps.steps[0]).__name__ == "Vectors"
+    assert model.backward(normal(y.shape)) is None
+    for number, layer in enumerate(model):
+        assert all(parameter.grad.any() == (number != frozen) for parameter in layer.parameters())
+
+
 # -- what is refused -----------------------------------------------------------------------------------------
 @KINDS
 def test_a_state_of_another_kind_or_shape_is_refused(kind):

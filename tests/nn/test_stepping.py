@@ -124,6 +124,10 @@ def test_what_does_not_fit_is_refused_by_name(kind):
     for given in ((cynet.Embedding(11, 6), recurrent, decoder), (embedding, recurrent, cynet.Linear(7, 11))):
         with pytest.raises(ValueError, match="wanted"):
             Stepper(*given)
+    other = cynet.Embedding(11, 5)
+    other.weight = cynet.Parameter(np.zeros((3, 5)))
+    with pytest.raises(ValueError, match=r"embedding\.weight: wanted a parameter of shape \(11, 5\)"):
+        Stepper(other, recurrent, decoder)
     for tokens in (np.zeros(1, np.float32), np.zeros((1, 1), int), [], "x", 3, None):
         with pytest.raises(TypeError, match="tokens: wanted integers"):
             step(tokens)

@@ -18,9 +18,12 @@ from cynet.nn.layers.add import Add
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.embedding import Embedding
 from cynet.nn.layers.flatten import Flatten
 from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
+from cynet.nn.layers.gru import GRU
 from cynet.nn.layers.linear import Linear
+from cynet.nn.layers.lstm import LSTM
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.layers.relu import ReLU
 from cynet.nn.structure import chain
@@ -138,6 +141,8 @@ RULES = (  # the first that fits is taken
     Rule(
         "flatten before linear", (Flatten, Linear), takes=1
     ),  # the linear layer's weights change their order
+    Rule("embedding, recurrent", (Embedding, GRU)),
+    Rule("embedding, recurrent", (Embedding, LSTM)),
     Rule("pool", (MaxPool2d,), MaxPool2d.small),
     Rule("average", (GlobalAvgPool2d,)),
     Rule("curve", (CURVE,)),

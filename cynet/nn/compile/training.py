@@ -7,12 +7,14 @@ Design: a step is a layer itself, or stands for several and has a layer's method
     NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
                   ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
     FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change order but the weights
+    Vectors       Embedding, GRU or  the products of the vectors, where they are few, not those of all steps
+                  LSTM
     SumReLU       a sum, ReLU        sum and ReLU are done in one pass, and where the body is a chain that
                                      ends in batch norm, in the pass that normalises
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Outputs and gradients
-equal those of the layers one by one bit for bit, but after FlattenLinear, which adds in another order: to
-1e-6 of the terms added.
+equal those of the layers one by one bit for bit, but for FlattenLinear, and the gradients of Vectors, which
+add in another order: to 1e-6 of the terms added.
 """
 
 from math import prod
@@ -169,6 +171,18 @@ class FlattenLinear(Joined):
         return None if dx is None else dx.reshape(shape)
 
 
+class Vectors(Joined):
+    """Embedding, then GRU or LSTM."""
+
+    takes_integers = True
+
+    def forward(self, x):
+        return self.layers[1].after(self.first, x)
+
+    def backward(self, dy):
+        return self.layers[1].backward(dy)
+
+
 class SumReLU(Joined, opens=True):
     """What two layers make of one input, or one and the input, added; then ReLU."""
 
@@ -221,4 +235,5 @@ STEPS = {
     "norm, ReLU": NormReLU,
     "sum, ReLU": SumReLU,
     "flatten, thin linear": FlattenLinear,
+    "embedding, recurrent": Vectors,
 }

@@ -64,7 +64,7 @@ class Embedding(Layer):
         return *shape, width
 
     def forward(self, x: AnyArray) -> Array:
-        numbers = self._numbers(x)
+        numbers = self.numbers(x)
         shape = self._settings()
         weight = value("weight", self.weight, shape)
         y = workspace.empty(self.output_shape(x.shape))
@@ -72,7 +72,7 @@ class Embedding(Layer):
         self.save(numbers, y.shape, self.weight, self.weight.version)
         return y
 
-    def _numbers(self, x: AnyArray) -> AnyArray:
+    def numbers(self, x: AnyArray) -> AnyArray:
         """x as int64, one after another; checked."""
         if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu":
             got = x.dtype if isinstance(x, np.ndarray) else type(x).__name__

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks, random
-from cynet.core.types import Array, Shape
+from cynet.core.types import AnyArray, Array, Shape
+from cynet.kernels.recurrent.recurrence import Embedded, Sequences
 from cynet.nn import init
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Parameter, grad_of, refuse_another, value
+
+from .embedding import Embedding
 
 WEIGHTS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 
@@ -88,29 +91,56 @@ class Recurrent(Layer):
 
     def forward(self, x: Array, *state: Any) -> Any:
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
+        return self._run(Sequences(x), state, [])
+
+    def after(self, embedding: Embedding, x: AnyArray, *state: Any) -> Any:
+        """The same as ``self(embedding(x), *state)``, by fewer products where the vocabulary is small.
+
+        The output is the same to the bit; gradients are sums in another order. `backward` after it adds to
+        the gradient of the embedding, too, and returns None.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        x : array of integers (N, L)
+        *state
+            As to a call.
+        """
+        if not isinstance(embedding, Embedding):
+            raise TypeError(f"embedding: wanted an Embedding, got {embedding!r:.80}")
+        numbers, weight = embedding.numbers(x), embedding.weight
+        self.checked_shape(embedding.output_shape(x.shape))
+        table = value("weight", weight, (embedding.num_embeddings, embedding.embedding_dim))
+        held = [(embedding, "weight", weight, weight.version)]
+        return self._run(Embedded(numbers, x.shape, table), state, held)
+
+    def _run(self, inputs: Any, state: tuple[Any, ...], held: list[Any]) -> Any:
+        """The output, and where a state was given the last one; `held`: parameters of others, as below."""
         if state or not checks.flag("carry", self.carry):
-            return self._passed(x, *state)
-        y, self.carried = self._passed(x, self.carried)
+            return self._passed(inputs, state, held)
+        y, self.carried = self._passed(inputs, (self.carried,), held)
         return y
 
-    def _passed(self, x: Array, *state: Any) -> Any:
-        """y, or where a state (or None) is given, y and the last state."""
-        starts, y, held, passes, last = self._starts(x, state), x, [], [], []
-        for layer, start in enumerate(starts):
-            names = self._shapes(layer)
+    def _passed(self, inputs: Any, state: tuple[Any, ...], held: list[Any]) -> Any:
+        """As `_run`, of a state that is given, or zeros."""
+        passes: list[Any] = []
+        last = []
+        for layer, start in enumerate(self._starts(inputs.batch, state)):
             weights = self.weights(layer)
-            held += [(name, getattr(self, name), getattr(self, name).version) for name in names]
-            passes.append(self.kind(y, weights, start))
-            y = passes[-1].y
+            parameters = [(name, getattr(self, name)) for name in self._shapes(layer)]
+            held = [(self, name, parameter, parameter.version) for name, parameter in parameters] + held
+            passes.append(self.kind(inputs, weights, start))
+            inputs = Sequences(passes[-1].y)
             if state:
                 last.append(passes[-1].last())
+        y = passes[-1].y
         self.save(y.shape, passes, held)
         return (y, self._joined(last)) if state else y
 
-    def _starts(self, x: Array, state: tuple[Any, ...]) -> list[tuple[Array, ...]]:
+    def _starts(self, batch: int, state: tuple[Any, ...]) -> list[tuple[Array, ...]]:
         """The state before the first step, by layer."""
         _, hidden, layers = self._settings()
-        shape = layers, len(x), hidden
+        shape = layers, batch, hidden
         if not state or state[0] is None:
             zeros = np.zeros(shape[1:], np.float32)
             return [(zeros,) * len(self.states)] * layers
@@ -132,12 +162,13 @@ class Recurrent(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         shape, passes, held = self.saved()
-        for name, parameter, version in held:
-            refuse_another(name, getattr(self, name, None), parameter, version)
+        for layer, name, parameter, version in held:
+            refuse_another(name, getattr(layer, name, None), parameter, version)
         dy, wants = self.gradient(dy, shape), self._wants_dx()
-        for layer in reversed(range(len(passes))):
-            grads = [grad_of(parameter) for _, parameter, _ in held[layer * 4 : layer * 4 + 4]]
-            dy = passes.pop().gradients(dy, grads, wants or layer > 0)
+        grads = [grad_of(parameter) for _, _, parameter, _ in held]  # the uppermost layer's first
+        while passes:
+            own, grads = grads[:4], grads[4:]
+            dy = passes.pop().gradients(dy, own, wants or bool(passes), grads[0] if grads else None)
         return dy if wants else None
 
     def __repr__(self) -> str:
