@@ -8,6 +8,7 @@ import reference
 import reference_layers
 
 import cynet
+from cynet.models.registry import model as models
 from cynet.nn.registry import layer as layers
 
 ALL = {call: shape for name in layers.names() for call, shape in layers.facts(name)["examples"].items()}
@@ -28,7 +29,7 @@ NAMES = {name: layers[name] for name in layers.names()}
 NETS = [  # (name, options) of every registered net of pictures
     (name, {"batch_norm": norm})
     if "batch_norm" in cynet.models.options(name) else (name, {})
-    for name in cynet.models.names() if name != "conv1d_small"
+    for name in models.those(tokens=None) if name != "conv1d_small"
     for norm in ((True, False) if "batch_norm" in cynet.models.options(name) else (True,))
 ]  # fmt: skip
 BUILDING = NAMES | {"Input": cynet.Input}

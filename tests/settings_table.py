@@ -74,11 +74,28 @@ SETTINGS = {
         takes=("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF"),
         refuses=("", "CHW"),
     ),
+    "sequence_length": Promise(
+        None,
+        _flags("--sequence-length 7"),
+        7,
+        takes=("1", "65536"),
+        refuses=("0", "65537", "1.5"),
+        shown="100",
+    ),
+    "level": Promise(
+        None,
+        _flags("--level word"),
+        "word",
+        takes=("character", "word"),
+        refuses=("", "letter"),
+        shown="character",
+    ),
+    "fold": Promise(False, _flags("--fold"), True, shown="no"),
     "task": Promise(
         None,
         _flags("--task regress"),
         "regress",
-        takes=("classify", "multilabel", "regress"),
+        takes=("classify", "multilabel", "regress", "language"),
         refuses=("", "segment"),
         shown="what they tell",
     ),
@@ -142,6 +159,13 @@ SETTINGS = {
         {2: 0.123456789},
         takes=("1:0", "1:.5,2:.25"),
         refuses=("0:.1", "2:.1,2:.1", "3:.1,2:.1", "2", "2:-1", "2:.1,", ""),
+    ),
+    "lr_drop": Promise(
+        None,
+        _flags("--lr-drop 6:.25"),
+        "6:0.25",
+        takes=("1:0", "2147483647:2"),
+        refuses=("", "0:.5", "5", "5:-.1", "5:.5:1", "5:nan", "a:.5"),
     ),
     "warmup": Promise(
         0, _flags("--warmup 2"), 2, takes=("0", str(INT)), refuses=("-1", str(INT + 1)), shown="0"

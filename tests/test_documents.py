@@ -76,7 +76,7 @@ def test_the_commands_of_a_document_are_understood(path):
         if name == "size":
             assert not words
             continue
-        module = importlib.import_module(f"cynet.cli.{name}")
+        module = importlib.import_module(f"cynet.cli.{name.replace('-', '_')}")
         parser = Parser(name, "")
         module.add_flags(parser)
         parser.parse_args([word for word in words if word != "..."])

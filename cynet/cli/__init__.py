@@ -30,8 +30,9 @@ def main(arguments=None):
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     command = arguments[0] if arguments else "--help"
-    if command in COMMANDS:
-        return script(command, arguments[1:], f"cynet {command}")
+    name = command.replace("-", "_")
+    if name in COMMANDS:
+        return script(name, arguments[1:], f"cynet {command}")
     return guarded("cynet", lambda: _answer(command))
 
 

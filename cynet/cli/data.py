@@ -150,6 +150,8 @@ def _show(flags):
     with _reading():
         more = {"split_seed": flags.split_seed, "skip_damaged": flags.skip_damaged} | _shapes(flags)
         dataset = loading.load(flags.name, flags.data_dir, flags.split, **more)
+    if flags.name in registry.dataset.those(texts=True):
+        raise UsageError(f"NAME: wanted pictures to draw, got the text {flags.name}")
     of, notes = _changes(flags, dataset)
     with refusing("--augment" if isinstance(flags.augment, str) else "NAME"):
         canvas = inspection.mosaic(dataset, of, flags.columns, flags.classes, flags.seed, flags.epoch)

@@ -40,7 +40,7 @@ def add_flags(parser):
 
 @command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)
 def run(flags):
-    from cynet.core.tasks import CLASSIFY, REGRESS
+    from cynet.core.tasks import CLASSIFY, LANGUAGE, REGRESS
     from cynet.report import evaluated
     from cynet.runs import beside, evaluating
     from cynet.train.views import kinds_of
@@ -56,11 +56,16 @@ def run(flags):
     name, flags.data_dir = placed(name, flags.data_dir)
     known(name, "--data", f"cynet evaluate {shlex.quote(flags.weights)} --data ")
     matched = _data(flags, facts, name, stored if name == facts.data else None)
+    if facts.task == LANGUAGE and (flags.flip or flags.tta):
+        flag = "--flip" if flags.flip else "--tta"
+        raise UsageError(f"{flag}: wanted a model of pictures, got one of texts")
     tta = kinds_of(facts.tta if flags.tta is None else flags.tta, flags.flip)
     loss = beside.loss_of(flags.weights) if facts.task == REGRESS else None
     found = evaluating.evaluate(
         model, facts, matched, flags.batch_size, flags.flip, tta=",".join(tta), loss=loss
     )
+    if facts.task == LANGUAGE:
+        return _of_text(flags, found, facts, path, name)
     if facts.task != CLASSIFY:
         return _of_columns(flags, found, facts, path, name)
     strangers = {title: evaluated.taken_for(each, facts) for title, each in found.unknown.items()}
@@ -91,6 +96,25 @@ def _told(path, whole):
         return True
     write_atomically(path, (text + "\n").encode())
     return False
+
+
+def _of_text(flags, found, facts, path, name):
+    """Say what a model of texts came to; the exit status."""
+    from cynet.report import evaluated
+    from cynet.runs.lines import accuracies
+
+    from .terminal import say
+
+    if flags.json is not None:
+        whole = evaluated.text_document(found.known, facts, path, name, flags.split)
+        if _told(flags.json, whole | {"notes": evaluated.notes_of(found.matched)}):
+            return 0
+    say(trained.headline(path, facts))
+    for note in evaluated.notes_of(found.matched):
+        say(f"note: {note}")
+    say(f"{flags.split} loss {found.known.loss:.4f} on {name}")
+    say(accuracies(found.known, facts.classes, flags.split))
+    return 0
 
 
 def _of_columns(flags, found, facts, path, name):

@@ -7,7 +7,7 @@ import argparse
 import json
 from dataclasses import dataclass
 
-from cynet.core.tasks import LOSSES, TASKS
+from cynet.core.tasks import EVERY, LOSSES
 from cynet.core.wording import FLAGS
 from cynet.data import registry
 from cynet.runs import ranges
@@ -47,8 +47,14 @@ OPTIONS = {
     "freeze": Option(
         "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"
     ),
-    "data": Option("data", "NAME", f"the data set: {', '.join(registry.names())}; or a .npz file, arrays"),
-    "data_dir": Option("data", "DIR", "the folder with the data set's files; of arrays also a .npz file"),
+    "data": Option(
+        "data", "NAME",
+        f"the data set: {', '.join(registry.names())}; or a .npz file, arrays, or a .txt file, a text",
+    ),
+    "data_dir": Option(
+        "data", "DIR",
+        "the folder with the data set's files; of arrays also a .npz file, of a text its file",
+    ),
     "skip_damaged": Option("data", None, "leave damaged pictures of image_folder and image_list out"),
     "image_size": Option(
         "data", "HxW", "the size that pictures of image_folder are given, as 48x64 (default: 32x32)"
@@ -57,7 +63,14 @@ OPTIONS = {
         "data", "NAME",
         f"what the dimensions of arrays are, where they do not tell: {', '.join(ranges.LAYOUTS)}",
     ),
-    "task": Option("data", "NAME", f"what the labels are for: {', '.join(TASKS)} (default: what they tell)"),
+    "sequence_length": Option(
+        "data", "N", "of a text: tokens that a network is given at a time (default: 100)"
+    ),
+    "level": Option(
+        "data", "NAME", f"of a text: what a token is, {' or '.join(ranges.LEVELS)} (default: character)"
+    ),
+    "fold": Option("data", None, "of a text: make one space of every run of white space"),
+    "task": Option("data", "NAME", f"what the labels are for: {', '.join(EVERY)} (default: what they tell)"),
     "loss": Option("training", "NAME", f"of task regress: {', '.join(LOSSES)} (default: mse)"),
     "augment": Option(
         "data", "NAME[:ARG],...",
@@ -91,6 +104,7 @@ OPTIONS = {
         "the rate from each of these steps on (default of the schedule steps: a tenth of the rate after 60%% "
         "of the steps, and a hundredth after 84%%)",
     ),
+    "lr_drop": Option("training", "EPOCHS:FACTOR", "or: multiply it by this after every so many epochs"),
     "warmup": Option("training", "STEPS", "steps in which the rate rises to the schedule's"),
     "optimizer": Option("training", "NAME", f"what makes the steps: {', '.join(OPTIMIZERS)}"),
     "momentum": Option("training", "M", "of the optimiser; of adam and adamw its first beta"),

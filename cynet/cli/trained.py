@@ -109,5 +109,5 @@ def headline(path, facts):
     """What the model in a weights file is, in a line."""
     from cynet.core.names import printable
 
-    norm = " with batch norm" if facts.batch_norm and facts.is_named else ""
+    norm = " with batch norm" if facts.is_normed else ""
     return f"{path}: {facts.model}{norm}, trained on {printable(facts.data)}"

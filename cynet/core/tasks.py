@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-CLASSIFY, MULTILABEL, REGRESS = TASKS = ("classify", "multilabel", "regress")
+CLASSIFY, MULTILABEL, REGRESS = TASKS = ("classify", "multilabel", "regress")  # of samples with labels
+LANGUAGE = "language"  # of texts: what comes next, of each token
+EVERY = (*TASKS, LANGUAGE)
+MAX, SAMPLE, BEAM = STRATEGIES = ("max", "sample", "beam")  # how a text is gone on with
 MSE, L1, HUBER = LOSSES = ("mse", "l1", "huber")  # of numbers; the other tasks have one loss each
 
 
@@ -44,6 +47,7 @@ MEASURES = {
     CLASSIFY: Measures(("accuracy",), "accuracy", "accuracy", True, ("accuracy",)),
     MULTILABEL: Measures(("ap", "f1", "accuracy"), "ap", "average precision", True, ("accuracy",)),
     REGRESS: Measures(("rmse", "mae", "r2"), "rmse", "RMSE", False, ()),
+    LANGUAGE: Measures(("perplexity", "accuracy"), "perplexity", "perplexity", False, ("accuracy",)),
 }
 
 
@@ -54,7 +58,7 @@ def measures_of(task: str | None) -> Measures:
 
 def task_in(columns: Container[str]) -> str:
     """The task of a run whose table has these columns."""
-    for task in (REGRESS, MULTILABEL):
+    for task in (LANGUAGE, REGRESS, MULTILABEL):
         if any(f"{measure}_{MEASURES[task].score}" in columns for measure in ("test", "validation")):
             return task
     return CLASSIFY

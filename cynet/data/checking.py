@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cynet.core.tasks import CLASSIFY, MULTILABEL
+from cynet.core.tasks import CLASSIFY, LANGUAGE, MULTILABEL
 
 from . import balance, inspection, loading
 from .dataset import WORDS, ArrayDataset, labelled
@@ -64,6 +64,9 @@ class Part:
         str
         """
         if self.dataset is None:
+            return
+        if getattr(self.dataset, "task", CLASSIFY) == LANGUAGE:
+            yield from _of_text(self.dataset, self.split)
             return
         yield from _described(self.dataset, self.split)
         if getattr(self.dataset, "task", CLASSIFY) != CLASSIFY:
@@ -127,6 +130,17 @@ def refusal(parts, skip_damaged=False, hint=""):
     if not all(each.right for each in parts):
         return "the numbers of pictures are not as published, or a class has none"
     return None
+
+
+def _of_text(dataset, split):
+    """What a part of a text is."""
+    of = dataset.vocabulary.level if dataset.vocabulary else "token"
+    yield f"{split}: {len(dataset.tokens):,} {of}s, {len(dataset.classes):,} different ones"
+    counts = np.bincount(dataset.tokens, minlength=len(dataset.classes))
+    most = np.argsort(-counts, kind="stable")[:FEW]
+    shown = (f"{dataset.classes[k]!r} {counts[k] / counts.sum():.1%}" for k in most)
+    yield f"  the most frequent: {', '.join(shown)}"
+    yield f"  fingerprint {dataset.fingerprint()}"
 
 
 def _described(dataset, split):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core.names import printable
-from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
+from cynet.core.tasks import CLASSIFY, LANGUAGE, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, AnyPath, Shape
 
 from . import array_layouts, fingerprint, floats, targets
@@ -17,9 +17,15 @@ from .workers import pixels
 
 MOST_CLASSES = 10_000  # that a file may bring
 WORDS = {3: "pictures", 2: "signals", 1: "rows"}  # what samples are called, by the dimensions of one
-LABELS = {CLASSIFY: "classes", MULTILABEL: "labels", REGRESS: "numbers"}
+TOKENS = "tokens"  # what they are called of a text
+LABELS = {CLASSIFY: "classes", MULTILABEL: "labels", REGRESS: "numbers", LANGUAGE: "different ones"}
 MOST_NAME = 1_000  # letters of one's name, escaped
 CHUNK = 1 << 20  # pixels that are counted at a time: counting takes eight bytes for each
+
+
+def words_of(shape: Shape, task: str = CLASSIFY) -> str:
+    """What samples of a shape are called."""
+    return TOKENS if task == LANGUAGE else WORDS[len(shape)]
 
 
 def labelled(count: int, task: str) -> str:

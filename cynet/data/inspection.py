@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks, png
-from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
+from cynet.core.tasks import CLASSIFY, LANGUAGE, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, Shape
 
 from .dataset import ArrayDataset
@@ -56,6 +56,9 @@ def check(dataset: ArrayDataset, name: str = "", split: str = "") -> ClassCounts
     -------
     ClassCounts
     """
+    if getattr(dataset, "task", CLASSIFY) == LANGUAGE:
+        counts = np.bincount(dataset.tokens, minlength=len(dataset.classes))
+        return ClassCounts(tuple(np.maximum(counts, 1).tolist()), None)  # of a part some may be missing
     if getattr(dataset, "task", CLASSIFY) != CLASSIFY:
         several = dataset.task == MULTILABEL
         counts = dataset.labels.sum(axis=0) if several else np.full(len(dataset.classes), len(dataset))

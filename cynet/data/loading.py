@@ -20,6 +20,9 @@ def load(
     skip_damaged: bool = False,
     task: str | None = None,
     layout: str | None = None,
+    sequence_length: int | None = None,
+    level: str | None = None,
+    fold: bool = False,
     **options: Any,
 ) -> ArrayDataset:
     """A data set by its name.
@@ -39,7 +42,8 @@ def load(
           one NAME: lists of pictures and the names of the classes;
         - arrays: a .npz file with train_images, train_labels, test_images and test_labels (or x_train and so
           on), and perhaps `classes` and `layout`; or a folder with .npy files of these names, which are
-          mapped.
+          mapped;
+        - text: a file of UTF-8, whose first 80 % are for training. The text alice comes with cynet.
     split : {"train", "test"}
     download : bool
         Fetch cifar10, cifar100, mnist or fashionmnist where it is not there.
@@ -47,16 +51,19 @@ def load(
         Draws the test pictures of an image_folder that has no folder for them; nothing else depends on it.
     skip_damaged : bool
         Leave damaged pictures of image_folder and image_list out, and note it, instead of raising an error.
-    task : {"classify", "multilabel", "regress"}, optional
+    task : {"classify", "multilabel", "regress", "language"}, optional
         What the labels are for; default: what they tell. Of another data set than arrays it must be theirs.
     layout : str, optional
         Of arrays: what their dimensions are, see `from_npy`.
+    sequence_length, level, fold : int, str, bool, optional
+        Of texts: how many tokens a net is given at a time, default 100; whether these are of "character" or
+        "word"; whether white space is folded. See `cynet.data.text`.
     **options
         For the class or function behind the name: `size` of ImageFolder, `like` of from_npz.
 
     Returns
     -------
-    ArrayDataset
+    ArrayDataset, or of a text TokenSet
 
     Raises
     ------
@@ -77,6 +84,8 @@ def load(
         raise ValueError(f"layout: wanted arrays, got data set {name}")
     if "size" in options and not dataset.facts(name).get("fitted"):
         raise ValueError(f"size: wanted pictures in files ({', '.join(PICTURES)}), got data set {name}")
+    of_text = {"sequence_length": sequence_length, "level": level, "fold": checks.flag("fold", fold) or None}
+    options |= _of_text(name, {key: value for key, value in of_text.items() if value is not None})
     if takes:
         options |= {"task": task, "layout": layout}
     if name in PICTURES:
@@ -98,3 +107,12 @@ def load(
     if task not in (None, known):
         raise ValueError(f"task: wanted {known}, as the labels of {name} are, got {task}")
     return found
+
+
+def _of_text(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What was given that only texts take."""
+    for option in given:
+        if not dataset.facts(name).get("texts"):
+            texts = ", ".join(dataset.those(texts=True))
+            raise ValueError(f"{option}: wanted a text ({texts}), got data set {name}")
+    return given

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
 # function returns, after its module), `fitted` (it takes size, resize and channels), `embedded` (it needs no
-# files), `arrays` (it takes layout, task and like).
-FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded", "arrays")
+# files), `arrays` (it takes layout, task and like), `texts` (it takes sequence_length, level and fold).
+FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded", "arrays", "texts")
+FILES = {".npz": "arrays", ".txt": "text"}  # by their ending
 NEEDED = ("classes", "fingerprint", "labels", "picture_shape")  # what every data set has
 
 
@@ -42,8 +43,9 @@ def _watched(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 dataset = Registry(
-    "dataset", "cynet.data", "sets", "images", called=lambda file, defined: defined.lower(), taken=_watched
-)
+    "dataset", "cynet.data", "sets", "images", "text",
+    called=lambda file, defined: defined.lower(), taken=_watched,
+)  # fmt: skip
 
 
 class Those:
@@ -100,7 +102,8 @@ def register(name: str, make: Callable[[Any, str], ArrayDataset], **facts: bool)
     **facts : bool
         `own`: a root must be given. `pictures`: they are in files, and it takes skip_damaged. `fetched`: it
         takes download. `drawn`: it takes split_seed. `fitted`: it takes size, resize and channels.
-        `embedded`: it needs no files. `arrays`: it takes layout, task and like, as `from_npz` does.
+        `embedded`: it needs no files. `arrays`: it takes layout, task and like, as `from_npz` does. `texts`:
+        it gives a `TokenSet`, and takes sequence_length, level and fold.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def checked_name(name: str) -> str:
 
 
 def placed(name: str, place: Any = None) -> tuple[str, Any]:
-    """(name of a data set, its place): a file of arrays that is given as the name stands for both.
+    """(name of a data set, its place): a file of arrays, or text, that is given as the name stands for both.
 
     Parameters
     ----------
@@ -161,8 +164,8 @@ def placed(name: str, place: Any = None) -> tuple[str, Any]:
     place : path, optional
         None where none was given.
     """
-    alone = place is None and name not in dataset and kind_of(name) == "arrays"
-    return ("arrays", name) if alone else (name, place)
+    kind = kind_of(name) if place is None and name not in dataset else None
+    return (kind, name) if kind in ("arrays", "text") else (name, place)
 
 
 def kind_of(path: AnyPath) -> str | None:
@@ -173,6 +176,6 @@ def kind_of(path: AnyPath) -> str | None:
             if (place / "train_images.npy").is_file() or (place / "x_train.npy").is_file():
                 return "arrays"
             return "image_list" if any(place.glob("*.labels")) else "image_folder"
-        return "arrays" if place.suffix.lower() == ".npz" and place.is_file() else None
+        return FILES.get(place.suffix.lower()) if place.is_file() else None
     except (OSError, TypeError, ValueError):
         return None

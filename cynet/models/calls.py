@@ -29,6 +29,7 @@ class Builder:
 
     def __init__(self, name: str, build: Any, facts: Mapping[str, Any]) -> None:
         self.name, self.build, self.least = name, build, facts.get("least")
+        self.axes = "(length,) of tokens" if facts.get("tokens") else AXES.get(len(self.least or ()))
 
     def __call__(self, input_shape: Any, classes: Any, **given: Any) -> Layer:
         """What the function gives.
@@ -66,7 +67,7 @@ class Builder:
         least = self.least
         if least is None or (len(shape) == len(least) and all(map(int.__ge__, shape, least))):
             return shape
-        wanted = f"wanted {AXES[len(least)]} of at least {least} for {self.name}"
+        wanted = f"wanted {self.axes} of at least {least} for {self.name}"
         raise ValueError(f"input_shape: {wanted}, got {shape}")
 
     def check_options(self, given: Mapping[str, Any]) -> None:

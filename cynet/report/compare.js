@@ -23,8 +23,8 @@ function lossSeries(run, byTime) {
   if (evaluated(run, "loss")) found.push({ name: run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, "loss"), dots: true });
   return found;
 }
-function scoreSeries(run, byTime) {
-  const { epochs } = run, found = [], { column } = scoreOf(run), also = { ap: ["f1", "macro F1"], rmse: ["mae", "MAE"] }[column];
+function scoreSeries(run, byTime, { column } = scoreOf(run)) {
+  const { epochs } = run, found = [], also = { ap: ["f1", "macro F1"], rmse: ["mae", "MAE"] }[column];
   if (column === "accuracy" && epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
   if (evaluated(run, column)) found.push({ name: also ? `${run.measure} ${scoreOf(run).name}` : run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, column), dots: true });
   if (also && evaluated(run, also[0])) found.push({ name: `${run.measure} ${also[1]}`, color: COLORS[0], x: axis(epochs, byTime), y: evaluated(run, also[0]), dots: true });
@@ -38,8 +38,11 @@ function rateSeries(run, byTime) {
 const SCORES = {
   classify: { column: "accuracy", name: "accuracy", title: "Accuracy", format: asPercent, axis: wholePercent, ceiling: 1, higher: true },
   multilabel: { column: "ap", name: "average precision", title: "Average precision", format: asPercent, axis: wholePercent, ceiling: 1, higher: true },
+  language: { column: "perplexity", name: "perplexity", title: "Perplexity", format: short, axis: short, higher: false },
   regress: { column: "rmse", name: "RMSE", title: "RMSE", format: short, axis: short, higher: false },
 };
+// What is drawn besides, on a scale of its own.
+const ALSO = { language: SCORES.classify };
 const scoreOf = (run) => SCORES[run.task] ?? SCORES.classify;
 // {row, value} of the best evaluation.
 function best(run) {
@@ -60,19 +63,21 @@ function curves(host) {
   const { title, format, axis: places, ceiling } = scoreOf(run);
   const accuracy = lineChart(group, title, { format, axis: places, at, floor: 0, ceiling, marks: () =>
     (top ? [{ x: axis(run.epochs, byTime)[top.row], y: top.value, text: `best ${format(top.value)}` }] : []) });
+  const also = ALSO[run.task] && lineChart(group, ALSO[run.task].title, { ...ALSO[run.task], at, floor: 0 });
   const rates = lineChart(group, "Learning rate", { format: rate, axis: rate, at, height: 130, log: true });
   function draw() {
     const [low, high] = limits(rateSeries(run, byTime).flatMap((s) => s.y));
     const start = 0;
     loss.set(lossSeries(run, byTime), { log, start });
     accuracy.set(scoreSeries(run, byTime), { start });
+    also?.set(scoreSeries(run, byTime, ALSO[run.task]), { start });
     rates.set(rateSeries(run, byTime), { log: low > 0 && high / low > 5, floor: 0, start });
   }
   host.append(el("div", { class: "bar-line" },
     hasTimes(run) ? choice("Horizontal axis", ["Steps", "Minutes"], 0, (i) => { byTime = i === 1; draw(); }) : null,
     choice("Scale of the loss", ["Linear loss", "Logarithmic"], 0, (i) => { log = i === 1; draw(); })));
   if (DATA.missing.steps) host.append(el("p", { class: "hint" }, DATA.missing.steps));
-  host.append(loss.chart, accuracy.chart, rates.chart);
+  host.append(...[loss, accuracy, also, rates].filter(Boolean).map((each) => each.chart));
   draw();
 }
 

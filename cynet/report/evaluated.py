@@ -83,6 +83,15 @@ def column_document(found, facts, path, name, split="test", flip=False):
     return whole | {"labels" if facts.task == MULTILABEL else "numbers": rows}
 
 
+def text_document(found, facts, path, name, split="test"):
+    """As `document`, of an evaluation of a text."""
+    return {
+        "weights": str(path), "model": facts.model, "task": facts.task, "data": name, "split": split,
+        "tokens": found.tokens, "loss": number(found.loss), "perplexity": number(found.perplexity),
+        "accuracy": found.accuracy,
+    }  # fmt: skip
+
+
 def _plain(value):
     if isinstance(value, (str, np.integer)):
         return value if isinstance(value, str) else int(value)

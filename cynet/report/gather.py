@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.core.folder import own_file
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.nn.summary import of_shape
 from cynet.runs import matching, nets
 from cynet.runs.facts import Facts
@@ -15,9 +15,9 @@ from cynet.runs.first_net import FIRST
 from cynet.runs.session import test_loader
 from cynet.runs.weights import load, load_weights
 from cynet.train.predictions import predict
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 
-from . import columns, findings
+from . import columns, findings, texts
 from .curves import curves
 
 HIDDEN = ("cynet",)  # entries of a configuration that are no settings
@@ -106,7 +106,9 @@ def _look(document, trained, run, root, times):
     try:
         matched = matching.load(facts, facts.data, root, "test", **run.data_options)
         with test_loader(matched.known, facts) as batches:
-            if facts.task == CLASSIFY:
+            if facts.task == LANGUAGE:
+                found, says = task_of(facts.task).evaluate(model, batches), texts
+            elif facts.task == CLASSIFY:
                 found, says = predict(model, batches, tta=facts.tta), findings
             else:
                 found = task_of(facts.task, run.plain.get("loss")).evaluate(model, batches)
@@ -124,7 +126,7 @@ def _look(document, trained, run, root, times):
         document["notes"].append(f"the test set could not be read: {error}")
     total = of_shape(model, (1, *shape))
     document["model"] = {
-        "name": facts.model, "batch_norm": facts.batch_norm and facts.is_named, "data": facts.data,
+        "name": facts.model, "batch_norm": facts.is_normed, "data": facts.data,
         "parameters": total.parameters, "macs": total.macs,
     }  # fmt: skip
     _look_inside(document, trained, run, shape)

@@ -11,6 +11,7 @@ const OF_TASK = {
     ["thresholds", "Thresholds", "Thresholds", "What F1 comes to where a label is said from another probability on. The best one was looked for on the test set itself.", () => DATA.test, thresholds],
     ["mistakes", "Worst mistakes", "Mistakes", "The test samples of which a label is most wrong: what the model says, and the truth, with the three labels that are furthest off.", () => DATA.mistakes, furthest],
   ],
+  language: [],
   regress: [
     ["numbers", "Each number", "Numbers", "R²: the part of the spread that the model explains; 0 is what the mean alone comes to. Bias: what it gives too much on the mean.", () => DATA.test, perNumber],
     ["scatter", "Given and true", "Given and true", "Each dot is a sample of the test set; on the dashed line it is given what is true.", () => DATA.test, scatter],
@@ -34,14 +35,15 @@ function head() {
   const tile = (label, value, more) => tiles.push(el("div", { class: "tile" }, el("div", { class: "label" }, label), el("div", { class: "value" }, value), el("div", { class: "more" }, more ?? "")));
   const { column, name: called, format } = SCORE, samples = test?.count ?? test?.samples.reduce((a, b) => a + b, 0);
   const score = test?.[column] ?? last(evaluated(run, column)), steps = last(run.epochs.step), seconds = last(run.epochs.seconds);
-  if (known(score)) tile(`${capital(test ? "test" : run.measure)} ${called}`, format(score), test ? `${whole(samples)} ${TASK === "classify" ? "pictures" : "samples"}` : "as metrics.csv has it");
+  if (known(score)) tile(`${capital(test ? "test" : run.measure)} ${called}`, format(score), test ? `${whole(samples)} ${{ classify: "pictures", language: "tokens" }[TASK] ?? "samples"}` : "as metrics.csv has it");
   if (top) tile(run.measure === "test" ? "Best on the way" : "Best in validation", format(top.value), known(run.epochs.epoch?.[top.row]) ? `epoch ${run.epochs.epoch[top.row]}` : null);
   if (test?.calibration) tile("Calibration error", percent(test.calibration.error, 2), `test loss ${short(test.loss)}`);
   if (test && TASK === "multilabel") tile("Macro F1", percent(test.f1, 2), `test loss ${short(test.loss)}`);
+  if (test && TASK === "language") tile("Accuracy", percent(test.accuracy, 2), `test loss ${short(test.loss)}`);
   if (test && TASK === "regress") tile("R²", short(test.r2), `MAE ${short(test.mae)}`);
   if (known(steps)) tile("Steps", whole(steps), known(last(run.epochs.epoch)) ? `${last(run.epochs.epoch)} epochs` : null);
   if (known(seconds)) tile("Time", duration(seconds), steps && seconds ? `${short(steps / seconds)} steps/s with evaluations` : null);
-  if (model) tile("Parameters", whole(model.parameters), `${short(model.macs / 1e6)} million MACs a picture`);
+  if (model) tile("Parameters", whole(model.parameters), `${short(model.macs / 1e6)} million MACs a ${TASK === "language" ? "sequence" : "picture"}`);
   const what = model ? `${model.name}${model.batch_norm ? " with batch norm" : ""}, trained on ${model.data}` : "";
   document.getElementById("head").append(el("div", { class: "eyebrow" }, "cynet report"), el("h1", {}, name),
     el("div", { class: "lead" }, [what, file ? `weights of ${file}` : null].filter(Boolean).join(" · ")), el("div", { class: "tiles" }, tiles));

@@ -45,7 +45,7 @@ def write(document, folder):
     if document["runs"][0]["epochs"] or document["runs"][0]["steps"]:
         figures[CURVES] = _curves(document["runs"][0])
     draw = {CLASSIFY: (CONFUSION, _confusion), MULTILABEL: (LABELS, _labels), REGRESS: (SCATTER, _scatter)}
-    if document["test"]:
+    if document["test"] and document.get("task", CLASSIFY) in draw:
         name, drawn = draw[document.get("task", CLASSIFY)]
         figures[name] = drawn(document["test"])
     if figures:

@@ -94,7 +94,8 @@ def _neighbours(run):
 
 def _times(model, picture_shape):
     """What "layers" of the page holds: the median seconds of each layer's passes."""
-    x = cases.random((BATCH, *picture_shape))
+    shape = BATCH, *picture_shape
+    x = np.zeros(shape, np.int64) if model.takes_integers else cases.random(shape)
     leaves = list(model.train().trace(x.shape))
     medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)
     rows = [

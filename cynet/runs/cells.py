@@ -63,6 +63,7 @@ CELLS = {
     "train_loss": LOSS, "test_loss": LOSS, "validation_loss": LOSS,
     "train_accuracy": SHARE, "test_accuracy": SHARE, "validation_accuracy": SHARE,
     "test_ap": PART, "validation_ap": PART, "test_f1": SHARE, "validation_f1": SHARE,
+    "test_perplexity": LOSS, "validation_perplexity": LOSS,
     "test_rmse": SIZE, "validation_rmse": SIZE, "test_mae": SIZE, "validation_mae": SIZE,
     "test_r2": LOSS, "validation_r2": LOSS,
     "tensor": Cell(r"[^,\r\n]+", str), "sha256": Cell(r"[0-9a-f]{64}", str),

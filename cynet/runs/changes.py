@@ -23,7 +23,7 @@ def allowed(given, names):
     found = {name.replace("-", "_") for name in given}
     if "epochs" in found:
         found.add("steps")
-    if "schedule" in found:
+    if {"schedule", "lr_drop"} & found:
         found.add("lr_steps")
     return found
 
@@ -31,14 +31,21 @@ def allowed(given, names):
 def with_derived(allowed, origins):
     """Also what the run derives from the settings that may be changed."""
     derived = allowed & {"steps", "lr"} and origins["lr_steps"] == DEFAULT
+    if derived and drops(origins):
+        return allowed | {"lr_steps", "schedule"}
     return allowed | {"lr_steps"} if derived else allowed
+
+
+def drops(origins):
+    """Whether a schedule follows from `lr_drop`: it is constant where the run ends before the first drop."""
+    return origins.get("lr_drop", DEFAULT) != DEFAULT and origins["schedule"] == DEFAULT
 
 
 def merged(stored, origins, given, names):
     """The stored settings with others in their place, as (values, origins)."""
     anew = set(replaced(given, names.origin, names))
     if given.keys() & {"steps", "epochs", "lr"} and origins["lr_steps"] == DEFAULT:
-        anew.add("lr_steps")
+        anew.update({"lr_steps", "schedule"} if drops(origins) else {"lr_steps"})
     anew.update(name for name in ("threads", "workers") if origins[name] == DEFAULT)  # this machine's
     values = vars(stored) | {name: DEFAULTS[name] for name in anew}
     origins = origins | dict.fromkeys(anew, DEFAULT)
@@ -60,7 +67,7 @@ def jump(stored, session, steps):
         yield f"the learning rate goes from {before:.3g} to {now:.3g} here, as the changed settings want it"
 
 
-def of(stored, session, tensors, run, allowed, names):
+def of(stored, session, found, run, allowed, names):
     """{name: (before, now)} of the settings that decide about the weights and are not as they were.
 
     Parameters
@@ -68,8 +75,8 @@ def of(stored, session, tensors, run, allowed, names):
     stored : Settings
     session : Session
         As it is to go on.
-    tensors : dict of str to ndarray, or None
-        Of the checkpoint.
+    found : (tensors, Saved) or None
+        The checkpoint.
     run : path
     allowed : set of str
     names : Names
@@ -87,8 +94,8 @@ def of(stored, session, tensors, run, allowed, names):
                 f"{names(name)}: wanted {before}, as the run began, got {now}: a picture that was "
                 f"trained on cannot be held out later ({names('run_dir')} begins another run)"
             )
-    if changed and tensors is not None:
-        _same_tensors(changed, misfits(session, tensors), run, names)
+    if changed and found:
+        _same_tensors(changed, misfits(session, *found), run, names)
     refused = [name for name in changed if name not in allowed]
     if refused:
         wanted = f"wanted {names.allowing(refused)} beside it"

@@ -55,6 +55,6 @@ def load(values, called):
     except RefusedError as error:  # of a setting that the pictures do not fit
         setting, _, text = str(error.__cause__).partition(": ")
         setting = {"size": "image_size"}.get(setting, setting)
-        if setting in ("task", "layout", "image_size") and text:
+        if setting in ("task", "layout", "image_size", "sequence_length", "level", "fold") and text:
             raise RefusedError(f"{called(setting)}: {text}") from error
         raise

@@ -1,6 +1,7 @@
 """The end of a run: what came out, the look at the test set, and the page."""
 
 from cynet.core.files import digest_of, reason
+from cynet.core.tasks import LANGUAGE
 from cynet.train.views import seen
 
 from . import validation
@@ -75,7 +76,8 @@ def conclude(session, folder, best, test, say, report=None, names=None):
         say(f"{text}; of the last weights {'not known' if last is None else format(last, '.4f')}")
     else:
         share = (names or Names()).with_value("validation", "SHARE")
-        say(f"{text} (chosen on the test set itself; {share} holds out pictures to choose on)")
+        instead = "" if session.task.name == LANGUAGE else f"; {share} holds out pictures to choose on"
+        say(f"{text} (chosen on the test set itself{instead})")
     if report is not None:
         _page(folder, report, say)
     if measure == VALIDATION:

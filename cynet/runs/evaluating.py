@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.train.predictions import Predictions, predict
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 
 from .matching import Matched
 from .session import TEST_BATCH, test_loader
@@ -55,6 +55,8 @@ def evaluate(model, facts, matched, batch_size=TEST_BATCH, flip=False, tta=None,
         with test_loader(samples, facts, batch_size) as batches:
             if facts.task == CLASSIFY:
                 return predict(model, batches, flip, facts.tta if tta is None else tta)
+            if facts.task == LANGUAGE:
+                return task_of(facts.task).evaluate(model, batches)
             return task_of(facts.task, loss).evaluate(model, batches, flip)
 
     known = predicted(matched.known)

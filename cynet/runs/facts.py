@@ -8,8 +8,9 @@ from typing import Any
 
 from cynet import models
 from cynet.core import checks
-from cynet.core.tasks import CLASSIFY, TASKS
+from cynet.core.tasks import CLASSIFY, EVERY, LANGUAGE
 from cynet.data.images.pictures import FITS
+from cynet.data.text.vocabulary import MOST_ENTRIES, Vocabulary
 from cynet.models.calls import Builder, takes
 from cynet.models.registry import model as registered
 from cynet.nn import spec
@@ -28,8 +29,10 @@ MOST_VALUES = 1 << 24  # of a picture: 64 MiB
 MOST_CLASSES = 1 << 15  # an evaluation has as many rows and columns
 MOST_NAME = 1_000  # letters, of a class or a data set
 MOST_OPTIONS = 4096  # letters
-BYTES, FLOATS = "uint8", "float32"
-KINDS = {BYTES: (1e6, (1e-12, 1e6)), FLOATS: (1e30, (1e-30, 1e30))}  # means and deviations of a channel
+BYTES, FLOATS, TOKENS = "uint8", "float32", "tokens"
+KINDS = {  # means and deviations of a channel; tokens have none
+    BYTES: (1e6, (1e-12, 1e6)), FLOATS: (1e30, (1e-30, 1e30)), TOKENS: (0, (1, 1)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Facts:
     mean, std : tuple of float
         A pixel's channel c of 0 to 1 enters the model as (value - mean[c]) / std[c].
     picture_shape : tuple of int
-        (height, width, channels) of the pictures; (length, channels) of signals, (features,) of rows. Files
-        from before it was noted are of 32 x 32 x 3.
+        (height, width, channels) of the pictures; (length, channels) of signals, (features,) of rows,
+        (sequence length,) of texts. Files from before it was noted are of 32 x 32 x 3.
     kept : tuple of int
         (height, width) of pictures that were cut in training, and of which the middle is evaluated, as
         `middle.cut` says; () where they had the model's size, and then not in the file.
@@ -62,13 +65,16 @@ class Facts:
         (split seed, share for testing) where the pictures to test with were drawn from an image_folder that
         has no parts; else empty, and not in the file.
     task : str
-        What the model was trained for, one of `TASKS`; not in the file where it is "classify". The classes
+        What the model was trained for, one of `EVERY`; not in the file where it is "classify". The classes
         are its labels or numbers.
-    kind : {"uint8", "float32"}
+    kind : {"uint8", "float32", "tokens"}
         What its samples are; not in the file where they are bytes. A float x enters the model as
-        (x - mean[c]) / std[c].
+        (x - mean[c]) / std[c], a token, which has no mean and deviation, as it is.
     model_option : str or None
         What the model's function was given besides, as `Settings` has it.
+    vocabulary : dict or None
+        Of a text: what its tokens stand for, as `Vocabulary.to_dict` tells it; not in the file where there is
+        none.
     net : dict or None
         The net as data, as `cynet.nn.to_spec` tells it; None where the file does not.
     """
@@ -87,6 +93,7 @@ class Facts:
     kind: str = BYTES
     model_option: str | None = None
     kept: tuple[int, ...] = ()
+    vocabulary: Any = None
     net: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -95,9 +102,20 @@ class Facts:
         return (*self.kept, *self.picture_shape[2:]) if self.kept else self.picture_shape
 
     @property
+    def output_shape(self) -> tuple[int, ...]:
+        """What a model gives for one sample: a number for each class, of a text after each token."""
+        classes = (len(self.classes),)
+        return (*self.picture_shape, *classes) if self.task == LANGUAGE else classes
+
+    @property
     def is_named(self) -> bool:
         """Whether the registry has a model of this name."""
         return self.model in models.names()
+
+    @property
+    def is_normed(self) -> bool:
+        """Whether it is one of the registry's nets with batch norm."""
+        return self.batch_norm and self.is_named and self.task != LANGUAGE
 
     def create(self) -> Layer:
         """A new model of this kind."""
@@ -119,7 +137,7 @@ class Facts:
             found = model.checked_shape((1, *self.picture_shape))
         except ValueError as error:
             raise self._other_shape(error) from None
-        if found != (wanted := (1, len(self.classes))):
+        if found != (wanted := (1, *self.output_shape)):
             raise ValueError(f"model: wanted an output of shape {wanted}, one of each class, got {found}")
 
     def _check_kept(self):
@@ -150,7 +168,7 @@ class Facts:
         _name("model", self.model)
         _flag("batch_norm", self.batch_norm)
         _name("data", self.data)
-        _classes(self.classes)
+        _classes(self.classes, MOST_ENTRIES if self.kind == TOKENS else MOST_CLASSES)
         if not isinstance(self.picture_shape, tuple) or len(self.picture_shape) not in MOST_SIZES:
             raise ValueError(f"picture_shape: wanted 3 numbers, got {self.picture_shape!r:.80}")
         sizes = self.picture_shape
@@ -161,14 +179,16 @@ class Facts:
             raise ValueError(f"picture_shape: {wanted}, got {prod(sizes):,}, of {sizes}")
         if self.kept != ():
             self._check_kept()
-        if not isinstance(self.task, str) or self.task not in TASKS:
-            raise ValueError(f"task: wanted one of {', '.join(TASKS)}, got {self.task!r:.80}")
+        if not isinstance(self.task, str) or self.task not in EVERY:
+            raise ValueError(f"task: wanted one of {', '.join(EVERY)}, got {self.task!r:.80}")
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise ValueError(f"kind: wanted one of {', '.join(KINDS)}, got {self.kind!r:.80}")
+        self._check_text()
         furthest, bounds = KINDS[self.kind]
-        for mean in _several("mean", self.mean, sizes[-1]):
+        channels = 0 if self.kind == TOKENS else sizes[-1]
+        for mean in _several("mean", self.mean, channels):
             _within("mean", checks.number, mean, -furthest, furthest)
-        for std in _several("std", self.std, sizes[-1]):
+        for std in _several("std", self.std, channels):
             _within("std", checks.number, std, *bounds)
         if self.resize not in FITS:
             raise ValueError(f"resize: wanted one of {', '.join(FITS)}, got {self.resize!r:.80}")
@@ -182,6 +202,21 @@ class Facts:
                 raise ValueError(f"net: {error}") from None
         if self.drawn != () and not is_drawn(self.drawn):
             raise ValueError(f"drawn: wanted a split seed and a share, got {self.drawn!r:.80}")
+
+    def _check_text(self):
+        """Refuse what is half a text's: its task, its tokens, the shape of its sequences, its vocabulary."""
+        if (self.task == LANGUAGE) != (self.kind == TOKENS):
+            got = f"{self.kind} of {self.task}"
+            raise ValueError(f"kind: wanted {TOKENS} of task {LANGUAGE} alone, got {got}")
+        if self.kind == TOKENS and len(self.picture_shape) != 1:
+            raise ValueError(f"picture_shape: wanted a length of {TOKENS}, got {self.picture_shape}")
+        if self.vocabulary is None:
+            return
+        if self.kind != TOKENS:
+            raise ValueError(f"vocabulary: wanted none of {self.kind}, got {self.vocabulary!r:.80}")
+        if (names := Vocabulary.from_dict(self.vocabulary).names) != self.classes:
+            got = f"{names[:3]!r:.80} and so on, {len(names):,} of them"
+            raise ValueError(f"vocabulary: wanted the names of the classes, got {got}")
 
 
 def _name(note, value, most=MOST_NAME):
@@ -199,10 +234,10 @@ def _flag(note, value):
         raise ValueError(f"{note}: wanted true or false, got {value!r:.80}")
 
 
-def _classes(names):
-    if not isinstance(names, tuple) or not 1 <= len(names) <= MOST_CLASSES:
+def _classes(names, most):
+    if not isinstance(names, tuple) or not 1 <= len(names) <= most:
         got = f"{len(names):,}" if isinstance(names, tuple) else f"{names!r:.80}"
-        raise ValueError(f"classes: wanted a list of 1 to {MOST_CLASSES:,} names, got {got}")
+        raise ValueError(f"classes: wanted a list of 1 to {most:,} names, got {got}")
     for number, name in enumerate(names):
         _name(f"classes[{number}]", name)
     if (name := twice(names)) is not None:

@@ -162,8 +162,7 @@ class _Going:
         settings = Settings(**values)
         made = session_of(settings, training, test, origins, not self.found, names, self.net)
         with made as session:
-            tensors = self.found and self.found[0]
-            changed = changes.of(self.stored, session, tensors, folder.path, self.allowed, names)
+            changed = changes.of(self.stored, session, self.found, folder.path, self.allowed, names)
             changes.same_held_out(folder, session, changed, self.news.append, names)
             best, seconds = None, 0.0
             if self.found:

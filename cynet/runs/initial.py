@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cynet.core.names import printable
+from cynet.core.tasks import LANGUAGE
 from cynet.core.types import State
-from cynet.data.dataset import WORDS
+from cynet.data.dataset import words_of
 from cynet.nn.layer import Layer
 
 from .facts import Facts
@@ -143,6 +144,8 @@ def _other(told, facts):
 
 def _kind(facts):
     norm, channels = " with batch norm" if facts.batch_norm else "", facts.picture_shape[-1]
-    what = WORDS[len(facts.picture_shape)]
+    what = words_of(facts.picture_shape, facts.task)
+    if facts.task == LANGUAGE:
+        return f"{facts.model} of {len(facts.classes)} different {what}"
     classes = f"{len(facts.classes)} class{'' if len(facts.classes) == 1 else 'es'}"
     return f"{facts.model}{norm} of {classes} and {channels}-channel {what}"

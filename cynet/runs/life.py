@@ -120,7 +120,7 @@ class _Life:
         """Train with all who watch; the `Outcome`."""
         session, settings, folder = self.session, self.session.settings, self.folder
         done = session.trainer.steps
-        self.screen = self.company.screen(settings.steps, settings.step_size, done=done, say=self.say)
+        self.screen = self.company.screen(settings.steps, self.session.step_count, done=done, say=self.say)
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(self.screen))
             folder.tell = self.screen.say

@@ -2,7 +2,7 @@
 
 import time
 
-from cynet.core.tasks import CLASSIFY, MEASURES, MULTILABEL
+from cynet.core.tasks import CLASSIFY, LANGUAGE, MEASURES, MULTILABEL
 from cynet.train.loop import Observer
 
 
@@ -30,6 +30,7 @@ class Lines(Observer):
         now = time.perf_counter()
         left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
         measures = MEASURES[getattr(result.test, "task", CLASSIFY)]
+        what = "tokens" if measures is MEASURES[LANGUAGE] else "images"
         right = f"accuracy {result.train_accuracy:.4f}  " if measures.trained else ""
         figures = "  ".join(
             f"{result.measure} {name} {figure(getattr(result.test, name))}" for name in measures.columns
@@ -37,7 +38,7 @@ class Lines(Observer):
         self.say(
             f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
             f"{right}{result.measure} loss {_loss(result.test.loss)}  {figures}  lr {result.lr:.3g}  "
-            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} images/s  {duration(left)} left"
+            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} {what}/s  {duration(left)} left"
         )
 
     def say(self, text):
@@ -73,7 +74,7 @@ def duration(seconds):
 
 
 def accuracies(evaluation, classes, split="test"):
-    """The accuracy of each class and, on the last line, over all.
+    """The accuracy of each class and, on the last line, over all; of a text accuracy and perplexity.
 
     Parameters
     ----------
@@ -86,6 +87,9 @@ def accuracies(evaluation, classes, split="test"):
     str
     """
     task = getattr(evaluation, "task", CLASSIFY)
+    if task == LANGUAGE:
+        right = f"{split} accuracy {evaluation.accuracy:.4f}, of {evaluation.tokens:,} tokens"
+        return f"{right}\n{split} perplexity {figure(evaluation.perplexity)}"
     width = max(len(name) for name in classes)
     if task != CLASSIFY:
         names = ("average precision", "F1") if task == MULTILABEL else ("RMSE", "MAE", "R2")

@@ -7,9 +7,10 @@ import numpy as np
 
 from cynet import data
 from cynet.core.files import user_path
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.data import registry
 
+from . import texts
 from .facts import DRAWN
 
 
@@ -65,6 +66,9 @@ def load(facts, name, root, split, **options):
     OSError
         When it cannot be read.
     """
+    if facts.task == LANGUAGE:
+        text = texts.load(facts, name, root, split, **options)
+        return Matched(text, notes=tuple(text.notes))
     load_it = _fitted if name in registry.dataset.those(fitted=True) else _as_it_is
     samples = load_it(facts, name, root, split, options)
     task = getattr(samples, "task", CLASSIFY)

@@ -72,8 +72,17 @@ class OwnNet:
         """Those of the files that the code imports."""
         return {name: hashlib.sha256(code).hexdigest() for name, code in self.imports.items()}
 
-    def made(self, input_shape: tuple[int, ...], classes: int, options: str | None = None) -> Layer:
-        """A new model, for samples of a shape; ValueError where it is none, or the code raises."""
+    def made(
+        self,
+        input_shape: tuple[int, ...],
+        classes: int,
+        options: str | None = None,
+        outputs: tuple[int, ...] | None = None,
+    ) -> Layer:
+        """A new model, for samples of a shape; ValueError where it is none, or the code raises.
+
+        `outputs` is the shape of what it gives for one; default: (classes,).
+        """
         given = json.loads(options) if options else {}
         try:
             call = Builder(self.name, self.build, {}).bound(input_shape, classes, given)
@@ -86,8 +95,11 @@ class OwnNet:
             raise ValueError(f"model: {self.name}: wanted a cynet.Layer, got {_shown(found)}")
         self._run(lambda: refuse_circles(found))
         shape = self._run(lambda: found.checked_shape((2, *input_shape)))
-        if shape != (2, classes):
-            wanted = f"wanted an output of shape (N, {classes}) for inputs of (N, {_sizes(input_shape)})"
+        outputs = (classes,) if outputs is None else outputs
+        if shape != (2, *outputs):
+            wanted = (
+                f"wanted an output of shape (N, {_sizes(outputs)}) for inputs of (N, {_sizes(input_shape)})"
+            )
             raise ValueError(f"model: {self.name}: {wanted}, got {shape} for N = 2")
         if not self._run(lambda: [p for p in found.parameters() if p.requires_grad]):
             raise ValueError(f"model: {self.name}: wanted a net with parameters to train, got none")
@@ -222,7 +234,12 @@ def builder(model: Any) -> Callable[[Any], Layer] | None:
     net = of(model)
     if net is None:
         return None
-    return lambda facts: net.made(facts.picture_shape, len(facts.classes), facts.model_option)
+    return lambda facts: of_facts(net, facts)
+
+
+def of_facts(net: OwnNet, facts: Any) -> Layer:
+    """A new model of a net of one's own, for samples as `Facts` tell of them."""
+    return net.made(facts.picture_shape, len(facts.classes), facts.model_option, facts.output_shape)
 
 
 def wanted(model: str, names: Any) -> str:

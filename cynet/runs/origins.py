@@ -18,6 +18,12 @@ GIVEN = DEFAULT, FLAG, PYTHON  # all but the names of files and recipes
 DERIVED = ("steps", "lr", "schedule", "lr_steps", "threads", "workers")
 
 
+TAKE_THE_PLACE = (  # of another setting, one of the two at a time
+    ("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule"), ("lr_drop", "schedule"),
+    ("lr_steps", "lr_drop"), ("lr_drop", "lr_steps"),
+)  # fmt: skip
+
+
 class Names(Wording):
     """What messages call settings and arguments: here as Python does; the command line has its own.
 
@@ -93,10 +99,14 @@ def replaced(sheet, origin, names):
     schedule = sheet.get("schedule", ANNEALED)
     if "lr_steps" in sheet and schedule != ANNEALED:
         raise RefusedError(f"{names.of('lr_steps', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
+    if "lr_drop" in sheet and "lr_steps" in sheet:
+        raise clash("lr_drop", "lr_steps")
+    if "lr_drop" in sheet and schedule != ANNEALED:
+        raise RefusedError(f"{names.of('lr_drop', origin)}: wanted the schedule {ANNEALED}, got {schedule}")
     weighted = sheet.get("class_weights", NONE) != NONE
     if sheet.get("balanced") and weighted:
         raise clash("balanced", "class_weights")
-    for one, other in (("steps", "epochs"), ("epochs", "steps"), ("lr_steps", "schedule")):
+    for one, other in TAKE_THE_PLACE:
         if one in sheet:
             yield other
     if sheet.get("balanced"):
@@ -104,7 +114,7 @@ def replaced(sheet, origin, names):
     if weighted:
         yield "balanced"
     if schedule != ANNEALED:
-        yield "lr_steps"
+        yield from ("lr_steps", "lr_drop")
 
 
 def gathered(sheets, names):

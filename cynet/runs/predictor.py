@@ -11,13 +11,13 @@ import numpy as np
 from cynet import data
 from cynet.core import checks
 from cynet.core.names import printable
-from cynet.core.tasks import CLASSIFY, MULTILABEL, REGRESS
+from cynet.core.tasks import CLASSIFY, LANGUAGE, MULTILABEL, REGRESS
 from cynet.core.types import AnyArray, AnyPath
 from cynet.data.dataset import LABELS
 from cynet.data.images import given
 from cynet.train.label_metrics import THRESHOLD
 from cynet.train.predictions import predict
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 from cynet.train.views import kinds_of
 
 from . import given_arrays, nets
@@ -163,6 +163,9 @@ class Predictor:
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.path = file_of(source, weights)
         self.model, self.facts = load_weights(self.path, nets.builder(model))
+        if self.facts.task == LANGUAGE:
+            how = f"cynet language-model generate {self.path} --prompt TEXT"
+            raise ValueError(f"{self.path}: wanted a model of pictures or samples, got one of texts ({how})")
         self.tta = self.facts.tta if tta is None else tta
         self._locks: dict[int, threading.Lock] = {}
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from math import isfinite
 
 from cynet.core.hints import near
-from cynet.core.tasks import LOSSES, TASKS
+from cynet.core.tasks import EVERY, LOSSES
 
 CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
 SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
 AUTO = "auto"
 LAYOUTS = ("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF")  # see cynet/data/array_layouts.py
+LEVELS = ("character", "word")  # of a text: what a token is
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 SGD, NESTEROV, ADAM, ADAMW = OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 UNDECAYED = ("norm", "bias")  # parameters that may go without weight decay
@@ -26,6 +27,7 @@ PLACES = ("init_from", "data_dir")  # settings that are paths
 
 MOST = 2**31 - 1  # steps, pictures, and what else is counted
 MOST_SEED = 2**63 - 1
+MOST_SEQUENCE = 1 << 16  # tokens
 MOST_TEXT = 4096  # letters of a name or a path: more than a system has
 MOST_MILESTONES = 100_000  # letters
 MOST_BITS = 64  # of a whole number in a file
@@ -172,6 +174,16 @@ def lookahead(value):
         raise ValueError(f"{wanted}, got {short(value)}") from None
 
 
+def lr_drop(value):
+    """'6:.25' as '6:0.25': a number of epochs and what a rate is multiplied by."""
+    try:
+        epochs, factor = value.split(":")
+        return f"{integer(1)(epochs)}:{number(0)(factor)!r}"
+    except ValueError:
+        wanted = "wanted EPOCHS:FACTOR, from 1 epoch on and a factor of at least 0, such as 6:.25"
+        raise ValueError(f"{wanted}, got {short(value)}") from None
+
+
 def augmentation(value):
     """'crop:4,rotate:15' as it is, or True where that is what `augment` stands for."""
     from . import augmentations  # here: a command's help is there at once
@@ -269,7 +281,10 @@ RANGES = {
     "skip_damaged": FLAG,
     "image_size": _text(size, ' such as "48x64"', "a str such as '48x64'"),
     "layout": _text(one_of(*LAYOUTS)),
-    "task": _text(one_of(*TASKS)),
+    "sequence_length": _number(integer(1, MOST_SEQUENCE)),
+    "level": _text(one_of(*LEVELS)),
+    "fold": FLAG,
+    "task": _text(one_of(*EVERY)),
     "loss": _text(one_of(*LOSSES)),
     "augment": Range(
         augmentation, (bool, str), "true, false or names", "True, False, a str 'crop:4,flip' or a list"
@@ -284,6 +299,7 @@ RANGES = {
     "lr": _number(number(0)),
     "schedule": _text(one_of(*SCHEDULES)),
     "lr_steps": _text(milestones, ' such as "300:.01,420:.001"', "a dict such as {300: .01, 420: .001}"),
+    "lr_drop": _text(lr_drop, ' such as "6:.25"', "a str such as '6:.25'"),
     "warmup": _number(integer(0)),
     "optimizer": _text(one_of(*OPTIMIZERS)),
     "momentum": _number(number(0, 1)),

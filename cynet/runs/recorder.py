@@ -11,6 +11,7 @@ from cynet.train.loop import Observer, Progress, Result
 from . import checkpoint
 from .filenames import BEST, WEIGHTS
 from .folder import RunFolder
+from .saved import MOST_LOSS
 from .state import capture
 from .weights import digests, save_weights
 
@@ -78,7 +79,7 @@ class Recorder(Observer):
         self.save()
         measures, score = self.task.measures, self.task.score(result.test)
         if self.best is None or measures.better(score, self.best[measures.score]):
-            known = score if score == score else None  # JSON has no NaN
+            known = score if abs(score) <= MOST_LOSS else None  # JSON has neither NaN nor infinity
             self.best = {measures.score: known, "step": result.step, "epoch": result.epoch}
             self._save(BEST)
 

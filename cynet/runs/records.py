@@ -92,6 +92,7 @@ SURROUNDINGS = PART | {"resumed": [GONE_ON]}
 RESULT = {
     "weights": TEXT, "sha256": TOKEN, "step": COUNT, "steps": COUNT, "loss": LOSS, "accuracy": SHARE,
     "samples": COUNT, "before": COUNTS, "ap": LOSS, "f1": SHARE, "rmse": LOSS, "mae": LOSS, "r2": LOSS,
+    "perplexity": LOSS,
 }  # fmt: skip
 NEEDED = {"init_from": ("path", "sha256"), "resumed": ("after_step", "changed")}  # entries of these objects
 

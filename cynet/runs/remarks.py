@@ -3,10 +3,10 @@
 import numpy as np
 
 from cynet.core.names import printable
-from cynet.core.tasks import MULTILABEL
+from cynet.core.tasks import LANGUAGE, MULTILABEL
 from cynet.core.wording import FLAGS
 from cynet.data import balance
-from cynet.data.dataset import WORDS, labelled
+from cynet.data.dataset import labelled, words_of
 from cynet.nn.summary import of_shape
 from cynet.train import batching
 
@@ -19,13 +19,13 @@ FAR = 30  # from 0 and 1, which the mean and the deviation of numbers had best b
 def introduce(session, folder, say):
     """Say what is trained, on what, and how."""
     s, training, test = session.settings, session.batches.dataset, session.test_batches.dataset
-    what = WORDS[len(training.picture_shape)]
+    what = words_of(training.picture_shape, session.task.name)
     total = of_shape(session.model, (1, *session.facts.picture_shape))
     say(total)
-    norm = " with batch norm" if s.batch_norm and session.net is None else ""
+    norm = " with batch norm" if session.facts.is_normed and session.net is None else ""
     say(
         f"model {s.model}{norm}: {total.parameters:,} parameters, "
-        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a {what[:-1]}"
+        f"{total.macs:,} MACs and {total.activation_bytes:,} activation bytes a {_one(what, s)}"
     )
     trained, frozen = _sizes(session.model)
     if frozen:
@@ -36,7 +36,9 @@ def introduce(session, folder, say):
         parts += f", {len(session.division.held_out):,} {VALIDATION}"
     labels = labelled(len(training.classes), session.task.name)
     say(f"data {s.data}: {parts} and {len(test.labels):,} test {what} of {labels}")
-    if session.task.columns:
+    if session.task.name == LANGUAGE:
+        say(f"task {LANGUAGE}: which token comes next{f', by {s.level}' if s.level else ''}")
+    elif session.task.columns:
         named = balance.named([printable(name) for name in training.classes])
         say(f"task {session.task.name}{f', loss {s.loss}' if s.loss else ''}: {named}")
     for note in dict.fromkeys((*getattr(training, "notes", ()), *getattr(test, "notes", ()))):
@@ -45,6 +47,11 @@ def introduce(session, folder, say):
         f"{s.steps} steps of {_pictures(s)}; {s.threads} threads, {s.workers} loader workers; "
         f"run {folder.path}"
     )
+
+
+def _one(what, settings):
+    """What one input is called."""
+    return f"sequence of {settings.sequence_length} {what}" if settings.sequence_length else what[:-1]
 
 
 def _sizes(model):
@@ -66,8 +73,10 @@ def of(session, words=FLAGS):
     classes = dataset.classes
     if session.task.columns:
         lines = [str(session.initial)] if session.initial else []
+        if session.task.name == LANGUAGE:
+            return lines
         lines += _columns(dataset.labels[division.kept], classes, session)
-        what = WORDS[len(dataset.picture_shape)]
+        what = words_of(dataset.picture_shape)
         advice = batching.advice(len(division.kept), settings.batch_size, what, words)
         return [*lines, advice] if advice else lines
     counts, held_out = (

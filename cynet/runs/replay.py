@@ -18,10 +18,11 @@ import cynet.core.random as random
 from cynet import models
 from cynet.core.files import user_path
 from cynet.core.folder import own_file
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.core.types import Batch
 from cynet.data import registry
 from cynet.data.sets.array_files import read_members
+from cynet.train.tasks import step_of
 from cynet.train.trainer import Diverged
 
 from .filenames import DIGEST_COLUMNS
@@ -87,9 +88,9 @@ class Replay:
         self.session, self._random = session, random.get_state()
         self._batches = self._endless()
 
-    def _endless(self) -> Iterator[Batch]:
+    def _endless(self) -> Iterator[tuple[int, Batch]]:
         while True:
-            yield from self.session.batches
+            yield from enumerate(self.session.batches)
 
     def step(self) -> tuple[float, str]:
         """Train on the next batch.
@@ -102,10 +103,10 @@ class Replay:
             A digest of the pictures and labels.
         """
         random.set_state(self._random)
-        x, y = next(self._batches)
+        number, (x, y) = next(self._batches)
         batch = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
         try:
-            loss = self.session.trainer.step(x, y)
+            loss = step_of(self.session.trainer, self.session.batches, number, x, y)
         except Diverged:
             loss = nan
         self._random = random.get_state()
@@ -158,7 +159,8 @@ def verify(replay, history, steps):
 
 
 def diverged(path):
-    """Take the step again at which a run's loss was no number any more, with its settings.
+    """Take the step again at which a run's loss was no number any more, with its settings; a text's begins
+    with a state of zeros, for that of before is not kept.
 
     Parameters
     ----------
@@ -184,8 +186,8 @@ def diverged(path):
 
 def _batch(path, facts):
     """What `diverged` takes from a file, each array of its type and shape, or a ValueError that names it."""
-    columns = facts.task != CLASSIFY
-    kinds = {"x": "f", "y": "f" if columns else "iu", "step": "iu", "class_weights": "f"}
+    columns, tokens = facts.task not in (CLASSIFY, LANGUAGE), facts.task == LANGUAGE
+    kinds = {"x": "iu" if tokens else "f", "y": "f" if columns else "iu", "step": "iu", "class_weights": "f"}
     found = read_members(path, kinds, MOST_BATCH)
     count, classes = len(found["y"]) if "y" in found and found["y"].ndim else 0, len(facts.classes)
     wanted = {
@@ -193,6 +195,9 @@ def _batch(path, facts):
         "y": (np.float32, (count, classes)) if columns else (np.int64, (count,)), "step": (np.int64, ()),
         "class_weights": (np.float64, (classes,)),
     }  # fmt: skip
+    if tokens:  # the last batch of an epoch is shorter
+        length = found["x"].shape[-1:] if "x" in found else ()
+        wanted |= {"x": (np.int64, (count, *length)), "y": (np.int64, (count, *length))}
     for name, (dtype, shape) in wanted.items():
         got = found.get(name)
         if got is None and name == "class_weights":
@@ -201,6 +206,8 @@ def _batch(path, facts):
         if got is None or (got.dtype, got.shape) != (dtype, shape) or not count:
             raise ValueError(f"{path}: {name}: wanted {np.dtype(dtype)} {shape}, got {told}")
     bounds = {"step": (1, MOST)} if columns else {"y": (0, classes - 1), "step": (1, MOST)}
+    if tokens:
+        bounds |= {"x": (0, classes - 1)}
     if columns and not np.isfinite(found["y"]).all():
         raise ValueError(f"{path}: y: wanted finite numbers, got others")
     for name, (low, high) in bounds.items():
@@ -305,7 +312,7 @@ def _before(flat, entry, own):
             if value not in known and not (name == "model" and is_own(value)):
                 wanted = f"wanted one of {', '.join(known)}"
                 raise ValueError(f"{name}: {wanted}, got {value!r:.80}")
-        found.resolved(found.step_size).learning_rates()
+        found.resolved(2 * found.step_size).learning_rates()
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{entry}: wanted the settings before that change, got others: {error}") from None
     return found

@@ -13,16 +13,16 @@ import numpy as np
 import cynet.core.random as random
 from cynet import data, models
 from cynet.core import threads
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.data import registry
-from cynet.data.dataset import WORDS
+from cynet.data.dataset import words_of
 from cynet.nn.layer import Layer, shapes_of
 from cynet.nn.spec import NET, notes
 from cynet.train.loop import Observer, Result, train
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 
-from . import augmentations, nets, trial
-from .facts import BYTES, DRAWN, Facts
+from . import augmentations, nets, texts, trial
+from .facts import BYTES, DRAWN, TOKENS, Facts
 from .initial import load_initial
 from .middle import ready
 from .resolving import spread, with_task
@@ -75,7 +75,7 @@ class Session:
         Of the loss of training.
     initial : Taken or None
         What came from `settings.init_from`.
-    batches : DataLoader
+    batches : DataLoader, or of a text Sequences
         Of the pictures that are trained on, as many at a time as a step has.
     evaluation_batches : DataLoader
         What is evaluated after each epoch: the pictures held out, or else the test set.
@@ -133,13 +133,25 @@ class Session:
             labels = training.labels[self.division.kept]
             self.class_weights = self.task.weights(labels, len(training.classes))
         self.trainer = trainer_of(self.model, settings, self.class_weights)
+        self.batches = self._batches(training)
+        self.test_batches = test_loader(test, self.facts)
+        self.evaluation_batches = self.test_batches if self.measure == TEST else self.evaluation_loader()
+        self.is_known = NET in notes(self.model)
+        if not self.is_known:
+            self._try(test)
+
+    def _batches(self, training):
+        """What is trained on, a batch for each step."""
+        settings = self.settings
+        if self.task.name == LANGUAGE:
+            return texts.training_batches(training, settings)
         augment = augmentations.transforms(settings.augment)
         if settings.tta and len(training.picture_shape) != 3:
             raise ValueError(f"tta: wanted pictures, which have such views, got {training!r}")
         if settings.augment and (self.facts.kind != BYTES or len(training.picture_shape) != 3):
             got = f"{training!r} of {self.facts.kind}"
             raise ValueError(f"augment: wanted pictures of bytes, uint8, got {got}")
-        self.batches = data.DataLoader(
+        return data.DataLoader(
             training,
             settings.step_size,
             shuffle=True,
@@ -149,11 +161,6 @@ class Session:
             transforms=[*augment, normalize(self.facts)],
             sampler=self._sampler(training.labels),
         )
-        self.test_batches = test_loader(test, self.facts)
-        self.evaluation_batches = self.test_batches if self.measure == TEST else self.evaluation_loader()
-        self.is_known = NET in notes(self.model)
-        if not self.is_known:
-            self._try(test)
 
     def _new_model(self) -> Layer:
         """The model of the settings, which takes samples of the shape that the facts tell of."""
@@ -165,15 +172,19 @@ class Session:
             raise ValueError(f"batch_norm: {wanted}, got False")
         else:
             nets.HERE[settings.model] = net
-            model = net.made(shape, len(self.facts.classes), settings.model_option)
+            model = nets.of_facts(net, self.facts)
         try:
             if net is None:
                 model = self.facts.create()
-            model.checked_shape((settings.batch_size, *shape))
+            found, whole = model.checked_shape((settings.batch_size, *shape)), self.facts.output_shape
+            if net is None and found[1:] != whole:
+                raise ValueError(f"it gives {found[1:]} for each of them, wanted {whole}")
         except ValueError as error:
-            sizes, what = " x ".join(map(str, shape)), WORDS[len(shape)]
+            sizes, what = " x ".join(map(str, shape)), words_of(shape, self.facts.task)
             wanted = f"{settings.model} cannot take the {what} of {settings.data}, {sizes}"
-            raise ValueError(f"model: {wanted}: {error}") from None
+            no_text = net is None and self.task.name == LANGUAGE
+            hint = " (did you mean model language_model?)" if no_text else ""
+            raise ValueError(f"model: {wanted}: {error}{hint}") from None
         return model
 
     def _try(self, test):
@@ -182,7 +193,13 @@ class Session:
         with test_loader(test, self.facts, trial.SAMPLES, first) as loader:
             x = np.resize(next(iter(loader))[0], (trial.SAMPLES, *self.facts.picture_shape))
         name = self.net.name if self.net else self.settings.model
-        trial.check(name, self.model, x, (trial.SAMPLES, len(self.facts.classes)))
+        trial.check(name, self.model, x, (trial.SAMPLES, *self.facts.output_shape))
+
+    @property
+    def step_count(self) -> int:
+        """How many pictures a step has; of a text how many tokens, but for the last of an epoch."""
+        tokens = self.settings.sequence_length if self.task.name == LANGUAGE else None
+        return self.settings.step_size * (tokens or 1)
 
     def _sampler(self, labels):
         """What says which pictures an epoch has; None: all of them."""
@@ -197,8 +214,10 @@ class Session:
         Parameters
         ----------
         count : int, optional
-            Only so many pictures, spread over all, as one batch; at most all.
+            Only so many pictures, spread over all, as one batch; at most all. Of a text all of it.
         """
+        if self.task.name == LANGUAGE:
+            return test_loader(self._measured, self.facts)
         samples = self.division.held_out if self.measure == VALIDATION else np.arange(len(self._measured))
         if count is not None:
             count = min(count, len(samples))
@@ -248,6 +267,9 @@ def _refuse_other(training, test):
         if wanted != got:
             raise ValueError(f"data: wanted {what} for testing as those for training, {wanted}, got {got}")
 
+    if getattr(training, "task", CLASSIFY) == LANGUAGE:
+        texts.refuse_other(training, test)
+
 
 def _images(samples):
     """The array of a data set that keeps one, else None."""
@@ -274,8 +296,11 @@ def test_loader(
 ) -> data.DataLoader:
     """Every sample of `test` once, in order, the last batch as small as it comes; or those of a sampler.
 
-    Of pictures that are kept larger than the model takes them it gives the middle.
+    Of pictures that are kept larger than the model takes them it gives the middle. Of a text it gives
+    sequences, in at most as many rows.
     """
+    if facts.kind == TOKENS:
+        return texts.evaluated_batches(test, facts, batch_size)
     return data.DataLoader(
         test, batch_size, shuffle=False, workers=0, transforms=ready(facts), sampler=sampler
     )

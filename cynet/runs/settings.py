@@ -48,7 +48,7 @@ FREE = ("data_dir", "threads", "workers", "checkpoint_every", "checkpoint_minute
 
 def data_options(values):
     """What `cynet.data.load` takes of settings, a dict, besides name, root and split."""
-    names = ("split_seed", "skip_damaged", "layout", "task")
+    names = ("split_seed", "skip_damaged", "layout", "task", "sequence_length", "level", "fold")
     found = {name: values[name] for name in names if values.get(name)}
     if size := values.get("image_size"):
         found["size"] = tuple(map(int, size.split("x")))
@@ -84,8 +84,14 @@ class Settings:
         "48x64": the height and width that pictures of image_folder and image_list are given.
     layout : str or None
         What the dimensions of arrays are: see `cynet.data.from_npy`. None: what can be told.
+    sequence_length : int or None
+        Of a text: how many tokens a net is given at a time, in training. None: 100.
+    level : str or None
+        Of a text: what a token is, one of `LEVELS`. None: "character".
+    fold : bool
+        Of a text: whether every run of white space is one space.
     task : str or None
-        What the labels are for, one of `TASKS`. None: what they tell.
+        What the labels are for, one of `TASKS`, or "language" of texts. None: what they tell.
     loss : str or None
         Of numbers, one of `LOSSES`. None: "mse".
     augment : bool or str
@@ -97,7 +103,7 @@ class Settings:
         Of that choice of pictures, and of the test pictures of a folder that has no part for them. It is not
         `seed`, so that runs of different seeds are compared on the same pictures.
     batch_size : int
-        Pictures that go through the net at once.
+        Pictures that go through the net at once; of a text the sequences.
     accumulate : int
         Such batches of a step: its gradient is the mean over the pictures of all of them, while batch norm
         knows one. Steps, and so schedules and checkpoints, are updates of the weights, whatever it is; an
@@ -110,9 +116,13 @@ class Settings:
     lr : float or None
         None: 0.1; of adam, adamw and task "regress" 0.001.
     schedule : str or None
-        One of `SCHEDULES`. None: "steps" where `lr_steps` are given or `lr` is not, else "constant".
+        One of `SCHEDULES`. None: "steps" where `lr_steps` or `lr_drop` are given or `lr` is not, else
+        "constant".
     lr_steps : dict of int to float or None
         With schedule "steps" the learning rate from each of these steps on; None: `resolving.DROPS`.
+    lr_drop : str or None
+        "EPOCHS:FACTOR": the rate is multiplied by this factor after every so many epochs. The
+        `lr_steps` follow from it.
     warmup : int
         Steps in which the rate rises.
     optimizer : str
@@ -163,6 +173,9 @@ class Settings:
     skip_damaged: bool = False
     image_size: str | None = None
     layout: str | None = None
+    sequence_length: int | None = None
+    level: str | None = None
+    fold: bool = False
     task: str | None = None
     loss: str | None = None
     augment: bool | str = False
@@ -176,6 +189,7 @@ class Settings:
     lr: float | None = None
     schedule: str | None = None
     lr_steps: dict[int, float] | None = None
+    lr_drop: str | None = None
     warmup: int = 0
     optimizer: str = SGD
     momentum: float = 0.9

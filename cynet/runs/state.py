@@ -11,20 +11,23 @@ from types import SimpleNamespace
 import cynet.core.random as random
 from cynet import models
 from cynet.core import checks
+from cynet.core.tasks import LANGUAGE
 from cynet.data import registry
 from cynet.nn.spec import from_spec, to_spec
 from cynet.optim import adam
 from cynet.optim.adam import refuse_skipped
+from cynet.train import carrying
 
 from . import nets
 from .facts import options_of
 from .layouts import ModelLayout, bounded_by, odd_statistics, told
+from .resolving import OF_TEXTS
 from .saved import MOST_NUMBER, Saved
 from .settings import FREE, Settings
 from .trainers import trainer_of
 from .weights import SPARE
 
-MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."
+MODEL, OPTIMIZER, AVERAGE, CARRIED = "model.", "optimizer.", "average.", "carried."
 SKIPPED = OPTIMIZER + adam.SKIPPED
 
 
@@ -54,7 +57,8 @@ def capture(session, origins=None, best=None, seconds=0.0):
         "seconds": seconds,
         "net": net,
     }
-    return _tensors(session), state | ({"is_code": True} if net is None else {})
+    tensors = _tensors(session, _rows(session.settings, place.batch), carrying.carried(session.model))
+    return tensors, state | ({"is_code": True} if net is None else {})
 
 
 def _net(model):
@@ -65,10 +69,19 @@ def _net(model):
         return None
 
 
-def _tensors(session):
+def _rows(settings, batch):
+    """How many rows of a text go on in the batch of a number of an epoch: none at its beginning."""
+    return settings.batch_size if settings.task == LANGUAGE and batch else 0
+
+
+def _tensors(session, rows=0, carried=None):
+    """All tensors; where rows of a text go on also the states that are carried, or zeros in their place."""
     model, optimizer = session.model.state_dict(), session.trainer.optimizer.state_dict()
     tensors = {MODEL + name: array for name, array in model.items()}
     tensors |= {OPTIMIZER + name: array for name, array in optimizer.items()}
+    if rows:
+        states = carrying.carriable(session.model, rows) | (carried or {})
+        tensors |= {CARRIED + name: array for name, array in states.items()}
     average = session.trainer.average
     return tensors | {AVERAGE + name: a.copy() for name, a in (average.arrays if average else {}).items()}
 
@@ -92,15 +105,15 @@ def restore(session, tensors, state, changed=()):
         another one.
     """
     saved = state if isinstance(state, Saved) else Saved.of(state)
-    if problems := misfits(session, tensors):
+    if problems := misfits(session, tensors, saved):
         raise ValueError("the checkpoint does not fit the run: " + "; ".join(problems))
     _optimizer_steps(tensors)
     place, loader = saved.place, saved.loader
-    if "data" in changed:
+    if {"data", *OF_TEXTS} & set(changed):
         loader = loader | {"fingerprint": session.batches.dataset.fingerprint()}
     if {"batch_size", "accumulate"} & set(changed):
         loader = loader | {"batch_size": session.batches.batch_size}
-    if {"data", "batch_size", "accumulate", "balanced"} & set(changed) and place.batch:
+    if {"data", "batch_size", "accumulate", "balanced", *OF_TEXTS} & set(changed) and place.batch:
         place = replace(place, epoch=place.epoch + 1, batch=0)
     try:
         session.batches.load_state_dict(
@@ -114,6 +127,7 @@ def restore(session, tensors, state, changed=()):
     if trainer.average:
         trainer.average.arrays = {name: a.copy() for name, a in _part(tensors, AVERAGE).items()}
         trainer.average.steps = saved.step
+    carrying.carry(session.model, _part(tensors, CARRIED) if place.batch else {})
     random.set_state(saved.random)
     trainer.steps, trainer.place = saved.step, place
 
@@ -154,7 +168,7 @@ def _check_settings(saved):
     if None in (settings.steps, settings.lr, settings.schedule) or settings.epochs is not None:
         raise ValueError("config: wanted steps, lr and schedule, and no epochs")
     try:
-        rates = repr(settings.resolved(settings.step_size).learning_rates())
+        rates = repr(settings.resolved(2 * settings.step_size).learning_rates())
     except ValueError as error:
         raise ValueError(f"config: {error}") from None
     if saved.schedule != rates:
@@ -172,12 +186,12 @@ def _check_settings(saved):
 
 
 @lru_cache
-def _layout(name, options, sides, optimizer, momentum, average, ahead):
+def _layout(name, options, sides, optimizer, momentum, average, ahead, rows):
     """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum, an average, slow
     weights.
 
     `options`: batch_norm and model_option of the settings; `sides`: of the model's input, all but its
-    channels.
+    channels; `rows`: of a text, that go on.
     """
     lookahead = "1:0.5" if ahead else None
     settings = Settings(
@@ -186,7 +200,7 @@ def _layout(name, options, sides, optimizer, momentum, average, ahead):
 
     def build(classes, channels):
         model = models.create(name, (*sides, channels), classes, **options_of(name, *options))
-        return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)))
+        return _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, settings)), rows)
 
     return ModelLayout(build)
 
@@ -196,10 +210,11 @@ def _misfits(tensors, saved):
     settings, sides = saved.settings, saved.input_shape[:-1]
     if not nets.is_registered(settings.model):
         return _misfits_of_net(tensors, saved)
+    rows = _rows(settings, saved.place.batch)
     more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
     options = settings.batch_norm, settings.model_option
     with bounded_by(tensors):
-        layout = _layout(settings.model, options, sides, settings.optimizer, *more)
+        layout = _layout(settings.model, options, sides, settings.optimizer, *more, rows)
     return layout.misfits(tensors, layout.shapes(*layout.counts(tensors)), dtypes=True)
 
 
@@ -214,7 +229,8 @@ def _misfits_of_net(tensors, saved):
             model = from_spec(saved.net, count + SPARE)
         except ValueError as error:
             return [f"net: {error}"]
-        own = _tensors(SimpleNamespace(model=model, trainer=trainer_of(model, saved.settings)))
+        made = SimpleNamespace(model=model, trainer=trainer_of(model, saved.settings))
+        own = _tensors(made, _rows(saved.settings, saved.place.batch))
     return differing(own, tensors)
 
 
@@ -230,9 +246,9 @@ def differing(own, tensors):
     return problems
 
 
-def misfits(session, tensors):
-    """`differing` of a session's own tensors and a checkpoint's."""
-    return differing(_tensors(session), tensors)
+def misfits(session, tensors, saved):
+    """`differing` of a session's own tensors and a checkpoint's, whose state is `saved`."""
+    return differing(_tensors(session, _rows(saved.settings, saved.place.batch)), tensors)
 
 
 def _optimizer_steps(tensors):

@@ -9,7 +9,7 @@ from cynet.optim.lookahead import Lookahead
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.mixup import Mixup
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 from cynet.train.trainer import Trainer
 from cynet.train.views import seen
 

@@ -37,6 +37,7 @@ PLAIN: dict[str, Any] = {
     "kind": BYTES,
     "model_option": None,
     "kept": (),
+    "vocabulary": None,
 }  # not noted
 SPARE = 1 << 20  # values that a net may have beyond those in its file, to say what is missing
 
@@ -255,8 +256,7 @@ def _built(facts, tensors, notes, build):
         check_statistics(tensors)
         return _of_spec(facts.net, tensors)
     if not facts.is_named and facts.model in nets.HERE:
-        shape, classes = facts.picture_shape, len(facts.classes)
-        return copy.deepcopy(nets.HERE[facts.model].made(shape, classes, facts.model_option))
+        return copy.deepcopy(nets.of_facts(nets.HERE[facts.model], facts))
     if not facts.is_named and NO_NET in notes:
         wanted = "wanted the file that this model comes from beside it (--model FILE.py, or model=)"
         raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")

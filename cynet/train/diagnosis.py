@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -158,7 +159,7 @@ class Doctor(Observer):
             except (OSError, ValueError):  # the training will meet it, and say so
                 return None
         model = self.trainer.model
-        with evaluating(model):
+        with evaluating(model), self.task.apart(model) if self.task else nullcontext():
             found = dead_channels(model, self._pictures, ReLU)
         norms = any("running_mean" in layer.buffers for _, layer in model.walk())
         return dead(found, len(self._pictures), norms, self.measure, self.words)

@@ -6,6 +6,7 @@ epochs, evaluates, and tells observers what happens; they print, or keep files.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -130,14 +131,19 @@ def train(
         When `batches` is empty, gives more or fewer batches than its length says, cannot be walked through
         again, or holds what is no pair.
     """
-    place = trainer.place
-    steps = checks.integer("steps", steps, trainer.steps + (place.count == 0))
+    steps = checks.integer("steps", steps, trainer.steps + (trainer.place.count == 0))
     _check_walks(batches, test_batches)
     trainer.model.train()
+    with trainer.task.training(trainer.model) if trainer.task else contextlib.nullcontext():
+        return _train(trainer, batches, test_batches, steps, observers, watch, measure)
+
+
+def _train(trainer, batches, test_batches, steps, observers, watch, measure):
+    place = trainer.place
     while trainer.steps < steps or place.count:
         count = len(batches)  # of this epoch: a sampler's next one may have another number
         if trainer.steps < steps and place.batch < count:
-            _epoch(trainer, watch(batches), count, steps, observers)
+            _epoch(trainer, batches, watch, count, steps, observers)
         with trainer.evaluated_weights():
             test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
         if not isfinite(test.loss):
@@ -168,9 +174,9 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
         raise ValueError("batches: wanted at least one batch an epoch, got none")
 
 
-def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Sequence[Observer]) -> None:
+def _epoch(trainer, batches, watch, count, steps, observers):
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
-    place, walk = trainer.place, pairs(batches, columns=trainer.columns)
+    place, walk = trainer.place, pairs(watch(batches), columns=trainer.columns)
     while True:
         start = time.perf_counter()
         batch = next(walk, None)
@@ -179,10 +185,13 @@ def _epoch(trainer: Trainer, batches: Any, count: int, steps: int, observers: Se
         if place.batch == count:
             raise ValueError(f"batches: wanted {count} of them, as their length says, got more")
         waited, (x, y) = time.perf_counter() - start, batch
+        if trainer.task:
+            trainer.task.begin(trainer.model, batches, place.batch)
         loss = trainer.step(x, y)
-        place.add(loss, trainer.right, len(y))
+        images = trainer.count(y)
+        place.add(loss, trainer.right, images)
         progress = Progress(
-            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, len(y), trainer.right,
+            trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, images, trainer.right,
             time.perf_counter() - start, waited,
         )  # fmt: skip
         for observer in observers:

@@ -19,6 +19,7 @@ from cynet.core.drawing import figure_class
 from cynet.core.types import AnyArray, Batch
 
 from .metrics import pairs
+from .tasks import step_of
 from .trainer import Diverged, Trainer
 
 LOWEST, HIGHEST, STEPS = 1e-4, 10.0, 150
@@ -83,9 +84,9 @@ def lr_find(
     average = 0.0
     trainer.schedule = lambda step: lowest * (highest / lowest) ** (step / (steps - 1))
     trainer.model.train()
-    for number, (x, y) in zip(range(steps), _endless(batches, trainer.columns), strict=False):
+    for number, (place, (x, y)) in zip(range(steps), _endless(batches, trainer.columns), strict=False):
         try:
-            loss = trainer.step(x, y)
+            loss = step_of(trainer, batches, place, x, y)
         except Diverged:
             break
         rates.append(trainer.optimizer.lr)
@@ -108,10 +109,10 @@ def _steepest(rates: AnyArray, smooth: AnyArray) -> AnyArray:
     return rates[start + span // 2]
 
 
-def _endless(batches: Iterable[Batch], columns: bool) -> Iterator[Batch]:
+def _endless(batches: Iterable[Batch], columns: bool) -> Iterator[tuple[int, Batch]]:
     while True:
         none = True
-        for batch in pairs(batches, columns=columns):
+        for batch in enumerate(pairs(batches, columns=columns)):
             none = False
             yield batch
         if none:

@@ -7,6 +7,7 @@ Design: everything that differs between classes, several labels and numbers is a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,21 @@ class Task:
     def weights(self, labels: AnyArray, classes: int) -> AnyArray:
         """What makes every class, or label, count as much: for `criterion`."""
         return class_weights(labels, classes)
+
+    def training(self, model: Layer) -> AbstractContextManager[None]:
+        """A context within which a model is trained."""
+        return nullcontext()
+
+    def apart(self, model: Layer) -> AbstractContextManager[None]:
+        """A context within which a model in training is looked at, and afterwards trained on as without."""
+        return nullcontext()
+
+    def begin(self, model: Layer, batches: Any, number: int) -> None:
+        """Called before the batch of a number, of all `batches` of an epoch, is trained on."""
+
+    def count(self, y: AnyArray) -> int:
+        """What a batch counts, by its labels: samples, or tokens."""
+        return len(y)
 
     def right(self, output: Array, y: AnyArray) -> int:
         """How many samples of a batch are predicted right, in all that they are labelled with."""
@@ -192,13 +208,6 @@ class NumberTask(Task):
 
     def __repr__(self) -> str:
         return f"NumberTask({self.loss!r})"
-
-
-def task_of(name: str | None = None, loss: str | None = None) -> Task:
-    """The `Task` of a name, None being that of classes; `loss` is one of `LOSSES`, or None."""
-    if name == MULTILABEL:
-        return LabelTask()
-    return NumberTask(loss or MSE) if name == REGRESS else Task()
 
 
 def _outputs(model: Layer, batches: Iterable[Batch], flip: bool) -> tuple[Array, Array]:

@@ -205,6 +205,10 @@ class Trainer:
         """What the task, or `metrics.evaluate`, says of the model as it is."""
         return (self.task.evaluate if self.task else evaluate)(self.evaluated, batches)
 
+    def count(self, y: AnyArray) -> int:
+        """How many samples (by the task perhaps tokens) a batch with these labels counts."""
+        return self.task.count(y) if self.task else len(y)
+
     def _right(self, logits: Array, y: AnyArray) -> int:
         return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
 

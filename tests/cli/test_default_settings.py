@@ -13,7 +13,8 @@ COMMANDS = {
     "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",
     "runs": "runs in a folder",
     "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
-    "batchnorm_study": "with and without batch norm", "bench": "time kernels", "bundle": "one archive",
+    "batchnorm_study": "with and without batch norm",
+    "language_model": "what comes next in a text", "bench": "time kernels", "bundle": "one archive",
     "config": "how this cynet was built",
 }  # fmt: skip
 NEEDED = {"evaluate": "R", "predict": "M I", "report": "R", "verify": "R", "diff": "R S", "bundle": "R"}
@@ -28,6 +29,9 @@ DEFAULTS = {
     "diff": {"more": [], "replay": False},
     "batchnorm_study": {"model": "uwnet2", "data": "shapes10", "data_dir": None, "steps": 300, "seeds": 3,
                         "batch_size": 128, "rates": None, "rounds": None, "threads": None, "run_dir": None},
+    "language_model train": {"text": None, "model": None, "report": True, "recipe": None},
+    "language_model generate": {"which": None, "strategy": "sample", "temperature": 1.0, "beam_width": 5,
+                                "length": 300, "seed": 0, "prompt": None, "threads": None},
     "bundle": {"files": None, "base": None, "output": "bundle.tar.gz", "force": False},
     "data fetch": {"data_dir": None, "mirror": None},
     "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0,
@@ -58,7 +62,8 @@ BOUNDS = """
     data check --split-seed 0 -, bench train --batch-size 1 -, bench train --threads 1 1024,
     bench peak --threads 1 1024, bench peak --repeat 1 -, bench memory --steps 1 -,
     bench loader --batch-size 1 12800,
-    bench kernels --batch-size 1 -
+    bench kernels --batch-size 1 -, language_model generate --beam-width 1 256,
+    language_model generate --length 1 1048576, language_model generate --threads 1 1024
 """
 BOUNDS = [tuple(line.strip().rsplit(" ", 3)) for line in BOUNDS.split(",")]
 
@@ -73,6 +78,7 @@ def parser_of(command):
 
 def parsed(command, *more):
     name, *what = command.split()
+    what += ["R"] if command == "language_model generate" else []
     needed = ["NAME"] if name == "data" else NEEDED.get(name, "").split()
     return vars(parser_of(command).parse_args([*what, *needed, *more]))
 
@@ -92,7 +98,7 @@ def test_what_nobody_gives_has_its_default_and_help_says_so(monkeypatch, command
     monkeypatch.setenv("COLUMNS", "1000")
     flags = dict(re.findall(r"^  (--[a-z-]+)(.*(?:\n {6,}.*)*)", help_of(command), re.MULTILINE))
     assert set(flags) <= {"--" + name.replace("_", "-") for name in found} | {
-        "--weights", "--model", "--no-timing", "--no-augment", "--no-batch-norm"
+        "--weights", "--model", "--no-timing", "--no-augment", "--no-batch-norm", "--no-report"
     }  # fmt: skip
     for name, value in DEFAULTS[command].items():
         text = flags.get("--" + name.replace("_", "-"))

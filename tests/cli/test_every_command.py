@@ -130,5 +130,5 @@ def test_a_slip_of_the_finger_is_told(capsys, name):
 @pytest.mark.parametrize("name", registered.names())
 def test_it_is_told_of(name):
     paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *ROOT.glob("docs/*.md")]
-    told = re.compile(rf"\bcynet {name}\b|\btools/{name}\.py")
+    told = re.compile(rf"\bcynet {name.replace('_', '[_-]')}\b|\btools/{name}\.py")
     assert any(told.search(path.read_text()) for path in paths), f"no document names cynet {name}"

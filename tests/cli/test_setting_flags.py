@@ -143,7 +143,7 @@ def test_a_flag_goes_over_the_file_over_the_recipe_over_the_default(monkeypatch,
     assert (values[name], origins[name]) == (value, "flag")
 
 
-OF_DATA = ("image_size", "layout", "task", "loss")  # settings that this data set has but one of
+OF_DATA = ("image_size", "layout", "level", "task", "loss")  # settings that this data set has but one of
 
 
 def line_of(name, number):

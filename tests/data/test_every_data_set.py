@@ -12,6 +12,7 @@ from photos import folder_of
 from cynet import data
 from cynet.data import registry
 from cynet.data.registry import dataset
+from cynet.data.text import TokenSet
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("name", dataset.names())
@@ -46,6 +47,11 @@ def digits(root):
     test_idx.pair(root, 4, start="t10k")
 
 
+def text(root):
+    (root / "own.txt").write_text("To be, or not to be, that is the question. " * 9)
+    return root / "own.txt"
+
+
 # What writes a small one of it into a folder; it returns the root, where that is not the folder.
 FAKES = {
     "shapes10": lambda root: None,
@@ -56,7 +62,11 @@ FAKES = {
     "image_folder": pictures,
     "image_list": lists,
     "arrays": arrays,
+    "text": text,
+    "alice": lambda root: None,
 }
+TEXTS = dataset.those(texts=True)
+PICTURED = pytest.mark.parametrize("name", [name for name in FAKES if name not in TEXTS])
 
 
 @pytest.fixture
@@ -73,7 +83,7 @@ def test_every_data_set_has_a_fake():
     assert {name for name in dataset.names() if dataset.home(name)} == set(FAKES)
 
 
-@pytest.mark.parametrize("name", FAKES)
+@PICTURED
 def test_it_is_loaded_as_load_promises(fake, name):
     root = fake(name)
     splits = ("test",) if name == "shapes10" else ("train", "test")  # which is large
@@ -94,7 +104,7 @@ def test_it_is_loaded_as_load_promises(fake, name):
     assert len({samples.picture_shape for samples in parts.values()}) == 1
 
 
-@pytest.mark.parametrize("name", FAKES)
+@PICTURED
 def test_its_fingerprint_is_of_what_it_holds(fake, name):
     root = fake(name)
     samples, again = (data.load(name, root, "test") for _ in range(2))
@@ -105,12 +115,39 @@ def test_its_fingerprint_is_of_what_it_holds(fake, name):
     assert changed.fingerprint() != samples.fingerprint()
 
 
-@pytest.mark.parametrize("name", FAKES)
+@PICTURED
 def test_a_loader_makes_batches_of_it(fake, name):
     samples = data.load(name, fake(name), "test")
     with data.DataLoader(samples, 3, workers=0) as loader:
         x, labels = next(iter(loader))
     assert x.dtype == np.float32 and x.shape == (3, *samples.picture_shape) and len(labels) == 3
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_loaded_as_load_promises(fake, name):
+    root = fake(name)
+    parts = [data.load(name, root, split, sequence_length=5, fold=True) for split in ("train", "test")]
+    for part in parts:
+        assert isinstance(part, TokenSet) and part.task == "language" and part.picture_shape == (5,)
+        assert registry.name_of(part, name) == name and repr(part)
+        assert np.array_equal(part.labels, part.tokens[1:]) and len(part) == len(part.labels)
+    assert parts[0].vocabulary == parts[1].vocabulary and "\n" not in parts[0].vocabulary.entries
+    assert data.load(name, root).sequence_length == 100
+    assert data.load(name, root, task="language").vocabulary.level == "character"
+    with pytest.raises(ValueError, match="task: wanted language, as the labels of"):
+        data.load(name, root, task="classify")
+    for option, value in (("level", "letter"), ("sequence_length", 0)):
+        with pytest.raises(ValueError, match=f"{option}: wanted "):
+            data.load(name, root, **{option: value})
+
+
+@pytest.mark.parametrize("name", [name for name in FAKES if name not in TEXTS])
+@pytest.mark.parametrize("option", [{"sequence_length": 5}, {"level": "word"}, {"fold": True}])
+def test_what_only_a_text_takes_is_refused(tmp_path, name, option):
+    with pytest.raises(
+        ValueError, match=rf"{next(iter(option))}: wanted a text \(text, alice\), got data set"
+    ):
+        data.load(name, tmp_path, **option)
 
 
 @pytest.mark.parametrize("name", FAKES)
@@ -144,7 +181,7 @@ def test_what_it_does_not_take_is_refused(tmp_path, name):
             data.load(name)
 
 
-@pytest.mark.parametrize("name", [name for name in FAKES if name != "shapes10"])
+@pytest.mark.parametrize("name", [name for name in FAKES if name not in ("shapes10", "alice")])
 def test_files_that_are_not_there_are_named(tmp_path, name):
     if name in registry.PICTURES:
         pytest.importorskip("PIL")

@@ -15,7 +15,8 @@ from cynet.nn.layer import shapes_of
 from cynet.runs.layouts import ModelLayout
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY = pytest.mark.parametrize("name", models.names())
+PICTURED = registered.those(tokens=None)  # that of texts: tests/train/test_language_task.py
+EVERY = pytest.mark.parametrize("name", PICTURED)
 LABELS = np.arange(4)
 NORMS = cynet.BatchNorm1d, cynet.BatchNorm2d
 

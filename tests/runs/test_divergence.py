@@ -7,7 +7,7 @@ import pytest
 
 from cynet.cli.gathering import Flags
 from cynet.runs import divergence
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 
 
 @pytest.fixture

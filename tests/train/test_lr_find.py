@@ -11,7 +11,7 @@ from cynet.nn import Linear
 from cynet.optim import SGD
 from cynet.runs.session import Session, Settings
 from cynet.train import lr_find
-from cynet.train.task import task_of
+from cynet.train.tasks import task_of
 from cynet.train.trainer import Diverged, Trainer
 
 BATCH = np.zeros((2, 3), np.float32), np.zeros(2, int)

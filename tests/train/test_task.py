@@ -11,7 +11,8 @@ from cynet.train.diagnosis import Doctor
 from cynet.train.label_metrics import average_precision
 from cynet.train.loop import Result
 from cynet.train.metrics import Evaluation
-from cynet.train.task import Task, task_of
+from cynet.train.task import Task
+from cynet.train.tasks import task_of
 
 RNG = np.random.default_rng(0)
 

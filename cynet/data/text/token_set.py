@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.tasks import CLASSIFY
+from cynet.core.tasks import LANGUAGE
 from cynet.core.types import AnyArray
 
 from .vocabulary import MOST_ENTRIES, Vocabulary, checked_tokens
@@ -54,7 +54,7 @@ class TokenSet:
 
     notes: tuple[str, ...] = ()
     parts: dict[str, Any] | None = None
-    task: str = CLASSIFY
+    task: str = LANGUAGE
 
     def __init__(self, tokens: Any, sequence_length: int = 1, vocabulary: Vocabulary | None = None) -> None:
         if vocabulary is not None and not isinstance(vocabulary, Vocabulary):

@@ -20,10 +20,20 @@ class Recurrent(Layer):
     """Layers of recurrent units one above the other, each over the whole sequence.
 
     A subclass tells its `kind`, a `kernels.recurrent.recurrence.Recurrence`, and the arrays of its state.
+
+    Attributes
+    ----------
+    carry : bool
+        Whether ``y = layer(x)`` begins where the call before it ended, and not with zeros: of a batch whose
+        rows go on. See `cynet.train.carrying`, which sets it.
+    carried : state or None
+        Where that was; None: zeros.
     """
 
     kind: Any = None
     states: tuple[str, ...] = ("h",)
+    carry: bool = False
+    carried: Any = None
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -106,6 +116,13 @@ class Recurrent(Layer):
 
     def _run(self, inputs: Any, state: tuple[Any, ...], held: list[Any]) -> Any:
         """The output, and where a state was given the last one; `held`: parameters of others, as below."""
+        if state or not checks.flag("carry", self.carry):
+            return self._passed(inputs, state, held)
+        y, self.carried = self._passed(inputs, (self.carried,), held)
+        return y
+
+    def _passed(self, inputs: Any, state: tuple[Any, ...], held: list[Any]) -> Any:
+        """As `_run`, of a state that is given, or zeros."""
         passes: list[Any] = []
         last = []
         for layer, start in enumerate(self._starts(inputs.batch, state)):

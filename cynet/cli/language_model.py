@@ -1,0 +1,106 @@
+"""Train a net that says what comes next in a text, and let it write."""
+
+import json
+
+from cynet.core.tasks import STRATEGIES
+from cynet.runs import recipes
+from cynet.runs.origins import read
+
+from . import options, train, trained
+from .parser import UsageError, refusing
+from .registry import command
+from .values import add_threads, integer, number
+
+WHAT = {
+    "train": "train on a text; the flags are those of `cynet train`, the defaults those of a recipe",
+    "generate": "go on from a prompt",
+}
+OF_A_TEXT, EMBEDDED = "language_model", "alice"  # recipes: with --text, and without
+MOST_LENGTH, MOST_WIDTH, MOST_SEED = 1 << 20, 256, 2**63 - 1
+
+
+def add_flags(parser):
+    of = parser.commands(WHAT)
+    of["train"].add_argument(
+        "--text", type=options.text, metavar="FILE",
+        help=f"the text, in UTF-8: its first 80 %% are trained on (default: {EMBEDDED}, which comes with "
+        "cynet, and a small net)",
+    )  # fmt: skip
+    train.add_flags(of["train"])
+    generate = of["generate"]
+    generate.add_argument("run", metavar="RUN", help=trained.WHERE)
+    trained.add_weights(generate)
+    generate.add_argument("--prompt", metavar="TEXT", help="what is gone on from")
+    generate.add_argument(
+        "--strategy", choices=STRATEGIES, default="sample",
+        help="max: the likeliest each time; sample: drawn by its probability; beam: the likeliest sequence "
+        "of those that a beam finds",
+    )  # fmt: skip
+    generate.add_argument(
+        "--temperature", type=number(0), default=1.0, metavar="T",
+        help="of sample: below 1 likely ones become likelier; 0: the likeliest",
+    )  # fmt: skip
+    generate.add_argument(
+        "--beam-width", type=integer(1, MOST_WIDTH), default=5, metavar="W", help="sequences of a beam"
+    )
+    generate.add_argument(
+        "--length", type=integer(1, MOST_LENGTH), default=300, metavar="N", help="characters, or words"
+    )
+    generate.add_argument(
+        "--seed", type=integer(0, MOST_SEED), default=0, metavar="N", help="of what is drawn"
+    )
+    add_threads(generate)
+
+
+@command("train a net that says what comes next in a text, and let it write", order=10)
+def run(flags):
+    return _RUNS[flags.what](flags)
+
+
+def _train(flags):
+    if flags.resume is not None:
+        if flags.text is not None:
+            raise UsageError("--text: not allowed with --resume, which takes all of it from the run")
+        return train.run(flags)
+    if flags.text is not None:
+        for name in ("data", "data_dir"):
+            if getattr(flags, name) is not None:
+                other = options.flag_of(name)
+                raise UsageError(f"--text: not allowed with argument {other} (give one of the two)")
+        flags.data, flags.data_dir = "text", flags.text
+    if flags.recipe is None and flags.config is None:
+        flags.recipe = EMBEDDED if flags.data in (None, EMBEDDED) else OF_A_TEXT
+        if flags.model is None and flags.model_option is not None:
+            flags.model_option = _over_the_recipe(flags.recipe, flags.model_option)
+    return train.run(flags)
+
+
+def _over_the_recipe(recipe, model_option):
+    """The options of a recipe's model, but for those that are given."""
+    known = json.loads(read(recipes.file(recipe, "--recipe"), "--recipe")["model_option"])
+    return json.dumps(known | json.loads(model_option), sort_keys=True)
+
+
+def _generate(flags):
+    from cynet.runs import nets
+    from cynet.runs.writer import Writer
+
+    if flags.prompt is None:
+        raise UsageError("--prompt: wanted a text that is gone on from, got none")
+    trained.set_threads(flags)
+    path, _ = trained.locate(flags.run, "RUN", flags.which)
+    with refusing("--model"):
+        net = nets.of(flags.net)
+    with refusing("RUN"):
+        writer = Writer(path, model=net)
+    with refusing("--prompt"):
+        tokens = writer.tokens(flags.prompt)
+    print(
+        flags.prompt + writer.write(
+            tokens, flags.length, flags.strategy, flags.temperature, flags.beam_width, flags.seed
+        )
+    )  # fmt: skip
+    return 0
+
+
+_RUNS = {"train": _train, "generate": _generate}

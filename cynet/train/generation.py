@@ -1,0 +1,154 @@
+"""Text from a language model, token by token: the likeliest, drawn, or the best that a beam finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cynet.core import checks
+from cynet.core.tasks import BEAM, MAX, STRATEGIES
+from cynet.core.types import AnyArray, Array
+from cynet.nn.layer import Layer
+from cynet.nn.layers.embedding import Embedding
+from cynet.nn.layers.linear import Linear
+from cynet.nn.layers.recurrent import Recurrent
+from cynet.nn.stepping import Stepper
+
+MOST_LENGTH, MOST_WIDTH = 1 << 20, 256
+
+
+def generate(
+    model: Layer,
+    prompt: Sequence[int] | AnyArray,
+    length: int,
+    strategy: str = MAX,
+    temperature: float = 1.0,
+    beam_width: int = 5,
+    seed: int = 0,
+) -> AnyArray:
+    """The tokens that go on from a prompt.
+
+    Parameters
+    ----------
+    model : Layer
+        A chain of Embedding, GRU or LSTM, and Linear, as `models.language_model` makes it.
+    prompt : sequence of int
+        At least one token.
+    length : int
+        How many tokens.
+    strategy : {"max", "sample", "beam"}, optional
+        "max": the likeliest token each time. "sample": one drawn by its probability. "beam": of the
+        `beam_width` likeliest sequences so far each goes on with each token, and the likeliest of all these
+        are kept; their logarithms of probabilities are added, and the best one at the end is returned.
+    temperature : float, optional
+        What logits are divided by before a token is drawn: below 1 likely tokens become likelier; 0 is the
+        likeliest.
+    beam_width : int, optional
+    seed : int, optional
+        Of what is drawn: the same seed, the same text, on any machine that has the same logits.
+
+    Returns
+    -------
+    ndarray of int64 (length,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
+    """
+    tokens, length = _prompt(prompt), checks.integer("length", length, 1, MOST_LENGTH)
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy: wanted {', '.join(STRATEGIES)}, got {strategy!r:.80}")
+    temperature = checks.number("temperature", temperature, 0)
+    width = checks.integer("beam_width", beam_width, 1, MOST_WIDTH)
+    seed = checks.integer("seed", seed, 0, 2**63 - 1)
+    step = stepper(model)
+    state, logits = None, None
+    for token in tokens:
+        logits, state = step(np.array([token]), state)
+    if strategy == BEAM:
+        return _beam(step, logits, state, length, width)
+    draws = np.random.Generator(np.random.Philox(key=[seed, 0])).random(length)
+    found = np.empty(length, np.int64)
+    for place in range(length):
+        greedy = strategy == MAX or temperature == 0
+        found[place] = logits[0].argmax() if greedy else _drawn(logits[0] / temperature, draws[place])
+        if place + 1 < length:
+            logits, state = step(found[place : place + 1], state)
+    return found
+
+
+def stepper(model: Layer) -> Stepper:
+    """The `Stepper` of a model; ValueError where it is no chain of Embedding, GRU or LSTM, and Linear."""
+    layers = [layer for _, layer in model.walk() if not layer.children()] if isinstance(model, Layer) else []
+    kinds = Embedding, Recurrent, Linear
+    if len(layers) != 3 or not all(isinstance(*each) for each in zip(layers, kinds, strict=True)):
+        wanted = "wanted Embedding, GRU or LSTM, and Linear, one after the other"
+        raise ValueError(f"model: {wanted}, got {model!r:.80}")
+    return Stepper(*layers)
+
+
+def log_probabilities(logits: Array) -> AnyArray:
+    """The logarithms of the probabilities that logits (..., classes) stand for: float64."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def surprise(model: Layer, tokens: Sequence[int] | AnyArray) -> AnyArray:
+    """The probability that a model gave each token, from the second one on, after all before it.
+
+    Parameters
+    ----------
+    model : Layer
+        As for `generate`.
+    tokens : sequence of int
+        At least two.
+
+    Returns
+    -------
+    ndarray of float64 (len(tokens) - 1,)
+    """
+    known, step, state = _prompt(tokens, 2, "tokens"), stepper(model), None
+    found = np.empty(len(known) - 1)
+    for place, token in enumerate(known[:-1]):
+        logits, state = step(np.array([token]), state)
+        found[place] = np.exp(log_probabilities(logits[0])[known[place + 1]])
+    return found
+
+
+def _prompt(prompt: Any, least: int = 1, name: str = "prompt") -> AnyArray:
+    tokens = np.asarray(prompt)
+    if tokens.dtype.kind not in "iu" or tokens.ndim != 1 or len(tokens) < least:
+        got = f"{tokens.dtype} {tokens.shape}"
+        raise ValueError(f"{name}: wanted at least {least} of the vocabulary's numbers, (n,), got {got}")
+    return tokens.astype(np.int64)
+
+
+def _drawn(logits: Array, draw: float) -> int:
+    """The token whose part of the probabilities, one after the other from 0 to 1, holds `draw`."""
+    sums = np.exp(log_probabilities(logits)).cumsum()
+    return min(int(np.searchsorted(sums, draw * sums[-1], side="right")), len(logits) - 1)
+
+
+def _beam(step: Stepper, logits: Array, state: Any, length: int, width: int) -> AnyArray:
+    """The best of the sequences that a beam finds; of equal ones the first."""
+    scores, sequences = np.zeros(1), np.empty((1, 0), np.int64)
+    for place in range(length):
+        sums = (scores[:, None] + log_probabilities(logits)).reshape(-1)
+        best = np.argsort(-sums, kind="stable")[:width]
+        rows, tokens = np.divmod(best, logits.shape[1])
+        scores = sums[best]
+        sequences = np.concatenate([sequences[rows], tokens[:, None]], axis=1)
+        if place + 1 < length:
+            logits, state = step(tokens, _rows(state, rows))
+    return sequences[0]
+
+
+def _rows(state: Any, rows: AnyArray) -> Any:
+    """Some rows of a state, which may be several arrays."""
+    if isinstance(state, tuple):
+        return tuple(np.ascontiguousarray(each[:, rows]) for each in state)
+    return np.ascontiguousarray(state[:, rows])
