@@ -65,16 +65,16 @@ def generate(
     width = checks.integer("beam_width", beam_width, 1, MOST_WIDTH)
     seed = checks.integer("seed", seed, 0, 2**63 - 1)
     step = stepper(model)
-    state, logits = None, None
-    for token in tokens:
-        logits, state = step(np.array([token]), state)
+    logits, state = step(tokens[:1])
+    for place in range(1, len(tokens)):
+        logits, state = step(tokens[place : place + 1], state)
     if strategy == BEAM:
         return _beam(step, logits, state, length, width)
     draws = np.random.Generator(np.random.Philox(key=[seed, 0])).random(length)
     found = np.empty(length, np.int64)
     for place in range(length):
         greedy = strategy == MAX or temperature == 0
-        found[place] = logits[0].argmax() if greedy else _drawn(logits[0] / temperature, draws[place])
+        found[place] = logits[0].argmax() if greedy else _drawn(logits[0], temperature, draws[place])
         if place + 1 < length:
             logits, state = step(found[place : place + 1], state)
     return found
@@ -87,7 +87,7 @@ def stepper(model: Layer) -> Stepper:
     if len(layers) != 3 or not all(isinstance(*each) for each in zip(layers, kinds, strict=True)):
         wanted = "wanted Embedding, GRU or LSTM, and Linear, one after the other"
         raise ValueError(f"model: {wanted}, got {model!r:.80}")
-    return Stepper(*layers)
+    return Stepper(*layers)  # type: ignore[arg-type]  # they were looked at
 
 
 def log_probabilities(logits: Array) -> AnyArray:
@@ -127,9 +127,11 @@ def _prompt(prompt: Any, least: int = 1, name: str = "prompt") -> AnyArray:
     return tokens.astype(np.int64)
 
 
-def _drawn(logits: Array, draw: float) -> int:
+def _drawn(logits: Array, temperature: float, draw: float) -> int:
     """The token whose part of the probabilities, one after the other from 0 to 1, holds `draw`."""
-    sums = np.exp(log_probabilities(logits)).cumsum()
+    below = logits.astype(np.float64) - logits.max()
+    with np.errstate(over="ignore"):  # of a temperature of nearly 0: all but the likeliest have none
+        sums = np.exp(below / temperature).cumsum()
     return min(int(np.searchsorted(sums, draw * sums[-1], side="right")), len(logits) - 1)
 
 

@@ -138,7 +138,15 @@ def train(
         return _train(trainer, batches, test_batches, steps, observers, watch, measure)
 
 
-def _train(trainer, batches, test_batches, steps, observers, watch, measure):
+def _train(
+    trainer: Trainer,
+    batches: Any,
+    test_batches: Any,
+    steps: int,
+    observers: Sequence[Observer],
+    watch: Callable[[Any], Iterable[Any]],
+    measure: str,
+) -> Result:
     place = trainer.place
     while trainer.steps < steps or place.count:
         count = len(batches)  # of this epoch: a sampler's next one may have another number
@@ -174,7 +182,14 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
         raise ValueError("batches: wanted at least one batch an epoch, got none")
 
 
-def _epoch(trainer, batches, watch, count, steps, observers):
+def _epoch(
+    trainer: Trainer,
+    batches: Any,
+    watch: Callable[[Any], Iterable[Any]],
+    count: int,
+    steps: int,
+    observers: Sequence[Observer],
+) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
     place, walk = trainer.place, pairs(watch(batches), columns=trainer.columns)
     while True:

@@ -71,6 +71,7 @@ def test_the_same_seed_draws_the_same_text_and_temperature_0_the_likeliest():
     np.testing.assert_array_equal(generate(model, [1], 40, "sample", seed=7), first)
     assert (generate(model, [1], 40, "sample", seed=8) != first).any()
     np.testing.assert_array_equal(generate(model, [1], 40, "sample", 0), generate(model, [1], 40))
+    np.testing.assert_array_equal(generate(model, [1], 40, "sample", 1e-308), generate(model, [1], 40))
     assert len(np.unique(generate(model, [1], 200, "sample", 1e9))) == 6
 
 
