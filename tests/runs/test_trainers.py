@@ -65,7 +65,8 @@ def test_the_loss_has_the_smoothing_and_the_weights():
 
 
 @pytest.mark.parametrize(("settings", "kind", "alpha"), [
-    ({"mixup": 0.3}, Mixup, 0.3), ({"augment": "mixup:0.5"}, Mixup, 0.5), ({"augment": "flip,cutmix"}, Cutmix, 1),
+    ({"mixup": 0.3}, Mixup, 0.3), ({"augment": "mixup:0.5"}, Mixup, 0.5),
+    ({"augment": "flip,cutmix"}, Cutmix, 1),
 ])  # fmt: skip
 def test_pictures_are_mixed_by_the_seed_of_the_run(settings, kind, alpha):
     found = made(seed=11, **settings).mixup
