@@ -26,3 +26,10 @@ def test_each_kind_is_written_under_its_name_little_endian_and_comes_back(kind):
 
 def test_there_are_no_others():
     assert {str(dtype): name for dtype, name in safetensors.NAMES.items()} == NAMES
+
+
+def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    safetensors.save({"x": np.ones(2)}, "~/w")
+    assert (tmp_path / "w").is_file() and safetensors.load("~/w")[0]["x"].tolist() == [1, 1]
+    assert safetensors.read("~/w") == (tmp_path / "w").read_bytes()

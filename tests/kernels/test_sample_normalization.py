@@ -199,3 +199,21 @@ def test_an_outlier_in_front_costs_no_precision(width, scale):
     x *= np.float32(scale)
     wanted, _ = reference_weights.layer_norm(x.astype(float), 1, 1.0, 0.0, 1e-12)
     np.testing.assert_allclose(by_rows(x, x, NONE, NONE, 1e-12)[0], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_long_sums_keep_their_digits():
+    """Lanes of single precision are emptied into double before they are large."""
+    x = np.full((200_000, 4), -0.1, np.float32)
+    dy, grad = np.full_like(x, 0.3), np.zeros(4, np.float32)
+    PReLUPass(x, np.ones(4, np.float32)).add_slope_gradient(dy, grad)
+    np.testing.assert_allclose(grad, (x.astype(float) * dy).sum(0), rtol=1.5e-6)
+    x = np.random.default_rng(0).standard_normal((40_000, 8)).astype(np.float32)
+    dy, (dw, db) = np.full_like(x, 0.3), np.zeros((2, 8), np.float32)
+    found = LayerNormPass(x, NONE, NONE, 1e-5)
+    found.output()
+    found.gradients(dy, dw, db, False)
+    np.testing.assert_allclose(db, dy.sum(0, dtype=float), rtol=1.5e-6)
+    x = x.reshape(1, -1)
+    found = LayerNormPass(x, NONE, NONE, 1e-5)
+    found.output()
+    assert np.abs(found.gradients(np.full_like(x, 0.3), NONE, NONE, True)).max() < 1e-6  # the mean is taken off
