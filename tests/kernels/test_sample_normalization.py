@@ -218,3 +218,16 @@ def test_long_sums_keep_their_digits():
     found.output()
     dx = found.gradients(np.full_like(x, 0.3), NONE, NONE, True)
     assert np.abs(dx).max() < 1e-6  # the mean is taken off
+
+
+@pytest.mark.parametrize("slope", [0.25, -2.0, 0.0])
+@pytest.mark.parametrize("channels", [1, 3, 20])
+def test_the_slope_of_a_parametric_relu_begins_at_0(slope, channels):
+    """At 0 the gradient is that of below, as PyTorch has it; NaN stays NaN."""
+    x = np.float32([0.0, -0.0, 1e-40, -1e-40, np.inf, np.nan, 3, -3])[:, None].repeat(channels, axis=1)
+    found = PReLUPass(x, np.full(channels, slope, np.float32))
+    wanted, backward = reference_weights.prelu(x.astype(float), np.full(channels, slope))
+    np.testing.assert_allclose(found.output(), wanted, rtol=1e-6, atol=1e-38)
+    dx = found.input_gradient(np.full_like(x, 2))
+    np.testing.assert_allclose(dx, backward(np.full(x.shape, 2.0))[0], rtol=1e-6)
+    assert dx[:3, 0].tolist() == [2 * slope, 2 * slope, 2]
