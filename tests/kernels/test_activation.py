@@ -77,6 +77,17 @@ def test_curves_with_other_numbers_than_their_layers_have_by_default(name, numbe
     np.testing.assert_allclose(dx, backward(np.full(x.shape, 1.5)), rtol=1e-5, atol=3e-6)
 
 
+@pytest.mark.parametrize(("name", "numbers", "places", "slopes"), [
+    ("elu", (0.5,), [0.0, -0.0, 1e-40, -1e-40], [0.5, 0.5, 1, 0.5]),
+    ("leaky_relu", (0.25,), [0.0, -0.0, 1e-40, -1e-40], [0.25, 0.25, 1, 0.25]),
+    ("softplus", (2.0, 1.0), [0.5, 0.50000006], [1 / (1 + np.exp(-1)), 1]),
+])  # fmt: skip
+def test_the_slope_at_the_very_place_where_a_curve_changes(name, numbers, places, slopes):
+    """Above it, not at it: as PyTorch has it."""
+    x = np.float32(places)
+    np.testing.assert_allclose(run(name, x, np.ones_like(x), numbers=numbers)[1], slopes, rtol=1e-6)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("name", NAMES)
 def test_special_values_are_pytorchs(name):

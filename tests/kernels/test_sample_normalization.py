@@ -199,3 +199,37 @@ def test_an_outlier_in_front_costs_no_precision(width, scale):
     x *= np.float32(scale)
     wanted, _ = reference_weights.layer_norm(x.astype(float), 1, 1.0, 0.0, 1e-12)
     np.testing.assert_allclose(by_rows(x, x, NONE, NONE, 1e-12)[0], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_long_sums_keep_their_digits():
+    """Lanes of single precision are emptied into double before they are large."""
+    x = np.full((200_000, 4), -0.1, np.float32)
+    dy, grad = np.full_like(x, 0.3), np.zeros(4, np.float32)
+    PReLUPass(x, np.ones(4, np.float32)).add_slope_gradient(dy, grad)
+    np.testing.assert_allclose(grad, (x.astype(float) * dy).sum(0), rtol=1.5e-6)
+    x = np.random.default_rng(0).standard_normal((40_000, 8)).astype(np.float32)
+    dy, (dw, db) = np.full_like(x, 0.3), np.zeros((2, 8), np.float32)
+    found = LayerNormPass(x, NONE, NONE, 1e-5)
+    found.output()
+    found.gradients(dy, dw, db, False)
+    np.testing.assert_allclose(db, dy.sum(0, dtype=float), rtol=1.5e-6)
+    x = x.reshape(1, -1)
+    found = LayerNormPass(x, NONE, NONE, 1e-5)
+    found.output()
+    dx = found.gradients(np.full_like(x, 0.3), NONE, NONE, True)
+    assert np.abs(dx).max() < 1e-6  # the mean is taken off
+
+
+@pytest.mark.parametrize("slope", [0.25, -2.0, 0.0])
+@pytest.mark.parametrize("channels", [1, 3, 20])
+def test_the_slope_of_a_parametric_relu_begins_at_0(slope, channels):
+    """At 0 the gradient is that of below, as PyTorch has it; NaN stays NaN."""
+    x = np.float32([0.0, -0.0, 1e-40, -1e-40, np.inf, np.nan, 3, -3])[:, None].repeat(channels, axis=1)
+    found = PReLUPass(x, np.full(channels, slope, np.float32))
+    with np.errstate(invalid="ignore"):
+        wanted, backward = reference_weights.prelu(x.astype(float), np.full(channels, slope))
+        wanted_dx, _ = backward(np.full(x.shape, 2.0))
+    np.testing.assert_allclose(found.output(), wanted, rtol=1e-6, atol=1e-38)
+    dx = found.input_gradient(np.full_like(x, 2))
+    np.testing.assert_allclose(dx, wanted_dx, rtol=1e-6)
+    assert dx[:3, 0].tolist() == [2 * slope, 2 * slope, 2]

@@ -1,7 +1,10 @@
 """What a run settles by itself where nobody said it."""
 
+import numpy as np
 import pytest
 
+from cynet.data import ArrayDataset
+from cynet.runs import resolving
 from cynet.train import Settings
 
 
@@ -53,3 +56,67 @@ def test_every_schedule_warms_up(schedule):
         [warm.rate(step) * part for step, part in ((0, 0.1), (4, 0.5), (9, 1))]
     )
     assert plain(0) == plain.rate(0) and warm(20) == warm.rate(20)
+
+
+def test_epochs_count_where_steps_are_there_too():
+    assert Settings(batch_size=10, epochs=2, steps=5).resolved(99).steps == 18
+    assert Settings(batch_size=10, steps=5).resolved(99).steps == 5
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (20, 3, 8, 6), np.uint8)
+
+
+def test_the_facts_are_those_of_the_settings_and_the_samples():
+    images = PICTURES.copy()
+    images[:, 1] = 7  # a constant channel is divided by 1
+    training = ArrayDataset(images, np.arange(20) % 2, ("x", "y"))
+    training.resize = "stretch"
+    settings = Settings(
+        model="uwnet1",
+        batch_norm=False,
+        data="arrays",
+        tta="flip,shift",
+        model_option="{}",
+    )
+    found = resolving.facts(settings, training)
+    assert (found.model, found.batch_norm, found.data, found.classes) == (
+        "uwnet1",
+        False,
+        "arrays",
+        ("x", "y"),
+    )
+    assert (found.tta, found.resize, found.task, found.model_option) == (
+        "flip,shift",
+        "stretch",
+        "classify",
+        "{}",
+    )
+    assert found.mean == pytest.approx(tuple(training.mean)) and found.std[1] == 1
+    assert found.std[::2] == pytest.approx(tuple(training.std)[::2])
+    plain = resolving.facts(Settings(), ArrayDataset(PICTURES, np.arange(20) % 2))
+    assert (plain.tta, plain.resize, plain.kept, plain.picture_shape) == ("", "crop", (), (8, 6, 3))
+
+
+@pytest.mark.parametrize("loss", [None, "mse", "l1", "huber"])
+def test_numbers_have_the_loss_that_was_asked_for_or_squares(loss):
+    numbers = ArrayDataset(PICTURES, np.arange(20, dtype=np.float32)[:, None] / 7)
+    found = resolving.with_task(Settings(loss=loss), numbers)
+    assert (found.task, found.loss) == ("regress", loss or "mse")
+    several = ArrayDataset(PICTURES, (np.arange(40).reshape(20, 2) % 3 == 0).astype(np.float32))
+    found = resolving.with_task(Settings(class_weights="balanced"), several)
+    assert (found.task, found.loss, found.class_weights) == ("multilabel", None, "balanced")
+    with pytest.raises(
+        ValueError, match="class_weights: wanted none for labels of task regress, got balanced"
+    ):
+        resolving.with_task(Settings(class_weights="balanced"), numbers)
+    if loss:
+        with pytest.raises(ValueError, match="loss: wanted task regress beside it, got labels of task multi"):
+            resolving.with_task(Settings(loss=loss), several)
+
+
+def test_a_new_head_wants_weights_to_begin_from():
+    with pytest.raises(
+        ValueError, match=r"new_head: wanted weights to begin from beside it \(init_from\), got no"
+    ):
+        Settings(new_head=True).resolved(60_000)
+    assert Settings(new_head=True, init_from="a.safetensors").resolved(60_000).new_head

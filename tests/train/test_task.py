@@ -94,8 +94,8 @@ def test_how_far_numbers_are_off():
 
 def test_a_label_is_said_from_a_logit_of_0_on_and_all_of_a_sample_are_to_be_right():
     logits = np.float32([[0, -1], [0, -1], [1, 2], [-0.1, -3]])
-    labels = np.float32([[1, 0], [0, 0], [1, 0], [0, 0]])
-    assert LabelTask().right(logits, labels) == 2
+    labels = np.float32([[1, 0], [1, 0], [1, 0], [0, 0]])
+    assert LabelTask().right(logits, labels) == 3
     assert NumberTask().right(logits, labels) == 0 and Task().right(logits, np.array([0, 1, 1, 0])) == 3
 
 
