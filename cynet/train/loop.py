@@ -120,7 +120,9 @@ class Trainer:
     steps : int
         How many were taken.
     right : int
-        How many samples of the last step's batch the model predicted right, before that step.
+        How many samples (or tokens) of the last step's batch the model predicted right, before that step.
+    columns : bool
+        Whether labels are a matrix, by the task.
     place : Place
         Kept by `train`.
 
@@ -151,6 +153,7 @@ class Trainer:
         self.accumulate = checks.integer("accumulate", accumulate, 1)
         self.evaluated = model if evaluated is None else checked_model(evaluated)
         self.steps, self.right, self.place, self.task = 0, 0, Place(), task
+        self.columns = task is not None and task.columns
         model.input_grad = False
 
     def step(self, x: Array, y: AnyArray) -> float:
@@ -199,19 +202,9 @@ class Trainer:
             self.average.update()
         return loss
 
-    @property
-    def columns(self) -> bool:
-        """Whether labels are a matrix, by the task."""
-        return self.task is not None and self.task.columns
-
     def evaluate(self, batches: Any) -> Any:
         """What the task, or `metrics.evaluate`, says of the model as it is."""
-        model = self.evaluated
-        return self.task.evaluate(model, batches) if self.task else evaluate(model, batches)
-
-    def count(self, y: AnyArray) -> int:
-        """How many samples (by the task perhaps tokens) a batch with these labels counts."""
-        return self.task.count(y) if self.task else len(y)
+        return (self.task.evaluate if self.task else evaluate)(self.evaluated, batches)
 
     def _right(self, logits: Array, y: AnyArray) -> int:
         return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
@@ -382,34 +375,30 @@ def train(
         When `batches` is empty, gives more or fewer batches than its length says, cannot be walked through
         again, or holds what is no pair.
     """
-    steps = checks.integer("steps", steps, trainer.steps + (trainer.place.count == 0))
+    place = trainer.place
+    steps = checks.integer("steps", steps, trainer.steps + (place.count == 0))
     _check_walks(batches, test_batches)
     trainer.model.train()
     with trainer.task.training(trainer.model) if trainer.task else contextlib.nullcontext():
-        return _train(trainer, batches, test_batches, steps, observers, watch, measure)
-
-
-def _train(trainer, batches, test_batches, steps, observers, watch, measure):
-    place = trainer.place
-    while trainer.steps < steps or place.count:
-        count = len(batches)  # of this epoch: a sampler's next one may have another number
-        if trainer.steps < steps and place.batch < count:
-            _epoch(trainer, batches, watch, count, steps, observers)
-        with trainer.evaluated_weights():
-            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
-        if not isfinite(test.loss):
-            raise Diverged(trainer.steps, test.loss, f"{measure} loss")
-        result = Result(
-            trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test,
-            place.right / place.images, measure,
-        )  # fmt: skip
-        place.clear(trainer.steps)
-        if place.batch == count:
-            place.epoch, place.batch = place.epoch + 1, 0
-        for observer in observers:
-            observer.evaluated(result)
-        if any(observer.enough() for observer in observers):
-            break
+        while trainer.steps < steps or place.count:
+            count = len(batches)  # of this epoch: a sampler's next one may have another number
+            if trainer.steps < steps and place.batch < count:
+                _epoch(trainer, batches, watch, count, steps, observers)
+            with trainer.evaluated_weights():
+                test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
+            if not isfinite(test.loss):
+                raise Diverged(trainer.steps, test.loss, f"{measure} loss")
+            result = Result(
+                trainer.steps, place.epoch + 1, trainer.optimizer.lr, place.loss / place.count, test,
+                place.right / place.images, measure,
+            )  # fmt: skip
+            place.clear(trainer.steps)
+            if place.batch == count:
+                place.epoch, place.batch = place.epoch + 1, 0
+            for observer in observers:
+                observer.evaluated(result)
+            if any(observer.enough() for observer in observers):
+                break
     return result
 
 
@@ -441,8 +430,7 @@ def _epoch(trainer, batches, watch, count, steps, observers):
         if trainer.task:
             trainer.task.begin(trainer.model, batches, place.batch)
         loss = trainer.step(x, y)
-        images = trainer.count(y)
-        place.add(loss, trainer.right, images)
+        place.add(loss, trainer.right, images := trainer.task.count(y) if trainer.task else len(y))
         progress = Progress(
             trainer.steps, place.epoch + 1, trainer.optimizer.lr, loss, images, trainer.right,
             time.perf_counter() - start, waited,
