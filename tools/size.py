@@ -28,8 +28,8 @@ TRUNK = """
     !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
     !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*
     !cynet/kernels/pointwise/factors.py
-    cynet/nn/* !cynet/nn/elementwise_losses.py !cynet/nn/spec.py !cynet/nn/squared_loss.py
-    !cynet/nn/stepping.py
+    cynet/nn/* !cynet/nn/elementwise_losses.py !cynet/nn/sequence_loss.py !cynet/nn/spec.py
+    !cynet/nn/squared_loss.py !cynet/nn/stepping.py
     !cynet/nn/symbols.py !cynet/nn/compile/* !cynet/nn/activity.py !cynet/nn/gradients.py !cynet/nn/summary.py
     !cynet/nn/containers/concat.py !cynet/nn/containers/graph.py !cynet/nn/containers/residual.py
     !cynet/nn/layers/* cynet/nn/layers/__init__.py cynet/nn/layers/batch_norm.py

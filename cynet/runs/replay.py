@@ -86,11 +86,13 @@ class Replay:
 
     def __init__(self, session: Session) -> None:
         self.session, self._random = session, random.get_state()
-        self._batches = self._endless()
+        self._batches, self._number = self._endless(), 0
 
-    def _endless(self) -> Iterator[tuple[int, Batch]]:
+    def _endless(self) -> Iterator[Batch]:
         while True:
-            yield from enumerate(self.session.batches)
+            for number, batch in enumerate(self.session.batches):
+                self._number = number  # in its epoch
+                yield batch
 
     def step(self) -> tuple[float, str]:
         """Train on the next batch.
@@ -103,10 +105,10 @@ class Replay:
             A digest of the pictures and labels.
         """
         random.set_state(self._random)
-        number, (x, y) = next(self._batches)
+        x, y = next(self._batches)
         batch = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
         try:
-            loss = step_of(self.session.trainer, self.session.batches, number, x, y)
+            loss = step_of(self.session.trainer, self.session.batches, self._number, x, y)
         except Diverged:
             loss = nan
         self._random = random.get_state()

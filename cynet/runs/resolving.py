@@ -133,7 +133,7 @@ def with_task(settings, training):
     for name, tasks in BESIDE.items():
         value = getattr(settings, name)
         if task in tasks and value not in (None, NONE, False, 0, usual := _default(settings, name)):
-            default = {"class_weights": NONE, "tta": NONE}.get(name, usual)
+            default = {"tta": NONE}.get(name, 0 if usual == 0.0 and usual is not False else usual)
             raise ValueError(f"{name}: wanted {default} for labels of task {task}, got {value}")
     if task == LANGUAGE:
         return replace(settings, task=task, **_of_text(settings, training))

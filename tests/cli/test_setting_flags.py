@@ -156,7 +156,16 @@ def line_of(name, number):
         return (('lr_steps = "3:0.5"', {3: 0.5}), ('lr_steps = "4:0.25"', {4: 0.25}))[number]
     if name == "model_option":
         return (('model_option = "a=1"', '{"a": 1}'), ("model_option = '{\"a\": 2}'", '{"a": 2}'))[number]
-    if name in ("class_weights", "schedule", "optimizer", "no_decay", "lookahead", "tta", *OF_DATA):
+    if name in (
+        "class_weights",
+        "schedule",
+        "optimizer",
+        "no_decay",
+        "lookahead",
+        "lr_drop",
+        "tta",
+        *OF_DATA,
+    ):
         value = SETTINGS[name].takes[number]
     elif isinstance(given, str):
         value = ("one", "two")[number]
@@ -201,7 +210,8 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     status = cli.main(["train", "--resume", str(run), "--no-report", *words, *allowed])
     out, err = capsys.readouterr()
     # No other pictures or labels, and no other tensors.
-    if name in (*SETTLED, *OF_DATA, "model", "model_option", "batch_norm", "ema", "lookahead"):
+    of_texts = "sequence_length", "fold"  # as level
+    if name in (*SETTLED, *OF_DATA, *of_texts, "model", "model_option", "batch_norm", "ema", "lookahead"):
         assert status == 2 and sha(run) == sha(finished)
     else:
         assert (status, err) == (0, "")
