@@ -19,7 +19,7 @@ PIECE = 4096  # steps whose states are copied at a time
 KEPT = 4  # numbers a unit and step that backward needs
 
 
-class Sequences:
+class Inputs:
     """The inputs of all time steps, x float32 (batch, length, inputs), and their products."""
 
     def __init__(self, x):
@@ -67,7 +67,7 @@ class Embedded:
         return rows
 
     def multiply(self, weight, out):
-        """As of `Sequences`."""
+        """As of `Inputs`."""
         if not self.small:
             products.multiply(self._taken(), weight.T, out)
             return
@@ -76,7 +76,7 @@ class Embedded:
         embedding.rows(self.numbers, of_table, out, get_num_threads())
 
     def gradients(self, sums, weight, weight_grad, wants_dx, table_grad):
-        """As of `Sequences`; there is no dx, but the gradient of the table, unless it is empty."""
+        """As of `Inputs`; there is no dx, but the gradient of the table, unless it is empty."""
         if self.small:
             by_number = workspace.zeros((len(self.table), len(weight)))
             embedding.add_rows(self.numbers, sums, by_number, get_num_threads())
@@ -104,7 +104,7 @@ class Recurrence:
 
     Parameters
     ----------
-    inputs : Sequences or Embedded
+    inputs : Inputs or Embedded
     weights : tuple of ndarray of float32
         weight_ih (gates * hidden, inputs), weight_hh (gates * hidden, hidden), bias_ih and bias_hh (gates *
         hidden,), in PyTorch's order of gates.

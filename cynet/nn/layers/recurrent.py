@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.core import checks, random
 from cynet.core.types import AnyArray, Array, Shape
-from cynet.kernels.recurrent.recurrence import Embedded, Sequences
+from cynet.kernels.recurrent.recurrence import Embedded, Inputs
 from cynet.nn import init
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Parameter, grad_of, refuse_another, value
@@ -91,7 +91,7 @@ class Recurrent(Layer):
 
     def forward(self, x: Array, *state: Any) -> Any:
         self.output_shape(x.shape)  # refuses what __call__ may not have seen
-        return self._run(Sequences(x), state, [])
+        return self._run(Inputs(x), state, [])
 
     def after(self, embedding: Embedding, x: AnyArray, *state: Any) -> Any:
         """The same as ``self(embedding(x), *state)``, by fewer products where the vocabulary is small.
@@ -130,7 +130,7 @@ class Recurrent(Layer):
             parameters = [(name, getattr(self, name)) for name in self._shapes(layer)]
             held = [(self, name, parameter, parameter.version) for name, parameter in parameters] + held
             passes.append(self.kind(inputs, weights, start))
-            inputs = Sequences(passes[-1].y)
+            inputs = Inputs(passes[-1].y)
             if state:
                 last.append(passes[-1].last())
         y = passes[-1].y
