@@ -104,3 +104,10 @@ def test_words_are_written_with_spaces(tmp_path, capsys):
     assert text.startswith("the quick ") and len(text.split()) == 6 and writer.vocabulary.level == "word"
     with pytest.raises(ValueError, match="wanted words of the vocabulary, got 'cat'"):
         writer.tokens("the cat")
+
+
+@pytest.mark.parametrize("what", ["kernels", "train", "infer", "memory", "profile"])
+def test_the_benchmarks_of_pictures_do_not_take_it(capsys, what):
+    assert cli.main(["bench", what, "--model", "language_model"]) == 2
+    words = "--model: wanted a net of pictures or signals, got language_model, one of texts"
+    assert capsys.readouterr().err == f"cynet bench: error: {words}\n"
