@@ -57,7 +57,10 @@ def check(dataset: ArrayDataset, name: str = "", split: str = "") -> ClassCounts
     ClassCounts
     """
     if getattr(dataset, "task", CLASSIFY) == LANGUAGE:
-        counts = np.bincount(dataset.tokens, minlength=len(dataset.classes))
+        counts = np.bincount(
+            dataset.tokens,  # type: ignore[attr-defined]  # a TokenSet
+            minlength=len(dataset.classes),
+        )
         return ClassCounts(tuple(np.maximum(counts, 1).tolist()), None)  # of a part some may be missing
     if getattr(dataset, "task", CLASSIFY) != CLASSIFY:
         several = dataset.task == MULTILABEL

@@ -26,7 +26,7 @@ from .ranges import (
 from .validation import Division
 
 # What has no meaning for labels of some tasks, and what has one for texts alone.
-BESIDE = dict.fromkeys(("label_smoothing",), (MULTILABEL, REGRESS))
+BESIDE: dict[str, tuple[str, ...]] = {"label_smoothing": (MULTILABEL, REGRESS)}
 BESIDE |= dict.fromkeys(("balanced", "tta"), (MULTILABEL, REGRESS, LANGUAGE))
 BESIDE |= {"class_weights": (REGRESS, LANGUAGE)}
 BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate"), (LANGUAGE,))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cynet.core.tasks import LANGUAGE
+from cynet.core.tasks import LANGUAGE, MAX
 from cynet.core.types import AnyArray, AnyPath
 from cynet.data.text import Vocabulary
 from cynet.data.text.vocabulary import CHARACTER
-from cynet.train.generation import MAX, generate, stepper
+from cynet.train.generation import generate, stepper
 
 from . import nets
 from .weights import file_of, load_weights

@@ -54,7 +54,7 @@ def forget(model: Layer) -> None:
 
 def carried(model: Layer) -> dict[str, Array]:
     """The states that a model carries, float32 (num_layers, N, hidden_size), by "PATH.NAME"; {} at first."""
-    found = {}
+    found: dict[str, Array] = {}
     for path, layer in recurrent(model).items():
         if layer.carried is not None:
             arrays = layer.carried if len(layer.states) > 1 else (layer.carried,)

@@ -416,7 +416,7 @@ def _check_walks(batches: Any, test_batches: Any) -> None:
         raise ValueError("batches: wanted at least one batch an epoch, got none")
 
 
-def _epoch(trainer, batches, watch, count, steps, observers):
+def _epoch(trainer: Trainer, batches: Any, watch: Any, count: int, steps: int, observers: Any) -> None:
     """Train on each batch that is left of an epoch of `count`, or until `steps` are reached."""
     place, walk = trainer.place, pairs(watch(batches), columns=trainer.columns)
     while True:
