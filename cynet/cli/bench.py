@@ -9,7 +9,7 @@ from dataclasses import fields
 from cynet.bench import choices
 
 from . import bench_flags
-from .parser import Failure, refusing
+from .parser import Failure, UsageError, refusing
 from .registry import command
 
 
@@ -66,6 +66,8 @@ def check(flags):
             elif name not in models.names():
                 with refusing("--model"):
                     models.create(name)
+            if models.model.facts(name).get("tokens"):
+                raise UsageError(f"--model: wanted a net of pictures or signals, got {name}, one of texts")
     if flags.json is not None:
         with refusing("--json"):
             check_output(flags.json)

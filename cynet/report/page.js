@@ -22,8 +22,8 @@ const OF_TASK = {
 const SECTIONS = [
   ["curves", "Learning curves", "Curves", "Point at a chart, or move along it with the arrow keys: the legends show the values there.", () => DATA.runs[0].epochs.step ?? DATA.runs[0].steps.step, curves],
   ...(OF_TASK[TASK] ?? OF_TASK.classify),
-  ["filters", "Filters of the first layer", "Filters", null, () => DATA.filters, filters],
-  ["norms", "Batch norm", "Batch norm", "One row a layer: from the least channel to the greatest, a box over the middle half, a stroke at the median.", () => DATA.norms?.length, norms],
+  ...(TASK === "language" ? [] : [["filters", "Filters of the first layer", "Filters", null, () => DATA.filters, filters],
+    ["norms", "Batch norm", "Batch norm", "One row a layer: from the least channel to the greatest, a box over the middle half, a stroke at the median.", () => DATA.norms?.length, norms]]),
   ["layers", "Time of each layer", "Times", null, () => DATA.layers, layers],
   ["compare", "Two runs compared", "Compare", null, () => true, compare],
   ["configuration", "Configuration", "Configuration", null, () => true, configuration],

@@ -82,7 +82,8 @@ def generate(
 
 def stepper(model: Layer) -> Stepper:
     """The `Stepper` of a model; ValueError where it is no chain of Embedding, GRU or LSTM, and Linear."""
-    layers = [layer for _, layer in model.walk() if not layer.children()] if isinstance(model, Layer) else []
+    walk = model.walk() if isinstance(model, Layer) else ()
+    layers: list[Any] = [layer for _, layer in walk if not layer.children()]
     kinds = Embedding, Recurrent, Linear
     if len(layers) != 3 or not all(isinstance(*each) for each in zip(layers, kinds, strict=True)):
         wanted = "wanted Embedding, GRU or LSTM, and Linear, one after the other"

@@ -27,7 +27,7 @@ SLIPS = of_text(
     --epoch>--epochs --lr-step>--lr-steps --batchsize>--batch-size --batch_size>--batch-size
     --step>--steps --modle>--model --momentun>--momentum --momentm>--momentum
     --wieght-decay>--weight-decay --weightdecay>--weight-decay --decay-weight>--weight-decay
-    --label-smothing>--label-smoothing --label>--label-smoothing --paitence>--patience
+    --label-smothing>--label-smoothing --labels>--label-smoothing --paitence>--patience
     --worker>--workers --thread>--threads --see>--seed --sed>--seed --SEED>--seed --resum>--resume
     --recipie>--recipe --data-dri>--data-dir --datadir>--data-dir --run_dir>--run-dir --rundir>--run-dir
     --no-batchnorm>--no-batch-norm --no-augmnet>--no-augment --no-reprot>--no-report
@@ -64,7 +64,7 @@ SAID |= dict.fromkeys(("--lion", "--lamb", "--adagrad"), SAID["--rmsprop"])
 STRANGERS = """
     --dropout --xyzzy --zzz --verbose --report --plot --kernel --hidden --beta1 --gamma --depth --width
     --host --port --user --size --nesterov-like --world-size --q --no-dropout --no-seed --x
-    --fold --color --version
+    --folder --color --version
 """
 
 

@@ -16,9 +16,19 @@ from cynet.runs.origins import described
 from cynet.runs.settings import Settings
 
 RECIPES = {
+    "alice": {
+        "model": "language_model", "model_option": '{"embedding": 64, "hidden": 128}', "data": "alice",
+        "sequence_length": 64, "batch_size": 32, "epochs": 10, "optimizer": "adam", "lr": 0.004,
+        "lr_drop": "4:.25", "weight_decay": 1e-5,
+    },
     "cifar10": {
         "model": "resnet20", "data": "cifar10", "augment": True, "batch_size": 128, "epochs": 30, "lr": 0.2,
         "schedule": "cosine", "warmup": 390, "momentum": 0.9, "weight_decay": 3e-4,
+    },
+    "language_model": {  # the assignment's
+        "model": "language_model", "model_option": '{"embedding": 512, "hidden": 512}', "data": "text",
+        "sequence_length": 100, "batch_size": 256, "epochs": 20, "optimizer": "adam", "lr": 0.002,
+        "lr_drop": "6:.25", "weight_decay": 5e-4,
     },
     "shapes10": {
         "model": "uwnet2", "data": "shapes10", "batch_size": 128, "steps": 1500, "lr": 0.1,

@@ -102,7 +102,7 @@ def test_data_check_counts_what_there_is(made, capsys):
     (["--label-smoothing", ".1"], "--label-smoothing: wanted 0 for labels of task"),
     (["--balanced"], "--balanced: wanted False for labels of task"),
     (["--layout", "NLC"], "layout: wanted NCHW or NHWC for an array of 4 dimensions, got NLC"),
-    (["--task", "segment"], "--task: wanted one of classify, multilabel, regress, got 'segment'"),
+    (["--task", "segment"], "--task: wanted one of classify, multilabel, regress, language, got 'segment'"),
     (["--loss", "bce"], "--loss: wanted one of mse, l1, huber, got 'bce'"),
     (["--image-size", "48x64"], "--image-size: wanted pictures in files (image_folder, image_list), got"),
 ])  # fmt: skip

@@ -208,7 +208,7 @@ def test_bad_arguments_are_named(make, error, problem):
 
 def test_the_data_set_has_what_a_training_asks_of_one():
     dataset = Sequences([0, 1, 2, 1, 0], 1, 2, vocabulary=Vocabulary("\nab")).dataset
-    assert isinstance(dataset, TokenSet) and dataset.picture_shape == (2,) and dataset.task == "classify"
+    assert isinstance(dataset, TokenSet) and dataset.picture_shape == (2,) and dataset.task == "language"
     assert (
         dataset.labels.tolist() == [1, 2, 1, 0] and len(dataset) == 4 and dataset.classes == ("\\n", "a", "b")
     )

@@ -1,0 +1,113 @@
+"""`cynet language-model`: train on a text, and let it write."""
+
+import json
+
+import pytest
+
+from cynet import cli
+from cynet.cli import language_model as command
+from cynet.cli.gathering import gather
+from cynet.cli.parser import Parser
+from cynet.runs.writer import Writer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CONTENT = "the quick brown fox jumps over the lazy dog. " * 40
+SMALL = ("--model-option", "embedding=6", "--model-option", "hidden=12", "--batch-size", 8, "--no-report")
+
+
+def said(capsys, *arguments):
+    status = cli.main(["language-model", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    place = tmp_path_factory.mktemp("language")
+    (place / "own.txt").write_text(CONTENT)
+    flags = ("--text", place / "own.txt", "--sequence-length", 20, "--epochs", 25, "--lr", 0.02)
+    arguments = ["train", *flags, *SMALL, "--run-dir", place / "run"]
+    assert cli.main(["language-model", *map(str, arguments)]) == 0
+    return place / "run"
+
+
+@pytest.mark.parametrize(("arguments", "recipe", "option"), [
+    ([], "alice", {"embedding": 64, "hidden": 128}),
+    (["--data", "alice", "--model-option", "cell=lstm"], "alice",
+     {"embedding": 64, "hidden": 128, "cell": "lstm"}),
+    (["--text", "a.txt", "--model-option", "hidden=7"], "language_model", {"embedding": 512, "hidden": 7}),
+    (["--data", "text", "--data-dir", "a.txt"], "language_model", {"embedding": 512, "hidden": 512}),
+    (["--recipe", "alice", "--model-option", "hidden=7"], "alice", {"hidden": 7}),
+])  # fmt: skip
+def test_it_begins_with_the_settings_of_a_recipe(monkeypatch, arguments, recipe, option):
+    parser, seen = Parser("language-model", ""), []
+    command.add_flags(parser)
+    monkeypatch.setattr(command.train, "run", seen.append)
+    command.run(parser.parse_args(["train", *arguments]))
+    values, origins = gather(seen[0])
+    assert origins["epochs"] == f"recipe {recipe}" and values["model"] == "language_model"
+    assert json.loads(values["model_option"]) == option
+    assert values["data_dir"] == ("a.txt" if "a.txt" in arguments else None)
+
+
+def test_it_writes_what_it_learnt(run, capsys):
+    for more in (("--strategy", "max"), ("--strategy", "beam", "--beam-width", 3), ("--temperature", 0)):
+        status, out, err = said(capsys, "generate", run, "--prompt", "the quick ", "--length", 9, *more)
+        assert (status, out, err) == (0, "the quick brown fox\n", "")
+    texts = [
+        said(
+            capsys, "generate", run / "last.safetensors", "--prompt", "t", "--seed", seed, "--temperature", 3
+        )[1]
+        for seed in (1, 1, 2)
+    ]
+    assert texts[0] == texts[1] != texts[2] and {len(text) for text in texts} == {302}
+
+
+@pytest.mark.parametrize(("flags", "words"), [
+    ((), "--prompt: wanted a text that is gone on from, got none"),
+    (("--prompt", "thé"), "--prompt: wanted characters of the vocabulary, got 'é' (U+00E9) at 2"),
+    (("--prompt", ""), "--prompt: wanted a character or more, got ''"),
+    (("--prompt", "t", "--temperature", -1), "--temperature: wanted a number of at least 0, got '-1'"),
+    (("--prompt", "t", "--strategy", "best"), "--strategy: wanted one of max, sample, beam, got 'best'"),
+    (("--prompt", "t", "--beam-width", 0), "--beam-width: wanted a whole number of at least 1, got '0'"),
+])  # fmt: skip
+def test_what_cannot_be_written_is_refused(run, capsys, flags, words):
+    assert said(capsys, "generate", run, *flags) == (2, "", f"cynet language-model: error: {words}\n")
+
+
+@pytest.mark.parametrize(("flags", "words"), [
+    (("--text", "a", "--data", "alice"), "--text: not allowed with argument --data"),
+    (("--text", "a", "--data-dir", "b"), "--text: not allowed with argument --data-dir"),
+    (("--text", "a", "--resume", "b"), "--text: not allowed with --resume"),
+    (("--text", "none_such.txt"), "no such file or folder: none_such.txt"),
+    (("--augment",), "--augment: wanted False for labels of task language"),
+])  # fmt: skip
+def test_what_cannot_be_trained_is_refused(capsys, flags, words):
+    status, out, err = said(capsys, "train", *flags)
+    assert (status, out, err.count("\n")) == (2, "", 1) and words in err
+
+
+def test_a_model_of_pictures_writes_nothing(tmp_path, capsys):
+    flags = ["--data", "shapes10", "--model", "uwnet0", "--steps", "1", "--batch-size", "8", "--no-report"]
+    assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    status, _, err = said(capsys, "generate", tmp_path / "run", "--prompt", "a")
+    assert status == 2 and "wanted a model of texts, got one of task classify" in err
+
+
+def test_words_are_written_with_spaces(tmp_path, capsys):
+    (tmp_path / "own.txt").write_text(CONTENT)
+    flags = ("--text", tmp_path / "own.txt", "--level", "word", "--sequence-length", 9, "--steps", 3)
+    assert said(capsys, "train", *flags, *SMALL, "--run-dir", tmp_path / "run")[0] == 0
+    writer = Writer(tmp_path / "run")
+    text = writer("the quick", 4)
+    assert text.startswith("the quick ") and len(text.split()) == 6 and writer.vocabulary.level == "word"
+    with pytest.raises(ValueError, match="wanted words of the vocabulary, got 'cat'"):
+        writer.tokens("the cat")
+
+
+@pytest.mark.parametrize("what", ["kernels", "train", "infer", "memory", "profile"])
+def test_the_benchmarks_of_pictures_do_not_take_it(capsys, what):
+    assert cli.main(["bench", what, "--model", "language_model"]) == 2
+    words = "--model: wanted a net of pictures or signals, got language_model, one of texts"
+    assert capsys.readouterr().err == f"cynet bench: error: {words}\n"
