@@ -22,7 +22,7 @@ DEFAULTS = {
         "seeds": 3,
     },
     "study.study_report.write": {"complete": True}, "study.study_report.summary": {"complete": True},
-    "data.load": {"split": "train", "download": False, "split_seed": 0, "skip_damaged": False},
+    "data.load": {"split": "train", "download": False, "split_seed": 0, "skip_damaged": False, "fold": False},
     "data.DataLoader": {"shuffle": True, "seed": 0, "workers": 2, "prefetch": 4, "drop_last": False,
                         "transforms": (), "timeout": 120.0, "copy": False},
     "data.RandomCrop": {"mode": "zero"}, "data.RandomFlip": {"mode": "random"},

@@ -77,7 +77,7 @@ ROOF = Report(command="measure")
      [("loading.speed", 9, None, 2), ("cutting.speed", None, 2),
       ("loading.cost", 9, 2), ("loading.training", 9, 2)]),
     ("profile --batch-size 9 --repeat 2 --no-batch-norm",
-     [("peak.measure",), ("per_layer.measure", "uwnet2", ROOF, 9, False, 2)]),
+     [("peak.measure",), ("per_layer.measure", "uwnet2", ROOF, 9, False, 2, None)]),
     ("kernels", [("kernels.chosen", ["uwnet0", *ALL], 128, True, None), ("peak.measure",),
                  ("kernels.measure", "cases", ROOF, (), None)]),
     ("kernels --largest 2 --only conv,pool --model uwnet1 --batch-size 3 --repeat 4",

@@ -51,8 +51,8 @@ CASES = [
      "(16384, 1024, 3, 16384 around 4 x 5)"),
     (lambda: geometry.checked_padding((1, 2, 3)),
      "padding: wanted (vertical, horizontal) or (top, left, bottom, right), got (1, 2, 3)"),
-    (lambda: geometry.checked_padding("valid"),
-     "padding: wanted an int, a pair, a 4-tuple or \"same\", got 'valid'"),
+    (lambda: geometry.checked_padding("full"),
+     "padding: wanted an int, a pair, a 4-tuple, \"same\" or \"valid\", got 'full'"),
     (lambda: geometry.checked_padding([0, 0, -1, 0]), "padding[2]: wanted at least 0, got -1"),
     # -- columns
     (lambda: cynet.col2im(zeros(2, 3, 2, 9), (2, 5, 4, 3), 3),

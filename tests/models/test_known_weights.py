@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cynet import models
+from cynet.models.registry import model as registered
 
 DEEPER = {"resnet34": "resnet18"}  # of the same parts as another one, and large
 SHAPES = {"conv1d_small": (64, 2), "lenet5": (32, 32, 1)}  # others: (33, 40, 3)
@@ -55,7 +56,7 @@ def found_of(name, **options):
 
 def cases():
     """(name, options) of the variants of every net."""
-    names = [name for name in models.names() if name not in DEEPER]
+    names = [name for name in registered.those(tokens=None) if name not in DEEPER]
     return [(name, {}) for name in names] + [
         (name, {"batch_norm": False}) for name in names if "batch_norm" in models.options(name)
     ]

@@ -31,7 +31,7 @@ IMAGES = np.random.default_rng(0).standard_normal((3, 9, 7, 11)).astype(np.float
         {"kernel_size": 3, "padding": (0, 0, 0, 3)},
         {"kernel_size": 3, "padding": (0, 0, -1, 0)},
         {"kernel_size": 3, "padding": (1, 1, 1)},
-        {"kernel_size": 3, "padding": "valid"},
+        {"kernel_size": 3, "padding": "full"},
         {"kernel_size": 3, "padding": None},
     ],
 )

@@ -1,7 +1,6 @@
 """The weights that a run begins from: what is taken of them, what is not, and how that is said."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import tiny
 from cynet.data import ArrayDataset
 from cynet.interop import safetensors
 from cynet.runs import environment, initial, remarks
+from cynet.runs.facts import Facts
 from cynet.runs.initial import load_initial
 from cynet.train import Session, Settings, save_weights
 
@@ -126,5 +126,5 @@ def test_what_is_neither_taken_nor_used_is_named_once():
 
 
 def test_one_class_is_told_in_the_singular():
-    facts = SimpleNamespace(model="uwnet2", batch_norm=False, picture_shape=(32, 32, 3), classes=("a",))
+    facts = Facts("uwnet2", False, "shapes10", ("a",), (0.0,) * 3, (1.0,) * 3)
     assert initial._kind(facts).startswith("uwnet2 of 1 class and 3-channel")

@@ -46,7 +46,7 @@ def test_epochs_are_of_steps_that_may_take_several_batches(accumulate, steps):
         Settings(batch_size=10, epochs=2, accumulate=10).resolved(99)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "onecycle", "constant", "steps"])
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "constant", "steps"])
 def test_every_schedule_warms_up(schedule):
     plain, warm = (
         Settings(schedule=schedule, lr=0.1, steps=100, warmup=warmup).resolved(60_000).learning_rates()

@@ -71,9 +71,8 @@ def test_a_plan_is_walked_seed_by_seed():
     sweep = [(SWEEP, norm, (rate,), seed) for seed in (0, 1) for rate in (0.1, 0.3) for norm in (False, True)]
     anneal = [(ANNEAL, norm, (0.1, 0.01), seed) for seed in (0, 1) for norm in (False, True)]
     assert list(experiment.trainings()) == sweep + anneal
-    for wrong in ({"seeds": 0}, {"settings": Settings(steps=0)}):
-        with pytest.raises(ValueError, match="wanted"):
-            Experiment(**({"settings": Settings(steps=3)} | wrong))
+    with pytest.raises(ValueError, match="wanted"):
+        Experiment(Settings(steps=3), seeds=0)
 
 
 def test_the_runs_are_the_trainings_of_the_plan():
