@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tiny
 from helpers import environment_of
+from own_nets import said, weights
 
 import cynet
-from cynet import cli
 from cynet.runs import nets
 from cynet.train import Settings
 
@@ -54,17 +54,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def others(monkeypatch):
     """No net of an earlier command is there, as in a process of its own."""
     monkeypatch.setattr(nets, "HERE", {})
-
-
-def said(capsys, *arguments):
-    nets.HERE.clear()
-    status = cli.main(list(map(str, arguments)))
-    found = capsys.readouterr()
-    return status, found.out + found.err
-
-
-def weights(run):
-    return {n: a.tobytes() for n, a in cynet.interop.safetensors.load(run / "last.safetensors")[0].items()}
 
 
 def test_a_net_of_known_layers_goes_on_without_its_file(tmp_path, capsys):

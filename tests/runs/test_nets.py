@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_nets import said, weights
 
 import cynet
-from cynet import cli
 from cynet.models.registry import model as registry
 from cynet.runs import checkpoint, net_code, nets
 
@@ -231,16 +231,6 @@ def registered(monkeypatch):
             nets.HERE.clear()
 
     return begin
-
-
-def said(capsys, *arguments):
-    status = cli.main(list(map(str, arguments)))
-    found = capsys.readouterr()
-    return status, found.out + found.err
-
-
-def weights(run):
-    return {n: a.tobytes() for n, a in cynet.interop.safetensors.load(run / "last.safetensors")[0].items()}
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
