@@ -49,9 +49,35 @@ def peers_own(job):
     return peer.training_step(net, *setting.batch(job["batch_size"], job["shape"]), job["way"]), imported
 
 
+def ours_of_texts(job):
+    """As `ours`, of a net that learns from a text."""
+    from cynet.core.threads import set_num_threads
+
+    from . import texts
+
+    set_num_threads(job["threads"])
+    imported = resident("VmRSS")
+    return texts.training_step(texts.create(job["hidden"]), *_tokens(job)), imported
+
+
+def peers_of_texts(job):
+    """As `peers_own`, of a net that learns from a text."""
+    peer = peers.load(job["peer"], "texts")
+    peer.set_num_threads(job["threads"])
+    imported = resident("VmRSS")
+    return peer.training_step(peer.TorchLanguageModel(job["hidden"]), *_tokens(job)), imported
+
+
+def _tokens(job):
+    return setting.text(job["batch_size"], job["length"])
+
+
 def main(job):
     """Train, and return the peak, what was there after the imports, and the difference, in bytes."""
-    step, imported = (peers_own if "peer" in job else ours)(job)
+    if "hidden" in job:  # a net of texts
+        step, imported = (peers_of_texts if "peer" in job else ours_of_texts)(job)
+    else:
+        step, imported = (peers_own if "peer" in job else ours)(job)
     for _ in range(job["steps"]):
         step()
     peak = resident("VmHWM")

@@ -9,6 +9,7 @@ WHAT = {
     "import": "the time of `import cynet`",
     "loader": "loading batches: images a second, memory, and what training loses by it",
     "profile": "one model's training step, layer by layer, against the machine's roof",
+    "language-model": "nets of texts: steps of training, writing, memory",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
     "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }

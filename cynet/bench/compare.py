@@ -30,6 +30,12 @@ KINDS = {
         {"first_seconds": (False, MILLISECONDS, "ms"), "grown_bytes": (False, MEBIBYTES, "MiB")},
     ),
     "loader: training": ("workers", {"images_per_second": (True, RATE, "images/s")}),
+    "language-model": ("hidden batch_size length threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "language-model: writing": ("hidden threads", {"seconds": (False, MICROSECONDS, "µs")}),
+    "language-model: memory": (
+        "hidden batch_size length threads steps",
+        {"peak_bytes": (False, MEBIBYTES, "MiB"), "own_bytes": (False, MEBIBYTES, "MiB")},
+    ),
     "profile": (
         "model batch_norm batch_size path layer",
         {
@@ -40,7 +46,10 @@ KINDS = {
     ),
 }
 BESIDE = {"seconds": "ratio", "peak_bytes": "ratio", "own_bytes": "own_ratio", "images_per_second": "ratio"}
-NAMES = {"batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps"}
+NAMES = {
+    "batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps",
+    "hidden": "{} units", "length": "length {}",
+}  # fmt: skip
 COLUMNS = (
     ("case", "case", None), ("old", "old", str), ("new", "new", str), ("unit", "", None),
     ("ratio", "ratio", TIMES), ("by", "by", None),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, cutting, kernels, loading, peak, per_layer, processes, profiled, speed
+from . import choices, cutting, kernels, loading, peak, per_layer, processes, profiled, speed, texts
 from .timing import nothing
 
 MIB = 2**20
@@ -135,6 +135,10 @@ def _profile(wanted, watch):
         )
 
 
+def _language_model(wanted, watch):
+    yield from texts.measure(wanted.against, wanted.threads, wanted.repeat, watch=watch)
+
+
 def _table(wanted, watch):
     for what, run in (("train", _train), ("infer", _infer), ("memory", _memory), ("import", _import)):
         yield from run(replace(wanted, what=what, batch_size=choices.batches(what), threads=None), watch)
@@ -149,5 +153,6 @@ RUNS = {
     "import": _import,
     "loader": _loader,
     "profile": _profile,
+    "language-model": _language_model,
     "table": _table,
 }

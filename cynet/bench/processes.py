@@ -74,13 +74,28 @@ def memory(setup, repeat=REPEATS["memory"], steps=STEPS, watch=nothing):
                     given = {"peer": setup.peer, "net": str(net), "shape": workload.input_shape(name)}
                     jobs |= {way: jobs["cynet"] | given | {"way": way} for way in peer.FORMATS}
                 rows.append(
-                    job | {"steps": steps} | _peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
+                    job | {"steps": steps} | peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
                 )
     return _memory_report(setup, rows)
 
 
-def _peaks(jobs, repeat, watch, text):
-    """The medians of the processes' peaks, the best of the peer's ways."""
+def peaks(jobs, repeat, watch, text):
+    """The medians of the processes' peaks, the best of the peer's ways.
+
+    Parameters
+    ----------
+    jobs : dict of str to dict
+        What `child.main` is given: "cynet", and each of the peer's ways.
+    repeat : int
+        Processes of each, taking turns.
+    watch : callable
+    text : str
+        What is measured, for `watch`.
+
+    Returns
+    -------
+    dict
+    """
     found = {way: [] for way in jobs}
     for turn in range(repeat):
         for way, job in jobs.items():

@@ -23,7 +23,7 @@ def add(of):
         metavar="N",
         help="pictures in a batch",
     )
-    for name in ("train", "infer", "memory", "import", "loader"):
+    for name in ("train", "infer", "memory", "import", "loader", "language-model"):
         of[name].add_argument(
             "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
         )

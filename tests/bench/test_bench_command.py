@@ -21,15 +21,15 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
     text = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0
     assert f"usage: cynet bench {what}" in text and "default: None" not in text
-    assert what in ("peak", "import", "loader", "compare") or "(default: uwnet" in text
+    assert what in ("peak", "import", "loader", "language-model", "compare") or "(default: uwnet" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], "the following arguments are required: WHAT"),
-        (["trian"], "wanted one of peak, kernels, train, infer, memory, import, loader, profile, table, "
-         "compare, got "
+        (["trian"], "wanted one of peak, kernels, train, infer, memory, import, loader, profile, "
+         "language-model, table, compare, got "
          "'trian' (did you mean train?)"),
         (["train", "--thread", "1"], "unknown flag: --thread (did you mean --threads?)"),
         (["train", "more"], "unexpected argument: more"),

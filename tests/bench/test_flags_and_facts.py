@@ -19,6 +19,7 @@ from cynet.bench import (
     processes,
     report,
     speed,
+    texts,
 )
 from cynet.cli import bench
 from cynet.core.threads import get_num_threads, processors
@@ -51,6 +52,7 @@ def calls(monkeypatch):
     for name in ("speed", "cost", "training"):
         noting(loading, name, made)
     noting(cutting, "speed", made)
+    noting(texts, "measure", [made])
     monkeypatch.setattr("cynet.bench.peers.load", lambda name: None)
     return found
 
@@ -66,6 +68,8 @@ N = "the threads there are"  # which tests that came before may have set
     ("peak", [("peak.measure", N, None, 30, {}), ("peak.report", N, "the peak", {})]),
     ("peak --array-size 1.5 --repeat 2 --threads 3",
      [("peak.measure", 3, 3 << 19, 2, {}), ("peak.report", 3, "the peak", {})]),
+    ("language-model", [("texts.measure", N, None, None, None, {})]),
+    ("language-model --against torch --threads 3 --repeat 2", [("texts.measure", 3, "torch", 3, 2, {})]),
     ("kernels", [
         ("kernels.chosen", N, ["uwnet0", *MODELS], 128, True, None, {}), ("peak.measure", N, {}),
         ("kernels.measure", N, "the cases", "the peak", (), None, {}),
@@ -163,7 +167,7 @@ def test_the_bar_is_drawn_on_a_terminal_alone_and_taken_away(monkeypatch):
         assert progress.bar is None
 
 
-@pytest.mark.parametrize("whose", ["ours", "peers_own"])
+@pytest.mark.parametrize("whose", ["ours", "peers_own", "ours_of_texts", "peers_of_texts"])
 def test_a_measured_process_trains_so_many_steps_and_tells_the_difference(monkeypatch, whose):
     taken, asked = [], []
     memory = {"VmRSS": 100, "VmHWM": 250}
@@ -174,7 +178,8 @@ def test_a_measured_process_trains_so_many_steps_and_tells_the_difference(monkey
 
     monkeypatch.setattr(child, "resident", resident)
     monkeypatch.setattr(child, whose, lambda job: (lambda: taken.append(job), child.resident("VmRSS")))
-    job = {"steps": 4} | ({"peer": "torch"} if whose == "peers_own" else {})
+    job = {"steps": 4} | ({"peer": "torch"} if "peers" in whose else {})
+    job |= {"hidden": 8} if "texts" in whose else {}
     assert child.main(job) == {"peak": 250, "imported": 100, "own": 150}
     assert taken == [job] * 4 and asked == [("VmRSS", 0), ("VmHWM", 4)]
 
