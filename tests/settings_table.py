@@ -91,6 +91,7 @@ SETTINGS = {
         shown="character",
     ),
     "fold": Promise(False, _flags("--fold"), True, shown="no"),
+    "random_starts": Promise(False, _flags("--random-starts"), True, shown="no"),
     "task": Promise(
         None,
         _flags("--task regress"),

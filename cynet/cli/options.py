@@ -70,6 +70,10 @@ OPTIONS = {
         "data", "NAME", f"of a text: what a token is, {' or '.join(ranges.LEVELS)} (default: character)"
     ),
     "fold": Option("data", None, "of a text: make one space of every run of white space"),
+    "random_starts": Option(
+        "data", None,
+        "of a text: train on ten sequences in a row from random places, not on the whole in order"
+    ),
     "task": Option("data", "NAME", f"what the labels are for: {', '.join(EVERY)} (default: what they tell)"),
     "loss": Option("training", "NAME", f"of task regress: {', '.join(LOSSES)} (default: mse)"),
     "augment": Option(

@@ -284,6 +284,7 @@ RANGES = {
     "sequence_length": _number(integer(1, MOST_SEQUENCE)),
     "level": _text(one_of(*LEVELS)),
     "fold": FLAG,
+    "random_starts": FLAG,
     "task": _text(one_of(*EVERY)),
     "loss": _text(one_of(*LOSSES)),
     "augment": Range(

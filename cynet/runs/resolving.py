@@ -30,7 +30,7 @@ BESIDE: dict[str, tuple[str, ...]] = dict.fromkeys(("label_smoothing",), (MULTIL
 BESIDE |= dict.fromkeys(("balanced", "tta"), (MULTILABEL, REGRESS, LANGUAGE))
 BESIDE |= {"class_weights": (REGRESS, LANGUAGE)}
 BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate"), (LANGUAGE,))
-OF_TEXTS = ("sequence_length", "level", "fold")
+OF_TEXTS = ("sequence_length", "level", "fold", "random_starts")
 
 STEPS, LR, LR_ADAM = 1500, 0.1, 0.001
 LRS = {REGRESS: 0.001}  # of tasks whose errors, and so gradients, have no bound

@@ -90,6 +90,9 @@ class Settings:
         Of a text: what a token is, one of `LEVELS`. None: "character".
     fold : bool
         Of a text: whether every run of white space is one space.
+    random_starts : bool
+        Of a text: whether training takes ten sequences after each other from random places, and then the
+        next ones, instead of the text from its beginning to its end.
     task : str or None
         What the labels are for, one of `TASKS`, or "language" of texts. None: what they tell.
     loss : str or None
@@ -176,6 +179,7 @@ class Settings:
     sequence_length: int | None = None
     level: str | None = None
     fold: bool = False
+    random_starts: bool = False
     task: str | None = None
     loss: str | None = None
     augment: bool | str = False

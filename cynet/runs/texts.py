@@ -16,7 +16,7 @@ ROWS, TOKENS = 64, 100  # of an evaluation; of a short text fewer rows, each of 
 def training_batches(training, settings):
     """The `Sequences` of a text that is trained on."""
     return Sequences(
-        training.tokens, settings.batch_size, training.sequence_length,
+        training.tokens, settings.batch_size, training.sequence_length, settings.random_starts,
         seed=settings.seed, vocabulary=training.vocabulary,
     )  # fmt: skip
 

@@ -210,7 +210,7 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     status = cli.main(["train", "--resume", str(run), "--no-report", *words, *allowed])
     out, err = capsys.readouterr()
     # No other pictures or labels, and no other tensors.
-    of_texts = "sequence_length", "fold"  # as level
+    of_texts = "sequence_length", "fold", "random_starts"  # as level
     if name in (*SETTLED, *OF_DATA, *of_texts, "model", "model_option", "batch_norm", "ema", "lookahead"):
         assert status == 2 and sha(run) == sha(finished)
     else:

@@ -38,7 +38,7 @@ TABLE = {
     "image_size": (["1x1", "48x64"], ["", "48x", "0x3", "48x64x3", 48]),
     "layout": (["NCHW", "NHWC", "NHW", "NLC", "NCL", "NF"], ["CHW", "nchw", "", 4]),
     "sequence_length": ([1, 65536], [0, 65537, 1.5, True]),
-    "level": (["character", "word"], ["letter", "", 1]), "fold": FLAG,
+    "level": (["character", "word"], ["letter", "", 1]), "fold": FLAG, "random_starts": FLAG,
     "lr_drop": (["1:0.0", f"{MOST}:2.0"],
                 ["0:.5", f"{MOST + 1}:.5", "5", "5:-1", "5:nan", ":", "", 5, "5:.5:"]),
     "task": (["classify", "multilabel", "regress", "language"], ["regression", "", True]),

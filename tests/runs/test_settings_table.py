@@ -31,6 +31,7 @@ NOWHERE = {
     "sequence_length": "there is no text, see test_texts.py",
     "level": "there is no text, see test_texts.py",
     "fold": "there is no text, see test_texts.py",
+    "random_starts": "there is no text, see test_texts.py",
     "loss": "there are no numbers, see tests/runs/test_tasks.py",
     "patience": "it ends a run, see test_recorder",
     "tta": "it chooses the best weights, see tests/cli/test_ways_to_train.py",

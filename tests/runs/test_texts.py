@@ -96,15 +96,37 @@ def test_an_epoch_is_the_text_once():
 
 def test_the_weights_depend_on_length_level_and_folding(file):
     found = []
-    for more in ({}, {"sequence_length": 9}, {"level": "word"}, {"fold": True}):
-        options = {"sequence_length": 10} | more
+    for more in ({}, {"sequence_length": 9}, {"level": "word"}, {"fold": True}, {"random_starts": True}):
+        settings = {"sequence_length": 10} | more
+        options = {name: value for name, value in settings.items() if name != "random_starts"}
         content = CONTENT.replace("jumps", "jumps\n\n")
         file.write_text(content)
         training, test = (data.load("text", file, split, **options) for split in ("train", "test"))
-        with session(training, test, **options) as made:
+        with session(training, test, **settings) as made:
             made.train()
             found.append(digests(made.model))
     assert all(one != other for i, one in enumerate(found) for other in found[:i])
+
+
+def test_random_starts_begin_the_state_anew_after_ten_batches():
+    training, _ = parts()
+    settings = replace(SETTINGS, random_starts=True).resolved(training)
+    batches = texts.training_batches(training, settings)
+    assert [number for number in range(len(batches)) if batches.begins(number)] == [0, 10, 20, 30]
+    assert len(batches) == 36 and all(x.shape == (4, 10) for x, _ in batches)
+    other = texts.training_batches(training, replace(settings, seed=1))
+    assert not np.array_equal(other.order(0), batches.order(0))
+
+
+def test_a_text_too_short_for_random_starts_is_refused(tmp_path, capsys):
+    path = tmp_path / "short.txt"
+    path.write_text("to be or not to be, " * 6)  # 96 characters to train on
+    flags = ("--data-dir", path, "--random-starts", "--run-dir", tmp_path / "run", "--batch-size", 2)
+    assert train(*[flag for flag in RUN if flag != "--no-report"], *flags) == 2
+    assert capsys.readouterr().err == (
+        "cynet train: error: --sequence-length: wanted at most 9, so that 10 sequences from a random place "
+        "fit the 96 tokens, got 10\n"
+    )
 
 
 def test_the_rate_drops_after_every_so_many_epochs():
@@ -149,7 +171,9 @@ def test_what_does_not_go_with_a_text_is_refused(changes, words):
         session(**changes)
 
 
-@pytest.mark.parametrize("flags", [("--sequence-length", 5), ("--level", "word"), ("--fold",)])
+@pytest.mark.parametrize(
+    "flags", [("--sequence-length", 5), ("--level", "word"), ("--fold",), ("--random-starts",)]
+)
 def test_what_does_not_go_with_pictures_is_refused(tmp_path, capsys, flags):
     assert train("--data", "tiny", *flags, "--run-dir", tmp_path / "run") == 2
     assert capsys.readouterr().err.startswith(f"cynet train: error: {flags[0]}: wanted a text")
