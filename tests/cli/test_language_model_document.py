@@ -12,8 +12,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "language_model.md"
 TEXT = "Alice was beginning to get very tired of sitting by her sister on the bank. " * 30
 SMALL = (
-    "--model-option", "embedding=6", "--model-option", "hidden=8", "--batch-size", "4", "--sequence-length", "10",
-    "--steps", "2",
+    "--model-option", "embedding=6", "--model-option", "hidden=8", "--batch-size", "4",
+    "--sequence-length", "10", "--steps", "2",
 )  # fmt: skip
 
 
