@@ -272,8 +272,8 @@ class RunFolder:
         list of str
             A line for each table that could not be continued as it was.
         """
-        kept = [(self.metrics, evaluated), (self.steps, steps), (self.digests, steps), (self.samples, evaluated)]
-        return [line for table, last in kept if (line := table.keep(last))]
+        kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
+        return [line for line in (*kept, self.samples.keep(evaluated)) if line]
 
     def sync(self) -> None:
         """Make every row so far last through a power cut."""

@@ -1,4 +1,4 @@
-"""What a net of texts wrote after each evaluation: a table whose rows are lines of JSON, for they are texts."""
+"""What a net of texts wrote after each evaluation: a table whose rows are lines of JSON, as texts."""
 
 import json
 import re
