@@ -14,9 +14,14 @@ from cynet.nn.layer import Layer
 from cynet.nn.layers.embedding import Embedding
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.recurrent import Recurrent
+from cynet.nn.modes import evaluating
+from cynet.nn.passes import no_grad
 from cynet.nn.stepping import Stepper
 
+from .carrying import afresh
+
 MOST_LENGTH, MOST_WIDTH = 1 << 20, 256
+TOGETHER = 64  # tokens that a model is asked about at a time, its state going on
 
 
 def generate(
@@ -104,7 +109,7 @@ def surprise(model: Layer, tokens: Sequence[int] | AnyArray) -> AnyArray:
     Parameters
     ----------
     model : Layer
-        As for `generate`.
+        Any that gives logits (N, L, classes) for integers (N, L).
     tokens : sequence of int
         At least two.
 
@@ -112,12 +117,38 @@ def surprise(model: Layer, tokens: Sequence[int] | AnyArray) -> AnyArray:
     -------
     ndarray of float64 (len(tokens) - 1,)
     """
-    known, step, state = _prompt(tokens, 2, "tokens"), stepper(model), None
-    found = np.empty(len(known) - 1)
-    for place, token in enumerate(known[:-1]):
-        logits, state = step(np.array([token]), state)
-        found[place] = np.exp(log_probabilities(logits[0])[known[place + 1]])
-    return found
+    return foretold(model, tokens, 1)[0]
+
+
+def foretold(
+    model: Layer, tokens: Sequence[int] | AnyArray, count: int
+) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """As `surprise`, and beside it the likeliest tokens at each place, and their probabilities.
+
+    Parameters
+    ----------
+    model, tokens
+        As of `surprise`.
+    count : int
+        Of the likeliest; at most all.
+
+    Returns
+    -------
+    given : ndarray of float64 (len(tokens) - 1,)
+    likeliest : ndarray of int64 (len(tokens) - 1, count)
+    probabilities : ndarray of float64 (len(tokens) - 1, count)
+    """
+    known, count = _prompt(tokens, 2, "tokens"), checks.integer("count", count, 1)
+    given, likeliest, shares = [], [], []
+    with evaluating(model), afresh(model), no_grad():
+        for start in range(0, len(known) - 1, TOGETHER):
+            part = known[start : start + TOGETHER + 1]
+            odds = np.exp(log_probabilities(model(part[None, :-1])[0]))
+            first = np.argsort(-odds, axis=1, kind="stable")[:, :count]
+            given.append(np.take_along_axis(odds, part[1:, None], axis=1)[:, 0])
+            likeliest.append(first)
+            shares.append(np.take_along_axis(odds, first, axis=1))
+    return np.concatenate(given), np.concatenate(likeliest), np.concatenate(shares)
 
 
 def _prompt(prompt: Any, least: int = 1, name: str = "prompt") -> AnyArray:

@@ -1,4 +1,4 @@
-"""A training on a text that comes to no number: the state that was carried there is kept, and gone on from."""
+"""A training on a text that comes to no number keeps the state that was carried there, and shows it again."""
 
 import copy
 import json
