@@ -135,9 +135,9 @@ def _look(document, trained, run, root, times):
         ]
         document["notes"] += [matched.doubt] if matched.doubt else []
     except (ValueError, OSError) as error:
-        why = f"The test set could not be read: {error}. --data-dir says where it lies."
+        why = f"The test set could not be read: {reason(error)}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why, passage=why)
-        document["notes"].append(f"the test set could not be read: {error}")
+        document["notes"].append(f"the test set could not be read: {reason(error)}")
     total = of_shape(model, (1, *shape))
     document["model"] = {
         "name": facts.model, "batch_norm": facts.is_normed, "data": facts.data,
