@@ -21,7 +21,7 @@ from . import columns, findings, texts
 from .curves import curves
 
 HIDDEN = ("cynet",)  # entries of a configuration that are no settings
-OF_WEIGHTS = "test", "mistakes", "passage", "filters", "norms", "layers"  # what only weights tell
+OF_WEIGHTS = "test", "mistakes", "filters", "norms", "layers"  # what only weights tell
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
         "model": None,
     }
     document |= dict.fromkeys(OF_WEIGHTS)
-    document["samples"] = _samples(run, missing, notes) if run.task == LANGUAGE else None
+    if run.task == LANGUAGE:
+        document |= {"passage": None, "samples": _samples(run, missing, notes)}
     if not document["runs"][0]["epochs"] and not document["runs"][0]["steps"]:
         missing["curves"] = f"{METRICS} holds no evaluation yet, and steps.csv no step."
     if not run.steps:
@@ -136,7 +137,7 @@ def _look(document, trained, run, root, times):
         document["notes"] += [matched.doubt] if matched.doubt else []
     except (ValueError, OSError) as error:
         why = f"The test set could not be read: {reason(error)}. --data-dir says where it lies."
-        missing.update(test=why, mistakes=why, passage=why)
+        missing.update(test=why, mistakes=why)
         document["notes"].append(f"the test set could not be read: {reason(error)}")
     total = of_shape(model, (1, *shape))
     document["model"] = {

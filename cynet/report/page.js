@@ -31,7 +31,7 @@ const SECTIONS = [
   ["compare", "Two runs compared", "Compare", null, () => true, compare],
   ["configuration", "Configuration", "Configuration", null, () => true, configuration],
 ];
-const REASON = { confusion: "test", classes: "test", calibration: "test", labels: "test", thresholds: "test", numbers: "test", scatter: "test", residuals: "test" };
+const REASON = { confusion: "test", classes: "test", calibration: "test", labels: "test", thresholds: "test", numbers: "test", scatter: "test", residuals: "test", passage: "test" };
 
 function head() {
   const { model, test, name, notes, file } = DATA, run = DATA.runs[0], top = best(run), tiles = [];
