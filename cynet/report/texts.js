@@ -1,6 +1,6 @@
 // What a net of texts says: how probable it found each character of a passage, and what it wrote on the way.
 const SURE = [["over 90 %", 0.9], ["50 to 90 %", 0.5], ["20 to 50 %", 0.2], ["5 to 20 %", 0.05], ["1 to 5 %", 0.01], ["under 1 %", 0]];
-const odds = (p) => (!known(p) ? "–" : p > 0 && p < 0.0001 ? "under 0.01 %" : percent(p, p < 0.001 ? 2 : 1));
+const odds = (p) => (!known(p) ? "–" : p === 0 ? "0 %" : p < 0.0001 ? "under 0.01 %" : percent(p, p < 0.001 ? 2 : 1));
 const rank = (p) => (known(p) ? SURE.findIndex(([, least], k) => (k ? p >= least : p > least)) : -1);
 
 function passage(host) {
@@ -16,7 +16,7 @@ function passage(host) {
   function show(k) {
     const [, called, p, likeliest] = tokens[k];
     spans.forEach((span, i) => span.classList.toggle("at", i === k));
-    readout.replaceChildren(el("b", {}, called), ...(known(p) ? [" was given ", el("b", {}, odds(p)), `, ${short(-Math.log2(p))} bits; likeliest: ${likeliest.map(([name, share]) => `${name} ${odds(share)}`).join(", ")}.`]
+    readout.replaceChildren(el("b", {}, called), ...(known(p) ? [" was given ", el("b", {}, odds(p)), p ? `, ${short(Math.abs(Math.log2(p)))} bits` : "", `; likeliest: ${likeliest.map(([name, share]) => `${name} ${odds(share)}`).join(", ")}.`]
       : [` is the first ${level}: nothing goes before it.`]));
   }
   explore(strip, { count: tokens.length, show, find: (event) => spans.indexOf(event.target) });
