@@ -15,7 +15,7 @@ from cynet.core.types import AnyArray
 from cynet.data.text import Vocabulary
 from cynet.data.text.vocabulary import CHARACTER, WORD
 from cynet.nn.layer import Layer
-from cynet.train.generation import generate, stepper
+from cynet.train.generation import after, begun, stepper
 
 PROMPT = {CHARACTER: 40, WORD: 8}  # tokens
 LENGTH = {CHARACTER: 160, WORD: 40}
@@ -42,14 +42,13 @@ class Sampler:
 
     def row(self, step: int, epoch: int) -> dict[str, Any]:
         """A row of a `SampleTable`, by the model as it is."""
-        texts = {strategy: self._written(strategy, epoch) for strategy in STRATEGIES}
-        return {"step": step, "epoch": epoch, "prompt": self.vocabulary.decode(self.prompt)} | texts
-
-    def _written(self, strategy: str, epoch: int) -> str:
-        level = self.vocabulary.level
-        seed = seed_of(self.seed, epoch)
-        found = generate(self.model, self.prompt, LENGTH[level], strategy, beam_width=WIDTH, seed=seed)
-        return ("" if level == CHARACTER else " ") + self.vocabulary.decode(found)
+        vocabulary, read = self.vocabulary, begun(self.model, self.prompt)
+        length, seed = LENGTH[vocabulary.level], seed_of(self.seed, epoch)
+        row = {"step": step, "epoch": epoch, "prompt": vocabulary.decode(self.prompt)}
+        for strategy in STRATEGIES:
+            text = vocabulary.decode(after(read, length, strategy, beam_width=WIDTH, seed=seed))
+            row[strategy] = text if vocabulary.level == CHARACTER else f" {text}"
+        return row
 
 
 def seed_of(seed: int, epoch: int) -> int:
