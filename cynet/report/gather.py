@@ -108,7 +108,8 @@ def _samples(run, missing, notes):
     if not isinstance(run.problems.get("samples"), FileNotFoundError):
         notes += run.notes(("samples",))
     if found is None:
-        missing["samples"] = f"There are none: {SAMPLES} holds no text that was written after an evaluation."
+        who = "Nets of Embedding, GRU or LSTM, and Linear write after each evaluation"
+        missing["samples"] = f"There are none: {SAMPLES} holds no row. {who}."
     return found
 
 

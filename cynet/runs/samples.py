@@ -46,8 +46,7 @@ class Sampler:
         length, seed = LENGTH[vocabulary.level], seed_of(self.seed, epoch)
         row = {"step": step, "epoch": epoch, "prompt": vocabulary.decode(self.prompt)}
         for strategy in STRATEGIES:
-            text = vocabulary.decode(after(read, length, strategy, beam_width=WIDTH, seed=seed))
-            row[strategy] = text if vocabulary.level == CHARACTER else f" {text}"
+            row[strategy] = vocabulary.decode(after(read, length, strategy, beam_width=WIDTH, seed=seed))
         return row
 
 

@@ -111,7 +111,7 @@ def test_a_page_without_the_text_keeps_its_samples_and_says_why(run, tmp_path):
     (other / "samples.jsonl").unlink()
     found = gather.gather(runs.open(other))
     assert found["samples"] is None and found["notes"] == [] and found["passage"] is not None
-    assert found["missing"]["samples"].startswith("There are none: samples.jsonl holds no text")
+    assert found["missing"]["samples"].startswith("There are none: samples.jsonl holds no row. Nets of ")
     (other / "samples.jsonl").write_text("odd\n")
     found = gather.gather(runs.open(other))
     assert found["notes"] == ["samples.jsonl: lines that are no rows are left out: 1"]
