@@ -15,6 +15,7 @@ WHAT = {
     "train": "train on a text; the flags are those of `cynet train`, the defaults those of a recipe",
     "generate": "go on from a prompt",
 }
+OF_THE_PLACE = "--data-dir"  # whose value --text gives
 OF_A_TEXT, EMBEDDED = "language_model", "alice"  # recipes: with --text, and without
 MOST_LENGTH, MOST_WIDTH, MOST_SEED = 1 << 20, 256, 2**63 - 1
 
@@ -72,7 +73,12 @@ def _train(flags):
         flags.recipe = EMBEDDED if flags.data in (None, EMBEDDED) else OF_A_TEXT
         if flags.model is None and flags.model_option is not None:
             flags.model_option = _over_the_recipe(flags.recipe, flags.model_option)
-    return train.run(flags)
+    try:
+        return train.run(flags)
+    except UsageError as error:
+        if flags.text is None or not str(error).startswith(f"{OF_THE_PLACE}: "):
+            raise
+        raise UsageError(f"--text{str(error).removeprefix(OF_THE_PLACE)}") from error
 
 
 def _over_the_recipe(recipe, model_option):

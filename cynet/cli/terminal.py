@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-from cynet.runs.lines import Lines, accuracies, duration
+from cynet.runs.lines import IMAGES, Lines, accuracies, duration
 
 __all__ = ["Terminal", "accuracies", "can_show", "duration", "say"]
 
@@ -44,17 +44,16 @@ class Terminal(Lines):
 
     Parameters
     ----------
-    steps, batch_size : int
+    steps, batch_size, done, what
+        As of `Lines`.
     bar : bool, optional
         Default: whether standard error is a terminal.
-    done : int, optional
-        Steps that were taken before.
     say : callable, optional
         Prints a line.
     """
 
-    def __init__(self, steps, batch_size, bar=None, done=0, say=say):
-        super().__init__(steps, batch_size, done, say)
+    def __init__(self, steps, batch_size, bar=None, done=0, say=say, what=IMAGES):
+        super().__init__(steps, batch_size, done, say, what)
         self.bar = self.loss = self.accuracy = None
         if sys.stderr.isatty() if bar is None else bar:
             from tqdm import tqdm
@@ -62,7 +61,7 @@ class Terminal(Lines):
             self.bar = tqdm(
                 total=steps * batch_size,
                 initial=done * batch_size,
-                unit=" images",
+                unit=f" {what}",
                 unit_scale=True,
                 leave=False,
                 dynamic_ncols=True,

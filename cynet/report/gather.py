@@ -10,7 +10,7 @@ from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.nn.summary import of_shape
 from cynet.runs import matching, nets
 from cynet.runs.facts import Facts
-from cynet.runs.filenames import BEST, METRICS, WEIGHTS
+from cynet.runs.filenames import BEST, METRICS, SAMPLES, WEIGHTS
 from cynet.runs.first_net import FIRST
 from cynet.runs.session import test_loader
 from cynet.runs.weights import load, load_weights
@@ -21,6 +21,7 @@ from . import columns, findings, texts
 from .curves import curves
 
 HIDDEN = ("cynet",)  # entries of a configuration that are no settings
+OF_WEIGHTS = "test", "mistakes", "filters", "norms", "layers"  # what only weights tell
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
         "file": trained and trained.file,
         "model": None,
     }
-    document |= dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"))
+    document |= dict.fromkeys(OF_WEIGHTS)
+    if run.task == LANGUAGE:
+        document |= {"passage": None, "samples": _samples(run, missing, notes)}
     if not document["runs"][0]["epochs"] and not document["runs"][0]["steps"]:
         missing["curves"] = f"{METRICS} holds no evaluation yet, and steps.csv no step."
     if not run.steps:
@@ -93,10 +96,21 @@ def _weights(run, wanted, missing, notes):
         except (ValueError, OSError) as error:
             notes.append(reason(error))
     why = f"There are no weights to look at: the run folder has no whole {WEIGHTS}."
-    missing.update(dict.fromkeys(("test", "mistakes", "filters", "norms", "layers"), why))
+    missing.update(dict.fromkeys(OF_WEIGHTS, why))
     if not any(WEIGHTS in note for note in notes):
         notes.append(f"{WEIGHTS} is not there")
     return None
+
+
+def _samples(run, missing, notes):
+    """What the net wrote as the training went on, or None: then it is told why."""
+    found = texts.samples(run.samples)
+    if not isinstance(run.problems.get("samples"), FileNotFoundError):
+        notes += run.notes(("samples",))
+    if found is None:
+        who = "Nets of Embedding, GRU or LSTM, and Linear write after each evaluation"
+        missing["samples"] = f"There are none: {SAMPLES} holds no row. {who}."
+    return found
 
 
 def _look(document, trained, run, root, times):
@@ -115,15 +129,17 @@ def _look(document, trained, run, root, times):
                 says = columns
         document["test"] = says.tested(found, facts.classes)
         document["mistakes"] = says.mistakes(found, matched.known)
+        if facts.task == LANGUAGE:
+            document["passage"] = texts.passage(model, matched.known)
         document["notes"] += [
             f"{len(pictures):,} test pictures of {title}, which the model does not know, are left out"
             for title, pictures in matched.unknown.items()
         ]
         document["notes"] += [matched.doubt] if matched.doubt else []
     except (ValueError, OSError) as error:
-        why = f"The test set could not be read: {error}. --data-dir says where it lies."
+        why = f"The test set could not be read: {reason(error)}. --data-dir says where it lies."
         missing.update(test=why, mistakes=why)
-        document["notes"].append(f"the test set could not be read: {error}")
+        document["notes"].append(f"the test set could not be read: {reason(error)}")
     total = of_shape(model, (1, *shape))
     document["model"] = {
         "name": facts.model, "batch_norm": facts.is_normed, "data": facts.data,

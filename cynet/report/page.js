@@ -11,7 +11,10 @@ const OF_TASK = {
     ["thresholds", "Thresholds", "Thresholds", "What F1 comes to where a label is said from another probability on. The best one was looked for on the test set itself.", () => DATA.test, thresholds],
     ["mistakes", "Worst mistakes", "Mistakes", "The test samples of which a label is most wrong: what the model says, and the truth, with the three labels that are furthest off.", () => DATA.mistakes, furthest],
   ],
-  language: [],
+  language: [
+    ["passage", "A passage, as the model saw it coming", "Passage", "The beginning of the text for testing: how probable the model found each part of it after all before. Blue it expected, orange took it by surprise; what it held least possible is underlined.", () => DATA.passage, passage],
+    ["samples", "What it wrote as the training went on", "Samples", "After an epoch, from one prompt: how the text for testing begins. max takes the likeliest each time, sample draws by probability, beam looks for the likeliest sequence of four that go on side by side.", () => DATA.samples, samples],
+  ],
   regress: [
     ["numbers", "Each number", "Numbers", "R²: the part of the spread that the model explains; 0 is what the mean alone comes to. Bias: what it gives too much on the mean.", () => DATA.test, perNumber],
     ["scatter", "Given and true", "Given and true", "Each dot is a sample of the test set; on the dashed line it is given what is true.", () => DATA.test, scatter],
@@ -28,7 +31,7 @@ const SECTIONS = [
   ["compare", "Two runs compared", "Compare", null, () => true, compare],
   ["configuration", "Configuration", "Configuration", null, () => true, configuration],
 ];
-const REASON = { confusion: "test", classes: "test", calibration: "test", labels: "test", thresholds: "test", numbers: "test", scatter: "test", residuals: "test" };
+const REASON = { confusion: "test", classes: "test", calibration: "test", labels: "test", thresholds: "test", numbers: "test", scatter: "test", residuals: "test", passage: "test" };
 
 function head() {
   const { model, test, name, notes, file } = DATA, run = DATA.runs[0], top = best(run), tiles = [];

@@ -6,7 +6,7 @@ from importlib import resources
 
 from cynet.core.names import SPELLED
 
-SCRIPTS = ("base.js", "lines.js", "compare.js", "classes.js", "columns.js", "model.js", "page.js")
+SCRIPTS = ("base.js", "lines.js", "compare.js", "classes.js", "columns.js", "texts.js", "model.js", "page.js")
 
 
 def render(document):

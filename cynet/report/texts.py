@@ -1,14 +1,97 @@
-"""What the test text tells of a model of texts, as plain values for the page."""
+"""What the test text tells of a model of texts, and what it wrote, as plain values for the page."""
+
+import numpy as np
+
+from cynet.core.names import printable
+from cynet.core.tasks import STRATEGIES
+from cynet.data.text.vocabulary import CHARACTER, REPLACEMENT, WORD
+from cynet.train.generation import foretold
 
 from .findings import number
 
+PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens
+LIKELIEST = 3
+SAMPLES = 8  # rows
+CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
+SHOWN = {"\n": "↵\n", "\t": "⇥"}
+
 
 def tested(found, names):
-    """The numbers of a `TokenEvaluation`; `names` are those of the tokens."""
+    """The numbers of a `TokenEvaluation`."""
     figures = {name: number(getattr(found, name)) for name in ("loss", "perplexity", "accuracy")}
-    return {"classes": list(names), "count": found.tokens, "unsure": 0, **figures}
+    return {"count": found.tokens, "unsure": 0, **figures}
 
 
 def mistakes(found, samples):
     """None: no token is looked at by itself."""
     return None
+
+
+def passage(model, text):
+    """How probable the model found each token at the beginning of a text.
+
+    Parameters
+    ----------
+    model : Layer
+    text : TokenSet
+
+    Returns
+    -------
+    dict
+        {"level", "bits" (the mean of a token; None where it is infinite), "tokens"}: a list of [as it is
+        shown, as it is called, its probability (None of the first one), the likeliest [called, probability]].
+    """
+    level = WORD if text.vocabulary is None else text.vocabulary.level
+    tokens = text.tokens[: PASSAGE[level] + 1]
+    given, likeliest, shares = foretold(model, tokens, LIKELIEST)
+    told = {token: _told(text, token) for token in {*tokens.tolist(), *likeliest.ravel().tolist()}}
+    first, *others = tokens.tolist()
+    rows = [[*told[first], None, []]]
+    for token, share, best, odds in zip(others, given, likeliest.tolist(), shares, strict=True):
+        named = [[told[each][1], number(p)] for each, p in zip(best, odds, strict=True)]
+        rows.append([*told[token], number(share), named])
+    with np.errstate(divide="ignore"):
+        bits = float(-np.log2(given).mean())
+    return {"level": level if text.vocabulary else "token", "bits": number(bits), "tokens": rows}
+
+
+def _told(text, token):
+    """A token as it stands in a text, and as a sentence speaks of it."""
+    vocabulary, name = text.vocabulary, text.classes[token]
+    if vocabulary is None:
+        return name, f"token {name}"
+    if token == vocabulary.unknown_token:
+        return name if vocabulary.level == WORD else REPLACEMENT, f"an unknown {vocabulary.level}"
+    entry = vocabulary.entries[token]
+    shown = printable(entry)
+    return SHOWN.get(entry, shown), CALLED.get(entry, f"“{shown}”")
+
+
+def samples(columns):
+    """What was written as a training went on: of many rows the first, the last, and some between.
+
+    Parameters
+    ----------
+    columns : dict of str to list
+        Of a `SampleTable`.
+
+    Returns
+    -------
+    list of dict or None
+        The rows; None where there are none. Letters that cannot be shown are escaped in their texts.
+    """
+    rows = len(columns.get("step", ()))
+    if not rows:
+        return None
+    kept = range(rows)
+    if rows > SAMPLES:
+        kept = sorted({round(i * (rows - 1) / (SAMPLES - 1)) for i in range(SAMPLES)})
+    return [
+        {"step": columns["step"][i], "epoch": columns["epoch"][i]}
+        | {name: _visible(columns[name][i]) for name in ("prompt", *STRATEGIES)}
+        for i in kept
+    ]
+
+
+def _visible(text):
+    return "\n".join(printable(line) for line in text.split("\n"))

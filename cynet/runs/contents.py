@@ -13,10 +13,10 @@ from cynet.core.tasks import task_in
 from cynet.core.types import AnyPath
 from cynet.interop.kinds import kind_of
 
-from . import cells, configuration, records
+from . import cells, configuration, records, sample_table
 from .configuration import CONFIG
 from .environment import drawing
-from .filenames import LOG, METRICS, STEPS, metrics_columns, step_columns
+from .filenames import LOG, METRICS, SAMPLES, STEPS, metrics_columns, step_columns
 from .places import data_folder
 from .records import ENVIRONMENT
 from .settings import data_options
@@ -70,6 +70,11 @@ class Contents:
     @cached_property
     def steps(self) -> dict[str, list[Any]]:
         return self._read("steps", STEPS, self._table)
+
+    @cached_property
+    def samples(self) -> dict[str, list[Any]]:
+        """What a net of texts wrote after each evaluation: the columns of a `SampleTable`; {} of others."""
+        return self._read("samples", SAMPLES, _samples)
 
     @cached_property
     def said(self) -> tuple[str, ...]:
@@ -183,6 +188,11 @@ def _age(path):
     except OSError:
         return None
     return found.st_mtime if stat.S_ISREG(found.st_mode) else None
+
+
+def _samples(path):
+    content = sample_table.read(path)
+    return content.columns, [f"{path.name}: {note}" for note in content.notes]
 
 
 def _table(path, task):

@@ -10,6 +10,7 @@ from cynet.train import diagnosis
 
 from . import replay
 from .settings import ANNEALED
+from .state import CARRIED
 from .weights import save_weights
 
 
@@ -34,6 +35,7 @@ def _keep(session, folder, error, say):
     if error.batch is not None:
         x, y = error.batch
         more = {} if session.class_weights is None else {"class_weights": session.class_weights}
+        more |= {CARRIED + name: array for name, array in error.carried.items()}
         packed = io.BytesIO()
         np.savez(
             packed,

@@ -1,14 +1,16 @@
 """What the files of a run's folder are called, and the columns of its tables: pure data, without NumPy."""
 
-from cynet.core.tasks import measures_of
+from cynet.core.tasks import STRATEGIES, measures_of
 
 LOG, PAGE = "log.txt", "report.html"
 METRICS, STEPS, DIGESTS = "metrics.csv", "steps.csv", "digests.csv"
+SAMPLES = "samples.jsonl"  # of a net of texts
 WEIGHTS, BEST = "last.safetensors", "best.safetensors"
 KEPT = {"last": WEIGHTS, "best": BEST}  # a run's weights by what they are
-GROWN = LOG, METRICS, STEPS, DIGESTS, WEIGHTS, BEST  # with the training: nothing can replace them
+GROWN = LOG, METRICS, STEPS, DIGESTS, SAMPLES, WEIGHTS, BEST  # with the training: nothing can replace them
 STEP_COLUMNS = ("step", "epoch", "lr", "loss", "accuracy", "seconds")  # of a run of classes
 DIGEST_COLUMNS = ("step", "tensor", "sha256")
+SAMPLE_COLUMNS = ("step", "epoch", "prompt", *STRATEGIES)
 
 
 def step_columns(task=None):

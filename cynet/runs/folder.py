@@ -29,6 +29,7 @@ from .filenames import (
     DIGESTS,
     GROWN,
     METRICS,
+    SAMPLES,
     STEPS,
     WEIGHTS,
     metrics_columns,
@@ -36,6 +37,7 @@ from .filenames import (
 )
 from .hold import LOCK, Hold
 from .records import ENVIRONMENT
+from .sample_table import SampleTable
 from .tables import Table
 from .validation import measure_of
 
@@ -56,6 +58,7 @@ class RunFolder:
     Attributes
     ----------
     metrics, steps, digests : Table
+    samples : SampleTable
     measure, task : str
         What the run is measured on, as its configuration says: "test" or "validation"; what its labels are.
     path : Path
@@ -104,8 +107,12 @@ class RunFolder:
 
     def _set(self, path):
         self.path, self._hold, self.tell, self.log = path, None, print, None
-        self.digests = Table(path / DIGESTS, DIGEST_COLUMNS)
+        self.digests, self.samples = Table(path / DIGESTS, DIGEST_COLUMNS), SampleTable(path / SAMPLES)
         self._measured({})
+
+    @property
+    def _tables(self):
+        return self.metrics, self.steps, self.digests, self.samples
 
     def _measured(self, config):
         self.measure, self.task = measure_of(config), config.get("task") or CLASSIFY
@@ -119,7 +126,7 @@ class RunFolder:
 
     def _placed(self):
         """Let the tables, and the log, know where the folder is."""
-        for table in (self.metrics, self.steps, self.digests):
+        for table in self._tables:
             table.path = self._held(table.path.name)
         if self.log is not None:
             self.log.path = self._held(self.log.path.name)
@@ -169,7 +176,7 @@ class RunFolder:
                 stack.callback(self._hold.close)
                 stack.callback(self._placed)
                 self._hold = None
-            for table in (self.metrics, self.steps, self.digests):
+            for table in self._tables:
                 stack.callback(table.close)
 
     def follow(self) -> None:
@@ -191,7 +198,7 @@ class RunFolder:
             self.tell(said)
         if place != before:
             self.tell(f"note: {before} was moved: the run goes on in {place}")
-        for table in (self.metrics, self.steps, self.digests):
+        for table in self._tables:
             if table.renew():
                 self.tell(f"note: {table.path} was removed or replaced: further rows go to what is there")
         if self._hold.renew(place):
@@ -266,9 +273,9 @@ class RunFolder:
             A line for each table that could not be continued as it was.
         """
         kept = self.metrics.keep(evaluated), self.steps.keep(steps), self.digests.keep(steps)
-        return [line for line in kept if line]
+        return [line for line in (*kept, self.samples.keep(evaluated)) if line]
 
     def sync(self) -> None:
         """Make every row so far last through a power cut."""
-        for table in (self.metrics, self.steps, self.digests):
+        for table in self._tables:
             table.sync()

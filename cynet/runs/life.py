@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass, field
 
 from cynet.core.files import reason
+from cynet.core.tasks import LANGUAGE
 from cynet.data.workers import auto
 from cynet.train.loop import Observer
 from cynet.train.signals import Signals, Stopped
@@ -15,9 +16,10 @@ from . import divergence, ending, tensorboard
 from .aside import CHECKPOINTS
 from .errors import FailedError
 from .estimate import Estimate
+from .facts import TOKENS
 from .filenames import LOG
 from .hold import GoneError
-from .lines import Lines
+from .lines import IMAGES, Lines
 from .log import Voice
 from .net_code import said
 from .origins import DEFAULT, Names, described
@@ -36,7 +38,7 @@ class Company:
     ----------
     voice : Voice
     screen : callable
-        Makes what shows the training: gets the steps, the batch size, `done` and `say`, as `Lines`.
+        Makes what shows the training: gets the steps, the batch size, `done`, `say` and `what`, as `Lines`.
     observers : tuple of Observer
     report : callable or None
         See `ending.conclude`.
@@ -120,7 +122,10 @@ class _Life:
         """Train with all who watch; the `Outcome`."""
         session, settings, folder = self.session, self.session.settings, self.folder
         done = session.trainer.steps
-        self.screen = self.company.screen(settings.steps, self.session.step_count, done=done, say=self.say)
+        what = TOKENS if session.task.name == LANGUAGE else IMAGES
+        self.screen = self.company.screen(
+            settings.steps, session.step_count, done=done, say=self.say, what=what
+        )
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(self.screen))
             folder.tell = self.screen.say

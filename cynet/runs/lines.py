@@ -5,20 +5,26 @@ import time
 from cynet.core.tasks import CLASSIFY, LANGUAGE, MEASURES, MULTILABEL
 from cynet.train.loop import Observer
 
+IMAGES = "images"  # what samples are called where nobody says it
+
 
 class Lines(Observer):
     """Says a line for each evaluation.
 
     Parameters
     ----------
-    steps, batch_size : int
+    steps : int
+    batch_size : int or float
+        How many samples, or tokens, a step has.
     done : int, optional
         Steps that were taken before.
     say : callable, optional
+    what : str, optional
+        What these samples are called.
     """
 
-    def __init__(self, steps, batch_size, done=0, say=print):
-        self.steps, self.batch_size, self.done, self._say = steps, batch_size, done, say
+    def __init__(self, steps, batch_size, done=0, say=print, what=IMAGES):
+        self.steps, self.batch_size, self.done, self._say, self.what = steps, batch_size, done, say, what
         self.start = self.since = self.last = time.perf_counter()
         self.images = 0
 
@@ -30,7 +36,6 @@ class Lines(Observer):
         now = time.perf_counter()
         left = (now - self.start) / max(1, result.step - self.done) * (self.steps - result.step)
         measures = MEASURES[getattr(result.test, "task", CLASSIFY)]
-        what = "tokens" if measures is MEASURES[LANGUAGE] else "images"
         right = f"accuracy {result.train_accuracy:.4f}  " if measures.trained else ""
         figures = "  ".join(
             f"{result.measure} {name} {figure(getattr(result.test, name))}" for name in measures.columns
@@ -38,7 +43,7 @@ class Lines(Observer):
         self.say(
             f"epoch {result.epoch}  step {result.step}/{self.steps}  loss {_loss(result.train_loss)}  "
             f"{right}{result.measure} loss {_loss(result.test.loss)}  {figures}  lr {result.lr:.3g}  "
-            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} {what}/s  {duration(left)} left"
+            f"{self.images / (max(self.last - self.since, 0) or 1):,.0f} {self.what}/s  {duration(left)} left"
         )
 
     def say(self, text):

@@ -11,6 +11,7 @@ from cynet.train.loop import Observer, Progress, Result
 from . import checkpoint
 from .filenames import BEST, WEIGHTS
 from .folder import RunFolder
+from .samples import sampler_of
 from .saved import MOST_LOSS
 from .state import capture
 from .weights import digests, save_weights
@@ -44,7 +45,7 @@ class Recorder(Observer):
         self.trainer, self.patience = session.trainer, session.settings.patience
         self.best, self.task = best, session.task
         self.start = time.monotonic() - seconds
-        self._digested = folder.digests.last().get("step", -1)
+        self._digested, self._sampler = folder.digests.last().get("step", -1), sampler_of(session)
         if not session.trainer.steps:
             self._digest(0)
 
@@ -74,6 +75,9 @@ class Recorder(Observer):
         values += self.task.values(result.test).values()
         row = [f"{result.step},{result.epoch}", *(f"{value:.6g}" for value in values), f"{self.seconds:.2f}"]
         self.folder.metrics.add(",".join(row))
+        if self._sampler:
+            with self.trainer.evaluated_weights():
+                self.folder.samples.add(self._sampler.row(result.step, result.epoch))
         self._digest(result.step)
         self.folder.sync()
         self.save()

@@ -22,6 +22,7 @@ from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.core.types import Batch
 from cynet.data import registry
 from cynet.data.sets.array_files import read_members
+from cynet.train.carrying import carriable
 from cynet.train.tasks import step_of
 from cynet.train.trainer import Diverged
 
@@ -32,6 +33,7 @@ from .ranges import MOST
 from .recorder import rounds
 from .session import Session
 from .settings import Settings
+from .state import CARRIED
 from .trainers import trainer_of
 from .weights import digests, load_weights
 
@@ -161,8 +163,8 @@ def verify(replay, history, steps):
 
 
 def diverged(path):
-    """Take the step again at which a run's loss was no number any more, with its settings; a text's begins
-    with a state of zeros, for that of before is not kept.
+    """Take the step again at which a run's loss was no number any more, with its settings; a text's goes on
+    from the state that was carried to it.
 
     Parameters
     ----------
@@ -179,17 +181,21 @@ def diverged(path):
     path = user_path(path)
     settings = Settings(**RunFolder.open(path).read_config()[0])
     model, facts = load_weights(own_file(path / WEIGHTS))
-    batch = _batch(own_file(path / BATCH), facts)
+    batch = _batch(own_file(path / BATCH), facts, model)
     trainer = trainer_of(model.train(), settings, batch.get("class_weights"))
     trainer.steps = int(batch["step"]) - 1
-    loss = trainer.step(batch["x"], batch["y"])
+    states = {name: array for name, array in batch.items() if name.startswith(CARRIED)}
+    trainer.task.carry(model, {name.removeprefix(CARRIED): array for name, array in states.items()})
+    with trainer.task.training(model):
+        loss = trainer.step(batch["x"], batch["y"])
     print(f"loss {loss:g}, norm of the gradient {trainer.gradient_norm():g}")
 
 
-def _batch(path, facts):
+def _batch(path, facts, model):
     """What `diverged` takes from a file, each array of its type and shape, or a ValueError that names it."""
     columns, tokens = facts.task not in (CLASSIFY, LANGUAGE), facts.task == LANGUAGE
     kinds = {"x": "iu" if tokens else "f", "y": "f" if columns else "iu", "step": "iu", "class_weights": "f"}
+    kinds |= {CARRIED + name: "f" for name in carriable(model, 1)}
     found = read_members(path, kinds, MOST_BATCH)
     count, classes = len(found["y"]) if "y" in found and found["y"].ndim else 0, len(facts.classes)
     wanted = {
@@ -200,6 +206,9 @@ def _batch(path, facts):
     if tokens:  # the last batch of an epoch is shorter
         length = found["x"].shape[-1:] if "x" in found else ()
         wanted |= {"x": (np.int64, (count, *length)), "y": (np.int64, (count, *length))}
+    if any(name.startswith(CARRIED) for name in found):  # into the first of an epoch nothing is
+        states = carriable(model, count).items()
+        wanted |= {CARRIED + name: (np.float32, state.shape) for name, state in states}
     for name, (dtype, shape) in wanted.items():
         got = found.get(name)
         if got is None and name == "class_weights":

@@ -12,6 +12,7 @@ from typing import Any
 
 from cynet.core.files import reason
 from cynet.core.folder import own_file
+from cynet.core.tasks import LANGUAGE
 from cynet.core.types import AnyPath
 from cynet.nn.layer import Layer
 
@@ -240,8 +241,9 @@ class Run(Contents):
         beginning.check(vars(settings), self.origins, names, kept=True)
         training, test = datasets.load(vars(settings), names)
         if self.fingerprint not in (None, training.fingerprint()):
+            what = "text" if training.task == LANGUAGE else "pictures"
             raise RefusedError(
-                f"{self.folder.path}: wanted its pictures, with fingerprint {self.fingerprint}, got "
+                f"{self.folder.path}: wanted its {what}, with fingerprint {self.fingerprint}, got "
                 f"{training.fingerprint()}"
             )
         net = self._first_net(settings.model, self.net if model is None else model, names)

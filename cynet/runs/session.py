@@ -196,10 +196,12 @@ class Session:
         trial.check(name, self.model, x, (trial.SAMPLES, *self.facts.output_shape))
 
     @property
-    def step_count(self) -> int:
-        """How many pictures a step has; of a text how many tokens, but for the last of an epoch."""
-        tokens = self.settings.sequence_length if self.task.name == LANGUAGE else None
-        return self.settings.step_size * (tokens or 1)
+    def step_count(self) -> float:
+        """How many pictures a step has; of a text how many tokens, on the mean of an epoch."""
+        rows = self.settings.step_size
+        if self.task.name != LANGUAGE:
+            return rows
+        return rows * (len(self.batches.dataset.tokens) // rows - 1) / len(self.batches)
 
     def _sampler(self, labels):
         """What says which pictures an epoch has; None: all of them."""

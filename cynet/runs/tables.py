@@ -109,7 +109,7 @@ class Table:
         names = names or self.columns
         nothing: list[list[Any]] = [[] for _ in names]
         try:
-            content = read(self.path)
+            content = self._content()
         except FileNotFoundError:
             return nothing, ()
         except (OSError, ValueError) as error:
@@ -159,6 +159,12 @@ class Table:
         if self._file.tell() == 0:
             self._file.write(self._heading)
 
+    # What a table of another form has its own way of: reading, the heading, and what is a row.
+    _opening = b""  # of a row, before its step
+
+    def _content(self):
+        return read(self.path)
+
     @property
     def _heading(self):
         return ",".join(self.columns) + "\n"
@@ -173,9 +179,10 @@ class Table:
         """Where the rows up to a step end, in bytes; None in a file that is not just as `add` writes it."""
         row, before, end = self._row(), -1, None
         with open_regular(self.path) as file:
-            place = len(line := file.readline(LINE))
-            if self._heading.encode() != line:
-                return 0 if self._heading.encode().startswith(line) else None
+            heading = self._heading.encode()
+            place = len(line := file.readline(LINE) if heading else b"")
+            if heading != line:
+                return 0 if heading.startswith(line) else None
             while (line := file.readline(LINE)).endswith(b"\n"):
                 found = row(line.decode("utf-8", "replace"))
                 step = int(found[1]) if found else -1
@@ -184,7 +191,7 @@ class Table:
                 if step > last and end is None:
                     end = place
                 before, place = step, place + len(line)
-        torn = line.partition(b",")
+        torn = line.removeprefix(self._opening).partition(b",")
         known = torn[1] and not (torn[0].isdigit() and int(torn[0][:20]) > last)
         return None if known or len(line) == LINE else place if end is None else end
 
@@ -204,8 +211,8 @@ class Table:
             data = read_regular(self.path, MENDED)
         except ValueError:
             return self._begin_anew("is too large to look for its rows")
-        heading, *lines = data.decode("utf-8-sig", KEPT).replace("\r\n", "\n").split("\n")
-        if heading + "\n" != self._heading:
+        lines = data.decode("utf-8-sig", KEPT).replace("\r\n", "\n").split("\n")
+        if self._heading and (heading := lines.pop(0)) + "\n" != self._heading:
             return self._begin_anew(f"has the heading {shortened(heading)}")
         row = self._row()
         found = [row(line + "\n") for line in lines[:-1] if line]

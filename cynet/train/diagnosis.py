@@ -24,6 +24,7 @@ from cynet.nn.modes import evaluating
 
 from .loop import Observer, Progress, Result
 from .metrics import TEST
+from .task import PICTURES, Task
 from .trainer import Diverged, Trainer
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
@@ -100,6 +101,7 @@ class Doctor(Observer):
         else:  # weighed labels have another loss of training, which tells nothing beside guessing
             self.guessing = 0.0 if even else self.task.guessing(labels)
             self.chance = self.task.chance(labels)
+        self.things = PICTURES if task is None else task.things
         self._pictures: AnyArray | None = None
         self._begun = False
         self._suspected: set[str] = set()  # kinds that the evaluation before showed
@@ -129,10 +131,11 @@ class Doctor(Observer):
             self.norms.append(norm)
 
     def evaluated(self, result: Result) -> None:
-        test, words = result.test, self.words
+        test, words, things = result.test, self.words, self.things
         recall = float(np.nanmean(test.class_accuracy)) if self.task is None else self.task.skill(test)
-        self.report(data_bound(self.seconds, self.waited, self.workers, words))
-        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words))
+        if things == PICTURES:  # nothing has to be prepared of a text
+            self.report(data_bound(self.seconds, self.waited, self.workers, words))
+        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words, things))
         self._report_lasting(
             result.step,
             shuffled(
@@ -142,9 +145,16 @@ class Doctor(Observer):
                 self.chance,
                 result.measure,
                 CLASS_ACCURACY if self.task is None else self.task.skilled,
+                things,
             ),
             overfitted(
-                result.train_loss, test.loss, self.best_test_loss, self.guessing, result.measure, words
+                result.train_loss,
+                test.loss,
+                self.best_test_loss,
+                self.guessing,
+                result.measure,
+                words,
+                things,
             ),
         )
         self.best_test_loss = min(self.best_test_loss, test.loss)
@@ -162,7 +172,7 @@ class Doctor(Observer):
         with evaluating(model), self.task.apart(model) if self.task else nullcontext():
             found = dead_channels(model, self._pictures, ReLU)
         norms = any("running_mean" in layer.buffers for _, layer in model.walk())
-        return dead(found, len(self._pictures), norms, self.measure, self.words)
+        return dead(found, len(self._pictures), norms, self.measure, self.words, self.things)
 
 
 # -- the findings: a Finding, or None ------------------------------------------------------------------------
@@ -198,17 +208,25 @@ def data_bound(seconds: float, waited: float, workers: int, words: Wording = FLA
 
 
 def not_falling(
-    step: int, train_loss: float, guessing: float, lr: float, words: Wording = FLAGS
+    step: int,
+    train_loss: float,
+    guessing: float,
+    lr: float,
+    words: Wording = FLAGS,
+    things: str = PICTURES,
 ) -> Finding | None:
     """A loss that stays where guessing is."""
     if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
         return None
     way = "high" if train_loss > 1.5 * guessing else "low, or so high that all is lost at once"
+    labelled = things == PICTURES
     return Finding(
         "not falling",
         f"after {step} steps the training loss is {train_loss:.4g}, and guessing gives {guessing:.4g}",
-        f"a learning rate ({lr:g}) that is too {way}; or labels that do not belong to their pictures",
-        f"{words.lr_find}, which draws the loss over rates; `cynet data show`, which draws pictures by label",
+        f"a learning rate ({lr:g}) that is too {way}"
+        + ("; or labels that do not belong to their pictures" if labelled else ""),
+        f"{words.lr_find}, which draws the loss over rates"
+        + ("; `cynet data show`, which draws pictures by label" if labelled else ""),
     )
 
 
@@ -219,6 +237,7 @@ def shuffled(
     chance: float,
     measure: str = TEST,
     skilled: str = CLASS_ACCURACY,
+    things: str = PICTURES,
 ) -> Finding | None:
     """Training pictures that are learnt by heart while those of the evaluation are guessed.
 
@@ -232,10 +251,14 @@ def shuffled(
         which = "--split train and --split test"
     else:
         cause, which = "or pictures too few to learn from", "--split train"
+    seen = f"the training loss fell to {train_loss:.4g}, but {measure} {skilled} is {recall:.3f}, as by "
+    seen += "guessing"
+    if things != PICTURES:
+        cause = "a text for testing, its last part, that is of another kind than what is before it"
+        return Finding("shuffled", seen, cause, "a look at the end of the text")
     return Finding(
         "shuffled",
-        f"the training loss fell to {train_loss:.4g}, but {measure} {skilled} is {recall:.3f}, as by "
-        "guessing",
+        seen,
         f"labels that look shuffled, {cause}",
         f"`cynet data show` with {which}: each row should be one class"
         if skilled == CLASS_ACCURACY
@@ -250,18 +273,21 @@ def overfitted(
     guessing: float,
     measure: str = TEST,
     words: Wording = FLAGS,
+    things: str = PICTURES,
 ) -> Finding | None:
     """A loss of the evaluation that rises again, far above the training loss."""
     learnt = train_loss < min(guessing, 0.5 * test_loss)
     if not learnt or test_loss < 1.15 * best + 0.05 * guessing:
         return None
+    first, mixing = f"{words.switched('augment')}, ", f"{words.with_value('mixup', '.2')}, "
+    if things != PICTURES:  # which alone can be changed so
+        first = mixing = ""
     return Finding(
         "overfitted",
         f"the {measure} loss rose to {test_loss:.4g} from {best:.4g} while the training loss is "
         f"{train_loss:.4g}",
-        "a model that learns its training pictures by heart",
-        f"{words.switched('augment')}, a greater {words('weight_decay')}, {words.with_value('mixup', '.2')}, "
-        f"fewer steps, or {words('patience')}",
+        f"a model that learns its training {things} by heart",
+        f"{first}a greater {words('weight_decay')}, {mixing}fewer steps, or {words('patience')}",
     )
 
 
@@ -271,6 +297,7 @@ def dead(
     batch_norm: bool,
     measure: str = TEST,
     words: Wording = FLAGS,
+    things: str = PICTURES,
 ) -> Finding | None:
     """Layers of which a quarter or more of the channels never fire."""
     layers = [(path, count, of) for path, _, count, of in found if count >= 0.25 * of]
@@ -279,7 +306,7 @@ def dead(
     text = ", ".join(f"layer {path} ({count} of {of})" for path, count, of in layers)
     return Finding(
         "dead",
-        f"channels of ReLU are 0 for all of {pictures} {measure} pictures: {text}",
+        f"channels of ReLU are 0 for all of {pictures} {measure} {things}: {text}",
         "a step so large that biases fell below all inputs; such channels learn no more",
         f"a lower {words('lr')}, {words('warmup')}, {'' if batch_norm else 'batch norm before the ReLU, '}"
         "or LeakyReLU",
@@ -315,8 +342,10 @@ def not_finite(trainer: Trainer, batches: Any, error: Diverged, words: Wording =
     indices = samples(trainer, batches)
     if trainer.mixup:
         x, _, _ = trainer.mixup(x, error.batch[1], trainer.steps)
-    with np.errstate(all="ignore"):
-        found = first_not_finite(copy.deepcopy(model).train(), x)
+    twin, task = copy.deepcopy(model).train(), trainer.task or Task()
+    task.carry(twin, error.carried)
+    with np.errstate(all="ignore"), task.training(twin):
+        found = first_not_finite(twin, x)
     if found is None:
         seen = f"all layers' outputs are finite, and {error}"
         return Finding("not finite", seen, "gradients, or a sum, beyond the largest number", advice)
@@ -324,7 +353,7 @@ def not_finite(trainer: Trainer, batches: Any, error: Diverged, words: Wording =
     named = ", ".join(str(indices[place]) for place in places[:SHOWN])
     more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
     seen = f"layer {path}, {layer!r:.60}, is the first with values that are not finite"
-    seen += f", for the samples with index {named}{more}"
+    seen += f", for the {task.indexed} {named}{more}"
     return Finding("not finite", seen, "weights that grew too large", advice)
 
 

@@ -14,9 +14,15 @@ from cynet.nn.layer import Layer
 from cynet.nn.layers.embedding import Embedding
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.recurrent import Recurrent
+from cynet.nn.modes import evaluating
+from cynet.nn.passes import no_grad
 from cynet.nn.stepping import Stepper
 
+from .carrying import afresh
+
 MOST_LENGTH, MOST_WIDTH = 1 << 20, 256
+Begun = tuple[Stepper, Array, Any]  # what goes on, the logits after a prompt, the state there
+TOGETHER = 64  # tokens that a model is asked about at a time, its state going on
 
 
 def generate(
@@ -58,16 +64,34 @@ def generate(
     TypeError, ValueError
         When an argument is none of these.
     """
-    tokens, length = _prompt(prompt), checks.integer("length", length, 1, MOST_LENGTH)
+    return after(begun(model, prompt), length, strategy, temperature, beam_width, seed)
+
+
+def begun(model: Layer, prompt: Sequence[int] | AnyArray) -> Begun:
+    """A model that has read a prompt, for `after`; arguments and errors are those of `generate`."""
+    tokens, step = _prompt(prompt), stepper(model)
+    logits, state = step(tokens[:1])
+    for place in range(1, len(tokens)):
+        logits, state = step(tokens[place : place + 1], state)
+    return step, logits, state
+
+
+def after(
+    begun: Begun,
+    length: int,
+    strategy: str = MAX,
+    temperature: float = 1.0,
+    beam_width: int = 5,
+    seed: int = 0,
+) -> AnyArray:
+    """As `generate`, of what `begun` gave: one prompt may be gone on from several times."""
+    length = checks.integer("length", length, 1, MOST_LENGTH)
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: wanted {', '.join(STRATEGIES)}, got {strategy!r:.80}")
     temperature = checks.number("temperature", temperature, 0)
     width = checks.integer("beam_width", beam_width, 1, MOST_WIDTH)
     seed = checks.integer("seed", seed, 0, 2**63 - 1)
-    step = stepper(model)
-    logits, state = step(tokens[:1])
-    for place in range(1, len(tokens)):
-        logits, state = step(tokens[place : place + 1], state)
+    step, logits, state = begun
     if strategy == BEAM:
         return _beam(step, logits, state, length, width)
     draws = np.random.Generator(np.random.Philox(key=[seed, 0])).random(length)
@@ -104,7 +128,7 @@ def surprise(model: Layer, tokens: Sequence[int] | AnyArray) -> AnyArray:
     Parameters
     ----------
     model : Layer
-        As for `generate`.
+        Any that gives logits (N, L, classes) for integers (N, L).
     tokens : sequence of int
         At least two.
 
@@ -112,12 +136,38 @@ def surprise(model: Layer, tokens: Sequence[int] | AnyArray) -> AnyArray:
     -------
     ndarray of float64 (len(tokens) - 1,)
     """
-    known, step, state = _prompt(tokens, 2, "tokens"), stepper(model), None
-    found = np.empty(len(known) - 1)
-    for place, token in enumerate(known[:-1]):
-        logits, state = step(np.array([token]), state)
-        found[place] = np.exp(log_probabilities(logits[0])[known[place + 1]])
-    return found
+    return foretold(model, tokens, 1)[0]
+
+
+def foretold(
+    model: Layer, tokens: Sequence[int] | AnyArray, count: int
+) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """As `surprise`, and beside it the likeliest tokens at each place, and their probabilities.
+
+    Parameters
+    ----------
+    model, tokens
+        As of `surprise`.
+    count : int
+        Of the likeliest; at most all.
+
+    Returns
+    -------
+    given : ndarray of float64 (len(tokens) - 1,)
+    likeliest : ndarray of int64 (len(tokens) - 1, count)
+    probabilities : ndarray of float64 (len(tokens) - 1, count)
+    """
+    known, count = _prompt(tokens, 2, "tokens"), checks.integer("count", count, 1)
+    given, likeliest, shares = [], [], []
+    with evaluating(model), afresh(model), no_grad():
+        for start in range(0, len(known) - 1, TOGETHER):
+            part = known[start : start + TOGETHER + 1]
+            odds = np.exp(log_probabilities(model(part[None, :-1])[0]))
+            first = np.argsort(-odds, axis=1, kind="stable")[:, :count]
+            given.append(np.take_along_axis(odds, part[1:, None], axis=1)[:, 0])
+            likeliest.append(first)
+            shares.append(np.take_along_axis(odds, first, axis=1))
+    return np.concatenate(given), np.concatenate(likeliest), np.concatenate(shares)
 
 
 def _prompt(prompt: Any, least: int = 1, name: str = "prompt") -> AnyArray:
@@ -141,13 +191,23 @@ def _beam(step: Stepper, logits: Array, state: Any, length: int, width: int) -> 
     scores, sequences = np.zeros(1), np.empty((1, 0), np.int64)
     for place in range(length):
         sums = (scores[:, None] + log_probabilities(logits)).reshape(-1)
-        best = np.argsort(-sums, kind="stable")[:width]
+        best = _greatest(sums, width)
         rows, tokens = np.divmod(best, logits.shape[1])
         scores = sums[best]
         sequences = np.concatenate([sequences[rows], tokens[:, None]], axis=1)
         if place + 1 < length:
             logits, state = step(tokens, _rows(state, rows))
     return sequences[0]
+
+
+def _greatest(values: AnyArray, count: int) -> AnyArray:
+    """The places of the greatest values, in order, of equal ones the first; NaN is less than any."""
+    kept = np.arange(len(values))
+    if count < len(values):  # nearly always far fewer are left to be sorted
+        least = np.partition(values, -count)[-count]
+        found = np.flatnonzero(values >= least)
+        kept = found if len(found) >= count else kept
+    return kept[np.argsort(-values[kept], kind="stable")[:count]]
 
 
 def _rows(state: Any, rows: AnyArray) -> Any:

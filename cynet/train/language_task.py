@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import exp, inf
@@ -18,7 +18,7 @@ from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
 from cynet.nn.sequence_loss import SequenceLoss
 
-from .carrying import afresh, carrying, forget
+from .carrying import afresh, carried, carry, carrying, forget
 from .metrics import checked_model, pairs
 from .task import Task
 
@@ -58,6 +58,7 @@ class LanguageTask(Task):
 
     name, columns = LANGUAGE, True
     skilled = "accuracy"  # what sentences call `skill`
+    things, indexed = "sequences", "rows that begin at the token"
 
     def criterion(self, label_smoothing: float = 0.0, weights: Any = None) -> Loss:
         return SequenceLoss(label_smoothing, weight=weights)
@@ -71,6 +72,12 @@ class LanguageTask(Task):
     def begin(self, model: Layer, batches: Any, number: int) -> None:
         if batches.begins(number):
             forget(model)
+
+    def carried(self, model: Layer) -> dict[str, Array]:
+        return carried(model)
+
+    def carry(self, model: Layer, states: Mapping[str, Any]) -> None:
+        carry(model, states)
 
     def count(self, y: AnyArray) -> int:
         return y.size

@@ -6,7 +6,7 @@ Design: everything that differs between classes, several labels and numbers is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -27,6 +27,7 @@ from .label_metrics import LabelEvaluation
 from .metrics import checked_model, evaluate, pairs
 from .number_metrics import NumberEvaluation
 
+PICTURES = "pictures"
 NUMBER_LOSSES = {MSE: MSELoss, L1: L1Loss, HUBER: HuberLoss}
 
 
@@ -41,10 +42,13 @@ class Task:
         Whether labels are a matrix, a column for each output.
     measures : Measures
         What its evaluations tell besides a loss, each an attribute of them, and which is the score.
+    things, indexed : str
+        What sentences call samples, and some that are named by their indices.
     """
 
     name = CLASSIFY
     columns = False
+    things, indexed = PICTURES, "samples with index"
 
     @property
     def measures(self) -> Measures:
@@ -69,6 +73,13 @@ class Task:
 
     def begin(self, model: Layer, batches: Any, number: int) -> None:
         """Called before the batch of a number, of all `batches` of an epoch, is trained on."""
+
+    def carried(self, model: Layer) -> dict[str, Array]:
+        """What a model in training goes on with besides its weights: see `cynet.train.carrying.carried`."""
+        return {}
+
+    def carry(self, model: Layer, states: Mapping[str, Any]) -> None:
+        """Let a model go on with what `carried` told of it, or of its twin."""
 
     def count(self, y: AnyArray) -> int:
         """What a batch counts, by its labels: samples, or tokens."""

@@ -34,17 +34,27 @@ class Diverged(ArithmeticError):
     what : str
         What it is the value of, for the message.
     batch : (x, y), optional
+    carried : dict, optional
 
     Attributes
     ----------
     step : int
     batch : (x, y) or None
         Copies of what the model was given, when it was training.
+    carried : dict of str to ndarray
+        The states that went on from the batch before it, as `cynet.train.carrying.carried` tells them.
     """
 
-    def __init__(self, step: int, value: float, what: str, batch: Batch | None = None) -> None:
+    def __init__(
+        self,
+        step: int,
+        value: float,
+        what: str,
+        batch: Batch | None = None,
+        carried: dict[str, Array] | None = None,
+    ) -> None:
         super().__init__(f"the {what} is {value} at step {step}")
-        self.step, self.batch = step, batch
+        self.step, self.batch, self.carried = step, batch, carried or {}
 
 
 @dataclass
@@ -147,6 +157,7 @@ class Trainer:
         self.accumulate = checks.integer("accumulate", accumulate, 1)
         self.evaluated = model if evaluated is None else checked_model(evaluated)
         self.steps, self.right, self.place, self.task = 0, 0, Place(), task
+        self._carried: dict[str, Array] = {}  # into the step under way
         model.input_grad = False
 
     def step(self, x: Array, y: AnyArray) -> float:
@@ -170,6 +181,7 @@ class Trainer:
             When it is not finite; the weights are then those before this step.
         """
         batch, targets = (x, y), [(y, 1.0)]
+        self._carried = self.task.carried(self.model) if self.task else {}
         if self.mixup:
             x, others, share = self.mixup(x, y, self.steps)
             targets = [(y, share), (others, 1 - share)]
@@ -213,7 +225,7 @@ class Trainer:
         return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
 
     def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
-        return Diverged(self.steps + 1, value, what, copy.deepcopy(batch))
+        return Diverged(self.steps + 1, value, what, *copy.deepcopy((batch, self._carried)))
 
     def _parts(self, samples: int) -> list[slice | None]:
         """Where the parts of a batch lie, as equal as they can be; [None]: it is one."""

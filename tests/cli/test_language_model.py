@@ -50,6 +50,27 @@ def test_it_begins_with_the_settings_of_a_recipe(monkeypatch, arguments, recipe,
     assert values["data_dir"] == ("a.txt" if "a.txt" in arguments else None)
 
 
+@pytest.mark.parametrize(("content", "words"), [
+    (None, "no such file or folder: "), (b"", "wanted text, got an empty file"),
+    (b"caf\xe9", "wanted text in UTF-8, got 0xe9"), (b"hi", "wanted at least two characters in each part"),
+])  # fmt: skip
+@pytest.mark.parametrize("more", [(), ("--lr-find",), ("--recipe", "alice")])
+def test_a_text_that_cannot_be_read_is_told_by_its_flag(tmp_path, capsys, content, words, more):
+    if content is not None:
+        (tmp_path / "own.txt").write_bytes(content)
+    status, out, err = said(capsys, "train", "--text", tmp_path / "own.txt", *more)
+    assert (status, out) == (2, "") and err.startswith("cynet language-model: error: --text: ")
+    assert words in err and err.count("\n") == 1 and "--data-dir" not in err
+    given = ("--data", "text", "--data-dir", tmp_path / "own.txt")
+    assert said(capsys, "train", *given)[2] == err.replace("--text", "--data-dir")
+
+
+def test_other_errors_of_a_text_keep_their_flags(tmp_path, capsys):
+    (tmp_path / "own.txt").write_text(CONTENT)
+    status, _, err = said(capsys, "train", "--text", tmp_path / "own.txt", "--batch-size", 5000)
+    assert status == 2 and err.startswith("cynet language-model: error: --batch-size: wanted at most 720")
+
+
 def test_it_writes_what_it_learnt(run, capsys):
     for more in (("--strategy", "max"), ("--strategy", "beam", "--beam-width", 3), ("--temperature", 0)):
         status, out, err = said(capsys, "generate", run, "--prompt", "the quick ", "--length", 9, *more)

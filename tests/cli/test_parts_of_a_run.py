@@ -105,7 +105,8 @@ def test_the_screen_and_the_estimate_are_told_where_the_run_stands(parts, monkey
     monkeypatch.setattr(estimate, "STEPS", 2)
     monkeypatch.setattr(estimate.Estimate, "_tell", lambda self, step, seconds: times.append(step))
     parts()
-    assert made == [((21, 8), {"done": 0}), ((21, 8), {"done": 11})] and times == [3, 14]
+    told = [((21, 8), {"done": done, "what": "images"}) for done in (0, 11)]
+    assert made == told and times == [3, 14]
 
 
 def test_findings_are_said_on_the_screen_and_in_the_log(parts, monkeypatch, capsys):

@@ -144,6 +144,15 @@ def test_the_bar_counts_images_from_where_the_run_stands(bars, clock):
     assert bar.told[-1] == ("close",)
 
 
+def test_the_bar_and_the_lines_of_a_text_count_tokens(bars, clock, capsys):
+    screen = Terminal(100, 7.5, bar=True, done=30, what="tokens")
+    (bar,) = bars
+    assert (bar.settings["total"], bar.settings["initial"], bar.settings["unit"]) == (750, 225, " tokens")
+    steps(screen, clock, 31, 50, 0.5, images=8)
+    screen.evaluated(result(50))
+    assert "  16 tokens/s  " in said(capsys)
+
+
 def test_a_line_stands_above_the_bar(bars, clock, capsys):
     screen = Terminal(100, 8, bar=True)
     screen.say("words")

@@ -85,7 +85,7 @@ def test_what_shows_it_again_is_kept(run, monkeypatch, weights):
     monkeypatch.setattr(divergence.diagnosis, "samples", lambda trainer, batches: np.array([4, 5]))
     monkeypatch.setattr(divergence.diagnosis, "not_finite", lambda *given: "the finding")
     x, y = np.ones((2, 3), np.float32), np.array([1, 2])
-    broken = SimpleNamespace(step=7, batch=(x, y))
+    broken = SimpleNamespace(step=7, batch=(x, y), carried={})
     advice = divergence.explain(session, folder, broken, said.append, Flags())
     ((place, *what),) = kept
     assert what == ["the model", session.facts] and place.parent == folder.path

@@ -14,9 +14,12 @@ import cynet
 from cynet import cli, data
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.layer import Layer
-from cynet.runs import checkpoint, texts
+from cynet.runs import beginning, checkpoint, life, texts
 from cynet.runs.facts import Facts
+from cynet.runs.log import Voice
+from cynet.runs.origins import gathered
 from cynet.runs.resolving import epoch_steps
+from cynet.runs.settings import DEFAULTS
 from cynet.runs.state import capture, checked, restore
 from cynet.runs.weights import digests
 from cynet.train import Predictor, Session, Settings, load_weights
@@ -92,6 +95,30 @@ def test_an_epoch_is_the_text_once():
         ValueError, match="batch_size: wanted at most 720, so that each row has two of the 1440 "
     ):
         replace(SETTINGS, batch_size=721).resolved(training)
+
+
+def test_a_step_has_the_tokens_of_the_mean_one():
+    counted = []
+    observer = cynet.train.Observer()
+    observer.stepped = lambda progress: counted.append(progress.images)
+    with session(steps=72) as made:  # 359 tokens of each of 4 rows: 35 batches of 10 and one of 9
+        made.train([observer])
+        assert counted == ([40] * 35 + [36]) * 2 and sum(counted) == pytest.approx(72 * made.step_count)
+
+
+def test_the_bar_says_tokens(file, tmp_path):
+    made = []
+    real = life.Company.screen
+
+    def screen(*given, **more):
+        made.append((given, more["what"]))
+        return real(*given, **more)
+
+    company = life.Company(Voice(None), screen)
+    given = {name: value for name, value in vars(SETTINGS).items() if value != DEFAULTS[name]}
+    values, origins = gathered([("python", given | {"data_dir": str(file)})], company.names)
+    beginning.begin(values, origins, tmp_path / "run", company)
+    assert made == [((30, pytest.approx(1436 / 36)), "tokens")]
 
 
 def test_the_weights_depend_on_length_level_and_folding(file):

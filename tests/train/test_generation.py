@@ -9,7 +9,8 @@ import cynet
 from cynet.models.language_model import language_model
 from cynet.nn import GRU, Linear, Sequential
 from cynet.nn.passes import no_grad
-from cynet.train.generation import generate, log_probabilities, surprise
+from cynet.train import generation
+from cynet.train.generation import foretold, generate, log_probabilities, surprise
 
 
 def made(cell="gru", layers=1, vocabulary=6):
@@ -73,6 +74,38 @@ def test_the_same_seed_draws_the_same_text_and_temperature_0_the_likeliest():
     np.testing.assert_array_equal(generate(model, [1], 40, "sample", 0), generate(model, [1], 40))
     np.testing.assert_array_equal(generate(model, [1], 40, "sample", 1e-308), generate(model, [1], 40))
     assert len(np.unique(generate(model, [1], 200, "sample", 1e9))) == 6
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 50])
+def test_the_greatest_are_those_of_a_stable_sort(count):
+    rng = np.random.default_rng(count)
+    for values in (rng.integers(0, 5, 50).astype(float), rng.standard_normal(50), np.zeros(50)):
+        for odd in (0.0, np.nan, -np.inf):
+            values[rng.integers(0, 50, 5)] = odd
+            wanted = np.argsort(-values, kind="stable")[:count]
+            np.testing.assert_array_equal(generation._greatest(values, count), wanted)
+
+
+def test_one_prompt_is_gone_on_from_several_times():
+    model = made()
+    read = generation.begun(model, [1, 2])
+    for strategy in ("beam", "sample", "max", "sample", "beam"):
+        found = generation.after(read, 20, strategy, seed=4)
+        np.testing.assert_array_equal(found, generate(model, [1, 2], 20, strategy, seed=4))
+
+
+def test_the_likeliest_tokens_at_each_place():
+    model, tokens = made(), np.random.default_rng(0).integers(0, 6, 150)  # more than are asked about at once
+    with no_grad():
+        odds = np.exp(log_probabilities(model(tokens[None, :-1])[0]))
+    given, likeliest, shares = foretold(model, tokens, 3)
+    np.testing.assert_allclose(given, odds[np.arange(149), tokens[1:]], rtol=1e-4)
+    np.testing.assert_array_equal(likeliest, np.argsort(-odds, axis=1)[:, :3])
+    np.testing.assert_allclose(shares, np.sort(odds, axis=1)[:, :-4:-1], rtol=1e-4)
+    assert foretold(model, tokens, 99)[1].shape == (149, 6) and model.training
+    for wrong in ([1], [0.5, 1.0], 3):
+        with pytest.raises(ValueError, match="tokens: wanted at least 2"):
+            surprise(model, wrong)
 
 
 def test_the_probability_of_each_token_after_all_before_it():
