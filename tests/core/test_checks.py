@@ -47,7 +47,8 @@ def test_a_number_at_each_kind_of_bound():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 10**400, -(10**400), np.float32(np.nan)])
 def test_a_number_is_finite(value):
-    with pytest.raises(ValueError, match=r"x: wanted a number in \[-inf, inf\], got"):
+    shown = "-inf" if value < 0 else "nan" if value != value else "inf"
+    with pytest.raises(ValueError, match=rf"x: wanted a number in \[-inf, inf\], got {shown}$"):
         checks.number("x", value)
 
 
@@ -74,6 +75,25 @@ def test_pairs():
         with pytest.raises(ValueError, match=word):
             checks.pair("k", value)
     assert checks.short((2, 2)) == 2 and checks.short((2, 3)) == (2, 3) and checks.short("same") == "same"
+
+
+def test_of_equal_sizes_one_is_shown():
+    assert checks.short((2, 2, 2, 2)) == 2 and checks.short((2, 2, 2, 3)) == (2, 2, 2, 3)
+
+
+def test_shapes_name_the_array_that_has_another():
+    checks.shapes("x y", ((2, 3), (4,)), ((2, 3), (4,)))
+    for got, text in ((((2, 3), (5,)), r"y: wanted shape \(4,\), that of the pass, got \(5,\)"),
+                      (((3, 2), (5,)), r"x: wanted shape \(2, 3\), that of the pass, got \(3, 2\)")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"^{text}$"):
+            checks.shapes("x y", got, ((2, 3), (4,)))
+
+
+def test_what_has_no_truth_is_named_and_cut_short():
+    assert checks.truth("t", "a") is True and checks.truth("t", []) is False
+    with pytest.raises(ValueError) as caught:
+        checks.truth("t", np.zeros(999))
+    assert str(caught.value).startswith("t: wanted True or False, got array([0.") and len(str(caught.value)) < 120
 
 
 KINDS = [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64, ">i8", list]

@@ -80,6 +80,13 @@ def test_a_container_that_sees_its_own_group_as_the_top_one(system):
     assert system(**files, **{"sys/fs/cgroup/cpu.max": "200000 100000"}) == 2
     files = version2("/../../elsewhere")  # what a process outside the namespace's root is told
     assert system(**files, **{"sys/fs/cgroup/cpu.max": "300000 100000"}) == 3
+    assert system(**{"sys/elsewhere/cpu.max": "100000 100000"}) == 3, "never outside of what is mounted"
+
+
+def test_a_group_that_is_not_below_the_one_that_is_mounted(system):
+    files = version2("/other/1f/app", start="/docker/1f")
+    assert system(**files, **{"sys/fs/cgroup/cpu.max": "300000 100000"}) == 3
+    assert system(**{"sys/fs/cgroup/app/cpu.max": "100000 100000"}) == 3, "of another group"
 
 
 def test_a_place_with_a_space(system):

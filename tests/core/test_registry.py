@@ -123,6 +123,7 @@ def test_names_may_be_made_of_files(shop):
     ("N = 1\n@thing(order=N)\ndef fig(): ...\n", "of fig: wanted literals in brackets: got N"),
     ("@thing(**{})\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing('a', 'b')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing(text='a')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(3)\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(order='x')\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 'x'"),
     ("@thing(\nclass Fig: ...\n", "of Fig: wanted literals in brackets: "),

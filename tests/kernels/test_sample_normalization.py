@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cynet.core import threads
 from cynet.kernels.norm.sample_normalization import GroupNormPass, LayerNormPass
+from cynet.kernels.pointwise import prelu
 from cynet.kernels.pointwise.slopes import PReLUPass
 
 pytestmark = pytest.mark.kernels
@@ -121,6 +122,15 @@ def test_prelu(count, channels, one, seed):
     np.testing.assert_allclose(found.input_gradient(frozen(dy)), wanted_dx, rtol=1e-6)
     long = count * (channels if one else 1)
     np.testing.assert_allclose(grad, 1 + wanted_grad, rtol=1e-5, atol=1e-5 * max(1, long) ** 0.5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 70])
+def test_sums_of_slopes_replace_what_was_there(count):
+    x, dy = np.random.default_rng(0).standard_normal((2, count, 5)).astype(np.float32)
+    total, chunks = np.full(5, 7.0), -(-count // 32)
+    prelu.slope_gradient(x, dy, np.full((chunks, 5), 7.0), total, 32, 1)
+    wanted = np.where(x > 0, 0, x.astype(float) * dy).sum(0)
+    np.testing.assert_allclose(total, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("constant", [100, 1e4, 1e8, 1e10, 3e38, -7.25])

@@ -91,15 +91,49 @@ def test_same_bytes_for_one_to_four_threads(kind):
 
 
 @KINDS
-def test_it_keeps_the_weights_that_it_was_made_with(kind):
-    layers = stack(kind)
+@pytest.mark.parametrize("large", [stepping.LARGE, 0])  # with a table of products, and without
+def test_it_keeps_the_weights_that_it_was_made_with(kind, large, monkeypatch):
+    monkeypatch.setattr(stepping, "LARGE", large)
+    layers = stack(kind, layers=2)
+    for layer in layers[2:]:
+        layer.bias.data[...] = 1
     step = Stepper(*layers)
     first, _ = step(np.array([1]))
     for layer in layers:
         for parameter in layer.parameters():
-            parameter.data = parameter.data * 2
+            parameter.data[...] *= 2  # in place
     np.testing.assert_array_equal(step(np.array([1]))[0], first)
     assert not np.array_equal(Stepper(*layers)(np.array([1]))[0], first)
+
+
+@KINDS
+@pytest.mark.parametrize("given", [list, np.int8, np.uint16, np.uint64, ">i4", "apart"])
+def test_tokens_may_be_of_every_kind_of_integer(kind, given):
+    step, tokens = Stepper(*stack(kind)), np.array([3, 0, 10])
+    wanted, _ = step(tokens)
+    if given == "apart":
+        one = np.repeat(tokens, 2)[::2]
+    else:
+        one = [3, 0, 10] if given is list else tokens.astype(given)
+    np.testing.assert_array_equal(step(one)[0], wanted)
+
+
+def test_the_state_of_an_lstm_may_be_a_list():
+    step = Stepper(*stack(cynet.LSTM))
+    _, state = step(np.array([1]))
+    np.testing.assert_array_equal(step(np.array([2]), list(state))[0], step(np.array([2]), state)[0])
+    with pytest.raises(TypeError, match="^state: wanted 2 arrays, got 3$"):
+        step(np.array([2]), (*state, state[0]))
+    with pytest.raises(ValueError, match=r"^state: wanted shape \(1, 2, 20\), got \(1, 1, 20\)$"):
+        step(np.array([2, 3]), state)
+
+
+@KINDS
+def test_the_last_number_that_has_a_table_of_products_is_the_limits(kind, monkeypatch):
+    gates = 3 if kind is cynet.GRU else 4
+    for more, made in ((0, True), (-1, False)):
+        monkeypatch.setattr(stepping, "LARGE", 11 * gates * 20 + more)
+        assert Stepper(*stack(kind))._of_numbers == made
 
 
 @KINDS
