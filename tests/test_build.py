@@ -283,7 +283,8 @@ def test_what_every_processor_must_load_is_compiled_for_none(tree):
     plain = build(tree, CYNET_MARCH="")
     assert set(plain) == ALL and not any("-march" in " ".join(words) for words in plain.values())
     facts = " ".join(lines["_config"])
-    assert "CYNET_COMPILER" in facts and "fakecc 1.0" in facts and "sse3 sse4.1 avx2" in facts and '"none"' in facts
+    for fact in ("CYNET_COMPILER", "fakecc 1.0", '"sse3 sse4.1 avx2"', '"none"'):
+        assert fact in facts
     assert not any("CYNET_" in " ".join(lines[name]) for name in ALL - {"_config"})
 
 

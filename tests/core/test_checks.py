@@ -83,17 +83,21 @@ def test_of_equal_sizes_one_is_shown():
 
 def test_shapes_name_the_array_that_has_another():
     checks.shapes("x y", ((2, 3), (4,)), ((2, 3), (4,)))
-    for got, text in ((((2, 3), (5,)), r"y: wanted shape \(4,\), that of the pass, got \(5,\)"),
-                      (((3, 2), (5,)), r"x: wanted shape \(2, 3\), that of the pass, got \(3, 2\)")):  # fmt: skip
-        with pytest.raises(ValueError, match=f"^{text}$"):
+    for got, text in (
+        (((2, 3), (5,)), "y: wanted shape (4,), that of the pass, got (5,)"),
+        (((3, 2), (5,)), "x: wanted shape (2, 3), that of the pass, got (3, 2)"),
+    ):
+        with pytest.raises(ValueError) as caught:
             checks.shapes("x y", got, ((2, 3), (4,)))
+        assert str(caught.value) == text
 
 
 def test_what_has_no_truth_is_named_and_cut_short():
     assert checks.truth("t", "a") is True and checks.truth("t", []) is False
     with pytest.raises(ValueError) as caught:
         checks.truth("t", np.zeros(999))
-    assert str(caught.value).startswith("t: wanted True or False, got array([0.") and len(str(caught.value)) < 120
+    said = str(caught.value)
+    assert said.startswith("t: wanted True or False, got array([0.") and len(said) < 120
 
 
 KINDS = [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64, ">i8", list]

@@ -293,12 +293,12 @@ def test_the_state_of_an_lstm_may_be_a_list_and_its_parts_have_names():
     layer, x = made(cynet.LSTM, 5, 6, 2), normal((3, 4, 5))
     h, c = state_of(layer, 3)
     np.testing.assert_array_equal(layer(x, [h, c])[0], layer(x, (h, c))[0])
-    for given, name in (((h[:1], c), "h"), ((h, c[:1]), "c")):
-        with pytest.raises(ValueError, match=rf"LSTM state {name}: wanted shape \(2, 3, 6\), got \(1, 3, 6\)"):
-            layer(x, given)
-    for given, name in (((h.astype(float), c), "h"), ((h, c.astype(float)), "c")):
+    for state, name in (((h[:1], c), "h"), ((h, c[:1]), "c")):
+        with pytest.raises(ValueError, match=rf"state {name}: wanted shape \(2, 3, 6\), got \(1, 3, 6\)"):
+            layer(x, state)
+    for state, name in (((h.astype(float), c), "h"), ((h, c.astype(float)), "c")):
         with pytest.raises(TypeError, match=f"LSTM state {name}: wanted dtype float32"):
-            layer(x, given)
+            layer(x, state)
 
 
 # -- what is refused -----------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_work_is_counted_and_written_as_it_was_made(kind):
 @KINDS
 def test_layers_of_units_have_a_limit(kind):
     assert len(made(kind, 1, 1, 1000).parameters()) == 4000
-    with pytest.raises(ValueError, match="^num_layers: wanted at most 1000, got 1001$"):
+    with pytest.raises(ValueError, match=r"^num_layers: wanted at most 1000, got 1001$"):
         kind(1, 1, 1001)
 
 

@@ -122,7 +122,7 @@ def test_the_state_of_an_lstm_may_be_a_list():
     step = Stepper(*stack(cynet.LSTM))
     _, state = step(np.array([1]))
     np.testing.assert_array_equal(step(np.array([2]), list(state))[0], step(np.array([2]), state)[0])
-    with pytest.raises(TypeError, match="^state: wanted 2 arrays, got 3$"):
+    with pytest.raises(TypeError, match=r"^state: wanted 2 arrays, got 3$"):
         step(np.array([2]), (*state, state[0]))
     with pytest.raises(ValueError, match=r"^state: wanted shape \(1, 2, 20\), got \(1, 1, 20\)$"):
         step(np.array([2, 3]), state)
