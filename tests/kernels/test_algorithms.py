@@ -186,6 +186,7 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
         (lambda: way.apply(x[1:], packed, padded, y, one, 1), "x"),
         (lambda: way.apply(x, packed, padded, y[1:], one, 1), "y"),
         (lambda: way.apply(x, packed, padded, y, one, 1, False, residual[1:]), "residual"),
+        (lambda: way.apply(x, packed, padded, y, one, 1, False, residual.reshape(-1)), "residual"),
         (lambda: way.input_gradient(dy, w, added[1:]), "equal shapes to add"),
         (lambda: way.input_gradient(dy[1:], w), "dy"),
         (lambda: way.weight_gradient(x, dy, w[:, :, 1:]), "weight.grad"),

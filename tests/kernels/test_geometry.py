@@ -24,17 +24,6 @@ def test_checked_padding(value, wanted):
     assert checked_padding(value) == wanted
 
 
-@pytest.mark.parametrize(("value", "said"), [
-    (-1, "padding: wanted at least 0, got -1"), ((0, -1), r"padding\[1\]: wanted at least 0, got -1"),
-    ([1, 1, 1, 1.5], r"padding\[3\]: wanted an int, got 1.5"),
-    ("full", "padding: wanted an int, .* got 'full'"),
-    ((1, 2, 3), r"padding: wanted \(vertical, horizontal\) or .*, got \(1, 2, 3\)"),
-])  # fmt: skip
-def test_what_is_wrong_of_padding_is_said_with_its_place(value, said):
-    with pytest.raises((ValueError, TypeError), match=f"^{said}$"):
-        checked_padding(value)
-
-
 @pytest.mark.parametrize("value", [-1, (0, -1), (0, 0, 0), (), "full", None, 1.0, True, (1, 2.0), 2**31])
 def test_bad_padding(value):
     with pytest.raises((ValueError, TypeError), match="padding"):
@@ -104,13 +93,6 @@ def test_a_kernel_whose_taps_lie_apart_is_told_by_both():
         output_size(5, 3, 1, 0, 1, "width", dilation=4)
     limit = "width: wanted a kernel of at most 6 pixels, the padded input (0 + 5 + 1)"
     assert str(caught.value) == f"{limit}, got a kernel of 9, 3 with dilation 4"
-
-
-def test_padding_up_to_the_limit_of_cells():
-    assert window_grid((2**14, 4), (1, 1), (1, 1), (0, 0, 0, 2**14 - 4))[1] == (2**14, 2**14)
-    for sides, size in (((1, 0, 0, 2**14 - 4), "16385 x 16384"), ((0, 2**14 - 3, 0, 0), "16384 x 16385")):
-        with pytest.raises(ValueError, match=f"got {size} "):
-            window_grid((2**14, 4), (1, 1), (1, 1), sides)
 
 
 def test_a_large_image_may_be_padded():
