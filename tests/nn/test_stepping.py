@@ -149,12 +149,14 @@ def test_a_beginning_is_zeros(kind):
 def test_what_does_not_fit_is_refused_by_name(kind):
     embedding, recurrent, decoder = stack(kind)
     step = Stepper(embedding, recurrent, decoder)
-    for name, given in (
-        ("embedding", (recurrent, recurrent, decoder)), ("recurrent", (embedding, decoder, decoder)),
-        ("decoder", (embedding, recurrent, recurrent)),
-    ):  # fmt: skip
-        with pytest.raises(TypeError, match=f"{name}: wanted a"):
+    for said, given in (
+        (f"embedding: wanted a layer Embedding, got {recurrent!r}", (recurrent, recurrent, decoder)),
+        (f"recurrent: wanted a layer GRU or a LSTM, got {decoder!r}", (embedding, decoder, decoder)),
+        (f"decoder: wanted a layer Linear, got {embedding!r}", (embedding, recurrent, embedding)),
+    ):
+        with pytest.raises(TypeError) as caught:
             Stepper(*given)
+        assert str(caught.value) == said
     for given in ((cynet.Embedding(11, 6), recurrent, decoder), (embedding, recurrent, cynet.Linear(7, 11))):
         with pytest.raises(ValueError, match="wanted"):
             Stepper(*given)
@@ -165,9 +167,9 @@ def test_what_does_not_fit_is_refused_by_name(kind):
     for tokens in (np.zeros(1, np.float32), np.zeros((1, 1), int), [], "x", 3, None):
         with pytest.raises(TypeError, match="tokens: wanted integers"):
             step(tokens)
-    for wrong in (-1, 11):
-        with pytest.raises(ValueError, match=rf"tokens: wanted 0 to 10, got {wrong}"):
-            step(np.array([3, wrong]))
+    for tokens, wrong in (([3, -1], -1), ([11, 3], 11), ([12, -2, -1], -2)):
+        with pytest.raises(ValueError, match=rf"^tokens: wanted 0 to 10, got {wrong}$"):
+            step(np.array(tokens))
     for state in (np.zeros((1, 2, 20), np.float32), np.zeros((1, 1, 20)), 3, (1, 2, 3)):
         with pytest.raises((TypeError, ValueError), match="state: wanted"):
             step(np.array([1]), state)
