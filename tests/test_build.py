@@ -39,6 +39,20 @@ def test_a_processor_without_a_needed_feature_is_refused_in_words():
         compiled.require_features(("sse3", "fma", "avx2"), {"sse3"})
 
 
+def test_without_built_kernels_it_says_where_and_what_to_do():
+    code = (
+        "import os, sys\n"
+        "sys.modules['cynet.core._config'], before = None, dict(os.environ)\n"
+        "try: import cynet.kernels\n"
+        "except ImportError as error: print(error)\n"
+        "assert dict(os.environ) == before\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+    said = f"no built kernels in {Path(cynet.__file__).parent}. In a source checkout run `python setup.py"
+    assert done.stdout.startswith(f"{said} build_ext --inplace`")
+
+
 def test_importing_the_kernels_leaves_denormals_alone():
     code = (
         "import numpy as np\n"
