@@ -73,7 +73,8 @@ def test_several_sizes_may_be_a_list(make):
     lambda: cynet.Dropout(0), lambda: cynet.Dropout(1), lambda: cynet.LeakyReLU(0),
     lambda: cynet.LeakyReLU(-2), lambda: cynet.BatchNorm1d(6, momentum=0), lambda: cynet.Linear(6, 1),
     lambda: cynet.BatchNorm1d(6, momentum=1), lambda: cynet.BatchNorm1d(6, eps=1e-45),
-    lambda: cynet.BatchNorm1d(6, eps=1e30),
+    lambda: cynet.BatchNorm1d(6, eps=1e30), lambda: cynet.ELU(0), lambda: cynet.ELU(-2),
+    lambda: cynet.PReLU(6, -1), lambda: cynet.DropPath(0), lambda: cynet.DropPath(1),
 ], ids=lambda make: repr(make()))  # fmt: skip
 def test_at_the_bounds_of_its_arguments_a_layer_works(make):
     layer = make()
