@@ -174,6 +174,16 @@ def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
     over_drawn_problems()
 
 
+@pytest.mark.parametrize("batch", [17, 40])
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_images_it_gives_the_twins_numbers(kind, batch):
+    """More than one of its partial sums takes."""
+    shape, outputs, kernel, stride, padding, *more = kind.example
+    problem = Problem.of((batch, *shape[1:]), outputs, kernel, stride, padding, *more)
+    assert kind.suits(problem)
+    check(kind, problem, padding, batch)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
     problem = Problem.of(*kind.example)
