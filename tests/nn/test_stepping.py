@@ -128,6 +128,22 @@ def test_the_state_of_an_lstm_may_be_a_list():
         step(np.array([2, 3]), state)
 
 
+def test_a_beginnings_arrays_are_of_their_own():
+    h, c = Stepper(*stack(cynet.LSTM)).begin(2)
+    h[...] = 1
+    assert not c.any()
+
+
+@KINDS
+@pytest.mark.parametrize("classes", [3, 40])  # fewer than there are tokens, and more
+def test_what_comes_next_may_be_of_other_classes(kind, classes):
+    layers = *stack(kind)[:2], cynet.Linear(20, classes)
+    step, tokens = Stepper(*layers), np.array([10, 0])
+    np.testing.assert_allclose(step(tokens)[0], of_layers(layers, tokens[:, None])[0][:, 0], atol=1e-5)
+    with pytest.raises(ValueError, match="^tokens: wanted 0 to 10, got 11$"):
+        step(np.array([11]))
+
+
 @KINDS
 def test_the_last_number_that_has_a_table_of_products_is_the_limits(kind, monkeypatch):
     gates = 3 if kind is cynet.GRU else 4
