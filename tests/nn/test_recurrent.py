@@ -100,6 +100,21 @@ def test_states_carried_are_one_longer_sequence(kind):
 
 
 @KINDS
+@pytest.mark.parametrize("training", [True, False])
+def test_a_layer_that_carries_its_state_goes_on_where_it_ended(kind, training):
+    layer, x = made(kind, 5, 20, 2).train(training), normal((3, 9, 5))
+    whole, last = layer(x, None)
+    layer.carry = True
+    for first, end in ((0, 4), (4, 5), (5, 9)):
+        np.testing.assert_array_equal(layer(x[:, first:end]), whole[:, first:end])
+    for one, two in zip(parts(layer.carried), parts(last), strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(layer(x, None)[0], whole)  # a state that is given is another matter
+    layer.carried = None
+    np.testing.assert_array_equal(layer(x), whole)
+
+
+@KINDS
 def test_no_state_and_none_begin_with_zeros(kind):
     layer, x = made(kind, 5, 6, 2), normal((3, 4, 5))
     zeros = tuple(np.zeros_like(one) for one in parts(state_of(layer, 3)))

@@ -140,7 +140,7 @@ def test_what_comes_next_may_be_of_other_classes(kind, classes):
     layers = *stack(kind)[:2], cynet.Linear(20, classes)
     step, tokens = Stepper(*layers), np.array([10, 0])
     np.testing.assert_allclose(step(tokens)[0], of_layers(layers, tokens[:, None])[0][:, 0], atol=1e-5)
-    with pytest.raises(ValueError, match="^tokens: wanted 0 to 10, got 11$"):
+    with pytest.raises(ValueError, match=r"^tokens: wanted 0 to 10, got 11$"):
         step(np.array([11]))
 
 
