@@ -18,6 +18,7 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.algorithm import Algorithm, registered
 from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
@@ -172,6 +173,15 @@ def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
         check(kind, *case, seed)
 
     over_drawn_problems()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
+    padding = 1, 1, 1, 1
+    problem = Problem.of((2, 5, 6, 16 * groups), 3 * groups, (3, 3), (1, 1), padding, groups)
+    way = TiledConvolution(problem)
+    assert way.chunks == 1 and way.splits > 1 and way.splits % groups == 0
+    check(TiledConvolution, problem, padding, groups)
 
 
 @pytest.mark.parametrize("batch", [17, 40])
