@@ -184,16 +184,6 @@ def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
     check(TiledConvolution, problem, padding, groups)
 
 
-@pytest.mark.parametrize("batch", [17, 40])
-@pytest.mark.parametrize("kind", KINDS)
-def test_of_many_images_it_gives_the_twins_numbers(kind, batch):
-    """More than one of its partial sums takes."""
-    shape, outputs, kernel, stride, padding, *more = kind.example
-    problem = Problem.of((batch, *shape[1:]), outputs, kernel, stride, padding, *more)
-    assert kind.suits(problem)
-    check(kind, problem, padding, batch)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
     problem = Problem.of(*kind.example)
