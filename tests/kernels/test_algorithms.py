@@ -184,6 +184,15 @@ def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
     check(TiledConvolution, problem, padding, groups)
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 2)])
+def test_of_many_small_images_several_are_a_tile(stride):
+    padding = 1, 0, 0, 1
+    problem = Problem.of((150, 4, 2, 5), 6, (2, 2), stride, padding)
+    way = TiledConvolution(problem)
+    assert way.forward_pass.images > 1 and all(one.images > 1 for one, *_ in way.input_passes[0])
+    check(TiledConvolution, problem, padding, 0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
     problem = Problem.of(*kind.example)
