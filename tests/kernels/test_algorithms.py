@@ -176,6 +176,7 @@ def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.usefixtures("fenced_memory")
 def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
     padding = 1, 1, 1, 1
     problem = Problem.of((2, 5, 6, 16 * groups), 3 * groups, (3, 3), (1, 1), padding, groups)
@@ -184,7 +185,8 @@ def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
     check(TiledConvolution, problem, padding, groups)
 
 
-@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 2), (3, 1), (3, 3)])
+@pytest.mark.usefixtures("fenced_memory")
 def test_of_many_small_images_several_are_a_tile(stride):
     padding = 1, 0, 0, 1
     problem = Problem.of((150, 4, 2, 5), 6, (2, 2), stride, padding)
