@@ -121,6 +121,25 @@ def dirty_memory(monkeypatch):
     monkeypatch.setattr(workspace, "empty", dirty)
 
 
+@pytest.fixture
+def fenced_memory(monkeypatch):
+    """Around new arrays of the workspace stands what nobody may write over, as is looked at in the end."""
+    import numpy as np
+
+    from cynet.core import workspace
+
+    fence, made = np.full(512, 0xA5, np.uint8), []
+
+    def fenced(shape, dtype=np.float32):
+        array = np.empty(shape, dtype)
+        made.append(np.concatenate([fence, np.full(array.nbytes, 0xA5, np.uint8), fence]))
+        return made[-1][len(fence) : len(fence) + array.nbytes].view(dtype).reshape(shape)
+
+    monkeypatch.setattr(workspace, "empty", fenced)
+    yield
+    assert all((raw[:512] == 0xA5).all() and (raw[-512:] == 0xA5).all() for raw in made)
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """Kernels with one thread, for tests that start many small trainings."""

@@ -39,6 +39,20 @@ def test_a_processor_without_a_needed_feature_is_refused_in_words():
         compiled.require_features(("sse3", "fma", "avx2"), {"sse3"})
 
 
+def test_without_built_kernels_it_says_where_and_what_to_do():
+    code = (
+        "import os, sys\n"
+        "sys.modules['cynet.core._config'], before = None, dict(os.environ)\n"
+        "try: import cynet.kernels\n"
+        "except ImportError as error: print(error)\n"
+        "assert dict(os.environ) == before\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+    said = f"no built kernels in {Path(cynet.__file__).parent}. In a source checkout run `python setup.py"
+    assert done.stdout.startswith(f"{said} build_ext --inplace`")
+
+
 def test_importing_the_kernels_leaves_denormals_alone():
     code = (
         "import numpy as np\n"
@@ -148,13 +162,14 @@ def test_kernels_refuse_none_and_other_types():
 COMPILER = """#!/bin/sh
 case "$*" in
   *--version*) echo "fakecc 1.0"; exit 0 ;;
-  *-dM*) echo "#define __SSE3__ 1"; echo "#define __AVX2__ 1"; exit 0 ;;
+  *-dM*) echo "#define __SSE3__ 1"; echo "#define __SSE4_1__ 1"; echo "#define __AVX2__ 1"; exit 0 ;;
   *march=none-such*) echo "unknown" >&2; exit 1 ;;
 esac
 case "$*" in *-fopenmp*) [ -n "$FAKE_NO_OPENMP" ] && exit 1 ;; esac
 if [ -n "$FAKE_LACKS" ]; then
   case "$*" in *"$FAKE_LACKS"*) echo "it lacks $FAKE_LACKS" >&2; exit 1 ;; esac
 fi
+case "$*" in *probe.c*) [ -n "$FAKE_NO_FILE" ] && exit 0; [ -n "$FAKE_SILENT" ] && exit 7 ;; esac
 line=$(printf '%s|' "$@" | tr '\n' ' ')
 echo "$line" >> "$FAKE_LOG"  # in one piece: several are at work
 while [ $# -gt 1 ]; do
@@ -217,6 +232,9 @@ def build(tree, *words, fails=False, **environment):
         assert done.returncode != 0
         return done.stderr.strip().splitlines()[-1]
     assert done.returncode == 0, done.stderr
+    assert ("no OpenMP found; the kernels will run on one thread" in done.stderr) == (
+        "FAKE_NO_OPENMP" in environment
+    )
     made = {path.name.partition(".")[0] for path in (tree / "cynet").rglob("*.so")}
     assert made == {"_config", "_shared", "one", "two"}
     found = {}
@@ -238,12 +256,36 @@ def test_what_is_compiled_again_after_which_change(tree):
     assert build(tree) == {}
 
 
+def test_all_is_compiled_again_where_one_asks_for_it(tree):
+    assert set(build(tree, "--force")) == ALL
+
+
 def test_each_set_of_flags_is_compiled_for_itself_and_kept(tree):
     others = {"CYNET_MARCH": "other"}, {"CFLAGS": "-DX"}, {"LDFLAGS": "-lx"}
     for other in others:
         assert set(build(tree, **other)) == ALL, other
     for other in (others[0], {}):
         assert build(tree, **other) == {}, other
+
+
+def test_it_is_built_for_this_processor_where_the_compiler_knows_it(tree):
+    for lacks, native in (("", True), ("march=native", False)):
+        lines = build(tree, "--force", FAKE_LACKS=lacks)
+        for name in ("one", "two"):
+            assert ("-march=native" in lines[name]) == native
+
+
+def test_openmp_may_be_the_preprocessors(tree):
+    lines = build(tree, FAKE_LACKS="fopenmp /")  # without a word between it and the program
+    assert set(lines) == ALL
+    for words in lines.values():
+        assert words[words.index("-fopenmp") - 1] == "-Xpreprocessor" and "-lomp" in words
+
+
+def test_a_compiler_behind_another_program_is_asked_as_a_whole(tree):
+    lines = build(tree, CC=f"env {tree / 'fakecc'} -DFIRST", LDSHARED=f"env {tree / 'fakecc'} -shared")
+    assert set(lines) == ALL and all("-DFIRST" in words for words in lines.values())
+    assert "fakecc 1.0" in " ".join(lines["_config"])
 
 
 def test_what_every_processor_must_load_is_compiled_for_none(tree):
@@ -255,7 +297,8 @@ def test_what_every_processor_must_load_is_compiled_for_none(tree):
     plain = build(tree, CYNET_MARCH="")
     assert set(plain) == ALL and not any("-march" in " ".join(words) for words in plain.values())
     facts = " ".join(lines["_config"])
-    assert "CYNET_COMPILER" in facts and "fakecc 1.0" in facts and "sse3 avx2" in facts and '"none"' in facts
+    for fact in ("CYNET_COMPILER", "fakecc 1.0", '"sse3 sse4.1 avx2"', '"none"'):
+        assert fact in facts
     assert not any("CYNET_" in " ".join(lines[name]) for name in ALL - {"_config"})
 
 
@@ -297,9 +340,14 @@ def test_a_switch_is_off_in_capitals_too(tree, text):
     ({"CYNET_JOBS": "0"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '0'"),
     ({"CYNET_MARCH": "none-such"}, "does not accept -march=none-such ('unknown')"),
     ({"FAKE_NO_OPENMP": "1", "CYNET_FAIL_NO_OPENMP": "1"}, "CYNET_FAIL_NO_OPENMP is set and"),
-    ({"CC": "/nowhere/cc"}, "install a C compiler"),
+    ({"CC": "/nowhere/cc -O2"},
+     "`/nowhere/cc --version` gave 'No such file or directory: /nowhere/cc': install a C compiler"),
     ({"CYNET_JOBS": "1025"}, "CYNET_JOBS: wanted a whole number from 1 to 1024, got '1025'"),
-    ({"CFLAGS": "-DA='"}, "CFLAGS: wanted words as for a shell, got \"-DA='\" (No closing quotation)"),
+    *(({name: "-DA='"}, f"{name}: wanted words as for a shell, got \"-DA='\" (No closing quotation)")
+      for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS")),
+    ({"CC": " "}, "CC: wanted the name of a compiler, got an empty one"),
+    ({"FAKE_NO_FILE": "1"}, "cannot compile an empty program ('it made no file'): install a C compiler"),
+    ({"FAKE_SILENT": "1"}, "cannot compile an empty program ('exit status 7'): install a C compiler"),
     ({"FAKE_LACKS": "include"}, "does not find Python's headers in "),
     ({"FAKE_LACKS": "shared"}, "cannot link an empty extension ('it lacks shared'): see LDSHARED"),
 ])  # fmt: skip

@@ -28,7 +28,7 @@ def test_without_openmp_it_says_so(monkeypatch):
 
 
 def test_the_processors_name_is_what_the_system_tells(monkeypatch):
-    text = "processor : 0\nmodel name\t: A fast: one \nmodel name\t: Another\n"
+    text = "processor : 0\nmodel\t\t: 85\nmodel name\t: A fast: one \nmodel name\t: Another\n"
     monkeypatch.setattr(build.Path, "read_text", lambda path: {"/proc/cpuinfo": text}[str(path)])
     assert build.processor() == "A fast: one"
     monkeypatch.setattr(platform, "processor", lambda: "")

@@ -76,6 +76,10 @@ def test_pairs():
     assert checks.short((2, 2)) == 2 and checks.short((2, 3)) == (2, 3) and checks.short("same") == "same"
 
 
+def test_of_equal_sizes_one_is_shown():
+    assert checks.short((2, 2, 2, 2)) == 2 and checks.short((2, 2, 2, 3)) == (2, 2, 2, 3)
+
+
 KINDS = [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64, ">i8", list]
 
 

@@ -16,6 +16,12 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_atomically("~/file", b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
+
+
 @pytest.mark.parametrize("place", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch, place):
     write_atomically(tmp_path / "file", b"old")

@@ -14,6 +14,7 @@ from cynet.core.folder import (
     own_path,
     own_target,
     read_object,
+    set_aside,
 )
 
 
@@ -125,6 +126,27 @@ def test_lines_are_appended(folder):
         with open_appending(folder / "log", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     assert (folder / "log").read_text() == "one\ntwo\\udce9\n"
+
+
+def test_two_that_append_do_not_write_over_each_other(folder):
+    with open_appending(folder / "log") as one, open_appending(folder / "log") as other:
+        for file, text in ((one, "1\n"), (other, "2\n"), (one, "3\n")):
+            file.write(text)
+            file.flush()
+    assert (folder / "log").read_text() == "1\n2\n3\n"
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("kind", ["file", "pipe", "folder", "link"])
+def test_what_is_set_aside_stays_in_its_place_if_it_is_a_file_and_shall(folder, kind, stays):
+    path = folder / "last.ckpt"
+    make = {"file": path.touch, "pipe": lambda: os.mkfifo(path), "folder": path.mkdir,
+            "link": lambda: path.symlink_to("nowhere")}  # fmt: skip
+    make[kind]()
+    (folder / "last.damaged.ckpt").touch()
+    assert set_aside(path, stays=stays) == folder / "last.damaged-2.ckpt"
+    assert os.path.lexists(folder / "last.damaged-2.ckpt")
+    assert os.path.lexists(path) == (kind == "file" and stays)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,6 @@ def test_what_cannot_be_written_is_refused_with_its_path(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="wanted a file") as caught:
             check_output(path)
         assert str(caught.value) == words
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or path != tmp_path)
     with pytest.raises(ValueError, match="wanted a file in a folder that can be written, got"):
         check_output(tmp_path / "x")

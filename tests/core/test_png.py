@@ -31,6 +31,8 @@ def test_a_file_is_its_head_its_rows_and_its_end(shape, colour):
     assert (first, second, last) == (b"IHDR", b"IDAT", (b"IEND", b""))
     assert struct.unpack(">IIBBBBB", head) == (shape[1], shape[0], 8, colour, 0, 0, 0)
     assert zlib.decompress(rows) == b"".join(b"\0" + row.tobytes() for row in pixels)
+    for other in (np.asfortranarray(pixels), np.repeat(pixels, 2, 1)[:, ::2], pixels[::-1][::-1]):
+        assert png.encode(other) == png.encode(pixels)
 
 
 @pytest.mark.parametrize("pixels", [

@@ -75,11 +75,23 @@ def test_the_tightest_group_on_the_way_to_the_process_counts(system):
     assert system(**{"sys/fs/cgroup/other/cpu.max": "100000 100000"}) == 2
 
 
+def test_a_group_whose_name_has_colons(system):
+    files = version2("/run:u1.scope/a:b")
+    assert system(**files, **{"sys/fs/cgroup/run:u1.scope/a:b/cpu.max": "300000 100000"}) == 3
+
+
 def test_a_container_that_sees_its_own_group_as_the_top_one(system):
     files = version2("/docker/1f", start="/docker/1f")
     assert system(**files, **{"sys/fs/cgroup/cpu.max": "200000 100000"}) == 2
     files = version2("/../../elsewhere")  # what a process outside the namespace's root is told
     assert system(**files, **{"sys/fs/cgroup/cpu.max": "300000 100000"}) == 3
+    assert system(**{"sys/elsewhere/cpu.max": "100000 100000"}) == 3, "never outside of what is mounted"
+
+
+def test_a_group_that_is_not_below_the_one_that_is_mounted(system):
+    files = version2("/other/1f/app", start="/docker/1f")
+    assert system(**files, **{"sys/fs/cgroup/cpu.max": "300000 100000"}) == 3
+    assert system(**{"sys/fs/cgroup/app/cpu.max": "100000 100000"}) == 3, "of another group"
 
 
 def test_a_place_with_a_space(system):

@@ -56,6 +56,13 @@ def test_names_and_facts_are_known_before_anything_is_imported(shop):
     assert not {"shop.one", "shop.two"} & set(sys.modules)
 
 
+def test_those_of_no_order_come_last_as_they_stand_in_the_files(shop, tmp_path):
+    kinds = ("@thing()\ndef zest(): ...", "@thing(order=3)\ndef fig(): ...", "@thing()\ndef Ash(): ...")
+    text = "\n".join(["from shop import thing", *kinds, ""])
+    (tmp_path / "shop/three.py").write_text(text)
+    assert Registry("thing", "shop").names() == ("Plum", "apple", "fig", "pear", "zest", "Ash")
+
+
 def test_what_is_asked_for_is_imported_alone(shop):
     assert shop.thing["apple"]() == "apple"
     assert "shop.one" in sys.modules and "shop.two" not in sys.modules
@@ -123,6 +130,7 @@ def test_names_may_be_made_of_files(shop):
     ("N = 1\n@thing(order=N)\ndef fig(): ...\n", "of fig: wanted literals in brackets: got N"),
     ("@thing(**{})\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing('a', 'b')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing(text='a')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(3)\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(order='x')\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 'x'"),
     ("@thing(\nclass Fig: ...\n", "of Fig: wanted literals in brackets: "),

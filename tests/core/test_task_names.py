@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
-from cynet.core.tasks import MEASURES, TASKS, measures_of, task_in
+from cynet.core.tasks import EVERY, MEASURES, measures_of, task_in
 
 OTHERS = {"step", "seconds", "train_loss"}
 
 
 @pytest.mark.parametrize("parts", [("test",), ("validation",), ("validation", "test")])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EVERY)
 def test_a_table_with_columns_of_either_part_tells_the_task(task, parts):
     measures = MEASURES[task].columns
     columns = OTHERS | {f"{part}_{name}" for part, name in itertools.product(parts, ("loss", *measures))}
@@ -24,13 +24,15 @@ def test_a_table_of_nothing_is_one_of_classes():
 
 def test_measures_of_a_task_that_nobody_named_or_knows_are_those_of_classes():
     assert measures_of(None) is measures_of("") is measures_of("odd") is MEASURES["classify"]
-    assert all(measures_of(task) is MEASURES[task] for task in TASKS)
+    assert all(measures_of(task) is MEASURES[task] for task in EVERY)
 
 
 @pytest.mark.parametrize(("task", "better", "worse"), [
-    ("classify", 0.7, 0.6), ("multilabel", 0.7, 0.6), ("regress", 0.6, 0.7)
+    ("classify", 0.7, 0.6), ("multilabel", 0.7, 0.6), ("regress", 0.6, 0.7), ("language", 2.5, 2.6)
 ])  # fmt: skip
 def test_the_better_one_of_two_scores(task, better, worse):
     measures = MEASURES[task]
     assert measures.better(better, worse) and not measures.better(worse, better)
     assert not measures.better(better, better) and measures.better(worse, None)
+    nan = float("nan")
+    assert not measures.better(nan, None) and not measures.better(nan, worse)

@@ -42,6 +42,18 @@ def test_what_the_environment_asks_for_is_taken_or_passed_over_with_a_word(text,
         assert ours[0].endswith("; taking 3, one a processor")
 
 
+@pytest.mark.parametrize(("text", "count", "word"), [
+    ("64", 64, None), ("65", 65, None), ("100", 100, None),
+    ("101", 100, "wanted at most 100, got 101; taking 100"),
+])  # fmt: skip
+def test_a_machine_of_many_processors_may_use_them(text, count, word, monkeypatch, capsys):
+    monkeypatch.setattr(threads, "processors", lambda: 100)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert threads._first() == count
+    said = capsys.readouterr().err
+    assert (f"cynet: OMP_NUM_THREADS: {word}, one a processor\n" if word else "") == said
+
+
 @openmp
 def test_one_thread_does_what_is_little_work_and_all_do_what_is_more():
     threads.set_num_threads(3)

@@ -148,6 +148,20 @@ def test_softmax(rows, classes, scale, seed):
     np.testing.assert_allclose(dx, backward(dy.astype(np.float64)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("rows", "classes"), [(8, 10), (13, 10), (17, 255), (5, 700), (9, 1025), (3, 3000)])
+def test_softmax_of_groups_of_rows_and_nothing_beyond_them(rows, classes):
+    x = np.random.default_rng(0).standard_normal((rows, classes)).astype(np.float32)
+    room = np.full((rows + 8, classes), 7, np.float32)
+    softmax.softmax(x, room[:rows], 2)
+    np.testing.assert_allclose(room[:rows], reference.softmax(x.astype(float))[0], rtol=1e-5, atol=1e-9)
+    assert (room[rows:] == 7).all()
+
+
+def test_the_gradient_of_equal_classes_however_many_is_zero():
+    y, dx = run_softmax(np.zeros((2, 3001), np.float32), np.full((2, 3001), 0.1, np.float32))
+    assert np.abs(dx).max() <= 1e-7 * y.min()
+
+
 def test_softmax_of_extremes():
     x = np.float32([[1e30, -1e30, 0], [3e38, -3e38, 3e38], [-np.inf, 0, 0], [np.nan, 0, 0], [np.inf, 0, 0]])
     y, _ = run_softmax(x, np.ones_like(x))

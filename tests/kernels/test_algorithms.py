@@ -18,6 +18,7 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.algorithm import Algorithm, registered
 from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
@@ -174,6 +175,26 @@ def test_it_gives_the_twins_numbers_with_and_without_what_it_fuses(kind):
     over_drawn_problems()
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.usefixtures("fenced_memory")
+def test_of_few_pixels_and_many_columns_each_groups_are_split(groups):
+    padding = 1, 1, 1, 1
+    problem = Problem.of((2, 5, 6, 16 * groups), 3 * groups, (3, 3), (1, 1), padding, groups)
+    way = TiledConvolution(problem)
+    assert way.chunks == 1 and way.splits > 1 and way.splits % groups == 0
+    check(TiledConvolution, problem, padding, groups)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 2), (3, 1), (3, 3)])
+@pytest.mark.usefixtures("fenced_memory")
+def test_of_many_small_images_several_are_a_tile(stride):
+    padding = 1, 0, 0, 1
+    problem = Problem.of((150, 4, 2, 5), 6, (2, 2), stride, padding)
+    way = TiledConvolution(problem)
+    assert way.forward_pass.images > 1 and all(one.images > 1 for one, *_ in way.input_passes[0])
+    check(TiledConvolution, problem, padding, 0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
     problem = Problem.of(*kind.example)
@@ -186,6 +207,7 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
         (lambda: way.apply(x[1:], packed, padded, y, one, 1), "x"),
         (lambda: way.apply(x, packed, padded, y[1:], one, 1), "y"),
         (lambda: way.apply(x, packed, padded, y, one, 1, False, residual[1:]), "residual"),
+        (lambda: way.apply(x, packed, padded, y, one, 1, False, residual.reshape(-1)), "residual"),
         (lambda: way.input_gradient(dy, w, added[1:]), "equal shapes to add"),
         (lambda: way.input_gradient(dy[1:], w), "dy"),
         (lambda: way.weight_gradient(x, dy, w[:, :, 1:]), "weight.grad"),

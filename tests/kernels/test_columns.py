@@ -31,6 +31,7 @@ def test_columns_and_their_transpose(shape, kernel, stride, padding, sides):
         wanted = reference_weights.im2col(x, pair(kernel), pair(stride), sides)
         np.testing.assert_array_equal(columns, wanted)
         back = cynet.col2im(columns, shape, kernel, stride, padding)
+        np.testing.assert_array_equal(cynet.col2im(columns, list(shape), kernel, stride, padding), back)
         cells = wanted.reshape(*wanted.shape[:3], *pair(kernel), shape[3]).transpose(0, 1, 2, 5, 3, 4)
         np.testing.assert_allclose(back, reference.scatter(cells, shape, pair(stride), sides), rtol=1e-5)
 
@@ -55,6 +56,8 @@ def test_nan_goes_to_its_columns_alone():
     (lambda x: cynet.col2im(x, 5, 3), TypeError, "shape: wanted"),
     (lambda x: cynet.col2im(x, (5, 5, 3), 3), ValueError, "shape: wanted"),
     (lambda x: cynet.col2im(x, (1, 5, 5, -1), 3), ValueError, r"shape\[3\]: wanted at least 0"),
+    (lambda x: cynet.col2im(np.zeros((2, 3, 3, 27), np.float32), (1, 5, 5, 3), 3), ValueError,
+     r"columns: wanted shape \(1, 3, 3, 27\), got \(2, 3, 3, 27\)"),
     (lambda x: cynet.col2im(x, (1, 5, 5, 3), 3), ValueError, r"columns: wanted shape \(1, 3, 3, 27\), got"),
 ])  # fmt: skip
 def test_refusals(call, error, word):

@@ -88,5 +88,12 @@ def test_padding_that_no_memory_holds_is_refused(sides, stride):
         window_grid((4, 5), (1, 1), (stride, stride), sides)
 
 
+def test_a_kernel_whose_taps_lie_apart_is_told_by_both():
+    with pytest.raises(ValueError) as caught:
+        output_size(5, 3, 1, 0, 1, "width", dilation=4)
+    limit = "width: wanted a kernel of at most 6 pixels, the padded input (0 + 5 + 1)"
+    assert str(caught.value) == f"{limit}, got a kernel of 9, 3 with dilation 4"
+
+
 def test_a_large_image_may_be_padded():
     assert window_grid((2**16, 2**16), (3, 3), (1, 1), (1, 1, 1, 1))[1] == (2**16, 2**16)

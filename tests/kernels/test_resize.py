@@ -116,12 +116,35 @@ def test_large_areas_are_summed_line_by_line():
     np.testing.assert_allclose(y, np.float32(0.1), rtol=1e-5)
 
 
+def test_a_nearest_pixel_is_found_in_float32_as_pytorch_finds_it():
+    for size, out, one in ((2, 82, 41), (3, 123, 41), (3, 123, 82)):
+        (first, _), _ = places.nearest(size, out)
+        assert first[one] == one * size // out - 1 and first[one + 1] == one * size // out
+
+
 @pytest.mark.parametrize("size", [(0, 4), (4, 2**24 + 1), (2**15, 2**14)])
 def test_sizes_that_cannot_be_are_refused(size):
     with pytest.raises(
         ValueError, match=r"size: wanted an image of 1 to 16777216 pixels .*, got one of \d+ x"
     ):
         places.checked_size("size", size, (2, 2))
+
+
+@pytest.mark.parametrize(("size", "in_hw"), [
+    ((1, 1), (2, 2)), ((2**24, 1), (2, 2)), ((1, 2**24), (2, 2)), ((2**14, 2**14), (2, 2)),
+    ((2**15, 2**15), (2**14, 2**14)), ((2**15, 2**15), (2**13, 2**15)),
+])  # fmt: skip
+def test_the_largest_sizes_that_can_be(size, in_hw):
+    assert places.checked_size("size", size, in_hw) == size
+    if size != (1, 1):
+        larger = (size[0] + 1, size[1]) if size[0] > 1 else (size[0], size[1] + 1)
+        with pytest.raises(ValueError) as caught:
+            places.checked_size("size", larger, in_hw)
+        most = max(2**28, 4 * in_hw[0] * in_hw[1])
+        assert str(caught.value) == (
+            f"size: wanted an image of 1 to 16777216 pixels along each side and at most {most} in all, "
+            f"got one of {larger[0]} x {larger[1]} from {in_hw[0]} x {in_hw[1]}"
+        )
 
 
 @pytest.mark.parametrize("argument", range(2))

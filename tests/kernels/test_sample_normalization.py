@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cynet.core import threads
+from cynet.kernels.norm import normalization, single_steps
 from cynet.kernels.norm.sample_normalization import GroupNormPass, LayerNormPass
+from cynet.kernels.pointwise import prelu
 from cynet.kernels.pointwise.slopes import PReLUPass
 
 pytestmark = pytest.mark.kernels
@@ -121,6 +123,34 @@ def test_prelu(count, channels, one, seed):
     np.testing.assert_allclose(found.input_gradient(frozen(dy)), wanted_dx, rtol=1e-6)
     long = count * (channels if one else 1)
     np.testing.assert_allclose(grad, 1 + wanted_grad, rtol=1e-5, atol=1e-5 * max(1, long) ** 0.5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 70])
+def test_sums_of_slopes_replace_what_was_there(count):
+    x, dy = np.random.default_rng(0).standard_normal((2, count, 5)).astype(np.float32)
+    total, chunks = np.full(5, 7.0), -(-count // 32)
+    prelu.slope_gradient(x, dy, np.full((chunks, 5), 7.0), total, 32, 1)
+    wanted = np.where(x > 0, 0, x.astype(float) * dy).sum(0)
+    np.testing.assert_allclose(total, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_sums_over_very_many_rows_are_as_exact_as_those_of_few():
+    count, channels = 2**17, 17
+    tenth = np.full((count, channels), 0.1, np.float32)
+    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    signs = np.where(np.arange(count)[:, None] % 2, tenth, -tenth)
+    of_each, of_squares = (count * float(np.float32(0.1)) ** power for power in (1, 2))
+
+    sums = np.zeros((3, channels), np.float32)
+    normalization.add_channel_sums(tenth, sums[0])
+    norm = LayerNormPass(signs, one, zero, 1e-5)
+    norm.output()
+    norm.gradients(tenth, NONE, sums[1], False)
+    PReLUPass(-tenth, one).add_slope_gradient(tenth, sums[2])
+    np.testing.assert_allclose(sums[:2], of_each, rtol=2e-6)
+    np.testing.assert_allclose(-sums[2], of_squares, rtol=2e-6)
+    np.testing.assert_allclose(single_steps.statistics(signs)[1], of_squares / count, rtol=2e-6)
+    np.testing.assert_allclose(single_steps.gradient_sums(tenth, tenth, zero)[1], of_squares, rtol=2e-6)
 
 
 @pytest.mark.parametrize("constant", [100, 1e4, 1e8, 1e10, 3e38, -7.25])

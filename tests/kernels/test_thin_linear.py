@@ -65,10 +65,13 @@ def test_features_of_channels_that_are_no_multiple_of_eight(channels, outputs, s
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
-def test_more_rows_than_are_summed_at_a_time():
-    x, w, b, dy = drawn(np.random.default_rng(0), 1300, 8, 1, 3)
-    _, _, dw = products(ThinLinear(1300, 8, 3), x, w, b, dy)
-    np.testing.assert_allclose(dw, dy.astype(float).T @ x + 1, rtol=0, atol=1e-5 * np.sqrt(1300))
+@pytest.mark.parametrize("pixels", [1, 6])
+@pytest.mark.parametrize("rows", [512, 513, 1300])
+def test_more_rows_than_are_summed_at_a_time(rows, pixels):
+    x, w, b, dy = drawn(np.random.default_rng(0), rows, 8, pixels, 3)
+    _, _, dw = products(ThinLinear(rows, 8 * pixels, 3, pixels), x, w, b, dy)
+    wanted = dy.astype(float).T @ flattened(x, pixels) + 1
+    np.testing.assert_allclose(dw, wanted, rtol=0, atol=1e-5 * np.sqrt(rows))
 
 
 def test_nan_and_infinity_come_out():

@@ -26,6 +26,9 @@ REPRS = [
     (cynet.MaxPool2d(3, 2, 1), "MaxPool2d(kernel_size=3, stride=2, padding=1)"),
     (cynet.MaxPool2d((3, 2)), "MaxPool2d(kernel_size=(3, 2), stride=(3, 2), padding=0)"),
     (cynet.AvgPool2d(3, (1, 2), "same"), "AvgPool2d(kernel_size=3, stride=(1, 2), padding='same')"),
+    (cynet.AvgPool2d(3, 2, 1, True, False, 5),
+     "AvgPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False, "
+     "divisor_override=5)"),
     (cynet.Dropout(), "Dropout(p=0.5)"), (cynet.Dropout(0.125), "Dropout(p=0.125)"),
     (cynet.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"), (cynet.Softmax(), "Softmax()"),
     (cynet.Residual(cynet.ReLU(), cynet.Tanh()), "Residual(ReLU(), shortcut=Tanh())"),
@@ -42,11 +45,36 @@ def test_what_layers_say_of_themselves(made, text):
     assert repr(made) == repr(copy.deepcopy(made)) == text
 
 
+SEVERAL = [
+    lambda kind: cynet.Conv2d(2, 3, kind((3, 2)), kind((1, 2)), kind((1, 0)), dilation=kind((1, 2))),
+    lambda kind: cynet.Conv1d(2, 3, kind((3,)), kind((2,)), kind((1, 0)), kind((2,))),
+    lambda kind: cynet.ConvTranspose2d(2, 3, kind((3, 2)), kind((2, 1)), kind((1, 0, 0, 1)), kind((1, 0))),
+    lambda kind: cynet.MaxPool2d(kind((3, 2)), kind((1, 2)), kind((1, 0)), kind((1, 2))),
+    lambda kind: cynet.MaxPool1d(kind((3,)), kind((2,)), kind((1, 0)), kind((2,))),
+    lambda kind: cynet.AvgPool2d(kind((3, 2)), kind((1, 2)), kind((1, 0, 1, 1))),
+    lambda kind: cynet.AvgPool1d(kind((3,)), kind((2,)), kind((1, 0))),
+    lambda kind: cynet.AdaptiveAvgPool2d(kind((4, None))), lambda kind: cynet.Upsample(kind((4, 5))),
+    lambda kind: cynet.Upsample(scale_factor=kind((2, 1.5))), lambda kind: cynet.LayerNorm(kind((7, 2))),
+    lambda kind: cynet.ZeroPad2d(kind((1, 2, 3, 4))), lambda kind: cynet.Reshape(kind((2, -1))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", SEVERAL, ids=lambda make: repr(make(tuple)))
+def test_several_sizes_may_be_a_list(make):
+    one, other = make(tuple), make(list)
+    shape = (3, 9, 2) if "1d" in repr(one) else (3, 9, 7, 2)
+    assert repr(one) == repr(other) and one.output_shape(shape) == other.output_shape(shape)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    other.load_state_dict(one.state_dict())
+    np.testing.assert_array_equal(other(x), one(x))
+
+
 @pytest.mark.parametrize("make", [
     lambda: cynet.Dropout(0), lambda: cynet.Dropout(1), lambda: cynet.LeakyReLU(0),
     lambda: cynet.LeakyReLU(-2), lambda: cynet.BatchNorm1d(6, momentum=0), lambda: cynet.Linear(6, 1),
     lambda: cynet.BatchNorm1d(6, momentum=1), lambda: cynet.BatchNorm1d(6, eps=1e-45),
-    lambda: cynet.BatchNorm1d(6, eps=1e30),
+    lambda: cynet.BatchNorm1d(6, eps=1e30), lambda: cynet.ELU(0), lambda: cynet.ELU(-2),
+    lambda: cynet.PReLU(6, -1), lambda: cynet.DropPath(0), lambda: cynet.DropPath(1),
 ], ids=lambda make: repr(make()))  # fmt: skip
 def test_at_the_bounds_of_its_arguments_a_layer_works(make):
     layer = make()

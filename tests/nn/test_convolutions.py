@@ -12,6 +12,7 @@ from cynet import BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, ReL
 from cynet.core import threads
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.transposed import grid
 from cynet.nn.compile import chains, inference, inference_steps
 
 RNG = np.random.default_rng(0)
@@ -326,6 +327,22 @@ def test_a_residual_block_of_sequences_adds_while_it_goes_back():
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_most_pixels_of_a_transposed_convolution():
+    sizes = (2, 2), (1, 1), (2**14 - 1,) * 2, (0,) * 4
+    assert grid(*sizes, (0, 0), (1, 1)) == (2**14, 2**14)
+    for more, got in (((1, 0), "16385 x 16384"), ((0, 1), "16384 x 16385")):
+        with pytest.raises(ValueError, match=f"wanted at most 268435456 pixels with the padding, got {got}$"):
+            grid(*sizes, more, (1, 1))
+
+
+def test_what_padding_may_leave_of_a_transposed_convolution_is_a_pixel():
+    assert grid((1, 1), (3, 4), (1, 1), (1, 2, 1, 1), (0, 0), (1, 1)) == (1, 1)
+    for padding, said in (((2, 0, 1, 0), "height: .* less than 3, .* got 2 and 1"),
+                          ((0, 1, 0, 3), "width: .* less than 4, .* got 1 and 3")):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            grid((1, 1), (3, 4), (1, 1), padding, (0, 0), (1, 1))
 
 
 @pytest.mark.parametrize("value", [None, 0, 1, (1, 0), 3, (1, 1, 1), "x", [], np.zeros(2)])

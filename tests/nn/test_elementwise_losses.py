@@ -50,6 +50,15 @@ def test_weights_of_labels_are_the_twins(rows, labels, scale, seed):
         np.testing.assert_allclose(criterion.backward(), gradient(), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("weighted", ["weight", "pos_weight"])
+def test_weights_of_labels_go_on_from_one_work_item_to_the_next(weighted):
+    x, target = drawn((11000, 3))  # no work item begins with the first label but one
+    criterion = BCEWithLogitsLoss(**{weighted: np.array([0.1, 1.0, 10.0])})
+    wanted, gradient = twin(criterion, x, target)
+    assert criterion(x, target) == pytest.approx(wanted, rel=1e-9)
+    np.testing.assert_allclose(criterion.backward(), gradient(), rtol=1e-5, atol=1e-12)
+
+
 @pytest.mark.parametrize("criterion", LOSSES, ids=repr)
 def test_a_sum_is_the_mean_times_the_elements(criterion):
     y, target = drawn((5, 7))

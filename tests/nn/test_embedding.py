@@ -88,6 +88,8 @@ def test_a_number_out_of_range_is_named(wrong):
     x[2, 5] = wrong
     with pytest.raises(ValueError, match=rf"Embedding input\[2, 5\]: wanted 0 to 8, got {wrong}$"):
         layer(x)
+    with pytest.raises(ValueError, match=rf"Embedding input\[2, 5\]: wanted 0 to 8, got {wrong}$"):
+        layer(np.asfortranarray(x))
     with pytest.raises(ValueError, match=r"input\[0\]: wanted 0 to 8, got 18446744073709551615"):
         layer(np.array([2**64 - 1], np.uint64))
 
@@ -138,6 +140,13 @@ def test_initial_weights_are_standard_normal():
     assert abs(first.mean()) < 0.01 and abs(first.std() - 1) < 0.01
     cynet.seed(0)
     np.testing.assert_array_equal(cynet.Embedding(300, 400).weight.data, first)
+
+
+def test_the_initial_weights_of_a_seed_are_for_ever():
+    cynet.seed(0)
+    first = cynet.Embedding(2, 3).weight.data.ravel()
+    wanted = [0.059911035, 0.015559634, -1.1644385, -0.13264713, 0.54387653, -0.20048697]
+    np.testing.assert_allclose(first, wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["num_embeddings", "embedding_dim"])

@@ -198,6 +198,18 @@ def test_nothing_is_read_before_it_is_written(call, training):
 
 
 @CALLS
+@MODES
+@pytest.mark.usefixtures("fenced_memory", "threads_for_small_shapes")
+def test_nothing_is_written_beyond_its_arrays(call, training):
+    x = normal((13, *EXAMPLES[call][1:]))  # of no whole number of groups of rows
+    for count in (1, 3):
+        threads.set_num_threads(count)
+        ran(made(call).train(training), x)
+        with cynet.no_grad():
+            cynet.Sequential(made(call).eval()).eval()(x)
+
+
+@CALLS
 def test_in_a_model_it_does_what_it_does_alone(call):
     """In training to the bit; in evaluation, where a plan is made, to rounding."""
     x = frozen(normal(EXAMPLES[call]))

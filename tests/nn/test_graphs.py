@@ -241,6 +241,8 @@ X, Y = Input((4, 4, 3)), Input((4, 4, 3))
         (lambda: Multiply()(Input((1, 1, 3)), X), r"wanted \(1, 1, 1, 3\) beside .*largest comes first"),
         (lambda: Multiply()(Input((4,)), Input((3,))), r"wanted \(1, 4\) beside \(1, 4\), got \(1, 3\)$"),
         (lambda: Concatenate(axis=1), "axis: wanted -1, that of the channels, .*got 1"),
+        (lambda: Concatenate(axis=-1.0), "axis: wanted -1, that of the channels, .*got -1.0"),
+        (lambda: Concatenate()(normal((3,)), normal((4,))), r"wanted branches of equal .*got \[\(3,\), \("),
         (lambda: np.asarray(X), "wanted an array, got <Symbol"),
         (lambda: Graph([X, Y], Add()(X, Y))(normal((1, 4, 4, 3))), "wanted 2 inputs, got 1"),
     ],

@@ -273,6 +273,8 @@ def test_a_parameter_keeps_its_memory():
     for name in ("data", "grad"):
         with pytest.raises(ValueError, match=rf"0.weight.{name}: wanted shape \(2, 3\), got \(3, 2\)"):
             setattr(parameter, name, np.ones((3, 2)))
-        with pytest.raises(TypeError, match=rf"0.weight.{name}: wanted real numbers, got dtype complex128"):
-            setattr(parameter, name, np.ones((2, 3), complex))
+        for kind in (complex, bool, object, str):
+            other = np.ones((2, 3), kind)
+            with pytest.raises(TypeError, match=rf"{name}: wanted real numbers, got dtype {other.dtype}$"):
+                setattr(parameter, name, other)
     assert (data == 1).all() and not grad.any()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import cynet
 from cynet.core import threads
+from cynet.kernels.recurrent import recurrence
 
 KINDS = pytest.mark.parametrize("kind", [cynet.GRU, cynet.LSTM])
 TWINS = {cynet.GRU: reference_recurrent.gru, cynet.LSTM: reference_recurrent.lstm}
@@ -68,6 +69,27 @@ def test_drawn_sizes_equal_the_twin(kind, inputs, hidden, layers, batch, length,
 
 
 @KINDS
+@pytest.mark.parametrize("sizes", [(5, 90, 1), (5, 200, 2)])  # sums over the gates in two parts, and in more
+def test_many_units_equal_the_twin(kind, sizes):
+    layer, x = made(kind, *sizes), normal((3, 4, 5))
+    state = state_of(layer, 3)
+    given = [one.astype(float) for one in parts(state)]
+    y, last, gradients = reference_recurrent.layers(TWINS[kind], layer, x.astype(float), given)
+    wanted = gradients(normal(y.shape, 7).astype(float))
+    names = [parameter.name for parameter in layer.parameters()]
+    assert_near(ran(layer, x, state), [y, *last, wanted["input"], *(wanted[name] for name in names)], 12)
+
+
+@KINDS
+@pytest.mark.parametrize("piece", [1, 4, 6, 11, 13, 20])  # steps: less than a sequence of 4, one, some, all
+def test_states_copied_in_pieces_give_the_same_gradients(kind, piece, monkeypatch):
+    layer, x = made(kind, 5, 6, 2), normal((5, 4, 5))
+    wanted = ran(layer, x, state_of(layer, 5))
+    monkeypatch.setattr(recurrence, "PIECE", piece)
+    assert_near(ran(layer, x, state_of(layer, 5)), wanted, 20)
+
+
+@KINDS
 def test_states_carried_are_one_longer_sequence(kind):
     layer, x = made(kind, 5, 20, 2), normal((3, 9, 5))
     whole, state = layer(x), None
@@ -75,6 +97,21 @@ def test_states_carried_are_one_longer_sequence(kind):
         y, state = layer(x[:, first:end], state)
         np.testing.assert_array_equal(y, whole[:, first:end])
     np.testing.assert_array_equal(parts(state)[0][-1], whole[:, -1])
+
+
+@KINDS
+@pytest.mark.parametrize("training", [True, False])
+def test_a_layer_that_carries_its_state_goes_on_where_it_ended(kind, training):
+    layer, x = made(kind, 5, 20, 2).train(training), normal((3, 9, 5))
+    whole, last = layer(x, None)
+    layer.carry = True
+    for first, end in ((0, 4), (4, 5), (5, 9)):
+        np.testing.assert_array_equal(layer(x[:, first:end]), whole[:, first:end])
+    for one, two in zip(parts(layer.carried), parts(last), strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(layer(x, None)[0], whole)  # a state that is given is another matter
+    layer.carried = None
+    np.testing.assert_array_equal(layer(x), whole)
 
 
 @KINDS
@@ -199,6 +236,27 @@ def test_after_an_embedding_it_does_what_both_do(kind, numbers, layers, begun):
 
 
 @KINDS
+@pytest.mark.parametrize("numbers", [3, 40])  # of 30 tokens: few, and many
+@pytest.mark.parametrize("frozen", ["weight", "weight_ih_l0", "weight_hh_l0", "bias_ih_l0"])
+def test_after_an_embedding_frozen_parameters_are_left_alone_and_the_others_not(kind, numbers, frozen):
+    layer, table = made(kind, 5, 6), cynet.Embedding(numbers, 5)
+    x = np.random.default_rng(0).integers(0, numbers, (6, 5))
+    parameters = [*table.parameters(), *layer.parameters()]
+
+    def gradients():
+        for one in (table, layer):
+            one.zero_grad()
+        layer.backward(normal(layer.after(table, x).shape, 7))
+        return [parameter.grad.copy() for parameter in parameters]
+
+    wanted = gradients()
+    for parameter in parameters:
+        parameter.requires_grad = parameter.name != frozen
+    for parameter, one, other in zip(parameters, gradients(), wanted, strict=True):
+        np.testing.assert_array_equal(one, other * (parameter.name != frozen))
+
+
+@KINDS
 @pytest.mark.usefixtures("threads_for_small_shapes")
 def test_after_an_embedding_it_has_the_same_bytes_for_one_to_four_threads(kind):
     x, results = np.random.default_rng(0).integers(0, 9, (40, 7)), []
@@ -246,6 +304,18 @@ def test_in_a_chain_they_are_one_step_and_frozen_ones_are_left_alone(kind, froze
         assert all(parameter.grad.any() == (number != frozen) for parameter in layer.parameters())
 
 
+def test_the_state_of_an_lstm_may_be_a_list_and_its_parts_have_names():
+    layer, x = made(cynet.LSTM, 5, 6, 2), normal((3, 4, 5))
+    h, c = state_of(layer, 3)
+    np.testing.assert_array_equal(layer(x, [h, c])[0], layer(x, (h, c))[0])
+    for state, name in (((h[:1], c), "h"), ((h, c[:1]), "c")):
+        with pytest.raises(ValueError, match=rf"state {name}: wanted shape \(2, 3, 6\), got \(1, 3, 6\)"):
+            layer(x, state)
+    for state, name in (((h.astype(float), c), "h"), ((h, c.astype(float)), "c")):
+        with pytest.raises(TypeError, match=f"LSTM state {name}: wanted dtype float32"):
+            layer(x, state)
+
+
 # -- what is refused -----------------------------------------------------------------------------------------
 @KINDS
 def test_a_state_of_another_kind_or_shape_is_refused(kind):
@@ -258,8 +328,10 @@ def test_a_state_of_another_kind_or_shape_is_refused(kind):
                 layer(x, state)
     with pytest.raises(TypeError, match="wanted an input and a state, got 3"):
         layer(x, good, good)
-    with pytest.raises((TypeError, ValueError), match="wanted"):
-        layer(normal((3, 4, 6)), good)
+    said = rf"^{kind.__name__}\(5, 6, num_layers=2\): wanted \(N, L, 5\), got \(3, 4, 6\)$"
+    for state in ((), (good,), (None,)):
+        with pytest.raises(ValueError, match=said):
+            layer(normal((3, 4, 6)), *state)
     with pytest.raises(TypeError, match=f"{kind.__name__} input"):
         layer(None, good)
 
@@ -302,8 +374,10 @@ def test_weights_assigned_between_the_passes_are_refused(kind):
 
 @KINDS
 @pytest.mark.parametrize(
-    "frozen", [("weight_ih_l0",), ("weight_hh_l0", "bias_hh_l0"), ("bias_ih_l0", "bias_hh_l0")]
-)
+    "frozen",
+    [("weight_ih_l0",), ("weight_hh_l0", "bias_hh_l0"), ("bias_ih_l0", "bias_hh_l0"), ("weight_hh_l0",),
+     ("bias_ih_l0",), ("bias_hh_l0",), ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")],
+)  # fmt: skip
 def test_frozen_parameters_are_left_alone(kind, frozen):
     layer, x = made(kind, 5, 6), normal((3, 4, 5))
     wanted = ran(layer, x)
@@ -320,6 +394,39 @@ def test_initial_weights_are_pytorchs_distribution(kind):
     for parameter in layer.parameters():
         assert np.abs(parameter.data).max() <= 0.125
         assert abs(parameter.data.std() - 0.125 / 3**0.5) < 0.01
+
+
+@KINDS
+def test_the_initial_weights_of_a_seed_are_for_ever(kind):
+    cynet.seed(0)
+    layer = kind(2, 3)
+    first = [layer.weight_ih_l0.data[0, 0], layer.weight_ih_l0.data[0, 1], layer.weight_hh_l0.data[0, 0]]
+    np.testing.assert_allclose(first, [-0.53723377, -0.56401724, 0.5486275], rtol=1e-6)
+
+
+@KINDS
+def test_work_is_counted_and_written_as_it_was_made(kind):
+    layer, gates = made(kind, 5, 6, 3), 3 if kind is cynet.GRU else 4
+    assert layer.macs((2, 4, 5)) == 2 * 4 * gates * 6 * ((5 + 6) + 2 * (6 + 6))
+    name = kind.__name__
+    assert repr(layer) == f"{name}(5, 6, num_layers=3)" and repr(made(kind, 5, 6)) == f"{name}(5, 6)"
+    assert repr(made(kind, 5, 6, 2)) == f"{name}(5, 6, num_layers=2)"
+
+
+@KINDS
+def test_layers_of_units_have_a_limit(kind):
+    assert len(made(kind, 1, 1, 1000).parameters()) == 4000
+    with pytest.raises(ValueError, match=r"^num_layers: wanted at most 1000, got 1001$"):
+        kind(1, 1, 1001)
+
+
+@KINDS
+@pytest.mark.parametrize("value", [1, None, "yes", np.zeros(2)])
+def test_what_says_whether_a_state_is_carried_is_true_or_false(kind, value):
+    layer = made(kind, 5, 6)
+    layer.carry = value
+    with pytest.raises(TypeError, match="carry: wanted True or False, got"):
+        layer(normal((3, 4, 5)))
 
 
 @KINDS

@@ -133,6 +133,19 @@ def test_layers_that_cynet_does_not_know_are_listed_at_once():
         to_spec(model)
 
 
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, " and 1 more"), (1234, " and 1,224 more")])
+def test_of_many_layers_that_cynet_does_not_know_ten_are_named_and_the_others_counted(count, more):
+    names = [f"Own{i:04}" for i in range(count)]
+    if count < 20:
+        model = Sequential(*(type(name, (ReLU,), {"__qualname__": name})() for name in names))
+        listed = ", ".join(names[:10])
+        with pytest.raises(ValueError, match=rf"wanted layers of cynet's, got {listed}{more}$"):
+            to_spec(model)
+    shown = ", ".join(map(repr, names[:10]))
+    with pytest.raises(ValueError, match=rf"wanted layers that cynet knows, got {shown}{more}$"):
+        from_spec({"cynet_net": 1, "layers": [{"kind": name} for name in names]})
+
+
 def test_a_layer_whose_pass_was_set_on_the_object_is_not_known():
     layer = ReLU()
     layer.forward = lambda x: x

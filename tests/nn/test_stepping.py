@@ -91,15 +91,65 @@ def test_same_bytes_for_one_to_four_threads(kind):
 
 
 @KINDS
-def test_it_keeps_the_weights_that_it_was_made_with(kind):
-    layers = stack(kind)
+@pytest.mark.parametrize("large", [stepping.LARGE, 0])  # with a table of products, and without
+def test_it_keeps_the_weights_that_it_was_made_with(kind, large, monkeypatch):
+    monkeypatch.setattr(stepping, "LARGE", large)
+    layers = stack(kind, layers=2)
+    for layer in layers[2:]:
+        layer.bias.data[...] = 1
     step = Stepper(*layers)
     first, _ = step(np.array([1]))
     for layer in layers:
         for parameter in layer.parameters():
-            parameter.data = parameter.data * 2
+            parameter.data[...] *= 2  # in place
     np.testing.assert_array_equal(step(np.array([1]))[0], first)
     assert not np.array_equal(Stepper(*layers)(np.array([1]))[0], first)
+
+
+@KINDS
+@pytest.mark.parametrize("given", [list, np.int8, np.uint16, np.uint64, ">i4", "apart"])
+def test_tokens_may_be_of_every_kind_of_integer(kind, given):
+    step, tokens = Stepper(*stack(kind)), np.array([3, 0, 10])
+    wanted, _ = step(tokens)
+    if given == "apart":
+        one = np.repeat(tokens, 2)[::2]
+    else:
+        one = [3, 0, 10] if given is list else tokens.astype(given)
+    np.testing.assert_array_equal(step(one)[0], wanted)
+
+
+def test_the_state_of_an_lstm_may_be_a_list():
+    step = Stepper(*stack(cynet.LSTM))
+    _, state = step(np.array([1]))
+    np.testing.assert_array_equal(step(np.array([2]), list(state))[0], step(np.array([2]), state)[0])
+    with pytest.raises(TypeError, match=r"^state: wanted 2 arrays, got 3$"):
+        step(np.array([2]), (*state, state[0]))
+    with pytest.raises(ValueError, match=r"^state: wanted shape \(1, 2, 20\), got \(1, 1, 20\)$"):
+        step(np.array([2, 3]), state)
+
+
+def test_a_beginnings_arrays_are_of_their_own():
+    h, c = Stepper(*stack(cynet.LSTM)).begin(2)
+    h[...] = 1
+    assert not c.any()
+
+
+@KINDS
+@pytest.mark.parametrize("classes", [3, 40])  # fewer than there are tokens, and more
+def test_what_comes_next_may_be_of_other_classes(kind, classes):
+    layers = *stack(kind)[:2], cynet.Linear(20, classes)
+    step, tokens = Stepper(*layers), np.array([10, 0])
+    np.testing.assert_allclose(step(tokens)[0], of_layers(layers, tokens[:, None])[0][:, 0], atol=1e-5)
+    with pytest.raises(ValueError, match=r"^tokens: wanted 0 to 10, got 11$"):
+        step(np.array([11]))
+
+
+@KINDS
+def test_the_last_number_that_has_a_table_of_products_is_the_limits(kind, monkeypatch):
+    gates = 3 if kind is cynet.GRU else 4
+    for more, made in ((0, True), (-1, False)):
+        monkeypatch.setattr(stepping, "LARGE", 11 * gates * 20 + more)
+        assert Stepper(*stack(kind))._of_numbers == made
 
 
 @KINDS
@@ -115,12 +165,14 @@ def test_a_beginning_is_zeros(kind):
 def test_what_does_not_fit_is_refused_by_name(kind):
     embedding, recurrent, decoder = stack(kind)
     step = Stepper(embedding, recurrent, decoder)
-    for name, given in (
-        ("embedding", (recurrent, recurrent, decoder)), ("recurrent", (embedding, decoder, decoder)),
-        ("decoder", (embedding, recurrent, recurrent)),
-    ):  # fmt: skip
-        with pytest.raises(TypeError, match=f"{name}: wanted a"):
+    for said, given in (
+        (f"embedding: wanted a layer Embedding, got {recurrent!r}", (recurrent, recurrent, decoder)),
+        (f"recurrent: wanted a layer GRU or a LSTM, got {decoder!r}", (embedding, decoder, decoder)),
+        (f"decoder: wanted a layer Linear, got {embedding!r}", (embedding, recurrent, embedding)),
+    ):
+        with pytest.raises(TypeError) as caught:
             Stepper(*given)
+        assert str(caught.value) == said
     for given in ((cynet.Embedding(11, 6), recurrent, decoder), (embedding, recurrent, cynet.Linear(7, 11))):
         with pytest.raises(ValueError, match="wanted"):
             Stepper(*given)
@@ -131,9 +183,9 @@ def test_what_does_not_fit_is_refused_by_name(kind):
     for tokens in (np.zeros(1, np.float32), np.zeros((1, 1), int), [], "x", 3, None):
         with pytest.raises(TypeError, match="tokens: wanted integers"):
             step(tokens)
-    for wrong in (-1, 11):
-        with pytest.raises(ValueError, match=rf"tokens: wanted 0 to 10, got {wrong}"):
-            step(np.array([3, wrong]))
+    for tokens, wrong in (([3, -1], -1), ([11, 3], 11), ([12, -2, -1], -2)):
+        with pytest.raises(ValueError, match=rf"^tokens: wanted 0 to 10, got {wrong}$"):
+            step(np.array(tokens))
     for state in (np.zeros((1, 2, 20), np.float32), np.zeros((1, 1, 20)), 3, (1, 2, 3)):
         with pytest.raises((TypeError, ValueError), match="state: wanted"):
             step(np.array([1]), state)

@@ -256,6 +256,28 @@ def test_a_size_that_cannot_be_is_refused_before_anything_is_allocated(layer, na
         layer(normal((1, 4, 4, 3)))
 
 
+@pytest.mark.parametrize("shape", [(2, 0, 4, 3), (2, 4, 0, 3)])
+@pytest.mark.parametrize("layer", [nn.Upsample(2), nn.Upsample(scale_factor=2), nn.AdaptiveAvgPool2d(1),
+                                   nn.AdaptiveAvgPool2d((None, None))], ids=repr)  # fmt: skip
+def test_images_of_no_rows_or_no_columns_are_refused(layer, shape):
+    with pytest.raises(ValueError, match=r"wanted an input .* with H and W at least 1, got shape"):
+        layer(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("size", "small"), [((5, 51), True), ((16, 16), False), ((1, 255), True), ((2, 128), False)]
+)
+def test_the_last_cell_of_a_window_wins_on_both_sides_of_what_a_byte_can_number(size, small):
+    layer = nn.MaxPool2d(size)
+    x = np.arange(2 * size[0] * 2 * size[1] * 3, dtype=np.float32).reshape(1, 2 * size[0], 2 * size[1], 3)
+    y = layer(x)
+    assert layer.small() == small
+    np.testing.assert_array_equal(y, x[:, size[0] - 1 :: size[0], size[1] - 1 :: size[1]])
+    dx, wanted = layer.backward(1 + y), np.zeros_like(x)
+    wanted[:, size[0] - 1 :: size[0], size[1] - 1 :: size[1]] = 1 + y
+    np.testing.assert_array_equal(dx, wanted)
+
+
 def test_zeros_go_where_pytorch_puts_them():
     y = nn.ZeroPad2d((1, 2, 3, 0))(np.ones((1, 1, 1, 1), np.float32))
     assert y.shape == (1, 4, 4, 1) and np.argwhere(y).tolist() == [[0, 3, 1, 0]]

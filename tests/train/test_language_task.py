@@ -56,8 +56,11 @@ def test_the_loss_is_the_mean_over_all_tokens(text):
     criterion, flat = SequenceLoss(), cynet.CrossEntropyLoss()
     assert criterion(logits, y) == flat(logits.reshape(-1, 7), y.reshape(-1))
     np.testing.assert_array_equal(criterion.backward(), flat.backward().reshape(3, 6, 7))
-    with pytest.raises(ValueError, match=r"labels: wanted shape \(3, 6\)"):
+    assert criterion(logits, np.asfortranarray(y)) == flat(logits.reshape(-1, 7), y.reshape(-1))
+    with pytest.raises(ValueError, match=r"^labels: wanted shape \(3, 6\), one for each step, got \(3, 5\)$"):
         criterion(logits, y[:, :5])
+    with pytest.raises(ValueError, match=r"wanted shape \(3, 6\), one for each step, got \[\[1, 2\]\]$"):
+        criterion(logits, [[1, 2]])
     with pytest.raises(ValueError, match="logits: wanted"):
         criterion(logits[0], y[0])
 
