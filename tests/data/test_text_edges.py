@@ -1,4 +1,4 @@
-"""Texts at their limits: words of a hundred letters, a vocabulary that is full, blocks, notes with numbers."""
+"""Texts at their limits: words of a hundred letters, a full vocabulary, blocks, notes with numbers."""
 
 import numpy as np
 import pytest
