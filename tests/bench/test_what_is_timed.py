@@ -8,7 +8,19 @@ import pytest
 
 import cynet
 from cynet import data
-from cynet.bench import cases, cutting, document, loading, peers, per_layer, processes, report, speed, timing
+from cynet.bench import (
+    cases,
+    cutting,
+    document,
+    loading,
+    peers,
+    per_layer,
+    processes,
+    profiled,
+    report,
+    speed,
+    timing,
+)
 from cynet.bench import workload as work
 from cynet.bench.peak import Peak
 from cynet.nn.passes import grad_enabled
@@ -154,6 +166,15 @@ def test_layers_are_timed_as_in_training(monkeypatch):
     monkeypatch.setattr(per_layer, "times", times)
     per_layer.measure("uwnet1", PEAK, 2, repeat=1)
     assert modes and all(modes)
+
+
+def test_the_code_of_a_net_of_ones_own_is_run_once(tmp_path):
+    code = "import cynet\nwith open('{}', 'a') as f:\n    f.write('x')\n\n\ndef model(input_shape, classes):\n    {}\n"
+    net = "return cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, classes))"
+    (tmp_path / "net.py").write_text(code.format(tmp_path / "runs.txt", net))
+    for _ in range(3):
+        profiled.of(str(tmp_path / "net.py")).create()
+    assert (tmp_path / "runs.txt").read_text() == "x"
 
 
 def test_a_step_of_training_is_one_of_plain_descent_with_momentum():
