@@ -169,9 +169,9 @@ def test_layers_are_timed_as_in_training(monkeypatch):
 
 
 def test_the_code_of_a_net_of_ones_own_is_run_once(tmp_path):
-    code = "import cynet\nwith open('{}', 'a') as f:\n    f.write('x')\n\n\ndef model(input_shape, classes):\n    {}\n"
+    note = f"with open({str(tmp_path / 'runs.txt')!r}, 'a') as file:\n    file.write('x')\n"
     net = "return cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, classes))"
-    (tmp_path / "net.py").write_text(code.format(tmp_path / "runs.txt", net))
+    (tmp_path / "net.py").write_text(f"import cynet\n{note}\n\ndef model(input_shape, classes):\n    {net}\n")
     for _ in range(3):
         profiled.of(str(tmp_path / "net.py")).create()
     assert (tmp_path / "runs.txt").read_text() == "x"
