@@ -26,12 +26,12 @@ def labels():
 
 
 def test_labels_have_a_line_each_and_one_together(labels):
-    assert lines(labels, ("sky", "a\nb", "c")) == [
+    assert lines(labels, ("sky", "hill\ntop", "c")) == [
         "test loss 0.2500 on 1,234 samples of mine", "",
-        "label   average precision         F1  precision     recall      count",
-        "sky                1.0000     0.8953     1.0000     0.8104      1,234",
-        r"a\nb               0.2500     0.4000     0.2500     1.0000          1",
-        "c                       -          -          -          -          0",
+        "label      average precision         F1  precision     recall      count",
+        "sky                   1.0000     0.8953     1.0000     0.8104      1,234",
+        r"hill\ntop             0.2500     0.4000     0.2500     1.0000          1",
+        "c                          -          -          -          -          0",
         "", "macro F1 0.4318, all labels right 0.8079",
     ]  # fmt: skip
     assert column_tables.last(labels, "test") == "test average precision 0.6250"
