@@ -88,6 +88,24 @@ def test_each_pass_is_timed_by_itself():
     assert calls[2:] == ["backward"]
 
 
+def test_each_product_is_timed_by_its_own_name():
+    calls = []
+
+    class Way:
+        def __getattr__(self, name):
+            return lambda *given: calls.append((name, *given[:2]))
+
+    x, w, dy = (np.zeros(n, np.float32) for n in (5, 3, 2))
+    found = list(cases._products("conv", "s", Way(), x, w, dy, 70, 16))
+    for case in found:
+        case.run()
+    assert [case.kernel for case in found] == [f"conv {name.replace('_', ' ')}" for name, *_ in calls]
+    assert [name for name, *_ in calls] == ["forward", "input_gradient", "weight_gradient"]
+    given = [[id(one) for one in rest] for _, *rest in calls]
+    assert given == [[id(x), id(w)], [id(dy), id(w)], [id(x), id(dy)]]
+    assert [(case.flops, case.bytes) for case in found] == [(140, 36), (140, 40), (140, 36)]
+
+
 def test_the_loss_of_the_sweep_has_as_many_numbers_as_its_arrays():
     found = {size: [case for case in cases.sweep((size,)) if "entropy" in case.kernel] for size in (1 << 14,)}
     assert [(case.shape, case.bytes) for case in found[1 << 14]] == [("(16, 1024)", 8 << 14)]
@@ -210,6 +228,23 @@ def test_inference_is_in_evaluation_mode_and_keeps_nothing_for_a_backward_pass()
 def test_what_goes_before_a_repetition_is_not_timed(clock):
     times = timing.repeated(clock(0.25), clock(4.0), repeat=3)
     assert times.tolist() == [0.25] * 3
+
+
+@pytest.mark.parametrize(("seconds", "lead", "block"), [
+    (0.0045, 3, 5), (0.0008, 13, 20), (0.0055, 2, 4), (1.0, 1, 1)
+])  # fmt: skip
+def test_a_turn_has_steps_that_are_not_timed_and_then_a_block(clock, seconds, lead, block):
+    taken, step, turns = [], clock(seconds), []
+    contestant = timing.Contestant("a", lambda: (taken.append(1), step()), lambda: turns.append(len(taken)))
+    times = timing.take_turns([contestant], 3)["a"]
+    assert times == pytest.approx(seconds) and len(turns) == 4
+    assert np.diff(turns).tolist() == [3, lead + block, lead + block]
+
+
+def test_long_notes_are_broken_into_lines():
+    made = report.Report("x", (("a", "a", None),), [{"a": 1}], ("word " * 40,))
+    *_, first, second = made.text().splitlines()
+    assert (len(first), len(second)) == (99, 99) and "\n" not in made.markdown().split("\n\n")[1]
 
 
 def test_a_collector_that_was_off_stays_off():

@@ -58,7 +58,7 @@ def test_a_fingerprint_is_of_every_block(monkeypatch):
 
 def test_an_order_is_ones_own_and_of_the_seed_that_is_set_now():
     batches = Sequences(np.arange(200), 2, 3, random_starts=True, seed=1)
-    before = batches.order(0)
+    before = batches.order(0).copy()
     batches.order(0)[...] = 0
     assert (batches.order(0) == before).all()
     batches.seed = 2
@@ -77,3 +77,18 @@ def test_five_unknown_characters_are_named_and_then_that_there_are_others(text, 
     found = str(caught.value).partition(", got ")[2]
     assert found.startswith(first) and found.endswith(last or first)
     assert found.count(" at ") == (5 if last else 1)
+
+
+def test_vocabularies_are_equal_in_level_and_unknown_token_too():
+    words, letters = Vocabulary(["a", "b"], "word"), Vocabulary("ab")
+    assert letters == Vocabulary(["a", "b"]) != words and words != Vocabulary(["a", "b"], "word", True)
+    assert hash(letters) == hash(Vocabulary(("a", "b"))) and Vocabulary("ab", unknown=True) != letters
+
+
+def test_sequences_end_with_their_context():
+    with Sequences(np.arange(20), 2, 4) as batches:
+        walk = iter(batches)
+        next(walk)
+    with pytest.raises(RuntimeError, match="this pass over the sequences ended when they were closed"):
+        next(walk)
+    assert repr(batches) == ("Sequences(TokenSet(20 tokens, 20 different), batch_size=2, sequence_length=4)")

@@ -41,3 +41,18 @@ def test_an_unknown_token_says_how_many_tokens_of_a_text_it_takes():
     assert found.notes == ("1,500 of 2,000 words, which the model does not know, are the unknown one",)
     known = texts._renumbered(TokenSet([0, 0], 3, Vocabulary("b")), Vocabulary("ab", unknown=True), "mine")
     assert known.tokens.tolist() == [1, 1] and known.notes == ()
+
+
+def test_a_text_is_loaded_with_the_level_and_length_of_the_model(monkeypatch):
+    own, asked = Vocabulary(["a", "b"], "word"), []
+    found = TokenSet([0, 1], 7, own)
+    monkeypatch.setattr(texts.data, "load", lambda *given, **more: asked.append((*given, more)) or found)
+    facts = SimpleNamespace(picture_shape=(7,), vocabulary=own.to_dict())
+    options = {"fold": True, "level": "character", "sequence_length": 3}
+    assert texts.load(facts, "text", "a.txt", "test", **options) is found
+    assert asked == [("text", "a.txt", "test", {"fold": True, "level": "word", "sequence_length": 7})]
+    facts.vocabulary = None
+    with pytest.raises(ValueError, match="wanted a model that tells of its vocabulary, got one "):
+        texts.load(facts, "text", "a.txt", "test")
+    with pytest.raises(ValueError, match="wanted a text, as the model's, mnist is none"):
+        texts.load(facts, "mnist", None, "test")

@@ -107,3 +107,10 @@ def test_of_equally_likely_texts_the_first_is_taken():
         parameter.data = np.zeros_like(parameter.data)
     for strategy in ("max", "beam"):
         assert generation.generate(model, [2], 4, strategy, beam_width=3).tolist() == [0] * 4
+
+
+def test_a_probability_is_of_two_tokens_at_least():
+    for tokens in ([1], [], [[1, 2]], [0.5, 1.0]):
+        with pytest.raises(ValueError, match="tokens: wanted at least 2 of the vocabulary's numbers, "):
+            generation.surprise(made(), tokens)
+    assert generation.surprise(made(), [1, 2]).shape == (1,)
