@@ -59,7 +59,7 @@ def test_the_table_ends_with_the_trunk():
 
 def test_the_table_has_a_row_for_each_room_and_the_sums(monkeypatch, capsys):
     found = {
-        "cynet/core/checks.py": 1000, "cynet/core/files.py": 20, "cynet/kernels/common/block.h": 7,
+        "cynet/core/files.py": 20, "cynet/core/checks.py": 1000, "cynet/kernels/common/block.h": 7,
         "cynet/bench/peak_loops.pyx": 30, "cynet/_version.py": 3, "cynet/study/study.py": 50,
         "tests/test_trunk.py": 600, "tools/size.py": 90,
     }  # fmt: skip

@@ -114,3 +114,27 @@ def test_a_probability_is_of_two_tokens_at_least():
         with pytest.raises(ValueError, match="tokens: wanted at least 2 of the vocabulary's numbers, "):
             generation.surprise(made(), tokens)
     assert generation.surprise(made(), [1, 2]).shape == (1,)
+
+
+def test_probabilities_of_logits_are_of_double_precision_and_leave_them_as_they_are():
+    for kind in (np.float32, np.float64):
+        logits = np.array([[1, 3, -2], [9, 9, 9]], kind)
+        found = generation.log_probabilities(logits)
+        wanted = np.float64([[1, 3, -2], [9, 9, 9]])
+        assert found.dtype == np.float64 and logits.tolist() == wanted.tolist()
+        np.testing.assert_allclose(found, wanted - np.log(np.exp(wanted).sum(axis=1, keepdims=True)), 1e-14)
+
+
+def test_the_net_of_texts_has_its_documented_size():
+    vectors, units, decoder = language_model((100,), 7)
+    assert (vectors.embedding_dim, units.input_size, units.hidden_size, units.num_layers) == (512,) * 3 + (1,)
+    assert type(units) is cynet.nn.GRU and decoder.weight.data.shape == (7, 512)
+    assert decoder.weight is not vectors.weight
+
+
+def test_three_states_that_do_not_belong_are_named():
+    model = made()
+    states = {f"x{number}": np.zeros((1, 1, 4), np.float32) for number in range(5)}
+    states["1.h"] = states["x0"]
+    with pytest.raises(ValueError, match=r"wanted states of recurrent layers, got 'x0', 'x1', 'x2'$"):
+        carry(model, states)
