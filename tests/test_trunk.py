@@ -57,6 +57,27 @@ def test_the_table_ends_with_the_trunk():
     assert "no blank lines, no comments, no docstrings" in done.stdout
 
 
+def test_the_table_has_a_row_for_each_room_and_the_sums(monkeypatch, capsys):
+    found = {
+        "cynet/core/files.py": 20, "cynet/core/checks.py": 1000, "cynet/kernels/common/block.h": 7,
+        "cynet/bench/peak_loops.pyx": 30, "cynet/_version.py": 3, "cynet/study/study.py": 50,
+        "tests/test_trunk.py": 600, "tools/size.py": 90,
+    }  # fmt: skip
+    main, asked = SIZE["main"], []
+    monkeypatch.setitem(main.__globals__, "sources", lambda *rooms: asked.append(rooms) or map(Path, found))
+    monkeypatch.setitem(main.__globals__, "lines", lambda path: found[path.as_posix()])
+    main()
+    heading, *rows, _, _, _, last = capsys.readouterr().out.splitlines()
+    assert asked == [("cynet", "tests", "tools")] and heading.split()[:3] == ["room", "files", "Python"]
+    assert [row.split() for row in rows] == [
+        ["cynet/core", "2", "1,020", "0", "1,000"], ["cynet/kernels", "1", "0", "7", "7"],
+        ["cynet/bench", "1", "0", "30", "0"], ["cynet/*.py", "1", "3", "0", "3"],
+        ["cynet/study", "1", "50", "0", "0"], ["tests", "1", "600", "0", "0"], ["tools", "1", "90", "0", "0"],
+        ["all", "8", "1,763", "37", "1,010"],
+    ]  # fmt: skip
+    assert last == "trunk: 1003 lines of Python, 7 of Cython and C"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [

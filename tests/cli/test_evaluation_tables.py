@@ -72,3 +72,31 @@ def test_what_the_model_does_not_know_is_told_by_class():
 def test_the_calibration_error_is_told_with_its_bins():
     found = SimpleNamespace(error=0.01239, counts=range(15))
     assert tables.calibration(found) == "calibration error 0.0124 (expected, 15 bins)"
+
+
+@pytest.mark.parametrize(("classes", "tta", "seen"), [
+    (5, (), ""), (6, ("flip",), ", each together with its mirror image"),
+    (7, ("flip", "shift"), ", each the mean of its views: flip, shift"),
+    (6, ("shift",), ", each the mean of its views: shift"),
+])  # fmt: skip
+def test_all_that_is_said_of_an_evaluation(classes, tta, seen):
+    confusion = np.eye(classes, dtype=int)
+    confusion[0, 0] = 1230
+    asked = []
+    known = SimpleNamespace(
+        evaluation=Evaluation(0.5, confusion.sum(axis=1), confusion),
+        calibration=lambda: SimpleNamespace(error=0.25, counts=range(15)),
+        top_accuracy=lambda count: asked.append(count) or 0.875,
+    )  # fmt: skip
+    found = SimpleNamespace(known=known, matched=SimpleNamespace(unknown={"fish": range(2)}))
+    names = ["a\nb", *(f"c{k}" for k in range(1, classes))]
+    first, *_, calibration, scores, stranger = tables.evaluation(
+        found, {"fish": {"c1": 2}}, names, "mine", "test", tta
+    )
+    assert first == f"test loss 0.5000 on {1229 + classes:,} pictures of mine{seen}\n"
+    assert calibration == "calibration error 0.2500 (expected, 15 bins)"
+    assert scores == "macro F1 1.0000" + (", top-5 accuracy 0.8750" if classes > 5 else "")
+    assert asked == ([5] if classes > 5 else [])
+    assert stranger == "not known to the model: fish, 2 pictures, taken for: 2 c1"
+    lines = "\n".join(tables.evaluation(found, {}, names, "mine", "test")).split("\n")
+    assert [line.split()[0] for line in lines if "1,230" in line] == [r"a\nb"]

@@ -87,3 +87,42 @@ def test_rates_are_read_as_they_are_spelled():
     assert choices.spelled(choices.RATES) == ".001,.003,.01,.03,.1,.3,1"
     with pytest.raises(ValueError, match=r"wanted each rate less than the one before, got '.1,.3'"):
         choices.rounds(".1,.3")
+
+
+def test_a_batch_of_all_pictures_is_one():
+    training, _ = life.pictures(Settings(data="tiny", batch_size=64))
+    assert len(training) == 64
+
+
+def test_a_study_that_is_stopped_before_its_first_run_leaves_tables_and_no_figures(tmp_path, monkeypatch):
+    def stopped(*_):
+        raise Stopped(signal.SIGINT)
+        yield
+
+    monkeypatch.setattr(life.study, "study", stopped)
+    screen, said = Screen(), []
+
+    def say(line):
+        said.append((line.partition(" ")[0], screen.closed))
+
+    assert life.conduct(EXPERIMENT, *life.pictures(SETTINGS), tmp_path, screen, say) == signal.SIGINT
+    assert said == [("2", 0), ("stopped", 1), ("stopped", 2)]  # the bar is away before anything is said
+    names = {study_report.RESULTS, study_report.CURVES, study_report.SUMMARY}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert "0 runs of 2 (stopped before the end)" in (tmp_path / study_report.SUMMARY).read_text()
+
+
+def test_nothing_is_written_through_a_link_in_the_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "other.csv").write_text("mine")
+    (tmp_path / "run" / study_report.RESULTS).symlink_to(tmp_path / "other.csv")
+    with pytest.raises(OSError, match="link"):
+        study_report.write(tmp_path / "run", EXPERIMENT, [], 10, 1.0)
+    assert (tmp_path / "other.csv").read_text() == "mine"
+
+
+def test_a_loss_has_five_digits_in_the_curves():
+    run = Trial("sweep", False, 0.1, 0, 2, 1.0, 0.5, False, (1.23456789, 1e-5 / 3))
+    assert study_report.curves([run]).splitlines()[1:] == [
+        "sweep,0,0.1,0,1,1.2346", "sweep,0,0.1,0,2,3.3333e-06",
+    ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The numbers of a batch-norm study: from losses to steps, means, tables and sentences, by hand."""
 
 from math import isnan, nan
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +101,18 @@ def test_the_runs_are_the_trainings_of_the_plan():
             assert found[1].loss == losses[-1] and not found[1].diverged
     first, alone = (one for one in runs if (one.batch_norm, one.lr) == (True, 0.1))
     assert first.losses == alone.losses and first.accuracy == alone.accuracy
+
+
+def test_a_run_whose_test_loss_is_no_number_has_diverged(monkeypatch):
+    settings = Settings(data="tiny", model="uwnet1", batch_size=8, steps=2, workers=0)
+    found = SimpleNamespace(loss=np.inf, accuracy=0.9)
+    monkeypatch.setattr(study, "evaluate", lambda model, batches: found)
+    experiment = Experiment(settings, (0.1,), (0.1, 0.01), 1)
+    runs = list(study.study(experiment, tiny.tiny(), tiny.tiny(split="test")))
+    assert [(one.phase, one.diverged, len(one.losses)) for one in runs] == [
+        (SWEEP, True, 2), (SWEEP, True, 2), (ANNEAL, True, 2), (ANNEAL, True, 2),
+    ]  # fmt: skip
+    assert all(isnan(one.loss) and isnan(one.accuracy) for one in runs)
 
 
 # -- what is written of them -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,15 @@ def test_a_nan_test_loss_is_no_result():
     bad[0] = math.nan
     with pytest.raises(Diverged, match="test loss is nan at step 1"):
         loop.train(trainer(), [(x, y)], [(bad, y)], 1, [log])
+    assert not log.results
+
+
+def test_a_test_loss_beyond_all_numbers_is_no_result(monkeypatch):
+    made, log = trainer(), Log()
+    found = made.evaluate(rows(20, 20))
+    monkeypatch.setattr(made, "evaluate", lambda batches: replace(found, loss=math.inf))
+    with pytest.raises(Diverged, match="validation loss is inf at step 1"):
+        loop.train(made, rows(20, 20), rows(20, 20), 1, [log], measure="validation")
     assert not log.results
 
 
