@@ -57,11 +57,12 @@ def passage(model, text):
 
 def _told(text, token):
     """A token as it stands in a text, and as a sentence speaks of it."""
-    vocabulary, name = text.vocabulary, text.classes[token]
-    if vocabulary is None:
-        return name, f"token {name}"
+    vocabulary = text.vocabulary
+    if vocabulary is None:  # the model may have more than occur in this text
+        return str(token), f"token {token}"
     if token == vocabulary.unknown_token:
-        return name if vocabulary.level == WORD else REPLACEMENT, f"an unknown {vocabulary.level}"
+        shown = vocabulary.names[token] if vocabulary.level == WORD else REPLACEMENT
+        return shown, f"an unknown {vocabulary.level}"
     entry = vocabulary.entries[token]
     shown = printable(entry)
     return SHOWN.get(entry, shown), CALLED.get(entry, f"“{shown}”")
