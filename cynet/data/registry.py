@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # What a decorator may say: `fetched` (it takes download), `own` (the user's data, whose root must be given),
 # `pictures` (in files: it takes skip_damaged), `drawn` (it takes split_seed), `makes` (the class that a
 # function returns, after its module), `fitted` (it takes size, resize and channels), `embedded` (it needs no
-# files), `arrays` (it takes layout, task and like), `texts` (it takes sequence_length, level and fold).
-FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded", "arrays", "texts")
+# files), `arrays` (it takes layout, task and like), `texts` (it takes sequence_length, level and fold),
+# `vocabulary` (of a text: it takes one).
+FACTS = ("fetched", "own", "pictures", "drawn", "fitted", "embedded", "arrays", "texts", "vocabulary")
 FILES = {".npz": "arrays", ".txt": "text"}  # by their ending
 NEEDED = ("classes", "fingerprint", "labels", "picture_shape")  # what every data set has
 
@@ -103,7 +104,8 @@ def register(name: str, make: Callable[[Any, str], ArrayDataset], **facts: bool)
         `own`: a root must be given. `pictures`: they are in files, and it takes skip_damaged. `fetched`: it
         takes download. `drawn`: it takes split_seed. `fitted`: it takes size, resize and channels.
         `embedded`: it needs no files. `arrays`: it takes layout, task and like, as `from_npz` does. `texts`:
-        it gives a `TokenSet`, and takes sequence_length, level and fold.
+        it gives a `TokenSet`, and takes sequence_length, level and fold. `vocabulary`: it takes one, that of
+        the net which is to read it.
 
     Raises
     ------

@@ -53,6 +53,8 @@ def load(facts, name, root, split, **options):
     own = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
     if own:
         options["level"] = own.level
+    if own and registry.dataset.facts(name).get("vocabulary"):
+        options["vocabulary"] = own
     found = data.load(name, root, split, **options | {"sequence_length": facts.picture_shape[0]})
     if not own:
         raise ValueError("wanted a model that tells of its vocabulary, got one that does not")

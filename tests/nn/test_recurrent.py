@@ -170,6 +170,16 @@ def test_a_row_does_not_depend_on_the_others(kind):
 
 
 @KINDS
+def test_infinite_biases_give_nan_without_a_warning(kind):
+    layer = made(kind, 4, 5)
+    layer.bias_ih_l0.data[:], layer.bias_hh_l0.data[:] = np.inf, -np.inf
+    assert np.isnan(layer(np.ones((2, 3, 4), np.float32))).all()
+    layer.bias_ih_l0.grad[:] = np.inf
+    layer.backward(np.full((2, 3, 5), -np.inf, np.float32))
+    assert np.isnan(layer.bias_ih_l0.grad).all()
+
+
+@KINDS
 def test_nan_stays_in_its_row_and_the_steps_after_it(kind):
     layer, x = made(kind, 5, 6), normal((3, 4, 5))
     x[1, 2, 0] = np.nan

@@ -422,7 +422,19 @@ def test_another_text_is_read_with_the_models_tokens(run, tmp_path, capsys):
     assert cli.main(["evaluate", str(run), "--data", str(other)]) == 0
     other.write_text("Übung " * 50)
     assert cli.main(["evaluate", str(run), "--data", str(other)]) == 2
-    assert "wanted a text of the model's own characters, text also has 'Ü'" in capsys.readouterr().err
+    assert "other.txt: wanted characters of the vocabulary, got 'Ü'" in capsys.readouterr().err
+
+
+def test_of_another_text_all_is_known_that_the_model_knows(tmp_path, capsys):
+    own, other, place = tmp_path / "own.txt", tmp_path / "other.txt", tmp_path / "run"
+    own.write_text(CONTENT)
+    assert train(*RUN, "--data-dir", own, "--level", "word", "--epochs", 1, "--run-dir", place) == 0
+    other.write_text(
+        "the " * 80 + "quick brown fox jumps over the lazy dog. " * 3
+    )  # seldom, and only at its end
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(place), "--data", str(other)]) == 0
+    assert "unknown" not in capsys.readouterr().err
 
 
 def test_an_unknown_token_takes_what_a_model_does_not_know():

@@ -50,7 +50,8 @@ def test_a_text_is_loaded_with_the_level_and_length_of_the_model(monkeypatch):
     facts = SimpleNamespace(picture_shape=(7,), vocabulary=own.to_dict())
     options = {"fold": True, "level": "character", "sequence_length": 3}
     assert texts.load(facts, "text", "a.txt", "test", **options) is found
-    assert asked == [("text", "a.txt", "test", {"fold": True, "level": "word", "sequence_length": 7})]
+    options = {"fold": True, "level": "word", "sequence_length": 7, "vocabulary": own}
+    assert asked == [("text", "a.txt", "test", options)]
     facts.vocabulary = None
     with pytest.raises(ValueError, match="wanted a model that tells of its vocabulary, got one "):
         texts.load(facts, "text", "a.txt", "test")

@@ -66,11 +66,12 @@ class Text:
         train: float = 0.8,
         rarest: int | None = None,
         name: str = "text",
+        vocabulary: Vocabulary | None = None,
     ) -> Text:
         """The `Text` of a str; arguments and errors are those of `load`."""
         if not isinstance(content, str):
             raise TypeError(f"content: wanted a str, got {content!r:.80}")
-        return cls(*_divided(content, level, fold, train, rarest, printable(name)), name)
+        return cls(*_divided(content, level, fold, train, rarest, printable(name), vocabulary), name)
 
     @property
     def level(self) -> str:
@@ -83,6 +84,8 @@ class Text:
         if not self.vocabulary.unknown:
             return ()
         trained, tested = (int((part == len(self.vocabulary) - 1).sum()) for part in (self.train, self.test))
+        if not trained + tested:  # of a vocabulary that was given
+            return ()
         found = f"{tested:,} of {len(self.test):,} {self.level}s to test"
         if trained:
             found = f"{trained:,} of {len(self.train):,} {self.level}s to train on and {found}"
@@ -115,6 +118,7 @@ def load(
     fold: bool = False,
     train: float = 0.8,
     rarest: int | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Text:
     """The text of a file, as tokens.
 
@@ -132,6 +136,8 @@ def load(
         How often a character or word must occur in the training part to have a token of its own; default: 1
         for characters, 5 for words. What occurs less often, there or in the rest, is the unknown token, which
         is there only where it is needed. So are words of more than 100 letters, and the word `<unk>`.
+    vocabulary : Vocabulary, optional
+        That of a net which is to read the text, instead of the training part's; its level is the text's.
 
     Returns
     -------
@@ -142,35 +148,47 @@ def load(
     OSError
         When the file cannot be opened, or is a folder, a pipe, a socket or a device.
     TypeError, ValueError
-        When an argument is none such, or the file is too large, no text, too short, or of too many different
-        characters or words.
+        When an argument is none such, or the file is too large, no text, too short, of too many different
+        characters or words, or of others than the vocabulary that was given has.
     """
-    parts = _divided(read(path), level, fold, train, rarest, printable(path))
+    parts = _divided(read(path), level, fold, train, rarest, printable(path), vocabulary)
     return Text(*parts, Path(path).stem)
 
 
 def _divided(
-    content: str, level: str, fold: bool, train: float, rarest: int | None, where: str
+    content: str,
+    level: str,
+    fold: bool,
+    train: float,
+    rarest: int | None,
+    where: str,
+    own: Vocabulary | None,
 ) -> tuple[AnyArray, AnyArray, Vocabulary]:
     """Tokens to train on, tokens to test with, and their vocabulary; `where` is what messages call them."""
-    level = checked_level(level)
+    if own is not None and not isinstance(own, Vocabulary):
+        raise TypeError(f"vocabulary: wanted a Vocabulary, got {own!r:.80}")
+    level = checked_level(own.level if own else level)
     share = checks.number("train", train, 0, 1, open_low=True, open_high=True)
     least = checks.integer("rarest", RAREST[level] if rarest is None else rarest, 1)
     if checks.flag("fold", fold):
         content = folded(content)
     with memory(TOKEN().itemsize * len(content), where):
-        tokens, cut, vocabulary = tokenized(content, level, share, least, where)
+        tokens, cut, vocabulary = tokenized(content, level, share, least, where, own)
     return tokens[:cut], tokens[cut:], vocabulary
 
 
 def embedded(
-    level: str = CHARACTER, fold: bool = False, train: float = 0.8, rarest: int | None = None
+    level: str = CHARACTER,
+    fold: bool = False,
+    train: float = 0.8,
+    rarest: int | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Text:
     """The text that comes with cynet: Lewis Carroll's Alice's Adventures in Wonderland (1865).
 
     Parameters
     ----------
-    level, fold, train, rarest
+    level, fold, train, rarest, vocabulary
         As for `load`.
 
     Returns
@@ -178,4 +196,4 @@ def embedded(
     Text
         148,425 characters, 70 different ones.
     """
-    return load(ALICE, level, fold, train, rarest)
+    return load(ALICE, level, fold, train, rarest, vocabulary)

@@ -15,12 +15,13 @@ from .reading import CHUNK, SPACES
 from .vocabulary import CHARACTER, MOST_ENTRIES, MOST_LETTERS, UNKNOWN, WORD, Vocabulary
 
 TOKEN = np.int32  # what a text keeps: a quarter of a gigabyte of characters is one of tokens
+SHOWN = 5  # that a message names
 MOST_WORDS = 1 << 22  # different ones of a text, each of which is kept while they are counted
 CODES = 0x110000  # of characters
 
 
 def tokenized(
-    text: str, level: str, share: float, rarest: int, name: str
+    text: str, level: str, share: float, rarest: int, name: str, own: Vocabulary | None = None
 ) -> tuple[AnyArray, int, Vocabulary]:
     """(tokens, how many of them are for training, vocabulary) of a text.
 
@@ -34,6 +35,8 @@ def tokenized(
         How often what is in the vocabulary occurs there at least.
     name : str
         What messages call the text.
+    own : Vocabulary, optional
+        Of this level, to take instead of one of the text's own.
 
     Returns
     -------
@@ -45,27 +48,45 @@ def tokenized(
     Raises
     ------
     ValueError
-        When a part has fewer than two tokens, or the vocabulary is empty or too large.
+        When a part has fewer than two tokens, or the vocabulary is empty or too large, or when what is in the
+        text is not in the vocabulary that was given, and this has no unknown token.
     """
     numbers, entries = _characters(text) if level == CHARACTER else _words(text, name)
     cut = int(len(numbers) * share)
     if min(cut, len(numbers) - cut) < 2:
         got = f"{cut:,} to train on and {len(numbers) - cut:,} to test"
         raise ValueError(f"{name}: wanted at least two {level}s in each part, got {got}")
-    counts = _counts(numbers[:cut], len(entries))
+    chosen = own.entries if own else _chosen(numbers[:cut], entries, level, rarest, name)
+    order = {entry: token for token, entry in enumerate(chosen)}
+    table = np.array([order.get(entry, len(chosen)) for entry in entries], TOKEN)
+    if own and not own.unknown:
+        _refuse_others(numbers, entries, table == len(chosen), level, name)
+    for start in range(0, len(numbers), CHUNK):  # in their place
+        numbers[start : start + CHUNK] = table[numbers[start : start + CHUNK]]
+    if own:
+        return numbers, cut, own
+    unknown = bool(numbers.max() == len(chosen))
+    _check_size(len(chosen) + unknown, level, rarest, name)
+    return numbers, cut, Vocabulary(chosen, level, unknown)
+
+
+def _chosen(numbers: AnyArray, entries: list[str], level: str, rarest: int, name: str) -> list[str]:
+    """The entries that occur often enough, sorted."""
+    counts = _counts(numbers, len(entries))
     if level == WORD:
         counts[0] = 0  # the unknown one
     kept = np.flatnonzero(counts >= rarest)
     _check_size(len(kept), level, rarest, name)
-    chosen = sorted(entries[number] for number in kept)
-    table = np.full(len(entries), len(chosen), TOKEN)
-    order = {entry: token for token, entry in enumerate(chosen)}
-    table[kept] = [order[entries[number]] for number in kept]
-    for start in range(0, len(numbers), CHUNK):  # in their place
-        numbers[start : start + CHUNK] = table[numbers[start : start + CHUNK]]
-    unknown = bool(numbers.max() == len(chosen))
-    _check_size(len(chosen) + unknown, level, rarest, name)
-    return numbers, cut, Vocabulary(chosen, level, unknown)
+    return sorted(entries[number] for number in kept)
+
+
+def _refuse_others(numbers: AnyArray, entries: list[str], strange: AnyArray, level: str, name: str) -> None:
+    """Raise ValueError where the text has what is strange."""
+    there = sorted(entries[i] for i in np.flatnonzero(strange & (_counts(numbers, len(entries)) > 0)))
+    if there:
+        shown = ", ".join(repr(entry) for entry in there[:SHOWN])
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        raise ValueError(f"{name}: wanted {level}s of the vocabulary, got {shown:.400}{more}")
 
 
 def _characters(text: str) -> tuple[AnyArray, list[str]]:

@@ -127,7 +127,8 @@ class Recurrence:
         self.kept = workspace.empty((batch, length, KEPT * hidden))
         if self.y.size:
             inputs.multiply(self.weight_ih, self._gates(0, self.gates))
-            self._forward(*weights[2:])
+            with np.errstate(all="ignore"):  # of a training that diverges: infinite and NaN are the answer
+                self._forward(*weights[2:])
 
     def _gates(self, first, end):
         """Some of the numbers of each step that are kept, as rows."""
@@ -162,7 +163,8 @@ class Recurrence:
             return self.inputs.gradients(self._gates(0, self.gates), self.weight_ih, NONE, wants_dx, NONE)
         threads = self._threads()
         self._backward(dy, products.packed(self.weight_hh, threads), threads)
-        self._add(*grads[1:])
+        with np.errstate(all="ignore"):
+            self._add(*grads[1:])
         given = self._gates(0, self.gates), self.weight_ih, grads[0], wants_dx, table_grad
         return self.inputs.gradients(*given)
 
