@@ -27,7 +27,7 @@ from cynet.optim.adam import Adam, AdamW
 from cynet.optim.optimizers import SGD
 
 from . import workload
-from .setting import CLASSES, OPTIMIZER, PICTURE
+from .setting import CHARACTERS, CLASSES, OPTIMIZER, PICTURE
 from .timing import nothing
 
 _POINTWISE = [registry.layer[name] for name in registry.layer.those(pointwise=True)]
@@ -146,6 +146,31 @@ def _passes(layer, shape):
     )
 
 
+def _of_recurrent(layer, shape):
+    """Both passes over sequences; backward reads four numbers a unit and step, and the states."""
+    x, dy, flops = random(shape), random(layer.output_shape(shape)), 2 * int(layer.macs(shape))
+    name, text = type(layer).__name__, f"{shape} to {layer.hidden_size}"
+    kept = 4 * dy.nbytes + dy.nbytes + x.nbytes
+    yield Case(f"{name} forward", text, lambda: layer(x), flops, forward_bytes(layer, shape))
+    yield Case(
+        f"{name} backward", text, lambda: layer.backward(dy), 2 * flops, backward_bytes(layer, shape) + kept,
+        prepare=lambda: layer(x),
+    )  # fmt: skip
+
+
+def of_embedding(layer, shape):
+    """The vectors of tokens, and the sums of the gradients to them."""
+    tokens = np.random.default_rng(0).integers(0, layer.num_embeddings, shape)
+    dy = random(layer.output_shape(shape))
+    text, moved = f"{shape} to {layer.embedding_dim}", tokens.nbytes + dy.nbytes
+    table = layer.weight.data.nbytes
+    yield Case("Embedding forward", text, lambda: layer(tokens), 0, moved + table)
+    yield Case(
+        "Embedding backward", text, lambda: layer.backward(dy), 0, moved + 2 * table,
+        prepare=lambda: layer(tokens),
+    )  # fmt: skip
+
+
 def _name(layer):
     if not hasattr(layer, "kernel_size"):
         return type(layer).__name__
@@ -156,7 +181,7 @@ def _name(layer):
 
 
 # Layers whose passes are products, each of which is a case; of others the passes are.
-_CASES = {nn.Conv2d: _of_convolution, nn.Linear: _of_linear}
+_CASES = {nn.Conv2d: _of_convolution, nn.Linear: _of_linear, nn.GRU: _of_recurrent, nn.LSTM: _of_recurrent}
 
 
 def of_optimizer(optimizer, arrays_moved, text):
@@ -209,11 +234,15 @@ def of_models(names, batch_size, batch_norm):
 
 
 def others(batch_size):
-    """Kernels that no model has: depth-wise convolution, squared error, the column matrix."""
+    """Kernels that no model of pictures has: depth-wise convolution, texts, squared error, columns."""
     shape = batch_size, 16, 16, 64
     for case in of_layer(nn.Conv2d(64, 64, 3, padding=1, groups=64), shape):
         yield replace(case, kernel=f"depth-wise {case.kernel}")
     y, criterion = random(shape), MSELoss()
+    sequences = batch_size, 32
+    yield from of_embedding(nn.Embedding(CHARACTERS, 256), sequences)
+    for layer in (nn.GRU(256, 256), nn.LSTM(256, 256)):
+        yield from of_layer(layer, (*sequences, 256))
     target = random(shape)
     yield Case("squared error and gradient", str(shape), lambda: criterion(y, target), 0, 3 * y.nbytes)
     image = batch_size, 16, 16, 16

@@ -31,6 +31,14 @@ BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps"
      ("loader: cost, 1 workers, grown", "2.00", "1.00", "MiB", 2)),
     ("loader: training", {"workers": 1}, "images_per_second", 100, 150,
      ("loader: training, 1 workers", "100", "150", "images/s", 1.5)),
+    ("language-model", {"hidden": 8, "batch_size": 4, "length": 5, "threads": 2}, "seconds", 0.002, 0.001,
+     ("language-model, 8 units, batch 4, length 5, 2 threads", "2.00", "1.00", "ms", 2)),
+    ("language-model: writing", {"hidden": 8, "threads": 2}, "seconds", 1e-6, 2e-6,
+     ("language-model: writing, 8 units, 2 threads", "1.00", "2.00", "µs", 0.5)),
+    *(("language-model: memory", {"hidden": 8, "batch_size": 4, "length": 5, "threads": 2, "steps": 3}, key,
+       2 * MIB, MIB, (f"language-model: memory, 8 units, batch 4, length 5, 2 threads, 3 steps, {name}",
+                      "2.00", "1.00", "MiB", 2))
+      for key, name in (("peak_bytes", "peak"), ("own_bytes", "own"))),
     *(("profile", BOTH | {"path": "1.2", "layer": "ReLU()"}, key, 2e-6, 1e-6,
        (f"profile, m, batch norm, batch 8, 1.2, ReLU(), {key}", "2.00", "1.00", "µs", 2))
       for key in ("forward", "backward", "total")),
@@ -52,7 +60,8 @@ def test_each_number_of_a_file_is_compared_in_its_unit_and_direction(
 
 def test_every_command_of_bench_that_measures_can_be_compared():
     measured = set(choices.WHAT) - {"table", "compare"}
-    assert set(compare.KINDS) == measured | {"loader: cost", "loader: training"}
+    more = {"loader: cost", "loader: training", "language-model: writing", "language-model: memory"}
+    assert set(compare.KINDS) == measured | more
 
 
 @pytest.mark.parametrize(("key", "beside"), [

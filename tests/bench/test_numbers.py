@@ -91,6 +91,20 @@ def test_bytes_of_losses_optimisers_and_the_loader():
     assert found["im2col 3x3"].bytes == found["col2im 3x3"].bytes == 4 * 10 * 2 * 16 * 16 * 16
     assert found["depth-wise conv forward"].flops == 2 * 9 * size
     assert found["depth-wise conv forward"].bytes == 4 * (2 * size + 9 * 64)
+    size = 2 * 32 * 256
+    for name, gates in (("GRU", 3), ("LSTM", 4)):
+        forward, backward, weights = (
+            found[f"{name} forward"],
+            found[f"{name} backward"],
+            gates * 256 * (512 + 2),
+        )
+        assert (forward.flops, backward.flops) == (2 * gates * size * 512, 4 * gates * size * 512)
+        assert forward.bytes == 4 * (2 * size + weights)
+        assert backward.bytes == 4 * (2 * size + 2 * weights) + 4 * 6 * size  # four a unit, x and the states
+        backward.prepare(), backward.run(), forward.run()
+    forward, backward = found["Embedding forward"], found["Embedding backward"]
+    assert forward.bytes == 8 * 64 + 4 * size + 4 * 65 * 256 == backward.bytes - 4 * 65 * 256
+    backward.prepare(), backward.run(), forward.run()
     moved = by_name(cases.sweep((1 << 14,)))
     assert [moved[name].bytes >> 14 for name in ("SGD", "Adam", "AdamW", "add")] == [20, 28, 28, 12]
 
