@@ -100,8 +100,10 @@ def same_threads():
 def threads_for_small_shapes(monkeypatch):
     """Kernels use every thread for shapes that one thread would do alone, too."""
     from cynet.core import threads
+    from cynet.nn import stepping
 
-    monkeypatch.setattr(threads, "ALONE", 0)
+    for module in (threads, stepping):
+        monkeypatch.setattr(module, "ALONE", 0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.threads import team
+from cynet.core.threads import get_num_threads
 from cynet.core.types import AnyArray, Array
 from cynet.kernels.recurrent import embedding as embedding_kernels
 from cynet.kernels.recurrent import products, stepping, steps
@@ -24,6 +24,7 @@ from .layers.lstm import LSTM
 from .layers.recurrent import Recurrent
 from .parameter import value
 
+ALONE = 1 << 17  # multiply-adds of few rows below which one thread is faster: reading weights takes the time
 LARGE = 1 << 23  # numbers of a table of products: more are computed step by step
 
 
@@ -103,25 +104,30 @@ class Stepper:
         rows = len(numbers)
         before = self._arrays(self.begin(rows) if state is None else state, rows)
         after = [np.empty((self.layers, rows, self.hidden), np.float32) for _ in before]
-        threads = team(rows * self._gates * self.hidden * self.hidden)
-        x = np.empty((rows, self._table.shape[1]), np.float32)
-        embedding_kernels.rows(numbers, self._table, x, 1)
+        threads = _team(rows * self._gates * self.hidden * self.hidden)
+        if rows == 1:
+            x = self._table[numbers[0] : numbers[0] + 1]
+        else:
+            x = np.empty((rows, self._table.shape[1]), np.float32)
+            embedding_kernels.rows(numbers, self._table, x, 1)
         for number, weights in enumerate(self._weights):
             if number or not self._of_numbers:
                 x = weights.of_inputs(x)
             weights.step(x, [one[number] for one in before], [one[number] for one in after], threads)
             x = after[0][number]
         logits = np.empty((rows, self.classes), np.float32)
-        stepping.affine(x, self._decoder, self._bias, logits, team(rows * self.classes * self.hidden))
+        stepping.affine(x, self._decoder, self._bias, logits, _team(rows * self.classes * self.hidden))
         return logits, tuple(after) if self.states == 2 else after[0]
 
     def _checked(self, tokens: Any) -> AnyArray:
         tokens = np.asarray(tokens)
         if tokens.dtype.kind not in "iu" or tokens.ndim != 1 or not len(tokens):
             raise TypeError(f"tokens: wanted integers (rows,), got {tokens.dtype} {tokens.shape}")
-        least, most = tokens.min(), tokens.max()
+        least, most = (tokens.min(), tokens.max()) if len(tokens) > 1 else (tokens[0], tokens[0])
         if least < 0 or most >= self.numbers:
             raise ValueError(f"tokens: wanted 0 to {self.numbers - 1}, got {least if least < 0 else most}")
+        if tokens.dtype == np.int64 and tokens.flags.c_contiguous and tokens.flags.aligned:
+            return tokens  # the usual case; the call below takes longer than a small net's step
         return np.require(tokens, np.int64, ["C", "A"])
 
     def _arrays(self, state: Any, rows: int) -> list[Array]:
@@ -133,6 +139,11 @@ class Stepper:
             if one.shape != shape:
                 raise ValueError(f"state: wanted shape {shape}, got {one.shape}")
         return found
+
+
+def _team(macs: int) -> int:
+    """The threads for so many multiply-adds."""
+    return 1 if macs < ALONE else get_num_threads()
 
 
 class _Layer:
@@ -149,7 +160,7 @@ class _Layer:
     def of_inputs(self, x: Array) -> Array:
         """The sums with x (rows, inputs)."""
         out = np.empty((len(x), len(self.bias)), np.float32)
-        stepping.affine(x, self.inputs, self.bias, out, team(x.size * len(self.bias)))
+        stepping.affine(x, self.inputs, self.bias, out, _team(x.size * len(self.bias)))
         return out
 
     def step(self, of_x: Array, before: list[Array], after: list[Array], threads: int) -> None:

@@ -85,8 +85,9 @@ def test_same_bytes_for_one_to_four_threads(kind):
     results = []
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
-        logits, state = Stepper(*stack(kind, 70, 9, 50, 2))(np.arange(12))
-        results.append((logits.tobytes(), np.asarray(state).tobytes()))
+        step = Stepper(*stack(kind, 70, 9, 50, 2))
+        found = [array for row in (step(np.arange(12)), step(np.array([3]))) for array in (row[0], *row[1])]
+        results.append([array.tobytes() for array in found])
     assert all(one == results[0] for one in results)
 
 
@@ -191,3 +192,27 @@ def test_what_does_not_fit_is_refused_by_name(kind):
             step(np.array([1]), state)
     with pytest.raises(ValueError, match="rows: wanted at least 1"):
         step.begin(0)
+
+
+@pytest.mark.parametrize(("hidden", "rows", "wanted"), [(210, 1, 3), (209, 1, 1), (148, 2, 3), (147, 2, 1)])
+def test_several_threads_from_so_many_multiply_adds_on(monkeypatch, one_thread, hidden, rows, wanted):
+    threads.set_num_threads(3)
+    seen, right = [], stepping.stepping.gru_step
+    monkeypatch.setattr(stepping.stepping, "gru_step", lambda *given: seen.append(given[-1]) or right(*given))
+    Stepper(*stack(cynet.GRU, 5, 4, hidden, 1))(np.arange(rows))
+    assert seen == [wanted]
+
+
+def test_one_token_gives_what_it_gives_among_others():
+    step = Stepper(*stack(cynet.GRU, 6, 5, 9, 2))
+    logits, state = step(np.array([2, 4, 2]))
+    alone, after = step(np.array([4]))
+    np.testing.assert_array_equal(alone, logits[1:2])
+    np.testing.assert_array_equal(after, state[:, 1:2])
+
+
+@pytest.mark.parametrize("token", [-1, 6])
+def test_one_token_out_of_range_is_named(token):
+    step = Stepper(*stack(cynet.GRU, 6, 5, 9, 1))
+    with pytest.raises(ValueError, match=f"tokens: wanted 0 to 5, got {token}"):
+        step(np.array([token]))
