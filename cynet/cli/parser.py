@@ -70,8 +70,7 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, wanted + (f" ({hint})" if hint else ""))
 
     def error(self, message):
-        hint = " (give one of the two)" if "not allowed with" in message else ""
-        raise UsageError(message.removeprefix("argument ") + hint)
+        raise UsageError(message.removeprefix("argument "))
 
 
 class _SubParser(Parser):
