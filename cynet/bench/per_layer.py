@@ -103,8 +103,14 @@ def times(leaves, x, repeat, watch=nothing):
     ndarray of float64 (layers, repeat, 2)
         Seconds of the forward and of the backward pass.
     """
-    inputs = [[x], *([*map(cases.random, shapes_of(shape))] for _, _, shape in leaves[1:])]
-    gradients = [cases.random(layer.output_shape(*shapes_of(shape))) for _, layer, shape in leaves]
+    outputs = [tuple(layer.output_shape(*shapes_of(shape))) for _, layer, shape in leaves]
+    made = {shape: cases.random(shape) for shape in set(outputs)}  # equal shapes share what is only read
+    gradients = [made[shape] for shape in outputs]
+    before = [x.shape, *outputs]
+    inputs = [
+        [x] if not i else [*map(cases.random, shapes_of(shape))] if shape != before[i] else None
+        for i, (_, _, shape) in enumerate(leaves)
+    ]
     taken = np.empty((len(leaves), repeat, 2))
     with no_collection():
         for turn in range(-1, repeat):  # the first is a warm-up; the next overwrites it

@@ -1,6 +1,7 @@
 """The page and the PNG files of a run written to the disk, with the times of its layers."""
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from .repeating import commands
 
 PLOTS = "plots"
 NEIGHBOURS = 20  # runs beside the one reported that are put in for comparison
-BATCH, REPEAT = 128, 7  # of the timing of layers
+BATCH, REPEAT = 128, 7  # of the timing of layers, in batches that are smaller
+LARGEST = 1 << 23  # where a layer's output would have more numbers, as of long signals and large pictures
 
 
 def write_report(
@@ -92,9 +94,16 @@ def _neighbours(run):
     return found
 
 
+def batch_of(model, picture_shape):
+    """How many samples are timed at a time: at least two, for batch norm, and at most `BATCH`."""
+    leaves = model.trace((2, *picture_shape))
+    largest = max(prod(layer.output_shape(*shapes_of(shape))) for _, layer, shape in leaves)
+    return max(2, min(BATCH, 2 * LARGEST // max(1, largest)))
+
+
 def _times(model, picture_shape):
     """What "layers" of the page holds: the median seconds of each layer's passes."""
-    shape = BATCH, *picture_shape
+    shape = batch_of(model, picture_shape), *picture_shape
     x = np.zeros(shape, np.int64) if model.takes_integers else cases.random(shape)
     leaves = list(model.train().trace(x.shape))
     medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)
@@ -110,7 +119,7 @@ def _times(model, picture_shape):
     ]
     model.eval()
     return {
-        "batch": BATCH,
+        "batch": len(x),
         "threads": get_num_threads(),
         "processor": processor(),
         "rows": rows,

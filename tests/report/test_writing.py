@@ -20,6 +20,15 @@ def test_where_the_figures_of_a_page_go(tmp_path, page, folder):
     assert Path(writing.plots_of(tmp_path / page)) == tmp_path / folder
 
 
+@pytest.mark.parametrize(("shape", "batch"), [
+    ((31, 32, 3), 128), ((32, 32, 3), 128),  # 64 channels of 1,024 pixels
+    ((33, 32, 3), 124), ((256, 255, 3), 2), ((2000, 2000, 3), 2),
+])  # fmt: skip
+def test_layers_of_large_outputs_are_timed_in_smaller_batches(shape, batch):
+    model = cynet.Sequential(cynet.Conv2d(3, 64, 3, padding=1), cynet.MaxPool2d(2))
+    assert writing.batch_of(model, shape) == batch
+
+
 def test_the_times_of_layers_are_medians_of_a_training_step(monkeypatch):
     asked = []
 
