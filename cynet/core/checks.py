@@ -87,6 +87,10 @@ def shapes(names: str, got: tuple[Shape, ...], wanted: tuple[Shape, ...]) -> Non
                 raise ValueError(f"{name}: wanted shape {other}, that of the pass, got {one}")
 
 
+def _of_integers(taker: Any) -> bool:
+    return taker is not None and taker.takes_integers is True
+
+
 def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -> Array:
     """`x` as a native float32, aligned, C-contiguous array; copied only where it is none.
 
@@ -108,10 +112,13 @@ def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -
         When it has another number of dimensions.
     """
     if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name}: wanted a float32 NumPy array, got {type(x).__name__}")
+        wanted = "an array of integers" if _of_integers(taker) else "a float32 NumPy array"
+        raise TypeError(f"{name}: wanted {wanted}, got {type(x).__name__}")
     if x.dtype is not FLOAT and (x.dtype != FLOAT or not x.dtype.isnative):
-        if x.dtype.kind in "iu" and taker is not None and taker.takes_integers is True:
-            return x
+        if _of_integers(taker):
+            if x.dtype.kind in "iu":
+                return x
+            raise TypeError(f"{name}: wanted an array of integers, got {x.dtype}")
         raise TypeError(f"{name}: wanted dtype float32 (native byte order), got {x.dtype.str} ({x.dtype})")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name}: wanted {ndim} dimensions, got shape {x.shape}")

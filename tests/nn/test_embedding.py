@@ -296,3 +296,14 @@ def test_it_equals_pytorchs():
     layer.backward(dy)
     np.testing.assert_array_equal(y, wanted.detach().numpy())
     np.testing.assert_allclose(layer.weight.grad, theirs.weight.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("given", "got"), [
+    (np.zeros((1, 2)), "float64"), (np.zeros((1, 2), bool), "bool"), ([[0, 1]], "list"), (None, "NoneType"),
+    (np.zeros((1, 2), np.float32), "float32"), (np.zeros((1, 2), ">f4"), ">f4"),
+])  # fmt: skip
+def test_integers_are_asked_for_whatever_was_given(given, got):
+    layer = cynet.Embedding(5, 3)
+    for one in (layer, cynet.Sequential(layer)):
+        with pytest.raises(TypeError, match=f"input: wanted an array of integers, got {got}$"):
+            one(given)
