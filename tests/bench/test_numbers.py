@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import cases, kernels, per_layer, report, speed, timing
+from cynet.bench import cases, kernels, per_layer, report, speed, timing, workload
 from cynet.nn.parameter import Parameter
 
 
@@ -235,3 +235,10 @@ def test_a_kernels_time_is_the_median(monkeypatch):
     case = cases.Case("add", "(1,)", None, 0, 8)
     (row,) = kernels.measure([case], roof).rows
     assert (row["seconds"], row["byte_rate"], row["of_peak"], row["repeat"]) == (2.0, 4.0, 1.0, 3)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_the_net_that_is_timed_has_batch_norm_as_it_is_wanted(batch_norm):
+    made = workload.create("uwnet2", batch_norm)
+    norms = [layer for _, layer in made.walk() if isinstance(layer, cynet.BatchNorm2d)]
+    assert bool(norms) is batch_norm and made.input_grad is False

@@ -298,3 +298,16 @@ def test_an_empty_epoch_has_no_batch_and_measures_nothing(dataset, capsys):
     with pytest.raises(ValueError, match="drop_last"):
         next(iter(loader))
     assert loader.chosen is None and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("labels", "length"), [(39, 40), (40, 39), (41, 40)])
+def test_as_many_labels_as_pictures_and_samples(dataset, labels, length):
+    class Other:
+        images = dataset.images
+
+        def __len__(self):
+            return length
+
+    Other.labels = np.resize(dataset.labels, labels)
+    with pytest.raises(ValueError, match=f"got 40 images, {labels} labels and a length of {length}"):
+        data.DataLoader(Other(), 8)

@@ -283,3 +283,22 @@ def test_the_code_of_what_is_wrapped_and_of_a_class_is_that_of_what_they_hold(tm
     assert portable._lost_main(Two) == "in no file: it was typed in after script.py ran"
     script.__file__ = str(tmp_path / "gone.py")
     assert portable._lost_main(Two) == f"in {tmp_path / 'gone.py'}, which is not there any more"
+
+
+def of_main(sample):
+    return sample
+
+
+@pytest.mark.parametrize(("script", "told"), [
+    ("import cynet\n\nif __name__ == '__main__':\n    print()\n", "must be found on"),
+    ("import cynet\nprint()\n", "If your script starts training when it is imported"),
+    ("def run():\n    if __name__ == '__main__':\n        run()\nrun()\n", "If your script starts"),
+    ("x = 1\ny = x if __name__ == '__main__' else 2\nz = 3\n", "must be found on"),
+])  # fmt: skip
+def test_a_script_is_told_to_guard_where_it_does_not(tmp_path, monkeypatch, script, told):
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(path), raising=False)
+    monkeypatch.setattr(of_main, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "of_main", of_main, raising=False)
+    assert told in portable.advice([(0, of_main)])

@@ -1,5 +1,7 @@
 """Stepper: the same as the layers, a step at a time."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -216,3 +218,14 @@ def test_one_token_out_of_range_is_named(token):
     step = Stepper(*stack(cynet.GRU, 6, 5, 9, 1))
     with pytest.raises(ValueError, match=f"tokens: wanted 0 to 5, got {token}"):
         step(np.array([token]))
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "shape", [(1, 2, 9), (3, 2, 9), (2, 1, 9), (2, 3, 9), (2, 2, 8), (2, 9), (2, 2, 9, 1)]
+)
+def test_a_state_of_another_shape_is_refused(kind, shape):
+    step = Stepper(*stack(kind, 6, 5, 9, 2))
+    state = np.zeros(shape, np.float32)
+    with pytest.raises(ValueError, match=rf"state: wanted shape \(2, 2, 9\), got {re.escape(str(shape))}"):
+        step(np.array([1, 2]), (state, state) if kind is cynet.LSTM else state)

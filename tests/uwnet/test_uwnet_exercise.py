@@ -1,6 +1,7 @@
 """The functions of the assignments against float64 twins."""
 
 import numpy as np
+import pytest
 import twins
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +72,14 @@ def test_the_twins_gradient_is_the_slope():
         step[place] = 1e-6
         slope[place] = (loss(x + step) - loss(x - step)) / 2e-6
     np.testing.assert_allclose(twins.batch_norm_gradient(x, dy, 2), slope, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (5, 5), (4, 5), (20,), (1, 25)])
+def test_gradients_of_another_shape_than_x_are_refused(shape):
+    x, row = np.ones((5, 6)), np.ones((1, 2))
+    for function in (
+        lambda d: uwnet.delta_variance(d, x, row, row),
+        lambda d: uwnet.delta_batch_norm(d, row, row, row, row, x),
+    ):
+        with pytest.raises(ValueError, match=r"^d: wanted "):
+            function(np.ones(shape))
