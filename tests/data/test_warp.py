@@ -73,6 +73,16 @@ def test_warp_equals_its_twin(case):
         )  # half a byte, and places of 1/256 pixel
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_the_twin_where_eight_columns_look_at_sixteen_bytes_or_one_more(way):
+    images = np.random.default_rng(3).integers(0, 256, (1, 2, 5, 60), np.uint8)
+    for step in np.arange(1.8, 2.5, 1 / 64):
+        for start in (0.0, 0.3, 0.6, 0.9):
+            m = [1, 0, 0.25, 0, way * step, start if way > 0 else 59 - start]
+            found = warped(images, [m], (4, 24))[0]
+            assert np.nanmax(np.abs(found - twin(images[0], m, (4, 24)))) <= 1.5 + 1e-6, (step, start)
+
+
 @given(cases())
 def test_whole_places_give_the_very_pixels(case):
     images, maps, size = case
