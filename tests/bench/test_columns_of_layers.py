@@ -198,3 +198,9 @@ def test_kernels_are_held_against_the_roof_of_what_they_do(clock, monkeypatch, s
     assert len(prepared) == 6 and told == [(1, None, "conv"), (2, None, "add"), (3, None, "add")]
     assert len(cleared) == 2 and [row["repeat"] for row in report.rows] == [4] * 3
     assert "Peak: 100.0 GFLOP/s" in report.notes[0] and "20.0 GB/s of memory" in report.notes[0]
+
+
+@pytest.mark.parametrize("fastest", ["copy", "triad", "read"])
+def test_the_roof_of_memory_is_the_fastest_stream(fastest):
+    streams = {"copy": 1.0, "triad": 1.0, "read": 1.0} | {fastest: 2.0}
+    assert Peak(flops=1.0, **streams, threads=1, array_bytes=1).bandwidth == 2.0

@@ -208,6 +208,15 @@ def test_a_model_that_gives_nan_is_told(tmp_path, arrays):
         predictor(arrays[0])
 
 
+def test_one_number_that_is_nan_is_told_of_several(tmp_path, monkeypatch, arrays):
+    predictor = cynet.Predictor(saved(tmp_path / "w"))
+    rows = np.array([[0.5, 0.25, 0.25], [0.5, np.nan, 0.25], [np.nan] * 3])
+    monkeypatch.setattr(predictor, "_probabilities", lambda images: rows)
+    answers = list(predictor.answers(arrays[:3]))
+    assert [answer.error is None for answer in answers] == [True, False, False]
+    assert str(answers[1].error) == "picture 1: the model gives NaN"
+
+
 # -- threads and processes ---------------------------------------------------------------------------------
 def test_many_threads_may_use_one(predictor, arrays):
     wanted = [predictor(arrays[: 1 + i % 7]).probabilities for i in range(16)]

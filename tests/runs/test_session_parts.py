@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 import cynet
-from cynet import data
+from cynet import data, runs
 from cynet.core import threads
 from cynet.runs import session as sessions
 from cynet.runs import validation
@@ -310,3 +310,28 @@ def test_a_model_that_nobody_knows_is_told_by_its_name():
     settings = Settings(data="tiny", model="uwnet22", batch_size=16, steps=3, workers=0).resolved(64)
     with pytest.raises(ValueError, match=r"^model: wanted one of uwnet0, .*, got 'uwnet22' \(did you mean"):
         Session(settings, tiny.tiny(), tiny.tiny(split="test"))
+
+
+@pytest.mark.parametrize(("told", "called"), [("shapes10", "ArrayDataset"), ("tiny", "tiny")])
+def test_weights_tell_what_they_were_trained_on(told, called):
+    training, test = (
+        data.ArrayDataset(*own)
+        for own in ((one.images, one.labels, one.classes) for one in (tiny.tiny(), tiny.tiny(split="test")))
+    )
+    with Session(replace(PLAIN, data=told).resolved(training), training, test) as made:
+        assert made.facts.data == called
+
+
+def darker(root=None, split="train"):
+    found = tiny.tiny(split=split)
+    return data.ArrayDataset(found.images // 2, found.labels, found.classes)
+
+
+def test_other_data_may_be_gone_on_with_where_that_is_allowed(tmp_path):
+    data.register("darker", darker)
+    outcome = runs.start(replace(PLAIN, steps=2), tmp_path / "run", report=False, say=None)
+    assert outcome.status == "finished"
+    more = {"data": "darker", "steps": 4, "report": False, "say": None}
+    with pytest.raises(ValueError, match="data"):
+        runs.resume(tmp_path / "run", **more, allow_change=["steps"])
+    assert runs.resume(tmp_path / "run", **more, allow_change=["steps", "data"]).status == "finished"
