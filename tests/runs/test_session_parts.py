@@ -327,10 +327,14 @@ def darker(root=None, split="train"):
     return data.ArrayDataset(found.images // 2, found.labels, found.classes)
 
 
-def test_other_data_may_be_gone_on_with_where_that_is_allowed(tmp_path):
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_other_data_may_be_gone_on_with_where_that_is_allowed(tmp_path, checkpoint):
     data.register("darker", darker)
     outcome = runs.start(replace(PLAIN, steps=2), tmp_path / "run", report=False, say=None)
     assert outcome.status == "finished"
+    if not checkpoint:
+        for path in (tmp_path / "run").glob("last*"):
+            path.unlink()
     more = {"data": "darker", "steps": 4, "report": False, "say": None}
     with pytest.raises(ValueError, match="data"):
         runs.resume(tmp_path / "run", **more, allow_change=["steps"])
