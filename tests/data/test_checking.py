@@ -7,6 +7,7 @@ import tiny  # noqa: F401  (adds the data set "tiny")
 from cynet import data
 from cynet.data import checking
 from cynet.data.inspection import ClassCounts
+from cynet.data.text import TokenSet, Vocabulary
 
 
 class Problem:
@@ -126,3 +127,14 @@ def test_labels_are_told_one_by_one_beside_all_samples():
     dataset = data.ArrayDataset(np.zeros((4, 1, 2, 2), np.uint8), labels, ("a", "bc"))
     found = checking.Part("arrays", "test", dataset, (), checking.inspection.check(dataset))
     assert list(found.lines())[-2:] == ["  a           3 of 4", "  bc          1 of 4"]
+
+
+def test_of_a_text_the_most_frequent_tokens_are_told_in_their_order():
+    letters = "abcdefghijklmnop"
+    counts = [3, 9, 1, 8, 2, 7, 2, 7, 4, 5, 6, 1, 1, 1, 1, 2]
+    tokens = np.repeat(np.arange(16), counts)
+    lines = list(checking._of_text(TokenSet(tokens, 4, Vocabulary(letters)), "train"))
+    order = sorted(range(16), key=lambda k: -counts[k])[: checking.FEW]
+    shown = ", ".join(f"'{letters[k]}' {counts[k] / 60:.1%}" for k in order)
+    assert lines[:2] == ["train: 60 characters, 16 different ones", f"  the most frequent: {shown}"]
+    assert shown.startswith("'b' 15.0%, 'd' 13.3%, 'f' 11.7%, 'h' 11.7%")
