@@ -106,6 +106,13 @@ def test_a_step_has_the_tokens_of_the_mean_one():
         assert counted == ([40] * 35 + [36]) * 2 and sum(counted) == pytest.approx(72 * made.step_count)
 
 
+def test_no_workers_are_chosen_for_a_text(run, file, capsys):
+    more = ("--steps", 50, "--allow-change", "steps", "--no-report")
+    assert train("--resume", run, *more) == 0
+    out = capsys.readouterr().out + (run / "log.txt").read_text()
+    assert out.count(" threads, 0 loader workers; ") == 3 and " chosen: " not in out
+
+
 def test_the_bar_says_tokens(file, tmp_path):
     made = []
     real = life.Company.screen
