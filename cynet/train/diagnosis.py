@@ -137,9 +137,7 @@ class Doctor(Observer):
         if things == PICTURES:  # nothing has to be prepared of a text
             self.report(data_bound(self.seconds, self.waited, self.workers, words))
         self.report(
-            not_falling(
-                result.step, result.train_loss, self.guessing, result.lr, words, things, test.loss
-            )
+            not_falling(result.step, result.train_loss, self.guessing, result.lr, words, things, test.loss)
         )
         self._report_lasting(
             result.step,
