@@ -11,6 +11,7 @@ from cynet import runs
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.passes import no_grad
 from cynet.report import gather, page, plots, texts
+from cynet.report.curves import curves
 from cynet.report.writing import _times
 from cynet.runs import contents
 from cynet.runs.weights import load_weights
@@ -44,6 +45,20 @@ def test_the_document_is_of_the_task(document):
     assert document["mistakes"] is None and document["filters"] is None and "classes" not in test
     assert document["model"]["batch_norm"] is False
     assert "test_perplexity" in document["runs"][0]["epochs"]
+
+
+def test_training_has_a_perplexity_where_its_loss_is_that_of_the_tokens(run, tmp_path):
+    found = runs.open(run)
+    epochs = curves(found)["epochs"]
+    assert epochs["train_perplexity"] == pytest.approx(np.exp(epochs["train_loss"]), rel=1e-4)
+    assert all(1 < value < 40 for value in epochs["train_perplexity"])
+    found.epochs["train_loss"][0] = 1e6
+    assert curves(found)["epochs"]["train_perplexity"][0] is None
+    smoothed = shutil.copytree(run, tmp_path / "run")
+    config = (smoothed / "config.toml").read_text()
+    assert "label_smoothing = 0.0\n" in config
+    (smoothed / "config.toml").write_text(config.replace("label_smoothing = 0.0", "label_smoothing = 0.1"))
+    assert "train_perplexity" not in curves(runs.open(smoothed))["epochs"]
 
 
 def test_the_passage_is_the_beginning_of_the_text_for_testing_by_the_last_weights(run, document):
@@ -139,9 +154,11 @@ def test_a_browser_draws_the_page_without_an_error(document, tmp_path):
     assert sections == ["curves", "passage", "samples", "layers", "compare", "configuration"]
     for word in ("picture", "image", "class", "NaN", "undefined"):  # of which a text has none
         assert not re.search(rf"\b{word}", shown.one("main").text), word
-    curves = shown.all("section", id="curves")[0].text
-    assert "Perplexity" in curves and "Accuracy" in curves
-    assert "268 tokens" in shown.text and not WRONG.search(curves)
+    drawn = shown.all("section", id="curves")[0]
+    charts = {chart.one("h3").text: chart.one("svg")["aria-label"] for chart in drawn.all("div", class_="chart")}
+    assert "training: last " in charts["Perplexity"] and "test: last " in charts["Perplexity"]
+    assert "training: last " in charts["Accuracy"]
+    assert "268 tokens" in shown.text and not WRONG.search(drawn.text)
 
 
 def test_the_picture_file_is_that_of_the_curves(document, tmp_path):
