@@ -14,8 +14,9 @@ def curves(run):
     Returns
     -------
     dict
-        "epochs": columns of metrics.csv, and of a text "train_perplexity"; "steps": {"step", "seconds", "lr", "loss", "low", "high"}, where a
-        point is the mean, the least and the greatest loss of the steps up to it. Empty where not known.
+        "epochs": columns of metrics.csv, and of a text "train_perplexity"; "steps": {"step", "seconds", "lr",
+        "loss", "low", "high"}, where a point is the mean, the least and the greatest loss of the steps up to
+        it. Empty where not known.
     """
     epochs = run.epochs if run.epochs.get("step") else {}
     rows = len(epochs.get("step", ()))

@@ -10,7 +10,7 @@ function passage(host) {
     title: known(p) ? `${called}: ${odds(p)}` : `${called}: the first, from nothing` }, shown));
   const text = level === "character" ? spans : spans.flatMap((span) => [span, " "]);
   const strip = el("div", { class: "strip", role: "img", tabindex: "0", dir: "auto",
-    "aria-label": `The first ${whole(tokens.length)} ${level}s of the text for testing, each coloured by the probability that the model gave it. ${start}` }, text);
+    "aria-label": `The first ${whole(tokens.length)} ${level}s of the text for testing, each but the very first coloured by the probability that the model gave it. ${start}` }, text);
   const counts = SURE.map((_, k) => ranks.filter((each) => each === k).length), all = ranks.filter((each) => each >= 0).length;
   const key = SURE.map(([name], k) => el("span", {}, el("span", { class: `swatch p${k}` }), `${name}: `, el("b", {}, percent(counts[k] / all, 0))));
   function show(k) {

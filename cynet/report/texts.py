@@ -9,7 +9,7 @@ from cynet.train.generation import foretold
 
 from .findings import number
 
-PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens
+PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens, of which the first is given by nothing
 LIKELIEST = 3
 SAMPLES = 8  # rows
 CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
@@ -42,7 +42,7 @@ def passage(model, text):
         shown, as it is called, its probability (None of the first one), the likeliest [called, probability]].
     """
     level = WORD if text.vocabulary is None else text.vocabulary.level
-    tokens = text.tokens[: PASSAGE[level] + 1]
+    tokens = text.tokens[: PASSAGE[level]]
     given, likeliest, shares = foretold(model, tokens, LIKELIEST)
     told = {token: _told(text, token) for token in {*tokens.tolist(), *likeliest.ravel().tolist()}}
     first, *others = tokens.tolist()

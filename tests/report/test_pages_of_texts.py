@@ -85,6 +85,14 @@ def test_the_passage_is_the_beginning_of_the_text_for_testing_by_the_last_weight
     assert [called for _, called, *_ in others] == [names[letter] for letter in CONTENT[1081:]]
 
 
+def test_a_passage_is_of_600_characters_at_most(run):
+    model, facts = load_weights(run)
+    vocabulary = Vocabulary.from_dict(facts.vocabulary)
+    for there, wanted in ((599, 599), (600, 600), (601, 600), (900, 600)):
+        found = texts.passage(model, TokenSet(np.arange(there) % 28, 10, vocabulary))["tokens"]
+        assert len(found) == wanted and sum(p is not None for _, _, p, _ in found) == wanted - 1
+
+
 def test_the_samples_are_those_of_the_run(run, document):
     columns = contents.read(run).samples
     assert [row["epoch"] for row in document["samples"]] == [1, 2]
@@ -155,7 +163,9 @@ def test_a_browser_draws_the_page_without_an_error(document, tmp_path):
     for word in ("picture", "image", "class", "NaN", "undefined"):  # of which a text has none
         assert not re.search(rf"\b{word}", shown.one("main").text), word
     drawn = shown.all("section", id="curves")[0]
-    charts = {chart.one("h3").text: chart.one("svg")["aria-label"] for chart in drawn.all("div", class_="chart")}
+    charts = {
+        chart.one("h3").text: chart.one("svg")["aria-label"] for chart in drawn.all("div", class_="chart")
+    }
     assert "training: last " in charts["Perplexity"] and "test: last " in charts["Perplexity"]
     assert "training: last " in charts["Accuracy"]
     assert "268 tokens" in shown.text and not WRONG.search(drawn.text)

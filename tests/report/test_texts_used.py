@@ -111,8 +111,10 @@ def test_the_probability_of_each_can_be_read(used):
         f"{called}: {value}" for called, value in zip(CALLED[1:], odds, strict=True)
     ]
     assert used["start"] == "Point at a character, or move along with the arrow keys."
-    words = "The first 14 characters of the text for testing, each coloured by the probability that the model"
-    assert used["label"] == ["img", 0, f"{words} gave it. {used['start']}"]
+    words = (
+        "The first 14 characters of the text for testing, each but the very first coloured by the probability"
+    )
+    assert used["label"] == ["img", 0, f"{words} that the model gave it. {used['start']}"]
 
 
 def test_keys_and_a_pointer_read_it_out(used):
