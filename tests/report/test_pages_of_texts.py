@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from dom import CHROMIUM, browsed, parsed
 from cynet import runs
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.passes import no_grad
-from cynet.report import gather, page, plots, texts
+from cynet.report import gather, page, plots, texts, writing
 from cynet.report.curves import curves
 from cynet.report.writing import _times
 from cynet.runs import contents
@@ -146,8 +147,19 @@ def test_a_page_without_the_text_keeps_its_samples_and_says_why(run, tmp_path):
 
 def test_its_layers_are_timed_with_tokens(run):
     model, facts = load_weights(run)
-    rows = _times(model, facts.picture_shape)["rows"]
+    rows = _times(model, facts.picture_shape, 8)["rows"]
     assert [row["output"] for row in rows] == [[10, 4], [10, 6], [10, 28]]
+
+
+@pytest.mark.parametrize(("task", "own", "wanted"), [
+    ("language", 8, 8), ("language", 1, 1), ("language", 127, 127), ("language", 256, 128),
+    ("language", None, 128), ("language", "8", 128), ("language", 0, 128), (None, 8, 128),
+])  # fmt: skip
+def test_its_layers_are_timed_in_batches_as_those_of_the_run(run, monkeypatch, task, own, wanted):
+    monkeypatch.setattr(writing, "REPEAT", 1)
+    timed = writing._timed(SimpleNamespace(plain={"task": task, "batch_size": own}))
+    model, facts = load_weights(run)
+    assert timed(model, facts.picture_shape)["batch"] == wanted
 
 
 @pytest.mark.chromium
