@@ -4,13 +4,14 @@ import numpy as np
 
 from cynet.core.names import printable
 from cynet.core.tasks import STRATEGIES
-from cynet.data.text.vocabulary import CHARACTER, REPLACEMENT, WORD
+from cynet.data.text.vocabulary import CHARACTER, REPLACEMENT, UNKNOWN, WORD, Vocabulary
 from cynet.train.generation import foretold
 
 from .findings import number
 
 PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens, of which the first is given by nothing
 LIKELIEST = 3
+RARE = "is not in the text for training, or too rare there to be learnt"
 SAMPLES = 8  # rows
 CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
 SHOWN = {"\n": "↵\n", "\t": "⇥"}
@@ -66,6 +67,17 @@ def _told(text, token):
     entry = vocabulary.entries[token]
     shown = printable(entry)
     return SHOWN.get(entry, shown), CALLED.get(entry, f"“{shown}”")
+
+
+def unknown(facts):
+    """What the unknown token is: {"shown", "means"}, None where the model of these `Facts` has none."""
+    vocabulary = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
+    if not vocabulary or not vocabulary.unknown:
+        return None
+    if vocabulary.level == WORD:
+        more = "; where most words are, max and beam write little else"
+        return {"shown": UNKNOWN, "means": f"the unknown word, in place of each that {RARE}{more}."}
+    return {"shown": REPLACEMENT, "means": f"the unknown character, in place of each that {RARE}."}
 
 
 def samples(columns):

@@ -125,6 +125,20 @@ def test_what_cannot_be_shown_is_spelled():
     assert texts._told(TokenSet(np.arange(9), 2), 12) == ("12", "token 12")
 
 
+def test_what_the_unknown_token_is_is_told_where_there_is_one(document):
+    assert document["unknown"] is None
+    rare = "in place of each that is not in the text for training, or too rare there to be learnt"
+    for entries, level, shown, more in (
+        ("ab", "character", "\ufffd", ""),
+        (["a", "b"], "word", "<unk>", "; where most words are, max and beam write little else"),
+    ):
+        told = Vocabulary(entries, level, unknown=True).to_dict()
+        found = texts.unknown(SimpleNamespace(vocabulary=told))
+        assert found == {"shown": shown, "means": f"the unknown {level}, {rare}{more}."}
+        assert texts.unknown(SimpleNamespace(vocabulary=Vocabulary(entries, level).to_dict())) is None
+    assert texts.unknown(SimpleNamespace(vocabulary=None)) is None
+
+
 def test_a_page_without_the_text_keeps_its_samples_and_says_why(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "run")
     found = gather.gather(runs.open(other), data_dir=str(tmp_path / "gone.txt"))
