@@ -21,7 +21,7 @@ from cynet.runs.origins import gathered
 from cynet.runs.resolving import epoch_steps
 from cynet.runs.settings import DEFAULTS
 from cynet.runs.state import capture, checked, restore
-from cynet.runs.weights import digests
+from cynet.runs.weights import digests, save_weights
 from cynet.train import Predictor, Session, Settings, load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -386,6 +386,7 @@ BAD = [
     ({"vocabulary": {"level": "character", "entries": ["b", "a"], "unknown": False}}, "vocabulary: entries"),
     ({"vocabulary": {"level": "character", "entries": ["a"], "unknown": False}},
      "vocabulary: wanted the names"),
+    ({"fold": 1}, "fold: wanted true or false"),
     ({"vocabulary": [1]}, "vocabulary: wanted a table"), ({"kept": (3, 3)}, "kept: wanted none"),
 ]  # fmt: skip
 
@@ -408,8 +409,32 @@ def test_pictures_have_no_vocabulary():
     with pytest.raises(ValueError, match="vocabulary: wanted none of uint8"):
         facts.check()
 
+    with pytest.raises(ValueError, match="fold: wanted false of uint8, got true"):
+        replace(facts, vocabulary=None, fold=True).check()
+
 
 # -- commands ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fold", [True, False])
+def test_weights_alone_tell_that_white_space_was_folded(tmp_path, capsys, fold):
+    own, other, place = tmp_path / "own.txt", tmp_path / "other.txt", tmp_path / "run"
+    own.write_text(CONTENT.replace(". ", ".\n\n") if fold else CONTENT)
+    flags = (*RUN, "--data-dir", own, *(("--fold",) if fold else ()))
+    assert train(*flags, "--epochs", 1, "--run-dir", place) == 0
+    alone = shutil.copy(place / "last.safetensors", tmp_path / "alone.safetensors")
+    assert load_weights(alone)[1].fold is fold
+    assert (b'"fold"' in alone.read_bytes()) is fold  # others stay as they were
+    other.write_text("the lazy\ndog jumps.\n" * 20)
+    capsys.readouterr()
+    for data_of in (("--data", "text", "--data-dir", other), ("--data", other)):
+        assert cli.main(["evaluate", *map(str, (alone, *data_of))]) == (0 if fold else 2)
+        assert ("got '\\n'" in capsys.readouterr().err) is not fold
+    if fold:  # and weights from before it was noted are read as the run around them was
+        model, facts = load_weights(alone)
+        save_weights(place / "last.safetensors", model, replace(facts, fold=False))
+        assert cli.main(["evaluate", str(place)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].startswith("test perplexity ")
+
+
 def test_weights_are_evaluated_as_in_their_training(run, capsys):
     last = (run / "metrics.csv").read_text().splitlines()[-1].split(",")
     assert cli.main(["evaluate", str(run)]) == 0
