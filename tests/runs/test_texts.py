@@ -14,7 +14,7 @@ import cynet
 from cynet import cli, data
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.layer import Layer
-from cynet.runs import beginning, checkpoint, life, texts
+from cynet.runs import beginning, checkpoint, life, remarks, texts
 from cynet.runs.facts import Facts
 from cynet.runs.log import Voice
 from cynet.runs.origins import gathered
@@ -111,6 +111,37 @@ def test_no_workers_are_chosen_for_a_text(run, file, capsys):
     assert train("--resume", run, *more) == 0
     out = capsys.readouterr().out + (run / "log.txt").read_text()
     assert out.count(" threads, 0 loader workers; ") == 3 and " chosen: " not in out
+
+
+def test_a_text_of_one_token_alone_is_told():
+    with session(*parts("a" * 1000)) as made:
+        assert remarks.of(made) == ["all 800 tokens to train on are “a”: there is nothing to learn"]
+    with session(*parts("\n" * 1000)) as made:
+        assert remarks.of(made)[0].startswith("all 800 tokens to train on are “\\n”: ")
+    with session() as made:
+        assert remarks.of(made) == []
+
+
+@pytest.mark.parametrize(("count", "batch", "length", "line"), [
+    (4800, 256, 100, "1 step of 256 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 16, 100, "3 steps of 16 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 6, 100, "8 steps of 6 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 5, 100, None),
+    (902, 2, 100, "5 steps of 2 rows of 100 tokens: try --batch-size 1 (10 steps)"),
+    (901, 1, 100, "9 steps of 1 row of 100 tokens: try --batch-size 1 and --sequence-length 99 (10 steps)"),
+    (11, 1, 4, "3 steps of 1 row of 4 tokens: try --batch-size 1 and --sequence-length 1 (10 steps)"),
+    (10, 5, 1, "1 step of 5 rows of 1 token"),
+])  # fmt: skip
+def test_a_text_that_is_short_for_its_batches_is_told_what_suits_it(count, batch, length, line):
+    tokens = np.arange(count) % 7
+    text = TokenSet(tokens, length, Vocabulary("abcdefg"))
+    with session(text, text, batch_size=batch, sequence_length=length) as made:
+        assert remarks.of(made) == ([f"an epoch is {line}"] if line else [])
+        assert len(made.batches) == epoch_steps(made.settings, len(text))
+    numbers = re.search(r"--batch-size (\d+)(?: and --sequence-length (\d+))? \((\d+) steps", line or "")
+    if numbers:
+        rows, other, steps = (int(each or length) for each in numbers.groups())
+        assert len(data.text.Sequences(tokens, rows, other)) == steps
 
 
 def test_the_bar_says_tokens(file, tmp_path):
