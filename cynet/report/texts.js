@@ -3,9 +3,9 @@ const SURE = [["over 90 %", 0.9], ["50 to 90 %", 0.5], ["20 to 50 %", 0.2], ["5 
 const odds = (p) => (!known(p) ? "–" : p === 0 ? "0 %" : p < 0.0001 ? "under 0.01 %" : percent(p, p < 0.001 ? 2 : 1));
 const rank = (p) => (known(p) ? SURE.findIndex(([, least], k) => (k ? p >= least : p > least)) : -1);
 // What the unknown token is, below some texts in which it is.
-function aboutUnknown(found) {
-  const { shown, means } = DATA.unknown ?? {};
-  return shown && found.some((text) => text.includes(shown)) ? [el("p", { class: "hint" }, `${shown} is ${means}`)] : [];
+function aboutUnknown(found, ofSamples) {
+  const { shown, means, written } = DATA.unknown ?? {};
+  return shown && found.some((text) => text.includes(shown)) ? [el("p", { class: "hint" }, `${shown} is ${means}${ofSamples ? written : ""}`)] : [];
 }
 
 function passage(host) {
@@ -39,5 +39,5 @@ function samples(host) {
     row.prompt === prompt ? null : el("div", { class: "under" }, "after another prompt: ", row.prompt)), [row.max, row.sample, row.beam].map(cell)));
   host.append(el("p", { class: "hint" }, "After the prompt:"), el("pre", { class: "prompt", dir: "auto" }, prompt),
     wide("Samples by epoch", table("What was written after each epoch", ["Epoch", "max", "sample", "beam"], body)),
-    ...aboutUnknown(rows.flatMap((row) => [row.prompt, row.max, row.sample, row.beam])));
+    ...aboutUnknown(rows.flatMap((row) => [row.prompt, row.max, row.sample, row.beam]), true));
 }

@@ -70,14 +70,17 @@ def _told(text, token):
 
 
 def unknown(facts):
-    """What the unknown token is: {"shown", "means"}, None where the model of these `Facts` has none."""
+    """What the unknown token is: {"shown", "means", "written"}, the last of samples, '' where there is nothing
+    to say; None where the model of these `Facts` has no such token."""
     vocabulary = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
     if not vocabulary or not vocabulary.unknown:
         return None
-    if vocabulary.level == WORD:
-        more = "; where most words are, max and beam write little else"
-        return {"shown": UNKNOWN, "means": f"the unknown word, in place of each that {RARE}{more}."}
-    return {"shown": REPLACEMENT, "means": f"the unknown character, in place of each that {RARE}."}
+    level, words = vocabulary.level, vocabulary.level == WORD
+    return {
+        "shown": UNKNOWN if words else REPLACEMENT,
+        "means": f"the unknown {level}, in place of each that {RARE}.",
+        "written": " Where most words are, max and beam write little else." if words else "",
+    }
 
 
 def samples(columns):

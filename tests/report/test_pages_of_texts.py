@@ -128,13 +128,13 @@ def test_what_cannot_be_shown_is_spelled():
 def test_what_the_unknown_token_is_is_told_where_there_is_one(document):
     assert document["unknown"] is None
     rare = "in place of each that is not in the text for training, or too rare there to be learnt"
-    for entries, level, shown, more in (
+    for entries, level, shown, written in (
         ("ab", "character", "\ufffd", ""),
-        (["a", "b"], "word", "<unk>", "; where most words are, max and beam write little else"),
+        (["a", "b"], "word", "<unk>", " Where most words are, max and beam write little else."),
     ):
         told = Vocabulary(entries, level, unknown=True).to_dict()
         found = texts.unknown(SimpleNamespace(vocabulary=told))
-        assert found == {"shown": shown, "means": f"the unknown {level}, {rare}{more}."}
+        assert found == {"shown": shown, "means": f"the unknown {level}, {rare}.", "written": written}
         assert texts.unknown(SimpleNamespace(vocabulary=Vocabulary(entries, level).to_dict())) is None
     assert texts.unknown(SimpleNamespace(vocabulary=None)) is None
 

@@ -170,13 +170,14 @@ def test_words_stand_apart_and_what_is_missing_says_why(tmp_path):
 
 def test_the_unknown_token_is_explained_below_what_has_it(tmp_path):
     words = [["the", "“the”", None, []], ["<unk>", "an unknown word", 0.4, [["“the”", 0.6]]]]
-    unknown = {"shown": "<unk>", "means": "what is rare."}
+    unknown = {"shown": "<unk>", "means": "what is rare.", "written": " So it is."}
     rows = [{"step": 10, "epoch": 1, "prompt": "the", "max": "the", "sample": "the <unk>", "beam": "the"}]
     found = []
     for passage, samples in ((words, SAMPLES), (words[:1], rows), (words[:1], SAMPLES)):
         other = {"passage": {"level": "word", "bits": 1.0, "tokens": passage}, "samples": samples}
         (tmp_path / "x.html").write_text(page.render(TEXT | other | {"unknown": unknown}))
         shown = parsed(browsed(tmp_path / "x.html")[0])
-        sections = (shown.one("section", id=name).text for name in ("passage", "samples"))
+        sections = [shown.one("section", id=name).text for name in ("passage", "samples")]
         found.append(["<unk> is what is rare." in text for text in sections])
+        assert ["So it is." in text for text in sections] == [False, found[-1][1]]
     assert found == [[True, False], [False, True], [False, False]]
