@@ -70,8 +70,10 @@ def _told(text, token):
 
 
 def unknown(facts):
-    """What the unknown token is: {"shown", "means", "written"}, the last of samples, '' where there is nothing
-    to say; None where the model of these `Facts` has no such token."""
+    """What the unknown token is: {"shown", "means", "written"}, where the last is of samples alone, or ''.
+
+    None where the model of these `Facts` has no such token.
+    """
     vocabulary = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
     if not vocabulary or not vocabulary.unknown:
         return None
