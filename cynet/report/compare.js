@@ -25,7 +25,8 @@ function lossSeries(run, byTime) {
 }
 function scoreSeries(run, byTime, { column } = scoreOf(run)) {
   const { epochs } = run, found = [], also = { ap: ["f1", "macro F1"], rmse: ["mae", "MAE"] }[column];
-  if (column === "accuracy" && epochs.train_accuracy) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: epochs.train_accuracy, dots: true });
+  const trained = epochs[`train_${column}`];
+  if (trained) found.push({ name: "training", color: COLORS[0], x: axis(epochs, byTime), y: trained, dots: true });
   if (evaluated(run, column)) found.push({ name: also ? `${run.measure} ${scoreOf(run).name}` : run.measure, color: COLORS[1], x: axis(epochs, byTime), y: evaluated(run, column), dots: true });
   if (also && evaluated(run, also[0])) found.push({ name: `${run.measure} ${also[1]}`, color: COLORS[0], x: axis(epochs, byTime), y: evaluated(run, also[0]), dots: true });
   return found;

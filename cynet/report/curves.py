@@ -1,5 +1,10 @@
 """The curves of a run as the page takes them: of a few hundred points."""
 
+from math import exp
+
+from cynet.core.tasks import LANGUAGE
+from cynet.train.language_task import MOST_LOSS
+
 POINTS = 400  # of a curve on the page
 
 
@@ -9,8 +14,9 @@ def curves(run):
     Returns
     -------
     dict
-        "epochs": columns of metrics.csv; "steps": {"step", "seconds", "lr", "loss", "low", "high"}, where a
-        point is the mean, the least and the greatest loss of the steps up to it. Empty where not known.
+        "epochs": columns of metrics.csv, and of a text "train_perplexity"; "steps": {"step", "seconds", "lr",
+        "loss", "low", "high"}, where a point is the mean, the least and the greatest loss of the steps up to
+        it. Empty where not known.
     """
     epochs = run.epochs if run.epochs.get("step") else {}
     rows = len(epochs.get("step", ()))
@@ -18,7 +24,14 @@ def curves(run):
     if rows > POINTS:
         kept = sorted({round(i * (rows - 1) / (POINTS - 1)) for i in range(POINTS)})
     thin = {name: [_short(column[i]) for i in kept] for name, column in epochs.items()}
+    if "train_loss" in thin and run.task == LANGUAGE and run.plain.get("label_smoothing") == 0:
+        thin["train_perplexity"] = list(map(_perplexity, thin["train_loss"]))
     return {"epochs": thin, "steps": _step_curve(run.steps)}
+
+
+def _perplexity(loss):
+    """That of a mean cross-entropy, which a loss of smoothed labels is not."""
+    return None if loss is None or loss > MOST_LOSS else _short(exp(loss))
 
 
 def _step_curve(steps):

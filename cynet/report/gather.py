@@ -77,6 +77,7 @@ def gather(run, others=(), data_dir=None, weights=WEIGHTS, times=None, command=N
     document |= dict.fromkeys(OF_WEIGHTS)
     if run.task == LANGUAGE:
         document |= {"passage": None, "samples": _samples(run, missing, notes)}
+        document["unknown"] = trained and texts.unknown(trained.facts)
     if not document["runs"][0]["epochs"] and not document["runs"][0]["steps"]:
         missing["curves"] = f"{METRICS} holds no evaluation yet, and steps.csv no step."
     if not run.steps:

@@ -62,7 +62,7 @@ function layers(host) {
     el("td", { class: "narrow-off", style: "width:28%" }, el("div", { class: "meter" }, el("i", { "aria-hidden": "true" }, el("i", { style: `width:${(row.forward / longest) * 100}%` }), el("i", { class: "second", style: `width:${(row.backward / longest) * 100}%` }))))));
   body.push(el("tr", {}, el("th", { scope: "row" }, el("b", {}, "All layers")), el("td", { class: "narrow-off" }), el("td", { class: "number" }, el("b", {}, ms(sum("forward")))), el("td", { class: "number" }, el("b", {}, ms(sum("backward")))), el("td", { class: "narrow-off" })));
   const key = (color, text) => el("span", {}, el("span", { class: "swatch", style: `background:${color}` }), text);
-  host.append(el("p", { class: "hint" }, `Milliseconds of a training step over ${batch} ${TASK === "language" ? "sequences" : "pictures"}, each layer by itself, measured when this page was written: ${processor}, ${threads} ${threads === 1 ? "thread" : "threads"}.`),
+  host.append(el("p", { class: "hint" }, `Milliseconds of a training step over ${batch} ${TASK === "language" ? `sequence${batch === 1 ? "" : "s"}` : "pictures"}, each layer by itself, measured when this page was written: ${processor}, ${threads} ${threads === 1 ? "thread" : "threads"}.`),
     el("div", { class: "legend" }, key("var(--blue)", "forward"), key("var(--orange)", "backward")),
     wide("Time of each layer", table("Time of each layer", ["Layer", { text: "Output" }, { text: "Forward", number: true }, { text: "Backward", number: true }, ""], body)));
   for (const which of ["th:nth-child(2)", "th:last-child"]) host.querySelector(`thead ${which}`).className = "narrow-off";

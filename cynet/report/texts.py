@@ -4,13 +4,14 @@ import numpy as np
 
 from cynet.core.names import printable
 from cynet.core.tasks import STRATEGIES
-from cynet.data.text.vocabulary import CHARACTER, REPLACEMENT, WORD
+from cynet.data.text.vocabulary import CHARACTER, REPLACEMENT, UNKNOWN, WORD, Vocabulary
 from cynet.train.generation import foretold
 
 from .findings import number
 
-PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens
+PASSAGE = {CHARACTER: 600, WORD: 200}  # tokens, of which the first is given by nothing
 LIKELIEST = 3
+RARE = "is not in the text for training, or too rare there to be learnt"
 SAMPLES = 8  # rows
 CALLED = {" ": "space", "\n": "line end", "\t": "tab"}
 SHOWN = {"\n": "↵\n", "\t": "⇥"}
@@ -42,7 +43,7 @@ def passage(model, text):
         shown, as it is called, its probability (None of the first one), the likeliest [called, probability]].
     """
     level = WORD if text.vocabulary is None else text.vocabulary.level
-    tokens = text.tokens[: PASSAGE[level] + 1]
+    tokens = text.tokens[: PASSAGE[level]]
     given, likeliest, shares = foretold(model, tokens, LIKELIEST)
     told = {token: _told(text, token) for token in {*tokens.tolist(), *likeliest.ravel().tolist()}}
     first, *others = tokens.tolist()
@@ -66,6 +67,22 @@ def _told(text, token):
     entry = vocabulary.entries[token]
     shown = printable(entry)
     return SHOWN.get(entry, shown), CALLED.get(entry, f"“{shown}”")
+
+
+def unknown(facts):
+    """What the unknown token is: {"shown", "means", "written"}, where the last is of samples alone, or ''.
+
+    None where the model of these `Facts` has no such token.
+    """
+    vocabulary = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
+    if not vocabulary or not vocabulary.unknown:
+        return None
+    level, words = vocabulary.level, vocabulary.level == WORD
+    return {
+        "shown": UNKNOWN if words else REPLACEMENT,
+        "means": f"the unknown {level}, in place of each that {RARE}.",
+        "written": " Where most words are, max and beam write little else." if words else "",
+    }
 
 
 def samples(columns):

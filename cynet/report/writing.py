@@ -1,6 +1,7 @@
 """The page and the PNG files of a run written to the disk, with the times of its layers."""
 
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cynet import runs
 from cynet.bench import cases, per_layer
 from cynet.core.build import processor
 from cynet.core.files import HeldPath, placed, reason, write_atomically
+from cynet.core.tasks import LANGUAGE
 from cynet.core.threads import get_num_threads
 from cynet.nn.layer import shapes_of
 from cynet.runs import contents
@@ -65,7 +67,7 @@ def write(runs, output, data_dir=None, weights=WEIGHTS, timing=True, say=print):
     """
     first, *others = runs
     others = others or _neighbours(first)
-    times = _times if timing else None
+    times = _timed(first) if timing else None
     if data_dir is None and first.plain:
         data_dir = first.data_dir
     document = gather.gather(first, others, data_dir, weights, times, *commands(first))
@@ -94,16 +96,24 @@ def _neighbours(run):
     return found
 
 
-def batch_of(model, picture_shape):
-    """How many samples are timed at a time: at least two, for batch norm, and at most `BATCH`."""
+def _timed(run):
+    """`_times`, of a text in batches no larger than the run's own, whose rows its speed depends on."""
+    own = run.plain.get("batch_size")
+    if run.plain.get("task") == LANGUAGE and type(own) is int and 0 < own < BATCH:
+        return partial(_times, most=own)
+    return _times
+
+
+def batch_of(model, picture_shape, most=BATCH):
+    """How many samples are timed at a time: two or more, for batch norm, unless `most`, at most, is one."""
     leaves = model.trace((2, *picture_shape))
     largest = max(prod(layer.output_shape(*shapes_of(shape))) for _, layer, shape in leaves)
-    return max(2, min(BATCH, 2 * LARGEST // max(1, largest)))
+    return max(min(2, most), min(most, 2 * LARGEST // max(1, largest)))
 
 
-def _times(model, picture_shape):
+def _times(model, picture_shape, most=BATCH):
     """What "layers" of the page holds: the median seconds of each layer's passes."""
-    shape = batch_of(model, picture_shape), *picture_shape
+    shape = batch_of(model, picture_shape, most), *picture_shape
     x = np.zeros(shape, np.int64) if model.takes_integers else cases.random(shape)
     leaves = list(model.train().trace(x.shape))
     medians = np.median(per_layer.times(leaves, x, REPEAT), axis=1)

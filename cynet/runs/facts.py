@@ -75,6 +75,8 @@ class Facts:
     vocabulary : dict or None
         Of a text: what its tokens stand for, as `Vocabulary.to_dict` tells it; not in the file where there is
         none.
+    fold : bool
+        Of a text: whether one space was made of every run of white space; not in the file where it was not.
     net : dict or None
         The net as data, as `cynet.nn.to_spec` tells it; None where the file does not.
     """
@@ -94,6 +96,7 @@ class Facts:
     model_option: str | None = None
     kept: tuple[int, ...] = ()
     vocabulary: Any = None
+    fold: bool = False
     net: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -210,6 +213,9 @@ class Facts:
             raise ValueError(f"kind: wanted {TOKENS} of task {LANGUAGE} alone, got {got}")
         if self.kind == TOKENS and len(self.picture_shape) != 1:
             raise ValueError(f"picture_shape: wanted a length of {TOKENS}, got {self.picture_shape}")
+        _flag("fold", self.fold)
+        if self.fold and self.kind != TOKENS:
+            raise ValueError(f"fold: wanted false of {self.kind}, got true")
         if self.vocabulary is None:
             return
         if self.kind != TOKENS:

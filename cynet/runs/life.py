@@ -113,7 +113,7 @@ class _Life:
     def _begin(self, news):
         settings = self.session.settings
         introduce(self.session, self.folder, self.say)
-        if self.origins.get("workers") == DEFAULT:
+        if self.origins.get("workers") == DEFAULT and self.session.task.name != LANGUAGE:  # which has none
             self.say(auto.beside(settings.threads)[1])
         for line in (*described(settings, self.origins), *news):
             self.say(line)

@@ -1,5 +1,7 @@
 """What a training says at its beginning: its net and its pictures; whether these are few or uneven."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cynet.core.names import printable
@@ -10,6 +12,7 @@ from cynet.data.dataset import labelled, words_of
 from cynet.nn.summary import of_shape
 from cynet.train import batching
 
+from .resolving import epoch_steps
 from .validation import VALIDATION
 
 MOST = 10  # classes whose weights are all shown
@@ -74,7 +77,7 @@ def of(session, words=FLAGS):
     if session.task.columns:
         lines = [str(session.initial)] if session.initial else []
         if session.task.name == LANGUAGE:
-            return lines
+            return lines + _of_text(dataset, settings, words)
         lines += _columns(dataset.labels[division.kept], classes, session)
         what = words_of(dataset.picture_shape)
         advice = batching.advice(len(division.kept), settings.batch_size, what, words)
@@ -94,11 +97,43 @@ def of(session, words=FLAGS):
     what = "draws" if settings.balanced else "pictures"
     if settings.accumulate > 1:
         steps, left = divmod(len(division.kept), settings.step_size)
-        many = f"{steps} step{'s' * (steps != 1)} of {_pictures(settings)} {what}"
+        many = f"{_counted(steps, 'step')} of {_pictures(settings)} {what}"
         lines += [f"an epoch is {many} and leaves out {left}"] if steps < batching.FEW else []
     elif advice := batching.advice(len(division.kept), settings.batch_size, what, words):
         lines.append(advice)
     return lines
+
+
+def _of_text(text, settings, words):
+    """Lines on a text of one token alone, and on one that is short for its batches."""
+    lines, tokens, length = [], text.tokens, settings.sequence_length
+    if (tokens == tokens[0]).all():
+        only = printable(text.classes[tokens[0]])
+        lines.append(f"all {len(tokens):,} tokens to train on are “{only}”: there is nothing to learn")
+    steps = epoch_steps(settings, len(text))
+    if steps < batching.FEW:
+        rows = f"{_counted(settings.batch_size, 'row')} of {_counted(length, 'token')}"
+        told = f"an epoch is {_counted(steps, 'step')} of {rows}"
+        lines.append(told + _more_steps(settings, len(text), words))
+    return lines
+
+
+def _more_steps(settings, samples, words):
+    """What makes an epoch of a text ten steps: fewer rows, or one of shorter sequences; '': nothing."""
+    before = batching.FEW - 1  # steps that are whole
+    rows = (samples + 1) // (before * settings.sequence_length + 2)
+    length = settings.sequence_length if rows else (samples - 1) // before
+    if not length:
+        return ""
+    better = replace(settings, batch_size=rows or 1, sequence_length=length)
+    advice = words.with_value("batch_size", better.batch_size)
+    if not rows:
+        advice += f" and {words.with_value('sequence_length', length)}"
+    return f": try {advice} ({_counted(epoch_steps(better, samples), 'step')})"
+
+
+def _counted(count, what):
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _columns(labels, classes, session):

@@ -207,6 +207,7 @@ def _facts_of_text(settings, training):
         kind=TOKENS,
         model_option=settings.model_option,
         vocabulary=training.vocabulary.to_dict() if training.vocabulary else None,
+        fold=settings.fold,
     )
 
 

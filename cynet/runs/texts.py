@@ -53,6 +53,8 @@ def load(facts, name, root, split, **options):
     own = facts.vocabulary and Vocabulary.from_dict(facts.vocabulary)
     if own:
         options["level"] = own.level
+    if facts.fold:  # of older weights only the run around them tells it
+        options["fold"] = True
     if own and registry.dataset.facts(name).get("vocabulary"):
         options["vocabulary"] = own
     found = data.load(name, root, split, **options | {"sequence_length": facts.picture_shape[0]})

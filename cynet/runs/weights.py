@@ -38,6 +38,7 @@ PLAIN: dict[str, Any] = {
     "model_option": None,
     "kept": (),
     "vocabulary": None,
+    "fold": False,
 }  # not noted
 SPARE = 1 << 20  # values that a net may have beyond those in its file, to say what is missing
 

@@ -7,6 +7,7 @@ from typing import Any
 from cynet.core.tasks import LANGUAGE, MAX
 from cynet.core.types import AnyArray, AnyPath
 from cynet.data.text import Vocabulary
+from cynet.data.text.reading import folded
 from cynet.data.text.vocabulary import CHARACTER
 from cynet.train.generation import generate, stepper
 
@@ -63,7 +64,7 @@ class Writer:
     def tokens(self, prompt: str) -> AnyArray:
         """The tokens of a prompt; a ValueError names what of it the model does not know."""
         try:
-            found = self.vocabulary.encode(prompt)
+            found = self.vocabulary.encode(folded(prompt) if self.facts.fold else prompt)
         except ValueError as error:
             raise ValueError(str(error).removeprefix("text: ")) from None
         if not len(found):

@@ -28,6 +28,7 @@ from .task import PICTURES, Task
 from .trainer import Diverged, Trainer
 
 ENOUGH_STEPS = 100  # before which a loss need not fall
+LEARNT = 0.97  # of the loss of guessing, below which something was learnt
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients
 LOOKED_AT = 250  # pictures, spread over those that are evaluated, that tell which channels never fire
 SHOWN = 12  # samples that are named
@@ -135,7 +136,9 @@ class Doctor(Observer):
         recall = float(np.nanmean(test.class_accuracy)) if self.task is None else self.task.skill(test)
         if things == PICTURES:  # nothing has to be prepared of a text
             self.report(data_bound(self.seconds, self.waited, self.workers, words))
-        self.report(not_falling(result.step, result.train_loss, self.guessing, result.lr, words, things))
+        self.report(
+            not_falling(result.step, result.train_loss, self.guessing, result.lr, words, things, test.loss)
+        )
         self._report_lasting(
             result.step,
             shuffled(
@@ -214,9 +217,11 @@ def not_falling(
     lr: float,
     words: Wording = FLAGS,
     things: str = PICTURES,
+    test_loss: float = float("inf"),
 ) -> Finding | None:
-    """A loss that stays where guessing is."""
-    if step < ENOUGH_STEPS or train_loss < 0.97 * guessing or not guessing:
+    """A loss that stays where guessing is: of training, a mean that begins with the steps of a new net, and
+    of the evaluation at its end."""
+    if step < ENOUGH_STEPS or min(train_loss, test_loss) < LEARNT * guessing or not guessing:
         return None
     way = "high" if train_loss > 1.5 * guessing else "low, or so high that all is lost at once"
     labelled = things == PICTURES

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from dom import CHROMIUM, browsed, parsed
 from cynet import runs
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.passes import no_grad
-from cynet.report import gather, page, plots, texts
+from cynet.report import gather, page, plots, texts, writing
+from cynet.report.curves import curves
 from cynet.report.writing import _times
 from cynet.runs import contents
 from cynet.runs.weights import load_weights
@@ -46,6 +48,20 @@ def test_the_document_is_of_the_task(document):
     assert "test_perplexity" in document["runs"][0]["epochs"]
 
 
+def test_training_has_a_perplexity_where_its_loss_is_that_of_the_tokens(run, tmp_path):
+    found = runs.open(run)
+    epochs = curves(found)["epochs"]
+    assert epochs["train_perplexity"] == pytest.approx(np.exp(epochs["train_loss"]), rel=1e-4)
+    assert all(1 < value < 40 for value in epochs["train_perplexity"])
+    found.epochs["train_loss"][0] = 1e6
+    assert curves(found)["epochs"]["train_perplexity"][0] is None
+    smoothed = shutil.copytree(run, tmp_path / "run")
+    config = (smoothed / "config.toml").read_text()
+    assert "label_smoothing = 0.0\n" in config
+    (smoothed / "config.toml").write_text(config.replace("label_smoothing = 0.0", "label_smoothing = 0.1"))
+    assert "train_perplexity" not in curves(runs.open(smoothed))["epochs"]
+
+
 def test_the_passage_is_the_beginning_of_the_text_for_testing_by_the_last_weights(run, document):
     model, facts = load_weights(run)
     vocabulary = Vocabulary.from_dict(facts.vocabulary)
@@ -68,6 +84,14 @@ def test_the_passage_is_the_beginning_of_the_text_for_testing_by_the_last_weight
         names[vocabulary.entries[k]] for k in odds.argmax(axis=1)
     ]
     assert [called for _, called, *_ in others] == [names[letter] for letter in CONTENT[1081:]]
+
+
+def test_a_passage_is_of_600_characters_at_most(run):
+    model, facts = load_weights(run)
+    vocabulary = Vocabulary.from_dict(facts.vocabulary)
+    for there, wanted in ((599, 599), (600, 600), (601, 600), (900, 600)):
+        found = texts.passage(model, TokenSet(np.arange(there) % 28, 10, vocabulary))["tokens"]
+        assert len(found) == wanted and sum(p is not None for _, _, p, _ in found) == wanted - 1
 
 
 def test_the_samples_are_those_of_the_run(run, document):
@@ -101,6 +125,20 @@ def test_what_cannot_be_shown_is_spelled():
     assert texts._told(TokenSet(np.arange(9), 2), 12) == ("12", "token 12")
 
 
+def test_what_the_unknown_token_is_is_told_where_there_is_one(document):
+    assert document["unknown"] is None
+    rare = "in place of each that is not in the text for training, or too rare there to be learnt"
+    for entries, level, shown, written in (
+        ("ab", "character", "\ufffd", ""),
+        (["a", "b"], "word", "<unk>", " Where most words are, max and beam write little else."),
+    ):
+        told = Vocabulary(entries, level, unknown=True).to_dict()
+        found = texts.unknown(SimpleNamespace(vocabulary=told))
+        assert found == {"shown": shown, "means": f"the unknown {level}, {rare}.", "written": written}
+        assert texts.unknown(SimpleNamespace(vocabulary=Vocabulary(entries, level).to_dict())) is None
+    assert texts.unknown(SimpleNamespace(vocabulary=None)) is None
+
+
 def test_a_page_without_the_text_keeps_its_samples_and_says_why(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "run")
     found = gather.gather(runs.open(other), data_dir=str(tmp_path / "gone.txt"))
@@ -123,8 +161,19 @@ def test_a_page_without_the_text_keeps_its_samples_and_says_why(run, tmp_path):
 
 def test_its_layers_are_timed_with_tokens(run):
     model, facts = load_weights(run)
-    rows = _times(model, facts.picture_shape)["rows"]
+    rows = _times(model, facts.picture_shape, 8)["rows"]
     assert [row["output"] for row in rows] == [[10, 4], [10, 6], [10, 28]]
+
+
+@pytest.mark.parametrize(("task", "own", "wanted"), [
+    ("language", 8, 8), ("language", 1, 1), ("language", 127, 127), ("language", 256, 128),
+    ("language", None, 128), ("language", "8", 128), ("language", 0, 128), (None, 8, 128),
+])  # fmt: skip
+def test_its_layers_are_timed_in_batches_as_those_of_the_run(run, monkeypatch, task, own, wanted):
+    monkeypatch.setattr(writing, "REPEAT", 1)
+    timed = writing._timed(SimpleNamespace(plain={"task": task, "batch_size": own}))
+    model, facts = load_weights(run)
+    assert timed(model, facts.picture_shape)["batch"] == wanted
 
 
 @pytest.mark.chromium
@@ -139,9 +188,13 @@ def test_a_browser_draws_the_page_without_an_error(document, tmp_path):
     assert sections == ["curves", "passage", "samples", "layers", "compare", "configuration"]
     for word in ("picture", "image", "class", "NaN", "undefined"):  # of which a text has none
         assert not re.search(rf"\b{word}", shown.one("main").text), word
-    curves = shown.all("section", id="curves")[0].text
-    assert "Perplexity" in curves and "Accuracy" in curves
-    assert "268 tokens" in shown.text and not WRONG.search(curves)
+    drawn = shown.all("section", id="curves")[0]
+    charts = {
+        chart.one("h3").text: chart.one("svg")["aria-label"] for chart in drawn.all("div", class_="chart")
+    }
+    assert "training: last " in charts["Perplexity"] and "test: last " in charts["Perplexity"]
+    assert "training: last " in charts["Accuracy"]
+    assert "268 tokens" in shown.text and not WRONG.search(drawn.text)
 
 
 def test_the_picture_file_is_that_of_the_curves(document, tmp_path):

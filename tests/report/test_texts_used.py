@@ -111,8 +111,10 @@ def test_the_probability_of_each_can_be_read(used):
         f"{called}: {value}" for called, value in zip(CALLED[1:], odds, strict=True)
     ]
     assert used["start"] == "Point at a character, or move along with the arrow keys."
-    words = "The first 14 characters of the text for testing, each coloured by the probability that the model"
-    assert used["label"] == ["img", 0, f"{words} gave it. {used['start']}"]
+    words = (
+        "The first 14 characters of the text for testing, each but the very first coloured by the probability"
+    )
+    assert used["label"] == ["img", 0, f"{words} that the model gave it. {used['start']}"]
 
 
 def test_keys_and_a_pointer_read_it_out(used):
@@ -160,6 +162,22 @@ def test_words_stand_apart_and_what_is_missing_says_why(tmp_path):
     passage = shown.one("section", id="passage")
     assert [node.text for node in passage.all("div", class_="strip")] == ["the <unk> "]
     assert "A word of this passage was given no probability at all." in passage.text
+    assert "<unk> is" not in shown.text
     assert shown.one("section", id="samples").all("p")[0].text == "There are none."
     (tmp_path / "y.html").write_text(page.render(other | {"passage": None, "missing": {"test": "No text."}}))
     assert "No text." in parsed(browsed(tmp_path / "y.html")[0]).one("section", id="passage").text
+
+
+def test_the_unknown_token_is_explained_below_what_has_it(tmp_path):
+    words = [["the", "“the”", None, []], ["<unk>", "an unknown word", 0.4, [["“the”", 0.6]]]]
+    unknown = {"shown": "<unk>", "means": "what is rare.", "written": " So it is."}
+    rows = [{"step": 10, "epoch": 1, "prompt": "the", "max": "the", "sample": "the <unk>", "beam": "the"}]
+    found = []
+    for passage, samples in ((words, SAMPLES), (words[:1], rows), (words[:1], SAMPLES)):
+        other = {"passage": {"level": "word", "bits": 1.0, "tokens": passage}, "samples": samples}
+        (tmp_path / "x.html").write_text(page.render(TEXT | other | {"unknown": unknown}))
+        shown = parsed(browsed(tmp_path / "x.html")[0])
+        sections = [shown.one("section", id=name).text for name in ("passage", "samples")]
+        found.append(["<unk> is what is rare." in text for text in sections])
+        assert ["So it is." in text for text in sections] == [False, found[-1][1]]
+    assert found == [[True, False], [False, True], [False, False]]

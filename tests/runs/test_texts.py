@@ -14,14 +14,14 @@ import cynet
 from cynet import cli, data
 from cynet.data.text import Text, TokenSet, Vocabulary
 from cynet.nn.layer import Layer
-from cynet.runs import beginning, checkpoint, life, texts
+from cynet.runs import beginning, checkpoint, life, remarks, texts
 from cynet.runs.facts import Facts
 from cynet.runs.log import Voice
 from cynet.runs.origins import gathered
 from cynet.runs.resolving import epoch_steps
 from cynet.runs.settings import DEFAULTS
 from cynet.runs.state import capture, checked, restore
-from cynet.runs.weights import digests
+from cynet.runs.weights import digests, save_weights
 from cynet.train import Predictor, Session, Settings, load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -104,6 +104,44 @@ def test_a_step_has_the_tokens_of_the_mean_one():
     with session(steps=72) as made:  # 359 tokens of each of 4 rows: 35 batches of 10 and one of 9
         made.train([observer])
         assert counted == ([40] * 35 + [36]) * 2 and sum(counted) == pytest.approx(72 * made.step_count)
+
+
+def test_no_workers_are_chosen_for_a_text(run, file, capsys):
+    more = ("--steps", 50, "--allow-change", "steps", "--no-report")
+    assert train("--resume", run, *more) == 0
+    out = capsys.readouterr().out + (run / "log.txt").read_text()
+    assert out.count(" threads, 0 loader workers; ") == 3 and " chosen: " not in out
+
+
+def test_a_text_of_one_token_alone_is_told():
+    with session(*parts("a" * 1000)) as made:
+        assert remarks.of(made) == ["all 800 tokens to train on are “a”: there is nothing to learn"]
+    with session(*parts("\n" * 1000)) as made:
+        assert remarks.of(made)[0].startswith("all 800 tokens to train on are “\\n”: ")
+    with session() as made:
+        assert remarks.of(made) == []
+
+
+@pytest.mark.parametrize(("count", "batch", "length", "line"), [
+    (4800, 256, 100, "1 step of 256 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 16, 100, "3 steps of 16 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 6, 100, "8 steps of 6 rows of 100 tokens: try --batch-size 5 (10 steps)"),
+    (4800, 5, 100, None),
+    (902, 2, 100, "5 steps of 2 rows of 100 tokens: try --batch-size 1 (10 steps)"),
+    (901, 1, 100, "9 steps of 1 row of 100 tokens: try --batch-size 1 and --sequence-length 99 (10 steps)"),
+    (11, 1, 4, "3 steps of 1 row of 4 tokens: try --batch-size 1 and --sequence-length 1 (10 steps)"),
+    (10, 5, 1, "1 step of 5 rows of 1 token"),
+])  # fmt: skip
+def test_a_text_that_is_short_for_its_batches_is_told_what_suits_it(count, batch, length, line):
+    tokens = np.arange(count) % 7
+    text = TokenSet(tokens, length, Vocabulary("abcdefg"))
+    with session(text, text, batch_size=batch, sequence_length=length) as made:
+        assert remarks.of(made) == ([f"an epoch is {line}"] if line else [])
+        assert len(made.batches) == epoch_steps(made.settings, len(text))
+    numbers = re.search(r"--batch-size (\d+)(?: and --sequence-length (\d+))? \((\d+) steps", line or "")
+    if numbers:
+        rows, other, steps = (int(each or length) for each in numbers.groups())
+        assert len(data.text.Sequences(tokens, rows, other)) == steps
 
 
 def test_the_bar_says_tokens(file, tmp_path):
@@ -379,6 +417,7 @@ BAD = [
     ({"vocabulary": {"level": "character", "entries": ["b", "a"], "unknown": False}}, "vocabulary: entries"),
     ({"vocabulary": {"level": "character", "entries": ["a"], "unknown": False}},
      "vocabulary: wanted the names"),
+    ({"fold": 1}, "fold: wanted true or false"),
     ({"vocabulary": [1]}, "vocabulary: wanted a table"), ({"kept": (3, 3)}, "kept: wanted none"),
 ]  # fmt: skip
 
@@ -401,8 +440,32 @@ def test_pictures_have_no_vocabulary():
     with pytest.raises(ValueError, match="vocabulary: wanted none of uint8"):
         facts.check()
 
+    with pytest.raises(ValueError, match="fold: wanted false of uint8, got true"):
+        replace(facts, vocabulary=None, fold=True).check()
+
 
 # -- commands ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fold", [True, False])
+def test_weights_alone_tell_that_white_space_was_folded(tmp_path, capsys, fold):
+    own, other, place = tmp_path / "own.txt", tmp_path / "other.txt", tmp_path / "run"
+    own.write_text(CONTENT.replace(". ", ".\n\n") if fold else CONTENT)
+    flags = (*RUN, "--data-dir", own, *(("--fold",) if fold else ()))
+    assert train(*flags, "--epochs", 1, "--run-dir", place) == 0
+    alone = shutil.copy(place / "last.safetensors", tmp_path / "alone.safetensors")
+    assert load_weights(alone)[1].fold is fold
+    assert (b'"fold"' in alone.read_bytes()) is fold  # others stay as they were
+    other.write_text("the lazy\ndog jumps.\n" * 20)
+    capsys.readouterr()
+    for data_of in (("--data", "text", "--data-dir", other), ("--data", other)):
+        assert cli.main(["evaluate", *map(str, (alone, *data_of))]) == (0 if fold else 2)
+        assert ("got '\\n'" in capsys.readouterr().err) is not fold
+    if fold:  # and weights from before it was noted are read as the run around them was
+        model, facts = load_weights(alone)
+        save_weights(place / "last.safetensors", model, replace(facts, fold=False))
+        assert cli.main(["evaluate", str(place)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].startswith("test perplexity ")
+
+
 def test_weights_are_evaluated_as_in_their_training(run, capsys):
     last = (run / "metrics.csv").read_text().splitlines()[-1].split(",")
     assert cli.main(["evaluate", str(run)]) == 0

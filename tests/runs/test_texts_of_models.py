@@ -47,11 +47,14 @@ def test_a_text_is_loaded_with_the_level_and_length_of_the_model(monkeypatch):
     own, asked = Vocabulary(["a", "b"], "word"), []
     found = TokenSet([0, 1], 7, own)
     monkeypatch.setattr(texts.data, "load", lambda *given, **more: asked.append((*given, more)) or found)
-    facts = SimpleNamespace(picture_shape=(7,), vocabulary=own.to_dict())
+    facts = SimpleNamespace(picture_shape=(7,), vocabulary=own.to_dict(), fold=False)
     options = {"fold": True, "level": "character", "sequence_length": 3}
     assert texts.load(facts, "text", "a.txt", "test", **options) is found
     options = {"fold": True, "level": "word", "sequence_length": 7, "vocabulary": own}
     assert asked == [("text", "a.txt", "test", options)]
+    facts.fold = True
+    texts.load(facts, "text", "a.txt", "test")
+    assert asked[1] == ("text", "a.txt", "test", options)
     facts.vocabulary = None
     with pytest.raises(ValueError, match="wanted a model that tells of its vocabulary, got one "):
         texts.load(facts, "text", "a.txt", "test")

@@ -18,11 +18,11 @@ from cynet.runs.writer import Writer
 OPTIONS = {"embedding": 6, "hidden": 8}
 
 
-def saved(path, vocabulary, told=True, seed=0):
+def saved(path, vocabulary, told=True, seed=0, **more):
     names = vocabulary.names
     facts = Facts(
         "language_model", True, "text", names, (), (), (10,), task="language", kind="tokens",
-        vocabulary=vocabulary.to_dict() if told else None, model_option=json.dumps(OPTIONS),
+        vocabulary=vocabulary.to_dict() if told else None, model_option=json.dumps(OPTIONS), **more,
     )  # fmt: skip
     cynet.seed(seed)
     save_weights(path, language_model((10,), len(names), **OPTIONS), facts)
@@ -73,6 +73,18 @@ def test_words_stand_apart_from_the_prompt(tmp_path, asked):
         writer.tokens(" ")
     with pytest.raises(ValueError, match=r"^wanted words of the vocabulary, got 'dog' at 1$"):
         writer.tokens("cat dog")
+
+
+def test_a_prompt_is_folded_as_the_text_of_the_net_was(tmp_path, asked):
+    for fold in (True, False):
+        saved(tmp_path / "a.safetensors", Vocabulary(" ab"), fold=fold)
+        writer = Writer(tmp_path / "a.safetensors")
+        assert writer.tokens("a b").tolist() == [1, 0, 2]
+        if fold:
+            assert writer.tokens("a\n\t b\n").tolist() == [1, 0, 2, 0]
+            assert writer("a\n", 2) == "a\n a" and asked[-1][0] == [1, 0]
+    with pytest.raises(ValueError, match=r"wanted characters of the vocabulary, got '\\n'"):
+        writer.tokens("a\n")
 
 
 def test_weights_that_do_not_tell_their_vocabulary_are_refused_by_name(tmp_path):

@@ -30,6 +30,9 @@ RELU = ReLU()
     (diagnosis.not_falling(100, 0.969, 1.0, 0.1), False),
     (diagnosis.not_falling(99, 5.0, 1.0, 0.1), False),
     (diagnosis.not_falling(100, 0.5, 0.0, 0.1), False),
+    (diagnosis.not_falling(100, 1.05, 1.0, 0.1, test_loss=0.97), True),
+    (diagnosis.not_falling(100, 1.05, 1.0, 0.1, test_loss=0.969), False),  # learnt within a long first epoch
+    (diagnosis.not_falling(100, 1.05, 1.0, 0.1, test_loss=float("nan")), True),
     (diagnosis.shuffled(0.6, 1.0, 0.1, 0.1), True),
     (diagnosis.shuffled(0.601, 1.0, 0.1, 0.1), False),
     (diagnosis.shuffled(0.0, 0.0, 0.1, 0.1), False),
@@ -161,9 +164,10 @@ def test_the_first_step_of_a_run_that_goes_on_is_no_wait(doctor, said):
 
 def test_an_evaluation_is_told_with_its_own_numbers(doctor, said):
     doctor.guessing = 1.0
-    doctor.evaluated(result(99, 2.0, 0.5))
+    doctor.evaluated(result(99, 2.0, 1.5))
+    doctor.evaluated(result(100, 2.0, 0.5))
     assert said == []
-    doctor.evaluated(result(100, 2.0, 0.5, lr=0.125))
+    doctor.evaluated(result(100, 2.0, 1.5, lr=0.125))
     assert [finding.kind for finding in said] == ["not falling"]
     assert (
         "after 100 steps the training loss is 2, and guessing gives 1" in said[0].seen
