@@ -71,6 +71,21 @@ def test_other_errors_of_a_text_keep_their_flags(tmp_path, capsys):
     assert status == 2 and err.startswith("cynet language-model: error: --batch-size: wanted at most 720")
 
 
+@pytest.mark.parametrize(("options", "words"), [
+    (["cell=rnn"], "cell: wanted 'gru' or 'lstm', got 'rnn'"),
+    (["hidden=0"], "hidden: wanted at least 1, got 0"),
+    (["embedding=many"], "embedding: wanted an int, got 'many'"),
+    (["layers=1001"], "layers: wanted at most 1000, got 1001"),
+    (["tied=true", "hidden=3"], "tied: wanted hidden=512, as the embedding, got 3"),
+])  # fmt: skip
+def test_an_option_that_the_net_does_not_take_is_told_by_its_flag(tmp_path, capsys, options, words):
+    (tmp_path / "own.txt").write_text(CONTENT)
+    flags = ("--text", tmp_path / "own.txt", "--batch-size", 8)
+    given = [part for option in options for part in ("--model-option", option)]
+    status, out, err = said(capsys, "train", *flags, *given)
+    assert (status, out) == (2, "") and err == f"cynet language-model: error: --model-option: {words}\n"
+
+
 def test_it_writes_what_it_learnt(run, capsys):
     for more in (("--strategy", "max"), ("--strategy", "beam", "--beam-width", 3), ("--temperature", 0)):
         status, out, err = said(capsys, "generate", run, "--prompt", "the quick ", "--length", 9, *more)
