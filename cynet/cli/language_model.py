@@ -1,10 +1,6 @@
 """Train a net that says what comes next in a text, and let it write."""
 
-import json
-
 from cynet.core.tasks import STRATEGIES
-from cynet.runs import recipes
-from cynet.runs.origins import read
 
 from . import options, train, trained
 from .parser import UsageError, refusing
@@ -71,20 +67,12 @@ def _train(flags):
         flags.data, flags.data_dir = "text", flags.text
     if flags.recipe is None and flags.config is None:
         flags.recipe = EMBEDDED if flags.data in (None, EMBEDDED) else OF_A_TEXT
-        if flags.model is None and flags.model_option is not None:
-            flags.model_option = _over_the_recipe(flags.recipe, flags.model_option)
     try:
         return train.run(flags)
     except UsageError as error:
         if flags.text is None or not str(error).startswith(f"{OF_THE_PLACE}: "):
             raise
         raise UsageError(f"--text{str(error).removeprefix(OF_THE_PLACE)}") from error
-
-
-def _over_the_recipe(recipe, model_option):
-    """The options of a recipe's model, but for those that are given."""
-    known = json.loads(read(recipes.file(recipe, "--recipe"), "--recipe")["model_option"])
-    return json.dumps(known | json.loads(model_option), sort_keys=True)
 
 
 def _generate(flags):

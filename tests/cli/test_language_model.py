@@ -6,6 +6,7 @@ import pytest
 
 from cynet import cli
 from cynet.cli import language_model as command
+from cynet.cli import train
 from cynet.cli.gathering import gather
 from cynet.cli.parser import Parser
 from cynet.runs.writer import Writer
@@ -37,7 +38,8 @@ def run(tmp_path_factory):
      {"embedding": 64, "hidden": 128, "cell": "lstm"}),
     (["--text", "a.txt", "--model-option", "hidden=7"], "language_model", {"embedding": 512, "hidden": 7}),
     (["--data", "text", "--data-dir", "a.txt"], "language_model", {"embedding": 512, "hidden": 512}),
-    (["--recipe", "alice", "--model-option", "hidden=7"], "alice", {"hidden": 7}),
+    (["--recipe", "alice", "--model-option", "hidden=7"], "alice", {"embedding": 64, "hidden": 7}),
+    (["--model", "language_model", "--model-option", "hidden=7"], "alice", {"embedding": 64, "hidden": 7}),
 ])  # fmt: skip
 def test_it_begins_with_the_settings_of_a_recipe(monkeypatch, arguments, recipe, option):
     parser, seen = Parser("language-model", ""), []
@@ -48,6 +50,26 @@ def test_it_begins_with_the_settings_of_a_recipe(monkeypatch, arguments, recipe,
     assert origins["epochs"] == f"recipe {recipe}" and values["model"] == "language_model"
     assert json.loads(values["model_option"]) == option
     assert values["data_dir"] == ("a.txt" if "a.txt" in arguments else None)
+
+
+@pytest.mark.parametrize(("file", "arguments", "option"), [
+    (None, "", {"embedding": 64, "hidden": 128}),
+    (None, "--model-option layers=2", {"embedding": 64, "hidden": 128, "layers": 2}),
+    ('model = "language_model"', "--model-option hidden=2", {"embedding": 64, "hidden": 2}),
+    (None, "--model net.py", None), (None, "--model net.py --model-option width=2", {"width": 2}),
+    ('model = "uwnet0"', "", None), ("model_option = '{\"hidden\": 3}'", "", {"hidden": 3}),
+    ("model_option = '{\"hidden\": 3}'", "--model-option layers=2", {"layers": 2}),
+])  # fmt: skip
+def test_options_of_a_recipe_are_for_its_own_net_and_stay_beside_those_of_flags(
+    tmp_path, file, arguments, option
+):
+    parser = Parser("train", "")
+    train.add_flags(parser)
+    if file is not None:
+        (tmp_path / "own.toml").write_text(file)
+        arguments += f" --config {tmp_path}/own.toml"
+    values, _ = gather(parser.parse_args(["--recipe", "alice", *arguments.split()]))
+    assert (json.loads(values["model_option"]) if option else values["model_option"]) == option
 
 
 @pytest.mark.parametrize(("content", "words"), [
