@@ -1,11 +1,14 @@
 """Train a net that says what comes next in a text, and let it write."""
 
-from cynet.core.tasks import STRATEGIES
+import sys
+
+from cynet.core.names import harmless
+from cynet.core.tasks import BEAM, SAMPLE, STRATEGIES
 
 from . import options, train, trained
 from .parser import UsageError, refusing
 from .registry import command
-from .values import add_threads, integer, number
+from .values import add_threads, integer, number, within
 
 WHAT = {
     "train": "train on a text; the flags are those of `cynet train`, the defaults those of a recipe",
@@ -14,6 +17,8 @@ WHAT = {
 OF_THE_PLACE = "--data-dir"  # whose value --text gives
 OF_A_TEXT, EMBEDDED = "language_model", "alice"  # recipes: with --text, and without
 MOST_LENGTH, MOST_WIDTH, MOST_SEED = 1 << 20, 256, 2**63 - 1
+OF_A_STRATEGY = {"temperature": (SAMPLE, 1.0), "beam_width": (BEAM, 5), "seed": (SAMPLE, 0)}  # and defaults
+SHOWN = 32  # pieces that are shown together
 
 
 def add_flags(parser):
@@ -27,24 +32,26 @@ def add_flags(parser):
     generate = of["generate"]
     generate.add_argument("run", metavar="RUN", help=trained.WHERE)
     trained.add_weights(generate)
-    generate.add_argument("--prompt", metavar="TEXT", help="what is gone on from")
+    generate.add_argument("--prompt", metavar="TEXT", required=True, help="what is gone on from")
     generate.add_argument(
         "--strategy", choices=STRATEGIES, default="sample",
         help="max: the likeliest each time; sample: drawn by its probability; beam: the likeliest sequence "
         "of those that a beam finds",
     )  # fmt: skip
     generate.add_argument(
-        "--temperature", type=number(0), default=1.0, metavar="T",
-        help="of sample: below 1 likely ones become likelier; 0: the likeliest",
+        "--temperature", type=number(0), metavar="T",
+        help="of sample: below 1 likely ones become likelier; 0: the likeliest (default: 1)",
     )  # fmt: skip
     generate.add_argument(
-        "--beam-width", type=integer(1, MOST_WIDTH), default=5, metavar="W", help="sequences of a beam"
-    )
+        "--beam-width", type=within(1, MOST_WIDTH), metavar="W",
+        help=f"of beam: how many sequences it has, 1 to {MOST_WIDTH} (default: 5)",
+    )  # fmt: skip
     generate.add_argument(
-        "--length", type=integer(1, MOST_LENGTH), default=300, metavar="N", help="characters, or words"
-    )
+        "--length", type=within(1, MOST_LENGTH), default=300, metavar="N",
+        help=f"characters, or words, 1 to {MOST_LENGTH:,}",
+    )  # fmt: skip
     generate.add_argument(
-        "--seed", type=integer(0, MOST_SEED), default=0, metavar="N", help="of what is drawn"
+        "--seed", type=integer(0, MOST_SEED), metavar="N", help="of sample: of what is drawn (default: 0)"
     )
     add_threads(generate)
 
@@ -79,22 +86,37 @@ def _generate(flags):
     from cynet.runs import nets
     from cynet.runs.writer import Writer
 
-    if flags.prompt is None:
-        raise UsageError("--prompt: wanted a text that is gone on from, got none")
     trained.set_threads(flags)
     path, _ = trained.locate(flags.run, "RUN", flags.which)
     with refusing("--model"):
         net = nets.of(flags.net)
     with refusing("RUN"):
         writer = Writer(path, model=net)
+    how = {name: _of_its_strategy(flags, name) for name in OF_A_STRATEGY}
     with refusing("--prompt"):
-        tokens = writer.tokens(flags.prompt)
-    print(
-        flags.prompt + writer.write(
-            tokens, flags.length, flags.strategy, flags.temperature, flags.beam_width, flags.seed
-        )
-    )  # fmt: skip
+        writer.tokens(flags.prompt)
+    _show(writer.pieces(flags.prompt, flags.length, flags.strategy, **how))
     return 0
+
+
+def _of_its_strategy(flags, name):
+    """The value of a flag, or its default; it is said where the strategy has no use for one that is given."""
+    strategy, default = OF_A_STRATEGY[name]
+    given = getattr(flags, name)
+    if given is not None and flags.strategy != strategy:
+        flag = options.flag_of(name)
+        print(f"note: {flag} changes nothing with --strategy {flags.strategy}", file=sys.stderr)
+    return default if given is None else given
+
+
+def _show(pieces):
+    """Print a text as it is made, and end its line, also where somebody stops it."""
+    shown = harmless if sys.stdout.isatty() else str
+    try:
+        for count, piece in enumerate(pieces):
+            print(shown(piece), end="", flush=count % SHOWN == 0)
+    finally:
+        print(flush=True)
 
 
 _RUNS = {"train": _train, "generate": _generate}

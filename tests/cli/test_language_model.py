@@ -1,6 +1,7 @@
 """`cynet language-model`: train on a text, and let it write."""
 
 import json
+import sys
 
 import pytest
 
@@ -122,15 +123,64 @@ def test_it_writes_what_it_learnt(run, capsys):
 
 
 @pytest.mark.parametrize(("flags", "words"), [
-    ((), "--prompt: wanted a text that is gone on from, got none"),
+    ((), "the following arguments are required: --prompt"),
     (("--prompt", "thé"), "--prompt: wanted characters of the vocabulary, got 'é' (U+00E9) at 2"),
     (("--prompt", ""), "--prompt: wanted a character or more, got ''"),
     (("--prompt", "t", "--temperature", -1), "--temperature: wanted a number of at least 0, got '-1'"),
     (("--prompt", "t", "--strategy", "best"), "--strategy: wanted one of max, sample, beam, got 'best'"),
-    (("--prompt", "t", "--beam-width", 0), "--beam-width: wanted a whole number of at least 1, got '0'"),
+    (("--prompt", "t", "--beam-width", 0), "--beam-width: wanted a whole number from 1 to 256, got '0'"),
+    (("--prompt", "t", "--beam-width", 257), "--beam-width: wanted a whole number from 1 to 256, got '257'"),
+    (("--prompt", "t", "--length", 0), "--length: wanted a whole number from 1 to 1048576, got '0'"),
 ])  # fmt: skip
 def test_what_cannot_be_written_is_refused(run, capsys, flags, words):
     assert said(capsys, "generate", run, *flags) == (2, "", f"cynet language-model: error: {words}\n")
+
+
+@pytest.mark.parametrize(("strategy", "flags", "named"), [
+    ("max", ("--temperature", 0.3, "--beam-width", 2), ["--temperature", "--beam-width"]),
+    ("max", ("--seed", 1), ["--seed"]),
+    ("beam", ("--temperature", 1, "--beam-width", 2), ["--temperature"]),
+    ("sample", ("--temperature", 1, "--beam-width", 2, "--seed", 1), ["--beam-width"]),
+])  # fmt: skip
+def test_flags_that_change_nothing_are_told(run, capsys, strategy, flags, named):
+    given = ("generate", run, "--prompt", "the ", "--length", 5, "--strategy", strategy)
+    status, out, err = said(capsys, *given, *flags)
+    assert (status, out) == (0, said(capsys, *given, *(flags[-2:] if strategy == "sample" else ()))[1])
+    assert err == "".join(f"note: {flag} changes nothing with --strategy {strategy}\n" for flag in named)
+
+
+def test_help_of_generate_tells_limits_defaults_and_what_is_required(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["language-model", "generate", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for words in ("--prompt TEXT [", "1 to 256 (default: 5)", "1 to 1,048,576 (default: 300)", "accuracy"):
+        assert (words in text) == (words != "accuracy")
+
+
+@pytest.mark.parametrize("strategy", ["max", "sample"])
+def test_a_text_that_is_stopped_is_shown_as_far_as_it_is(run, capsys, monkeypatch, strategy):
+    def stopped(pieces):
+        for count, piece in enumerate(pieces):
+            if count == 40:
+                assert capsys.readouterr().out  # it is shown while it is made
+                raise KeyboardInterrupt
+            yield piece
+
+    pieces = Writer.pieces
+    monkeypatch.setattr(Writer, "pieces", lambda *given, **more: stopped(pieces(*given, **more)))
+    given = ("generate", run, "--prompt", "the ", "--strategy", strategy)
+    status, out, err = said(capsys, *given)
+    assert (status, err) == (130, "cynet language-model: interrupted\n") and out.endswith("\n")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_is_not_steered_by_what_is_written(run, capsys, monkeypatch, is_terminal):
+    odd = "\x1b[31m\x07\x9b\u202e\u2067\u200f\n\tna\xefve \u200d\xa0\r"
+    monkeypatch.setattr(Writer, "pieces", lambda *given, **more: iter(["the", *odd]))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    _, out, _ = said(capsys, "generate", run, "--prompt", "the")
+    escaped = "\\x1b[31m\\x07\\x9b\\u202e\\u2067\\u200f\n\tna\xefve \u200d\xa0\\r"
+    assert out == f"the{escaped if is_terminal else odd}\n"
 
 
 @pytest.mark.parametrize(("flags", "words"), [
