@@ -62,24 +62,23 @@ def run(flags):
 
 
 def _train(flags):
-    if flags.resume is not None:
-        if flags.text is not None:
-            raise UsageError("--text: not allowed with --resume, which takes all of it from the run")
-        return train.run(flags)
+    told = flags.text is not None or (flags.resume is not None and flags.data_dir is None)
     if flags.text is not None:
         for name in ("data", "data_dir"):
             if getattr(flags, name) is not None:
                 other = options.flag_of(name)
                 raise UsageError(f"--text: not allowed with argument {other} (give one of the two)")
-        flags.data, flags.data_dir = "text", flags.text
-    if flags.recipe is None and flags.config is None:
+        flags.data_dir = flags.text
+        if flags.resume is None:  # else the run says what it is
+            flags.data = "text"
+    if flags.recipe is None and flags.config is None and flags.resume is None:
         flags.recipe = EMBEDDED if flags.data in (None, EMBEDDED) else OF_A_TEXT
     try:
         return train.run(flags)
     except UsageError as error:
-        if flags.text is None or not str(error).startswith(f"{OF_THE_PLACE}: "):
-            raise
-        raise UsageError(f"--text{str(error).removeprefix(OF_THE_PLACE)}") from error
+        if told and str(error).startswith(f"{OF_THE_PLACE}: "):
+            raise UsageError(f"--text{str(error).removeprefix(OF_THE_PLACE)}") from error
+        raise
 
 
 def _generate(flags):

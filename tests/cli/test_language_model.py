@@ -186,13 +186,31 @@ def test_a_terminal_is_not_steered_by_what_is_written(run, capsys, monkeypatch, 
 @pytest.mark.parametrize(("flags", "words"), [
     (("--text", "a", "--data", "alice"), "--text: not allowed with argument --data"),
     (("--text", "a", "--data-dir", "b"), "--text: not allowed with argument --data-dir"),
-    (("--text", "a", "--resume", "b"), "--text: not allowed with --resume"),
+    (("--text", "a", "--resume", "b", "--data-dir", "c"), "--text: not allowed with argument --data-dir"),
+    (("--text", "a", "--resume", "none_such"), "--resume: no such run folder: none_such"),
     (("--text", "none_such.txt"), "no such file or folder: none_such.txt"),
     (("--augment",), "--augment: wanted False for labels of task language"),
 ])  # fmt: skip
 def test_what_cannot_be_trained_is_refused(capsys, flags, words):
     status, out, err = said(capsys, "train", *flags)
     assert (status, out, err.count("\n")) == (2, "", 1) and words in err
+
+
+def test_a_run_goes_on_with_its_text_at_another_place(tmp_path, capsys):
+    text, moved, other = tmp_path / "own.txt", tmp_path / "moved.txt", tmp_path / "other.txt"
+    text.write_text(CONTENT)
+    flags = ("--text", text, "--sequence-length", 20, "--steps", 4, *SMALL, "--run-dir", tmp_path / "run")
+    assert said(capsys, "train", *flags)[0] == 0
+    other.write_text(CONTENT.replace("lazy", "zaly"))
+    text.rename(moved)
+    more = ("train", "--resume", tmp_path / "run", "--steps", 6, "--allow-change", "steps", "--no-report")
+    refused = said(capsys, *more)
+    assert refused == (2, "", f"cynet language-model: error: --text: no such file or folder: {text}\n")
+    status, _, err = said(capsys, *more, "--text", other)
+    assert status == 2 and "the data are not those that the run began with" in err
+    status, out, _ = said(capsys, *more, "--text", moved)
+    assert status == 0 and "going on after step 4" in out
+    assert f'data_dir = "{moved}"' in (tmp_path / "run" / "config.toml").read_text()
 
 
 def test_a_model_of_pictures_writes_nothing(tmp_path, capsys):
