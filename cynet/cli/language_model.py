@@ -78,6 +78,9 @@ def _train(flags):
     except UsageError as error:
         if told and str(error).startswith(f"{OF_THE_PLACE}: "):
             raise UsageError(f"--text{str(error).removeprefix(OF_THE_PLACE)}") from error
+        setting = str(error).removeprefix(f"recipe {flags.recipe}: ").partition(": ")[0]
+        if setting in options.OPTIONS:  # nobody gave it
+            raise UsageError(f"{error} ({options.flag_of(setting)})") from error
         raise
 
 

@@ -88,6 +88,13 @@ def test_a_text_that_cannot_be_read_is_told_by_its_flag(tmp_path, capsys, conten
     assert said(capsys, "train", *given)[2] == err.replace("--text", "--data-dir")
 
 
+def test_what_a_recipe_gives_is_refused_with_the_flag_that_gives_another(tmp_path, capsys):
+    (tmp_path / "own.txt").write_text("ab\ncd e")
+    status, _, err = said(capsys, "train", "--text", tmp_path / "own.txt")
+    words = "batch_size: wanted at most 2, so that each row has two of the 5 tokens, got 256 (--batch-size)"
+    assert (status, err) == (2, f"cynet language-model: error: recipe language_model: {words}\n")
+
+
 def test_other_errors_of_a_text_keep_their_flags(tmp_path, capsys):
     (tmp_path / "own.txt").write_text(CONTENT)
     status, _, err = said(capsys, "train", "--text", tmp_path / "own.txt", "--batch-size", 5000)
