@@ -5,7 +5,7 @@ import sys
 from cynet.core.names import harmless
 from cynet.core.tasks import BEAM, SAMPLE, STRATEGIES
 
-from . import options, train, trained
+from . import options, recipe_help, train, trained
 from .parser import UsageError, refusing
 from .registry import command
 from .values import add_threads, integer, number, within
@@ -29,6 +29,11 @@ def add_flags(parser):
         "cynet, and a small net)",
     )  # fmt: skip
     train.add_flags(of["train"])
+    recipe_help.tell(of["train"], OF_A_TEXT, EMBEDDED)
+    of["train"].epilog = (
+        f"Defaults are those of the recipe {OF_A_TEXT}, without --text or --data those of {EMBEDDED}; with "
+        "--config alone those of `cynet train`."
+    )
     generate = of["generate"]
     generate.add_argument("run", metavar="RUN", help=trained.WHERE)
     trained.add_weights(generate)

@@ -9,7 +9,10 @@ from cynet import cli
 from cynet.cli import language_model as command
 from cynet.cli import train
 from cynet.cli.gathering import gather
+from cynet.cli.options import OPTIONS
 from cynet.cli.parser import Parser
+from cynet.runs import recipes
+from cynet.runs.origins import read
 from cynet.runs.writer import Writer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -162,6 +165,21 @@ def test_help_of_generate_tells_limits_defaults_and_what_is_required(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for words in ("--prompt TEXT [", "1 to 256 (default: 5)", "1 to 1,048,576 (default: 300)", "accuracy"):
         assert (words in text) == (words != "accuracy")
+
+
+def test_help_of_train_tells_the_defaults_of_its_recipes(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["language-model", "train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    sheets = [read(recipes.file(name, ""), "") for name in ("language_model", "alice")]
+    assert sheets[0].keys() == sheets[1].keys()  # no default of one stands for the other
+    for name in sheets[0].keys() - {"model_option"}:
+        words, first, second = OPTIONS[name].help, *(str(sheet[name]) for sheet in sheets)
+        more = "" if first == second else f"; recipe alice: {second}"
+        assert f"{words.partition(' (default')[0]} (default: {first}{more})" in text
+    assert "(default: embedding=512 hidden=512; recipe alice: embedding=64 hidden=128)" in text
+    for wrong in ("uwnet2", "shapes10)", "sgd)", "1500", "4e-05", "constant with", "after 60%", ": 0.1;"):
+        assert wrong not in text
 
 
 @pytest.mark.parametrize("strategy", ["max", "sample"])
