@@ -1,5 +1,7 @@
 """A run's settings from defaults, a recipe, a TOML file and flags, each with the origin of its value."""
 
+import json
+
 from cynet.core.shell import quoted
 from cynet.core.wording import Flagged
 from cynet.runs import recipes
@@ -7,6 +9,8 @@ from cynet.runs.origins import DERIVED, FLAG, Names, gathered, read
 from cynet.runs.places import settled
 
 from .options import OPTIONS, flag_of
+
+OPTION = "model_option"  # of which a part may be given
 
 
 def given(flags):
@@ -27,13 +31,32 @@ def gather(flags):
     UsageError
         Naming the source, when it holds what is unknown, of the wrong type, or contradictory.
     """
-    sheets = []
+    sheets, recipe, file, flagged = [], {}, {}, given(flags)
     if flags.recipe is not None:
-        sheets.append((f"recipe {flags.recipe}", read(recipes.file(flags.recipe, "--recipe"), "--recipe")))
+        recipe = read(recipes.file(flags.recipe, "--recipe"), "--recipe")
+        sheets.append((f"recipe {flags.recipe}", recipe))
     if flags.config is not None:
-        sheets.append((str(flags.config), settled(read(flags.config, "--config", DERIVED), flags.config)))
-    sheets.append((FLAG, given(flags)))
+        file = settled(read(flags.config, "--config", DERIVED), flags.config)
+        sheets.append((str(flags.config), file))
+    _share_options(recipe, file, flagged)
+    sheets.append((FLAG, flagged))
     return gathered(sheets, Flags(flags.config))
+
+
+def _share_options(recipe, file, flagged):
+    """Lay options of flags over those that a recipe gives its own net; another net has none of the recipe's.
+
+    Parameters
+    ----------
+    recipe, file, flagged : dict
+        The settings of each; `recipe` and `flagged` are changed.
+    """
+    own, over = recipe.get("model"), file | flagged
+    if over.get("model", own) != own:
+        recipe.pop(OPTION, None)
+    elif OPTION in recipe and OPTION in flagged and OPTION not in file:
+        both = json.loads(recipe[OPTION]) | json.loads(flagged[OPTION])
+        flagged[OPTION] = json.dumps(both, sort_keys=True)
 
 
 class Flags(Flagged, Names):

@@ -18,7 +18,7 @@ def add_weights(group):
         "--weights",
         dest="which",
         choices=tuple(KEPT),
-        help="which of the run's weights: the last, or those of the best accuracy (default: what it came to)",
+        help="which of the run's weights: the last, or the best (default: what it came to)",
     )
     add_model(group)
 

@@ -52,6 +52,20 @@ def integer(least, most=ranges.MOST):
     return flag(ranges.integer(least, most))
 
 
+def within(least, most):
+    """As `integer`, of a range whose both ends an error names, whichever it is about."""
+    parse = ranges.integer(least, most)
+
+    def parsed(text):
+        try:
+            return parse(text)
+        except ValueError:
+            wanted = f"wanted a whole number from {least} to {most}"
+            raise ArgumentTypeError(f"{wanted}, got {ranges.short(text)}") from None
+
+    return parsed
+
+
 def number(least, below=None):
     """An argparse type: a finite float of at least `least` and, where given, less than `below`."""
     return flag(ranges.number(least, below))

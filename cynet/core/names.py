@@ -3,11 +3,13 @@
 import codecs
 import itertools
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SPELLED = "cynet.spelled"  # an error handler for text that is encoded: what `printable` escapes, as it does
+STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -43,6 +45,13 @@ def _shown(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()
+
+
+def harmless(text: str) -> str:
+    """A text for a terminal: what would steer it escaped, control characters but line end and tab, and marks
+    that turn the direction of writing.
+    """
+    return STEERING.sub(lambda found: _shown(found.group()), text)
 
 
 def few(names: Sequence[str], most: int = 5) -> str:

@@ -2,6 +2,7 @@
 
 from cynet.core import checks
 from cynet.nn import GRU, LSTM, Embedding, Linear, Sequential
+from cynet.nn.layers.recurrent import MOST_LAYERS
 
 from .registry import model
 
@@ -49,6 +50,9 @@ def language_model(
     """
     if cell not in CELLS:
         raise ValueError(f"cell: wanted {' or '.join(map(repr, CELLS))}, got {cell!r:.80}")
+    checks.integer("embedding", embedding, 1)  # the layers have other names for them
+    checks.integer("hidden", hidden, 1)
+    checks.integer("layers", layers, 1, MOST_LAYERS)
     vectors = Embedding(classes, embedding)
     decoder = Linear(hidden, classes)
     if checks.flag("tied", tied):

@@ -3,6 +3,7 @@
 from __future__ import annotations  # what loads data is asked for when it is needed
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import prod
@@ -33,6 +34,7 @@ from .validation import TEST, VALIDATION, Division
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
 TEST_BATCH = 250
+TEXTS = "language_model"  # what is meant where a text is given to a net of pictures
 
 
 def norms_single_values(model: Layer, shape: tuple[int, ...]) -> bool:
@@ -180,10 +182,12 @@ class Session:
             if net is None and found[1:] != whole:
                 raise ValueError(f"it gives {found[1:]} for each of them, wanted {whole}")
         except ValueError as error:
+            if str(error).partition(": ")[0] in json.loads(settings.model_option or "{}"):
+                raise ValueError(f"model_option: {error}") from None
             sizes, what = " x ".join(map(str, shape)), words_of(shape, self.facts.task)
             wanted = f"{settings.model} cannot take the {what} of {settings.data}, {sizes}"
-            no_text = net is None and self.task.name == LANGUAGE
-            hint = " (did you mean model language_model?)" if no_text else ""
+            other = net is None and self.task.name == LANGUAGE and settings.model != TEXTS
+            hint = f" (did you mean model {TEXTS}?)" if other else ""
             raise ValueError(f"model: {wanted}: {error}{hint}") from None
         return model
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cynet.core.tasks import LANGUAGE, MAX
 from cynet.core.types import AnyArray, AnyPath
 from cynet.data.text import Vocabulary
-from cynet.data.text.reading import folded
-from cynet.data.text.vocabulary import CHARACTER
-from cynet.train.generation import generate, stepper
+from cynet.data.text.reading import folded, with_line_ends
+from cynet.data.text.vocabulary import WORD
+from cynet.train.generation import begun, one_by_one, stepper
 
 from . import nets
 from .weights import file_of, load_weights
@@ -64,7 +65,7 @@ class Writer:
     def tokens(self, prompt: str) -> AnyArray:
         """The tokens of a prompt; a ValueError names what of it the model does not know."""
         try:
-            found = self.vocabulary.encode(folded(prompt) if self.facts.fold else prompt)
+            found = self.vocabulary.encode(self._as_text(prompt))
         except ValueError as error:
             raise ValueError(str(error).removeprefix("text: ")) from None
         if not len(found):
@@ -73,21 +74,37 @@ class Writer:
 
     def __call__(self, prompt: str, length: int, strategy: str = MAX, **options: Any) -> str:
         """The prompt, and what the model goes on with; arguments are those of `train.generation.generate`."""
-        return prompt + self.write(self.tokens(prompt), length, strategy, **options)
+        return "".join(self.pieces(prompt, length, strategy, **options))
 
-    def write(
+    def pieces(
         self,
-        tokens: AnyArray,
+        prompt: str,
         length: int,
         strategy: str = MAX,
         temperature: float = 1.0,
         beam_width: int = 5,
         seed: int = 0,
-    ) -> str:
-        """What the model goes on with after some tokens; arguments and errors are those of `generate`."""
-        found = generate(self.model, tokens, length, strategy, temperature, beam_width, seed)
-        text = self.vocabulary.decode(found)
-        return text if self.vocabulary.level == CHARACTER else f" {text}"
+    ) -> Iterator[str]:
+        """As a call, in pieces: the prompt, then each token's text when it is found, a beam's at its end."""
+        read = begun(self.model, self.tokens(prompt))
+        found = one_by_one(read, length, strategy, temperature, beam_width, seed)
+        return self._spelled(self._as_text(prompt), found)
+
+    def _spelled(self, prompt: str, tokens: Iterable[int]) -> Iterator[str]:
+        yield prompt
+        texts, gap = self.vocabulary.texts, " " if self.vocabulary.level == WORD else ""
+        before = "" if prompt[-1].isspace() else gap
+        for token in tokens:
+            yield before + texts[token]
+            before = gap
+
+    def _as_text(self, prompt: str) -> str:
+        """With the line ends, and where the model's text was folded the spaces, that a text is read with."""
+        if not isinstance(prompt, str):
+            return prompt
+        if self.facts.fold:
+            return folded(prompt)
+        return prompt if "\r" in self.vocabulary.entries else with_line_ends(prompt)
 
     def __repr__(self) -> str:
         return f"Writer({str(self.path)!r}: {self.vocabulary!r})"

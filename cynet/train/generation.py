@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,23 +85,40 @@ def after(
     seed: int = 0,
 ) -> AnyArray:
     """As `generate`, of what `begun` gave: one prompt may be gone on from several times."""
+    return np.fromiter(one_by_one(begun, length, strategy, temperature, beam_width, seed), np.int64)
+
+
+def one_by_one(
+    begun: Begun,
+    length: int,
+    strategy: str = MAX,
+    temperature: float = 1.0,
+    beam_width: int = 5,
+    seed: int = 0,
+) -> Iterator[int]:
+    """As `after`, each token when it is found, those of a beam at its end; arguments are looked at now."""
     length = checks.integer("length", length, 1, MOST_LENGTH)
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: wanted {', '.join(STRATEGIES)}, got {strategy!r:.80}")
     temperature = checks.number("temperature", temperature, 0)
     width = checks.integer("beam_width", beam_width, 1, MOST_WIDTH)
     seed = checks.integer("seed", seed, 0, 2**63 - 1)
-    step, logits, state = begun
     if strategy == BEAM:
-        return _beam(step, logits, state, length, width)
+        return iter(_beam(*begun, length, width).tolist())
+    return _found(*begun, length, 0.0 if strategy == MAX else temperature, seed)
+
+
+def _found(
+    step: Stepper, logits: Array, state: Any, length: int, temperature: float, seed: int
+) -> Iterator[int]:
+    """Tokens that are drawn, one after the other; of temperature 0 the likeliest."""
     draws = np.random.Generator(np.random.Philox(key=[seed, 0])).random(length)
-    found = np.empty(length, np.int64)
+    token = np.empty(1, np.int64)
     for place in range(length):
-        greedy = strategy == MAX or temperature == 0
-        found[place] = logits[0].argmax() if greedy else _drawn(logits[0], temperature, draws[place])
+        token[0] = _drawn(logits[0], temperature, draws[place]) if temperature else logits[0].argmax()
+        yield int(token[0])
         if place + 1 < length:
-            logits, state = step(found[place : place + 1], state)
-    return found
+            logits, state = step(token, state)
 
 
 def stepper(model: Layer) -> Stepper:

@@ -58,10 +58,11 @@ def test_a_row_for_each_evaluation_from_one_prompt(run):
 
 def test_the_last_row_is_what_the_weights_write(run):
     writer, last = Writer(run), rows(run)[-1]
-    tokens = writer.tokens(PROMPT)
     for strategy in STRATEGIES:
         seed = samples.seed_of(5, 3)
-        assert last[strategy] == writer.write(tokens, 160, strategy, 1.0, 4, seed), strategy
+        assert PROMPT + last[strategy] == "".join(writer.pieces(PROMPT, 160, strategy, 1.0, 4, seed)), (
+            strategy
+        )
 
 
 def test_the_weights_and_the_random_state_are_what_they_were_without(run, tmp_path, monkeypatch):
@@ -117,7 +118,7 @@ def test_rows_after_the_checkpoint_come_again(run, tmp_path, torn):
 def test_they_are_of_the_averaged_weights_where_these_are_kept(tmp_path):
     started(tmp_path, ema=0.9, steps=EPOCH)
     writer = Writer(tmp_path / "run")
-    assert rows(tmp_path / "run")[0]["max"] == writer.write(writer.tokens(PROMPT), 160, "max")
+    assert PROMPT + rows(tmp_path / "run")[0]["max"] == writer(PROMPT, 160, "max")
 
 
 def test_of_words_there_are_fewer(tmp_path):

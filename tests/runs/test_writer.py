@@ -38,14 +38,15 @@ def run(tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What `generate` is called with; it gives the tokens 0, 1."""
+    """What `one_by_one` is called with, the prompt in place of what read it; it gives the tokens 0, 1."""
     calls = []
 
-    def generate(model, tokens, *more):
+    def one_by_one(tokens, *more):
         calls.append((list(tokens), *more))
         return [0, 1]
 
-    monkeypatch.setattr(module, "generate", generate)
+    monkeypatch.setattr(module, "begun", lambda model, tokens: tokens)
+    monkeypatch.setattr(module, "one_by_one", one_by_one)
     return calls
 
 
@@ -59,16 +60,24 @@ def test_it_has_the_weights_that_are_named(run):
 
 def test_what_is_asked_of_a_writer_is_asked_of_the_net(run, asked):
     writer = Writer(run, "last")
-    assert writer("ba", 7) == "baab" and writer.write([3], 2) == "ab"
+    assert writer("ba", 7) == "baab" and list(writer.pieces("d", 2)) == ["d", "a", "b"]
     more = {"temperature": 0.5, "beam_width": 3, "seed": 9}
     assert writer("c", 8, "beam", **more) == "cab"
     assert asked == [([1, 0], 7, "max", 1.0, 5, 0), ([3], 2, "max", 1.0, 5, 0), ([2], 8, "beam", 0.5, 3, 9)]
 
 
+def test_a_prompt_has_the_line_ends_of_a_text(tmp_path, asked):
+    saved(tmp_path / "a.safetensors", Vocabulary("\nab"))
+    assert Writer(tmp_path / "a.safetensors")("b\r\na\r", 2) == "b\na\n\na" and asked[0][0] == [2, 0, 1, 0]
+    saved(tmp_path / "b.safetensors", Vocabulary("\n\rab"))  # a vocabulary that was made in Python
+    assert Writer(tmp_path / "b.safetensors")("b\r\n", 2) == "b\r\n\n\r"
+
+
 def test_words_stand_apart_from_the_prompt(tmp_path, asked):
     saved(tmp_path / "a.safetensors", Vocabulary(["cat", "sat"], "word", unknown=True))
     writer = Writer(tmp_path / "a.safetensors")
-    assert writer("sat cat", 2) == "sat cat cat sat" and writer.write([1], 2) == " cat sat"
+    assert writer("sat cat", 2) == "sat cat cat sat" and writer("cat\n", 2) == "cat\ncat sat"
+    assert list(writer.pieces("sat  ", 2)) == ["sat  ", "cat", " sat"]
     with pytest.raises(ValueError, match=r"^wanted a word or more, got ' '$"):
         writer.tokens(" ")
     with pytest.raises(ValueError, match=r"^wanted words of the vocabulary, got 'dog' at 1$"):
@@ -82,7 +91,7 @@ def test_a_prompt_is_folded_as_the_text_of_the_net_was(tmp_path, asked):
         assert writer.tokens("a b").tolist() == [1, 0, 2]
         if fold:
             assert writer.tokens("a\n\t b\n").tolist() == [1, 0, 2, 0]
-            assert writer("a\n", 2) == "a\n a" and asked[-1][0] == [1, 0]
+            assert writer("a\n", 2) == "a  a" and asked[-1][0] == [1, 0]
     with pytest.raises(ValueError, match=r"wanted characters of the vocabulary, got '\\n'"):
         writer.tokens("a\n")
 
@@ -118,7 +127,7 @@ def test_the_weights_of_a_run_are_those_that_are_asked_for(run, monkeypatch):
     seen = []
     monkeypatch.setattr("cynet.runs.writer.Writer.__init__", lambda self, path, **_: seen.append(path.name))
     monkeypatch.setattr("cynet.runs.writer.Writer.tokens", lambda self, prompt: [0])
-    monkeypatch.setattr("cynet.runs.writer.Writer.write", lambda self, *given: "")
+    monkeypatch.setattr("cynet.runs.writer.Writer.pieces", lambda self, *given, **more: ())
     for which in ("last", "best"):
         cli.main(["language-model", "generate", str(run), "--prompt", "a", "--weights", which])
     assert seen == [WEIGHTS, BEST]

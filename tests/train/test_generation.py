@@ -94,6 +94,19 @@ def test_one_prompt_is_gone_on_from_several_times():
         np.testing.assert_array_equal(found, generate(model, [1, 2], 20, strategy, seed=4))
 
 
+@pytest.mark.parametrize("strategy", ["max", "sample", "beam"])
+def test_tokens_come_one_by_one(strategy):
+    model, steps = made(), []
+    step, *rest = generation.begun(model, [1, 2])
+    read = (lambda *given: steps.append(1) or step(*given), *rest)
+    found = generation.one_by_one(read, 20, strategy, seed=4)
+    for place, token in enumerate(generate(model, [1, 2], 20, strategy, seed=4)):
+        assert next(found) == token and len(steps) == (19 if strategy == "beam" else place)
+    assert next(found, None) is None
+    with pytest.raises(ValueError, match="length: wanted at least 1"):
+        generation.one_by_one(read, 0, strategy)  # before anything is asked for
+
+
 def test_the_likeliest_tokens_at_each_place():
     model, tokens = made(), np.random.default_rng(0).integers(0, 6, 150)  # more than are asked about at once
     with no_grad():

@@ -47,8 +47,13 @@ def read(path: AnyPath, fold: bool = False) -> str:
     content = read_regular(user_path(path), MOST)
     name = printable(path)
     with memory(len(content), name):
-        text = _decoded(content, name).replace("\r\n", "\n").replace("\r", "\n")
+        text = with_line_ends(_decoded(content, name))
         return folded(text) if fold else text
+
+
+def with_line_ends(text: str) -> str:
+    """A text with `\\n` in place of `\\r\\n` and `\\r`."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decoded(content: bytes, name: str) -> str:

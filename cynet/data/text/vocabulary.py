@@ -78,6 +78,12 @@ class Vocabulary:
         return (*names, UNKNOWN) if self.unknown else tuple(names)
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What each token is decoded as: its entry; the unknown one U+FFFD, or the word `<unk>`."""
+        unknown = UNKNOWN if self.level == WORD else REPLACEMENT
+        return (*self.entries, unknown) if self.unknown else self.entries
+
+    @cached_property
     def _tokens(self) -> dict[str, int]:
         return {entry: token for token, entry in enumerate(self.entries)}
 
@@ -129,9 +135,8 @@ class Vocabulary:
             When they are no integers, or out of range.
         """
         tokens = checked_tokens("tokens", tokens, len(self), least=0)
-        words = self.level == WORD
-        entries = (*self.entries, UNKNOWN if words else REPLACEMENT)
-        return (" " if words else "").join([entries[token] for token in tokens.tolist()])
+        texts = self.texts
+        return (" " if self.level == WORD else "").join([texts[token] for token in tokens.tolist()])
 
     def to_dict(self) -> dict[str, Any]:
         """It as plain data, for JSON: level, entries, unknown."""

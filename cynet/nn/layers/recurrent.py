@@ -14,6 +14,7 @@ from cynet.nn.parameter import Parameter, grad_of, refuse_another, value
 from .embedding import Embedding
 
 WEIGHTS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
+MOST_LAYERS = 1000
 
 
 class Recurrent(Layer):
@@ -47,7 +48,7 @@ class Recurrent(Layer):
         """(inputs, units, layers), checked: they may have been set."""
         inputs = checks.integer("input_size", self.input_size, 1)
         hidden = checks.integer("hidden_size", self.hidden_size, 1)
-        return inputs, hidden, checks.integer("num_layers", self.num_layers, 1, 1000)
+        return inputs, hidden, checks.integer("num_layers", self.num_layers, 1, MOST_LAYERS)
 
     def _shapes(self, layer: int) -> dict[str, Shape]:
         """The shapes of the parameters of one layer, by their names."""
