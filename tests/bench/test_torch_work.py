@@ -123,3 +123,9 @@ def test_pictures_are_cropped_flipped_and_normalised_at_random(peer):
     assert len(both) == 2 and x.shape == (24, 3, 12, 12)
     values = (x[:, 0] * std[0] + mean[0]) * 255
     assert float(values.min()) > 0.9 and float(values.max()) < 32.1
+
+
+def test_threads_are_those_within_an_operation(peer):
+    for count in (3, 1, 2):
+        peer.set_num_threads(count)
+        assert torch.get_num_threads() == count

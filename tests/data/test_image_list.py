@@ -7,7 +7,7 @@ from damages import bounded
 from photos import draw, pets
 
 from cynet import data
-from cynet.data.images import damaged, image_list
+from cynet.data.images import damaged, decoding, image_list
 
 pytest.importorskip("PIL")
 
@@ -153,3 +153,12 @@ def test_pictures_are_resized_as_asked(folder):
     found = {resize: data.ImageList(*files, size=4, resize=resize) for resize in ("crop", "stretch")}
     assert {resize: each.resize for resize, each in found.items()} == {"crop": "crop", "stretch": "stretch"}
     assert (found["crop"].images != found["stretch"].images).any()
+
+
+def test_pictures_beyond_the_first_chunk_keep_their_labels_and_paths(folder, monkeypatch):
+    monkeypatch.setattr(decoding, "CHUNK", 2)
+    paths = [folder / name for name in ("cat/0.png", "dog/1.jpg", "dog/1.jpg", "cat/0.png", "dog/1.jpg")]
+    found = data.ImageList(*lists(folder, paths), workers=0)
+    assert found.labels.tolist() == [0, 1, 1, 0, 1] and found.paths == tuple(map(str, paths))
+    assert (found.images[[0, 1, 1, 0, 1]] == found.images).all()
+    assert (found.images[0] != found.images[1]).any()

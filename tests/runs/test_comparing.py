@@ -1,5 +1,6 @@
 """Runs side by side: what is said of their settings and results, and of the step at which they part."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,3 +106,20 @@ def test_settings_and_results_that_differ_are_told_with_their_origins():
         "result accuracy: 0.5 against 0.25", "result loss: 1 against none", "result new: none against 2"
     ]  # fmt: skip
     assert list(comparing.results(one, run("b"))) == list(comparing.results(run(), other)) == []
+
+
+def test_both_runs_are_trained_again_for_the_fewest_steps(monkeypatch):
+    asked = []
+
+    def run(name, repeatable, steps):
+        @contextlib.contextmanager
+        def replay(names, threads):
+            yield f"{name} again"
+
+        return SimpleNamespace(settings=SimpleNamespace(steps=steps), repeatable=repeatable, replay=replay)
+
+    monkeypatch.setattr(
+        comparing.replay, "first_difference", lambda *given: asked.append(given) or "at step 3"
+    )
+    assert comparing.replayed(run("one", 9, 8), run("two", 7, None)) == "trained again, they part at 3"
+    assert asked == [("one again", "two again", 7)]
