@@ -118,8 +118,6 @@ def test_both_runs_are_trained_again_for_the_fewest_steps(monkeypatch):
 
         return SimpleNamespace(settings=SimpleNamespace(steps=steps), repeatable=repeatable, replay=replay)
 
-    monkeypatch.setattr(
-        comparing.replay, "first_difference", lambda *given: asked.append(given) or "at step 3"
-    )
+    monkeypatch.setattr(comparing.replay, "first_difference", lambda *one: asked.append(one) or "at 3")
     assert comparing.replayed(run("one", 9, 8), run("two", 7, None)) == "trained again, they part at 3"
     assert asked == [("one again", "two again", 7)]
