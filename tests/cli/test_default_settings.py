@@ -6,6 +6,7 @@ import re
 import pytest
 
 from cynet import cli
+from cynet.cli import language_model
 from cynet.cli.parser import Parser, UsageError
 from cynet.study import study
 
@@ -30,8 +31,8 @@ DEFAULTS = {
     "batchnorm_study": {"model": "uwnet2", "data": "shapes10", "data_dir": None, "steps": 300, "seeds": 3,
                         "batch_size": 128, "rates": None, "rounds": None, "threads": None, "run_dir": None},
     "language_model train": {"text": None, "model": None, "report": True, "recipe": None},
-    "language_model generate": {"which": None, "strategy": "sample", "temperature": 1.0, "beam_width": 5,
-                                "length": 300, "seed": 0, "prompt": None, "threads": None},
+    "language_model generate": {"which": None, "strategy": "sample", "temperature": None, "beam_width": None,
+                                "length": 300, "seed": None, "threads": None},
     "bundle": {"files": None, "base": None, "output": "bundle.tar.gz", "force": False},
     "data fetch": {"data_dir": None, "mirror": None},
     "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0,
@@ -48,6 +49,7 @@ DEFAULTS = {
     "bench memory": {"model": None, "batch_size": (128,), "batch_norm": True, "against": None,
                      "steps": 10} | RUNNING,
     "bench import": {"against": None, "repeat": None, "json": None, "markdown": False},
+    "bench language-model": {"against": None} | RUNNING,
     "bench loader": {"batch_size": 128, "against": None} | RUNNING,
     "bench profile": {"model": None, "batch_size": 128, "batch_norm": True} | RUNNING,
     "bench table": {"model": None, "batch_norm": True, "against": "torch", "threads": None, "repeat": None,
@@ -78,7 +80,7 @@ def parser_of(command):
 
 def parsed(command, *more):
     name, *what = command.split()
-    what += ["R"] if command == "language_model generate" else []
+    what += ["R", "--prompt", "P"] if command == "language_model generate" else []
     needed = ["NAME"] if name == "data" else NEEDED.get(name, "").split()
     return vars(parser_of(command).parse_args([*what, *needed, *more]))
 
@@ -106,6 +108,14 @@ def test_what_nobody_gives_has_its_default_and_help_says_so(monkeypatch, command
             continue
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
         assert f"(default: {shown})" in text, name
+
+
+def test_help_says_what_a_strategy_has_where_nobody_says_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    text = help_of("language_model generate")
+    for name, (_, value) in language_model.OF_A_STRATEGY.items():
+        assert re.search(rf"--{name.replace('_', '-')} .*\(default: {value:g}\)", text), name
+    assert [value for _, value in language_model.OF_A_STRATEGY.values()] == [1.0, 5, 0]
 
 
 @pytest.mark.parametrize(("command", "flag", "least", "most"), BOUNDS)
