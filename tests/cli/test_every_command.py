@@ -52,7 +52,13 @@ def said(capsys, arguments):
 
 def needed(parser):
     """Arguments that must be given."""
-    return ["x" for action in parser._actions if not action.option_strings and action.nargs in (None, "+")]
+    flags = [
+        [action.option_strings[0], "x"]
+        for action in parser._actions
+        if action.required and action.option_strings
+    ]
+    places = [a for a in parser._actions if not a.option_strings and a.nargs in (None, "+")]
+    return ["x" for _ in places] + [word for flag in flags for word in flag]
 
 
 def test_the_table_is_what_the_files_say():
