@@ -185,7 +185,9 @@ def test_measures_of_a_text(text):
 
 @pytest.mark.parametrize(("options", "words"), [
     ({"cell": "rnn"}, "cell: wanted 'gru' or 'lstm'"), ({"tied": True}, "tied: wanted hidden=512"),
-    ({"tied": 1}, "tied"), ({"embedding": 0}, "embedding_dim"), ({"layers": 0}, "num_layers"),
+    ({"tied": 1}, "tied"), ({"embedding": 0}, "^embedding: wanted at least 1, got 0"),
+    ({"layers": 0}, "^layers: wanted at least 1, got 0"),
+    ({"hidden": 0}, "^hidden: wanted at least 1, got 0"),
 ])  # fmt: skip
 def test_other_nets_are_refused(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
