@@ -16,3 +16,29 @@ def said(capsys, *arguments):
 def weights(run):
     """The bytes of each array of a run's last weights."""
     return {n: a.tobytes() for n, a in cynet.interop.safetensors.load(run / "last.safetensors")[0].items()}
+
+
+class Doubled(cynet.Layer):
+    """A net of texts of one's own, whose layers are within another one.
+
+    Parameters
+    ----------
+    classes : int
+        Different tokens.
+    """
+
+    takes_integers = True
+
+    def __init__(self, classes):
+        self.body = cynet.Sequential(
+            cynet.nn.Embedding(classes, 4), cynet.nn.GRU(4, 5), cynet.nn.GRU(5, 5), cynet.Linear(5, classes)
+        )
+
+    def forward(self, x):
+        return self.body(x)
+
+    def backward(self, dy):
+        return self.body.backward(dy)
+
+    def output_shape(self, shape):
+        return self.body.output_shape(shape)

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from own_nets import Doubled
 
 import cynet
 from cynet import runs
@@ -143,26 +144,6 @@ def test_the_prompt_is_short_where_the_text_is():
     assert row["prompt"] == "cab" and len(row["beam"]) == 160
     expected = Vocabulary("abc").decode(generate(model, [2, 0, 1], 160))
     assert row["max"] == expected and (row["step"], row["epoch"]) == (7, 1)
-
-
-class Doubled(cynet.Layer):
-    """A net of one's own, not one after the other."""
-
-    takes_integers = True
-
-    def __init__(self, classes):
-        self.body = cynet.Sequential(
-            cynet.nn.Embedding(classes, 4), cynet.nn.GRU(4, 4), cynet.nn.GRU(4, 4), cynet.Linear(4, classes)
-        )
-
-    def forward(self, x):
-        return self.body(x)
-
-    def backward(self, dy):
-        return self.body.backward(dy)
-
-    def output_shape(self, shape):
-        return self.body.output_shape(shape)
 
 
 def test_a_net_that_cannot_be_gone_on_from_writes_none(tmp_path):

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
+from own_nets import Doubled
 
 import cynet
 from cynet import cli, data
 from cynet.data.text import Text, TokenSet, Vocabulary
-from cynet.nn.layer import Layer
 from cynet.runs import beginning, checkpoint, life, remarks, texts
 from cynet.runs.facts import Facts
 from cynet.runs.log import Voice
@@ -272,26 +272,6 @@ def test_other_texts_to_test_with_are_refused():
     with session(bare, bare) as made:
         made.train()
         assert made.facts.vocabulary is None and made.facts.classes == tuple("01234")
-
-
-class Doubled(Layer):
-    """A net of one's own."""
-
-    takes_integers = True
-
-    def __init__(self, classes):
-        self.body = cynet.Sequential(
-            cynet.nn.Embedding(classes, 4), cynet.nn.GRU(4, 5), cynet.nn.GRU(5, 5), cynet.Linear(5, classes)
-        )
-
-    def forward(self, x):
-        return self.body(x)
-
-    def backward(self, dy):
-        return self.body.backward(dy)
-
-    def output_shape(self, shape):
-        return self.body.output_shape(shape)
 
 
 def test_a_net_of_ones_own_is_trained_and_tried_first():
