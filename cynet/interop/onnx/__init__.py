@@ -1,0 +1,1 @@
+"""ONNX files: read as data, without the package of that name."""
