@@ -109,16 +109,24 @@ def concatenated(net: Net, values: Sequence[Laid], axis: int) -> Laid:
             got = " and ".join(net.told(each) for each in (first, value))
             raise ValueError(f"wanted values of one shape but for axis {axis}, got {got}")
     sizes = [value.size(axis) for value in values]
-    symbol, order = net.with_last(first, first.axes[axis])
-    others = [net.like(value, first.reordered(order, symbol), axis) for value in values[1:]]
-    outer = symbol.shape[:-1]
-    symbols = [symbol, *(net.shaped(other.symbol, (*outer, n)) for other, n in zip(others, sizes[1:], strict=True))]
-    found = net.call(Concatenate(), *symbols)
-    place = {i: n for n, i in enumerate(order)} | {BATCH: BATCH}
-    rest = order[: len(order) - len(first.axes[axis])]
-    last = (len(rest),) if sum(sizes) > 1 else ()
-    axes = tuple(
-        last if n == axis else tuple(place[i] for i in own) for n, own in enumerate(first.axes)
-    )
-    factors = (*(first.factors[i] for i in rest), *((sum(sizes),) if last else ()))
-    return Laid(found, factors, axes)
+    own = first.axes[axis]
+    outermost = 0 < len(own) < len(first.factors) and list(own) == list(range(len(own)))
+    if outermost:  # then one comes after the other in memory
+        shape: tuple[int, ...] = ()
+        order, symbol = list(range(len(first.factors))), net.shaped(first.symbol, (prod(first.factors),))
+    else:
+        symbol, order = net.with_last(first, own)
+        shape = symbol.shape[:-1]
+    like = first.reordered(order, symbol)
+    each = prod(first.factors) // sizes[0] if outermost else 1
+    others = [net.like(value, like, axis, outermost) for value in values[1:]]
+    symbols = [net.shaped(other.symbol, (*shape, n * each)) for other, n in zip(others, sizes[1:], strict=True)]
+    found = net.call(Concatenate(), symbol, *symbols)
+    rest = [i for i in order if i not in own]
+    total = [sum(sizes)] if sum(sizes) > 1 else []
+    before = len(total) if outermost else 0
+    place = {i: n + before for n, i in enumerate(rest)} | {BATCH: BATCH}
+    last = () if not total else (0,) if outermost else (len(rest),)
+    axes = tuple(last if n == axis else tuple(place[i] for i in one) for n, one in enumerate(first.axes))
+    kept = [first.factors[i] for i in rest]
+    return Laid(found, tuple(total + kept if outermost else kept + total), axes)

@@ -179,7 +179,7 @@ def result(net: Net, laid: Laid, in_order: bool) -> Symbol:
     if len(axes) != laid.rank - 1 or any(BATCH in axis for axis in axes):
         raise ValueError(f"wanted the batch as an axis of an output, got one of {net.told(laid)}")
     moved = [*axes[1:], *axes[:1]]
-    for order in (axes, moved) if in_order else (moved, axes):
+    for order in (axes, moved) if in_order or len(axes) < 3 else (moved, axes):
         flat = [i for axis in order for i in axis]
         if flat == sorted(flat):
             return net.arranged(laid, order)

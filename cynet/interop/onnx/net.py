@@ -88,14 +88,16 @@ class Net:
         rest = [i for i in every if i not in last]
         return self.arranged(laid, (rest, last) if rest or not last else (last,)), [*rest, *last]
 
-    def like(self, laid: Laid, other: Laid, joined: int | None = None) -> Laid:
+    def like(self, laid: Laid, other: Laid, joined: int | None = None, first: bool = False) -> Laid:
         """A value with its factors cut, and in memory, as those of another one of the same shape.
 
         Parameters
         ----------
         laid, other : Laid
         joined : int, optional
-            An axis along which their sizes may differ: it comes last in memory, in one factor.
+            An axis along which their sizes may differ, in one factor: the last one in memory.
+        first : bool, optional
+            Or the first one.
         """
         numbers = [i for n, axis in enumerate(other.axes) for i in axis if n != joined]
         sizes = [[b if i == BATCH else other.factors[i] for i in numbers] for b in self.batch]
@@ -104,7 +106,8 @@ class Net:
             sizes = [[*each, laid.size(laid.rank - 1)] for each in sizes]
         cut = self.reshaped(laid, *map(tuple, sizes))
         order = [i for n in sorted(numbers) if n != BATCH for i in cut.axes[numbers.index(n)]]
-        order += [] if joined is None else cut.axes[-1]
+        own = [] if joined is None else list(cut.axes[-1])
+        order = own + order if first else order + own
         return cut.reordered(order, self.arranged(cut, (order,)))
 
     def shaped(self, symbol: Symbol, shape: Shape) -> Symbol:

@@ -94,6 +94,9 @@ class Operation:
     def numbers(self, name: str, default: Sequence[float] | None = None) -> list[float]:
         return list(self._attribute(name, 6, default))
 
+    def texts(self, name: str, default: Sequence[str]) -> list[str]:
+        return list(self._attribute(name, 8, default))
+
     def tensor(self, name: str) -> TensorMessage:
         found = self._attribute(name, 4, None)
         if found is None:
@@ -137,8 +140,9 @@ class Operation:
 
     def constant(self, place: int) -> AnyArray:
         """An input that is known, and does not depend on the batch."""
+        found = self.known(place)
         try:
-            return self.known(place).fixed
+            return found.fixed
         except ValueError as error:
             raise ValueError(f"input {place}: {error}") from None
 

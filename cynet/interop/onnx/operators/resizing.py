@@ -39,7 +39,7 @@ def resize(op: Operation) -> Laid:
     op.refuse("keep_aspect_ratio_policy", "stretch")
     rule = op.text("coordinate_transformation_mode", HALF)
     rounds = op.text("nearest_mode", "round_prefer_floor")
-    sizes = op.whole_numbers(3) if op.has(3) and _count(op, 3) else None
+    sizes = _sizes(op, 3) if op.has(3) and _count(op, 3) else None
     scales = _scales(op, 2) if op.has(2) and _count(op, 2) else None
     if (sizes is None) == (scales is None):
         raise ValueError("wanted either sizes or scales, got both or neither")
@@ -56,6 +56,15 @@ def _scales(op: Operation, place: int) -> list[float]:
     return [float(n) for n in op.weights(place).reshape(-1)[:16]]
 
 
+def _sizes(op: Operation, place: int) -> list[int]:
+    """The sizes that an input tells; of the batch, which may be the first, it does not matter which one."""
+    both = op.known(place)
+    first, second = (one.reshape(-1) for one in (both.first, both.second))
+    if first.dtype.kind not in "iu" or len(first) > 16 or not np.array_equal(first[1:], second[1:]):
+        raise ValueError(f"input {place}: wanted sizes that do not depend on the batch, got others")
+    return [int(n) for n in first]
+
+
 def _of_all(op: Operation, sizes: Any, scales: Any) -> Any:
     """Sizes and scales of all axes, where they were told of some."""
     laid = op.laid()
@@ -63,7 +72,7 @@ def _of_all(op: Operation, sizes: Any, scales: Any) -> Any:
     given = sizes if scales is None else scales
     if len(axes) != len(given) or any(axis < 2 for axis in axes):
         raise ValueError("axes: wanted those of height and width, one for each size, got others")
-    whole = [1, laid.size(1), *(laid.size(i) for i in range(2, laid.rank))] if scales is None else [1.0] * laid.rank
+    whole = [op.net.batch.first, laid.size(1), *(laid.size(i) for i in range(2, laid.rank))] if scales is None else [1.0] * laid.rank
     for axis, n in zip(axes, given, strict=True):
         whole[axis] = n
     return (whole, None) if scales is None else (None, whole)
@@ -79,7 +88,8 @@ def _resized(op: Operation, scales: Any, sizes: Any, mode: str, rule: str, round
         )
     if len(scales or sizes) != count + 2:
         raise ValueError(f"wanted a size or scale for each of {count + 2} axes, got {len(scales or sizes)}")
-    if (scales and list(scales[:2]) != [1, 1]) or (sizes and sizes[1] != channels):
+    held = sizes[0] in op.net.batch if sizes else list(scales[:2]) == [1, 1]
+    if not held or (sizes and sizes[1] != channels):
         raise ValueError("wanted batch and channels to stay as they are, got others")
     if scales and not all(0 < scale <= MOST_SIDE for scale in scales):
         raise ValueError(f"wanted scales above 0 and up to {MOST_SIDE}, got {scales!r:.80}")
