@@ -262,6 +262,8 @@ case("slice-old", node("Slice", "x", "y", starts=[1, 2], ends=[4, 100], axes=[1,
 case("focus",
      [node("Slice", "x s e a t", "p"), node("Slice", "x o e a t", "q"), node("Concat", "p q", "y", axis=1)], SQUARE,
      s=ints(0, 0), e=ints(2**31, 2**31), a=ints(2, 3), o=ints(1, 1), t=ints(2, 2))  # fmt: skip
+case("gather-one", [node("Gather", "x i", "h", axis=2), node("Relu", "h", "y")], IMAGE, (9, 17), i=np.array(-2))
+case("gather-some", node("Gather", "x i", "y", axis=1), IMAGE, i=ints(1, 2))
 case("split-old", [node("Split", "x", "a b", axis=1, split=[1, 3]), node("Concat", "b a", "y", axis=1)], IMAGE, (9, 11))
 case("split", [node("Split", "x n", "a b", axis=1), node("Concat", "b a", "y", axis=1)], IMAGE, (13, 17), n=ints(1, 3))
 case("split-even", [node("Split", "x", "a b", axis=1), node("Mul", "b a", "y")], IMAGE, (9, 13, 17))

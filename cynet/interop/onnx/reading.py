@@ -97,7 +97,8 @@ def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None
     files = Files(folder)
     values: dict[str, Value] = {**ends.values, **_constants(graph, users, files)}
     net = Net(ends.batch)
-    importer = Importer(net, opset, files, Budget(SPARE + 2 * len(content)), values, users)
+    budget = Budget(SPARE + 2 * (len(content) + files.read))
+    importer = Importer(net, opset, files, budget, values, users)
     for number, node in nodes:
         importer.step(number, node)
     outputs = [result(net, laid, ends.last) for laid in importer.outputs(graph)]

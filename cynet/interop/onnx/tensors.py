@@ -73,10 +73,16 @@ class Files:
     ----------
     folder : Path
         That of the model's file; only what lies in it is opened.
+
+    Attributes
+    ----------
+    read : int
+        Bytes that were taken of them.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.read = 0  # bytes of them that were read
         self._left: dict[Path, int] = {}  # bytes of each file that no array has taken
 
     def array(self, tensor: TensorMessage) -> AnyArray:
@@ -134,6 +140,7 @@ class Files:
             self._left[path] = left
             file.seek(start)
             content = file.read(size)
+        self.read += size
         if len(content) != size:
             raise ValueError(f"{path}: wanted {size:,} bytes from byte {start:,} on, got {len(content):,}")
         return content

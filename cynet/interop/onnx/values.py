@@ -23,7 +23,7 @@ from cynet.nn.symbols import Symbol
 
 BATCH = -1
 MOST_SAMPLE = 1 << 31  # numbers of one sample of a value
-OTHER_BATCHES = 7919, 7927  # primes: sizes of a batch that the file leaves open, see `Batch`
+OTHER_BATCHES = 211, 223  # primes: sizes of a batch that the file leaves open, see `Batch`
 
 Axes = tuple[tuple[int, ...], ...]
 

@@ -11,6 +11,7 @@ from cynet.core.types import Array
 from cynet.nn.layers.embedding import Embedding
 from cynet.nn.layers.linear import Linear
 
+from ..cropping import cropped
 from ..operation import Operation
 from ..values import BATCH, Laid
 from .table import operator
@@ -71,7 +72,10 @@ def matrix_product(op: Operation) -> Laid:
 
 
 @operator("Gather")
-def looked_up(op: Operation) -> Laid:
+def gathered(op: Operation) -> Laid:
+    """Vectors looked up by the net's input; or a part of a value, by constant numbers."""
+    if isinstance(op.value(0), Laid):
+        return _picked(op)
     laid = op.value(1)
     if not isinstance(laid, Laid) or not laid.integers:
         raise ValueError("input 1: wanted the net's input, whole numbers, got other ones")
@@ -80,14 +84,28 @@ def looked_up(op: Operation) -> Laid:
         raise ValueError("axis: wanted 0, got 1")
     numbers, width = weight.shape
     every = list(range(len(laid.factors)))
-    flat = [i for axis in laid.axes for i in axis if i != BATCH]
-    if flat != every:
+    if [i for axis in laid.axes for i in axis if i != BATCH] != every:
         raise ValueError("input 1: wanted numbers in the order of the input, got others")
 
     def make() -> Any:
         return op.with_weights(Embedding(numbers, width), weight, None, place=0)
 
-    symbol = laid.symbol if len(laid.symbol.shape) == 1 else op.net.shaped(laid.symbol, (prod(laid.factors),))
-    found = op.call(op.shared(make), symbol)
-    axes = (*laid.axes, (len(every),) if width > 1 else ())
-    return Laid(found, (*laid.factors, *((width,) if width > 1 else ())), axes)
+    found = op.call(op.shared(make), op.net.shaped(laid.symbol, (prod(laid.factors),)))
+    wide = (width,) if width > 1 else ()
+    return Laid(found, (*laid.factors, *wide), (*laid.axes, (len(every),) if wide else ()))
+
+
+def _picked(op: Operation) -> Laid:
+    """A part of a value along an axis: one number, without the axis, or some that follow each other."""
+    laid, places = op.laid(), op.constant(1)
+    axis = op.axis(laid.rank, 0)
+    size = laid.size(axis)
+    if places.dtype.kind not in "iu" or places.ndim > 1 or not places.size:
+        raise ValueError(f"input 1: wanted a whole number or a list of them, got {places.dtype} {places.shape}")
+    first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)[: size + 1]]
+    if wanted != list(range(first, first + places.size)) or not 0 <= first <= size - len(wanted):
+        raise ValueError(f"input 1: wanted numbers of {size} that follow each other, got {places!r:.80}")
+    found = cropped(op.net, laid, axis, first, first + len(wanted))
+    if places.ndim:
+        return found
+    return found.with_axes(tuple(own for n, own in enumerate(found.axes) if n != axis))

@@ -114,7 +114,8 @@ def concat(op: Operation) -> Laid:
     values = [op.laid(i) for i in range(len(op.values))]
     if not values:
         raise ValueError("wanted at least one input, got none")
-    return concatenated(op.net, values, op.axis(values[0].rank)) if len(values) > 1 else values[0]
+    axis = op.axis(values[0].rank)
+    return concatenated(op.net, values, axis) if len(values) > 1 else values[0]
 
 
 @operator("DepthToSpace")
