@@ -1,17 +1,20 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model; it is loaded when it is first used.
+`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file; each is
+loaded when it is first used.
 """
 
 import importlib
 
-__all__ = ["safetensors"]
+HOMES = {"save_onnx": "onnx.writing"}  # public functions, by the modules that define them
+__all__ = ["safetensors", *HOMES]
 
 
 def __getattr__(name):
     if name not in __all__:
         raise AttributeError(f"module 'cynet.interop' has no attribute {name!r}")
-    return importlib.import_module(f"cynet.interop.{name}")
+    module = importlib.import_module(f"cynet.interop.{HOMES.get(name, name)}")
+    return getattr(module, name) if name in HOMES else module
 
 
 def __dir__():
