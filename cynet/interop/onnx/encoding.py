@@ -104,9 +104,7 @@ def model(
     graph += [block(11, one) for one in inputs] + [block(12, one) for one in outputs]
     size = sum(map(len, graph))
     if size > MOST_BYTES - 2**20:
-        raise ValueError(
-            f"model: wanted at most {MOST_BYTES:,} bytes, the most of an ONNX file, got {size:,}"
-        )
+        raise ValueError(f"model: wanted at most {MOST_BYTES:,} bytes, the format's limit, got {size:,}")
     found = [whole(1, IR_VERSION), block(2, producer[0]), block(3, producer[1]), block(7, b"".join(graph))]
     found += [block(8, block(1, "") + whole(2, opset))]
     found += [block(14, block(1, key) + block(2, value)) for key, value in notes.items()]

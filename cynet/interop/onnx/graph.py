@@ -1,7 +1,7 @@
-"""A graph of ONNX that is being written: its nodes, its constants, and where the channels of each value are.
+"""A graph of ONNX that is being written: its nodes, its constants, and where the channels of a value are.
 
-Design: ONNX's windows want channels first, (N, C, H, W); its recurrent layers, products and norms of rows want
-them last. Each value has a name for the layout in which it was made, and gets one for the other where
+Design: ONNX's windows want channels first, (N, C, H, W); its recurrent layers, products and norms of rows
+want them last. Each value has a name for the layout in which it was made, and gets one for the other where
 somebody asks for that, by one Transpose. So a net that is written channels first all through has none.
 """
 
@@ -57,9 +57,7 @@ class Writing:
     def integers(self, name: str, numbers: Sequence[int]) -> str:
         return self.constant(name, np.array(numbers, np.int64))
 
-    def node(
-        self, operator: str, step: Step | str, *inputs: str, outputs: Sequence[str] = (), **more: Any
-    ) -> str:
+    def node(self, operator: str, step: Step | str, *inputs: str, outputs: Any = (), **more: Any) -> str:
         """A new node; the name of its first output."""
         own = step if isinstance(step, str) else step.name
         name = self.fresh(f"{own}/{operator}")

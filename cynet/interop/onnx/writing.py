@@ -116,11 +116,12 @@ def checked_pixels(
         raise ValueError("pixels: wanted a net with one input, of numbers, got another")
     channels = program.shapes[program.inputs[0]][-1]
     found = []
-    for name, numbers, least in (("mean", pixels[0], None), ("std", pixels[1], 0)):
+    for name, numbers in (("mean", pixels[0]), ("std", pixels[1])):
         if not hasattr(numbers, "__len__") or len(numbers) != channels:
             raise ValueError(f"pixels: wanted a {name} for each of {channels} channels, got {numbers!r:.80}")
-        low = {} if least is None else {"low": least, "open_low": True}
-        found.append(tuple(checks.number(f"pixels {name}[{i}]", one, **low) for i, one in enumerate(numbers)))
+        found.append(tuple(checks.number(f"pixels {name}[{i}]", one) for i, one in enumerate(numbers)))
+    if min(found[1]) <= 0:
+        raise ValueError(f"pixels: wanted deviations above 0, got {min(found[1])}")
     return found[0], found[1]
 
 

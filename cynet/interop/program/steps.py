@@ -6,11 +6,11 @@ operations, once, with all sizes worked out for one shape of sample; `folding` j
 layout is cynet's: (H, W, C) of pictures, (L, C) of sequences, (C,) of rows; of (L, C) windows and weights
 are those of a picture one pixel high.
 
-========== ============================== ===================================================================
+========== ============================== ==================================================================
 operation  arrays                         numbers
-========== ============================== ===================================================================
+========== ============================== ==================================================================
 conv       weight (O, I/groups, h, w),    kernel, stride, dilation: (vertical, horizontal); padding: (top,
-           bias (O,) or none              left, bottom, right); groups; border: what the padding is filled with
+           bias (O,) or none              left, bottom, right); groups; border: what padding is filled with
 deconv     weight (I, O/groups, h, w),    as conv but border, and padding is what is cut off the output;
            bias                           more: (vertical, horizontal) that are added below, to the right
 linear     weight (O, I), bias            of the last axis
@@ -19,8 +19,8 @@ norm       weight, bias (or none), mean,  eps: batch norm as it evaluates
 scale      scale, shift (C,)              y = scale x + shift for each channel
 pixels     scale, shift (C,)              the same of 0 to 255, or of whatever a sample holds
 max_pool                                  kernel, stride, dilation, padding
-avg_pool                                  kernel, stride, padding; counted: whether padding counts; divisor, 0:
-                                          the count
+avg_pool                                  kernel, stride, padding; counted: whether padding counts; divisor, or
+                                          0: the count
 areas                                     the means of as many areas as the output has pixels (`places.areas`)
 mean, max                                 of all pixels: (H, W, C) to (C,)
 curve      slope (C,) or (1,) of prelu    kind: a name in `CURVES`; its numbers
@@ -38,7 +38,7 @@ group_norm weight, bias or none           groups, eps
 layer_norm weight, bias or none           eps; axes: how many are normalised together
 embedding  weight (numbers, width)        of integers
 gru, lstm  input, state, two biases       PyTorch's order of gates
-========== ============================== ===================================================================
+========== ============================== ==================================================================
 
 A step of conv, linear, scale or add may have a curve that follows it (`after`), once steps are joined.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cynet.core.types import AnyArray, Shape
@@ -43,8 +45,9 @@ def bordered(step: Step, axis: int, size: int) -> AnyArray:
         Of each pixel of the padded image, as far as windows reach, that of the image.
     """
     before, after = step.numbers["padding"][axis], step.numbers["padding"][2 + axis]
-    mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[step.numbers["border"]]
-    return np.pad(np.arange(size), (before, max(after, 0)), mode=mode)[: before + size + after]
+    mode: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[step.numbers["border"]]
+    found: AnyArray = np.pad(np.arange(size), (before, max(after, 0)), mode=mode)
+    return found[: before + size + after]
 
 
 def pool_of_areas(program: Program, step: Step) -> tuple[Shape, Shape] | None:
