@@ -1,12 +1,15 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file; each is
-loaded when it is first used.
+`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file,
+`save_html` as a page that runs it; each is loaded when it is first used.
 """
 
 import importlib
 
-HOMES = {"save_onnx": "onnx.writing"}  # public functions, by the modules that define them
+HOMES = {  # public functions, by the modules that define them
+    "save_html": "browser.writing",
+    "save_onnx": "onnx.writing",
+}
 __all__ = ["safetensors", *HOMES]
 
 

@@ -1,4 +1,5 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from . import safetensors as safetensors
+from .browser.writing import save_html as save_html
 from .onnx.writing import save_onnx as save_onnx

@@ -9,6 +9,7 @@ from typing import Any
 
 from cynet.core.names import SPELLED
 
+
 def filled(template: str, parts: Mapping[str, str]) -> str:
     """The template with a text for each {{name}}; in the texts themselves braces mean nothing."""
     before, *rest = template.split("{{")
