@@ -5,14 +5,14 @@ Each pass takes a program and gives another one, which computes the same but for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from cynet.core.types import AnyArray
 
-from .steps import Program, Step
+from .steps import CURVES, Program, Step
 
 Join = Callable[[Step, Step], Step | None]  # the two as one, or None
 
@@ -27,9 +27,13 @@ def folded(program: Program) -> Program:
     return _joined(replace(joined, steps=tuple(steps)), _chained_scales)
 
 
-def with_curves(program: Program) -> Program:
-    """Curves are done where the step before them writes."""
-    return _joined(program, _follow)
+def with_curves(program: Program, kinds: Sequence[str] = tuple(CURVES)) -> Program:
+    """Curves of these kinds are done where the step before them writes."""
+
+    def follow(before: Step, step: Step) -> Step | None:
+        return _follow(before, step) if step.numbers.get("kind") in kinds else None
+
+    return _joined(program, follow)
 
 
 def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...]) -> Program:
