@@ -43,6 +43,7 @@ class Quantized(Program):
     concat     zero, m, shift int32 (inputs,)       out
     mean                                            zero, m, shift, out
     quantize                                        scale, out: of the float32 that come in
+    levels     table int8 (C, 256)                  the same of bytes, by channel
     ========== ==================================== ========================================================
 
     Attributes
@@ -95,6 +96,21 @@ def quantized(model: Layer, input_shape: Shape, samples: Array) -> Quantized:
     if samples.ndim != len(input_shape) + 1 or samples.shape[1:] != tuple(input_shape) or not len(samples):
         raise ValueError(f"samples: wanted shape (N, {str(tuple(input_shape))[1:]}, got {samples.shape}")
     return _Work(program, observing.ranges(program, samples)).done()
+
+
+def with_levels(program: Quantized, levels: Array) -> Quantized:
+    """The program for bytes, as those of pictures.
+
+    Parameters
+    ----------
+    program : Quantized
+    levels : ndarray of float32 (256, C)
+        What the net that was quantised was given for each.
+    """
+    first, *others = program.steps
+    table = np.ascontiguousarray(program.quantities[first.output].quantized(levels).T)
+    step = Step("levels", first.name, first.inputs, first.output, {"table": table})
+    return replace(program, steps=(step, *others))
 
 
 def _pairs(program: Program) -> Program:

@@ -26,7 +26,7 @@ def run(program: Quantized, x: Array) -> AnyArray:
     ----------
     program : Quantized
     x : ndarray of float32 (N, ...)
-        As the net that was quantised takes it.
+        As the net that was quantised takes it; or of uint8, where the program begins with `levels`.
 
     Returns
     -------
@@ -141,6 +141,7 @@ def _moved(program: Quantized, step: Step, given: list[Any]) -> AnyArray:
 
 WHOLE: dict[str, Callable[[Quantized, Step, list[Any]], AnyArray]] = {
     "quantize": lambda program, step, given: program.quantities[step.output].quantized(given[0]),
+    "levels": lambda program, step, given: step.arrays["table"][np.arange(given[0].shape[-1]), given[0]],
     "conv": _conv, "table": _table, "prelu": _prelu, "add": _add, "multiply": _multiply, "concat": _concat,
     "mean": _mean, "max_pool": _max_pool, "avg_pool": _avg_pool,
     "max": lambda program, step, given: given[0].max(axis=(1, 2)),

@@ -1,0 +1,103 @@
+"""A trained net on its way out of cynet: what exporters need of it beside its layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cynet import data
+from cynet.core.tasks import LANGUAGE
+from cynet.core.types import AnyPath, Array
+from cynet.interop.int8.quantizing import Quantized, quantized, with_levels
+from cynet.nn.layer import Layer
+
+from . import beside, matching
+from .facts import BYTES, Facts
+from .session import test_loader
+
+SAMPLES = 500  # that the ranges of eight bits are taken from
+
+
+def levels(facts: Facts) -> Array:
+    """What a net of pictures is given for each byte.
+
+    Returns
+    -------
+    ndarray of float32 (256, C)
+    """
+    channels = len(facts.mean)
+    every = np.repeat(np.arange(256, dtype=np.uint8), channels).reshape(256, channels, 1, 1)
+    pixels = data.ArrayDataset(every, np.zeros(256, np.int64), ("any",))
+    normalize = data.Normalize(facts.mean, facts.std)
+    with data.DataLoader(pixels, 256, shuffle=False, workers=0, transforms=[normalize]) as batches:
+        found: Array = next(iter(batches))[0].reshape(256, channels)
+    return found
+
+
+def samples(
+    facts: Facts, source: AnyPath, root: Any = None, name: str | None = None, split: str = "train"
+) -> Any:
+    """The samples of the data set that a net was trained on, or of another one, as it takes them.
+
+    Parameters
+    ----------
+    facts : Facts
+    source : path
+        Of the run folder or the weights file, beside which lies how the samples were read.
+    root : path, optional
+        The folder with the data; default: the data set's own.
+    name : str, optional
+        The data set; default: the one trained on.
+    split : {"train", "test"}, optional
+
+    Returns
+    -------
+    ArrayDataset
+
+    Raises
+    ------
+    OSError, ValueError
+        When they cannot be read, or are none for this net.
+    """
+    name = name or facts.data
+    return matching.load(facts, name, root, split, **beside.data_options(source, name)).known
+
+
+def chosen(whole: Any, count: int) -> Any:
+    """So many of a data set's samples, evenly among them."""
+    places = np.unique(np.linspace(0, len(whole) - 1, min(count, len(whole))).round().astype(np.int64))
+    return whole.with_samples(whole.images[places], whole.labels[places])
+
+
+def in_eight_bits(model: Layer, facts: Facts, training: Any, count: int = SAMPLES) -> Quantized:
+    """A trained net in eight bits, of what a loader gives.
+
+    Parameters
+    ----------
+    model : Layer
+    facts : Facts
+    training : ArrayDataset
+        As `samples` gives it; the ranges are taken from `count` of them, evenly among all.
+    count : int, optional
+
+    Returns
+    -------
+    Quantized
+
+    Raises
+    ------
+    ValueError
+        When the net has what cannot be done in eight bits.
+    """
+    if facts.task == LANGUAGE:
+        raise ValueError("wanted a net of pictures, signals or rows for eight bits, got one of texts")
+    few = chosen(training, count)
+    with test_loader(few, facts, len(few)) as batches:
+        seen = next(iter(batches))[0]
+    return quantized(model, facts.picture_shape, seen)
+
+
+def of_bytes(program: Quantized, facts: Facts) -> Quantized:
+    """The same of the pictures' bytes, where the net is one of pictures; the same whole numbers come out."""
+    return with_levels(program, levels(facts)) if facts.kind == BYTES else program
