@@ -1,7 +1,5 @@
 """Write a trained net as a file of other tools: ONNX, C, a web page; in eight bits, too."""
 
-import sys
-
 from cynet.core.names import printable
 
 from . import trained
@@ -28,7 +26,7 @@ def add_flags(parser):
     group = parser.add_argument_group("of ONNX and C")
     group.add_argument(
         "--pixels", action="store_true",
-        help="the file takes pictures of 0 to 255 as they are, and normalises them (C for pictures does always)",
+        help="the file takes pictures of 0 to 255 as they are, and normalises them (C always does)",
     )  # fmt: skip
     group = parser.add_argument_group("of C")
     group.add_argument(
@@ -51,7 +49,7 @@ def run(flags):
 
     _check(flags)
     trained.set_threads(flags)
-    path, stored = trained.locate(flags.run, "RUN", flags.which)
+    path, _ = trained.locate(flags.run, "RUN", flags.which)
     model, facts = trained.load(path, "RUN", flags.net)
     say(trained.headline(path, facts))
     if flags.onnx:

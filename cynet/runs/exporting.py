@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 from cynet import data
+from cynet.core.files import user_path
 from cynet.core.tasks import LANGUAGE
 from cynet.core.types import AnyPath, Array
+from cynet.interop import save_onnx
 from cynet.interop.int8.quantizing import Quantized, quantized, with_levels
 from cynet.nn.layer import Layer
 
 from . import beside, matching
-from .facts import BYTES, Facts
+from .facts import BYTES, TOKENS, Facts
 from .session import test_loader
 
 SAMPLES = 500  # that the ranges of eight bits are taken from
+
+
+def to_onnx(
+    model: Layer, facts: Facts, path: AnyPath, layout: str = "nchw", fold: bool = False, pixels: bool = False
+) -> int:
+    """Write a trained net as an ONNX file, with what is known of it in the file's notes.
+
+    Parameters
+    ----------
+    model : Layer
+    facts : Facts
+    path : path
+    layout, fold
+        As for `cynet.interop.save_onnx`.
+    pixels : bool, optional
+        Whether the file takes bytes, and normalises them.
+
+    Returns
+    -------
+    int
+        The bytes of the file.
+
+    Raises
+    ------
+    ValueError
+        When a layer cannot be exported, or `pixels` is asked of a net that takes none.
+    OSError
+        When the file cannot be written.
+    """
+    if pixels and facts.kind != BYTES:
+        raise ValueError(f"pixels: wanted a net of pictures of bytes, got one of {facts.kind}")
+    notes = {"model": facts.model, "data": facts.data, "task": facts.task}
+    if facts.kind != TOKENS:
+        notes |= {"mean": json.dumps(facts.mean), "std": json.dumps(facts.std)}
+    if facts.vocabulary is not None:
+        notes |= {"vocabulary": json.dumps(facts.vocabulary, ensure_ascii=False)}
+    given = (facts.mean, facts.std) if pixels else None
+    classes = () if facts.task == LANGUAGE else facts.classes
+    shape = facts.picture_shape
+    save_onnx(model, path, shape, layout=layout, fold=fold, pixels=given, classes=classes, metadata=notes)
+    return user_path(path).stat().st_size
 
 
 def levels(facts: Facts) -> Array:

@@ -1,7 +1,7 @@
 """The arithmetic of quantised nets: real factors as whole numbers, rounded as TFLite Micro has it.
 
 Design: a real factor is m * 2**(shift - 31) with m a whole number of 31 bits (`multiplier`), and a product
-with it is rounded twice (`times`): to 32 bits, half away from zero, then by the shift, half away from zero.
+with it is rounded twice (`times`): to 32 bits, halves upward, then by the shift, halves away from zero.
 These are SaturatingRoundingDoublingHighMul and RoundingDivideByPOT of gemmlowp (Jacob et al. 2017, arXiv
 1712.05877, section 2.2), which TFLite Micro uses unless it is built for single rounding.
 """

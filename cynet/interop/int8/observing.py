@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from math import erf
 from typing import Any
 
@@ -240,6 +241,6 @@ def moved(step: Step, program: Program, given: list[Any], fill: Any = 0) -> AnyA
 FLOATS: dict[str, Float] = {
     "conv": _conv, "linear": _linear, "scale": _scale, "max_pool": _pooled, "avg_pool": _pooled,
     "mean": _whole, "max": _whole, "curve": _curve,
-    "add": lambda step, program, given: given[0] + given[1],
-    "multiply": lambda step, program, given: given[0] * given[1],
+    "add": lambda step, program, given: reduce(np.add, given),
+    "multiply": lambda step, program, given: reduce(np.multiply, given),
 } | dict.fromkeys(("concatenate", "flatten", "reshape", "nearest", "shuffle", "pad"), moved)  # fmt: skip
