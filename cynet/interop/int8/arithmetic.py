@@ -17,6 +17,7 @@ from cynet.core.types import AnyArray
 
 LOWEST, HIGHEST = -128, 127  # of eight bits
 LEAST_SHIFT = -31
+MOST = 2**31 - 1
 
 
 def multiplier(factor: float) -> tuple[int, int]:
@@ -58,7 +59,7 @@ def times(x: AnyArray, m: Any, shift: Any) -> AnyArray:
     Parameters
     ----------
     x : ndarray of int64
-        Times 2**shift, where that is above 0, within 32 bits.
+        Of 32 bits. Where the shift is above 0 it is clipped first, so that x times 2**shift is of 32 bits, too.
     m, shift : int or ndarray of int
         One, or one for each number of the last axis.
 
@@ -67,7 +68,9 @@ def times(x: AnyArray, m: Any, shift: Any) -> AnyArray:
     ndarray of int64
     """
     m, shift = np.asarray(m, np.int64), np.asarray(shift, np.int64)
-    product = (x << np.maximum(shift, 0)) * m
+    left = np.maximum(shift, 0)
+    most = np.int64(MOST) >> left
+    product = (np.clip(x, -most, most) << left) * m
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     high = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))
     right = np.maximum(-shift, 0)

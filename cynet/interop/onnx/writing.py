@@ -18,7 +18,7 @@ from cynet.nn.layer import Layer
 
 from . import encoding
 from .graph import FIRST, LAST, Writing
-from .operators import OPERATORS
+from .nodes import OPERATORS
 
 OPSET = 17
 LAYOUTS = {"nchw": FIRST, "nhwc": LAST}
