@@ -71,8 +71,7 @@ def times(x: AnyArray, m: Any, shift: Any) -> AnyArray:
     left = np.maximum(shift, 0)
     most = np.int64(MOST) >> left
     product = (np.clip(x, -most, most) << left) * m
-    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    high = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))
+    high = (product + (1 << 30)) >> 31
     right = np.maximum(-shift, 0)
     mask = (np.int64(1) << right) - 1
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))

@@ -27,8 +27,8 @@ MOST_TERMS = (2**31 - 2**24) // (255 * 127)  # of a sum in 32 bits, beside its b
 class Quantized(Program):
     """A program in eight bits.
 
-    Its steps are, beside those that only move numbers (`observing.moved`; the numbers of a `pad` hold its
-    `fill`), and `max_pool`, `max` and `avg_pool`, which keep the scale of their input:
+    Its steps are, beside those that only move numbers (`observing.moved`; a `pad` has a `fill`), and
+    `max_pool`, `max` and `avg_pool` (with the `zero`), which keep the scale of their input:
 
     ========== ==================================== ========================================================
     operation  arrays                               numbers
@@ -95,7 +95,7 @@ def quantized(model: Layer, input_shape: Shape, samples: Array) -> Quantized:
     samples = np.asarray(samples, np.float32)
     if samples.ndim != len(input_shape) + 1 or samples.shape[1:] != tuple(input_shape) or not len(samples):
         raise ValueError(f"samples: wanted shape (N, {str(tuple(input_shape))[1:]}, got {samples.shape}")
-    return _Work(program, observing.ranges(program, samples)).done()
+    return _Making(program, observing.ranges(program, samples)).done()
 
 
 def with_levels(program: Quantized, levels: Array) -> Quantized:
@@ -130,7 +130,7 @@ def _pairs(program: Program) -> Program:
     return replace(program, shapes=shapes, steps=tuple(steps))
 
 
-class _Work:
+class _Making:
     """A quantised program that is being made."""
 
     def __init__(self, program: Program, ranges: Mapping[int, tuple[float, float]]) -> None:
@@ -173,7 +173,7 @@ def _ends(step: Step, own: Quantity) -> dict[str, int]:
     }
 
 
-def _product(work: _Work, step: Step, weight: Array, bias: Array, numbers: Mapping[str, Any]) -> None:
+def _product(work: _Making, step: Step, weight: Array, bias: Array, numbers: Mapping[str, Any]) -> None:
     (given,), own = work.inputs(step), work.output(step)
     if weight[0].size > MOST_TERMS:
         raise ValueError(
@@ -187,7 +187,7 @@ def _product(work: _Work, step: Step, weight: Array, bias: Array, numbers: Mappi
     work.add(step, "conv", arrays, **numbers, zero=given.zero, **_ends(step, own))
 
 
-def _conv(work: _Work, step: Step) -> None:
+def _conv(work: _Making, step: Step) -> None:
     weight = step.arrays["weight"]
     bias = step.arrays.get("bias", np.zeros(len(weight), np.float32))
     if step.numbers["border"] != "zeros":
@@ -198,18 +198,18 @@ def _conv(work: _Work, step: Step) -> None:
 POINT = {"kernel": (1, 1), "stride": (1, 1), "dilation": (1, 1), "padding": (0, 0, 0, 0)}
 
 
-def _linear(work: _Work, step: Step) -> None:
+def _linear(work: _Making, step: Step) -> None:
     weight = step.arrays["weight"]
     bias = step.arrays.get("bias", np.zeros(len(weight), np.float32))
     _product(work, step, weight[:, :, None, None], bias, {**POINT, "groups": 1})
 
 
-def _scale(work: _Work, step: Step) -> None:
+def _scale(work: _Making, step: Step) -> None:
     scale = step.arrays["scale"]
     _product(work, step, scale[:, None, None, None], step.arrays["shift"], {**POINT, "groups": len(scale)})
 
 
-def _curve(work: _Work, step: Step) -> None:
+def _curve(work: _Making, step: Step) -> None:
     (given,), own = work.inputs(step), work.output(step)
     if step.numbers["kind"] == "prelu":
         m, shift = multiplier(given.scale / own.scale)
@@ -223,7 +223,7 @@ def _curve(work: _Work, step: Step) -> None:
     work.add(step, "table", {"table": table})
 
 
-def _add(work: _Work, step: Step) -> None:
+def _add(work: _Making, step: Step) -> None:
     given, own = work.inputs(step), work.output(step)
     twice = 2 * max(one.scale for one in given)
     m, shift = multipliers([one.scale / twice for one in given])
@@ -232,21 +232,21 @@ def _add(work: _Work, step: Step) -> None:
     work.add(step, "add", {"zero": zero, "m": m, "shift": shift}, **last, **_ends(step, own))
 
 
-def _multiply(work: _Work, step: Step) -> None:
+def _multiply(work: _Making, step: Step) -> None:
     given, own = work.inputs(step), work.output(step)
     m, shift = multiplier(given[0].scale * given[1].scale / own.scale)
     zero = np.array([one.zero for one in given], np.int32)
     work.add(step, "multiply", {"zero": zero}, m=m, shift=shift, out=own.zero)
 
 
-def _concat(work: _Work, step: Step) -> None:
+def _concat(work: _Making, step: Step) -> None:
     given, own = work.inputs(step), work.output(step)
     m, shift = multipliers([one.scale / own.scale for one in given])
     zero = np.array([one.zero for one in given], np.int32)
     work.add(step, "concat", {"zero": zero, "m": m, "shift": shift}, out=own.zero)
 
 
-def _mean(work: _Work, step: Step) -> None:
+def _mean(work: _Making, step: Step) -> None:
     (given,), own = work.inputs(step), work.output(step)
     shape = work.program.shapes[step.inputs[0]]
     count = int(np.prod(shape[:-1]))
@@ -254,15 +254,15 @@ def _mean(work: _Work, step: Step) -> None:
     work.add(step, "mean", zero=given.zero, m=m, shift=shift, out=own.zero)
 
 
-def _kept(work: _Work, step: Step) -> None:
+def _kept(work: _Making, step: Step) -> None:
     """A step whose output has the scale of its input."""
     (own,) = work.inputs(step)
     work.quantities[step.output] = own
-    more = {"fill": own.zero} if step.operation == "pad" else {}
+    more = {"pad": {"fill": own.zero}, "avg_pool": {"zero": own.zero}}.get(step.operation, {})
     work.add(step, step.operation, step.arrays, **step.numbers, **more)
 
 
-STEPS: dict[str, Callable[[_Work, Step], None]] = {
+STEPS: dict[str, Callable[[_Making, Step], None]] = {
     "conv": _conv, "linear": _linear, "scale": _scale, "curve": _curve, "add": _add, "multiply": _multiply,
     "concatenate": _concat, "mean": _mean,
 }  # fmt: skip

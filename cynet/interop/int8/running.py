@@ -128,7 +128,7 @@ def _max_pool(program: Quantized, step: Step, given: list[Any]) -> AnyArray:
 
 def _avg_pool(program: Quantized, step: Step, given: list[Any]) -> AnyArray:
     """Of real numbers: padding is 0.0, the zero, so that it is left out of sums of differences from it."""
-    zero = program.quantities[step.inputs[0]].zero
+    zero = step.numbers["zero"]
     x = observing.as_images(given[0]).astype(np.int64) - zero
     total = observing.summed(step, program, x)
     y = divided(total, observing.cells(step, program)[:, :, None]) + zero
