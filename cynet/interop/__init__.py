@@ -1,12 +1,12 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file; each is
-loaded when it is first used.
+`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file,
+`save_c` as C; each is loaded when it is first used.
 """
 
 import importlib
 
-HOMES = {"save_onnx": "onnx.writing"}  # public functions, by the modules that define them
+HOMES = {"save_c": "c.writing", "save_onnx": "onnx.writing"}  # public functions, by the modules that define them
 __all__ = ["safetensors", *HOMES]
 
 
