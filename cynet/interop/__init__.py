@@ -1,12 +1,13 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file; each is
-loaded when it is first used.
+`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file, `save_c` as C;
+each is loaded when it is first used.
 """
 
 import importlib
 
 _HOME_OF = {  # functions, by the modules that define them
+    "save_c": "cynet.interop.c.writing",
     "save_onnx": "cynet.interop.onnx.writing",
 }
 __all__ = ["safetensors", *_HOME_OF]

@@ -1,4 +1,5 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from . import safetensors as safetensors
+from .c.writing import save_c as save_c
 from .onnx.writing import save_onnx as save_onnx

@@ -53,8 +53,8 @@ def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...
         "shift": (-np.array(mean, np.float64) / deviation).astype(np.float32),
     }
     step = Step("pixels", "pixels", (given,), first, arrays)
-    shapes = {**program.shapes, given: program.shapes[first]}
-    return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps))
+    shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: "uint8"}
+    return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps), dtypes=dtypes)
 
 
 def _joined(program: Program, join: Join) -> Program:

@@ -100,6 +100,8 @@ class Program:
     steps : tuple of Step
     integers : frozenset of int
         The inputs that are integers.
+    dtypes : dict of int to str
+        NumPy's names of what other values hold that are no float32.
     """
 
     shapes: Mapping[int, Shape]
@@ -107,6 +109,11 @@ class Program:
     outputs: tuple[int, ...]
     steps: tuple[Step, ...]
     integers: frozenset[int] = frozenset()
+    dtypes: Mapping[int, str] = field(default_factory=dict)
+
+    def dtype(self, value: int) -> str:
+        """NumPy's name of what a value holds."""
+        return "int64" if value in self.integers else self.dtypes.get(value, "float32")
 
     def users(self) -> dict[int, int]:
         """Of each value how often it is taken, as an output, too."""
