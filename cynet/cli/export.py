@@ -49,7 +49,7 @@ def run(flags):
 
     _check(flags)
     trained.set_threads(flags)
-    path, _ = trained.locate(flags.run, "RUN", flags.which)
+    path, stored = trained.locate(flags.run, "RUN", flags.which)
     model, facts = trained.load(path, "RUN", flags.net)
     say(trained.headline(path, facts))
     if flags.onnx:
@@ -58,7 +58,22 @@ def run(flags):
                 model, facts, flags.onnx, layout=flags.layout or "nchw", fold=flags.fold, pixels=flags.pixels
             )
         say(f"{printable(flags.onnx)}: {size:,} bytes")
+    if flags.c:
+        eight_bits = None
+        if flags.int8:
+            eight_bits = trained.quantized(model, facts, path, *_data(flags, facts, stored), flags.samples)
+        with refusing("--c"):
+            exporting.to_c(model, facts, flags.c, eight_bits)
+        say(f"{printable(flags.c)}: net.c, net.h, main.c, Makefile")
     return 0
+
+
+def _data(flags, facts, stored):
+    """(the name of the data set that is asked for, the folder where it lies or None)."""
+    from cynet.data.registry import placed
+
+    name, root = placed(flags.data or facts.data, flags.data_dir)
+    return name, root or (stored if name == facts.data else None)
 
 
 def _check(flags):

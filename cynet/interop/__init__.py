@@ -1,7 +1,7 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file, `save_c` as C;
-each is loaded when it is first used.
+`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file, `save_c` as
+C; each is loaded when it is first used.
 """
 
 import importlib

@@ -9,10 +9,15 @@ import numpy as np
 
 from cynet import data
 from cynet.core.files import user_path
-from cynet.core.tasks import LANGUAGE
+from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.core.types import AnyPath, Array
-from cynet.interop import save_onnx
+from cynet.interop.c.files import texts
+from cynet.interop.c.writing import prepared, write
 from cynet.interop.int8.quantizing import Quantized, quantized, with_levels
+from cynet.interop.onnx.writing import save_onnx
+from cynet.interop.program.folding import with_normalization, with_pixels
+from cynet.interop.program.lowering import lower
+from cynet.interop.program.steps import Program
 from cynet.nn.layer import Layer
 
 from . import beside, matching
@@ -61,6 +66,39 @@ def to_onnx(
     shape = facts.picture_shape
     save_onnx(model, path, shape, layout=layout, fold=fold, pixels=given, classes=classes, metadata=notes)
     return user_path(path).stat().st_size
+
+
+def to_c(model: Layer, facts: Facts, directory: AnyPath, eight_bits: Quantized | None = None) -> None:
+    """Write a trained net as C, which takes samples as they are, and normalises them.
+
+    Parameters
+    ----------
+    model : Layer
+    facts : Facts
+    directory : path
+        See `cynet.interop.save_c`.
+    eight_bits : Quantized, optional
+        The net as `in_eight_bits` gives it, to be written in its place.
+
+    Raises
+    ------
+    ValueError
+        When a layer cannot be exported.
+    OSError
+        When a file cannot be written.
+    """
+    program: Program = of_bytes(eight_bits, facts) if eight_bits else _prepared(model, facts)
+    if eight_bits and facts.kind != BYTES:
+        program = with_normalization(program, facts.mean, facts.std)
+    write(texts(program, facts.classes, ranked=facts.task == CLASSIFY), directory)
+
+
+def _prepared(model: Layer, facts: Facts) -> Program:
+    program = prepared(lower(model, facts.picture_shape))
+    if facts.kind == TOKENS:
+        return program
+    of = with_pixels if facts.kind == BYTES else with_normalization
+    return of(program, facts.mean, facts.std)
 
 
 def levels(facts: Facts) -> Array:

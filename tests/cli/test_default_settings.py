@@ -13,12 +13,20 @@ from cynet.study import study
 COMMANDS = {
     "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",
     "runs": "runs in a folder",
-    "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
+    "export": "as ONNX, C or a web page", "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
     "batchnorm_study": "with and without batch norm",
     "language_model": "what comes next in a text", "bench": "time kernels", "bundle": "one archive",
     "config": "how this cynet was built",
 }  # fmt: skip
-NEEDED = {"evaluate": "R", "predict": "M I", "report": "R", "export": "R", "verify": "R", "diff": "R S", "bundle": "R"}
+NEEDED = {
+    "evaluate": "R",
+    "predict": "M I",
+    "report": "R",
+    "export": "R",
+    "verify": "R",
+    "diff": "R S",
+    "bundle": "R",
+}
 RUNNING = {"threads": None, "repeat": None, "json": None, "markdown": False}
 DEFAULTS = {
     "evaluate": {"which": None, "data": None, "data_dir": None, "skip_damaged": False, "split": "test",

@@ -1,4 +1,4 @@
-"""Nets in eight bits: their arithmetic by exact fractions, their steps by loops, their numbers beside float32."""
+"""Nets in eight bits: arithmetic by exact fractions, steps by loops, numbers beside float32."""
 
 from fractions import Fraction
 from math import floor
@@ -47,8 +47,8 @@ def test_a_factor_is_31_bits_and_a_shift(factor):
 @pytest.mark.parametrize(
     ("factor", "pair"),
     [
-        (0.0, (0, 0)), (1.0, (2**30, 1)), (0.5, (2**30, 0)), (-0.75, (-3 * 2**29, 0)), (1 - 2.0**-40, (2**30, 1)),
-        (2.0**-32, (2**30, -31)), (2.0**-33, (0, 0)),
+        (0.0, (0, 0)), (1.0, (2**30, 1)), (0.5, (2**30, 0)), (-0.75, (-3 * 2**29, 0)),
+        (1 - 2.0**-40, (2**30, 1)), (2.0**-32, (2**30, -31)), (2.0**-33, (0, 0)),
     ],
 )  # fmt: skip
 def test_factors_at_the_ends(factor, pair):

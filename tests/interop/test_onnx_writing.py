@@ -1,4 +1,4 @@
-"""Nets as ONNX files: what ONNX Runtime and the reference evaluator make of them, beside cynet's own outputs."""
+"""Nets as ONNX files: what ONNX Runtime and the reference evaluator make of them, beside cynet."""
 
 import json
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from cynet.core.types import Shape
+from cynet.interop.int8.quantities import Quantity
+from cynet.interop.int8.quantizing import Quantized
 from cynet.interop.program.steps import Program
 
 from .literals import TYPES
@@ -24,12 +26,15 @@ class End:
     kind : str
         C's type of its elements.
     shape : tuple of int
+    quantity : Quantity or None
+        Of eight bits, what they stand for.
     """
 
     value: int
     name: str
     kind: str
     shape: Shape
+    quantity: Quantity | None = None
 
     @property
     def size(self) -> int:
@@ -48,9 +53,10 @@ def ends(program: Program) -> tuple[list[End], list[End]]:
 
 
 def _ends(program: Program, values: tuple[int, ...], word: str) -> list[End]:
+    known = program.quantities if isinstance(program, Quantized) else {}
     names = [word] if len(values) == 1 else [f"{word}_{i}" for i in range(len(values))]
     return [
-        End(value, name, TYPES[program.dtype(value)], program.shapes[value])
+        End(value, name, TYPES[program.dtype(value)], program.shapes[value], known.get(value))
         for value, name in zip(values, names, strict=True)
     ]
 

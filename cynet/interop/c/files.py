@@ -9,7 +9,7 @@ import numpy as np
 from cynet._version import __version__
 from cynet.interop.program.steps import Program
 
-from . import operations, plain_operations, window_operations
+from . import operations, plain_operations, whole_operations, window_operations
 from .arena import Arena, planned
 from .ends import arguments, ends, parameters
 from .operations import OPERATIONS, entry_of
@@ -18,10 +18,12 @@ from .trial import trial
 from .unit import Unit, text
 
 SHOWN = 10  # steps that one message names
-ENTRIES = plain_operations, window_operations  # the files that fill the table
+ENTRIES = plain_operations, window_operations, whole_operations  # the files that fill the table
 
 
-def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> dict[str, str]:
+def texts(
+    program: Program, classes: Sequence[str] = (), name: str = "net", ranked: bool = True
+) -> dict[str, str]:
     """The contents of the files by their names.
 
     Parameters
@@ -31,6 +33,8 @@ def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> d
         The names of the outputs' classes.
     name : str, optional
         What functions begin with.
+    ranked : bool, optional
+        Whether outputs are classes, of which main.c prints the best ones, or else numbers.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> d
     return {
         f"{name}.c": source(unit, arena, inputs, outputs, classes, common),
         f"{name}.h": header(unit, arena, inputs, outputs, classes, common),
-        "main.c": trial(inputs, outputs, classes, shares, common),
+        "main.c": trial(inputs, outputs, classes, shares, common, ranked),
         "Makefile": filled("Makefile", common),
         "cortex-m.c": text("around/cortex-m.c"),
         "cortex-m.ld": text("around/cortex-m.ld"),

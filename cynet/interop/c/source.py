@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .arena import Arena
 from .ends import End
-from .literals import TYPES, Template, quoted, remark
+from .literals import TYPES, Template, number, quoted, remark
 from .unit import Unit, text
 
 LIBRARY = re.compile(r"\b(?:mem[a-z]+|(?!sizeof)[a-z0-9]+f)(?=\()")
@@ -26,7 +26,12 @@ def filled(name: str, texts: dict[str, str]) -> str:
 
 
 def source(
-    unit: Unit, arena: Arena, inputs: list[End], outputs: list[End], classes: Sequence[str], common: dict[str, str]
+    unit: Unit,
+    arena: Arena,
+    inputs: list[End],
+    outputs: list[End],
+    classes: Sequence[str],
+    common: dict[str, str],
 ) -> str:
     """The C file."""
     constants = "\n".join(unit.constants)
@@ -65,7 +70,12 @@ def _body(unit: Unit, arena: Arena, inputs: list[End], outputs: list[End]) -> li
 
 
 def header(
-    unit: Unit, arena: Arena, inputs: list[End], outputs: list[End], classes: Sequence[str], common: dict[str, str]
+    unit: Unit,
+    arena: Arena,
+    inputs: list[End],
+    outputs: list[End],
+    classes: Sequence[str],
+    common: dict[str, str],
 ) -> str:
     """The header."""
     library = sorted(set(LIBRARY.findall("\n".join(unit.kernels.values()))) | {"memcpy"})
@@ -85,7 +95,12 @@ def _layout(inputs: list[End], outputs: list[End], upper: str) -> list[str]:
         told = ", of rows of pixels" if len(end.shape) == 3 else ""
         told += ", 0 to 255" if end.kind == "uint8_t" else ""
         lines.append(f" *     {end.form}{told}")
-    return lines + [f" *     {end.form}" for end in outputs]
+    for end in outputs:
+        told = (
+            f", real numbers are {upper}_{end.name.upper()}_SCALE * (they - {upper}_{end.name.upper()}_ZERO)"
+        )
+        lines.append(f" *     {end.form}{'' if end.quantity is None else told}")
+    return lines
 
 
 def _sizes(
@@ -93,6 +108,10 @@ def _sizes(
 ) -> list[str]:
     lines = [f"#define {upper}_ARENA {max(arena.size, LEAST)} /* bytes */"]
     lines += [f"#define {upper}_{end.name.upper()}_SIZE {end.size}" for end in (*inputs, *outputs)]
+    for end in outputs:
+        if end.quantity is not None:  # a real number is scale * (output - zero)
+            lines.append(f"#define {upper}_{end.name.upper()}_SCALE {number(end.quantity.scale)}")
+            lines.append(f"#define {upper}_{end.name.upper()}_ZERO ({end.quantity.zero})")
     if len(inputs) == 1 and len(inputs[0].shape) == 3:
         sides = zip(("HEIGHT", "WIDTH", "CHANNELS"), inputs[0].shape, strict=True)
         lines += [f"#define {upper}_{side} {size}" for side, size in sides]

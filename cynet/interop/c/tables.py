@@ -20,7 +20,11 @@ from cynet.kernels.resize import places
 
 from .unit import Unit
 
-PIXELS, PANEL, LEAST = 6, 16, 4  # as kernels/block.c has them: outputs lie in sixteens, padded to a multiple of 4
+PIXELS, PANEL, LEAST = (
+    6,
+    16,
+    4,
+)  # as kernels/block.c has them: outputs lie in sixteens, padded to a multiple of 4
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,14 @@ def _even(table: AnyArray) -> tuple[int, int, int]:
     while first > 0 and even[first - 1] and step[first - 1] == stride:
         first -= 1
     return apart, first, end
+
+
+def picked(step: Step, given: Shape, out: Shape) -> list[AnyArray]:
+    """Of a `pad` or `nearest` the row of the input for each of the output, -1 for none; columns alike."""
+    if step.operation == "nearest":
+        return [step.arrays["rows"], step.arrays["columns"]]
+    found = [np.arange(out[axis]) - step.numbers["padding"][axis] for axis in (0, 1)]
+    return [np.where((one >= 0) & (one < given[axis]), one, -1) for axis, one in enumerate(found)]
 
 
 def packed(laid: AnyArray) -> AnyArray:

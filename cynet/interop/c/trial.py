@@ -21,7 +21,12 @@ PLAIN = """static void print_answer(void)
 
 
 def trial(
-    inputs: list[End], outputs: list[End], classes: Sequence[str], shares: bool, common: Mapping[str, str]
+    inputs: list[End],
+    outputs: list[End],
+    classes: Sequence[str],
+    shares: bool,
+    common: Mapping[str, str],
+    ranked: bool = True,
 ) -> str:
     """main.c: it reads samples and prints what the net says.
 
@@ -33,6 +38,8 @@ def trial(
         Whether the outputs are probabilities already.
     common : mapping of str to str
         The texts that all files have.
+    ranked : bool, optional
+        Whether the outputs are classes.
     """
     ends, upper = [*inputs, *outputs], common["NAME"]
     arrays = [f"static {end.kind} {end.name}[{upper}_{end.name.upper()}_SIZE];" for end in ends]
@@ -48,8 +55,8 @@ def trial(
         "pictures": "",
         "opening": "",
     }
-    if len(outputs) == 1 and len(outputs[0].shape) == 1 and outputs[0].size > 1:
-        texts |= {"line": "the best classes", "answer": _answer(classes, shares, common)}
+    if ranked and len(outputs) == 1 and len(outputs[0].shape) == 1 and outputs[0].size > 1:
+        texts |= {"line": "the best classes", "answer": _answer(outputs[0], classes, shares, common)}
     if picture := _picture(inputs):
         ending, digit = picture
         texts |= {"record": f"{texts['record']}, or a picture in a .{ending} file", "opening": OPENING}
@@ -69,9 +76,11 @@ def _prints(end: End, upper: str) -> str:
     return f'    for (int i = 0; i < {size}; i++)\n        printf("%.9g ", (double){end.name}[i]);'
 
 
-def _answer(classes: Sequence[str], shares: bool, common: Mapping[str, str]) -> str:
-    weight = "output[{}]" if shares else "expf(output[{}] - most)"
+def _answer(output: End, classes: Sequence[str], shares: bool, common: Mapping[str, str]) -> str:
+    weight, upper = "real[{}]" if shares else "expf(real[{}] - most)", common["NAME"]
+    scaled = f"(float)(output[i] - {upper}_OUTPUT_ZERO) * {upper}_OUTPUT_SCALE"
     texts = {
+        "real": "output[i]" if output.quantity is None else scaled,
         "weight": weight.format("i"),
         "share": weight.format("best"),
         "format": "%s" if classes else "%d",

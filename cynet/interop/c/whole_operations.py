@@ -1,9 +1,9 @@
-"""Entries of the table of operations in eight bits: the steps of `cynet.interop.int8.quantizing.Quantized`."""
+"""Entries of the table of operations in eight bits: the steps of `int8.quantizing.Quantized`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-
 
 from cynet.core.types import AnyArray
 from cynet.interop.program import windows
@@ -11,11 +11,13 @@ from cynet.interop.program.steps import Step
 
 from . import tables
 from .joining import depthwise
-from .operations import operation
+from .operations import Write, operation
 from .unit import Unit
 
+ROUNDING = "whole_times", "whole_bounded"
 
-def _whole(*names: str, over: tuple[int, ...] = ()) -> Any:
+
+def _whole(*names: str, over: tuple[int, ...] = ()) -> Callable[[Write], Write]:
     """The decorator of what writes these operations on int8."""
     return operation(*names, dtypes=("int8",), over=over)
 
@@ -38,7 +40,7 @@ def _levels(unit: Unit, step: Step) -> None:
 
 @operation("quantize")
 def _quantize(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "quantize")
+    unit.need("whole_bounded", "quantize")
     numbers = float(step.numbers["scale"]), step.numbers["out"]
     unit.call("quantize", unit.get(step.inputs[0]), unit.get(step.output), unit.size(step.output), *numbers)
 
@@ -48,7 +50,7 @@ def _conv(unit: Unit, step: Step) -> None:
     found, laid = tables.of_convolution(step, *_ends(unit, step))
     groups, _, inputs, outputs = laid.shape
     alone = depthwise(unit.program, step)
-    unit.need("whole_times", "windows", "whole_conv", *(["whole_depthwise"] if alone else []))
+    unit.need(*ROUNDING, "windows", "whole_convolution", "whole_depthwise" if alone else "whole_conv")
     weight: AnyArray = laid[:, :, 0, 0].T if alone else laid.transpose(0, 3, 1, 2)
     fields = {
         "windows": found.fields(unit), "groups": groups, "inputs": inputs, "outputs": outputs,
@@ -72,7 +74,7 @@ def _table(unit: Unit, step: Step) -> None:
 
 @_whole("prelu", over=(0,))
 def _prelu(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "whole_prelu")
+    unit.need(*ROUNDING, "whole_prelu")
     arrays = [_array(unit, step, name) for name in ("m", "shift")]
     numbers = [step.numbers[name] for name in ("m", "shift", "zero", "out")]
     ends = unit.get(step.inputs[0]), unit.get(step.output)
@@ -81,7 +83,7 @@ def _prelu(unit: Unit, step: Step) -> None:
 
 @_whole("add", over=(0, 1))
 def _add(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "whole_add")
+    unit.need(*ROUNDING, "whole_add")
     names = {"zero": "zero", "m": "multiplier", "shift": "shift"}
     fields: dict[str, Any] = {
         title: f"{{{', '.join(map(str, step.arrays[name].tolist()))}}}" for name, title in names.items()
@@ -94,7 +96,7 @@ def _add(unit: Unit, step: Step) -> None:
 
 @_whole("multiply", over=(0,))
 def _multiply(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "whole_multiply")
+    unit.need(*ROUNDING, "whole_multiply")
     rows, channels = unit.rows(step.output)
     step_of_second = channels if unit.size(step.inputs[1]) == rows * channels else 0
     numbers = [*step.arrays["zero"].tolist(), *(step.numbers[name] for name in ("m", "shift", "out"))]
@@ -104,7 +106,7 @@ def _multiply(unit: Unit, step: Step) -> None:
 
 @_whole("concat")
 def _concat(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "whole_copy")
+    unit.need(*ROUNDING, "whole_copy")
     y, first = unit.get(step.output), 0
     for i, source in enumerate(step.inputs):
         rows, channels = unit.rows(source)
@@ -116,7 +118,7 @@ def _concat(unit: Unit, step: Step) -> None:
 
 @_whole("mean")
 def _mean(unit: Unit, step: Step) -> None:
-    unit.need("whole_times", "whole_mean")
+    unit.need(*ROUNDING, "whole_mean")
     numbers = [step.numbers[name] for name in ("zero", "m", "shift", "out")]
     ends = unit.get(step.inputs[0]), unit.get(step.output)
     unit.call("whole_mean", *ends, *unit.rows(step.inputs[0]), *numbers)
@@ -135,13 +137,15 @@ def _max_pool(unit: Unit, step: Step) -> None:
 def _avg_pool(unit: Unit, step: Step) -> None:
     given, out = _ends(unit, step)
     found = tables.of_pooling(step, given, out)
-    unit.need("whole_times", "windows", "whole_avg_pool")
+    unit.need("whole_bounded", "windows", "whole_avg_pool")
     counts = [
         unit.array(name, windows.divisors(step, axis, given[axis], out[axis]), "int32")
         for axis, name in enumerate(("high", "wide"))
     ]
     ends = unit.get(step.inputs[0]), unit.get(step.output)
-    unit.call("whole_avg_pool", unit.struct("windows", found.fields(unit)), *counts, *ends, step.numbers["zero"])
+    unit.call(
+        "whole_avg_pool", unit.struct("windows", found.fields(unit)), *counts, *ends, step.numbers["zero"]
+    )
 
 
 @_whole("flatten")
@@ -166,5 +170,3 @@ def _picked(unit: Unit, step: Step) -> None:
     names = [unit.places(name, places) for name, places in axes]
     ends = unit.get(step.inputs[0]), unit.get(step.output)
     unit.call("whole_pick", *ends, *out[:2], given[1], out[2], *names, step.numbers.get("fill", 0))
-
-

@@ -59,7 +59,7 @@ def times(x: AnyArray, m: Any, shift: Any) -> AnyArray:
     Parameters
     ----------
     x : ndarray of int64
-        Of 32 bits. Where the shift is above 0 it is clipped first, so that x times 2**shift is of 32 bits, too.
+        Of 32 bits. Where the shift is above 0 they are clipped first, so that x 2**shift is of 32 bits, too.
     m, shift : int or ndarray of int
         One, or one for each number of the last axis.
 

@@ -110,7 +110,8 @@ def with_levels(program: Quantized, levels: Array) -> Quantized:
     first, *others = program.steps
     table = np.ascontiguousarray(program.quantities[first.output].quantized(levels).T)
     step = Step("levels", first.name, first.inputs, first.output, {"table": table})
-    return replace(program, steps=(step, *others))
+    dtypes = {**program.dtypes, first.inputs[0]: "uint8"}
+    return replace(program, steps=(step, *others), dtypes=dtypes)
 
 
 def _pairs(program: Program) -> Program:
@@ -149,7 +150,10 @@ class _Making:
         for step in program.steps:
             STEPS[step.operation](self, step)
         shapes = {**program.shapes, given: program.shapes[first]}
-        return Quantized(shapes, (given,), program.outputs, tuple(self.steps), quantities=self.quantities)
+        dtypes = {step.output: "int8" for step in self.steps}
+        return Quantized(
+            shapes, (given,), program.outputs, tuple(self.steps), dtypes=dtypes, quantities=self.quantities
+        )
 
     def inputs(self, step: Step) -> list[Quantity]:
         return [self.quantities[source] for source in step.inputs]

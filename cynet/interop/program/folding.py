@@ -45,15 +45,21 @@ def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...
         Of one input, whose channels are as many as the means.
     mean, std : tuple of float
     """
+    return _normalizing(program, "pixels", "uint8", 255 * np.array(std, np.float64), np.divide(mean, std))
+
+
+def with_normalization(program: Program, mean: tuple[float, ...], std: tuple[float, ...]) -> Program:
+    """The program for real numbers that enter as (x - mean) / std; the arguments as for `with_pixels`."""
+    return _normalizing(program, "scale", "float32", np.array(std, np.float64), np.divide(mean, std))
+
+
+def _normalizing(program: Program, operation: str, dtype: str, divisor: AnyArray, less: AnyArray) -> Program:
+    """A step before all others: x / divisor - less for each channel."""
     (first,) = program.inputs
     given = max(program.shapes) + 1
-    deviation = np.array(std, np.float64)
-    arrays = {
-        "scale": (1 / (255 * deviation)).astype(np.float32),
-        "shift": (-np.array(mean, np.float64) / deviation).astype(np.float32),
-    }
-    step = Step("pixels", "pixels", (given,), first, arrays)
-    shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: "uint8"}
+    arrays = {"scale": (1 / divisor).astype(np.float32), "shift": (-less).astype(np.float32)}
+    step = Step(operation, "pixels" if operation == "pixels" else "normalize", (given,), first, arrays)
+    shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: dtype}
     return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps), dtypes=dtypes)
 
 

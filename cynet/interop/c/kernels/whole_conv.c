@@ -1,12 +1,4 @@
 /* Convolution in eight bits: the weights of an output lie in a row, those of a place in a window by its inputs. */
-struct whole_conv {
-    struct windows windows;
-    int groups, inputs, outputs; /* channels of a group */
-    const int8_t *weight;
-    const int32_t *bias, *multiplier, *shift; /* one for each output */
-    int32_t zero, out, low, high;
-};
-
 static int32_t whole_sum(const int8_t *x, const int8_t *weight, int count, int32_t zero)
 {
     int32_t sum = 0;

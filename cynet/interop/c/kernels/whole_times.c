@@ -10,8 +10,3 @@ static int32_t whole_times(int32_t x, int32_t multiplier, int32_t shift)
     const int64_t half = right ? (int64_t)1 << (right - 1) : 0;
     return (int32_t)(high < 0 ? -((half - high) >> right) : (high + half) >> right);
 }
-
-static int8_t whole_bounded(int32_t x, int32_t low, int32_t high)
-{
-    return (int8_t)(x < low ? low : x > high ? high : x);
-}
