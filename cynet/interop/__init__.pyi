@@ -2,4 +2,5 @@
 
 from . import safetensors as safetensors
 from .browser.writing import save_html as save_html
+from .c.writing import save_c as save_c
 from .onnx.writing import save_onnx as save_onnx

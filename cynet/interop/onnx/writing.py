@@ -18,7 +18,7 @@ from cynet.nn.layer import Layer
 
 from . import encoding
 from .graph import FIRST, LAST, Writing
-from .operators import OPERATORS
+from .nodes import OPERATORS
 
 OPSET = 17
 LAYOUTS = {"nchw": FIRST, "nhwc": LAST}
@@ -134,7 +134,7 @@ def written(program: Program, layout: str = "nchw", notes: Mapping[str, str] | N
     for i, value in enumerate(program.inputs):
         name = graph.fresh("input" if len(program.inputs) == 1 else f"input_{i}")
         graph.made(value, name, outer)
-        inputs.append(encoding.described(name, _kind(program, value), _sides(graph, value, outer)))
+        inputs.append(encoding.described(name, program.dtype(value), _sides(graph, value, outer)))
     for step in program.steps:
         OPERATORS[step.operation](graph, step)
     for i, value in enumerate(program.outputs):
@@ -143,13 +143,6 @@ def written(program: Program, layout: str = "nchw", notes: Mapping[str, str] | N
         outputs.append(encoding.described(name, np.float32, _sides(graph, value, outer)))
     producer = "cynet", __version__
     return encoding.model("net", graph.nodes, graph.tensors, inputs, outputs, OPSET, producer, notes or {})
-
-
-def _kind(program: Program, value: int) -> type:
-    if value in program.integers:
-        return np.int64
-    of_pixels = any(step.operation == "pixels" and value in step.inputs for step in program.steps)
-    return np.uint8 if of_pixels else np.float32
 
 
 def _sides(graph: Writing, value: int, layout: str) -> list[int | str]:

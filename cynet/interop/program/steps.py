@@ -19,8 +19,8 @@ norm       weight, bias (or none), mean,  eps: batch norm as it evaluates
 scale      scale, shift (C,)              y = scale x + shift for each channel
 pixels     scale, shift (C,)              the same of 0 to 255, or of whatever a sample holds
 max_pool                                  kernel, stride, dilation, padding
-avg_pool                                  kernel, stride, padding; counted: whether padding counts; divisor, or
-                                          0: the count
+avg_pool                                  kernel, stride, padding; counted: whether padding counts; divisor,
+                                          or 0: the count
 areas                                     the means of as many areas as the output has pixels (`places.areas`)
 mean, max                                 of all pixels: (H, W, C) to (C,)
 curve      slope (C,) or (1,) of prelu    kind: a name in `CURVES`; its numbers
@@ -100,6 +100,8 @@ class Program:
     steps : tuple of Step
     integers : frozenset of int
         The inputs that are integers.
+    dtypes : dict of int to str
+        NumPy's names of what other values hold that are no float32.
     """
 
     shapes: Mapping[int, Shape]
@@ -107,6 +109,11 @@ class Program:
     outputs: tuple[int, ...]
     steps: tuple[Step, ...]
     integers: frozenset[int] = frozenset()
+    dtypes: Mapping[int, str] = field(default_factory=dict)
+
+    def dtype(self, value: int) -> str:
+        """NumPy's name of what a value holds."""
+        return "int64" if value in self.integers else self.dtypes.get(value, "float32")
 
     def users(self) -> dict[int, int]:
         """Of each value how often it is taken, as an output, too."""

@@ -24,16 +24,22 @@ def counts(step: Step, given: Shape, out: Shape) -> AnyArray:
     -------
     ndarray of int64 (out height, out width)
     """
+    return np.multiply.outer(*(divisors(step, axis, given[axis], out[axis]) for axis in (0, 1)))
+
+
+def divisors(step: Step, axis: int, size: int, out: int) -> AnyArray:
+    """The factors of `counts` along one axis: of each row of windows, or of each column.
+
+    Returns
+    -------
+    ndarray of int64 (out,)
+    """
     if step.numbers["divisor"]:
-        return np.full(out[:2], step.numbers["divisor"], np.int64)
-    padding = step.numbers["padding"] if step.numbers["counted"] else (0, 0, 0, 0)
-    sides = []
-    for axis in (0, 1):
-        kernel, stride = step.numbers["kernel"][axis], step.numbers["stride"][axis]
-        first = np.arange(out[axis]) * stride - step.numbers["padding"][axis]
-        low, high = -padding[axis], given[axis] + padding[2 + axis]
-        sides.append(np.minimum(first + kernel, high) - np.maximum(first, low))
-    return np.multiply.outer(*sides)
+        return np.full(out, 1 if axis else step.numbers["divisor"], np.int64)
+    before, after = step.numbers["padding"][axis], step.numbers["padding"][2 + axis]
+    low, high = (-before, size + after) if step.numbers["counted"] else (0, size)
+    first = np.arange(out) * step.numbers["stride"][axis] - before
+    return np.minimum(first + step.numbers["kernel"][axis], high) - np.maximum(first, low)
 
 
 def bordered(step: Step, axis: int, size: int) -> AnyArray:

@@ -1,0 +1,175 @@
+"""Where the values of a program lie in one piece of memory, whose parts are used again when nobody needs them.
+
+Design: a value that is a view of another one, or is written over it, shares its room. A room is held from the
+step that first writes it to the last one that reads it; two rooms may lie at one place where these do not
+meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that is
+free, comes near to it, and of a few orders the best one is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cynet.interop.program.steps import Program, Step
+
+ALIGNMENT = 16  # bytes
+
+
+@dataclass
+class Room:
+    """A piece of memory, and when it is held.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    first, last : int
+        The first and the last step during which it is held.
+    offset : int
+        Where it lies, once it is placed.
+    """
+
+    size: int
+    first: int
+    last: int
+    offset: int = -1
+
+    def meets(self, other: Room) -> bool:
+        """Whether there is a step during which both are held."""
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Where everything lies.
+
+    Attributes
+    ----------
+    values : dict of int to Room
+        Of each value that a step makes; several may have one room. Views of inputs have none.
+    views : dict of int to int
+        Of each value that is a view of an input, which one.
+    scratch : dict of int to Room
+        Of each step, by its place, what it needs for itself.
+    """
+
+    values: dict[int, Room]
+    views: dict[int, int]
+    scratch: dict[int, Room] = field(default_factory=dict)
+
+    @property
+    def rooms(self) -> list[Room]:
+        """Each room once."""
+        return list({id(room): room for room in (*self.values.values(), *self.scratch.values())}.values())
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has in all."""
+        return max((room.offset + room.size for room in self.rooms), default=0)
+
+    @property
+    def bound(self) -> int:
+        """Bytes that no plan goes below: what is held during the worst step."""
+        steps = {room.first for room in self.rooms}
+        held = (sum(room.size for room in self.rooms if room.first <= i <= room.last) for i in steps)
+        return max(held, default=0)
+
+
+def planned(
+    program: Program,
+    bytes_of: Callable[[int], int],
+    views: frozenset[int] = frozenset(),
+    over: Callable[[Step], Sequence[int]] = lambda step: (),
+    scratch: Mapping[int, int] | None = None,
+) -> Arena:
+    """The arena of a program, without its inputs, which lie with the caller.
+
+    Parameters
+    ----------
+    program : Program
+    bytes_of : function of int
+        The size of a value.
+    views : frozenset of int
+        The values that are a step's input under another shape.
+    over : function of Step
+        Which of its inputs, by their places, a step may write its output over.
+    scratch : mapping of int to int
+        Of a step, by its place, how many bytes it needs besides.
+
+    Returns
+    -------
+    Arena
+    """
+    last = _last_uses(program)
+    arena = Arena({}, {})
+    for i, step in enumerate(program.steps):
+        room = None
+        if step.output in views:
+            (source,) = step.inputs
+            if source not in arena.values:
+                arena.views[step.output] = arena.views.get(source, source)
+                continue
+            room = arena.values[source]
+        else:
+            room = _over(arena, step, i, over(step), bytes_of(step.output))
+        if room is None:
+            room = Room(_aligned(bytes_of(step.output)), i, i)
+        room.last = max(room.last, last[step.output])
+        arena.values[step.output] = room
+    for i, size in (scratch or {}).items():
+        arena.scratch[i] = Room(_aligned(size), i, i)
+    _place(arena.rooms)
+    return arena
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _last_uses(program: Program) -> dict[int, int]:
+    """Of each value the last step that takes it; outputs are taken when all steps are done."""
+    last: dict[int, int] = {}
+    for i, step in enumerate(program.steps):
+        last[step.output] = i
+        last.update(dict.fromkeys(step.inputs, i))
+    return last | dict.fromkeys(program.outputs, len(program.steps))
+
+
+def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Room | None:
+    """The room of an input that a step may write over: nobody needs it later, nor this step in another way."""
+    for place in places:
+        room = arena.values.get(step.inputs[place])
+        if room is None or room.last > i or room.size != _aligned(size):
+            continue
+        others = [j for j, source in enumerate(step.inputs) if arena.values.get(source) is room]
+        if set(others) <= set(places):
+            return room
+    return None
+
+
+def _place(rooms: list[Room]) -> None:
+    """Give each room its offset."""
+    orders: list[Callable[[Room], Any]] = [
+        lambda room: (-room.size, room.first),
+        lambda room: (-room.size * (room.last - room.first + 1), room.first),
+        lambda room: (room.first - room.last, -room.size),
+        lambda room: (room.first, -room.size),
+    ]
+    found = [_first_fit(sorted(rooms, key=order)) for order in orders]
+    best = min(found, key=lambda offsets: max((room.size + at for room, at in offsets), default=0))
+    for room, offset in best:
+        room.offset = offset
+
+
+def _first_fit(rooms: list[Room]) -> list[tuple[Room, int]]:
+    """Each room at the lowest place where none of those before it is in its way."""
+    placed: list[tuple[Room, int]] = []
+    for room in rooms:
+        offset = 0
+        for other, start in sorted(placed, key=lambda pair: pair[1]):
+            if room.meets(other) and start < offset + room.size and offset < start + other.size:
+                offset = start + other.size
+        placed.append((room, offset))
+    return placed
