@@ -2,7 +2,9 @@
 const SHOWN = 12; // classes; of more the most probable ones
 const LEAST = 0.5; // the probability from which on a label is said, as in cynet
 const SEVERAL = DATA.task === "multilabel";
-const NET = new Net(DATA.net, new Float32Array(decoded(document.getElementById("weights").textContent).buffer));
+const WEIGHTS = document.getElementById("weights");
+const NET = new Net(DATA.net, new Float32Array(decoded(WEIGHTS.textContent).buffer));
+WEIGHTS.remove(); // its text would only take room
 const times = []; // milliseconds of the last pictures
 let after = () => {}; // what is done with each answer besides
 
@@ -24,12 +26,9 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const [seen, ground] = canvas(DATA.shape[1], DATA.shape[0], { id: "seen", role: "img", "aria-label": "The picture as the net is given it" });
 const sentence = el("p", { id: "said", role: "status" }), source = el("p", { class: "hint", id: "source" }), bars = el("ol", { class: "bars" });
+const complaint = el("p", { class: "wrong", role: "alert", id: "complaint" }); // about what was given
 const took = el("p", { class: "hint", id: "time" });
 
-// Show a message in place of an answer.
-function say(text) {
-  sentence.replaceChildren(el("span", { class: "wrong" }, text));
-}
 function timed(time) {
   const several = times.length > 4 ? `; ${milliseconds(median(times))} on the median of the last ${times.length}` : "";
   took.replaceChildren(el("b", {}, milliseconds(time)), ` for this picture${several}`);
@@ -38,15 +37,14 @@ function timed(time) {
 function answer(bytes, { name, label, index = -1, brief = false }) {
   const { probabilities, said, time } = asked(bytes), truth = truthOf(label);
   paint(ground, bytes, DATA.shape[2]);
-  if (said) {
-    const sure = SEVERAL ? [] : [` ${percent(probabilities[said[0]])}`];
-    sentence.replaceChildren(el("b", {}, names(said)), ...sure);
-  } else say("The net gives no number (NaN) for this picture.");
+  complaint.replaceChildren();
+  if (said) sentence.replaceChildren(el("b", {}, names(said)), SEVERAL ? "" : ` ${percent(probabilities[said[0]])}`);
+  else sentence.replaceChildren("The net gives no number (NaN) for this picture.");
   const right = truth && el("span", { class: isRight(said, label) ? "right" : "wrong" }, isRight(said, label) ? "right" : `in truth ${names(truth)}`);
   source.replaceChildren(...[name, right].filter(Boolean).flatMap((part, i) => (i ? [": ", part] : [part])));
-  const order = probabilities.map((_, k) => k);
+  const order = said ? probabilities.map((_, k) => k) : [];
   if (order.length > SHOWN) order.sort((a, b) => probabilities[b] - probabilities[a] || a - b).splice(SHOWN);
-  bars.replaceChildren(...order.map((k) => el("li", { class: [said?.includes(k) ? "said" : "", truth?.includes(k) ? "true" : ""].join(" ") },
+  bars.replaceChildren(...order.map((k) => el("li", { class: [said.includes(k) ? "said" : "", truth?.includes(k) ? "true" : ""].join(" ") },
     el("span", { class: "name", title: DATA.classes[k] }, DATA.classes[k]),
     el("i", { "aria-hidden": "true" }, el("i", { style: `width:${(probabilities[k] * 100).toFixed(2)}%` })),
     el("span", { class: "share" }, percent(probabilities[k])))));

@@ -16,7 +16,7 @@ TASKS = CLASSIFY, MULTILABEL
 FITS = "crop", "stretch"  # as cynet.data has them
 MOST_SIDE = 1 << 12  # of a picture
 MOST_PICTURES = 1000
-MOST_BYTES = 1 << 26  # of them all
+MOST_BYTES = 1 << 24  # of them all
 
 
 def shape(given: Any) -> Shape:

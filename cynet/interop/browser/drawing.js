@@ -8,7 +8,7 @@ function drawing(host, dark) {
   const cross = el("div", { class: "cross", hidden: true }), side = Math.max(sheet.width, sheet.height);
   let colours = dark ? ["#ffffff", "#000000"] : ["#000000", "#ffffff"], pen = [sheet.width / 2, sheet.height / 2], down = false, waiting = false;
   const size = el("input", { type: "range", id: "size", min: "1", max: "100", value: "30" });
-  const ink = () => Math.max(1, ((size.value / 100) ** 2 * side) / 4 + side / 100);
+  const usual = Math.max(side / 16, 1.6 * factor), ink = () => 1 + usual * (size.value / 30) ** 1.5; // of lines that the net can see
 
   function clear() {
     context.fillStyle = colours[1];

@@ -33,12 +33,12 @@ async function bytesOf(file) {
 }
 async function take(files) {
   const file = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
-  if (!file) return say("That was no picture file. Save it first, and drop the file.");
+  if (!file) return complaint.replaceChildren("That was no file. Save the picture first, and drop the file.");
   try {
     const bytes = await bytesOf(file);
     answer(bytes, { name: file.name || "the pasted picture" });
   } catch (error) {
-    say(error.message);
+    complaint.replaceChildren(error.message);
   }
 }
 function fromOutside(host) {
@@ -47,7 +47,7 @@ function fromOutside(host) {
     input.value = ""; // the same file may be chosen again
   } });
   host.append(el("p", { class: "bar-line" }, input, el("label", { for: "file", class: "button" }, "Choose a picture…"),
-    el("span", { class: "hint" }, "or drop one anywhere, or paste it.")));
+    el("span", { class: "hint" }, "or drop one anywhere, or paste it.")), complaint);
   const over = (event, on) => {
     event.preventDefault();
     document.body.classList.toggle("dropping", on);

@@ -40,7 +40,7 @@ def save_html(
     task: str = CLASSIFY,
     resize: str = "crop",
     kept: tuple[int, int] | None = None,
-) -> int:
+) -> None:
     """Write a net of pictures as one page of HTML that runs it, without a network, in any browser.
 
     It answers pictures that are dropped, pasted, taken from a file, drawn, or chosen among some for testing:
@@ -72,11 +72,6 @@ def save_html(
         How a picture of another shape becomes one of these: see `cynet.data.ImageFolder`.
     kept : (int, int), optional
         Height and width that pictures are scaled to first, where the model sees their middle alone.
-
-    Returns
-    -------
-    int
-        How many bytes the page has.
 
     Raises
     ------
@@ -114,9 +109,7 @@ def save_html(
         "pictures": checking.pictures(pictures, shape, len(names), task),
         "net": net,
     }
-    page = rendered(facts, weights)
-    write_atomically(path, page)
-    return len(page)
+    write_atomically(path, rendered(facts, weights))
 
 
 def rendered(facts: dict[str, Any], weights: AnyArray) -> bytes:
