@@ -132,7 +132,7 @@ const said = { first: told(), bars: $$(".bars li").map((li) => [li.textContent, 
 said.given = [...ground.getImageData(0, 0, 2, 1).data];
 press($(".sheet"), "Delete");
 said.dark = dark().length;
-button("black on white").click();
+button("black ink").click();
 said.light = dark().length;
 said.none = told();
 said.weights = $$("#first li").map((li) => [li.querySelectorAll("canvas").length, li.querySelector("b").textContent]);
@@ -169,7 +169,7 @@ def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
     assert found["weights"][0] == [1, "−11.5"] and len(found["weights"]) == count
     assert found["page"] == [None, 0]  # there is but one picture to answer
     assert found["nan"] == ["The net gives no number (NaN) for this picture.", 0]
-    assert "14 labels of pictures of 3 × 4 grey pixels" in tree.one("header").text
+    assert "14 labels of 3 × 4 grey pixels" in tree.one("header").text
 
 
 def test_a_page_without_pictures_waits_for_one(tmp_path):

@@ -81,7 +81,7 @@ function drawing(host, dark) {
     colours[k] = event.target.value;
     if (k) { clear(); read(); }
   } }));
-  const grey = () => choice("Colours", ["black on white", "white on black"], dark ? 1 : 0, (k) => {
+  const grey = () => choice("Ink", ["black ink", "white ink"], dark ? 1 : 0, (k) => {
     colours = k ? ["#ffffff", "#000000"] : ["#000000", "#ffffff"];
     clear();
     read();

@@ -4,7 +4,7 @@ const [HEIGHT, WIDTH, CHANNELS] = DATA.shape;
 function head() {
   const what = `${HEIGHT} × ${WIDTH} ${CHANNELS === 1 ? "grey" : "coloured"} pixels`;
   document.getElementById("head").append(el("div", { class: "eyebrow" }, "cynet"), el("h1", {}, DATA.title),
-    el("div", { class: "lead" }, `A net of ${whole(DATA.parameters)} trained numbers that knows ${whole(DATA.classes.length)} ${SEVERAL ? "labels" : "classes"} of pictures of ${what}. `
+    el("div", { class: "lead" }, `A net of ${whole(DATA.parameters)} trained numbers for ${whole(DATA.classes.length)} ${SEVERAL ? "labels" : "classes"} of ${what}. `
       + "It runs in this page: what you give it stays on this device."));
 }
 // Whether most pictures have dark edges, as those of digits do: a drawing then begins on black.
