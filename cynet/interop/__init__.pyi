@@ -1,3 +1,4 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from . import safetensors as safetensors
+from .pytorch.state_dicts import load_torch as load_torch
