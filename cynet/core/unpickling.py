@@ -54,13 +54,23 @@ class DataUnpickler(pickle._Unpickler):
 
     def __init__(self, data: bytes, most: int, encoding: str = "utf-8") -> None:
         super().__init__(io.BytesIO(data), encoding=encoding)
+        self.to_encode = len(data)
         self.dispatch = _Instructions(self, most)  # type: ignore[assignment, misc]
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for what a pickle names."""
+        if (module, name) == ("_codecs", "encode"):
+            return self._encode
         if (module, name) not in self.allowed:
             raise self.refused(f"{module}.{name}")
         return self.allowed[module, name]
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Stands in for _codecs.encode, by which Python 3 writes bytes into an old pickle."""
+        self.to_encode -= len(text)
+        if encoding != "latin1" or self.to_encode < 0:  # one text encoded over and over would fill the memory
+            raise pickle.UnpicklingError("wanted each text encoded once, as latin1")
+        return text.encode("latin1")
 
     def get_extension(self, code: int) -> None:
         """Refuse a name that stands in a table of this process."""
@@ -140,5 +150,6 @@ def unpickled(unpickler: DataUnpickler, where: str, what: str) -> Any:
         return unpickler.load()
     except Exception as error:  # a damaged program fails in as many ways as there are instructions
         kind = "" if isinstance(error, pickle.UnpicklingError) else f"{type(error).__name__}: "
-        text = printable(f"{kind}{error}"[: 2 * SHOWN])
+        text = "it ends too soon" if isinstance(error, EOFError) else f"{kind}{error}"
+        text = printable(text[: 2 * SHOWN])
         raise ValueError(f"{where}: wanted a pickle of {what}, got a bad one: {text}") from None

@@ -18,6 +18,7 @@ CHECKPOINT = "a checkpoint of cynet"
 PYTORCH = "a PyTorch file (zip)"
 PYTORCH_LEGACY = "a PyTorch file (the old layout, a pickle)"
 TORCHSCRIPT = "a TorchScript file (zip)"
+OF_PYTORCH = PYTORCH, PYTORCH_LEGACY, TORCHSCRIPT
 ZIP, DAMAGED_ZIP = "a zip archive", "a zip archive that is damaged"
 IRREGULAR = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 SOON = 4096  # bytes that tell the kind

@@ -65,7 +65,7 @@ class ZipDirectory:
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.size = file, os.fstat(file.fileno()).st_size
+        self.file, self.size = file, file.seek(0, os.SEEK_END)
         count, length, self.start = self._end()
         if count > MOST_ENTRIES:
             raise TooManyEntriesError(f"wanted at most {MOST_ENTRIES:,} entries, got {count:,}")
@@ -103,6 +103,9 @@ class ZipDirectory:
             raise ValueError("wanted another entry in the directory: damaged")
         _, _, _, flags, method, _, _, check, packed, size, *rest = ENTRY.unpack_from(data, place)
         letters, extra, remark, _, _, _, at = rest
+        end = after + letters + extra + remark
+        if end > len(data):
+            raise ValueError("wanted an entry that lies in the directory: damaged")
         name = data[after : after + letters].decode("utf-8", "backslashreplace")
         after += letters
         if SHORT in (packed, size, at):
@@ -112,7 +115,7 @@ class ZipDirectory:
         if name in self.entries:
             raise ValueError(f"{printable(name[:80])}: wanted one entry of this name, got two")
         self.entries[name] = ZipEntry(method, check, packed, size, at)
-        return after + extra + remark
+        return end
 
     def read(self, name: str, most: int) -> bytes:
         """The bytes of an entry that has at most `most` of them.

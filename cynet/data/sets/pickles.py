@@ -69,17 +69,6 @@ class _Unpickler(DataUnpickler):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data, _MOST_INSTRUCTIONS, encoding="bytes")
-        self.to_encode = len(data)
-
-    def find_class(self, module: str, name: str) -> Any:
-        return self._encode if (module, name) == ("_codecs", "encode") else super().find_class(module, name)
-
-    def _encode(self, text: str, encoding: str) -> bytes:
-        """Stands in for _codecs.encode, by which Python 3 writes bytes into an old pickle."""
-        self.to_encode -= len(text)
-        if encoding != "latin1" or self.to_encode < 0:  # one text encoded over and over would fill the memory
-            raise pickle.UnpicklingError("wanted each text encoded once, as latin1")
-        return text.encode("latin1")
 
 
 def load(data: bytes, where: str) -> dict[Any, Any]:

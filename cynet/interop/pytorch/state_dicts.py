@@ -12,7 +12,7 @@ from cynet.interop import kinds
 from cynet.interop.zips import ZipDirectory
 
 from .storages import TorchArrays
-from .tensors import MOST_PICKLE, TorchTensor, read_pickle
+from .tensors import MOST_PICKLE, TorchStorage, TorchTensor, read_pickle
 
 PICKLE = "data.pkl"
 KNOWN = "state_dict", "model_state_dict", "model"  # what a checkpoint calls its weights; the first one counts
@@ -86,8 +86,8 @@ def _loaded(archive: ZipDirectory) -> State:
 def _state(value: Any) -> dict[str, TorchTensor]:
     """The tensors of the state dict that a pickle holds, their names without what wrappers put before."""
     if not isinstance(value, dict):
-        kind = "a tensor" if type(value) is TorchTensor else type(value).__name__
-        raise ValueError(f"wanted a dict of names to tensors, got {kind}")
+        got = {TorchTensor: "a tensor", TorchStorage: "a storage"}.get(type(value), type(value).__name__)
+        raise ValueError(f"wanted a dict of names to tensors, got {got}")
     found = _tensors(value)
     if len(found) < len(value):
         within = {name: _tensors(each) for name, each in value.items() if _is_state(name, each)}
