@@ -6,15 +6,18 @@ loaded when it is first used.
 
 import importlib
 
-_HOMES = {"load_torch": "pytorch.state_dicts"}  # other names are modules
-__all__ = ["load_torch", "safetensors"]
+_HOME_OF = {  # functions, by the modules that define them
+    "load_torch": "cynet.interop.pytorch.state_dicts",
+}
+__all__ = ["safetensors", *_HOME_OF]
 
 
 def __getattr__(name):
     if name not in __all__:
         raise AttributeError(f"module 'cynet.interop' has no attribute {name!r}")
-    module = importlib.import_module(f"cynet.interop.{_HOMES.get(name, name)}")
-    return getattr(module, name) if name in _HOMES else module
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    return importlib.import_module(f"cynet.interop.{name}")
 
 
 def __dir__():
