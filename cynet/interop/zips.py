@@ -130,9 +130,7 @@ class ZipDirectory:
         size = self.entries[name].size
         if size > most:
             raise ValueError(f"{printable(name[:80])}: wanted at most {most:,} bytes, got {size:,}")
-        content = bytearray(size)
-        self.fill(name, memoryview(content))
-        return bytes(content)
+        return b"".join(self._checked(name))  # what comes, never what the directory claims
 
     def fill(self, name: str, room: memoryview) -> None:
         """Unpack an entry into bytes that are as many as it says to have.
@@ -142,20 +140,27 @@ class ZipDirectory:
         ValueError
             Naming the entry, when it is damaged, or neither stored nor deflated.
         """
+        filled = 0
+        for part in self._checked(name):
+            room[filled : filled + len(part)] = part
+            filled += len(part)
+
+    def _checked(self, name: str) -> Iterator[bytes]:
+        """The bytes of an entry, a piece at a time; after the last one they are known to be the entry's."""
         entry, where = self.entries[name], printable(name[:80])
         if entry.method < 0:
             raise ValueError(f"{where}: wanted it stored or deflated, and not encrypted")
-        filled = check = 0
+        come = check = 0
         try:
             for part in self._parts(entry):
-                if filled + len(part) > len(room):
+                come, check = come + len(part), zlib.crc32(part, check)
+                if come > entry.size:
                     raise ValueError("it goes on")
-                room[filled : filled + len(part)] = part
-                filled, check = filled + len(part), zlib.crc32(part, check)
+                yield part
         except (ValueError, zlib.error) as error:
-            raise ValueError(f"{where}: wanted {len(room):,} bytes, got damaged ones: {error}") from None
-        if filled < len(room):
-            raise ValueError(f"{where}: wanted {len(room):,} bytes, got {filled:,}: damaged")
+            raise ValueError(f"{where}: wanted {entry.size:,} bytes, got damaged ones: {error}") from None
+        if come < entry.size:
+            raise ValueError(f"{where}: wanted {entry.size:,} bytes, got {come:,}: damaged")
         if entry.check not in (0, check):
             raise ValueError(f"{where}: its bytes differ from their CRC-32: the file is damaged")
 

@@ -185,3 +185,11 @@ def test_what_an_entry_unpacks_to_takes_the_room_that_it_is_given():
     assert refused(whole) == "a: wanted 100 bytes, got damaged ones: it goes on"
     assert tracemalloc.get_traced_memory()[1] < 4 * zips.CHUNK
     tracemalloc.stop()
+
+
+def test_what_an_entry_claims_to_have_takes_no_room():
+    made = archive(entry(size=1 << 23, packed=1 << 23))
+    tracemalloc.start()
+    assert "it does not end before the directory" in refused(made)
+    assert tracemalloc.get_traced_memory()[1] < 4 * zips.CHUNK
+    tracemalloc.stop()
