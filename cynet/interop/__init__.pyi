@@ -3,3 +3,4 @@
 from . import safetensors as safetensors
 from .c.writing import save_c as save_c
 from .onnx.writing import save_onnx as save_onnx
+from .pytorch.state_dicts import load_torch as load_torch
