@@ -10,6 +10,7 @@ import importlib
 _HOME_OF = {  # functions, by the modules that define them
     "load_torch": "cynet.interop.pytorch.state_dicts",
     "save_c": "cynet.interop.c.writing",
+    "save_html": "cynet.interop.browser.writing",
     "save_onnx": "cynet.interop.onnx.writing",
 }
 __all__ = ["safetensors", *_HOME_OF]
