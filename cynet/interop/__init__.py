@@ -6,7 +6,10 @@
 
 import importlib
 
-HOMES = {"save_c": "c.writing", "save_onnx": "onnx.writing"}  # public functions, by the modules that define them
+HOMES = {
+    "save_c": "c.writing",
+    "save_onnx": "onnx.writing",
+}  # public, by their modules
 __all__ = ["safetensors", *HOMES]
 
 
