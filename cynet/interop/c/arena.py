@@ -94,7 +94,7 @@ def planned(
     views : frozenset of int
         The values that are a step's input under another shape.
     over : function of Step
-        Which of its inputs, by their places, a step may write its output over.
+        Which of its inputs, by their places, a step may write its output over, where it has so many.
     scratch : mapping of str to (int, int), optional
         By names, the step, by its place, and how many bytes it needs besides.
 
@@ -139,7 +139,7 @@ def _last_uses(program: Program) -> dict[int, int]:
 
 def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Room | None:
     """The room of an input that a step may write over: nobody needs it later, nor this step for more."""
-    for place in places:
+    for place in (place for place in places if place < len(step.inputs)):
         room = arena.values.get(step.inputs[place])
         if room is None or room.last > i or room.size != _aligned(size):
             continue
