@@ -9,7 +9,6 @@ import numpy as np
 from cynet.interop.program import windows
 from cynet.interop.program.steps import Step
 
-from . import tables
 from .curves import curve, follow
 from .operations import operation
 from .unit import Unit, bounds
@@ -127,18 +126,21 @@ def _layer_norm(unit: Unit, step: Step) -> None:
 
 def _affine(unit: Unit, step: Step, rows: int, count: int) -> None:
     """The weights and biases of a norm, where it has some."""
-    given = [
-        unit.array(name, step.arrays[name]) if name in step.arrays else "0" for name in ("weight", "bias")
-    ]
-    if given != ["0", "0"]:
+    given = {name: unit.array(name, array) for name, array in step.arrays.items()}
+    if given:
         unit.need("affine")
-        unit.call("affine", unit.get(step.output), rows, count, *given)
+        terms = (given.get(name, "0") for name in ("weight", "bias"))
+        unit.call("affine", unit.get(step.output), rows, count, *terms)
 
 
 @operation("pad", "nearest")
 def _picked(unit: Unit, step: Step) -> None:
     given, out = (windows.images(unit.shape(value)) for value in (step.inputs[0], step.output))
-    places = tables.picked(step, given, out)
+    if step.operation == "nearest":
+        places = [step.arrays["rows"], step.arrays["columns"]]
+    else:
+        places = [np.arange(out[axis]) - step.numbers["padding"][axis] for axis in (0, 1)]
+        places = [np.where((one >= 0) & (one < given[axis]), one, -1) for axis, one in enumerate(places)]
     unit.need("pick")
     names = [unit.places(name, one) for name, one in zip(("rows", "columns"), places, strict=True)]
     sizes = *out[:2], given[1], out[2]
