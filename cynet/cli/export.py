@@ -8,7 +8,6 @@ from .registry import command
 from .values import add_threads, integer
 
 OF_ONNX, OF_C, OF_DATA = ("layout", "fold"), ("int8",), ("data", "data_dir")
-PICTURES = 24  # of the test set that a page shows
 
 
 def add_flags(parser):
@@ -65,6 +64,13 @@ def run(flags):
         with refusing("--c"):
             exporting.to_c(model, facts, flags.c, eight_bits)
         say(f"{printable(flags.c)}: net.c, net.h, main.c, Makefile")
+    if flags.html:
+        name, root = _data(flags, facts, stored)
+        with refusing("--data-dir" if root else "--data"):
+            test = exporting.samples(facts, path, root, name, "test")
+        with refusing("--html"):
+            size = exporting.to_html(model, facts, flags.html, test)
+        say(f"{printable(flags.html)}: {size:,} bytes")
     return 0
 
 

@@ -4,7 +4,16 @@ import html
 
 from cynet.core.pages.filling import embedded, filled, read, script, shown, style
 
-SCRIPTS = ("figures.js", "lines.js", "compare.js", "classes.js", "columns.js", "texts.js", "model.js", "page.js")
+SCRIPTS = (
+    "figures.js",
+    "lines.js",
+    "compare.js",
+    "classes.js",
+    "columns.js",
+    "texts.js",
+    "model.js",
+    "page.js",
+)
 
 
 def render(document):

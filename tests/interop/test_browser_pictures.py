@@ -26,7 +26,9 @@ def test_pictures_are_scaled_and_cut_as_cynet_does_it(tmp_path):
     images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in FLAT + TALL]
     told = [[np.dstack([image, np.full(image.shape[:2], 255)]).ravel().tolist(), *image.shape[1::-1]]
             for image in images]  # fmt: skip
-    save_html(cynet.Sequential(cynet.GlobalAvgPool2d()), tmp_path / "x.html", (1, 1, 3), pixels=((0,) * 3, (1,) * 3))
+    save_html(
+        cynet.Sequential(cynet.GlobalAvgPool2d()), tmp_path / "x.html", (1, 1, 3), pixels=((0,) * 3, (1,) * 3)
+    )
     one = "Object.assign(DATA, { shape, resize, kept }), Array.from(fitted(pixels, width, height))"
     ways, each = json.dumps(WAYS), f"images.map(([pixels, width, height]) => ({one}))"
     script = f"((images) => {ways}.map(([shape, resize, kept]) => {each}))({json.dumps(told)})"
