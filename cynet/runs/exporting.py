@@ -124,10 +124,9 @@ def to_html(model: Layer, facts: Facts, path: AnyPath, test: Any = None) -> int:
     if test is not None:
         few = chosen(test, SHOWN)
         shown = np.ascontiguousarray(np.moveaxis(few.images, 1, -1)), few.labels
-    save_html(
-        model, path, facts.picture_shape, pixels=(facts.mean, facts.std), classes=facts.classes, pictures=shown,
-        title=facts.model, task=facts.task, resize=facts.resize, kept=facts.kept or None,
-    )  # fmt: skip
+    of = {"pixels": (facts.mean, facts.std), "classes": facts.classes, "pictures": shown, "task": facts.task}
+    more: Any = of | {"title": facts.model, "resize": facts.resize, "kept": facts.kept or None}
+    save_html(model, path, facts.picture_shape, **more)
     return user_path(path).stat().st_size
 
 
