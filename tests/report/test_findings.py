@@ -213,10 +213,8 @@ def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
 
 @pytest.mark.parametrize("new_head", [False, True])
 def test_first_weights_may_be_of_another_tools_file(tmp_path, new_head):
-    facts, path = (
-        Settings(model="uwnet2", data="tiny", batch_size=8).resolved(tiny.tiny()).facts(tiny.tiny()),
-        tmp_path / "w.pth",
-    )
+    path, settings = tmp_path / "w.pth", Settings(model="uwnet2", data="tiny", batch_size=8)
+    facts = settings.resolved(tiny.tiny()).facts(tiny.tiny())
     arrays = {name: array + 1 for name, array in facts.create().state_dict().items()}
     path.write_bytes(torch_files.saved({name: torch_files.tensor(array) for name, array in arrays.items()}))
     state = random.get_state()
