@@ -111,14 +111,12 @@ def test_a_training_begins_from_a_file_of_pytorchs(run, tmp_path, capsys):
     arrays, path = load_weights(run)[0].state_dict(), tmp_path / "w.pth"
     path.write_bytes(torch_files.saved({name: torch_files.tensor(array) for name, array in arrays.items()}))
     for name, begin in (("a", run), ("b", path)):
-        flags = *FLAGS, "--steps", 1, "--init-from", begin, "--run-dir", tmp_path / name
+        flags = *FLAGS, "--steps", 1, "--no-report", "--init-from", begin, "--run-dir", tmp_path / name
         status, out, _ = said(capsys, "train", *flags)
         assert status == 0 and f"begun from {begin}" in out and "20 of 20 arrays taken" in out
     a, b = ((tmp_path / name / "last.safetensors").read_bytes() for name in "ab")
     assert a == b
     assert said(capsys, "verify", tmp_path / "b")[0] == 0
-    page = (tmp_path / "b" / "report.html").read_text()
-    assert "filters before training are not known" not in page
     status, _, err = said(capsys, "evaluate", path)
     assert status == 2 and "a training may begin from it: cynet train --init-from FILE --model NAME" in err
 

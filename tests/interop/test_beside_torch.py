@@ -98,7 +98,7 @@ def test_the_files_of_the_other_tests_are_those_of_pytorch(protocol):
     with zipfile.ZipFile(whole) as archive:
         assert archive.read("archive/data.pkl") == program
         assert {key: archive.read(f"archive/data/{key}") for key in storages} == storages
-    torch.load(io.BytesIO(torch_files.saved(ours, protocol)), weights_only=True)
+    torch.load(io.BytesIO(torch_files.saved(ours, protocol)), weights_only=protocol == 2)
 
 
 @pytest.mark.parametrize(("value", "got"), [
