@@ -7,7 +7,7 @@ from .parser import UsageError, refusing
 from .registry import command
 from .values import add_threads, integer
 
-OF_ONNX, OF_C, OF_DATA = ("layout", "fold"), ("int8",), ("data", "data_dir")
+OF_ONNX, OF_C, OF_DATA = ("layout", "fold", "pixels"), ("int8",), ("data", "data_dir")
 
 
 def add_flags(parser):
@@ -22,10 +22,9 @@ def add_flags(parser):
         "--layout", choices=("nchw", "nhwc"), help="where inputs have their channels (default: nchw)"
     )
     group.add_argument("--fold", action="store_true", help="batch norm within the weights before it")
-    group = parser.add_argument_group("of ONNX and C")
     group.add_argument(
         "--pixels", action="store_true",
-        help="the file takes pictures of 0 to 255 as they are, and normalises them (C always does)",
+        help="the file takes pictures of 0 to 255 as they are, and normalises them, as C and pages do",
     )  # fmt: skip
     group = parser.add_argument_group("of C")
     group.add_argument(

@@ -1,8 +1,8 @@
 """Floor 3: files that other programs read and write.
 
 `safetensors` saves and loads the weights of any model; `load_torch` reads those of PyTorch's files,
-`load_onnx` a net from an ONNX file; `save_onnx`, `save_c` and `save_html` write a net as such a file, as C, as
-a page for a browser. Each is loaded when it is first used.
+`load_onnx` a net from an ONNX file; `save_onnx`, `save_c` and `save_html` write a net as such a file, as C,
+as a page for a browser. Each is loaded when it is first used.
 """
 
 import importlib

@@ -80,9 +80,7 @@ def test_the_page_asks_for_nothing_else(tmp_path):
     tree, _, _ = written(tmp_path, net())
     (policy,) = (node["content"] for node in tree.all("meta", http_equiv="Content-Security-Policy"))
     assert policy.startswith("default-src 'none'; ") and "http" not in policy and "*" not in policy
-    links = [
-        value for node in tree.walk() for name, value in node.attributes.items() if name in ("src", "href")
-    ]
+    links = [value for node in tree.walk() for name, value in node.attributes.items() if name in ("src", "href")]
     assert links == ["data:,", "#pictures"]
     text = (tmp_path / "net.html").read_text(encoding="utf-8")
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|url\(|@import|\bfetch\(|XMLHttp|import\(", text)
@@ -114,9 +112,7 @@ def test_the_first_layer_that_looks_at_the_picture():
 
 
 def test_operations_that_a_page_has_not_are_listed_all_at_once(tmp_path):
-    model = cynet.Sequential(
-        cynet.Reshape((5, 18)), cynet.GRU(18, 4), cynet.LSTM(4, 4), cynet.GlobalAvgPool1d()
-    )
+    model = cynet.Sequential(cynet.Reshape((5, 18)), cynet.GRU(18, 4), cynet.LSTM(4, 4), cynet.GlobalAvgPool1d())
     with pytest.raises(ValueError, match=r"model: wanted .* that a page has, got gru \(1\), lstm \(2\)"):
         save_html(model, tmp_path / "x.html", SHAPE, pixels=PIXELS)
 
@@ -179,9 +175,7 @@ def test_nets_that_give_no_number_for_each_class_are_refused(tmp_path):
     x = cynet.Input(SHAPE)
     twice = cynet.Graph(x, [cynet.GlobalAvgPool2d()(x), cynet.GlobalMaxPool2d()(x)])
     for model, got in ((cynet.Sequential(cynet.ReLU()), "(6, 5, 3)"), (twice, "(3,), (3,)")):
-        with pytest.raises(
-            ValueError, match=re.escape(f"gives a number for each class of a picture, got {got}")
-        ):
+        with pytest.raises(ValueError, match=re.escape(f"gives a number for each class of a picture, got {got}")):
             save_html(model, tmp_path / "x.html", SHAPE, pixels=PIXELS)
 
 

@@ -157,11 +157,7 @@ def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
         tmp_path / "x.html", model, (3, 4, 1), GREY, pixels=((0,), (1,)), pictures=(images, table),
         task="multilabel",
     )  # fmt: skip
-    assert found["first"] == [
-        "class 12, class 13",
-        "Test picture 1: right",
-        ["Test picture 1: class 12, class 13"],
-    ]
+    assert found["first"] == ["class 12, class 13", "Test picture 1: right", ["Test picture 1: class 12, class 13"]]
     logits = np.arange(count) - 11.5
     shares = 1 / (1 + np.exp(-logits))
     order = np.argsort(-shares)[:12]  # the most probable ones
@@ -179,8 +175,6 @@ def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
 def test_a_page_without_pictures_waits_for_one(tmp_path):
     model = cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, 2))
     script = "const said = [...told(), $$('section').map((one) => one.id)];"
-    found, tree = page(
-        tmp_path / "x.html", model, (5, 5, 3), script, pixels=((0,) * 3, (1,) * 3), kept=(7, 6)
-    )
+    found, tree = page(tmp_path / "x.html", model, (5, 5, 3), script, pixels=((0,) * 3, (1,) * 3), kept=(7, 6))
     assert found == ["Give it a picture.", "", [], ["answer", "pictures", "drawing"]]
     assert "to 7 × 6, of which the net sees the middle" in tree.one("footer").text
