@@ -1,5 +1,7 @@
 """Write a trained net as a file of other tools: ONNX, C, a web page; in eight bits, too."""
 
+import os
+
 from cynet.core.names import printable
 
 from . import trained
@@ -64,6 +66,8 @@ def run(flags):
             exporting.to_c(model, facts, flags.c, eight_bits)
         say(f"{printable(flags.c)}: net.c, net.h, main.c, Makefile")
     if flags.html:
+        with refusing("--html"):
+            exporting.check_pictures(facts)
         name, root = _data(flags, facts, stored)
         with refusing("--data-dir" if root else "--data"):
             test = exporting.samples(facts, path, root, name, "test")
@@ -78,6 +82,8 @@ def _data(flags, facts, stored):
     from cynet.data.registry import placed
 
     name, root = placed(flags.data or facts.data, flags.data_dir)
+    if root and not os.path.exists(root):
+        raise UsageError(f"--data-dir: no such file or folder: {os.path.abspath(root)}")
     return name, root or (stored if name == facts.data else None)
 
 

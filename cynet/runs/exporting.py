@@ -95,6 +95,13 @@ def to_c(model: Layer, facts: Facts, directory: AnyPath, eight_bits: Quantized |
     write(texts(program, facts.classes, ranked=facts.task == CLASSIFY), directory)
 
 
+def check_pictures(facts: Facts) -> None:
+    """Raise ValueError where a net is none of pictures, as a page wants."""
+    if facts.kind != BYTES or len(facts.picture_shape) != 3:
+        shape = "x".join(map(str, facts.picture_shape))
+        raise ValueError(f"wanted a net of pictures of bytes for a page, got one of {facts.kind}, {shape}")
+
+
 def to_html(model: Layer, facts: Facts, path: AnyPath, test: Any = None) -> int:
     """Write a trained net of pictures as a page that runs it.
 
@@ -118,8 +125,7 @@ def to_html(model: Layer, facts: Facts, path: AnyPath, test: Any = None) -> int:
     OSError
         When the page cannot be written.
     """
-    if facts.kind != BYTES or len(facts.picture_shape) != 3:
-        raise ValueError(f"wanted a net of pictures of bytes for a page, got one of {facts.kind}")
+    check_pictures(facts)
     shown = None
     if test is not None:
         few = chosen(test, SHOWN)
