@@ -8,6 +8,7 @@ as a page for a browser. Each is loaded when it is first used.
 import importlib
 
 _HOME_OF = {  # functions, by the modules that define them
+    "load_onnx": "cynet.interop.onnx.reading",
     "load_torch": "cynet.interop.pytorch.state_dicts",
     "save_c": "cynet.interop.c.writing",
     "save_html": "cynet.interop.browser.writing",

@@ -17,7 +17,7 @@ from cynet.interop.program.steps import Program
 from cynet.nn.layer import Layer
 
 from . import encoding
-from .graph import FIRST, LAST, Writing
+from .written import FIRST, LAST, Writing
 from .nodes import OPERATORS
 
 OPSET = 17
