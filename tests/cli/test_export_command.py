@@ -16,7 +16,7 @@ from cynet.runs.facts import Facts
 from cynet.train import load_weights, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-STRICT = "-std=c99 -O1 -Wall -Wextra -Werror".split()
+STRICT = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror"]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,9 @@ def test_eight_bits_are_the_same_in_c_and_in_evaluate(weights, tmp_path, capsys)
     arguments = ["evaluate", str(weights), "--int8", "--samples", "30", "--json", "-"]
     assert cli.main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["accuracy"] == pytest.approx((wanted.argmax(axis=1) == tiny.tiny(split="test").labels).mean())
+    assert found["accuracy"] == pytest.approx(
+        (wanted.argmax(axis=1) == tiny.tiny(split="test").labels).mean()
+    )
     assert np.abs(whole.answer.real(wanted) - logits(weights)).max() < 0.1 * np.ptp(logits(weights))
 
 
