@@ -123,4 +123,4 @@ def test_the_example_beside_onnx_runtime(place, capfd):
     run(export, capfd)
     Path("example.py").write_text(code)
     runpy.run_path("example.py")
-    assert float(re.search(r"test accuracy ([\d.]+)", capfd.readouterr().out)[1]) > 0.5
+    assert float(re.search(r"test accuracy ([\d.]+)", capfd.readouterr().out)[1]) > 0.3  # of ten classes
