@@ -5,15 +5,8 @@ import html
 from cynet.core.pages.filling import embedded, filled, read, script, shown, style
 
 SCRIPTS = (
-    "figures.js",
-    "lines.js",
-    "compare.js",
-    "classes.js",
-    "columns.js",
-    "texts.js",
-    "model.js",
-    "page.js",
-)
+    "figures.js", "lines.js", "compare.js", "classes.js", "columns.js", "texts.js", "model.js", "page.js",
+)  # fmt: skip
 
 
 def render(document):

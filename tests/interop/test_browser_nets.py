@@ -69,7 +69,8 @@ def test_a_net_says_of_a_hundred_pictures_what_it_says_in_cynet(tmp_path):
     assert len(set(labels.tolist())) > 5
     save_html(model, tmp_path / "x.html", shape, pixels=(mean, std), pictures=(images, labels))
     each = "(_, k) => asked(all.subarray(k * size, (k + 1) * size))"
-    script = f"((all, size) => Array.from({{ length: 100 }}, {each}))(decoded(DATA.pictures.bytes), {images[0].size})"
+    given = f"(decoded(DATA.pictures.bytes), {images[0].size})"
+    script = f"((all, size) => Array.from({{ length: 100 }}, {each})){given}"
     found, _ = asked(tmp_path / "x.html", script)
     assert [row["said"] for row in found] == [[label] for label in labels.tolist()]
     np.testing.assert_allclose([row["probabilities"] for row in found], wanted, atol=OF_PROBABILITIES)

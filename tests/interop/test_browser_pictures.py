@@ -26,13 +26,15 @@ def test_pictures_are_scaled_and_cut_as_cynet_does_it(tmp_path):
     images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in FLAT + TALL]
     told = [[np.dstack([image, np.full(image.shape[:2], 255)]).ravel().tolist(), *image.shape[1::-1]]
             for image in images]  # fmt: skip
-    save_html(
-        cynet.Sequential(cynet.GlobalAvgPool2d()), tmp_path / "x.html", (1, 1, 3), pixels=((0,) * 3, (1,) * 3)
-    )
+    model, pixels = cynet.Sequential(cynet.GlobalAvgPool2d()), ((0,) * 3, (1,) * 3)
+    save_html(model, tmp_path / "x.html", (1, 1, 3), pixels=pixels, kept=(7, 6))
     one = "Object.assign(DATA, { shape, resize, kept }), Array.from(fitted(pixels, width, height))"
     ways, each = json.dumps(WAYS), f"images.map(([pixels, width, height]) => ({one}))"
     script = f"((images) => {ways}.map(([shape, resize, kept]) => {each}))({json.dumps(told)})"
-    found, _ = asked(tmp_path / "x.html", script)
+    found, tree = asked(tmp_path / "x.html", script)
+    assert tree.one("p", id="said").text == "Give it a picture."  # there is none for testing
+    assert "to 7 × 6, of which the net sees the middle" in tree.one("footer").text
+    assert [section["id"] for section in tree.all("section")] == ["answer", "pictures", "drawing"]
     for (shape, resize, kept), answers in zip(WAYS, found, strict=True):
         top, left = (round((whole - part) / 2) for whole, part in zip(kept, shape[:2], strict=True))
         for image, answer in zip(images, answers, strict=True):

@@ -1,5 +1,7 @@
 """The page of a net in use, in a real browser: what keys, a pointer and buttons lead to."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from dom import CHROMIUM, asked
@@ -11,72 +13,16 @@ pytestmark = [
     pytest.mark.chromium, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
 ]  # fmt: skip
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-SHARED = """
-const $ = (words) => document.querySelector(words), $$ = (words) => [...document.querySelectorAll(words)];
-const press = (node, key, shiftKey = false) =>
-  !node.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
-const button = (text) => $$("button").find((one) => one.textContent.startsWith(text));
-const told = () => [$("#said").textContent, $("#source").textContent, $$("[aria-selected=true]").map((o) => o.ariaLabel)];
-const dark = () => { // the pixels of what the net is given that are darker than half
-  const { data } = ground.getImageData(0, 0, seen.width, seen.height);
-  return Array.from({ length: data.length / 4 }, (_, i) => i).filter((i) => data[4 * i] < 128);
-};
-const point = (name, x, y) => {
-  const box = $(".sheet").getBoundingClientRect(), sheet = $(".sheet");
-  sheet.setPointerCapture = () => {}; // there is no such pointer
-  sheet.dispatchEvent(new PointerEvent(name, { clientX: box.left + x * box.width, clientY: box.top + y * box.height, isPrimary: true }));
-};
-"""
-COLOURED = """
-const said = { first: told(), wide: document.documentElement.scrollWidth <= innerWidth };
-said.bars = $$(".bars li").map((li) => [li.textContent, li.className.trim(), li.querySelector("i i").style.width]);
-said.tabs = $$("[tabindex='0'], button, input").map((node) => node.id || node.ariaLabel || node.textContent);
-said.keys = ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft", "End", "ArrowRight", "Home", "x"].map((key) => {
-  const taken = press(document.activeElement.role ? document.activeElement : $("[role=option]"), key);
-  return [taken, ...told()[2], document.activeElement.ariaLabel];
-});
-press($("[role=option]"), "End");
-said.last = told();
-button("Answer all").click();
-said.marks = $$("[role=option]").map((option) => option.className).join(" ");
-said.score = $("#pictures [role=status]").textContent;
-const sheet = $(".sheet");
-sheet.focus();
-said.empty = [press(sheet, "Delete"), dark(), told()[1]];
-press(sheet, " ");
-for (let i = 0; i < 4; i++) press(sheet, "ArrowRight", true);
-said.line = dark();
-press(sheet, " ");
-press(sheet, "ArrowUp", true);
-said.lifted = dark().length;
-said.unknown = press(sheet, "a");
-button("Clear").click();
-said.cleared = [dark(), told()[2]];
-$("#size").value = 20;
-point("pointerdown", 0.1, 0.1);
-point("pointermove", 0.1, 0.9);
-point("pointerup", 0.1, 0.9);
-point("pointermove", 0.9, 0.9); // the pen is up
-said.stroke = dark();
-said.below = $(".below").textContent === $("#said").textContent;
-$("#paper").value = "#0000ff";
-$("#paper").dispatchEvent(new Event("input"));
-said.blue = [...ground.getImageData(0, 0, 1, 1).data];
-dispatchEvent(Object.assign(new Event("drop"), { dataTransfer: { files: [] } }));
-said.refused = $("#complaint").textContent;
-$("[role=option]").click();
-said.again = [$("#complaint").textContent, ...told()];
-said.maps = $$("#first li canvas[role=img]").map((map) => [map.width, map.height]);
-"""
+SCRIPT = (Path(__file__).parent / "browser_used.js").read_text(encoding="utf-8")
 
 
 def page(path, model, shape, script, *flags, **options):
     save_html(model, path, shape, **options)
-    return asked(path, f"(() => {{ {SHARED} {script} return said; }})()", *flags)
+    return asked(path, f"(() => {{ {SCRIPT} return {script}; }})()", *flags)
 
 
 def bright(classes):
-    """A net whose first number grows with how bright a picture is, the second falls, the others lie between."""
+    """A net whose first number grows with how bright a picture is, while the second falls."""
     linear = cynet.Linear(2, classes)
     linear.weight.data[:] = 0
     linear.weight.data[:2, 0] = 4, -4
@@ -94,7 +40,7 @@ def test_a_page_of_coloured_pictures(tmp_path):
     images = np.zeros((3, *shape), np.uint8) + np.array([255, 0, 200], np.uint8)[:, None, None, None]
     names = [HOSTILE, "dark", "third"]
     found, tree = page(
-        tmp_path / "x.html", bright(3), shape, COLOURED, "--window-size=400,800",
+        tmp_path / "x.html", bright(3), shape, "coloured()", "--window-size=400,800",
         pixels=pixels, classes=names, pictures=(images, np.array([0, 1, 1])), title=HOSTILE,
     )  # fmt: skip
     shares = np.exp([2.0, -2, -3]) / np.exp([2.0, -2, -3]).sum()
@@ -127,22 +73,6 @@ def test_a_page_of_coloured_pictures(tmp_path):
     assert found["maps"] == [[8, 10]] * 2
 
 
-GREY = """
-const said = { first: told(), bars: $$(".bars li").map((li) => [li.textContent, li.className.trim()]) };
-said.given = [...ground.getImageData(0, 0, 2, 1).data];
-press($(".sheet"), "Delete");
-said.dark = dark().length;
-button("black ink").click();
-said.light = dark().length;
-said.none = told();
-said.weights = $$("#first li").map((li) => [li.querySelectorAll("canvas").length, li.querySelector("b").textContent]);
-said.page = [$("#weights"), $$("#pictures button").length];
-NET.runs.push(() => NET.output.fill(NaN));
-$("[role=option]").click();
-said.nan = [told()[0], $$(".bars li").length];
-"""
-
-
 def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
     count = 14
     model = cynet.Sequential(cynet.Flatten(), cynet.Linear(12, count))
@@ -154,10 +84,14 @@ def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
     table = np.zeros((1, count), bool)
     table[0, [12, 13]] = True
     found, tree = page(
-        tmp_path / "x.html", model, (3, 4, 1), GREY, pixels=((0,), (1,)), pictures=(images, table),
+        tmp_path / "x.html", model, (3, 4, 1), "grey()", pixels=((0,), (1,)), pictures=(images, table),
         task="multilabel",
     )  # fmt: skip
-    assert found["first"] == ["class 12, class 13", "Test picture 1: right", ["Test picture 1: class 12, class 13"]]
+    assert found["first"] == [
+        "class 12, class 13",
+        "Test picture 1: right",
+        ["Test picture 1: class 12, class 13"],
+    ]
     logits = np.arange(count) - 11.5
     shares = 1 / (1 + np.exp(-logits))
     order = np.argsort(-shares)[:12]  # the most probable ones
@@ -170,11 +104,3 @@ def test_a_page_of_several_labels_of_grey_pictures(tmp_path):
     assert found["page"] == [None, 0]  # there is but one picture to answer
     assert found["nan"] == ["The net gives no number (NaN) for this picture.", 0]
     assert "14 labels of 3 × 4 grey pixels" in tree.one("header").text
-
-
-def test_a_page_without_pictures_waits_for_one(tmp_path):
-    model = cynet.Sequential(cynet.GlobalAvgPool2d(), cynet.Linear(3, 2))
-    script = "const said = [...told(), $$('section').map((one) => one.id)];"
-    found, tree = page(tmp_path / "x.html", model, (5, 5, 3), script, pixels=((0,) * 3, (1,) * 3), kept=(7, 6))
-    assert found == ["Give it a picture.", "", [], ["answer", "pictures", "drawing"]]
-    assert "to 7 × 6, of which the net sees the middle" in tree.one("footer").text
