@@ -1,5 +1,7 @@
 """Write a trained net as a file of other tools: ONNX, C, a web page; in eight bits, too."""
 
+import os
+
 from cynet.core.names import printable
 
 from . import trained
@@ -7,8 +9,7 @@ from .parser import UsageError, refusing
 from .registry import command
 from .values import add_threads, integer
 
-OF_ONNX, OF_C, OF_DATA = ("layout", "fold"), ("int8",), ("data", "data_dir")
-PICTURES = 24  # of the test set that a page shows
+OF_ONNX, OF_C, OF_DATA = ("layout", "fold", "pixels"), ("int8",), ("data", "data_dir")
 
 
 def add_flags(parser):
@@ -23,10 +24,9 @@ def add_flags(parser):
         "--layout", choices=("nchw", "nhwc"), help="where inputs have their channels (default: nchw)"
     )
     group.add_argument("--fold", action="store_true", help="batch norm within the weights before it")
-    group = parser.add_argument_group("of ONNX and C")
     group.add_argument(
         "--pixels", action="store_true",
-        help="the file takes pictures of 0 to 255 as they are, and normalises them (C always does)",
+        help="the file takes pictures of 0 to 255 as they are, and normalises them, as C and pages do",
     )  # fmt: skip
     group = parser.add_argument_group("of C")
     group.add_argument(
@@ -65,6 +65,15 @@ def run(flags):
         with refusing("--c"):
             exporting.to_c(model, facts, flags.c, eight_bits)
         say(f"{printable(flags.c)}: net.c, net.h, main.c, Makefile")
+    if flags.html:
+        with refusing("--html"):
+            exporting.check_pictures(facts)
+        name, root = _data(flags, facts, stored)
+        with refusing("--data-dir" if root else "--data"):
+            test = exporting.samples(facts, path, root, name, "test")
+        with refusing("--html"):
+            size = exporting.to_html(model, facts, flags.html, test)
+        say(f"{printable(flags.html)}: {size:,} bytes")
     return 0
 
 
@@ -73,6 +82,8 @@ def _data(flags, facts, stored):
     from cynet.data.registry import placed
 
     name, root = placed(flags.data or facts.data, flags.data_dir)
+    if root and not os.path.exists(root):
+        raise UsageError(f"--data-dir: no such file or folder: {os.path.abspath(root)}")
     return name, root or (stored if name == facts.data else None)
 
 

@@ -1,12 +1,15 @@
 """Floor 3: files that other programs read and write.
 
-`safetensors` saves and loads the weights of any model, `save_onnx` writes a net as an ONNX file, `save_c` as
-C, `save_html` as a page that runs it; each is loaded when it is first used.
+`safetensors` saves and loads the weights of any model; `load_torch` reads those of PyTorch's files,
+`load_onnx` a net from an ONNX file; `save_onnx`, `save_c` and `save_html` write a net as such a file, as C,
+as a page for a browser. Each is loaded when it is first used.
 """
 
 import importlib
 
 _HOME_OF = {  # functions, by the modules that define them
+    "load_onnx": "cynet.interop.onnx.reading",
+    "load_torch": "cynet.interop.pytorch.state_dicts",
     "save_c": "cynet.interop.c.writing",
     "save_html": "cynet.interop.browser.writing",
     "save_onnx": "cynet.interop.onnx.writing",

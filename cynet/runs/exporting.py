@@ -11,6 +11,7 @@ from cynet import data
 from cynet.core.files import user_path
 from cynet.core.tasks import CLASSIFY, LANGUAGE
 from cynet.core.types import AnyPath, Array
+from cynet.interop.browser.writing import save_html
 from cynet.interop.c.files import texts
 from cynet.interop.c.writing import prepared, write
 from cynet.interop.int8.quantizing import Quantized, quantized, with_levels
@@ -25,6 +26,7 @@ from .facts import BYTES, TOKENS, Facts
 from .session import test_loader
 
 SAMPLES = 500  # that the ranges of eight bits are taken from
+SHOWN = 40  # pictures for testing on a page
 
 
 def to_onnx(
@@ -91,6 +93,47 @@ def to_c(model: Layer, facts: Facts, directory: AnyPath, eight_bits: Quantized |
     if eight_bits and facts.kind != BYTES:
         program = with_normalization(program, facts.mean, facts.std)
     write(texts(program, facts.classes, ranked=facts.task == CLASSIFY), directory)
+
+
+def check_pictures(facts: Facts) -> None:
+    """Raise ValueError where a net is none of pictures, as a page wants."""
+    if facts.kind != BYTES or len(facts.picture_shape) != 3:
+        shape = "x".join(map(str, facts.picture_shape))
+        raise ValueError(f"wanted a net of pictures of bytes for a page, got one of {facts.kind}, {shape}")
+
+
+def to_html(model: Layer, facts: Facts, path: AnyPath, test: Any = None) -> int:
+    """Write a trained net of pictures as a page that runs it.
+
+    Parameters
+    ----------
+    model : Layer
+    facts : Facts
+    path : path
+    test : ArrayDataset, optional
+        As `samples` gives it: pictures that the page shows.
+
+    Returns
+    -------
+    int
+        The bytes of the page.
+
+    Raises
+    ------
+    ValueError
+        When the net is none of pictures, or has layers that no page has.
+    OSError
+        When the page cannot be written.
+    """
+    check_pictures(facts)
+    shown = None
+    if test is not None:
+        few = chosen(test, SHOWN)
+        shown = np.ascontiguousarray(np.moveaxis(few.images, 1, -1)), few.labels
+    of = {"pixels": (facts.mean, facts.std), "classes": facts.classes, "pictures": shown, "task": facts.task}
+    more: Any = of | {"title": facts.model, "resize": facts.resize, "kept": facts.kept or None}
+    save_html(model, path, facts.picture_shape, **more)
+    return user_path(path).stat().st_size
 
 
 def _prepared(model: Layer, facts: Facts) -> Program:

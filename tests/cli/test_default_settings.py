@@ -13,7 +13,8 @@ from cynet.study import study
 COMMANDS = {
     "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",
     "runs": "runs in a folder",
-    "export": "as ONNX, C or a web page", "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
+    "export": "as ONNX, C or a web page",
+    "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
     "batchnorm_study": "with and without batch norm",
     "language_model": "what comes next in a text", "bench": "time kernels", "bundle": "one archive",
     "config": "how this cynet was built",

@@ -231,7 +231,7 @@ def test_no_sample_gives_none():
         (
             cynet.Conv2d(4, 2, 3, padding=1, padding_mode="reflect"),
             (6, 5, 4),
-            "wanted padding of zeros for eight bits",
+            "eight bits, got conv2d \\(reflect padding\\)",
         ),
         (cynet.Linear(70_000, 1), (70_000,), "wanted sums of at most 65,793 products, got 70,000"),
     ],

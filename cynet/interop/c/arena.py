@@ -1,4 +1,4 @@
-"""Where the values of a program lie in one piece of memory, whose parts are used again when nobody needs them.
+"""Where the values of a program lie in one piece of memory, whose parts are used again.
 
 Design: a value that is a view of another one, or is written over it, shares its room. A room is held from the
 step that first writes it to the last one that reads it; two rooms may lie at one place where these do not
@@ -51,13 +51,13 @@ class Arena:
         Of each value that a step makes; several may have one room. Views of inputs have none.
     views : dict of int to int
         Of each value that is a view of an input, which one.
-    scratch : dict of int to Room
-        Of each step, by its place, what it needs for itself.
+    scratch : dict of str to Room
+        By names, what steps need for themselves.
     """
 
     values: dict[int, Room]
     views: dict[int, int]
-    scratch: dict[int, Room] = field(default_factory=dict)
+    scratch: dict[str, Room] = field(default_factory=dict)
 
     @property
     def rooms(self) -> list[Room]:
@@ -82,7 +82,7 @@ def planned(
     bytes_of: Callable[[int], int],
     views: frozenset[int] = frozenset(),
     over: Callable[[Step], Sequence[int]] = lambda step: (),
-    scratch: Mapping[int, int] | None = None,
+    scratch: Mapping[str, tuple[int, int]] | None = None,
 ) -> Arena:
     """The arena of a program, without its inputs, which lie with the caller.
 
@@ -94,9 +94,9 @@ def planned(
     views : frozenset of int
         The values that are a step's input under another shape.
     over : function of Step
-        Which of its inputs, by their places, a step may write its output over.
-    scratch : mapping of int to int
-        Of a step, by its place, how many bytes it needs besides.
+        Which of its inputs, by their places, a step may write its output over, where it has so many.
+    scratch : mapping of str to (int, int), optional
+        By names, the step, by its place, and how many bytes it needs besides.
 
     Returns
     -------
@@ -118,8 +118,8 @@ def planned(
             room = Room(_aligned(bytes_of(step.output)), i, i)
         room.last = max(room.last, last[step.output])
         arena.values[step.output] = room
-    for i, size in (scratch or {}).items():
-        arena.scratch[i] = Room(_aligned(size), i, i)
+    for name, (i, size) in (scratch or {}).items():
+        arena.scratch[name] = Room(_aligned(size), i, i)
     _place(arena.rooms)
     return arena
 
@@ -138,8 +138,8 @@ def _last_uses(program: Program) -> dict[int, int]:
 
 
 def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Room | None:
-    """The room of an input that a step may write over: nobody needs it later, nor this step in another way."""
-    for place in places:
+    """The room of an input that a step may write over: nobody needs it later, nor this step for more."""
+    for place in (place for place in places if place < len(step.inputs)):
         room = arena.values.get(step.inputs[place])
         if room is None or room.last > i or room.size != _aligned(size):
             continue

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from cynet._version import __version__
 from cynet.interop.program.steps import Program
 
-from . import operations, plain_operations, whole_operations, window_operations
+from . import operations, plain_operations, recurrent_operations, whole_operations, window_operations
 from .arena import Arena, planned
-from .ends import arguments, ends, parameters
-from .operations import OPERATIONS, entry_of
+from .ends import Whole
+from .operations import entry_of
 from .source import filled, header, source
 from .trial import trial
 from .unit import Unit, text
 
 SHOWN = 10  # steps that one message names
-ENTRIES = plain_operations, window_operations, whole_operations  # the files that fill the table
+ENTRIES = plain_operations, recurrent_operations, whole_operations, window_operations  # they fill the table
 
 
 def texts(
@@ -34,7 +31,7 @@ def texts(
     name : str, optional
         What functions begin with.
     ranked : bool, optional
-        Whether outputs are classes, of which main.c prints the best ones, or else numbers.
+        As `Whole` has it.
 
     Raises
     ------
@@ -42,22 +39,12 @@ def texts(
         When there are steps that the table has not; they are listed all at once.
     """
     unit = unit_of(program)
-    arena = arena_of(unit)
-    inputs, outputs = ends(program)
-    common = {
-        "name": name,
-        "NAME": name.upper(),
-        "title": f"{name}: a net as C99, made by cynet {__version__}.",
-        "parameters": parameters(inputs, outputs),
-        "arguments": arguments(inputs, outputs),
-    }
-    makers = {step.output: step.operation for step in program.steps}
-    shares = makers.get(program.outputs[0]) == "softmax"
+    whole = Whole(unit, arena_of(unit), classes, name, ranked)
     return {
-        f"{name}.c": source(unit, arena, inputs, outputs, classes, common),
-        f"{name}.h": header(unit, arena, inputs, outputs, classes, common),
-        "main.c": trial(inputs, outputs, classes, shares, common, ranked),
-        "Makefile": filled("Makefile", common),
+        f"{name}.c": source(whole),
+        f"{name}.h": header(whole),
+        "main.c": trial(whole),
+        "Makefile": filled("Makefile", whole.common),
         "cortex-m.c": text("around/cortex-m.c"),
         "cortex-m.ld": text("around/cortex-m.ld"),
     }
@@ -71,15 +58,17 @@ def unit_of(program: Program) -> Unit:
     ValueError
         As `texts`.
     """
-    missing = [step for step in program.steps if entry_of(program, step) is None]
+    entries = [entry_of(program, step) for step in program.steps]
+    missing = [step for step, entry in zip(program.steps, entries, strict=True) if entry is None]
     if missing:
         shown = ", ".join(f"{step.operation} ({step.name})" for step in missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ValueError(f"model: wanted a net of steps that can be written as C, got {shown}{more}")
     unit = Unit(program)
-    for i, step in enumerate(program.steps):
-        unit.begin(i)
-        OPERATIONS[step.operation, program.dtype(step.inputs[0])].write(unit, step)
+    for i, (step, entry) in enumerate(zip(program.steps, entries, strict=True)):
+        if entry is not None:
+            unit.begin(i)
+            entry.write(unit, step)
     return unit
 
 
@@ -87,5 +76,5 @@ def arena_of(unit: Unit) -> Arena:
     """Where the values of a unit lie."""
     program = unit.program
     views = frozenset(step.output for step in program.steps if operations.is_view(program, step))
-    scratch = {step: count * np.dtype(dtype).itemsize for step, (count, dtype) in unit.scratch.items()}
+    scratch = {name: (room.step, room.bytes) for name, room in unit.rooms.items()}
     return planned(program, unit.bytes, views, lambda step: operations.over(program, step), scratch)

@@ -1,4 +1,4 @@
-"""What C does within another step: sums where a convolution writes, rearrangements within the weights after them."""
+"""What C does within another step: sums where a convolution writes, rearrangements in the weights behind."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from cynet.core.types import AnyArray
 
 TYPES = {
     "float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t",
+    "int64": "int64_t",
 }  # fmt: skip
-WORDS = {"nan": "NAN", "inf": "INFINITY", "-inf": "-INFINITY", "-0": "-0.0f"}
+BYTES = "static const union"  # what a constant that is a text of bytes begins with
+WORDS = {"nan": "NAN", "inf": "INFINITY", "-inf": "-INFINITY"}
 LONG = 2**16  # bytes from which an array is written as the text of its bytes
 ROW = 8  # numbers, or
 TEXT = 96  # bytes, in a line
@@ -26,9 +28,11 @@ class Template(string.Template):
 
 
 def number(value: float) -> str:
-    """A float32: the shortest text that is read as the same."""
-    found = str(np.float32(value))
-    return WORDS.get(found, f"{found}f")
+    """A float32, in as many digits as make it out among all others."""
+    text = f"{float(np.float32(value)):.9g}"
+    if text in WORDS:
+        return WORDS[text]
+    return f"{text}f" if set(text) & set(".e") else f"{text}.0f"
 
 
 def quoted(text: str) -> str:
@@ -53,8 +57,7 @@ def array(name: str, values: AnyArray, kind: str) -> tuple[str, str]:
     """
     if values.nbytes >= LONG:
         return _bytes(name, values, kind)
-    texts = [f"{one:.9g}" if kind == "float" else str(one) for one in values.reshape(-1).tolist()]
-    texts = [WORDS.get(one, one) for one in texts]
+    texts = [number(one) if kind == "float" else str(one) for one in values.reshape(-1).tolist()]
     lines = "".join(f"    {', '.join(texts[i : i + ROW])},\n" for i in range(0, len(texts), ROW))
     return f"static const {kind} {name}[] = {{\n{lines}}};\n", name
 
@@ -64,7 +67,7 @@ def _bytes(name: str, values: AnyArray, kind: str) -> tuple[str, str]:
     data = values.astype(values.dtype.newbyteorder("<")).tobytes()
     lines = "".join(f'    "{_escaped(data[i : i + TEXT])}"\n' for i in range(0, len(data), TEXT))
     members = f"char bytes[{len(data) + 1}]; {kind} numbers[{values.size}];"
-    return f"static const union {{ {members} }} {name} = {{\n{lines}}};\n", f"{name}.numbers"
+    return f"{BYTES} {{ {members} }} {name} = {{\n{lines}}};\n", f"{name}.numbers"
 
 
 def _escaped(data: bytes) -> str:

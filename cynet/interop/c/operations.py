@@ -57,7 +57,7 @@ def entry_of(program: Program, step: Step) -> Entry | None:
 def over(program: Program, step: Step) -> Sequence[int]:
     """The inputs that a step may write over, by their places."""
     entry = entry_of(program, step)
-    return tuple(place for place in entry.over if place < len(step.inputs)) if entry else ()
+    return entry.over if entry else ()
 
 
 def is_view(program: Program, step: Step) -> bool:

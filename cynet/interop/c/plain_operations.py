@@ -127,12 +127,11 @@ def _layer_norm(unit: Unit, step: Step) -> None:
 
 def _affine(unit: Unit, step: Step, rows: int, count: int) -> None:
     """The weights and biases of a norm, where it has some."""
-    given = [
-        unit.array(name, step.arrays[name]) if name in step.arrays else "0" for name in ("weight", "bias")
-    ]
-    if given != ["0", "0"]:
+    given = {name: unit.array(name, array) for name, array in step.arrays.items()}
+    if given:
         unit.need("affine")
-        unit.call("affine", unit.get(step.output), rows, count, *given)
+        terms = (given.get(name, "0") for name in ("weight", "bias"))
+        unit.call("affine", unit.get(step.output), rows, count, *terms)
 
 
 @operation("pad", "nearest")

@@ -68,7 +68,8 @@ class Windows:
 
 def of_pooling(step: Step, given: Shape, out: Shape) -> Windows:
     """Of max and average pooling."""
-    return Windows(given, out, *(_strided(step, axis, given[axis], out[axis]) for axis in (0, 1)))
+    rows, columns = (_strided(step, axis, given[axis], out[axis]) for axis in (0, 1))
+    return Windows(given, out, rows, columns)
 
 
 def _strided(step: Step, axis: int, size: int, out: int) -> AnyArray:
@@ -108,8 +109,7 @@ def of_convolution(step: Step, given: Shape, out: Shape) -> tuple[Windows, AnyAr
     else:
         axes = [_spread(step, axis, given[axis], out[axis]) for axis in (0, 1)]
         laid = weight.reshape(groups, -1, *weight.shape[1:])[..., ::-1, ::-1].transpose(0, 3, 4, 1, 2)
-    seen = [(axis >= 0).any(axis=0) for axis in axes]
-    seen = [one if one.any() else one | (np.arange(len(one)) == 0) for one in seen]  # something is left
+    seen = [_seen(axis) for axis in axes]
     laid = laid[:, seen[0]][:, :, seen[1]]
     rows, columns = axes[0][:, seen[0]], axes[1][:, seen[1]]
     laid = laid.reshape(groups, -1, *laid.shape[3:])
@@ -117,6 +117,12 @@ def of_convolution(step: Step, given: Shape, out: Shape) -> tuple[Windows, AnyAr
     if laid.shape[1] == 1 and all(map(np.array_equal, (rows[:, 0], columns[:, 0]), each)):
         return of_rows(given[0] * given[1], given[2], out[2]), laid
     return Windows(given, out, rows, columns), laid
+
+
+def _seen(table: AnyArray) -> AnyArray:
+    """The places of windows that some output sees; at least one."""
+    found = np.flatnonzero((table >= 0).any(axis=0))
+    return found if len(found) else np.zeros(1, int)
 
 
 def of_rows(count: int, inputs: int, outputs: int) -> Windows:
@@ -128,7 +134,8 @@ def of_rows(count: int, inputs: int, outputs: int) -> Windows:
 
 def of_areas(given: Shape, out: Shape) -> Windows:
     """Of the means of areas."""
-    return Windows(given, out, *(_area(given[axis], out[axis]) for axis in (0, 1)))
+    rows, columns = (_area(given[axis], out[axis]) for axis in (0, 1))
+    return Windows(given, out, rows, columns)
 
 
 def _area(size: int, out: int) -> AnyArray:
@@ -139,7 +146,7 @@ def _area(size: int, out: int) -> AnyArray:
 
 @dataclass(frozen=True)
 class Lying:
-    """Which outputs have windows that can be read where they lie, a span of each row of a window after another.
+    """Which outputs have windows that can be read where they lie: a span for each of their rows.
 
     Attributes
     ----------
@@ -181,7 +188,7 @@ def lying(found: Windows, groups: int) -> Lying:
 
 
 def _even(table: AnyArray) -> tuple[int, int, int]:
-    """(from place to place of a window, first output, behind the last) of outputs with windows that are even."""
+    """(from place to place, first output, behind the last) of outputs whose windows are even."""
     middle = table[len(table) // 2]
     apart = int(middle[1] - middle[0]) if len(middle) > 1 else 0
     even = (table >= 0).all(axis=1) & (np.diff(table, axis=1) == apart).all(axis=1)
@@ -228,11 +235,11 @@ def packed(laid: AnyArray) -> AnyArray:
     return np.concatenate(panels)
 
 
-def biases(step: Step, groups: int, outputs: int) -> AnyArray:
-    """The biases of a step as `packed` has its outputs."""
+def biases(bias: AnyArray | None, groups: int, outputs: int) -> AnyArray:
+    """Biases, or zeros for none, as `packed` has its outputs."""
     padded = np.zeros((groups, _padded(outputs)), np.float32)
-    if "bias" in step.arrays:
-        padded[:, :outputs] = step.arrays["bias"].reshape(groups, outputs)
+    if bias is not None:
+        padded[:, :outputs] = bias.reshape(groups, outputs)
     return padded
 
 

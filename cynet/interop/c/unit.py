@@ -30,6 +30,20 @@ class Call:
     text: str
 
 
+@dataclass(frozen=True)
+class Scratch:
+    """Memory for one step alone: so many elements of a dtype."""
+
+    step: int
+    count: int
+    dtype: str
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes that are."""
+        return self.count * np.dtype(self.dtype).itemsize
+
+
 class Unit:
     """What is written so far.
 
@@ -48,9 +62,10 @@ class Unit:
         self.kernels: dict[str, str] = {}
         self.constants: list[str] = []
         self.calls: list[Call] = []
-        self.scratch: dict[int, tuple[int, str]] = {}  # of steps: how many elements, and of what
+        self.rooms: dict[str, Scratch] = {}
         self.used: set[int] = set()
         self._arrays: dict[tuple[str, bytes], str] = {}
+        self._names: set[str] = set()
         self._step = 0
         largest = max(map(prod, program.shapes.values()))
         if largest > MOST:
@@ -85,8 +100,17 @@ class Unit:
 
     def room(self, count: int, dtype: str = "float32") -> str:
         """A pointer to memory for this step alone."""
-        self.scratch[self._step] = count, dtype
-        return f"s{self._step}"
+        name = self._fresh("room")
+        self.rooms[name] = Scratch(self._step, count, dtype)
+        return name
+
+    def _fresh(self, hint: str) -> str:
+        """A name that nothing has yet."""
+        name = f"{hint}_{self._step}"
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        return name
 
     def need(self, *names: str) -> None:
         """Kernels, after those that they are built on."""
@@ -104,7 +128,7 @@ class Unit:
         values = np.ascontiguousarray(values, dtype)
         key = kind, values.tobytes()
         if key not in self._arrays:
-            text, self._arrays[key] = literals.array(f"{hint}_{self._step}", values, kind)
+            text, self._arrays[key] = literals.array(self._fresh(hint), values, kind)
             self.constants.append(text)
         return self._arrays[key]
 
@@ -114,7 +138,7 @@ class Unit:
 
     def struct(self, kind: str, fields: dict[str, Any]) -> str:
         """The pointer to a constant structure."""
-        name = f"{kind}_{self._step}"
+        name = self._fresh(kind)
         self.constants.append(f"static const struct {kind} {name} = {{{_fields(fields)}}};\n")
         return f"&{name}"
 

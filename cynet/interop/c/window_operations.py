@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from cynet.core.types import AnyArray, Shape
 from cynet.interop.program import windows
 from cynet.interop.program.steps import Step
 
@@ -14,8 +17,10 @@ from .operations import operation
 from .tables import PIXELS, Windows
 from .unit import Unit, bounds
 
+Fields = dict[str, Any]
 
-def _ends(unit: Unit, step: Step) -> tuple[tuple[int, ...], tuple[int, ...]]:
+
+def _ends(unit: Unit, step: Step) -> tuple[Shape, Shape]:
     """The shapes of a step's input and output, as pictures."""
     given, out = (windows.images(unit.shape(value)) for value in (step.inputs[0], step.output))
     return given, out
@@ -44,16 +49,27 @@ def _linear(unit: Unit, step: Step) -> None:
     follow(unit, step)
 
 
-def _terms(unit: Unit, step: Step, laid: np.ndarray) -> dict[str, object]:
+def _terms(unit: Unit, bias: AnyArray | None, laid: AnyArray, limits: tuple[float, float]) -> Fields:
     """The fields of weights, biases and bounds."""
-    groups, outputs = laid.shape[0], laid.shape[3]
-    low, high = bounds(step)
     return {
         "weight": unit.array("weight", tables.packed(laid)),
-        "bias": unit.array("bias", tables.biases(step, groups, outputs)),
-        "low": low,
-        "high": high,
+        "bias": unit.array("bias", tables.biases(bias, laid.shape[0], laid.shape[3])),
+        "low": limits[0],
+        "high": limits[1],
     }
+
+
+def dense_fields(unit: Unit, bias: AnyArray | None, laid: AnyArray, limits: tuple[float, float]) -> Fields:
+    """Those of `struct dense`.
+
+    Parameters
+    ----------
+    unit : Unit
+    bias : ndarray (outputs,) or None
+    laid : ndarray (1, 1, inputs, outputs)
+    limits : (low, high)
+    """
+    return {"inputs": laid.shape[2], "outputs": laid.shape[3], **_terms(unit, bias, laid, limits)}
 
 
 def _more(unit: Unit, step: Step) -> str:
@@ -61,18 +77,18 @@ def _more(unit: Unit, step: Step) -> str:
     return unit.get(step.inputs[1]) if len(step.inputs) > 1 else "0"
 
 
-def _of_windows(unit: Unit, step: Step, found: Windows, laid: np.ndarray) -> None:
+def _of_windows(unit: Unit, step: Step, found: Windows, laid: AnyArray) -> None:
     unit.need("vectors", "bounds", "windows", "patch", "block", "conv")
     groups, _, inputs, outputs = laid.shape
     lies = tables.lying(found, groups)
     fields = {"windows": found.fields(unit), "groups": groups, "inputs": inputs, "outputs": outputs}
-    fields |= {**vars(lies), **_terms(unit, step, laid)}
+    fields |= {**vars(lies), **_terms(unit, step.arrays.get("bias"), laid, bounds(step))}
     copies = unit.room(PIXELS * found.count * inputs) if lies.copies(found) else "0"
     settings = unit.struct("conv", fields)
     unit.call("conv", settings, unit.get(step.inputs[0]), _more(unit, step), unit.get(step.output), copies)
 
 
-def _of_one_pixel(unit: Unit, step: Step, found: Windows, laid: np.ndarray) -> None:
+def _of_one_pixel(unit: Unit, step: Step, found: Windows, laid: AnyArray) -> None:
     """One window, a row of numbers: all that there is, or a copy of what it sees."""
     x = unit.get(step.inputs[0])
     whole = [np.array_equal(table[0], np.arange(side)) for table, side in _tables(found)]
@@ -84,18 +100,17 @@ def _of_one_pixel(unit: Unit, step: Step, found: Windows, laid: np.ndarray) -> N
     _dense(unit, step, x, laid.reshape(1, 1, -1, laid.shape[3]))
 
 
-def _tables(found: Windows) -> list[tuple[np.ndarray, int]]:
+def _tables(found: Windows) -> list[tuple[AnyArray, int]]:
     return [(found.rows, found.given[0]), (found.columns, found.given[1])]
 
 
-def _dense(unit: Unit, step: Step, x: str, laid: np.ndarray) -> None:
+def _dense(unit: Unit, step: Step, x: str, laid: AnyArray) -> None:
     unit.need("vectors", "bounds", "dense")
-    fields = {"inputs": laid.shape[2], "outputs": laid.shape[3], **_terms(unit, step, laid)}
-    settings = unit.struct("dense", fields)
+    settings = unit.struct("dense", dense_fields(unit, step.arrays.get("bias"), laid, bounds(step)))
     unit.call("dense", settings, x, _more(unit, step), unit.get(step.output))
 
 
-def _depthwise(unit: Unit, step: Step, found: Windows, weight: np.ndarray) -> None:
+def _depthwise(unit: Unit, step: Step, found: Windows, weight: AnyArray) -> None:
     unit.need("bounds", "windows", "depthwise")
     low, high = bounds(step)
     bias = step.arrays.get("bias", np.zeros(weight.shape[1]))

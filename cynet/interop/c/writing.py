@@ -45,7 +45,7 @@ def save_c(
     Parameters
     ----------
     model : Layer
-        Of cynet's own layers, but no embedding and no recurrent one.
+        Of cynet's own layers.
     directory : str or Path
         A folder, which is made where it is not there. The files named here are replaced in it, each as a
         whole, also when somebody has changed them; what else lies there stays.

@@ -12,6 +12,9 @@ import numpy as np
 from cynet.core.types import AnyArray, Array
 from cynet.interop.program import windows
 from cynet.interop.program.steps import Program, Step
+from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.tiled import TiledConvolution
 
 BINS = 2048  # of a histogram
 SHARES = np.linspace(0.3, 1.0, 71)  # of the whole range that are tried
@@ -105,8 +108,27 @@ def columns(step: Step, x: AnyArray, fill: Any = 0) -> AnyArray:
     return found[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
 
 
-def convolved(step: Step, x: AnyArray, weight: AnyArray) -> AnyArray:
-    """The sums of a `conv` without its bias, in the dtype of x and weight."""
+def convolved(step: Step, x: Array, weight: AnyArray) -> Array:
+    """The sums of a `conv` of images without its bias, by kernels that multiply and add.
+
+    They are exact of whole numbers whose sums stay below 2**24, as Winograd's would not be.
+    """
+    numbers = step.numbers
+    weight = np.ascontiguousarray(weight, np.float32)
+    before, after = numbers["padding"][:2], numbers["padding"][2:]
+    extents = [d * (k - 1) + 1 for k, d in zip(numbers["kernel"], numbers["dilation"], strict=True)]
+    sides = zip(x.shape[1:3], before, after, extents, numbers["stride"], strict=True)
+    out = [(size + first + last - extent) // stride + 1 for size, first, last, extent, stride in sides]
+    apart = tuple(1 if k == 1 else d for k, d in zip(numbers["kernel"], numbers["dilation"], strict=True))
+    window = numbers["kernel"], numbers["stride"], before, numbers["groups"], apart
+    problem = Problem(x.shape, (len(x), *out, len(weight)), *window)
+    kind = DepthwiseConvolution if DepthwiseConvolution.suits(problem) else TiledConvolution
+    found: Array = kind(problem).forward(np.ascontiguousarray(x), weight)
+    return found
+
+
+def products(step: Step, x: AnyArray, weight: AnyArray) -> AnyArray:
+    """The same by a matrix product, in the dtype of x and weight."""
     groups = step.numbers["groups"]
     cells = columns(step, x)
     n, height, width, channels = cells.shape[:4]

@@ -87,7 +87,7 @@ def quantized(model: Layer, input_shape: Shape, samples: Array) -> Quantized:
     program = _pairs(folding.with_curves(folding.folded(lower(model, input_shape)), tuple(CLAMPS)))
     if len(program.inputs) != 1 or len(program.outputs) != 1 or program.integers:
         raise ValueError("model: wanted a net of one input, of numbers, and one output for eight bits")
-    strangers = [f"{step.name} ({step.operation})" for step in program.steps if step.operation not in STEPS]
+    strangers = [f"{step.name} ({_told(step)})" for step in program.steps if not _is_known(step)]
     if strangers:
         raise ValueError(
             f"model: wanted layers that there are in eight bits, got {', '.join(strangers[:10])}"
@@ -96,6 +96,14 @@ def quantized(model: Layer, input_shape: Shape, samples: Array) -> Quantized:
     if samples.ndim != len(input_shape) + 1 or samples.shape[1:] != tuple(input_shape) or not len(samples):
         raise ValueError(f"samples: wanted shape (N, {str(tuple(input_shape))[1:]}, got {samples.shape}")
     return _Making(program, observing.ranges(program, samples)).done()
+
+
+def _is_known(step: Step) -> bool:
+    return step.operation in STEPS and step.numbers.get("border", "zeros") == "zeros"
+
+
+def _told(step: Step) -> str:
+    return f"{step.numbers['border']} padding" if step.operation == "conv" else step.operation
 
 
 def with_levels(program: Quantized, levels: Array) -> Quantized:
@@ -194,8 +202,6 @@ def _product(work: _Making, step: Step, weight: Array, bias: Array, numbers: Map
 def _conv(work: _Making, step: Step) -> None:
     weight = step.arrays["weight"]
     bias = step.arrays.get("bias", np.zeros(len(weight), np.float32))
-    if step.numbers["border"] != "zeros":
-        raise ValueError(f"{step.name}: wanted padding of zeros for eight bits, got {step.numbers['border']}")
     _product(work, step, weight, bias, step.numbers)
 
 

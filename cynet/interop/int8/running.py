@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cynet.core.threads import get_num_threads
 from cynet.core.types import AnyArray, Array
 from cynet.interop.program.steps import Step
 from cynet.nn.layer import Layer
@@ -14,6 +15,7 @@ from cynet.nn.layer import Layer
 from . import observing
 from .arithmetic import LOWEST, clamped, divided, times
 from .quantizing import SHIFT, Quantized
+from .rounding import rounded
 
 EXACT = 2**24  # below which float32 has every whole number
 BATCH = 64
@@ -77,11 +79,18 @@ def _conv(program: Quantized, step: Step, given: list[Any]) -> AnyArray:
     """By floating-point products of whole numbers, whose sums are exact."""
     numbers, weight = step.numbers, step.arrays["weight"]
     bound = 255 * int(np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1).max())
-    kind: Any = np.float32 if bound < EXACT else np.float64
-    x = observing.as_images(given[0]).astype(kind) - kind(numbers["zero"])
-    total = observing.convolved(step, x, weight.astype(kind)).astype(np.int64) + step.arrays["bias"]
-    y = times(total, step.arrays["m"], step.arrays["shift"]) + numbers["out"]
-    return clamped(y, numbers["low"], numbers["high"]).reshape(len(y), *program.shapes[step.output])
+    x = observing.as_images(given[0])
+    terms = [step.arrays[name] for name in ("m", "shift")]
+    if bound < EXACT:
+        total = observing.convolved(step, x.astype(np.float32) - np.float32(numbers["zero"]), weight)
+        y: AnyArray = np.empty(total.shape, np.int8)
+        rows, ends = (-1, total.shape[-1]), (numbers["out"], numbers["low"], numbers["high"])
+        rounded(total.reshape(rows), step.arrays["bias"], *terms, *ends, y.reshape(rows), get_num_threads())
+    else:
+        sums = observing.products(step, x.astype(np.float64) - numbers["zero"], weight.astype(np.float64))
+        found = times(sums.astype(np.int64) + step.arrays["bias"], *terms) + numbers["out"]
+        y = clamped(found, numbers["low"], numbers["high"])
+    return y.reshape(len(y), *program.shapes[step.output])
 
 
 def _table(program: Quantized, step: Step, given: list[Any]) -> AnyArray:

@@ -19,8 +19,8 @@ norm       weight, bias (or none), mean,  eps: batch norm as it evaluates
 scale      scale, shift (C,)              y = scale x + shift for each channel
 pixels     scale, shift (C,)              the same of 0 to 255, or of whatever a sample holds
 max_pool                                  kernel, stride, dilation, padding
-avg_pool                                  kernel, stride, padding; counted: whether padding counts; divisor,
-                                          or 0: the count
+avg_pool                                  kernel, stride, padding; counted: whether padding counts;
+                                          divisor, or 0: the count
 areas                                     the means of as many areas as the output has pixels (`places.areas`)
 mean, max                                 of all pixels: (H, W, C) to (C,)
 curve      slope (C,) or (1,) of prelu    kind: a name in `CURVES`; its numbers

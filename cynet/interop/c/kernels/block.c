@@ -34,12 +34,12 @@ struct sight {
                 ((TYPE *)(y + r * PANEL))[v] = sums[r][v];                                            \
     }
 #ifdef COUNT_16
-BLOCK(block_16, COUNT_16, TYPE_16)
+BLOCK(block16, COUNT_16, TYPE_16)
 #endif
 #ifdef COUNT_8
-BLOCK(block_8, COUNT_8, TYPE_8)
+BLOCK(block8, COUNT_8, TYPE_8)
 #endif
-BLOCK(block_4, COUNT_4, TYPE_4)
+BLOCK(block4, COUNT_4, TYPE_4)
 
 /* The sums of a panel: of up to sixteen outputs, a multiple of four, in the widest blocks that there are. */
 static void panel(const struct sight *s, const float *weight, int width, const float *bias, float *y)
@@ -47,12 +47,12 @@ static void panel(const struct sight *s, const float *weight, int width, const f
     int done = 0;
 #ifdef COUNT_16
     for (; done + 16 <= width; done += 16)
-        block_16(s, weight + done, width, bias + done, y + done);
+        block16(s, weight + done, width, bias + done, y + done);
 #endif
 #ifdef COUNT_8
     for (; done + 8 <= width; done += 8)
-        block_8(s, weight + done, width, bias + done, y + done);
+        block8(s, weight + done, width, bias + done, y + done);
 #endif
     for (; done < width; done += 4)
-        block_4(s, weight + done, width, bias + done, y + done);
+        block4(s, weight + done, width, bias + done, y + done);
 }

@@ -45,8 +45,8 @@ static void conv(const struct conv *c, const float *x, const float *more, float 
             for (int out = 0; out < padded; out += PANEL) {
                 const int width = padded - out < PANEL ? padded - out : PANEL;
                 const int outputs = c->outputs - out < PANEL ? c->outputs - out : PANEL;
-                const int place = group * padded + out;
-                panel(&sight, c->weight + place * size, width, c->bias + place, sums);
+                const int of = group * padded + out;
+                panel(&sight, c->weight + of * size, width, c->bias + of, sums);
                 for (int r = 0; r < count; r++)
                     for (int v = 0; v < outputs; v++) {
                         const int to = (first + r) * channels + group * c->outputs + out + v;

@@ -27,12 +27,12 @@ struct dense {
             ((TYPE *)y)[v] = (sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]);                   \
     }
 #ifdef COUNT_16
-DENSE(dense_16, COUNT_16, TYPE_16)
+DENSE(dense16, COUNT_16, TYPE_16)
 #endif
 #ifdef COUNT_8
-DENSE(dense_8, COUNT_8, TYPE_8)
+DENSE(dense8, COUNT_8, TYPE_8)
 #endif
-DENSE(dense_4, COUNT_4, TYPE_4)
+DENSE(dense4, COUNT_4, TYPE_4)
 
 static void dense(const struct dense *d, const float *x, const float *more, float *y)
 {
@@ -45,14 +45,14 @@ static void dense(const struct dense *d, const float *x, const float *more, floa
         int done = 0;
 #ifdef COUNT_16
         for (; done + 16 <= width; done += 16)
-            dense_16(x, d->inputs, weight + done, width, bias + done, sums + done);
+            dense16(x, d->inputs, weight + done, width, bias + done, sums + done);
 #endif
 #ifdef COUNT_8
         for (; done + 8 <= width; done += 8)
-            dense_8(x, d->inputs, weight + done, width, bias + done, sums + done);
+            dense8(x, d->inputs, weight + done, width, bias + done, sums + done);
 #endif
         for (; done < width; done += 4)
-            dense_4(x, d->inputs, weight + done, width, bias + done, sums + done);
+            dense4(x, d->inputs, weight + done, width, bias + done, sums + done);
         for (int v = 0; v < outputs; v++)
             y[first + v] = bounded(more ? sums[v] + more[first + v] : sums[v], d->low, d->high);
     }
