@@ -48,7 +48,8 @@ def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...
         "scale": (1 / (255 * deviation)).astype(np.float32),
         "shift": (-np.array(mean, np.float64) / deviation).astype(np.float32),
     }
-    step = Step("pixels", "pixels", (given,), first, arrays)
+    numbers = {"mean": tuple(mean), "std": tuple(std)}
+    step = Step("pixels", "pixels", (given,), first, arrays, numbers)
     shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: "uint8"}
     return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps), dtypes=dtypes)
 
