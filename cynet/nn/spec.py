@@ -214,7 +214,7 @@ def from_spec(spec: Any, most_values: int = MOST_VALUES) -> Any:
         When it is no such spec, naming what is wrong; unknown layers are listed all at once.
     """
     checked = _Checked(_read(spec) if isinstance(spec, (str, bytes)) else spec)
-    left = _Room(checks.integer("most_values", most_values, 0))
+    left = Room(checks.integer("most_values", most_values, 0))
     before = init.allowed.set(left)
     try:
         return checked.built()
@@ -246,7 +246,7 @@ def check(spec: Any) -> None:
     _Checked(spec)
 
 
-class _Room:
+class Room:
     """Counts the numbers of the arrays that are made, and refuses too many; called with each shape."""
 
     def __init__(self, most: int) -> None:

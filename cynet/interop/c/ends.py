@@ -9,6 +9,8 @@ from math import prod
 
 from cynet._version import __version__
 from cynet.core.types import Shape
+from cynet.interop.int8.quantities import Quantity
+from cynet.interop.int8.quantizing import Quantized
 
 from .arena import Arena
 from .literals import TYPES
@@ -28,12 +30,15 @@ class End:
     kind : str
         C's type of its elements.
     shape : tuple of int
+    quantity : Quantity or None
+        Of eight bits, what they stand for.
     """
 
     value: int
     name: str
     kind: str
     shape: Shape
+    quantity: Quantity | None = None
 
     @property
     def form(self) -> str:
@@ -58,12 +63,15 @@ class Whole:
         The names of the outputs' classes, or none.
     name : str
         What functions begin with.
+    ranked : bool, optional
+        Whether outputs are classes, of which main.c prints the best ones, or else numbers.
     """
 
     unit: Unit
     arena: Arena
     classes: Sequence[str]
     name: str
+    ranked: bool = True
 
     @cached_property
     def inputs(self) -> list[End]:
@@ -75,9 +83,10 @@ class Whole:
 
     def _ends(self, values: tuple[int, ...], word: str) -> list[End]:
         program = self.unit.program
+        known = program.quantities if isinstance(program, Quantized) else {}
         names = [word] if len(values) == 1 else [f"{word}_{i}" for i in range(len(values))]
         return [
-            End(value, name, TYPES[program.dtype(value)], program.shapes[value])
+            End(value, name, TYPES[program.dtype(value)], program.shapes[value], known.get(value))
             for value, name in zip(values, names, strict=True)
         ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cynet.interop.program.steps import Program
 
-from . import operations, plain_operations, recurrent_operations, window_operations
+from . import operations, plain_operations, recurrent_operations, whole_operations, window_operations
 from .arena import Arena, planned
 from .ends import Whole
 from .operations import entry_of
@@ -15,10 +15,12 @@ from .trial import trial
 from .unit import Unit, text
 
 SHOWN = 10  # steps that one message names
-ENTRIES = plain_operations, recurrent_operations, window_operations  # the files that fill the table
+ENTRIES = plain_operations, recurrent_operations, whole_operations, window_operations  # they fill the table
 
 
-def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> dict[str, str]:
+def texts(
+    program: Program, classes: Sequence[str] = (), name: str = "net", ranked: bool = True
+) -> dict[str, str]:
     """The contents of the files by their names.
 
     Parameters
@@ -28,6 +30,8 @@ def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> d
         The names of the outputs' classes.
     name : str, optional
         What functions begin with.
+    ranked : bool, optional
+        As `Whole` has it.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def texts(program: Program, classes: Sequence[str] = (), name: str = "net") -> d
         When there are steps that the table has not; they are listed all at once.
     """
     unit = unit_of(program)
-    whole = Whole(unit, arena_of(unit), classes, name)
+    whole = Whole(unit, arena_of(unit), classes, name, ranked)
     return {
         f"{name}.c": source(whole),
         f"{name}.h": header(whole),

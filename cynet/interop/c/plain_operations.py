@@ -9,6 +9,7 @@ import numpy as np
 from cynet.interop.program import windows
 from cynet.interop.program.steps import Step
 
+from . import tables
 from .curves import curve, follow
 from .operations import operation
 from .unit import Unit, bounds
@@ -138,11 +139,7 @@ def _affine(unit: Unit, step: Step, rows: int, count: int) -> None:
 @operation("pad", "nearest")
 def _picked(unit: Unit, step: Step) -> None:
     given, out = (windows.images(unit.shape(value)) for value in (step.inputs[0], step.output))
-    if step.operation == "nearest":
-        places = [step.arrays["rows"], step.arrays["columns"]]
-    else:
-        places = [np.arange(out[axis]) - step.numbers["padding"][axis] for axis in (0, 1)]
-        places = [np.where((one >= 0) & (one < given[axis]), one, -1) for axis, one in enumerate(places)]
+    places = tables.picked(step, given, out)
     unit.need("pick")
     names = [unit.places(name, one) for name, one in zip(("rows", "columns"), places, strict=True)]
     sizes = *out[:2], given[1], out[2]

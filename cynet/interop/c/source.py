@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from .ends import Whole
-from .literals import BYTES, TYPES, Template, quoted, remark
+from .literals import BYTES, TYPES, Template, number, quoted, remark
 from .unit import text
 
 LIBRARY = re.compile(r"\b(?:mem[a-z]+|(?!sizeof)[a-z0-9]+f)(?=\()")  # functions of C that kernels call
@@ -78,13 +78,22 @@ def _layout(whole: Whole) -> list[str]:
         told = ", rows of pixels" if len(end.shape) == 3 else ""
         told += ", 0 to 255" if end.kind == "uint8_t" else ""
         lines.append(f" *     {end.form}{told}")
-    return lines + [f" *     {end.form}" for end in whole.outputs]
+    for end in whole.outputs:
+        start = f"{whole.name}_{end.name}".upper()
+        told = f", real numbers are {start}_SCALE * (they - {start}_ZERO)"
+        lines.append(f" *     {end.form}{'' if end.quantity is None else told}")
+    return lines
 
 
 def _sizes(whole: Whole) -> list[str]:
     upper, (first, *others) = whole.name.upper(), whole.inputs
     lines = [f"#define {upper}_ARENA {max(whole.arena.size, LEAST)} /* bytes */"]
     lines += [f"#define {whole.macro(end)} {end.size}" for end in (*whole.inputs, *whole.outputs)]
+    for end in whole.outputs:
+        if end.quantity is not None:
+            start = "#define " + f"{whole.name}_{end.name}".upper()
+            lines.append(f"{start}_SCALE {number(end.quantity.scale)}")
+            lines.append(f"{start}_ZERO ({end.quantity.zero})")
     if len(first.shape) == 3 and not others:
         sides = zip(("HEIGHT", "WIDTH", "CHANNELS"), first.shape, strict=True)
         lines += [f"#define {upper}_{side} {size}" for side, size in sides]

@@ -205,6 +205,14 @@ def _even(table: AnyArray) -> tuple[int, int, int]:
     return apart, first, end
 
 
+def picked(step: Step, given: Shape, out: Shape) -> list[AnyArray]:
+    """Of a `pad` or `nearest` the row of the input for each of the output, -1 for none; columns alike."""
+    if step.operation == "nearest":
+        return [step.arrays["rows"], step.arrays["columns"]]
+    found = [np.arange(out[axis]) - step.numbers["padding"][axis] for axis in (0, 1)]
+    return [np.where((one >= 0) & (one < given[axis]), one, -1) for axis, one in enumerate(found)]
+
+
 def packed(laid: AnyArray) -> AnyArray:
     """Weights as panels of sixteen outputs: of each group, for each number of a window, sixteen in a row.
 

@@ -33,7 +33,7 @@ def trial(whole: Whole) -> str:
         "pictures": "",
         "opening": "",
     }
-    if len(outputs) == 1 and len(outputs[0].shape) == 1 and outputs[0].size > 1:
+    if whole.ranked and len(outputs) == 1 and len(outputs[0].shape) == 1 and outputs[0].size > 1:
         texts |= {"line": "the best classes", "answer": _answer(whole)}
     if picture := _picture(inputs):
         ending, digit = picture
@@ -56,8 +56,10 @@ def _prints(whole: Whole, end: End) -> str:
 
 
 def _answer(whole: Whole) -> str:
-    weight = "output[{}]" if whole.shares else "expf(output[{}] - most)"
+    weight, upper = "real[{}]" if whole.shares else "expf(real[{}] - most)", whole.name.upper()
+    scaled = f"(float)(output[i] - {upper}_OUTPUT_ZERO) * {upper}_OUTPUT_SCALE"
     texts = {
+        "real": "output[i]" if whole.outputs[0].quantity is None else scaled,
         "weight": weight.format("i"),
         "share": weight.format("best"),
         "format": "%s" if whole.classes else "%d",

@@ -7,8 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cynet.core.files import user_path, write_atomically
-from cynet.core.types import AnyPath, Shape
+from cynet.core.types import AnyPath, Array, Shape
+from cynet.interop.int8.quantizing import quantized, with_levels
 from cynet.interop.onnx.writing import checked_pixels, checked_shapes
 from cynet.interop.program.folding import folded, with_curves, with_pixels
 from cynet.interop.program.lowering import lower
@@ -30,6 +33,7 @@ def save_c(
     pixels: tuple[Sequence[float], Sequence[float]] | None = None,
     classes: Sequence[str] = (),
     name: str = "net",
+    samples: Array | None = None,
 ) -> None:
     """Write a net as C99, for one sample at a time, as it evaluates.
 
@@ -53,6 +57,9 @@ def save_c(
         The names of the outputs' classes: `net_classes`, and what `main.c` prints.
     name : str, optional
         What files, functions and macros begin with, so that a program may hold several nets.
+    samples : ndarray of float32 (N, *input_shape), optional
+        The net is then written in eight bits, its ranges taken from these, as `cynet.interop.int8` describes;
+        some hundred of those that it was trained on.
 
     Raises
     ------
@@ -66,10 +73,21 @@ def save_c(
     >>> model = cynet.models.create("uwnet2")
     >>> cynet.interop.save_c(model, "uwnet2", (32, 32, 3), pixels=((0.5,) * 3, (0.25,) * 3))
     """
-    program = prepared(lower(model, *checked_shapes(input_shape)))
-    if pixels is not None:
-        program = with_pixels(program, *checked_pixels(pixels, program))
+    shapes = checked_shapes(input_shape)
+    program = lower(model, *shapes)
+    given = None if pixels is None else checked_pixels(pixels, program)
+    if samples is not None:
+        program = quantized(model, shapes[0], samples)
+        program = program if given is None else with_levels(program, _levels(*given))
+    else:
+        program = prepared(program) if given is None else with_pixels(prepared(program), *given)
     write(texts(program, checked_classes(classes, program), checked_name(name)), directory)
+
+
+def _levels(mean: Sequence[float], std: Sequence[float]) -> Array:
+    """What bytes enter as, (256, C)."""
+    found: Array = ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
+    return found
 
 
 def prepared(program: Program) -> Program:

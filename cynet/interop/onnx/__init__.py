@@ -1,1 +1,1 @@
-"""ONNX files, read and written."""
+"""ONNX files: read as data, without the package of that name."""

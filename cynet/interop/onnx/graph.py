@@ -1,86 +1,102 @@
-"""A graph of ONNX that is being written: its nodes, its constants, and where the channels of a value are.
-
-Design: ONNX's windows want channels first, (N, C, H, W); its recurrent layers, products and norms of rows
-want them last. Each value has a name for the layout in which it was made, and gets one for the other where
-somebody asks for that, by one Transpose. So a net that is written channels first all through has none.
-"""
+"""What a graph of an ONNX file must keep: every value is made once, before it is taken; what leads to outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
 
-import numpy as np
+from .messages import SHOWN, GraphMessage, ModelMessage, Node
 
-from cynet.core.types import AnyArray, Shape
-from cynet.interop.program.steps import Program, Step
-
-from . import encoding
-
-FIRST, LAST = "first", "last"  # where the channels are
+LEAST_OPSET, MOST_OPSET = 7, 22  # that are read; the table of operators is tested from 9 on
+OWN = "", "ai.onnx"  # the domain of ONNX's own operators
+LISTED = 20  # nodes of one operator in a message
 
 
-class Writing:
-    """What is written so far.
+def opset_of(model: ModelMessage) -> int:
+    """The version of ONNX's own operators that a file means.
 
-    Parameters
-    ----------
-    program : Program
+    Raises
+    ------
+    ValueError
+        When it tells none, or one that is not known.
     """
+    versions = [entry.version for entry in model.opset_import if entry.domain in OWN]
+    if len(versions) != 1:
+        raise ValueError(f"wanted one version of the operators (an ONNX file has it), got {len(versions)}")
+    if not LEAST_OPSET <= versions[0] <= MOST_OPSET:
+        raise ValueError(f"wanted operators of version {LEAST_OPSET} to {MOST_OPSET}, got {versions[0]}")
+    return versions[0]
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.nodes: list[bytes] = []
-        self.tensors: dict[str, AnyArray] = {}
-        self.names: dict[tuple[int, str], str] = {}
-        self.made_as: dict[int, str] = {}  # the layout in which a value was made
-        self._taken: set[str] = set()
 
-    def fresh(self, name: str) -> str:
-        """A name that nothing has yet."""
-        found, number = name, 1
-        while found in self._taken:
-            number += 1
-            found = f"{name}_{number}"
-        self._taken.add(found)
-        return found
+def titled(node: Node, number: int) -> str:
+    """What a node is called in messages."""
+    return f"{node.name!r:.{SHOWN}}" if node.name else f"number {number}"
 
-    def shape(self, value: int) -> Shape:
-        return self.program.shapes[value]
 
-    def constant(self, name: str, array: Any) -> str:
-        """The name of a new constant."""
-        found = self.fresh(name)
-        self.tensors[found] = np.asarray(array)
-        return found
+def checked(graph: GraphMessage) -> None:
+    """Raise ValueError where a graph is none: a value that is made twice, or taken before it is made."""
+    if graph.sparse:
+        raise ValueError("wanted dense constants, got sparse ones")
+    if not graph.output:
+        raise ValueError("wanted at least one output, got none")
+    known = [tensor.name for tensor in graph.initializer]
+    _refuse_twice(known, "initializer")
+    _refuse_twice([info.name for info in graph.input], "input")
+    _refuse_twice([info.name for info in graph.output], "output")
+    made = {*known, *(info.name for info in graph.input)}
+    for number, node in enumerate(graph.node):
+        for name in filter(None, node.input):
+            if name not in made:
+                raise ValueError(
+                    f"node {titled(node, number)} ({node.op_type:.{SHOWN}}): its input {name!r:.{SHOWN}} is made by "
+                    "no node before it"
+                )
+        for name in filter(None, node.output):
+            if name in made:
+                where = f"node {titled(node, number)} ({node.op_type:.{SHOWN}})"
+                raise ValueError(f"{where}: its output {name!r:.{SHOWN}} is a value's name already")
+            made.add(name)
+    for info in graph.output:
+        if info.name not in made:
+            raise ValueError(f"output {info.name!r:.{SHOWN}}: wanted a value of the graph, got none of that name")
 
-    def integers(self, name: str, numbers: Sequence[int]) -> str:
-        return self.constant(name, np.array(numbers, np.int64))
 
-    def node(self, operator: str, step: Step | str, *inputs: str, outputs: Any = (), **more: Any) -> str:
-        """A new node; the name of its first output."""
-        own = step if isinstance(step, str) else step.name
-        name = self.fresh(f"{own}/{operator}")
-        found = list(outputs) or [f"{name}:0"]
-        self.nodes.append(encoding.node(operator, inputs, found, name, **more))
-        return found[0]
+def _refuse_twice(names: list[str], what: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice or "" in names:
+        raise ValueError(f"{what}: wanted names of their own, got {(twice or [''])[0]!r:.{SHOWN}}")
 
-    def made(self, value: int, name: str, layout: str = FIRST) -> None:
-        """A value has this name, in a layout; of fewer than two axes both are one."""
-        self.names[value, layout] = name
-        self.made_as[value] = layout
-        if len(self.shape(value)) < 2:
-            self.names[value, LAST if layout == FIRST else FIRST] = name
 
-    def layout(self, value: int) -> str:
-        """That in which a value was made."""
-        return self.made_as[value]
+def needed(graph: GraphMessage) -> list[tuple[int, Node]]:
+    """The nodes that lead to outputs, with their numbers, in order."""
+    wanted, found = {info.name for info in graph.output}, []
+    for number in reversed(range(len(graph.node))):
+        node = graph.node[number]
+        if wanted.intersection(filter(None, node.output)):
+            wanted.update(node.input)
+            found.append((number, node))
+    return found[::-1]
 
-    def get(self, value: int, layout: str = FIRST) -> str:
-        """The name of a value in a layout."""
-        if (value, layout) not in self.names:
-            axes = len(self.shape(value)) + 1
-            order = (0, axes - 1, *range(1, axes - 1)) if layout == FIRST else (0, *range(2, axes), 1)
-            source = self.names[value, self.made_as[value]]
-            self.names[value, layout] = self.node("Transpose", source.partition(":")[0], source, perm=order)
-        return self.names[value, layout]
+
+def users(graph: GraphMessage, nodes: Iterable[tuple[int, Node]]) -> Counter[str]:
+    """How often each value is taken, by the nodes and as an output."""
+    found = Counter(info.name for info in graph.output)
+    for _, node in nodes:
+        found.update(node.input)
+    return found
+
+
+def listing(problems: list[tuple[str, str, str]]) -> str:
+    """All nodes that there are no layers for, in one sentence. `problems`: (operator, node, what is wrong).
+
+    Those without anything that is wrong are of an operator that is not known.
+    """
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for kind, node, reason in problems:
+        by_reason.setdefault((kind, reason), []).append(node)
+    texts = []
+    for (kind, reason), nodes in sorted(by_reason.items(), key=lambda item: bool(item[0][1])):
+        more = f" and {len(nodes) - LISTED:,} more" if len(nodes) > LISTED else ""
+        of = f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes[:LISTED])}{more}"
+        texts.append(f"{kind:.{SHOWN}} ({of}){f': {reason}' if reason else ' is not known'}")
+    return "wanted operators that there are layers for, got " + "; ".join(texts)

@@ -17,8 +17,8 @@ from cynet.interop.program.steps import Program
 from cynet.nn.layer import Layer
 
 from . import encoding
-from .graph import FIRST, LAST, Writing
-from .operators import OPERATORS
+from .nodes import OPERATORS
+from .written import FIRST, LAST, Writing
 
 OPSET = 17
 LAYOUTS = {"nchw": FIRST, "nhwc": LAST}

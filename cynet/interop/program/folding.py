@@ -5,14 +5,15 @@ Each pass takes a program and gives another one, which computes the same but for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from cynet.core.types import AnyArray
 
-from .steps import Program, Step
+from .steps import CURVES, Program, Step
 
 Join = Callable[[Step, Step], Step | None]  # the two as one, or None
 
@@ -27,9 +28,13 @@ def folded(program: Program) -> Program:
     return _joined(replace(joined, steps=tuple(steps)), _chained_scales)
 
 
-def with_curves(program: Program) -> Program:
-    """Curves are done where the step before them writes."""
-    return _joined(program, _follow)
+def with_curves(program: Program, kinds: Sequence[str] = tuple(CURVES)) -> Program:
+    """Curves of these kinds are done where the step before them writes."""
+
+    def follow(before: Step, step: Step) -> Step | None:
+        return _follow(before, step) if step.numbers.get("kind") in kinds else None
+
+    return _joined(program, follow)
 
 
 def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...]) -> Program:
@@ -41,16 +46,26 @@ def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...
         Of one input, whose channels are as many as the means.
     mean, std : tuple of float
     """
+    numbers = {"mean": tuple(mean), "std": tuple(std)}
+    divisor = 255 * np.array(std, np.float64)
+    return _normalizing(program, "pixels", "uint8", divisor, np.divide(mean, std), numbers)
+
+
+def with_normalization(program: Program, mean: tuple[float, ...], std: tuple[float, ...]) -> Program:
+    """The program for real numbers that enter as (x - mean) / std; the arguments as for `with_pixels`."""
+    return _normalizing(program, "scale", "float32", np.array(std, np.float64), np.divide(mean, std))
+
+
+def _normalizing(
+    program: Program, operation: str, dtype: str, divisor: AnyArray, less: AnyArray, numbers: Any = None
+) -> Program:
+    """A step before all others: x / divisor - less for each channel."""
     (first,) = program.inputs
     given = max(program.shapes) + 1
-    deviation = np.array(std, np.float64)
-    arrays = {
-        "scale": (1 / (255 * deviation)).astype(np.float32),
-        "shift": (-np.array(mean, np.float64) / deviation).astype(np.float32),
-    }
-    numbers = {"mean": tuple(mean), "std": tuple(std)}
-    step = Step("pixels", "pixels", (given,), first, arrays, numbers)
-    shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: "uint8"}
+    arrays = {"scale": (1 / divisor).astype(np.float32), "shift": (-less).astype(np.float32)}
+    name = "pixels" if operation == "pixels" else "normalize"
+    step = Step(operation, name, (given,), first, arrays, numbers or {})
+    shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: dtype}
     return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps), dtypes=dtypes)
 
 

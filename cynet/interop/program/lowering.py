@@ -37,7 +37,7 @@ def lower(model: Layer, *shapes: Shape) -> Program:
     ValueError
         When a layer is none of cynet's own, which are listed all at once; or a shape does not fit.
     """
-    work = _Work()
+    work = _Flat()
     inputs = tuple(work.value((1, *shape)) for shape in shapes)
     outputs = work.net(model, inputs, "")
     if work.strangers:
@@ -61,7 +61,7 @@ def _needed(steps: list[Step], outputs: tuple[int, ...]) -> list[Step]:
     return kept[::-1]
 
 
-class _Work:
+class _Flat:
     """A program that is being made; shapes are with a batch of one here, as layers want them."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def _copy(array: Any) -> AnyArray:
     return np.array(array.data if isinstance(array, Parameter) else array, order="C")
 
 
-Lowering = Callable[[_Work, Any, tuple[int, ...], Shape], int]
+Lowering = Callable[[_Flat, Any, tuple[int, ...], Shape], int]
 LOWERINGS: dict[str, Lowering] = {}  # by the names of layers
 
 
@@ -120,12 +120,12 @@ def lowering(*names: str) -> Callable[[Lowering], Lowering]:
 
 
 @lowering("Dropout", "Dropout2d", "DropPath")
-def _handed_on(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _handed_on(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return inputs[0]
 
 
 @lowering("Conv2d", "Conv1d")
-def _conv(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _conv(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     weight, bias = layer.values()
     problem = layer.problem(work.shapes[inputs[0]])
     weight = weight.reshape(problem.weight_shape)
@@ -145,7 +145,7 @@ def _all_sides(given: Shape, out: Shape, window: Any, before: Shape) -> Shape:
 
 
 @lowering("ConvTranspose2d")
-def _deconv(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _deconv(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     weight, bias = layer.values()
     kernel, stride, padding, dilation = layer._window()
     window = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding}
@@ -154,19 +154,19 @@ def _deconv(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int
 
 
 @lowering("Linear")
-def _linear(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _linear(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("linear", inputs, out, {"weight": layer.weight, "bias": layer.bias})
 
 
 @lowering("BatchNorm2d", "BatchNorm1d")
-def _norm(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _norm(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     _, _, mean, variance = layer.values()
     arrays = {"weight": layer.weight, "bias": layer.bias, "mean": mean, "variance": variance}
     return work.step("norm", inputs, out, arrays, eps=layer.eps)
 
 
 @lowering("MaxPool2d", "MaxPool1d", "AvgPool2d", "AvgPool1d")
-def _pool(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _pool(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     shape = work.shapes[inputs[0]]
     images = shape if len(shape) == 4 else (1, 1, *shape[1:])
     (_, *out_hw, _), numbers, sides = layer.padded_grid(images)
@@ -179,59 +179,59 @@ def _pool(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
 
 
 @lowering("AdaptiveAvgPool2d")
-def _areas(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _areas(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("areas", inputs, out)
 
 
 @lowering("GlobalAvgPool2d", "GlobalAvgPool1d")
-def _mean(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _mean(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("mean", inputs, out)
 
 
 @lowering("GlobalMaxPool2d")
-def _max(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _max(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("max", inputs, out)
 
 
 @lowering("ReLU", "ReLU6", "GELU", "SiLU", "Sigmoid", "Tanh", "Hardsigmoid", "Hardswish")
-def _curve(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _curve(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("curve", inputs, out, kind=type(layer).__name__.lower())
 
 
 @lowering("LeakyReLU")
-def _leaky(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _leaky(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("curve", inputs, out, kind="leaky_relu", slope=float(layer.negative_slope))
 
 
 @lowering("ELU")
-def _elu(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _elu(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("curve", inputs, out, kind="elu", alpha=float(layer.alpha))
 
 
 @lowering("Softplus")
-def _softplus(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _softplus(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     numbers = {"beta": float(layer.beta), "threshold": float(layer.threshold)}
     return work.step("curve", inputs, out, kind="softplus", **numbers)
 
 
 @lowering("PReLU")
-def _prelu(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _prelu(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("curve", inputs, out, {"slope": layer.weight}, kind="prelu")
 
 
 @lowering("Softmax", "Add", "Multiply", "Concatenate", "Flatten", "Reshape")
-def _plain(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _plain(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step(type(layer).__name__.lower(), inputs, out)
 
 
 @lowering("ZeroPad2d")
-def _pad(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _pad(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     left, right, top, bottom = layer._sides()
     return work.step("pad", inputs, out, padding=(top, left, bottom, right))
 
 
 @lowering("Upsample")
-def _upsample(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _upsample(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     (_, *size, _), (_, *to, _) = work.shapes[inputs[0]], out
     factors = layer.scale_factor or (None, None)
     if layer.mode == "nearest":
@@ -245,18 +245,18 @@ def _upsample(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> i
 
 
 @lowering("ChannelShuffle")
-def _shuffle(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _shuffle(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("shuffle", inputs, out, groups=layer.groups)
 
 
 @lowering("GroupNorm")
-def _group_norm(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _group_norm(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     arrays = {"weight": layer.weight, "bias": layer.bias}
     return work.step("group_norm", inputs, out, arrays, groups=layer.num_groups, eps=layer.eps)
 
 
 @lowering("LayerNorm")
-def _layer_norm(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _layer_norm(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     shape, eps = layer._settings()
     return work.step(
         "layer_norm", inputs, out, {"weight": layer.weight, "bias": layer.bias}, axes=len(shape), eps=eps
@@ -264,12 +264,12 @@ def _layer_norm(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) ->
 
 
 @lowering("Embedding")
-def _embedding(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _embedding(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     return work.step("embedding", inputs, out, {"weight": layer.weight})
 
 
 @lowering("GRU", "LSTM")
-def _recurrent(work: _Work, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
+def _recurrent(work: _Flat, layer: Any, inputs: tuple[int, ...], out: Shape) -> int:
     (value,) = inputs
     for number in range(layer.num_layers):
         names = "input", "state", "input_bias", "state_bias"

@@ -3,15 +3,17 @@ static void print_answer(void)
 {
     enum { SIZE = @{NAME}_OUTPUT_SIZE, SHOWN = SIZE < 5 ? SIZE : 5 };
     int done[SIZE] = {0};
-    float most = output[0], sum = 0.0f;
-    for (int i = 1; i < SIZE; i++)
-        most = output[i] > most ? output[i] : most;
+    float real[SIZE], most = -INFINITY, sum = 0.0f;
+    for (int i = 0; i < SIZE; i++) {
+        real[i] = @{real};
+        most = real[i] > most ? real[i] : most;
+    }
     for (int i = 0; i < SIZE; i++)
         sum += @{weight};
     for (int shown = 0; shown < SHOWN; shown++) {
         int best = -1;
         for (int i = 0; i < SIZE; i++)
-            if (!done[i] && (best < 0 || output[i] > output[best]))
+            if (!done[i] && (best < 0 || real[i] > real[best]))
                 best = i;
         done[best] = 1;
         printf("%s@{format} %.1f %%", shown ? ", " : "", @{class}, 100.0 * (double)(@{share} / sum));

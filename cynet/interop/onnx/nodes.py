@@ -11,7 +11,7 @@ from cynet.core.types import AnyArray
 from cynet.interop.program import windows
 from cynet.interop.program.steps import Step
 
-from .graph import FIRST, LAST, Writing
+from .written import FIRST, LAST, Writing
 
 Operator = Callable[[Writing, Step], None]
 OPERATORS: dict[str, Operator] = {}

@@ -1,0 +1,132 @@
+"""Operators that several nodes stand for together, where some of them alone are none that cynet has.
+
+Each function gets the node at the pattern's end, and looks back from it through those that made its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import sqrt
+
+import numpy as np
+
+from cynet.nn.layers.gelu import GELU
+
+from .affine import scaled
+from .messages import Node
+from .operation import Operation
+from .operators.normalizations import LEAST_EPS, normalized
+from .values import Known, Laid, Value, axes_of
+
+NEAR = 1e-3  # of a constant
+DEEP = 8  # nodes of a product
+
+
+class Around:
+    """The values around a node, and which nodes made them."""
+
+    def __init__(self, values: Mapping[str, Value], producers: Mapping[str, Node]) -> None:
+        self.values, self.producers = values, producers
+
+    def made_by(self, name: str, *kinds: str) -> Node | None:
+        """The node that made a value, if it is of some operator."""
+        node = self.producers.get(name)
+        return node if node is not None and node.op_type in kinds and not node.domain else None
+
+    def number(self, name: str) -> float | None:
+        """The one number that a value is, or None."""
+        value = self.values.get(name)
+        if not isinstance(value, Known) or value.first.size != 1 or value.first.dtype.kind != "f":
+            return None
+        return float(value.first.reshape(-1)[0])
+
+    def with_number(self, node: Node) -> tuple[str, float] | None:
+        """(the other input, the number) of a node of two inputs, one of which is a number."""
+        if len(node.input) == 2:
+            for one, other in (node.input, node.input[::-1]):
+                if (found := self.number(other)) is not None:
+                    return one, found
+        return None
+
+    def product(self, name: str) -> tuple[float, list[str]]:
+        """(a number, values) whose product a value is."""
+        factor, left, found = 1.0, [name], []
+        for _ in range(DEEP):
+            if not left:
+                break
+            one = left.pop()
+            node = self.made_by(one, "Mul", "Div")
+            if node is None or len(node.input) != 2:
+                number = self.number(one)
+                factor, found = (factor, [*found, one]) if number is None else (factor * number, found)
+            elif node.op_type == "Mul":
+                left += node.input
+            elif number := self.number(node.input[1]):
+                factor, left = factor / number, [*left, node.input[0]]
+            else:
+                found.append(one)
+        return factor, found + left
+
+
+def found(op: Operation, values: Mapping[str, Value], producers: Mapping[str, Node]) -> Laid | None:
+    """What a node gives, of which an input is unknown; None where it ends no pattern that is known."""
+    pattern = PATTERNS.get(op.node.op_type)
+    if pattern is None or op.node.domain:
+        return None
+    return pattern(op, Around(values, producers))
+
+
+def _gelu(op: Operation, around: Around) -> Laid | None:
+    """x (1 + erf(x / sqrt(2))) times a number; half of it is the GELU of x."""
+    factor, parts = around.product(op.node.output[0])
+    if len(parts) != 2:
+        return None
+    for x, other in (parts, parts[::-1]):
+        laid = around.values.get(x)
+        total = around.made_by(other, "Add")
+        inner = around.with_number(total) if total is not None else None
+        erf = around.made_by(inner[0], "Erf") if inner is not None and abs(inner[1] - 1) < NEAR else None
+        if erf is None or not isinstance(laid, Laid):
+            continue
+        scale, sources = around.product(erf.input[0])
+        if sources == [x] and abs(scale - sqrt(0.5)) < NEAR:
+            symbol = op.call(GELU(), laid.symbol)
+            return scaled(op.net, laid.on(symbol), np.array(2 * factor), None)
+    return None
+
+
+def _layer_norm(op: Operation, around: Around) -> Laid | None:
+    """(x - mean) / sqrt(mean of its square + eps), along the same axes; scale and shift may follow."""
+    root = around.made_by(op.node.input[-1], "Sqrt")
+    total = around.made_by(root.input[0], "Add") if root is not None else None
+    inner = around.with_number(total) if total is not None else None
+    variance = around.made_by(inner[0], "ReduceMean") if inner is not None else None
+    less = around.made_by(op.node.input[0], "Sub")
+    if variance is None or less is None or inner is None or len(less.input) != 2:
+        return None
+    square, mean = around.made_by(variance.input[0], "Pow", "Mul"), around.made_by(less.input[1], "ReduceMean")
+    of_same = square is not None and square.input[0] == less.output[0]
+    if square is None or mean is None or not of_same or mean.input[0] != less.input[0]:
+        return None
+    squares = around.number(square.input[1]) == 2 if square.op_type == "Pow" else square.input[1] == less.output[0]
+    laid = around.values.get(less.input[0])
+    if not squares or not isinstance(laid, Laid):
+        return None
+    axes = [_axes(op, node, around, laid.rank) for node in (variance, mean)]
+    if axes[0] != axes[1] or axes[0] is None:
+        return None
+    return normalized(op, laid, axes[0], max(inner[1], LEAST_EPS), affine=False)
+
+
+def _axes(op: Operation, node: Node, around: Around, rank: int) -> list[int] | None:
+    """Those of a ReduceMean that keeps them."""
+    given = [around.values.get(name) if name else None for name in node.input]
+    if not given or any(not isinstance(value, Known) for value in given[1:]):
+        return None
+    reduction = Operation(op.net, node, op.opset, given, {})
+    told = reduction.axes(1)
+    return axes_of(told, rank) if told and reduction.flag("keepdims", True) else None
+
+
+Pattern = Callable[[Operation, Around], Laid | None]
+PATTERNS: dict[str, Pattern] = {"Mul": _gelu, "Div": _layer_norm}
