@@ -51,8 +51,8 @@ def test_the_header_tells_sizes_and_what_it_needs(tmp_path):
     header = (tmp_path / "net.h").read_text()
     program = with_pixels(prepared(lower(model, (5, 5, 1))), (0.5,), (0.5,))
     for line in (
-        f"#define NET_ARENA {arena_of(unit_of(program)).size} ", "#define NET_INPUT_SIZE 25\n", "#define NET_OUTPUT_SIZE 2\n",
-        "#define NET_HEIGHT 5\n", "#define NET_CHANNELS 1\n",
+        f"#define NET_ARENA {arena_of(unit_of(program)).size} ", "#define NET_OUTPUT_SIZE 2\n",
+        "#define NET_INPUT_SIZE 25\n#define NET_OUTPUT", "#define NET_HEIGHT 5\n", "#define NET_CHANNELS 1\n",
         " *     uint8_t input[5][5][1], rows of pixels, 0 to 255\n *     float output[2]\n",
         "of the C library erfcf, memcpy, memset.", "void net_run(const uint8_t *input, float *output);\n",
     ):  # fmt: skip

@@ -1,7 +1,7 @@
-"""Where the values of a program lie in one piece of memory, whose parts are used again.
+"""Where the values of a program lie in one array, whose parts are used again.
 
-Design: a value that is a view of another one, or is written over it, shares its room. A room is held from the
-step that first writes it to the last one that reads it; two rooms may lie at one place where these do not
+Design: a value that is a view of another one, or is written over it, shares its piece. A piece is held from the
+step that first writes it to the last one that reads it; two pieces may lie at one place where these do not
 meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that is
 free, comes near to it, and of a few orders the best one is taken.
 """
@@ -18,7 +18,7 @@ ALIGNMENT = 16  # bytes
 
 
 @dataclass
-class Room:
+class Piece:
     """A piece of memory, and when it is held.
 
     Attributes
@@ -36,7 +36,7 @@ class Room:
     last: int
     offset: int = -1
 
-    def meets(self, other: Room) -> bool:
+    def meets(self, other: Piece) -> bool:
         """Whether there is a step during which both are held."""
         return self.first <= other.last and other.first <= self.last
 
@@ -47,33 +47,33 @@ class Arena:
 
     Attributes
     ----------
-    values : dict of int to Room
-        Of each value that a step makes; several may have one room. Views of inputs have none.
+    values : dict of int to Piece
+        Of each value that a step makes; several may have one piece. Views of inputs have none.
     views : dict of int to int
         Of each value that is a view of an input, which one.
-    scratch : dict of str to Room
+    scratch : dict of str to Piece
         By names, what steps need for themselves.
     """
 
-    values: dict[int, Room]
+    values: dict[int, Piece]
     views: dict[int, int]
-    scratch: dict[str, Room] = field(default_factory=dict)
+    scratch: dict[str, Piece] = field(default_factory=dict)
 
     @property
-    def rooms(self) -> list[Room]:
-        """Each room once."""
-        return list({id(room): room for room in (*self.values.values(), *self.scratch.values())}.values())
+    def pieces(self) -> list[Piece]:
+        """Each piece once."""
+        return list({id(piece): piece for piece in (*self.values.values(), *self.scratch.values())}.values())
 
     @property
     def size(self) -> int:
         """How many bytes it has in all."""
-        return max((room.offset + room.size for room in self.rooms), default=0)
+        return max((piece.offset + piece.size for piece in self.pieces), default=0)
 
     @property
     def bound(self) -> int:
         """Bytes that no plan goes below: what is held during the worst step."""
-        steps = {room.first for room in self.rooms}
-        held = (sum(room.size for room in self.rooms if room.first <= i <= room.last) for i in steps)
+        steps = {piece.first for piece in self.pieces}
+        held = (sum(piece.size for piece in self.pieces if piece.first <= i <= piece.last) for i in steps)
         return max(held, default=0)
 
 
@@ -105,22 +105,22 @@ def planned(
     last = _last_uses(program)
     arena = Arena({}, {})
     for i, step in enumerate(program.steps):
-        room = None
+        piece = None
         if step.output in views:
             (source,) = step.inputs
             if source not in arena.values:
                 arena.views[step.output] = arena.views.get(source, source)
                 continue
-            room = arena.values[source]
+            piece = arena.values[source]
         else:
-            room = _over(arena, step, i, over(step), bytes_of(step.output))
-        if room is None:
-            room = Room(_aligned(bytes_of(step.output)), i, i)
-        room.last = max(room.last, last[step.output])
-        arena.values[step.output] = room
+            piece = _over(arena, step, i, over(step), bytes_of(step.output))
+        if piece is None:
+            piece = Piece(_aligned(bytes_of(step.output)), i, i)
+        piece.last = max(piece.last, last[step.output])
+        arena.values[step.output] = piece
     for name, (i, size) in (scratch or {}).items():
-        arena.scratch[name] = Room(_aligned(size), i, i)
-    _place(arena.rooms)
+        arena.scratch[name] = Piece(_aligned(size), i, i)
+    _place(arena.pieces)
     return arena
 
 
@@ -137,39 +137,39 @@ def _last_uses(program: Program) -> dict[int, int]:
     return last | dict.fromkeys(program.outputs, len(program.steps))
 
 
-def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Room | None:
-    """The room of an input that a step may write over: nobody needs it later, nor this step for more."""
+def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Piece | None:
+    """The piece of an input that a step may write over: nobody needs it later, nor this step for more."""
     for place in (place for place in places if place < len(step.inputs)):
-        room = arena.values.get(step.inputs[place])
-        if room is None or room.last > i or room.size != _aligned(size):
+        piece = arena.values.get(step.inputs[place])
+        if piece is None or piece.last > i or piece.size != _aligned(size):
             continue
-        others = [j for j, source in enumerate(step.inputs) if arena.values.get(source) is room]
+        others = [j for j, source in enumerate(step.inputs) if arena.values.get(source) is piece]
         if set(others) <= set(places):
-            return room
+            return piece
     return None
 
 
-def _place(rooms: list[Room]) -> None:
-    """Give each room its offset."""
-    orders: list[Callable[[Room], Any]] = [
-        lambda room: (-room.size, room.first),
-        lambda room: (-room.size * (room.last - room.first + 1), room.first),
-        lambda room: (room.first - room.last, -room.size),
-        lambda room: (room.first, -room.size),
+def _place(pieces: list[Piece]) -> None:
+    """Give each piece its offset."""
+    orders: list[Callable[[Piece], Any]] = [
+        lambda piece: (-piece.size, piece.first),
+        lambda piece: (-piece.size * (piece.last - piece.first + 1), piece.first),
+        lambda piece: (piece.first - piece.last, -piece.size),
+        lambda piece: (piece.first, -piece.size),
     ]
-    found = [_first_fit(sorted(rooms, key=order)) for order in orders]
-    best = min(found, key=lambda offsets: max((room.size + at for room, at in offsets), default=0))
-    for room, offset in best:
-        room.offset = offset
+    found = [_first_fit(sorted(pieces, key=order)) for order in orders]
+    best = min(found, key=lambda offsets: max((piece.size + at for piece, at in offsets), default=0))
+    for piece, offset in best:
+        piece.offset = offset
 
 
-def _first_fit(rooms: list[Room]) -> list[tuple[Room, int]]:
-    """Each room at the lowest place where none of those before it is in its way."""
-    placed: list[tuple[Room, int]] = []
-    for room in rooms:
+def _first_fit(pieces: list[Piece]) -> list[tuple[Piece, int]]:
+    """Each piece at the lowest place where none of those before it is in its way."""
+    placed: list[tuple[Piece, int]] = []
+    for piece in pieces:
         offset = 0
         for other, start in sorted(placed, key=lambda pair: pair[1]):
-            if room.meets(other) and start < offset + room.size and offset < start + other.size:
+            if piece.meets(other) and start < offset + piece.size and offset < start + other.size:
                 offset = start + other.size
-        placed.append((room, offset))
+        placed.append((piece, offset))
     return placed

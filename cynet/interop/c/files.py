@@ -76,5 +76,5 @@ def arena_of(unit: Unit) -> Arena:
     """Where the values of a unit lie."""
     program = unit.program
     views = frozenset(step.output for step in program.steps if operations.is_view(program, step))
-    scratch = {name: (room.step, room.bytes) for name, room in unit.rooms.items()}
+    scratch = {name: (one.step, one.bytes) for name, one in unit.scratches.items()}
     return planned(program, unit.bytes, views, lambda step: operations.over(program, step), scratch)

@@ -54,7 +54,7 @@ def without_single_sums(program: Program) -> Program:
 def with_sums(program: Program) -> Program:
     """A sum of two is added where the later of them is written by a convolution, which takes the other then.
 
-    That spares a pass over memory, and the room of one more value.
+    That spares a pass over memory, and the memory of one more value.
     """
     users = program.users()
     makers = {step.output: i for i, step in enumerate(program.steps)}

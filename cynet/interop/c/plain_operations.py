@@ -74,9 +74,11 @@ def _scale(unit: Unit, step: Step) -> None:
 
 @operation("pixels", dtypes=("uint8",))
 def _pixels(unit: Unit, step: Step) -> None:
+    """By a table of all levels of each channel, as cynet's loader has it: computed in double, rounded once."""
     unit.need("pixels")
-    terms = [unit.array(name, step.arrays[name]) for name in ("scale", "shift")]
-    unit.call("pixels", unit.get(step.inputs[0]), unit.get(step.output), *unit.rows(step.output), *terms)
+    mean, std = (np.array(step.numbers[name], np.float64)[:, None] for name in ("mean", "std"))
+    levels = unit.array("levels", (np.arange(256) / 255 - mean) / std)
+    unit.call("pixels", unit.get(step.inputs[0]), unit.get(step.output), *unit.rows(step.output), levels)
 
 
 @operation("concatenate")

@@ -10,7 +10,7 @@ from .operations import operation
 from .unit import Unit
 from .window_operations import dense_fields
 
-ROOM = {"gru": 7, "lstm": 6}  # numbers of a unit that the kernels work in
+SCRATCH = {"gru": 7, "lstm": 6}  # numbers of a unit that the kernels work in
 
 
 @operation("embedding", dtypes=("int64",))
@@ -30,6 +30,6 @@ def _recurrent(unit: Unit, step: Step) -> None:
         terms = {"weight": step.arrays[name], "bias": step.arrays[f"{name}_bias"]}
         laid = terms["weight"].T[None, None]
         products.append(unit.struct("dense", dense_fields(unit, terms["bias"], laid, (-np.inf, np.inf))))
-    room = unit.room(ROOM[step.operation] * units)
+    scratch = unit.scratch(SCRATCH[step.operation] * units)
     ends = unit.get(step.inputs[0]), unit.get(step.output)
-    unit.call(step.operation, *products, *ends, length, units, room)
+    unit.call(step.operation, *products, *ends, length, units, scratch)

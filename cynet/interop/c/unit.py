@@ -23,8 +23,8 @@ MOST = 2**31 - 1  # elements of a value: places within it are ints
 
 
 @dataclass(frozen=True)
-class Call:
-    """A line of the function: a call for a step."""
+class Line:
+    """A call for a step, by its place."""
 
     step: int
     text: str
@@ -61,8 +61,8 @@ class Unit:
         self.program = program
         self.kernels: dict[str, str] = {}
         self.constants: list[str] = []
-        self.calls: list[Call] = []
-        self.rooms: dict[str, Scratch] = {}
+        self.calls: list[Line] = []
+        self.scratches: dict[str, Scratch] = {}
         self.used: set[int] = set()
         self._arrays: dict[tuple[str, bytes], str] = {}
         self._names: set[str] = set()
@@ -98,10 +98,10 @@ class Unit:
         self.used.add(value)
         return f"v{value}"
 
-    def room(self, count: int, dtype: str = "float32") -> str:
+    def scratch(self, count: int, dtype: str = "float32") -> str:
         """A pointer to memory for this step alone."""
-        name = self._fresh("room")
-        self.rooms[name] = Scratch(self._step, count, dtype)
+        name = self._fresh("scratch")
+        self.scratches[name] = Scratch(self._step, count, dtype)
         return name
 
     def _fresh(self, hint: str) -> str:
@@ -144,7 +144,7 @@ class Unit:
 
     def call(self, function: str, *arguments: Any) -> None:
         texts = [literals.number(one) if isinstance(one, float) else str(one) for one in arguments]
-        self.calls.append(Call(self._step, f"{function}({', '.join(texts)});"))
+        self.calls.append(Line(self._step, f"{function}({', '.join(texts)});"))
 
 
 def _fields(fields: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ def _conv(unit: Unit, step: Step) -> None:
     fields |= {name: step.numbers[name] for name in ("zero", "out", "low", "high")}
     ends = unit.struct("whole_conv", fields), unit.get(step.inputs[0]), unit.get(step.output)
     if alone:
-        unit.call("whole_depthwise", *ends, unit.room(groups, "int32"))
+        unit.call("whole_depthwise", *ends, unit.scratch(groups, "int32"))
     else:
         unit.call("whole_conv", *ends)
 

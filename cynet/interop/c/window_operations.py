@@ -83,7 +83,7 @@ def _of_windows(unit: Unit, step: Step, found: Windows, laid: AnyArray) -> None:
     lies = tables.lying(found, groups)
     fields = {"windows": found.fields(unit), "groups": groups, "inputs": inputs, "outputs": outputs}
     fields |= {**vars(lies), **_terms(unit, step.arrays.get("bias"), laid, bounds(step))}
-    copies = unit.room(PIXELS * found.count * inputs) if lies.copies(found) else "0"
+    copies = unit.scratch(PIXELS * found.count * inputs) if lies.copies(found) else "0"
     settings = unit.struct("conv", fields)
     unit.call("conv", settings, unit.get(step.inputs[0]), _more(unit, step), unit.get(step.output), copies)
 
@@ -94,7 +94,7 @@ def _of_one_pixel(unit: Unit, step: Step, found: Windows, laid: AnyArray) -> Non
     whole = [np.array_equal(table[0], np.arange(side)) for table, side in _tables(found)]
     if not all(whole):
         unit.need("windows", "patch")
-        copy = unit.room(found.count * found.given[2])
+        copy = unit.scratch(found.count * found.given[2])
         unit.call("patch", unit.struct("windows", found.fields(unit)), x, found.given[2], 0, copy)
         x = copy
     _dense(unit, step, x, laid.reshape(1, 1, -1, laid.shape[3]))

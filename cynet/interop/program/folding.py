@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,9 @@ def with_pixels(program: Program, mean: tuple[float, ...], std: tuple[float, ...
         Of one input, whose channels are as many as the means.
     mean, std : tuple of float
     """
-    return _normalizing(program, "pixels", "uint8", 255 * np.array(std, np.float64), np.divide(mean, std))
+    numbers = {"mean": tuple(mean), "std": tuple(std)}
+    divisor = 255 * np.array(std, np.float64)
+    return _normalizing(program, "pixels", "uint8", divisor, np.divide(mean, std), numbers)
 
 
 def with_normalization(program: Program, mean: tuple[float, ...], std: tuple[float, ...]) -> Program:
@@ -53,12 +56,15 @@ def with_normalization(program: Program, mean: tuple[float, ...], std: tuple[flo
     return _normalizing(program, "scale", "float32", np.array(std, np.float64), np.divide(mean, std))
 
 
-def _normalizing(program: Program, operation: str, dtype: str, divisor: AnyArray, less: AnyArray) -> Program:
+def _normalizing(
+    program: Program, operation: str, dtype: str, divisor: AnyArray, less: AnyArray, numbers: Any = None
+) -> Program:
     """A step before all others: x / divisor - less for each channel."""
     (first,) = program.inputs
     given = max(program.shapes) + 1
     arrays = {"scale": (1 / divisor).astype(np.float32), "shift": (-less).astype(np.float32)}
-    step = Step(operation, "pixels" if operation == "pixels" else "normalize", (given,), first, arrays)
+    name = "pixels" if operation == "pixels" else "normalize"
+    step = Step(operation, name, (given,), first, arrays, numbers or {})
     shapes, dtypes = {**program.shapes, given: program.shapes[first]}, {**program.dtypes, given: dtype}
     return replace(program, shapes=shapes, inputs=(given,), steps=(step, *program.steps), dtypes=dtypes)
 

@@ -17,7 +17,7 @@ linear     weight (O, I), bias            of the last axis
 norm       weight, bias (or none), mean,  eps: batch norm as it evaluates
            variance (C,)
 scale      scale, shift (C,)              y = scale x + shift for each channel
-pixels     scale, shift (C,)              the same of 0 to 255, or of whatever a sample holds
+pixels     scale, shift (C,)              the same of 0 to 255; mean, std: what they are made of, (C,)
 max_pool                                  kernel, stride, dilation, padding
 avg_pool                                  kernel, stride, padding; counted: whether padding counts;
                                           divisor, or 0: the count

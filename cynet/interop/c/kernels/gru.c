@@ -1,10 +1,10 @@
-/* Gated recurrent units, from a state of zeros; `room` is for seven numbers of each unit. */
+/* Gated recurrent units, from a state of zeros; `scratch` is for seven numbers of each unit. */
 static void gru(const struct dense *input, const struct dense *state, const float *x, float *y, int length, int units,
-                float *room)
+                float *scratch)
 {
-    float *const of_x = room, *const of_h = room + 3 * units;
-    const float *before = room + 6 * units;
-    memset(room + 6 * units, 0, (size_t)units * sizeof(float));
+    float *const of_x = scratch, *const of_h = scratch + 3 * units;
+    const float *before = scratch + 6 * units;
+    memset(scratch + 6 * units, 0, (size_t)units * sizeof(float));
     for (int i = 0; i < length; i++, x += input->inputs, before = y, y += units) {
         dense(input, x, 0, of_x);
         dense(state, before, 0, of_h);

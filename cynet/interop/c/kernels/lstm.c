@@ -1,9 +1,9 @@
-/* Long short-term memory, from a state of zeros; `room` is for six numbers of each unit. */
+/* Long short-term memory, from a state of zeros; `scratch` is for six numbers of each unit. */
 static void lstm(const struct dense *input, const struct dense *state, const float *x, float *y, int length, int units,
-                 float *room)
+                 float *scratch)
 {
-    float *const gates = room, *const cells = room + 4 * units;
-    const float *before = room + 5 * units;
+    float *const gates = scratch, *const cells = scratch + 4 * units;
+    const float *before = scratch + 5 * units;
     memset(cells, 0, (size_t)(2 * units) * sizeof(float));
     for (int i = 0; i < length; i++, x += input->inputs, before = y, y += units) {
         dense(input, x, 0, gates);
