@@ -10,7 +10,7 @@ import numpy as np
 from cynet import data
 from cynet.core.files import user_path
 from cynet.core.tasks import CLASSIFY, LANGUAGE
-from cynet.core.types import AnyPath, Array
+from cynet.core.types import AnyArray, AnyPath, Array
 from cynet.interop.browser.writing import save_html
 from cynet.interop.c.files import texts
 from cynet.interop.c.writing import prepared, write
@@ -21,7 +21,7 @@ from cynet.interop.program.lowering import lower
 from cynet.interop.program.steps import Program
 from cynet.nn.layer import Layer
 
-from . import beside, matching
+from . import beside, matching, middle
 from .facts import BYTES, TOKENS, Facts
 from .session import test_loader
 
@@ -126,14 +126,22 @@ def to_html(model: Layer, facts: Facts, path: AnyPath, test: Any = None) -> int:
         When the page cannot be written.
     """
     check_pictures(facts)
+    kept = middle.scaled(facts) if facts.kept else None
     shown = None
-    if test is not None:
+    if test is not None and kept in (None, tuple(facts.kept)):  # what is scaled has no bytes of its own
         few = chosen(test, SHOWN)
-        shown = np.ascontiguousarray(np.moveaxis(few.images, 1, -1)), few.labels
+        shown = _bytes(few, facts), few.labels
     of = {"pixels": (facts.mean, facts.std), "classes": facts.classes, "pictures": shown, "task": facts.task}
-    more: Any = of | {"title": facts.model, "resize": facts.resize, "kept": facts.kept or None}
+    more: Any = of | {"title": facts.model, "resize": facts.resize, "kept": kept}
     save_html(model, path, facts.picture_shape, **more)
     return user_path(path).stat().st_size
+
+
+def _bytes(few: Any, facts: Facts) -> AnyArray:
+    """The bytes (n, H, W, C) that a net sees of pictures."""
+    with data.DataLoader(few, len(few), shuffle=False, workers=0, transforms=middle.cut(facts)) as batches:
+        found: AnyArray = np.round(next(iter(batches))[0] * 255).astype(np.uint8)
+    return found
 
 
 def _prepared(model: Layer, facts: Facts) -> Program:

@@ -89,6 +89,17 @@ def test_eight_bits_are_the_same_in_c_and_in_evaluate(weights, tmp_path, capsys)
     assert np.abs(whole.answer.real(wanted) - logits(weights)).max() < 0.1 * np.ptp(logits(weights))
 
 
+def test_a_page_shows_the_middle_of_pictures_that_are_kept_larger(tmp_path, capsys):
+    facts = Facts("uwnet2", True, "tiny", tiny.CLASSES, (0.5,) * 3, (0.2,) * 3, (28, 28, 3), kept=(32, 32))
+    images = tiny.tiny(split="test")
+    few = exporting.chosen(images, 5)
+    middle = np.moveaxis(few.images[:, :, 2:30, 2:30], 1, -1)
+    np.testing.assert_array_equal(exporting._bytes(few, facts), middle)
+    cynet.seed(1)
+    assert exporting.to_html(facts.create(), facts, tmp_path / "x.html", images) > 10_000
+    assert '"kept":[32,32]' in (tmp_path / "x.html").read_text().replace(" ", "")
+
+
 def test_onnx_and_a_page_are_files_of_their_kinds(weights, tmp_path, capsys):
     status, out, err = said(
         capsys, weights, "--onnx", tmp_path / "net.onnx", "--pixels", "--html", tmp_path / "net.html"

@@ -20,7 +20,7 @@ struct dense {
             UNROLLED(int r = 0; r < 4; r++)                                                           \
                 UNROLLED(int v = 0; v < VECTORS; v++)                                                 \
                     sums[r][v] += x[i + r] * ((const TYPE *)(weight + r * width))[v];                 \
-        for (; i < inputs; i++, weight += width)                                                      \
+        for (int left = inputs % 4; left > 0; left--, i++, weight += width)                           \
             UNROLLED(int v = 0; v < VECTORS; v++)                                                     \
                 sums[0][v] += x[i] * ((const TYPE *)weight)[v];                                       \
         UNROLLED(int v = 0; v < VECTORS; v++)                                                         \
