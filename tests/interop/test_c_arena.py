@@ -1,4 +1,4 @@
-"""Where values lie: nothing is written over what somebody still wants, and little piece is lost."""
+"""Where values lie: nothing is written over what somebody still wants, and little extent is lost."""
 
 import drawn_graphs
 import numpy as np
@@ -37,18 +37,18 @@ def walked(unit, arena):
     made, most = set(), 0
 
     def part(value):
-        piece = arena.values[value]
-        assert piece.size >= unit.bytes(value) and piece.offset % ALIGNMENT == 0
-        return signed[piece.offset : piece.offset + unit.bytes(value)]
+        extent = arena.values[value]
+        assert extent.size >= unit.bytes(value) and extent.offset % ALIGNMENT == 0
+        return signed[extent.offset : extent.offset + unit.bytes(value)]
 
     def look(values):
         for value in values:
             assert value not in arena.values or (part(value) == signature[value]).all()
 
     for i, step in enumerate(program.steps):
-        scratch = [arena.scratch[name] for name, piece in unit.scratches.items() if piece.step == i]
-        for piece in scratch:
-            signed[piece.offset : piece.offset + piece.size] = -2
+        scratch = [arena.scratch[name] for name, extent in unit.scratches.items() if extent.step == i]
+        for extent in scratch:
+            signed[extent.offset : extent.offset + extent.size] = -2
         look(step.inputs)
         if operations.is_view(program, step):
             signature[step.output] = signature[step.inputs[0]]
@@ -60,8 +60,8 @@ def walked(unit, arena):
         made.add(step.output)
         wanted = [value for value in made if last.get(value, i) > i]
         look(wanted)
-        for piece in scratch:
-            assert (signed[piece.offset : piece.offset + piece.size] == -2).all()
+        for extent in scratch:
+            assert (signed[extent.offset : extent.offset + extent.size] == -2).all()
         kept = {signature[value] for value in wanted if value in arena.values}
         most = max(most, sum(map(unit.bytes, kept)))
     look(program.outputs)
@@ -104,13 +104,13 @@ def curve(source, output):
 
 def test_a_value_is_written_over_only_where_nobody_wants_it_later():
     steps = [curve(0, 1), curve(1, 2), Step("add", "", (1, 2), 3)]
-    pieces = laid(chain(*steps, shapes=[(8,)] * 4, outputs=(3,)), over=(0,)).values
-    assert pieces[1] is not pieces[2] and pieces[3] is pieces[1]
-    assert {piece.offset for piece in pieces.values()} == {0, 32}
-    pieces = laid(
+    extents = laid(chain(*steps, shapes=[(8,)] * 4, outputs=(3,)), over=(0,)).values
+    assert extents[1] is not extents[2] and extents[3] is extents[1]
+    assert {extent.offset for extent in extents.values()} == {0, 32}
+    extents = laid(
         chain(*steps[:2], shapes=[(8,)] * 3, outputs=(1, 2)), over=(0,)
     ).values  # an output is wanted
-    assert pieces[1] is not pieces[2]
+    assert extents[1] is not extents[2]
 
 
 def test_a_step_that_reads_a_value_twice_writes_over_it_only_where_it_may_both_times():

@@ -1,9 +1,9 @@
 """Where the values of a program lie in one array, whose parts are used again.
 
-Design: a value that is a view of another one, or is written over it, shares its piece. A piece is held from the
-step that first writes it to the last one that reads it; two pieces may lie at one place where these do not
-meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that is
-free, comes near to it, and of a few orders the best one is taken.
+Design: a value that is a view of another one, or is written over it, shares its extent. An extent is held from
+the step that first writes it to the last one that reads it; two extents may lie at one place where these do
+not meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that
+is free, comes near to it, and of a few orders the best one is taken.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ALIGNMENT = 16  # bytes
 
 
 @dataclass
-class Piece:
-    """A piece of memory, and when it is held.
+class Extent:
+    """A part of the array, and when it is held.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Piece:
     last: int
     offset: int = -1
 
-    def meets(self, other: Piece) -> bool:
+    def meets(self, other: Extent) -> bool:
         """Whether there is a step during which both are held."""
         return self.first <= other.last and other.first <= self.last
 
@@ -47,33 +47,33 @@ class Arena:
 
     Attributes
     ----------
-    values : dict of int to Piece
-        Of each value that a step makes; several may have one piece. Views of inputs have none.
+    values : dict of int to Extent
+        Of each value that a step makes; several may have one extent. Views of inputs have none.
     views : dict of int to int
         Of each value that is a view of an input, which one.
-    scratch : dict of str to Piece
+    scratch : dict of str to Extent
         By names, what steps need for themselves.
     """
 
-    values: dict[int, Piece]
+    values: dict[int, Extent]
     views: dict[int, int]
-    scratch: dict[str, Piece] = field(default_factory=dict)
+    scratch: dict[str, Extent] = field(default_factory=dict)
 
     @property
-    def pieces(self) -> list[Piece]:
-        """Each piece once."""
-        return list({id(piece): piece for piece in (*self.values.values(), *self.scratch.values())}.values())
+    def extents(self) -> list[Extent]:
+        """Each extent once."""
+        return list({id(extent): extent for extent in (*self.values.values(), *self.scratch.values())}.values())
 
     @property
     def size(self) -> int:
         """How many bytes it has in all."""
-        return max((piece.offset + piece.size for piece in self.pieces), default=0)
+        return max((extent.offset + extent.size for extent in self.extents), default=0)
 
     @property
     def bound(self) -> int:
         """Bytes that no plan goes below: what is held during the worst step."""
-        steps = {piece.first for piece in self.pieces}
-        held = (sum(piece.size for piece in self.pieces if piece.first <= i <= piece.last) for i in steps)
+        steps = {extent.first for extent in self.extents}
+        held = (sum(extent.size for extent in self.extents if extent.first <= i <= extent.last) for i in steps)
         return max(held, default=0)
 
 
@@ -105,22 +105,22 @@ def planned(
     last = _last_uses(program)
     arena = Arena({}, {})
     for i, step in enumerate(program.steps):
-        piece = None
+        extent = None
         if step.output in views:
             (source,) = step.inputs
             if source not in arena.values:
                 arena.views[step.output] = arena.views.get(source, source)
                 continue
-            piece = arena.values[source]
+            extent = arena.values[source]
         else:
-            piece = _over(arena, step, i, over(step), bytes_of(step.output))
-        if piece is None:
-            piece = Piece(_aligned(bytes_of(step.output)), i, i)
-        piece.last = max(piece.last, last[step.output])
-        arena.values[step.output] = piece
+            extent = _over(arena, step, i, over(step), bytes_of(step.output))
+        if extent is None:
+            extent = Extent(_aligned(bytes_of(step.output)), i, i)
+        extent.last = max(extent.last, last[step.output])
+        arena.values[step.output] = extent
     for name, (i, size) in (scratch or {}).items():
-        arena.scratch[name] = Piece(_aligned(size), i, i)
-    _place(arena.pieces)
+        arena.scratch[name] = Extent(_aligned(size), i, i)
+    _place(arena.extents)
     return arena
 
 
@@ -137,39 +137,39 @@ def _last_uses(program: Program) -> dict[int, int]:
     return last | dict.fromkeys(program.outputs, len(program.steps))
 
 
-def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Piece | None:
-    """The piece of an input that a step may write over: nobody needs it later, nor this step for more."""
+def _over(arena: Arena, step: Step, i: int, places: Sequence[int], size: int) -> Extent | None:
+    """The extent of an input that a step may write over: nobody needs it later, nor this step for more."""
     for place in (place for place in places if place < len(step.inputs)):
-        piece = arena.values.get(step.inputs[place])
-        if piece is None or piece.last > i or piece.size != _aligned(size):
+        extent = arena.values.get(step.inputs[place])
+        if extent is None or extent.last > i or extent.size != _aligned(size):
             continue
-        others = [j for j, source in enumerate(step.inputs) if arena.values.get(source) is piece]
+        others = [j for j, source in enumerate(step.inputs) if arena.values.get(source) is extent]
         if set(others) <= set(places):
-            return piece
+            return extent
     return None
 
 
-def _place(pieces: list[Piece]) -> None:
-    """Give each piece its offset."""
-    orders: list[Callable[[Piece], Any]] = [
-        lambda piece: (-piece.size, piece.first),
-        lambda piece: (-piece.size * (piece.last - piece.first + 1), piece.first),
-        lambda piece: (piece.first - piece.last, -piece.size),
-        lambda piece: (piece.first, -piece.size),
+def _place(extents: list[Extent]) -> None:
+    """Give each extent its offset."""
+    orders: list[Callable[[Extent], Any]] = [
+        lambda extent: (-extent.size, extent.first),
+        lambda extent: (-extent.size * (extent.last - extent.first + 1), extent.first),
+        lambda extent: (extent.first - extent.last, -extent.size),
+        lambda extent: (extent.first, -extent.size),
     ]
-    found = [_first_fit(sorted(pieces, key=order)) for order in orders]
-    best = min(found, key=lambda offsets: max((piece.size + at for piece, at in offsets), default=0))
-    for piece, offset in best:
-        piece.offset = offset
+    found = [_first_fit(sorted(extents, key=order)) for order in orders]
+    best = min(found, key=lambda offsets: max((extent.size + at for extent, at in offsets), default=0))
+    for extent, offset in best:
+        extent.offset = offset
 
 
-def _first_fit(pieces: list[Piece]) -> list[tuple[Piece, int]]:
-    """Each piece at the lowest place where none of those before it is in its way."""
-    placed: list[tuple[Piece, int]] = []
-    for piece in pieces:
+def _first_fit(extents: list[Extent]) -> list[tuple[Extent, int]]:
+    """Each extent at the lowest place where none of those before it is in its way."""
+    placed: list[tuple[Extent, int]] = []
+    for extent in extents:
         offset = 0
         for other, start in sorted(placed, key=lambda pair: pair[1]):
-            if piece.meets(other) and start < offset + piece.size and offset < start + other.size:
+            if extent.meets(other) and start < offset + extent.size and offset < start + other.size:
                 offset = start + other.size
-        placed.append((piece, offset))
+        placed.append((extent, offset))
     return placed

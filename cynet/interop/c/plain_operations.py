@@ -74,7 +74,7 @@ def _scale(unit: Unit, step: Step) -> None:
 
 @operation("pixels", dtypes=("uint8",))
 def _pixels(unit: Unit, step: Step) -> None:
-    """By a table of all levels of each channel, as cynet's loader has it: computed in double, rounded once."""
+    """By a table of the levels of each channel, as cynet's loader has it: in double, rounded once."""
     unit.need("pixels")
     mean, std = (np.array(step.numbers[name], np.float64)[:, None] for name in ("mean", "std"))
     levels = unit.array("levels", (np.arange(256) / 255 - mean) / std)

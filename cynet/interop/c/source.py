@@ -46,16 +46,16 @@ def _body(whole: Whole) -> list[str]:
     unit, arena = whole.unit, whole.arena
     given = {end.value: end.name for end in whole.inputs}
     copies = [f"memcpy({end.name}, {unit.get(end.value)}, {unit.bytes(end.value)});" for end in whole.outputs]
-    lines = ["unsigned char *const bytes = arena;" if arena.pieces else "(void)arena;"]
+    lines = ["unsigned char *const bytes = arena;" if arena.extents else "(void)arena;"]
     for value in sorted(unit.used):
         kind = TYPES[unit.program.dtype(value)]
         if value in arena.values:
             lines.append(f"{kind} *const v{value} = (void *)(bytes + {arena.values[value].offset});")
         else:
             lines.append(f"const {kind} *const v{value} = {given[arena.views.get(value, value)]};")
-    for name, piece in arena.scratch.items():
-        lines.append(f"{TYPES[unit.scratches[name].dtype]} *const {name} = (void *)(bytes + {piece.offset});")
-    calls = [f"{call.text} /* {remark(unit.program.steps[call.step].name)} */" for call in unit.calls]
+    for name, extent in arena.scratch.items():
+        lines.append(f"{TYPES[unit.scratches[name].dtype]} *const {name} = (void *)(bytes + {extent.offset});")
+    calls = [f"{call} /* {remark(unit.program.steps[step].name)} */" for step, call in unit.calls]
     return [*lines, *calls, *copies]
 
 

@@ -23,14 +23,6 @@ MOST = 2**31 - 1  # elements of a value: places within it are ints
 
 
 @dataclass(frozen=True)
-class Line:
-    """A call for a step, by its place."""
-
-    step: int
-    text: str
-
-
-@dataclass(frozen=True)
 class Scratch:
     """Memory for one step alone: so many elements of a dtype."""
 
@@ -61,7 +53,7 @@ class Unit:
         self.program = program
         self.kernels: dict[str, str] = {}
         self.constants: list[str] = []
-        self.calls: list[Line] = []
+        self.calls: list[tuple[int, str]] = []  # for a step, by its place, a line
         self.scratches: dict[str, Scratch] = {}
         self.used: set[int] = set()
         self._arrays: dict[tuple[str, bytes], str] = {}
@@ -144,7 +136,7 @@ class Unit:
 
     def call(self, function: str, *arguments: Any) -> None:
         texts = [literals.number(one) if isinstance(one, float) else str(one) for one in arguments]
-        self.calls.append(Line(self._step, f"{function}({', '.join(texts)});"))
+        self.calls.append((self._step, f"{function}({', '.join(texts)});"))
 
 
 def _fields(fields: dict[str, Any]) -> str:
