@@ -8,6 +8,7 @@ Layers, losses and optimisers stand here; besides there are
     cynet.runs       start, resume and open a run on disk, as `cynet train` does
     cynet.schedules  learning rates over a training
     cynet.interop    files that other programs read and write
+    cynet.sklearn    CNNClassifier and CNNRegressor, estimators of scikit-learn's (an extra)
     cynet.uwnet      the interface of the course framework uwnet, over the same kernels
 
 The public names are loaded when they are first used, so that `import cynet` is quick: every worker process of
@@ -39,7 +40,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = (
-    "data", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "train", "uwnet",
+    "data", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "sklearn", "train",
+    "uwnet",
 )  # fmt: skip
 
 

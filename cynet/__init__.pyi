@@ -9,6 +9,7 @@ from . import nn as nn
 from . import optim as optim
 from . import runs as runs
 from . import schedules as schedules
+from . import sklearn as sklearn
 from . import train as train
 from . import uwnet as uwnet
 from .core.build import show_config as show_config

@@ -1,5 +1,8 @@
 """A page as a browser shows it, or as it was written, as a tree that tests can ask."""
 
+import html
+import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -90,3 +93,17 @@ def browsed(path, *flags):
             capture_output=True, text=True, timeout=100,
         )  # fmt: skip
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def asked(path, script, *flags):
+    """(what an expression gives in a page once it is built, the page's tree); its console must be silent.
+
+    The page is built by a line `build();`. Where the expression is a promise, what it comes to.
+    """
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\nbuild();\n") == 1
+    told = f"\nbuild();\n(async () => {{ document.title = JSON.stringify(await ({script})); }})();\n"
+    path.write_text(text.replace("\nbuild();\n", told), encoding="utf-8")
+    dom, console = browsed(path, *flags)
+    assert console == []
+    return json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom, re.DOTALL)[1])), parsed(dom)

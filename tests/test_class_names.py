@@ -30,7 +30,7 @@ def test_no_class_name_stands_twice():
 
 
 PUBLIC = ("cynet", "cynet.data", "cynet.losses", "cynet.layers", "cynet.models", "cynet.optim", "cynet.runs",
-          "cynet.schedules", "cynet.train", "cynet.interop", "cynet.uwnet")  # fmt: skip
+          "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.interop", "cynet.uwnet")  # fmt: skip
 
 
 def shared(tables):

@@ -16,7 +16,7 @@ FLOORS = [
     {"optim", "data", "models", "interop"},
     {"train"},
     {"runs"},
-    {"report", "study", "bench", "uwnet"},
+    {"report", "study", "bench", "uwnet", "sklearn"},
     {"cli"},
     {"__main__"},
 ]

@@ -16,7 +16,7 @@ from cynet.nn import registry
 ROOT = Path(__file__).parent.parent
 DOORS = (  # load their names when asked
     "cynet", "cynet.data", "cynet.interop", "cynet.layers", "cynet.nn", "cynet.optim", "cynet.runs",
-    "cynet.train",
+    "cynet.sklearn", "cynet.train",
 )  # fmt: skip
 
 SCRIPT = '''

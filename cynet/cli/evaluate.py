@@ -30,6 +30,13 @@ def add_flags(parser):
         "--flip", action="store_true", help="mean the probabilities of each picture and its mirror image"
     )
     trained.add_views(group)
+    group.add_argument(
+        "--int8", action="store_true",
+        help="the net in eight bits, as `cynet export --c DIR --int8` writes it, to the same whole numbers",
+    )  # fmt: skip
+    group.add_argument(
+        "--samples", type=integer(1), metavar="N", help="of --int8: as for export (default: 500)"
+    )
     group = parser.add_argument_group("running")
     group.add_argument("--batch-size", type=integer(1), default=250, metavar="N", help="pictures in a batch")
     group.add_argument(
@@ -41,6 +48,7 @@ def add_flags(parser):
 @command("a trained model on a test set: accuracy, classes, calibration, confusion", order=2)
 def run(flags):
     from cynet.core.tasks import CLASSIFY, LANGUAGE, REGRESS
+    from cynet.interop.int8.running import QuantizedNet
     from cynet.report import evaluated
     from cynet.runs import beside, evaluating
     from cynet.train.views import kinds_of
@@ -59,6 +67,11 @@ def run(flags):
     if facts.task == LANGUAGE and (flags.flip or flags.tta):
         flag = "--flip" if flags.flip else "--tta"
         raise UsageError(f"{flag}: wanted a model of pictures, got one of texts")
+    if flags.samples and not flags.int8:
+        raise UsageError("--samples: wanted --int8 beside it, got none")
+    if flags.int8:
+        root = (flags.data_dir if name == facts.data else None) or stored
+        model = QuantizedNet(trained.quantized(model, facts, path, facts.data, root, flags.samples))
     tta = kinds_of(facts.tta if flags.tta is None else flags.tta, flags.flip)
     loss = beside.loss_of(flags.weights) if facts.task == REGRESS else None
     found = evaluating.evaluate(

@@ -42,7 +42,7 @@ OPTIONS = {
     "model": Option("model", "NAME", "the network to train; or FILE.py[:NAME], a function that builds it"),
     "model_option": Option("model", "KEY=VALUE", "an argument of that function; can be given several times"),
     "batch_norm": Option("model", None, "with batch norm in the network"),
-    "init_from": Option("model", "FILE", "start from a .safetensors file, or a run's last weights"),
+    "init_from": Option("model", "FILE", "start from a .safetensors or .pth file, or a run's last weights"),
     "new_head": Option("model", None, "beside --init-from: take what fits but the last layer with weights"),
     "freeze": Option(
         "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"

@@ -105,6 +105,16 @@ def net_of(net, path):
     return found
 
 
+def quantized(model, facts, path, name, root, count):
+    """A net in eight bits, its ranges from `count` samples for training of the data set `name` in `root`."""
+    from cynet.runs import exporting
+
+    with refusing("--data-dir" if root else "--data"):
+        training = exporting.samples(facts, path, root, name)
+    with refusing("--int8"):
+        return exporting.in_eight_bits(model, facts, training, count or exporting.SAMPLES)
+
+
 def headline(path, facts):
     """What the model in a weights file is, in a line."""
     from cynet.core.names import printable

@@ -6,12 +6,17 @@ from pathlib import Path
 from cynet._version import __version__
 from cynet.core.threads import get_num_threads, processors
 
+from . import isa
 from .compiled import _config
 
 
 def config() -> dict[str, str]:
-    """Version, compiler, flags, instruction set, OpenMP, index checks and threads, as a dict of str."""
-    build = _config.build_info()
+    """Version, compiler, flags, instruction set, OpenMP, index checks and threads, as a dict of str.
+
+    Of a wheel for several processors also the level whose files are loaded, and which there are.
+    """
+    build, levels = _config.build_info(), isa.levels()
+    of_wheel = {"level": f"{isa.level()} of {', '.join(levels)}"} if levels else {}
     return {
         "version": __version__,
         "compiler": build["compiler"],
@@ -21,7 +26,7 @@ def config() -> dict[str, str]:
         "checks": build["checks"],
         "threads": f"{get_num_threads()} of {processors()} processors",
         "python": platform.python_version(),
-    }
+    } | of_wheel
 
 
 def show_config() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import zipfile
+
+from cynet.core.files import open_regular
+
+from .zips import TooManyEntriesError, ZipDirectory
 
 TYPE_CHECKING = False  # what checks types takes it for True; nobody else needs the import
 if TYPE_CHECKING:
@@ -12,6 +15,11 @@ if TYPE_CHECKING:
 
 START_OF_CHECKPOINT = b'{"__metadata__":{"cynet_checkpoint":"'  # after the length of its header
 CHECKPOINT = "a checkpoint of cynet"
+PYTORCH = "a PyTorch file (zip)"
+PYTORCH_LEGACY = "a PyTorch file (the old layout, a pickle)"
+TORCHSCRIPT = "a TorchScript file (zip)"
+OF_PYTORCH = PYTORCH, PYTORCH_LEGACY, TORCHSCRIPT
+ZIP, DAMAGED_ZIP = "a zip archive", "a zip archive that is damaged"
 IRREGULAR = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 SOON = 4096  # bytes that tell the kind
 HDF5_PLACES = (0, 512, 1024, 2048)  # where the format may begin
@@ -19,7 +27,7 @@ TORCH_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 MAGICS = (
     (b"\x93NUMPY", "a NumPy array (.npy)"),
-    (TORCH_LEGACY, "a PyTorch file (the old layout, a pickle)"),
+    (TORCH_LEGACY, PYTORCH_LEGACY),
     (b"GGUF", "a GGUF file (llama.cpp)"),
     (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),
@@ -108,19 +116,21 @@ def _by_magic(start: bytes) -> str | None:
 def _zip_kind(path: AnyPath) -> str:
     """What a zip archive holds, by the names in it; nothing is unpacked."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
-        return "a zip archive that is damaged"
+        with open_regular(path) as file:
+            names = [*ZipDirectory(file).entries]
+    except TooManyEntriesError:
+        return ZIP
+    except (OSError, ValueError):
+        return DAMAGED_ZIP
     last = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in last:
         script = any("/code/" in f"/{name}" for name in names)
-        return "a TorchScript file (zip)" if script else "a PyTorch file (zip)"
+        return TORCHSCRIPT if script else PYTORCH
     if "model.weights.h5" in last:
         return "a Keras file (zip)"
     if names and all(name.endswith(".npy") for name in names):
         return "a NumPy archive (.npz)"
-    return "a zip archive"
+    return ZIP
 
 
 def _text_kind(start: bytes, suffix: str) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 import cynet.core.random as random
 from cynet.core import png
 from cynet.nn import Conv2d, Flatten, Linear
-from cynet.runs.weights import initial_file, load_weights
+from cynet.runs.initial import load_initial
 from cynet.train.predictions import confused, precision
 
 MISTAKES = 24  # pictures
@@ -93,14 +93,14 @@ def before(config, facts):
     ValueError, OSError
         When it cannot be known.
     """
-    start = config.get("init_from")
-    if start:
-        return load_weights(initial_file(start))[0]
     if type(config.get("seed")) is not int:
         raise ValueError("the configuration has no seed to make the first weights from again")
     with random.kept():
         random.seed(config["seed"])  # as Session does, so that the same keys are drawn
-        return facts.create()
+        model = facts.create()
+    if start := config.get("init_from"):
+        load_initial(model, start, facts, config.get("new_head") is True)
+    return model
 
 
 def filters(model, picture_shape, first=None):

@@ -13,7 +13,8 @@ from cynet.data.dataset import words_of
 from cynet.nn.layer import Layer
 
 from .facts import Facts
-from .weights import check_statistics, initial_file, noted_or_none, read_weights
+from .layouts import COUNT
+from .weights import check_statistics, initial_file, noted_or_none, read_initial
 
 SHOWN = 10  # tensors that one line names
 PROBLEM = re.compile(r"(?:missing: |unexpected: |shape of |dtype of )([^:]*)")
@@ -60,6 +61,7 @@ def load_initial(model: Layer, path: object, facts: Facts, new_head: bool = Fals
     ----------
     model : Layer
     path : path
+        A weights file or a run folder; or a .pt or .pth file of PyTorch's (`cynet.interop.load_torch`).
     facts : Facts
         Of the model.
     new_head : bool, optional
@@ -79,7 +81,7 @@ def load_initial(model: Layer, path: object, facts: Facts, new_head: bool = Fals
     """
     try:
         file = initial_file(path)
-        tensors, notes = read_weights(file)
+        tensors, notes = read_initial(file)
         told = noted_or_none(file, notes)
     except ValueError as error:
         raise ValueError(f"init_from: {error}") from None
@@ -114,9 +116,14 @@ def _take(model: Layer, file: Path, tensors: State) -> Taken:
     return Taken(
         file,
         len(fits),
-        tuple(name for name in own if name not in fits),
+        tuple(name for name in own if name not in fits and (name in tensors or not _is_count(name))),
         tuple(name for name in tensors if name not in fits),
     )
+
+
+def _is_count(name: str) -> bool:
+    """Whether an array counts batches of a norm: PyTorch's older files have none, and nothing hangs on it."""
+    return name.rpartition(".")[2] == COUNT
 
 
 def _head(model: Layer) -> tuple[str, ...]:

@@ -48,11 +48,15 @@ def cut(facts):
     """The transforms that take the middle of kept pictures."""
     if not facts.kept:
         return []
-    size = facts.picture_shape[:2]
-    times = min(whole / part for whole, part in zip(facts.kept, size, strict=True))
+    found, size = scaled(facts), facts.picture_shape[:2]
+    before = [] if found == tuple(facts.kept) else [data.Resize(found)]
+    return [*before, data.CenterCrop(size)]
+
+
+def scaled(facts):
+    """(height, width) that kept pictures are scaled to, before the middle is taken."""
+    kept, size = tuple(facts.kept), facts.picture_shape[:2]
+    times = min(whole / part for whole, part in zip(kept, size, strict=True))
     if times <= LARGEST:
-        return [data.CenterCrop(size)]
-    scaled = tuple(
-        max(part, round(whole * LARGEST / times)) for whole, part in zip(facts.kept, size, strict=True)
-    )
-    return [data.Resize(scaled), data.CenterCrop(size)]
+        return kept
+    return tuple(max(part, round(whole * LARGEST / times)) for whole, part in zip(kept, size, strict=True))

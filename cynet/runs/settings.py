@@ -72,7 +72,7 @@ class Settings:
     model_option : str or None
         What else the model's function is given by name, a JSON object: '{"width": 8}'.
     init_from : str or None
-        A file of weights to start from, or a run folder with one.
+        A file of weights to start from, PyTorch's too (`cynet.interop.load_torch`), or a run folder with one.
     new_head : bool
         Of these, whether to take all that fits by name and shape, but the last layer with weights.
     freeze : str or None

@@ -20,6 +20,8 @@ from cynet.core.folder import own_file
 from cynet.core.tasks import CLASSIFY
 from cynet.core.types import AnyPath
 from cynet.interop import safetensors
+from cynet.interop.kinds import DAMAGED_ZIP, OF_PYTORCH, kind_of
+from cynet.interop.pytorch.state_dicts import load_torch
 from cynet.nn.layer import Layer
 from cynet.nn.spec import NET, NO_NET, from_spec
 
@@ -153,8 +155,24 @@ def initial_file(path):
     return file_of(path, "last") if path.is_dir() else path
 
 
+def read_initial(path):
+    """(tensors, notes) of a weights file, or of PyTorch's file; errors as for `load_weights`."""
+    if _kind(path) in (*OF_PYTORCH, DAMAGED_ZIP):
+        return load_torch(path), {}
+    return read_weights(path)
+
+
+def _kind(path):
+    return kind_of(path) if os.path.isfile(path) else None
+
+
 def read_weights(path):
     """(tensors, notes) of a weights file; errors as for `load_weights`."""
+    kind = _kind(path)
+    if kind in OF_PYTORCH:
+        wanted = "wanted weights with their net, as a training of cynet writes them"
+        hint = "a training may begin from it: cynet train --init-from FILE --model NAME"
+        raise ValueError(f"{path}: {wanted}, got {kind}; {hint}")
     tensors, notes = safetensors.load(path)
     if checkpoint.HEADER in notes:
         beside = path.with_name(KEPT["last"])

@@ -13,16 +13,29 @@ from cynet.study import study
 COMMANDS = {
     "train": "train a model", "evaluate": "on a test set", "predict": "sees on pictures",
     "runs": "runs in a folder",
+    "export": "as ONNX, C or a web page",
     "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
     "batchnorm_study": "with and without batch norm",
     "language_model": "what comes next in a text", "bench": "time kernels", "bundle": "one archive",
     "config": "how this cynet was built",
 }  # fmt: skip
-NEEDED = {"evaluate": "R", "predict": "M I", "report": "R", "verify": "R", "diff": "R S", "bundle": "R"}
+NEEDED = {
+    "evaluate": "R",
+    "predict": "M I",
+    "report": "R",
+    "export": "R",
+    "verify": "R",
+    "diff": "R S",
+    "bundle": "R",
+}
 RUNNING = {"threads": None, "repeat": None, "json": None, "markdown": False}
 DEFAULTS = {
     "evaluate": {"which": None, "data": None, "data_dir": None, "skip_damaged": False, "split": "test",
-                 "flip": False, "tta": None, "batch_size": 250, "json": None, "threads": None},
+                 "flip": False, "tta": None, "batch_size": 250, "json": None, "threads": None, "int8": False,
+                 "samples": None},
+    "export": {"which": None, "onnx": None, "c": None, "html": None, "layout": None, "fold": False,
+               "pixels": False, "int8": False, "samples": None, "data": None, "data_dir": None,
+               "threads": None},
     "predict": {"which": None, "tta": None, "top": 5, "json": False, "threads": None},
     "runs": {"folder": "runs", "json": False},
     "report": {"output": None, "data_dir": None, "which": None, "timing": True, "threads": None},
@@ -56,6 +69,7 @@ DEFAULTS = {
                     "json": None},
 }  # fmt: skip
 BOUNDS = """
+    export --samples 1 -, export --threads 1 1024, evaluate --samples 1 -,
     evaluate --batch-size 1 -, evaluate --threads 1 1024, predict --top 1 -, predict --threads 1 1024,
     report --threads 1 1024, verify --steps 1 -, verify --threads 1 1024,
     batchnorm_study --steps 1 -, batchnorm_study --seeds 1 1000, batchnorm_study --batch-size 2 -,
@@ -98,7 +112,7 @@ def test_what_nobody_gives_has_its_default_and_help_says_so(monkeypatch, command
     found = parsed(command)
     assert {name: found[name] for name in DEFAULTS[command]} == DEFAULTS[command]
     monkeypatch.setenv("COLUMNS", "1000")
-    flags = dict(re.findall(r"^  (--[a-z-]+)(.*(?:\n {6,}.*)*)", help_of(command), re.MULTILINE))
+    flags = dict(re.findall(r"^  (--[a-z0-9-]+)(.*(?:\n {6,}.*)*)", help_of(command), re.MULTILINE))
     assert set(flags) <= {"--" + name.replace("_", "-") for name in found} | {
         "--weights", "--model", "--no-timing", "--no-augment", "--no-batch-norm", "--no-report"
     }  # fmt: skip

@@ -13,7 +13,7 @@ from cynet.runs.settings import DEFAULTS
 from cynet.train import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ["size"]  # scripts that look at the sources, and are no commands
+SOURCES = ["size", "wheel"]  # scripts that look at the sources, and are no commands
 TOOLS = sorted(path for path in (ROOT / "tools").glob("*.py") if path.stem not in SOURCES)
 RECIPES = {
     "alice": {

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import tiny
+import torch_files
 
 from cynet import cli, data
 from cynet.train import RunFolder, Settings, load_weights
@@ -106,6 +107,20 @@ def test_a_training_begins_from_a_run(run, tmp_path, capsys):
     assert status == 2 and err.endswith(f"--init-from: {tmp_path} has no last.safetensors\n")
 
 
+def test_a_training_begins_from_a_file_of_pytorchs(run, tmp_path, capsys):
+    arrays, path = load_weights(run)[0].state_dict(), tmp_path / "w.pth"
+    path.write_bytes(torch_files.saved({name: torch_files.tensor(array) for name, array in arrays.items()}))
+    for name, begin in (("a", run), ("b", path)):
+        flags = *FLAGS, "--steps", 1, "--no-report", "--init-from", begin, "--run-dir", tmp_path / name
+        status, out, _ = said(capsys, "train", *flags)
+        assert status == 0 and f"begun from {begin}" in out and "20 of 20 arrays taken" in out
+    a, b = ((tmp_path / name / "last.safetensors").read_bytes() for name in "ab")
+    assert a == b
+    assert said(capsys, "verify", tmp_path / "b")[0] == 0
+    status, _, err = said(capsys, "evaluate", path)
+    assert status == 2 and "a training may begin from it: cynet train --init-from FILE --model NAME" in err
+
+
 @pytest.fixture
 def without_settings(run, tmp_path):
     """A copy of the run whose config.toml cannot be read."""
@@ -181,7 +196,8 @@ def test_a_file_of_another_kind_is_called_by_its_name(run, tmp_path, capsys):
             status, _, err = said(capsys, command, tmp_path / name, *rest)
             assert status == 2 and kind in err and err.count("\n") == 1, (command, name, err)
         status, _, err = said(capsys, "train", *FLAGS, "--init-from", tmp_path / name)
-        assert status == 2 and f"--init-from: {tmp_path / name}: wanted weights" in err and kind in err
+        wanted, kind = ("its data.pkl: wanted a pickle", "") if name == "t.pt" else ("wanted weights", kind)
+        assert status == 2 and f"--init-from: {tmp_path / name}: {wanted}" in err and kind in err
     for command, *rest in (("evaluate",), *predict):
         status, _, err = said(capsys, command, run / "last.ckpt", *rest)
         assert status == 2 and f"is a checkpoint: wanted weights, as {run / 'last.safetensors'}" in err

@@ -19,15 +19,19 @@ import tempfile
 import time
 import tracemalloc
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import test_cifar
+import torch_files
 
 from cynet import data
 from cynet.data.images import pictures
 from cynet.data.sets.idx import read_idx
 from cynet.data.text import counting
+from cynet.interop import load_torch
+from cynet.interop.pytorch import storages
 
 SPARE = 1 << 19  # bytes that any parser may take: buffers, messages, the decompressor
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 3, 9, 8), np.uint8)
@@ -135,6 +139,29 @@ def text():
     return content, data.text.load, 16 * counting.CODES  # tables of all characters that there are
 
 
+def pytorch(part, method=zipfile.ZIP_STORED):
+    """A checkpoint of PyTorch's: the whole file, or the pickle in it beneath sound checks."""
+    shared = torch_files.storage(np.arange(60, dtype=np.float32))
+    state = {
+        "module.fc.weight": torch_files.parameter(torch_files.view(shared, (6, 10), (10, 1))),
+        "module.turned": torch_files.view(shared, (4, 5, 3), (1, 4, 20)),
+        "module.one": torch_files.tensor(np.array(7)), "module.half": torch_files.bfloat16(np.ones((3, 50))),
+        "module.mask": torch_files.tensor(np.arange(50) > 9),
+    }  # fmt: skip
+    value = {"epoch": 3, "state_dict": state, "optimizer": {"state": {0: {"step": 7.0}}, "groups": [(1, 2)]}}
+    program, found = torch_files.pickled(value)
+
+    def read(path):
+        target = path.with_suffix(".pth")
+        content = path.read_bytes()
+        target.write_bytes(torch_files.packed(content, found) if part == "pickle" else content)
+        arrays = load_torch(target)
+        return {name: np.sort(array, None) for name, array in arrays.items()}  # each number is there
+
+    whole = torch_files.packed(program, found, method)
+    return program if part == "pickle" else whole, read, len(whole) + storages.SPARE // 2
+
+
 PARSERS = {
     "cifar_binary": lambda: cifar(test_cifar.BINARY, False),
     "cifar_pickle": lambda: cifar(test_cifar.PYTHON, False),
@@ -148,6 +175,9 @@ PARSERS = {
     "image_list": picture_list,
     "folder_cache": folder_cache,
     "text": text,
+    "pytorch": lambda: pytorch("file"),
+    "pytorch_packed": lambda: pytorch("file", zipfile.ZIP_DEFLATED),
+    "pytorch_pickle": lambda: pytorch("pickle"),
 }
 
 

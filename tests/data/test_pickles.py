@@ -60,7 +60,9 @@ def test_the_order_of_bytes_is_that_of_the_state(order, wanted):
     (array("S3", (1,), b"abc"), "wanted a dtype of plain numbers"),
     (array("u1", (1,), b"a", order="x"), "wanted a byte order in the state of a dtype"),
     (array("u1", (5,), b"abc"), "ValueError: cannot reshape array of size 3 into shape"),
-    ({1, 2}, "KeyError"), (frozenset([1]), "KeyError"), ({1: 2}, "wanted strings as the keys of a dict"),
+    ({1, 2}, "wanted arrays and plain values alone, got instruction 0x8f"),
+    (frozenset([1]), "got instruction 0x91"), (bytearray(3), "got builtins.bytearray"),
+    ({1: 2}, "wanted strings as the keys of a dict"),
     (Called(eval, ("1",)), "wanted arrays and plain values alone, got builtins.eval"),
     (Called(np.dtype, ("u1",), {"dtype": 1}), "KeyError: 1"),
     (np.complex64(1), "wanted a dtype of plain numbers"),
@@ -85,7 +87,7 @@ def test_texts_are_encoded_once_and_as_latin1(content):
 
 def test_a_state_for_a_plain_value_is_refused():
     """Of a stand-in itself it would be the attributes."""
-    with pytest.raises(ValueError, match="wanted a state for an array or a dtype alone"):
+    with pytest.raises(ValueError, match="wanted a state for what has one, got another's"):
         pickles.load(b"cnumpy\nndarray\n}X\x01\0\0\0aK\x01sb.", "file")
 
 
@@ -93,5 +95,5 @@ def test_so_many_instructions_are_carried_out_and_no_more(monkeypatch):
     content = pickle.dumps({b"a": [1, 2, 3]}, 2)
     monkeypatch.setattr(pickles, "_MOST_INSTRUCTIONS", 100)
     assert pickles.load(content, "file") == {b"a": [1, 2, 3]}
-    with pytest.raises(ValueError, match="wanted at most 4194304 instructions, got more"):
+    with pytest.raises(ValueError, match="wanted at most 100 instructions, got more"):
         pickles.load(pickle.dumps({b"a": list(range(1000))}, 2), "file")

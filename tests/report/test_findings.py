@@ -6,11 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
+import tiny
+import torch_files
 
 import cynet
 from cynet.core import random
 from cynet.data import ArrayDataset
 from cynet.report import evaluated, findings
+from cynet.train import Settings
 from cynet.train.metrics import Evaluation
 from cynet.train.predictions import Predictions
 
@@ -206,6 +209,18 @@ def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
         findings.before({"seed": seed}, Facts)
     state = random.get_state()
     assert findings.before({"seed": 7}, Facts) == 7 and random.get_state() == state
+
+
+@pytest.mark.parametrize("new_head", [False, True])
+def test_first_weights_may_be_of_another_tools_file(tmp_path, new_head):
+    path, settings = tmp_path / "w.pth", Settings(model="uwnet2", data="tiny", batch_size=8)
+    facts = settings.resolved(tiny.tiny()).facts(tiny.tiny())
+    arrays = {name: array + 1 for name, array in facts.create().state_dict().items()}
+    path.write_bytes(torch_files.saved({name: torch_files.tensor(array) for name, array in arrays.items()}))
+    state = random.get_state()
+    found = findings.before({"seed": 7, "init_from": str(path), "new_head": new_head}, facts).state_dict()
+    other = {name for name, array in arrays.items() if not np.array_equal(found[name], array)}
+    assert other == ({"12.weight", "12.bias"} if new_head else set()) and random.get_state() == state
 
 
 def test_so_many_mistakes_and_pairs_of_classes_are_shown():

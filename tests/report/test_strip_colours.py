@@ -1,13 +1,14 @@
 """The colours of a passage: letters are legible on each, and each is told from the others by any eye."""
 
 import re
-from importlib import resources
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-STYLE = resources.files("cynet.report").joinpath("page.css").read_text(encoding="utf-8")
+from cynet.core.pages import filling
+
+STYLE = filling.style("cynet.report", "page.css")
 LIGHT, DARK = (
     dict(re.findall(r"--([a-z-]+): ([^;]+);", part)) for part in STYLE.split("prefers-color-scheme: dark", 1)
 )

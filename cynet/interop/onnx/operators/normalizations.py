@@ -13,7 +13,6 @@ from cynet.nn.layers.group_norm import GroupNorm
 from cynet.nn.layers.layer_norm import LayerNorm
 from cynet.nn.layers.softmax import Softmax
 
-
 from ..operation import Operation
 from ..values import BATCH, Laid
 from .table import operator
