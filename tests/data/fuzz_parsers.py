@@ -24,13 +24,14 @@ from pathlib import Path
 
 import numpy as np
 import test_cifar
+import onnx_files
 import torch_files
 
 from cynet import data
 from cynet.data.images import pictures
 from cynet.data.sets.idx import read_idx
 from cynet.data.text import counting
-from cynet.interop import load_torch
+from cynet.interop import load_onnx, load_torch
 from cynet.interop.pytorch import storages
 
 SPARE = 1 << 19  # bytes that any parser may take: buffers, messages, the decompressor
@@ -162,6 +163,11 @@ def pytorch(part, method=zipfile.ZIP_STORED):
     return program if part == "pickle" else whole, read, len(whole) + storages.SPARE // 2
 
 
+def onnx():
+    """A net of branches, shapes that are worked out, and a pattern; its numbers may be few."""
+    return onnx_files.branches(), lambda path: load_onnx(path, most_values=1 << 16), 1 << 24
+
+
 PARSERS = {
     "cifar_binary": lambda: cifar(test_cifar.BINARY, False),
     "cifar_pickle": lambda: cifar(test_cifar.PYTHON, False),
@@ -175,6 +181,7 @@ PARSERS = {
     "image_list": picture_list,
     "folder_cache": folder_cache,
     "text": text,
+    "onnx": onnx,
     "pytorch": lambda: pytorch("file"),
     "pytorch_packed": lambda: pytorch("file", zipfile.ZIP_DEFLATED),
     "pytorch_pickle": lambda: pytorch("pickle"),

@@ -22,11 +22,14 @@ FLOATS = 1, 10, 11, 16
 # What takes the channels from the axis after the batch.
 OF_IMAGES = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool",
-    "InstanceNormalization", "LRN", "MaxPool", "Pad", "PRelu", "Resize", "Upsample",
+    "InstanceNormalization", "LRN", "MaxPool", "Resize", "Upsample",
 }  # fmt: skip
 OF_ROWS = {"LayerNormalization", "MatMul"}  # and what from the last one
-POINTWISE = {"Add", "Cast", "Div", "Identity", "Mul", "Sub"}  # which a picture may go through first
-FURTHER = 4  # of these one after another
+AFTER_ROWS = OF_ROWS | {"Add", "Transpose"}  # what takes (N, C, L) turned to (N, L, C)
+ANY = {  # what may stand before those
+    "Add", "Cast", "Clip", "Concat", "Div", "Dropout", "Identity", "Mul", "Relu", "Sigmoid", "Sub", "Tanh",
+}  # fmt: skip
+FURTHER = 6  # nodes on the way
 NCHW, NHWC = "nchw", "nhwc"
 
 
@@ -39,12 +42,22 @@ class Ends:
     batch : Batch
     values : dict of str to Laid
     last : bool
-        Whether some file's input has its channels last.
+        Whether some have their channels last, or are whole numbers.
+    sequences : bool
+        Whether some are (N, C, L) in the file.
     """
 
     batch: Batch
     values: dict[str, Laid]
     last: bool
+    sequences: bool
+
+    def in_order(self, rank: int) -> bool:
+        """Whether the axes of an output of so many keep the file's order, or the one after the batch goes last.
+
+        Of three axes it does where an input of three axes has the channels there.
+        """
+        return self.last or (rank == 3 and not self.sequences)
 
 
 def given_inputs(
@@ -67,7 +80,7 @@ def given_inputs(
     batches = {each[0] for each in sides} - {None}
     if len(batches) > 1:
         raise ValueError(f"wanted inputs of one batch, got batches of {sorted(map(str, batches))}")
-    values, last = {}, False
+    values, last, sequences = {}, False, False
     for info, own, shape in zip(infos, sides, given, strict=True):
         integers = _elem(info) in INTEGERS and not _is_cast(info.name, nodes)
         behind = integers or (layout or _layout(info.name, len(own), nodes)) == NHWC
@@ -76,8 +89,9 @@ def given_inputs(
         symbol = _input(info.name, [own[i] for i in order], shape)
         axes = range(rank) if behind or rank == 1 else (rank - 1, *range(rank - 1))
         values[info.name] = Laid.of(symbol, BATCH, *axes, integers=integers)
-        last = last or (behind and rank > 1 and not integers)
-    return Ends(Batch.of(next(iter(batches), None)), values, last)
+        last = last or integers or (behind and rank > 1)
+        sequences = sequences or (not behind and rank == 2)
+    return Ends(Batch.of(next(iter(batches), None)), values, last, sequences)
 
 
 def _shapes(shapes: Any, infos: list[ValueInfo]) -> list[Any]:
@@ -143,18 +157,22 @@ def _is_cast(name: str, nodes: list[tuple[int, Node]]) -> bool:
 
 
 def _layout(name: str, rank: int, nodes: list[tuple[int, Node]]) -> str:
-    """Where an input's channels are, by what takes it."""
-    takers = _takers([name], nodes)
-    for _ in range(FURTHER):
-        if rank > 2 and takers and all(node.op_type in POINTWISE for node in takers):
-            takers = _takers([made for node in takers for made in node.output[:1]], nodes)
-    return NHWC if takers and all(_takes_last(node, rank, nodes) for node in takers) else NCHW
+    """Where an input's channels are, by the first that asks for them on its way."""
+    names = [name]
+    for _ in range(FURTHER if rank > 2 else 0):
+        takers = _takers(names, nodes)
+        if any(node.op_type in OF_IMAGES for node in takers):
+            return NCHW
+        if any(_takes_last(node, names, rank, nodes) for node in takers):
+            return NHWC
+        names = [made for node in takers if node.op_type in ANY for made in node.output[:1]]
+    return NCHW
 
 
-def _takes_last(node: Node, rank: int, nodes: list[tuple[int, Node]]) -> bool:
-    """Whether a node takes the last axis for the channels."""
-    if rank > 2 and node.op_type in OF_ROWS:
-        return True
+def _takes_last(node: Node, names: list[str], rank: int, nodes: list[tuple[int, Node]]) -> bool:
+    """Whether a node that takes some values takes their last axis for the channels."""
+    if node.op_type in OF_ROWS:
+        return node.input[0] in names
     if node.op_type != "Transpose":
         return False
     order = next((a.ints for a in node.attribute if a.name == "perm"), [])
@@ -162,25 +180,12 @@ def _takes_last(node: Node, rank: int, nodes: list[tuple[int, Node]]) -> bool:
         return True
     if order[:2] != [0, rank - 1]:
         return False
-    return rank > 3 or all(one.op_type in OF_IMAGES for one in _takers(node.output[:1], nodes))
+    return rank > 3 or not any(one.op_type in AFTER_ROWS for one in _takers(node.output[:1], nodes))
 
 
 def result(net: Net, laid: Laid, in_order: bool) -> Symbol:
-    """The symbol of an output: as it lies, where that is the file's order, or that with the channels last.
-
-    Parameters
-    ----------
-    net : Net
-    laid : Laid
-    in_order : bool
-        Which of the two is asked for first.
-    """
+    """The symbol of an output: its axes in the file's order, or with the one after the batch as the last."""
     axes = [axis for axis in laid.axes if axis != (BATCH,)]
     if len(axes) != laid.rank - 1 or any(BATCH in axis for axis in axes):
         raise ValueError(f"wanted the batch as an axis of an output, got one of {net.told(laid)}")
-    moved = [*axes[1:], *axes[:1]]
-    for order in (axes, moved) if in_order or len(axes) < 3 else (moved, axes):
-        flat = [i for axis in order for i in axis]
-        if flat == sorted(flat):
-            return net.arranged(laid, order)
-    return net.arranged(laid, axes if in_order else moved)
+    return net.arranged(laid, axes if in_order or len(axes) < 2 else [*axes[1:], *axes[:1]])

@@ -11,6 +11,7 @@ from math import sqrt
 import numpy as np
 
 from cynet.nn.layers.gelu import GELU
+from cynet.nn.layers.softplus import Softplus
 
 from .affine import scaled
 from .messages import Node
@@ -128,5 +129,24 @@ def _axes(op: Operation, node: Node, around: Around, rank: int) -> list[int] | N
     return axes_of(told, rank) if told and reduction.flag("keepdims", True) else None
 
 
+def _softplus(op: Operation, around: Around) -> Laid | None:
+    """x where beta x is greater than a threshold, else softplus(beta x) / beta, as PyTorch has it."""
+    if len(op.node.input) != 3:
+        return None
+    test, x, other = op.node.input
+    greater, laid = around.made_by(test, "Greater"), around.values.get(x)
+    threshold = around.number(greater.input[1]) if greater is not None else None
+    factor, parts = around.product(other)
+    curve = around.made_by(parts[0], "Softplus") if len(parts) == 1 else None
+    if greater is None or threshold is None or curve is None or not isinstance(laid, Laid):
+        return None
+    if curve.input[0] != greater.input[0] or factor <= 0:
+        return None
+    beta, sources = around.product(curve.input[0])
+    if sources != [x] or abs(beta * factor - 1) > NEAR:
+        return None
+    return laid.on(op.call(Softplus(beta, threshold), laid.symbol))
+
+
 Pattern = Callable[[Operation, Around], Laid | None]
-PATTERNS: dict[str, Pattern] = {"Mul": _gelu, "Div": _layer_norm}
+PATTERNS: dict[str, Pattern] = {"Mul": _gelu, "Div": _layer_norm, "Where": _softplus}

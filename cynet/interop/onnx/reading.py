@@ -53,8 +53,10 @@ def load_onnx(
     Returns
     -------
     Graph
-        Of float32, in training mode. It takes and gives cynet's arrays, with the channels last; weights have
-        the file's names where these can be names. A constant of a single number is no weight: it is frozen.
+        Of float32, in training mode. It takes and gives cynet's arrays, with the channels last: outputs of
+        images are (H, W, C), (N, C, L) becomes (L, C) where an input is such, other ones keep the file's
+        order. Weights have the file's names where these can be names. A constant of a single number is no
+        weight: it is frozen.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None
     importer = Importer(net, opset, files, budget, values, users)
     for number, node in nodes:
         importer.step(number, node)
-    outputs = [result(net, laid, ends.last) for laid in importer.outputs(graph)]
+    outputs = [result(net, laid, ends.in_order(laid.rank)) for laid in importer.outputs(graph)]
     inputs = _used(ends.values, outputs)
     return Graph(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
 

@@ -13,11 +13,15 @@ from cynet.nn.layers.linear import Linear
 
 from ..cropping import cropped
 from ..operation import Operation
-from ..values import BATCH, Laid
+from ..values import BATCH, Known, Laid
 from .table import operator
 
+MOST_PICKED = 1 << 20  # numbers of a matrix that picks parts
 
-def product(op: Operation, laid: Laid, axis: int, weight: Array, bias: Array | None, *key: Any) -> Laid:
+
+def product(
+    op: Operation, laid: Laid, axis: int, weight: Array, bias: Array | None, *key: Any, place: int = 1
+) -> Laid:
     """A `Linear` along an axis of a value; weight (out, in)."""
     outputs, inputs = weight.shape
     if laid.size(axis) != inputs:
@@ -28,7 +32,7 @@ def product(op: Operation, laid: Laid, axis: int, weight: Array, bias: Array | N
         symbol = op.net.shaped(symbol, (prod(symbol.shape[:-1]), inputs))
 
     def make() -> Any:
-        return op.with_weights(Linear(inputs, outputs, bias is not None), weight, bias)
+        return op.with_weights(Linear(inputs, outputs, bias is not None), weight, bias, place)
 
     found = op.call(op.shared(make, *key, bias is None), symbol)
     rest = [i for i in order if i not in last]
@@ -65,6 +69,12 @@ def general_product(op: Operation) -> Laid:
 
 @operator("MatMul")
 def matrix_product(op: Operation) -> Laid:
+    """With a matrix of weights, on either side."""
+    if isinstance(op.value(0), Known):
+        laid = op.laid(1)
+        if laid.rank < 2:
+            raise ValueError(f"wanted a value of at least two axes, got one of {op.net.told(laid)}")
+        return product(op, laid, laid.rank - 2, _matrix(op, 0), None, place=0)
     laid, weight = op.laid(), _matrix(op, 1)
     if laid.rank < 2:
         raise ValueError(f"wanted a value of at least two axes, got one of {op.net.told(laid)}")
@@ -102,10 +112,15 @@ def _picked(op: Operation) -> Laid:
     size = laid.size(axis)
     if places.dtype.kind not in "iu" or places.ndim > 1 or not places.size:
         raise ValueError(f"input 1: wanted a whole number or a list of them, got {places.dtype} {places.shape}")
-    first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)[: size + 1]]
-    if wanted != list(range(first, first + places.size)) or not 0 <= first <= size - len(wanted):
-        raise ValueError(f"input 1: wanted numbers of {size} that follow each other, got {places!r:.80}")
-    found = cropped(op.net, laid, axis, first, first + len(wanted))
+    first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)[:MOST_PICKED]]
+    if min(wanted) < 0 or max(wanted) >= size or len(wanted) * size > MOST_PICKED:
+        raise ValueError(f"input 1: wanted at most {MOST_PICKED:,} // {size} numbers of {size}, got {places!r:.80}")
+    if wanted == list(range(first, first + places.size)):
+        found = cropped(op.net, laid, axis, first, first + len(wanted))
+    else:  # a product with a matrix that picks them
+        found = product(op, laid, axis, np.eye(size, dtype=np.float32)[wanted], None, axis, place=1)
+        layer: Any = found.symbol.call.layer if found.symbol.call else None
+        layer.weight.requires_grad = False
     if places.ndim:
         return found
     return found.with_axes(tuple(own for n, own in enumerate(found.axes) if n != axis))

@@ -115,3 +115,35 @@ def model(nodes, inputs, outputs=("y",), constants=None, opset=17, ir=8):
 def write(path, *parts, **more):
     path.write_bytes(model(*parts, **more))
     return path
+
+
+def branches():
+    """A net from images (N, 3, 8, 6) to rows, with a little of everything that a reader looks into."""
+    rng = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    one = np.array(1, np.float32)
+    nodes = [
+        node("Conv", "x stem.weight stem.bias", "a", "stem", pads=[1, 1, 1, 1], kernel_shape=[3, 3]),
+        node("BatchNormalization", "a s t m v", "b", epsilon=0.001),
+        node("Relu", "b", "c"),
+        node("MaxPool", "c", "d", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Constant", "", "r", value=np.array(2**0.5, np.float32)),
+        node("Div", "d r", "e"), node("Erf", "e", "f"), node("Add", "f one", "g"), node("Mul", "d g", "h"),
+        node("Concat", "d h", "i", axis=1),
+        node("GlobalAveragePool", "i", "j"), node("Sigmoid", "j", "k"), node("Mul", "i k", "l"),
+        node("Resize", "l - sizes", "n", mode="nearest", coordinate_transformation_mode="asymmetric",
+             nearest_mode="floor"),
+        node("Slice", "n from to axes", "o"),
+        node("Shape", "o", "p"), node("Constant", "", "zero", value=np.array([0])), node("Gather", "p zero", "q"),
+        node("Constant", "", "rest", value=np.array([-1])), node("Concat", "q rest", "u", axis=0),
+        node("Reshape", "o u", "w"), node("Gemm", "w head.weight head.bias", "y", "head", transB=1),
+    ]  # fmt: skip
+    constants = {
+        "stem.weight": drawn(4, 3, 3, 3), "stem.bias": drawn(4), "s": drawn(4), "t": drawn(4), "m": drawn(4),
+        "v": np.abs(drawn(4)), "one": one, "sizes": np.array([1, 1, 2, 2], np.float32), "from": np.array([1]),
+        "to": np.array([5]), "axes": np.array([2]), "head.weight": drawn(5, 192), "head.bias": drawn(5),
+    }  # fmt: skip
+    return model(nodes, {"x": ("N", 3, 8, 6)}, {"y": ("N", 5)}, constants)
