@@ -90,7 +90,9 @@ def graph(nodes, inputs, outputs, constants):
     parts += [
         text(5, one if isinstance(one, bytes) else tensor(one, name)) for name, one in constants.items()
     ]
-    parts += [text(11, one if isinstance(one, bytes) else value_info(name, one)) for name, one in inputs.items()]
+    parts += [
+        text(11, one if isinstance(one, bytes) else value_info(name, one)) for name, one in inputs.items()
+    ]
     parts += [text(12, value_info(name, shape)) for name, shape in outputs.items()]
     return b"".join(parts)
 
@@ -137,7 +139,8 @@ def branches():
         node("Resize", "l - sizes", "n", mode="nearest", coordinate_transformation_mode="asymmetric",
              nearest_mode="floor"),
         node("Slice", "n from to axes", "o"),
-        node("Shape", "o", "p"), node("Constant", "", "zero", value=np.array([0])), node("Gather", "p zero", "q"),
+        node("Shape", "o", "p"), node("Constant", "", "zero", value=np.array([0])),
+        node("Gather", "p zero", "q"),
         node("Constant", "", "rest", value=np.array([-1])), node("Concat", "q rest", "u", axis=0),
         node("Reshape", "o u", "w"), node("Gemm", "w head.weight head.bias", "y", "head", transB=1),
     ]  # fmt: skip

@@ -23,8 +23,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import test_cifar
 import onnx_files
+import test_cifar
 import torch_files
 
 from cynet import data

@@ -1,8 +1,8 @@
 """Feed damaged files of every operator to the reader of ONNX files: a net, or a sentence; nothing else.
 
 Run by hand, with the checkout and its folders tests, tests/data and tests/interop on PYTHONPATH:
-``python tests/interop/fuzz_onnx.py --minutes 10 [--seed N]``. A crash ends the process; the file that caused it
-lies in the folder that is printed first.
+``python tests/interop/fuzz_onnx.py --minutes 10 [--seed N]``. A crash ends the process; the file that
+caused it lies where is printed first.
 """
 
 import argparse

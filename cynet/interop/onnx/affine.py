@@ -1,8 +1,8 @@
-"""Values times constants, plus constants: as depth-wise convolutions of one pixel, which are trained as others.
+"""Values times constants, plus constants: depth-wise convolutions of one pixel, trained as others.
 
-Design: cynet has no layer of its own for it, and every exporter knows a convolution. One number for a whole
-value, as 1 / 255, is a setting rather than a weight: its layer is frozen. Steps that follow each other are one
-layer, and one that does nothing is none.
+Design: cynet has no layer of its own for it, and every exporter knows a convolution. One number for a
+whole value, as 1 / 255, is a setting rather than a weight: its layer is frozen. Steps that follow each other
+are one layer, and one that does nothing is none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .values import BATCH, Laid
 
 @dataclass(frozen=True)
 class Line:
-    """What a call of such a layer computes of which symbol: weight * x + bias, for each number of the last axis.
+    """What a call of such a layer computes: weight * x + bias, for each number of the last axis.
 
     Attributes
     ----------
@@ -106,14 +106,16 @@ def _spread(laid: Laid, array: AnyArray, order: list[int], channels: int) -> Any
     array = as_float32(array).astype(np.float64)
     if array.size == 1:
         return np.full(channels, array.reshape(-1)[0])
-    last, count = [], 1
+    last: list[int] = []
+    count = 1
     for i in reversed(order):  # the factors of the last axis
         if count == channels:
             break
         last.insert(0, i)
         count *= laid.factors[i]
     array = array.reshape((1,) * (laid.rank - array.ndim) + array.shape)
-    sides, places = [], []
+    sides: list[int] = []
+    places: list[int] = []
     for axis, own in enumerate(laid.axes):
         if array.shape[axis] > 1:
             sides += [laid.factors[i] for i in own]

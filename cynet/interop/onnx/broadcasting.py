@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from cynet.nn.layers.add import Add
@@ -14,14 +14,14 @@ from .net import Net
 from .values import BATCH, Laid
 
 
-def expanded(net: Net, laid: Laid, sizes: dict[int, tuple[int, ...]]) -> Laid:
+def expanded(net: Net, laid: Laid, sizes: Mapping[int, tuple[int, ...]]) -> Laid:
     """The value repeated along axes of size 1: an image of one pixel made larger, each pixel of it the same.
 
     Parameters
     ----------
     net : Net
     laid : Laid
-    sizes : dict of int to tuple of int
+    sizes : mapping of int to tuple of int
         Of each axis that is to be larger the sizes of its factors.
     """
     new = [size for axis in sorted(sizes) for size in sizes[axis]]
@@ -120,7 +120,9 @@ def concatenated(net: Net, values: Sequence[Laid], axis: int) -> Laid:
     like = first.reordered(order, symbol)
     each = prod(first.factors) // sizes[0] if outermost else 1
     others = [net.like(value, like, axis, outermost) for value in values[1:]]
-    symbols = [net.shaped(other.symbol, (*shape, n * each)) for other, n in zip(others, sizes[1:], strict=True)]
+    symbols = [
+        net.shaped(other.symbol, (*shape, n * each)) for other, n in zip(others, sizes[1:], strict=True)
+    ]
     found = net.call(Concatenate(), symbol, *symbols)
     rest = [i for i in order if i not in own]
     total = [sum(sizes)] if sum(sizes) > 1 else []

@@ -84,7 +84,9 @@ def _rows(net: Net, laid: Laid, axis: int) -> tuple[Symbol, Laid]:
         laid = laid.reordered(order, net.arranged(laid, (order,)))
         own = laid.axes[axis]
     first, last = (own[0], own[-1] + 1) if own else (0, 0)
-    shape = tuple(prod(part) for part in (laid.factors[:first], laid.factors[first:last], laid.factors[last:]))
+    shape = tuple(
+        prod(part) for part in (laid.factors[:first], laid.factors[first:last], laid.factors[last:])
+    )
     factors = (*laid.factors[:first], shape[1], *laid.factors[last:])
     less = len(own) - 1
     axes = tuple(
@@ -107,7 +109,5 @@ def _back(net: Net, laid: Laid, axis: int, rows: Symbol) -> Laid:
     factors = (*laid.factors[:own], size, *laid.factors[own + 1 :])
     if size > 1:
         return Laid(rows, factors, laid.axes)
-    axes = tuple(
-        () if n == axis else tuple(i - (i > own) for i in each) for n, each in enumerate(laid.axes)
-    )
+    axes = tuple(() if n == axis else tuple(i - (i > own) for i in each) for n, each in enumerate(laid.axes))
     return Laid(rows, factors[:own] + factors[own + 1 :], axes)

@@ -53,9 +53,9 @@ class Ends:
     sequences: bool
 
     def in_order(self, rank: int) -> bool:
-        """Whether the axes of an output of so many keep the file's order, or the one after the batch goes last.
+        """Whether an output of so many axes keeps the file's order, or the one after the batch goes last.
 
-        Of three axes it does where an input of three axes has the channels there.
+        Of three axes it goes there where an input of three axes has its channels in that place.
         """
         return self.last or (rank == 3 and not self.sequences)
 
@@ -103,7 +103,9 @@ def _shapes(shapes: Any, infos: list[ValueInfo]) -> list[Any]:
     found = list(shapes) if shapes and isinstance(shapes[0], (tuple, list)) else [shapes]
     if len(found) != len(infos):
         names = ", ".join(f"{info.name!r:.{SHOWN}}" for info in infos[:20])
-        raise ValueError(f"input_shape: wanted a shape for each of {len(infos)} inputs ({names}), got {len(found)}")
+        raise ValueError(
+            f"input_shape: wanted a shape for each of {len(infos)} inputs ({names}), got {len(found)}"
+        )
     return found
 
 
@@ -120,7 +122,9 @@ def _sides(info: ValueInfo) -> list[int | None]:
     shape = info.type.tensor_type.shape if info.type and info.type.tensor_type else None
     if shape is None or not 2 <= len(shape.dim) <= MOST_RANK:
         got = "none" if shape is None else f"{len(shape.dim)} axes"
-        raise ValueError(f"{where}: wanted a shape of 2 to {MOST_RANK} axes, the first one the batch, got {got}")
+        raise ValueError(
+            f"{where}: wanted a shape of 2 to {MOST_RANK} axes, the first one the batch, got {got}"
+        )
     sides = [dim.dim_value if dim.dim_value and dim.dim_value > 0 else None for dim in shape.dim]
     if large := [side for side in sides if side and side > MOST_SIDE]:
         raise ValueError(f"{where}: wanted sides of at most {MOST_SIDE:,}, got {large[0]:,}")
@@ -133,7 +137,9 @@ def _input(name: str, sides: list[int | None], shape: Any) -> Symbol:
     if shape is None:
         if None in sides:
             told = ", ".join("?" if side is None else str(side) for side in sides)
-            raise ValueError(f"input_shape: wanted the shape of {where}, of which the file tells ({told}), got None")
+            raise ValueError(
+                f"input_shape: wanted the shape of {where}, of which the file tells ({told}), got None"
+            )
         return Input(tuple(side or 1 for side in sides))
     if len(shape) != len(sides):
         raise ValueError(f"input_shape: wanted {len(sides)} sizes for {where}, got {tuple(shape)!r:.80}")

@@ -270,7 +270,8 @@ def slices(op: Operation, rank: int) -> list[tuple[int, int, int, int]]:
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise ValueError("wanted a start, an end and a step other than 0 for each axis, got others")
     axes_of(axes, rank)
-    return [(axis_of(axis, rank), *each) for axis, *each in zip(axes, starts, ends, steps, strict=True)]
+    counted = (axis_of(axis, rank) for axis in axes)
+    return list(zip(counted, starts, ends, steps, strict=True))
 
 
 @_folds("Range")
@@ -294,6 +295,11 @@ def _reduce(op: Operation, _: Files, __: Budget, array: Any, *axes: Any) -> AnyA
     keep, noop = op.flag("keepdims", True), op.flag("noop_with_empty_axes")
     if not told:
         told = [] if noop else list(range(array.ndim))
-    function = {"ReduceProd": np.prod, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min}
-    found = function[op.node.op_type](array, axis=tuple(axes_of(told, array.ndim)), keepdims=keep)
+    functions: dict[str, Any] = {
+        "ReduceProd": np.prod,
+        "ReduceSum": np.sum,
+        "ReduceMax": np.max,
+        "ReduceMin": np.min,
+    }
+    found = functions[op.node.op_type](array, axis=tuple(axes_of(told, array.ndim)), keepdims=keep)
     return np.asarray(found.astype(array.dtype, copy=False))

@@ -1,4 +1,4 @@
-"""What a graph of an ONNX file must keep: every value is made once, before it is taken; what leads to outputs."""
+"""What a graph of an ONNX file must keep: every value is made once, before it is taken."""
 
 from __future__ import annotations
 
@@ -47,10 +47,8 @@ def checked(graph: GraphMessage) -> None:
     for number, node in enumerate(graph.node):
         for name in filter(None, node.input):
             if name not in made:
-                raise ValueError(
-                    f"node {titled(node, number)} ({node.op_type:.{SHOWN}}): its input {name!r:.{SHOWN}} is made by "
-                    "no node before it"
-                )
+                where = f"node {titled(node, number)} ({node.op_type:.{SHOWN}})"
+                raise ValueError(f"{where}: its input {name!r:.{SHOWN}} is made by no node before it")
         for name in filter(None, node.output):
             if name in made:
                 where = f"node {titled(node, number)} ({node.op_type:.{SHOWN}})"
@@ -58,7 +56,9 @@ def checked(graph: GraphMessage) -> None:
             made.add(name)
     for info in graph.output:
         if info.name not in made:
-            raise ValueError(f"output {info.name!r:.{SHOWN}}: wanted a value of the graph, got none of that name")
+            raise ValueError(
+                f"output {info.name!r:.{SHOWN}}: wanted a value of the graph, got none of that name"
+            )
 
 
 def _refuse_twice(names: list[str], what: str) -> None:

@@ -56,11 +56,7 @@ class Importer:
             made = ()
             self._problems[id(node)] = self._title(node), titled(node, number), str(error)
         self.values |= dict.fromkeys(outputs, Unknown())
-        if made is None:
-            return
-        if id(node) in self._problems:
-            return
-        for name, value in zip(node.output, made, strict=False):
+        for name, value in zip(node.output, made or (), strict=False):
             if name:
                 self.values[name] = value
                 if isinstance(value, Laid):
@@ -73,10 +69,12 @@ class Importer:
         """The first outputs of a node; None where they are unknown as its inputs are."""
         given = [self.values[name] if name else None for name in node.input]
         op = Operation(self.net, node, self.opset, given, self.users)
+        kind = node.op_type if node.domain in OWN else ""
         if any(isinstance(value, Unknown) for value in given):
             value = found_pattern(op, self.values, self.producers)
+            if value is None and kind not in OPERATORS:
+                raise ValueError("")
             return None if value is None else (value,)
-        kind = node.op_type if node.domain in OWN else ""
         known = not any(isinstance(value, Laid) for value in given)
         if known and kind in FOLDED:
             made: Value | tuple[Value, ...] = folded(op, self.files, self.budget)
@@ -105,7 +103,9 @@ class Importer:
             raise ValueError(listing(self._upstream(unknown)))
         for name, value in zip(names, found, strict=True):
             if isinstance(value, Known):
-                raise ValueError(f"output {name!r:.{SHOWN}}: wanted a value that depends on an input, got a constant")
+                raise ValueError(
+                    f"output {name!r:.{SHOWN}}: wanted a value that depends on an input, got a constant"
+                )
         return [value for value in found if isinstance(value, Laid)]
 
     def _upstream(self, names: list[str]) -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from cynet.nn.layers.reshape import Reshape
 from cynet.nn.symbols import Applied, Symbol
 
 from .naming import Names
-from .values import BATCH, Batch, Laid
+from .values import BATCH, MOST_SAMPLE, Batch, Laid
 
 MOST_CALLS = 200_000  # of layers
 
@@ -47,6 +47,8 @@ class Net:
         if layer.name is None:
             layer.name = self.names.counted(type(layer).__name__.lower())
         found: Symbol = layer(*symbols)
+        if prod(found.shape) > MOST_SAMPLE:
+            raise ValueError(f"wanted at most {MOST_SAMPLE:,} numbers a sample, got shape {found.shape}")
         self._kept.append(found)
         self._uses[id(layer)] += 1
         return found

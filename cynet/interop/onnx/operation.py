@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,12 @@ class Operation:
         The version of the operators.
     values : sequence of Value or None
         Its inputs; None for one that is left out.
-    users : dict of str to int
+    users : mapping of str to int
         How often each value of the graph is taken.
     """
 
     def __init__(
-        self, net: Net, node: Node, opset: int, values: Sequence[Value | None], users: dict[str, int]
+        self, net: Net, node: Node, opset: int, values: Sequence[Value | None], users: Mapping[str, int]
     ) -> None:
         self.net, self.node, self.opset, self.values, self._users = net, node, opset, values, users
         self._attributes: dict[str, Attribute] = {}
@@ -46,7 +46,9 @@ class Operation:
             if attribute.name in self._attributes:
                 raise ValueError(f"wanted each attribute once, got {attribute.name!r:.{SHOWN}} twice")
             if attribute.reference:
-                raise ValueError(f"{attribute.name!r:.{SHOWN}}: wanted a value, got one of a function's caller")
+                raise ValueError(
+                    f"{attribute.name!r:.{SHOWN}}: wanted a value, got one of a function's caller"
+                )
             self._attributes[attribute.name] = attribute
         self._asked = set(IGNORED)
 
@@ -164,7 +166,9 @@ class Operation:
         """A constant that is a list of whole numbers, or a single one."""
         array = self.constant(place)
         if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise ValueError(f"input {place}: wanted a list of whole numbers, got {array.dtype} {array.shape}")
+            raise ValueError(
+                f"input {place}: wanted a list of whole numbers, got {array.dtype} {array.shape}"
+            )
         return [int(n) for n in array.reshape(-1)]
 
     def scalar(self, place: int) -> float:
@@ -207,7 +211,7 @@ class Operation:
         return layer
 
     def shared(self, make: Any, *key: Any) -> Layer:
-        """The layer that `make` gives, or that of an earlier node with the same constants and the same key."""
+        """The layer that `make` gives, or an earlier node's of the same constants and the same key."""
         constants = tuple(id(value) if isinstance(value, Known) else None for value in self.values)
         own = (self.node.op_type, constants, *key)
         if own not in self.net.shared:

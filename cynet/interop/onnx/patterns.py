@@ -51,7 +51,8 @@ class Around:
 
     def product(self, name: str) -> tuple[float, list[str]]:
         """(a number, values) whose product a value is."""
-        factor, left, found = 1.0, [name], []
+        factor, left = 1.0, [name]
+        found: list[str] = []
         for _ in range(DEEP):
             if not left:
                 break
@@ -105,11 +106,16 @@ def _layer_norm(op: Operation, around: Around) -> Laid | None:
     less = around.made_by(op.node.input[0], "Sub")
     if variance is None or less is None or inner is None or len(less.input) != 2:
         return None
-    square, mean = around.made_by(variance.input[0], "Pow", "Mul"), around.made_by(less.input[1], "ReduceMean")
+    square, mean = (
+        around.made_by(variance.input[0], "Pow", "Mul"),
+        around.made_by(less.input[1], "ReduceMean"),
+    )
     of_same = square is not None and square.input[0] == less.output[0]
     if square is None or mean is None or not of_same or mean.input[0] != less.input[0]:
         return None
-    squares = around.number(square.input[1]) == 2 if square.op_type == "Pow" else square.input[1] == less.output[0]
+    squares = (
+        around.number(square.input[1]) == 2 if square.op_type == "Pow" else square.input[1] == less.output[0]
+    )
     laid = around.values.get(less.input[0])
     if not squares or not isinstance(laid, Laid):
         return None

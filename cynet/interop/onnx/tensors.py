@@ -1,4 +1,4 @@
-"""Arrays of an ONNX file: their numbers lie in the file, or in others of its folder; every size is checked."""
+"""Arrays of an ONNX file: their numbers lie in it, or in others of its folder; every size is checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import wire
 from .messages import SHOWN, TensorMessage
 
 FLOAT, STRING, BFLOAT16 = 1, 8, 16
-# By the number of a dtype: its name, NumPy's word for it, the field of its numbers where they are no raw bytes.
+# By the number of a dtype: its name, NumPy's word for it, the field of its numbers unless they are raw bytes.
 DTYPES = {
     1: ("float", "<f4", "float_data"),
     2: ("uint8", "|u1", "int32_data"),
@@ -35,8 +35,8 @@ DTYPES = {
     16: ("bfloat16", "<u2", "int32_data"),
 }
 OTHERS = {
-    8: "string", 14: "complex64", 15: "complex128", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2",
-    20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
+    8: "string", 14: "complex64", 15: "complex128", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
+    19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
 }  # fmt: skip
 MOST_SIDES = 16  # of an array
 MOST_SIDE = 2**31 - 1
@@ -136,7 +136,9 @@ class Files:
                 raise ValueError(f"{path}: wanted bytes {start:,} to {start + size:,}, got {whole:,} in all")
             left = self._left.get(path, whole) - size
             if left < 0:
-                raise ValueError(f"{path}: wanted arrays that do not overlap, got more than its {whole:,} bytes")
+                raise ValueError(
+                    f"{path}: wanted arrays that do not overlap, got more than its {whole:,} bytes"
+                )
             self._left[path] = left
             file.seek(start)
             content = file.read(size)
@@ -163,7 +165,9 @@ def _leaves(location: str) -> bool:
 
 def _own(tensor: TensorMessage, word: str, place: str, count: int) -> AnyArray:
     """The numbers of an array that stand in the message itself."""
-    parts = {name: pieces for name, pieces in tensor.parts.items() if any(len(p) for p in map(_bytes, pieces))}
+    parts = {
+        name: pieces for name, pieces in tensor.parts.items() if any(len(p) for p in map(_bytes, pieces))
+    }
     if len(parts) > 1 or (parts and not parts.keys() <= {"raw_data", place}):
         raise ValueError(f"wanted its numbers in raw_data or {place}, got {' and '.join(sorted(parts))}")
     pieces = parts.get("raw_data")

@@ -1,9 +1,9 @@
 """What the values of an ONNX graph are while a net is made of it: numbers that are known, or symbols.
 
 Design: ONNX has the channels of an image before its height and width, cynet after them. A symbol's numbers
-lie as cynet has them, and a `Laid` says which of its axes each axis of the file's value is. So a transposition,
-and most changes of a shape, are nothing but another `Laid` over the same symbol; only an operator that needs
-its numbers to lie in some order asks for that (`arranging.py`), and they are moved where they do not.
+lie as cynet has them, and a `Laid` says which of its axes each axis of the file's value is. So to transpose,
+and mostly to reshape, is nothing but another `Laid` over the same symbol; only an operator that needs its
+numbers to lie in some order asks for that (`Net.arranged`), and they are moved where they do not.
 
 The axes of a symbol are cut into *factors*, whose product is its size; an axis of the file's value is any of
 them, one after another. The batch, always the first axis of cynet's arrays, is a factor by the number BATCH.
@@ -63,7 +63,9 @@ class Batch:
             return first, False
         if first * self.second == second * self.first and first % self.first == 0:
             return first // self.first, True
-        raise ValueError("wanted a shape in which the batch stays as it is, got one that mixes it with others")
+        raise ValueError(
+            "wanted a shape in which the batch stays as it is, got one that mixes it with others"
+        )
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class Laid:
         if prod(symbol.shape) > MOST_SAMPLE:
             raise ValueError(f"wanted at most {MOST_SAMPLE:,} numbers a sample, got shape {symbol.shape}")
         kept = [i for i, size in enumerate(symbol.shape) if size > 1]
-        numbers: dict[int | None, int] = {axis: i for i, axis in enumerate(kept)} | {BATCH: BATCH}
+        numbers: dict[int | None, int] = {BATCH: BATCH}
+        numbers.update((axis, i) for i, axis in enumerate(kept))
         found = tuple((numbers[axis],) if axis in numbers else () for axis in axes)
         return cls(symbol, tuple(symbol.shape[i] for i in kept), found, integers)
 

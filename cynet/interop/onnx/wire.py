@@ -85,9 +85,7 @@ def varints(data: memoryview) -> AnyArray:
         When one is longer than 64 bits, or cut short.
     """
     whole = np.frombuffer(data, np.uint8)
-    count = sum(
-        int(np.count_nonzero(whole[at : at + PIECE] < 128)) for at in range(0, len(whole), PIECE)
-    )
+    count = sum(int(np.count_nonzero(whole[at : at + PIECE] < 128)) for at in range(0, len(whole), PIECE))
     if len(whole) and whole[-1] >= 128:
         raise ValueError("wanted a number of at most 64 bits, got one that is cut short")
     found, filled, place = np.empty(count, np.int64), 0, 0

@@ -1,4 +1,4 @@
-"""What each operator of ONNX is made of: a function with a decorator; all files of this folder are imported."""
+"""What each operator of ONNX is made of: functions with a decorator; all files here are imported."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -92,7 +92,12 @@ def multiply(op: Operation) -> Laid:
     for one, gate in ((laid, other), (other, laid)):
         call = gate.symbol.call
         kind = None if call is None else GATES.get(type(call.layer))
-        if call is not None and kind is not None and call.sources == (one.symbol,) and one.on(gate.symbol) == gate:
+        if (
+            call is not None
+            and kind is not None
+            and call.sources == (one.symbol,)
+            and one.on(gate.symbol) == gate
+        ):
             return curve(op, one, kind())
     return multiplied(op.net, laid, other)
 
@@ -101,7 +106,9 @@ def multiply(op: Operation) -> Laid:
 def divide(op: Operation) -> Laid:
     laid, other, first = _both(op)
     if isinstance(other, Laid) or not first:
-        raise ValueError("input 1: wanted a constant to divide by, got a value that depends on the net's input")
+        raise ValueError(
+            "input 1: wanted a constant to divide by, got a value that depends on the net's input"
+        )
     if not other.all():
         raise ValueError("input 1: wanted numbers other than 0 to divide by, got 0")
     return scaled(op.net, laid, _reciprocal(other), None, op.weight_name(1))

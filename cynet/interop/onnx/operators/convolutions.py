@@ -52,9 +52,8 @@ def transposed_convolution(op: Operation) -> Laid:
         cut = 0, cut[0], 0, cut[1]
 
     def make() -> Any:
-        layer = ConvTranspose2d(
-            inputs, outputs, kernel, stride, cut, more, groups, bias is not None, dilation
-        )
+        kind: Any = ConvTranspose2d
+        layer = kind(inputs, outputs, kernel, stride, cut, more, groups, bias is not None, dilation)
         return op.with_weights(layer, weight, bias)
 
     found = op.call(op.shared(make, cut, more, bias is None), symbol)

@@ -36,9 +36,9 @@ def product(
 
     found = op.call(op.shared(make, *key, bias is None), symbol)
     rest = [i for i in order if i not in last]
-    place = {i: n for n, i in enumerate(rest)} | {BATCH: BATCH}
+    numbers = {i: n for n, i in enumerate(rest)} | {BATCH: BATCH}
     own = (len(rest),) if outputs > 1 else ()
-    axes = tuple(own if n == axis else tuple(place[i] for i in each) for n, each in enumerate(laid.axes))
+    axes = tuple(own if n == axis else tuple(numbers[i] for i in each) for n, each in enumerate(laid.axes))
     factors = (*(laid.factors[i] for i in rest), *((outputs,) if own else ()))
     return Laid(found, factors, axes)
 
@@ -61,7 +61,11 @@ def general_product(op: Operation) -> Laid:
     bias = None
     if op.has(2):
         bias = op.weights(2)
-        if bias.ndim > 2 or bias.shape[:-1] not in ((), (1,)) or bias.shape[-1:] not in ((), (1,), weight.shape[:1]):
+        if (
+            bias.ndim > 2
+            or bias.shape[:-1] not in ((), (1,))
+            or bias.shape[-1:] not in ((), (1,), weight.shape[:1])
+        ):
             raise ValueError(f"input 2: wanted a bias of {weight.shape[0]} numbers, got shape {bias.shape}")
         bias = np.float32(beta) * np.broadcast_to(bias.reshape(-1), weight.shape[:1])
     return product(op, laid, 1, weight if alpha == 1 else np.float32(alpha) * weight, bias, alpha, beta)
@@ -111,10 +115,14 @@ def _picked(op: Operation) -> Laid:
     axis = op.axis(laid.rank, 0)
     size = laid.size(axis)
     if places.dtype.kind not in "iu" or places.ndim > 1 or not places.size:
-        raise ValueError(f"input 1: wanted a whole number or a list of them, got {places.dtype} {places.shape}")
+        raise ValueError(
+            f"input 1: wanted a whole number or a list of them, got {places.dtype} {places.shape}"
+        )
     first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)[:MOST_PICKED]]
     if min(wanted) < 0 or max(wanted) >= size or len(wanted) * size > MOST_PICKED:
-        raise ValueError(f"input 1: wanted at most {MOST_PICKED:,} // {size} numbers of {size}, got {places!r:.80}")
+        raise ValueError(
+            f"input 1: wanted at most {MOST_PICKED:,} // {size} numbers of {size}, got {places!r:.80}"
+        )
     if wanted == list(range(first, first + places.size)):
         found = cropped(op.net, laid, axis, first, first + len(wanted))
     else:  # a product with a matrix that picks them

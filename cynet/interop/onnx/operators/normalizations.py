@@ -128,7 +128,9 @@ def normalized(op: Operation, laid: Laid, axes: list[int], eps: float, affine: b
 
     def make() -> Any:
         layer = LayerNorm(count, eps, bool(numbers), len(numbers) > 1)
-        return op.with_weights(layer, numbers[0], numbers[1] if len(numbers) > 1 else None) if numbers else layer
+        return (
+            op.with_weights(layer, numbers[0], numbers[1] if len(numbers) > 1 else None) if numbers else layer
+        )
 
     return laid.reordered(order, op.call(op.shared(make, count), symbol))
 
@@ -144,5 +146,3 @@ def softmax(op: Operation) -> Laid:
         laid.size(axis)  # refuses the batch
     symbol, order = op.net.with_last(laid, sorted(i for axis in axes for i in laid.axes[axis]))
     return laid.reordered(order, op.call(Softmax(), symbol))
-
-

@@ -22,7 +22,9 @@ def pad(op: Operation) -> Laid:
         value = op.scalar(2) if op.has(2) and mode == "constant" else 0.0
     axes = op.whole_numbers(3) if op.has(3) else list(range(laid.rank))
     if len(pads) != 2 * len(axes) or any(abs(n) > MOST for n in pads):
-        raise ValueError(f"wanted two numbers of at most {MOST} for each of {len(axes)} axes, got {pads!r:.80}")
+        raise ValueError(
+            f"wanted two numbers of at most {MOST} for each of {len(axes)} axes, got {pads!r:.80}"
+        )
     sides = {axis_of(axis, laid.rank): (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
     zeros = mode == "constant" and not value
     if zeros and laid.rank == 4 and not any(any(sides.get(i, ())) for i in (0, 1)):  # both sides at once

@@ -129,7 +129,12 @@ def prelu(op: Operation) -> Laid:
         return curve(op, laid, layer)
     sides = (1,) * (laid.rank - slope.ndim) + slope.shape
     wide = [i for i, side in enumerate(sides) if side > 1]
-    if len(sides) != laid.rank or len(wide) != 1 or BATCH in laid.axes[wide[0]] or laid.size(wide[0]) != slope.size:
+    if (
+        len(sides) != laid.rank
+        or len(wide) != 1
+        or BATCH in laid.axes[wide[0]]
+        or laid.size(wide[0]) != slope.size
+    ):
         got = f"{slope.shape} for {op.net.told(laid)}"
         raise ValueError(f"input 1: wanted one slope, or one for each channel, got shape {got}")
     symbol, order = op.net.with_last(laid, laid.axes[wide[0]])

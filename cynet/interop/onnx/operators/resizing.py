@@ -72,7 +72,11 @@ def _of_all(op: Operation, sizes: Any, scales: Any) -> Any:
     given = sizes if scales is None else scales
     if len(axes) != len(given) or any(axis < 2 for axis in axes):
         raise ValueError("axes: wanted those of height and width, one for each size, got others")
-    whole = [op.net.batch.first, laid.size(1), *(laid.size(i) for i in range(2, laid.rank))] if scales is None else [1.0] * laid.rank
+    whole = (
+        [op.net.batch.first, laid.size(1), *(laid.size(i) for i in range(2, laid.rank))]
+        if scales is None
+        else [1.0] * laid.rank
+    )
     for axis, n in zip(axes, given, strict=True):
         whole[axis] = n
     return (whole, None) if scales is None else (None, whole)
@@ -83,8 +87,8 @@ def _resized(op: Operation, scales: Any, sizes: Any, mode: str, rule: str, round
     *in_hw, channels = symbol.shape
     if mode not in (NEAREST, LINEAR) or rule not in RULES or rounds not in ROUNDS:
         raise ValueError(
-            f"wanted mode {NEAREST} or {LINEAR}, a rule of {', '.join(RULES)}, and of {', '.join(ROUNDS)}, got "
-            f"{mode:.40}, {rule:.40}, {rounds:.40}"
+            f"wanted mode {NEAREST} or {LINEAR}, a rule of {', '.join(RULES)}, and of {', '.join(ROUNDS)}, "
+            f"got {mode:.40}, {rule:.40}, {rounds:.40}"
         )
     if len(scales or sizes) != count + 2:
         raise ValueError(f"wanted a size or scale for each of {count + 2} axes, got {len(scales or sizes)}")
@@ -93,17 +97,28 @@ def _resized(op: Operation, scales: Any, sizes: Any, mode: str, rule: str, round
         raise ValueError("wanted batch and channels to stay as they are, got others")
     if scales and not all(0 < scale <= MOST_SIDE for scale in scales):
         raise ValueError(f"wanted scales above 0 and up to {MOST_SIDE}, got {scales!r:.80}")
-    out = [int(n) for n in sizes[2:]] if sizes else [int(n * s) for n, s in zip(in_hw, scales[2:], strict=True)]
+    out = (
+        [int(n) for n in sizes[2:]] if sizes else [int(n * s) for n, s in zip(in_hw, scales[2:], strict=True)]
+    )
     if any(not 1 <= n <= MOST_SIDE for n in (*out, *in_hw)):
         raise ValueError(f"wanted sides of 1 to {MOST_SIDE} pixels, got {in_hw} to {out}")
     factors = list(scales[2:]) if scales else [o / n for o, n in zip(out, in_hw, strict=True)]
     if count == 1:
-        symbol, in_hw, out, factors = op.net.shaped(symbol, (1, *symbol.shape)), [1, *in_hw], [1, *out], [1.0, *factors]
+        symbol, in_hw, out, factors = (
+            op.net.shaped(symbol, (1, *symbol.shape)),
+            [1, *in_hw],
+            [1, *out],
+            [1.0, *factors],
+        )
     found = op.call(_layer(in_hw, out, factors, mode, rule, rounds), symbol)
-    return Laid.of(found if count == 2 else op.net.shaped(found, found.shape[1:]), BATCH, count, *range(count))
+    return Laid.of(
+        found if count == 2 else op.net.shaped(found, found.shape[1:]), BATCH, count, *range(count)
+    )
 
 
-def _layer(in_hw: list[int], out: list[int], factors: list[float], mode: str, rule: str, rounds: str) -> Upsample:
+def _layer(
+    in_hw: list[int], out: list[int], factors: list[float], mode: str, rule: str, rounds: str
+) -> Upsample:
     """The layer that takes the same pixels as ONNX does."""
     sides = list(zip(in_hw, out, factors, strict=True))
     wanted = [_places(*side, rule) for side in sides]

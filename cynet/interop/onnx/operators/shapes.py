@@ -124,7 +124,9 @@ def depth_to_space(op: Operation) -> Laid:
     order = {"DCR": (block, block, channels // block**2), "CRD": (channels // block**2, block, block)}
     mode = op.text("mode", "DCR")
     if mode not in order or channels % block**2:
-        raise ValueError(f"wanted mode DCR or CRD and a multiple of {block**2} channels, got {mode:.40}, {channels}")
+        raise ValueError(
+            f"wanted mode DCR or CRD and a multiple of {block**2} channels, got {mode:.40}, {channels}"
+        )
     cut = _reshaped(op, laid, [*order[mode], height, width])
     axes = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
     return _reshaped(op, cut.transposed(axes), [channels // block**2, height * block, width * block])
