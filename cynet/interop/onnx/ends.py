@@ -11,7 +11,7 @@ from cynet.core.types import Shape
 from cynet.nn.symbols import Input, Symbol
 
 from .messages import SHOWN, GraphMessage, Node, ValueInfo
-from .net import Net
+from .net import Imported
 from .tensors import DTYPES, dtype_name
 from .values import BATCH, Batch, Laid
 
@@ -189,7 +189,7 @@ def _takes_last(node: Node, names: list[str], rank: int, nodes: list[tuple[int, 
     return rank > 3 or not any(one.op_type in AFTER_ROWS for one in _takers(node.output[:1], nodes))
 
 
-def result(net: Net, laid: Laid, in_order: bool) -> Symbol:
+def result(net: Imported, laid: Laid, in_order: bool) -> Symbol:
     """The symbol of an output: its axes in the file's order, or with the one after the batch as the last."""
     axes = [axis for axis in laid.axes if axis != (BATCH,)]
     if len(axes) != laid.rank - 1 or any(BATCH in axis for axis in axes):

@@ -12,7 +12,7 @@ OTHERS = re.compile(r"[^A-Za-z0-9_]+")
 MOST = 100  # letters
 
 
-class Names:
+class Titles:
     """Gives each layer a name of its own."""
 
     def __init__(self) -> None:

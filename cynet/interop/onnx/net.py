@@ -14,13 +14,13 @@ from cynet.nn.layers.flatten import Flatten
 from cynet.nn.layers.reshape import Reshape
 from cynet.nn.symbols import Applied, Symbol
 
-from .naming import Names
+from .naming import Titles
 from .values import BATCH, MOST_SAMPLE, Batch, Laid
 
 MOST_CALLS = 200_000  # of layers
 
 
-class Net:
+class Imported:
     """Layers by their names, and what was made of which symbol, so that nothing is made twice.
 
     Parameters
@@ -30,7 +30,7 @@ class Net:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.names = Names()
+        self.names = Titles()
         self.shared: dict[Any, Layer] = {}  # by what they were made of
         self.affine: dict[int, Any] = {}  # by the `id` of a call: see `affine.py`
         self._homes: dict[int, str] = {}  # by the `id` of a call: the value that it was made for

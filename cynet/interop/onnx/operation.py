@@ -12,7 +12,7 @@ from cynet.nn.layer import Layer
 from cynet.nn.symbols import Symbol
 
 from .messages import SHOWN, Attribute, Node, TensorMessage
-from .net import Net
+from .net import Imported
 from .tensors import as_float32
 from .values import Known, Laid, Value, axis_of
 
@@ -27,7 +27,7 @@ class Operation:
 
     Parameters
     ----------
-    net : Net
+    net : Imported
     node : Node
     opset : int
         The version of the operators.
@@ -38,7 +38,7 @@ class Operation:
     """
 
     def __init__(
-        self, net: Net, node: Node, opset: int, values: Sequence[Value | None], users: Mapping[str, int]
+        self, net: Imported, node: Node, opset: int, values: Sequence[Value | None], users: Mapping[str, int]
     ) -> None:
         self.net, self.node, self.opset, self.values, self._users = net, node, opset, values, users
         self._attributes: dict[str, Attribute] = {}

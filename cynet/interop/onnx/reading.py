@@ -21,7 +21,7 @@ from .ends import NCHW, NHWC, given_inputs, result
 from .folding import SPARE, Budget
 from .importing import Importer
 from .messages import MOST_FILE, SHOWN, GraphMessage, parsed
-from .net import Net
+from .net import Imported
 from .tensors import Files
 from .values import Known, Laid, Value
 
@@ -98,7 +98,7 @@ def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None
     ends = given_inputs(graph, nodes, users, input_shape, layout)
     files = Files(folder)
     values: dict[str, Value] = {**ends.values, **_constants(graph, users, files)}
-    net = Net(ends.batch)
+    net = Imported(ends.batch)
     budget = Budget(SPARE + 2 * (len(content) + files.read))
     importer = Importer(net, opset, files, budget, values, users)
     for number, node in nodes:

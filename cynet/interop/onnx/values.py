@@ -3,7 +3,7 @@
 Design: ONNX has the channels of an image before its height and width, cynet after them. A symbol's numbers
 lie as cynet has them, and a `Laid` says which of its axes each axis of the file's value is. So to transpose,
 and mostly to reshape, is nothing but another `Laid` over the same symbol; only an operator that needs its
-numbers to lie in some order asks for that (`Net.arranged`), and they are moved where they do not.
+numbers to lie in some order asks for that (`Imported.arranged`), and they are moved where they do not.
 
 The axes of a symbol are cut into *factors*, whose product is its size; an axis of the file's value is any of
 them, one after another. The batch, always the first axis of cynet's arrays, is a factor by the number BATCH.
