@@ -1,7 +1,7 @@
 """Where the values of a program lie in one array, whose parts are used again.
 
-Design: a value that is a view of another one, or is written over it, shares its extent. An extent is held from
-the step that first writes it to the last one that reads it; two extents may lie at one place where these do
+Design: a value that is a view of another one, or is written over it, shares its extent. An extent is held
+from the step that first writes it to the last one that reads it; two extents may lie at one place where these do
 not meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that
 is free, comes near to it, and of a few orders the best one is taken.
 """
@@ -62,7 +62,9 @@ class Arena:
     @property
     def extents(self) -> list[Extent]:
         """Each extent once."""
-        return list({id(extent): extent for extent in (*self.values.values(), *self.scratch.values())}.values())
+        return list(
+            {id(extent): extent for extent in (*self.values.values(), *self.scratch.values())}.values()
+        )
 
     @property
     def size(self) -> int:
@@ -73,7 +75,9 @@ class Arena:
     def bound(self) -> int:
         """Bytes that no plan goes below: what is held during the worst step."""
         steps = {extent.first for extent in self.extents}
-        held = (sum(extent.size for extent in self.extents if extent.first <= i <= extent.last) for i in steps)
+        held = (
+            sum(extent.size for extent in self.extents if extent.first <= i <= extent.last) for i in steps
+        )
         return max(held, default=0)
 
 

@@ -54,7 +54,9 @@ def _body(whole: Whole) -> list[str]:
         else:
             lines.append(f"const {kind} *const v{value} = {given[arena.views.get(value, value)]};")
     for name, extent in arena.scratch.items():
-        lines.append(f"{TYPES[unit.scratches[name].dtype]} *const {name} = (void *)(bytes + {extent.offset});")
+        lines.append(
+            f"{TYPES[unit.scratches[name].dtype]} *const {name} = (void *)(bytes + {extent.offset});"
+        )
     calls = [f"{call} /* {remark(unit.program.steps[step].name)} */" for step, call in unit.calls]
     return [*lines, *calls, *copies]
 
