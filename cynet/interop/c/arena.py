@@ -2,8 +2,8 @@
 
 Design: a value that is a view of another one, or is written over it, shares its extent. An extent is held
 from the step that first writes it to the last one that reads it; two extents may lie at one place where
-these do not meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest place that
-is free, comes near to it, and of a few orders the best one is taken.
+these do not meet. To place them as tightly as can be is a hard problem; greatest first, each at the lowest
+place that is free, comes near to it, and of a few orders the best one is taken.
 """
 
 from __future__ import annotations
