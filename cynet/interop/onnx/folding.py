@@ -18,7 +18,7 @@ from .tensors import BFLOAT16, DTYPES, MOST_SIDES, Files, dtype_name
 from .values import Known, axes_of, axis_of
 
 SPARE = 1 << 24  # bytes that constants may take beside those of the file
-LARGE = 1 << 62
+LARGE = 2**62
 
 Function = Callable[..., AnyArray]
 FOLDED: dict[str, Function] = {}
