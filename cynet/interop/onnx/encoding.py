@@ -23,7 +23,7 @@ FLOAT, INT, STRING, TENSOR, FLOATS, INTS = 1, 2, 3, 4, 6, 7  # kinds of attribut
 
 def varint(number: int) -> bytes:
     """A whole number, seven bits a byte; a negative one as 64 bits."""
-    number &= 2**64 - 1
+    number %= 2**64
     found = bytearray()
     while number > 127:
         found.append(number & 127 | 128)

@@ -71,7 +71,7 @@ def varint(data: memoryview, place: int) -> tuple[int, int]:
 
 def signed(value: int) -> int:
     """A number of 64 bits, as one with a sign."""
-    return value - (1 << 64) if value >> 63 else value
+    return value - (2**64) if value >> 63 else value
 
 
 def varints(data: memoryview) -> AnyArray:
