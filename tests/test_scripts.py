@@ -1,5 +1,6 @@
 """The checks that are run by hand say how."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ SCRIPTS = [
 def test_help_and_nonsense_are_answered_in_words(script, tmp_path):
     if "pytorch" in script:
         pytest.importorskip("torch")
-    done = run_python(HERE / script, "--help", cwd=tmp_path)
+    path = {"PYTHONPATH": os.pathsep.join((str(HERE.parent), str(HERE)))}
+    done = run_python(HERE / script, "--help", cwd=tmp_path, **path)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("usage: ")
-    done = run_python(HERE / script, "--nonsense", cwd=tmp_path)
+    done = run_python(HERE / script, "--nonsense", cwd=tmp_path, **path)
     assert done.returncode == 2 and "Traceback" not in done.stderr and "usage: " in done.stderr
 
 
