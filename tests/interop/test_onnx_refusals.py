@@ -51,6 +51,11 @@ def test_all_operators_that_are_not_known_are_named_with_their_nodes(path):
     )
 
 
+def test_names_that_cannot_be_shown_are_escaped(path):
+    write(path, [node("Foo\n\x1b[2J", "x", "y", "a\nb")], X)
+    assert refusal(path).endswith(r"got Foo\n\x1b[2J (node 'a\nb') is not known")
+
+
 def test_a_node_after_one_that_is_not_known_is_no_problem_of_its_own(path):
     write(path, [node("Foo", "x", "a"), node("Relu", "a", "y")], X)
     assert "Foo" in refusal(path) and "Relu" not in refusal(path)

@@ -84,7 +84,7 @@ def load_onnx(
         with np.errstate(all="ignore"):  # a file's numbers may be anything
             return _net(content, path.parent, input_shape, layout, most_values)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {_in_a_line(str(error))}") from None
     finally:
         init.allowed.reset(before)
 
@@ -109,6 +109,11 @@ def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None
     outputs = [result(net, laid, ends.in_order(laid)) for laid in importer.outputs(graph)]
     inputs = _used(ends.values, outputs)
     return Graph(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
+
+
+def _in_a_line(text: str) -> str:
+    """A message in which names of the file may stand, with what cannot be shown escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _constants(graph: GraphMessage, users: Counter[str], files: Files) -> dict[str, Value]:
