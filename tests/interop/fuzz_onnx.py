@@ -21,7 +21,7 @@ from onnx_cases import CASES
 from cynet.interop import load_onnx
 
 MOST = 1 << 26  # bytes that may be taken, beside twice the file
-PATIENCE = 10  # seconds for one file
+PATIENCE = 10  # seconds of the processor for one file
 
 
 def main():
@@ -34,12 +34,12 @@ def main():
     print(path, flush=True)
     rng, counts = random.Random(flags.seed), collections.Counter()
     whole = [case.content() for case in CASES.values()]
-    end = time.monotonic() + 60 * flags.minutes
+    end = time.process_time() + 60 * flags.minutes
     tracemalloc.start()
-    while time.monotonic() < end:
+    while time.process_time() < end:
         path.write_bytes(damaged(rng.choice(whole), rng))
         tracemalloc.reset_peak()
-        before, start = tracemalloc.get_traced_memory()[0], time.monotonic()
+        before, start = tracemalloc.get_traced_memory()[0], time.process_time()
         try:
             load_onnx(path, most_values=1 << 16)
             counts["read"] += 1
@@ -48,7 +48,7 @@ def main():
             counts["refused"] += 1
         taken = tracemalloc.get_traced_memory()[1] - before
         assert taken <= MOST + 2 * path.stat().st_size, taken
-        assert time.monotonic() - start < PATIENCE, time.monotonic() - start
+        assert time.process_time() - start < PATIENCE, time.process_time() - start
     print(dict(counts))
 
 

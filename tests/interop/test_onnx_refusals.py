@@ -51,6 +51,11 @@ def test_all_operators_that_are_not_known_are_named_with_their_nodes(path):
     )
 
 
+def test_names_that_cannot_be_shown_are_escaped(path):
+    write(path, [node("Foo\n\x1b[2J", "x", "y", "a\nb")], X)
+    assert refusal(path).endswith(r"got Foo\n\x1b[2J (node 'a\nb') is not known")
+
+
 def test_a_node_after_one_that_is_not_known_is_no_problem_of_its_own(path):
     write(path, [node("Foo", "x", "a"), node("Relu", "a", "y")], X)
     assert "Foo" in refusal(path) and "Relu" not in refusal(path)
@@ -273,10 +278,32 @@ def test_no_constant_is_worked_out_that_is_larger_than_the_file_allows(path, kin
 def test_weights_that_are_generated_are_counted_before_they_are_made(path):
     nodes = [node("ConstantOfShape", "s", "w"), node("MatMul", "x w", "y")]
     write(path, nodes, X, constants={"s": ints(4, 2**29)})
-    assert "wanted at most 268,435,456 values in all" in refusal(path)
+    assert "wanted constants of at most 268,435,456 numbers" in refusal(path)
     write(path, nodes, X, constants={"s": ints(4, 100)})
+    assert "wanted constants of at most 300 numbers" in refusal(path, most_values=300)
+    write(path, [node("MatMul", "x w", "y")], X, constants={"w": np.ones((4, 100), np.float32)})
     assert "wanted at most 300 values in all" in refusal(path, most_values=300)
+    write(path, nodes, X, constants={"s": ints(4, 100)})
     assert load_onnx(path, most_values=500).parameters()[0].shape == (100, 4)
+
+
+def test_a_number_that_is_repeated_without_end_is_never_looked_at_one_by_one(path):
+    """As the state of a recurrent layer, found by the fuzz."""
+    nodes = [
+        node("ConstantOfShape", "s", "h"),
+        node("Unsqueeze", "x a", "t"),
+        node("LSTM", "t W R - - h", "o", hidden_size=3),
+        node("Squeeze", "o a", "y"),
+    ]
+    arrays = {
+        "s": ints(2**20, 2**20, 2**20),
+        "a": ints(1),
+        "W": np.ones((1, 12, 4), np.float32),
+        "R": np.ones((1, 12, 3), np.float32),
+    }
+    write(path, nodes, X, constants=arrays)
+    with damages.bounded():
+        assert "wanted constants of at most" in refusal(path)
 
 
 def test_nodes_by_the_million_are_refused_soon(path, monkeypatch):

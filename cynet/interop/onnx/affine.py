@@ -18,9 +18,11 @@ from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.symbols import Symbol
 
 from .broadcasting import expanded
-from .net import Imported
+from .net import Assembly
 from .tensors import as_float32
 from .values import BATCH, Laid
+
+MOST = 1 << 22  # numbers of a constant
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Line:
     trained: tuple[bool, bool]
 
 
-def scaled(net: Imported, laid: Laid, weight: AnyArray | None, bias: AnyArray | None, name: str = "") -> Laid:
+def scaled(net: Assembly, laid: Laid, weight: AnyArray | None, bias: AnyArray | None, name: str = "") -> Laid:
     """weight * x + bias, either of which may be None, by NumPy's rules of broadcasting.
 
     Raises
@@ -49,6 +51,8 @@ def scaled(net: Imported, laid: Laid, weight: AnyArray | None, bias: AnyArray | 
         When a constant has other sides than the value, or differs within the batch.
     """
     given = [array for array in (weight, bias) if array is not None]
+    if any(array.size > MOST for array in given):
+        raise ValueError(f"wanted a constant of at most {MOST:,} numbers, got more")
     laid = laid.widened(max(laid.rank, *(array.ndim for array in given)))
     laid = _grown(net, laid, given)
     kept = sorted({i for array in given for i in _factors(laid, array)})
@@ -67,7 +71,7 @@ def scaled(net: Imported, laid: Laid, weight: AnyArray | None, bias: AnyArray | 
     return laid.reordered(order, _called(net, line, name))
 
 
-def _grown(net: Imported, laid: Laid, given: list[AnyArray]) -> Laid:
+def _grown(net: Assembly, laid: Laid, given: list[AnyArray]) -> Laid:
     """The value repeated along the axes of size 1 along which a constant is longer."""
     sizes = {}
     for array in given:
@@ -94,7 +98,7 @@ def _factors(laid: Laid, array: AnyArray) -> list[int]:
     return found
 
 
-def _rows(net: Imported, symbol: Symbol) -> Symbol:
+def _rows(net: Assembly, symbol: Symbol) -> Symbol:
     """The symbol, in a shape of which there is a convolution."""
     if len(symbol.shape) in (2, 3):
         return symbol
@@ -126,7 +130,7 @@ def _spread(laid: Laid, array: AnyArray, order: list[int], channels: int) -> Any
     return np.broadcast_to(array, [laid.factors[i] for i in last]).reshape(-1)
 
 
-def _called(net: Imported, line: Line, name: str) -> Symbol:
+def _called(net: Assembly, line: Line, name: str) -> Symbol:
     """The symbol that a line gives; joined with the one that its source is of."""
     before = net.affine.get(id(line.source.call)) if line.source.call is not None else None
     if before is not None and before.source.shape == line.source.shape:

@@ -10,16 +10,16 @@ from cynet.nn.layers.concatenate import Concatenate
 from cynet.nn.layers.multiply import Multiply
 from cynet.nn.layers.upsample import Upsample
 
-from .net import Imported
+from .net import Assembly
 from .values import BATCH, Laid
 
 
-def expanded(net: Imported, laid: Laid, sizes: Mapping[int, tuple[int, ...]]) -> Laid:
+def expanded(net: Assembly, laid: Laid, sizes: Mapping[int, tuple[int, ...]]) -> Laid:
     """The value repeated along axes of size 1: an image of one pixel made larger, each pixel of it the same.
 
     Parameters
     ----------
-    net : Imported
+    net : Assembly
     laid : Laid
     sizes : mapping of int to tuple of int
         Of each axis that is to be larger the sizes of its factors.
@@ -41,13 +41,13 @@ def _shifted(laid: Laid, by: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(i if i == BATCH else i + by for i in axis) for axis in laid.axes)
 
 
-def grown(net: Imported, laid: Laid, like: Laid) -> Laid:
+def grown(net: Assembly, laid: Laid, like: Laid) -> Laid:
     """The value repeated along those of its axes of size 1 along which another one is larger."""
     axes = range(laid.rank)
     return expanded(net, laid, {i: like.sizes(i) for i in axes if not laid.axes[i] and like.sizes(i)})
 
 
-def _even(net: Imported, one: Laid, other: Laid) -> tuple[Laid, Laid]:
+def _even(net: Assembly, one: Laid, other: Laid) -> tuple[Laid, Laid]:
     """Two values with as many axes.
 
     Raises
@@ -63,7 +63,7 @@ def _even(net: Imported, one: Laid, other: Laid) -> tuple[Laid, Laid]:
     return one, other
 
 
-def added(net: Imported, one: Laid, other: Laid) -> Laid:
+def added(net: Assembly, one: Laid, other: Laid) -> Laid:
     """The sum of two values, by NumPy's rules of broadcasting."""
     one, other = _even(net, one, other)
     first, second = grown(net, one, other), grown(net, other, one)
@@ -73,7 +73,7 @@ def added(net: Imported, one: Laid, other: Laid) -> Laid:
     return first.on(net.call(Add(), first.symbol, net.shaped(second.symbol, first.symbol.shape)))
 
 
-def multiplied(net: Imported, one: Laid, other: Laid) -> Laid:
+def multiplied(net: Assembly, one: Laid, other: Laid) -> Laid:
     """The product of two values; one that has a number for each channel, or sample, alone stays as small."""
     one, other = _even(net, one, other)
     if any(other.sizes(i) and not one.axes[i] for i in range(one.rank)):
@@ -96,7 +96,7 @@ def multiplied(net: Imported, one: Laid, other: Laid) -> Laid:
     return first.reordered(order, net.call(Multiply(), symbol, net.shaped(second.symbol, shape)))
 
 
-def concatenated(net: Imported, values: Sequence[Laid], axis: int) -> Laid:
+def concatenated(net: Assembly, values: Sequence[Laid], axis: int) -> Laid:
     """Values side by side along an axis, which comes last in memory."""
     first = values[0]
     for value in values:

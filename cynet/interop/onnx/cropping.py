@@ -12,13 +12,13 @@ from cynet.nn.layers.zero_pad2d import ZeroPad2d
 from cynet.nn.symbols import Symbol
 
 from .affine import scaled
-from .net import Imported
+from .net import Assembly
 from .values import BATCH, Laid
 
 MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}  # ONNX's word, and cynet's
 
 
-def cropped(net: Imported, laid: Laid, axis: int, start: int, end: int, step: int = 1) -> Laid:
+def cropped(net: Assembly, laid: Laid, axis: int, start: int, end: int, step: int = 1) -> Laid:
     """The numbers from `start` to before `end`, each `step`th, along an axis.
 
     Raises
@@ -39,7 +39,7 @@ def cropped(net: Imported, laid: Laid, axis: int, start: int, end: int, step: in
     return _back(net, laid, axis, rows)
 
 
-def padded(net: Imported, laid: Laid, axis: int, before: int, after: int, mode: str, value: float) -> Laid:
+def padded(net: Assembly, laid: Laid, axis: int, before: int, after: int, mode: str, value: float) -> Laid:
     """More cells along an axis, or fewer where a number is negative.
 
     Parameters
@@ -71,11 +71,11 @@ def padded(net: Imported, laid: Laid, axis: int, before: int, after: int, mode: 
     return _back(net, laid, axis, net.call(layer, rows))
 
 
-def _plus(net: Imported, laid: Laid, value: float) -> Laid:
+def _plus(net: Assembly, laid: Laid, value: float) -> Laid:
     return scaled(net, laid, None, np.array(value))
 
 
-def _rows(net: Imported, laid: Laid, axis: int) -> tuple[Symbol, Laid]:
+def _rows(net: Assembly, laid: Laid, axis: int) -> tuple[Symbol, Laid]:
     """(images whose columns are an axis of the value, the value with its axis as one factor of them)."""
     own = laid.axes[axis]
     if list(own) != list(range(own[0], own[0] + len(own))) if own else False:
@@ -102,7 +102,7 @@ def _rows(net: Imported, laid: Laid, axis: int) -> tuple[Symbol, Laid]:
     return net.shaped(laid.symbol, shape), Laid(laid.symbol, factors, axes)
 
 
-def _back(net: Imported, laid: Laid, axis: int, rows: Symbol) -> Laid:
+def _back(net: Assembly, laid: Laid, axis: int, rows: Symbol) -> Laid:
     """The value again, of images that have other columns."""
     (own,) = laid.axes[axis]
     size = rows.shape[1]

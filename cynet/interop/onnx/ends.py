@@ -11,7 +11,7 @@ from cynet.core.types import Shape
 from cynet.nn.symbols import Input, Symbol
 
 from .messages import SHOWN, GraphMessage, Node, ValueInfo
-from .net import Imported
+from .net import Assembly
 from .tensors import DTYPES, dtype_name
 from .values import BATCH, Batch, Laid
 
@@ -42,22 +42,29 @@ class Ends:
     batch : Batch
     values : dict of str to Laid
     last : bool
-        Whether some have their channels last, or are whole numbers.
+        Whether some have their channels last.
     sequences : bool
         Whether some are (N, C, L) in the file.
+    integers : bool
+        Whether some are whole numbers.
     """
 
     batch: Batch
     values: dict[str, Laid]
     last: bool
     sequences: bool
+    integers: bool
 
-    def in_order(self, rank: int) -> bool:
-        """Whether an output of so many axes keeps the file's order, or the one after the batch goes last.
+    def in_order(self, laid: Laid) -> bool:
+        """Whether the axes of an output keep the file's order, or else the one after the batch goes last.
 
-        Of three axes it goes there where an input of three axes has its channels in that place.
+        Of three axes it goes there where an input of three axes has its channels in that place. A net of
+        whole numbers has no such input: the order is that in which it computes them.
         """
-        return self.last or (rank == 3 and not self.sequences)
+        if self.integers:
+            flat = [i for axis in laid.axes for i in axis if i != BATCH]
+            return flat == sorted(flat)
+        return self.last or (laid.rank == 3 and not self.sequences)
 
 
 def given_inputs(
@@ -89,9 +96,15 @@ def given_inputs(
         symbol = _input(info.name, [own[i] for i in order], shape)
         axes = range(rank) if behind or rank == 1 else (rank - 1, *range(rank - 1))
         values[info.name] = Laid.of(symbol, BATCH, *axes, integers=integers)
-        last = last or integers or (behind and rank > 1)
+        last = last or (behind and rank > 1 and not integers)
         sequences = sequences or (not behind and rank == 2)
-    return Ends(Batch.of(next(iter(batches), None)), values, last, sequences)
+    return Ends(
+        Batch.of(next(iter(batches), None)),
+        values,
+        last,
+        sequences,
+        any(laid.integers for laid in values.values()),
+    )
 
 
 def _shapes(shapes: Any, infos: list[ValueInfo]) -> list[Any]:
@@ -189,7 +202,7 @@ def _takes_last(node: Node, names: list[str], rank: int, nodes: list[tuple[int, 
     return rank > 3 or not any(one.op_type in AFTER_ROWS for one in _takers(node.output[:1], nodes))
 
 
-def result(net: Imported, laid: Laid, in_order: bool) -> Symbol:
+def result(net: Assembly, laid: Laid, in_order: bool) -> Symbol:
     """The symbol of an output: its axes in the file's order, or with the one after the batch as the last."""
     axes = [axis for axis in laid.axes if axis != (BATCH,)]
     if len(axes) != laid.rank - 1 or any(BATCH in axis for axis in axes):

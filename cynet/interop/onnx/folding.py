@@ -14,7 +14,7 @@ import numpy as np
 from cynet.core.types import AnyArray
 
 from .operation import Operation
-from .tensors import BFLOAT16, DTYPES, MOST_SIDES, Files, dtype_name
+from .tensors import BFLOAT16, DTYPES, MOST_SIDES, Files, dtype_name, one_of
 from .values import Known, axes_of, axis_of
 
 SPARE = 1 << 24  # bytes that constants may take beside those of the file
@@ -25,10 +25,26 @@ FOLDED: dict[str, Function] = {}
 
 
 class Budget:
-    """Counts the bytes of what is made of constants, and refuses too many before they are taken."""
+    """Counts what is made of constants, and refuses too much before it is taken.
 
-    def __init__(self, most: int) -> None:
+    Parameters
+    ----------
+    most : int
+        Bytes that are worked out.
+    most_values : int
+        Numbers that are one number repeated, and take no memory themselves.
+    """
+
+    def __init__(self, most: int, most_values: int) -> None:
         self.most = self.left = most
+        self.most_values = self.values = most_values
+
+    def repeat(self, array: Any, shape: tuple[int, ...]) -> AnyArray:
+        """The array, broadcast to a shape."""
+        self.values -= prod(shape)
+        if self.values < 0:
+            raise ValueError(f"wanted constants of at most {self.most_values:,} numbers, got more")
+        return np.broadcast_to(array, shape)
 
     def take(self, count: int, itemsize: int = 8) -> None:
         self.left -= count * itemsize
@@ -144,12 +160,12 @@ def _constant_of_shape(op: Operation, files: Files, room: Budget, shape: Any) ->
     value = files.array(op.tensor("value")) if op.has_attribute("value") else np.zeros(1, np.float32)
     if value.size != 1:
         raise ValueError(f"value: wanted one number, got {value.size}")
-    return np.broadcast_to(value.reshape(()), _shape(shape))
+    return room.repeat(value.reshape(()), _shape(shape))
 
 
 @_folds("Expand")
-def _expand(op: Operation, _: Files, __: Budget, array: Any, shape: Any) -> AnyArray:
-    return np.broadcast_to(array, np.broadcast_shapes(array.shape, _shape(shape)))
+def _expand(op: Operation, _: Files, room: Budget, array: Any, shape: Any) -> AnyArray:
+    return room.repeat(array, np.broadcast_shapes(array.shape, _shape(shape)))
 
 
 @_folds("Identity", "Dropout")
@@ -166,6 +182,8 @@ def _cast(op: Operation, _: Files, room: Budget, array: Any) -> AnyArray:
     if to not in DTYPES or to == BFLOAT16:
         raise ValueError(f"to: wanted a dtype that NumPy has, got {dtype_name(to)}")
     kind = np.dtype(DTYPES[to][1]).newbyteorder("=")
+    if array.dtype != kind and not any(array.strides):
+        return np.broadcast_to(one_of(array).astype(kind), array.shape)
     if array.dtype != kind:
         room.take(array.size, kind.itemsize)
     return np.asarray(array.astype(kind, copy=False))
@@ -191,6 +209,7 @@ def _size(op: Operation, _: Files, __: Budget, array: Any) -> AnyArray:
 def _gather(op: Operation, _: Files, room: Budget, array: Any, places: Any) -> AnyArray:
     axis = op.axis(array.ndim, 0)
     size = array.shape[axis]
+    room.take(places.size)
     if places.dtype.kind not in "iu" or ((places < -size) | (places >= size)).any():
         raise ValueError(f"input 1: wanted numbers of {size} places, got {places!r:.80}")
     room.take(places.size * (array.size // max(1, size)), array.itemsize)
@@ -217,7 +236,11 @@ def _concat(op: Operation, _: Files, room: Budget, *arrays: Any) -> AnyArray:
 
 @_folds("Reshape")
 def _reshape(op: Operation, _: Files, room: Budget, array: Any, shape: Any) -> AnyArray:
-    found = target(array.shape, [int(n) for n in shape.reshape(-1)], op.flag("allowzero"))
+    if shape.ndim != 1 or len(shape) > MOST_SIDES:
+        raise ValueError(f"wanted a shape of at most {MOST_SIDES} sides, got one of {shape.shape}")
+    found = target(array.shape, [int(n) for n in shape], op.flag("allowzero"))
+    if not any(array.strides):
+        return np.broadcast_to(one_of(array), found)
     room.take(array.size, array.itemsize)
     return np.asarray(array.reshape(found))
 
@@ -290,7 +313,8 @@ def _where(op: Operation, _: Files, room: Budget, which: Any, one: Any, other: A
 
 
 @_folds("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin")
-def _reduce(op: Operation, _: Files, __: Budget, array: Any, *axes: Any) -> AnyArray:
+def _reduce(op: Operation, _: Files, room: Budget, array: Any, *axes: Any) -> AnyArray:
+    room.take(array.size)
     told = op.axes(1)
     keep, noop = op.flag("keepdims", True), op.flag("noop_with_empty_axes")
     if not told:

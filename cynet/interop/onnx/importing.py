@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .folding import FOLDED, Budget, folded
 from .graph import OWN, listing, titled
 from .messages import SHOWN, GraphMessage, Node
-from .net import Imported
+from .net import Assembly
 from .operation import Operation
 from .operators import OPERATORS
 from .patterns import found as found_pattern
@@ -23,7 +23,7 @@ class Importer:
 
     Parameters
     ----------
-    net : Imported
+    net : Assembly
     opset : int
     files : Files
     budget : Budget
@@ -34,7 +34,7 @@ class Importer:
 
     def __init__(
         self,
-        net: Imported,
+        net: Assembly,
         opset: int,
         files: Files,
         budget: Budget,

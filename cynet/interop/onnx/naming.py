@@ -1,4 +1,4 @@
-"""Names of layers: those that an ONNX file has for its weights and nodes, as far as a layer can have them."""
+"""Names of layers: those that a file has for its weights and nodes, as far as a layer can have them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections import Counter
 
 OURS = "weight", "bias", "running_mean", "running_var", "num_batches_tracked"  # names within a layer
-ENDS = re.compile(r"(.+?)[._/](?:weight|weights|kernel|gamma|scale|W|w)(?:[._/:]\d+)?")
+ENDS = re.compile(r"(.+?)[._/](?:weight|weight_ih|weights|kernel|gamma|scale|W|w)(?:[._/:]\d+)?")
 MADE_UP = re.compile(r"onnx::.*|\d+|(?:val|const|tmp|temp|tensor)_?\d+|.*const_fold.*")  # by a program
 OTHERS = re.compile(r"[^A-Za-z0-9_]+")
 MOST = 100  # letters
 
 
-class Titles:
+class LayerNames:
     """Gives each layer a name of its own."""
 
     def __init__(self) -> None:

@@ -14,23 +14,25 @@ from cynet.nn.layers.flatten import Flatten
 from cynet.nn.layers.reshape import Reshape
 from cynet.nn.symbols import Applied, Symbol
 
-from .naming import Titles
+from .naming import LayerNames
 from .values import BATCH, MOST_SAMPLE, Batch, Laid
 
 MOST_CALLS = 200_000  # of layers
 
 
-class Imported:
+class Assembly:
     """Layers by their names, and what was made of which symbol, so that nothing is made twice.
 
     Parameters
     ----------
     batch : Batch
+    most_values : int
+        Of one array of weights, before it is copied.
     """
 
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-        self.names = Titles()
+    def __init__(self, batch: Batch, most_values: int) -> None:
+        self.batch, self.most_values = batch, most_values
+        self.names = LayerNames()
         self.shared: dict[Any, Layer] = {}  # by what they were made of
         self.affine: dict[int, Any] = {}  # by the `id` of a call: see `affine.py`
         self._homes: dict[int, str] = {}  # by the `id` of a call: the value that it was made for

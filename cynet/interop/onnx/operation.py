@@ -11,8 +11,8 @@ from cynet.core.types import AnyArray, Array
 from cynet.nn.layer import Layer
 from cynet.nn.symbols import Symbol
 
-from .messages import SHOWN, Attribute, Node, TensorMessage
-from .net import Imported
+from .messages import MOST_NUMBERS, SHOWN, Attribute, Node, TensorMessage
+from .net import Assembly
 from .tensors import as_float32
 from .values import Known, Laid, Value, axis_of
 
@@ -27,7 +27,7 @@ class Operation:
 
     Parameters
     ----------
-    net : Imported
+    net : Assembly
     node : Node
     opset : int
         The version of the operators.
@@ -38,7 +38,7 @@ class Operation:
     """
 
     def __init__(
-        self, net: Imported, node: Node, opset: int, values: Sequence[Value | None], users: Mapping[str, int]
+        self, net: Assembly, node: Node, opset: int, values: Sequence[Value | None], users: Mapping[str, int]
     ) -> None:
         self.net, self.node, self.opset, self.values, self._users = net, node, opset, values, users
         self._attributes: dict[str, Attribute] = {}
@@ -151,6 +151,9 @@ class Operation:
     def weights(self, place: int) -> Array:
         """A constant of floating-point numbers as float32."""
         array = self.constant(place)
+        if array.size > self.net.most_values:
+            most = self.net.most_values
+            raise ValueError(f"input {place}: wanted at most {most:,} values in all, got {array.size:,}")
         if array.dtype.kind != "f":
             raise ValueError(f"input {place}: wanted floating-point numbers, got {array.dtype}")
         try:
@@ -165,7 +168,7 @@ class Operation:
     def whole_numbers(self, place: int) -> list[int]:
         """A constant that is a list of whole numbers, or a single one."""
         array = self.constant(place)
-        if array.dtype.kind not in "iu" or array.ndim > 1:
+        if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > MOST_NUMBERS:
             raise ValueError(
                 f"input {place}: wanted a list of whole numbers, got {array.dtype} {array.shape}"
             )

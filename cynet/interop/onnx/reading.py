@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cynet.core import checks
 from cynet.core.files import read_regular, user_path
 from cynet.core.types import AnyPath, Shape
@@ -21,7 +23,7 @@ from .ends import NCHW, NHWC, given_inputs, result
 from .folding import SPARE, Budget
 from .importing import Importer
 from .messages import MOST_FILE, SHOWN, GraphMessage, parsed
-from .net import Imported
+from .net import Assembly
 from .tensors import Files
 from .values import Known, Laid, Value
 
@@ -79,14 +81,15 @@ def load_onnx(
     before = init.allowed.set(Room(most_values))
     try:
         check_memory(len(content), "the file")
-        return _net(content, path.parent, input_shape, layout)
+        with np.errstate(all="ignore"):  # a file's numbers may be anything
+            return _net(content, path.parent, input_shape, layout, most_values)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {_in_a_line(str(error))}") from None
     finally:
         init.allowed.reset(before)
 
 
-def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None) -> Graph:
+def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None, most_values: int) -> Graph:
     model = parsed(content)
     graph = model.graph
     if graph is None:
@@ -98,14 +101,19 @@ def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None
     ends = given_inputs(graph, nodes, users, input_shape, layout)
     files = Files(folder)
     values: dict[str, Value] = {**ends.values, **_constants(graph, users, files)}
-    net = Imported(ends.batch)
-    budget = Budget(SPARE + 2 * (len(content) + files.read))
+    net = Assembly(ends.batch, most_values)
+    budget = Budget(SPARE + 2 * (len(content) + files.read), most_values)
     importer = Importer(net, opset, files, budget, values, users)
     for number, node in nodes:
         importer.step(number, node)
-    outputs = [result(net, laid, ends.in_order(laid.rank)) for laid in importer.outputs(graph)]
+    outputs = [result(net, laid, ends.in_order(laid)) for laid in importer.outputs(graph)]
     inputs = _used(ends.values, outputs)
     return Graph(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
+
+
+def _in_a_line(text: str) -> str:
+    """A message in which names of the file may stand, with what cannot be shown escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _constants(graph: GraphMessage, users: Counter[str], files: Files) -> dict[str, Value]:

@@ -12,16 +12,16 @@ from cynet.nn.layers.global_max_pool2d import GlobalMaxPool2d
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.symbols import Symbol
 
-from .net import Imported
+from .net import Assembly
 from .values import BATCH, Laid
 
 
-def reduced(net: Imported, laid: Laid, axes: Iterable[int], keep: bool, greatest: bool = False) -> Laid:
+def reduced(net: Assembly, laid: Laid, axes: Iterable[int], keep: bool, greatest: bool = False) -> Laid:
     """The mean, or the greatest number, along axes.
 
     Parameters
     ----------
-    net : Imported
+    net : Assembly
     laid : Laid
     axes : iterable of int
         Without the batch.
@@ -44,7 +44,7 @@ def reduced(net: Imported, laid: Laid, axes: Iterable[int], keep: bool, greatest
     return Laid(symbol, tuple(laid.factors[i] for i in rest), tuple(found))
 
 
-def _pooled(net: Imported, laid: Laid, away: list[int], rest: list[int], greatest: bool) -> Symbol:
+def _pooled(net: Assembly, laid: Laid, away: list[int], rest: list[int], greatest: bool) -> Symbol:
     """A symbol of what is left of the factors, in their order."""
     first, size = away[0], prod(laid.factors[i] for i in away)
     if away == list(range(first, first + len(away))) and first > 0:

@@ -207,6 +207,11 @@ def _typed(place: str, form: int, value: Any, word: str, count: int) -> AnyArray
     return numbers.astype(word)
 
 
+def one_of(array: AnyArray) -> AnyArray:
+    """The one number that an array repeats, whose strides are all 0, without a look at the others."""
+    return np.array(array.flat[0]) if array.size else np.zeros((), array.dtype)
+
+
 def as_float32(array: AnyArray) -> Array:
     """An array of numbers as float32; where it is that already, as it is.
 
@@ -217,6 +222,9 @@ def as_float32(array: AnyArray) -> Array:
     """
     if array.dtype == np.float32:
         return array
+    if array.size > 1 and not any(array.strides):
+        found: Array = np.broadcast_to(as_float32(one_of(array).reshape(1)), array.shape)
+        return found
     with np.errstate(over="ignore", invalid="ignore"):
         found = array.astype(np.float32)
     if array.dtype == np.float64 and np.isinf(found).sum() > np.isinf(array).sum():

@@ -3,7 +3,7 @@
 Design: ONNX has the channels of an image before its height and width, cynet after them. A symbol's numbers
 lie as cynet has them, and a `Laid` says which of its axes each axis of the file's value is. So to transpose,
 and mostly to reshape, is nothing but another `Laid` over the same symbol; only an operator that needs its
-numbers to lie in some order asks for that (`Imported.arranged`), and they are moved where they do not.
+numbers to lie in some order asks for that (`Assembly.arranged`), and they are moved where they do not.
 
 The axes of a symbol are cut into *factors*, whose product is its size; an axis of the file's value is any of
 them, one after another. The batch, always the first axis of cynet's arrays, is a factor by the number BATCH.
@@ -23,6 +23,7 @@ from cynet.nn.symbols import Symbol
 
 BATCH = -1
 MOST_SAMPLE = 1 << 31  # numbers of one sample of a value
+MOST_COMPARED = 1 << 16  # numbers that may depend on the batch
 OTHER_BATCHES = 211, 223  # primes: sizes of a batch that the file leaves open, see `Batch`
 
 Axes = tuple[tuple[int, ...], ...]
@@ -90,7 +91,10 @@ class Known:
         ValueError
             Where they do.
         """
-        if self.first is not self.second and not np.array_equal(self.first, self.second):
+        same = self.first is self.second or (
+            self.first.size <= MOST_COMPARED and np.array_equal(self.first, self.second)
+        )
+        if not same:
             raise ValueError("wanted numbers that do not depend on the size of the batch, got others")
         return self.first
 

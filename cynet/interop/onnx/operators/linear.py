@@ -114,11 +114,11 @@ def _picked(op: Operation) -> Laid:
     laid, places = op.laid(), op.constant(1)
     axis = op.axis(laid.rank, 0)
     size = laid.size(axis)
-    if places.dtype.kind not in "iu" or places.ndim > 1 or not places.size:
+    if places.dtype.kind not in "iu" or places.ndim > 1 or not 0 < places.size <= MOST_PICKED:
         raise ValueError(
             f"input 1: wanted a whole number or a list of them, got {places.dtype} {places.shape}"
         )
-    first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)[:MOST_PICKED]]
+    first, *_ = wanted = [int(n) + size * (n < 0) for n in places.reshape(-1)]
     if min(wanted) < 0 or max(wanted) >= size or len(wanted) * size > MOST_PICKED:
         raise ValueError(
             f"input 1: wanted at most {MOST_PICKED:,} // {size} numbers of {size}, got {places!r:.80}"

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from cynet.core.types import AnyArray
 from cynet.nn.layers.gru import GRU
 from cynet.nn.layers.lstm import LSTM
 
 from ..cropping import cropped
 from ..operation import Operation
+from ..tensors import one_of
 from ..values import BATCH, Laid
 from .table import operator
 
@@ -71,5 +73,10 @@ def _refuse_others(op: Operation, kind: str) -> None:
         if op.has(place):
             raise ValueError(f"input {place}: wanted no {name}, got some")
     for place in (5, 6):
-        if op.has(place) and (op.known(place).first.any() or op.known(place).second.any()):
+        if op.has(place) and any(_any(one) for one in (op.known(place).first, op.known(place).second)):
             raise ValueError(f"input {place}: wanted a state of zeros, got another one")
+
+
+def _any(array: AnyArray) -> bool:
+    """Whether a number is not 0; of one that is repeated that alone is looked at."""
+    return bool((array if any(array.strides) else one_of(array)).any())

@@ -19,6 +19,7 @@ ASYMMETRIC, HALF, CORNERS = "asymmetric", "half_pixel", "align_corners"
 RULES = ASYMMETRIC, HALF, CORNERS, "pytorch_half_pixel"
 ROUNDS = "round_prefer_floor", "round_prefer_ceil", "floor", "ceil"
 MOST_SIDE = 1 << 16  # pixels: tables are made for them
+MOST_AXES = 16
 NEAR = 1e-4  # of a pixel
 
 
@@ -49,18 +50,23 @@ def resize(op: Operation) -> Laid:
 
 
 def _count(op: Operation, place: int) -> int:
-    return int(op.known(place).first.size)
+    """How many numbers an input has."""
+    count = int(op.known(place).first.size)
+    if count > MOST_AXES:
+        raise ValueError(f"input {place}: wanted at most {MOST_AXES} numbers, got {count:,}")
+    return count
 
 
 def _scales(op: Operation, place: int) -> list[float]:
-    return [float(n) for n in op.weights(place).reshape(-1)[:16]]
+    _count(op, place)
+    return [float(n) for n in op.weights(place).reshape(-1)]
 
 
 def _sizes(op: Operation, place: int) -> list[int]:
     """The sizes that an input tells; of the batch, which may be the first, it does not matter which one."""
     both = op.known(place)
     first, second = (one.reshape(-1) for one in (both.first, both.second))
-    if first.dtype.kind not in "iu" or len(first) > 16 or not np.array_equal(first[1:], second[1:]):
+    if first.dtype.kind not in "iu" or not np.array_equal(first[1:], second[1:]):
         raise ValueError(f"input {place}: wanted sizes that do not depend on the batch, got others")
     return [int(n) for n in first]
 

@@ -88,9 +88,9 @@ def unsqueeze(op: Operation) -> Laid:
 @operator("Expand")
 def expand(op: Operation) -> Laid:
     laid, wanted = op.laid(), op.known(1)
+    if wanted.first.size > MOST_SIDES:
+        raise ValueError(f"input 1: wanted a shape of at most {MOST_SIDES} sides, got {wanted.first.size}")
     shapes = [[int(n) for n in one.reshape(-1)] for one in (wanted.first, wanted.second)]
-    if max(map(len, shapes)) > MOST_SIDES:
-        raise ValueError(f"input 1: wanted a shape of at most {MOST_SIDES} sides, got {len(shapes[0])}")
     laid = laid.widened(len(shapes[0]))
     sizes = {}
     for axis, own in enumerate(laid.axes, len(shapes[0]) - laid.rank):
