@@ -102,7 +102,7 @@ def test_special_values_are_pytorchs(name):
     slopes = x.grad.numpy()
     told = ~(
         np.isnan(special) & np.isnan(slopes)
-    )  # of NaN its vectors of AVX2 say NaN, those of AVX-512 a slope
+    )  # of NaN its vectors of AVX2 say NaN
     np.testing.assert_allclose(dx[told], slopes[told], rtol=1e-5, atol=1e-6)
 
 
