@@ -64,10 +64,14 @@ def to_onnx(
     if facts.vocabulary is not None:
         notes |= {"vocabulary": json.dumps(facts.vocabulary, ensure_ascii=False)}
     given = (facts.mean, facts.std) if pixels else None
-    classes = () if facts.task == LANGUAGE else facts.classes
-    shape = facts.picture_shape
-    save_onnx(model, path, shape, layout=layout, fold=fold, pixels=given, classes=classes, metadata=notes)
+    more: Any = {"layout": layout, "fold": fold, "pixels": given, "metadata": notes}
+    save_onnx(model, path, facts.picture_shape, classes=_classes(facts), **more)
     return user_path(path).stat().st_size
+
+
+def _classes(facts: Facts) -> tuple[str, ...]:
+    """The names of the net's outputs; of texts its outputs are tokens, which the vocabulary tells of."""
+    return () if facts.task == LANGUAGE else facts.classes
 
 
 def to_c(model: Layer, facts: Facts, directory: AnyPath, eight_bits: Quantized | None = None) -> None:
@@ -92,7 +96,7 @@ def to_c(model: Layer, facts: Facts, directory: AnyPath, eight_bits: Quantized |
     program: Program = of_bytes(eight_bits, facts) if eight_bits else _prepared(model, facts)
     if eight_bits and facts.kind != BYTES:
         program = with_normalization(program, facts.mean, facts.std)
-    write(texts(program, facts.classes, ranked=facts.task == CLASSIFY), directory)
+    write(texts(program, _classes(facts), ranked=facts.task == CLASSIFY), directory)
 
 
 def check_pictures(facts: Facts) -> None:
