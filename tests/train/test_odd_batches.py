@@ -61,7 +61,7 @@ def generator():
     yield from GOOD
 
 
-@pytest.mark.parametrize("batches", [generator(), iter(GOOD), zip(*GOOD, strict=True), None, 5], ids=repr)
+@pytest.mark.parametrize("batches", [generator(), iter(GOOD), zip(*GOOD, strict=True), None, 5])
 def test_what_cannot_be_walked_through_again_is_refused_before_the_first_step(batches):
     wanted = "wanted pairs .* that can be walked through again, as a list or a DataLoader, got"
     made = trainer()
