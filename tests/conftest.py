@@ -3,12 +3,15 @@
 import functools
 import gc
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
+
+from cynet.core.processors import processors
 
 settings.register_profile("cynet", deadline=None, derandomize=True)
 settings.load_profile("cynet")
@@ -27,6 +30,19 @@ def pytest_addoption(parser):
     parser.addoption(
         "--no-skips", action="store_true", help="a skipped test fails: everything it needs is to be there"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Whole folders are tested by a process for each of up to four processors, where pytest-xdist is there.
+
+    Files by themselves are not, nor where `-n` says how many. A file's tests stay in one process.
+    """
+    option = config.option
+    if getattr(option, "numprocesses", 0) is not None or hasattr(config, "workerinput") or option.usepdb:
+        return
+    if all(os.path.isdir(each) for each in config.args):
+        option.numprocesses, option.dist = min(4, processors()), "loadfile"
 
 
 def pytest_configure():

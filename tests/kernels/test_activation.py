@@ -100,9 +100,7 @@ def test_special_values_are_pytorchs(name):
     y, dx = run(name, special, np.ones_like(special))
     np.testing.assert_allclose(y, wanted.detach().numpy(), rtol=1e-5, atol=1e-30)
     slopes = x.grad.numpy()
-    told = ~(
-        np.isnan(special) & np.isnan(slopes)
-    )  # of NaN its vectors of AVX2 say NaN
+    told = ~(np.isnan(special) & np.isnan(slopes))  # of NaN its vectors of AVX2 say NaN
     np.testing.assert_allclose(dx[told], slopes[told], rtol=1e-5, atol=1e-6)
 
 
