@@ -85,10 +85,10 @@ def run(flags):
     if flags.json is not None:
         whole = evaluated.document(found.known, facts, path, name, flags.split, tta)
         whole |= {"notes": evaluated.notes_of(matched)}
-        whole |= {"unknown": evaluated.unknown(matched, strangers)}
+        whole |= {"unknown": evaluated.unknown(matched, strangers), "int8": flags.int8}
         if _told(flags.json, whole):
             return 0
-    say(trained.headline(path, facts))
+    say(trained.headline(path, facts, flags.int8))
     for note in evaluated.notes_of(matched):
         say(f"note: {note}")
     for text in tables.evaluation(found, strangers, facts.classes, name, flags.split, tta):
@@ -139,9 +139,9 @@ def _of_columns(flags, found, facts, path, name):
 
     if flags.json is not None:
         whole = evaluated.column_document(found.known, facts, path, name, flags.split, flags.flip)
-        if _told(flags.json, whole | {"notes": evaluated.notes_of(found.matched)}):
+        if _told(flags.json, whole | {"notes": evaluated.notes_of(found.matched), "int8": flags.int8}):
             return 0
-    say(trained.headline(path, facts))
+    say(trained.headline(path, facts, flags.int8))
     for note in evaluated.notes_of(found.matched):
         say(f"note: {note}")
     for text in column_tables.evaluation(found.known, facts.classes, name, flags.split, flags.flip):

@@ -115,9 +115,9 @@ def quantized(model, facts, path, name, root, count):
         return exporting.in_eight_bits(model, facts, training, count or exporting.SAMPLES)
 
 
-def headline(path, facts):
-    """What the model in a weights file is, in a line."""
+def headline(path, facts, int8=False):
+    """What the model in a weights file is, and whether it is looked at in eight bits, in a line."""
     from cynet.core.names import printable
 
-    norm = " with batch norm" if facts.is_normed else ""
-    return f"{path}: {facts.model}{norm}, trained on {printable(facts.data)}"
+    norm, bits = " with batch norm" if facts.is_normed else "", ", in eight bits" if int8 else ""
+    return f"{path}: {facts.model}{norm}, trained on {printable(facts.data)}{bits}"

@@ -18,6 +18,7 @@ CHECKPOINT = "a checkpoint of cynet"
 PYTORCH = "a PyTorch file (zip)"
 PYTORCH_LEGACY = "a PyTorch file (the old layout, a pickle)"
 TORCHSCRIPT = "a TorchScript file (zip)"
+ONNX, UNKNOWN = "an ONNX file", "a file of no known kind"
 OF_PYTORCH = PYTORCH, PYTORCH_LEGACY, TORCHSCRIPT
 ZIP, DAMAGED_ZIP = "a zip archive", "a zip archive that is damaged"
 IRREGULAR = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -95,7 +96,7 @@ def kind_of(path: AnyPath) -> str | None:
     if b"\x89HDF\r\n\x1a\n" in places:
         return "an HDF5 file (as Keras and MATLAB write)"
     found = _by_magic(start) or _text_kind(start, suffix) or _protobuf_kind(start, suffix)
-    return found or "a file of no known kind"
+    return found or UNKNOWN
 
 
 def _by_magic(start: bytes) -> str | None:
@@ -154,4 +155,4 @@ def _protobuf_kind(start: bytes, suffix: str) -> str | None:
     if suffix in PROTOBUFS:
         return PROTOBUFS[suffix]
     begins = start[:1] == b"\x08" and start[1:2] < b"\x20" and start[2:3] in (b"\x12", b"\x1a", b":", b"B")
-    return "an ONNX file" if suffix == ".onnx" or begins else None
+    return ONNX if suffix == ".onnx" or begins else None

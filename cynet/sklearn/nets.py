@@ -10,6 +10,7 @@ from typing import Any
 from cynet import models
 from cynet.core.types import Shape
 from cynet.models.blocks import classified, conv
+from cynet.models.registry import model as model_names
 from cynet.nn import GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 from cynet.nn.layer import Layer
 from cynet.runs import nets
@@ -44,7 +45,7 @@ def made(model: Any, options: Any, shape: Shape, outputs: int) -> Layer:
             raise ValueError(f"model_options: wanted a model beside it, got {options!r:.80} and model=None")
         return usual(shape, outputs)
     if isinstance(model, str) and not nets.is_own(model):
-        found = models.create(model, shape, outputs, **options)
+        found = models.create(model_names.checked(model, "model"), shape, outputs, **options)
         if (gives := found.checked_shape((2, *shape))[1:]) != (outputs,):
             raise ValueError(f"model: wanted a net that gives {outputs} for a sample, got {model}: {gives}")
         return found

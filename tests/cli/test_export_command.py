@@ -83,10 +83,18 @@ def test_eight_bits_are_the_same_in_c_and_in_evaluate(weights, tmp_path, capsys)
     arguments = ["evaluate", str(weights), "--int8", "--samples", "30", "--json", "-"]
     assert cli.main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["int8"] is True
     assert found["accuracy"] == pytest.approx(
         (wanted.argmax(axis=1) == tiny.tiny(split="test").labels).mean()
     )
     assert np.abs(whole.answer.real(wanted) - logits(weights)).max() < 0.1 * np.ptp(logits(weights))
+
+
+def test_an_evaluation_in_eight_bits_says_so(weights, capsys):
+    assert cli.main(["evaluate", str(weights), "--int8", "--samples", "30"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("trained on tiny, in eight bits")
+    assert cli.main(["evaluate", str(weights), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["int8"] is False
 
 
 def test_a_page_shows_the_middle_of_pictures_that_are_kept_larger(tmp_path, capsys):

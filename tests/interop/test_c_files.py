@@ -30,6 +30,20 @@ def test_only_own_files_are_replaced(tmp_path):
     assert (tmp_path / "notes.c").read_text() == "mine" and "older" not in (tmp_path / "net.c").read_text()
 
 
+@pytest.mark.parametrize("name", ["main.c", "Makefile"])
+def test_the_folder_of_another_program_is_refused(tmp_path, name):
+    cynet.interop.save_c(tiny(), tmp_path, (5, 5, 3))
+    with open(tmp_path / name, "a") as changed:
+        changed.write("more")
+    cynet.interop.save_c(tiny(), tmp_path, (5, 5, 3))  # those of cynet's make are replaced
+    assert "more" not in (tmp_path / name).read_text()
+    (tmp_path / name).write_text("mine")
+    (tmp_path / "net.c").unlink()
+    with pytest.raises(ValueError, match=f"wanted a folder of its own, got one with another {name}$"):
+        cynet.interop.save_c(tiny(), tmp_path, (5, 5, 3))
+    assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "net.c").exists()
+
+
 def test_a_folder_is_made_and_a_name_is_everywhere(tmp_path):
     cynet.interop.save_c(tiny(), tmp_path / "a" / "b", (5, 5, 3), name="eye", classes=["x", "y"])
     folder = tmp_path / "a" / "b"

@@ -77,3 +77,13 @@ def test_a_missing_file_and_no_file_are_told(program, tmp_path):
     assert done.returncode == 1 and done.stderr == f"{tmp_path / 'missing'}: No such file or directory\n"
     done = c.tried(program)
     assert done.returncode == 1 and done.stderr == "usage: main [--outputs] FILE...\n"
+
+
+def test_eight_bits_that_are_no_classes_are_printed_as_the_numbers_they_are(tmp_path):
+    net = cynet.Linear(3, 1)
+    x = np.random.default_rng(0).standard_normal((50, 3), np.float32)
+    cynet.interop.save_c(net, tmp_path, (3,), samples=x)
+    program, file = c.compiled(tmp_path, "-O1"), c.stored(tmp_path / "x", x)
+    c.assert_near(c.answers(program, file), c.evaluated(net, x), 0.05)
+    whole = c.answers(program, "--outputs", file)
+    assert (whole == whole.round()).all()

@@ -346,6 +346,21 @@ def test_other_files_and_nothing(path):
         load_onnx(path, layout="chwn")
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "an empty file"),
+        (b"<!DOCTYPE html><p>not found", "a web page: what was downloaded is a page about the file"),
+        (b"\x80\x02}q\x00X\1\0\0\0as.", "a pickle"),
+        (b"\2\0\0\0\0\0\0\0{}", "a safetensors file"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture (PNG)"),
+    ],
+)
+def test_files_of_other_kinds_are_called_by_them(path, content, kind):
+    path.write_bytes(content)
+    assert refusal(path) == f"wanted an ONNX file, got {kind}"
+
+
 @settings(max_examples=200)
 @given(st.data())
 def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path_factory, data):

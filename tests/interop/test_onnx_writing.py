@@ -170,6 +170,10 @@ def test_layers_that_nobody_else_knows_are_listed_all_at_once(tmp_path):
     ("more", "text"),
     [
         ({"layout": "chwn"}, "layout: wanted nchw or nhwc, got 'chwn'"),
+        ({"classes": "ab"}, "classes: wanted a list of names, got 'ab'"),
+        ({"classes": ["a"]}, r"classes: wanted a name for each output, got 1 for outputs of \(6, 6, 2\)"),
+        ({"metadata": {"a": 3}}, "metadata: wanted texts by names, got 'a': 3"),
+        ({"model": None}, "model: wanted a Layer, got None"),
         ({"fold": 1}, "fold: wanted True or False, got 1"),
         ({"pixels": (0.5, 0.5)}, "pixels: wanted a mean for each of 3 channels, got 0.5"),
         ({"pixels": ([0.5] * 3, [1, 0, 1])}, "pixels: wanted deviations above 0, got 0"),
@@ -181,7 +185,7 @@ def test_layers_that_nobody_else_knows_are_listed_all_at_once(tmp_path):
     ],
 )
 def test_what_is_no_argument_is_refused_and_nothing_written(tmp_path, more, text):
-    given = {"input_shape": (8, 8, 3)} | more
+    given = {"model": cynet.Conv2d(3, 2, 3), "input_shape": (8, 8, 3)} | more
     with pytest.raises((TypeError, ValueError), match=text):
-        save_onnx(cynet.Conv2d(3, 2, 3), tmp_path / "net.onnx", given.pop("input_shape"), **given)
+        save_onnx(path=tmp_path / "net.onnx", **given)
     assert not list(tmp_path.iterdir())

@@ -88,7 +88,7 @@ def test_signals_and_grey_pictures_by_their_shape():
     (PICTURES, {"n_jobs": "two"}, "n_jobs: wanted an int, got 'two'"),
     (PICTURES, {"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction: wanted a number"),
     (PICTURES, {"early_stopping": True, "n_iter_no_change": 0}, "n_iter_no_change: wanted at least 1"),
-    (PICTURES, {"model": "uwnet9"}, "model: wanted one of|uwnet9"),
+    (PICTURES, {"model": "uwnet9"}, "model: wanted one of .*, got 'uwnet9'"),
     (PICTURES, {"model": "lenet5"}, r"input_shape: wanted .* of at least \(16, 16, 1\) for lenet5"),
     (PICTURES, {"model": "uwnet2", "model_options": {"depth": 3}}, "depth: wanted an option of uwnet2"),
     (PICTURES, {"model_options": {"depth": 3}}, "model_options: wanted a model beside it"),

@@ -107,6 +107,7 @@ class Whole:
             "name": self.name,
             "NAME": self.name.upper(),
             "title": f"{self.name}: a net as C99, made by cynet {__version__}.",
+            "version": __version__,
             "parameters": ", ".join([*given, *made]),
             "arguments": ", ".join(end.name for end in (*self.inputs, *self.outputs)),
         }

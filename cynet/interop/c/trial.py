@@ -11,11 +11,7 @@ OPENING = """    if (!fits(file, name)) {
         return 0;
     }
 """
-PLAIN = """static void print_answer(void)
-{
-    print_outputs();
-}
-"""
+PLAIN = "    print_outputs();"
 
 
 def trial(whole: Whole) -> str:
@@ -28,8 +24,8 @@ def trial(whole: Whole) -> str:
         "line": "the outputs",
         "buffers": "\n".join([*arrays, f"#define SAMPLE ({sizes})"]),
         "reads": "\n".join(f"    bytes += fread({end.name}, 1, sizeof {end.name}, file);" for end in inputs),
-        "prints": "\n".join(_prints(whole, end) for end in outputs),
-        "answer": PLAIN,
+        "prints": "\n".join(_prints(whole, end, f"{end.name}[i]") for end in outputs),
+        "answer": _numbers(whole),
         "pictures": "",
         "opening": "",
     }
@@ -49,17 +45,31 @@ def _picture(inputs: list[End]) -> tuple[str, str] | None:
     return PICTURES.get(inputs[0].shape[-1])
 
 
-def _prints(whole: Whole, end: End) -> str:
-    return (
-        f'    for (int i = 0; i < {whole.macro(end)}; i++)\n        printf("%.9g ", (double){end.name}[i]);'
-    )
+def _prints(whole: Whole, end: End, number: str) -> str:
+    return f'    for (int i = 0; i < {whole.macro(end)}; i++)\n        printf("%.9g ", (double){number});'
+
+
+def _real(whole: Whole, end: End) -> str:
+    """What an element of an output stands for."""
+    if end.quantity is None:
+        return f"{end.name}[i]"
+    start = f"{whole.name}_{end.name}".upper()
+    return f"(float)({end.name}[i] - {start}_ZERO) * {start}_SCALE"
+
+
+def _numbers(whole: Whole) -> str:
+    """What is printed of outputs that are no classes."""
+    body = PLAIN
+    if any(end.quantity is not None for end in whole.outputs):
+        lines = [_prints(whole, end, f"({_real(whole, end)})") for end in whole.outputs]
+        body = "\n".join([*lines, '    printf("\\n");'])
+    return f"static void print_answer(void)\n{{\n{body}\n}}\n"
 
 
 def _answer(whole: Whole) -> str:
-    weight, upper = "real[{}]" if whole.shares else "expf(real[{}] - most)", whole.name.upper()
-    scaled = f"(float)(output[i] - {upper}_OUTPUT_ZERO) * {upper}_OUTPUT_SCALE"
+    weight = "real[{}]" if whole.shares else "expf(real[{}] - most)"
     texts = {
-        "real": "output[i]" if whole.outputs[0].quantity is None else scaled,
+        "real": _real(whole, whole.outputs[0]),
         "weight": weight.format("i"),
         "share": weight.format("best"),
         "format": "%s" if whole.classes else "%d",

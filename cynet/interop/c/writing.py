@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cynet.core.files import user_path, write_atomically
+from cynet.core.files import open_regular, user_path, write_atomically
 from cynet.core.types import AnyPath, Array, Shape
 from cynet.interop.int8.quantizing import quantized, with_levels
 from cynet.interop.onnx.writing import checked_pixels, checked_shapes
@@ -23,6 +23,8 @@ from .files import texts
 
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,39}")
 TAKEN = "main", "cortex"
+GENERAL = "main.c", "Makefile"  # names that files of somebody else may have
+MARK, SOON = b"made by cynet", 400  # it stands within so many bytes of each
 
 
 def save_c(
@@ -48,7 +50,8 @@ def save_c(
         Of cynet's own layers.
     directory : str or Path
         A folder, which is made where it is not there. The files named here are replaced in it, each as a
-        whole, also when somebody has changed them; what else lies there stays.
+        whole, also when somebody has changed them; what else lies there stays. A `main.c` or `Makefile` that
+        cynet has not made is refused.
     input_shape : tuple of int, or several
         Of a sample, without the batch: (height, width, channels); of a net of several inputs one for each.
     pixels : (mean, std), optional
@@ -134,10 +137,22 @@ def write(files: dict[str, str], directory: AnyPath) -> None:
 
     Raises
     ------
+    ValueError
+        When the folder is that of another program.
     OSError
         When one cannot be written.
     """
     place = Path(user_path(directory))
+    if others := [name for name in GENERAL if _of_others(place / name)]:
+        raise ValueError(f"{place}: wanted a folder of its own, got one with another {' and '.join(others)}")
     os.makedirs(place, exist_ok=True)
     for name, content in files.items():
         write_atomically(place / name, content.encode())
+
+
+def _of_others(path: Path) -> bool:
+    """Whether there is a file that cynet has not made."""
+    if not path.is_file():
+        return False
+    with open_regular(path) as file:
+        return MARK not in file.read(SOON)

@@ -13,6 +13,7 @@ from cynet.core import checks
 from cynet.core.files import read_regular, user_path
 from cynet.core.types import AnyPath, Shape
 from cynet.data.sets.bounded import check_memory
+from cynet.interop.kinds import ONNX, UNKNOWN, kind_of
 from cynet.nn import init
 from cynet.nn.containers.graph import Graph
 from cynet.nn.spec import MOST_VALUES, Room
@@ -82,24 +83,34 @@ def load_onnx(
     try:
         check_memory(len(content), "the file")
         with np.errstate(all="ignore"):  # a file's numbers may be anything
-            return _net(content, path.parent, input_shape, layout, most_values)
+            return _net(content, path, input_shape, layout, most_values)
     except ValueError as error:
         raise ValueError(f"{path}: {_in_a_line(str(error))}") from None
     finally:
         init.allowed.reset(before)
 
 
-def _net(content: memoryview, folder: Path, input_shape: Any, layout: str | None, most_values: int) -> Graph:
-    model = parsed(content)
-    graph = model.graph
-    if graph is None:
-        raise ValueError("wanted an ONNX file, got one without a graph")
-    opset = graphs.opset_of(model)
+def _read(content: memoryview, path: Path) -> tuple[GraphMessage, int]:
+    """The graph of a file, and the version of its operators."""
+    try:
+        model = parsed(content)
+        if model.graph is None:
+            raise ValueError("wanted an ONNX file, got one without a graph")
+        return model.graph, graphs.opset_of(model)
+    except ValueError:
+        kind = kind_of(path) or "a safetensors file"
+        if kind in (ONNX, UNKNOWN):
+            raise
+        raise ValueError(f"wanted an ONNX file, got {kind}") from None
+
+
+def _net(content: memoryview, path: Path, input_shape: Any, layout: str | None, most_values: int) -> Graph:
+    graph, opset = _read(content, path)
     graphs.checked(graph)
     nodes = graphs.needed(graph)
     users = graphs.users(graph, nodes)
     ends = given_inputs(graph, nodes, users, input_shape, layout)
-    files = Files(folder)
+    files = Files(path.parent)
     values: dict[str, Value] = {**ends.values, **_constants(graph, users, files)}
     net = Assembly(ends.batch, most_values)
     budget = Budget(SPARE + 2 * (len(content) + files.read), most_values)

@@ -76,8 +76,22 @@ def save_onnx(
         program = folded(program)
     if pixels is not None:
         program = with_pixels(program, *checked_pixels(pixels, program))
-    notes = {CLASSES: json.dumps(list(map(str, classes)), ensure_ascii=False)} if len(classes) else {}
-    write_atomically(path, written(program, layout, notes | dict(metadata or {})))
+    write_atomically(path, written(program, layout, _notes(classes, metadata, program)))
+
+
+def _notes(classes: Sequence[str], metadata: Mapping[str, str] | None, program: Program) -> dict[str, str]:
+    """The file's notes."""
+    if isinstance(classes, str):
+        raise TypeError(f"classes: wanted a list of names, got {classes!r:.80}")
+    shapes = [program.shapes[value] for value in program.outputs]
+    if len(classes) and len(classes) not in [shape[-1] for shape in shapes]:
+        got = " and ".join(map(str, shapes))
+        raise ValueError(f"classes: wanted a name for each output, got {len(classes)} for outputs of {got}")
+    notes = dict(metadata or {})
+    for name, note in notes.items():
+        if not isinstance(name, str) or not isinstance(note, str):
+            raise TypeError(f"metadata: wanted texts by names, got {name!r:.40}: {note!r:.40}")
+    return {CLASSES: json.dumps(list(map(str, classes)), ensure_ascii=False)} | notes if classes else notes
 
 
 def checked_shapes(input_shape: Shape | Sequence[Shape]) -> list[Shape]:

@@ -10,7 +10,7 @@ import numpy as np
 from cynet.core.types import AnyArray, Shape
 from cynet.kernels.resize import places
 from cynet.nn.containers.container import by_parts
-from cynet.nn.layer import Layer, plain
+from cynet.nn.layer import Layer, plain, require_layer
 from cynet.nn.parameter import Parameter
 
 from .steps import Program, Step
@@ -34,9 +34,12 @@ def lower(model: Layer, *shapes: Shape) -> Program:
 
     Raises
     ------
+    TypeError
+        When it is no net.
     ValueError
         When a layer is none of cynet's own, which are listed all at once; or a shape does not fit.
     """
+    require_layer("model", model)
     work = _Flat()
     inputs = tuple(work.value((1, *shape)) for shape in shapes)
     outputs = work.net(model, inputs, "")

@@ -1,10 +1,10 @@
-/* A program that tries @{name}.c, and shows how it is called.
+/* A program that tries @{name}.c, and shows how it is called; made by cynet @{version}.
  *
  *     main [--outputs] FILE...
  *
  * Files hold samples, one after another: @{record}.
- * For each sample a line is printed: @{line}. --outputs prints all outputs instead, with as
- * many digits as tell them apart from all other numbers. */
+ * For each sample a line is printed: @{line}. --outputs prints all outputs as they are instead,
+ * with as many digits as tell them apart from all other numbers. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
