@@ -245,3 +245,17 @@ def test_samples_of_another_shape_are_refused():
     for samples in (np.ones((3, 5), np.float32), np.ones((0, 4), np.float32), np.ones(4, np.float32)):
         with pytest.raises(ValueError, match=r"samples: wanted shape \(N, 4,\), got"):
             quantized(cynet.Linear(4, 2), (4,), samples)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(bad):
+    net, x = (
+        cynet.Sequential(cynet.Conv2d(2, 3, 3), cynet.ReLU(), cynet.Flatten()),
+        np.ones((2, 4, 4, 2), np.float32),
+    )
+    x[1, 2, 2, 0] = bad
+    with pytest.raises(ValueError, match=r"^samples: wanted finite numbers, got NaN or Inf among them$"):
+        quantized(net, (4, 4, 2), x)
+    net.parameters()[0].data[...] = bad
+    with pytest.raises(ValueError, match=r"^model: wanted a net whose values are finite .* after 1$"):
+        quantized(net, (4, 4, 2), np.ones_like(x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
-from math import erf
+from math import erf, isfinite
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,20 @@ def ranges(program: Program, samples: Array) -> dict[int, tuple[float, float]]:
     -------
     dict of int to (low, high)
         Of what is clipped and what is rounded the squared error is least (over a histogram of 2,048 bins).
+
+    Raises
+    ------
+    ValueError
+        When samples, or what the net makes of them, are no finite numbers.
     """
     ends: dict[int, tuple[float, float]] = {}
     for batch in _batches(samples):
         for number, y in values(program, batch):
+            least, most = float(y.min()), float(y.max())
+            if not (isfinite(least) and isfinite(most)):
+                raise ValueError(_unlimited(program, number))
             low, high = ends.get(number, (0.0, 0.0))
-            ends[number] = min(low, float(y.min())), max(high, float(y.max()))
+            ends[number] = min(low, least), max(high, most)
     counts = {number: np.zeros(BINS, np.int64) for number in ends}
     for batch in _batches(samples):
         for number, y in values(program, batch):
@@ -67,6 +75,14 @@ def ranges(program: Program, samples: Array) -> dict[int, tuple[float, float]]:
             if high > low:
                 counts[number] += np.histogram(y, BINS, ends[number])[0]
     return {number: _best(counts[number], *ends[number]) for number in ends}
+
+
+def _unlimited(program: Program, number: int) -> str:
+    """What is said of a value that has no ends."""
+    if number in program.inputs:
+        return "samples: wanted finite numbers, got NaN or Inf among them"
+    name = next(step.name for step in program.steps if step.output == number)
+    return f"model: wanted a net whose values are finite for eight bits, got NaN or Inf after {name}"
 
 
 def _batches(samples: Array) -> Iterator[Array]:

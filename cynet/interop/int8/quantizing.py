@@ -82,7 +82,8 @@ def quantized(model: Layer, input_shape: Shape, samples: Array) -> Quantized:
     Raises
     ------
     ValueError
-        When the net has what cannot be done in eight bits, which is listed all at once.
+        When the net has what cannot be done in eight bits, which is listed all at once; when samples, or its
+        values, are not finite.
     """
     program = _pairs(folding.with_curves(folding.folded(lower(model, input_shape)), tuple(CLAMPS)))
     if len(program.inputs) != 1 or len(program.outputs) != 1 or program.integers:
