@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import tracemalloc
@@ -24,6 +25,8 @@ def git(folder, *arguments):
 @pytest.fixture
 def work(tmp_path, monkeypatch):
     """A repository with two files, one of them changed since its only commit, and a run folder."""
+    if shutil.which("git") is None:
+        pytest.skip("there is no git")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "same.py").write_text("a = 1\n")
     (tmp_path / "changed.py").write_text("b = 1\n")

@@ -42,7 +42,11 @@ def file(tmp_path):
 ])  # fmt: skip
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_other_names_are_refused_and_not_imported(file, monkeypatch, module, name, protocol):
-    def never(*_, **__):
+    imports = builtins.__import__
+
+    def never(module, scope=None, *rest, **others):
+        if scope and scope["__name__"] == "pathlib":  # it does, of itself, from Python 3.12 on
+            return imports(module, scope, *rest, **others)
         raise AssertionError("something was imported")
 
     content = saved({"a": tensor(ONES), "b": Called(Name(module, name), ("touch x",))}, protocol)

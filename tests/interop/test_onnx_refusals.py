@@ -105,6 +105,11 @@ def test_a_node_after_one_that_is_not_known_is_no_problem_of_its_own(path):
         ),
         ([node("Reshape", "x s", "y")], {"constants": {"s": ints(-1, 3)}}, "wanted a shape of"),
         ([node("Transpose", "x", "y", perm=[0, 0])], {}, "wanted an order of 2 axes"),
+        (
+            [node("Resize", "x s", "y")],
+            {"inputs": IMAGES, "constants": {"s": floats(0)}, "opset": 10},
+            "wanted a size or scale for each of 4 axes, got 0",
+        ),
         ([node("Concat", "x x", "y", axis=0)], {}, "wanted one that is not the batch"),
         (
             [node("Dropout", "x", "a m"), node("Cast", "m", "y", to=1)],

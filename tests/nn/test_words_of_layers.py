@@ -151,6 +151,7 @@ def test_a_gradient_of_another_shape_is_told_with_both():
             layer.backward(zeros(2, 5))
 
 
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
 def test_shapes_set_in_place_are_told_with_both():
     layer, x = cynet.Linear(8, 40), zeros(6, 8)
     y = layer(x)

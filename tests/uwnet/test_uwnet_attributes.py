@@ -9,6 +9,7 @@ import copy
 import faulthandler
 import functools
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,7 @@ def cases():
 
 def walk():
     """Make all passes; tell each before it is made, and how many failed."""
+    warnings.filterwarnings("ignore", "Setting the (shape|dtype) on a NumPy array", DeprecationWarning)
     failures = count = 0
     for do, kind, name, value in cases():
         count += 1

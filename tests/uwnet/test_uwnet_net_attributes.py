@@ -92,6 +92,7 @@ def test_a_layer_at_two_places_of_a_net_and_in_another():
     np.testing.assert_allclose(layer.dw, 0.5 * dw, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
 def test_weights_that_were_set_in_place_are_not_written(tmp_path):
     net = two_layers()
     vars(net.layers[0])["w"].dtype = np.int32

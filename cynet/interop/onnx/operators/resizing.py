@@ -96,8 +96,9 @@ def _resized(op: Operation, scales: Any, sizes: Any, mode: str, rule: str, round
             f"wanted mode {NEAREST} or {LINEAR}, a rule of {', '.join(RULES)}, and of {', '.join(ROUNDS)}, "
             f"got {mode:.40}, {rule:.40}, {rounds:.40}"
         )
-    if len(scales or sizes) != count + 2:
-        raise ValueError(f"wanted a size or scale for each of {count + 2} axes, got {len(scales or sizes)}")
+    given = sizes if scales is None else scales
+    if len(given) != count + 2:
+        raise ValueError(f"wanted a size or scale for each of {count + 2} axes, got {len(given)}")
     held = sizes[0] in op.net.batch if sizes else list(scales[:2]) == [1, 1]
     if not held or (sizes and sizes[1] != channels):
         raise ValueError("wanted batch and channels to stay as they are, got others")
