@@ -107,7 +107,7 @@ def test_a_node_after_one_that_is_not_known_is_no_problem_of_its_own(path):
         ([node("Transpose", "x", "y", perm=[0, 0])], {}, "wanted an order of 2 axes"),
         (
             [node("Resize", "x s", "y")],
-            {"inputs": IMAGES, "constants": {"s": floats(0)}, "opset": 10},
+            {"inputs": IMAGES, "constants": {"s": floats()}, "opset": 10},
             "wanted a size or scale for each of 4 axes, got 0",
         ),
         ([node("Concat", "x x", "y", axis=0)], {}, "wanted one that is not the batch"),

@@ -8,7 +8,9 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.linear.thin_linear import ThinLinear
 
-pytestmark = pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning"
+)
 LAYERS = {  # arguments, the input's shape, another for it, another for the weights
     "any": (cynet.Conv2d, (6, 4, 5, 1, 2), (2, 8, 8, 6), (2, 64, 1, 6), (4, 5, 5, 6)),
     "winograd": (cynet.Conv2d, (8, 16, 3, 1, 1), (2, 8, 8, 8), (1, 8, 16, 8), (128, 1, 3, 3)),
