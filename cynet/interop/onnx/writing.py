@@ -91,7 +91,9 @@ def _notes(classes: Sequence[str], metadata: Mapping[str, str] | None, program: 
     for name, note in notes.items():
         if not isinstance(name, str) or not isinstance(note, str):
             raise TypeError(f"metadata: wanted texts by names, got {name!r:.40}: {note!r:.40}")
-    return {CLASSES: json.dumps(list(map(str, classes)), ensure_ascii=False)} | notes if classes else notes
+    if len(classes):
+        notes = {CLASSES: json.dumps(list(map(str, classes)), ensure_ascii=False)} | notes
+    return notes
 
 
 def checked_shapes(input_shape: Shape | Sequence[Shape]) -> list[Shape]:
