@@ -3,6 +3,7 @@
 import os
 import re
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import damages
@@ -11,7 +12,7 @@ import onnx_files
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_cases import floats, ints
+from onnx_cases import CASES, floats, ints
 from onnx_files import node, number, packed, tensor, text, varint, write
 
 from cynet.interop import load_onnx
@@ -385,6 +386,31 @@ def test_every_truncation_of_a_file_is_refused(path):
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         refusal(path)
+
+
+def shorter(nodes):
+    """The nodes again and again, each time with the last inputs of one of them, or one input, left out."""
+    for place, whole in enumerate(nodes):
+        rest, inputs = whole, []
+        while rest[:1] == b"\n":  # the first fields of a node are its inputs
+            end = 2 + rest[1]
+            rest, inputs = rest[end:], [*inputs, rest[:end]]
+        for n in range(len(inputs)):
+            for left in (inputs[:n], [*inputs[:n], text(1, ""), *inputs[n + 1 :]]):
+                yield [*nodes[:place], b"".join([*left, rest]), *nodes[place + 1 :]]
+
+
+def test_nodes_without_some_of_their_inputs_are_refused_in_a_sentence_or_read(path):
+    tried = [replace(case, nodes=nodes) for case in CASES.values() for nodes in shorter(case.nodes)]
+    refused = 0
+    for case in tried:
+        path.write_bytes(case.content())
+        try:
+            load_onnx(path, most_values=1 << 16)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+            refused += 1
+    assert len(tried) > 2000 and refused > len(tried) / 2
 
 
 # -- the wire ---------------------------------------------------------------------------------------------

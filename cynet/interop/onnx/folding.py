@@ -22,6 +22,10 @@ LARGE = 2**62
 
 Function = Callable[..., AnyArray]
 FOLDED: dict[str, Function] = {}
+OPTIONAL = {  # from which input on some may be left out; of others none
+    "Dropout": 1, "Unsqueeze": 1, "Squeeze": 1, "Slice": 3, "ReduceProd": 1, "ReduceSum": 1, "ReduceMax": 1,
+    "ReduceMin": 1,
+}  # fmt: skip
 
 
 class Budget:
@@ -62,7 +66,8 @@ def folded(op: Operation, files: Files, room: Budget) -> Known:
     """
     op.single()
     function = FOLDED[op.node.op_type]
-    given = [op.known(i) if op.has(i) else None for i in range(len(op.values))]
+    needed = OPTIONAL.get(op.node.op_type, len(op.values))
+    given = [op.known(i) if i < needed or op.has(i) else None for i in range(len(op.values))]
     firsts = [None if one is None else one.first for one in given]
     seconds = [None if one is None else one.second for one in given]
     with np.errstate(all="ignore"):

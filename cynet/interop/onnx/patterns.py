@@ -21,6 +21,10 @@ from .values import Known, Laid, Value, axes_of
 
 NEAR = 1e-3  # of a constant
 DEEP = 8  # nodes of a product
+INPUTS = {  # how many there must be; a file may have any number of them
+    "Sqrt": (1,), "Erf": (1,), "Softplus": (1,), "ReduceMean": (1, 2), "Add": (2,), "Sub": (2,), "Mul": (2,),
+    "Div": (2,), "Pow": (2,), "Greater": (2,), "Where": (3,),
+}  # fmt: skip
 
 
 class Around:
@@ -30,9 +34,9 @@ class Around:
         self.values, self.producers = values, producers
 
     def made_by(self, name: str, *kinds: str) -> Node | None:
-        """The node that made a value, if it is of some operator."""
+        """The node that made a value, if it is of some operator, and has that operator's inputs."""
         node = self.producers.get(name)
-        return node if node is not None and node.op_type in kinds and not node.domain else None
+        return node if node is not None and node.op_type in kinds and _is_whole(node) else None
 
     def number(self, name: str) -> float | None:
         """The one number that a value is, or None."""
@@ -43,10 +47,9 @@ class Around:
 
     def with_number(self, node: Node) -> tuple[str, float] | None:
         """(the other input, the number) of a node of two inputs, one of which is a number."""
-        if len(node.input) == 2:
-            for one, other in (node.input, node.input[::-1]):
-                if (found := self.number(other)) is not None:
-                    return one, found
+        for one, other in (node.input, node.input[::-1]):
+            if (found := self.number(other)) is not None:
+                return one, found
         return None
 
     def product(self, name: str) -> tuple[float, list[str]]:
@@ -58,7 +61,7 @@ class Around:
                 break
             one = left.pop()
             node = self.made_by(one, "Mul", "Div")
-            if node is None or len(node.input) != 2:
+            if node is None:
                 number = self.number(one)
                 factor, found = (factor, [*found, one]) if number is None else (factor * number, found)
             elif node.op_type == "Mul":
@@ -70,10 +73,15 @@ class Around:
         return factor, found + left
 
 
+def _is_whole(node: Node) -> bool:
+    """Whether a node is of ONNX's own operators, with as many inputs as that has."""
+    return not node.domain and len(node.input) in INPUTS[node.op_type]
+
+
 def found(op: Operation, values: Mapping[str, Value], producers: Mapping[str, Node]) -> Laid | None:
     """What a node gives, of which an input is unknown; None where it ends no pattern that is known."""
     pattern = PATTERNS.get(op.node.op_type)
-    if pattern is None or op.node.domain:
+    if pattern is None or not _is_whole(op.node):
         return None
     return pattern(op, Around(values, producers))
 
@@ -99,12 +107,12 @@ def _gelu(op: Operation, around: Around) -> Laid | None:
 
 def _layer_norm(op: Operation, around: Around) -> Laid | None:
     """(x - mean) / sqrt(mean of its square + eps), along the same axes; scale and shift may follow."""
-    root = around.made_by(op.node.input[-1], "Sqrt")
+    root = around.made_by(op.node.input[1], "Sqrt")
     total = around.made_by(root.input[0], "Add") if root is not None else None
     inner = around.with_number(total) if total is not None else None
     variance = around.made_by(inner[0], "ReduceMean") if inner is not None else None
     less = around.made_by(op.node.input[0], "Sub")
-    if variance is None or less is None or inner is None or len(less.input) != 2:
+    if variance is None or less is None or inner is None:
         return None
     square, mean = (
         around.made_by(variance.input[0], "Pow", "Mul"),
@@ -128,7 +136,7 @@ def _layer_norm(op: Operation, around: Around) -> Laid | None:
 def _axes(op: Operation, node: Node, around: Around, rank: int) -> list[int] | None:
     """Those of a ReduceMean that keeps them."""
     given = [around.values.get(name) if name else None for name in node.input]
-    if not given or any(not isinstance(value, Known) for value in given[1:]):
+    if any(not isinstance(value, Known) for value in given[1:]):
         return None
     reduction = Operation(op.net, node, op.opset, given, {})
     told = reduction.axes(1)
@@ -137,8 +145,6 @@ def _axes(op: Operation, node: Node, around: Around, rank: int) -> list[int] | N
 
 def _softplus(op: Operation, around: Around) -> Laid | None:
     """x where beta x is greater than a threshold, else softplus(beta x) / beta, as PyTorch has it."""
-    if len(op.node.input) != 3:
-        return None
     test, x, other = op.node.input
     greater, laid = around.made_by(test, "Greater"), around.values.get(x)
     threshold = around.number(greater.input[1]) if greater is not None else None

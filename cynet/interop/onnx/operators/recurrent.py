@@ -36,7 +36,7 @@ def recurrent(op: Operation) -> tuple[Laid, ...]:
         raise ValueError(f"hidden_size: wanted 1 to {1 << 20}, got {hidden}")
     rows = len(gates) * hidden
     shapes = {1: (1, rows, inputs), 2: (1, rows, hidden), 3: (1, 2 * rows)}
-    arrays = {place: op.weights(place) for place in shapes if op.has(place)}
+    arrays = {place: op.weights(place) for place in shapes if place != 3 or op.has(place)}  # no bias: zeros
     for place, array in arrays.items():
         if array.shape != shapes[place]:
             raise ValueError(f"input {place}: wanted shape {shapes[place]}, got {array.shape}")
