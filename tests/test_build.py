@@ -162,7 +162,8 @@ def test_kernels_refuse_none_and_other_types():
 COMPILER = """#!/bin/sh
 case "$*" in
   *--version*) echo "fakecc 1.0"; exit 0 ;;
-  *-dM*) echo "#define __SSE3__ 1"; echo "#define __SSE4_1__ 1"; echo "#define __AVX2__ 1"; exit 0 ;;
+  *-dM*) echo "#define __SSE3__ 1"; echo "#define __SSE4_1__ 1"; echo "#define __AVX2__ 1"
+    [ -n "$FAKE_TUNES" ] && echo "#define __tune_$FAKE_TUNES""3__ 1"; exit 0 ;;
   *march=none-such*) echo "unknown" >&2; exit 1 ;;
 esac
 case "$*" in *-fopenmp*) [ -n "$FAKE_NO_OPENMP" ] && exit 1 ;; esac
@@ -273,6 +274,13 @@ def test_it_is_built_for_this_processor_where_the_compiler_knows_it(tree):
         lines = build(tree, "--force", FAKE_LACKS=lacks)
         for name in ("one", "two"):
             assert ("-march=native" in lines[name]) == native
+
+
+def test_no_code_is_tuned_for_zen(tree):
+    cases = ("znver", "native", True), ("core", "native", False), ("znver", "v3", False)
+    for tunes, march, generic in cases:
+        lines = build(tree, "--force", FAKE_TUNES=tunes, CYNET_MARCH=march)
+        assert ("-mtune=generic" in lines["one"]) == generic, (tunes, march)
 
 
 def test_openmp_may_be_the_preprocessors(tree):
