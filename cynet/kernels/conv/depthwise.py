@@ -7,12 +7,15 @@ from cynet.core import workspace
 from . import depthwise_loops
 from .algorithm import PARTIALS, Algorithm, registered
 
-SLOW = 16  # how much longer a multiply-add takes here than in a register block, about
+SLOW = 4  # how much longer a multiply-add takes here than in a register block, about
+ROWS = 4  # of windows that make a partial weight gradient, at least
 
 
 @registered(rank=10)
 class DepthwiseConvolution(Algorithm):
-    """Plain loops over pixels and taps, eight channels at a time."""
+    """Loops over pixels and taps; vector lanes are channels."""
+
+    fuses = frozenset({"relu"})
 
     example = (2, 7, 9, 6), 6, (3, 2), (2, 1), (1, 0, 2, 1), 6
 
@@ -20,7 +23,8 @@ class DepthwiseConvolution(Algorithm):
         super().__init__(problem)
         self.work = SLOW * problem.macs
         self.window = problem.kernel, problem.stride, problem.before
-        self.chunks = min(problem.in_shape[0], PARTIALS)
+        rows = problem.out_shape[0] * problem.out_shape[1]
+        self.chunks = min(-(-rows // ROWS), PARTIALS)
 
     @staticmethod
     def suits(problem):
@@ -32,10 +36,10 @@ class DepthwiseConvolution(Algorithm):
         return np.ascontiguousarray(w.reshape(len(w), -1).T)
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
-        depthwise_loops.forward(x, packed, bias, y, *self.window, threads)
+        depthwise_loops.forward(x, packed, bias, y, *self.window, relu, threads)
 
     def _input_gradient(self, dy, w, dx, threads, added):
-        depthwise_loops.input_gradient(dy, self.pack(w), dx, *self.window, threads)
+        depthwise_loops.input_gradient(dy, self.pack(w), self._no_bias, dx, *self.window, threads)
 
     def _weight_gradient(self, x, dy, dw, threads):
         if self.chunks:

@@ -1,25 +1,104 @@
-"""Depth-wise convolution: every channel with its own filter; vector lanes are channels.
+"""Depth-wise convolution: every channel with its own filter.
 
-Design: with one channel a group the register block of tiled_loops.pyx would work for a single lane, so these are
-plain loops over pixels, taps and blocks of eight channels. Filters come as (taps, channels). The weight gradient is
-cut into chunks of images: the same bytes for any number of threads.
+Design: with one channel a group the register block of tiled_loops.pyx would work for a single lane, so the lanes
+are channels here, and the registers hold the sums of neighbouring pixels (depthwise.h). All three products slide a
+window along both axes. How it slides is an `Axis`: the forward pass has one for each direction; the input gradient
+has one for each residue of a pixel's position modulo the stride, with the taps that reach such pixels, backwards.
+Filters come as (taps, channels).
 """
 
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from cynet.kernels.common.simd cimport load, store, vf8, vset8
-from cynet.kernels.common.window cimport Window
+from cynet.kernels.common.window cimport end_cell, first_cell
 
 
-cdef Window window(Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t out_h,
-                   Py_ssize_t out_w, kernel, stride, before) except *:
-    cdef Window g
-    g.in_h, g.in_w, g.channels, g.out_h, g.out_w = height, width, channels, out_h, out_w
-    g.kh, g.kw = kernel
-    g.sh, g.sw = stride
-    g.top, g.left = before
-    return g
+cdef extern from "depthwise.h" nogil:
+    ctypedef struct Taps:
+        Py_ssize_t rows, cols, x_row, x_col, w_row, w_col, x_pixel, y_pixel, y_row, new_rows, channels
+        bint relu
+    void depthwise_run(const Taps *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
+                       float *y)
+    void depthwise_sums(const Taps *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
+
+
+cdef struct Axis:
+    Py_ssize_t size             # pixels that the window slides over
+    Py_ssize_t taps, step       # of the window, and from one window to the next
+    Py_ssize_t start            # where the first window starts: negative within the padding
+    Py_ssize_t windows          # and so many pixels are written:
+    Py_ssize_t first, every     # these
+    Py_ssize_t tap, next_tap    # which of the filter's taps is the first, and how far the next one is
+
+
+cdef Axis forward_axis(Py_ssize_t size, Py_ssize_t windows, Py_ssize_t kernel, Py_ssize_t stride,
+                       Py_ssize_t before) noexcept nogil:
+    return Axis(size, kernel, stride, -before, windows, 0, 1, 0, 1)
+
+
+cdef Axis input_axis(Py_ssize_t size, Py_ssize_t windows, Py_ssize_t kernel, Py_ssize_t stride,
+                     Py_ssize_t before, Py_ssize_t first) noexcept nogil:
+    """Input pixels first, first + stride, ... of `size`: each takes dy of the windows that cover it.
+
+    Pixel i is under tap k of window (i + before - k) / stride, for the taps that make this whole.
+    """
+    cdef Py_ssize_t least = (first + before) % stride
+    cdef Py_ssize_t taps = (kernel - least + stride - 1) // stride if least < kernel else 0
+    cdef Py_ssize_t pixels = (size - first + stride - 1) // stride if first < size else 0
+    return Axis(windows, taps, 1, (first + before - least) // stride - taps + 1, pixels, first, stride,
+                least + (taps - 1) * stride, -stride)
+
+
+cdef void inner_windows(const Axis *a, Py_ssize_t *begin, Py_ssize_t *end) noexcept nogil:
+    """The windows that lie wholly inside: from begin to before end."""
+    cdef Py_ssize_t room = a.size - a.taps - a.start
+    begin[0] = min(a.windows, (a.step - 1 - a.start) // a.step if a.start < 0 else 0)
+    end[0] = max(begin[0], min(a.windows, room // a.step + 1 if room >= 0 else 0))
+
+
+cdef Py_ssize_t inside(const Axis *a, Py_ssize_t start, Py_ssize_t *skipped) noexcept nogil:
+    """How many taps of the window that starts at pixel `start` are inside, after those to be skipped."""
+    skipped[0] = min(a.taps, first_cell(start))
+    return max(0, end_cell(start, a.taps, a.size) - skipped[0])
+
+
+cdef void set_row(Taps *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py_ssize_t kernel_w,
+                  Py_ssize_t *iy, Py_ssize_t *ky) noexcept nogil:
+    """The rows of taps of one row of windows; the first one's row of pixels and of the filter."""
+    cdef Py_ssize_t start = v.start + row * v.step, skipped
+    g.rows = inside(v, start, &skipped)
+    g.new_rows = v.step
+    g.x_row, g.w_row = line, v.next_tap * kernel_w * g.channels
+    iy[0], ky[0] = start + skipped, v.tap + skipped * v.next_tap
+
+
+cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x, const float *w,
+                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, bint relu,
+                    float *y) noexcept nogil:
+    """A row of windows; x: the image; y: the row that is written."""
+    cdef Taps g
+    cdef Py_ssize_t iy, ky, begin, end, j, start, skipped
+    g.channels, g.relu = channels, relu
+    set_row(&g, v, row, h.size * channels, kernel_w, &iy, &ky)
+    g.x_col, g.w_col = channels, h.next_tap * channels
+    g.x_pixel, g.y_pixel = h.step * channels, h.every * channels
+    g.y_row = h.windows * h.every * channels
+    inner_windows(h, &begin, &end)
+    x += iy * g.x_row
+    w += (ky * kernel_w + h.tap) * channels
+    y += h.first * channels
+    j = 0
+    while j < h.windows:
+        start = h.start + j * h.step
+        if j == begin and begin < end:
+            g.cols = h.taps
+            depthwise_run(&g, end - begin, x + start * channels, w, bias, y + j * g.y_pixel)
+            j = end
+            continue
+        g.cols = inside(h, start, &skipped)
+        depthwise_run(&g, 1, x + (start + skipped) * channels, w + skipped * g.w_col, bias,
+                      y + j * g.y_pixel)
+        j += 1
 
 
 def forward(
@@ -28,83 +107,59 @@ def forward(
     const float[::1] bias not None,         # in: (C,)
     float[:, :, :, ::1] y not None,         # out: (N, out_h, out_w, C)
     kernel, stride, before,                 # (vertical, horizontal); before: the padding (top, left)
+    bint relu,                              # whether what is written is at least 0
     int threads,
 ):
     """y[n, oy, ox, c] = bias[c] + sum over taps of x[n, oy*s + ky - top, ox*s + kx - left, c] * w[tap, c]."""
-    cdef Window g = window(x.shape[1], x.shape[2], x.shape[3], y.shape[1], y.shape[2], kernel, stride, before)
-    cdef Py_ssize_t item
+    cdef Axis v = forward_axis(x.shape[1], y.shape[1], kernel[0], stride[0], before[0])
+    cdef Axis h = forward_axis(x.shape[2], y.shape[2], kernel[1], stride[1], before[1])
+    cdef Py_ssize_t item, channels = x.shape[3], kernel_w = kernel[1]
+    cdef Py_ssize_t image = x.shape[1] * x.shape[2] * channels, row = y.shape[2] * channels
     if y.shape[0] == 0:
         return
     cdef const float *px = &x[0, 0, 0, 0]
     cdef const float *pw = &w[0, 0]
     cdef const float *pb = &bias[0]
     cdef float *py = &y[0, 0, 0, 0]
-    for item in prange(y.shape[0] * g.out_h, nogil=True, num_threads=threads, schedule="static"):
-        forward_row(&g, px + item // g.out_h * g.in_h * g.in_w * g.channels, pw, pb, item % g.out_h,
-                    py + item * g.out_w * g.channels)
-
-
-cdef void forward_row(const Window *g, const float *x, const float *w, const float *bias, Py_ssize_t oy,
-                      float *y) noexcept nogil:
-    cdef Py_ssize_t ox, c, n, ky, kx, iy, ix
-    cdef vf8 total
-    for ox in range(g.out_w):
-        for c in range(0, g.channels, 8):
-            n = g.channels - c
-            total = load(bias + c, n)
-            for ky in range(g.kh):
-                iy = oy * g.sh + ky - g.top
-                if iy < 0 or iy >= g.in_h:
-                    continue
-                for kx in range(g.kw):
-                    ix = ox * g.sw + kx - g.left
-                    if 0 <= ix < g.in_w:
-                        total = total + (load(x + (iy * g.in_w + ix) * g.channels + c, n)
-                                         * load(w + (ky * g.kw + kx) * g.channels + c, n))
-            store(y + ox * g.channels + c, total, n)
+    for item in prange(y.shape[0] * v.windows, nogil=True, num_threads=threads, schedule="static"):
+        write_row(&v, &h, item % v.windows, px + item // v.windows * image, pw, kernel_w, pb, channels, relu,
+                  py + item * row)
 
 
 def input_gradient(
     const float[:, :, :, ::1] dy not None,  # in: (N, out_h, out_w, C)
     const float[:, ::1] w not None,         # in: (kernel_h * kernel_w, C)
+    const float[::1] zeros not None,        # in: (C,)
     float[:, :, :, ::1] dx not None,        # out: (N, H, W, C)
     kernel, stride, before,                 # (vertical, horizontal); before: the padding (top, left)
     int threads,
 ):
     """dx: each input pixel gathers from the output pixels whose windows cover it."""
-    cdef Window g = window(dx.shape[1], dx.shape[2], dx.shape[3], dy.shape[1], dy.shape[2], kernel, stride,
-                           before)
     cdef Py_ssize_t item
     if dx.shape[0] == 0:
         return
+    cdef Py_ssize_t kernel_h = kernel[0], kernel_w = kernel[1], stride_h = stride[0], stride_w = stride[1]
+    cdef Py_ssize_t top = before[0], left = before[1], rows = dx.shape[1]
     cdef const float *pd = &dy[0, 0, 0, 0]
     cdef const float *pw = &w[0, 0]
+    cdef const float *pz = &zeros[0]
     cdef float *px = &dx[0, 0, 0, 0]
-    for item in prange(dx.shape[0] * g.in_h, nogil=True, num_threads=threads, schedule="static"):
-        gather_row(&g, pd + item // g.in_h * g.out_h * g.out_w * g.channels, pw, item % g.in_h,
-                   px + item * g.in_w * g.channels)
+    for item in prange(dx.shape[0] * rows, nogil=True, num_threads=threads, schedule="static"):
+        gather_row(dy.shape[1], dy.shape[2], rows, dx.shape[2], dx.shape[3], kernel_h, kernel_w, stride_h,
+                   stride_w, top, left, pd + item // rows * dy.shape[1] * dy.shape[2] * dy.shape[3], pw, pz,
+                   item % rows, px + item * dx.shape[2] * dx.shape[3])
 
 
-cdef void gather_row(const Window *g, const float *dy, const float *w, Py_ssize_t iy,
-                     float *dx) noexcept nogil:
-    cdef Py_ssize_t ix, c, n, ky, kx, py, px
-    cdef vf8 total
-    for ix in range(g.in_w):
-        for c in range(0, g.channels, 8):
-            n = g.channels - c
-            total = vset8(0)
-            for ky in range(g.kh):
-                py = iy + g.top - ky
-                if py < 0 or py % g.sh or py // g.sh >= g.out_h:
-                    continue
-                for kx in range(g.kw):
-                    px = ix + g.left - kx
-                    if px < 0 or px % g.sw or px // g.sw >= g.out_w:
-                        continue
-                    total = total + (
-                        load(dy + (py // g.sh * g.out_w + px // g.sw) * g.channels + c, n)
-                        * load(w + (ky * g.kw + kx) * g.channels + c, n))
-            store(dx + ix * g.channels + c, total, n)
+cdef void gather_row(Py_ssize_t out_h, Py_ssize_t out_w, Py_ssize_t in_h, Py_ssize_t in_w,
+                     Py_ssize_t channels, Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_h,
+                     Py_ssize_t stride_w, Py_ssize_t top, Py_ssize_t left, const float *dy, const float *w,
+                     const float *zeros, Py_ssize_t iy, float *dx) noexcept nogil:
+    """A row of input pixels: those of one residue after those of the other."""
+    cdef Axis v = input_axis(in_h, out_h, kernel_h, stride_h, top, iy % stride_h), h
+    cdef Py_ssize_t first
+    for first in range(min(stride_w, in_w)):
+        h = input_axis(in_w, out_w, kernel_w, stride_w, left, first)
+        write_row(&v, &h, iy // stride_h, dy, w, kernel_w, zeros, channels, False, dx)
 
 
 def partial_shape(Py_ssize_t chunks, kernel, Py_ssize_t channels):
@@ -115,46 +170,51 @@ def partial_shape(Py_ssize_t chunks, kernel, Py_ssize_t channels):
 def weight_gradient(
     const float[:, :, :, ::1] x not None,   # in: (N, H, W, C)
     const float[:, :, :, ::1] dy not None,  # in: (N, out_h, out_w, C)
-    float[:, :, ::1] partial not None,      # out: `partial_shape`; 1 to N chunks
+    float[:, :, ::1] partial not None,      # out: `partial_shape`; 1 to N * out_h chunks
     kernel, stride, before,                 # (vertical, horizontal); before: the padding (top, left)
     int threads,
 ):
-    """The gradient of the filters, one partial sum for each chunk of images (the caller adds them in order)."""
-    cdef Window g = window(x.shape[1], x.shape[2], x.shape[3], dy.shape[1], dy.shape[2], kernel, stride,
-                           before)
-    cdef Py_ssize_t chunks = partial.shape[0], images = x.shape[0], i
+    """The gradient of the filters: a partial sum for each chunk of rows of windows (the caller adds them in order).
+
+    The cut hangs on nothing but shapes: the same bytes for any number of threads.
+    """
+    cdef Axis v = forward_axis(x.shape[1], dy.shape[1], kernel[0], stride[0], before[0])
+    cdef Axis h = forward_axis(x.shape[2], dy.shape[2], kernel[1], stride[1], before[1])
+    cdef Py_ssize_t chunks = partial.shape[0], rows = x.shape[0] * v.windows, channels = x.shape[3], i
     cdef const float *px = &x[0, 0, 0, 0]
     cdef const float *pd = &dy[0, 0, 0, 0]
     cdef float *sums = &partial[0, 0, 0]
+    cdef Py_ssize_t size = v.taps * h.taps * channels
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        sum_images(&g, px, pd, images * i // chunks, images * (i + 1) // chunks,
-                   sums + i * g.kh * g.kw * g.channels)
+        sum_rows(&v, &h, px, pd, rows * i // chunks, rows * (i + 1) // chunks, channels, sums + i * size)
 
 
-cdef void sum_images(const Window *g, const float *x, const float *dy, Py_ssize_t first, Py_ssize_t last,
-                     float *sums) noexcept nogil:
-    cdef Py_ssize_t image, oy, ox, c, n, ky, kx, iy, ix
+cdef void sum_rows(const Axis *v, const Axis *h, const float *x, const float *dy, Py_ssize_t first,
+                   Py_ssize_t last, Py_ssize_t channels, float *sums) noexcept nogil:
+    cdef Taps g
+    cdef Py_ssize_t row, iy, ky, begin, end, j, start, skipped
     cdef const float *line
-    cdef const float *dline
+    cdef const float *slopes
     cdef float *target
-    cdef vf8 total
-    memset(sums, 0, g.kh * g.kw * g.channels * sizeof(float))
-    for image in range(first, last):
-        for ky in range(g.kh):
-            for oy in range(g.out_h):
-                iy = oy * g.sh + ky - g.top
-                if iy < 0 or iy >= g.in_h:
-                    continue
-                line = x + (image * g.in_h + iy) * g.in_w * g.channels
-                dline = dy + (image * g.out_h + oy) * g.out_w * g.channels
-                for kx in range(g.kw):
-                    target = sums + (ky * g.kw + kx) * g.channels
-                    for c in range(0, g.channels, 8):
-                        n = g.channels - c
-                        total = vset8(0)
-                        for ox in range(g.out_w):
-                            ix = ox * g.sw + kx - g.left
-                            if 0 <= ix < g.in_w:
-                                total = total + (load(line + ix * g.channels + c, n)
-                                                 * load(dline + ox * g.channels + c, n))
-                        store(target + c, load(target + c, n) + total, n)
+    memset(sums, 0, v.taps * h.taps * channels * sizeof(float))
+    g.channels = channels
+    g.x_col = g.w_col = g.y_pixel = channels
+    g.x_pixel, g.y_row = h.step * channels, h.windows * channels
+    inner_windows(h, &begin, &end)
+    for row in range(first, last):
+        set_row(&g, v, row % v.windows, h.size * channels, h.taps, &iy, &ky)
+        line = x + (row // v.windows * v.size + iy) * g.x_row
+        slopes = dy + row * h.windows * channels
+        target = sums + ky * g.w_row
+        j = 0
+        while j < h.windows:
+            start = h.start + j * h.step
+            if j == begin and begin < end:
+                g.cols = h.taps
+                depthwise_sums(&g, end - begin, line + start * channels, slopes + j * channels, target)
+                j = end
+                continue
+            g.cols = inside(h, start, &skipped)
+            depthwise_sums(&g, 1, line + (start + skipped) * channels, slopes + j * channels,
+                           target + skipped * channels)
+            j += 1

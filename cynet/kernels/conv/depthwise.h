@@ -1,0 +1,131 @@
+/* Depth-wise convolution: a run of pixels of one row, all channels; vector lanes are channels.
+ *
+ * Design: P neighbouring output pixels are summed at once, so that each filter tap is loaded once for P pixels and
+ * their sums, P chains that do not wait for each other, stay in registers. Channels are walked innermost: memory is
+ * read in its order. The taps of a run are a grid at constant distances, whichever pass it belongs to:
+ *
+ *     y[p][:] = bias[:] + sum over rows i, columns j of  x[p * x_pixel + i * x_row + j * x_col][:]
+ *                                                        * w[i * w_row + j * w_col][:]
+ */
+#ifndef CYNET_DEPTHWISE_H
+#define CYNET_DEPTHWISE_H
+
+#include "simd.h"
+
+typedef struct {
+    ptrdiff_t rows, cols;   /* of taps */
+    ptrdiff_t x_row, x_col; /* the distances, in floats, between neighbouring taps */
+    ptrdiff_t w_row, w_col;
+    ptrdiff_t x_pixel, y_pixel; /* and between neighbouring pixels */
+    ptrdiff_t y_row; /* from a row of these to the next, which is asked for ahead of its time */
+    ptrdiff_t new_rows; /* of x, that the next row of pixels has beyond this one's */
+    ptrdiff_t channels;
+    int relu; /* whether what is written is at least 0 (NaN stays) */
+} Taps;
+
+#define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
+
+/* P pixels, the channels of one vector. LOAD and STORE take a pointer, and the number of lanes that are there. */
+#define DEFINE_PIXELS(NAME, P, V, LOAD, STORE)                                                              \
+    INLINE void NAME(const Taps *g, const float *x, const float *w, const float *bias, float *y,            \
+                     ptrdiff_t lanes) {                                                                     \
+        const ptrdiff_t pixel = g->x_pixel;                                                                 \
+        V sum[P];                                                                                           \
+        EACH(p, P) sum[p] = LOAD(bias, lanes);                                                              \
+        for (ptrdiff_t i = 0; i < g->rows; i++, x += g->x_row, w += g->w_row) {                             \
+            const float *tap = x, *filter = w;                                                              \
+            for (ptrdiff_t j = 0; j < g->cols; j++, tap += g->x_col, filter += g->w_col) {                  \
+                V factor = LOAD(filter, lanes);                                                             \
+                EACH(p, P) sum[p] += LOAD(tap + p * pixel, lanes) * factor;                                 \
+            }                                                                                               \
+        }                                                                                                   \
+        if (g->relu) EACH(p, P) sum[p] = (V)(~(sum[p] < 0) & (__typeof__(sum[p] < 0))sum[p]);               \
+        EACH(p, P) STORE(y + p * g->y_pixel, sum[p], lanes);                                                \
+    }
+
+#define WHOLE_LOAD(p, lanes) ((void)(lanes), vload(p))
+#define WHOLE_STORE(p, v, lanes) ((void)(lanes), vstore(p, v))
+#define WHOLE_LOAD8(p, lanes) ((void)(lanes), vload8(p))
+#define WHOLE_STORE8(p, v, lanes) ((void)(lanes), vstore8(p, v))
+
+/* Ask for what the next row of pixels will need: rows are read side by side, too short for the processor to foresee. */
+INLINE void fetch(const Taps *g, ptrdiff_t pixels, const float *x) {
+    x += g->rows * g->x_row + g->channels;
+    for (ptrdiff_t i = 0; i < g->new_rows; i++, x += g->x_row)
+        for (ptrdiff_t at = 0; at < pixels * g->x_pixel; at += g->channels) __builtin_prefetch(x + at, 0, 2);
+}
+#define FETCH(P, c, y, write)                                                                               \
+    if (c % 16 == 0) {                                                                                      \
+        fetch(g, P, x + c);                                                                                 \
+        EACH(p, P) __builtin_prefetch(y + p * g->y_pixel + g->y_row + c, write, 2);                         \
+    }
+
+/* P pixels, all channels: by whole vectors, then by eight, then what is left. */
+#define DEFINE_RUN(P)                                                                                       \
+    DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                               \
+    DEFINE_PIXELS(pixels8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                           \
+    DEFINE_PIXELS(pixels_part_##P, P, vf8, vload8_part, vstore8_part)                                       \
+    static void run_##P(const Taps *g, const float *x, const float *w, const float *bias, float *y) {       \
+        ptrdiff_t c = 0;                                                                                    \
+        for (; c + VL <= g->channels; c += VL) {                                                            \
+            FETCH(P, c, y, 1)                                                                               \
+            pixels_##P(g, x + c, w + c, bias + c, y + c, VL);                                               \
+        }                                                                                                   \
+        for (; c + 8 <= g->channels; c += 8) pixels8_##P(g, x + c, w + c, bias + c, y + c, 8);              \
+        if (c < g->channels) pixels_part_##P(g, x + c, w + c, bias + c, y + c, g->channels - c);            \
+    }
+
+DEFINE_RUN(8)
+DEFINE_RUN(4)
+DEFINE_RUN(1)
+
+/* `pixels` pixels, whose taps are all inside the image. */
+INLINE void depthwise_run(const Taps *g, ptrdiff_t pixels, const float *x, const float *w, const float *bias,
+                          float *y) {
+    for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, y += 8 * g->y_pixel) run_8(g, x, w, bias, y);
+    for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, y += 4 * g->y_pixel) run_4(g, x, w, bias, y);
+    for (; pixels > 0; pixels--, x += g->x_pixel, y += g->y_pixel) run_1(g, x, w, bias, y);
+}
+
+/* The gradient of the filters: sums[i * w_row + j * w_col][:] += sum over p of x[...][:] * dy[p * y_pixel][:]. */
+#define DEFINE_TAPS(NAME, P, V, LOAD, STORE)                                                                \
+    INLINE void NAME(const Taps *g, const float *x, const float *dy, float *sums, ptrdiff_t lanes) {        \
+        const ptrdiff_t pixel = g->x_pixel;                                                                 \
+        V slope[P];                                                                                         \
+        EACH(p, P) slope[p] = LOAD(dy + p * g->y_pixel, lanes);                                             \
+        for (ptrdiff_t i = 0; i < g->rows; i++, x += g->x_row, sums += g->w_row) {                          \
+            const float *tap = x;                                                                           \
+            float *target = sums;                                                                           \
+            for (ptrdiff_t j = 0; j < g->cols; j++, tap += g->x_col, target += g->w_col) {                  \
+                V sum = LOAD(target, lanes);                                                                \
+                EACH(p, P) sum += LOAD(tap + p * pixel, lanes) * slope[p];                                  \
+                STORE(target, sum, lanes);                                                                  \
+            }                                                                                               \
+        }                                                                                                   \
+    }
+
+#define DEFINE_GRADIENT(P)                                                                                  \
+    DEFINE_TAPS(taps_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                                   \
+    DEFINE_TAPS(taps8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                               \
+    DEFINE_TAPS(taps_part_##P, P, vf8, vload8_part, vstore8_part)                                           \
+    static void gradient_##P(const Taps *g, const float *x, const float *dy, float *sums) {                 \
+        ptrdiff_t c = 0;                                                                                    \
+        for (; c + VL <= g->channels; c += VL) {                                                            \
+            FETCH(P, c, dy, 0)                                                                              \
+            taps_##P(g, x + c, dy + c, sums + c, VL);                                                       \
+        }                                                                                                   \
+        for (; c + 8 <= g->channels; c += 8) taps8_##P(g, x + c, dy + c, sums + c, 8);                      \
+        if (c < g->channels) taps_part_##P(g, x + c, dy + c, sums + c, g->channels - c);                    \
+    }
+
+DEFINE_GRADIENT(8)
+DEFINE_GRADIENT(4)
+DEFINE_GRADIENT(1)
+
+INLINE void depthwise_sums(const Taps *g, ptrdiff_t pixels, const float *x, const float *dy, float *sums) {
+    for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, dy += 8 * g->y_pixel) gradient_8(g, x, dy, sums);
+    for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, dy += 4 * g->y_pixel) gradient_4(g, x, dy, sums);
+    for (; pixels > 0; pixels--, x += g->x_pixel, dy += g->y_pixel) gradient_1(g, x, dy, sums);
+}
+
+#endif
