@@ -4,7 +4,19 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, cutting, kernels, loading, peak, per_layer, processes, profiled, speed, texts
+from . import (
+    choices,
+    cutting,
+    kernels,
+    loading,
+    peak,
+    per_layer,
+    processes,
+    profiled,
+    shape_speed,
+    speed,
+    texts,
+)
 from .timing import nothing
 
 MIB = 2**20
@@ -32,7 +44,9 @@ class Wanted:
     array_size, largest : float or None
         MiB of the arrays of "peak", and of the largest of the sweep of "kernels".
     only : sequence of str or None
-        Parts of the names of kernels.
+        Parts of the names of kernels, or of shapes.
+    count, seed : int
+        Shapes that are drawn, and by what.
     steps : int
         Of a training whose memory is measured.
     model_option : str or None
@@ -49,6 +63,8 @@ class Wanted:
     array_size: float | None = None
     largest: float | None = None
     only: tuple | None = None
+    count: int = choices.SHAPES
+    seed: int = 0
     steps: int = choices.STEPS
     model_option: str | None = None
 
@@ -109,6 +125,12 @@ def _infer(wanted, watch):
     yield speed.measure(wanted.setup(False, wanted.batch_size, wanted.threads or ()), watch)
 
 
+def _shapes(wanted, watch):
+    yield from shape_speed.measure(
+        _roof(watch), wanted.against, wanted.count, wanted.seed, wanted.only or (), wanted.repeat, watch
+    )
+
+
 def _memory(wanted, watch):
     setup = wanted.setup(True, wanted.batch_size)
     yield processes.memory(setup, wanted.repeats, wanted.steps, watch)
@@ -149,6 +171,7 @@ RUNS = {
     "kernels": _kernels,
     "train": _train,
     "infer": _infer,
+    "shapes": _shapes,
     "memory": _memory,
     "import": _import,
     "loader": _loader,

@@ -38,6 +38,7 @@ from .torch_steps import (
     images,
     inference,
     loader,
+    passes,
     set_num_threads,
     training_step,
 )
@@ -48,6 +49,7 @@ __all__ += [
     "images",
     "inference",
     "loader",
+    "passes",
     "set_num_threads",
     "training_step",
 ]  # of the steps

@@ -172,6 +172,18 @@ def training_step(net, x, labels, layout):
     return step
 
 
+def passes(net, x, dy, layout):
+    """A function that runs a net forward and backward, and returns the gradients to x and its parameters."""
+    net = net.to(memory_format=FORMATS[layout]).train()
+    x, dy = images(x, layout).requires_grad_(), images(dy, layout)
+    wanted = x, *net.parameters()
+
+    def step():
+        return torch.autograd.grad(net(x), wanted, dy)
+
+    return step
+
+
 def inference(net, x, layout):
     """A function that computes the logits of a batch."""
     net, x = net.to(memory_format=FORMATS[layout]).eval(), images(x, layout)

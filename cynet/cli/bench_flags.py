@@ -23,7 +23,7 @@ def add(of):
         metavar="N",
         help="pictures in a batch",
     )
-    for name in ("train", "infer", "memory", "import", "loader", "language-model"):
+    for name in ("train", "infer", "shapes", "memory", "import", "loader", "language-model"):
         of[name].add_argument(
             "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
         )
@@ -39,9 +39,12 @@ def add(of):
     of["memory"].add_argument(
         "--steps", type=integer(1), default=choices.STEPS, metavar="N", help="of each training"
     )
-    of["kernels"].add_argument(
-        "--only", type=words, metavar="TEXT,...", help="kernels whose name holds one of these"
+    for name, what in (("kernels", "kernels whose name"), ("shapes", "shapes whose text")):
+        of[name].add_argument("--only", type=words, metavar="TEXT,...", help=f"{what} holds one of these")
+    of["shapes"].add_argument(
+        "--count", type=integer(0), default=choices.SHAPES, metavar="N", help="shapes that are drawn"
     )
+    of["shapes"].add_argument("--seed", type=integer(0), default=0, metavar="N", help="they are drawn by")
     of["kernels"].add_argument(
         "--largest",
         type=number(0),

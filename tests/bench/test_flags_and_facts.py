@@ -18,6 +18,7 @@ from cynet.bench import (
     per_layer,
     processes,
     report,
+    shape_speed,
     speed,
     texts,
 )
@@ -52,7 +53,8 @@ def calls(monkeypatch):
     for name in ("speed", "cost", "training"):
         noting(loading, name, made)
     noting(cutting, "speed", made)
-    noting(texts, "measure", [made])
+    for module in (texts, shape_speed):
+        noting(module, "measure", [made])
     monkeypatch.setattr("cynet.bench.peers.load", lambda name: None)
     return found
 
@@ -81,6 +83,11 @@ N = "the threads there are"  # which tests that came before may have set
     ("kernels --largest 0", [
         ("kernels.chosen", N, ["uwnet0", *MODELS], 128, True, 0, {}), ("peak.measure", N, {}),
         ("kernels.measure", N, "the cases", "the peak", (), None, {}),
+    ]),
+    ("shapes", [("peak.measure", N, {}), ("shape_speed.measure", N, "the peak", None, 60, 0, (), None, {})]),
+    ("shapes --against torch --count 0 --seed 3 --only 7x7,depth --repeat 2 --threads 1", [
+        ("peak.measure", 1, {}),
+        ("shape_speed.measure", 1, "the peak", "torch", 0, 3, ["7x7", "depth"], 2, {}),
     ]),
     ("train", [("speed.measure", N, setup(True, (128,)), {})]),
     ("infer", [("speed.measure", N, setup(False, (128, 1)), {})]),
