@@ -10,6 +10,7 @@ from . import (
     kernels,
     loading,
     peak,
+    peers,
     per_layer,
     processes,
     profiled,
@@ -31,7 +32,7 @@ class Wanted:
     what : str
         A name of `RUNS`.
     model : sequence of str
-        "profile" takes what `profiled.of` does.
+        "profile" and "infer" take what `profiled.of` does.
     batch_size : int or tuple of int
         "train", "infer" and "memory" take several.
     batch_norm : bool
@@ -50,7 +51,7 @@ class Wanted:
     steps : int
         Of a training whose memory is measured.
     model_option : str or None
-        Of "profile": what else the functions of its models are given, a JSON object.
+        Of "profile" and "infer": what else the functions of its models are given, a JSON object.
     """
 
     what: str
@@ -75,8 +76,9 @@ class Wanted:
 
     def setup(self, training, batch_sizes, counts=()):
         return speed.Setup(
-            training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat
-        )
+            training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat,
+            self.model_option,
+        )  # fmt: skip
 
 
 def reports(wanted, watch=nothing):
@@ -97,6 +99,8 @@ def reports(wanted, watch=nothing):
     ValueError, MemoryError, ChildProcessError
         When something cannot be measured.
     """
+    if wanted.against:
+        peers.check_able(wanted.against, wanted.what)
     if wanted.threads:
         threads.set_num_threads(wanted.threads if isinstance(wanted.threads, int) else max(wanted.threads))
     yield from RUNS[wanted.what](wanted, watch)

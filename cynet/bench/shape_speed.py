@@ -3,7 +3,7 @@
 import numpy as np
 
 from cynet.core import workspace
-from cynet.core.threads import get_num_threads, set_num_threads
+from cynet.core.threads import get_num_threads
 
 from . import cases, choices, peers, shapes, workload
 from .report import GIGA, MILLISECONDS, PERCENT, TIMES, Report
@@ -66,18 +66,17 @@ def _row(shape, peak, peer, rounds):
     layer, x = shape.layer(), cases.random(shape.input_shape)
     dy, threads = cases.random(layer.output_shape(x.shape)), get_num_threads()
     ours = {"forward": workload.inference(layer, x), "both": workload.passes(shape.layer(), x, dy)}
-    theirs = {what: {} for what in PASSES}
+    theirs, rest = {what: {} for what in PASSES}, peer.rest if peer else nothing
     if peer:
+        peer.set_num_threads(threads)
         peer.check_equal(layer, peer.converted(layer), x, False)
         for way in peer.FORMATS:
             theirs["forward"][way] = peer.inference(peer.converted(layer), x, way)
             theirs["both"][way] = peer.passes(peer.converted(layer), x, dy, way)
     row = {"shape": str(shape), "threads": threads, "macs": shape.macs}
     for what, products in PASSES.items():
-        contestants = [Contestant("cynet", ours[what], lambda: set_num_threads(threads))]
-        contestants += [
-            Contestant(way, step, lambda: peer.set_num_threads(threads)) for way, step in theirs[what].items()
-        ]
+        contestants = [Contestant("cynet", ours[what], rest)]
+        contestants += [Contestant(way, step, rest) for way, step in theirs[what].items()]
         found = compared(take_turns(contestants, rounds, SECONDS * len(contestants)))
         found["flop_rate"] = 2 * products * shape.macs / found["seconds"]
         found["of_peak"] = found["flop_rate"] / peak.flops

@@ -3,13 +3,14 @@
 from argparse import ArgumentTypeError
 
 from cynet.bench import choices
-from cynet.bench.peers import PEERS
+from cynet.bench.peers import PEERS, able
 from cynet.runs.ranges import model_option
 
 from .options import Merged
 from .values import add_threads, flag, integer, integers, number
 
 BROUGHT = ", FILE.py[:NAME] as for `cynet train`, run folders or weights files"
+OF_ANY = "profile", "infer"  # measure these too, not only nets of the registry
 
 
 def add(of):
@@ -25,10 +26,11 @@ def add(of):
     )
     for name in ("train", "infer", "shapes", "memory", "import", "loader", "language-model"):
         of[name].add_argument(
-            "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
-        )
+            "--against", choices=tuple(PEERS), metavar="PEER",
+            help=f"take turns with this framework: {', '.join(able(name))}",
+        )  # fmt: skip
     of["table"].add_argument(
-        "--against", choices=PEERS, default="torch", metavar="PEER", help="the framework beside cynet"
+        "--against", choices=tuple(PEERS), default="torch", metavar="PEER", help="the framework beside cynet"
     )
     of["peak"].add_argument(
         "--array-size",
@@ -63,10 +65,10 @@ def _add_models(parser, name):
         type=words,
         action="extend",
         metavar="NAME,...",
-        help=f"the networks{BROUGHT * (name == 'profile')}; may be given again (default: "
+        help=f"the networks{BROUGHT * (name in OF_ANY)}; may be given again (default: "
         f"{','.join(choices.models(name))})",
     )
-    if name == "profile":
+    if name in OF_ANY:
         parser.add_argument(
             "--model-option", action=Merged, type=flag(model_option), metavar="KEY=VALUE",
             help="an argument of the functions that build them; can be given several times",
