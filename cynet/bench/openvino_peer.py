@@ -1,7 +1,7 @@
 """The peer OpenVINO: inference on the processor in float32, one request at a time as fast as it can.
 
-Imported only where openvino is wanted. That import would tell its makers of it over the network; so what tells
-them is taken for not installed, which openvino allows for.
+Imported only where openvino is wanted. That import would tell its makers of it over the network; so what
+tells them is taken for not installed, which openvino allows for.
 """
 
 import sys
