@@ -21,8 +21,8 @@ SHAPES = (
 KINDS = {
     "peak": ("measure", {"rate": (True, GIGA, "G/s")}),
     "kernels": ("kernel shape place", {"seconds": (False, MICROSECONDS, "µs")}),
-    "train": ("model batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
-    "infer": ("model batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "train": ("model side batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "infer": ("model side batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
     "shapes": SHAPES,
     "shapes: drawn": SHAPES,
     "memory": (
@@ -57,7 +57,7 @@ BESIDE = {
 }  # fmt: skip
 NAMES = {
     "batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps",
-    "hidden": "{} units", "length": "length {}",
+    "hidden": "{} units", "side": "@{}", "length": "length {}",
 }  # fmt: skip
 COLUMNS = (
     ("case", "case", None), ("old", "old", str), ("new", "new", str), ("unit", "", None),

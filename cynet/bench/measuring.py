@@ -52,6 +52,8 @@ class Wanted:
         Of a training whose memory is measured.
     model_option : str or None
         Of "profile" and "infer": what else the functions of its models are given, a JSON object.
+    side : int or None
+        Of the pictures of "train" and "infer"; None: 32, or what a model needs.
     """
 
     what: str
@@ -68,6 +70,7 @@ class Wanted:
     seed: int = 0
     steps: int = choices.STEPS
     model_option: str | None = None
+    side: int | None = None
 
     @property
     def repeats(self):
@@ -77,7 +80,7 @@ class Wanted:
     def setup(self, training, batch_sizes, counts=()):
         return speed.Setup(
             training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat,
-            self.model_option,
+            self.model_option, self.side,
         )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ class Setup:
         Turns of each contestant; default: those that fit into about four seconds.
     model_option : str, optional
         What else the functions of the models are given, a JSON object.
+    side : int, optional
+        Of the pictures; default: 32, or what a model needs.
     """
 
     training: bool
@@ -41,6 +43,7 @@ class Setup:
     peer: str | None = None
     rounds: int | None = None
     model_option: str | None = None
+    side: int | None = None
 
     @property
     def command(self):
@@ -79,7 +82,7 @@ def measure(setup, watch=nothing):
 
 def _measure(setup, peer, name, size, watch):
     """The rows of one model and batch size."""
-    net = profiled.of(name, setup.batch_norm, setup.model_option)
+    net = profiled.of(name, setup.batch_norm, setup.model_option, setup.side)
     x, labels = setting.batch(size, net.shape, net.classes)
     model, rest = net.create(), peer.rest if peer else nothing
     steps = {"cynet": (_ours(setup, model, x, labels), set_num_threads)}
@@ -101,6 +104,7 @@ def _measure(setup, peer, name, size, watch):
     ]
     times = take_turns(contestants, setup.rounds, SECONDS * len(contestants) / 2, watch)
     facts = {"model": name, "batch_norm": setup.batch_norm if net.norm else None, "batch_size": size}
+    facts |= {"side": setup.side}
     rows = [facts | {"threads": n} | compared({w: times[w, n] for w in steps}, size) for n in numbers]
     _add_scaling(rows)
     return rows
@@ -167,6 +171,7 @@ def report(setup, rows):
     unit = "step" if setup.training else "pass"
     columns = (
         ("model", "model", None),
+        ("side", "side", str),
         ("batch_size", "batch", str),
         ("threads", "threads", str),
         ("seconds", f"cynet ms/{unit}", MILLISECONDS),

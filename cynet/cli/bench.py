@@ -65,7 +65,9 @@ def check(flags):
                 from cynet.bench import profiled
 
                 with refusing("--model"):
-                    profiled.of(name, flags.batch_norm, flags.model_option).create()
+                    profiled.of(
+                        name, flags.batch_norm, flags.model_option, getattr(flags, "side", None)
+                    ).create()
             elif not known:
                 with refusing("--model"):
                     models.create(name)

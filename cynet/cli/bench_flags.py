@@ -73,6 +73,11 @@ def _add_models(parser, name):
             "--model-option", action=Merged, type=flag(model_option), metavar="KEY=VALUE",
             help="an argument of the functions that build them; can be given several times",
         )  # fmt: skip
+    if name in ("train", "infer"):
+        parser.add_argument(
+            "--side", type=integer(1), metavar="N",
+            help="pixels of the pictures' sides (default: 32, or what a network needs)",
+        )  # fmt: skip
     if name in ("train", "infer", "memory"):
         several, shown = integers(1), ",".join(map(str, choices.batches(name)))
         parser.add_argument(

@@ -16,6 +16,8 @@ BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps"
      ("kernels, k, (1,), p", "2.00", "1.00", "µs", 2)),
     ("train", BOTH, "seconds", 0.004, 0.008,
      ("train, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    ("infer", BOTH | {"side": 224}, "seconds", 0.004, 0.008,
+     ("infer, m, @224, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
     ("infer", BOTH, "seconds", 0.004, 0.008,
      ("infer, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
     *((command, {"shape": "3x3 1-2 @8 (4)", "threads": 2}, f"{what}_seconds", 0.002, 0.001,

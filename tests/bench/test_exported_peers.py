@@ -204,6 +204,8 @@ def test_a_file_of_weights_is_a_model_of_inference(tmp_path, net, capsys):
     report = speed.measure(speed.Setup(False, (file, "uwnet2"), (2,), rounds=1))
     assert [row["batch_norm"] for row in report.rows] == [None, True] and "batch norm on" in report.notes[0]
     assert not profiled.of(file).norm
+    with pytest.raises(ValueError, match="side: wanted a net that is made for it, got weights"):
+        profiled.of(file, side=64)
     assert cli.main(["bench", "infer", "--model", file, "--batch-size", "2", "--repeat", "1"]) == 0
     assert capsys.readouterr().out.count("own.safetensors") == 1
 
@@ -214,3 +216,10 @@ def test_nobody_is_told_over_the_network_of_a_comparison():
     program = "import sys\nfrom cynet.bench import peers\npeers.load('openvino')\nprint(sorted(sys.modules))"
     names = run_python("-c", program).stdout
     assert "openvino_peer" in names and "openvino_telemetry." not in names
+
+
+def test_pictures_have_the_sides_that_are_asked_for(shown):
+    made = speed.measure(speed.Setup(False, ("uwnet2",), (1,), rounds=1, side=48))
+    assert profiled.of("uwnet2", side=48).shape == (48, 48, 3) and shown(made)[0]["side"] == "48"
+    with pytest.raises(ValueError, match="side: wanted a net of pictures, got conv1d_small, one of signals"):
+        profiled.of("conv1d_small", side=48)

@@ -59,8 +59,8 @@ def calls(monkeypatch):
     return found
 
 
-def setup(training, sizes, threads=(), models=MODELS, batch_norm=True, peer=None, rounds=None):
-    return speed.Setup(training, models, sizes, threads, batch_norm, peer, rounds)
+def setup(training, sizes, threads=(), models=MODELS, batch_norm=True, peer=None, rounds=None, **more):
+    return speed.Setup(training, models, sizes, threads, batch_norm, peer, rounds, **more)
 
 
 N = "the threads there are"  # which tests that came before may have set
@@ -90,6 +90,9 @@ N = "the threads there are"  # which tests that came before may have set
         ("shape_speed.measure", 1, "the peak", "torch", 0, 3, ["7x7", "depth"], 2, {}),
     ]),
     ("train", [("speed.measure", N, setup(True, (128,)), {})]),
+    ("infer --side 64 --model uwnet2 --model-option batch_norm=false --batch-size 1 --against onnxruntime",
+     [("speed.measure", N, setup(False, (1,), (), ("uwnet2",), peer="onnxruntime", side=64,
+                                 model_option='{"batch_norm": false}'), {})]),
     ("infer", [("speed.measure", N, setup(False, (128, 1)), {})]),
     ("train --model uwnet2,uwnet1 --model uwnet2 --batch-size 2,4 --threads 1,3 --repeat 5 --no-batch-norm "
      "--against torch",
