@@ -5,6 +5,7 @@ WHAT = {
     "kernels": "every kernel over the models' shapes and a sweep of sizes, against that peak",
     "train": "steps of training",
     "infer": "passes of inference",
+    "shapes": "single convolutions of many shapes, named and drawn, forward and backward",
     "memory": "peak memory of processes that train",
     "import": "the time of `import cynet`",
     "loader": "loading batches: images a second, memory, and what training loses by it",
@@ -18,6 +19,7 @@ MODELS_OF = {"profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where no
 BATCH = 128  # pictures
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
 EPOCH = 12_800  # pictures that a loader walks over
+SHAPES = 60  # convolutions that are drawn
 STEPS = 10  # of a training, after which the peak of its memory stands
 REPEATS = {"peak": 30, "memory": 3, "import": 15}  # where not as many as fit into a few seconds
 TOLERANCE = 0.97  # the ratio below which a case counts as slower

@@ -12,13 +12,19 @@ from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, 
 MOST = 1 << 28  # bytes of a file
 LARGEST = 1e100  # of a number that was measured; a whole number in JSON may be beyond any float
 RATE = scaled(1, 0)
+SHAPES = (
+    "shape threads",
+    {"forward_seconds": (False, MILLISECONDS, "ms"), "both_seconds": (False, MILLISECONDS, "ms")},
+)
 # Of each command: what a case is named by, and what is measured of it, each with whether more is better, how
 # it is shown, and its unit.
 KINDS = {
     "peak": ("measure", {"rate": (True, GIGA, "G/s")}),
     "kernels": ("kernel shape place", {"seconds": (False, MICROSECONDS, "µs")}),
-    "train": ("model batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
-    "infer": ("model batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "train": ("model side batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "infer": ("model side batch_norm batch_size threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "shapes": SHAPES,
+    "shapes: drawn": SHAPES,
     "memory": (
         "model batch_norm batch_size threads steps",
         {"peak_bytes": (False, MEBIBYTES, "MiB"), "own_bytes": (False, MEBIBYTES, "MiB")},
@@ -45,10 +51,13 @@ KINDS = {
         },
     ),
 }
-BESIDE = {"seconds": "ratio", "peak_bytes": "ratio", "own_bytes": "own_ratio", "images_per_second": "ratio"}
+BESIDE = {
+    "seconds": "ratio", "peak_bytes": "ratio", "own_bytes": "own_ratio", "images_per_second": "ratio",
+    "forward_seconds": "forward_ratio", "both_seconds": "both_ratio",
+}  # fmt: skip
 NAMES = {
     "batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps",
-    "hidden": "{} units", "length": "length {}",
+    "hidden": "{} units", "side": "@{}", "length": "length {}",
 }  # fmt: skip
 COLUMNS = (
     ("case", "case", None), ("old", "old", str), ("new", "new", str), ("unit", "", None),

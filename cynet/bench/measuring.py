@@ -4,7 +4,20 @@ from dataclasses import dataclass, replace
 
 from cynet.core import threads
 
-from . import choices, cutting, kernels, loading, peak, per_layer, processes, profiled, speed, texts
+from . import (
+    choices,
+    cutting,
+    kernels,
+    loading,
+    peak,
+    peers,
+    per_layer,
+    processes,
+    profiled,
+    shape_speed,
+    speed,
+    texts,
+)
 from .timing import nothing
 
 MIB = 2**20
@@ -19,7 +32,7 @@ class Wanted:
     what : str
         A name of `RUNS`.
     model : sequence of str
-        "profile" takes what `profiled.of` does.
+        "profile" and "infer" take what `profiled.of` does.
     batch_size : int or tuple of int
         "train", "infer" and "memory" take several.
     batch_norm : bool
@@ -32,11 +45,15 @@ class Wanted:
     array_size, largest : float or None
         MiB of the arrays of "peak", and of the largest of the sweep of "kernels".
     only : sequence of str or None
-        Parts of the names of kernels.
+        Parts of the names of kernels, or of shapes.
+    count, seed : int
+        Shapes that are drawn, and by what.
     steps : int
         Of a training whose memory is measured.
     model_option : str or None
-        Of "profile": what else the functions of its models are given, a JSON object.
+        Of "profile" and "infer": what else the functions of its models are given, a JSON object.
+    side : int or None
+        Of the pictures of "train" and "infer"; None: 32, or what a model needs.
     """
 
     what: str
@@ -49,8 +66,11 @@ class Wanted:
     array_size: float | None = None
     largest: float | None = None
     only: tuple | None = None
+    count: int = choices.SHAPES
+    seed: int = 0
     steps: int = choices.STEPS
     model_option: str | None = None
+    side: int | None = None
 
     @property
     def repeats(self):
@@ -59,8 +79,9 @@ class Wanted:
 
     def setup(self, training, batch_sizes, counts=()):
         return speed.Setup(
-            training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat
-        )
+            training, tuple(self.model), batch_sizes, counts, self.batch_norm, self.against, self.repeat,
+            self.model_option, self.side,
+        )  # fmt: skip
 
 
 def reports(wanted, watch=nothing):
@@ -81,6 +102,8 @@ def reports(wanted, watch=nothing):
     ValueError, MemoryError, ChildProcessError
         When something cannot be measured.
     """
+    if wanted.against:
+        peers.check_able(wanted.against, wanted.what)
     if wanted.threads:
         threads.set_num_threads(wanted.threads if isinstance(wanted.threads, int) else max(wanted.threads))
     yield from RUNS[wanted.what](wanted, watch)
@@ -107,6 +130,12 @@ def _train(wanted, watch):
 
 def _infer(wanted, watch):
     yield speed.measure(wanted.setup(False, wanted.batch_size, wanted.threads or ()), watch)
+
+
+def _shapes(wanted, watch):
+    yield from shape_speed.measure(
+        _roof(watch), wanted.against, wanted.count, wanted.seed, wanted.only or (), wanted.repeat, watch
+    )
 
 
 def _memory(wanted, watch):
@@ -149,6 +178,7 @@ RUNS = {
     "kernels": _kernels,
     "train": _train,
     "infer": _infer,
+    "shapes": _shapes,
     "memory": _memory,
     "import": _import,
     "loader": _loader,

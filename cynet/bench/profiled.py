@@ -47,7 +47,7 @@ class Profiled:
         return model
 
 
-def of(name, batch_norm=True, options=None):
+def of(name, batch_norm=True, options=None, side=None):
     """The `Profiled` of a name.
 
     Parameters
@@ -59,6 +59,8 @@ def of(name, batch_norm=True, options=None):
         False: of the registry's without.
     options : str or None
         What else its function is given by name, a JSON object.
+    side : int or None
+        Of the pictures that it is made for; default: 32, or what it needs.
 
     Raises
     ------
@@ -67,19 +69,31 @@ def of(name, batch_norm=True, options=None):
     """
     if nets.is_registered(name):
         given = json.loads(options or "{}") | ({} if batch_norm else {"batch_norm": False})
-        shape = workload.input_shape(name)
+        shape = _sided(workload.input_shape(name), side, name)
         norm = f", batch norm {'on' if batch_norm else 'off'}"
         return Profiled(shape, CLASSES, lambda: models.create(name, shape, CLASSES, **given), norm)
     if not batch_norm:
         raise ValueError(f"batch_norm: wanted a model of the registry to leave it out of, got {name}")
     if nets.is_own(name):
         net = _named(name)
-        return Profiled(PICTURE, CLASSES, lambda: net.made(PICTURE, CLASSES, options))
+        shape = _sided(PICTURE, side, name)
+        return Profiled(shape, CLASSES, lambda: net.made(shape, CLASSES, options))
     if not user_path(name).exists():
         models.create(name)  # which says what there is
     if options:
         raise ValueError(f"model_option: wanted a function that takes it, got weights, {name}")
+    if side:
+        raise ValueError(f"side: wanted a net that is made for it, got weights, {name}")
     return _weighed(weights.file_of(name))
+
+
+def _sided(shape, side, name):
+    """The shape of a sample with sides of so many pixels."""
+    if not side:
+        return shape
+    if len(shape) != len(PICTURE):
+        raise ValueError(f"side: wanted a net of pictures, got {name}, one of signals")
+    return side, side, shape[-1]
 
 
 @functools.lru_cache

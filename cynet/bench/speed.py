@@ -6,7 +6,7 @@ import numpy as np
 
 from cynet.core.threads import get_num_threads, set_num_threads
 
-from . import choices, peers, setting, workload
+from . import choices, peers, profiled, setting, workload
 from .report import MILLISECONDS, TIMES, Report, scaled, span
 from .timing import Contestant, nothing, quartiles, take_turns
 
@@ -21,12 +21,18 @@ class Setup:
     ----------
     training : bool
         Steps of training, else passes of inference.
-    models, batch_sizes, threads : tuple
+    models : tuple of str
+        What `profiled.of` takes.
+    batch_sizes, threads : tuple of int
     batch_norm : bool
     peer : str, optional
         One of `peers.PEERS`.
     rounds : int, optional
         Turns of each contestant; default: those that fit into about four seconds.
+    model_option : str, optional
+        What else the functions of the models are given, a JSON object.
+    side : int, optional
+        Of the pictures; default: 32, or what a model needs.
     """
 
     training: bool
@@ -36,6 +42,8 @@ class Setup:
     batch_norm: bool = True
     peer: str | None = None
     rounds: int | None = None
+    model_option: str | None = None
+    side: int | None = None
 
     @property
     def command(self):
@@ -74,27 +82,29 @@ def measure(setup, watch=nothing):
 
 def _measure(setup, peer, name, size, watch):
     """The rows of one model and batch size."""
-    x, labels = setting.batch(size, workload.input_shape(name))
-    model = workload.create(name, setup.batch_norm)
+    net = profiled.of(name, setup.batch_norm, setup.model_option, setup.side)
+    x, labels = setting.batch(size, net.shape, net.classes)
+    model, rest = net.create(), peer.rest if peer else nothing
     steps = {"cynet": (_ours(setup, model, x, labels), set_num_threads)}
     if peer:
         peer.check_equal(model, peer.converted(model), x, setup.training)
         for layout in peer.FORMATS:
-            net = peer.converted(model)
+            other = peer.converted(model)
             step = (
-                peer.training_step(net, x, labels, layout)
+                peer.training_step(other, x, labels, layout)
                 if setup.training
-                else peer.inference(net, x, layout)
+                else peer.inference(other, x, layout)
             )
             steps[layout] = step, peer.set_num_threads
     numbers = setup.threads or (get_num_threads(),)
     contestants = [
-        Contestant((who, n), step, lambda set_threads=set_threads, n=n: set_threads(n))
+        Contestant((who, n), step, lambda set_threads=set_threads, n=n: (rest(), set_threads(n)))
         for n in numbers
         for who, (step, set_threads) in steps.items()
     ]
     times = take_turns(contestants, setup.rounds, SECONDS * len(contestants) / 2, watch)
-    facts = {"model": name, "batch_norm": setup.batch_norm, "batch_size": size}
+    facts = {"model": name, "batch_norm": setup.batch_norm if net.norm else None, "batch_size": size}
+    facts |= {"side": setup.side}
     rows = [facts | {"threads": n} | compared({w: times[w, n] for w in steps}, size) for n in numbers]
     _add_scaling(rows)
     return rows
@@ -161,6 +171,7 @@ def report(setup, rows):
     unit = "step" if setup.training else "pass"
     columns = (
         ("model", "model", None),
+        ("side", "side", str),
         ("batch_size", "batch", str),
         ("threads", "threads", str),
         ("seconds", f"cynet ms/{unit}", MILLISECONDS),
@@ -172,11 +183,12 @@ def report(setup, rows):
         ("ratio", f"{setup.peer} / cynet", TIMES),
         ("ratio_quartiles", "quartiles", span),
     )
-    notes = [f"Medians; batch norm {'on' if setup.batch_norm else 'off'}."]
+    known = [row["batch_norm"] for row in rows if row["batch_norm"] is not None]
+    notes = [f"Medians; batch norm {'on' if known[0] else 'off'}." if known else "Medians."]
     if setup.peer:
         notes.append(
             f"{setup.peer} and cynet take turns in one process, with the same weights, pictures and threads; "
-            "its way is the faster of NCHW and channels_last."
+            f"its way is the fastest of {'; '.join(rows[0]['peer_ways'])}."
         )
     if len(setup.threads) > 1:
         notes.append("scaling: the speed-up over the fewest threads, divided by the factor in threads.")

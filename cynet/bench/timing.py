@@ -3,9 +3,11 @@
 import contextlib
 import gc
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +15,8 @@ BLOCK = 0.02  # seconds of a turn, at least, unless so many steps are fewer:
 LEAD = 0.01  # seconds before it that are not timed, at least
 LONGEST_BLOCK = 20  # steps
 ROUNDS = 5, 200  # the fewest and the most that are chosen
+PAUSE, LONGEST_REST, UNTOLD_REST = 0.001, 1.0, 0.1  # seconds
+TASKS = Path("/proc/self/task")  # where Linux tells of each thread
 
 
 def nothing(*_):
@@ -26,6 +30,35 @@ class Contestant:
     name: object
     step: Callable
     prepare: Callable = nothing
+
+
+def settle():
+    """Wait until all other threads of this process sleep, twice in a row, but no longer than a second.
+
+    Where the system does not tell, a tenth of a second.
+    """
+    if not TASKS.is_dir():
+        time.sleep(UNTOLD_REST)
+        return
+    asleep = 0
+    for _ in range(round(LONGEST_REST / PAUSE)):
+        time.sleep(PAUSE)
+        asleep = 0 if _others_run() else asleep + 1
+        if asleep == 2:
+            return
+
+
+def _others_run():
+    """Whether another thread of this process runs, or waits for a processor."""
+    own = str(threading.get_native_id())
+    for task in TASKS.iterdir():
+        try:
+            state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:  # it has ended
+            continue
+        if state == "R" and task.name != own:
+            return True
+    return False
 
 
 @contextlib.contextmanager

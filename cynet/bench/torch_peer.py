@@ -20,6 +20,7 @@ from cynet.nn.layers.pool2d import Pool2d
 from cynet.nn.passes import no_grad
 from cynet.nn.structure import chain
 
+from .peers import check_close
 from .torch_steps import (
     FORMATS,
     TorchAdd,
@@ -38,6 +39,8 @@ from .torch_steps import (
     images,
     inference,
     loader,
+    passes,
+    rest,
     set_num_threads,
     training_step,
 )
@@ -48,11 +51,11 @@ __all__ += [
     "images",
     "inference",
     "loader",
+    "passes",
+    "rest",
     "set_num_threads",
     "training_step",
 ]  # of the steps
-
-TOLERANCE = 1e-3
 
 
 def converted(model):
@@ -207,6 +210,4 @@ def check_equal(model, net, x, training):
     for one in drawing:
         one.train(training)
     theirs = np.moveaxis(theirs, 1, -1) if theirs.ndim > 2 else theirs
-    error = float(np.abs(ours - theirs).max())
-    if not error <= TOLERANCE * max(1.0, float(np.abs(theirs).max())):
-        raise ValueError(f"wanted the same logits from cynet and torch, got a difference of {error:.3g}")
+    check_close("torch", ours, theirs)

@@ -41,6 +41,17 @@ def training_step_on(model):
     return step
 
 
+def passes(layer, x, dy):
+    """A function that runs a layer forward as in training, then backward, and returns the gradient to x."""
+    layer.train()
+
+    def step():
+        layer(x)
+        return layer.backward(dy)
+
+    return step
+
+
 def inference(model, x):
     """A function that computes the logits of a batch."""
     model.eval()

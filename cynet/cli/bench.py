@@ -58,21 +58,25 @@ def check(flags):
     if "model" in flags:
         flags.model = list(dict.fromkeys(flags.model or choices.models(flags.what)))
         for name in flags.model:
-            if flags.what == "profile":
+            known = name in models.names()
+            if known and models.model.facts(name).get("tokens"):
+                raise UsageError(f"--model: wanted a net of pictures or signals, got {name}, one of texts")
+            if "model_option" in flags:
                 from cynet.bench import profiled
 
                 with refusing("--model"):
-                    profiled.of(name, flags.batch_norm, flags.model_option).create()
-            elif name not in models.names():
+                    profiled.of(
+                        name, flags.batch_norm, flags.model_option, getattr(flags, "side", None)
+                    ).create()
+            elif not known:
                 with refusing("--model"):
                     models.create(name)
-            if models.model.facts(name).get("tokens"):
-                raise UsageError(f"--model: wanted a net of pictures or signals, got {name}, one of texts")
     if flags.json is not None:
         with refusing("--json"):
             check_output(flags.json)
     if getattr(flags, "against", None):
         with refusing("--against"):
+            peers.check_able(flags.against, flags.what)
             peers.load(flags.against)
 
 

@@ -3,13 +3,14 @@
 from argparse import ArgumentTypeError
 
 from cynet.bench import choices
-from cynet.bench.peers import PEERS
+from cynet.bench.peers import PEERS, able
 from cynet.runs.ranges import model_option
 
 from .options import Merged
 from .values import add_threads, flag, integer, integers, number
 
 BROUGHT = ", FILE.py[:NAME] as for `cynet train`, run folders or weights files"
+OF_ANY = "profile", "infer"  # measure these too, not only nets of the registry
 
 
 def add(of):
@@ -23,12 +24,13 @@ def add(of):
         metavar="N",
         help="pictures in a batch",
     )
-    for name in ("train", "infer", "memory", "import", "loader", "language-model"):
+    for name in ("train", "infer", "shapes", "memory", "import", "loader", "language-model"):
         of[name].add_argument(
-            "--against", choices=PEERS, metavar="PEER", help="take turns with this framework: torch"
-        )
+            "--against", choices=tuple(PEERS), metavar="PEER",
+            help=f"take turns with this framework: {', '.join(able(name))}",
+        )  # fmt: skip
     of["table"].add_argument(
-        "--against", choices=PEERS, default="torch", metavar="PEER", help="the framework beside cynet"
+        "--against", choices=tuple(PEERS), default="torch", metavar="PEER", help="the framework beside cynet"
     )
     of["peak"].add_argument(
         "--array-size",
@@ -39,9 +41,12 @@ def add(of):
     of["memory"].add_argument(
         "--steps", type=integer(1), default=choices.STEPS, metavar="N", help="of each training"
     )
-    of["kernels"].add_argument(
-        "--only", type=words, metavar="TEXT,...", help="kernels whose name holds one of these"
+    for name, what in (("kernels", "kernels whose name"), ("shapes", "shapes whose text")):
+        of[name].add_argument("--only", type=words, metavar="TEXT,...", help=f"{what} holds one of these")
+    of["shapes"].add_argument(
+        "--count", type=integer(0), default=choices.SHAPES, metavar="N", help="shapes that are drawn"
     )
+    of["shapes"].add_argument("--seed", type=integer(0), default=0, metavar="N", help="they are drawn by")
     of["kernels"].add_argument(
         "--largest",
         type=number(0),
@@ -60,13 +65,18 @@ def _add_models(parser, name):
         type=words,
         action="extend",
         metavar="NAME,...",
-        help=f"the networks{BROUGHT * (name == 'profile')}; may be given again (default: "
+        help=f"the networks{BROUGHT * (name in OF_ANY)}; may be given again (default: "
         f"{','.join(choices.models(name))})",
     )
-    if name == "profile":
+    if name in OF_ANY:
         parser.add_argument(
             "--model-option", action=Merged, type=flag(model_option), metavar="KEY=VALUE",
             help="an argument of the functions that build them; can be given several times",
+        )  # fmt: skip
+    if name in ("train", "infer"):
+        parser.add_argument(
+            "--side", type=integer(1), metavar="N",
+            help="pixels of the pictures' sides (default: 32, or what a network needs)",
         )  # fmt: skip
     if name in ("train", "infer", "memory"):
         several, shown = integers(1), ",".join(map(str, choices.batches(name)))

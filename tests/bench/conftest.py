@@ -30,6 +30,7 @@ def peer(monkeypatch):
         FORMATS={"one": 1, "two": 2},
         converted=lambda model: ("net", type(model).__name__),
         check_equal=lambda *given: asked.append(("equal", *given)),
+        rest=lambda: None,
         set_num_threads=lambda n: asked.append(("threads", n)),
         asked=asked,
     )

@@ -21,22 +21,28 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
     text = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0
     assert f"usage: cynet bench {what}" in text and "default: None" not in text
-    assert what in ("peak", "import", "loader", "language-model", "compare") or "(default: uwnet" in text
+    assert (
+        what in ("peak", "import", "shapes", "loader", "language-model", "compare")
+        or "(default: uwnet" in text
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], "the following arguments are required: WHAT"),
-        (["trian"], "wanted one of peak, kernels, train, infer, memory, import, loader, profile, "
+        (["trian"], "wanted one of peak, kernels, train, infer, shapes, memory, import, loader, profile, "
          "language-model, table, compare, got "
          "'trian' (did you mean train?)"),
         (["train", "--thread", "1"], "unknown flag: --thread (did you mean --threads?)"),
         (["train", "more"], "unexpected argument: more"),
         (["train", "--model", "uwnet9"], "--model: wanted one of uwnet0, uwnet1"),
         (["train", "--model", "uwnet1,resnet2"], "(did you mean resnet20?)"),
-        (["infer", "--against", "torhc"], "wanted one of torch, got 'torhc' (did you mean torch?)"),
+        (["infer", "--against", "torhc"], "onnxruntime, openvino, got 'torhc' (did you mean torch?)"),
+        (["infer", "--model", "language_model"], "signals, got language_model, one of texts"),
+        (["infer", "--model", "no.safetensors"], "--model: wanted one of uwnet0, uwnet1"),
         (["infer", "--batch-size", "1,0"], "--batch-size: wanted a whole number of at least 1, got '0'"),
+        (["shapes", "--count", "-1"], "--count: wanted a whole number of at least 0, got '-1'"),
         (["train", "--threads", "1,x"], "--threads: wanted a whole number of at least 1, got 'x'"),
         (["profile", "--threads", "1,2"], "--threads: wanted a whole number of at least 1, got '1,2'"),
         (["peak", "--json", "no/file"], "--json: wanted a file in a folder that exists, got no/file"),

@@ -142,19 +142,28 @@ def test_speed_beside_a_peer_in_turns_with_its_threads(monkeypatch, clock, peer,
     assert threads == [get_num_threads()]  # as before
     command = "train" if training else "infer"
     assert told == [(i, 3, f"{command} uwnet2, batch 8") for i in (1, 2, 3)] and report.command == command
+    assert any("its way is the fastest of one; two." in note for note in report.notes)
     assert "batch norm on" in report.notes[0] and any("scaling:" in note for note in report.notes)
 
 
+class Named:
+    """A net that is told by its name alone."""
+
+    def __init__(self, name, given):
+        self.name, self.given = name, given
+
+
 def test_speed_alone_is_of_every_model_and_batch(monkeypatch, clock, shown):
-    monkeypatch.setattr(speed.workload, "create", lambda name, batch_norm: (name, batch_norm))
+    monkeypatch.setattr(speed.profiled.models, "create", lambda name, *_, **given: Named(name, given))
     given = []
 
     def inference(model, x):
         given.append(model)
-        return clock(0.001 * len(x) * (1 if model[0] == "uwnet1" else 3))
+        return clock(0.001 * len(x) * (1 if model.name == "uwnet1" else 3))
 
     monkeypatch.setattr(speed.workload, "inference", inference)
     report = speed.measure(speed.Setup(False, ("uwnet1", "uwnet2"), (2, 8), batch_norm=False, rounds=2))
+    given = [(model.name, model.given["batch_norm"]) for model in given]
     assert given == [("uwnet1", False)] * 2 + [("uwnet2", False)] * 2
     found = [(row["model"], row["batch"], row["threads"], row["cynet ms/pass"]) for row in shown(report)]
     n = str(get_num_threads())

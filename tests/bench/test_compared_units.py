@@ -16,8 +16,13 @@ BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps"
      ("kernels, k, (1,), p", "2.00", "1.00", "µs", 2)),
     ("train", BOTH, "seconds", 0.004, 0.008,
      ("train, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    ("infer", BOTH | {"side": 224}, "seconds", 0.004, 0.008,
+     ("infer, m, @224, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
     ("infer", BOTH, "seconds", 0.004, 0.008,
      ("infer, m, batch norm, batch 8, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    *((command, {"shape": "3x3 1-2 @8 (4)", "threads": 2}, f"{what}_seconds", 0.002, 0.001,
+       (f"{command}, 3x3 1-2 @8 (4), 2 threads, {what} seconds", "2.00", "1.00", "ms", 2))
+      for command in ("shapes", "shapes: drawn") for what in ("forward", "both")),
     ("memory", BOTH, "peak_bytes", MIB, 4 * MIB,
      ("memory, m, batch norm, batch 8, 2 threads, 5 steps, peak", "1.00", "4.00", "MiB", 0.25)),
     ("memory", BOTH, "own_bytes", 4 * MIB, MIB,
@@ -60,17 +65,26 @@ def test_each_number_of_a_file_is_compared_in_its_unit_and_direction(
 
 def test_every_command_of_bench_that_measures_can_be_compared():
     measured = set(choices.WHAT) - {"table", "compare"}
-    more = {"loader: cost", "loader: training", "language-model: writing", "language-model: memory"}
+    more = {
+        "shapes: drawn",
+        "loader: cost",
+        "loader: training",
+        "language-model: writing",
+        "language-model: memory",
+    }
     assert set(compare.KINDS) == measured | more
 
 
 @pytest.mark.parametrize(("key", "beside"), [
     ("seconds", "ratio"), ("peak_bytes", "ratio"), ("own_bytes", "own_ratio"), ("images_per_second", "ratio"),
+    ("forward_seconds", "forward_ratio"), ("both_seconds", "both_ratio"),
 ])  # fmt: skip
 def test_which_ratio_to_the_peer_belongs_to_a_number(tmp_path, key, beside):
-    command = {"seconds": "train", "images_per_second": "loader"}.get(key, "memory")
+    commands = {"seconds": "train", "images_per_second": "loader"}
+    commands |= {"forward_seconds": "shapes", "both_seconds": "shapes"}
+    command = commands.get(key, "memory")
     file = tmp_path / "a.json"
-    row = {key: 1.0, "ratio": 3.0, "own_ratio": 5.0}
+    row = {key: 1.0, "ratio": 3.0, "own_ratio": 5.0, "forward_ratio": 7.0, "both_ratio": 9.0}
     file.write_text(json.dumps({"results": [{"command": command, "rows": [row]}]}))
     (found,) = compare.read(file).values()
     assert found.beside == row[beside]

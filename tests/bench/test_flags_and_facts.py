@@ -18,6 +18,7 @@ from cynet.bench import (
     per_layer,
     processes,
     report,
+    shape_speed,
     speed,
     texts,
 )
@@ -52,13 +53,14 @@ def calls(monkeypatch):
     for name in ("speed", "cost", "training"):
         noting(loading, name, made)
     noting(cutting, "speed", made)
-    noting(texts, "measure", [made])
+    for module in (texts, shape_speed):
+        noting(module, "measure", [made])
     monkeypatch.setattr("cynet.bench.peers.load", lambda name: None)
     return found
 
 
-def setup(training, sizes, threads=(), models=MODELS, batch_norm=True, peer=None, rounds=None):
-    return speed.Setup(training, models, sizes, threads, batch_norm, peer, rounds)
+def setup(training, sizes, threads=(), models=MODELS, batch_norm=True, peer=None, rounds=None, **more):
+    return speed.Setup(training, models, sizes, threads, batch_norm, peer, rounds, **more)
 
 
 N = "the threads there are"  # which tests that came before may have set
@@ -82,7 +84,15 @@ N = "the threads there are"  # which tests that came before may have set
         ("kernels.chosen", N, ["uwnet0", *MODELS], 128, True, 0, {}), ("peak.measure", N, {}),
         ("kernels.measure", N, "the cases", "the peak", (), None, {}),
     ]),
+    ("shapes", [("peak.measure", N, {}), ("shape_speed.measure", N, "the peak", None, 60, 0, (), None, {})]),
+    ("shapes --against torch --count 0 --seed 3 --only 7x7,depth --repeat 2 --threads 1", [
+        ("peak.measure", 1, {}),
+        ("shape_speed.measure", 1, "the peak", "torch", 0, 3, ["7x7", "depth"], 2, {}),
+    ]),
     ("train", [("speed.measure", N, setup(True, (128,)), {})]),
+    ("infer --side 64 --model uwnet2 --model-option batch_norm=false --batch-size 1 --against onnxruntime",
+     [("speed.measure", N, setup(False, (1,), (), ("uwnet2",), peer="onnxruntime", side=64,
+                                 model_option='{"batch_norm": false}'), {})]),
     ("infer", [("speed.measure", N, setup(False, (128, 1)), {})]),
     ("train --model uwnet2,uwnet1 --model uwnet2 --batch-size 2,4 --threads 1,3 --repeat 5 --no-batch-norm "
      "--against torch",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import loading, setting
+from cynet.bench import loading, setting, workload
 from cynet.nn.containers.container import Container
 from cynet.nn.structure import Call
 
@@ -52,6 +52,19 @@ def test_a_pass_is_in_evaluation_mode_and_keeps_no_graph(peer):
 
     peer.inference(Noting(), setting.batch(2)[0], "NCHW")()
     assert seen == [(False, False, (2, 3, 32, 32))]
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "channels_last"])
+def test_both_passes_give_the_gradients_that_cynets_do(peer, layout):
+    cynet.seed(0)
+    layer = cynet.Conv2d(3, 6, 3, 2, bias=False)
+    x = setting.batch(2)[0]
+    dy = np.random.default_rng(1).standard_normal(layer.output_shape(x.shape), dtype=np.float32)
+    dx = workload.passes(layer, x, dy)()
+    theirs, dw = peer.passes(peer.converted(layer), x, dy, layout)()
+    assert theirs.is_contiguous(memory_format=peer.FORMATS[layout])
+    np.testing.assert_allclose(np.moveaxis(theirs.numpy(), 1, -1), dx, atol=1e-4)
+    np.testing.assert_allclose(dw.numpy(), layer.weight.grad, atol=1e-3)
 
 
 def test_threads_are_those_that_are_set(peer):
