@@ -16,6 +16,11 @@ from cynet.core.processors import processors
 settings.register_profile("cynet", deadline=None, derandomize=True)
 settings.load_profile("cynet")
 
+# Threads of the kernels that wait for others sleep at once, here and in processes that tests start: tests run
+# in as many processes as there are processors, and what one of them spins away lacks another. It is read
+# when the first kernel is loaded. That a user's threads spin a little: tests/test_build.py.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # Rooms whose nets are so small that more threads only wait for each other, busily; tests of threads there set
 # how many themselves, and tests/kernels keeps all.
 OF_ONE_THREAD = ("nn", "models", "train")
