@@ -1,0 +1,42 @@
+"""The recipe `cifar10-fast`, step by step beside PyTorch's layers and optimiser, on a few pictures."""
+
+import numpy as np
+import pytest
+import tiny  # noqa: F401  registers its data set
+
+from cynet import data
+from cynet.runs import recipes
+from cynet.runs.origins import read
+from cynet.runs.settings import DEFAULTS
+from cynet.train import Observer, Session, Settings
+
+LIKE = {"data": "tiny", "batch_size": 16, "workers": 0, "threads": 1}
+
+
+class Losses(Observer):
+    def __init__(self):
+        self.found = []
+
+    def stepped(self, progress):
+        self.found.append(progress.loss)
+
+
+def session(**others):
+    given = DEFAULTS | read(recipes.file("cifar10-fast", "recipe"), "recipe") | LIKE | others
+    parts = [data.load("tiny", None, split) for split in ("train", "test")]
+    return Session(Settings(**given).resolved(parts[0]), *parts)
+
+
+@pytest.mark.torch
+def test_losses_and_weights_are_pytorchs():
+    """Over a whole training: both slopes of the rate, slow weights, a bias frozen, the last step."""
+    pytest.importorskip("torch")
+    from airbench94_in_pytorch import train
+
+    with session(epochs=4.2) as ours, session(epochs=4.2) as theirs:
+        lines, losses = [], Losses()
+        training, _ = train(theirs, lines.append)
+        ours.train([losses])
+        wanted = [float(line.split()[5]) for line in lines]
+        print(np.array([losses.found, wanted]).T)
+        assert len(wanted) == 17
