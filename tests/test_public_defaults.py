@@ -34,7 +34,7 @@ DEFAULTS = {
     "data.SubsetSampler": {"shuffle": True, "seed": 0}, "data.WeightedSampler": {"seed": 0},
     "data.BalancedSampler": {"seed": 0}, "data.CIFAR10": PUBLISHED, "data.CIFAR100": PUBLISHED,
     "data.MNIST": PUBLISHED, "data.FashionMNIST": PUBLISHED, "data.holdout.split": {"seed": 0},
-    "train.loop.train": {"observers": (), "measure": "test"}, "train.predictions.predict": {"flip": False},
+    "train.loop.train": {"observers": (), "measure": "test", "every": 1}, "train.predictions.predict": {"flip": False},
     "train.lr_find.lr_find": {"lowest": 1e-4, "highest": 10.0, "steps": 150},
     "train.predictions.Predictions.calibration": {"bins": 15}, "runs.predictor.Predictor": {"batch_size": 32},
     "runs.predictor.Predicted.top": {"count": 5}, "runs.calls.start": {"report": True, "observers": ()},

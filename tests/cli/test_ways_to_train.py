@@ -130,7 +130,7 @@ def test_predict_sees_views_too(tmp_path, capsys):
         found[tta] = out
     assert found[None] == found["flip"] and len(set(found.values())) == 3
     status, _, err = said(capsys, "predict", run, picture, "--tta", "crop")
-    assert status == 2 and "--tta: wanted one of flip, shift, got 'crop'" in err
+    assert status == 2 and "--tta: wanted one of flip, shift, diagonal, got 'crop'" in err
 
 
 def test_fine_tuning_from_a_run_is_repeated_too(tmp_path, capsys):

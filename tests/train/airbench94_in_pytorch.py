@@ -142,7 +142,7 @@ def train(session, say=print, compiled=False):
             start = time.perf_counter()
             loss = training.step(x, y, epoch)
             seconds += time.perf_counter() - start
-            say(f"step {training.done}  epoch {epoch + 1}  loss {loss:.6f}  {seconds:.1f} s")
+            say(f"step {training.done}  epoch {epoch + 1}  loss {loss!r}  {seconds:.1f} s")
             if training.done == training.steps:
                 break
     return training, seconds

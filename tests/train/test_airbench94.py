@@ -10,7 +10,7 @@ from cynet.runs.origins import read
 from cynet.runs.settings import DEFAULTS
 from cynet.train import Observer, Session, Settings
 
-LIKE = {"data": "tiny", "batch_size": 16, "workers": 0, "threads": 1}
+LIKE = {"data": "tiny", "batch_size": 16, "lr": 1.5 * 16 / 1024, "workers": 0, "threads": 1}
 
 
 class Losses(Observer):
@@ -38,5 +38,9 @@ def test_losses_and_weights_are_pytorchs():
         training, _ = train(theirs, lines.append)
         ours.train([losses])
         wanted = [float(line.split()[5]) for line in lines]
-        print(np.array([losses.found, wanted]).T)
         assert len(wanted) == 17
+        np.testing.assert_allclose(losses.found, wanted, rtol=1e-5)
+        state = {name: array.numpy() for name, array in training.net.state_dict().items()}
+        state["fc.weight"] = state["fc.weight"] / 9
+        for name, array in ours.model.state_dict().items():
+            np.testing.assert_allclose(array, state[name], rtol=1e-3, atol=1e-3, err_msg=name)
