@@ -21,6 +21,8 @@ WAYS = {
     "adam": ("--optimizer", "adam", "--momentum", 0.8, "--lookahead", "3:.75"),
     "in parts": ("--optimizer", "adamw", "--weight-decay", 0.1, "--no-decay", "bias", "--accumulate", 3),
     "frozen": ("--optimizer", "adam", "--freeze", "0.*,1.*", "--tta", "flip,shift", "--ema", 0.9),
+    "rates": ("--lr-factor", "*.bias:8,0.weight:.5", "--no-decay", "norm", "--weight-decay", 0.1,
+              "--freeze-after", "0.*:1", "--evaluate-every", 2, "--tta", "diagonal"),
     "all": ("--lookahead", "2:.5", "--accumulate", 2, "--freeze", "4.*", "--mixup", 0.3, "--clip-norm", 1,
             "--no-decay", "norm", "--tta", "flip", "--validation", 0.25),
 }  # fmt: skip

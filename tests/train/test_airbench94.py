@@ -27,6 +27,18 @@ def session(**others):
     return Session(Settings(**given).resolved(parts[0]), *parts)
 
 
+def test_three_epochs_of_the_recipe_learn():
+    """The schedule fits any number of epochs: the rate has fallen, and the slow weights are the last ones."""
+    with session(epochs=3, batch_size=32, lr=0.05, tta=None) as made:
+        losses = Losses()
+        made.train([losses])
+        assert made.settings.steps == len(losses.found) == 6 and losses.found[-1] < losses.found[0] - 0.1
+        assert made.trainer.optimizer.lr < 0.5 * made.settings.lr
+        optimizer = made.trainer.optimizer
+        for parameter, slow in zip(optimizer.params, optimizer.slow, strict=False):  # running statistics follow
+            assert np.array_equal(parameter.data, slow) or not parameter.requires_grad
+
+
 @pytest.mark.torch
 def test_losses_and_weights_are_pytorchs():
     """Over a whole training: both slopes of the rate, slow weights, a bias frozen, the last step."""

@@ -34,13 +34,20 @@ def moved(x, down, right):
 
 
 SHIFTS = [moved(X, *by) for by in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
-CORNERS = [X, np.pad(X, ((0, 0), (0, 1), (0, 1), (0, 0)), "reflect")[:, 1:, 1:],
-           np.pad(X, ((0, 0), (1, 0), (1, 0), (0, 0)), "reflect")[:, :-1, :-1]]  # fmt: skip
-WANTED = {"": [X], "flip": [X, X[:, :, ::-1]], "shift": SHIFTS,
-          "diagonal": CORNERS, "flip,diagonal": [each for x in CORNERS for each in (x, x[:, :, ::-1])],
-          "shift,diagonal": [moved(x, *by) for x in CORNERS for by in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))],
-          , "flip": [X, X[:, :, ::-1]], "shift": SHIFTS,
-          "flip,shift": [each for x in SHIFTS for each in (x, x[:, :, ::-1])]}  # fmt: skip
+CORNERS = [
+    X,
+    np.pad(X, ((0, 0), (0, 1), (0, 1), (0, 0)), "reflect")[:, 1:, 1:],
+    np.pad(X, ((0, 0), (1, 0), (1, 0), (0, 0)), "reflect")[:, :-1, :-1],
+]
+WANTED = {
+    "": [X],
+    "flip": [X, X[:, :, ::-1]],
+    "shift": SHIFTS,
+    "flip,shift": [each for x in SHIFTS for each in (x, x[:, :, ::-1])],
+    "diagonal": CORNERS,
+    "flip,diagonal": [each for x in CORNERS for each in (x, x[:, :, ::-1])],
+    "shift,diagonal": [moved(x, *by) for x in CORNERS for by in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))],
+}
 
 
 @pytest.mark.parametrize("tta", WANTED)
