@@ -146,10 +146,19 @@ SETTINGS = {
         None, _flags("--steps 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1500"
     ),
     "epochs": Promise(
-        None, _flags("--epochs 2"), 2, takes=("1", "0.001", "9.9", str(INT)), refuses=("0", "nan", str(INT + 1))
+        None,
+        _flags("--epochs 2"),
+        2,
+        takes=("1", "0.001", "9.9", str(INT)),
+        refuses=("0", "nan", str(INT + 1)),
     ),
     "evaluate_every": Promise(
-        1, _flags("--evaluate-every 2"), 2, takes=("1", str(INT)), refuses=("0", "1.5", str(INT + 1)), shown="1"
+        1,
+        _flags("--evaluate-every 2"),
+        2,
+        takes=("1", str(INT)),
+        refuses=("0", "1.5", str(INT + 1)),
+        shown="1",
     ),
     "lr": Promise(
         None,

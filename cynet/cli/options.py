@@ -132,8 +132,8 @@ OPTIONS = {
     "ema": Option("training", "D", "keep the average of the weights with this decay, as .999"),
     "lookahead": Option(
         "training", "STEPS:DECAY[:POWER]",
-        "slow weights, followed after every so many steps, of which so much is kept then, as 5:.5; with a power "
-        "it rises to that in the course of the training",
+        "slow weights, followed after every so many steps, of which so much is kept then, as 5:.5; with a "
+        "power it rises to that in the course of the training",
     ),
     "mixup": Option("training", "ALPHA", "train on pictures between two, as .2; 0: never"),
     "tta": Option(

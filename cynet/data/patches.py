@@ -39,7 +39,7 @@ def moments(
     if rows > height or columns > width or not len(indices):
         got = f"{len(indices)} of {height} x {width}"
         raise ValueError(f"images: wanted some of at least {rows} x {columns} pixels, got {got}")
-    each, total = channels * rows * columns, 0.0
+    each, total = channels * rows * columns, 0
     sums, products = np.zeros(each), np.zeros((each, each))
     for first in range(0, len(indices), TOGETHER):
         part = images[indices[first : first + TOGETHER]]
@@ -49,6 +49,6 @@ def moments(
         products += patches @ patches.T
         total += patches.shape[1]
     middle, spread = (np.repeat(np.asarray(values, np.float64), rows * columns) for values in (mean, std))
-    first, second = sums / total / 255, products / total / 255**2
-    second += middle * middle[:, None] - middle * first[:, None] - first * middle[:, None]
-    return second / (spread * spread[:, None])
+    mean_patch, found = sums / total / 255, products / total / 255**2
+    found += middle * middle[:, None] - middle * mean_patch[:, None] - mean_patch * middle[:, None]
+    return found / (spread * spread[:, None])

@@ -36,8 +36,8 @@ def weights(shape: Shape) -> Array:
 def dirac(weight: Array) -> None:
     """Let the first filters of a convolution hand on their channel: filter i is 1 in the middle of channel i.
 
-    As PyTorch's `dirac_` of as many filters as there are channels (Zagoruyko and Komodakis 2017, "DiracNets");
-    the other filters stay as they are.
+    As PyTorch's `dirac_` of as many filters as there are channels (Zagoruyko and Komodakis 2017,
+    "DiracNets"); the other filters stay as they are.
 
     Parameters
     ----------

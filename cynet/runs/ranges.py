@@ -210,8 +210,8 @@ def lookahead(value):
         return f"{integer(1)(steps)}:{number(0, 1)(decay)!r}{rises}"
     except ValueError:
         wanted = (
-            "wanted STEPS:DECAY or STEPS:DECAY:POWER, from 1 step on, a decay from 0 to below 1 and a power of "
-            "at least 0, such as 5:.5"
+            "wanted STEPS:DECAY or STEPS:DECAY:POWER, from 1 step on, a decay from 0 to below 1 and a power "
+            "of at least 0, such as 5:.5"
         )
         raise ValueError(f"{wanted}, got {short(value)}") from None
 

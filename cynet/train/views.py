@@ -94,7 +94,9 @@ def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArra
     """
     x = checks.float_array("x", x) if kinds else x
     counts = weights(kinds)
-    found = (log_softmax(model(view)) + np.log(count) for view, count in zip(views(x, kinds), counts, strict=True))
+    found = (
+        log_softmax(model(view)) + np.log(count) for view, count in zip(views(x, kinds), counts, strict=True)
+    )
     mean = next(found)
     with np.errstate(invalid="ignore"):
         for other in found:

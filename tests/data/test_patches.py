@@ -21,19 +21,25 @@ def test_moments_are_those_of_the_normalised_patches(count, shape, size):
     ]  # fmt: skip
     found = np.concatenate(rows)
     wanted = found.T @ found / len(found)
-    np.testing.assert_allclose(patches.moments(images, indices, size, mean, std), wanted, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        patches.moments(images, indices, size, mean, std), wanted, rtol=1e-9, atol=1e-9
+    )
 
 
 def test_the_order_of_the_pictures_changes_no_bit():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (200, 3, 6, 6)).astype(np.uint8)
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.2, 0.3)
-    one, other = (patches.moments(images, order, (2, 2), mean, std) for order in (np.arange(200), np.arange(200)[::-1]))
+    one, other = (
+        patches.moments(images, order, (2, 2), mean, std) for order in (np.arange(200), np.arange(200)[::-1])
+    )
     assert one.tobytes() == other.tobytes()
 
 
 def test_patches_larger_than_pictures_and_no_pictures_are_refused():
     images = np.zeros((2, 1, 3, 4), np.uint8)
     for indices, size in (([0], (4, 4)), ([0], (3, 5)), ([], (2, 2))):
-        with pytest.raises(ValueError, match=r"images: wanted some of at least \d x \d pixels, got \d of 3 x 4"):
+        with pytest.raises(
+            ValueError, match=r"images: wanted some of at least \d x \d pixels, got \d of 3 x 4"
+        ):
             patches.moments(images, np.array(indices, int), size, [0], [1])

@@ -73,15 +73,16 @@ def test_a_setting_is_taken_to_its_very_ends_and_not_beyond(name):
     (RANGES["clip_norm"].parse, "0", "wanted a number above 0, got '0'"),
     (RANGES["schedule"].parse, "cosin", "wanted one of constant, steps, cosine, one-cycle, triangular, got "
      "'cosin' (did you mean cosine?)"),
-    (RANGES["schedule"].parse, "xyz", "wanted one of constant, steps, cosine, one-cycle, triangular, got 'xyz'"),
+    (RANGES["schedule"].parse, "xyz",
+     "wanted one of constant, steps, cosine, one-cycle, triangular, got 'xyz'"),
     (RANGES["optimizer"].parse, "adamW",
      "wanted one of sgd, nesterov, adam, adamw, got 'adamW' (did you mean adamw?)"),
     (RANGES["no_decay"].parse, "bias,norms", "wanted one of norm, bias, got 'norms' (did you mean norm?)"),
     (RANGES["tta"].parse, "flip,flip", "wanted each of flip, shift, diagonal at most once, got 'flip,flip'"),
     (RANGES["freeze"].parse, "0.*,", "wanted patterns such as 0.*,*.bias without blanks between, got '0.*,'"),
     (RANGES["lookahead"].parse, "5",
-     "wanted STEPS:DECAY or STEPS:DECAY:POWER, from 1 step on, a decay from 0 to below 1 and a power of at least "
-     "0, such as 5:.5, got '5'"),
+     "wanted STEPS:DECAY or STEPS:DECAY:POWER, from 1 step on, a decay from 0 to below 1 and a power of at "
+     "least 0, such as 5:.5, got '5'"),
     (RANGES["lr_factor"].parse, "*.bias:64,0.*",
      "wanted PATTERN:NUMBER,... such as *.bias:64, each once, got '0.*' in '*.bias:64,0.*'"),
     (RANGES["freeze_after"].parse, "0.*:1.5", "wanted PATTERN:NUMBER,... such as 0.bias:3, each once, got "

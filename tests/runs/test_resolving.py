@@ -46,13 +46,15 @@ def test_epochs_are_of_steps_that_may_take_several_batches(accumulate, steps):
         Settings(batch_size=10, epochs=2, accumulate=10).resolved(99)
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(9.9, 99), (1.1, 11), (0.01, 1), (2.51, 26), (3, 30), (0.3, 3)])
+@pytest.mark.parametrize(
+    ("epochs", "steps"), [(9.9, 99), (1.1, 11), (0.01, 1), (2.51, 26), (3, 30), (0.3, 3)]
+)
 def test_epochs_may_end_in_the_middle_and_a_part_of_a_step_is_one(epochs, steps):
     assert Settings(batch_size=10, epochs=epochs).resolved(105).steps == steps
 
 
 def test_filters_are_not_set_where_weights_come_from_a_file():
-    with pytest.raises(ValueError, match="whiten: wanted no weights to begin from beside it, got 'a.pth'"):
+    with pytest.raises(ValueError, match=r"whiten: wanted no weights to begin from beside it, got 'a\.pth'"):
         Settings(whiten=True, init_from="a.pth").resolved(60_000)
 
 

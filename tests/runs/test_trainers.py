@@ -72,7 +72,11 @@ def test_what_is_to_freeze_later_does():
     found = made(freeze="1.*", freeze_after="0.bias:2,3.*:5")
     assert found.freezing.after == {"0.bias": 2, "3.*": 5} and made().freezing is None
     found.freezing(2)
-    assert {p.name for p in found.model.parameters() if not p.requires_grad} == {"1.weight", "1.bias", "0.bias"}
+    assert {p.name for p in found.model.parameters() if not p.requires_grad} == {
+        "1.weight",
+        "1.bias",
+        "0.bias",
+    }
 
 
 def test_all_patterns_that_are_named_freeze():

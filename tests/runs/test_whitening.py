@@ -16,7 +16,8 @@ from cynet.train import Observer, Session, Settings, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FAST = Settings(
-    model="whitened", data="tiny", batch_size=16, steps=14, workers=0, threads=1, augment="crop:2:reflect,alternating-flip",
+    model="whitened", data="tiny", batch_size=16, steps=14, workers=0, threads=1,
+    augment="crop:2:reflect,alternating-flip",
     whiten=True, freeze="0.weight", freeze_after="0.bias:2", optimizer="nesterov", momentum=0.85, lr=0.05,
     lr_factor="3.bias:64", no_decay="norm", schedule="triangular", label_smoothing=0.2, lookahead="5:.77:3",
     tta="flip,diagonal", evaluate_every=3,
@@ -67,8 +68,10 @@ def test_where_filters_cannot_be_set_it_is_said():
         with pytest.raises(ValueError, match=words):
             session(model=model, model_option=option, freeze=None, freeze_after=None, lr_factor=None)
     rows = data.ArrayDataset(np.random.default_rng(0).random((40, 5)).astype(np.float32), np.arange(40) % 2)
-    with pytest.raises(ValueError, match="whiten: wanted pictures of bytes, uint8, got .* of float32"):
-        Session(Settings(model="uwnet0", whiten=True, batch_size=4, steps=1, workers=0).resolved(rows), rows, rows)
+    with pytest.raises(ValueError, match=r"whiten: wanted pictures of bytes, uint8, got .* of float32"):
+        Session(
+            Settings(model="uwnet0", whiten=True, batch_size=4, steps=1, workers=0).resolved(rows), rows, rows
+        )
 
 
 def test_a_run_that_goes_on_keeps_its_filters(tmp_path):

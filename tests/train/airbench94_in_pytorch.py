@@ -1,10 +1,10 @@
-"""The recipe `cifar10-fast` in PyTorch, to hold its accuracy and time beside cynet's. Run by hand, with PyTorch.
+"""The recipe `cifar10-fast` in PyTorch, beside which cynet's accuracy and time are held. Run by hand.
 
     python tests/train/airbench94_in_pytorch.py --data-dir DIR --seed 1
 
-The net, loss, rates and slow weights as the paper's code has them (Jordan 2024, airbench94.py), in PyTorch's own
-layers and optimiser; first weights, batches, their order and what is done to pictures are cynet's. A line for each
-step holds its loss, as the steps.csv of cynet's run does.
+Net, loss, rates and slow weights are as the paper's code has them (Jordan 2024, airbench94.py), in PyTorch's
+own layers and optimiser; first weights, batches, their order and what is done to pictures are cynet's. The loss
+of each step is printed, as steps.csv of cynet's run has it.
 """
 
 import argparse
@@ -55,7 +55,9 @@ class Net(nn.Module):
         self.fc = nn.Linear(256, len(state["fc.weight"]), bias=False)
         missing, unexpected = self.load_state_dict(state, strict=False)
         if unexpected or not all(name.endswith(("norm1.weight", "norm2.weight")) for name in missing):
-            raise ValueError(f"wanted the weights of an airbench94, got {missing} missing, {unexpected} beside")
+            raise ValueError(
+                f"wanted the weights of an airbench94, got {missing} missing, {unexpected} beside"
+            )
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x):

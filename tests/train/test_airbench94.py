@@ -35,7 +35,9 @@ def test_three_epochs_of_the_recipe_learn():
         assert made.settings.steps == len(losses.found) == 6 and losses.found[-1] < losses.found[0] - 0.1
         assert made.trainer.optimizer.lr < 0.5 * made.settings.lr
         optimizer = made.trainer.optimizer
-        for parameter, slow in zip(optimizer.params, optimizer.slow, strict=False):  # running statistics follow
+        for parameter, slow in zip(
+            optimizer.params, optimizer.slow, strict=False
+        ):  # running statistics follow
             assert np.array_equal(parameter.data, slow) or not parameter.requires_grad
 
 

@@ -56,7 +56,9 @@ def test_training_learns_and_tells():
     assert made.model.training
 
 
-@pytest.mark.parametrize(("every", "evaluated"), [(1, [4, 8, 12, 14]), (2, [8, 14]), (3, [12, 14]), (9, [14])])
+@pytest.mark.parametrize(
+    ("every", "evaluated"), [(1, [4, 8, 12, 14]), (2, [8, 14]), (3, [12, 14]), (9, [14])]
+)
 def test_evaluations_may_be_some_epochs_apart_and_the_weights_are_the_same(every, evaluated):
     log, made, plain = Log(), trainer(), trainer()
     result = loop.train(made, rows(80, 20), rows(50, 15, seed=1), 14, [log], every=every)

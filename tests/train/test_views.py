@@ -101,7 +101,9 @@ def test_a_nan_in_one_view_leaves_no_prediction():
 
 
 def test_one_pixel_may_be_a_picture():
-    assert all(view.shape == (2, 1, 1, 3) for view in views.views(X[:2, :1, :1], ("flip", "shift", "diagonal")))
+    assert all(
+        view.shape == (2, 1, 1, 3) for view in views.views(X[:2, :1, :1], ("flip", "shift", "diagonal"))
+    )
 
 
 @pytest.mark.parametrize(("tta", "error"), [
