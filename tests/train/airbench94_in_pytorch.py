@@ -3,8 +3,8 @@
     python tests/train/airbench94_in_pytorch.py --data-dir DIR --seed 1
 
 Net, loss, rates and slow weights are as the paper's code has them (Jordan 2024, airbench94.py), in PyTorch's
-own layers and optimiser; first weights, batches, their order and what is done to pictures are cynet's. The loss
-of each step is printed, as steps.csv of cynet's run has it.
+own layers and optimiser; first weights, batches, their order and what is done to pictures are cynet's. Each
+step's loss is printed, as steps.csv of cynet's run has it.
 """
 
 import argparse
