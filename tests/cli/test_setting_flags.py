@@ -80,7 +80,7 @@ CASES += [(name, text, False) for name, each in SETTINGS.items() for text in eac
 
 def meant(name, text):
     """The value that a text stands for."""
-    kind = type(SETTINGS[name].given)
+    kind = float if name == "epochs" else type(SETTINGS[name].given)
     if name == "model_option":
         return {"a=": '{"a": ""}', "a=[1]": '{"a": [1]}'}.get(text, text)
     if kind is dict:
