@@ -56,6 +56,14 @@ SETTINGS = {
         takes=("*.bias", "0.*,3.weight"),
         refuses=("", "0.*,", "0.*, 3.*"),
     ),
+    "freeze_after": Promise(
+        None,
+        _flags("--freeze-after *.bias:1"),
+        "*.bias:1",
+        takes=("0.weight:3", "0.*:1,3.weight:2147483647"),
+        refuses=("", "0.*", "0.*:0", "0.*:1.5", "0.*:1,", "0.*:1,0.*:2", ":1", "a:b:1"),
+    ),
+    "whiten": Promise(False, _flags("--whiten"), True, shown="no"),
     "data": Promise("shapes10", _flags("--data tiny2"), "tiny2", refuses=("",), shown="shapes10"),
     "data_dir": Promise(None, _flags("--data-dir ."), ".", True, refuses=("",)),
     "skip_damaged": Promise(False, _flags("--skip-damaged"), True, shown="no"),
@@ -137,7 +145,21 @@ SETTINGS = {
     "steps": Promise(
         None, _flags("--steps 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1500"
     ),
-    "epochs": Promise(None, _flags("--epochs 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1))),
+    "epochs": Promise(
+        None,
+        _flags("--epochs 2"),
+        2,
+        takes=("1", "0.001", "9.9", str(INT)),
+        refuses=("0", "nan", str(INT + 1)),
+    ),
+    "evaluate_every": Promise(
+        1,
+        _flags("--evaluate-every 2"),
+        2,
+        takes=("1", str(INT)),
+        refuses=("0", "1.5", str(INT + 1)),
+        shown="1",
+    ),
     "lr": Promise(
         None,
         _flags("--lr 0.02"),
@@ -150,7 +172,7 @@ SETTINGS = {
         None,
         _flags("--schedule cosine"),
         "cosine",
-        takes=("constant", "steps", "cosine", "one-cycle"),
+        takes=("constant", "steps", "cosine", "one-cycle", "triangular"),
         refuses=("", "linear"),
         shown="steps, constant with --lr",
     ),
@@ -160,6 +182,13 @@ SETTINGS = {
         {2: 0.123456789},
         takes=("1:0", "1:.5,2:.25"),
         refuses=("0:.1", "2:.1,2:.1", "3:.1,2:.1", "2", "2:-1", "2:.1,", ""),
+    ),
+    "lr_factor": Promise(
+        None,
+        _flags("--lr-factor *.bias:64"),
+        "*.bias:64.0",
+        takes=("0.weight:0.001", "0.*:1.0,*:1e+30"),
+        refuses=("", "0.*", "0.*:0", "0.*:-1", "0.*:inf", "0.*:1,", "0.*:1,0.*:2", "a:b:1"),
     ),
     "lr_drop": Promise(
         None,
@@ -211,8 +240,8 @@ SETTINGS = {
         None,
         _flags("--lookahead 2:0.5"),
         "2:0.5",
-        takes=("1:0.0", "2147483647:0.999"),
-        refuses=("", "0:.5", "5:1", "5:-.1", "5", "5:.5:1", "5:nan"),
+        takes=("1:0.0", "2147483647:0.999", "5:0.5:3.0", "5:0.5:0.0"),
+        refuses=("", "0:.5", "5:1", "5:-.1", "5", "5:.5:-1", "5:.5:1:1", "5:nan"),
     ),
     "mixup": Promise(
         0.0, _flags("--mixup .4"), 0.4, takes=("0", "3"), refuses=("-0.001", "inf"), shown="0.0"
@@ -221,7 +250,7 @@ SETTINGS = {
         None,
         _flags("--tta flip"),
         "flip",
-        takes=("shift", "flip,shift"),
+        takes=("shift", "flip,shift", "flip,shift,diagonal"),
         refuses=("", "flip,flip", "crop", "flip,"),
     ),
     "patience": Promise(None, _flags("--patience 1"), 1, takes=("1", str(INT)), refuses=("0", str(INT + 1))),

@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 SCRIPTS = [
     "mutants.py", "data/fuzz_parsers.py", "data/kill_workers.py", "runs/kill_and_resume.py",
     "runs/kills_at_writes.py", pytest.param("train/language_model_in_pytorch.py", marks=pytest.mark.torch),
+    pytest.param("train/airbench94_in_pytorch.py", marks=pytest.mark.torch),
 ]  # fmt: skip
 
 

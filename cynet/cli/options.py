@@ -47,6 +47,12 @@ OPTIONS = {
     "freeze": Option(
         "model", "PATTERN,...", "leave the parameters at these paths as they are, as 0.*,*.bias"
     ),
+    "freeze_after": Option(
+        "model", "PATTERN:EPOCHS,...", "train these no more after so many epochs, as 0.bias:3"
+    ),
+    "whiten": Option(
+        "model", None, "set the first convolution's filters from the patches of the training pictures"
+    ),
     "data": Option(
         "data", "NAME",
         f"the data set: {', '.join(registry.names())}; or a .npz file, arrays, or a .txt file, a text",
@@ -94,7 +100,8 @@ OPTIONS = {
     "accumulate": Option("data", "N", "such batches of a step, whose gradients are averaged"),
     "balanced": Option("data", None, "draw every class as often as another"),
     "steps": Option("training", "N", "steps to train (default: 1500)"),
-    "epochs": Option("training", "N", "or passes over the training set"),
+    "epochs": Option("training", "N", "or passes over the training set, as 9.9"),
+    "evaluate_every": Option("training", "N", "epochs from one evaluation to the next"),
     "lr": Option(
         "training", "RATE",
         "learning rate, the greatest one (default: 0.1; of adam, adamw and task regress 0.001)",
@@ -107,6 +114,9 @@ OPTIONS = {
         "training", "STEP:RATE,...",
         "the rate from each of these steps on (default of the schedule steps: a tenth of the rate after 60%% "
         "of the steps, and a hundredth after 84%%)",
+    ),
+    "lr_factor": Option(
+        "training", "PATTERN:FACTOR,...", "multiply the rate of the parameters at these paths, as *.bias:64"
     ),
     "lr_drop": Option("training", "EPOCHS:FACTOR", "or: multiply it by this after every so many epochs"),
     "warmup": Option("training", "STEPS", "steps in which the rate rises to the schedule's"),
@@ -121,12 +131,14 @@ OPTIONS = {
     "clip_norm": Option("training", "NORM", "scale greater gradients down to this norm"),
     "ema": Option("training", "D", "keep the average of the weights with this decay, as .999"),
     "lookahead": Option(
-        "training", "STEPS:DECAY",
-        "slow weights, followed after every so many steps, of which so much is kept then, as 5:.5",
+        "training", "STEPS:DECAY[:POWER]",
+        "slow weights, followed after every so many steps, of which so much is kept then, as 5:.5; with a "
+        "power it rises to that in the course of the training",
     ),
     "mixup": Option("training", "ALPHA", "train on pictures between two, as .2; 0: never"),
     "tta": Option(
-        "training", "NAME,...", "evaluate the mean of a picture's views: flip, shift (by a pixel)"
+        "training", "NAME,...",
+        "evaluate the mean of a picture's views: flip, shift (by a pixel, four ways), diagonal (two ways)"
     ),
     "patience": Option("training", "N", "stop after N epochs without a better accuracy"),
     "seed": Option("training", "N", "of weights, order and augmentation"),

@@ -8,7 +8,7 @@ from .gathering import Flags, gather, given
 from .parser import Failure, UsageError
 from .registry import command
 
-REFUSED_BESIDE_RESUME = ("run_dir", "config", "recipe", "new_head", "init_from")
+REFUSED_BESIDE_RESUME = ("run_dir", "config", "recipe", "new_head", "init_from", "whiten")
 
 
 def add_flags(parser):

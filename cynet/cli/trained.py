@@ -37,8 +37,8 @@ def add_views(group):
         "--tta",
         type=_views,
         metavar="NAME,...",
-        help="mean the probabilities over views of each picture: flip, shift (moved by a pixel), or none "
-        "(default: as in the model's training)",
+        help="mean the probabilities over views of each picture: flip, shift, diagonal (moved by a pixel), "
+        "or none (default: as in the model's training)",
     )
 
 

@@ -1,11 +1,12 @@
 """Which parameters of a model are trained, and which are pulled towards zero."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
+from cynet.core import checks
 from cynet.core.hints import near
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Parameter
@@ -45,6 +46,49 @@ def decay_groups(model: Layer, without: Iterable[str]) -> list[dict[str, Any]]:
     return groups
 
 
+def rate_groups(
+    groups: Iterable[Mapping[str, Any]], factors: Mapping[str, float], weight_decay: float
+) -> list[dict[str, Any]]:
+    """Groups of parameters, some of them with a greater or smaller rate, for an optimiser whose own is 1.
+
+    Their weight decay is divided by their factor: what it takes of a parameter in a step stays.
+
+    Parameters
+    ----------
+    groups : iterable of dict
+        As `decay_groups` gives them.
+    factors : dict of str to float
+        By pattern of paths, as `freeze` takes them: what the rate is multiplied by, above 0. Where several
+        match, the last one counts.
+    weight_decay : float
+        The optimiser's.
+
+    Returns
+    -------
+    list of dict
+        In the order of the parameters, neighbours that are treated alike are a group: "params", "lr", the
+        factor, and "weight_decay".
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a factor is none, or a pattern matches nothing.
+    """
+    factors = {name: checks.number("lr_factor", one, 0, open_low=True) for name, one in factors.items()}
+    decays = [(p, group.get("weight_decay", weight_decay)) for group in groups for p in group["params"]]
+    of = dict.fromkeys((parameter.name for parameter, _ in decays), 1.0)
+    for pattern, factor in factors.items():
+        of.update(dict.fromkeys(_matching("lr_factor", pattern, list(of)), factor))
+    found: list[dict[str, Any]] = []
+    for parameter, decay in decays:
+        factor = of[parameter.name]
+        own = {"lr": factor, "weight_decay": decay / factor}
+        if not found or {name: found[-1][name] for name in own} != own:
+            found.append(own | {"params": []})
+        found[-1]["params"].append(parameter)
+    return found
+
+
 def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
     """Let the parameters of a model whose paths match a pattern be trained no more.
 
@@ -67,15 +111,10 @@ def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
     ValueError
         When a pattern matches nothing, or all of them together match every parameter; none is frozen then.
     """
-    patterns, parameters, found = _texts("patterns", patterns), model.parameters(), []
+    patterns, parameters = _texts("patterns", patterns), model.parameters()
     names = [parameter.name for parameter in parameters]
-    for pattern in patterns:
-        matches = [p for p in parameters if fnmatchcase(p.name, pattern)]
-        if not matches:
-            raise ValueError(
-                f"freeze: wanted a pattern of parameters, got {pattern!r}, {_meant(pattern, names)}"
-            )
-        found += [p for p in matches if p not in found]
+    matches = {name for pattern in patterns for name in _matching("freeze", pattern, names)}
+    found = [parameter for parameter in parameters if parameter.name in matches]
     if len(found) == len(parameters):
         raise ValueError(
             f"freeze: wanted a parameter left to train, got {','.join(patterns)!r} for all {len(found)}"
@@ -86,6 +125,49 @@ def freeze(model: Layer, patterns: Iterable[str]) -> list[Parameter]:
         own = [parameter.requires_grad for _, parameter in layer._own()]
         if "running_mean" in layer.buffers and own and not any(own):
             layer._still, layer.training = True, False
+    return found
+
+
+class Freezing:
+    """Freezes parameters of a model when a training has come so far.
+
+    Parameters
+    ----------
+    model : Layer
+    after : dict of str to int
+        By pattern of paths, as `freeze` takes them: after how many epochs, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number is none, a pattern matches nothing, or nothing would be left to train.
+    """
+
+    def __init__(self, model: Layer, after: Mapping[str, int]) -> None:
+        self.model = model
+        self.after = {name: checks.integer("freeze_after", epochs, 1) for name, epochs in after.items()}
+        left = [parameter.name for parameter in model.parameters() if parameter.requires_grad]
+        gone = {name for pattern in self.after for name in _matching("freeze_after", pattern, left)}
+        if gone and len(gone) == len(left):
+            raise ValueError(
+                f"freeze_after: wanted a parameter left to train, got {','.join(self.after)!r} for all "
+                f"{len(left)} that are"
+            )
+
+    def __call__(self, epochs: int) -> None:
+        """Freeze what is due after so many epochs."""
+        due = [pattern for pattern, after in self.after.items() if epochs >= after]
+        if due:
+            self.after = {name: after for name, after in self.after.items() if name not in due}
+            freeze(self.model, due)
+
+
+def _matching(argument: str, pattern: str, names: list[str]) -> list[str]:
+    """The names that a pattern matches, or ValueError naming the argument where there is none."""
+    found = [name for name in names if fnmatchcase(name, pattern)]
+    if not found:
+        wanted = f"{argument}: wanted a pattern of parameters, got {pattern!r}"
+        raise ValueError(f"{wanted}, {_meant(pattern, names)}")
     return found
 
 

@@ -1,12 +1,13 @@
 """Lookahead: slow weights that follow those of another optimiser (Zhang et al. 2019)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.types import State
+from cynet.core.types import Array, State
+from cynet.nn.layer import Layer
 
 from .optimizers import Optimizer
 
@@ -26,8 +27,13 @@ class Lookahead(Optimizer):
     optimizer : Optimizer
     period : int, optional
         At least 1.
-    decay : float, optional
-        At least 0 and less than 1; 0 changes nothing.
+    decay : float or callable, optional
+        At least 0 and less than 1; 0 changes nothing. Or a function that gives it by the steps that were
+        taken, from 1, such as a `Rising`.
+    model : Layer, optional
+        Whose running statistics go the way of the weights, too.
+    last : int, optional
+        After so many steps the weights are the slow ones, whether a step towards them is due or not.
 
     Attributes
     ----------
@@ -45,17 +51,35 @@ class Lookahead(Optimizer):
     >>> optimizer = cynet.Lookahead(cynet.SGD(model.parameters(), 0.1, momentum=0.9), 5, 0.5)
     """
 
-    def __init__(self, optimizer: Optimizer, period: int = 5, decay: float = 0.5) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        period: int = 5,
+        decay: float | Callable[[int], float] = 0.5,
+        model: Layer | None = None,
+        last: int | None = None,
+    ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer: wanted an optimiser, got {optimizer!r:.80}")
         self.optimizer = optimizer
         self.period = checks.integer("period", period, 1)
-        self.decay = checks.number("decay", decay, 0, 1, open_high=True)
+        self.decay = decay if callable(decay) else checks.number("decay", decay, 0, 1, open_high=True)
+        if not (model is None or isinstance(model, Layer)):
+            raise TypeError(f"model: wanted a Layer, got {model!r:.80}")
+        self.model, self.last = model, None if last is None else checks.integer("last", last, 1)
         self.params, self.groups, self.steps = optimizer.params, optimizer.groups, optimizer.steps
-        self.slow = [parameter.data.copy() for parameter in optimizer.params]
+        self.slow = [array.copy() for array, _ in self._fast()]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)  # no tables are its own
+
+    def _fast(self) -> list[tuple[Array, bool]]:
+        """(array, whether it is trained) of all that slow weights are kept of."""
+        found = [(parameter.data, parameter.requires_grad) for parameter in self.optimizer.params]
+        if self.model is None:
+            return found
+        arrays = (getattr(layer, name) for _, layer in self.model.walk() for name in layer.buffers)
+        return found + [(array, True) for array in arrays if array.dtype.kind == "f"]
 
     @property
     def lr(self) -> float:
@@ -74,13 +98,18 @@ class Lookahead(Optimizer):
         """A step of the other optimiser, and where one is due of the slow weights."""
         self.optimizer.step()
         self.steps = self.optimizer.steps
-        if self.steps % self.period:
+        if self.steps % self.period and self.steps != self.last:
             return
-        share = np.float32(1 - self.decay)
-        for parameter, slow in zip(self.optimizer.params, self.slow, strict=True):
-            if parameter.requires_grad:
-                slow += share * (parameter.data - slow)
-                parameter.data[...] = slow
+        share = np.float32(0 if self.steps % self.period else 1 - self._decay())
+        for (fast, trained), slow in zip(self._fast(), self.slow, strict=True):
+            if trained:
+                slow += share * (fast - slow)
+                fast[...] = slow
+
+    def _decay(self) -> float:
+        if not callable(self.decay):
+            return self.decay
+        return checks.number(f"decay({self.steps})", self.decay(self.steps), 0, 1)
 
     def state_dict(self) -> State:
         """That of the other optimiser, and copies of the slow weights as "slow.index"."""
@@ -113,4 +142,38 @@ class Lookahead(Optimizer):
             slow[...] = array
 
     def __repr__(self) -> str:
-        return f"Lookahead({self.optimizer!r}, period={self.period}, decay={self.decay:g})"
+        decay = repr(self.decay) if callable(self.decay) else f"{self.decay:g}"
+        return f"Lookahead({self.optimizer!r}, period={self.period}, decay={decay})"
+
+
+class Rising:
+    """most * (step / steps) ** power: a decay that lets the first weights go, and averages the last ones.
+
+    Jordan (2024), "94% on CIFAR-10 in 3.29 seconds on a single GPU", has 0.95**5 and the power 3.
+
+    Parameters
+    ----------
+    most : float
+        At least 0 and less than 1.
+    steps : int
+        Of the training; afterwards the decay stays.
+    power : float
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
+    """
+
+    def __init__(self, most: float, steps: int, power: float) -> None:
+        self.most = checks.number("most", most, 0, 1, open_high=True)
+        self.steps = checks.integer("steps", steps, 1)
+        self.power = checks.number("power", power, 0)
+
+    def __call__(self, step: int) -> float:
+        """The decay after so many steps."""
+        return float(self.most * min(step / self.steps, 1.0) ** self.power)
+
+    def __repr__(self) -> str:
+        return f"Rising({self.most:g}, {self.steps}, {self.power:g})"

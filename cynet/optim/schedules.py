@@ -184,3 +184,52 @@ class OneCycle(Schedule):
             return _between(first, self.max_lr, step / top)
         part = (step - top) / (last - top) if last > top else 1.0
         return _between(self.max_lr, first / self.final_div_factor, min(part, 1.0))
+
+
+class Triangular(Schedule):
+    """Up along a line to `lr`, then down along another one, both a share of it at their ends.
+
+    The schedule of Jordan (2024), "94% on CIFAR-10 in 3.29 seconds on a single GPU". After step `steps` the
+    rate stays.
+
+    Parameters
+    ----------
+    lr : float
+        The greatest rate.
+    steps : int
+        Of the whole triangle.
+    pct_start : float, optional
+        The part of the steps that goes up, 0 to 1.
+    start_factor, end_factor : float, optional
+        0 to 1: the rates of step 0 and of step `steps` are lr * start_factor and lr * end_factor.
+    warmup : int, optional
+        Its first part is one already; this adds another one on top.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        lr: float,
+        steps: int,
+        pct_start: float = 0.23,
+        start_factor: float = 0.2,
+        end_factor: float = 0.07,
+        warmup: int = 0,
+    ) -> None:
+        self.lr = checks.number("lr", lr, 0)
+        self.steps = checks.integer("steps", steps, 1, STEPS)
+        self.pct_start = checks.number("pct_start", pct_start, 0, 1)
+        self.start_factor = checks.number("start_factor", start_factor, 0, 1)
+        self.end_factor = checks.number("end_factor", end_factor, 0, 1)
+        super().__init__(warmup)
+
+    def rate(self, step: int) -> float:
+        top = int(self.pct_start * self.steps)
+        if step < top:
+            return self.lr * (self.start_factor + (1 - self.start_factor) * step / top)
+        part = min((step - top) / (self.steps - top), 1.0) if top < self.steps else 1.0
+        return self.lr * (1 + (self.end_factor - 1) * part)

@@ -95,6 +95,8 @@ def before(config, facts):
     """
     if type(config.get("seed")) is not int:
         raise ValueError("the configuration has no seed to make the first weights from again")
+    if config.get("whiten"):
+        raise ValueError("the first filters were set from the pictures that the run was trained on")
     with random.kept():
         random.seed(config["seed"])  # as Session does, so that the same keys are drawn
         model = facts.create()

@@ -11,7 +11,7 @@ from .settings import DEFAULTS, FREE, Settings
 from .state import checked
 
 SHOWN = 100  # letters of a value
-BEGUN = "init_from", "new_head"  # what a run began with is done
+BEGUN = "init_from", "new_head", "whiten"  # what a run began with is done
 MACHINE = "threads", "workers"  # which each part of a run settles for itself
 
 

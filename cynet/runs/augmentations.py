@@ -19,6 +19,7 @@ IMAGES, MIXES = "cynet.data.images.", "cynet.train.mixup"
 NAMES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "crop": (IMAGES + "augment", "RandomCrop", (4,)),
     "flip": (IMAGES + "warps", "RandomHorizontalFlip", ()),
+    "alternating-flip": (IMAGES + "augment", "RandomFlip", ("alternating",)),
     "random-resized-crop": (IMAGES + "warps", "RandomResizedCrop", ()),
     "rotate": (IMAGES + "warps", "RandomRotation", (15,)),
     "affine": (IMAGES + "warps", "RandomAffine", (10, (0.1, 0.1), (0.9, 1.1))),
@@ -31,6 +32,7 @@ NAMES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "cutmix": (MIXES, "Cutmix", (1.0,)),
 }
 MIXED = "mixup", "cutmix"  # of whole batches: they are none of the loader's
+FLIPS = "flip", "alternating-flip"
 WITHHELD = {("mixup", "seed"), ("cutmix", "seed")}  # who else gives them knows
 CUT = "random-resized-crop"  # its size may be left out
 SIZE = re.compile(r"\d{1,9}x\d{1,9}")
@@ -79,9 +81,9 @@ def checked(text: str) -> str | bool:
     """A text as a setting holds it: True for USUAL, or ValueError."""
     for name, make in _parsed(text):
         make(seed=0) if name in MIXED else make()
-    both = [name for name in MIXED if name in names_of(text)]
-    if len(both) > 1:
-        raise ValueError(f"wanted one of {' and '.join(MIXED)}, got {','.join(MIXED)}")
+    for names in (MIXED, FLIPS):
+        if set(names) <= set(names_of(text)):
+            raise ValueError(f"wanted one of {' and '.join(names)}, got {','.join(names)}")
     return True if text in (USUAL, "crop,flip") else text
 
 

@@ -10,7 +10,7 @@ from .settings import DEFAULTS
 from .state import frozen_changes, misfits
 
 SETTLED = ("validation", "split_seed")  # when a run begins: what was trained on can judge nothing later
-OF_TRAINER = ("optimizer", "momentum", "ema", "lookahead")  # has tensors in a checkpoint, too
+OF_TRAINER = ("optimizer", "momentum", "ema", "lookahead", "lr_factor")  # has tensors in a checkpoint, too
 OF_MODEL = ("model", "model_option", "batch_norm", "data", "task", "image_size", "layout", "augment")
 
 

@@ -45,7 +45,8 @@ class Estimate(Observer):
     def _tell(self, step, seconds):
         steps, batches = self.session.settings.steps, self.session.batches
         picture, samples = self._evaluation()
-        evaluations = -(-steps // len(batches)) - step // len(batches)
+        every = self.session.settings.evaluate_every * len(batches)
+        evaluations = -(-steps // every) - step // every
         pictures = evaluations * samples
         if self.session.measure == VALIDATION:
             pictures += len(self.session.test_batches.dataset)  # once, at the end

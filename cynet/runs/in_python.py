@@ -12,6 +12,8 @@ from .ranges import PLACES, RANGES, checked, is_plain, short
 
 LISTS = ("freeze", "augment", "no_decay", "tta")  # comma separated: in Python a list, too
 
+BY_PATTERN = ("lr_factor", "freeze_after")  # patterns and numbers: in Python a dict, too
+
 
 def taken(name, value):
     """A setting as `Settings` has it; a `RefusedError` names it where it is of another type or range."""
@@ -19,6 +21,8 @@ def taken(name, value):
         return False if name == "augment" else None
     if name == "lr_steps" and isinstance(value, dict) and not value:
         return {}
+    if name in BY_PATTERN and isinstance(value, dict) and not value:
+        return None
     try:
         plain = _text(name, _plain(value))
     except Exception:  # what a dict of a user's holds may be anything
@@ -45,6 +49,8 @@ def _text(name, value):
         return json.dumps(value)
     if name == "lr_steps" and isinstance(value, dict):
         return ",".join(f"{_plain(step)!r}:{_plain(rate)!r}" for step, rate in value.items())
+    if name in BY_PATTERN and isinstance(value, dict):
+        return ",".join(f"{pattern}:{_plain(number)!r}" for pattern, number in value.items())
     if name in LISTS and isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
         return ",".join(value)
     return value

@@ -13,15 +13,16 @@ from math import isfinite
 from cynet.core.hints import near
 from cynet.core.tasks import EVERY, LOSSES
 
-CONSTANT, ANNEALED, COSINE, ONE_CYCLE = "constant", "steps", "cosine", "one-cycle"
-SCHEDULES = (CONSTANT, ANNEALED, COSINE, ONE_CYCLE)
+SCHEDULES = CONSTANT, ANNEALED, COSINE, ONE_CYCLE, TRIANGULAR = (
+    "constant", "steps", "cosine", "one-cycle", "triangular"
+)  # fmt: skip
 AUTO = "auto"
 LAYOUTS = ("NCHW", "NHWC", "NHW", "NLC", "NCL", "NF")  # see cynet/data/array_layouts.py
 LEVELS = ("character", "word")  # of a text: what a token is
 NONE, BALANCED = CLASS_WEIGHTS = ("none", "balanced")
 SGD, NESTEROV, ADAM, ADAMW = OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 UNDECAYED = ("norm", "bias")  # parameters that may go without weight decay
-VIEWS = ("flip", "shift")  # of a picture that is evaluated
+VIEWS = ("flip", "shift", "diagonal")  # of a picture that is evaluated
 
 PLACES = ("init_from", "data_dir")  # settings that are paths
 
@@ -164,13 +165,54 @@ def patterns(value):
     return value
 
 
+def by_pattern(parse, example):
+    """From a text such as '*.bias:64,0.weight:.5', patterns of names and numbers that `parse` reads, to the
+    same in one spelling."""
+
+    def parsed(value):
+        found = {}
+        for part in text(value).split(","):
+            pattern, _, number = part.rpartition(":")
+            try:
+                patterns(pattern)
+                known, found[pattern] = pattern in found, parse(number)
+            except ValueError:
+                known = True
+            if known or ":" in pattern:
+                shown = f"{short(part)} in {short(value)}"
+                raise ValueError(f"wanted PATTERN:NUMBER,... such as {example}, each once, got {shown}")
+        return ",".join(f"{pattern}:{number!r}" for pattern, number in found.items())
+
+    return parsed
+
+
+def numbers_of(value):
+    """What a setting that `by_pattern` read says, {pattern: number}."""
+    pairs = (part.rpartition(":") for part in (value or "").split(",") if part)
+    return {pattern: float(number) for pattern, _, number in pairs}
+
+
+def epochs(value):
+    """A number of passes above 0: an int where it is whole."""
+    found = number(0)(value)
+    if not 0 < found <= MOST:
+        raise ValueError(f"wanted a number above 0 and at most {MOST}, got {short(value)}")
+    return int(found) if found == int(found) else found
+
+
 def lookahead(value):
-    """'5:.5' as '5:0.5': a number of steps and a decay."""
+    """'5:.5' as '5:0.5': a number of steps and a decay; and perhaps the power by which it rises to that."""
     try:
-        steps, decay = value.split(":")
-        return f"{integer(1)(steps)}:{number(0, 1)(decay)!r}"
+        steps, decay, *power = value.split(":")
+        rises = "".join(f":{number(0)(each)!r}" for each in power[:1])
+        if len(power) > 1:
+            raise ValueError(power)
+        return f"{integer(1)(steps)}:{number(0, 1)(decay)!r}{rises}"
     except ValueError:
-        wanted = "wanted STEPS:DECAY, from 1 step on and a decay from 0 to below 1, such as 5:.5"
+        wanted = (
+            "wanted STEPS:DECAY or STEPS:DECAY:POWER, from 1 step on, a decay from 0 to below 1 and a power "
+            "of at least 0, such as 5:.5"
+        )
         raise ValueError(f"{wanted}, got {short(value)}") from None
 
 
@@ -276,6 +318,10 @@ RANGES = {
     "init_from": _text(text, in_python="the path of weights"),
     "new_head": FLAG,
     "freeze": _text(patterns, ' such as "0.*,*.bias"', "a str such as '0.*,*.bias', or a list"),
+    "freeze_after": _text(
+        by_pattern(integer(1), "0.bias:3"), ' such as "0.bias:3"', "a dict such as {'0.bias': 3}"
+    ),
+    "whiten": FLAG,
     "data": _text(text, in_python="a name (cynet.data.register gives a data set of your own one)"),
     "data_dir": _text(text, in_python="a path"),
     "skip_damaged": FLAG,
@@ -296,10 +342,14 @@ RANGES = {
     "accumulate": _number(integer(1)),
     "balanced": FLAG,
     "steps": _number(integer(1)),
-    "epochs": _number(integer(1)),
+    "epochs": _number(epochs),
+    "evaluate_every": _number(integer(1)),
     "lr": _number(number(0)),
     "schedule": _text(one_of(*SCHEDULES)),
     "lr_steps": _text(milestones, ' such as "300:.01,420:.001"', "a dict such as {300: .01, 420: .001}"),
+    "lr_factor": _text(
+        by_pattern(above(0), "*.bias:64"), ' such as "*.bias:64"', "a dict such as {'*.bias': 64}"
+    ),
     "lr_drop": _text(lr_drop, ' such as "6:.25"', "a str such as '6:.25'"),
     "warmup": _number(integer(0)),
     "optimizer": _text(one_of(*OPTIMIZERS)),

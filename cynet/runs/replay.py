@@ -8,6 +8,7 @@ starts anew must meet these numbers again, to the last bit.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
@@ -91,7 +92,8 @@ class Replay:
         self._batches, self._number = self._endless(), 0
 
     def _endless(self) -> Iterator[Batch]:
-        while True:
+        for epoch in itertools.count():
+            self.session.trainer.place.epoch = epoch
             for number, batch in enumerate(self.session.batches):
                 self._number = number  # in its epoch
                 yield batch

@@ -1,11 +1,12 @@
 """Settings resolved with the pictures at hand: steps, rates and threads, the learning rates, the facts."""
 
 from dataclasses import replace
+from math import ceil
 
 from cynet.core import threads
 from cynet.core.tasks import CLASSIFY, LANGUAGE, MSE, MULTILABEL, REGRESS
 from cynet.data.workers import auto
-from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
+from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle, Triangular
 from cynet.train import batching
 
 from .facts import BYTES, TOKENS, Facts
@@ -22,6 +23,7 @@ from .ranges import (
     NONE,
     ONE_CYCLE,
     OPTIMIZERS,
+    TRIANGULAR,
 )  # fmt: skip
 from .validation import Division
 
@@ -29,9 +31,10 @@ from .validation import Division
 BESIDE: dict[str, tuple[str, ...]] = dict.fromkeys(("label_smoothing",), (MULTILABEL, REGRESS))
 BESIDE |= dict.fromkeys(("balanced", "tta"), (MULTILABEL, REGRESS, LANGUAGE))
 BESIDE |= {"class_weights": (REGRESS, LANGUAGE)}
-BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate"), (LANGUAGE,))
+BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate", "whiten"), (LANGUAGE,))
 OF_TEXTS = ("sequence_length", "level", "fold", "random_starts")
 
+ROUNDED = 6  # digits of steps behind the point
 STEPS, LR, LR_ADAM = 1500, 0.1, 0.001
 LRS = {REGRESS: 0.001}  # of tasks whose errors, and so gradients, have no bound
 MOST_DROPS = 1000  # of a rate, by `lr_drop`
@@ -50,7 +53,9 @@ def resolved(settings, samples):
         raise ValueError("balanced: not allowed with class_weights (give one of the two)")
     _check_step(settings, samples)
     epoch = epoch_steps(settings, samples)
-    steps = settings.epochs * epoch if settings.epochs else settings.steps or STEPS
+    steps = settings.steps or STEPS
+    if settings.epochs:
+        steps = ceil(round(settings.epochs * epoch, ROUNDED))  # 1.1 of 10 steps are 11, and not one more
     usual = LR_ADAM if settings.optimizer in (ADAM, ADAMW) else LRS.get(settings.task, LR)
     lr = usual if settings.lr is None else settings.lr
     schedule = settings.schedule
@@ -115,6 +120,8 @@ def _check_step(settings, samples):
         raise ValueError(f"optimizer: wanted one of {wanted}, got {settings.optimizer!r}")
     if settings.optimizer == NESTEROV and not settings.momentum:
         raise ValueError("optimizer: wanted a momentum above 0 for nesterov, got 0")
+    if settings.whiten and settings.init_from:
+        raise ValueError(f"whiten: wanted no weights to begin from beside it, got {settings.init_from!r:.80}")
     if settings.new_head and not settings.init_from:
         raise ValueError("new_head: wanted weights to begin from beside it (init_from), got none")
 
@@ -166,6 +173,8 @@ def learning_rates(settings):
         return Cosine(settings.lr, settings.steps, settings.warmup)
     if settings.schedule == ONE_CYCLE:
         return OneCycle(settings.lr, settings.steps, warmup=settings.warmup)
+    if settings.schedule == TRIANGULAR:
+        return Triangular(settings.lr, settings.steps, warmup=settings.warmup)
     if settings.lr_steps:
         return MultiStep(settings.lr, settings.lr_steps, settings.warmup)
     return Constant(settings.lr, settings.warmup)

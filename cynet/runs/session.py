@@ -30,6 +30,7 @@ from .resolving import spread, with_task
 from .settings import BALANCED, Settings
 from .trainers import trainer_of
 from .validation import TEST, VALIDATION, Division
+from .whitening import whiten
 
 __all__ = ["Session", "Settings", "normalize", "test_loader"]
 
@@ -130,6 +131,8 @@ class Session:
             raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
         if settings.init_from and initial:
             self.initial = load_initial(self.model, settings.init_from, self.facts, settings.new_head)
+        if settings.whiten and initial:
+            whiten(self.model, training, self.division.kept, self.facts)
         self.class_weights = None
         if settings.class_weights == BALANCED:
             labels = training.labels[self.division.kept]
@@ -250,7 +253,7 @@ class Session:
         return train(
             self.trainer, self.batches, self.evaluation_batches,
             self.settings.steps,  # type: ignore[arg-type]  # they are resolved
-            observers, watch, self.measure,
+            observers, watch, self.measure, self.settings.evaluate_every,
         )  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -25,6 +25,7 @@ from .ranges import (
     RANGES,
     SCHEDULES,
     SGD,
+    TRIANGULAR,
     checked,
 )  # fmt: skip
 
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAM", "ADAMW", "ANNEALED", "AUTO", "BALANCED", "CLASS_WEIGHTS", "CONSTANT", "COSINE", "DEFAULTS",
-    "FREE", "NESTEROV", "NONE", "ONE_CYCLE", "OPTIMIZERS", "SCHEDULES", "SGD", "Settings", "data_options",
+    "FREE", "NESTEROV", "NONE", "ONE_CYCLE", "OPTIMIZERS", "SCHEDULES", "SGD", "TRIANGULAR", "Settings",
+    "data_options",
 ]  # fmt: skip
 
 # The weights that come out of a run depend on all settings but these; the pictures in data_dir are told by
@@ -78,6 +80,12 @@ class Settings:
     freeze : str or None
         Patterns of the paths of parameters, comma separated, that are not trained: see
         `cynet.optim.choosing.freeze`.
+    freeze_after : str or None
+        "PATTERN:EPOCHS,...": patterns as those, each with a number of epochs after which what matches is not
+        trained any more. A dict, too.
+    whiten : bool
+        Whether the filters of the first layer are set from the patches of training pictures (see
+        `cynet.nn.init.whitening`); not beside `init_from`.
     skip_damaged : bool
         Whether to leave damaged pictures out.
     image_size : str or None
@@ -114,8 +122,11 @@ class Settings:
     balanced : bool
         Whether training draws every class as often as another; an epoch has as many samples as without. Not
         together with class weights, which do the same.
-    steps, epochs : int or None
-        At most one of them is given; neither means 1500 steps.
+    steps : int or None
+    epochs : int, float or None
+        At most one of them is given; neither means 1500 steps. Epochs may be no whole number: 9.9.
+    evaluate_every : int
+        Epochs from one evaluation to the next; there is one at the very end, too.
     lr : float or None
         None: 0.1; of adam, adamw and task "regress" 0.001.
     schedule : str or None
@@ -123,6 +134,9 @@ class Settings:
         "constant".
     lr_steps : dict of int to float or None
         With schedule "steps" the learning rate from each of these steps on; None: `resolving.DROPS`.
+    lr_factor : str or None
+        "PATTERN:FACTOR,...": what the rate is multiplied by of parameters whose paths match, as those of
+        `freeze`; what the weight decay takes of them in a step stays. A dict, too.
     lr_drop : str or None
         "EPOCHS:FACTOR": the rate is multiplied by this factor after every so many epochs. The
         `lr_steps` follow from it.
@@ -143,12 +157,13 @@ class Settings:
     ema : float
         Decay of an `Average` of the weights; 0: none.
     lookahead : str or None
-        "STEPS:DECAY" of a `Lookahead` around the optimiser.
+        "STEPS:DECAY" of a `Lookahead` around the optimiser; or "STEPS:DECAY:POWER": its decay rises from 0 as
+        that power of the steps taken, running statistics are slow, too, and the last weights are slow ones.
     mixup : float
         Alpha of `Mixup`; 0: none.
     tta : str or None
-        The views of pictures whose mean is evaluated, "flip", "shift" or both: see `cynet.train.predict`. It
-        decides which weights are the best, and stands in the weights files.
+        The views of pictures whose mean is evaluated, of "flip", "shift", "diagonal": see
+        `cynet.train.predict`. It decides which weights are the best, and stands in the weights files.
     patience : int or None
         Epochs in a row without a better accuracy, on the pictures held out or else the test set, after which
         the run ends.
@@ -171,6 +186,8 @@ class Settings:
     init_from: str | None = None
     new_head: bool = False
     freeze: str | None = None
+    freeze_after: str | None = None
+    whiten: bool = False
     data: str = "shapes10"
     data_dir: str | None = None
     skip_damaged: bool = False
@@ -189,10 +206,12 @@ class Settings:
     accumulate: int = 1
     balanced: bool = False
     steps: int | None = None
-    epochs: int | None = None
+    epochs: float | None = None
+    evaluate_every: int = 1
     lr: float | None = None
     schedule: str | None = None
     lr_steps: dict[int, float] | None = None
+    lr_factor: str | None = None
     lr_drop: str | None = None
     warmup: int = 0
     optimizer: str = SGD

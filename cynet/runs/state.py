@@ -14,7 +14,7 @@ from cynet.core import checks
 from cynet.core.tasks import LANGUAGE
 from cynet.data import registry
 from cynet.nn.spec import from_spec, to_spec
-from cynet.optim import adam
+from cynet.optim import adam, optimizers
 from cynet.optim.adam import refuse_skipped
 from cynet.train import carrying
 
@@ -28,7 +28,7 @@ from .trainers import trainer_of
 from .weights import SPARE
 
 MODEL, OPTIMIZER, AVERAGE, CARRIED = "model.", "optimizer.", "average.", "carried."
-SKIPPED = OPTIMIZER + adam.SKIPPED
+SKIPPED, RATIOS = OPTIMIZER + adam.SKIPPED, OPTIMIZER + optimizers.RATIOS
 
 
 def capture(session, origins=None, best=None, seconds=0.0):
@@ -123,6 +123,8 @@ def restore(session, tensors, state, changed=()):
         raise ValueError(f"the data are not those that the run began with: {error}") from None
     trainer = session.trainer
     session.model.load_state_dict(_part(tensors, MODEL))
+    if "lr_factor" in changed:  # to others, of as many groups
+        tensors = tensors | {RATIOS: _tensors(session)[RATIOS]}
     trainer.optimizer.load_state_dict(_part(tensors, OPTIMIZER))
     if trainer.average:
         trainer.average.arrays = {name: a.copy() for name, a in _part(tensors, AVERAGE).items()}
@@ -186,17 +188,19 @@ def _check_settings(saved):
 
 
 @lru_cache
-def _layout(name, options, sides, optimizer, momentum, average, ahead, rows):
+def _layout(name, options, sides, optimizer, momentum, average, ahead, rates, rows):
     """The `ModelLayout` of a checkpoint's tensors, of runs with and without a momentum, an average, slow
     weights.
 
     `options`: batch_norm and model_option of the settings; `sides`: of the model's input, all but its
-    channels; `rows`: of a text, that go on.
+    channels; `ahead`, `rates`: the settings lookahead, and lr_factor and no_decay; `rows`: of a text, that
+    go on.
     """
-    lookahead = "1:0.5" if ahead else None
+    lr_factor, no_decay = rates
     settings = Settings(
-        steps=1, lr=0.1, optimizer=optimizer, momentum=momentum / 2, ema=average / 2, lookahead=lookahead
-    )
+        steps=1, lr=0.1, optimizer=optimizer, momentum=momentum / 2, ema=average / 2, lookahead=ahead,
+        lr_factor=lr_factor, no_decay=no_decay,
+    )  # fmt: skip
 
     def build(classes, channels):
         model = models.create(name, (*sides, channels), classes, **options_of(name, *options))
@@ -211,7 +215,8 @@ def _misfits(tensors, saved):
     if not nets.is_registered(settings.model):
         return _misfits_of_net(tensors, saved)
     rows = _rows(settings, saved.place.batch)
-    more = bool(settings.momentum), bool(settings.ema), bool(settings.lookahead)
+    rates = settings.lr_factor, settings.no_decay if settings.lr_factor else None
+    more = bool(settings.momentum), bool(settings.ema), settings.lookahead, rates
     options = settings.batch_norm, settings.model_option
     with bounded_by(tensors):
         layout = _layout(settings.model, options, sides, settings.optimizer, *more, rows)

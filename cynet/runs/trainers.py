@@ -4,8 +4,8 @@ from typing import Any
 
 from cynet.nn.layer import Layer
 from cynet.optim.adam import Adam, AdamW
-from cynet.optim.choosing import decay_groups, freeze
-from cynet.optim.lookahead import Lookahead
+from cynet.optim.choosing import Freezing, decay_groups, freeze, rate_groups
+from cynet.optim.lookahead import Lookahead, Rising
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.mixup import Mixup
@@ -14,6 +14,7 @@ from cynet.train.trainer import Trainer
 from cynet.train.views import seen
 
 from . import augmentations
+from .ranges import numbers_of
 from .settings import ADAM, ADAMW, NESTEROV, Settings
 
 BETA = 0.999  # of the mean square of adam and adamw
@@ -26,6 +27,7 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
     """
     if settings.freeze:
         freeze(model, settings.freeze.split(","))
+    later = {pattern: int(epochs) for pattern, epochs in numbers_of(settings.freeze_after).items()}
     schedule, task = settings.learning_rates(), task_of(settings.task, settings.loss)
     return Trainer(
         model,
@@ -38,23 +40,37 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         settings.accumulate,
         seen(model, settings.tta),
         task,
+        Freezing(model, later) if later else None,
     )
 
 
 def _optimizer(model, settings, lr):
     """The optimiser that the settings name, over all parameters in their order."""
     params, decay = model.parameters(), settings.weight_decay
-    if settings.no_decay:
-        params = decay_groups(model, settings.no_decay.split(","))
+    factors = numbers_of(settings.lr_factor)
+    if settings.no_decay or factors:
+        params = decay_groups(model, settings.no_decay.split(",") if settings.no_decay else ())
+    if factors:
+        params = rate_groups(params, factors, decay)
+    rate, lr = lr, 1.0 if factors else lr  # of which the groups' rates are multiples
     if settings.optimizer in (ADAM, ADAMW):
         kind = AdamW if settings.optimizer == ADAMW else Adam
         made = kind(params, lr, (settings.momentum, BETA), weight_decay=decay)
     else:
         made = SGD(params, lr, settings.momentum, decay, nesterov=settings.optimizer == NESTEROV)
+    made.lr = rate
     if settings.lookahead:
-        period, kept = settings.lookahead.split(":")
-        return Lookahead(made, int(period), float(kept))
+        return _ahead(made, model, settings)
     return made
+
+
+def _ahead(made, model, settings):
+    """An optimiser with slow weights."""
+    period, decay, *power = settings.lookahead.split(":")
+    if not power:
+        return Lookahead(made, int(period), float(decay))
+    steps = settings.steps
+    return Lookahead(made, int(period), Rising(float(decay), steps, float(*power)), model, steps)
 
 
 def _mixing(settings):

@@ -94,9 +94,10 @@ def train(
     observers: Sequence[Observer] = (),
     watch: Callable[[Any], Iterable[Any]] = iter,
     measure: str = "test",
+    every: int = 1,
 ) -> Result:
-    """Train until `trainer.steps` is `steps`, or an observer has enough; evaluate after each epoch and at the
-    very end.
+    """Train until `trainer.steps` is `steps`, or an observer has enough; evaluate after each epoch, or every
+    so many of them, and at the very end.
 
     It begins where `trainer.place` says: `batches` must then begin with the batch of that number.
 
@@ -117,6 +118,8 @@ def train(
     measure : str, optional
         What messages and results call the evaluated pictures: "test", or "validation" where they are no test
         set.
+    every : int, optional
+        Epochs from one evaluation to the next.
 
     Returns
     -------
@@ -132,10 +135,11 @@ def train(
         again, or holds what is no pair.
     """
     steps = checks.integer("steps", steps, trainer.steps + (trainer.place.count == 0))
+    every = checks.integer("every", every, 1)
     _check_walks(batches, test_batches)
     trainer.model.train()
     with trainer.task.training(trainer.model) if trainer.task else contextlib.nullcontext():
-        return _train(trainer, batches, test_batches, steps, observers, watch, measure)
+        return _train(trainer, batches, test_batches, steps, observers, watch, measure, every)
 
 
 def _train(
@@ -146,12 +150,16 @@ def _train(
     observers: Sequence[Observer],
     watch: Callable[[Any], Iterable[Any]],
     measure: str,
+    every: int,
 ) -> Result:
     place = trainer.place
     while trainer.steps < steps or place.count:
         count = len(batches)  # of this epoch: a sampler's next one may have another number
         if trainer.steps < steps and place.batch < count:
             _epoch(trainer, batches, watch, count, steps, observers)
+        if place.batch == count and trainer.steps < steps and (place.epoch + 1) % every:
+            place.epoch, place.batch = place.epoch + 1, 0
+            continue
         with trainer.evaluated_weights():
             test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
         if not isfinite(test.loss):

@@ -142,7 +142,8 @@ def predict(
         Take the mean of the probabilities of each picture and of its mirror image: the `tta` "flip".
     tta : str, optional
         Take the mean of the probabilities over several views of each picture: "flip", itself and its mirror
-        image; "shift", itself and moved by a pixel up, down, left and right; "flip,shift", all ten.
+        image; "shift", itself and moved by a pixel up, down, left and right; "flip,shift", all ten;
+        "diagonal", itself, counted twice, and moved by a pixel along the diagonal, both ways.
 
     Returns
     -------

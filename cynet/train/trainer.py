@@ -120,6 +120,8 @@ class Trainer:
         What is evaluated in the model's place: a layer around it, such as `Views`.
     task : Task, optional
         What the labels are; default: classes.
+    freezing : callable, optional
+        Gets before each step how many epochs are finished, as `cynet.optim.choosing.Freezing`.
 
     Attributes
     ----------
@@ -148,6 +150,7 @@ class Trainer:
         accumulate: int = 1,
         evaluated: Layer | None = None,
         task: Any = None,
+        freezing: Callable[[int], None] | None = None,
     ) -> None:
         self.model, self.criterion = checked_model(model), criterion
         self.optimizer, self.schedule = optimizer, schedule
@@ -157,6 +160,7 @@ class Trainer:
         self.accumulate = checks.integer("accumulate", accumulate, 1)
         self.evaluated = model if evaluated is None else checked_model(evaluated)
         self.steps, self.right, self.place, self.task = 0, 0, Place(), task
+        self.freezing = freezing
         self._carried: dict[str, Array] = {}  # into the step under way
         model.input_grad = False
 
@@ -181,6 +185,8 @@ class Trainer:
             When it is not finite; the weights are then those before this step.
         """
         batch, targets = (x, y), [(y, 1.0)]
+        if self.freezing:
+            self.freezing(self.place.epoch)
         self._carried = self.task.carried(self.model) if self.task else {}
         if self.mixup:
             x, others, share = self.mixup(x, y, self.steps)

@@ -14,8 +14,10 @@ from cynet.nn.layer import Layer
 
 from .metrics import checked_model
 
-FLIP, SHIFT = KINDS = "flip", "shift"
+FLIP, SHIFT, DIAGONAL = KINDS = "flip", "shift", "diagonal"
 MOVES = (0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)  # of "shift": as it is, and a pixel up, down, left and right
+CORNERS = (0, 0), (-1, -1), (1, 1)  # of "diagonal"
+WEIGHTS = 2, 1, 1  # what each of these counts
 
 
 def kinds_of(tta: str | None, flip: bool = False) -> tuple[str, ...]:
@@ -37,7 +39,8 @@ def kinds_of(tta: str | None, flip: bool = False) -> tuple[str, ...]:
 
 def views(x: Array, kinds: tuple[str, ...]) -> Iterator[Array]:
     """The views of a batch of pictures: itself first; with "flip" mirrored, too; with "shift" five of each,
-    moved by a pixel, where those at the edge are repeated.
+    moved by a pixel, where those at the edge are repeated; with "diagonal" three of each, as it is and moved
+    by a pixel up and left, and down and right, the picture mirrored at its edge (Jordan 2024).
 
     Parameters
     ----------
@@ -55,23 +58,34 @@ def views(x: Array, kinds: tuple[str, ...]) -> Iterator[Array]:
     """
     if kinds and x.ndim != 4:
         raise ValueError(f"tta: wanted pictures (N, H, W, C) to see views of, got inputs {x.shape}")
-    for down, right in MOVES if SHIFT in kinds else MOVES[:1]:
-        moved = _moved(_moved(x, down, 1), right, 2)
-        yield moved
-        if FLIP in kinds:
-            yield np.ascontiguousarray(moved[:, :, ::-1])
+    for corner in CORNERS if DIAGONAL in kinds else CORNERS[:1]:
+        for move in MOVES if SHIFT in kinds else MOVES[:1]:
+            moved = _moved(_moved(x, corner, mirror=True), move)
+            yield moved
+            if FLIP in kinds:
+                yield np.ascontiguousarray(moved[:, :, ::-1])
 
 
-def _moved(x: Array, by: int, axis: int) -> Array:
-    """Pictures moved by some pixels along an axis, those at the edge repeated."""
-    if not by:
-        return x
-    size = x.shape[axis]
-    return np.take(x, np.clip(np.arange(size) - by, 0, size - 1), axis=axis)
+def weights(kinds: tuple[str, ...]) -> list[int]:
+    """What each of these views counts."""
+    each = (len(MOVES) if SHIFT in kinds else 1) * (2 if FLIP in kinds else 1)
+    return [weight for weight in (WEIGHTS if DIAGONAL in kinds else (1,)) for _ in range(each)]
+
+
+def _moved(x: Array, move: tuple[int, int], mirror: bool = False) -> Array:
+    """Pictures moved down and right by some pixels, those at the edge repeated, or mirrored at it."""
+    for axis, by in enumerate(move, 1):
+        if by:
+            size = x.shape[axis]
+            places = np.arange(size) - by
+            if mirror:
+                places = np.where(places < size, np.abs(places), 2 * (size - 1) - places)
+            x = np.take(x, np.clip(places, 0, size - 1), axis=axis)
+    return x
 
 
 def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArray:
-    """The log of the mean probabilities over the views of each picture.
+    """The log of the mean probabilities over the views of each picture, each as often as it counts.
 
     Returns
     -------
@@ -79,11 +93,15 @@ def log_probabilities(model: Layer, x: Array, kinds: tuple[str, ...]) -> AnyArra
         A row of NaN where a logit of a view was NaN.
     """
     x = checks.float_array("x", x) if kinds else x
-    first, *others = (log_softmax(model(view)) for view in views(x, kinds))
+    counts = weights(kinds)
+    found = (
+        log_softmax(model(view)) + np.log(count) for view, count in zip(views(x, kinds), counts, strict=True)
+    )
+    mean = next(found)
     with np.errstate(invalid="ignore"):
-        for found in others:
-            first = np.logaddexp(first, found)
-    return first - np.log(1 + len(others)) if others else first
+        for other in found:
+            mean = np.logaddexp(mean, other)
+    return mean - np.log(sum(counts)) if kinds else mean
 
 
 def log_softmax(logits: AnyArray) -> AnyArray:

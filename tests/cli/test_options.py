@@ -103,7 +103,10 @@ def test_what_a_stored_run_derived_is_derived_anew(tmp_path):
         ("model = 3", "model: wanted text in quotes, got 3"),
         ("lr_steps = {5 = 0.1}", "lr_steps: wanted text in quotes such as \"300:.01,420:.001\", got {'5': "),
         ("[training]\nlr = 0.1", "unknown key: training (settings stand at the top of the file"),
-        ('schedule = "cosin"', "schedule: wanted one of constant, steps, cosine, one-cycle, got 'cosin'"),
+        (
+            'schedule = "cosin"',
+            "schedule: wanted one of constant, steps, cosine, one-cycle, triangular, got 'cosin'",
+        ),
         ("steps = 3\nepochs = 4", "epochs: not allowed with argument steps (give"),
         ('lr_steps = "3:.1"\nschedule = "cosine"', "lr_steps: wanted the schedule steps, got cosine"),
         ("momentum = ", "Invalid value (at end of document)"),
@@ -130,7 +133,7 @@ def test_a_file_that_cannot_be_is_refused_in_one_line(tmp_path, monkeypatch, cap
     [
         (
             ["--recipe", "cifar"],
-            "--recipe: wanted one of alice, cifar10, language_model, shapes10, got 'cifar'",
+            "--recipe: wanted one of alice, cifar10, cifar10-fast, language_model, shapes10, got 'cifar'",
         ),
         (["--config", "nowhere"], "--config: cannot read nowhere: No such file"),
         (["--schedule", "cosine", "--lr-steps", "5:.1"], "--lr-steps: wanted the schedule steps, got cosine"),

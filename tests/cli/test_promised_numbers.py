@@ -25,6 +25,14 @@ RECIPES = {
         "model": "resnet20", "data": "cifar10", "augment": True, "batch_size": 128, "epochs": 30, "lr": 0.2,
         "schedule": "cosine", "warmup": 390, "momentum": 0.9, "weight_decay": 3e-4,
     },
+    "cifar10-fast": {
+        "model": "airbench94", "data": "cifar10", "augment": "crop:2:reflect,alternating-flip",
+        "batch_size": 1024, "epochs": 9.9, "evaluate_every": 10, "whiten": True, "freeze": "whiten.weight",
+        "freeze_after": "whiten.bias:3", "optimizer": "nesterov", "momentum": 0.85, "lr": 1.5,
+        "weight_decay": 0.0013304348, "lr_factor": "layer*.bias:64,fc.weight:0.012345679",
+        "schedule": "triangular", "label_smoothing": 0.2, "lookahead": "5:0.7737809375:3",
+        "tta": "flip,diagonal",
+    },
     "language_model": {  # the assignment's
         "model": "language_model", "model_option": '{"embedding": 512, "hidden": 512}', "data": "text",
         "sequence_length": 100, "batch_size": 256, "epochs": 20, "optimizer": "adam", "lr": 0.002,

@@ -80,7 +80,7 @@ CASES += [(name, text, False) for name, each in SETTINGS.items() for text in eac
 
 def meant(name, text):
     """The value that a text stands for."""
-    kind = type(SETTINGS[name].given)
+    kind = float if name == "epochs" else type(SETTINGS[name].given)
     if name == "model_option":
         return {"a=": '{"a": ""}', "a=[1]": '{"a": [1]}'}.get(text, text)
     if kind is dict:
@@ -163,6 +163,8 @@ def line_of(name, number):
         "no_decay",
         "lookahead",
         "lr_drop",
+        "lr_factor",
+        "freeze_after",
         "tta",
         *OF_DATA,
     ):
@@ -203,7 +205,7 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
         assert status == 2 and err.count("\n") == 1
         assert {"epochs": "steps"}.get(name, name) in err or flag(name) in err
     advised = "wanted --allow-change" in err
-    if SETTINGS[name].free or name in ("init_from", "new_head"):  # which another run begins with
+    if SETTINGS[name].free or name in ("init_from", "new_head", "whiten"):  # which another run begins with
         return
     allowed = ["--allow-change", name.replace("_", "-")]
     allowed += ["--allow-change=schedule"] if name == "lr_steps" else []  # which it takes
@@ -211,7 +213,8 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     out, err = capsys.readouterr()
     # No other pictures or labels, and no other tensors.
     of_texts = "sequence_length", "fold", "random_starts"  # as level
-    if name in (*SETTLED, *OF_DATA, *of_texts, "model", "model_option", "batch_norm", "ema", "lookahead"):
+    of_tensors = "model", "model_option", "batch_norm", "ema", "lookahead", "lr_factor"
+    if name in (*SETTLED, *OF_DATA, *of_texts, *of_tensors):
         assert status == 2 and sha(run) == sha(finished)
     else:
         assert (status, err) == (0, "")

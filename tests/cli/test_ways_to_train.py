@@ -21,6 +21,8 @@ WAYS = {
     "adam": ("--optimizer", "adam", "--momentum", 0.8, "--lookahead", "3:.75"),
     "in parts": ("--optimizer", "adamw", "--weight-decay", 0.1, "--no-decay", "bias", "--accumulate", 3),
     "frozen": ("--optimizer", "adam", "--freeze", "0.*,1.*", "--tta", "flip,shift", "--ema", 0.9),
+    "rates": ("--lr-factor", "*.bias:8,0.weight:.5", "--no-decay", "norm", "--weight-decay", 0.1,
+              "--freeze-after", "0.*:1", "--evaluate-every", 2, "--tta", "diagonal"),
     "all": ("--lookahead", "2:.5", "--accumulate", 2, "--freeze", "4.*", "--mixup", 0.3, "--clip-norm", 1,
             "--no-decay", "norm", "--tta", "flip", "--validation", 0.25),
 }  # fmt: skip
@@ -130,7 +132,7 @@ def test_predict_sees_views_too(tmp_path, capsys):
         found[tta] = out
     assert found[None] == found["flip"] and len(set(found.values())) == 3
     status, _, err = said(capsys, "predict", run, picture, "--tta", "crop")
-    assert status == 2 and "--tta: wanted one of flip, shift, got 'crop'" in err
+    assert status == 2 and "--tta: wanted one of flip, shift, diagonal, got 'crop'" in err
 
 
 def test_fine_tuning_from_a_run_is_repeated_too(tmp_path, capsys):

@@ -44,6 +44,7 @@ OTHERS = {  # of ten classes: the shape of an input, parameters
     "wide_resnet_16_4": ((32, 32, 3), 2_748_890),
     "densenet_bc_40_12": ((32, 32, 3), 176_122),
     "lenet5": ((32, 32, 1), 61_706),
+    "airbench94": ((32, 32, 3), 1_971_640),
     "conv1d_small": ((256, 1), 36_778),
 }
 
@@ -95,6 +96,7 @@ WITHOUT_WEIGHTS = {  # how many layers of each such kind a net has: counts of pa
     "wide_resnet_16_4": "6 Add, 1 GlobalAvgPool2d, 13 ReLU",
     "densenet_bc_40_12": "2 AvgPool2d, 18 Concatenate, 1 GlobalAvgPool2d, 39 ReLU",
     "mobilenet_v2": "10 Add, 1 Dropout, 1 GlobalAvgPool2d, 35 ReLU6",
+    "airbench94": "7 GELU, 1 GlobalMaxPool2d, 3 MaxPool2d",
     "squeezenet1_1": "8 Concatenate, 1 Dropout, 1 GlobalAvgPool2d, 3 MaxPool2d, 26 ReLU",
 }  # fmt: skip
 

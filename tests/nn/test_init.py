@@ -85,3 +85,49 @@ def test_a_state_that_is_none_changes_nothing():
         with pytest.raises((TypeError, ValueError), match="wanted"):
             random.set_state(state)
         assert random.get_state() == {"seed": 5, "draws": 0}
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 3, 3), (3, 5, 3, 3), (4, 2, 2, 5), (2, 2, 1, 1)])
+def test_diracs_filters_hand_their_channel_on_and_the_others_stay(shape):
+    random.seed(0)
+    weight = init.weights(shape)
+    before = weight.copy()
+    init.dirac(weight)
+    outputs, inputs, height, width = shape
+    for i in range(outputs):
+        if i < inputs:
+            wanted = np.zeros(shape[1:])
+            wanted[i, height // 2, width // 2] = 1
+        else:
+            wanted = before[i]
+        np.testing.assert_array_equal(weight[i], wanted)
+    with pytest.raises(ValueError, match=r"weight: wanted filters \(out, in, height, width\), got \(2, 3\)"):
+        init.dirac(np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("filters", [2, 8, 24])
+def test_whitened_patches_have_unit_variance_and_no_covariance(filters):
+    rng = np.random.default_rng(0)
+    patches = rng.standard_normal((2000, 12)) @ rng.standard_normal((12, 12))
+    moments = patches.T @ patches / len(patches)
+    weight = np.zeros((filters, 3, 2, 2), np.float32)
+    init.whitening(weight, moments, eps=0.0)
+    half = filters // 2
+    np.testing.assert_array_equal(weight[half:], -weight[:half])
+    found = weight[:half].reshape(half, -1).astype(np.float64)
+    np.testing.assert_allclose(found @ moments @ found.T, np.eye(half), atol=1e-4)
+    lengths = np.linalg.norm(found, axis=1)
+    assert (np.diff(lengths) > 0).all(), "the strongest pattern comes first"
+    assert (np.take_along_axis(found, np.abs(found).argmax(1)[:, None], 1) > 0).all()
+    np.testing.assert_allclose(lengths[0], np.linalg.eigvalsh(moments)[-1] ** -0.5, rtol=1e-6)
+
+
+def test_whitening_bounds_what_patches_never_show_and_refuses_other_numbers_of_filters():
+    weight = np.zeros((8, 1, 2, 2), np.float32)
+    init.whitening(weight, np.full((4, 4), 0.25))  # all pixels equal
+    assert np.linalg.norm(weight[0]) == pytest.approx((1 + 5e-4) ** -0.5, rel=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(weight[1:4].reshape(3, -1), axis=1), 5e-4**-0.5, rtol=1e-3)
+    for filters in (7, 10):
+        wanted = f"weight: wanted an even number of filters, at most 8, got {filters}"
+        with pytest.raises(ValueError, match=wanted):
+            init.whitening(np.zeros((filters, 1, 2, 2), np.float32), np.eye(4))

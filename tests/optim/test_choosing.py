@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.optim.choosing import decay_groups, freeze
+from cynet.optim.choosing import Freezing, decay_groups, freeze, rate_groups
 
 
 class OwnNorm(cynet.Layer):
@@ -137,3 +137,60 @@ def test_patterns_mind_capital_letters():
     with pytest.raises(ValueError, match=r"freeze: wanted a pattern of parameters, got '0\.WEIGHT'"):
         freeze(one, ["0.WEIGHT"])
     assert [p.name for p in freeze(one, ["0.w*"])] == ["0.weight"]
+
+
+def test_rates_are_multiplied_and_what_decay_takes_in_a_step_stays():
+    one = model()
+    groups = rate_groups(decay_groups(one, ["norm"]), {"*.bias": 64.0, "3.*": 0.5, "0.bias": 1.0}, 0.25)
+    assert [p for group in groups for p in group["params"]] == one.parameters()
+    made = cynet.SGD(groups, 1.0, weight_decay=0.25)
+    made.lr = 0.125  # a schedule's: the ratios stay
+    grad = {p.name: np.ones_like(p.data) for p in made.params}
+    for p in made.params:
+        p.grad = grad[p.name]
+    before = {p.name: p.data.copy() for p in made.params}
+    made.step()
+    for p in made.params:
+        factor = 0.5 if p.name.startswith("3.") else 64 if p.name in ("1.bias", "5.bias") else 1
+        decay = 0 if p.name in without(["norm"]) else 0.25
+        wanted = before[p.name] * (1 - 0.125 * decay) - 0.125 * factor
+        np.testing.assert_allclose(p.data, wanted, rtol=1e-5, atol=1e-6, err_msg=p.name)
+
+
+def test_rates_of_nothing_are_refused():
+    for factors, words in (
+        ({"0.bais": 2.0}, r"lr_factor: wanted a pattern of parameters, got '0\.bais', .*mean '0\.bias'"),
+        ({"0.bias": 0}, "lr_factor: wanted"), ({"0.bias": np.inf}, "lr_factor: wanted"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            rate_groups(decay_groups(model(), []), factors, 0.1)
+
+
+def test_freezing_comes_after_its_epochs_and_once():
+    one = model()
+    freezing = Freezing(one, {"0.*": 2, "*.bias": 3})
+    found = []
+    for epochs in (0, 1, 2, 3):
+        freezing(epochs)
+        found.append({p.name for p in one.parameters() if not p.requires_grad})
+    assert found[:3] == [set(), set(), {"0.weight", "0.bias"}]
+    assert found[3] == {"0.weight", "0.bias", "1.bias", "3.body.bias", "5.bias"}
+    one.parameters()[0].requires_grad = True  # by hand, and it stays so
+    freezing(9)
+    assert one.parameters()[0].requires_grad
+    late = model()
+    Freezing(late, {"0.*": 2, "*.bias": 3})(7)  # as where a training goes on
+    assert {p.name for p in late.parameters() if not p.requires_grad} == found[3]
+
+
+def test_freezing_what_is_not_there_or_everything_is_refused():
+    half = model()
+    freeze(half, ["[0-3].*"])
+    for net, after, words in (
+        (model(), {"9.*": 1}, r"freeze_after: wanted a pattern of parameters, got '9\.\*'"),
+        (model(), {"0.*": 0}, "freeze_after: wanted"),
+        (model(), {"*": 1}, "left to train, got '\\*' for all 9"),
+        (half, {"5.*": 1}, r"freeze_after: wanted a parameter left to train, got '5\.\*' for all 2"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            Freezing(net, after)

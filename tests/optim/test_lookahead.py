@@ -9,6 +9,7 @@ import pytest
 import cynet
 from cynet.nn.parameter import Parameter
 from cynet.optim import SGD, Adam, Lookahead
+from cynet.optim.lookahead import Rising
 
 
 def parameters():
@@ -128,3 +129,69 @@ def test_a_frozen_parameter_stays_what_it_was_set_to():
     first.data[:], first.grad[:], second.grad[:] = 7, 1, 1
     optimizer.step()
     assert first.data.tolist() == [7] * 3 and second.data.tolist() == [0.75] * 3
+
+
+def net():
+    cynet.seed(0)
+    return cynet.Sequential(cynet.Linear(4, 3), cynet.BatchNorm1d(3, momentum=0.4), cynet.Linear(3, 2))
+
+
+def batch(step):
+    return np.random.default_rng(step).standard_normal((6, 4)).astype(np.float32)
+
+
+def learned(model, optimizer, first, last):
+    for step in range(first, last + 1):
+        model(batch(step))
+        optimizer.zero_grad()
+        model.backward(np.ones((6, 2), np.float32))
+        optimizer.step()
+
+
+def test_a_decay_may_rise_with_running_statistics_beside_and_slow_weights_at_the_end():
+    """By the definition: floats of the model's whole state, after steps 2 and 4 of 5 and after the last."""
+    made, plain = net(), net()
+    optimizer = Lookahead(SGD(made.parameters(), 0.1, 0.9), 2, Rising(0.5, 5, 3), made, 5)
+    inner = SGD(plain.parameters(), 0.1, 0.9)
+    slow = plain.state_dict()
+    for step in range(1, 6):
+        learned(made, optimizer, step, step)
+        learned(plain, inner, step, step)
+        decay = {2: 0.5 * 0.4**3, 4: 0.5 * 0.8**3, 5: 1.0}.get(step)
+        if decay is not None:
+            now = plain.state_dict()
+            slow = {name: decay * slow[name] + (1 - decay) * now[name] for name in slow}
+            plain.load_state_dict(slow | {"1.num_batches_tracked": now["1.num_batches_tracked"]})
+        for name, array in plain.state_dict().items():
+            np.testing.assert_allclose(made.state_dict()[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_slow_statistics_are_of_the_state_too():
+    made, again = net(), net()
+    one, other = (Lookahead(SGD(m.parameters(), 0.1, 0.9), 2, Rising(0.5, 7, 1), m, 7) for m in (made, again))
+    learned(made, one, 1, 3)
+    state = one.state_dict()
+    assert [name for name in state if name.startswith("slow.")] == [f"slow.{i}" for i in range(8)]
+    other.load_state_dict(state)
+    again.load_state_dict(made.state_dict())
+    learned(made, one, 4, 7)
+    learned(again, other, 4, 7)
+    for name, array in made.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[name], array)
+
+
+def test_a_rising_decay_is_a_power_of_the_part_that_is_done():
+    rising = Rising(0.8, 10, 2)
+    assert [rising(step) for step in (0, 5, 10, 11)] == pytest.approx([0, 0.2, 0.8, 0.8])
+    assert repr(Lookahead(SGD(parameters(), 0.1), decay=rising)).endswith("decay=Rising(0.8, 10, 2))")
+    for arguments, words in (((1.0, 5, 3), "most"), ((0.5, 0, 3), "steps"), ((0.5, 5, -1), "power")):
+        with pytest.raises(ValueError, match=f"{words}: wanted"):
+            Rising(*arguments)
+    with pytest.raises(TypeError, match="model: wanted a Layer, got 3"):
+        Lookahead(SGD(parameters(), 0.1), model=3)
+    with pytest.raises(ValueError, match="last: wanted"):
+        Lookahead(SGD(parameters(), 0.1), last=0)
+    wild = Lookahead(SGD(parameters(), 0.1), 2, lambda step: 0.9 * step)
+    wild.step()
+    with pytest.raises(ValueError, match=r"decay\(2\): wanted .* 1.8"):
+        wild.step()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle
+from cynet.optim.schedules import Constant, Cosine, MultiStep, OneCycle, Triangular
 
 
 def rates(schedule, steps):
@@ -44,6 +44,23 @@ def test_short_one_cycles_are_finite(steps, pct_start):
     assert schedule(steps - 1) == schedule(steps) == schedule(10**6) == pytest.approx(1 / 25e4)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 9, 476])
+def test_triangular_rates_are_those_of_jordans_code(steps):
+    top = int(0.23 * steps)
+    schedule = Triangular(1.5, steps)
+    for step in range(steps):
+        if step < top:
+            wanted = 0.2 * (1 - step / top) + step / top
+        else:
+            part = (step - top) / (steps - top)
+            wanted = 1 - part + 0.07 * part
+        assert schedule(step) == pytest.approx(1.5 * wanted, rel=1e-12)
+    assert schedule(steps) == schedule(10**6) == pytest.approx(1.5 * 0.07)
+    assert Triangular(1.5, steps, warmup=4)(0) == pytest.approx(schedule(0) / 4)
+    assert rates(Triangular(2.0, 4, 0.5, 0, 0.5), 6) == pytest.approx([0, 1, 2, 1.5, 1, 1])
+    assert rates(Triangular(2.0, 3, 1.0, 1.0, 0.25), 5) == pytest.approx([2, 2, 2, 0.5, 0.5])
+
+
 def test_a_rate_depends_on_the_step_alone():
     schedule = OneCycle(0.3, 50, warmup=5)
     assert [schedule(s) for s in (40, 3, 40, 3)] == [schedule(40), schedule(3)] * 2
@@ -54,6 +71,10 @@ def test_a_rate_depends_on_the_step_alone():
     [
         (lambda: Constant(-1), "lr"),
         (lambda: Constant(np.nan), "lr"),
+        (lambda: Triangular(0.1, 0), "steps"),
+        (lambda: Triangular(0.1, 5, 1.5), "pct_start"),
+        (lambda: Triangular(0.1, 5, start_factor=-1), "start_factor"),
+        (lambda: Triangular(0.1, 5, end_factor=1.5), "end_factor"),
         (lambda: Constant(0.1, warmup=-1), "warmup"),
         (lambda: MultiStep(0.1, [(3, 0.1)]), "milestones"),
         (lambda: MultiStep(0.1, {-1: 0.1}), "milestones"),
@@ -124,6 +145,9 @@ def test_every_rate_by_its_formula(steps, warmup):
 def test_defaults():
     assert vars(OneCycle(1.0, 9)) == {
         "max_lr": 1.0, "steps": 9, "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4, "warmup": 0,
+    }  # fmt: skip
+    assert vars(Triangular(1.0, 9)) == {
+        "lr": 1.0, "steps": 9, "pct_start": 0.23, "start_factor": 0.2, "end_factor": 0.07, "warmup": 0,
     }  # fmt: skip
     assert vars(Cosine(1.0, 9)) == {"lr": 1.0, "steps": 9, "final": 0.0, "warmup": 0}
     assert vars(Constant(1.0)) == {"lr": 1.0, "warmup": 0}

@@ -34,6 +34,7 @@ FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, th
     ("color-jitter:.4:hue=.1", "ColorJitter((0.6, 1.4), (1, 1), (1, 1), (-0.1, 0.1))"),
     ("color-jitter", "ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1))"),
     ("erase:1:value=-1/0/1", "RandomErasing(1, (0.02, 0.33), (0.3, 3.3), (-1.0, 0.0, 1.0))"),
+    ("alternating-flip", "RandomFlip(mode='alternating')"), ("alternating-flip:random", "RandomFlip()"),
     ("trivial-augment", "TrivialAugmentWide(31)"), ("cutout:6", "Cutout(6)"),
 ])  # fmt: skip
 def test_what_a_name_stands_for(text, wanted):
@@ -67,6 +68,7 @@ def test_usual_augmentation_is_one_value_however_it_is_written():
     ("rotate:1/2/3", "rotate: degrees: wanted two numbers"),
     ("mixup:0", "mixup: alpha: wanted a number in"), ("cutmix:1:seed=3", "cutmix: wanted each of alpha"),
     ("mixup,cutmix", "wanted one of mixup and cutmix, got mixup,cutmix"),
+    ("alternating-flip,flip:.3", "wanted one of flip and alternating-flip, got flip,alternating-flip"),
     ("random-resized-crop:0", "random-resized-crop: size: wanted at least 1"),
     ("random-resized-crop:9:size=9", "wanted each of size, scale, ratio at most once, got 'size=9'"),
     ("random-resized-crop:9x9x9", "random-resized-crop: size: wanted an int, got .9x9x9"),

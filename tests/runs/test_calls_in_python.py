@@ -73,6 +73,8 @@ def test_whatever_settings_are_given_they_are_of_their_type_or_refused_at_once(n
 
 
 @pytest.mark.parametrize(("more", "wanted"), [
+    ({"lr_factor": {"*.bias": np.float64(64), "0.*": 0.5}}, "*.bias:64.0,0.*:0.5"), ({"lr_factor": {}}, None),
+    ({"freeze_after": {"0.bias": 3}}, "0.bias:3"), ({"epochs": np.float32(0.5)}, 0.5), ({"epochs": 3.0}, 3),
     ({"freeze": ["0.*", "*.bias"]}, "0.*,*.bias"), ({"freeze": []}, None), ({"tta": ()}, None),
     ({"tta": ("shift", "flip")}, "flip,shift"), ({"no_decay": ["bias"]}, "bias"), ({"augment": []}, False),
     ({"augment": ["crop:4", "flip"]}, True), ({"model_option": {"width": 8}}, '{"width": 8}'),

@@ -46,7 +46,19 @@ def test_epochs_are_of_steps_that_may_take_several_batches(accumulate, steps):
         Settings(batch_size=10, epochs=2, accumulate=10).resolved(99)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "constant", "steps"])
+@pytest.mark.parametrize(
+    ("epochs", "steps"), [(9.9, 99), (1.1, 11), (0.01, 1), (2.51, 26), (3, 30), (0.3, 3)]
+)
+def test_epochs_may_end_in_the_middle_and_a_part_of_a_step_is_one(epochs, steps):
+    assert Settings(batch_size=10, epochs=epochs).resolved(105).steps == steps
+
+
+def test_filters_are_not_set_where_weights_come_from_a_file():
+    with pytest.raises(ValueError, match=r"whiten: wanted no weights to begin from beside it, got 'a\.pth'"):
+        Settings(whiten=True, init_from="a.pth").resolved(60_000)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "triangular", "constant", "steps"])
 def test_every_schedule_warms_up(schedule):
     plain, warm = (
         Settings(schedule=schedule, lr=0.1, steps=100, warmup=warmup).resolved(60_000).learning_rates()

@@ -22,6 +22,7 @@ FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, th
 BESIDE = {
     "split_seed": {"validation": 0.25},
     "model_option": {"model": "of_a_width"},
+    "freeze_after": {"steps": 16},  # two epochs
 }  # what it takes for a setting to matter
 NOWHERE = {
     "skip_damaged": "there are no damaged pictures",
@@ -36,6 +37,8 @@ NOWHERE = {
     "patience": "it ends a run, see test_recorder",
     "tta": "it chooses the best weights, see tests/cli/test_ways_to_train.py",
     "new_head": "see test_initial",
+    "evaluate_every": "it chooses the best weights, see tests/train/test_loop.py",
+    "whiten": "no first layer has as few filters, see test_whitening.py",
 }
 FROZEN = [name for name, promise in SETTINGS.items() if not promise.free]
 

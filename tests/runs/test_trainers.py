@@ -50,6 +50,35 @@ def test_all_kinds_that_are_named_go_without_decay(no_decay, spared):
     assert {p.name for group in groups if group["weight_decay"] == 0 for p in group["params"]} == spared
 
 
+def test_rates_have_the_factors_of_all_patterns_and_keep_what_decay_takes():
+    found = made(lr_factor="*.bias:64,3.*:.5", no_decay="norm", lr=0.25, weight_decay=0.5, optimizer="adamw")
+    rates = {p.name: (g["ratio"], g["weight_decay"]) for g in found.optimizer.groups for p in g["params"]}
+    assert rates == {
+        "0.weight": (1, 0.5), "0.bias": (64, 0.5 / 64), "1.weight": (1, 0), "1.bias": (64, 0),
+        "3.weight": (0.5, 1), "3.bias": (0.5, 1),
+    }  # fmt: skip
+    assert found.optimizer.lr == 0.25
+    assert made(lr_factor="*:2", lr=0.0).optimizer.groups[0]["ratio"] == 2
+
+
+def test_a_lookahead_with_a_power_rises_and_ends_with_slow_weights():
+    found = made(lookahead="7:0.75:2", steps=40).optimizer
+    assert (found.period, found.last, found.decay(20)) == (7, 40, 0.75 / 4)
+    assert found.model is not None and len(found.slow) == 6 + 2
+    assert made(lookahead="7:0.75").optimizer.model is None
+
+
+def test_what_is_to_freeze_later_does():
+    found = made(freeze="1.*", freeze_after="0.bias:2,3.*:5")
+    assert found.freezing.after == {"0.bias": 2, "3.*": 5} and made().freezing is None
+    found.freezing(2)
+    assert {p.name for p in found.model.parameters() if not p.requires_grad} == {
+        "1.weight",
+        "1.bias",
+        "0.bias",
+    }
+
+
 def test_all_patterns_that_are_named_freeze():
     found = made(freeze="0.*,3.bias").model
     assert {p.name for p in found.parameters() if not p.requires_grad} == {"0.weight", "0.bias", "3.bias"}

@@ -56,6 +56,23 @@ def test_training_learns_and_tells():
     assert made.model.training
 
 
+@pytest.mark.parametrize(
+    ("every", "evaluated"), [(1, [4, 8, 12, 14]), (2, [8, 14]), (3, [12, 14]), (9, [14])]
+)
+def test_evaluations_may_be_some_epochs_apart_and_the_weights_are_the_same(every, evaluated):
+    log, made, plain = Log(), trainer(), trainer()
+    result = loop.train(made, rows(80, 20), rows(50, 15, seed=1), 14, [log], every=every)
+    loop.train(plain, rows(80, 20), rows(50, 15, seed=1), 14)
+    assert [r.step for r in log.results] == evaluated and [r.epoch for r in log.results][-1] == 4
+    assert [p.epoch for p in log.steps] == [1 + step // 4 for step in range(14)]
+    before = evaluated[-2] if len(evaluated) > 1 else 0
+    assert result.train_loss == pytest.approx(np.mean([p.loss for p in log.steps[before:]]))
+    for one, other in zip(made.model.parameters(), plain.model.parameters(), strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    with pytest.raises(ValueError, match="every: wanted"):
+        loop.train(made, rows(80, 20), rows(50, 15, seed=1), 15, every=0)
+
+
 def test_one_step_is_the_textbook_one():
     made, (x, y) = trainer(), rows(20, 20)[0]
     twin = trainer()

@@ -5,6 +5,7 @@ import pytest
 
 import cynet
 from cynet import CrossEntropyLoss, Flatten, Linear, ReLU, Sequential
+from cynet.optim.choosing import Freezing
 from cynet.optim.optimizers import SGD
 from cynet.optim.schedules import Constant
 from cynet.train import Diverged, Trainer, loop
@@ -166,3 +167,16 @@ def test_a_gradient_just_above_the_bound_is_scaled_down_too(share):
 def test_a_mixture_of_nothing_is_refused():
     with pytest.raises(ValueError, match="alpha: wanted"):
         Mixup(0, 1)
+
+
+# -- freezing on the way ------------------------------------------------------------------------------------
+def test_what_is_frozen_after_an_epoch_stays_from_then_on():
+    made = trainer()
+    made.freezing = Freezing(made.model, {"4.bias": 1})
+    bias, seen = made.model.parameters()[-1], []
+    for _ in range(2):
+        loop.train(made, [(X, Y)] * 2, [(X, Y)], made.steps + 2)
+        seen.append(bias.data.copy())
+    assert bias.name == "4.bias" and seen[0].any()
+    np.testing.assert_array_equal(*seen)
+    assert not bias.requires_grad

@@ -34,8 +34,20 @@ def moved(x, down, right):
 
 
 SHIFTS = [moved(X, *by) for by in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
-WANTED = {"": [X], "flip": [X, X[:, :, ::-1]], "shift": SHIFTS,
-          "flip,shift": [each for x in SHIFTS for each in (x, x[:, :, ::-1])]}  # fmt: skip
+CORNERS = [
+    X,
+    np.pad(X, ((0, 0), (0, 1), (0, 1), (0, 0)), "reflect")[:, 1:, 1:],
+    np.pad(X, ((0, 0), (1, 0), (1, 0), (0, 0)), "reflect")[:, :-1, :-1],
+]
+WANTED = {
+    "": [X],
+    "flip": [X, X[:, :, ::-1]],
+    "shift": SHIFTS,
+    "flip,shift": [each for x in SHIFTS for each in (x, x[:, :, ::-1])],
+    "diagonal": CORNERS,
+    "flip,diagonal": [each for x in CORNERS for each in (x, x[:, :, ::-1])],
+    "shift,diagonal": [moved(x, *by) for x in CORNERS for by in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))],
+}
 
 
 @pytest.mark.parametrize("tta", WANTED)
@@ -51,7 +63,9 @@ def test_the_views_are_the_picture_mirrored_and_moved_by_a_pixel(tta):
 def test_probabilities_are_the_mean_over_the_views(tta):
     made = model()
     with evaluating(made), cynet.no_grad():
-        wanted = np.mean([softmax(made(np.ascontiguousarray(x))) for x in WANTED[tta]], axis=0)
+        counts = np.repeat([2, 1, 1], len(WANTED[tta]) // 3) if "diagonal" in tta else None
+        each = [softmax(made(np.ascontiguousarray(x))) for x in WANTED[tta]]
+        wanted = np.average(each, axis=0, weights=counts)
     found = predict(made, [(X, Y)], tta=tta)
     np.testing.assert_allclose(found.probabilities, wanted, rtol=1e-6)
     run = evaluate(views.seen(made, tta), [(X[:4], Y[:4]), (X[4:], Y[4:])])
@@ -87,7 +101,9 @@ def test_a_nan_in_one_view_leaves_no_prediction():
 
 
 def test_one_pixel_may_be_a_picture():
-    assert all(view.shape == (2, 1, 1, 3) for view in views.views(X[:2, :1, :1], ("flip", "shift")))
+    assert all(
+        view.shape == (2, 1, 1, 3) for view in views.views(X[:2, :1, :1], ("flip", "shift", "diagonal"))
+    )
 
 
 @pytest.mark.parametrize(("tta", "error"), [
