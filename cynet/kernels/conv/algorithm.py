@@ -87,6 +87,10 @@ class Algorithm(Products):
         """`apply`; relu is False and residual None unless they are fused."""
         raise NotImplementedError
 
+    def kept(self, packed, bias, y, scratch, threads, relu):
+        """`apply` for arrays that stay: a function of x and, where it is fused, of the residual."""
+        return lambda x, *residual: self.apply(x, packed, bias, y, scratch, threads, relu, *residual)
+
     def _forward(self, x, w, bias, y, threads):
         scratch = workspace.empty((self.scratch_floats(threads),))
         self._apply(x, self.pack(w), self.padded(bias), y, scratch, threads, False, None)

@@ -21,13 +21,13 @@ typedef struct {
     ptrdiff_t new_rows; /* of x, that the next row of pixels has beyond this one's */
     ptrdiff_t channels;
     int relu; /* whether what is written is at least 0 (NaN stays) */
-} Taps;
+} TapGrid;
 
 #define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
 
 /* P pixels, the channels of one vector. LOAD and STORE take a pointer, and the number of lanes that are there. */
 #define DEFINE_PIXELS(NAME, P, V, LOAD, STORE)                                                              \
-    INLINE void NAME(const Taps *g, const float *x, const float *w, const float *bias, float *y,            \
+    INLINE void NAME(const TapGrid *g, const float *x, const float *w, const float *bias, float *y,         \
                      ptrdiff_t lanes) {                                                                     \
         const ptrdiff_t pixel = g->x_pixel;                                                                 \
         V sum[P];                                                                                           \
@@ -49,7 +49,7 @@ typedef struct {
 #define WHOLE_STORE8(p, v, lanes) ((void)(lanes), vstore8(p, v))
 
 /* Ask for what the next row of pixels will need: rows are read side by side, too short for the processor to foresee. */
-INLINE void fetch(const Taps *g, ptrdiff_t pixels, const float *x) {
+INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
     x += g->rows * g->x_row + g->channels;
     for (ptrdiff_t i = 0; i < g->new_rows; i++, x += g->x_row)
         for (ptrdiff_t at = 0; at < pixels * g->x_pixel; at += g->channels) __builtin_prefetch(x + at, 0, 2);
@@ -65,7 +65,7 @@ INLINE void fetch(const Taps *g, ptrdiff_t pixels, const float *x) {
     DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                               \
     DEFINE_PIXELS(pixels8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                           \
     DEFINE_PIXELS(pixels_part_##P, P, vf8, vload8_part, vstore8_part)                                       \
-    static void run_##P(const Taps *g, const float *x, const float *w, const float *bias, float *y) {       \
+    static void run_##P(const TapGrid *g, const float *x, const float *w, const float *bias, float *y) {    \
         ptrdiff_t c = 0;                                                                                    \
         for (; c + VL <= g->channels; c += VL) {                                                            \
             FETCH(P, c, y, 1)                                                                               \
@@ -80,7 +80,7 @@ DEFINE_RUN(4)
 DEFINE_RUN(1)
 
 /* `pixels` pixels, whose taps are all inside the image. */
-INLINE void depthwise_run(const Taps *g, ptrdiff_t pixels, const float *x, const float *w, const float *bias,
+INLINE void depthwise_run(const TapGrid *g, ptrdiff_t pixels, const float *x, const float *w, const float *bias,
                           float *y) {
     for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, y += 8 * g->y_pixel) run_8(g, x, w, bias, y);
     for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, y += 4 * g->y_pixel) run_4(g, x, w, bias, y);
@@ -89,7 +89,7 @@ INLINE void depthwise_run(const Taps *g, ptrdiff_t pixels, const float *x, const
 
 /* The gradient of the filters: sums[i * w_row + j * w_col][:] += sum over p of x[...][:] * dy[p * y_pixel][:]. */
 #define DEFINE_TAPS(NAME, P, V, LOAD, STORE)                                                                \
-    INLINE void NAME(const Taps *g, const float *x, const float *dy, float *sums, ptrdiff_t lanes) {        \
+    INLINE void NAME(const TapGrid *g, const float *x, const float *dy, float *sums, ptrdiff_t lanes) {     \
         const ptrdiff_t pixel = g->x_pixel;                                                                 \
         V slope[P];                                                                                         \
         EACH(p, P) slope[p] = LOAD(dy + p * g->y_pixel, lanes);                                             \
@@ -108,7 +108,7 @@ INLINE void depthwise_run(const Taps *g, ptrdiff_t pixels, const float *x, const
     DEFINE_TAPS(taps_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                                   \
     DEFINE_TAPS(taps8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                               \
     DEFINE_TAPS(taps_part_##P, P, vf8, vload8_part, vstore8_part)                                           \
-    static void gradient_##P(const Taps *g, const float *x, const float *dy, float *sums) {                 \
+    static void gradient_##P(const TapGrid *g, const float *x, const float *dy, float *sums) {              \
         ptrdiff_t c = 0;                                                                                    \
         for (; c + VL <= g->channels; c += VL) {                                                            \
             FETCH(P, c, dy, 0)                                                                              \
@@ -122,7 +122,7 @@ DEFINE_GRADIENT(8)
 DEFINE_GRADIENT(4)
 DEFINE_GRADIENT(1)
 
-INLINE void depthwise_sums(const Taps *g, ptrdiff_t pixels, const float *x, const float *dy, float *sums) {
+INLINE void depthwise_sums(const TapGrid *g, ptrdiff_t pixels, const float *x, const float *dy, float *sums) {
     for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, dy += 8 * g->y_pixel) gradient_8(g, x, dy, sums);
     for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, dy += 4 * g->y_pixel) gradient_4(g, x, dy, sums);
     for (; pixels > 0; pixels--, x += g->x_pixel, dy += g->y_pixel) gradient_1(g, x, dy, sums);

@@ -14,12 +14,12 @@ from cynet.kernels.common.window cimport end_cell, first_cell
 
 
 cdef extern from "depthwise.h" nogil:
-    ctypedef struct Taps:
+    ctypedef struct TapGrid:
         Py_ssize_t rows, cols, x_row, x_col, w_row, w_col, x_pixel, y_pixel, y_row, new_rows, channels
         bint relu
-    void depthwise_run(const Taps *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
+    void depthwise_run(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
                        float *y)
-    void depthwise_sums(const Taps *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
+    void depthwise_sums(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
 
 
 cdef struct Axis:
@@ -62,7 +62,7 @@ cdef Py_ssize_t inside(const Axis *a, Py_ssize_t start, Py_ssize_t *skipped) noe
     return max(0, end_cell(start, a.taps, a.size) - skipped[0])
 
 
-cdef void set_row(Taps *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py_ssize_t kernel_w,
+cdef void set_row(TapGrid *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py_ssize_t kernel_w,
                   Py_ssize_t *iy, Py_ssize_t *ky) noexcept nogil:
     """The rows of taps of one row of windows; the first one's row of pixels and of the filter."""
     cdef Py_ssize_t start = v.start + row * v.step, skipped
@@ -76,7 +76,7 @@ cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x
                     Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, bint relu,
                     float *y) noexcept nogil:
     """A row of windows; x: the image; y: the row that is written."""
-    cdef Taps g
+    cdef TapGrid g
     cdef Py_ssize_t iy, ky, begin, end, j, start, skipped
     g.channels, g.relu = channels, relu
     set_row(&g, v, row, h.size * channels, kernel_w, &iy, &ky)
@@ -191,7 +191,7 @@ def weight_gradient(
 
 cdef void sum_rows(const Axis *v, const Axis *h, const float *x, const float *dy, Py_ssize_t first,
                    Py_ssize_t last, Py_ssize_t channels, float *sums) noexcept nogil:
-    cdef Taps g
+    cdef TapGrid g
     cdef Py_ssize_t row, iy, ky, begin, end, j, start, skipped
     cdef const float *line
     cdef const float *slopes

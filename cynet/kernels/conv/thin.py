@@ -47,6 +47,9 @@ class ThinConvolution(TiledConvolution):
     def scratch_floats(self, threads):
         return threads * self.band.floats
 
+    def kept(self, packed, bias, y, scratch, threads, relu):
+        return thin_loops.ThinPass(self.band, packed, bias, y, scratch, relu, threads)
+
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         thin_loops.convolve(self.band, x, packed, bias, y, scratch, relu, threads)
 

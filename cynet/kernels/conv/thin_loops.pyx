@@ -119,9 +119,14 @@ def convolve(
     int threads,
 ):
     """out = the convolution of `source` with the packed filters, plus bias; with `relu`, at least 0."""
+    run(g, source, packed, bias, out, scratch, relu, threads)
+
+
+cdef int run(Band g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
+             float[:, :, :, ::1] out, float[::1] scratch, bint relu, int threads) except -1:
     cdef Py_ssize_t image, lanes = out.shape[3]
     if source.shape[0] == 0:
-        return
+        return 0
     cdef const float *x = &source[0, 0, 0, 0]
     cdef const float *w = &packed[0]
     cdef const float *b = &bias[0]
@@ -130,9 +135,28 @@ def convolve(
     if threads == 1:
         for image in range(g.batch):
             convolve_image(g, image, x, w, b, y, lanes, work, relu)
-        return
+        return 0
     for image in prange(g.batch, nogil=True, num_threads=threads, schedule="dynamic", chunksize=2):
         convolve_image(g, image, x, w, b, y, lanes, work + threadid() * g.floats, relu)
+
+
+cdef class ThinPass:
+    """`convolve` with arrays that stay, so that a pass need not look at them; called with the source."""
+
+    cdef Band g
+    cdef const float[::1] packed, bias
+    cdef float[:, :, :, ::1] out
+    cdef float[::1] scratch
+    cdef bint relu
+    cdef int threads
+
+    def __init__(self, Band g not None, const float[::1] packed not None, const float[::1] bias not None,
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu, int threads):
+        self.g, self.packed, self.bias, self.out, self.scratch = g, packed, bias, out, scratch
+        self.relu, self.threads = relu, threads
+
+    def __call__(self, const float[:, :, :, ::1] source not None):
+        run(self.g, source, self.packed, self.bias, self.out, self.scratch, self.relu, self.threads)
 
 
 cdef void convolve_image(Band g, Py_ssize_t image, const float *x, const float *packed, const float *bias,

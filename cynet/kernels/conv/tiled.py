@@ -101,6 +101,9 @@ class TiledConvolution(Algorithm):
     def scratch_floats(self, threads):
         return threads * self.forward_pass.band_floats
 
+    def kept(self, packed, bias, y, scratch, threads, relu):
+        return tiled_loops.TiledPass(self.forward_pass, packed, bias, y, scratch, relu, threads)
+
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         tiled_loops.convolve(self.forward_pass, x, packed, bias, y, scratch, relu, threads)
 

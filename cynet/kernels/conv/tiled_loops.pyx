@@ -87,9 +87,14 @@ def convolve(
     bint clear=False,                           # with one group: write zeros between the pixels, too
 ):
     """One pass: out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * packed[k, o]."""
+    run(g, source, packed, bias, out, scratch, relu, threads, clear)
+
+
+cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
+             float[:, :, :, ::1] out, float[::1] scratch, bint relu, int threads, bint clear) except -1:
     cdef Py_ssize_t item, items = g.tiles * g.groups
     if out.shape[0] == 0 or items == 0:
-        return
+        return 0
     cdef const float *x = &source[0, 0, 0, 0]
     cdef const float *w = &packed[0] if packed.shape[0] else NULL
     cdef const float *b = &bias[0]
@@ -98,9 +103,28 @@ def convolve(
     if threads == 1:
         for item in range(items):
             convolve_tile(g, item, x, w, b, y, bands, relu, clear)
-        return
+        return 0
     for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
         convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
+
+
+cdef class TiledPass:
+    """`convolve` with arrays that stay, so that a pass need not look at them; called with the source."""
+
+    cdef Lowering g
+    cdef const float[::1] packed, bias
+    cdef float[:, :, :, ::1] out
+    cdef float[::1] scratch
+    cdef bint relu
+    cdef int threads
+
+    def __init__(self, Lowering g not None, const float[::1] packed not None, const float[::1] bias not None,
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu, int threads):
+        self.g, self.packed, self.bias, self.out, self.scratch = g, packed, bias, out, scratch
+        self.relu, self.threads = relu, threads
+
+    def __call__(self, const float[:, :, :, ::1] source not None):
+        run(self.g, source, self.packed, self.bias, self.out, self.scratch, self.relu, self.threads, False)
 
 
 def pack(

@@ -63,6 +63,11 @@ class WinogradConvolution(Algorithm):
         channels, outputs = self.in_shape[3], self.out_shape[3]
         return threads * winograd_loops.scratch_floats(self.forward_tiles, channels, outputs)
 
+    def kept(self, packed, bias, y, scratch, threads, relu):
+        return winograd_loops.WinogradPass(
+            self.forward_tiles, packed, bias, y, scratch, relu, NOTHING, threads
+        )
+
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         residual = NOTHING if residual is None else residual
         winograd_loops.convolve(self.forward_tiles, x, packed, bias, y, scratch, relu, residual, threads)

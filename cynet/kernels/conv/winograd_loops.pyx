@@ -163,10 +163,16 @@ def convolve(
     int threads,
 ):
     """out = the convolution of `source` with the transformed filters, plus bias; with `relu`, at least 0."""
+    run(g, source, u, bias, out, scratch, relu, residual, threads)
+
+
+cdef int run(Tiles g, const float[:, :, :, ::1] source, const float[::1] u, const float[::1] bias,
+             float[:, :, :, ::1] out, float[::1] scratch, bint relu, const float[:, :, :, ::1] residual,
+             int threads) except -1:
     cdef Py_ssize_t channels = source.shape[3], lanes = out.shape[3], item, apart = 0
     cdef Py_ssize_t each = scratch_floats(g, channels, lanes)
     if g.count == 0:
-        return
+        return 0
     cdef const float *x = &source[0, 0, 0, 0]
     cdef const float *w = &u[0]
     cdef const float *b = &bias[0]
@@ -177,9 +183,34 @@ def convolve(
     if threads == 1:
         for item in range(g.blocks):
             convolve_block(g, item, x, channels, w, b, y, lanes, work, apart, relu)
-        return
+        return 0
     for item in prange(g.blocks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
         convolve_block(g, item, x, channels, w, b, y, lanes, work + threadid() * each, apart, relu)
+
+
+cdef class WinogradPass:
+    """`convolve` with arrays that stay, so that a pass need not look at them; called with the source and, if there
+    is one, the residual."""
+
+    cdef Tiles g
+    cdef const float[::1] u, bias
+    cdef float[:, :, :, ::1] out
+    cdef float[::1] scratch
+    cdef const float[:, :, :, ::1] nothing
+    cdef bint relu
+    cdef int threads
+
+    def __init__(self, Tiles g not None, const float[::1] u not None, const float[::1] bias not None,
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu,
+                 const float[:, :, :, ::1] nothing not None, int threads):
+        self.g, self.u, self.bias, self.out, self.scratch = g, u, bias, out, scratch
+        self.relu, self.nothing, self.threads = relu, nothing, threads
+
+    def __call__(self, const float[:, :, :, ::1] source not None, residual=None):
+        cdef const float[:, :, :, ::1] added = self.nothing
+        if residual is not None:
+            added = residual
+        run(self.g, source, self.u, self.bias, self.out, self.scratch, self.relu, added, self.threads)
 
 
 cdef void convolve_block(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t channels, const float *u,

@@ -252,6 +252,12 @@ def max_pool(
     int threads,
 ):
     """y = the greatest of each window; padding counts as -Inf, NaN as greater than all, first of equals wins."""
+    run(x, y, winner, kernel_h, kernel_w, stride_h, stride_w, top, left, threads)
+
+
+cdef int run(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, unsigned char[:, :, :, ::1] winner,
+             Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_h, Py_ssize_t stride_w,
+             Py_ssize_t top, Py_ssize_t left, int threads) except -1:
     cdef Window g = Window(
         x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
         kernel_h, kernel_w, stride_h, stride_w, top, left,
@@ -262,10 +268,33 @@ def max_pool(
     cdef float *py
     cdef unsigned char *pw
     if rows * row == 0:
-        return
+        return 0
     px, py, pw = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &winner[0, 0, 0, 0]
-    for i in prange(rows, nogil=True, num_threads=team(rows * row, threads), schedule="static"):
+    if team(rows * row, threads) == 1:
+        for i in range(rows):
+            forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h)
+        return 0
+    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
         forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h)
+
+
+cdef class PoolPass:
+    """`max_pool` into arrays that stay; called with x."""
+
+    cdef float[:, :, :, ::1] y
+    cdef unsigned char[:, :, :, ::1] winner
+    cdef Py_ssize_t[6] window
+    cdef int threads
+
+    def __init__(self, float[:, :, :, ::1] y not None, unsigned char[:, :, :, ::1] winner not None, window,
+                 int threads):
+        self.y, self.winner, self.threads = y, winner, threads
+        for i in range(6):
+            self.window[i] = window[i]
+
+    def __call__(self, const float[:, :, :, ::1] x not None):
+        run(x, self.y, self.winner, self.window[0], self.window[1], self.window[2], self.window[3],
+            self.window[4], self.window[5], self.threads)
 
 
 def max_pool_backward(

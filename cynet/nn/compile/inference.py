@@ -247,9 +247,9 @@ class Plan:
 
     def _pool(self, layers, slot):
         shape, window = layers[0].grid(slot.shape)
-        out, winner = self.slot(shape), np.empty(shape, np.uint8)
-        window = *window, team(prod(shape) * prod(window[:2]))
-        return (lambda x: max_pool.max_pool(x, out.array, winner, *window) or out.array), out, True
+        out, threads = self.slot(shape), team(prod(shape) * prod(window[:2]))
+        pool = max_pool.PoolPass(out.array, np.empty(shape, np.uint8), window, threads)
+        return (lambda x: pool(x) or out.array), out, True
 
     def _average(self, layers, slot):
         out = self.slot(layers[0].output_shape(slot.shape))

@@ -71,14 +71,16 @@ class Convolve:
             height, width, channels = self.planes
             w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
         w = np.ascontiguousarray(w).reshape(self.algorithm.weight_shape)
-        self._filters, self._bias = self.algorithm.pack(w), self.algorithm.padded(bias)
+        self._run = self.algorithm.kept(
+            self.algorithm.pack(w), self.algorithm.padded(bias), self._target, self.scratch, self.threads,
+            self.relu,
+        )  # fmt: skip
 
     def __call__(self, x):
-        residual = None if self.residual is None else self.residual.reshape(self._target.shape)
-        self.algorithm.apply(
-            x.reshape(self._in), self._filters, self._bias, self._target, self.scratch, self.threads,
-            self.relu, residual,
-        )  # fmt: skip
+        if self.residual is None:
+            self._run(x.reshape(self._in))
+        else:
+            self._run(x.reshape(self._in), self.residual.reshape(self._target.shape))
         return self.y
 
 
