@@ -109,12 +109,15 @@ def pytest_collection_modifyitems(config, items):
 def compiled_once(tmp_path_factory):
     """Processes that tests start share the bytecode of what they import, where this one is told to keep none.
 
-    It lies with the other files of the tests, not in the tree.
+    It lies with the other files of the tests, not in the tree, and is that of all processes that share them.
     """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+            patch.setenv("PYTHONPYCACHEPREFIX", str(place / "bytecode"))
         yield
 
 
