@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,13 @@ OF_ONE_THREAD = ("nn", "models", "train")
 OF_SOURCE = (
     "test_class_names.py", "test_documents.py", "test_floors.py", "test_kernel_texts.py", "test_trunk.py",
 )  # fmt: skip
+# Files that take tens of seconds, some by few tests: processes that share the tests begin with them.
+LONG = (
+    "test_documents.py", "test_onnx_of_torch.py", "test_tutorial.py", "test_build.py", "test_every_model.py",
+    "test_attributes.py", "test_damaged_tables.py", "test_train_command.py", "test_saved.py",
+    "test_hostile_folder.py", "test_torch_peer.py", "test_kill_and_resume.py", "test_kills_at_writes.py",
+    "test_uwnet_attributes.py", "test_data_document.py", "test_odd_pages.py",
+)  # fmt: skip
 WITH_SOURCE = (Path(__file__).parent.parent / "cynet").is_dir()
 
 
@@ -48,6 +56,7 @@ def pytest_cmdline_main(config):
         return
     if all(os.path.isdir(each) for each in config.args):
         option.numprocesses, option.dist = min(4, processors()), "loadfile"
+        option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
 
 
 def pytest_configure():
@@ -83,7 +92,10 @@ def settled_torch():
     torch.set_num_threads(1)  # for arrays as small as the tests' others only wait, and they wait busily
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # the last files are short ones, so that the processes end together
+        sizes = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.name not in LONG, -sizes[item.path]))
     for item in items:
         if item.path.parent.name in OF_ONE_THREAD and "one_thread" not in item.fixturenames:
             item.fixturenames.insert(0, "one_thread")
@@ -97,12 +109,15 @@ def pytest_collection_modifyitems(items):
 def compiled_once(tmp_path_factory):
     """Processes that tests start share the bytecode of what they import, where this one is told to keep none.
 
-    It lies with the other files of the tests, not in the tree.
+    It lies with the other files of the tests, not in the tree, and is that of all processes that share them.
     """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+            patch.setenv("PYTHONPYCACHEPREFIX", str(place / "bytecode"))
         yield
 
 

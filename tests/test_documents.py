@@ -32,7 +32,7 @@ EXAMPLES = [
 def test_an_example_runs(code, printed, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(code)
-    done = run_python(script, cwd=tmp_path)
+    done = run_python(script, cwd=tmp_path, OMP_NUM_THREADS="1")  # steps are short, and threads not the point
     assert done.returncode == 0, done.stderr
     accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
     if "test accuracy" in code:

@@ -7,7 +7,7 @@ import tarfile
 import tracemalloc
 
 import pytest
-from damages import bounded, damaged_bytes
+from damages import COUNT, bounded, damaged_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -152,7 +152,7 @@ def test_nothing_is_kept_of_the_members_that_passed():
         tracemalloc.stop()
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=COUNT, deadline=None)
 @given(st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]).map(archive).flatmap(damaged_bytes))
 def test_a_damaged_archive_is_read_or_refused_in_a_sentence(content):
     with bounded():

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from damages import damaged_values
+from damages import COUNT, damaged_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +111,7 @@ def test_names_can_be_shown():
     assert repr(LETTERS) == "Vocabulary(8 characters and the unknown one)"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=COUNT, deadline=None)
 @given(value=st.sampled_from([LETTERS, WORDS]).flatmap(lambda each: damaged_values(each.to_dict())))
 def test_damaged_data_is_refused_or_a_vocabulary(value):
     try:

@@ -1,16 +1,19 @@
 """Kill a training at random moments and resume it: the weights are those of a run that nobody stopped.
 
-Run by hand with a number of kills: ``python tests/runs/kill_and_resume.py 300``. Further arguments are a
-seed and flags of the training, as ``--validation 0.25 --balanced``.
+Each training is a process of its own, a child by fork of this one, which has imported what a training does:
+so it is killed while it trains, and seldom before. Run by hand with a number of kills:
+``python tests/runs/kill_and_resume.py 300``. Further arguments are a seed and flags of the training, as
+``--validation 0.25 --balanced``.
 """
 
 import argparse
 import contextlib
 import csv
 import hashlib
+import multiprocessing
+import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +22,10 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
-from helpers import environment_of  # noqa: E402
+import tiny  # noqa: E402, F401  (adds the data set "tiny")
+
+import cynet  # noqa: E402
+from cynet import cli  # noqa: E402
 
 FLAGS = (
     "--data", "tiny", "--model", "uwnet2", "--batch-size", 8, "--augment", "--steps", 300,
@@ -30,13 +36,25 @@ RESULTS = ("last.safetensors", "best.safetensors", "metrics.csv", "steps.csv", "
 
 
 def command(*arguments):
-    program = [sys.executable, "-W", "error", str(TESTS / "tiny.py"), "train", "--no-report"]
-    return [*program, *map(str, arguments)]
+    return ["train", "--no-report", *map(str, arguments)]
 
 
-def start(*arguments):
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command(*arguments), text=True, env=environment_of(), **pipes)
+def start(errors, *arguments):
+    """A process that trains, and what goes wrong in it goes into a file."""
+    child = multiprocessing.get_context("fork").Process(target=_train, args=(errors, command(*arguments)))
+    child.start()
+    return child
+
+
+def _train(errors, words):
+    for path, stream in ((os.devnull, 1), (errors, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        sys.exit(cli.main(words))
+    except KeyboardInterrupt:  # before the program has begun to listen
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def contents(run):
@@ -52,31 +70,37 @@ def contents(run):
     return found
 
 
-def end(child, moment, number, times=1):
+def end(child, errors, moment, number, times=1):
     """Let a training go on until a moment; True when it was killed, and not done before.
 
     The second of two signals stops it at once.
     """
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(moment)
-    if killed := child.poll() is None:
+    child.join(moment)
+    if killed := child.exitcode is None:
         for _ in range(times):
-            child.send_signal(number)
-    error = child.communicate(timeout=120)[1]
+            with contextlib.suppress(ProcessLookupError):  # the first ended it
+                os.kill(child.pid, number)
+    child.join(120)
+    error = errors.read_text() if errors.exists() else ""
     fine = {0, 128 + number, -number}  # a signal may come before the program has begun to listen
-    assert child.returncode in fine, f"exit {child.returncode} after signal {number}: {error}"
-    assert child.returncode < 0 or "Traceback" not in error, error
+    assert child.exitcode in fine, f"exit {child.exitcode} after signal {number}: {error}"
+    assert child.exitcode < 0 or "Traceback" not in error, error
     return killed
 
 
 def main(kills, seed=0, flags=()):
     flags = (*FLAGS, *flags)
     rng = random.Random(seed)
+    cynet.set_num_threads(1)  # here: children by fork of a process with several could have one only
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "whole")
-        begin = time.monotonic()
-        assert not end(start(*flags, "--workers", 0, "--threads", 1, "--run-dir", whole), 120, signal.SIGKILL)
-        longest, wanted = time.monotonic() - begin, contents(whole)
+        whole, errors = Path(folder, "whole"), Path(folder, "errors")
+        one = command(*flags, "--workers", 0, "--threads", 1, "--run-dir", whole)
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            assert cli.main(one) == 0  # here too: what it imports the others need not
+        wanted, begin = contents(whole), time.monotonic()
+        again = start(errors, *flags, "--workers", 0, "--threads", 1, "--run-dir", Path(folder, "again"))
+        assert not end(again, errors, 120, signal.SIGKILL) and contents(Path(folder, "again")) == wanted
+        longest = time.monotonic() - begin
         done, runs = 0, 0
         while done < kills:
             run = Path(folder, f"run{runs}")
@@ -84,11 +108,11 @@ def main(kills, seed=0, flags=()):
             while True:
                 how = ("--threads", rng.randint(1, 4), "--workers", rng.randint(0, 2))
                 begun = (run / "config.toml").exists()  # killed before that there is nothing to go on with
-                child = start(*(("--resume", run) if begun else (*flags, "--run-dir", run)), *how)
+                child = start(errors, *(("--resume", run) if begun else (*flags, "--run-dir", run)), *how)
                 last = done >= kills or rng.random() < 0.1
                 moment = 120 if last else rng.uniform(0.05, 1.1) * longest
-                killed = end(child, moment, rng.choice(HOW), rng.randint(1, 2))
-                if not killed and child.returncode == 0:
+                killed = end(child, errors, moment, rng.choice(HOW), rng.randint(1, 2))
+                if not killed and child.exitcode == 0:
                     break
                 done += 1
             assert contents(run) == wanted, f"run {runs} differs after {done} kills"

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import fields
 
 import pytest
-from damages import bounded, damaged_bytes, damaged_values
+from damages import COUNT, bounded, damaged_bytes, damaged_values
 from hypothesis import given, settings
 
 from cynet import cli
@@ -137,7 +137,7 @@ def read_again(path):
     assert path.read_bytes() == before
 
 
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(values=damaged_values({n: v for n, v in WHOLE.flat().items() if v is not None} | {"origin": ORIGINS}))
 def test_drawn_values_in_every_place_are_typed_or_refused(tmp_path_factory, values):
     path = tmp_path_factory.getbasetemp() / "drawn.toml"
@@ -145,7 +145,7 @@ def test_drawn_values_in_every_place_are_typed_or_refused(tmp_path_factory, valu
     read_again(path)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(
     data=damaged_bytes(f"{configuration.toml(WHOLE.flat())}[origin]\n{configuration.toml(ORIGINS)}".encode())
 )

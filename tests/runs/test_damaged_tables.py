@@ -1,4 +1,4 @@
-"""A run's tables after a thousand damages each: what reads them answers, and nothing is lost."""
+"""A run's tables after hundreds of damages each: what reads them answers, and nothing is lost."""
 
 import json
 import math
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from damages import bounded, check_table, damaged_bytes, damaged_tables
+from damages import COUNT, bounded, check_table, damaged_bytes, damaged_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,6 @@ from cynet.runs import contents, overview, validation
 from cynet.runs.replay import History, first_loss, first_tensors
 from cynet.train import RunFolder
 
-COUNT = 1000
 PATCHES = pytest.MonkeyPatch.context
 pytestmark = pytest.mark.filterwarnings("error")
 TABLES = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
-from damages import bounded, damaged_bytes, damaged_values, deep
+from damages import COUNT, bounded, damaged_bytes, damaged_values, deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -232,7 +232,7 @@ def looked_at(path):
     assert path.read_bytes() == before
 
 
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(data=st.data())
 def test_drawn_notes_are_sound_or_named(tmp_path_factory, tensors, data):
     path = tmp_path_factory.getbasetemp() / "drawn.safetensors"
@@ -243,7 +243,7 @@ def test_drawn_notes_are_sound_or_named(tmp_path_factory, tensors, data):
     looked_at(path)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(data=st.data())
 def test_drawn_bytes_of_weights_are_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "drawn.safetensors"

@@ -5,7 +5,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from damages import bounded, damaged_bytes, damaged_values, deep
+from damages import COUNT, bounded, damaged_bytes, damaged_values, deep
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ TESTED = {
     "weights": "best.safetensors", "sha256": "0c", "step": 4, "steps": 9, "loss": 0.5, "accuracy": 0.25,
     "samples": 8, "before": [3],
 }  # fmt: skip
-MANY = settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=COUNT, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from damages import ODD, bounded, damaged_bytes, damaged_values
+from damages import COUNT, ODD, bounded, damaged_bytes, damaged_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,7 +127,7 @@ def test_a_damaged_file_is_noted_and_nothing_of_it_is_lost():
         if isinstance(values, list) else b"x"
     )  # fmt: skip
 
-    @settings(max_examples=1000, deadline=None)
+    @settings(max_examples=COUNT, deadline=None)
     @given(st.one_of(damaged_bytes(good), other))
     def check(data):
         with tempfile.TemporaryDirectory(dir=MEMORY) as place, bounded(), PATCHES() as patches:

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import tiny
-from damages import bounded, damaged_bytes, damaged_values, deep
+from damages import COUNT, bounded, damaged_bytes, damaged_values, deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -262,7 +262,7 @@ def test_the_layout_of_a_model_grows_as_the_models_do(name):
 
 
 # -- drawn ---------------------------------------------------------------------------------------------------
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(data=st.data())
 def test_a_drawn_state_is_sound_or_damaged(contents, data):
     tensors, known = copied(contents)
@@ -276,7 +276,7 @@ def test_a_drawn_state_is_sound_or_damaged(contents, data):
             assert isinstance(saved.settings, Settings) and saved.step == known["step"]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=COUNT)
 @given(data=st.data())
 def test_drawn_bytes_of_a_checkpoint_are_damage(contents, data):
     tensors, known = copied(contents)
