@@ -294,10 +294,10 @@ def estimated(clock, monkeypatch):
     monkeypatch.setattr(estimate, "available_memory", lambda: 2048 * 2**20)
     monkeypatch.setattr(estimate.Estimate, "_evaluation", lambda self: (0.001, 500))
 
-    def tell(seconds, count, steps=1000, epoch=100, measure="test", workers=0):
+    def tell(seconds, count, steps=1000, epoch=100, measure="test", workers=0, every=1):
         lines, session = [], SimpleNamespace(
-            settings=SimpleNamespace(steps=steps, workers=workers), batches=[0] * epoch, measure=measure,
-            test_batches=SimpleNamespace(dataset=[0] * 250),
+            settings=SimpleNamespace(steps=steps, workers=workers, evaluate_every=every),
+            batches=[0] * epoch, measure=measure, test_batches=SimpleNamespace(dataset=[0] * 250),
         )  # fmt: skip
         one = estimate.Estimate(session, lines.append)
         for step, pause in zip(range(1, count + 1), seconds, strict=False):
@@ -335,6 +335,10 @@ def test_what_is_left_counts_evaluations_and_the_look_at_the_test_set(estimated)
     assert line.startswith(
         "estimate: 0.5 s for 1 step of 0 ms and 1 evaluation of 0.5 s; 300 MiB of memory ("
     )
+    (line,) = estimated(
+        [0.0] * 13, 13, steps=110, epoch=10, every=3
+    )  # after 3, 6 and 9 epochs, and at the end
+    assert " and 4 evaluations of" in line
 
 
 def test_memory_is_that_of_the_process_in_bytes(monkeypatch):
