@@ -1,5 +1,7 @@
 """The build: what it records, that it refuses a lesser processor, and that importing it is harmless."""
 
+import functools
+import json
 import os
 import shutil
 import subprocess
@@ -181,6 +183,24 @@ while [ $# -gt 1 ]; do
 done
 exit 0
 """
+# A process that has imported what setup.py does, and runs it in a child by fork for each line that it reads.
+BUILDER = """
+import json, os, runpy, sys
+import Cython.Build, setuptools, setuptools.command.build_ext
+for line in sys.stdin:
+    place, words, environment = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(place)
+        for name, stream in ((os.devnull, 0), (os.devnull, 1), ("errors", 2)):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = ["setup.py", *words]
+        runpy.run_path("setup.py", run_name="__main__")
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 ALL = {"_config", "_shared", "one", "two"}
 KERNEL = "def f():\n    return 1\n"
 
@@ -202,8 +222,16 @@ def built(tmp_path_factory):
     (tree / "setup.py").write_text(SETUP.read_text())
     (tree / "fakecc").write_text(COMPILER)
     (tree / "fakecc").chmod(0o755)
-    assert set(build(tree)) == ALL
-    return tree
+    with builder():
+        assert set(build(tree)) == ALL
+        yield tree
+    builder.cache_clear()
+
+
+@functools.cache
+def builder():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", BUILDER], text=True, **pipes)
 
 
 @pytest.fixture
@@ -226,16 +254,16 @@ def build(tree, *words, fails=False, **environment):
         path.unlink()
     cc = str(tree / "fakecc")
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CYNET_")}
-    done = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace", *words], cwd=tree, capture_output=True,
-        text=True, env=plain | {"CC": cc, "LDSHARED": f"{cc} -shared", "CFLAGS": "", "FAKE_LOG": str(log),
-                                **environment},
-    )  # fmt: skip
+    plain |= {"CC": cc, "LDSHARED": f"{cc} -shared", "CFLAGS": "", "FAKE_LOG": str(log), **environment}
+    words = ("-q", "build_ext", "--inplace", *words)
+    builder().stdin.write(json.dumps([str(tree), words, plain]) + "\n")
+    builder().stdin.flush()
+    status, errors = int(builder().stdout.readline()), (tree / "errors").read_text()
     if fails:
-        assert done.returncode != 0
-        return done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 0, done.stderr
-    assert ("no OpenMP found; the kernels will run on one thread" in done.stderr) == (
+        assert status != 0
+        return errors.strip().splitlines()[-1]
+    assert status == 0, errors
+    assert ("no OpenMP found; the kernels will run on one thread" in errors) == (
         "FAKE_NO_OPENMP" in environment
     )
     made = {path.name.partition(".")[0] for path in (tree / "cynet").rglob("*.so")}
