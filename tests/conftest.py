@@ -106,15 +106,18 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Processes that tests start share the bytecode of what they import, where this one is told to keep none.
+def made_once(tmp_path_factory):
+    """What processes that tests start have in common: pictures that were drawn, and bytecode.
 
-    It lies with the other files of the tests, not in the tree, and is that of all processes that share them.
+    That of what they import, where this process is told to keep none. Both lie with the other files of the
+    tests, not in the tree, and are those of all processes that share the tests.
     """
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         place = place.parent
+    (place / "drawn").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TESTS_DRAWN", str(place / "drawn"))
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
             patch.setenv("PYTHONPYCACHEPREFIX", str(place / "bytecode"))

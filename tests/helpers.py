@@ -11,6 +11,7 @@ import numpy as np
 import cynet
 from cynet.core import _config
 
+IN_CHILDREN = Path(__file__).parent / "in_children"  # on PYTHONPATH: what processes of tests share
 # How much longer a program may take than in a plain build.
 SLOWER = 10 if "-fsanitize" in _config.build_info()["flags"] else 1
 
@@ -36,8 +37,9 @@ def run_python(*arguments, process_group=None, cwd=None, **environment):
 
 
 def environment_of(**more):
-    """The environment for a process that finds this cynet."""
-    return {**os.environ, "PYTHONPATH": str(Path(cynet.__file__).parent.parent), **more}
+    """The environment for a process that finds this cynet, and the pictures that another one has drawn."""
+    places = IN_CHILDREN, Path(cynet.__file__).parent.parent
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), **more}
 
 
 def environment_of_others():

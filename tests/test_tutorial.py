@@ -29,7 +29,8 @@ def done(tmp_path_factory):
     script = f"#!{sys.executable}\nimport sys\nfrom cynet.cli import main\nsys.exit(main())\n"
     (tools / "cynet").write_text(script)
     (tools / "cynet").chmod(0o755)
-    environment = environment_of(PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    environment = environment_of(PATH=path, OMP_NUM_THREADS="1")
     said = {}
     for kind, text in BLOCKS:
         commands = text.strip().splitlines() if kind == "sh" else [text]

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from helpers import environment_of, run_python
+from helpers import IN_CHILDREN, environment_of, run_python
 
 from cynet import cli
 from cynet.cli.gathering import Flags
@@ -41,7 +41,7 @@ def command(tool, *arguments):
 def tool(name, *arguments, folder, **environment):
     done = subprocess.run(
         command(name, *arguments), cwd=folder, capture_output=True, text=True, timeout=120,
-        env=os.environ | environment,
+        env=environment_of(PYTHONPATH=str(IN_CHILDREN), **environment),  # cynet they find themselves
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
