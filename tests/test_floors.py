@@ -46,8 +46,13 @@ def module(path):
 MODULES = {module(path) for path in SOURCES}
 
 
+@functools.cache
 def named(path):
     """The full names that a file imports, of modules or of what is in them."""
+    return [*_named(path)]
+
+
+def _named(path):
     package = path.relative_to(ROOT).parts[:-1]
     text = path.read_text()
     if path.suffix != ".py":

@@ -60,9 +60,12 @@ def outcome(layer, x):
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_set_before_the_forward_pass_a_layer_does_what_one_built_so_does(kind, name):
+    used, x = new(kind)
+    before = ran(used, x)
+    planned = dict(vars(used))  # with its plans: so it is again before each value is set
     for value in ODD:
-        used, x = new(kind)
-        before = ran(used, x)  # it has plans
+        vars(used).clear()
+        vars(used).update(planned)
         same = value is True and type(getattr(used, name)) is int  # 1 is also True
         setattr(used, name, copy.deepcopy(value))
         fresh = copy.deepcopy(used)  # it has none

@@ -64,7 +64,12 @@ def renamed(make, settings):
 
 
 def batch(kind, seed=0):
-    return np.random.default_rng(seed).standard_normal(LAYERS[kind][2]).astype(np.float32)
+    return _drawn(LAYERS[kind][2], seed).copy()
+
+
+@functools.cache
+def _drawn(shape, seed):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def gradient_of(y):
