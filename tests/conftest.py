@@ -57,6 +57,7 @@ def pytest_cmdline_main(config):
     if all(os.path.isdir(each) for each in config.args):
         option.numprocesses, option.dist = min(4, processors()), "loadfile"
         option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
+        option.maxworkerrestart = "0"  # one that dies is an error now, where a new one would wait for ever
 
 
 def pytest_configure():

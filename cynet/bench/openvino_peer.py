@@ -4,6 +4,7 @@ Imported only where openvino is wanted. That import would tell its makers of it 
 tells them is taken for not installed, which openvino allows for.
 """
 
+import functools
 import sys
 from importlib import import_module
 
@@ -17,9 +18,20 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 openvino = import_module("openvino")
 
 
+@functools.cache
+def _core():
+    """The one of this process, for good.
+
+    Each gives the thread a stack for the handlers of signals, and takes it back in the end. Of two, the one
+    that ends last puts back the stack of the other, which may be gone: the next signal, a Ctrl-C, is then a
+    segmentation fault.
+    """
+    return openvino.Core()
+
+
 def _start(content, x, threads):
     """A request's run, from an array to an array."""
-    core = openvino.Core()
+    core = _core()
     options = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,

@@ -218,6 +218,34 @@ def test_nobody_is_told_over_the_network_of_a_comparison():
     assert "openvino_peer" in names and "openvino_telemetry." not in names
 
 
+@pytest.mark.parametrize("name", INSTALLED)
+def test_after_a_comparison_a_signal_is_handled_as_before(name):
+    """Of its sessions one ends after another that had begun later."""
+    skip_without(name)
+    program = f"""
+import gc, os, signal
+import numpy as np
+import cynet
+from cynet.bench import exported, peers
+
+content = exported.written(cynet.Sequential(cynet.ReLU()).eval(), (4, 4, 3), "NHWC")
+x = np.ones((1, 4, 4, 3), np.float32)
+peer, runs, seen = peers.load({name!r}), [], []
+for _ in range(2):
+    runs.append(peer._start(content, x, 1))
+    runs[-1]()
+del runs[0]
+gc.collect()
+runs.clear()
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *given: seen.append(1))
+os.kill(os.getpid(), signal.SIGTERM)
+print("seen", seen)
+"""
+    done = run_python("-c", program)
+    assert (done.returncode, done.stdout) == (0, "seen [1]\n"), done.stderr
+
+
 def test_pictures_have_the_sides_that_are_asked_for(shown):
     made = speed.measure(speed.Setup(False, ("uwnet2",), (1,), rounds=1, side=48))
     assert profiled.of("uwnet2", side=48).shape == (48, 48, 3) and shown(made)[0]["side"] == "48"
