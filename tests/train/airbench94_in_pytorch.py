@@ -96,7 +96,7 @@ class Training:
     def step(self, x, y, epoch):
         """The mean loss of a batch before its step."""
         self.net.whiten.bias.requires_grad = epoch < WHITEN_EPOCHS
-        x, y = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y)
+        x, y = pictures(self.net, x), torch.from_numpy(y).to(self.net.fc.weight.device)
         loss = nn.functional.cross_entropy(self.net(x), y, label_smoothing=SMOOTHING, reduction="sum")
         self.optimizer.zero_grad()
         loss.backward()
@@ -117,24 +117,30 @@ class Training:
                 fast.copy_(self.slow[name].lerp_(fast, 1 - decay))
 
 
+def pictures(net, x):
+    """A batch as the net takes it, where the net is."""
+    return torch.from_numpy(x).permute(0, 3, 1, 2).to(net.fc.weight.device)
+
+
 @torch.no_grad()
 def accuracies(net, batches, kinds=("flip", "diagonal")):
     """Parts that are right: by the mean of the views' probabilities, as cynet has it, and of their logits."""
     net.eval()
-    right, counts = np.zeros(2), torch.tensor(weights(kinds)).reshape(-1, 1, 1)
+    device = net.fc.weight.device
+    right, counts = np.zeros(2), torch.tensor(weights(kinds), device=device).reshape(-1, 1, 1)
     samples = 0
     for x, y in batches:
-        logits = torch.stack([net(torch.from_numpy(view).permute(0, 3, 1, 2)) for view in views(x, kinds)])
+        logits = torch.stack([net(pictures(net, view)) for view in views(x, kinds)])
         for i, values in enumerate((logits.softmax(-1), logits)):
-            right[i] += ((counts * values).sum(0).argmax(1).numpy() == y).sum()
+            right[i] += ((counts * values).sum(0).argmax(1).cpu().numpy() == y).sum()
         samples += len(y)
     net.train()
     return right / samples
 
 
-def train(session, say=print, compiled=False):
+def train(session, say=print, compiled=False, device="cpu"):
     """Train the twin of a session's model on its batches; (the `Training`, seconds without the loader)."""
-    net = Net(session.model)
+    net = Net(session.model).to(device)
     training, seconds = Training(net, session.settings.step_size, session.settings.steps), 0.0
     if compiled:
         training.net.compile()
@@ -157,6 +163,7 @@ def main():
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--steps", type=int, help="end after so many of the steps, without an evaluation")
     parser.add_argument("--compile", action="store_true", help="by torch.compile")
+    parser.add_argument("--device", default="cpu", help="where it trains, in whole float32 (default: cpu)")
     flags = parser.parse_args()
     settings = Settings(**DEFAULTS | read(recipes.file(RECIPE, "recipe"), "recipe") | {"seed": flags.seed})
     if flags.epochs:
@@ -164,13 +171,14 @@ def main():
     parts = [data.load(settings.data, flags.data_dir, split) for split in ("train", "test")]
     with Session(settings.resolved(parts[0]), *parts) as session:
         torch.set_num_threads(session.settings.threads)
+        torch.backends.cudnn.allow_tf32 = False
 
         def say(line):
             print(line, flush=True)
             if line.startswith(f"step {flags.steps} "):
                 raise SystemExit
 
-        training, seconds = train(session, say, flags.compile)
+        training, seconds = train(session, say, flags.compile, flags.device)
         mean, logits = accuracies(training.net, session.test_batches)
     size = sum(prod(p.shape) for p in training.net.parameters())
     print(f"{size:,} numbers; {training.done} steps of {seconds / training.done:.3f} s, {seconds:.0f} s")
