@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_conv import products
 
 from cynet.core import threads
-from cynet.kernels.conv import convolution
+from cynet.kernels.conv import convolution, winograd_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.thin import ThinConvolution
@@ -63,6 +63,38 @@ def check(kind, case, error):
 @given(winograd_cases())
 def test_winograd(case):
     check(WinogradConvolution, case, 1e-4)
+
+
+@settings(max_examples=60)
+@given(winograd_cases(), st.sampled_from([0, 1, 3]), st.integers(1, 3))
+def test_winograd_by_tiles_and_by_lanes_gives_the_same_bytes(case, parts, count):
+    """Of given filters and of those that are transformed in time; with a sum and a ReLU."""
+    (x, w, b, _), problem, *_ = case
+    algorithm, y = WinogradConvolution(problem), np.empty(problem.out_shape, np.float32)
+    residual = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+    packed, cut, found = algorithm.pack(w), algorithm.kept_pass.tiles, []
+    for part, fresh in ((0, False), (parts * winograd_loops.WIDTH, False), (parts * winograd_loops.WIDTH, True)):
+        g = winograd_loops.Sharing(cut, x.shape[3], w.shape[0], part, fresh and part > 0)
+        scratch = np.full(g.scratch_floats(count), np.nan, np.float32)
+        filters = winograd_loops.Filters(w, False)
+        winograd_loops.convolve(g, x, packed, filters, b, y, scratch, True, residual, count)
+        found.append(y.tobytes())
+        y.fill(np.nan)
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("n, side, inputs, outputs", [(3, 7, 64, 128), (1, 7, 136, 72), (20, 4, 64, 72)])
+def test_winograd_where_filters_are_more_than_inputs(n, side, inputs, outputs):
+    case = drawn(0, (n, side, side, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    algorithm = WinogradConvolution(case[1])
+    assert algorithm.forward_pass.fresh and algorithm.kept_pass.part and not algorithm.kept_pass.fresh
+    assert algorithm.chunks == 1
+    check(WinogradConvolution, case, 1e-4)
+    (x, w, b, _), problem, *_ = case
+    y, kept = algorithm.forward(x, w, b), np.full(problem.out_shape, np.nan, np.float32)
+    scratch = np.full(algorithm.scratch_floats(2), np.nan, np.float32)
+    algorithm.apply(x, algorithm.pack(w), b, kept, scratch, 2)
+    assert np.array_equal(kept, y)
 
 
 @settings(max_examples=200)

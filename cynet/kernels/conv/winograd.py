@@ -9,14 +9,17 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import winograd_loops
+from . import winograd_loops, winograd_tiles, winograd_weight_loops
 from .algorithm import PARTIALS, Algorithm, registered
 
 BLOCK = 32  # tiles of a block, at most
 ITEMS = 32  # work items wanted, at least
+MANY = 4096  # channels x lanes whose filters, 600 KB, are not to be read for each block
+PART = 32  # lanes of an item by lanes, at most
+LEAST_PARTS = 4  # of the lanes, where they allow it
 CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
-CHANNELS = 64  # of a work item of the weight gradient, at most
-NOTHING = np.zeros((0, 0, 0, 0), np.float32)
+CHANNELS = 64  # of a work item of the weight gradient, at most; half of one side where tiles are few
+NOTHING, EMPTY = np.zeros((0, 0, 0, 0), np.float32), np.zeros(0, np.float32)
 
 
 @registered(rank=20)
@@ -31,12 +34,14 @@ class WinogradConvolution(Algorithm):
         super().__init__(problem)
         (batch, *in_hw, channels), (_, *out_hw, outputs) = problem.in_shape, problem.out_shape
         before = problem.before
-        tiles, in_tiles = (winograd_loops.tile_count(batch, hw) for hw in (out_hw, in_hw))
-        self.forward_tiles = winograd_loops.Tiles(batch, in_hw, out_hw, before, _block(tiles))
-        self.weight_tiles = winograd_loops.Tiles(batch, in_hw, out_hw, before, BLOCK)
         around = 2 - before[0], 2 - before[1]
-        self.input_tiles = winograd_loops.Tiles(batch, out_hw, in_hw, around, _block(in_tiles))
-        self.part = _part(channels), _part(outputs)
+        self.forward_pass = _pass(batch, in_hw, out_hw, before, channels, outputs)
+        self.kept_pass = _pass(batch, in_hw, out_hw, before, channels, outputs, fresh=False)
+        self.input_pass = _pass(batch, out_hw, in_hw, around, outputs, channels)
+        self.weight_tiles = winograd_tiles.Tiles(batch, in_hw, out_hw, before, BLOCK)
+        tiles = self.weight_tiles.count
+        most = CHANNELS // 2 if tiles < 2 * CHUNK_TILES else CHANNELS
+        self.part = _part(channels, most), _part(outputs, CHANNELS)
         parts = channels // self.part[0] * (outputs // self.part[1])
         self.chunks = max(1, min(PARTIALS // parts, tiles // CHUNK_TILES))
         self._no_bias = np.zeros(max(channels, outputs), np.float32)
@@ -45,52 +50,74 @@ class WinogradConvolution(Algorithm):
     def suits(problem):
         """Channels by eights, and most outputs fill their tiles."""
         channels, (_, height, width, outputs) = problem.in_shape[3], problem.out_shape
-        lanes, tile = winograd_loops.LANES, winograd_loops.SIDE**2
+        lanes, tile = winograd_loops.LANES, winograd_tiles.SIDE**2
         return (
             problem.kernel == (3, 3)
             and problem.stride == problem.dilation == (1, 1)
             and problem.groups == 1
             and channels % lanes == outputs % lanes == 0
-            and 2 * height * width >= tile * winograd_loops.tile_count(1, (height, width))
+            and 2 * height * width >= tile * winograd_tiles.tile_count(1, (height, width))
         )
 
-    def pack(self, w, transposed=False):
-        filters = workspace.empty((winograd_loops.filter_floats(w.shape[0], w.shape[1]),))
-        winograd_loops.transform_filters(w, filters, transposed, get_num_threads())
-        return filters
+    def pack(self, w):
+        return _transformed(winograd_loops.Filters(w, False), w.shape, get_num_threads())
 
     def scratch_floats(self, threads):
-        channels, outputs = self.in_shape[3], self.out_shape[3]
-        return threads * winograd_loops.scratch_floats(self.forward_tiles, channels, outputs)
+        return self.kept_pass.scratch_floats(threads)
 
     def kept(self, packed, bias, y, scratch, threads, relu):
-        return winograd_loops.WinogradPass(
-            self.forward_tiles, packed, bias, y, scratch, relu, NOTHING, threads
-        )
+        return winograd_loops.WinogradPass(self.kept_pass, packed, bias, y, scratch, relu, NOTHING, threads)
+
+    def _forward(self, x, w, bias, y, threads):
+        filters = winograd_loops.Filters(w, False)
+        _convolve(self.forward_pass, x, filters, w.shape, self.padded(bias), y, NOTHING, threads)
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         residual = NOTHING if residual is None else residual
-        winograd_loops.convolve(self.forward_tiles, x, packed, bias, y, scratch, relu, residual, threads)
+        winograd_loops.convolve(self.kept_pass, x, packed, None, bias, y, scratch, relu, residual, threads)
 
     def _input_gradient(self, dy, w, dx, threads, added):
-        g, filters = self.input_tiles, self.pack(w, transposed=True)
+        filters = winograd_loops.Filters(w, True)
         added = NOTHING if added is None else added
-        scratch = workspace.empty((threads * winograd_loops.scratch_floats(g, dy.shape[3], dx.shape[3]),))
-        winograd_loops.convolve(g, dy, filters, self._no_bias, dx, scratch, False, added, threads)
+        _convolve(self.input_pass, dy, filters, w.shape, self._no_bias, dx, added, threads)
 
     def _weight_gradient(self, x, dy, dw, threads):
-        g, channels, outputs = self.weight_tiles, x.shape[3], dy.shape[3]
-        partial = workspace.empty((winograd_loops.partial_floats(self.chunks, channels, outputs),))
-        scratch = workspace.empty((threads * winograd_loops.gradient_scratch_floats(g, *self.part),))
-        winograd_loops.weight_gradient(g, x, dy, dw, partial, scratch, self.chunks, *self.part, threads)
+        g, sizes = self.weight_tiles, (x.shape[3], dy.shape[3])
+        floats = winograd_weight_loops.partial_floats(self.chunks, *sizes, *self.part, threads)
+        partial = workspace.empty((floats,))
+        each = winograd_weight_loops.gradient_scratch_floats(g, *self.part)
+        scratch = workspace.empty((threads * each,))
+        winograd_weight_loops.weight_gradient(
+            g, x, dy, dw, partial, scratch, self.chunks, *self.part, threads
+        )
 
 
-def _block(tiles):
-    """Tiles of a block: whole register blocks, and few enough for `ITEMS` blocks."""
-    return max(8, min(BLOCK, tiles // ITEMS // 8 * 8))
+def _pass(batch, in_hw, out_hw, before, channels, lanes, fresh=True):
+    """By lanes where there are more filters than inputs: too many to read them for each block of tiles."""
+    tiles = winograd_tiles.tile_count(batch, out_hw)
+    part = 0
+    if channels * lanes >= MANY and 2 * tiles <= lanes:
+        wide = winograd_loops.WIDTH
+        part = wide * max(1, min(PART // wide, lanes // (wide * LEAST_PARTS)))
+    block = BLOCK if part else max(8, min(BLOCK, tiles // ITEMS // 8 * 8))
+    cut = winograd_tiles.Tiles(batch, in_hw, out_hw, before, block)
+    return winograd_loops.Sharing(cut, channels, lanes, part, fresh and part > 0)
 
 
-def _part(channels):
-    """The largest divisor of `channels` that is a multiple of 8 and at most CHANNELS."""
+def _convolve(cut, x, filters, shape, bias, y, added, threads):
+    """A pass with filters of this step."""
+    u = EMPTY if cut.fresh else _transformed(filters, shape, threads)
+    scratch = workspace.empty((cut.scratch_floats(threads),))
+    winograd_loops.convolve(cut, x, u, filters, bias, y, scratch, False, added, threads)
+
+
+def _transformed(filters, shape, threads):
+    u = workspace.empty((winograd_loops.filter_floats(shape[0], shape[1]),))
+    winograd_loops.transform_filters(filters, u, threads)
+    return u
+
+
+def _part(channels, most):
+    """The largest divisor of `channels` that is a multiple of 8 and at most `most`."""
     lanes = winograd_loops.LANES
-    return next(n for n in range(min(CHANNELS, channels), 0, -lanes) if channels % n == 0)
+    return next(n for n in range(min(most, channels), 0, -lanes) if channels % n == 0)
