@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_sh
 
 KINDS = [kind for _, kind in algorithm.REGISTRY]
 FUSED = {"relu", "residual", "added"}
-ERROR = {"WinogradConvolution": 1e-4}  # of the root of a sum's length; else 1e-5
+ERROR = {"WinogradConvolution": 1e-4, "WidenedConvolution": 1e-4}  # of the root of a sum's length; else 1e-5
 EIGHTS = st.integers(1, 9).map(lambda n: 8 * n)
 CHANNELS = st.one_of(st.integers(1, 33), EIGHTS)
 

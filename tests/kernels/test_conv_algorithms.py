@@ -13,6 +13,7 @@ from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
+from cynet.kernels.conv.widened import WidenedConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
@@ -120,6 +121,12 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
         ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, TiledConvolution),
         ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 8, 8, 30), (8, 8), 30, (3, 3), (1, 1), 1, WidenedConvolution),
+        ((1, 8, 8, 32), (8, 8), 30, (3, 3), (1, 1), 1, WidenedConvolution),
+        ((1, 8, 8, 28), (8, 8), 30, (3, 3), (1, 1), 1, TiledConvolution),  # of few channels
+        ((1, 8, 8, 150), (8, 8), 9, (3, 3), (1, 1), 1, TiledConvolution),  # most are zeros
+        ((1, 8, 8, 60), (8, 8), 60, (3, 3), (1, 1), 2, TiledConvolution),
+        ((1, 8, 8, 30), (4, 4), 30, (3, 3), (2, 2), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (5, 5), (1, 1), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 16, DepthwiseConvolution),
