@@ -69,14 +69,14 @@ cdef class Filters:
             self.tap[t] = 8 - t if transposed else t
 
     cdef void transform(self, Py_ssize_t c, Py_ssize_t first, Py_ssize_t lanes, float *u) noexcept nogil:
-        """Those of channel c and so many lanes: u[p], block of lanes after block, each (channels, width)."""
+        """Those of channel c and so many lanes: block of lanes after block, each (36, channels, width)."""
         cdef const float *w = &self.w[0, 0, 0, 0] + c * self.channel + first * self.lane
         cdef Py_ssize_t done = 0, width, part
         while done < lanes:
             width = product_width(lanes - done)
             for part in range(0, width, 8):
                 winograd_filter_8(w + (done + part) * self.lane, self.tap, self.lane, 8,
-                                  u + done * self.channels + c * width + part, self.channels * lanes)
+                                  u + (_POINTS * done * self.channels + c * width + part), self.channels * width)
             done += width
 
 
@@ -243,7 +243,7 @@ cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float
         width = product_width(g.lanes - done)
         m_step = g.tiles.block * width + SPARE
         for p in range(_POINTS):
-            product(width, count, v + p * v_step, channels, 1, u + p * channels * g.lanes + done * channels, width,
+            product(width, count, v + p * v_step, channels, 1, u + (_POINTS * done + p * width) * channels, width,
                     channels, m + p * m_step, width, False)
         transform_outputs(g.tiles, first, count, m, width, m_step, bias + done, y + done, g.lanes, width, apart, relu)
         done += width
@@ -260,7 +260,7 @@ cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const 
                          const float *bias, float *y, float *work, Py_ssize_t apart, bint relu) noexcept nogil:
     """All tiles of a part of the lanes."""
     cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, p, done, width, c
-    cdef Py_ssize_t channels = g.channels, v_step = g.tiles.count * channels + SPARE, u_step = channels * g.lanes
+    cdef Py_ssize_t channels = g.channels, v_step = g.tiles.count * channels + SPARE
     cdef Py_ssize_t m_step = g.tiles.block * g.part + SPARE
     cdef const float *v = common + _up(channels)
     cdef float *m = work
@@ -268,9 +268,9 @@ cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const 
     if g.fresh:
         for c in range(channels):
             filters.transform(c, lane, lanes, own)
-        u, u_step = own, channels * lanes
+        u = own
     else:
-        u += lane * channels
+        u += _POINTS * lane * channels
     while first < g.tiles.count:
         count = min(g.tiles.block, g.tiles.count - first)
         for p in range(_POINTS):
@@ -278,7 +278,8 @@ cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const 
             while done < lanes:
                 width = product_width(lanes - done)
                 product(width, count, v + p * v_step + first * channels, channels, 1,
-                        u + p * u_step + done * channels, width, channels, m + p * m_step + done, g.part, False)
+                        u + (_POINTS * done + p * width) * channels, width, channels, m + p * m_step + done, g.part,
+                        False)
                 done += width
         transform_outputs(g.tiles, first, count, m, g.part, m_step, bias + lane, y + lane, g.lanes, lanes, apart,
                           relu)
