@@ -14,7 +14,8 @@ from .algorithm import PARTIALS, Algorithm, registered
 from .lowering import Lowering
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
-RUN_PIXELS = 1024  # pixels of a tile whose rows are read in place
+RUN_PIXELS = 128, 1024  # of a tile whose rows are read in place, at least and at most
+RUN_FLOATS = 32 * 1024  # of such a tile, of x and dy together: each is walked through several times
 LEAST_TILES = 32  # of a pass, where there are pixels enough: work for every thread
 CHUNK_PIXELS = 256  # pixels that make a partial weight gradient worth its final sum
 SPLIT_COLUMNS = 16  # columns of a split of the weight gradient, at least
@@ -33,10 +34,11 @@ class TiledConvolution(Algorithm):
         window = problem.kernel, problem.stride, problem.before, problem.groups
         sizes, taps = (problem.in_shape, out_hw, (*out_hw, outputs), *window), {"dilation": problem.dilation}
         self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES, **taps)
-        direct = self.forward_pass.direct
-        self.weight_pass = Lowering(
-            *sizes, RUN_PIXELS * problem.stride[0] * channels if direct else TILE_FLOATS, **taps
-        )
+        size = TILE_FLOATS
+        if self.forward_pass.direct:
+            run = max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (channels + outputs)))
+            size = run * problem.stride[0] * channels
+        self.weight_pass = Lowering(*sizes, size, **taps)
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
         self.chunks = max(1, min(tiles, PARTIALS, pixels // CHUNK_PIXELS))
