@@ -11,6 +11,7 @@ from cynet.core import threads
 from cynet.kernels.conv import convolution, winograd_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.raised import RaisedGradient
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.widened import WidenedConvolution
@@ -74,7 +75,8 @@ def test_winograd_by_tiles_and_by_lanes_gives_the_same_bytes(case, parts, count)
     algorithm, y = WinogradConvolution(problem), np.empty(problem.out_shape, np.float32)
     residual = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
     packed, cut, found = algorithm.pack(w), algorithm.kept_pass.tiles, []
-    for part, fresh in ((0, False), (parts * winograd_loops.WIDTH, False), (parts * winograd_loops.WIDTH, True)):
+    lanes = parts * winograd_loops.WIDTH
+    for part, fresh in ((0, False), (lanes, False), (lanes, True)):
         g = winograd_loops.Sharing(cut, x.shape[3], w.shape[0], part, fresh and part > 0)
         scratch = np.full(g.scratch_floats(count), np.nan, np.float32)
         filters = winograd_loops.Filters(w, False)
@@ -142,7 +144,7 @@ def test_the_algorithm_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride
     assert type(convolution.choose(problem)) is wanted
 
 
-@pytest.mark.parametrize("inputs, outputs", [(3, 16), (1, 8), (16, 16), (72, 40)])
+@pytest.mark.parametrize("inputs, outputs", [(3, 16), (1, 8), (1, 16), (3, 24), (16, 16), (72, 40)])
 def test_same_bytes_for_any_number_of_threads(inputs, outputs):
     (x, w, b, dy), problem, _, _ = drawn(0, (7, 18, 21, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
     results = []
@@ -152,6 +154,34 @@ def test_same_bytes_for_any_number_of_threads(inputs, outputs):
         assert type(algorithm) in (ThinConvolution, WinogradConvolution)
         results.append([a.tobytes() for a in products(algorithm, x, w, b, dy)])
     assert all(r == results[0] for r in results)
+
+
+@settings(max_examples=100)
+@given(thin_cases(), st.integers(1, 3))
+def test_input_gradients_by_columns(case, images):
+    """Of some images at a time, and of any shape, also where it is not chosen."""
+    (_, w, _, dy), problem, stride, padding = case
+    way, dx = RaisedGradient(problem), np.full(problem.in_shape, np.nan, np.float32)
+    way.images = images
+    way(dy, w, dx, 2)
+    x = np.zeros(problem.in_shape)
+    _, backward = reference_weights.conv2d(x, w.astype(float), np.zeros(len(w)), stride, padding, 1)
+    error = 1e-5 * np.sqrt(len(w) * w.shape[2] * w.shape[3])
+    np.testing.assert_allclose(dx, backward(dy.astype(float))[0], rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("problem, wanted", [
+    (Problem.of((2, 9, 9, 3), 24, (3, 3), (2, 2), (1, 1, 1, 1)), True),
+    (Problem.of((2, 9, 9, 3), 23, (3, 3), (2, 2), (1, 1, 1, 1)), False),
+    (Problem.of((2, 9, 9, 1), 16, (3, 3), (2, 2), (1, 1, 1, 1)), True),
+    (Problem.of((2, 9, 9, 1), 15, (3, 3), (2, 2), (1, 1, 1, 1)), False),
+    (Problem.of((2, 9, 9, 5), 64, (3, 3), (1, 1), (1, 1, 1, 1)), False),
+    (Problem.of((2, 9, 9, 2), 32, (1, 1), (1, 1), (0, 0, 0, 0)), False),
+    (Problem.of((2, 9, 9, 2), 32, (3, 3), (1, 1), (1, 1, 1, 1), 2), False),
+    (Problem.of((2, 9, 9, 2), 32, (3, 3), (1, 1), (1, 1, 1, 1), 1, (2, 2)), False),
+])  # fmt: skip
+def test_where_input_gradients_are_made_by_columns(problem, wanted):
+    assert (TiledConvolution(problem).raised is not None) == wanted
 
 
 @pytest.mark.parametrize("inputs", [3, 16])

@@ -55,18 +55,21 @@ def col2im(
 cdef void raise_image(const float[:, :, :, ::1] columns, float[:, :, :, ::1] x, Py_ssize_t n,
                       Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
                       Py_ssize_t top, Py_ssize_t left) noexcept nogil:
-    cdef Py_ssize_t oy, ox, ky, kx, c, iy, ix, k
-    cdef Py_ssize_t channels = x.shape[3]
-    for oy in range(columns.shape[1]):
-        for ox in range(columns.shape[2]):
+    cdef Py_ssize_t oy, ox, ky, iy, ix, first, last, i, channels = x.shape[3], line = kernel_w * channels
+    cdef Py_ssize_t height = x.shape[1], width = x.shape[2], out_h = columns.shape[1], out_w = columns.shape[2]
+    cdef const float *window
+    cdef const float *taps
+    cdef float *pixels
+    for oy in range(out_h):
+        for ox in range(out_w):
+            ix = ox * stride_x - left
+            # The taps of a row lie side by side, like the pixels under them: those within the image.
+            first, last = max(0, -ix) * channels, min(kernel_w, width - ix) * channels
+            window = &columns[n, oy, ox, 0]
             for ky in range(kernel_h):
                 iy = oy * stride_y + ky - top
-                if iy < 0 or iy >= x.shape[1]:
-                    continue
-                for kx in range(kernel_w):
-                    ix = ox * stride_x + kx - left
-                    if ix < 0 or ix >= x.shape[2]:
-                        continue
-                    k = (ky * kernel_w + kx) * channels
-                    for c in range(channels):
-                        x[n, iy, ix, c] += columns[n, oy, ox, k + c]
+                if 0 <= iy < height and first < last:
+                    taps = window + ky * line
+                    pixels = &x[n, iy, 0, 0] + ix * channels
+                    for i in range(first, last):
+                        pixels[i] += taps[i]

@@ -17,7 +17,7 @@ MOST = 1.5  # times as many of these as without the zeros
 
 @registered(rank=35)
 class WidenedConvolution(Algorithm):
-    """Images and filters are copied with channels of zeros behind their own; Winograd's way is that much faster."""
+    """Images and filters are copied with channels of zeros behind their own, for Winograd's way."""
 
     title = "widened conv"
     fuses = frozenset({"relu"})
@@ -31,7 +31,7 @@ class WidenedConvolution(Algorithm):
     def suits(problem):
         channels, outputs = problem.in_shape[3], problem.out_shape[3]
         return (
-            LEAST <= channels * outputs
+            channels * outputs >= LEAST
             and _wide(channels) * _wide(outputs) <= MOST * channels * outputs
             and problem.groups == 1
             and WinogradConvolution.suits(_widened(problem))
