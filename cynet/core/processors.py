@@ -1,4 +1,4 @@
-"""How many processors this process may use: those it may run on, or fewer where a container has a quota."""
+"""How many processors this process may use, and how long its threads waited for one."""
 
 import os
 import re
@@ -25,6 +25,20 @@ def processors(root: str | Path = "/") -> int:
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([count, *map(int, _quotas(Path(root)))]))
+
+
+def waited(root: str | Path = "/") -> float:
+    """Seconds that the threads of this process which still live could have run and had no processor.
+
+    Those of all threads are added. 0 where the system does not tell.
+    """
+    total = 0
+    for path in (Path(root) / "proc/self/task").glob("*/schedstat"):
+        try:
+            total += int(path.read_text().split()[1])  # nanoseconds; before it stands the time that it ran
+        except (OSError, ValueError, IndexError):  # the thread has ended, or no Linux
+            continue
+    return total / 1e9
 
 
 def _quotas(root: Path) -> Iterator[float]:

@@ -7,6 +7,7 @@ said once. The thresholds are rules of thumb, and are given with each finding's 
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from cynet.core.processors import waited
+from cynet.core.threads import get_num_threads
 from cynet.core.types import AnyArray, Array
 from cynet.core.wording import FLAGS, Wording
 from cynet.nn import ReLU
@@ -30,6 +33,7 @@ from .trainer import Diverged, Trainer
 ENOUGH_STEPS = 100  # before which a loss need not fall
 LEARNT = 0.97  # of the loss of guessing, below which something was learnt
 NORM_EVERY = {10: 1, 100: 5, float("inf"): 50}  # up to a step: steps between looks at the gradients
+CROWDED_AFTER = 60.0  # seconds over which waiting for processors is looked at
 LOOKED_AT = 250  # pictures, spread over those that are evaluated, that tell which channels never fire
 SHOWN = 12  # samples that are named
 CLASS_ACCURACY = "accuracy, the mean over the classes,"
@@ -91,6 +95,7 @@ class Doctor(Observer):
         self.norms: list[float] = []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
+        self._since = time.monotonic(), waited()
         self.task = task if task is not None and task.columns else None  # classes are looked at here
         if self.task is None:
             counts = np.bincount(labels)
@@ -130,6 +135,14 @@ class Doctor(Observer):
             norm = self.trainer.gradient_norm()
             self.report(exploding(norm, self.norms, progress.step, progress.lr, self.words))
             self.norms.append(norm)
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Whether the threads waited for processors, since the look that was a while ago."""
+        if time.monotonic() - self._since[0] >= CROWDED_AFTER:
+            before, self._since = self._since, (time.monotonic(), waited())
+            lasted, lost = (now - then for now, then in zip(self._since, before, strict=True))
+            self.report(crowded(lasted, lost, get_num_threads(), self.words))
 
     def evaluated(self, result: Result) -> None:
         test, words, things = result.test, self.words, self.things
@@ -207,6 +220,22 @@ def data_bound(seconds: float, waited: float, workers: int, words: Wording = FLA
         "and fewer other programs"
         if workers
         else f"{words.with_value('workers', 1)}, on a few processors with one of {words('threads')} less",
+    )
+
+
+def crowded(seconds: float, lost: float, threads: int, words: Wording = FLAGS) -> Finding | None:
+    """Threads that stand and wait for a processor for half of the time, or longer: each is waited for by all.
+
+    `lost` is the seconds of all threads together, in so many `seconds` on the clock.
+    """
+    if threads == 1 or seconds < CROWDED_AFTER or lost < 0.5 * seconds:
+        return None
+    return Finding(
+        "crowded",
+        f"in {seconds:.0f} s the {threads} threads waited {lost:.0f} s for a processor",
+        "other programs that keep the processors busy, or more threads and loader workers than there are of "
+        "these; all threads wait for the one that has none",
+        f"{words.with_value('threads', threads - 1)}, which changes no weight, or fewer other programs",
     )
 
 

@@ -118,6 +118,16 @@ def test_files_that_say_nothing_sensible_are_passed_over(system):
     assert system(**{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "\n - \n - cgroup2\n"}) == 8
 
 
+def test_the_seconds_that_threads_waited_are_added(tmp_path):
+    texts = {"7": "900 1500000000 3\n", "8": "1 250000000 9\n", "9": "odd\n", "10": "1 many 3\n"}
+    for name, text in texts.items():
+        (tmp_path / "proc/self/task" / name).mkdir(parents=True)
+        (tmp_path / "proc/self/task" / name / "schedstat").write_text(text)
+    (tmp_path / "proc/self/task/11").mkdir()  # which has ended
+    assert module.waited(tmp_path) == 1.75
+    assert module.waited(tmp_path / "none") == 0.0
+
+
 def test_every_count_of_processors_is_this_one(monkeypatch):
     from cynet.core import build
     from cynet.data.images import decoding
