@@ -11,7 +11,7 @@ from cynet.core import threads
 from cynet.kernels.conv import convolution, winograd_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.problem import Problem
-from cynet.kernels.conv.raised import RaisedGradient
+from cynet.kernels.conv.raised import RaisedConvolution
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.widened import WidenedConvolution
@@ -134,6 +134,7 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 16, DepthwiseConvolution),
         ((1, 32, 32, 3), (32, 32), 8, (3, 3), (1, 1), 1, ThinConvolution),
         ((1, 32, 32, 3), (16, 16), 16, (7, 7), (2, 2), 1, ThinConvolution),
+        ((1, 32, 32, 3), (32, 32), 30, (3, 3), (1, 1), 1, RaisedConvolution),
         ((1, 32, 32, 3), (32, 32), 10, (3, 3), (1, 1), 1, TiledConvolution),
         ((1, 4, 4, 3), (4, 4), 8, (3, 3), (1, 1), 1, TiledConvolution),
         ((1, 224, 224, 3), (224, 224), 8, (3, 3), (1, 1), 1, TiledConvolution),
@@ -161,9 +162,9 @@ def test_same_bytes_for_any_number_of_threads(inputs, outputs):
 def test_input_gradients_by_columns(case, images):
     """Of some images at a time, and of any shape, also where it is not chosen."""
     (_, w, _, dy), problem, stride, padding = case
-    way, dx = RaisedGradient(problem), np.full(problem.in_shape, np.nan, np.float32)
+    way, dx = RaisedConvolution(problem), np.full(problem.in_shape, np.nan, np.float32)
     way.images = images
-    way(dy, w, dx, 2)
+    way._input_gradient(dy, w, dx, 2, None)
     x = np.zeros(problem.in_shape)
     _, backward = reference_weights.conv2d(x, w.astype(float), np.zeros(len(w)), stride, padding, 1)
     error = 1e-5 * np.sqrt(len(w) * w.shape[2] * w.shape[3])
@@ -181,7 +182,7 @@ def test_input_gradients_by_columns(case, images):
     (Problem.of((2, 9, 9, 2), 32, (3, 3), (1, 1), (1, 1, 1, 1), 1, (2, 2)), False),
 ])  # fmt: skip
 def test_where_input_gradients_are_made_by_columns(problem, wanted):
-    assert (TiledConvolution(problem).raised is not None) == wanted
+    assert RaisedConvolution.suits(problem) == wanted
 
 
 @pytest.mark.parametrize("inputs", [3, 16])

@@ -10,13 +10,16 @@ from cynet.core import threads
 from cynet.kernels.conv import convolution, thin_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.raised import RaisedConvolution
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
+from cynet.kernels.conv.widened import WidenedConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = pytest.mark.usefixtures("dirty_memory")
 
 W, T, D, C = WinogradConvolution, ThinConvolution, DepthwiseConvolution, TiledConvolution
+R, S = RaisedConvolution, WidenedConvolution
 # images (N, H, W, C), channels out, kernel, stride, padding (top, left, bottom, right), groups
 WINOGRAD = ((2, 6, 6, 8), 16, (3, 3), (1, 1), (1, 1, 1, 1), 1)
 THIN = ((2, 6, 17, 3), 16, (3, 2), (2, 1), (0, 1, 1, 0), 1)
@@ -65,13 +68,21 @@ CASES = [
     (T, changed(THIN, **images(12, 28, 1, 1), kernel=(12, thin_loops.MOST_ENTRIES // 12))),
     (C, changed(THIN, **images(13, 24, 3, 1), kernel=(11, 11))),
     (
-        C,
+        R,
         changed(
             THIN, **images(6, 8 + thin_loops.MOST_ENTRIES, 1, 1), kernel=(1, thin_loops.MOST_ENTRIES + 1)
         ),
     ),
     (T, changed(THIN, **images(64, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
     (C, changed(THIN, **images(65, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
+    # few channels, more filters
+    *((R, changed(THIN, shape=(2, 6, 7, n), outputs=8 * n + 9)) for n in (1, 2, 4)),
+    (R, changed(THIN, shape=(2, 6, 7, 1), outputs=17, kernel=(5, 2))),
+    (C, changed(THIN, shape=(2, 6, 7, 1), outputs=15)),
+    # channels that are no eights
+    *((S, changed(WINOGRAD, shape=(2, 6, 6, n), outputs=m))
+      for n, m in ((31, 32), (30, 30), (48, 19), (19, 48))),
+    (C, changed(WINOGRAD, shape=(2, 6, 6, 29), outputs=31)),
     # one filter a channel
     (D, DEPTHWISE),
     (C, changed(DEPTHWISE, outputs=24)),

@@ -1,4 +1,4 @@
-"""The input gradient where images have few channels: the columns' gradient is made and added up."""
+"""Convolution of few channels by many filters, whose input gradient is that of the columns, added up."""
 
 from math import prod
 
@@ -7,24 +7,27 @@ import numpy as np
 from cynet.kernels.common import geometry
 
 from . import im2col
-from .algorithm import choose
+from .algorithm import choose, registered
 from .problem import Problem
+from .tiled import TiledConvolution
 
 CHANNELS = 4  # of an image, at most: the tiled way makes a register's worth of them, eight
-LEAST = 16  # filters, and 8 for each channel: of fewer, what the columns take to write is more than it saves
 LEAST = 16  # filters, and 8 a channel: of fewer, to write the columns takes more than they save
 IMAGES, FLOATS = 8, 2**20  # whose columns are made at once: so many images, or more where these are small
 
 
-class RaisedGradient:
-    """dx = col2im(dy @ filters), some images after others; made for one problem, which it suits.
+@registered(rank=40)
+class RaisedConvolution(TiledConvolution):
+    """dx = col2im(dy @ filters), some images after others; all else as the tiled algorithm.
 
     Columns hold an entry for each tap and channel, so that a register is full of what is wanted, where images
     have one to four channels.
     """
 
+    example = (2, 9, 8, 2), 24, (3, 4), (1, 2), (1, 1, 1, 2), 1
+
     def __init__(self, problem):
-        self.problem = problem
+        super().__init__(problem)
         _, *out_hw, self.outputs = problem.out_shape
         self.pixels, self.columns = prod(out_hw), prod(problem.kernel) * problem.in_shape[3]
         self.images = max(IMAGES, FLOATS // max(1, self.pixels * self.columns))
@@ -32,7 +35,6 @@ class RaisedGradient:
 
     @staticmethod
     def suits(problem):
-        """Whether it is the faster way."""
         return (
             problem.in_shape[3] <= CHANNELS
             and problem.out_shape[3] >= max(LEAST, 8 * problem.in_shape[3])
@@ -42,8 +44,7 @@ class RaisedGradient:
             and prod(problem.kernel) > 1
         )
 
-    def __call__(self, dy, w, dx, threads):
-        """Write dx."""
+    def _input_gradient(self, dy, w, dx, threads, added):
         kernel, stride, before = self.problem.kernel, self.problem.stride, self.problem.before
         filters = w.transpose(2, 3, 1, 0).reshape(self.columns, self.outputs, 1, 1)
         filters = np.ascontiguousarray(filters)

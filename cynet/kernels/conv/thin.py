@@ -4,6 +4,7 @@ from cynet.core import workspace
 
 from . import thin_loops
 from .algorithm import PARTIALS, registered
+from .raised import RaisedConvolution
 from .tiled import TiledConvolution
 
 CHANNELS = 4  # at most
@@ -11,8 +12,8 @@ PIXELS = 4096  # of an image whose padded copy stays in the cache
 
 
 @registered(rank=30)
-class ThinConvolution(TiledConvolution):
-    """One padded image at a time; the gradient of the input is that of the tiled algorithm."""
+class ThinConvolution(RaisedConvolution):
+    """One padded image at a time; the gradient of the input is that of the algorithms for others."""
 
     example = (2, 9, 20, 3), 16, (3, 4), (1, 2), (1, 1, 1, 2), 1
 
@@ -52,6 +53,10 @@ class ThinConvolution(TiledConvolution):
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         thin_loops.convolve(self.band, x, packed, bias, y, scratch, relu, threads)
+
+    def _input_gradient(self, dy, w, dx, threads, added):
+        kind = RaisedConvolution if RaisedConvolution.suits(self.problem) else TiledConvolution
+        kind._input_gradient(self, dy, w, dx, threads, added)
 
     def _weight_gradient(self, x, dy, dw, threads):
         partial = workspace.empty(self.band.partial_shape(self.chunks, dy.shape[3]))

@@ -12,7 +12,6 @@ from cynet.kernels.common import geometry
 from . import tiled_loops, tiled_weight_loops
 from .algorithm import PARTIALS, Algorithm, registered
 from .lowering import Lowering
-from .raised import RaisedGradient
 
 TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they stay in a 256 KB L2 cache
 RUN_PIXELS = 128, 1024  # of a tile whose rows are read in place, at least and at most
@@ -110,15 +109,7 @@ class TiledConvolution(Algorithm):
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         tiled_loops.convolve(self.forward_pass, x, packed, bias, y, scratch, relu, threads)
 
-    @cached_property
-    def raised(self):
-        """The other way to the input gradient, where it is the faster one, or None."""
-        return RaisedGradient(self.problem) if RaisedGradient.suits(self.problem) else None
-
     def _input_gradient(self, dy, w, dx, threads, added):
-        if self.raised:
-            self.raised(dy, w, dx, threads)
-            return
         passes, gaps = self.input_passes
         clear = gaps and len(passes) > 0 and self.problem.groups == 1  # the first pass writes zeros between
         if gaps and not clear:
