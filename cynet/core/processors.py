@@ -27,18 +27,18 @@ def processors(root: str | Path = "/") -> int:
     return max(1, min([count, *map(int, _quotas(Path(root)))]))
 
 
-def waited(root: str | Path = "/") -> float:
-    """Seconds that the threads of this process which still live could have run and had no processor.
+def processor_waits(root: str | Path = "/") -> dict[str, float]:
+    """Seconds that each living thread of this process could have run and had no processor, by its number.
 
-    Those of all threads are added. 0 where the system does not tell.
+    Empty where the system does not tell.
     """
-    total = 0
+    found = {}
     for path in (Path(root) / "proc/self/task").glob("*/schedstat"):
         try:
-            total += int(path.read_text().split()[1])  # nanoseconds; before it stands the time that it ran
-        except (OSError, ValueError, IndexError):  # the thread has ended, or no Linux
+            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9  # it is the second of three
+        except (OSError, ValueError, IndexError):  # the thread has ended, or it is told otherwise
             continue
-    return total / 1e9
+    return found
 
 
 def _quotas(root: Path) -> Iterator[float]:

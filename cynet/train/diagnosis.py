@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core.processors import waited
+from cynet.core.processors import processor_waits
 from cynet.core.threads import get_num_threads
 from cynet.core.types import AnyArray, Array
 from cynet.core.wording import FLAGS, Wording
@@ -95,7 +95,7 @@ class Doctor(Observer):
         self.norms: list[float] = []
         self.seconds = self.waited = 0.0
         self.best_test_loss = float("inf")
-        self._since = time.monotonic(), waited()
+        self._since = time.monotonic(), processor_waits()
         self.task = task if task is not None and task.columns else None  # classes are looked at here
         if self.task is None:
             counts = np.bincount(labels)
@@ -140,9 +140,10 @@ class Doctor(Observer):
     def _look_around(self) -> None:
         """Whether the threads waited for processors, since the look that was a while ago."""
         if time.monotonic() - self._since[0] >= CROWDED_AFTER:
-            before, self._since = self._since, (time.monotonic(), waited())
-            lasted, lost = (now - then for now, then in zip(self._since, before, strict=True))
-            self.report(crowded(lasted, lost, get_num_threads(), self.words))
+            (start, before), self._since = self._since, (time.monotonic(), processor_waits())
+            now, waits = self._since
+            lost = max((seconds - before.get(thread, 0.0) for thread, seconds in waits.items()), default=0.0)
+            self.report(crowded(now - start, lost, get_num_threads(), self.words))
 
     def evaluated(self, result: Result) -> None:
         test, words, things = result.test, self.words, self.things
@@ -224,17 +225,17 @@ def data_bound(seconds: float, waited: float, workers: int, words: Wording = FLA
 
 
 def crowded(seconds: float, lost: float, threads: int, words: Wording = FLAGS) -> Finding | None:
-    """Threads that stand and wait for a processor for half of the time, or longer: each is waited for by all.
+    """A thread that waits for a processor a third of the time, or longer: all others wait for it.
 
-    `lost` is the seconds of all threads together, in so many `seconds` on the clock.
+    `lost` is the seconds that it so lost, of so many on the clock.
     """
-    if threads == 1 or seconds < CROWDED_AFTER or lost < 0.5 * seconds:
+    if threads == 1 or seconds < CROWDED_AFTER or lost < seconds / 3:
         return None
     return Finding(
         "crowded",
-        f"in {seconds:.0f} s the {threads} threads waited {lost:.0f} s for a processor",
+        f"in {seconds:.0f} s one of {threads} threads waited {lost:.0f} s for a processor, all others for it",
         "other programs that keep the processors busy, or more threads and loader workers than there are of "
-        "these; all threads wait for the one that has none",
+        "these",
         f"{words.with_value('threads', threads - 1)}, which changes no weight, or fewer other programs",
     )
 

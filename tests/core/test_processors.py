@@ -1,6 +1,7 @@
 """How many processors are counted: affinity, and quotas of control groups of both versions, as files say."""
 
 import os
+from pathlib import Path
 
 import pytest
 from helpers import run_python
@@ -118,14 +119,20 @@ def test_files_that_say_nothing_sensible_are_passed_over(system):
     assert system(**{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "\n - \n - cgroup2\n"}) == 8
 
 
-def test_the_seconds_that_threads_waited_are_added(tmp_path):
+def test_the_seconds_that_each_thread_waited(tmp_path):
     texts = {"7": "900 1500000000 3\n", "8": "1 250000000 9\n", "9": "odd\n", "10": "1 many 3\n"}
     for name, text in texts.items():
         (tmp_path / "proc/self/task" / name).mkdir(parents=True)
         (tmp_path / "proc/self/task" / name / "schedstat").write_text(text)
-    (tmp_path / "proc/self/task/11").mkdir()  # which has ended
-    assert module.waited(tmp_path) == 1.75
-    assert module.waited(tmp_path / "none") == 0.0
+    (tmp_path / "proc/self/task/11/schedstat").mkdir(parents=True)  # it cannot be read
+    assert module.processor_waits(tmp_path) == {"7": 1.5, "8": 0.25}
+    assert module.processor_waits(tmp_path / "none") == {}
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not tell")
+def test_this_process_has_such_threads():
+    found = module.processor_waits()
+    assert str(os.getpid()) in found and all(seconds >= 0 for seconds in found.values())
 
 
 def test_every_count_of_processors_is_this_one(monkeypatch):

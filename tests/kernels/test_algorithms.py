@@ -19,6 +19,7 @@ from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.algorithm import Algorithm, registered
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.tiled import TiledConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
@@ -163,6 +164,15 @@ def same_bytes(kind, problem, arrays):
         results = way.forward(x, w, bias), way.input_gradient(dy, w, added), dw
         found.add(tuple(a.tobytes() for a in results))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("case", [((3, 7, 7, 64), 128), ((1, 8, 8, 128), 128), ((2, 5, 6, 136), 72)])
+def test_winograd_by_lanes(case):
+    """Of more filters than the drawn ones have: forward, and the gradients of both kinds."""
+    problem = Problem.of(*case, (3, 3), (1, 1), (1, 1, 1, 1))
+    way = WinogradConvolution(problem)
+    assert way.forward_pass.fresh and way.kept_pass.part and (way.input_pass.part or case[1] == 72)
+    check(WinogradConvolution, problem, (1, 1, 1, 1), 7)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,6 +17,8 @@ from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.widened import WidenedConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
+W, T = WinogradConvolution, ThinConvolution
+
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes")]
 
 
@@ -145,30 +147,49 @@ def test_the_algorithm_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride
     assert type(convolution.choose(problem)) is wanted
 
 
-@pytest.mark.parametrize("inputs, outputs", [(3, 16), (1, 8), (1, 16), (3, 24), (16, 16), (72, 40)])
-def test_same_bytes_for_any_number_of_threads(inputs, outputs):
-    (x, w, b, dy), problem, _, _ = drawn(0, (7, 18, 21, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+OF_THREADS = [(T, s, n, m) for s in ((7, 18, 21),) for n, m in ((3, 16), (1, 8), (1, 16), (3, 24))]
+OF_THREADS += [
+    (W, (7, 18, 21), 16, 16),
+    (W, (7, 18, 21), 72, 40),
+    (W, (3, 7, 7), 72, 136),
+    (W, (9, 20, 20), 64, 64),
+]
+OF_THREADS += [(WidenedConvolution, (7, 9, 9), 30, 30), (RaisedConvolution, (5, 40, 7), 2, 19)]
+
+
+@pytest.mark.parametrize("kind, shape, inputs, outputs", OF_THREADS)
+def test_same_bytes_for_any_number_of_threads(kind, shape, inputs, outputs):
+    (x, w, b, dy), problem, _, _ = drawn(0, (*shape, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
     results = []
     for count in (1, 2, 3, 4):
         threads.set_num_threads(count)
         algorithm = convolution.choose(problem)
-        assert type(algorithm) in (ThinConvolution, WinogradConvolution)
+        assert type(algorithm) is kind
         results.append([a.tobytes() for a in products(algorithm, x, w, b, dy)])
     assert all(r == results[0] for r in results)
 
 
 @settings(max_examples=100)
-@given(thin_cases(), st.integers(1, 3))
-def test_input_gradients_by_columns(case, images):
-    """Of some images at a time, and of any shape, also where it is not chosen."""
+@given(thin_cases(), st.sampled_from([(1, 1), (1, 2), (2, None), (3, None)]))
+def test_input_gradients_by_columns(case, at_once):
+    """Of some images or rows at a time, and of any shape, also where it is not chosen."""
     (_, w, _, dy), problem, stride, padding = case
     way, dx = RaisedConvolution(problem), np.full(problem.in_shape, np.nan, np.float32)
-    way.images = images
+    way.images, way.rows = at_once[0], at_once[1] or way.rows
     way._input_gradient(dy, w, dx, 2, None)
     x = np.zeros(problem.in_shape)
     _, backward = reference_weights.conv2d(x, w.astype(float), np.zeros(len(w)), stride, padding, 1)
     error = 1e-5 * np.sqrt(len(w) * w.shape[2] * w.shape[3])
     np.testing.assert_allclose(dx, backward(dy.astype(float))[0], rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("shape, images, rows", [
+    ((200, 28, 28, 1), 2**21 // (28 * 28 * 9), 28), ((8, 512, 512, 3), 1, 2**21 // (512 * 27)),
+    ((0, 5, 5, 3), 2**21 // (5 * 5 * 27), 5), ((2, 3, 2**20, 1), 1, 1),
+])  # fmt: skip
+def test_columns_of_two_million_numbers_are_made_at_once(shape, images, rows):
+    way = RaisedConvolution(Problem.of(shape, 32, (3, 3), (1, 1), (1, 1, 1, 1)))
+    assert (way.images, way.rows) == (images, rows)
 
 
 @pytest.mark.parametrize("problem, wanted", [
@@ -185,13 +206,20 @@ def test_where_input_gradients_are_made_by_columns(problem, wanted):
     assert RaisedConvolution.suits(problem) == wanted
 
 
-@pytest.mark.parametrize("inputs", [3, 16])
-def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(inputs):
-    (x, w, b, _), problem, _, _ = drawn(0, (70, 20, 20, inputs), (16, inputs, 3, 3), (1, 1, 1, 1))
-    whole = convolution.choose(problem).forward(x, w, b)
-    alone = convolution.choose(Problem.of((1, *x.shape[1:]), 16, (3, 3), (1, 1), (1, 1, 1, 1)))
+@pytest.mark.parametrize(
+    "side, inputs, outputs", [(20, 3, 16), (20, 16, 16), (8, 64, 128), (9, 30, 30), (9, 2, 30)]
+)
+def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(side, inputs, outputs):
+    """Its outputs, and its gradient, which is the output of a transposed convolution."""
+    (x, w, b, dy), problem, _, _ = drawn(0, (70, side, side, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    many = convolution.choose(problem)
+    alone = convolution.choose(Problem.of((1, *x.shape[1:]), outputs, (3, 3), (1, 1), (1, 1, 1, 1)))
+    whole, back = many.forward(x, w, b), many.input_gradient(dy, w)
+    if inputs == 64:
+        assert alone.forward_pass.part and not many.forward_pass.part
     for i in (0, 33, 69):
         assert np.array_equal(alone.forward(x[i : i + 1], w, b), whole[i : i + 1])
+        assert np.array_equal(alone.input_gradient(dy[i : i + 1], w), back[i : i + 1])
 
 
 @pytest.mark.parametrize("inputs", [3, 16])

@@ -5,6 +5,9 @@ For learning and checking. The layers do without the copies (tiled_loops.pyx say
 
 from cython.parallel cimport prange
 
+cdef enum:
+    BAND = 16  # rows of an image that one thread adds up
+
 
 def im2col(
     const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
@@ -47,20 +50,24 @@ def col2im(
     int threads,
 ):
     """The transpose of `im2col`: each entry of the columns is added to the pixel it came from."""
-    cdef Py_ssize_t n
-    for n in prange(x.shape[0], nogil=True, num_threads=threads, schedule="static"):
-        raise_image(columns, x, n, kernel_h, kernel_w, stride_y, stride_x, top, left)
+    cdef Py_ssize_t item, bands = (x.shape[1] + BAND - 1) // BAND
+    if columns.shape[1] * columns.shape[2] * x.shape[3] == 0:
+        return
+    for item in prange(x.shape[0] * bands, nogil=True, num_threads=threads, schedule="static"):
+        raise_band(columns, x, item // bands, item % bands * BAND, kernel_h, kernel_w, stride_y, stride_x, top, left)
 
 
-cdef void raise_image(const float[:, :, :, ::1] columns, float[:, :, :, ::1] x, Py_ssize_t n,
-                      Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
-                      Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+cdef void raise_band(const float[:, :, :, ::1] columns, float[:, :, :, ::1] x, Py_ssize_t n, Py_ssize_t row,
+                     Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_y, Py_ssize_t stride_x,
+                     Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+    """Some rows of one image, by all windows that reach them."""
     cdef Py_ssize_t oy, ox, ky, iy, ix, first, last, i, channels = x.shape[3], line = kernel_w * channels
-    cdef Py_ssize_t height = x.shape[1], width = x.shape[2], out_h = columns.shape[1], out_w = columns.shape[2]
+    cdef Py_ssize_t end = min(row + BAND, x.shape[1]), width = x.shape[2], out_w = columns.shape[2]
+    cdef Py_ssize_t begin = max(0, (row + top - kernel_h + stride_y) // stride_y)
     cdef const float *window
     cdef const float *taps
     cdef float *pixels
-    for oy in range(out_h):
+    for oy in range(begin, min(columns.shape[1], (end - 1 + top) // stride_y + 1)):
         for ox in range(out_w):
             ix = ox * stride_x - left
             # The taps of a row lie side by side, like the pixels under them: those within the image.
@@ -68,7 +75,7 @@ cdef void raise_image(const float[:, :, :, ::1] columns, float[:, :, :, ::1] x, 
             window = &columns[n, oy, ox, 0]
             for ky in range(kernel_h):
                 iy = oy * stride_y + ky - top
-                if 0 <= iy < height and first < last:
+                if row <= iy < end and first < last:
                     taps = window + ky * line
                     pixels = &x[n, iy, 0, 0] + ix * channels
                     for i in range(first, last):

@@ -13,12 +13,12 @@ from .tiled import TiledConvolution
 
 CHANNELS = 4  # of an image, at most: the tiled way makes a register's worth of them, eight
 LEAST = 16  # filters, and 8 a channel: of fewer, to write the columns takes more than they save
-IMAGES, FLOATS = 8, 2**20  # whose columns are made at once: so many images, or more where these are small
+FLOATS = 2**21  # of columns, 8 MB, that are made at once: of several images, or of some rows of one
 
 
 @registered(rank=40)
 class RaisedConvolution(TiledConvolution):
-    """dx = col2im(dy @ filters), some images after others; all else as the tiled algorithm.
+    """dx = col2im(dy @ filters), some images or rows after others; all else as the tiled algorithm.
 
     Columns hold an entry for each tap and channel, so that a register is full of what is wanted, where images
     have one to four channels.
@@ -28,9 +28,10 @@ class RaisedConvolution(TiledConvolution):
 
     def __init__(self, problem):
         super().__init__(problem)
-        _, *out_hw, self.outputs = problem.out_shape
-        self.pixels, self.columns = prod(out_hw), prod(problem.kernel) * problem.in_shape[3]
-        self.images = max(IMAGES, FLOATS // max(1, self.pixels * self.columns))
+        _, height, width, self.outputs = problem.out_shape
+        self.columns = prod(problem.kernel) * problem.in_shape[3]
+        row = max(1, width * self.columns)
+        self.images, self.rows = max(1, FLOATS // (row * max(1, height))), min(height, max(1, FLOATS // row))
         self._products = {}
 
     @staticmethod
@@ -50,13 +51,16 @@ class RaisedConvolution(TiledConvolution):
         filters = np.ascontiguousarray(filters)
         dx.fill(0)
         for first in range(0, len(dy), self.images):
-            some = dy[first : first + self.images]
-            columns = self._product(len(some)).forward(some.reshape(1, -1, 1, self.outputs), filters)
-            columns = columns.reshape(*some.shape[:3], self.columns)
-            im2col.col2im(columns, dx[first : first + len(some)], *kernel, *stride, *before, threads)
+            for row in range(0, dy.shape[1], self.rows):  # all where there are several images
+                some = dy[first : first + self.images, row : row + self.rows]
+                pixels = some.reshape(1, -1, 1, self.outputs)
+                columns = self._product(pixels.shape[1]).forward(pixels, filters)
+                columns = columns.reshape(*some.shape[:3], self.columns)
+                above = before[0] - row * stride[0], before[1]
+                im2col.col2im(columns, dx[first : first + len(some)], *kernel, *stride, *above, threads)
+                del columns  # its memory is the next ones'
 
-    def _product(self, images):
-        if images not in self._products:
-            problem = Problem.of_rows(images * self.pixels, self.outputs, self.columns)
-            self._products[images] = choose(problem)
-        return self._products[images]
+    def _product(self, pixels):
+        if pixels not in self._products:
+            self._products[pixels] = choose(Problem.of_rows(pixels, self.outputs, self.columns))
+        return self._products[pixels]

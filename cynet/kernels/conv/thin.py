@@ -13,7 +13,7 @@ PIXELS = 4096  # of an image whose padded copy stays in the cache
 
 @registered(rank=30)
 class ThinConvolution(RaisedConvolution):
-    """One padded image at a time; the gradient of the input is that of the algorithms for others."""
+    """One padded image at a time; the gradient of the input is by columns where that suits, or else tiled."""
 
     example = (2, 9, 20, 3), 16, (3, 4), (1, 2), (1, 1, 1, 2), 1
 
@@ -23,6 +23,7 @@ class ThinConvolution(RaisedConvolution):
             problem.in_shape, problem.out_shape[1:3], problem.kernel, problem.stride, problem.before
         )
         self.chunks = max(1, min(PARTIALS, problem.in_shape[0] // 2))
+        self._like = RaisedConvolution if RaisedConvolution.suits(problem) else TiledConvolution
 
     @staticmethod
     def suits(problem):
@@ -55,8 +56,7 @@ class ThinConvolution(RaisedConvolution):
         thin_loops.convolve(self.band, x, packed, bias, y, scratch, relu, threads)
 
     def _input_gradient(self, dy, w, dx, threads, added):
-        kind = RaisedConvolution if RaisedConvolution.suits(self.problem) else TiledConvolution
-        kind._input_gradient(self, dy, w, dx, threads, added)
+        self._like._input_gradient(self, dy, w, dx, threads, added)
 
     def _weight_gradient(self, x, dy, dw, threads):
         partial = workspace.empty(self.band.partial_shape(self.chunks, dy.shape[3]))

@@ -47,16 +47,26 @@ class WidenedConvolution(Algorithm):
     def scratch_floats(self, threads):
         return self.within.scratch_floats(threads)
 
+    def _forward(self, x, w, bias, y, threads):
+        outputs = self._outputs(y)
+        x = _copied(x, self.within.in_shape, threads)
+        self.within._forward(x, self._filters(w), self.padded(bias), outputs, threads)
+        _copied(outputs, y, threads)
+
     def _filters(self, w):
         wide = np.zeros(self.within.weight_shape, np.float32)
         wide[: w.shape[0], : w.shape[1]] = w
         return wide
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
-        outputs = y if y.shape == self.within.out_shape else workspace.empty(self.within.out_shape)
+        outputs = self._outputs(y)
         x = _copied(x, self.within.in_shape, threads)
         self.within.apply(x, packed, bias, outputs, scratch, threads, relu)
         _copied(outputs, y, threads)
+
+    def _outputs(self, y):
+        """Where the outputs go, with those of channels that are none."""
+        return y if y.shape == self.within.out_shape else workspace.empty(self.within.out_shape)
 
     def _input_gradient(self, dy, w, dx, threads, added):
         dy = _copied(dy, self.within.out_shape, threads)

@@ -16,7 +16,7 @@ BLOCK = 32  # tiles of a block, at most
 ITEMS = 32  # work items wanted, at least
 MANY = 4096  # channels x lanes whose filters, 600 KB, are not to be read for each block
 PART = 32  # lanes of an item by lanes, at most
-LEAST_PARTS = 4  # of the lanes, where they allow it
+LEAST_PARTS = 8  # of the lanes, where they allow it
 CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
 CHANNELS = 64  # of a work item of the weight gradient, at most; half of one side where tiles are few
 NOTHING, EMPTY = np.zeros((0, 0, 0, 0), np.float32), np.zeros(0, np.float32)
@@ -104,11 +104,11 @@ def _pass(batch, in_hw, out_hw, before, channels, lanes, fresh=True):
     return winograd_loops.Sharing(cut, channels, lanes, part, fresh and part > 0)
 
 
-def _convolve(cut, x, filters, shape, bias, y, added, threads):
+def _convolve(sharing, x, filters, shape, bias, y, added, threads):
     """A pass with filters of this step."""
-    u = EMPTY if cut.fresh else _transformed(filters, shape, threads)
-    scratch = workspace.empty((cut.scratch_floats(threads),))
-    winograd_loops.convolve(cut, x, u, filters, bias, y, scratch, False, added, threads)
+    u = EMPTY if sharing.fresh else _transformed(filters, shape, threads)
+    scratch = workspace.empty((sharing.scratch_floats(threads),))
+    winograd_loops.convolve(sharing, x, u, filters, bias, y, scratch, False, added, threads)
 
 
 def _transformed(filters, shape, threads):

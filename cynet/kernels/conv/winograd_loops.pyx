@@ -152,6 +152,8 @@ cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Fi
              const float[::1] bias, float[:, :, :, ::1] out, float[::1] scratch, bint relu,
              const float[:, :, :, ::1] residual, int threads) except -1:
     cdef Py_ssize_t item, apart = 0, strips
+    if g.fresh and filters is None:
+        raise ValueError("filters: wanted those of this pass, which transforms them itself, got None")
     if g.tiles.count == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]

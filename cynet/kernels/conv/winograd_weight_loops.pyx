@@ -2,8 +2,8 @@
 
 Design: du[p, c, o] = sum over tiles of v[p, tile, c] * e[p, tile, o] for each of the 36 points p, v the
 transformed input and e the transformed dy, and dw is du, transformed back to 3x3. Work items are chunks of tiles x
-blocks of channels x blocks of lanes, each with its own du. Where a layer has few tiles there is one chunk: an item
-transforms its du back itself, while that is in the cache. Else the chunks' are added in order at the end. Items
+blocks of channels x blocks of lanes, each with its own du. Where tiles are few or blocks many there is one chunk: an
+item transforms its du back itself, while that is in the cache. Else the chunks' are added in order at the end. Items
 depend on the shape alone: the same bytes for any number of threads.
 """
 

@@ -101,7 +101,7 @@ def copy_channels(
 
 
 def fit_channels(
-    const float[:, ::1] src not None,   # in: (pixels, channels of src)
+    const float[:, ::1] src not None,   # in: (pixels, channels of src), one at least
     float[:, ::1] dst not None,         # out: (pixels, channels of dst)
     int threads,
 ):
@@ -110,7 +110,7 @@ def fit_channels(
     cdef Py_ssize_t common = min(have, want)
     cdef const float *ps
     cdef float *pd
-    if pixels == 0 or common == 0:
+    if pixels * want == 0 or have == 0:
         return
     ps, pd = &src[0, 0], &dst[0, 0]
     for p in prange(pixels, nogil=True, num_threads=team(pixels * want, threads), schedule="static"):
