@@ -1,6 +1,7 @@
 """A loader whose process forks: the child has workers of its own, and does not touch its parent's."""
 
 import os
+import sys
 import threading
 
 import numpy as np
@@ -96,7 +97,10 @@ print(len(list(walk)), owned == [member.process.pid for member in loader._feed.c
 def test_a_child_that_ends_leaves_its_parents_workers_alive(tmp_path):
     (tmp_path / "leaving.py").write_text(LEAVING)
     done = run_python(tmp_path / "leaving.py")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "9 True\n", "")
+    assert (done.returncode, done.stdout) == (0, "9 True\n")
+    # Python 3.13 has its tracker of resources complain in a child by fork that ends, whose it is not.
+    of_python = sys.version_info >= (3, 13) and "ResourceTracker.__del__" in done.stderr
+    assert not done.stderr or (of_python and "cynet" not in done.stderr)
 
 
 def test_what_another_thread_held_at_the_fork_is_free_in_the_child(dataset):
