@@ -19,30 +19,18 @@ Channels are multiples of 8 throughout.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from .winograd_tiles cimport SPARE, Tiles
+from .winograd_tiles cimport (
+    POINTS, PRODUCT_LANES, SPARE, Tiles, product, product_width, winograd_filter_8, winograd_input, winograd_output,
+)
 
-cdef extern from "winograd.h":
-    enum: _POINTS "POINTS"
-    void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
-                         float **next, Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
-    void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
-                           Py_ssize_t step) noexcept nogil
 
-cdef extern from "product.h":
-    enum: _LANES "PRODUCT_LANES"
-    Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
-    void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
-                 const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
-                 bint add) noexcept nogil
-
-LANES = _LANES  # channels in and out are a multiple
+LANES = PRODUCT_LANES  # channels in and out are a multiple
 WIDTH = product_width(1 << 20)  # lanes of a product, where there are so many
 
 
 def filter_floats(Py_ssize_t lanes, Py_ssize_t channels):
     """The floats of transformed filters."""
-    return _POINTS * lanes * channels
+    return POINTS * lanes * channels
 
 
 cdef class Filters:
@@ -76,7 +64,7 @@ cdef class Filters:
             width = product_width(lanes - done)
             for part in range(0, width, 8):
                 winograd_filter_8(w + (done + part) * self.lane, self.tap, self.lane, 8,
-                                  u + (_POINTS * done * self.channels + c * width + part), self.channels * width)
+                                  u + (POINTS * done * self.channels + c * width + part), self.channels * width)
             done += width
 
 
@@ -113,14 +101,14 @@ cdef class Sharing:
     def __init__(self, Tiles tiles not None, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t part, bint fresh):
         self.tiles, self.channels, self.lanes, self.part, self.fresh = tiles, channels, lanes, part, fresh
         cdef Py_ssize_t row = part or product_width(lanes)
-        cdef Py_ssize_t m = _POINTS * (tiles.block * row + SPARE), zeros = _up(channels)
+        cdef Py_ssize_t m = POINTS * (tiles.block * row + SPARE), zeros = _up(channels)
         if part:
             self.items = (lanes + part - 1) // part
-            self.common = zeros + _up(_POINTS * (tiles.count * channels + SPARE))
-            self.each = _up(m) + (_POINTS * part * channels if fresh else 0)
+            self.common = zeros + _up(POINTS * (tiles.count * channels + SPARE))
+            self.each = _up(m) + (POINTS * part * channels if fresh else 0)
         else:
             self.items, self.common = tiles.blocks, 0
-            self.each = zeros + _up(_POINTS * (tiles.block * channels + SPARE) + m)
+            self.each = zeros + _up(POINTS * (tiles.block * channels + SPARE) + m)
 
     cpdef Py_ssize_t scratch_floats(self, int threads) noexcept:
         """The floats of scratch that it needs."""
@@ -210,7 +198,7 @@ cdef class WinogradPass:
 cdef void transform_inputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *x, Py_ssize_t channels,
                            const float *zeros, float *v, Py_ssize_t v_step) noexcept nogil:
     """v[:, first : first + count] of tiles one after another."""
-    cdef const float *pixel[2][_POINTS]
+    cdef const float *pixel[2][POINTS]
     cdef Py_ssize_t t
     tiles.inputs(first, x, channels, zeros, pixel[0])
     for t in range(count):
@@ -222,7 +210,7 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
                             Py_ssize_t m_step, const float *bias, float *y, Py_ssize_t lanes, Py_ssize_t width,
                             Py_ssize_t apart, bint relu) noexcept nogil:
     """`width` lanes of y, where the first of them is at y, of tiles one after another."""
-    cdef const float *pixel[2][_POINTS]
+    cdef const float *pixel[2][POINTS]
     cdef Py_ssize_t t
     tiles.outputs(first, y, lanes, NULL, pixel[0])
     for t in range(count):
@@ -238,14 +226,14 @@ cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float
     cdef Py_ssize_t channels = g.channels, v_step = g.tiles.block * channels + SPARE, m_step, width
     cdef float *zeros = work
     cdef float *v = zeros + _up(channels)
-    cdef float *m = v + _POINTS * v_step
+    cdef float *m = v + POINTS * v_step
     memset(zeros, 0, channels * sizeof(float))
     transform_inputs(g.tiles, first, count, x, channels, zeros, v, v_step)
     while done < g.lanes:
         width = product_width(g.lanes - done)
         m_step = g.tiles.block * width + SPARE
-        for p in range(_POINTS):
-            product(width, count, v + p * v_step, channels, 1, u + (_POINTS * done + p * width) * channels, width,
+        for p in range(POINTS):
+            product(width, count, v + p * v_step, channels, 1, u + (POINTS * done + p * width) * channels, width,
                     channels, m + p * m_step, width, False)
         transform_outputs(g.tiles, first, count, m, width, m_step, bias + done, y + done, g.lanes, width, apart, relu)
         done += width
@@ -266,21 +254,21 @@ cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const 
     cdef Py_ssize_t m_step = g.tiles.block * g.part + SPARE
     cdef const float *v = common + _up(channels)
     cdef float *m = work
-    cdef float *own = work + _up(_POINTS * m_step)
+    cdef float *own = work + _up(POINTS * m_step)
     if g.fresh:
         for c in range(channels):
             filters.transform(c, lane, lanes, own)
         u = own
     else:
-        u += _POINTS * lane * channels
+        u += POINTS * lane * channels
     while first < g.tiles.count:
         count = min(g.tiles.block, g.tiles.count - first)
-        for p in range(_POINTS):
+        for p in range(POINTS):
             done = 0
             while done < lanes:
                 width = product_width(lanes - done)
                 product(width, count, v + p * v_step + first * channels, channels, 1,
-                        u + (_POINTS * done + p * width) * channels, width, channels, m + p * m_step + done, g.part,
+                        u + (POINTS * done + p * width) * channels, width, channels, m + p * m_step + done, g.part,
                         False)
                 done += width
         transform_outputs(g.tiles, first, count, m, g.part, m_step, bias + lane, y + lane, g.lanes, lanes, apart,

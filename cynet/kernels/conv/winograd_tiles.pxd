@@ -1,4 +1,22 @@
-"""The tiles that Winograd's algorithm cuts the output into; see winograd_tiles.pyx."""
+"""Winograd's transforms and products, and the tiles that the output is cut into; see winograd_tiles.pyx."""
+
+cdef extern from "winograd.h":
+    enum: POINTS
+    void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
+    void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
+                         float **next, Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
+    void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
+                           Py_ssize_t step) noexcept nogil
+    void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
+                                   float *dw, Py_ssize_t lane) noexcept nogil
+
+cdef extern from "product.h":
+    enum: PRODUCT_LANES
+    Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
+    void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
+                 const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
+                 bint add) noexcept nogil
 
 cdef enum:
     TILE = 4  # pixels of a tile's side

@@ -10,31 +10,21 @@ depend on the shape alone: the same bytes for any number of threads.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from .winograd_tiles cimport SPARE, Tiles
+from .winograd_tiles cimport (
+    POINTS, SPARE, Tiles, product, product_width, winograd_filter_adjoint_8, winograd_gradient, winograd_input,
+)
 
-cdef extern from "winograd.h":
-    enum: _POINTS "POINTS"
-    void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
-                                   float *dw, Py_ssize_t lane) noexcept nogil
-
-cdef extern from "product.h":
-    Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
-    void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
-                 const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
-                 bint add) noexcept nogil
 
 
 def partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t most_channels,
                    Py_ssize_t most_lanes, int threads):
     """The floats of the partial sums of `weight_gradient`, of each item or, of one chunk, of each thread."""
-    return _POINTS * (threads * most_channels * most_lanes if chunks == 1 else chunks * channels * lanes)
+    return POINTS * (threads * most_channels * most_lanes if chunks == 1 else chunks * channels * lanes)
 
 
 def gradient_scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
     """The floats of scratch that `weight_gradient` needs for each thread."""
-    return (_POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
+    return (POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
 
 
 def weight_gradient(
@@ -59,7 +49,7 @@ def weight_gradient(
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0]
-    cdef Py_ssize_t size = _POINTS * most_channels * most_lanes
+    cdef Py_ssize_t size = POINTS * most_channels * most_lanes
     if chunks == 1:
         for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
             finish_item(g, item, x, channels, most_channels, d, lanes, most_lanes, sums + threadid() * size,
@@ -95,9 +85,9 @@ cdef void sum_chunk(Tiles g, Py_ssize_t item, Py_ssize_t chunks, const float *x,
     cdef Py_ssize_t begin = g.blocks * chunk // chunks, block, first, tiles, t, p, done, width, after
     cdef float *zeros = work
     cdef float *v = zeros + max(own_channels, own_lanes)
-    cdef float *e = v + _POINTS * v_step
-    cdef const float *pixel[2][_POINTS]
-    cdef const float *output[2][_POINTS]
+    cdef float *e = v + POINTS * v_step
+    cdef const float *pixel[2][POINTS]
+    cdef const float *output[2][POINTS]
     memset(zeros, 0, max(own_channels, own_lanes) * sizeof(float))
     x += row * own_channels
     dy += column * own_lanes
@@ -112,7 +102,7 @@ cdef void sum_chunk(Tiles g, Py_ssize_t item, Py_ssize_t chunks, const float *x,
             winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * own_channels, v_step, own_channels)
             g.outputs(after, dy, lanes, zeros, output[(t + 1) % 2])
             winograd_gradient(output[t % 2], output[(t + 1) % 2], e + t * own_lanes, e_step, own_lanes)
-        for p in range(_POINTS):
+        for p in range(POINTS):
             done = 0
             while done < own_lanes:
                 width = product_width(own_lanes - done)
@@ -128,6 +118,6 @@ cdef void add_partials(Py_ssize_t c, Py_ssize_t chunks, Py_ssize_t channels, Py_
     cdef const float *sums
     for lane in range(0, lanes, 8):
         items = (c // own_channels * (lanes // own_lanes) + lane // own_lanes) * chunks
-        sums = partial + items * _POINTS * size + c % own_channels * own_lanes + lane % own_lanes
-        winograd_filter_adjoint_8(sums, size, chunks, _POINTS * size, dw + (lane * channels + c) * 9,
+        sums = partial + items * POINTS * size + c % own_channels * own_lanes + lane % own_lanes
+        winograd_filter_adjoint_8(sums, size, chunks, POINTS * size, dw + (lane * channels + c) * 9,
                                   9 * channels)
