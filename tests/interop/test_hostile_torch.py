@@ -45,7 +45,7 @@ def test_other_names_are_refused_and_not_imported(file, monkeypatch, module, nam
     imports = builtins.__import__
 
     def never(module, scope=None, *rest, **others):
-        if scope and scope["__name__"].partition(".")[0] == "pathlib":  # it does, of itself, from Python 3.12 on
+        if scope and scope["__name__"].partition(".")[0] == "pathlib":  # from Python 3.12 on
             return imports(module, scope, *rest, **others)
         raise AssertionError("something was imported")
 
