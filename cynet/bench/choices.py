@@ -10,12 +10,17 @@ WHAT = {
     "import": "the time of `import cynet`",
     "loader": "loading batches: images a second, memory, and what training loses by it",
     "profile": "one model's training step, layer by layer, against the machine's roof",
+    "growth": "time by batch, side, depth and threads; a model of more threads than there are",
     "language-model": "nets of texts: steps of training, writing, memory",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
     "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }
 MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
-MODELS_OF = {"profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where not MODELS
+MODELS_OF = {
+    "profile": ("uwnet2",),
+    "growth": ("resnet20",),
+    "kernels": ("uwnet0", *MODELS),
+}  # where not MODELS
 BATCH = 128  # pictures
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
 EPOCH = 12_800  # pictures that a loader walks over

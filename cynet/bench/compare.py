@@ -16,6 +16,10 @@ SHAPES = (
     "shape threads",
     {"forward_seconds": (False, MILLISECONDS, "ms"), "both_seconds": (False, MILLISECONDS, "ms")},
 )
+GROWTH = (
+    "model side batch_size threads",
+    {"train": (False, MILLISECONDS, "ms"), "infer": (False, MILLISECONDS, "ms")},
+)
 # Of each command: what a case is named by, and what is measured of it, each with whether more is better, how
 # it is shown, and its unit.
 KINDS = {
@@ -36,6 +40,10 @@ KINDS = {
         {"first_seconds": (False, MILLISECONDS, "ms"), "grown_bytes": (False, MEBIBYTES, "MiB")},
     ),
     "loader: training": ("workers", {"images_per_second": (True, RATE, "images/s")}),
+    "growth: batch": GROWTH,
+    "growth: side": GROWTH,
+    "growth: depth": GROWTH,
+    "growth: threads": ("threads", {"seconds": (False, MILLISECONDS, "ms")}),
     "language-model": ("hidden batch_size length threads", {"seconds": (False, MILLISECONDS, "ms")}),
     "language-model: writing": ("hidden threads", {"seconds": (False, MICROSECONDS, "µs")}),
     "language-model: memory": (

@@ -7,6 +7,7 @@ from cynet.core import threads
 from . import (
     choices,
     cutting,
+    growth,
     kernels,
     loading,
     peak,
@@ -164,6 +165,11 @@ def _profile(wanted, watch):
         )
 
 
+def _growth(wanted, watch):
+    for name in wanted.model:
+        yield from growth.measure(name, wanted.batch_norm, wanted.repeat, watch)
+
+
 def _language_model(wanted, watch):
     yield from texts.measure(wanted.against, wanted.threads, wanted.repeat, watch=watch)
 
@@ -183,6 +189,7 @@ RUNS = {
     "import": _import,
     "loader": _loader,
     "profile": _profile,
+    "growth": _growth,
     "language-model": _language_model,
     "table": _table,
 }

@@ -35,6 +35,11 @@ def run(flags):
         except (ValueError, MemoryError) as error:
             raise Failure(f"{flags.what}: {str(error) or 'out of memory'}") from error
     facts = environment.describe(getattr(flags, "against", None))
+    if getattr(flags, "plot", None) is not None:
+        from cynet.bench import growth_picture
+
+        with refusing("--plot"):
+            growth_picture.write(reports, flags.plot)
     _print(flags, reports, environment.headline(facts))
     if flags.json is not None:
         document.write(flags.json, flags.what, facts, vars(flags), reports)
@@ -74,6 +79,12 @@ def check(flags):
     if flags.json is not None:
         with refusing("--json"):
             check_output(flags.json)
+    if getattr(flags, "plot", None) is not None:
+        from cynet.core.drawing import figure_class
+
+        with refusing("--plot"):
+            check_output(flags.plot)
+            figure_class()
     if getattr(flags, "against", None):
         with refusing("--against"):
             peers.check_able(flags.against, flags.what)

@@ -15,7 +15,7 @@ OF_ANY = "profile", "infer"  # measure these too, not only nets of the registry
 
 def add(of):
     """Add their flags to the parsers of the measurements, by name."""
-    for name in ("kernels", "train", "infer", "memory", "profile", "table"):
+    for name in ("kernels", "train", "infer", "memory", "profile", "growth", "table"):
         _add_models(of[name], name)
     of["loader"].add_argument(
         "--batch-size",
@@ -46,6 +46,7 @@ def add(of):
     of["shapes"].add_argument(
         "--count", type=integer(0), default=choices.SHAPES, metavar="N", help="shapes that are drawn"
     )
+    of["growth"].add_argument("--plot", metavar="FILE.png", help="draw four figures, too (needs matplotlib)")
     of["shapes"].add_argument("--seed", type=integer(0), default=0, metavar="N", help="they are drawn by")
     of["kernels"].add_argument(
         "--largest",
@@ -83,7 +84,7 @@ def _add_models(parser, name):
         parser.add_argument(
             "--batch-size", type=several, default=shown, metavar="N,...", help="pictures in a batch"
         )
-    elif name != "table":
+    elif name not in ("growth", "table"):
         parser.add_argument(
             "--batch-size", type=integer(1), default=choices.BATCH, metavar="N", help="pictures in a batch"
         )
@@ -96,7 +97,7 @@ def _add_models(parser, name):
 
 
 def _add_common(parser, name):
-    if name != "import":
+    if name not in ("import", "growth"):
         add_threads(parser, several=name in ("train", "infer"))
     parser.add_argument(
         "--repeat",

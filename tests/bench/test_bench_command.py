@@ -24,6 +24,7 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
     assert (
         what in ("peak", "import", "shapes", "loader", "language-model", "compare")
         or "(default: uwnet" in text
+        or "(default: resnet20)" in text
     )
 
 
@@ -31,7 +32,7 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
     ("arguments", "words"),
     [
         ([], "the following arguments are required: WHAT"),
-        (["trian"], "wanted one of peak, kernels, train, infer, shapes, memory, import, loader, profile, "
+        (["trian"], "wanted one of peak, kernels, train, infer, shapes, memory, import, loader, profile, growth, "
          "language-model, table, compare, got "
          "'trian' (did you mean train?)"),
         (["train", "--thread", "1"], "unknown flag: --thread (did you mean --threads?)"),
@@ -46,6 +47,7 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
         (["train", "--threads", "1,x"], "--threads: wanted a whole number of at least 1, got 'x'"),
         (["profile", "--threads", "1,2"], "--threads: wanted a whole number of at least 1, got '1,2'"),
         (["peak", "--json", "no/file"], "--json: wanted a file in a folder that exists, got no/file"),
+        (["growth", "--plot", "no/a.png"], "--plot: wanted a file in a folder that exists, got no/a.png"),
         (["peak", "--json", "."], "--json: wanted a file, . is a folder"),
         (["peak", "--json", "/dev/null"], "--json: wanted a file, /dev/null is something else"),
         (["train", "--model", ""], "--model: wanted names with commas between them, got ''"),

@@ -64,11 +64,12 @@ def test_each_number_of_a_file_is_compared_in_its_unit_and_direction(
 
 
 def test_every_command_of_bench_that_measures_can_be_compared():
-    measured = set(choices.WHAT) - {"table", "compare"}
+    measured = set(choices.WHAT) - {"table", "compare", "growth"}
     more = {
         "shapes: drawn",
         "loader: cost",
         "loader: training",
+        *(f"growth: {what}" for what in ("batch", "side", "depth", "threads")),
         "language-model: writing",
         "language-model: memory",
     }

@@ -15,6 +15,7 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import joined, normalization, single_steps
+from cynet.kernels.norm.batchnorm import RELU, RELU6
 from cynet.kernels.optim import optim
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
@@ -186,11 +187,12 @@ def test_batch_norm_with_a_relu_or_a_sum_at_every_element(channels, bad):
         wanted = (x.astype(float) - mean) * scale + bias
         y = stats.output()
         np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
-        np.testing.assert_array_equal(stats.output(relu=True), relu(y))
+        np.testing.assert_array_equal(stats.output(RELU), relu(y))
+        np.testing.assert_array_equal(stats.output(RELU6), np.clip(y, 0, 6))
         added = joined.output_add(stats, other)
         np.testing.assert_allclose(added, relu(wanted + other), rtol=1e-4, atol=1e-4)
         gate = ~(y <= 0)
-        sums = stats.sums(dy, relu=True).sum(0)
+        sums = stats.sums(dy, RELU).sum(0)
         dz = np.where(gate, dy, 0).astype(float)
         centred = np.where(np.isfinite(x), x.astype(float) - mean, 0)
         fine = np.isfinite(x).all(0)
@@ -200,9 +202,9 @@ def test_batch_norm_with_a_relu_or_a_sum_at_every_element(channels, bad):
         np.testing.assert_array_equal(kept, np.where(~(added <= 0), dy, 0))
         np.testing.assert_allclose(partial.sum(0)[0], kept.astype(float).sum(0), rtol=1e-4, atol=1e-4)
         dweight, dbias = np.ones((2, channels), np.float32)
-        stats.finish(stats.sums(dy, relu=True), weight, dweight, dbias)
+        stats.finish(stats.sums(dy, RELU), weight, dweight, dbias)
         np.testing.assert_allclose(dbias - 1, dz.sum(0), rtol=1e-4, atol=1e-4)
-        got = stats.input_gradient(dy, relu=True)
+        got = stats.input_gradient(dy, RELU)
         np.testing.assert_allclose(got[:, fine], (dz * scale)[:, fine], rtol=1e-4, atol=1e-4)
 
 
@@ -217,9 +219,9 @@ def test_one_element_of_a_batch_spoils_its_channel_alone(channels, bad):
             weight, bias, mean, dweight, dbias = np.ones((5, channels), np.float32)
             variance = np.ones(channels, np.float32)
             stats = normalization.NormPass.of(x, weight, bias, mean, variance, 1e-5, 0.1, True)
-            y, joined = stats.output(), stats.output(relu=True)
-            stats.finish(stats.sums(dy, relu=True), weight, dweight, dbias)
-            dx = stats.input_gradient(dy, relu=True)
+            y, joined = stats.output(), stats.output(RELU)
+            stats.finish(stats.sums(dy, RELU), weight, dweight, dbias)
+            dx = stats.input_gradient(dy, RELU)
             for array in (y, joined, dx):
                 assert np.isnan(array[:, column]).all()
                 assert np.isfinite(np.delete(array, column, 1)).all()

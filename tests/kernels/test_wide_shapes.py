@@ -12,6 +12,7 @@ from cynet.kernels.conv.problem import Problem
 from cynet.kernels.linear import linear
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import joined, normalization, single_steps
+from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("dirty_memory", "threads_for_small_shapes")]
 
@@ -33,6 +34,7 @@ def test_batch_norm_alone_with_a_relu_and_with_a_sum(rows, channels):
     x, dy, other, parameters = drawn(rows, *[(rows, channels)] * 3, (2, channels))
     x += np.arange(channels, dtype=np.float32)  # every channel has a mean of its own
     weight, bias = parameters
+    bias[::2] += 5  # so that some of it passes 6
     for training in (True, False):
         mean, variance = x.mean(0) + 1, x.var(0) + 0.5
         running = None if training else (mean.astype(float), variance.astype(float))
@@ -40,15 +42,18 @@ def test_batch_norm_alone_with_a_relu_and_with_a_sum(rows, channels):
         wanted, backward = reference_weights.batch_norm(*wide, running=running)
         count = [mean.copy(), variance.copy()]
         stats = normalization.NormPass.of(x, weight, bias, *count, 1e-5, 0.25, training)
-        plain, bent, added = stats.output(), stats.output(relu=True), joined.output_add(stats, other)
+        plain, bent, added = stats.output(), stats.output(RELU), joined.output_add(stats, other)
         np.testing.assert_allclose(plain, wanted, rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(bent, relu(plain))
+        clipped = stats.output(RELU6)
+        np.testing.assert_array_equal(clipped, np.clip(plain, 0, 6))
         np.testing.assert_allclose(added, relu(wanted + other), rtol=1e-5, atol=1e-5)
         sums_add, gated = joined.sums_add(stats, dy, added)
         np.testing.assert_array_equal(gated, np.where(added > 0, dy, 0))
-        for sums, dz, masked in (
-            (stats.sums(dy), dy, False), (stats.sums(dy, relu=True), np.where(bent > 0, dy, 0), True),
-            (sums_add, gated, False),
+        for sums, dz, mode in (
+            (stats.sums(dy), dy, PLAIN), (stats.sums(dy, RELU), np.where(bent > 0, dy, 0), RELU),
+            (stats.sums(dy, RELU6), np.where((clipped > 0) & (clipped < 6), dy, 0), RELU6),
+            (sums_add, gated, PLAIN),
         ):  # fmt: skip
             dweight, dbias = np.ones((2, channels), np.float32)
             stats.finish(sums, weight, dweight, dbias)
@@ -56,7 +61,7 @@ def test_batch_norm_alone_with_a_relu_and_with_a_sum(rows, channels):
             limit = 2e-5 * np.sqrt(rows)
             np.testing.assert_allclose(dweight - 1, wanted_dweight, rtol=1e-4, atol=limit)
             np.testing.assert_allclose(dbias - 1, wanted_dbias, rtol=1e-4, atol=limit)
-            got = stats.input_gradient(dy if masked else dz, relu=masked)
+            got = stats.input_gradient(dy if mode else dz, mode)
             np.testing.assert_allclose(got, wanted_dx, rtol=1e-4, atol=1e-4)
         if training:
             for moved, old, new in zip(count, (mean, variance), (x.mean(0), x.var(0, ddof=1)), strict=True):

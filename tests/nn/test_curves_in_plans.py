@@ -7,7 +7,7 @@ from examples import normal
 import cynet
 from cynet import nn
 from cynet.nn.compile import inference
-from cynet.nn.compile.inference_steps import Curve
+from cynet.nn.compile.inference_steps import Convolve, Curve, Rows
 from cynet.nn.registry import layer as layers
 
 KINDS = [layers[name] for name in layers.names() if hasattr(layers[name], "curve")]
@@ -56,6 +56,38 @@ def test_no_layer_of_one_kernel_is_forgotten():
     assert {kind.__name__ for kind in KINDS} == {
         "GELU", "Hardsigmoid", "Hardswish", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Tanh"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("curve", [nn.ReLU, nn.ReLU6])
+@pytest.mark.parametrize("norm", [True, False])
+def test_a_convolution_and_a_linear_layer_bend_what_they_write(curve, norm):
+    cynet.seed(4)
+    layers = [
+        nn.Conv2d(8, 8, 3),
+        curve(),
+        nn.Conv2d(8, 16, 3, 2),
+        curve(),
+        nn.Flatten(),
+        nn.Linear(16, 8),
+        curve(),
+    ]
+    if norm:
+        layers[1:1], layers[4:4], layers[-1:-1] = (
+            [nn.BatchNorm2d(8)],
+            [nn.BatchNorm2d(16)],
+            [nn.BatchNorm1d(8)],
+        )
+    for layer in layers:
+        if layer.parameters():
+            layer.bias.data[::2] += 7  # so that some pass 6, and some lie below 0
+            layer.bias.data[1::4] -= 5
+    model = cynet.Sequential(*layers).eval()
+    steps = inference.Plan(model, X.shape)._steps
+    assert [type(step) for step in steps] == [Convolve, Convolve, Rows, Convolve]
+    wanted = alone(model, X)
+    assert wanted.min() == 0 and (wanted.max() == 6) == (curve is nn.ReLU6)
+    with cynet.no_grad():
+        np.testing.assert_allclose(model(X), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_they_write_over_their_input():

@@ -11,6 +11,7 @@ KINDS = "BatchNorm", "Linear", "GroupNorm", "LayerNorm", "PReLU"
 CALLS = [call for call in LEAVES if call.startswith(KINDS)]
 MODELS = {
     "norm, ReLU": (lambda: [cynet.BatchNorm2d(4), cynet.ReLU()], (2, 6, 6, 4)),
+    "norm, ReLU6": (lambda: [cynet.BatchNorm2d(4), cynet.nn.ReLU6()], (2, 6, 6, 4)),
     "shift, ReLU": (lambda: [cynet.BatchNorm2d(4, affine="bias"), cynet.ReLU()], (2, 6, 6, 4)),
     "norm, ReLU, pool": (lambda: [cynet.BatchNorm2d(4), cynet.ReLU(), cynet.MaxPool2d(2)], (2, 6, 6, 4)),
     "sum, ReLU": (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
+from cynet.nn import ReLU6
 from cynet.core import threads
 from cynet.kernels.common import geometry
 from cynet.nn.compile import chains, training
@@ -22,6 +23,10 @@ from cynet.nn.passes import layer_by_layer
 
 class Alone(ReLU):
     """A ReLU that joins no other layer."""
+
+
+class Alone6(ReLU6):
+    """A ReLU6 that joins no other layer."""
 
 
 @st.composite
@@ -81,13 +86,15 @@ def assert_same_training(joined, alone, x, rng, steps):
 
 
 @settings(max_examples=300)
-@given(images(), st.booleans(), AFFINE, st.booleans())
-def test_norm_relu(case, training, affine, rows):
+@given(images(), st.booleans(), AFFINE, st.booleans(), st.sampled_from([(ReLU, Alone), (ReLU6, Alone6)]))
+def test_norm_relu(case, training, affine, rows, curves):
     x, rng = case
     kind = BatchNorm1d if rows else BatchNorm2d
     x = x.reshape(-1, x.shape[3]) if rows else x
     norm = norm_of(rng, x.shape[-1], affine, kind)
-    joined, alone = Sequential(norm, ReLU()), Sequential(copy.deepcopy(norm), Alone())
+    if affine:
+        norm.bias.data[::3] += 5  # so that much of it passes 6
+    joined, alone = Sequential(norm, curves[0]()), Sequential(copy.deepcopy(norm), curves[1]())
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
 
 

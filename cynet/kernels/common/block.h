@@ -33,25 +33,23 @@ typedef struct {
     const ptrdiff_t *a_off, *b_off;
     ptrdiff_t segments, steps;
     ptrdiff_t rows, lanes; /* how many of each are stored */
-    int relu; /* whether what is stored is at least 0 (NaN stays) */
+    int relu; /* as for BENT */
 } Block;
 
 INLINE void store_lanes8(float *p, vf8 v, ptrdiff_t n) {
-    if (n >= 8) *(vf8 *)p = v;
-    else if (n > 0) memcpy(p, &v, (size_t)n * sizeof(float));
+    if (n >= 8) vstore8(p, v);
+    else if (n > 0) vstore8_part(p, v, n);
 }
 #if VL == 16
 INLINE void store_lanes16(float *p, vf v, ptrdiff_t n) {
     if (n >= 16) vstore(p, v);
-    else if (n > 0) memcpy(p, &v, (size_t)n * sizeof(float));
+    else if (n > 0) vstore_part(p, v, n);
 }
 #endif
 
 #define EACH(i, COUNT) _Pragma("GCC unroll 8") for (int i = 0; i < COUNT; i++)
 #define BLOCK_RELU(ROWS, VECTORS, V)                                                                    \
-    if (q->relu)                                                                                        \
-        EACH(r, ROWS) EACH(v, VECTORS)                                                                  \
-            sum[r][v] = (V)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);
+    EACH(r, ROWS) EACH(v, VECTORS) BENT(V, sum[r][v], q->relu)
 
 /* NAME: one block, whose rows lie anywhere, and of which some rows and lanes may be left out.
  * NAME_evenly: whole blocks one after another, whose rows lie at one distance and start from init[0]; a steps

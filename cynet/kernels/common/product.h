@@ -47,7 +47,7 @@
         UNROLL for (int r = 0; r < ROWS; r++)                                                           \
             UNROLL for (int v = 0; v < VECTORS; v++) {                                                  \
                 V y = sum[r][v];                                                                        \
-                if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                     \
+                BENT(V, y, relu)                                                                        \
                 *(V *)(c + r * c_row + v * LANES) = y;                                                  \
             }                                                                                           \
     }

@@ -30,8 +30,15 @@ INLINE vf vload(const float *p) { return *(const vf *)p; }
 INLINE void vstore(float *p, vf v) { *(vf *)p = v; }
 INLINE vf vset(float a) { return a - (vf){0}; }
 
-/* The first n lanes of p, n at most VL, zeros behind them; nothing beyond p[n - 1] is read. */
+/* The first n lanes of p, n at most VL (or 8), zeros behind them; nothing beyond p[n - 1] is read or written. The
+ * library's memcpy of so few takes longer than all that a kernel does with them. */
 #if defined(__AVX512F__)
+INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
+    return (vf8)_mm512_castps512_ps256(_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p));
+}
+INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), _mm512_castps256_ps512((__m256)v));
+}
 INLINE vf vload_part(const float *p, ptrdiff_t n) {
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
@@ -39,12 +46,29 @@ INLINE void vstore_part(float *p, vf v, ptrdiff_t n) {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 }
 #else
-INLINE vf vload_part(const float *p, ptrdiff_t n) {
-    vf v = {0};
-    memcpy(&v, p, (size_t)n * sizeof(float));
-    return v;
+INLINE void copy_part(float *to, const float *from, ptrdiff_t n) {
+    if (n & 8) { memcpy(to, from, 32); return; }
+    if (n & 4) { memcpy(to, from, 16); to += 4; from += 4; }
+    if (n & 2) { memcpy(to, from, 8); to += 2; from += 2; }
+    if (n & 1) *to = *from;
 }
-INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
+#if defined(__AVX2__)
+    static const int lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return (vf8)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(lanes + 8 - n)));
+#else
+    float all[8] = {0};
+    copy_part(all, p, n);
+    return *(const vf8 *)all;
+#endif
+}
+INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) {
+    float all[8];
+    *(vf8 *)all = v;
+    copy_part(p, all, n);
+}
+INLINE vf vload_part(const float *p, ptrdiff_t n) { return vload8_part(p, n); }
+INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { vstore8_part(p, v, n); }
 #endif
 
 /* Short runs of floats: a call of the library's functions would take longer than they do. */
@@ -67,6 +91,13 @@ INLINE vf vgate(vf y, vf dy) {
     return (vf)(~(y <= 0) & (vi)dy);
 #endif
 }
+
+/* y as it is where relu is 0, at least 0 where it is 1 (NaN stays), and at most 6, too, where it is 6. */
+#define BENT(V, y, relu)                                                                                \
+    if (relu) {                                                                                         \
+        y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                                       \
+        if (relu == 6) y = (V)(((y > 6) & (__typeof__(y > 6))((V){0} + 6.0f)) | (~(y > 6) & (__typeof__(y > 6))y)); \
+    }
 
 /* mask ? a : b, lane by lane; the comparisons of vf values give such masks (all bits set, or none). C has
  * no ?: on vectors; the compilers turn these bit operations into one blend. */
@@ -109,12 +140,6 @@ INLINE double run_sum(const float *x, ptrdiff_t n) {
 /* The same for 8 lanes whatever the machine: for channel counts that are small or no multiple of VL. */
 INLINE vf8 vload8(const float *p) { return *(const vf8 *)p; }
 INLINE void vstore8(float *p, vf8 v) { *(vf8 *)p = v; }
-INLINE vf8 vload8_part(const float *p, ptrdiff_t n) {
-    vf8 v = {0};
-    memcpy(&v, p, (size_t)n * sizeof(float));
-    return v;
-}
-INLINE void vstore8_part(float *p, vf8 v, ptrdiff_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
 INLINE vf8 vset8(float a) { return a - (vf8){0}; }
 INLINE vi8 vset8i(int a) { return a + (vi8){0}; }
 

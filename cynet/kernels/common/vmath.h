@@ -36,6 +36,10 @@ INLINE vf vscale(vf p, vf n) {
 
 INLINE vf vabs(vf x) { return (vf)((vi)x & 0x7fffffff); }
 
+/* ReLU6, which batch norm may be joined with: NaN gives NaN, its slope there is 0. */
+INLINE vf vrelu6(vf x) { return vclamp(x, 0.0f, 6.0f); }
+INLINE vf vrelu6_slope(vf x, vf dy) { return vselect((x > vset(0)) & (x < vset(6)), dy, vset(0)); }
+
 INLINE vf vexp(vf x) {
     vf z = vclamp(x, -150.0f, 150.0f);
     /* Adding 1.5 * 2^23 rounds to the nearest integer. */

@@ -12,7 +12,7 @@ import bisect
 import numpy as np
 
 from cynet.core import checks, workspace
-from cynet.kernels.pointwise import activation, elementwise
+from cynet.kernels.pointwise import activation, elementwise, other_activation
 
 from .products import Products
 
@@ -84,7 +84,7 @@ class Algorithm(Products):
         return 0
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
-        """`apply`; relu is False and residual None unless they are fused."""
+        """`apply`; relu is 0 and residual None unless they are fused."""
         raise NotImplementedError
 
     def kept(self, packed, bias, y, scratch, threads, relu):
@@ -93,10 +93,10 @@ class Algorithm(Products):
 
     def _forward(self, x, w, bias, y, threads):
         scratch = workspace.empty((self.scratch_floats(threads),))
-        self._apply(x, self.pack(w), self.padded(bias), y, scratch, threads, False, None)
+        self._apply(x, self.pack(w), self.padded(bias), y, scratch, threads, 0, None)
 
-    def apply(self, x, packed, bias, y, scratch, threads, relu=False, residual=None):
-        """The forward pass for weights that stay: y = x convolved + bias + residual, with `relu` at least 0.
+    def apply(self, x, packed, bias, y, scratch, threads, relu=0, residual=None):
+        """The forward pass for weights that stay: y = x convolved + bias + residual, bent by `relu`.
 
         Parameters
         ----------
@@ -108,7 +108,8 @@ class Algorithm(Products):
         scratch : ndarray of float32, at least (scratch_floats(threads),)
             Written.
         threads : int
-        relu : bool
+        relu : {0, 1, 6}
+            1: at least 0, 6: and at most 6, the latter without a residual.
         residual : ndarray of float32 of y's shape, optional
             Another array than y.
 
@@ -123,10 +124,11 @@ class Algorithm(Products):
             checks.shapes("residual", (residual.shape,), (self.out_shape,))
         if residual is None or "residual" in self.fuses:
             after = relu and "relu" not in self.fuses
-            self._apply(x, packed, bias, y, scratch, threads, relu and not after, residual)
+            self._apply(x, packed, bias, y, scratch, threads, 0 if after else relu, residual)
             if after:
-                activation.relu(y.reshape(-1), y.reshape(-1), threads)
+                bend = other_activation.relu6 if relu == 6 else activation.relu
+                bend(y.reshape(-1), y.reshape(-1), threads)
         else:
-            self._apply(x, packed, bias, y, scratch, threads, False, None)
+            self._apply(x, packed, bias, y, scratch, threads, 0, None)
             add = elementwise.add_relu if relu else elementwise.add
             add(y.reshape(-1), residual.reshape(-1), y.reshape(-1), threads)

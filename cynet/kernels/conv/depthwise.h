@@ -20,7 +20,7 @@ typedef struct {
     ptrdiff_t y_row; /* from a row of these to the next, which is asked for ahead of its time */
     ptrdiff_t new_rows; /* of x, that the next row of pixels has beyond this one's */
     ptrdiff_t channels;
-    int relu; /* whether what is written is at least 0 (NaN stays) */
+    int relu; /* as for BENT */
 } TapGrid;
 
 #define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
@@ -39,7 +39,7 @@ typedef struct {
                 EACH(p, P) sum[p] += LOAD(tap + p * pixel, lanes) * factor;                                 \
             }                                                                                               \
         }                                                                                                   \
-        if (g->relu) EACH(p, P) sum[p] = (V)(~(sum[p] < 0) & (__typeof__(sum[p] < 0))sum[p]);               \
+        EACH(p, P) BENT(V, sum[p], g->relu)                                                                 \
         EACH(p, P) STORE(y + p * g->y_pixel, sum[p], lanes);                                                \
     }
 

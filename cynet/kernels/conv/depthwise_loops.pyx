@@ -16,7 +16,7 @@ from cynet.kernels.common.window cimport end_cell, first_cell
 cdef extern from "depthwise.h" nogil:
     ctypedef struct TapGrid:
         Py_ssize_t rows, cols, x_row, x_col, w_row, w_col, x_pixel, y_pixel, y_row, new_rows, channels
-        bint relu
+        int relu
     void depthwise_run(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
                        float *y)
     void depthwise_sums(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
@@ -73,7 +73,7 @@ cdef void set_row(TapGrid *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py
 
 
 cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x, const float *w,
-                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, bint relu,
+                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, int relu,
                     float *y) noexcept nogil:
     """A row of windows; x: the image; y: the row that is written."""
     cdef TapGrid g
@@ -107,7 +107,7 @@ def forward(
     const float[::1] bias not None,         # in: (C,)
     float[:, :, :, ::1] y not None,         # out: (N, out_h, out_w, C)
     kernel, stride, before,                 # (vertical, horizontal); before: the padding (top, left)
-    bint relu,                              # whether what is written is at least 0
+    int relu,                              # 0, 1: at least 0 is written, 6: and at most 6
     int threads,
 ):
     """y[n, oy, ox, c] = bias[c] + sum over taps of x[n, oy*s + ky - top, ox*s + kx - left, c] * w[tap, c]."""

@@ -10,7 +10,7 @@ cdef extern from "block.h":
         const Py_ssize_t *a_off
         const Py_ssize_t *b_off
         Py_ssize_t segments, steps, rows, lanes
-        bint relu
+        int relu
     Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
     Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
     void block_run(const Block *q, Py_ssize_t width) noexcept nogil
@@ -36,6 +36,7 @@ cdef class Lowering:
     cdef readonly Py_ssize_t band_floats      # scratch of a thread
     cdef readonly Py_ssize_t packed_floats, bias_floats  # filters as `pack` lays them, and what is added
     cdef readonly bint direct                 # the window never leaves the image: read it without a copy
+    cdef readonly bint clipped                # many rows of taps lie above or below it: leave them out
     # Pixel runs of a tile that one step length walks through; those whose outputs lie evenly, too.
     cdef readonly Py_ssize_t runs, run_pixels, run_step
     cdef readonly Py_ssize_t even_pixels, even_out_step
@@ -45,12 +46,15 @@ cdef class Lowering:
     cdef Py_ssize_t *column
     cdef Py_ssize_t *segment                  # start of each run of columns
     cdef Py_ssize_t *segment_column           # ... and which column that is
+    cdef Py_ssize_t *first_segment            # of each row of output pixels: those of its rows of taps ...
+    cdef Py_ssize_t *last_segment             # ... that lie within the image, if clipped; this one not among them
     cdef Py_ssize_t *run                      # start of each pixel run
     cdef Py_ssize_t *run_pixel                # ... and which pixel of the tile that is
 
     cdef Py_ssize_t _tap_rows(self, Py_ssize_t rows)
     cdef Py_ssize_t _band_rows(self, Py_ssize_t rows)
     cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1
+    cdef int _clip(self) except -1
     cdef int _fill_tables(self) except -1
     cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil
     cdef const float *band(self, const float *source, Py_ssize_t group, Py_ssize_t image, Py_ssize_t row,

@@ -3,6 +3,9 @@
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+cdef enum:
+    CLIPPED_OF = 32  # rows of taps are left out where they are one of so many, or more
+
 
 cdef Py_ssize_t padded_lanes(Py_ssize_t channels) noexcept:
     """`channels` rounded up to whole register blocks: the row length of packed filters."""
@@ -77,6 +80,7 @@ cdef class Lowering:
                        and high <= self.height and wide <= self.width)
         self.band_row = self.width * self.channels if self.direct else wide * self.group_in
         self._cut(tile_floats, least_tiles)
+        self._clip()
         self._fill_tables()
 
     def __dealloc__(self):
@@ -85,6 +89,8 @@ cdef class Lowering:
         free(self.column)
         free(self.segment)
         free(self.segment_column)
+        free(self.first_segment)
+        free(self.last_segment)
         free(self.run)
         free(self.run_pixel)
 
@@ -117,6 +123,21 @@ cdef class Lowering:
         self.band_image = self.height * self.band_row if self.direct else self.band_rows * self.band_row
         self.band_floats = 0 if self.direct else self.images * self.band_image
 
+    cdef int _clip(self) except -1:
+        """Find the rows of taps that lie within the image, for each row of output pixels; tables of segments later."""
+        cdef Py_ssize_t y, at, reached = 0
+        self.first_segment, self.last_segment = table(self.out_h), table(self.out_h)
+        for y in range(self.out_h):
+            at = y * self.stride_y - self.top
+            while self.first_segment[y] < self.taps_y and at + self.first_segment[y] * self.dilation_y < 0:
+                self.first_segment[y] += 1
+            self.last_segment[y] = self.taps_y
+            while (self.last_segment[y] > self.first_segment[y]
+                   and at + (self.last_segment[y] - 1) * self.dilation_y >= self.height):
+                self.last_segment[y] -= 1
+            reached += self.last_segment[y] - self.first_segment[y]
+        self.clipped = (self.out_h * self.taps_y - reached) * CLIPPED_OF >= self.out_h * self.taps_y > 0
+
     cdef int _fill_tables(self) except -1:
         cdef Py_ssize_t image, y, x, k, p = 0
         cdef Py_ssize_t full_row = self.full_w * self.full_channels
@@ -126,9 +147,12 @@ cdef class Lowering:
         self.pixel, self.out = table(self.tile_pixels), table(self.tile_pixels)
         self.column = table(self.columns)
         self.segments, self.steps = self.taps_y * each, self.taps_x // each * self.group_in
-        if each == 1 and down == self.steps:  # rows of taps lie side by side
+        if each == 1 and down == self.steps and not self.clipped:  # rows of taps lie side by side
             self.segments, self.steps = 1, self.taps_y * self.steps
         self.segment, self.segment_column = table(self.segments), table(self.segments)
+        for y in range(self.out_h):
+            self.first_segment[y] *= each
+            self.last_segment[y] *= each
         self.runs, self.run_pixels, self.run_step = self.images * self.rows, self.out_w, step
         self.even_pixels, self.even_out_step = self.out_w, self.spread_x * self.full_channels
         if self.out_w == 1:

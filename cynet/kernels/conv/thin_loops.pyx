@@ -25,7 +25,7 @@ cdef extern from "product.h":
     Py_ssize_t table_rows(Py_ssize_t width, Py_ssize_t rows) noexcept nogil
     void table_product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row,
                        const Py_ssize_t *offset, const float *b, Py_ssize_t steps, const float *init, float *c,
-                       Py_ssize_t c_row, bint relu) noexcept nogil
+                       Py_ssize_t c_row, int relu) noexcept nogil
 
 cdef enum:
     PIXELS = 8  # of a register block
@@ -115,7 +115,7 @@ def convolve(
     const float[::1] bias not None,             # in: (lanes,)
     float[:, :, :, ::1] out not None,           # out: (batch, out_h, out_w, lanes)
     float[::1] scratch not None,                # out: (threads * g.floats,)
-    bint relu,
+    int relu,
     int threads,
 ):
     """out = the convolution of `source` with the packed filters, plus bias; with `relu`, at least 0."""
@@ -123,7 +123,7 @@ def convolve(
 
 
 cdef int run(Band g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
-             float[:, :, :, ::1] out, float[::1] scratch, bint relu, int threads) except -1:
+             float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads) except -1:
     cdef Py_ssize_t image, lanes = out.shape[3]
     if source.shape[0] == 0:
         return 0
@@ -147,11 +147,11 @@ cdef class ThinPass:
     cdef const float[::1] packed, bias
     cdef float[:, :, :, ::1] out
     cdef float[::1] scratch
-    cdef bint relu
+    cdef int relu
     cdef int threads
 
     def __init__(self, Band g not None, const float[::1] packed not None, const float[::1] bias not None,
-                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu, int threads):
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, int relu, int threads):
         self.g, self.packed, self.bias, self.out, self.scratch = g, packed, bias, out, scratch
         self.relu, self.threads = relu, threads
 
@@ -160,7 +160,7 @@ cdef class ThinPass:
 
 
 cdef void convolve_image(Band g, Py_ssize_t image, const float *x, const float *packed, const float *bias,
-                         float *y, Py_ssize_t lanes, float *band, bint relu) noexcept nogil:
+                         float *y, Py_ssize_t lanes, float *band, int relu) noexcept nogil:
     cdef Py_ssize_t row, pixel, done, width, pixels, step = g.stride_x * g.channels
     g.fill(x + image * g.height * g.width * g.channels, band)
     y += image * g.out_h * g.out_w * lanes

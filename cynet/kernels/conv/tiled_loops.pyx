@@ -25,7 +25,7 @@ from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run,
 
 
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
-                        const float *bias, float *out, float *scratch, bint relu, bint clear) noexcept nogil:
+                        const float *bias, float *out, float *scratch, int relu, bint clear) noexcept nogil:
     """All output channels of one group for one tile of pixels."""
     cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r, blocks, last
     cdef Py_ssize_t group = item // g.tiles
@@ -53,6 +53,8 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
             while channel == 0 and cleared < last:  # a row's at a time, for the first cache
                 clear_row(g, row + cleared // g.out_w % g.rows, out - start + g.out[cleared])
                 cleared += g.out_w
+            if g.clipped:
+                clip(g, &block, row, p, p + blocks * height if blocks else last)
             if blocks:
                 block.a[0], block.c[0] = band + g.pixel[p], out + g.out[p] + channel
                 block.init[0] = bias + channel
@@ -70,6 +72,15 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         channel += width
 
 
+cdef void clip(Lowering g, Block *block, Py_ssize_t row, Py_ssize_t p, Py_ssize_t last) noexcept nogil:
+    """Leave out the rows of taps that lie above or below the image for all pixels of a tile from p to last."""
+    cdef Py_ssize_t y, line, low = g.segments, high = 0
+    for line in range(p // g.out_w, (last - 1) // g.out_w + 1):
+        y = row + line % g.rows
+        low, high = min(low, g.first_segment[y]), max(high, g.last_segment[y])
+    block.a_off, block.b_off, block.segments = g.segment + low, g.segment_column + low, high - low
+
+
 cdef void clear_row(Lowering g, Py_ssize_t y, float *out) noexcept nogil:
     """Zeros in the destination's rows from that of row y of this pass to that of the next."""
     clear_run(out, (g.spread_y if y < g.out_h - 1 else g.full_h - y * g.spread_y) * g.full_w * g.full_channels)
@@ -82,7 +93,7 @@ def convolve(
     const float[::1] bias not None,             # in: (g.bias_floats,), zeros where there is none
     float[:, :, :, ::1] out not None,           # out: (batch, full_h, full_w, full_channels), this pass's pixels
     float[::1] scratch not None,                # out: at least (threads * g.band_floats,)
-    bint relu,                                  # whether what is written is at least 0
+    int relu,                                  # 0, 1: at least 0 is written, 6: and at most 6
     int threads,
     bint clear=False,                           # with one group: write zeros between the pixels, too
 ):
@@ -91,7 +102,7 @@ def convolve(
 
 
 cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
-             float[:, :, :, ::1] out, float[::1] scratch, bint relu, int threads, bint clear) except -1:
+             float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads, bint clear) except -1:
     cdef Py_ssize_t item, items = g.tiles * g.groups
     if out.shape[0] == 0 or items == 0:
         return 0
@@ -115,11 +126,11 @@ cdef class TiledPass:
     cdef const float[::1] packed, bias
     cdef float[:, :, :, ::1] out
     cdef float[::1] scratch
-    cdef bint relu
+    cdef int relu
     cdef int threads
 
     def __init__(self, Lowering g not None, const float[::1] packed not None, const float[::1] bias not None,
-                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu, int threads):
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, int relu, int threads):
         self.g, self.packed, self.bias, self.out, self.scratch = g, packed, bias, out, scratch
         self.relu, self.threads = relu, threads
 

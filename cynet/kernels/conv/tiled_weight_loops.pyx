@@ -79,20 +79,22 @@ cdef void sum_chunk(Lowering g, Py_ssize_t item, Py_ssize_t chunks, Py_ssize_t s
         band = g.band(source, group, image, row, pixels, scratch)
         d = (dy + (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out)
         if g.lanes == g.group_out:
-            sum_tile(g, pixels, first, last, band, d, g.full_channels, partial, tile == begin)
+            sum_tile(g, row, pixels, first, last, band, d, g.full_channels, partial, tile == begin)
             continue
         for p in range(pixels):
             memcpy(padded + p * g.lanes, d + p * g.full_channels, g.group_out * sizeof(float))
             memset(padded + p * g.lanes + g.group_out, 0, (g.lanes - g.group_out) * sizeof(float))
-        sum_tile(g, pixels, first, last, band, padded, g.lanes, partial, tile == begin)
+        sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, tile == begin)
 
 
-cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t last, const float *band,
-                   const float *dy, Py_ssize_t dy_step, float *partial, bint fresh) noexcept nogil:
+cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t last,
+                   const float *band, const float *dy, Py_ssize_t dy_step, float *partial,
+                   bint fresh) noexcept nogil:
     """Add one tile's pixels to the partial sums of columns first to last (or, if fresh, start them)."""
     cdef Py_ssize_t channel = 0, width, height, k, r
+    cdef bint clipped = g.clipped and g.images == 1 and g.run_pixels == g.out_w  # runs are rows of one image
     cdef Block block
-    block.relu = False
+    block.relu = 0
     block.a_step, block.b_step = g.run_step, dy_step
     block.a_off, block.b_off = g.run, g.run_pixel
     if g.runs == 1:
@@ -106,6 +108,8 @@ cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t l
         k = first
         while k < last:
             block.rows = min(height, last - k)
+            if clipped:
+                clip(g, &block, row, pixels // g.out_w, k, k + block.rows)
             for r in range(height):
                 block.a[r] = band + g.column[k + min(r, block.rows - 1)]
                 block.c[r] = partial + (k + min(r, block.rows - 1)) * g.lanes + channel
@@ -115,6 +119,17 @@ cdef void sum_tile(Lowering g, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t l
             block_run(&block, width)
             k += height
         channel += width
+
+
+cdef void clip(Lowering g, Block *block, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t first,
+               Py_ssize_t last) noexcept nogil:
+    """Leave out a tile's rows of pixels for which the taps of columns first to last lie above or below the image."""
+    cdef Py_ssize_t low = 0, high = rows
+    while low < high and g.first_segment[row + low] > (last - 1) // g.steps:
+        low += 1
+    while low < high and g.last_segment[row + high - 1] <= first // g.steps:
+        high -= 1
+    block.a_off, block.b_off, block.segments = g.run + low, g.run_pixel + low, high - low
 
 
 cdef void add_partials(Lowering g, Py_ssize_t item, Py_ssize_t slices, Py_ssize_t chunks,

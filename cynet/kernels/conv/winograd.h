@@ -69,7 +69,7 @@
 
 /* The transforms of one tile for vectors V of LANES channels.
  *
- * The output is y + bias, plus what lies `apart` floats from y unless that is 0, and with relu at least 0.
+ * The output is y + bias, plus what lies `apart` floats from y unless that is 0, and bent by relu, as BENT says.
  * `pixel` holds the addresses of the tile's pixels (of zeros where it leaves the image; NULL where an output
  * pixel is not wanted); point p of the transformed tile lies at v + p * step. */
 /* Ask for the pixels of the tile after this one, which take as long to come as a tile to be transformed. */
@@ -131,7 +131,7 @@
                     V y = r[j] + shift;                                                                 \
                     if (!pixel[4 * i + j]) continue;                                                    \
                     if (apart) y += *(const V *)(pixel[4 * i + j] + apart + c);                         \
-                    if (relu) y = (V)(~(y < 0) & (__typeof__(y < 0))y);                                 \
+                    BENT(V, y, relu)                                                                    \
                     *(V *)(pixel[4 * i + j] + c) = y;                                                   \
                 }                                                                                       \
             }                                                                                           \

@@ -128,7 +128,7 @@ def convolve(
     const float[::1] bias not None,                 # in: (lanes,)
     float[:, :, :, ::1] out not None,               # out: (batch, out_h, out_w, lanes)
     float[::1] scratch not None,                    # out: (g.scratch_floats(threads),)
-    bint relu,
+    int relu,
     const float[:, :, :, ::1] residual not None,    # in: of the shape of out, added before the ReLU; or empty
     int threads,
 ):
@@ -137,7 +137,7 @@ def convolve(
 
 
 cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Filters filters,
-             const float[::1] bias, float[:, :, :, ::1] out, float[::1] scratch, bint relu,
+             const float[::1] bias, float[:, :, :, ::1] out, float[::1] scratch, int relu,
              const float[:, :, :, ::1] residual, int threads) except -1:
     cdef Py_ssize_t item, apart = 0, strips
     if g.fresh and filters is None:
@@ -179,11 +179,11 @@ cdef class WinogradPass:
     cdef float[:, :, :, ::1] out
     cdef float[::1] scratch
     cdef const float[:, :, :, ::1] nothing
-    cdef bint relu
+    cdef int relu
     cdef int threads
 
     def __init__(self, Sharing g not None, const float[::1] u not None, const float[::1] bias not None,
-                 float[:, :, :, ::1] out not None, float[::1] scratch not None, bint relu,
+                 float[:, :, :, ::1] out not None, float[::1] scratch not None, int relu,
                  const float[:, :, :, ::1] nothing not None, int threads):
         self.g, self.u, self.bias, self.out, self.scratch = g, u, bias, out, scratch
         self.relu, self.nothing, self.threads = relu, nothing, threads
@@ -208,7 +208,7 @@ cdef void transform_inputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, cons
 
 cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *m, Py_ssize_t m_row,
                             Py_ssize_t m_step, const float *bias, float *y, Py_ssize_t lanes, Py_ssize_t width,
-                            Py_ssize_t apart, bint relu) noexcept nogil:
+                            Py_ssize_t apart, int relu) noexcept nogil:
     """`width` lanes of y, where the first of them is at y, of tiles one after another."""
     cdef const float *pixel[2][POINTS]
     cdef Py_ssize_t t
@@ -220,7 +220,7 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
 
 
 cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float *u, const float *bias, float *y,
-                         float *work, Py_ssize_t apart, bint relu) noexcept nogil:
+                         float *work, Py_ssize_t apart, int relu) noexcept nogil:
     """All lanes of a block of tiles."""
     cdef Py_ssize_t first = item * g.tiles.block, count = min(g.tiles.block, g.tiles.count - first), p, done = 0
     cdef Py_ssize_t channels = g.channels, v_step = g.tiles.block * channels + SPARE, m_step, width
@@ -247,7 +247,7 @@ cdef void transform_tiles(Sharing g, Py_ssize_t first, Py_ssize_t count, const f
 
 
 cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const float *u, Filters filters,
-                         const float *bias, float *y, float *work, Py_ssize_t apart, bint relu) noexcept nogil:
+                         const float *bias, float *y, float *work, Py_ssize_t apart, int relu) noexcept nogil:
     """All tiles of a part of the lanes."""
     cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, p, done, width, c
     cdef Py_ssize_t channels = g.channels, v_step = g.tiles.count * channels + SPARE

@@ -1,4 +1,4 @@
-"""Batch normalisation over rows (pixels) x channels, with what follows it: a ReLU, or a sum and a ReLU.
+"""Batch normalisation over rows (pixels) x channels, with what follows it: a ReLU or ReLU6, or a sum and a ReLU.
 
 Ioffe and Szegedy (2015), algorithm 1; batchnorm_statistics.pyx takes the statistics, batchnorm_gradient.pyx goes back.
 
@@ -11,7 +11,7 @@ own: forward cuts before it stores, and backward makes the cut's mask from x aga
 
 from cython.parallel cimport prange
 
-from cynet.kernels.common.simd cimport VL, load_wide, store_wide, vf, vgate
+from cynet.kernels.common.simd cimport VL, load_wide, store_wide, vf
 from cynet.kernels.norm.channels cimport (
     LANES, MEAN_HIGH, MEAN_LOW, MOST, RUN, SCALE, SHIFT, STRIPS, TERMS, View, view_of, widened
 )
@@ -21,13 +21,13 @@ def normalize(
     const float[:, ::1] x not None,     # in: (rows, channels)
     const float[:, ::1] terms not None, # in: (TERMS, channels), rows MEAN_HIGH to SHIFT
     float[:, ::1] y not None,           # out: (rows, channels)
-    bint relu,
+    int mode,                           # PLAIN, RELU or RELU6
     Py_ssize_t chunk_rows,              # rows of a work item
     int threads,
 ):
-    """y = (x - mean) * scale + shift, channel by channel, or with `relu` the ReLU of it."""
+    """y = (x - mean) * scale + shift, channel by channel, or the curve of it that `mode` says."""
     if x.shape[0] > 0:
-        run_normalize(x, NULL, terms, y, RELU if relu else PLAIN, chunk_rows, threads)
+        run_normalize(x, NULL, terms, y, mode, chunk_rows, threads)
 
 
 def normalize_add(
@@ -70,6 +70,9 @@ cdef void normalize_view(const float *x, const float *other, View v, const float
     elif mode == RELU:
         normalize_rows(x, x, v.rows, v.step, v.step, terms, y, RELU)
         normalize_rows(x + end, x, 1, v.step, v.tail, terms, y + end, RELU)
+    elif mode == RELU6:
+        normalize_rows(x, x, v.rows, v.step, v.step, terms, y, RELU6)
+        normalize_rows(x + end, x, 1, v.step, v.tail, terms, y + end, RELU6)
     else:
         normalize_rows(x, x, v.rows, v.step, v.step, terms, y, PLAIN)
         normalize_rows(x + end, x, 1, v.step, v.tail, terms, y + end, PLAIN)
@@ -112,5 +115,5 @@ cdef inline void normalize_strips(const float *x, const float *other, Py_ssize_t
             result = pre_activation(load_wide(x + s * VL, left) - high[s] - low[s], scale[s], shift[s])
             if mode == ADDED:
                 result = result + load_wide(other + s * VL, left)
-            store_wide(y + s * VL, vgate(result, result) if mode else result, left)
+            store_wide(y + s * VL, bent(result, mode), left)
         x, other, y = x + step, other + step, y + step

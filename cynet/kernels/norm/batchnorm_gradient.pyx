@@ -8,7 +8,7 @@ from cython.parallel cimport prange
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport VL, load_wide, store_wide, vf, vgate, vset, vstore
-from cynet.kernels.norm.batchnorm cimport ADDED, PLAIN, RELU, pre_activation
+from cynet.kernels.norm.batchnorm cimport ADDED, PLAIN, RELU, RELU6, gated, pre_activation
 from cynet.kernels.norm.channels cimport (
     CONSTANT, LANES, MEAN_HIGH, MEAN_LOW, MOST, OF_DY, OF_X, RUN, SCALE, SHIFT, STRIPS, SUMS, TERMS, View, block_rows,
     view_of, widened
@@ -18,15 +18,15 @@ from cynet.kernels.norm.channels cimport (
 def gradient_sums(
     const float[:, ::1] x not None,         # in: (rows, channels)
     const float[:, ::1] dy not None,        # in: (rows, channels)
-    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows; with `relu` SCALE and SHIFT, too
+    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows; but for PLAIN SCALE and SHIFT, too
     double[:, :, ::1] partial not None,     # out: `partial_shape`: the sums of dy and of dy * (x - mean)
-    bint relu,                              # dy is that of the ReLU's output, and counts where this is above 0
+    int mode,                               # PLAIN; or dy is that of the RELU's or RELU6's output
     Py_ssize_t chunk_rows,                  # rows of a work item
     int threads,
 ):
     """The two sums over rows that every gradient is made of, by chunk."""
     if x.shape[0] > 0:
-        run_gradient_sums(x, dy, NULL, NULL, terms, partial, RELU if relu else PLAIN, chunk_rows, threads)
+        run_gradient_sums(x, dy, NULL, NULL, terms, partial, mode, chunk_rows, threads)
 
 
 def gradient_sums_add(
@@ -73,6 +73,9 @@ cdef void chunk_gradient_sums(const float *x, const float *dy, const float *y, f
     elif mode == RELU:
         sum_rows(x, dy, x, dz, v.rows, v.step, v.step, channels, terms, out, RELU)
         sum_rows(x + end, dy + end, x, dz, 1, v.step, v.tail, channels, terms, out, RELU)
+    elif mode == RELU6:
+        sum_rows(x, dy, x, dz, v.rows, v.step, v.step, channels, terms, out, RELU6)
+        sum_rows(x + end, dy + end, x, dz, 1, v.step, v.tail, channels, terms, out, RELU6)
     else:
         sum_rows(x, dy, x, dz, v.rows, v.step, v.step, channels, terms, out, PLAIN)
         sum_rows(x + end, dy + end, x, dz, 1, v.step, v.tail, channels, terms, out, PLAIN)
@@ -133,9 +136,9 @@ cdef inline void sum_row(const float *x, const float *dy, const float *y, float 
         d = (load_wide(x + s * VL, left) - load_wide(terms + MEAN_HIGH * step + s * VL, left)
              - load_wide(terms + MEAN_LOW * step + s * VL, left))
         g = load_wide(dy + s * VL, left)
-        if mode == RELU:
-            g = vgate(pre_activation(d, load_wide(terms + SCALE * step + s * VL, left),
-                                     load_wide(terms + SHIFT * step + s * VL, left)), g)
+        if mode == RELU or mode == RELU6:
+            g = gated(pre_activation(d, load_wide(terms + SCALE * step + s * VL, left),
+                                     load_wide(terms + SHIFT * step + s * VL, left)), g, mode)
         elif mode == ADDED:
             g = vgate(load_wide(y + s * VL, left), g)
             store_wide(dz + s * VL, g, left)
@@ -147,7 +150,7 @@ def input_gradient(
     const float[:, ::1] dy not None,        # in: (rows, channels)
     const float[:, ::1] terms not None,     # in: (TERMS, channels)
     float[:, ::1] dx not None,              # out: (rows, channels); may be dy
-    bint relu,                              # as for `gradient_sums`
+    int mode,                               # as for `gradient_sums`
     Py_ssize_t chunk_rows,                  # rows of a work item
     int threads,
 ):
@@ -166,7 +169,7 @@ def input_gradient(
     cdef float *out = &dx[0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         input_gradient_chunk(source + i * size, d + i * size, min(chunk_rows, rows - i * chunk_rows), channels, t,
-                             out + i * size, RELU if relu else PLAIN)
+                             out + i * size, mode)
 
 
 cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t channels,
@@ -176,27 +179,30 @@ cdef void input_gradient_chunk(const float *x, const float *dy, Py_ssize_t rows,
     cdef Py_ssize_t end = v.rows * v.step
     terms = widened(terms, channels, wide)
     if mode == RELU:
-        gradient_rows(x, dy, v.rows, v.step, v.step, terms, dx, True)
-        gradient_rows(x + end, dy + end, 1, v.step, v.tail, terms, dx + end, True)
+        gradient_rows(x, dy, v.rows, v.step, v.step, terms, dx, RELU)
+        gradient_rows(x + end, dy + end, 1, v.step, v.tail, terms, dx + end, RELU)
+    elif mode == RELU6:
+        gradient_rows(x, dy, v.rows, v.step, v.step, terms, dx, RELU6)
+        gradient_rows(x + end, dy + end, 1, v.step, v.tail, terms, dx + end, RELU6)
     else:
-        gradient_rows(x, dy, v.rows, v.step, v.step, terms, dx, False)
-        gradient_rows(x + end, dy + end, 1, v.step, v.tail, terms, dx + end, False)
+        gradient_rows(x, dy, v.rows, v.step, v.step, terms, dx, PLAIN)
+        gradient_rows(x + end, dy + end, 1, v.step, v.tail, terms, dx + end, PLAIN)
 
 
 cdef inline void gradient_rows(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t step,
-                               Py_ssize_t width, const float *terms, float *dx, bint relu) noexcept nogil:
+                               Py_ssize_t width, const float *terms, float *dx, int mode) noexcept nogil:
     cdef Py_ssize_t c, first = 0, n
     while first < rows:
         n = min(RUN, rows - first)
         c = 0
         while c + STRIPS * VL <= width:
-            gradient_strips(x + c, dy + c, n, step, STRIPS * VL, STRIPS, terms + c, dx + c, relu)
+            gradient_strips(x + c, dy + c, n, step, STRIPS * VL, STRIPS, terms + c, dx + c, mode)
             c += STRIPS * VL
         while c + 2 * VL <= width:
-            gradient_strips(x + c, dy + c, n, step, 2 * VL, 2, terms + c, dx + c, relu)
+            gradient_strips(x + c, dy + c, n, step, 2 * VL, 2, terms + c, dx + c, mode)
             c += 2 * VL
         while c < width:
-            gradient_strips(x + c, dy + c, n, step, width - c, 1, terms + c, dx + c, relu)
+            gradient_strips(x + c, dy + c, n, step, width - c, 1, terms + c, dx + c, mode)
             c += VL
         x, dy, dx = x + n * step, dy + n * step, dx + n * step
         first += n
@@ -204,7 +210,7 @@ cdef inline void gradient_rows(const float *x, const float *dy, Py_ssize_t rows,
 
 cdef inline void gradient_strips(const float *x, const float *dy, Py_ssize_t rows, Py_ssize_t step,
                                  Py_ssize_t left, Py_ssize_t strips, const float *terms, float *dx,
-                                 bint relu) noexcept nogil:
+                                 int mode) noexcept nogil:
     cdef Py_ssize_t s, row
     cdef vf[MOST] high, low, scale, shift, a, b, c
     cdef vf d, g
@@ -219,7 +225,7 @@ cdef inline void gradient_strips(const float *x, const float *dy, Py_ssize_t row
     for row in range(rows):
         for s in range(strips):
             d, g = load_wide(x + s * VL, left) - high[s] - low[s], load_wide(dy + s * VL, left)
-            if relu:
-                g = vgate(pre_activation(d, scale[s], shift[s]), g)
+            if mode != PLAIN:
+                g = gated(pre_activation(d, scale[s], shift[s]), g, mode)
             store_wide(dx + s * VL, a[s] * g + (b[s] * d + c[s]), left)
         x, dy, dx = x + step, dy + step, dx + step

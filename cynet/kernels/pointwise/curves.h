@@ -5,9 +5,6 @@
 
 #include "vmath.h"
 
-INLINE vf vrelu6(vf x) { return vclamp(x, 0.0f, 6.0f); }
-INLINE vf vrelu6_slope(vf x, vf dy) { return vselect((x > vset(0)) & (x < vset(6)), dy, vset(0)); }
-
 INLINE vf vhardsigmoid(vf x) { return vrelu6(x + 3.0f) / 6.0f; }
 INLINE vf vhardsigmoid_slope(vf x, vf dy) {
     return vselect((x > vset(-3)) & (x < vset(3)), dy / 6.0f, vset(0));

@@ -30,6 +30,7 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
+from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 from cynet.kernels.pool import max_pool
 
 from . import graphs
@@ -228,7 +229,7 @@ class Plan:
         """Watch all attributes of a layer."""
         self._watched.add_wholly(layer)
 
-    def _convolution(self, layers, slot, norm=False, relu=False):
+    def _convolution(self, layers, slot, norm=False, relu=PLAIN):
         layer, threads = layers[0], team(layers[0].macs(slot.shape))
         out = self.slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
@@ -298,9 +299,11 @@ STEPS = {
 }
 for _product in ("convolution", "linear"):
     STEPS |= {
-        f"{_product}, norm, ReLU": partial(Plan._convolution, norm=True, relu=True),
+        f"{_product}, norm, ReLU": partial(Plan._convolution, norm=True, relu=RELU),
         f"{_product}, norm": partial(Plan._convolution, norm=True),
-        f"{_product}, ReLU": partial(Plan._convolution, relu=True),
+        f"{_product}, ReLU": partial(Plan._convolution, relu=RELU),
+        f"{_product}, norm, ReLU6": partial(Plan._convolution, norm=True, relu=RELU6),
+        f"{_product}, ReLU6": partial(Plan._convolution, relu=RELU6),
         _product: Plan._convolution,
     }
 

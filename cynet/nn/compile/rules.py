@@ -26,6 +26,7 @@ from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.lstm import LSTM
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.layers.relu import ReLU
+from cynet.nn.layers.relu6 import ReLU6
 from cynet.nn.structure import chain
 
 from .nesting import layers_of
@@ -122,17 +123,25 @@ RULES = (  # the first that fits is taken
     Rule("norm, ReLU, pool", (BatchNorm2d, ReLU, MaxPool2d), lambda norm, relu, pool: pool.small()),
     Rule("norm, ReLU", (BatchNorm2d, ReLU)),
     Rule("norm, ReLU", (BatchNorm1d, ReLU)),
+    Rule("norm, ReLU6", (BatchNorm2d, ReLU6)),
+    Rule("norm, ReLU6", (BatchNorm1d, ReLU6)),
     Rule("convolution, norm, ReLU", (Conv2d, BatchNorm2d, ReLU), _of_width),
+    Rule("convolution, norm, ReLU6", (Conv2d, BatchNorm2d, ReLU6), _of_width),
     Rule("convolution, norm", (Conv2d, BatchNorm2d), _of_width),
     Rule("convolution, ReLU", (Conv2d, ReLU)),
+    Rule("convolution, ReLU6", (Conv2d, ReLU6)),
     Rule("convolution", (Conv2d,)),
     Rule("convolution, norm, ReLU", (Conv1d, BatchNorm1d, ReLU), _of_width),
+    Rule("convolution, norm, ReLU6", (Conv1d, BatchNorm1d, ReLU6), _of_width),
     Rule("convolution, norm", (Conv1d, BatchNorm1d), _of_width),
     Rule("convolution, ReLU", (Conv1d, ReLU)),
+    Rule("convolution, ReLU6", (Conv1d, ReLU6)),
     Rule("convolution", (Conv1d,)),
     Rule("linear, norm, ReLU", (Linear, BatchNorm1d, ReLU), _of_width),
+    Rule("linear, norm, ReLU6", (Linear, BatchNorm1d, ReLU6), _of_width),
     Rule("linear, norm", (Linear, BatchNorm1d), _of_width),
     Rule("linear, ReLU", (Linear, ReLU)),
+    Rule("linear, ReLU6", (Linear, ReLU6)),
     Rule("linear", (Linear,)),
     Rule("sum, ReLU", (SUM, ReLU)),
     Rule("sum", (SUM,)),

@@ -3,7 +3,7 @@
 Design: a step is a layer itself, or stands for several and has a layer's methods:
 
     NormReLU      batch norm, ReLU   y is written once, and nothing is kept but x: backward makes its mask
-                                     from x again, by the same arithmetic
+                  or ReLU6           from x again, by the same arithmetic
     NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
                   ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
     FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change order but the weights
@@ -17,10 +17,12 @@ equal those of the layers one by one bit for bit, but for FlattenLinear, and the
 add in another order: to 1e-6 of the terms added.
 """
 
+from functools import partial
 from math import prod
 from operator import is_
 
 from cynet.kernels.norm import joined
+from cynet.kernels.norm.batchnorm import RELU, RELU6
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
@@ -114,19 +116,23 @@ class Joined(Layer):
 
 
 class NormReLU(Joined):
-    """Batch norm, then ReLU."""
+    """Batch norm, then ReLU or, by `mode`, ReLU6."""
+
+    def __init__(self, *layers, mode=RELU):
+        super().__init__(*layers)
+        self.mode = mode
 
     def forward(self, x):
         stats = self.first.statistics(x)
         self.save(x.shape, stats)
-        return stats.output(relu=True).reshape(x.shape)
+        return stats.output(self.mode).reshape(x.shape)
 
     def backward(self, dy):
         shape, stats = self.saved()
         rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
         if self.first.wants_sums(stats, wants_dx):
-            self.first.finish(stats, stats.sums(rows, relu=True))
-        return stats.input_gradient(rows, relu=True).reshape(shape) if wants_dx else None
+            self.first.finish(stats, stats.sums(rows, self.mode))
+        return stats.input_gradient(rows, self.mode).reshape(shape) if wants_dx else None
 
 
 class NormReLUPool(Joined):
@@ -150,7 +156,7 @@ class NormReLUPool(Joined):
             return None
         if gradient is None:
             gradient = MaxPool2d.gradient_of(dy, shape, winner, window).reshape(stats.x.shape)
-        return stats.input_gradient(gradient, relu=True, dx=gradient).reshape(shape)
+        return stats.input_gradient(gradient, RELU, dx=gradient).reshape(shape)
 
 
 class FlattenLinear(Joined):
@@ -234,6 +240,7 @@ class SumReLU(Joined, opens=True):
 STEPS = {
     "norm, ReLU, pool": NormReLUPool,
     "norm, ReLU": NormReLU,
+    "norm, ReLU6": partial(NormReLU, mode=RELU6),
     "sum, ReLU": SumReLU,
     "flatten, thin linear": FlattenLinear,
     "embedding, recurrent": Vectors,
