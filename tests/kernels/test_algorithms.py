@@ -127,6 +127,10 @@ def check(kind, problem, padding, seed):
     dw = np.ones_like(w)
     way.weight_gradient(x, dy, dw)
     near(dw - 1, wanted_dw, max(1, dy[..., 0].size))
+    for beside in (None, added):
+        again = np.ones_like(w)
+        assert way.gradients(x, dy, w, again, beside).tobytes() == way.input_gradient(dy, w, beside).tobytes()
+        assert again.tobytes() == dw.tobytes()
     same_bytes(kind, problem, arrays)
     if wanted.size:
         nan_goes_through(way, problem, padding, arrays)
@@ -160,8 +164,7 @@ def same_bytes(kind, problem, arrays):
     for count in (1, 2, 3):
         threads.set_num_threads(count)
         way, dw = kind(problem), np.ones_like(w)
-        way.weight_gradient(x, dy, dw)
-        results = way.forward(x, w, bias), way.input_gradient(dy, w, added), dw
+        results = way.forward(x, w, bias), way.gradients(x, dy, w, dw, added), dw
         found.add(tuple(a.tobytes() for a in results))
     assert len(found) == 1
 
@@ -221,6 +224,9 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
         (lambda: way.input_gradient(dy, w, added[1:]), "equal shapes to add"),
         (lambda: way.input_gradient(dy[1:], w), "dy"),
         (lambda: way.weight_gradient(x, dy, w[:, :, 1:]), "weight.grad"),
+        (lambda: way.gradients(x, dy[1:], w, np.empty_like(w)), "dy"),
+        (lambda: way.gradients(x, dy, w[:, 1:], np.empty_like(w)), "weight.data"),
+        (lambda: way.gradients(x, dy, w, np.empty_like(w)[1:]), "weight.grad"),
         (lambda: way.forward(x, w[:, :, 1:]), "weight.data"),
     ):
         with pytest.raises(ValueError, match=name):

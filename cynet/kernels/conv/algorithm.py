@@ -12,7 +12,7 @@ import bisect
 import numpy as np
 
 from cynet.core import checks, workspace
-from cynet.kernels.pointwise import activation, elementwise, other_activation
+from cynet.kernels.pointwise import activation, elementwise
 
 from .products import Products
 
@@ -126,8 +126,9 @@ class Algorithm(Products):
             after = relu and "relu" not in self.fuses
             self._apply(x, packed, bias, y, scratch, threads, 0 if after else relu, residual)
             if after:
-                bend = other_activation.relu6 if relu == 6 else activation.relu
-                bend(y.reshape(-1), y.reshape(-1), threads)
+                activation.relu(y.reshape(-1), y.reshape(-1), threads)
+                if relu == 6:
+                    np.minimum(y, 6, out=y)
         else:
             self._apply(x, packed, bias, y, scratch, threads, 0, None)
             add = elementwise.add_relu if relu else elementwise.add

@@ -36,8 +36,7 @@ class TiledConvolution(Algorithm):
         self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES, **taps)
         size = TILE_FLOATS
         if self.forward_pass.direct:
-            run = max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (channels + outputs)))
-            size = run * problem.stride[0] * channels
+            size = run_pixels(problem) * problem.stride[0] * channels
         self.weight_pass = Lowering(*sizes, size, **taps)
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
@@ -88,7 +87,7 @@ class TiledConvolution(Algorithm):
         return sorted(found, key=lambda each: each[5])
 
     def pack(self, w):
-        return _pack(self.forward_pass, w, False)
+        return packed_filters(self.forward_pass, w, False)
 
     def padded(self, bias):
         g = self.forward_pass
@@ -115,7 +114,7 @@ class TiledConvolution(Algorithm):
         if gaps and not clear:
             dx.fill(0)
         for g, *taps in passes:
-            packed, no_bias = _pack(g, w, True, *taps), workspace.zeros((g.bias_floats,))
+            packed, no_bias = packed_filters(g, w, True, *taps), workspace.zeros((g.bias_floats,))
             scratch = workspace.empty((threads * g.band_floats,))
             tiled_loops.convolve(g, dy, packed, no_bias, dx, scratch, False, threads, clear)
             clear = False
@@ -127,7 +126,13 @@ class TiledConvolution(Algorithm):
         tiled_weight_loops.weight_gradient(g, x, dy, dw, partial, scratch, chunks, self.splits, threads)
 
 
-def _pack(g, w, transposed, first=(0, 0), every=(1, 1)):
+def run_pixels(problem):
+    """Pixels of a tile whose rows are read in place, for both gradients to walk through."""
+    return max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (problem.in_shape[3] + problem.out_shape[3])))
+
+
+def packed_filters(g, w, transposed, first=(0, 0), every=(1, 1)):
+    """The filters as a pass takes them, in memory of their own; see `tiled_loops.pack`."""
     packed = workspace.empty((g.packed_floats,))
     tiled_loops.pack(g, w, packed, transposed, first, every, get_num_threads())
     return packed

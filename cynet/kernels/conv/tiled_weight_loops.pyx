@@ -48,7 +48,7 @@ def weight_gradient(
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0] if scratch.shape[0] else NULL
-    cdef Py_ssize_t each = scratch_floats(g), slices = ceil_div(g.columns, SLICE)
+    cdef Py_ssize_t each = scratch_floats(g), slices = slices_of(g)
     if threads == 1:
         for item in range(items):
             sum_chunk(g, item, chunks, splits, x, d, sums, work)
@@ -69,28 +69,37 @@ cdef void sum_chunk(Lowering g, Py_ssize_t item, Py_ssize_t chunks, Py_ssize_t s
     # Splits meet at multiples of the block's height, so that all but the last block are full.
     cdef Py_ssize_t first = g.columns * split // splits // 8 * 8
     cdef Py_ssize_t last = g.columns if split == splits - 1 else g.columns * (split + 1) // splits // 8 * 8
-    cdef Py_ssize_t begin = g.tiles * chunk // chunks, tile, image, row, pixels, p
-    cdef const float *band
-    cdef const float *d
-    cdef float *padded = scratch + g.band_floats
+    cdef Py_ssize_t begin = g.tiles * chunk // chunks, tile
     partial += chunk * g.packed_floats + group * g.columns * g.lanes
     for tile in range(begin, g.tiles * (chunk + 1) // chunks):
-        pixels = g.tile_start(tile, &image, &row)
-        band = g.band(source, group, image, row, pixels, scratch)
-        d = (dy + (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out)
-        if g.lanes == g.group_out:
-            sum_tile(g, row, pixels, first, last, band, d, g.full_channels, partial, tile == begin)
-            continue
-        for p in range(pixels):
-            memcpy(padded + p * g.lanes, d + p * g.full_channels, g.group_out * sizeof(float))
-            memset(padded + p * g.lanes + g.group_out, 0, (g.lanes - g.group_out) * sizeof(float))
-        sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, tile == begin)
+        add_tile(g, tile, group, first, last, source, dy, partial, scratch, tile == begin)
+
+
+cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last,
+                   const float *source, const float *dy, float *partial, float *scratch, bint fresh) noexcept nogil:
+    """Add one tile's pixels to the partial sums of columns first to last of a group (or, if fresh, start them)."""
+    cdef Py_ssize_t image, row, p, pixels = g.tile_start(tile, &image, &row)
+    cdef const float *band = g.band(source, group, image, row, pixels, scratch)
+    cdef float *padded = scratch + g.band_floats
+    dy += (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out
+    if g.lanes == g.group_out:
+        sum_tile(g, row, pixels, first, last, band, dy, g.full_channels, partial, fresh)
+        return
+    for p in range(pixels):
+        memcpy(padded + p * g.lanes, dy + p * g.full_channels, g.group_out * sizeof(float))
+        memset(padded + p * g.lanes + g.group_out, 0, (g.lanes - g.group_out) * sizeof(float))
+    sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, fresh)
+
+
+cdef Py_ssize_t slices_of(Lowering g) noexcept nogil:
+    """The items of the final sum of each group."""
+    return ceil_div(g.columns, SLICE)
 
 
 cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t last,
                    const float *band, const float *dy, Py_ssize_t dy_step, float *partial,
                    bint fresh) noexcept nogil:
-    """Add one tile's pixels to the partial sums of columns first to last (or, if fresh, start them)."""
+    """`add_tile`, from its band and its rows of dy, `dy_step` floats from one pixel to the next."""
     cdef Py_ssize_t channel = 0, width, height, k, r
     cdef bint clipped = g.clipped and g.images == 1 and g.run_pixels == g.out_w  # runs are rows of one image
     cdef Block block

@@ -102,7 +102,9 @@ class Conv2d(Convolution):
         x, algorithm, held = self.saved()
         held.refuse_others(self)
         dy = self.gradient(dy, algorithm.out_shape)
-        if held.weight.requires_grad:
-            algorithm.weight_gradient(x, dy, held.weight.grad)
         self._add_bias_gradient(held, dy)
-        return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
+        if not held.weight.requires_grad:
+            return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
+        if self._wants_dx():
+            return algorithm.gradients(x, dy, held.weight.data, held.weight.grad, added)
+        return algorithm.weight_gradient(x, dy, held.weight.grad)

@@ -1,0 +1,54 @@
+"""Convolution by filters of one pixel, whose gradients are made in one walk over the pixels."""
+
+from cynet.core import checks, workspace
+from cynet.core.threads import team
+from cynet.kernels.common import geometry
+
+from . import pointwise_loops
+from .algorithm import registered
+from .lowering import Lowering
+from .tiled import TiledConvolution, packed_filters, run_pixels
+
+LEAST_BYTES = 2**17  # of x and dy: fewer stay in the first caches from one walk to the next
+
+
+@registered(rank=90)
+class PointwiseConvolution(TiledConvolution):
+    """Both gradients together, to the same bytes; all else as the tiled algorithm."""
+
+    example = (3, 32, 32, 8), 12, (1, 1), (1, 1), (0, 0, 0, 0), 1
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        size = run_pixels(problem) * problem.out_shape[3]
+        self.back = Lowering(
+            problem.out_shape, problem.in_shape[1:3], problem.in_shape[1:], (1, 1), (1, 1), (0, 0), 1, size
+        )
+
+    @staticmethod
+    def suits(problem):
+        (batch, height, width, channels), outputs = problem.in_shape, problem.out_shape[3]
+        return (
+            problem.kernel == problem.stride == (1, 1)
+            and problem.before == (0, 0)
+            and problem.out_shape[1:3] == (height, width)
+            and problem.groups == 1
+            and problem.border == geometry.ZEROS
+            and 4 * batch * height * width * (channels + outputs) >= LEAST_BYTES
+        )
+
+    def gradients(self, x, dy, w, dw, added=None):
+        threads = team(self.work)
+        if self.splits > 1 or threads > self.chunks:  # apart, there is work for more of them
+            return super().gradients(x, dy, w, dw, added)
+        self.compare(x, dy, dw)
+        if w.shape != self.weight_shape:
+            checks.shapes("weight.data", (w.shape,), (self.weight_shape,))
+        g, back, dx = self.weight_pass, self.back, workspace.empty(self.in_shape)
+        packed, zeros = packed_filters(back, w, True), workspace.zeros((back.bias_floats,))
+        partial = workspace.empty((pointwise_loops.partial_floats(g, self.chunks),))
+        scratch = workspace.empty((threads * pointwise_loops.scratch_floats(g),))
+        pointwise_loops.gradients(
+            g, back, x, dy, packed, zeros, dx, dw, partial, scratch, self.chunks, threads
+        )
+        return dx if added is None else self.plus(dx, added, threads)
