@@ -1,4 +1,4 @@
-"""How the time of a picture grows with the batch, the pictures' side, the net's depth, and falls with threads.
+"""How the time of a picture grows with batch, side and depth, and falls with threads.
 
 Design: the first three are measured. Of threads there are as many as the machine has processors; beyond them
 stands a model, fed with what was measured here. A step of b pictures on one thread takes `serial + b work`:
@@ -214,11 +214,12 @@ def _threads(model, batch_norm, repeat, watch):
     )
     facts = {"serial": work.serial, "picture": work.each, "memory": work.memory, "joins": work.joins}
     notes = (
-        f"{model}, a training step of {batch}. Of one thread: {work.serial * 1e3:.2f} ms a step whatever its batch, "
-        f"{work.each * 1e6:.0f} µs a picture, {work.memory:.0%} of it waiting for memory; {work.joins} joins a step of "
-        f"{machine.joined(counts[-1]) * 1e6:.1f} µs each with {counts[-1]} threads.",
-        "Assumed beyond the measured: processors like these, joins that take as the logarithm of threads; work is cut "
-        f"by pictures, weight gradients into {PARTIALS} parts. With this memory: more processors, no more bandwidth.",
+        f"{model}, a training step of {batch}. Of one thread: {work.serial * 1e3:.2f} ms a step whatever "
+        f"its batch, {work.each * 1e6:.0f} µs a picture, {work.memory:.0%} of it waiting for memory; {work.joins} "
+        f"joins a step of {machine.joined(counts[-1]) * 1e6:.1f} µs each with {counts[-1]} threads.",
+        "Assumed beyond the measured: processors like these, joins that take as the logarithm of "
+        f"threads; work is cut by pictures, weight gradients into {PARTIALS} parts. With this memory: more processors, "
+        "no more bandwidth.",
     )
     return Report("growth: threads", columns, rows, notes, {"work": facts})
 

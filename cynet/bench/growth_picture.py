@@ -30,10 +30,8 @@ def write(reports, path):
         figure.subplots(2, 2).flat,
         {report.command.split()[-1]: report.rows for report in reports},
     )
-    for panel, (what, key, label) in zip(
-        panels, (("batch", "batch_size", "batch"), ("side", "side", "side, pixels"), ("depth", "model", "depth")),
-        strict=False,
-    ):  # fmt: skip
+    grown = ("batch", "batch_size", "batch"), ("side", "side", "side, pixels"), ("depth", "model", "depth")
+    for panel, (what, key, label) in zip(panels, grown, strict=False):
         each, unit = ("pixel", 1e9) if what == "side" else ("picture", 1e6)
         rows = found[what]
         at = [int("".join(filter(str.isdigit, row[key]))) if what == "depth" else row[key] for row in rows]

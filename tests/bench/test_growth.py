@@ -11,6 +11,7 @@ from cynet.cli import main
 from cynet.core import threads
 
 EVEN = Machine({1: 1.0, 2: 2.0}, {1: 1.0, 2: 2.0}, {1: 0.0, 2: 0.5})
+ONE_MEMORY = Machine(EVEN.flops, EVEN.bandwidth, EVEN.join, False)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_the_busiest_thread_has_whole_chunks(chunks, count, share):
         (Work(1, 2, 0, 0), EVEN, 1, 16, 33),
         (Work(1, 2, 0, 0), EVEN, 4, 16, 9),
         (Work(1, 2, 0.5, 0), EVEN, 32, 96, 1 + 192 * (0.5 * (2 / 32 + 1 / 16) / 3 + 0.5 / 32)),
-        (Work(1, 2, 0.5, 0), Machine(EVEN.flops, EVEN.bandwidth, EVEN.join, False), 4, 16, 1 + 32 * (0.125 + 0.25)),
+        (Work(1, 2, 0.5, 0), ONE_MEMORY, 4, 16, 1 + 32 * (0.125 + 0.25)),
         (Work(1, 2, 0, 10), EVEN, 2, 16, 1 + 16 + 5),
         (Work(1, 2, 0, 10), EVEN, 8, 16, 1 + 4 + 15),
         (Work(0, 1, 0, 10), EVEN, 1, 16, 16),

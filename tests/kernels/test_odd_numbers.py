@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
+from cynet.kernels.norm.batchnorm import RELU, RELU6
 from helpers import frozen
 from test_pool import out_shape, run_avg, run_max
 
@@ -15,7 +16,6 @@ from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import joined, normalization, single_steps
-from cynet.kernels.norm.batchnorm import RELU, RELU6
 from cynet.kernels.optim import optim
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool

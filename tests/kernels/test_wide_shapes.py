@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import reference
 import reference_weights
+from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 from test_pool import out_shape, run_avg, run_max
 
 from cynet.core import threads
@@ -12,7 +13,6 @@ from cynet.kernels.conv.problem import Problem
 from cynet.kernels.linear import linear
 from cynet.kernels.loss import softmax
 from cynet.kernels.norm import joined, normalization, single_steps
-from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("dirty_memory", "threads_for_small_shapes")]
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
-from cynet.nn import ReLU6
 from cynet.core import threads
 from cynet.kernels.common import geometry
+from cynet.nn import ReLU6
 from cynet.nn.compile import chains, training
 from cynet.nn.parameter import Parameter
 from cynet.nn.passes import layer_by_layer

@@ -28,7 +28,7 @@ class Slot:
 
 
 class Convolve:
-    """A convolution or linear layer with the batch norm, the residual sum and the ReLU (or ReLU6) that follow it."""
+    """A convolution or linear layer with the batch norm, the sum and the ReLU or ReLU6 that follow it."""
 
     def __init__(self, layer, norm, relu, shape, y, planes, threads):
         self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
