@@ -213,13 +213,14 @@ def _threads(model, batch_norm, repeat, watch):
         ("one_memory_speed_up", "speed-up", TIMES),
     )
     facts = {"serial": work.serial, "picture": work.each, "memory": work.memory, "joins": work.joins}
+    each = machine.joined(counts[-1]) * 1e6
+    joins = f"{work.joins} joins a step of {each:.1f} µs each with {counts[-1]} threads"
     notes = (
-        f"{model}, a training step of {batch}. Of one thread: {work.serial * 1e3:.2f} ms a step whatever "
-        f"its batch, {work.each * 1e6:.0f} µs a picture, {work.memory:.0%} of it waiting for memory; {work.joins} "
-        f"joins a step of {machine.joined(counts[-1]) * 1e6:.1f} µs each with {counts[-1]} threads.",
-        "Assumed beyond the measured: processors like these, joins that take as the logarithm of "
-        f"threads; work is cut by pictures, weight gradients into {PARTIALS} parts. With this memory: more processors, "
-        "no more bandwidth.",
+        f"{model}, a training step of {batch}. Of one thread: {work.serial * 1e3:.2f} ms a step whatever its "
+        f"batch, {work.each * 1e6:.0f} µs a picture, {work.memory:.0%} of it waiting for memory; {joins}.",
+        "Assumed beyond the measured: processors like these, joins that take as the logarithm of threads; work "
+        f"is cut by pictures, weight gradients into {PARTIALS} parts. With this memory: more processors, no "
+        "more bandwidth.",
     )
     return Report("growth: threads", columns, rows, notes, {"work": facts})
 
