@@ -219,8 +219,8 @@ def _threads(model, batch_norm, repeat, watch):
         f"{model}, a training step of {batch}. Of one thread: {work.serial * 1e3:.2f} ms a step whatever its "
         f"batch, {work.each * 1e6:.0f} µs a picture, {work.memory:.0%} of it waiting for memory; {joins}.",
         "Assumed beyond the measured: processors like these, joins that take as the logarithm of threads; "
-        f"work is cut by pictures, weight gradients into {PARTIALS} parts. With this memory: more processors, no "
-        "more bandwidth.",
+        f"work is cut by pictures, weight gradients into {PARTIALS} parts. With this memory: more "
+        "processors, no more bandwidth.",
     )
     return Report("growth: threads", columns, rows, notes, {"work": facts})
 

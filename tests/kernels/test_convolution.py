@@ -9,6 +9,7 @@ import cynet
 from cynet.core import threads
 from cynet.kernels.conv import convolution, thin_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.pointwise import PointwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.raised import RaisedConvolution
 from cynet.kernels.conv.thin import ThinConvolution
@@ -74,7 +75,7 @@ CASES = [
         ),
     ),
     (T, changed(THIN, **images(64, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
-    (C, changed(THIN, **images(65, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
+    (PointwiseConvolution, changed(THIN, **images(65, 64, 1, 1), kernel=(1, 1), stride=(1, 1), outputs=8)),
     # few channels, more filters
     *((R, changed(THIN, shape=(2, 6, 7, n), outputs=8 * n + 9)) for n in (1, 2, 4)),
     (R, changed(THIN, shape=(2, 6, 7, 1), outputs=17, kernel=(5, 2))),

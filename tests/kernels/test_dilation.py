@@ -11,12 +11,14 @@ from cynet.core import threads
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.bordered import BorderedConvolution
+from cynet.kernels.conv.few import FewConvolution
+from cynet.kernels.conv.pointwise import PointwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
-ANY = BorderedConvolution, TiledConvolution
+ANY = BorderedConvolution, TiledConvolution, PointwiseConvolution, FewConvolution
 SPECIAL = [kind for _, kind in algorithm.REGISTRY if kind not in ANY]
 CASES = [
     # shape, outputs, kernel, stride, padding, groups, dilation
