@@ -115,6 +115,9 @@ def _check_step(settings, samples):
             f"accumulate: wanted at most {most} batches of {batch} of the {samples} training samples, got "
             f"{settings.accumulate}"
         )
+    if settings.shards > settings.batch_size:
+        wanted = f"wanted at most the batch_size, {settings.batch_size}"
+        raise ValueError(f"shards: {wanted}, got {settings.shards}")
     if settings.optimizer not in OPTIMIZERS:
         wanted = ", ".join(OPTIMIZERS)
         raise ValueError(f"optimizer: wanted one of {wanted}, got {settings.optimizer!r}")
