@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 ROOMS = (
-    "cynet", "cynet.data", "cynet.data.text", "cynet.models", "cynet.losses", "cynet.optim",
+    "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses", "cynet.optim",
     "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs", "cynet.interop.safetensors",
     "cynet.uwnet",
 )  # fmt: skip

@@ -101,6 +101,7 @@ OPTIONS = {
     "shards": Option(
         "data", "N", "parts that a step's batch is cut into, each by itself: see --distributed, which has 8"
     ),
+    "sync_batch_norm": Option("data", None, "beside --shards: batch norm over the whole batch"),
     "balanced": Option("data", None, "draw every class as often as another"),
     "steps": Option("training", "N", "steps to train (default: 1500)"),
     "epochs": Option("training", "N", "or passes over the training set, as 9.9"),

@@ -22,7 +22,7 @@ def current() -> World | None:
     return _world
 
 
-def init(shards: int = SHARDS, timeout: float = TIMEOUT) -> World:
+def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool = False) -> World:
     """Train together with all processes that mpiexec started.
 
     From then on every `Trainer` of this process computes its steps in shards, with the others: all must make
@@ -37,6 +37,8 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT) -> World:
         on it, and not on the number of ranks.
     timeout : float, optional
         Seconds that a rank waits for another one before it ends all of them.
+    sync_batch_norm : bool, optional
+        Whether batch norm knows the whole batch, not a shard of it.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT) -> World:
     ...     print(result.test.accuracy)
     """
     world = begin(timeout)
-    Trainer.sharding = Sharding(shards, world)
+    Trainer.sharding = Sharding(shards, world, sync_batch_norm)
     return world
 
 

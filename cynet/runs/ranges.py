@@ -342,6 +342,7 @@ RANGES = {
     "batch_size": _number(integer(1)),
     "accumulate": _number(integer(1)),
     "shards": _number(integer(1, MOST_SHARDS)),
+    "sync_batch_norm": FLAG,
     "balanced": FLAG,
     "steps": _number(integer(1)),
     "epochs": _number(epochs),

@@ -45,7 +45,7 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         Freezing(model, later) if later else None,
     )
     if settings.shards > 1 or current() is not None:
-        made.sharding = Sharding(settings.shards, current())
+        made.sharding = Sharding(settings.shards, current(), settings.sync_batch_norm)
     return made
 
 

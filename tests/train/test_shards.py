@@ -68,7 +68,7 @@ def tied():
 
 
 def graph():
-    x = cynet.Input()
+    x = cynet.Input((SIDE, SIDE, 3))
     first = Conv2d(3, 8, 3, padding=1)(x)
     other = ReLU()(BatchNorm2d(8)(first))
     third = Conv2d(8, 8, 3, padding=1)(other)
@@ -115,13 +115,13 @@ def digest(model):
     return hashlib.sha256(b"".join(state[name].tobytes() for name in sorted(state))).hexdigest()
 
 
-def stepped(shards, ranks, build, **options):
+def stepped(shards, ranks, build, sync=False, **options):
     """(digest, losses) of each rank after a few steps."""
     made = [trainer_of(build, shards, **options) for _ in range(ranks)]  # before threads: they draw weights
 
     def run(world):
         trainer = made[world.rank]
-        trainer.sharding = Sharding(shards, world)
+        trainer.sharding = Sharding(shards, world, sync)
         trainer.model.train()
         losses = [(trainer.step(x, y), trainer.right) for x, y in batches()]
         return digest(trainer.model), losses
@@ -206,6 +206,52 @@ def test_dropout_draws_by_seed_step_and_shard():
     trainer.step(x, np.zeros(8, np.int64))
     assert len({each.tobytes() for each in seen}) == 8  # two steps of four shards
     assert cynet.core.random.get_state() == before
+
+
+# -- batch norm over the whole batch -------------------------------------------------------------------------
+@pytest.mark.parametrize("name", NETS)
+def test_batch_norm_over_all_shards_gives_the_same_bytes_for_every_number_of_ranks(name, dirty_memory):
+    (alone,) = stepped(4, 1, NETS[name], sync=True)
+    for ranks in (2, 4):
+        assert stepped(4, ranks, NETS[name], sync=True) == [alone] * ranks
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_batch_norm_over_all_shards_is_that_of_the_whole_batch(name):
+    whole, parts = (trainer_of(NETS[name], 1) for _ in range(2))
+    whole.sharding, parts.sharding = None, Sharding(6, sync_batch_norm=True)
+    (x, y), *_ = batches()
+    assert parts.step(x, y) == pytest.approx(whole.step(x, y), rel=1e-5)
+    for one, other in zip(parts.model.parameters(), whole.model.parameters(), strict=True):
+        np.testing.assert_allclose(one.grad, other.grad, rtol=1e-3, atol=2e-5)
+    state = whole.model.state_dict()
+    for path, array in parts.model.state_dict().items():
+        if "running" in path or "num_batches" in path:
+            np.testing.assert_allclose(array, state[path], rtol=1e-5, atol=1e-6)
+
+
+def test_an_error_within_shards_that_take_turns_comes_out_and_the_next_step_goes_well():
+    class Failing(Flatten):
+        fails = False
+
+        def forward(self, x):
+            if self.fails and x.max() > 2:
+                raise ArithmeticError("too large")
+            return super().forward(x)
+
+    middle = Failing()
+    trainer = trainer_of(
+        lambda: Sequential(BatchNorm2d(3), ReLU(), middle, Linear(3 * SIDE**2, CLASSES)), 4
+    )
+    trainer.sharding = Sharding(4, sync_batch_norm=True)
+    grads = [parameter.grad for parameter in trainer.model.parameters()]
+    (x, y), *_ = batches(1)
+    middle.fails = True
+    with pytest.raises(ArithmeticError, match="too large"):
+        trainer.step(x, y)
+    middle.fails = False
+    assert np.isfinite(trainer.step(x, y))
+    assert all(p.grad is grad for p, grad in zip(trainer.model.parameters(), grads, strict=True))
 
 
 # -- texts ---------------------------------------------------------------------------------------------------

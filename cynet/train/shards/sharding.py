@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from typing import Any
 
@@ -21,6 +22,7 @@ from .exchange import Exchange
 from .gradients import Gradients
 from .rows_going_on import GoingOn
 from .statistics import Statistics
+from .synchronized import Turns
 from .told import Told
 from .tree import Node, joined
 from .world import World
@@ -42,6 +44,8 @@ class Sharding:
     shards : int, optional
     world : World, optional
         The processes, whose number divides that of the shards; default: this one alone.
+    sync_batch_norm : bool, optional
+        Whether batch norm knows the whole batch: see `synchronized.py`.
 
     Attributes
     ----------
@@ -54,7 +58,9 @@ class Sharding:
         When an argument is none of these.
     """
 
-    def __init__(self, shards: int = 8, world: World | None = None) -> None:
+    def __init__(
+        self, shards: int = 8, world: World | None = None, sync_batch_norm: bool = False
+    ) -> None:
         self.shards, self.world = checks.integer("shards", shards, 1, MOST), world or World()
         if self.shards % self.world.size:
             ranks = self.world.size
@@ -62,6 +68,9 @@ class Sharding:
         each = self.shards // self.world.size
         self.own = range(self.world.rank * each, (self.world.rank + 1) * each)
         self.exchange: Exchange | None = None
+        self.pool: ThreadPoolExecutor | None = None
+        if checks.flag("sync_batch_norm", sync_batch_norm):
+            self.pool = ThreadPoolExecutor(each, "cynet-shard")  # its threads begin when they are needed
         self._gradients: Gradients | None = None
         self._sum: Array | None = None
 
@@ -104,8 +113,7 @@ class Sharding:
         loss = sum(each.loss for each in found)
         if not isfinite(loss):
             raise trainer.diverged(loss, "training loss", batch)
-        for each in found:
-            statistics.move(step.layers, each.statistics)
+        step.move_statistics(found)
         return loss, sum(each.right for each in found)
 
     def prepared(self, trainer: Any) -> tuple[Gradients, Exchange, Array]:
@@ -174,13 +182,17 @@ class _Step:
         self.told: list[Told] = []
         self.talk: Any = None
         self.layers: list[Any] = []
+        self.turns: Turns | None = None
         self.going_on = GoingOn(trainer.model)
         self.seed = random.get_state()["seed"]
 
     def taken(self) -> list[Told]:
         """What all shards came to, once the gradients are those of all."""
-        for shard in self.own:
-            self._shard(shard, shard == self.own[-1])
+        if self.sharding.pool is not None:
+            self._in_turns(self.sharding.pool)
+        else:
+            for shard in self.own:
+                self._shard(shard, shard == self.own[-1])
         found = told.read(self.world, self.talk.heard(WHAT))
         self.exchange.finish()
         if self.going_on.layers:
@@ -189,10 +201,52 @@ class _Step:
             self.going_on.end([(each.carried, part.stop - part.start) for each, part in pairs])
         return found
 
-    def _shard(self, shard: int, is_last: bool) -> None:
-        trainer, part = self.trainer, self.sharding.part(shard, self.samples)
-        draws = random.SHARDS + (trainer.steps * self.sharding.shards + shard) * KEYS
+    def move_statistics(self, found: list[Told]) -> None:
+        """Move running statistics by those of all shards."""
+        if self.turns is None:
+            for each in found:
+                statistics.move(self.layers, each.statistics)
+        else:
+            for layer, packed in zip(self.turns.layers, self.turns.moments, strict=True):
+                statistics.move([layer], packed)
+
+    def _seeded(self, shard: int) -> slice:
+        """Where a shard lies in the batch; random keys are drawn for it from now on."""
+        draws = random.SHARDS + (self.trainer.steps * self.sharding.shards + shard) * KEYS
         random.set_state({"seed": self.seed, "draws": draws})
+        return self.sharding.part(shard, self.samples)
+
+    def _in_turns(self, pool: ThreadPoolExecutor) -> None:
+        """All shards of this process through the net together."""
+        if self.going_on.layers:
+            kind = type(self.going_on.layers[0]).__name__
+            raise ValueError(f"sync_batch_norm: wanted a net without state that goes on, got one with {kind}")
+        turns = self.turns = Turns(self.world, self.gradients.params, len(self.own))
+
+        def shard(i: int) -> Node:
+            part, loss, right = self._seeded(self.own[i]), 0.0, 0
+            for each in self.trainer.parts(part.start, part.stop):
+                added, found, gradient = self.trainer.forward(*self.batch, each)
+                self.trainer.model.backward(gradient)
+                loss, right = loss + added, right + found
+            self.told.append(Told(loss, right, b"", b""))
+            leaf = np.empty(self.gradients.size, np.float32)
+            self.gradients.take_all(leaf)
+            return Node(self.own[i], 1, leaf)
+
+        nodes = joined(turns.run(pool, shard))
+        self._tell()
+        for number, place in enumerate(self.gradients.buckets):
+            own = [Node(first, count, array[place]) for first, count, array in nodes]
+            self.exchange.start(number, own, self.sum[place])
+
+    def _tell(self) -> None:
+        """Begin to tell the others what the shards came to."""
+        data = told.packed(self.trainer.steps, self.gradients.digest, self.world, self.told)
+        self.talk = self.world.begin(data)
+
+    def _shard(self, shard: int, is_last: bool) -> None:
+        trainer, part = self.trainer, self._seeded(shard)
         self.going_on.begin(part)
         trainer.optimizer.zero_grad()
         taken, loss, right = Statistics(), 0.0, 0
@@ -219,8 +273,7 @@ class _Step:
             own = joined(Node(first, count, array[place]) for first, count, array in nodes)
             self.exchange.start(number, own, self.sum[place])
 
-        data = told.packed(trainer.steps, gradients.digest, self.world, self.told)
-        self.talk = self.world.begin(data)
+        self._tell()
         with gradients.following(ready, self.exchange.poll):
             trainer.model.backward(gradient)
 

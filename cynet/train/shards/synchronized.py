@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import cynet.core.random as random
+from cynet.core import workspace
 from cynet.core.types import AnyArray, Array
 from cynet.kernels.norm import channels as table
 from cynet.kernels.norm import single_steps
@@ -55,7 +56,7 @@ class Turns:
         self._given: list[AnyArray] = []
         self._joined: Any = None
         self._own = [parameter.grad for parameter in params]
-        self._grads = [[np.zeros_like(grad) for grad in self._own] for _ in range(count)]
+        self._grads = [[workspace.zeros(grad.shape) for grad in self._own] for _ in range(count)]
         self._keys: list[Any] = [None] * count
 
     def run(self, pool: ThreadPoolExecutor, shard: Callable[[int], Any]) -> list[Any]:
@@ -90,10 +91,6 @@ class Turns:
             raise
         finally:
             mode.statistics, mode.by_turns, mode.around = None, False, None
-
-    def gradients(self, i: int) -> list[Array]:
-        """Those of a shard."""
-        return self._grads[i]
 
     def _bind(self, grads: list[Array]) -> None:
         for parameter, grad in zip(self.params, grads, strict=True):
