@@ -11,12 +11,14 @@ WHAT = {
     "loader": "loading batches: images a second, memory, and what training loses by it",
     "profile": "one model's training step, layer by layer, against the machine's roof",
     "language-model": "nets of texts: steps of training, writing, memory",
+    "distributed": "steps of several ranks over MPI: efficiency, what is sent, what of it is hidden",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
     "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }
 MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
-MODELS_OF = {"profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where not MODELS
+MODELS_OF = {"distributed": ("resnet20",), "profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where not MODELS
 BATCH = 128  # pictures
+RANKS, SHARDS = (1, 2), 8
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
 EPOCH = 12_800  # pictures that a loader walks over
 SHAPES = 60  # convolutions that are drawn

@@ -7,6 +7,7 @@ from cynet.core import threads
 from . import (
     choices,
     cutting,
+    distributed,
     kernels,
     loading,
     peak,
@@ -52,6 +53,11 @@ class Wanted:
         Of a training whose memory is measured.
     model_option : str or None
         Of "profile" and "infer": what else the functions of its models are given, a JSON object.
+    ranks : tuple of int
+        Of "distributed", which also takes:
+    shards : int
+    launcher : str or None
+        The words that start ranks, with {} for their number.
     side : int or None
         Of the pictures of "train" and "infer"; None: 32, or what a model needs.
     """
@@ -70,6 +76,9 @@ class Wanted:
     seed: int = 0
     steps: int = choices.STEPS
     model_option: str | None = None
+    ranks: tuple = choices.RANKS
+    shards: int = choices.SHARDS
+    launcher: str | None = None
     side: int | None = None
 
     @property
@@ -168,6 +177,13 @@ def _language_model(wanted, watch):
     yield from texts.measure(wanted.against, wanted.threads, wanted.repeat, watch=watch)
 
 
+def _distributed(wanted, watch):
+    yield distributed.measure(
+        wanted.ranks, wanted.model, wanted.batch_size, wanted.shards, wanted.launcher, wanted.threads,
+        wanted.repeat, watch,
+    )  # fmt: skip
+
+
 def _table(wanted, watch):
     for what, run in (("train", _train), ("infer", _infer), ("memory", _memory), ("import", _import)):
         yield from run(replace(wanted, what=what, batch_size=choices.batches(what), threads=None), watch)
@@ -184,5 +200,6 @@ RUNS = {
     "loader": _loader,
     "profile": _profile,
     "language-model": _language_model,
+    "distributed": _distributed,
     "table": _table,
 }

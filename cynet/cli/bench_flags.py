@@ -15,7 +15,7 @@ OF_ANY = "profile", "infer"  # measure these too, not only nets of the registry
 
 def add(of):
     """Add their flags to the parsers of the measurements, by name."""
-    for name in ("kernels", "train", "infer", "memory", "profile", "table"):
+    for name in ("kernels", "train", "infer", "memory", "profile", "distributed", "table"):
         _add_models(of[name], name)
     of["loader"].add_argument(
         "--batch-size",
@@ -53,6 +53,7 @@ def add(of):
         metavar="MIB",
         help="no larger arrays in the sweep; 0: no sweep (default: beyond the last-level cache)",
     )
+    _add_ranks(of["distributed"])
     for name, parser in of.items():
         if name != "compare":
             _add_common(parser, name)
@@ -92,6 +93,17 @@ def _add_models(parser, name):
         dest="batch_norm",
         action="store_false",
         help="leave batch norm out of the networks",
+    )
+
+
+def _add_ranks(parser):
+    shown = ",".join(map(str, choices.RANKS))
+    parser.add_argument("--ranks", type=integers(1), default=shown, metavar="N,...", help="processes")
+    parser.add_argument(
+        "--shards", type=integer(1), default=choices.SHARDS, metavar="N", help="parts of a step's batch"
+    )
+    parser.add_argument(
+        "--launcher", metavar="TEXT", help='what starts them, {} being their number (default: "mpiexec -n {}")'
     )
 
 

@@ -46,6 +46,10 @@ class Exchange:
     ----------
     seconds, waited : float
         From the first message of each step to the last one, and how much of that was spent in `finish`.
+    final, sizes : list
+        Of the last step, by bucket: seconds from the first bucket's start to this one's; its bytes.
+    behind : float
+        Seconds from there to the end of the backward pass.
     """
 
     def __init__(self, world: World, shards: int, done: Callable[[int], None]) -> None:
@@ -56,6 +60,9 @@ class Exchange:
         self._flights: list[_Flight] = []
         self._since: float | None = None
         self.seconds = self.waited = 0.0
+        self.final: list[float] = []
+        self.sizes: list[int] = []
+        self.behind = 0.0
 
     def start(self, number: int, nodes: list[Node], out: Array) -> None:
         """Begin with a bucket.
@@ -69,12 +76,15 @@ class Exchange:
             Gets the sum of all.
         """
         world, size = self.world, len(out)
+        now = time.perf_counter()
+        if self._since is None:
+            self._since, self.final, self.sizes = now, [], []
+        self.final.append(now - self._since)
+        self.sizes.append(out.nbytes)
         if world.size == 1:
             out[...] = total(nodes)
             self.done(number)
             return
-        if self._since is None:
-            self._since = time.perf_counter()
         mine = self._part(world.rank, size)
         found = [[Node(node.first, node.count, node.array[mine]) for node in nodes]] * world.size
         flight = _Flight(number, found, out, [])
@@ -119,15 +129,16 @@ class Exchange:
     def finish(self) -> None:
         """Wait for all buckets."""
         start = time.perf_counter()
+        self.behind = start - self._since if self._since is not None else 0.0
         while self._flights:
             flight = self._flights[0]
             self.world.wait(flight.pending, WHAT)
             flight.pending = []
             self.poll()
-        if self._since is not None:
+        if self._since is not None and self.world.size > 1:
             now = time.perf_counter()
             self.waited, self.seconds = self.waited + now - start, self.seconds + now - self._since
-            self._since = None
+        self._since = None
 
     def _others(self) -> list[int]:
         """The other ranks, each process beginning with another one."""
