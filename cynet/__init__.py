@@ -41,8 +41,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = (
-    "data", "distributed", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "sklearn", "train",
-    "uwnet",
+    "data", "distributed", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules",
+    "sklearn", "train", "uwnet",
 )  # fmt: skip
 
 

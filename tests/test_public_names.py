@@ -6,8 +6,8 @@ import re
 from functools import cached_property
 
 ROOMS = (
-    "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses", "cynet.optim",
-    "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs", "cynet.interop.safetensors",
+    "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses",
+    "cynet.optim", "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs", "cynet.interop.safetensors",
     "cynet.uwnet",
 )  # fmt: skip
 RETURNED = (  # what public names return

@@ -16,7 +16,11 @@ WHAT = {
     "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }
 MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
-MODELS_OF = {"distributed": ("resnet20",), "profile": ("uwnet2",), "kernels": ("uwnet0", *MODELS)}  # where not MODELS
+MODELS_OF = {
+    "distributed": ("resnet20",),
+    "profile": ("uwnet2",),
+    "kernels": ("uwnet0", *MODELS),
+}  # where not MODELS
 BATCH = 128  # pictures
 RANKS, SHARDS = (1, 2), 8
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone

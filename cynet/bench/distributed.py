@@ -17,14 +17,14 @@ LAUNCH = "mpiexec -n {}"
 
 
 def launcher(text=None):
-    """The words that start ranks, with {} for their number; the mpiexec beside this Python, if it is there."""
+    """The words that start ranks, with {} for their number; by default the mpiexec beside this Python."""
     words = (text or LAUNCH).split()
     beside = Path(sys.executable).parent / words[0]
     return [str(beside) if not text and beside.exists() else words[0], *words[1:]]
 
 
 def measure(ranks, models, batch_size, shards, launch=None, threads=None, repeat=None, watch=nothing):
-    """Steps of so many ranks, in turns with one process that has all their threads.
+    """Steps of ranks, in turns with one process that has all their threads.
 
     Parameters
     ----------

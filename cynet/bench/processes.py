@@ -37,7 +37,11 @@ def run_python(*arguments, launch=()):
     environment = {**os.environ, "PYTHONPATH": path}
     # In a process group of its own: Ctrl-C comes to this process alone, which then ends the other.
     done = subprocess.run(
-        [*launch, sys.executable, *arguments], capture_output=True, text=True, env=environment, process_group=0
+        [*launch, sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        process_group=0,
     )
     if done.returncode:
         said = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]

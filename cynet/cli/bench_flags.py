@@ -103,7 +103,9 @@ def _add_ranks(parser):
         "--shards", type=integer(1), default=choices.SHARDS, metavar="N", help="parts of a step's batch"
     )
     parser.add_argument(
-        "--launcher", metavar="TEXT", help='what starts them, {} being their number (default: "mpiexec -n {}")'
+        "--launcher",
+        metavar="TEXT",
+        help='what starts them, {} being their number (default: "mpiexec -n {}")',
     )
 
 

@@ -39,6 +39,7 @@ def run(program, timeout, function):
         Gives an exit status, or raises, as a command does.
     """
     from cynet.distributed.start import begin
+    from cynet.train.shards.world import RankFailedError
 
     with refusing("--distributed"):
         world = begin(timeout)
@@ -55,18 +56,25 @@ def run(program, timeout, function):
             traceback.print_exc()
             status = FAILED
             ended.clear()
-    if ended and (not status or world.agreed):  # as all others
-        world.end()
-    else:
-        world.leave(status)
+    if ended and not world.failed:  # as all others
+        try:
+            world.end()
+            return status
+        except RankFailedError:  # the first one's end: it has said what went wrong
+            status = FAILED
+    world.leave(status)
     return status
 
 
 @contextlib.contextmanager
 def _silent():
     """Within this context nothing is printed: what goes wrong the first process says."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        with contextlib.redirect_stderr(io.StringIO()) as said:
-            yield
+    said = io.StringIO()
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(said),
+    ):
+        yield
     if os.environ.get("CYNET_DEBUG") == "1":
         print(said.getvalue(), file=sys.stderr, end="", flush=True)

@@ -241,7 +241,9 @@ class DataLoader:
         whole = order = self._batches(epoch)
         cuts = [slice(0, len(each)) if cut is None else cut(i, len(each)) for i, each in enumerate(whole)]
         if cut is not None:
-            order = [each[part] if len(each[part]) else each[:1] for each, part in zip(whole, cuts, strict=True)]
+            order = [
+                each[part] if len(each[part]) else each[:1] for each, part in zip(whole, cuts, strict=True)
+            ]
             self._make_feed_of(max(map(len, order), default=0))
         poison = self.debug and not self.copy
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):

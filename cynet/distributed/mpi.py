@@ -9,6 +9,7 @@ out of order, `MPI_Abort` has the launcher end all processes.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import platform
 import sys
@@ -69,7 +70,9 @@ class MpiWorld(World):
             (self._comm.Irecv([notice, mpi.BYTE], rank, FAILURE), rank)
             for rank, notice in enumerate(self._notices) if rank != self.rank
         ]  # fmt: skip
-        self._hosts = [host.decode() for host in self.gathered(platform.node().encode(), "the names of hosts")]
+        self._hosts = [
+            host.decode() for host in self.gathered(platform.node().encode(), "the names of hosts")
+        ]
         seen = f"{self._hosts[self.rank]} {_affinity()}".encode()
         atexit.register(self._hear_no_more)  # before mpi4py ends MPI
         self.local = self.gathered(seen, "processors").count(seen)
@@ -97,7 +100,7 @@ class MpiWorld(World):
             if now - looked >= LOOK:
                 looked = now
                 self._look()
-            if now - start > self.timeout:
+            if now - start > self.timeout and not self.patient:
                 self._give_up(pending, what)
             time.sleep(PAUSE)
 
@@ -113,8 +116,8 @@ class MpiWorld(World):
         ranks = sorted({rank for _, rank in pending})
         names = ", ".join(map(self.name, ranks[:5])) + (f" and {len(ranks) - 5} more" if ranks[5:] else "")
         _say(
-            f"{self.name(self.rank)} waited {self.timeout:g} s for {what} from {names}, which hangs or is cut "
-            "off: all ranks are ended"
+            f"{self.name(self.rank)} waited {self.timeout:g} s for {what} from {names}, which hangs or is "
+            "cut off: all ranks are ended"
         )
         self._abort(1)
 
@@ -124,6 +127,12 @@ class MpiWorld(World):
         self._mpi.COMM_WORLD.Abort(status)
 
     def fail(self, text: str) -> None:
+        if not self.failed:
+            self.failed = True
+            with contextlib.suppress(self._mpi.Exception):  # a line may be cut
+                self._tell(text)
+
+    def _tell(self, text: str) -> None:
         data = np.zeros(MOST_TEXT, np.uint8)
         told = np.frombuffer(text.encode(errors="replace")[:MOST_TEXT], np.uint8)
         data[: len(told)] = told

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
 from cynet.core import checks
 from cynet.core.processors import processors
 from cynet.core.threads import VARIABLE, set_num_threads
@@ -61,8 +66,16 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool =
     ...     print(result.test.accuracy)
     """
     world = begin(timeout)
+    sys.excepthook = functools.partial(_ended, world, sys.excepthook)
     Trainer.sharding = Sharding(shards, world, sync_batch_norm)
     return world
+
+
+def _ended(world: World, before: Callable[..., object], kind: Any, error: Any, trace: Any) -> None:
+    """What an error that nobody catches comes to: it is printed, and all processes end."""
+    before(kind, error, trace)
+    world.fail(f"{kind.__name__}: {error}")
+    world.leave(1)
 
 
 def begin(timeout: float = TIMEOUT) -> World:

@@ -31,7 +31,9 @@ from .validation import Division
 BESIDE: dict[str, tuple[str, ...]] = dict.fromkeys(("label_smoothing",), (MULTILABEL, REGRESS))
 BESIDE |= dict.fromkeys(("balanced", "tta"), (MULTILABEL, REGRESS, LANGUAGE))
 BESIDE |= {"class_weights": (REGRESS, LANGUAGE)}
-BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate", "whiten", "sync_batch_norm"), (LANGUAGE,))
+BESIDE |= dict.fromkeys(
+    ("augment", "mixup", "validation", "accumulate", "whiten", "sync_batch_norm"), (LANGUAGE,)
+)
 OF_TEXTS = ("sequence_length", "level", "fold", "random_starts")
 
 ROUNDED = 6  # digits of steps behind the point

@@ -88,7 +88,6 @@ def _table(session: Any) -> dict[str, str]:
     """What must be the same, by name."""
     build, settings = config(), session.settings
     family, features = _processor()
-    free = {name for name in FREE}
     table = {
         "cynet": build["version"],
         "compiler": build["compiler"],
@@ -101,7 +100,7 @@ def _table(session: Any) -> dict[str, str]:
         PROCESSOR[0]: family,
         PROCESSOR[1]: features,
     }
-    return table | {name: str(value) for name, value in settings.flat().items() if name not in free}
+    return table | {name: str(value) for name, value in settings.flat().items() if name not in FREE}
 
 
 def _processor() -> tuple[str, str]:

@@ -44,8 +44,9 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         task,
         Freezing(model, later) if later else None,
     )
-    if settings.shards > 1 or current() is not None:
-        made.sharding = Sharding(settings.shards, current(), settings.sync_batch_norm)
+    world = current()
+    if settings.shards > 1 or (world is not None and world.size > 1):
+        made.sharding = Sharding(settings.shards, world, settings.sync_batch_norm)
     return made
 
 

@@ -210,7 +210,7 @@ class Trainer:
     def _gradients(
         self, x: Any, y: AnyArray, targets: list[tuple[AnyArray, float]], batch: Batch
     ) -> tuple[float, int]:
-        """The loss of a batch and how many samples were predicted right; the gradients are the parameters'."""
+        """The loss of a batch, and how many samples were predicted right; gradients are the parameters'."""
         loss, right = 0.0, 0
         for part in self.parts(0, len(y)):
             added, found, gradient = self.forward(x, y, targets, part)
@@ -255,7 +255,7 @@ class Trainer:
         return Diverged(self.steps + 1, value, what, *copy.deepcopy((batch, self._carried)))
 
     def parts(self, start: int, stop: int) -> list[slice | None]:
-        """Where the parts of a batch, or of a shard of it, lie, as equal as they can be; [None]: it is one."""
+        """Where the parts of a batch, or of a shard, lie, as equal as they can be; [None]: it is one."""
         samples = stop - start
         count = max(1, min(self.accumulate, samples))
         ends = [start + samples * i // count for i in range(count + 1)]

@@ -1,4 +1,4 @@
-"""Trainings by several processes over MPI, for tests: a small net of one's own, a few pictures, a launcher."""
+"""Trainings by several processes over MPI, for tests: a small net, a few pictures, a launcher."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent.parent
 LAUNCHER = Path(sys.executable).parent / "mpiexec"
 SIDE, CLASSES = 8, 4
-NET = '''
+NET = """
 from cynet.layers import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 def net(input_shape, classes):
@@ -18,7 +18,7 @@ def net(input_shape, classes):
         Conv2d(3, 8, 3, padding=1), BatchNorm2d(8), ReLU(), MaxPool2d(2), Conv2d(8, 8, 3, padding=1),
         BatchNorm2d(8), ReLU(), Dropout(0.1), Flatten(), Linear(128, classes),
     )
-'''
+"""
 USUAL = (
     "--data", "pictures.npz", "--model", "net.py:net", "--batch-size", "16", "--lr", ".05", "--augment",
     "flip", "--workers", "0", "--threads", "1", "--no-report",

@@ -1,4 +1,4 @@
-"""Steps by shards: the same bytes for any number of processes, here threads, that divides that of the shards."""
+"""Steps by shards: the same bytes for any number of processes, here threads, that divides theirs."""
 
 import hashlib
 
@@ -11,6 +11,7 @@ from thread_world import together
 import cynet
 from cynet import data
 from cynet.layers import (
+    LSTM,
     Add,
     BatchNorm2d,
     Concat,
@@ -20,7 +21,6 @@ from cynet.layers import (
     Flatten,
     GlobalAvgPool2d,
     Graph,
-    LSTM,
     Linear,
     MaxPool2d,
     ReLU,
@@ -105,7 +105,9 @@ def batches(count=3, samples=48, seed=5):
 def trainer_of(build, shards, world=None, **options):
     cynet.seed(3)
     model = build()
-    made = Trainer(model, CrossEntropyLoss(0.1), SGD(model.parameters(), 0.05, 0.9), lambda step: 0.05, **options)
+    made = Trainer(
+        model, CrossEntropyLoss(0.1), SGD(model.parameters(), 0.05, 0.9), lambda step: 0.05, **options
+    )
     made.sharding = Sharding(shards, world)
     return made
 
@@ -147,7 +149,9 @@ def plain():
 
 
 @pytest.mark.parametrize(
-    "options", [{"accumulate": 2}, {"mixup": Mixup(0.3, 4)}, {"clip_norm": 0.01}], ids=lambda found: [*found][0]
+    "options",
+    [{"accumulate": 2}, {"mixup": Mixup(0.3, 4)}, {"clip_norm": 0.01}],
+    ids=lambda found: next(iter(found)),
 )
 def test_ways_of_training_give_the_same_bytes(options):
     (alone,) = stepped(4, 1, residual, **options)
@@ -240,9 +244,7 @@ def test_an_error_within_shards_that_take_turns_comes_out_and_the_next_step_goes
             return super().forward(x)
 
     middle = Failing()
-    trainer = trainer_of(
-        lambda: Sequential(BatchNorm2d(3), ReLU(), middle, Linear(3 * SIDE**2, CLASSES)), 4
-    )
+    trainer = trainer_of(lambda: Sequential(BatchNorm2d(3), ReLU(), middle, Linear(3 * SIDE**2, CLASSES)), 4)
     trainer.sharding = Sharding(4, sync_batch_norm=True)
     grads = [parameter.grad for parameter in trainer.model.parameters()]
     (x, y), *_ = batches(1)
@@ -289,9 +291,7 @@ def pictures(count, seed):
 
 def loaders():
     transforms = [data.RandomFlip(), data.Normalize([0.5] * 3, [0.25] * 3)]
-    training = data.DataLoader(
-        pictures(100, 1), 24, seed=7, workers=0, drop_last=True, transforms=transforms
-    )
+    training = data.DataLoader(pictures(100, 1), 24, seed=7, workers=0, drop_last=True, transforms=transforms)
     test = data.DataLoader(pictures(70, 2), 16, shuffle=False, workers=0, transforms=transforms[1:])
     return training, test
 
@@ -373,7 +373,9 @@ def test_the_tree_does_not_depend_on_who_adds(shards, drawn):
     each, handed = shards // ranks, []
     for rank in range(ranks):
         own = tree.joined(nodes()[rank * each : (rank + 1) * each])
-        assert [(node.first, node.count) for node in own] == tree.covering(range(rank * each, (rank + 1) * each))
+        assert [(node.first, node.count) for node in own] == tree.covering(
+            range(rank * each, (rank + 1) * each)
+        )
         handed += own
     assert tree.total(tree.joined(handed)).tobytes() == whole.tobytes()
 
@@ -387,32 +389,37 @@ def test_one_process_keeps_few_sums(shards):
 
 
 # -- when gradients are final --------------------------------------------------------------------------------
+def went_back(model, dy, gradients, found):
+    """[(bucket, layers that had finished when it was said to be final), ...], and how many layers finished."""
+    ready, polls = [], []
+
+    def tell(number):
+        gradients.take(number, found)
+        ready.append((number, len(polls)))
+
+    with gradients.following(tell, lambda: polls.append(1)):
+        model.backward(dy)
+    return ready, len(polls)
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_a_gradient_is_said_to_be_final_when_nothing_adds_to_it_any_more(name):
     cynet.seed(2)
     model = NETS[name]().train()
     model.input_grad = False
-    gradients, early = Gradients(model.parameters(), 100), []
+    gradients = Gradients(model.parameters(), 100)
     for round_ in range(3):
         (x, _), *_ = batches(1, 6, round_)
         dy = np.random.default_rng(round_).standard_normal((6, CLASSES)).astype(np.float32)
         model.zero_grad()
         model(x)
-        found = np.zeros(gradients.size, np.float32)
-        polls = []
-        with gradients.following(
-            lambda number: (gradients.take(number, found), early.append((number, len(polls)))),
-            lambda: polls.append(1),
-        ):
-            model.backward(dy)
-        after = np.zeros_like(found)
+        found, after = np.zeros((2, gradients.size), np.float32)
+        ready, polls = went_back(model, dy, gradients, found)
         gradients.take_all(after)
         np.testing.assert_array_equal(found, after)
+        assert [number for number, _ in ready] == [*range(len(gradients.buckets))]
+        assert not round_ or ready[0][1] < polls  # some before the end
         gradients.settle()
-        assert [number for number, _ in early] == [*range(len(gradients.buckets))] or not gradients.is_settled
-        if round_:
-            assert early[0][1] < len(polls)  # some before the end
-        early.clear()
     assert mode.tell is None and len(gradients.buckets) > 3
 
 

@@ -139,8 +139,8 @@ class Gradients:
     def _refuse_late(self, word: tuple[int, ...], gone: int) -> None:
         if gone and any(self._bucket_of[i] < gone for i in word):
             raise RuntimeError(
-                "shards: wanted a net whose backward pass takes the same way in every step, got one that came "
-                "back to parameters whose gradients were taken for final"
+                "shards: wanted a net whose backward pass takes the same way in every step, got one that "
+                "came back to parameters whose gradients were taken for final"
             )
 
     def _of(self, layer: Any) -> tuple[int, ...]:

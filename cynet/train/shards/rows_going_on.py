@@ -1,4 +1,4 @@
-"""States of recurrent layers that go on from batch to batch, cut into shards by rows, and put together again."""
+"""States of recurrent layers that go on from batch to batch, cut into shards by rows, and joined again."""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ class Sharding:
         When an argument is none of these.
     """
 
-    def __init__(
-        self, shards: int = 8, world: World | None = None, sync_batch_norm: bool = False
-    ) -> None:
+    def __init__(self, shards: int = 8, world: World | None = None, sync_batch_norm: bool = False) -> None:
         self.shards, self.world = checks.integer("shards", shards, 1, MOST), world or World()
         if self.shards % self.world.size:
             ranks = self.world.size
@@ -100,11 +98,14 @@ class Sharding:
         """
         if len(y) < self.shards:
             hint = "a loader with drop_last=True leaves out a smaller last batch"
-            raise ValueError(f"batch: wanted a sample for each of {self.shards} shards, got {len(y)} ({hint})")
+            raise ValueError(
+                f"batch: wanted a sample for each of {self.shards} shards, got {len(y)} ({hint})"
+            )
         step = _Step(self, trainer, x, y, targets)
         drawn = random.get_state()
         try:
             found = step.taken()
+            self.world.patient = False
         except BaseException:
             step.going_on.restore()
             raise

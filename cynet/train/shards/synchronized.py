@@ -1,9 +1,9 @@
-"""Batch norm over the whole batch of a step: shards go through the net together, from one batch norm to the next.
+"""Batch norm over the whole batch of a step: shards go through the net together, from one to the next.
 
-Design: each shard of this process has a thread, and one of them runs at a time. At a batch norm it leaves its
-sums, and the turn, to the next shard; the last one hears those of the other processes, and joins all in the
-order of the shards. Then all go on with the same numbers, one after another again. What a layer shares between
-threads otherwise, gradients and random keys, each shard has of its own: they change with the turn.
+Design: each shard of this process has a thread, and one of them runs at a time. At a batch norm it leaves
+its sums, and the turn, to the next shard; the last one hears those of the other processes, and joins all in
+the order of the shards. Then all go on with the same numbers, one after another again. What a layer shares
+between threads otherwise, gradients and random keys, each shard has of its own: they change with the turn.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Turns:
         self._keys: list[Any] = [None] * count
 
     def run(self, pool: ThreadPoolExecutor, shard: Callable[[int], Any]) -> list[Any]:
-        """What ``shard(i)`` returns for each; afterwards gradients and random state are this thread's again."""
+        """What ``shard(i)`` returns for each; gradients and random state are those of before again."""
         before = random.get_state()
         try:
             futures = [pool.submit(self._one, i, shard) for i in range(self.count)]

@@ -1,4 +1,4 @@
-"""What processes tell each other in a step besides gradients: of each shard the loss and what else it came to.
+"""What processes tell each other in a step besides gradients: of each shard the loss, and what it came to.
 
 Design: it is sent before the last backward pass of a step, and read after it. A number that stands for how
 the gradients are laid out goes along: processes for which it differs do not train the same net.
@@ -76,4 +76,3 @@ def read(world: World, data: list[bytes]) -> list[Told]:
 def agree(world: World, noted: list[int]) -> None:
     """Let a signal that came to some process be known to this one."""
     world.agreed = world.agreed or max(noted)
-

@@ -1,4 +1,4 @@
-"""What a training needs of the processes that train together: here there is one; `cynet.distributed` has more.
+"""What a training needs of those that train together: here one process; `cynet.distributed` has more.
 
 Design: everything is made of two calls that return at once, `send` and `receive`, and of `wait`, which ends
 after a time and raises where another process has failed; so there is one place that can hang, and it does
@@ -42,6 +42,11 @@ class World:
         Tells the number of a signal that came to this process, 0 for none.
     agreed : int
         The number of a signal of which all processes know, since the same step; 0: none.
+    failed : bool
+        Whether this process has said that it cannot go on.
+    patient : bool
+        Whether another process is waited for as long as it takes: until the first step, which all begin when
+        the last one has its data.
     sent_bytes, sent_messages : int
         Since the beginning.
     """
@@ -51,6 +56,7 @@ class World:
     def __init__(self) -> None:
         self.noted: Callable[[], int] = _nothing
         self.agreed = 0
+        self.failed, self.patient = False, True
         self.sent_bytes = self.sent_messages = 0
 
     def name(self, rank: int) -> str:
@@ -70,7 +76,8 @@ class World:
         return pending
 
     def wait(self, pending: Pending, what: str) -> None:
-        """Wait until all of these are done; `what`, in words, is what is waited for.
+        """Wait until all of these are done, and end all processes where that takes too long; `what` tells, in
+        words, what is waited for.
 
         Raises
         ------
@@ -79,7 +86,8 @@ class World:
         """
 
     def fail(self, text: str) -> None:
-        """Tell all others that this process cannot go on, and why."""
+        """Tell all others, once, that this process cannot go on, and why."""
+        self.failed = True
 
     def leave(self, status: int) -> None:
         """End all processes where this one ends otherwise than with all others: with an exit status."""
