@@ -7,8 +7,8 @@ from functools import cached_property
 
 ROOMS = (
     "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses",
-    "cynet.optim", "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs", "cynet.interop.safetensors",
-    "cynet.uwnet",
+    "cynet.optim", "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs",
+    "cynet.interop.safetensors", "cynet.uwnet",
 )  # fmt: skip
 RETURNED = (  # what public names return
     "cynet.data.images.pictures.PictureProblem", "cynet.runs.facts.Facts", "cynet.runs.predictor.Answer",

@@ -390,7 +390,7 @@ def test_one_process_keeps_few_sums(shards):
 
 # -- when gradients are final --------------------------------------------------------------------------------
 def went_back(model, dy, gradients, found):
-    """[(bucket, layers that had finished when it was said to be final), ...], and how many layers finished."""
+    """[(bucket, how many layers had finished when it was final), ...], and how many finished in all."""
     ready, polls = [], []
 
     def tell(number):
