@@ -22,7 +22,8 @@ MODELS_OF = {
     "kernels": ("uwnet0", *MODELS),
 }  # where not MODELS
 BATCH = 128  # pictures
-RANKS, SHARDS = (1, 2), 8
+RANKS, SHARDS, BATCH_OF_RANKS = (1, 2), 8, 512
+LATENCY, BANDWIDTH = 1.0, 1.0  # milliseconds and Gbit/s between machines
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
 EPOCH = 12_800  # pictures that a loader walks over
 SHAPES = 60  # convolutions that are drawn

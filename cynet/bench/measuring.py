@@ -15,6 +15,7 @@ from . import (
     per_layer,
     processes,
     profiled,
+    scaling,
     shape_speed,
     speed,
     texts,
@@ -58,6 +59,8 @@ class Wanted:
     shards : int
     launcher : str or None
         The words that start ranks, with {} for their number.
+    latency, bandwidth : float
+        Milliseconds and Gbit/s between machines, for the model.
     side : int or None
         Of the pictures of "train" and "infer"; None: 32, or what a model needs.
     """
@@ -79,6 +82,8 @@ class Wanted:
     ranks: tuple = choices.RANKS
     shards: int = choices.SHARDS
     launcher: str | None = None
+    latency: float = choices.LATENCY
+    bandwidth: float = choices.BANDWIDTH
     side: int | None = None
 
     @property
@@ -178,9 +183,14 @@ def _language_model(wanted, watch):
 
 
 def _distributed(wanted, watch):
-    yield distributed.measure(
-        wanted.ranks, wanted.model, wanted.batch_size, wanted.shards, wanted.launcher, wanted.threads,
-        wanted.repeat, watch,
+    threads = wanted.threads if isinstance(wanted.threads, int) else 1
+    yield from distributed.measure(
+        distributed.Setup(
+            tuple(wanted.ranks), tuple(wanted.model), wanted.batch_size, wanted.shards, wanted.launcher,
+            threads, wanted.repeat or distributed.ROUNDS,
+            scaling.Line(wanted.latency / 1e3, wanted.bandwidth * 1e9 / 8),
+        ),
+        watch,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def main(job):
     if job["shards"] > 1:
         trainer.sharding = Sharding(job["shards"], world, job.get("sync", False))
     x, y = setting.batch(job["batch_size"], workload.input_shape(job["model"]))
-    times = []
+    times, rest = [], _timed(optimizer)
     for step in range(WARM + job["steps"]):
         if step == WARM:
             before = _counts(trainer)
@@ -44,12 +44,31 @@ def main(job):
         times.append(time.perf_counter() - since)
     found = {name: (value - before[name]) / job["steps"] for name, value in _counts(trainer).items()}
     found |= {"step": float(np.median(times[WARM:])), "peak": resident("VmHWM")}
-    found |= {"buckets": _buckets(trainer)}
+    found |= {"rest": float(np.median(rest[WARM:])), "buckets": _buckets(trainer), "told": _told(model)}
     if world is not None:
         world.end()
         if world.rank:
             return None
     return found
+
+
+def _told(model):
+    """Bytes that a rank tells of a shard: its batch norms' statistics, and a few numbers."""
+    arrays = (getattr(layer, name) for _, layer in model.walk() for name in layer.buffers)
+    return 64 + sum(array.nbytes for array in arrays)
+
+
+def _timed(optimizer):
+    """The seconds of each step of an optimiser from now on, a list that grows."""
+    taken, step = [], optimizer.step
+
+    def timed():
+        since = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - since)
+
+    optimizer.step = timed
+    return taken
 
 
 def _counts(trainer):

@@ -8,7 +8,10 @@ and costs some processor time at both ends. The step ends when the last sum is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ class Work:
     rest: float
     buckets: tuple[tuple[float, int], ...]
     told: int = 0
+
+    def with_shards_of(self, part: float) -> Work:
+        """The same, of shards that have this part of the pictures."""
+        buckets = tuple((before * part, size) for before, size in self.buckets)
+        return replace(self, shard=self.shard * part, buckets=buckets)
+
+
+def work_of(found: list[dict[str, Any]], shards: int) -> Work:
+    """The `Work` of what processes that compute all shards measured (`ranks.py`)."""
+    step, rest = (float(np.median([one[name] for one in found])) for name in ("step", "rest"))
+    buckets = tuple((before, size) for before, size in found[0]["buckets"])
+    return Work((step - rest) / shards, rest, buckets, found[0]["told"])
 
 
 def step_seconds(work: Work, line: Line, ranks: int, shards: int) -> float:

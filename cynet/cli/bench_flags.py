@@ -86,7 +86,11 @@ def _add_models(parser, name):
         )
     elif name != "table":
         parser.add_argument(
-            "--batch-size", type=integer(1), default=choices.BATCH, metavar="N", help="pictures in a batch"
+            "--batch-size",
+            type=integer(1),
+            default=choices.BATCH_OF_RANKS if name == "distributed" else choices.BATCH,
+            metavar="N",
+            help="pictures in a batch",
         )
     parser.add_argument(
         "--no-batch-norm",
@@ -102,6 +106,11 @@ def _add_ranks(parser):
     parser.add_argument(
         "--shards", type=integer(1), default=choices.SHARDS, metavar="N", help="parts of a step's batch"
     )
+    for name, unit, default in (("latency", "MS", choices.LATENCY), ("bandwidth", "GBIT", choices.BANDWIDTH)):
+        parser.add_argument(
+            f"--{name}", type=number(0.0001), default=default, metavar=unit,
+            help="between machines, for the model of many of them",
+        )  # fmt: skip
     parser.add_argument(
         "--launcher",
         metavar="TEXT",
