@@ -15,6 +15,7 @@ from .report import MEBIBYTES, MILLISECONDS, PERCENT, Report, scaled
 from .timing import nothing
 
 ROUNDS, STEPS = 3, 10
+NEAR = scaling.Line(1e-3, 1e9 / 8)  # machines with 1 ms and 1 Gbit/s between them
 MACHINES = 2, 4, 8, 16, 32, 64, 128, 256
 LAUNCH = "mpiexec -n {}"
 
@@ -52,7 +53,7 @@ class Setup:
     launch: str | None = None
     threads: int = 1
     repeat: int = ROUNDS
-    line: scaling.Line = scaling.Line(1e-3, 1e9 / 8)
+    line: scaling.Line = NEAR
 
 
 def measure(setup, watch=nothing):
@@ -152,10 +153,11 @@ def _report(rows, setup, words):
         ("peak_bytes", "peak MiB a rank", MEBIBYTES),
     )
     notes = (
-        f"Training steps of {setup.batch_size} pictures in {setup.shards} shards, started by {' '.join(words)}; "
-        "beside one process with as many threads, whose step is not cut, and cut. Efficiency: the time of the "
-        "former over that of the ranks. Sent: by one rank. Hidden: what gradients are under way without "
-        f"anybody waiting for them. The model's ranks are {_told(setup.line)} apart.",
+        f"Training steps of {setup.batch_size} pictures in {setup.shards} shards, started by "
+        f"{' '.join(words)}; beside one process with as many threads, whose step is not cut, and cut. "
+        "Efficiency: the time of the former over that of the ranks. Sent: by one rank. Hidden: what gradients "
+        "are under way without anybody waiting for them. The model's ranks are "
+        f"{_told(setup.line)} apart.",
     )
     return Report("distributed", columns, rows, notes, {"processors": os.cpu_count()})
 
@@ -184,7 +186,7 @@ def predicted(works, setup):
         ("batch_a_machine", f"batch {setup.batch_size} a machine, %", PERCENT),
     )
     notes = (
-        f"Efficiency by the model of cynet/bench/scaling.py, for machines {_told(setup.line)} apart: the time "
-        "of one of them that computes all shards, over that of all, and their number.",
+        f"Efficiency by the model of cynet/bench/scaling.py, for machines {_told(setup.line)} apart: the "
+        "time of one of them that computes all shards, over that of all, and their number.",
     )
     return Report("distributed: the model", columns, rows, notes)
