@@ -155,8 +155,8 @@ def _report(rows, setup, words):
     notes = (
         f"Training steps of {setup.batch_size} pictures in {setup.shards} shards, started by "
         f"{' '.join(words)}; beside one process with as many threads, whose step is not cut, and cut. "
-        "Efficiency: the time of the former over that of the ranks. Sent: by one rank. Hidden: what gradients "
-        "are under way without anybody waiting for them. The model's ranks are "
+        "Efficiency: the time of the former over that of the ranks. Sent: by one rank. Hidden: what "
+        "gradients are under way without anybody waiting for them. The model's ranks are "
         f"{_told(setup.line)} apart.",
     )
     return Report("distributed", columns, rows, notes, {"processors": os.cpu_count()})
