@@ -1,5 +1,6 @@
 """What processes that train together compare before the first step, and how what differs is told."""
 
+import itertools
 import sys
 import threading
 from types import SimpleNamespace
@@ -58,7 +59,7 @@ def test_each_difference_is_told_with_its_ranks_in_all_of_them(monkeypatch):
 
 def test_another_kind_of_processor_is_allowed_by_name(monkeypatch):
     here = threading.local()
-    kinds = iter(["one", "other", "one", "other"])
+    kinds = itertools.cycle(["one", "other"])
 
     def processor():
         if not hasattr(here, "kind"):
@@ -112,7 +113,10 @@ def test_without_mpi4py_the_extra_is_named(monkeypatch, capsys):
     [
         (["--allow-mixed"], "--allow-mixed: wanted --distributed beside it"),
         (["--distributed", "--lr-find"], "--lr-find: not allowed with argument --distributed"),
-        (["--sync-batch-norm", "--data", "tiny"], "--sync-batch-norm: wanted shards of 2 or more"),
+        (
+            ["--sync-batch-norm", "--batch-size", "32", "--data", "tiny"],
+            "--sync-batch-norm: wanted shards of 2 or more",
+        ),
         (
             ["--shards", "64", "--batch-size", "32", "--data", "tiny"],
             "--shards: wanted at most the batch_size",
