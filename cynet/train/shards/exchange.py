@@ -28,6 +28,7 @@ class _Flight:
     nodes: list[list[Node]]  # of each rank its part of this process's part
     out: Array
     pending: Pending
+    later: Pending  # the others' parts of the sum
     sent: list[Array] = field(default_factory=list)  # kept until it is there
     is_sum: bool = False
 
@@ -87,9 +88,10 @@ class Exchange:
             return
         mine = self._part(world.rank, size)
         found = [[Node(node.first, node.count, node.array[mine]) for node in nodes]] * world.size
-        flight = _Flight(number, found, out, [])
+        flight = _Flight(number, found, out, [], [])
         for rank in self._others():
             if (part := self._part(rank, size)).stop > part.start:
+                flight.later.append((world.receive(out[part], rank, self._tag(number) + 1), rank))
                 sent = _side_by_side([node.array[part] for node in nodes])
                 flight.sent.append(sent)
                 flight.pending.append((world.send(sent, rank, self._tag(number)), rank))
@@ -117,12 +119,10 @@ class Exchange:
         mine = self._part(world.rank, len(out))
         if mine.stop > mine.start:
             out[mine] = total(joined(node for nodes in flight.nodes for node in nodes))
-        flight.is_sum, flight.sent, flight.nodes, tag = True, [], [], self._tag(flight.number) + 1
-        for rank in self._others():
-            if mine.stop > mine.start:
-                flight.pending.append((world.send(out[mine], rank, tag), rank))
-            if (part := self._part(rank, len(out))).stop > part.start:
-                flight.pending.append((world.receive(out[part], rank, tag), rank))
+        flight.is_sum, flight.sent, flight.nodes, flight.pending = True, [], [], flight.later
+        if mine.stop > mine.start:
+            tag = self._tag(flight.number) + 1
+            flight.pending += [(world.send(out[mine], rank, tag), rank) for rank in self._others()]
         if not flight.pending:
             self.done(flight.number)
 

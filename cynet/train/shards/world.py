@@ -14,7 +14,15 @@ import numpy as np
 
 from cynet.core.types import AnyArray
 
-HEADER, BODY, FAILURE, ENDED, BUCKETS = 1, 2, 3, 4, 16  # tags of messages; those of buckets count from there
+HEADER, BODY, FAILURE, ENDED, TALK, BUCKETS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    16,
+)  # tags of messages; those of buckets count from there
+SPARE = 1024  # bytes, beside twice its own, that a process hears of another one
 Pending = list[tuple[Any, int]]  # (request, the rank that it waits for)
 
 
@@ -68,7 +76,7 @@ class World:
         raise NotImplementedError("there is no other process")
 
     def receive(self, array: AnyArray, rank: int, tag: int) -> Any:
-        """Begin to receive into an array."""
+        """Begin to receive into an array, at most as much as it takes."""
         raise NotImplementedError("there is no other process")
 
     def left(self, pending: Pending) -> Pending:
@@ -97,12 +105,19 @@ class World:
 
     # -- what is made of these -------------------------------------------------------------------------
     def begin(self, data: bytes) -> Talk:
-        """Begin to tell all others some bytes, and to hear theirs."""
+        """Begin to tell all others some bytes, and to hear theirs, which are about as many at most."""
         return Talk(self, data)
 
     def gathered(self, data: bytes, what: str) -> list[bytes]:
-        """What each process tells, in the order of their ranks."""
-        return self.begin(data).heard(what)
+        """What each process tells, of any length, in the order of their ranks."""
+        others = [rank for rank in range(self.size) if rank != self.rank]
+        sent: Pending = []
+        for rank in others:
+            sent += _sent(self, data, rank)
+        found = _received(self, others, what)
+        self.wait(sent, what)
+        found.insert(self.rank, data)
+        return found
 
     def from_first(self, data: bytes, what: str) -> bytes:
         """What the first process tells; the others' `data` is not used."""
@@ -122,25 +137,28 @@ def _nothing() -> int:
 
 
 class Talk:
-    """What every process tells every other one, of any length.
+    """What every process tells every other one, of about the same length, while it does something else.
 
     Parameters
     ----------
     world : World
     data : bytes
+        Tells itself where it ends: what is heard may be followed by anything.
     """
 
     def __init__(self, world: World, data: bytes) -> None:
         self.world, self.data = world, data
-        self.others = [rank for rank in range(world.size) if rank != world.rank]
-        self.sent: Pending = []
-        for rank in self.others:
-            self.sent += _sent(world, data, rank)
+        own, room = np.frombuffer(data, np.uint8), 2 * len(data) + SPARE
+        others = [rank for rank in range(world.size) if rank != world.rank]
+        self._found = [np.zeros(room, np.uint8) for _ in others]
+        pairs = zip(self._found, others, strict=True)
+        self._pending: Pending = [(world.receive(array, rank, TALK), rank) for array, rank in pairs]
+        self._pending += [(world.send(own, rank, TALK), rank) for rank in others]
 
     def heard(self, what: str) -> list[bytes]:
         """What each process tells, in the order of their ranks, once all have."""
-        found = _received(self.world, self.others, what)
-        self.world.wait(self.sent, what)
+        self.world.wait(self._pending, what)
+        found = [array.tobytes() for array in self._found]
         found.insert(self.world.rank, self.data)
         return found
 
