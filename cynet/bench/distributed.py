@@ -125,7 +125,7 @@ def _row(found):
     seconds = {way: np.array([one["step"] for one in each]) for way, each in found.items()}
     under_way, waited = (float(np.median([one[name] for one in ranks])) for name in ("under_way", "waited"))
     return {
-        "step_seconds": float(np.median(seconds["ranks"])),
+        "seconds": float(np.median(seconds["ranks"])),
         "one_seconds": float(np.median(seconds["one"])),
         "shards_seconds": float(np.median(seconds["shards"])),
         "efficiency": float(np.median(seconds["one"] / seconds["ranks"])),
@@ -142,7 +142,7 @@ def _report(rows, setup, words):
         ("model", "model", None),
         ("ranks", "ranks", str),
         ("threads", "threads each", str),
-        ("step_seconds", "step ms", MILLISECONDS),
+        ("seconds", "step ms", MILLISECONDS),
         ("one_seconds", "one process ms", MILLISECONDS),
         ("shards_seconds", "in shards ms", MILLISECONDS),
         ("efficiency", "efficiency %", PERCENT),

@@ -244,7 +244,7 @@ class DataLoader:
             order = [
                 each[part] if len(each[part]) else each[:1] for each, part in zip(whole, cuts, strict=True)
             ]
-            self._make_feed_of(max(map(len, order), default=0))
+            self._make_feed_of(max((len(each) for each in order), default=0))
         poison = self.debug and not self.copy
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
             _refuse_ended(walk)  # a transform may have ended it
