@@ -59,7 +59,8 @@ BESIDE = {
 }  # fmt: skip
 NAMES = {
     "batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps",
-    "ranks": "{} ranks", "machines": "{} machines", "hidden": "{} units", "side": "@{}", "length": "length {}",
+    "ranks": "{} ranks", "machines": "{} machines", "hidden": "{} units", "side": "@{}",
+    "length": "length {}",
 }  # fmt: skip
 COLUMNS = (
     ("case", "case", None), ("old", "old", str), ("new", "new", str), ("unit", "", None),

@@ -163,7 +163,9 @@ def _train(
             place.epoch, place.batch = place.epoch + 1, 0
             continue
         with trainer.evaluated_weights():
-            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
+            evaluated = pairs(watch(test_batches), "test_batches", trainer.columns)
+            sharding = trainer.sharding
+            test = sharding.evaluate(trainer, evaluated) if sharding else trainer.evaluate(evaluated)
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(

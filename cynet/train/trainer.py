@@ -238,9 +238,7 @@ class Trainer:
 
     def evaluate(self, batches: Any) -> Any:
         """What the task, or `metrics.evaluate`, says of the model as it is."""
-        found = self.task.evaluate if self.task else evaluate
-        both = self.evaluated, batches
-        return self.sharding.evaluate(found, *both) if self.sharding else found(*both)
+        return (self.task.evaluate if self.task else evaluate)(self.evaluated, batches)
 
     def count(self, y: AnyArray) -> int:
         """How many samples (by the task perhaps tokens) a batch with these labels counts."""

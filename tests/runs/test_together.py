@@ -51,7 +51,8 @@ def test_each_difference_is_told_with_its_ranks_in_all_of_them(monkeypatch):
     sessions = [session(), session(lr=0.5), session(), session(lr=0.5, seed=3)]
     sessions[2].batches = SimpleNamespace(dataset=SimpleNamespace(fingerprint=lambda: "11x1"))
     (found,) = set(agreed(monkeypatch, sessions))
-    assert found.startswith("ranks: wanted the same on all, got data: 10x1 on ranks 0-1, 3, 11x1 on rank 2;")
+    assert found.startswith("ranks: wanted the same on all, got fingerprint of the data: ")
+    assert "data: 10x1 on ranks 0-1, 3, 11x1 on rank 2;" in found
     assert (
         "lr: None on ranks 0, 2, 0.5 on ranks 1, 3" in found and "seed: 0 on ranks 0-2, 3 on rank 3" in found
     )

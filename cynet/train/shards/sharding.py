@@ -14,7 +14,7 @@ from cynet.core import checks, workspace
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.data.loader import DataLoader
 from cynet.data.rows import Rows
-from cynet.nn.layer import Layer
+from cynet.train import metrics
 
 from . import statistics, told
 from .evaluation import evaluate, is_shared
@@ -145,9 +145,10 @@ class Sharding:
         """What the first process says."""
         return bool(self.world.from_first(bytes([value]), "whether rank 0 has enough")[0])
 
-    def evaluate(self, found: Callable[..., Any], model: Layer, batches: Iterable[Any]) -> Any:
-        """What ``found(model, batches)`` gives; each process runs the model over some of the batches."""
-        return evaluate(self.world, found, model, batches)
+    def evaluate(self, trainer: Any, batches: Iterable[Any]) -> Any:
+        """What ``trainer.evaluate(batches)`` gives; each process runs the model over some of the batches."""
+        found = trainer.task.evaluate if trainer.task else metrics.evaluate
+        return evaluate(self.world, found, trainer.evaluated, batches)
 
     def whole(self, batch: Batch) -> Batch:
         """A batch of which each process has the samples of its shards, with all."""
