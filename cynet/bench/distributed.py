@@ -15,7 +15,7 @@ from .report import MEBIBYTES, MILLISECONDS, PERCENT, Report, scaled
 from .timing import nothing
 
 ROUNDS, STEPS = 3, 10
-NEAR = scaling.Line(1e-3, 1e9 / 8)  # machines with 1 ms and 1 Gbit/s between them
+NEAR = scaling.Link(1e-3, 1e9 / 8)  # machines with 1 ms and 1 Gbit/s between them
 MACHINES = 2, 4, 8, 16, 32, 64, 128, 256
 LAUNCH = "mpiexec -n {}"
 
@@ -28,7 +28,7 @@ def launcher(text=None):
 
 
 @dataclass(frozen=True)
-class Setup:
+class RankedSetup:
     """What is measured.
 
     Attributes
@@ -42,7 +42,7 @@ class Setup:
     threads : int
         Of each rank.
     repeat : int
-    line : Line
+    line : Link
         What lies between the machines, for the model.
     """
 
@@ -53,7 +53,7 @@ class Setup:
     launch: str | None = None
     threads: int = 1
     repeat: int = ROUNDS
-    line: scaling.Line = NEAR
+    line: scaling.Link = NEAR
 
 
 def measure(setup, watch=nothing):
@@ -61,7 +61,7 @@ def measure(setup, watch=nothing):
 
     Parameters
     ----------
-    setup : Setup
+    setup : RankedSetup
     watch : callable, optional
 
     Yields

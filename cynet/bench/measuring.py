@@ -185,10 +185,10 @@ def _language_model(wanted, watch):
 def _distributed(wanted, watch):
     threads = wanted.threads if isinstance(wanted.threads, int) else 1
     yield from distributed.measure(
-        distributed.Setup(
+        distributed.RankedSetup(
             tuple(wanted.ranks), tuple(wanted.model), wanted.batch_size, wanted.shards, wanted.launcher,
             threads, wanted.repeat or distributed.ROUNDS,
-            scaling.Line(wanted.latency / 1e3, wanted.bandwidth * 1e9 / 8),
+            scaling.Link(wanted.latency / 1e3, wanted.bandwidth * 1e9 / 8),
         ),
         watch,
     )  # fmt: skip

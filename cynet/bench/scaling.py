@@ -15,7 +15,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Line:
+class Link:
     """What lies between machines.
 
     Attributes
@@ -67,7 +67,7 @@ def work_of(found: list[dict[str, Any]], shards: int) -> Work:
     return Work((step - rest) / shards, rest, buckets, found[0]["told"])
 
 
-def step_seconds(work: Work, line: Line, ranks: int, shards: int) -> float:
+def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
     """The time of a step of so many ranks."""
     if ranks == 1:
         return shards * work.shard + work.rest
@@ -93,6 +93,6 @@ def step_seconds(work: Work, line: Line, ranks: int, shards: int) -> float:
     return max(last, end + processor) + work.rest
 
 
-def efficiency(work: Work, line: Line, ranks: int, shards: int) -> float:
+def efficiency(work: Work, line: Link, ranks: int, shards: int) -> float:
     """How much of `ranks` times one machine's speed so many of them reach."""
     return step_seconds(work, line, 1, shards) / step_seconds(work, line, ranks, shards) / ranks

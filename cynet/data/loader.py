@@ -26,7 +26,7 @@ from cynet.core.types import AnyArray, Array
 from . import fingerprint
 from .images.augment import Normalize, RandomCrop, RandomFlip
 from .images.transforms import Pipeline
-from .rows import Rows
+from .rows import BatchRows
 from .sampler import checked_order, generator
 from .workers import auto, portable
 from .workers.crew import CLOSED
@@ -217,7 +217,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[tuple[Array, AnyArray]]:
         return EpochBatches(self._desk, self._epoch(), self._put_away)
 
-    def in_part(self, cut: Callable[[int, int], slice]) -> Iterator[tuple[Rows, AnyArray]]:
+    def in_part(self, cut: Callable[[int, int], slice]) -> Iterator[tuple[BatchRows, AnyArray]]:
         """As a ``for`` over it, but of each batch some samples alone are made, by their places in it.
 
         Parameters
@@ -227,7 +227,7 @@ class DataLoader:
 
         Yields
         ------
-        x : Rows
+        x : BatchRows
         y : ndarray
             Of all samples of the batch.
         """
@@ -256,7 +256,7 @@ class DataLoader:
             made = x[...] if poison else x
             if cut is not None:
                 part, samples = cuts[number], whole[number]
-                made = Rows(made[: part.stop - part.start], part.start, len(samples))
+                made = BatchRows(made[: part.stop - part.start], part.start, len(samples))
             yield made, self.dataset.labels[whole[number]]
             if poison:
                 x[...] = np.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cynet.core.types import Array
 
 
-class Rows:
+class BatchRows:
     """The samples `first`, `first + 1`, ... of a batch of `count`.
 
     They are asked for by their places in the whole batch, as ``rows[8:12]``.
@@ -31,4 +31,4 @@ class Rows:
         return self.x[start:stop]
 
     def __repr__(self) -> str:
-        return f"Rows({self.first} to {self.first + len(self.x)} of {self.count})"
+        return f"BatchRows({self.first} to {self.first + len(self.x)} of {self.count})"

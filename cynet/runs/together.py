@@ -163,7 +163,7 @@ def follow(session: Any) -> Outcome:
         When another process failed.
     """
     trainer, steps = session.trainer, session.settings.steps
-    last = _Last()
+    last = _LastResult()
 
     def outcome(status: str, **more: Any) -> Outcome:
         return Outcome(status, Path(), trainer.steps, steps, session.measure, None, last.result, **more)
@@ -188,7 +188,7 @@ def dismiss() -> None:
         hand_out(b"")
 
 
-class _Last(Observer):
+class _LastResult(Observer):
     result: Any = None
 
     def evaluated(self, result: Any) -> None:

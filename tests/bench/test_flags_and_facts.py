@@ -118,11 +118,11 @@ N = "the threads there are"  # which tests that came before may have set
         ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, None, {}),
         ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, None, {}),
     ]),
-    ("distributed", [("distributed.measure", N, distributed.Setup((1, 2), ("resnet20",)), {})]),
+    ("distributed", [("distributed.measure", N, distributed.RankedSetup((1, 2), ("resnet20",)), {})]),
     ("distributed --ranks 2,4 --model uwnet1 --batch-size 64 --shards 4 --threads 2 --repeat 5 --latency .5 "
      "--bandwidth 10 --launcher run{}",
-     [("distributed.measure", 2, distributed.Setup(
-         (2, 4), ("uwnet1",), 64, 4, "run{}", 2, 5, scaling.Line(0.0005, 1.25e9)), {})]),
+     [("distributed.measure", 2, distributed.RankedSetup(
+         (2, 4), ("uwnet1",), 64, 4, "run{}", 2, 5, scaling.Link(0.0005, 1.25e9)), {})]),
     ("table", [
         ("speed.measure", N, setup(True, (128,), peer="torch"), {}),
         ("speed.measure", N, setup(False, (128, 1), peer="torch"), {}),

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cynet.bench.distributed import NEAR, Setup, launcher, measure, predicted
-from cynet.bench.scaling import Line, Work, efficiency, step_seconds, work_of
+from cynet.bench.distributed import NEAR, RankedSetup, launcher, measure, predicted
+from cynet.bench.scaling import Link, Work, efficiency, step_seconds, work_of
 
 WORK = Work(0.1, 0.004, ((0.06, 300_000), (0.04, 300_000), (0.0, 500_000)), 6000)
-AT_ONCE = Line(0.0, 1e18, 0.0)
+AT_ONCE = Link(0.0, 1e18, 0.0)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4, 8])
@@ -21,7 +21,7 @@ def test_one_machine_is_efficient():
 
 
 def test_what_is_final_last_is_what_is_waited_for():
-    line = Line(0.002, 1e6, 0.0)
+    line = Link(0.002, 1e6, 0.0)
     late = Work(1.0, 0.0, ((0.0, 100_000),))
     early = Work(1.0, 0.0, ((0.9, 100_000),))
     assert step_seconds(early, line, 2, 2) == pytest.approx(1.0)
@@ -30,11 +30,11 @@ def test_what_is_final_last_is_what_is_waited_for():
 
 @given(st.floats(1e-5, 0.1), st.floats(1e6, 1e11), st.sampled_from([2, 4, 8, 16]))
 def test_a_better_line_is_never_slower_and_no_line_is_faster_than_none(latency, bandwidth, ranks):
-    line = Line(latency, bandwidth)
+    line = Link(latency, bandwidth)
     found = step_seconds(WORK, line, ranks, 16)
     assert found >= step_seconds(WORK, AT_ONCE, ranks, 16)
-    assert found >= step_seconds(WORK, Line(latency / 2, bandwidth), ranks, 16) - 1e-12
-    assert found >= step_seconds(WORK, Line(latency, bandwidth * 2), ranks, 16) - 1e-12
+    assert found >= step_seconds(WORK, Link(latency / 2, bandwidth), ranks, 16) - 1e-12
+    assert found >= step_seconds(WORK, Link(latency, bandwidth * 2), ranks, 16) - 1e-12
 
 
 def test_work_comes_from_what_processes_measured():
@@ -44,7 +44,7 @@ def test_work_comes_from_what_processes_measured():
 
 
 def test_the_table_of_many_machines_falls_off_with_one_batch_for_all():
-    rows = predicted({"net": WORK}, Setup((2,), ("net",))).rows
+    rows = predicted({"net": WORK}, RankedSetup((2,), ("net",))).rows
     assert [row["machines"] for row in rows] == [2, 4, 8, 16, 32, 64, 128, 256]
     same, grown = ([row[name] for row in rows] for name in ("same_batch", "batch_a_machine"))
     assert same == sorted(same, reverse=True) and same[0] > 0.9 and same[-1] < 0.2
@@ -53,7 +53,7 @@ def test_the_table_of_many_machines_falls_off_with_one_batch_for_all():
 
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match="launcher: wanted one that is installed"):
-        next(measure(Setup((2,), ("uwnet1",), launch="no-such-mpiexec -n {}")))
+        next(measure(RankedSetup((2,), ("uwnet1",), launch="no-such-mpiexec -n {}")))
     with pytest.raises(ValueError, match="ranks: wanted divisors of the 8 shards, got 3"):
-        next(measure(Setup((3,), ("uwnet1",), launch="env {}")))
+        next(measure(RankedSetup((3,), ("uwnet1",), launch="env {}")))
     assert launcher("srun -n {} -c 4") == ["srun", "-n", "{}", "-c", "4"]

@@ -37,7 +37,7 @@ from cynet.train.mixup import Mixup
 from cynet.train.shards import tree
 from cynet.train.shards.gradients import Gradients
 from cynet.train.shards.sharding import Sharding
-from cynet.train.shards.tree import Node
+from cynet.train.shards.tree import Subtotal
 
 SIDE, CLASSES = 8, 4
 
@@ -367,7 +367,7 @@ def test_the_tree_does_not_depend_on_who_adds(shards, drawn):
     leaves = leaves.astype(np.float32)
 
     def nodes():
-        return [Node(i, 1, leaf.copy()) for i, leaf in enumerate(leaves)]
+        return [Subtotal(i, 1, leaf.copy()) for i, leaf in enumerate(leaves)]
 
     whole = tree.total(tree.joined(nodes()))
     each, handed = shards // ranks, []
@@ -384,7 +384,7 @@ def test_the_tree_does_not_depend_on_who_adds(shards, drawn):
 def test_one_process_keeps_few_sums(shards):
     empty, kept = np.zeros(0, np.float32), []
     for shard in range(min(shards, 600)):
-        kept = tree.joined([*kept, Node(shard, 1, empty)])
+        kept = tree.joined([*kept, Subtotal(shard, 1, empty)])
         assert len(kept) <= (shard + 1).bit_length()
 
 

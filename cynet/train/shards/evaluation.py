@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core.types import AnyArray, Array
-from cynet.data.rows import Rows
+from cynet.data.rows import BatchRows
 from cynet.nn.layer import Layer
 from cynet.nn.modes import evaluating
 from cynet.nn.passes import no_grad
@@ -53,7 +53,7 @@ def evaluate(world: World, found: Callable[..., Any], model: Layer, batches: Ite
         for number, (x, y) in enumerate(batches):
             labels.append(y)
             if number % world.size == world.rank:
-                own.append(np.array(model(x[0 : len(x)] if isinstance(x, Rows) else x)))
+                own.append(np.array(model(x[0 : len(x)] if isinstance(x, BatchRows) else x)))
     heard = [_read(data) for data in world.gathered(_packed(world, own), WHAT)]
     agree(world, [noted for noted, _ in heard])
     outputs = [heard[number % world.size][1].pop(0) for number in range(len(labels))]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from cynet.core import workspace
 from cynet.core.types import Array
 
-from .tree import Node, covering, joined, total
+from .tree import Subtotal, covering, joined, total
 from .world import BUCKETS, Pending, World
 
 WHAT = "the gradients"
@@ -25,7 +25,7 @@ class _Flight:
     """A bucket under way."""
 
     number: int
-    nodes: list[list[Node]]  # of each rank its part of this process's part
+    nodes: list[list[Subtotal]]  # of each rank its part of this process's part
     out: Array
     pending: Pending
     later: Pending  # the others' parts of the sum
@@ -65,13 +65,13 @@ class Exchange:
         self.sizes: list[int] = []
         self.behind = 0.0
 
-    def start(self, number: int, nodes: list[Node], out: Array) -> None:
+    def start(self, number: int, nodes: list[Subtotal], out: Array) -> None:
         """Begin with a bucket.
 
         Parameters
         ----------
         number : int
-        nodes : list of Node
+        nodes : list of Subtotal
             What the shards of this process come to, each of the bucket's length; they are written over.
         out : ndarray of float32
             Gets the sum of all.
@@ -87,7 +87,7 @@ class Exchange:
             self.done(number)
             return
         mine = self._part(world.rank, size)
-        found = [[Node(node.first, node.count, node.array[mine]) for node in nodes]] * world.size
+        found = [[Subtotal(node.first, node.count, node.array[mine]) for node in nodes]] * world.size
         flight = _Flight(number, found, out, [], [])
         for rank in self._others():
             if (part := self._part(rank, size)).stop > part.start:
@@ -98,7 +98,7 @@ class Exchange:
             shape = len(self._covering[rank]), mine.stop - mine.start
             arrays = workspace.empty(shape)
             pairs = zip(self._covering[rank], arrays, strict=True)
-            found[rank] = [Node(first, count, array) for (first, count), array in pairs]
+            found[rank] = [Subtotal(first, count, array) for (first, count), array in pairs]
             if arrays.size:
                 flight.pending.append((world.receive(arrays, rank, self._tag(number)), rank))
         self._flights.append(flight)

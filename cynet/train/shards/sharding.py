@@ -13,7 +13,7 @@ import cynet.core.random as random
 from cynet.core import checks, workspace
 from cynet.core.types import AnyArray, Array, Batch
 from cynet.data.loader import DataLoader
-from cynet.data.rows import Rows
+from cynet.data.rows import BatchRows
 from cynet.train import metrics
 
 from . import statistics, told
@@ -24,7 +24,7 @@ from .rows_going_on import GoingOn
 from .statistics import Statistics
 from .synchronized import Turns
 from .told import Told
-from .tree import Node, joined
+from .tree import Subtotal, joined
 from .world import World
 
 MOST = 1 << 12  # shards
@@ -153,7 +153,7 @@ class Sharding:
     def whole(self, batch: Batch) -> Batch:
         """A batch of which each process has the samples of its shards, with all."""
         x, y = batch
-        if not isinstance(x, Rows):
+        if not isinstance(x, BatchRows):
             return batch
         shape = x.x.shape[1:]
         data = b"".join(self.world.gathered(np.ascontiguousarray(x.x).tobytes(), "a batch"))
@@ -169,7 +169,7 @@ class _InPart:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator[tuple[Rows, AnyArray]]:
+    def __iter__(self) -> Iterator[tuple[BatchRows, AnyArray]]:
         return self.loader.in_part(self.cut)
 
 
@@ -180,7 +180,7 @@ class _Step:
         self.sharding, self.trainer, self.batch = sharding, trainer, (x, y, targets)
         self.world, self.own, self.samples = sharding.world, sharding.own, len(y)
         self.gradients, self.exchange, self.sum = sharding.prepared(trainer)
-        self.nodes: list[Node] = []  # of the shards that are done
+        self.nodes: list[Subtotal] = []  # of the shards that are done
         self.told: list[Told] = []
         self.talk: Any = None
         self.layers: list[Any] = []
@@ -225,7 +225,7 @@ class _Step:
             raise ValueError(f"sync_batch_norm: wanted a net without state that goes on, got one with {kind}")
         turns = self.turns = Turns(self.world, self.gradients.params, len(self.own))
 
-        def shard(i: int) -> Node:
+        def shard(i: int) -> Subtotal:
             part, loss, right = self._seeded(self.own[i]), 0.0, 0
             for each in self.trainer.parts(part.start, part.stop):
                 added, found, gradient = self.trainer.forward(*self.batch, each)
@@ -234,12 +234,12 @@ class _Step:
             self.told.append(Told(loss, right, b"", b""))
             leaf = np.empty(self.gradients.size, np.float32)
             self.gradients.take_all(leaf)
-            return Node(self.own[i], 1, leaf)
+            return Subtotal(self.own[i], 1, leaf)
 
         nodes = joined(turns.run(pool, shard))
         self._tell()
         for number, place in enumerate(self.gradients.buckets):
-            own = [Node(first, count, array[place]) for first, count, array in nodes]
+            own = [Subtotal(first, count, array[place]) for first, count, array in nodes]
             self.exchange.start(number, own, self.sum[place])
 
     def _tell(self) -> None:
@@ -266,13 +266,13 @@ class _Step:
             with gradients.listening():
                 trainer.model.backward(gradient)
             gradients.take_all(leaf)
-            self.nodes = joined([*self.nodes, Node(shard, 1, leaf)])
+            self.nodes = joined([*self.nodes, Subtotal(shard, 1, leaf)])
             return
 
         def ready(number: int) -> None:
             gradients.take(number, leaf)
-            place, nodes = gradients.buckets[number], [*self.nodes, Node(shard, 1, leaf)]
-            own = joined(Node(first, count, array[place]) for first, count, array in nodes)
+            place, nodes = gradients.buckets[number], [*self.nodes, Subtotal(shard, 1, leaf)]
+            own = joined(Subtotal(first, count, array[place]) for first, count, array in nodes)
             self.exchange.start(number, own, self.sum[place])
 
         self._tell()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cynet.core.types import Array
 
 
-class Node(NamedTuple):
+class Subtotal(NamedTuple):
     """The sum of the gradients of some shards.
 
     Attributes
@@ -29,27 +29,27 @@ class Node(NamedTuple):
     array: Array
 
 
-def joined(nodes: Iterable[Node]) -> list[Node]:
+def joined(nodes: Iterable[Subtotal]) -> list[Subtotal]:
     """The nodes of the tree that some nodes, in the order of their shards, come to.
 
     A sum is made in the array of its left one.
     """
-    found: list[Node] = []
+    found: list[Subtotal] = []
     for node in nodes:
         while found and _are_siblings(found[-1], node):
             left = found.pop()
             left.array[...] += node.array
-            node = Node(left.first, 2 * left.count, left.array)
+            node = Subtotal(left.first, 2 * left.count, left.array)
         found.append(node)
     return found
 
 
-def _are_siblings(left: Node, right: Node) -> bool:
+def _are_siblings(left: Subtotal, right: Subtotal) -> bool:
     whole = 2 * left.count
     return left.count == right.count and not left.first % whole and left.first + left.count == right.first
 
 
-def total(nodes: list[Node]) -> Array:
+def total(nodes: list[Subtotal]) -> Array:
     """The sum of what all shards came to by `joined`, in the array of one of them."""
     array = nodes[-1].array
     for node in reversed(nodes[:-1]):
