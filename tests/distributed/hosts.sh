@@ -44,7 +44,7 @@ run() {
     local ranks=$1
     shift
     exec "$mpiexec" -launcher rsh -launcher-exec "$FOLDER/enter" -f "$FOLDER/hosts" -localhost "$NET.254" \
-        -iface eth0 -n "$ranks" "$@"
+        -n "$ranks" "$@"
 }
 
 cut() { ip link set "cynetv$1" down; }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,18 @@ def ranks_of(place):
         if here and b"cynet" in words and words[1:3] == [b"-m", b"cynet"] and state != "Z":
             found.append(int(entry.name))
     return sorted(found)
+
+
+def reached(process, run_dir, steps):
+    """Wait until a run has made so many steps."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise AssertionError(process.stdout.read())
+        try:
+            if len((run_dir / "steps.csv").read_text().splitlines()) > steps:
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("no steps in a minute")

@@ -8,7 +8,7 @@ import time
 import mpi_jobs
 import numpy as np
 import pytest
-from mpi_jobs import USUAL, command, launch, prepare, ranks_of, run, start
+from mpi_jobs import USUAL, command, launch, prepare, ranks_of, reached, run, start
 
 from cynet import cli
 from cynet.runs.run import Run
@@ -66,21 +66,6 @@ def test_batch_norm_over_the_whole_batch_has_the_same_bytes(place):
         done = run(place, command(ranks, *flags, f"sync{ranks}"))
         assert done.returncode == 0, done.stdout + done.stderr
     assert kept(place / "sync1") == kept(place / "sync2")
-
-
-def reached(process, run_dir, steps):
-    """Wait until a run has made so many steps."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise AssertionError(process.stdout.read())
-        try:
-            if len((run_dir / "steps.csv").read_text().splitlines()) > steps:
-                return
-        except OSError:
-            pass
-        time.sleep(0.02)
-    raise AssertionError("no steps in a minute")
 
 
 def ended(process, place):
