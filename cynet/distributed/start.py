@@ -23,7 +23,13 @@ _world: World | None = None
 
 
 def current() -> World | None:
-    """The processes that train together, None before `init`."""
+    """The processes that train together.
+
+    Returns
+    -------
+    World or None
+        None before `init`.
+    """
     return _world
 
 
