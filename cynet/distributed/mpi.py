@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import os
 import platform
+import signal
 import sys
 import time
 from typing import Any
@@ -26,6 +27,7 @@ EXTRA = 'pip install "cynet[distributed]", and an MPI, such as pip install mpich
 MOST_TEXT = 1024  # bytes of what a rank says when it fails
 EAGER = 0.001  # seconds of a wait in which nothing sleeps
 PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
+LAST = 4  # seconds in which MPI_Abort is to end a process
 GRACE = 60.0  # seconds that a rank that failed leaves the first one, to save and to say so
 
 
@@ -124,6 +126,9 @@ class MpiWorld(World):
     def _abort(self, status: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a process whose launcher is out of reach
+            signal.alarm(LAST)
         self._mpi.COMM_WORLD.Abort(status)
 
     def fail(self, text: str) -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Hosts on one machine: network namespaces with addresses and names of their own, joined by a bridge, 1 Gbit/s
-# and 1 ms away from each other. Needs root, Debian's iproute2 and MPICH.
+# and 1 ms away from each other where the kernel has netem. Needs root, Debian's iproute2 and MPICH.
 #
 #   hosts.sh up 4                          makes h1 to h4 (10.77.0.1 to .4), and a folder with a host file
 #   hosts.sh run 4 COMMAND...              one rank on each of h1 to h4
@@ -26,7 +26,7 @@ up() {
         ip -n "$PREFIX$i" addr add "$NET.$i/24" dev eth0
         ip -n "$PREFIX$i" link set lo up
         ip -n "$PREFIX$i" link set eth0 up
-        ip netns exec "$PREFIX$i" tc qdisc add dev eth0 root netem delay "$DELAY" rate "$RATE" limit 10000
+        shape "$PREFIX$i"
         echo "$NET.$i:1" >> "$FOLDER/hosts"
     done
     # What mpiexec calls in the place of ssh: ENTER HOST COMMAND...
@@ -40,11 +40,19 @@ ENTER
     chmod +x "$FOLDER/enter"
 }
 
+# Rate and delay of what a host sends; a kernel without netem knows the rate alone.
+shape() {
+    local on=(ip netns exec "$1" tc qdisc add dev eth0 root)
+    "${on[@]}" netem delay "$DELAY" rate "$RATE" limit 10000 2> /dev/null && return
+    "${on[@]}" tbf rate "$RATE" burst 256kbit latency 400ms && echo "hosts.sh: no netem here: $1 has no delay" >&2
+}
+
+# Over TCP alone: libraries know that all of it is one machine, and would take its memory.
 run() {
     local ranks=$1
     shift
     exec "$mpiexec" -launcher rsh -launcher-exec "$FOLDER/enter" -f "$FOLDER/hosts" -localhost "$NET.254" \
-        -n "$ranks" "$@"
+        -genv UCX_TLS tcp,self -genv FI_PROVIDER tcp -n "$ranks" "$@"
 }
 
 cut() { ip link set "cynetv$1" down; }
@@ -53,6 +61,8 @@ join() { ip link set "cynetv$1" up; }
 down() {
     local name
     for name in $(ip netns list 2> /dev/null | awk '{print $1}' | grep "^$PREFIX" || true); do
+        ip netns pids "$name" | xargs -r kill -9 # a host that is taken away takes its processes along
+        ip link del "cynetv${name#"$PREFIX"}" 2> /dev/null || true
         ip netns del "$name"
     done
     ip link del "$BRIDGE" 2> /dev/null || true

@@ -11,6 +11,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent.parent
 LAUNCHER = Path(sys.executable).parent / "mpiexec"
 SIDE, CLASSES = 8, 4
+GONE = 10.0  # seconds in which all processes are to be gone
 NET = """
 from cynet.layers import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
@@ -107,3 +108,11 @@ def reached(process, run_dir, steps):
             pass
         time.sleep(0.02)
     raise AssertionError("no steps in a minute")
+
+
+def see_gone(place):
+    """All processes that train in a folder are gone in time."""
+    start = time.monotonic()
+    while left := ranks_of(place):
+        assert time.monotonic() - start < GONE, left
+        time.sleep(0.05)

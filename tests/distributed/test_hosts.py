@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mpi_jobs
 import pytest
-from mpi_jobs import LAUNCHER, USUAL, command, is_openmpi, prepare, ranks_of, run
+from mpi_jobs import LAUNCHER, command, is_openmpi, prepare, run
 
 pytest.importorskip("mpi4py")
 pytestmark = [
@@ -46,7 +46,7 @@ def test_hosts_train_the_bytes_of_one_process_and_one_that_is_cut_off_ends_all(t
     done = run(tmp_path, [*words, *python])
     assert done.returncode == 0, done.stdout + done.stderr
     weights = [(tmp_path / name / "last.safetensors").read_bytes() for name in ("alone", "apart")]
-    assert weights[0] == weights[1] and "--data" in USUAL
+    assert weights[0] == weights[1]
     if made:
         endless = command(1, "--rank-timeout", "2", "--steps", "100000", "--run-dir", "cut")[place:]
         process = mpi_jobs.start(tmp_path, [*words, *endless])
@@ -55,5 +55,4 @@ def test_hosts_train_the_bytes_of_one_process_and_one_that_is_cut_off_ends_all(t
         output, _ = process.communicate(timeout=60)
         assert process.returncode != 0 and "waited 2 s for" in output, output
         assert "from rank 1 on h2" in output, output
-        hosts("join", 2)
-    assert ranks_of(tmp_path) == []
+        mpi_jobs.see_gone(tmp_path)

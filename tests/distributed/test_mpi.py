@@ -8,7 +8,7 @@ import time
 import mpi_jobs
 import numpy as np
 import pytest
-from mpi_jobs import USUAL, command, launch, prepare, ranks_of, reached, run, start
+from mpi_jobs import USUAL, command, launch, prepare, ranks_of, reached, run, see_gone, start
 
 from cynet import cli
 from cynet.runs.run import Run
@@ -21,7 +21,6 @@ pytestmark = [
 SHORT = ("--steps", "12", "--checkpoint-every", "3", "--run-dir")
 LONG = ("--steps", "300", "--checkpoint-every", "5", "--evaluate-every", "20", "--run-dir")
 SAME = "weights.safetensors", "last.safetensors", "best.safetensors", "digests.csv"
-GONE = 10.0  # seconds in which all processes are to be gone
 
 
 def kept(run_dir):
@@ -70,11 +69,8 @@ def test_batch_norm_over_the_whole_batch_has_the_same_bytes(place):
 
 def ended(process, place):
     """(exit status, output) of a launcher; all its processes are gone in time."""
-    start = time.monotonic()
     output, _ = process.communicate(timeout=60)
-    while left := ranks_of(place):
-        assert time.monotonic() - start < GONE, left
-        time.sleep(0.05)
+    see_gone(place)
     return process.returncode, output
 
 
