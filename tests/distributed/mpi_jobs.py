@@ -45,6 +45,7 @@ def environment():
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMP_WAIT_POLICY": "passive",
+        "MPIEXEC": str(LAUNCHER),
     }
 
 

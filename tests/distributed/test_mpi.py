@@ -157,7 +157,7 @@ def test_a_full_disk_of_the_first_rank_ends_all_and_leaves_the_run_whole(tmp_pat
     flags = "--model", "net.py:limited", "--steps", "1000", "--checkpoint-every", "5", "--run-dir", "full"
     process = start(tmp_path, command(2, *flags))
     status, output = ended(process, tmp_path)
-    assert status == 1 and output.count("File too large") == 1 and "to go on from" in output, output
+    assert status == 1 and output.count("File too large") == 1, output
     assert Run(tmp_path / "full").soundness()["last.ckpt"] is None
 
 
