@@ -75,9 +75,8 @@ def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
     end = each * work.shard
     others = ranks - 1
     told = work.told * each * others
-    jobs = [
-        (end - work.buckets[0][0] if work.buckets else end, told, 1)
-    ]  # (since when, bytes, its last round)
+    first = end - work.buckets[0][0] if work.buckets else end
+    jobs: list[tuple[float, float, int]] = [(first, told, 1)]  # since when, bytes, whether that is all
     jobs += [(end - before, size * others / ranks, 0) for before, size in work.buckets]
     free, last, processor = 0.0, end, 0.0
     while jobs:

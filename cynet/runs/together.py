@@ -71,7 +71,8 @@ def agree(session: Any, names: Any, allow_mixed: bool = False) -> None:
     if found is None:
         return
     tables = [json.loads(data) for data in found.gathered(json.dumps(_table(session)).encode(), WHAT)]
-    lines, mixed = [], []
+    lines: list[str] = []
+    mixed: list[str] = []
     for name in dict.fromkeys(name for table in tables for name in table):
         values: dict[str, list[int]] = {}
         for rank, table in enumerate(tables):

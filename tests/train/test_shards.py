@@ -373,7 +373,7 @@ def test_the_tree_does_not_depend_on_who_adds(shards, drawn):
     each, handed = shards // ranks, []
     for rank in range(ranks):
         own = tree.joined(nodes()[rank * each : (rank + 1) * each])
-        assert [(node.first, node.count) for node in own] == tree.covering(
+        assert [(node.first, node.size) for node in own] == tree.covering(
             range(rank * each, (rank + 1) * each)
         )
         handed += own

@@ -87,7 +87,7 @@ class Exchange:
             self.done(number)
             return
         mine = self._part(world.rank, size)
-        found = [[Subtotal(node.first, node.count, node.array[mine]) for node in nodes]] * world.size
+        found = [[Subtotal(node.first, node.size, node.array[mine]) for node in nodes]] * world.size
         flight = _Flight(number, found, out, [], [])
         for rank in self._others():
             if (part := self._part(rank, size)).stop > part.start:

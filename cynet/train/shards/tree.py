@@ -19,13 +19,13 @@ class Subtotal(NamedTuple):
 
     Attributes
     ----------
-    first, count : int
+    first, size : int
         Of which shards.
     array : ndarray of float32
     """
 
     first: int
-    count: int
+    size: int
     array: Array
 
 
@@ -39,14 +39,14 @@ def joined(nodes: Iterable[Subtotal]) -> list[Subtotal]:
         while found and _are_siblings(found[-1], node):
             left = found.pop()
             left.array[...] += node.array
-            node = Subtotal(left.first, 2 * left.count, left.array)
+            node = Subtotal(left.first, 2 * left.size, left.array)
         found.append(node)
     return found
 
 
 def _are_siblings(left: Subtotal, right: Subtotal) -> bool:
-    whole = 2 * left.count
-    return left.count == right.count and not left.first % whole and left.first + left.count == right.first
+    whole = 2 * left.size
+    return left.size == right.size and not left.first % whole and left.first + left.size == right.first
 
 
 def total(nodes: list[Subtotal]) -> Array:
