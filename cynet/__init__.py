@@ -5,6 +5,7 @@ Layers, losses and optimisers stand here; besides there are
     cynet.data       data sets, and the loader that feeds batches of them
     cynet.models     ready-made nets: names(), create(name)
     cynet.train      a training with its settings, run folder, checkpoints and metrics; Predictor
+    cynet.distributed  training by several processes over MPI (an extra)
     cynet.runs       start, resume and open a run on disk, as `cynet train` does
     cynet.schedules  learning rates over a training
     cynet.interop    files that other programs read and write
@@ -40,8 +41,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _MODULES = (
-    "data", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules", "sklearn", "train",
-    "uwnet",
+    "data", "distributed", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules",
+    "sklearn", "train", "uwnet",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What __init__.py loads when asked, once more for what checks types; see tests/test_type_checking.py."""
 
 from . import data as data
+from . import distributed as distributed
 from . import interop as interop
 from . import layers as layers
 from . import losses as losses

@@ -141,6 +141,10 @@ SETTINGS = {
     "accumulate": Promise(
         1, _flags("--accumulate 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1"
     ),
+    "shards": Promise(
+        1, _flags("--shards 4"), 4, takes=("1", "4096"), refuses=("0", "4097", "1.5"), shown="1"
+    ),
+    "sync_batch_norm": Promise(False, _flags("--sync-batch-norm --shards 4"), True, shown="no"),
     "balanced": Promise(False, _flags("--balanced"), True, shown="no"),
     "steps": Promise(
         None, _flags("--steps 2"), 2, takes=("1", str(INT)), refuses=("0", str(INT + 1)), shown="1500"

@@ -15,7 +15,7 @@ FLOORS = [
     {"nn"},
     {"optim", "data", "models", "interop"},
     {"train"},
-    {"runs"},
+    {"runs", "distributed"},
     {"report", "study", "bench", "uwnet", "sklearn"},
     {"cli"},
     {"__main__"},

@@ -6,9 +6,9 @@ import re
 from functools import cached_property
 
 ROOMS = (
-    "cynet", "cynet.data", "cynet.data.text", "cynet.models", "cynet.losses", "cynet.optim",
-    "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs", "cynet.interop.safetensors",
-    "cynet.uwnet",
+    "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses",
+    "cynet.optim", "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs",
+    "cynet.interop.safetensors", "cynet.uwnet",
 )  # fmt: skip
 RETURNED = (  # what public names return
     "cynet.data.images.pictures.PictureProblem", "cynet.runs.facts.Facts", "cynet.runs.predictor.Answer",

@@ -12,16 +12,20 @@ WHAT = {
     "profile": "one model's training step, layer by layer, against the machine's roof",
     "growth": "time by batch, side, depth and threads; a model of more threads than there are",
     "language-model": "nets of texts: steps of training, writing, memory",
+    "distributed": "steps of several ranks over MPI: efficiency, what is sent, what of it is hidden",
     "table": "train, infer, memory and import against a peer, as GitHub markdown",
     "compare": "two files that --json wrote, case by case: what got faster, and what slower",
 }
 MODELS = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
 MODELS_OF = {
-    "profile": ("uwnet2",),
+    "distributed": ("resnet20",),
     "growth": ("resnet20",),
+    "profile": ("uwnet2",),
     "kernels": ("uwnet0", *MODELS),
 }  # where not MODELS
 BATCH = 128  # pictures
+RANKS, SHARDS, BATCH_OF_RANKS = (1, 2), 8, 512
+LATENCY, BANDWIDTH = 1.0, 1.0  # milliseconds and Gbit/s between machines
 BATCHES_OF = {"infer": (BATCH, 1)}  # where not BATCH alone
 EPOCH = 12_800  # pictures that a loader walks over
 SHAPES = 60  # convolutions that are drawn

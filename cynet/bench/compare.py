@@ -7,7 +7,7 @@ from cynet.core.files import read_regular, worded
 from cynet.core.names import printable
 
 from .choices import TOLERANCE
-from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, TIMES, Report, scaled
+from .report import GIGA, MEBIBYTES, MICROSECONDS, MILLISECONDS, PERCENT, TIMES, Report, scaled
 
 MOST = 1 << 28  # bytes of a file
 LARGEST = 1e100  # of a number that was measured; a whole number in JSON may be beyond any float
@@ -50,6 +50,8 @@ KINDS = {
         "hidden batch_size length threads steps",
         {"peak_bytes": (False, MEBIBYTES, "MiB"), "own_bytes": (False, MEBIBYTES, "MiB")},
     ),
+    "distributed": ("model ranks threads", {"seconds": (False, MILLISECONDS, "ms")}),
+    "distributed: the model": ("model machines", {"same_batch": (True, PERCENT, "%")}),
     "profile": (
         "model batch_norm batch_size path layer",
         {
@@ -65,7 +67,8 @@ BESIDE = {
 }  # fmt: skip
 NAMES = {
     "batch_size": "batch {}", "threads": "{} threads", "workers": "{} workers", "steps": "{} steps",
-    "hidden": "{} units", "side": "@{}", "length": "length {}",
+    "ranks": "{} ranks", "machines": "{} machines", "hidden": "{} units", "side": "@{}",
+    "length": "length {}",
 }  # fmt: skip
 COLUMNS = (
     ("case", "case", None), ("old", "old", str), ("new", "new", str), ("unit", "", None),

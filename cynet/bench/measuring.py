@@ -7,6 +7,7 @@ from cynet.core import threads
 from . import (
     choices,
     cutting,
+    distributed,
     growth,
     kernels,
     loading,
@@ -15,6 +16,7 @@ from . import (
     per_layer,
     processes,
     profiled,
+    scaling,
     shape_speed,
     speed,
     texts,
@@ -53,6 +55,13 @@ class Wanted:
         Of a training whose memory is measured.
     model_option : str or None
         Of "profile" and "infer": what else the functions of its models are given, a JSON object.
+    ranks : tuple of int
+        Of "distributed", which also takes:
+    shards : int
+    launcher : str or None
+        The words that start ranks, with {} for their number.
+    latency, bandwidth : float
+        Milliseconds and Gbit/s between machines, for the model.
     side : int or None
         Of the pictures of "train" and "infer"; None: 32, or what a model needs.
     """
@@ -71,6 +80,11 @@ class Wanted:
     seed: int = 0
     steps: int = choices.STEPS
     model_option: str | None = None
+    ranks: tuple = choices.RANKS
+    shards: int = choices.SHARDS
+    launcher: str | None = None
+    latency: float = choices.LATENCY
+    bandwidth: float = choices.BANDWIDTH
     side: int | None = None
 
     @property
@@ -174,6 +188,18 @@ def _language_model(wanted, watch):
     yield from texts.measure(wanted.against, wanted.threads, wanted.repeat, watch=watch)
 
 
+def _distributed(wanted, watch):
+    threads = wanted.threads if isinstance(wanted.threads, int) else 1
+    yield from distributed.measure(
+        distributed.RankedSetup(
+            tuple(wanted.ranks), tuple(wanted.model), wanted.batch_size, wanted.shards, wanted.launcher,
+            threads, wanted.repeat or distributed.ROUNDS,
+            scaling.Link(wanted.latency / 1e3, wanted.bandwidth * 1e9 / 8),
+        ),
+        watch,
+    )  # fmt: skip
+
+
 def _table(wanted, watch):
     for what, run in (("train", _train), ("infer", _infer), ("memory", _memory), ("import", _import)):
         yield from run(replace(wanted, what=what, batch_size=choices.batches(what), threads=None), watch)
@@ -191,5 +217,6 @@ RUNS = {
     "profile": _profile,
     "growth": _growth,
     "language-model": _language_model,
+    "distributed": _distributed,
     "table": _table,
 }

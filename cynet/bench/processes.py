@@ -30,15 +30,14 @@ print(time.perf_counter() - start)
 """
 
 
-def run_python(*arguments):
-    """Run a Python that finds this cynet; what it printed last."""
+def run_python(*arguments, launch=()):
+    """Run a Python that finds this cynet, by the words `launch` where it takes some; what it printed last."""
     root = str(Path(cynet.__file__).parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     environment = {**os.environ, "PYTHONPATH": path}
+    words = [*launch, sys.executable, *arguments]
     # In a process group of its own: Ctrl-C comes to this process alone, which then ends the other.
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, process_group=0
-    )
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, process_group=0)
     if done.returncode:
         said = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
         raise ChildProcessError(f"a process that was to be measured failed: {said}")

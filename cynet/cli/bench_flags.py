@@ -15,7 +15,7 @@ OF_ANY = "profile", "infer"  # measure these too, not only nets of the registry
 
 def add(of):
     """Add their flags to the parsers of the measurements, by name."""
-    for name in ("kernels", "train", "infer", "memory", "profile", "growth", "table"):
+    for name in ("kernels", "train", "infer", "memory", "profile", "growth", "distributed", "table"):
         _add_models(of[name], name)
     of["loader"].add_argument(
         "--batch-size",
@@ -54,6 +54,7 @@ def add(of):
         metavar="MIB",
         help="no larger arrays in the sweep; 0: no sweep (default: beyond the last-level cache)",
     )
+    _add_ranks(of["distributed"])
     for name, parser in of.items():
         if name != "compare":
             _add_common(parser, name)
@@ -86,13 +87,35 @@ def _add_models(parser, name):
         )
     elif name not in ("growth", "table"):
         parser.add_argument(
-            "--batch-size", type=integer(1), default=choices.BATCH, metavar="N", help="pictures in a batch"
+            "--batch-size",
+            type=integer(1),
+            default=choices.BATCH_OF_RANKS if name == "distributed" else choices.BATCH,
+            metavar="N",
+            help="pictures in a batch",
         )
     parser.add_argument(
         "--no-batch-norm",
         dest="batch_norm",
         action="store_false",
         help="leave batch norm out of the networks",
+    )
+
+
+def _add_ranks(parser):
+    shown = ",".join(map(str, choices.RANKS))
+    parser.add_argument("--ranks", type=integers(1), default=shown, metavar="N,...", help="processes")
+    parser.add_argument(
+        "--shards", type=integer(1), default=choices.SHARDS, metavar="N", help="parts of a step's batch"
+    )
+    for name, unit, default in (("latency", "MS", choices.LATENCY), ("bandwidth", "GBIT", choices.BANDWIDTH)):
+        parser.add_argument(
+            f"--{name}", type=number(0.0001), default=default, metavar=unit,
+            help="between machines, for the model of many of them",
+        )  # fmt: skip
+    parser.add_argument(
+        "--launcher",
+        metavar="TEXT",
+        help='what starts them, {} being their number (default: "mpiexec -n {}")',
     )
 
 

@@ -98,6 +98,10 @@ OPTIONS = {
     ),
     "batch_size": Option("data", "N", "pictures that go through the network at once"),
     "accumulate": Option("data", "N", "such batches of a step, whose gradients are averaged"),
+    "shards": Option(
+        "data", "N", "parts that a step's batch is cut into, each by itself: see --distributed, which has 8"
+    ),
+    "sync_batch_norm": Option("data", None, "beside --shards: batch norm over the whole batch"),
     "balanced": Option("data", None, "draw every class as often as another"),
     "steps": Option("training", "N", "steps to train (default: 1500)"),
     "epochs": Option("training", "N", "or passes over the training set, as 9.9"),

@@ -3,7 +3,7 @@
 A setting is taken from its flag, else from the --config file, else from the --recipe.
 """
 
-from . import options
+from . import options, together
 from .gathering import Flags, gather, given
 from .parser import Failure, UsageError
 from .registry import command
@@ -19,6 +19,7 @@ def add_flags(parser):
     group.add_argument(
         "--no-report", dest="report", action="store_false", help="write no report.html and plots at the end"
     )
+    together.add_flags(group)
     group = parser.add_argument_group("configuration")
     group.add_argument("--recipe", metavar="NAME", help="take the settings of a recipe of the package")
     group.add_argument("--config", metavar="FILE", help="take settings from a TOML file, as from config.toml")
@@ -41,6 +42,16 @@ def add_flags(parser):
 @command("train a model and keep the run in a folder", order=1)
 def run(flags):
     """Check everything, then train."""
+    if not flags.distributed:
+        if flags.allow_mixed:
+            raise UsageError("--allow-mixed: wanted --distributed beside it, got none")
+        return _run(flags)
+    if flags.lr_find:
+        raise UsageError("--lr-find: not allowed with argument --distributed (give one of the two)")
+    return together.run("cynet train", flags.rank_timeout, lambda: _run(flags))
+
+
+def _run(flags):
     if flags.resume is not None:
         if flags.lr_find:
             raise UsageError("--lr-find: not allowed with argument --resume (give one of the two)")
@@ -77,7 +88,8 @@ def _company(flags):
     from . import terminal
 
     report = runs.write_report if flags.report else None
-    return Company(Voice(terminal.say), terminal.Terminal, (), report, Flags(flags.config))
+    flagged, mixed = Flags(flags.config), flags.allow_mixed
+    return Company(Voice(terminal.say), terminal.Terminal, (), report, flagged, allow_mixed=mixed)
 
 
 def _ended(trained):

@@ -16,6 +16,7 @@ from .types import Array, Shape
 # What tells the uses of one seed apart: words of Philox's key. The first word is a seed, below 2**63; the
 # second counts from 0, below 2**61: draws from here (initial weights, dropout), epochs (orders, augmentation)
 # or steps. A new use takes a number that stands here.
+SHARDS = 1 << 60  # the second word from which the draws of a step's shards are counted
 MIXUP = 3 << 61  # with the seed in the first word, apart from all seeds below 2**61; the second counts steps
 DIRECTIONS = 5 << 61  # the second word of what checks gradients: never the numbers that weights were drawn as
 HELD_OUT = 2**64 - 1  # the second word of what is held out of training: no epoch has this number

@@ -13,7 +13,7 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from cynet.core.types import AnyArray, Array
 from . import fingerprint
 from .images.augment import Normalize, RandomCrop, RandomFlip
 from .images.transforms import Pipeline
+from .rows import BatchRows
 from .sampler import checked_order, generator
 from .workers import auto, portable
 from .workers.crew import CLOSED
@@ -216,12 +217,34 @@ class DataLoader:
     def __iter__(self) -> Iterator[tuple[Array, AnyArray]]:
         return EpochBatches(self._desk, self._epoch(), self._put_away)
 
-    def _epoch(self) -> Any:
-        """The batches that are left of an epoch."""
+    def in_part(self, cut: Callable[[int, int], slice]) -> Iterator[tuple[BatchRows, AnyArray]]:
+        """As a ``for`` over it, but of each batch some samples alone are made, by their places in it.
+
+        Parameters
+        ----------
+        cut : callable
+            Gets the number of a batch in its epoch, and how many samples it has; a slice says which.
+
+        Yields
+        ------
+        x : BatchRows
+        y : ndarray
+            Of all samples of the batch.
+        """
+        return EpochBatches(self._desk, self._epoch(cut), self._put_away)
+
+    def _epoch(self, cut: Callable[[int, int], slice] | None = None) -> Any:
+        """The batches that are left of an epoch, or parts of them."""
         if self.workers == "auto" and len(self):
             self._choose()
         walk, epoch, first = self._new_walk(REPLACED), self.epoch, self._batch
-        order = self._batches(epoch)
+        whole = order = self._batches(epoch)
+        cuts = [slice(0, len(each)) if cut is None else cut(i, len(each)) for i, each in enumerate(whole)]
+        if cut is not None:
+            order = [
+                each[part] if len(each[part]) else each[:1] for each, part in zip(whole, cuts, strict=True)
+            ]
+            self._make_feed_of(max((len(each) for each in order), default=0))
         poison = self.debug and not self.copy
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
             _refuse_ended(walk)  # a transform may have ended it
@@ -230,7 +253,11 @@ class DataLoader:
                 x = x.reshape(len(x), *self._shape)
             if self.copy or poison:
                 x = x.copy()
-            yield x[...] if poison else x, self.dataset.labels[order[number]]
+            made = x[...] if poison else x
+            if cut is not None:
+                part, samples = cuts[number], whole[number]
+                made = BatchRows(made[: part.stop - part.start], part.start, len(samples))
+            yield made, self.dataset.labels[whole[number]]
             if poison:
                 x[...] = np.nan
             _refuse_ended(walk)
@@ -248,8 +275,14 @@ class DataLoader:
             return self._made_here(order, epoch, first)
         return feed.batches(order, self.seed, epoch, first)
 
-    def _new_feed(self, workers: Any) -> Any:
-        size = self.batch_size
+    def _make_feed_of(self, size: int) -> None:
+        """Have a ring of slots of so many samples, which are fewer than a batch's."""
+        if self._feed is not None and size and self._feed.batch_size != size:
+            self._feed.close()
+            self._feed = self._new_feed(self.workers, size)
+
+    def _new_feed(self, workers: Any, size: int | None = None) -> Any:
+        size = size or self.batch_size
         if self.sampler is None:
             size = min(size, max(1, len(self.dataset)))
         name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay

@@ -30,6 +30,9 @@ class _Mode(threading.local):
     layer_by_layer = False
     around: Any = None  # the pass of the container, or user's layer, that runs
     spared = False  # whether nobody wants the gradient to the input of the layer whose backward comes next
+    tell: Any = None  # called with each layer, or step, of a container whose backward came to its end
+    statistics: Any = None  # takes the statistics of batch norm in training, in the place of each layer
+    by_turns = False  # whether other threads, one at a time, have passes of the same net under way
 
 
 mode = _Mode()
@@ -74,6 +77,12 @@ def layer_by_layer() -> AbstractContextManager[None]:
 def spared(nobody: bool) -> AbstractContextManager[None]:
     """Within this context, whether `nobody` wants the gradient to the input of the layer that goes back."""
     return _within("spared", nobody)
+
+
+def gone_back(layer: Any) -> None:
+    """Say that the backward pass of a layer has come to its end, as far as this use of the layer goes."""
+    if mode.tell is not None:
+        mode.tell(layer)
 
 
 def may_sweep() -> bool:

@@ -17,6 +17,7 @@ from cynet.core import workspace
 from cynet.core.types import Array, Shape
 from cynet.kernels.pointwise import arrays
 
+from . import passes
 from .layer import Layer
 
 
@@ -128,8 +129,10 @@ def backward(kept: Kept, dys: Sequence[Array], wants_dx: bool) -> list[Array | N
         below = [total(dy) if dy else workspace.zeros(shapes[first + i]) for i, dy in enumerate(given)]
         if not any(wanted[source] for source in part.sources):
             part.layer.backward_spared(*below)
+            passes.gone_back(part.layer)
             continue
         found = part.layer.backward(*below)
+        passes.gone_back(part.layer)
         for source, dx in zip(part.sources, found if len(part.sources) > 1 else (found,), strict=True):
             if wanted[source] and dx is not None:
                 gradients.setdefault(source, []).append(dx)

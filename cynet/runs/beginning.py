@@ -9,7 +9,7 @@ from cynet._version import __version__
 from cynet.core.files import reason
 from cynet.data import registry
 
-from . import checkpoint, datasets, environment, first_net, nets, new_folder, remarks, tensorboard
+from . import checkpoint, datasets, environment, first_net, nets, new_folder, remarks, tensorboard, together
 from .errors import RefusedError, refusing
 from .folder import RunFolder
 from .life import train
@@ -134,10 +134,12 @@ def _named(error, origins, names):
 @contextlib.contextmanager
 def session(values, origins, names, run_dir=None, net=None):
     """Within this context, a `Session` of settings that were checked, with its pictures."""
-    check(values, origins, names, run_dir)
+    values = together.with_shards(values, origins)
+    check(values, origins, names, run_dir if together.is_first() else None)
     net = net or brought(values, origins, names)
     training, test = datasets.load(values, lambda name: names.of(name, origins[name]))
-    with session_of(Settings(**values), training, test, origins, names=names, net=net) as made:
+    initial = together.is_first()  # from whom the others get it
+    with session_of(Settings(**values), training, test, origins, initial, names, net) as made:
         yield made
 
 
@@ -163,7 +165,10 @@ def begin(values, origins, run_dir, company, net=None):
         Before anything was trained.
     """
     names = company.names
-    with session(values, origins, names, run_dir, net) as made:
+    with together.told_to_others(), session(values, origins, names, run_dir, net) as made:
+        together.agree(made, names, company.allow_mixed)
+        if not together.is_first():
+            return together.follow(made)
         settings = made.settings
         placed = _placed if run_dir else _unplaced
         with placed(names):
@@ -181,6 +186,7 @@ def begin(values, origins, run_dir, company, net=None):
             except RefusedError:
                 place.discard()
                 raise
+            together.hand_state(made)
             return train(made, place, origins, company, news=remarks.of(made, names))
 
 

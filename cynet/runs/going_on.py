@@ -1,6 +1,7 @@
 """Going on with a run where its last checkpoint stands: with its settings, or with some that are changed."""
 
 import contextlib
+import json
 from dataclasses import dataclass, replace
 
 from cynet.core.names import unused
@@ -16,6 +17,7 @@ from . import (
     first_net,
     nets,
     own_code,
+    together,
 )
 from .beginning import check, refused_net, session_of, size_of, write_config
 from .environment import initial_weights
@@ -53,6 +55,28 @@ def resume(path, given, allow_change, company, net=None):
     -------
     Outcome
     """
+    with together.told_to_others():
+        if together.is_first():
+            return _resume(path, given, allow_change, company, net)
+        return _beside(given, company, net)
+
+
+def _beside(given, company, net):
+    """Go on beside the first process, with its settings, and data from where this one has them."""
+    settings, origins, spec = json.loads(together.hand_out(b""))
+    names, stored = company.names, Settings.unflat(settings)
+    values = vars(stored) | ({"data_dir": given["data_dir"]} if "data_dir" in given else {})
+    if net is None and spec is not None:
+        net = nets.of_spec(stored.model, spec)
+    elif net is None and nets.is_own(stored.model):
+        net = refused_net(lambda: nets.named(stored.model, stored.seed), names("model"))
+    training, test = datasets.load(values, names)
+    with session_of(Settings(**values), training, test, origins, False, names, net) as session:
+        together.agree(session, names, company.allow_mixed)
+        return together.follow(session)
+
+
+def _resume(path, given, allow_change, company, net):
     names, news = company.names, []
     allowed = changes.allowed(allow_change, names)
     with refusing(names("resume")):
@@ -158,16 +182,19 @@ class _Going:
             values["data_dir"] = data_folder(values, known)
         values["data_dir"] = lasting(values["data_dir"], known)
         check(values, origins, names, kept=self.net is not None)
-        training, test = datasets.load(values, names)
         settings = Settings(**values)
+        together.hand_settings(settings, origins, self.found and self.found[1].net)
+        training, test = datasets.load(values, names)
         made = session_of(settings, training, test, origins, not self.found, names, self.net)
         with made as session:
+            together.agree(session, names, self.company.allow_mixed)
             changed = changes.of(self.stored, session, self.found, folder.path, self.allowed, names)
             changes.same_held_out(folder, session, changed, self.news.append, names)
             best, seconds = None, 0.0
             if self.found:
                 best, seconds, ended = self._restored(session, changed)
                 if ended:
+                    together.dismiss()
                     self.news += _mended(folder, session, origins)
                     return self._finished(session, best)
                 best = self._found(session, changed, best)
@@ -209,6 +236,7 @@ class _Going:
             news.append(f"the best weights are from steps that are trained anew: kept as {DISCARDED}")
         with refusing(self.company.names("resume")):
             news += _prepare(folder, session, origins, best, seconds, changed, bool(self.found))
+        together.hand_state(session)
         return train(session, folder, origins, self.company, best, seconds, news)
 
     def _finished(self, session, best):

@@ -9,10 +9,11 @@ from cynet.core.files import reason
 from cynet.core.tasks import LANGUAGE
 from cynet.data.workers import auto
 from cynet.train.loop import Observer
+from cynet.train.shards.world import RankFailedError
 from cynet.train.signals import Signals, Stopped
 from cynet.train.trainer import Diverged
 
-from . import divergence, ending, tensorboard
+from . import divergence, ending, tensorboard, together
 from .aside import CHECKPOINTS
 from .errors import FailedError
 from .estimate import Estimate
@@ -46,6 +47,8 @@ class Company:
     stopping : callable or None
         Told at once, with a line, that a signal came; None: standard error. A terminal's own line may be one
         that is being printed.
+    allow_mixed : bool
+        Whether processes that train together may have other processors than each other.
     """
 
     voice: Voice = field(default_factory=Voice)
@@ -54,6 +57,7 @@ class Company:
     report: object = None
     names: Names = field(default_factory=Names)
     stopping: object = None
+    allow_mixed: bool = False
 
 
 def train(session, folder, origins, company, best=None, seconds=0.0, news=()):
@@ -83,7 +87,8 @@ def train(session, folder, origins, company, best=None, seconds=0.0, news=()):
         On the second signal.
     """
     with Signals(company.stopping) as signals:
-        return _Life(session, folder, origins, company, signals).live(best, seconds, news)
+        agreed = together.Agreed(signals, together.world())
+        return _Life(session, folder, origins, company, agreed).live(best, seconds, news)
 
 
 class _Life:
@@ -176,7 +181,7 @@ class _Life:
         try:
             result = session.train(observers, watch)
             return ending.tested(session, folder, recorder.best, watch) or result.test
-        except (Stopped, _UnreadError) as stopped:
+        except (Stopped, _UnreadError, RankFailedError) as stopped:
             return self._stopped(stopped)
 
     def _finished(self, test):
@@ -194,7 +199,7 @@ class _Life:
     def _stopped(self, stopped):
         """Save what there is; the `Outcome` of a training that a signal stopped."""
         keeper, recorder, steps = self.keeper, self.recorder, self.session.trainer.steps
-        unread = isinstance(stopped, _UnreadError)
+        unread = not isinstance(stopped, Stopped)
         try:
             keeper.save()
             recorder.save()

@@ -29,6 +29,7 @@ PLACES = ("init_from", "data_dir")  # settings that are paths
 MOST = 2**31 - 1  # steps, pictures, and what else is counted
 MOST_SEED = 2**63 - 1
 MOST_SEQUENCE = 1 << 16  # tokens
+MOST_SHARDS = 1 << 12
 MOST_TEXT = 4096  # letters of a name or a path: more than a system has
 MOST_MILESTONES = 100_000  # letters
 MOST_BITS = 64  # of a whole number in a file
@@ -340,6 +341,8 @@ RANGES = {
     "split_seed": _number(integer(0, MOST_SEED)),
     "batch_size": _number(integer(1)),
     "accumulate": _number(integer(1)),
+    "shards": _number(integer(1, MOST_SHARDS)),
+    "sync_batch_norm": FLAG,
     "balanced": FLAG,
     "steps": _number(integer(1)),
     "epochs": _number(epochs),

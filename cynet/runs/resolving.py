@@ -31,7 +31,9 @@ from .validation import Division
 BESIDE: dict[str, tuple[str, ...]] = dict.fromkeys(("label_smoothing",), (MULTILABEL, REGRESS))
 BESIDE |= dict.fromkeys(("balanced", "tta"), (MULTILABEL, REGRESS, LANGUAGE))
 BESIDE |= {"class_weights": (REGRESS, LANGUAGE)}
-BESIDE |= dict.fromkeys(("augment", "mixup", "validation", "accumulate", "whiten"), (LANGUAGE,))
+BESIDE |= dict.fromkeys(
+    ("augment", "mixup", "validation", "accumulate", "whiten", "sync_batch_norm"), (LANGUAGE,)
+)
 OF_TEXTS = ("sequence_length", "level", "fold", "random_starts")
 
 ROUNDED = 6  # digits of steps behind the point
@@ -115,6 +117,11 @@ def _check_step(settings, samples):
             f"accumulate: wanted at most {most} batches of {batch} of the {samples} training samples, got "
             f"{settings.accumulate}"
         )
+    if settings.shards > settings.batch_size:
+        wanted = f"wanted at most the batch_size, {settings.batch_size}"
+        raise ValueError(f"shards: {wanted}, got {settings.shards}")
+    if settings.sync_batch_norm and settings.shards == 1:
+        raise ValueError("sync_batch_norm: wanted shards of 2 or more beside it, got 1")
     if settings.optimizer not in OPTIMIZERS:
         wanted = ", ".join(OPTIMIZERS)
         raise ValueError(f"optimizer: wanted one of {wanted}, got {settings.optimizer!r}")

@@ -127,8 +127,10 @@ class Session:
             self.facts = replace(self.facts, mean=tuple(map(float, mean)), std=spread(std))
         self.model = self._new_model()
         _refuse_other(training, test)
-        if settings.batch_size == 1 and norms_single_values(self.model, (1, *self.facts.picture_shape)):
-            raise ValueError("batch_size: wanted at least 2, for the batch norm of single values, got 1")
+        each, least = settings.batch_size // settings.shards, 2 * settings.shards
+        if each == 1 and norms_single_values(self.model, (1, *self.facts.picture_shape)):
+            wanted = f"wanted at least {least}, for the batch norm of single values"
+            raise ValueError(f"batch_size: {wanted}, got {settings.batch_size}")
         if settings.init_from and initial:
             self.initial = load_initial(self.model, settings.init_from, self.facts, settings.new_head)
         if settings.whiten and initial:

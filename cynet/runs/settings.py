@@ -119,6 +119,11 @@ class Settings:
         Such batches of a step: its gradient is the mean over the pictures of all of them, while batch norm
         knows one. Steps, and so schedules and checkpoints, are updates of the weights, whatever it is; an
         epoch has so many fewer of them.
+    shards : int
+        Into how many parts, each of which goes through the net by itself, a step's batch is cut; with several
+        processes as many times a whole number as these. Batch norm knows one part, or one of its batches.
+    sync_batch_norm : bool
+        Whether batch norm knows all shards of a step.
     balanced : bool
         Whether training draws every class as often as another; an epoch has as many samples as without. Not
         together with class weights, which do the same.
@@ -204,6 +209,8 @@ class Settings:
     split_seed: int = 0
     batch_size: int = 128
     accumulate: int = 1
+    shards: int = 1
+    sync_batch_norm: bool = False
     balanced: bool = False
     steps: int | None = None
     epochs: float | None = None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cynet.distributed import current
 from cynet.nn.layer import Layer
 from cynet.optim.adam import Adam, AdamW
 from cynet.optim.choosing import Freezing, decay_groups, freeze, rate_groups
@@ -9,6 +10,7 @@ from cynet.optim.lookahead import Lookahead, Rising
 from cynet.optim.optimizers import SGD
 from cynet.train.average import Average
 from cynet.train.mixup import Mixup
+from cynet.train.shards.sharding import Sharding
 from cynet.train.tasks import task_of
 from cynet.train.trainer import Trainer
 from cynet.train.views import seen
@@ -29,7 +31,7 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         freeze(model, settings.freeze.split(","))
     later = {pattern: int(epochs) for pattern, epochs in numbers_of(settings.freeze_after).items()}
     schedule, task = settings.learning_rates(), task_of(settings.task, settings.loss)
-    return Trainer(
+    made = Trainer(
         model,
         task.criterion(settings.label_smoothing, class_weights),
         _optimizer(model, settings, schedule(0)),
@@ -42,6 +44,10 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         task,
         Freezing(model, later) if later else None,
     )
+    world = current()
+    if settings.shards > 1 or (world is not None and world.size > 1):
+        made.sharding = Sharding(settings.shards, world, settings.sync_batch_norm)
+    return made
 
 
 def _optimizer(model, settings, lr):

@@ -153,6 +153,8 @@ def _train(
     every: int,
 ) -> Result:
     place = trainer.place
+    if trainer.sharding:
+        batches, test_batches = trainer.sharding.share(trainer, batches, test_batches)
     while trainer.steps < steps or place.count:
         count = len(batches)  # of this epoch: a sampler's next one may have another number
         if trainer.steps < steps and place.batch < count:
@@ -161,7 +163,9 @@ def _train(
             place.epoch, place.batch = place.epoch + 1, 0
             continue
         with trainer.evaluated_weights():
-            test = trainer.evaluate(pairs(watch(test_batches), "test_batches", trainer.columns))
+            evaluated = pairs(watch(test_batches), "test_batches", trainer.columns)
+            sharding = trainer.sharding
+            test = sharding.evaluate(trainer, evaluated) if sharding else trainer.evaluate(evaluated)
         if not isfinite(test.loss):
             raise Diverged(trainer.steps, test.loss, f"{measure} loss")
         result = Result(
@@ -173,7 +177,10 @@ def _train(
             place.epoch, place.batch = place.epoch + 1, 0
         for observer in observers:
             observer.evaluated(result)
-        if any(observer.enough() for observer in observers):
+        enough = any(observer.enough() for observer in observers)
+        if trainer.sharding:
+            enough = trainer.sharding.as_the_first(enough)
+        if enough:
             break
     return result
 

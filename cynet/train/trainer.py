@@ -138,6 +138,8 @@ class Trainer:
         When the model is no Layer, or `clip_norm` is not above 0.
     """
 
+    sharding: Any = None  # computes a step's gradients in shards, perhaps with others: `train/shards.py`
+
     def __init__(
         self,
         model: Layer,
@@ -192,19 +194,10 @@ class Trainer:
             x, others, share = self.mixup(x, y, self.steps)
             targets = [(y, share), (others, 1 - share)]
             y = y if share >= 0.5 else others  # what the picture shows most
-        loss, right = 0.0, 0
-        for part in self._parts(len(y)):
-            logits = self.model(_cut(x, part))
-            added, gradient = self._loss(logits, targets, part)
-            loss += added
-            if not isfinite(loss):
-                raise self._diverged(loss, "training loss", batch)
-            right += self._right(logits, _cut(y, part))
-            del logits  # its buffer is free again for backward
-            if part is None or not part.start:
-                self.optimizer.zero_grad()
-            self.model.backward(self.criterion.backward() if gradient is None else gradient)
-        self.right = right
+        if self.sharding:
+            loss, self.right = self.sharding.gradients(self, x, y, targets, batch)
+        else:
+            loss, self.right = self._gradients(x, y, targets, batch)
         if self.clip_norm is not None:
             self._clip(self.clip_norm, batch)
         self.optimizer.lr = self.schedule(self.steps)
@@ -213,6 +206,30 @@ class Trainer:
         if self.average:
             self.average.update()
         return loss
+
+    def _gradients(
+        self, x: Any, y: AnyArray, targets: list[tuple[AnyArray, float]], batch: Batch
+    ) -> tuple[float, int]:
+        """The loss of a batch, and how many samples were predicted right; gradients are the parameters'."""
+        loss, right = 0.0, 0
+        for part in self.parts(0, len(y)):
+            added, found, gradient = self.forward(x, y, targets, part)
+            loss, right = loss + added, right + found
+            if not isfinite(loss):
+                raise self.diverged(loss, "training loss", batch)
+            if part is None or not part.start:
+                self.optimizer.zero_grad()
+            self.model.backward(self.criterion.backward() if gradient is None else gradient)
+        return loss, right
+
+    def forward(
+        self, x: Any, y: AnyArray, targets: list[tuple[AnyArray, float]], part: slice | None
+    ) -> tuple[float, int, Array | None]:
+        """What a part of a batch adds to the loss, how many of it are predicted right, the gradient of that
+        loss (None: the criterion's own); the buffer of the logits is free again for backward."""
+        logits = self.model(_cut(x, part))
+        added, gradient = self._loss(logits, targets, part)
+        return added, self._right(logits, _cut(y, part)), gradient
 
     @property
     def columns(self) -> bool:
@@ -230,14 +247,17 @@ class Trainer:
     def _right(self, logits: Array, y: AnyArray) -> int:
         return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
 
-    def _diverged(self, value: float, what: str, batch: Batch) -> Diverged:
+    def diverged(self, value: float, what: str, batch: Batch) -> Diverged:
+        """A `Diverged` of the step under way, with its batch."""
+        batch = self.sharding.whole(batch) if self.sharding else batch
         return Diverged(self.steps + 1, value, what, *copy.deepcopy((batch, self._carried)))
 
-    def _parts(self, samples: int) -> list[slice | None]:
-        """Where the parts of a batch lie, as equal as they can be; [None]: it is one."""
+    def parts(self, start: int, stop: int) -> list[slice | None]:
+        """Where the parts of a batch, or of a shard, lie, as equal as they can be; [None]: it is one."""
+        samples = stop - start
         count = max(1, min(self.accumulate, samples))
-        ends = [samples * i // count for i in range(count + 1)]
-        return [None] if count == 1 else [slice(*pair) for pair in pairwise(ends)]
+        ends = [start + samples * i // count for i in range(count + 1)]
+        return [None] if count == 1 and not self.sharding else [slice(*pair) for pair in pairwise(ends)]
 
     def _loss(
         self, logits: Array, targets: list[tuple[AnyArray, float]], part: slice | None
@@ -273,7 +293,7 @@ class Trainer:
     def _clip(self, most: float, batch: Batch) -> None:
         norm = self.gradient_norm()
         if not isfinite(norm):
-            raise self._diverged(norm, "gradient's norm", batch)
+            raise self.diverged(norm, "gradient's norm", batch)
         if norm > most:
             for parameter in self.optimizer.params:
                 parameter.grad *= np.float32(most / norm)

@@ -44,6 +44,10 @@ BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps"
        2 * MIB, MIB, (f"language-model: memory, 8 units, batch 4, length 5, 2 threads, 3 steps, {name}",
                       "2.00", "1.00", "MiB", 2))
       for key, name in (("peak_bytes", "peak"), ("own_bytes", "own"))),
+    ("distributed", {"model": "m", "ranks": 4, "threads": 2}, "seconds", 0.004, 0.008,
+     ("distributed, m, 4 ranks, 2 threads", "4.00", "8.00", "ms", 0.5)),
+    ("distributed: the model", {"model": "m", "machines": 16}, "same_batch", 0.5, 0.75,
+     ("distributed: the model, m, 16 machines", "50", "75", "%", 1.5)),
     *(("profile", BOTH | {"path": "1.2", "layer": "ReLU()"}, key, 2e-6, 1e-6,
        (f"profile, m, batch norm, batch 8, 1.2, ReLU(), {key}", "2.00", "1.00", "µs", 2))
       for key in ("forward", "backward", "total")),
@@ -72,6 +76,7 @@ def test_every_command_of_bench_that_measures_can_be_compared():
         *(f"growth: {what}" for what in ("batch", "side", "depth", "threads")),
         "language-model: writing",
         "language-model: memory",
+        "distributed: the model",
     }
     assert set(compare.KINDS) == measured | more
 

@@ -10,6 +10,7 @@ from cynet import cli
 from cynet.bench import (
     child,
     cutting,
+    distributed,
     document,
     environment,
     kernels,
@@ -18,6 +19,7 @@ from cynet.bench import (
     per_layer,
     processes,
     report,
+    scaling,
     shape_speed,
     speed,
     texts,
@@ -53,7 +55,7 @@ def calls(monkeypatch):
     for name in ("speed", "cost", "training"):
         noting(loading, name, made)
     noting(cutting, "speed", made)
-    for module in (texts, shape_speed):
+    for module in (texts, shape_speed, distributed):
         noting(module, "measure", [made])
     monkeypatch.setattr("cynet.bench.peers.load", lambda name: None)
     return found
@@ -116,6 +118,11 @@ N = "the threads there are"  # which tests that came before may have set
         ("peak.measure", 2, {}), ("per_layer.measure", 2, "uwnet1", "the peak", 2, False, 3, None, {}),
         ("per_layer.measure", 2, "resnet20", "the peak", 2, False, 3, None, {}),
     ]),
+    ("distributed", [("distributed.measure", N, distributed.RankedSetup((1, 2), ("resnet20",)), {})]),
+    ("distributed --ranks 2,4 --model uwnet1 --batch-size 64 --shards 4 --threads 2 --repeat 5 --latency .5 "
+     "--bandwidth 10 --launcher run{}",
+     [("distributed.measure", 2, distributed.RankedSetup(
+         (2, 4), ("uwnet1",), 64, 4, "run{}", 2, 5, scaling.Link(0.0005, 1.25e9)), {})]),
     ("table", [
         ("speed.measure", N, setup(True, (128,), peer="torch"), {}),
         ("speed.measure", N, setup(False, (128, 1), peer="torch"), {}),

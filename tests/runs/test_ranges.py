@@ -27,6 +27,7 @@ TABLE = {
     "model_option": (['{"a": 1}', '{"a": [1, null], "b": "x"}'],
                      ["", "a", "=1", "{", '{"a b": 1}', "a=NaN", "a=" + "x" * 4097]),
     "accumulate": COUNT, "new_head": FLAG,
+    "shards": ([1, 4096], [0, 4097, 1.5, True]), "sync_batch_norm": FLAG,
     "freeze": (["*", "0.*,*.bias", "a[0-9].weight"], ["", ",", "0.*,", " 0.*", "0.*, 1.*", 3, "x" * 4097]),
     "freeze_after": (["0.bias:3", f"*:{MOST},0.*:1"],
                      ["", "*", "*:0", "*:.5", "*:nan", f"*:{MOST + 1}", "0.*:1,", "*:1,*:2", "a:b:1", 3]),

@@ -20,6 +20,7 @@ from cynet.train import Session, Settings, save_weights
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, threads=1)
 BESIDE = {
+    "sync_batch_norm": {"shards": 4},
     "split_seed": {"validation": 0.25},
     "model_option": {"model": "of_a_width"},
     "freeze_after": {"steps": 16},  # two epochs

@@ -30,6 +30,7 @@ from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
+from cynet.nn.passes import gone_back
 
 from .rules import chain_of, grouped, sum_of
 from .watched import Watched
@@ -70,10 +71,13 @@ class Steps:
         steps = self.steps if wants_dx else self.steps[self._first_trained() :]
         for step in reversed(steps[1:]):
             dy = step.backward(dy)  # nothing else holds its pass: its memory is free after this
+            gone_back(step)
         for first in steps[:1]:
             if wants_dx and added is not None and plain(first) in (Conv1d, Conv2d):
-                return first.backward(dy, added)  # it adds while it writes
-            dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
+                dy, added = first.backward(dy, added), None  # it adds while it writes
+            else:
+                dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
+            gone_back(first)
         if not wants_dx:  # maybe nothing was gone back to
             return None
         return dy if added is None else arrays.add(dy, added)

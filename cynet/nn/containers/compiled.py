@@ -1,6 +1,6 @@
 """Compiled: a container whose layers run together where they can, by a compiler that it does not know."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cynet.core.turns import Turn
@@ -49,4 +49,6 @@ class Compiled(Container, opens=False):
 
     def _alone(self) -> AbstractContextManager[None]:
         """A context for passes that write what threads would share: statistics and gradients."""
+        if passes.mode.by_turns:
+            return nullcontext()
         return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)

@@ -13,6 +13,7 @@ from cynet.kernels.norm import normalization
 from cynet.nn import init, registry
 from cynet.nn.layer import Layer, answers, asked
 from cynet.nn.parameter import NONE, Held, Parameter, data_of, grad_of, value
+from cynet.nn.passes import mode
 
 NO_SUMS = np.empty((0, 2, 0))
 
@@ -82,12 +83,15 @@ class _BatchNorm(Layer):
                 raise ValueError(
                     f"{self!r}: wanted more than 1 value per channel in training mode, got input {x.shape}"
                 )
-            self._count()
+            if mode.statistics is not None:
+                return mode.statistics.taken(self, rows, arrays[:2], eps)
+            self.count()
         stats = normalization.NormPass.of(rows, *arrays, eps, momentum, training)
         stats.held = Held(self.weight, self.bias)
         return stats
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Count a batch in `num_batches_tracked`."""
         count = self.num_batches_tracked
         if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")

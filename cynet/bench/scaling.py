@@ -1,0 +1,97 @@
+"""A model of a step by several machines: what their number, and the net between them, make of its time.
+
+Design: a rank computes its shards; in the last one's backward pass buckets of gradients become final, one
+after another. Each is sent in two rounds: to every other rank its part of it, and then the sum of one's own.
+A rank's line takes one thing after another at its bandwidth; a message arrives a latency after it was sent,
+and costs some processor time at both ends. The step ends when the last sum is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Link:
+    """What lies between machines.
+
+    Attributes
+    ----------
+    latency : float
+        Seconds from one machine to another.
+    bandwidth : float
+        Bytes a second that one machine sends, and as many that it receives at the same time.
+    message : float
+        Seconds of processor that a message costs.
+    """
+
+    latency: float
+    bandwidth: float
+    message: float = 20e-6
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one machine does.
+
+    Attributes
+    ----------
+    shard : float
+        Seconds of one shard, forward and backward.
+    rest : float
+        Seconds of a step besides: the optimiser's, and what every rank does once.
+    buckets : tuple of (float, int)
+        Seconds before the end of a shard's backward pass at which a bucket is final, and its bytes.
+    told : int
+        Bytes of what each rank tells every other one of each shard.
+    """
+
+    shard: float
+    rest: float
+    buckets: tuple[tuple[float, int], ...]
+    told: int = 0
+
+    def with_shards_of(self, part: float) -> Work:
+        """The same, of shards that have this part of the pictures."""
+        buckets = tuple((before * part, size) for before, size in self.buckets)
+        return replace(self, shard=self.shard * part, buckets=buckets)
+
+
+def work_of(found: list[dict[str, Any]], shards: int) -> Work:
+    """The `Work` of what processes that compute all shards measured (`ranks.py`)."""
+    step, rest = (float(np.median([one[name] for one in found])) for name in ("step", "rest"))
+    buckets = tuple((before, size) for before, size in found[0]["buckets"])
+    return Work((step - rest) / shards, rest, buckets, found[0]["told"])
+
+
+def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
+    """The time of a step of so many ranks."""
+    if ranks == 1:
+        return shards * work.shard + work.rest
+    each = shards // ranks
+    end = each * work.shard
+    others = ranks - 1
+    told = work.told * each * others
+    first = end - work.buckets[0][0] if work.buckets else end
+    jobs: list[tuple[float, float, int]] = [(first, told, 1)]  # since when, bytes, whether that is all
+    jobs += [(end - before, size * others / ranks, 0) for before, size in work.buckets]
+    free, last, processor = 0.0, end, 0.0
+    while jobs:
+        jobs.sort()
+        since, size, rounds = jobs.pop(0)
+        free = max(free, since) + size / line.bandwidth
+        arrived = free + line.latency
+        processor += 2 * others * line.message
+        if rounds:
+            last = max(last, arrived)
+        else:
+            jobs.append((arrived, size, 1))
+    return max(last, end + processor) + work.rest
+
+
+def efficiency(work: Work, line: Link, ranks: int, shards: int) -> float:
+    """How much of `ranks` times one machine's speed so many of them reach."""
+    return step_seconds(work, line, 1, shards) / step_seconds(work, line, ranks, shards) / ranks

@@ -1,0 +1,80 @@
+"""A command that several processes run together, of which the first one speaks."""
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+
+from .ending import FAILED, guarded
+from .parser import refusing
+
+
+def add_flags(group):
+    """The flags of a training by several processes."""
+    from .values import number
+
+    group.add_argument(
+        "--distributed", action="store_true",
+        help="train with all processes that mpiexec started, as mpiexec -n 4 cynet train --distributed",
+    )  # fmt: skip
+    group.add_argument(
+        "--allow-mixed", action="store_true",
+        help="with --distributed: go on where processors are of several kinds, whose last bits may differ",
+    )  # fmt: skip
+    group.add_argument(
+        "--rank-timeout", type=number(1), default=120.0, metavar="SECONDS",
+        help="with --distributed: how long a process waits for another one before all are ended",
+    )  # fmt: skip
+
+
+def run(program, timeout, function):
+    """The exit status of what all processes do together.
+
+    Parameters
+    ----------
+    program : str
+    timeout : float
+    function : callable
+        Gives an exit status, or raises, as a command does.
+    """
+    from cynet.distributed.start import begin
+    from cynet.train.shards.world import RankFailedError
+
+    with refusing("--distributed"):
+        world = begin(timeout)
+    ended = []
+
+    def whole():
+        ended.append(function())
+        return ended[0]
+
+    with contextlib.nullcontext() if world.rank == 0 else _silent():
+        try:
+            status = guarded(program, whole)
+        except BaseException:
+            traceback.print_exc()
+            status = FAILED
+            ended.clear()
+    if ended and not world.failed:  # as all others
+        try:
+            world.end()
+            return status
+        except RankFailedError:  # the first one's end: it has said what went wrong
+            status = FAILED
+    world.leave(status)
+    return status
+
+
+@contextlib.contextmanager
+def _silent():
+    """Within this context nothing is printed: what goes wrong the first process says."""
+    said = io.StringIO()
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(said),
+    ):
+        yield
+    if os.environ.get("CYNET_DEBUG") == "1":
+        print(said.getvalue(), file=sys.stderr, end="", flush=True)

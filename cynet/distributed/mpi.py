@@ -1,0 +1,187 @@
+"""The processes of an MPI job: the only file that imports mpi4py.
+
+Design: every message is one non-blocking call between two ranks, so that whoever waits knows for whom, and
+waits no longer than `timeout`. Each rank also has a message under way from every other one that comes only
+where that one fails. Nothing of MPI that could block is called while a training goes on; where it is to end
+out of order, `MPI_Abort` has the launcher end all processes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import platform
+import signal
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from cynet.core.names import printable
+from cynet.core.types import AnyArray
+from cynet.train.shards.world import ENDED, FAILURE, Pending, RankFailedError, World
+
+EXTRA = 'pip install "cynet[distributed]", and an MPI, such as pip install mpich'
+MOST_TEXT = 1024  # bytes of what a rank says when it fails
+EAGER = 0.001  # seconds of a wait in which nothing sleeps
+PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
+LAST = 4  # seconds in which MPI_Abort is to end a process
+GRACE = 60.0  # seconds that a rank that failed leaves the first one, to save and to say so
+
+
+def world(timeout: float) -> MpiWorld:
+    """All processes of this job.
+
+    Raises
+    ------
+    ImportError
+        Without mpi4py, or where it finds no MPI.
+    """
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # mpi4py raises either where there is no library of MPI
+        raise ImportError(f"training over MPI needs mpi4py and an MPI: {EXTRA} ({error})") from error
+    return MpiWorld(MPI, timeout)
+
+
+class MpiWorld(World):
+    """All processes of an MPI job.
+
+    Parameters
+    ----------
+    mpi : module
+        mpi4py's.
+    timeout : float
+        Seconds that `wait` waits at most.
+
+    Attributes
+    ----------
+    local : int
+        How many ranks share the processors that this one may run on.
+    """
+
+    def __init__(self, mpi: Any, timeout: float) -> None:
+        super().__init__()
+        self._mpi, self.timeout = mpi, timeout
+        self._comm = mpi.COMM_WORLD.Dup()
+        self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
+        self._notices = [np.zeros(MOST_TEXT, np.uint8) for _ in range(self.size)]
+        self._listening = [
+            (self._comm.Irecv([notice, mpi.BYTE], rank, FAILURE), rank)
+            for rank, notice in enumerate(self._notices) if rank != self.rank
+        ]  # fmt: skip
+        self._hosts = [
+            host.decode() for host in self.gathered(platform.node().encode(), "the names of hosts")
+        ]
+        seen = f"{self._hosts[self.rank]} {_affinity()}".encode()
+        atexit.register(self._hear_no_more)  # before mpi4py ends MPI
+        self.local = self.gathered(seen, "processors").count(seen)
+
+    def name(self, rank: int) -> str:
+        return f"rank {rank} on {printable(self._hosts[rank])}"
+
+    def send(self, array: AnyArray, rank: int, tag: int) -> Any:
+        self.sent_bytes, self.sent_messages = self.sent_bytes + array.nbytes, self.sent_messages + 1
+        return self._comm.Isend([array, self._mpi.BYTE], rank, tag)
+
+    def receive(self, array: AnyArray, rank: int, tag: int) -> Any:
+        return self._comm.Irecv([array, self._mpi.BYTE], rank, tag)
+
+    def left(self, pending: Pending) -> Pending:
+        return [each for each in pending if not each[0].Test()]
+
+    def wait(self, pending: Pending, what: str) -> None:
+        start = looked = time.monotonic()
+        while pending := self.left(pending):
+            now = time.monotonic()
+            if now - start < EAGER:
+                os.sched_yield()
+                continue
+            if now - looked >= LOOK:
+                looked = now
+                self._look()
+            if now - start > self.timeout and not self.patient:
+                self._give_up(pending, what)
+            time.sleep(PAUSE)
+
+    def _look(self) -> None:
+        """Raise where another rank has said that it failed."""
+        for place, (request, rank) in enumerate(self._listening):
+            if request.Test():
+                del self._listening[place]
+                text = self._notices[rank].tobytes().rstrip(b"\0").decode(errors="replace")
+                raise RankFailedError(rank, f"{self.name(rank)}: {text}")
+
+    def _give_up(self, pending: Pending, what: str) -> None:
+        ranks = sorted({rank for _, rank in pending})
+        names = ", ".join(map(self.name, ranks[:5])) + (f" and {len(ranks) - 5} more" if ranks[5:] else "")
+        _say(
+            f"{self.name(self.rank)} waited {self.timeout:g} s for {what} from {names}, which hangs or is "
+            "cut off: all ranks are ended"
+        )
+        self._abort(1)
+
+    def _abort(self, status: int) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a process whose launcher is out of reach
+            signal.alarm(LAST)
+        self._mpi.COMM_WORLD.Abort(status)
+
+    def fail(self, text: str) -> None:
+        if not self.failed:
+            self.failed = True
+            with contextlib.suppress(self._mpi.Exception):  # a line may be cut
+                self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        data = np.zeros(MOST_TEXT, np.uint8)
+        told = np.frombuffer(text.encode(errors="replace")[:MOST_TEXT], np.uint8)
+        data[: len(told)] = told
+        sent = [(self.send(data, rank, FAILURE), rank) for rank in range(self.size) if rank != self.rank]
+        start = time.monotonic()
+        while (sent := self.left(sent)) and time.monotonic() - start < 1:
+            time.sleep(PAUSE)
+
+    def leave(self, status: int) -> None:
+        if self.size == 1:
+            return
+        if self.rank:  # the first one is to say what happened, and to save: it then ends this one, too
+            start = time.monotonic()
+            while time.monotonic() - start < GRACE:
+                time.sleep(LOOK)
+        self._abort(status)
+
+    def end(self) -> None:
+        word = np.zeros(1, np.uint8)
+        others = [rank for rank in range(self.size) if rank != self.rank] if not self.rank else [0]
+        call = self.receive if self.rank else self.send
+        pending = [(call(word, rank, ENDED), rank) for rank in others]
+        while pending := self.left(pending):  # what the first rank does at its end takes as long as it takes
+            self._look()
+            time.sleep(LOOK)
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        for request, _ in self._listening:
+            request.Cancel()
+            request.Wait()
+        self._listening = []
+
+
+def set_threads(world: MpiWorld, processors: int, set_threads: Any, variable: str) -> None:
+    """Give kernels their share of the processors that ranks have in common."""
+    if not os.environ.get(variable):
+        set_threads(max(1, processors // world.local))
+
+
+def _affinity() -> list[int]:
+    """The processors that this process may run on."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _say(text: str) -> None:
+    print(f"cynet: {text}", file=sys.__stderr__, flush=True)  # which may be redirected

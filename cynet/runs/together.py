@@ -1,0 +1,252 @@
+"""A run of several processes: what they must have in common, and what the others do beside the first.
+
+Design: the first process has the run's folder, and does all that one process does. The others know nothing
+of a folder: they get the settings and the state that the first one begins with, make its steps with it, and
+end where it ends. What goes wrong in one of them is said by the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cynet.core.build import config
+from cynet.core.files import reason
+from cynet.distributed import current
+from cynet.train.loop import Observer
+from cynet.train.shards.world import RankFailedError, World
+from cynet.train.signals import Signals, Stopped
+from cynet.train.trainer import Diverged
+
+from . import checkpoint
+from .errors import FailedError, RefusedError
+from .origins import DEFAULT
+from .outcome import DIVERGED, FINISHED, STOPPED, Outcome
+from .settings import FREE
+from .state import capture, restore
+
+SHARDS = 8  # where several processes train and nobody says how many
+PROCESSOR = "processor family", "processor features"  # what --allow-mixed lets differ
+FEATURES = re.compile(r"avx\w*|fma\w*|f16c|bmi\d|sse\w*|asimd\w*|sve\w*|amx\w*")
+SHOWN = 60  # letters of a value
+ALLOWED = "allow_mixed"
+WHAT = "the beginning of the training"
+
+
+def world() -> World | None:
+    """The processes that train together, where there are several."""
+    found = current()
+    return found if found is not None and found.size > 1 else None
+
+
+def is_first() -> bool:
+    """Whether this process has the run's folder, and says what there is to say."""
+    found = world()
+    return found is None or found.rank == 0
+
+
+def with_shards(values: dict[str, Any], origins: dict[str, str]) -> dict[str, Any]:
+    """Settings with the number of shards of several processes, where nobody gave one."""
+    left = current() is not None and origins["shards"] == DEFAULT
+    return values | {"shards": SHARDS} if left else values
+
+
+# -- what they must have in common ---------------------------------------------------------------------------
+def agree(session: Any, names: Any, allow_mixed: bool = False) -> None:
+    """Refuse, in every process, what is not the same in all.
+
+    Raises
+    ------
+    RefusedError
+        Naming what differs, and in which ranks.
+    """
+    found = world()
+    if found is None:
+        return
+    tables = [json.loads(data) for data in found.gathered(json.dumps(_table(session)).encode(), WHAT)]
+    lines: list[str] = []
+    mixed: list[str] = []
+    for name in dict.fromkeys(name for table in tables for name in table):
+        values: dict[str, list[int]] = {}
+        for rank, table in enumerate(tables):
+            values.setdefault(table.get(name, "none"), []).append(rank)
+        if len(values) > 1:
+            told = ", ".join(f"{_short(value)} on {_ranks(ranks)}" for value, ranks in values.items())
+            (mixed if name in PROCESSOR else lines).append(f"{name}: {told}")
+    if lines or (mixed and not allow_mixed):
+        hint = "" if lines else f" ({names(ALLOWED)} goes on, with other last bits than on one kind)"
+        raise RefusedError(f"ranks: wanted the same on all, got {'; '.join(lines + mixed)}{hint}")
+
+
+def _table(session: Any) -> dict[str, str]:
+    """What must be the same, by name."""
+    build, settings = config(), session.settings
+    family, features = _processor()
+    table = {
+        "cynet": build["version"],
+        "compiler": build["compiler"],
+        "flags": build["flags"],
+        "instructions": build["ISA"],
+        "numpy": np.__version__,
+        "fingerprint of the data": session.batches.dataset.fingerprint(),
+        "fingerprint of the test data": session.test_batches.dataset.fingerprint(),
+        "net": sha256(repr(session.model).encode()).hexdigest()[:16],
+        PROCESSOR[0]: family,
+        PROCESSOR[1]: features,
+    }
+    return table | {name: str(value) for name, value in settings.flat().items() if name not in FREE}
+
+
+def _processor() -> tuple[str, str]:
+    """(family, features that arithmetic may depend on) of this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return "unknown", "unknown"
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    family = [facts.get(name, "") for name in ("vendor_id", "cpu family", "CPU implementer", "CPU part")]
+    features = facts.get("flags") or facts.get("Features") or ""
+    known = sorted(word for word in features.split() if FEATURES.fullmatch(word))
+    return " ".join(filter(None, family)) or "unknown", " ".join(known)
+
+
+def _short(value: str) -> str:
+    if len(value) <= SHOWN:
+        return value
+    return f"{value[:SHOWN]}... (SHA-256 {sha256(value.encode()).hexdigest()[:8]})"
+
+
+def _ranks(ranks: list[int]) -> str:
+    """'rank 3', 'ranks 0-2, 5'."""
+    runs: list[list[int]] = []
+    for rank in ranks:
+        if runs and runs[-1][-1] == rank - 1:
+            runs[-1].append(rank)
+        else:
+            runs.append([rank])
+    text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"rank{'s' if len(ranks) > 1 else ''} {text}"
+
+
+# -- what the first one hands to the others ------------------------------------------------------------------
+def hand_out(data: bytes) -> bytes:
+    """What the first process has, in all; in the first it is what is given."""
+    found = world()
+    return data if found is None else found.from_first(data, "what rank 0 begins with")
+
+
+def hand_settings(settings: Any, origins: dict[str, str], net: Any = None) -> None:
+    """Let the others know what a run goes on with."""
+    if world() is not None:
+        hand_out(json.dumps([settings.flat(), origins, net]).encode())
+
+
+def hand_state(session: Any) -> None:
+    """Let the others begin where the first one does."""
+    if world() is not None:
+        hand_out(checkpoint.pack(*capture(session)))
+
+
+# -- what the others do --------------------------------------------------------------------------------------
+def follow(session: Any) -> Outcome:
+    """Train beside the first process, from where that one begins to where it ends.
+
+    Raises
+    ------
+    RankFailedError
+        When another process failed.
+    """
+    trainer, steps = session.trainer, session.settings.steps
+    last = _LastResult()
+
+    def outcome(status: str, **more: Any) -> Outcome:
+        return Outcome(status, Path(), trainer.steps, steps, session.measure, None, last.result, **more)
+
+    data = hand_out(b"")
+    if not data:  # nothing is left to train
+        return outcome(FINISHED)
+    restore(session, *checkpoint.unpack(data))
+    try:
+        with Signals(_nobody) as signals:
+            session.train([last], Agreed(signals, world()).watch)
+    except Stopped as stopped:
+        return outcome(STOPPED, signal=stopped.signal)
+    except Diverged as error:
+        return outcome(DIVERGED, error=str(error))
+    return outcome(FINISHED)
+
+
+def dismiss() -> None:
+    """Tell the others that nothing is left to train."""
+    if world() is not None:
+        hand_out(b"")
+
+
+class _LastResult(Observer):
+    result: Any = None
+
+    def evaluated(self, result: Any) -> None:
+        self.result = result
+
+
+def _nobody(line: str) -> None:
+    """Tells nobody."""
+
+
+class Agreed:
+    """Signals of which a training knows when all its processes do, so that all stop after the same step.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of this process.
+    together : World or None
+        None: these are all.
+    """
+
+    def __init__(self, signals: Signals, together: World | None) -> None:
+        self.signals, self.together = signals, together
+        if together is not None:
+            together.noted = lambda: self.signals.pending or 0
+
+    @property
+    def pending(self) -> int | None:
+        """The number of a signal that came to this process."""
+        return self.signals.pending
+
+    def watch(self, items: Iterable[Any]) -> Iterator[Any]:
+        """As `Signals.watch`."""
+        if self.together is None:
+            yield from self.signals.watch(items)
+            return
+        for item in items:
+            self._check(self.together)
+            yield item
+            self._check(self.together)
+
+    @staticmethod
+    def _check(together: World) -> None:
+        if together.agreed:
+            raise Stopped(together.agreed)
+
+
+@contextlib.contextmanager
+def told_to_others() -> Iterator[None]:
+    """A context whose errors the other processes are told of, which end then, too."""
+    found = world()
+    try:
+        yield
+    except RankFailedError as error:
+        raise FailedError(str(error)) from error
+    except BaseException as error:
+        if found is not None:
+            known = isinstance(error, (OSError, ValueError, RuntimeError)) and str(error)
+            found.fail(reason(error) if known else f"{type(error).__name__}: {error}")
+        raise

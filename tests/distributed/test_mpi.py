@@ -1,0 +1,207 @@
+"""Trainings over MPI with real processes: the same bytes for any number of them, and what faults leave."""
+
+import os
+import signal
+import sys
+import time
+
+import mpi_jobs
+import numpy as np
+import pytest
+from mpi_jobs import USUAL, command, launch, prepare, ranks_of, reached, run, see_gone, start
+
+from cynet import cli
+from cynet.runs.run import Run
+
+pytest.importorskip("mpi4py")
+pytestmark = [
+    pytest.mark.mpi,
+    pytest.mark.skipif(not mpi_jobs.LAUNCHER.exists(), reason="no mpiexec beside this Python"),
+]
+SHORT = ("--steps", "12", "--checkpoint-every", "3", "--run-dir")
+LONG = ("--steps", "300", "--checkpoint-every", "5", "--evaluate-every", "20", "--run-dir")
+SAME = "weights.safetensors", "last.safetensors", "best.safetensors", "digests.csv"
+
+
+def kept(run_dir):
+    """What of a run does not depend on time: bytes of files, losses of steps."""
+    found = {name: (run_dir / name).read_bytes() for name in SAME if (run_dir / name).exists()}
+    steps = (run_dir / "steps.csv").read_text().splitlines()
+    return found | {"steps": [line.rpartition(",")[0] for line in steps]}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    made = tmp_path_factory.mktemp("mpi")
+    prepare(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    """What one process without MPI keeps of the short run and of the long one."""
+    before, found = os.getcwd(), []
+    os.chdir(place)
+    try:
+        for name, flags in (("short", SHORT), ("long", LONG)):
+            assert cli.main(["train", *USUAL, "--shards", "8", *flags, str(place / name)]) == 0
+            found.append(kept(place / name))
+    finally:
+        os.chdir(before)
+    return found
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+def test_every_number_of_ranks_trains_the_same_bytes(place, alone, ranks):
+    done = run(place, command(ranks, *SHORT, f"n{ranks}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(place / f"n{ranks}") == alone[0]
+    assert done.stdout.count("weights in ") == 1  # the others are silent
+
+
+def test_batch_norm_over_the_whole_batch_has_the_same_bytes(place):
+    flags = "--shards", "4", "--sync-batch-norm", "--steps", "6", "--evaluate-every", "9", "--run-dir"
+    for ranks in (1, 2):
+        done = run(place, command(ranks, *flags, f"sync{ranks}"))
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(place / "sync1") == kept(place / "sync2")
+
+
+def ended(process, place):
+    """(exit status, output) of a launcher; all its processes are gone in time."""
+    output, _ = process.communicate(timeout=60)
+    see_gone(place)
+    return process.returncode, output
+
+
+def gone_on(place, name, ranks, alone):
+    """The run goes on to its end with so many ranks, and is then that of a process that nobody stopped."""
+    assert len((place / name / "steps.csv").read_text().splitlines()) < 300  # there is something left to do
+    done = run(place, command(ranks, "--resume", name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(place / name) == alone[1]
+
+
+@pytest.mark.parametrize(("ranks", "then"), [(2, 4), (4, 1)])
+def test_a_signal_to_one_rank_stops_all_after_the_same_step(tmp_path, alone, ranks, then):
+    prepare(tmp_path)
+    process = start(tmp_path, command(ranks, *LONG, "stopped"))
+    reached(process, tmp_path / "stopped", 2)
+    os.kill(ranks_of(tmp_path)[-1], signal.SIGTERM)
+    status, output = ended(process, tmp_path)
+    assert status == 128 + signal.SIGTERM and "stopped by SIGTERM after" in output, output
+    assert output.count("checkpoint in ") == 1
+    gone_on(tmp_path, "stopped", then, alone)
+
+
+def test_a_killed_rank_takes_all_others_along_and_the_run_goes_on_with_another_number(tmp_path, alone):
+    prepare(tmp_path)
+    process = start(tmp_path, command(2, *LONG, "killed"))
+    reached(process, tmp_path / "killed", 12)
+    os.kill(ranks_of(tmp_path)[-1], signal.SIGKILL)
+    assert ended(process, tmp_path)[0] != 0
+    gone_on(tmp_path, "killed", 4, alone)
+
+
+def test_a_rank_that_hangs_ends_all_with_a_sentence(tmp_path):
+    prepare(tmp_path)
+    process = start(tmp_path, command(2, "--rank-timeout", "1", *LONG, "hung"))
+    reached(process, tmp_path / "hung", 2)
+    os.kill(ranks_of(tmp_path)[-1], signal.SIGSTOP)
+    status, output = ended(process, tmp_path)
+    assert status != 0 and "waited 1 s for" in output and "hangs or is cut off" in output, output
+
+
+def mixed(ranks, first, second):
+    """The words of a training whose last rank has other flags."""
+    words = command(1, *first)
+    place = words.index(sys.executable)
+    other = [*launch(1)[1:], *command(1, *second)[place:]]
+    return [*launch(ranks - 1), *words[place:], ":", *other]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"), [(("--lr", ".07"), "lr: 0.05 on ranks 0-1, 0.07 on rank 2"),
+                        (("--data", "other.npz"), "fingerprint of the data: ")]
+)  # fmt: skip
+def test_ranks_with_other_settings_or_data_are_refused_by_name(place, flags, told):
+    with np.load(place / "pictures.npz") as arrays:
+        np.savez(place / "other.npz", **dict(arrays) | {"x_train": arrays["x_train"] ^ np.uint8(1)})
+    own = *SHORT, "refused", "--shards", "6"
+    done = run(place, mixed(3, own, (*own, *flags)))
+    text = done.stdout + done.stderr
+    assert done.returncode == 2 and told in text, text
+    assert text.count("wanted the same on all") == 1 and not (place / "refused").exists()
+
+
+def test_what_goes_wrong_in_one_rank_is_said_once_and_ends_all(place):
+    own = *SHORT, "lacking"
+    done = run(place, mixed(2, own, (*own, "--data", "nothing.npz")))
+    text = done.stdout + done.stderr
+    assert done.returncode and text.count("nothing.npz") == 1 and "rank 1 on" in text, text
+
+
+LIMITED = """
+import resource
+
+def limited(input_shape, classes):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+    return net(input_shape, classes)
+"""
+
+
+def test_a_full_disk_of_the_first_rank_ends_all_and_leaves_the_run_whole(tmp_path):
+    """The table of digests grows until no file may be as large."""
+    prepare(tmp_path)
+    (tmp_path / "net.py").write_text(mpi_jobs.NET + LIMITED)
+    flags = "--model", "net.py:limited", "--steps", "1000", "--checkpoint-every", "5", "--run-dir", "full"
+    process = start(tmp_path, command(2, *flags))
+    status, output = ended(process, tmp_path)
+    assert status == 1 and output.count("File too large") == 1, output
+    assert Run(tmp_path / "full").soundness()["last.ckpt"] is None
+
+
+SCRIPT = """
+import sys, hashlib
+import numpy as np
+import cynet
+from cynet import data, distributed
+from cynet.layers import *
+
+world = distributed.init(shards=4) if len(sys.argv) > 1 else None
+if world is None:
+    from cynet.train.shards.sharding import Sharding
+    cynet.train.Trainer.sharding = Sharding(4)
+cynet.seed(1)
+rng = np.random.default_rng(1)
+images, labels = rng.integers(0, 256, (60, 3, 8, 8), np.uint8), np.arange(60) % 3
+pictures = data.ArrayDataset(images, labels, ["a", "b", "c"])
+ready = [data.Normalize([.5] * 3, [.25] * 3)]
+batches = data.DataLoader(pictures, 20, workers=0, transforms=ready)
+test = data.DataLoader(pictures, 16, shuffle=False, workers=0, transforms=ready)
+model = Sequential(Conv2d(3, 8, 3), BatchNorm2d(8), ReLU(), Flatten(), Dropout(.2), Linear(288, 3))
+optimizer = cynet.SGD(model.parameters(), 0.1, 0.9)
+trainer = cynet.train.Trainer(model, cynet.CrossEntropyLoss(), optimizer, lambda step: 0.1)
+result = cynet.train.train(trainer, batches, test, 7)
+if world is None or world.rank == 0:
+    state = model.state_dict()
+    print(hashlib.sha256(b"".join(state[n].tobytes() for n in state)).hexdigest(), result.test.loss)
+"""
+
+
+def test_a_script_trains_with_one_line_more(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    alone = run(tmp_path, [sys.executable, "script.py"])
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py", "together"])
+    assert alone.returncode == done.returncode == 0, done.stderr
+    assert done.stdout == alone.stdout and len(done.stdout.split()) == 2
+
+
+def test_an_error_in_one_rank_of_a_script_ends_all(tmp_path):
+    lines = (
+        "import cynet.distributed as d\nworld = d.init(4)\nassert world.rank == 0\nworld.gathered(b'', 'x')\n"
+    )
+    (tmp_path / "script.py").write_text(lines)
+    began = time.monotonic()
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py"])
+    assert done.returncode and "AssertionError" in done.stderr and time.monotonic() - began < 30

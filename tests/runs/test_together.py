@@ -1,0 +1,130 @@
+"""What processes that train together compare before the first step, and how what differs is told."""
+
+import itertools
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+import tiny  # noqa: F401  (adds the data set "tiny")
+from thread_world import together
+
+import cynet
+from cynet import cli
+from cynet.runs import together as runs_together
+from cynet.runs.errors import FailedError, RefusedError
+from cynet.runs.origins import Names
+from cynet.runs.settings import DEFAULTS, Settings
+from cynet.train.shards.world import RankFailedError
+
+
+def session(**settings):
+    dataset = SimpleNamespace(fingerprint=lambda: "10x1")
+    batches = SimpleNamespace(dataset=dataset)
+    return SimpleNamespace(
+        settings=Settings(**settings), batches=batches, test_batches=batches, model=cynet.ReLU()
+    )
+
+
+def agreed(monkeypatch, sessions, **options):
+    """What `agree` raises in each rank; None."""
+    here = threading.local()
+    monkeypatch.setattr(runs_together, "current", lambda: getattr(here, "world", None))
+
+    def run(world):
+        here.world = world
+        try:
+            runs_together.agree(sessions[world.rank], Names(), **options)
+        except RefusedError as error:
+            return str(error)
+        return None
+
+    return together(len(sessions), run)
+
+
+def test_the_same_on_all_is_agreed_on_and_free_settings_may_differ(monkeypatch):
+    sessions = [session(threads=1), session(threads=2), session(data_dir="elsewhere")]
+    assert agreed(monkeypatch, sessions) == [None] * 3
+
+
+def test_each_difference_is_told_with_its_ranks_in_all_of_them(monkeypatch):
+    sessions = [session(), session(lr=0.5), session(), session(lr=0.5, seed=3)]
+    sessions[2].batches = SimpleNamespace(dataset=SimpleNamespace(fingerprint=lambda: "11x1"))
+    (found,) = set(agreed(monkeypatch, sessions))
+    assert found.startswith("ranks: wanted the same on all, got fingerprint of the data: ")
+    assert "data: 10x1 on ranks 0-1, 3, 11x1 on rank 2;" in found
+    assert (
+        "lr: None on ranks 0, 2, 0.5 on ranks 1, 3" in found and "seed: 0 on ranks 0-2, 3 on rank 3" in found
+    )
+
+
+def test_another_kind_of_processor_is_allowed_by_name(monkeypatch):
+    here = threading.local()
+    kinds = itertools.cycle(["one", "other"])
+
+    def processor():
+        if not hasattr(here, "kind"):
+            here.kind = next(kinds)
+        return here.kind, "avx2"
+
+    monkeypatch.setattr(runs_together, "_processor", processor)
+    (found,) = set(agreed(monkeypatch, [session(), session()]))
+    assert "processor family: " in found and "allow_mixed" in found
+    assert agreed(monkeypatch, [session(), session()], allow_mixed=True) == [None, None]
+    told = set(agreed(monkeypatch, [session(), session(seed=1)], allow_mixed=True))
+    assert None not in told
+
+
+def test_only_several_processes_without_a_number_of_shards_have_eight(monkeypatch):
+    origins = dict.fromkeys(DEFAULTS, "default")
+    assert runs_together.with_shards({"shards": 1}, origins) == {"shards": 1}
+    monkeypatch.setattr(runs_together, "current", lambda: SimpleNamespace(size=1))
+    assert runs_together.with_shards({"shards": 1}, origins) == {"shards": 8}
+    assert runs_together.with_shards({"shards": 1}, origins | {"shards": "flag"}) == {"shards": 1}
+
+
+def test_the_others_are_told_of_an_error_once(monkeypatch):
+    said = []
+    world = SimpleNamespace(size=2, rank=0, fail=said.append)
+    monkeypatch.setattr(runs_together, "current", lambda: world)
+    with pytest.raises(RefusedError), runs_together.told_to_others():
+        raise RefusedError("data_dir: no such folder")
+    with pytest.raises(KeyError), runs_together.told_to_others():
+        raise KeyError("a")
+    with pytest.raises(FailedError, match="rank 1: gone"), runs_together.told_to_others():
+        raise RankFailedError(1, "rank 1: gone")
+    assert said == ["data_dir: no such folder", "KeyError: 'a'"]
+
+
+def test_this_machine_has_a_kind_of_processor():
+    family, features = runs_together._processor()
+    assert family and features == " ".join(sorted(features.split()))
+
+
+# -- the command ---------------------------------------------------------------------------------------------
+def test_without_mpi4py_the_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert cli.main(["train", "--distributed"]) == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1 and "--distributed" in text and 'pip install "cynet[distributed]"' in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--allow-mixed"], "--allow-mixed: wanted --distributed beside it"),
+        (["--distributed", "--lr-find"], "--lr-find: not allowed with argument --distributed"),
+        (
+            ["--sync-batch-norm", "--batch-size", "32", "--data", "tiny"],
+            "--sync-batch-norm: wanted shards of 2 or more",
+        ),
+        (
+            ["--shards", "64", "--batch-size", "32", "--data", "tiny"],
+            "--shards: wanted at most the batch_size",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(flags, told, capsys, tmp_path):
+    assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
