@@ -69,7 +69,7 @@ def _beyond(found, threads, grows):
 
 
 @dataclass(frozen=True)
-class Work:
+class StepCost:
     """What a step is made of: seconds of one thread.
 
     Attributes
@@ -255,4 +255,4 @@ def _work(model, side, batch_norm, machine):
         row[what] for row in rows for what in ("forward", "backward") if row[f"{what}_bound"] == "memory"
     )
     whole = sum(row["total"] for row in rows)
-    return Work(max(0.0, float(serial)), float(each), float(waits / whole), 3 * len(rows))
+    return StepCost(max(0.0, float(serial)), float(each), float(waits / whole), 3 * len(rows))

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cynet.bench import growth, peak
-from cynet.bench.growth import Machine, Work, busiest
+from cynet.bench.growth import Machine, StepCost, busiest
 from cynet.cli import main
 from cynet.core import threads
 
@@ -24,13 +24,13 @@ def test_the_busiest_thread_has_whole_chunks(chunks, count, share):
 @pytest.mark.parametrize(
     ("work", "machine", "count", "batch", "seconds"),
     [
-        (Work(1, 2, 0, 0), EVEN, 1, 16, 33),
-        (Work(1, 2, 0, 0), EVEN, 4, 16, 9),
-        (Work(1, 2, 0.5, 0), EVEN, 32, 96, 1 + 192 * (0.5 * (2 / 32 + 1 / 16) / 3 + 0.5 / 32)),
-        (Work(1, 2, 0.5, 0), ONE_MEMORY, 4, 16, 1 + 32 * (0.125 + 0.25)),
-        (Work(1, 2, 0, 10), EVEN, 2, 16, 1 + 16 + 5),
-        (Work(1, 2, 0, 10), EVEN, 8, 16, 1 + 4 + 15),
-        (Work(0, 1, 0, 10), EVEN, 1, 16, 16),
+        (StepCost(1, 2, 0, 0), EVEN, 1, 16, 33),
+        (StepCost(1, 2, 0, 0), EVEN, 4, 16, 9),
+        (StepCost(1, 2, 0.5, 0), EVEN, 32, 96, 1 + 192 * (0.5 * (2 / 32 + 1 / 16) / 3 + 0.5 / 32)),
+        (StepCost(1, 2, 0.5, 0), ONE_MEMORY, 4, 16, 1 + 32 * (0.125 + 0.25)),
+        (StepCost(1, 2, 0, 10), EVEN, 2, 16, 1 + 16 + 5),
+        (StepCost(1, 2, 0, 10), EVEN, 8, 16, 1 + 4 + 15),
+        (StepCost(0, 1, 0, 10), EVEN, 1, 16, 16),
     ],
     ids=["one", "four", "parts of weight gradients", "one memory", "joined", "joined by more", "alone"],
 )  # fmt: skip
@@ -40,7 +40,7 @@ def test_a_step_is_serial_work_and_a_share_of_the_rest(work, machine, count, bat
 
 def test_two_threads_that_share_a_processor_are_slower_than_two():
     shared = Machine({1: 1.0, 2: 1.25}, EVEN.bandwidth, EVEN.join)
-    assert Work(0, 1, 0, 0).seconds(shared, 2, 16) == pytest.approx(16 / 1.25)
+    assert StepCost(0, 1, 0, 0).seconds(shared, 2, 16) == pytest.approx(16 / 1.25)
     assert shared.rate(4) == 2.5
 
 

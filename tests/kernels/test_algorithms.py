@@ -129,7 +129,10 @@ def check(kind, problem, padding, seed):
     near(dw - 1, wanted_dw, max(1, dy[..., 0].size))
     for beside in (None, added):
         again = np.ones_like(w)
-        assert way.gradients(x, dy, w, again, beside).tobytes() == way.input_gradient(dy, w, beside).tobytes()
+        assert (
+            way.gradients(x, dy, w, again, True, beside).tobytes()
+            == way.input_gradient(dy, w, beside).tobytes()
+        )
         assert again.tobytes() == dw.tobytes()
     same_bytes(kind, problem, arrays)
     if wanted.size:
@@ -164,7 +167,7 @@ def same_bytes(kind, problem, arrays):
     for count in (1, 2, 3):
         threads.set_num_threads(count)
         way, dw = kind(problem), np.ones_like(w)
-        results = way.forward(x, w, bias), way.gradients(x, dy, w, dw, added), dw
+        results = way.forward(x, w, bias), way.gradients(x, dy, w, dw, True, added), dw
         found.add(tuple(a.tobytes() for a in results))
     assert len(found) == 1
 

@@ -63,8 +63,7 @@ class Algorithm(Products):
 
     def __init__(self, problem):
         super().__init__(problem.in_shape, problem.out_shape, problem.weight_shape, problem.macs)
-        self.problem = problem
-        self._no_bias = np.zeros(problem.out_shape[3], np.float32)
+        self.problem, self._no_bias = problem, np.zeros(problem.out_shape[3], np.float32)
 
     @staticmethod
     def suits(problem):

@@ -3,11 +3,12 @@
 from cynet.core import checks, workspace
 from cynet.core.threads import team
 from cynet.kernels.common import geometry
+from cynet.kernels.pointwise import arrays
 
 from . import pointwise_loops
 from .algorithm import registered
 from .lowering import Lowering
-from .tiled import TiledConvolution, packed_filters, run_pixels
+from .tiled import TiledConvolution, packed_filters
 
 LEAST_BYTES = 2**17  # of x and dy: fewer stay in the first caches from one walk to the next
 
@@ -20,7 +21,7 @@ class PointwiseConvolution(TiledConvolution):
 
     def __init__(self, problem):
         super().__init__(problem)
-        size = run_pixels(problem) * problem.out_shape[3]
+        size = self.weight_pass.rows * problem.out_shape[2] * problem.out_shape[3]  # the same rows
         self.back = Lowering(
             problem.out_shape, problem.in_shape[1:3], problem.in_shape[1:], (1, 1), (1, 1), (0, 0), 1, size
         )
@@ -37,13 +38,15 @@ class PointwiseConvolution(TiledConvolution):
             and 4 * batch * height * width * (channels + outputs) >= LEAST_BYTES
         )
 
-    def gradients(self, x, dy, w, dw, added=None):
+    def gradients(self, x, dy, w, dw, wants_dx=True, added=None):
         threads = team(self.work)
-        if self.splits > 1 or threads > self.chunks:  # apart, there is work for more of them
-            return super().gradients(x, dy, w, dw, added)
-        self.compare(x, dy, dw)
-        if w.shape != self.weight_shape:
-            checks.shapes("weight.data", (w.shape,), (self.weight_shape,))
+        apart = self.splits > 1 or threads > self.chunks  # then there is work for more of them
+        if apart or dw is None or not wants_dx:
+            return super().gradients(x, dy, w, dw, wants_dx, added)
+        checks.shapes(
+            "x dy weight.data weight.grad", (x.shape, dy.shape, w.shape, dw.shape),
+            (self.in_shape, self.out_shape, self.weight_shape, self.weight_shape),
+        )  # fmt: skip
         g, back, dx = self.weight_pass, self.back, workspace.empty(self.in_shape)
         packed, zeros = packed_filters(back, w, True), workspace.zeros((back.bias_floats,))
         partial = workspace.empty((pointwise_loops.partial_floats(g, self.chunks),))
@@ -51,4 +54,4 @@ class PointwiseConvolution(TiledConvolution):
         pointwise_loops.gradients(
             g, back, x, dy, packed, zeros, dx, dw, partial, scratch, self.chunks, threads
         )
-        return dx if added is None else self.plus(dx, added, threads)
+        return dx if added is None else arrays.add(dx, added)

@@ -67,29 +67,20 @@ class Products:
             self._input_gradient(dy, w, dx, threads, arrays.matched(added, dx))
         else:
             self._input_gradient(dy, w, dx, threads, None)
-            self.plus(dx, added, threads)
+            elementwise.add(dx.reshape(-1), arrays.matched(added, dx).reshape(-1), dx.reshape(-1), threads)
         return dx
 
-    @staticmethod
-    def plus(dx, added, threads):
-        """dx, to which `added` was added."""
-        elementwise.add(dx.reshape(-1), arrays.matched(added, dx).reshape(-1), dx.reshape(-1), threads)
-        return dx
-
-    def gradients(self, x, dy, w, dw, added=None):
-        """What `input_gradient` returns; before that as `weight_gradient`."""
-        self.weight_gradient(x, dy, dw)
-        return self.input_gradient(dy, w, added)
+    def gradients(self, x, dy, w, dw, wants_dx=True, added=None):
+        """As `weight_gradient`, unless dw is None, then what `input_gradient` returns, or None."""
+        if dw is not None:
+            self.weight_gradient(x, dy, dw)
+        return self.input_gradient(dy, w, added) if wants_dx else None
 
     def weight_gradient(self, x, dy, dw):
         """Add the gradient, of x and dy, to dw (weight_shape)."""
-        self.compare(x, dy, dw)
-        self._weight_gradient(x, dy, dw, team(self.work))
-
-    def compare(self, x, dy, dw):
-        """Refuse shapes other than those of a weight gradient."""
         if x.shape != self.in_shape or dy.shape != self.out_shape or dw.shape != self.weight_shape:
             checks.shapes(
                 "x dy weight.grad", (x.shape, dy.shape, dw.shape),
                 (self.in_shape, self.out_shape, self.weight_shape),
             )  # fmt: skip
+        self._weight_gradient(x, dy, dw, team(self.work))

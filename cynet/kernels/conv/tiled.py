@@ -36,7 +36,8 @@ class TiledConvolution(Algorithm):
         self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES, **taps)
         size = TILE_FLOATS
         if self.forward_pass.direct:
-            size = run_pixels(problem) * problem.stride[0] * channels
+            run = max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (channels + outputs)))
+            size = run * problem.stride[0] * channels
         self.weight_pass = Lowering(*sizes, size, **taps)
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
@@ -124,11 +125,6 @@ class TiledConvolution(Algorithm):
         partial = workspace.empty((tiled_weight_loops.partial_floats(g, chunks),))
         scratch = workspace.empty((threads * tiled_weight_loops.scratch_floats(g),))
         tiled_weight_loops.weight_gradient(g, x, dy, dw, partial, scratch, chunks, self.splits, threads)
-
-
-def run_pixels(problem):
-    """Pixels of a tile whose rows are read in place, for both gradients to walk through."""
-    return max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (problem.in_shape[3] + problem.out_shape[3])))
 
 
 def packed_filters(g, w, transposed, first=(0, 0), every=(1, 1)):

@@ -13,7 +13,6 @@ from cynet.core.threads import get_num_threads
 
 from . import batchnorm, batchnorm_gradient, batchnorm_statistics, channel_sums
 from . import channels as table
-from .batchnorm import PLAIN
 
 CHUNKS = 64  # work items, at most
 CHUNK_FLOATS = 4096  # of a work item, at least
@@ -80,13 +79,13 @@ class NormPass:
             )
         return new
 
-    def output(self, mode=PLAIN):
+    def output(self, mode=batchnorm.PLAIN):
         """Normalised, and bent as `mode` says: PLAIN, RELU or RELU6 of `batchnorm`."""
         y = workspace.empty(self.x.shape)
         batchnorm.normalize(self.x, self.terms, y, mode, self.each, self.threads)
         return y
 
-    def sums(self, dy, mode=PLAIN):
+    def sums(self, dy, mode=batchnorm.PLAIN):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
         partial = self.room_for_sums()
         batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, mode, self.each, self.threads)
@@ -98,7 +97,7 @@ class NormPass:
             partial, self.state, weight, weight_grad, bias_grad, len(self.x), self.of_batch, self.terms
         )
 
-    def input_gradient(self, dy, mode=PLAIN, dx=None):
+    def input_gradient(self, dy, mode=batchnorm.PLAIN, dx=None):
         """In a new array, or in `dx`, which may be dy."""
         dx = workspace.empty(self.x.shape) if dx is None else dx
         batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, mode, self.each, self.threads)

@@ -103,8 +103,5 @@ class Conv2d(Convolution):
         held.refuse_others(self)
         dy = self.gradient(dy, algorithm.out_shape)
         self._add_bias_gradient(held, dy)
-        if not held.weight.requires_grad:
-            return algorithm.input_gradient(dy, held.weight.data, added) if self._wants_dx() else None
-        if self._wants_dx():
-            return algorithm.gradients(x, dy, held.weight.data, held.weight.grad, added)
-        return algorithm.weight_gradient(x, dy, held.weight.grad)
+        dw = held.weight.grad if held.weight.requires_grad else None
+        return algorithm.gradients(x, dy, held.weight.data, dw, self._wants_dx(), added)
