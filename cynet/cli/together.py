@@ -28,7 +28,7 @@ def add_flags(group):
     )  # fmt: skip
 
 
-def run(program, timeout, function):
+def with_all(program, timeout, function):
     """The exit status of what all processes do together.
 
     Parameters

@@ -48,7 +48,7 @@ def run(flags):
         return _run(flags)
     if flags.lr_find:
         raise UsageError("--lr-find: not allowed with argument --distributed (give one of the two)")
-    return together.run("cynet train", flags.rank_timeout, lambda: _run(flags))
+    return together.with_all("cynet train", flags.rank_timeout, lambda: _run(flags))
 
 
 def _run(flags):
