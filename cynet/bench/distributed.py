@@ -14,7 +14,7 @@ from .processes import run_python
 from .report import MEBIBYTES, MILLISECONDS, PERCENT, Report, scaled
 from .timing import nothing
 
-ROUNDS, STEPS = 3, 10
+ROUNDS, STEPS = 3, 6
 NEAR = scaling.Link(1e-3, 1e9 / 8)  # machines with 1 ms and 1 Gbit/s between them
 MACHINES = 2, 4, 8, 16, 32, 64, 128, 256
 LAUNCH = "mpiexec -n {}"

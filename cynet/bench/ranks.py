@@ -18,7 +18,7 @@ from cynet.train.trainer import Trainer
 from . import setting, workload
 from .child import resident
 
-WARM = 3  # steps before those that are timed
+WARM = 2  # steps before those that are timed
 
 
 def main(job):
