@@ -30,9 +30,7 @@ def called(hole, function, values, language, shapes, fill=0.0):
     """
     arguments = hole.arguments(values)
     if language == "cython":
-        outputs = [
-            np.full(shape, fill, each.dtype) for each, shape in zip(hole.gives, shapes, strict=True)
-        ]
+        outputs = [np.full(shape, fill, each.dtype) for each, shape in zip(hole.gives, shapes, strict=True)]
         function(*arguments, *outputs)
         return outputs
     found = function(*arguments)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from . import compiling, folder, hints
 from .process import Child, Ending
 
@@ -14,6 +12,10 @@ RIGHT, WRONG, EMPTY, FAILED = "right", "wrong", "not written yet", "failed"
 LOADING, STARTING = 5.0, 60.0  # seconds: of the student's file; of Python
 PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a call; once one took all of these
 THREADS = 4  # of OpenMP: more than one shows races
+
+
+class NotRightError(ValueError):
+    """Functions that are to be timed or trained with and are not right; the text names them."""
 
 
 @dataclass
@@ -65,6 +67,8 @@ class Verdict:
     seconds : float
     parallel : bool or None
         Of Cython: whether the file has a prange that is used.
+    offline : bool
+        Whether the student's code was cut off from the network.
     """
 
     work: object
@@ -74,6 +78,7 @@ class Verdict:
     printed: str = ""
     seconds: float = 0.0
     parallel: bool | None = None
+    offline: bool = False
 
     @property
     def right(self):
@@ -117,7 +122,9 @@ def _check(work, verdict, offline):
     job = prepared(work)
     if work.language == "cython":
         verdict.parallel = b"prange(" in b"\n".join(
-            line for line in work.source().split(b"\n") if not line.lstrip().startswith((b"#", b"from", b"import"))
+            line
+            for line in work.source().split(b"\n")
+            if not line.lstrip().startswith((b"#", b"from", b"import"))
         )
     left = {each.name: each for each in verdict.findings}
     patience = PATIENCE
@@ -145,7 +152,8 @@ def prepared(work, way="checked"):
     module = compiling.compiled(work, way) if work.language == "cython" else work.file
     return {
         "exercise": work.exercise.name, "language": work.language, "module": str(module),
-        "stem": work.exercise.stem, "folder": str(work.folder), "shown": work.file.name, "tests": str(work.tests),
+        "stem": work.exercise.stem, "folder": str(work.folder), "shown": work.file.name,
+            "tests": str(work.tests),
     }  # fmt: skip
 
 
@@ -175,7 +183,9 @@ def _listened(child, exercise, left, patience, verdict):
         while (message := child.next(patience))["what"] != "done":
             if message["what"] == "hole":
                 _close(trial, left)
-                trial = HoleTrial(exercise, exercise.hole(message["name"]), left[message["name"]], verdict.work)
+                trial = HoleTrial(
+                    exercise, exercise.hole(message["name"]), left[message["name"]], verdict.work
+                )
             else:
                 trial.take(message)
         _close(trial, left)
@@ -257,7 +267,9 @@ class HoleTrial:
         finding = self.finding
         if self.wrong:
             finding.state = WRONG
-            finding.lines, finding.key, finding.hint = hints.explained(self.hole, self.wrong, self.work.language)
+            finding.lines, finding.key, finding.hint = hints.explained(
+                self.hole, self.wrong, self.work.language
+            )
         elif not self.raised and finding.shapes:
             finding.state = RIGHT
         elif not self.raised:
@@ -283,4 +295,3 @@ def _own_tests(work, job, verdict, patience, offline):
             name = verdict.tests[-1][0] if verdict.tests else work.tests.name
             verdict.tests = [*verdict.tests[:-1], (name, f"it {end}")]
         verdict.printed = verdict.printed or child.printed()
-

@@ -1,6 +1,7 @@
 """The process in which a student's code runs: `python -m cynet.lab.child PIPE`, with a job on standard input.
 
-It limits itself before it loads the student's file, and sends its messages through the pipe that it was given.
+It limits itself before it loads the student's file, and sends its messages through the pipe that it was
+given.
 """
 
 import contextlib
@@ -22,6 +23,8 @@ from .telling import told
 JOBS = {  # by the name in a job: the module and function that does it
     "check": ("cynet.lab.trying", "check"),
     "own": ("cynet.lab.trying", "own_tests"),
+    "time": ("cynet.lab.timing", "time_all"),
+    "train": ("cynet.lab.training", "train_all"),
 }
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000

@@ -5,6 +5,7 @@ What was compiled is kept in the folder's .build under a digest of the text and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -12,6 +13,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -67,7 +69,7 @@ def compiled(work, way="checked"):
     made_of = [source, way, directives, flags, command, importlib.metadata.version("Cython"), sys.version,
                platform.node()]  # fmt: skip
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
-    target = work.folder / BUILD / f"{way}-{digest}" / f"{work.file.stem}.so"
+    target = (work.build or work.folder / BUILD) / f"{way}-{digest}" / f"{work.file.stem}.so"
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,11 +81,14 @@ def compiled(work, way="checked"):
 
 
 def _translated(work, directives, c_file):
-    words = [word for name, value in {**DIRECTIVES, **directives}.items() for word in ("-X", f"{name}={value}")]
-    done = _run([sys.executable, "-P", "-m", "cython", "-3", *words, "--module-name", work.file.stem,
+    words = [
+        word for name, value in {**DIRECTIVES, **directives}.items() for word in ("-X", f"{name}={value}")
+    ]
+    status, output = _run([sys.executable, "-P", "-m", "cython", "-3", *words, "--module-name",
+        work.file.stem,
                  work.file.name, "-o", str(c_file)], work.folder)  # fmt: skip
-    if done.returncode or not c_file.exists():
-        raise CompilingError(_cythons(done.stdout + done.stderr, work))
+    if status or not c_file.exists():
+        raise CompilingError(_cythons(output, work))
     return c_file
 
 
@@ -101,25 +106,43 @@ def _cythons(output, work):
 
 def _linked(command, flags, c_file):
     target = c_file.with_suffix(".so")
-    words = ["-shared", "-fPIC", "-g0", "-w", f"-I{sysconfig.get_path('include')}", str(c_file), "-o", str(target)]
+    words = [
+        "-shared",
+        "-fPIC",
+        "-g0",
+        "-w",
+        f"-I{sysconfig.get_path('include')}",
+        str(c_file),
+        "-o",
+        str(target),
+    ]
     said = ""
     for more in ([*flags, "-fopenmp"], [each for each in flags if "march" not in each], []):
         try:
-            done = _run([*command, *more, *words], c_file.parent)
+            status, output = _run([*command, *more, *words], c_file.parent)
         except FileNotFoundError as error:
             raise ImportError(f"it needs a C compiler ({reason(error)}): {ADVICE}") from None
-        if done.returncode == 0:
+        if status == 0:
             return target
-        said = said or next((each for each in done.stderr.splitlines() if "error" in each), done.stderr[:300])
+        said = said or next((each for each in output.splitlines() if "error" in each), output[:300])
     if "Python.h" in said:
         raise ImportError(f"it needs Python's headers: {ADVICE}")
     raise CompilingError(f"the C compiler says: {said.strip()}")
 
 
 def _run(words, folder):
+    """(exit status, output) of a compiler; its process group is gone afterwards."""
+    process = subprocess.Popen(
+        words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        errors="replace", start_new_session=True,
+    )  # fmt: skip
     try:
-        return subprocess.run(
-            words, cwd=folder, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False
-        )
+        output, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         raise CompilingError(f"the compiler did not end within {PATIENCE} s") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode, output

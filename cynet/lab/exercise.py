@@ -1,4 +1,5 @@
-"""What an exercise is made of: holes, what they take and give, their twins and the mistakes that people make."""
+"""What an exercise is made of: holes, what they take and give, their twins and the mistakes that people
+make."""
 
 from __future__ import annotations
 
@@ -104,10 +105,11 @@ class Hole:
         Of the same arguments: the length of the longest sum.
     mistakes : tuple of Mistake
     slope : callable or None
-        Of a gradient: from the arguments a (function of an array to a number, the array at which this gives its
-        gradient, as finite differences see it).
+        Of a gradient: from the arguments a (function of an array to a number, the array at which this gives
+        its gradient, as finite differences see it).
     scale : callable or None
-        How large what is added up to each element is, where this is more than the result; of the same arguments.
+        How large what is added up to each element is, where this is more than the result; of the same
+        arguments.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import re
 import tomllib
@@ -33,11 +34,13 @@ class FolderError(ValueError):
 
 @dataclass(frozen=True)
 class Handed:
-    """A student's work: the exercise, the language, and where it lies."""
+    """A student's work: the exercise, the language, where it lies, and where what is compiled goes (None:
+    there)."""
 
     exercise: Exercise
     language: str
     folder: Path
+    build: Path | None = None
 
     @property
     def file(self):
@@ -47,6 +50,10 @@ class Handed:
     @property
     def tests(self):
         return self.folder / TESTS
+
+    def digest(self):
+        """The SHA-256 of the student's file, in hexadecimal digits."""
+        return hashlib.sha256(self.source()).hexdigest()
 
     def source(self):
         """The bytes of the student's file.
@@ -115,7 +122,9 @@ def open_folder(folder):
         facts = tomllib.loads(read_regular(path, MOST).decode())
     except FileNotFoundError:
         hint = "cynet lab start EXERCISE DIR makes one"
-        raise FolderError(f"DIR: wanted a folder of the lab ({hint}), got {folder}, without {FACTS}") from None
+        raise FolderError(
+            f"DIR: wanted a folder of the lab ({hint}), got {folder}, without {FACTS}"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FolderError(f"{path}: wanted a TOML file: {error}") from None
     name, language = facts.get("exercise"), facts.get("language")
@@ -158,7 +167,7 @@ def _foreign_line(source, is_python):
     return source[: found.end()].count("\n") + 1 if found else None
 
 
-# -- what is written ----------------------------------------------------------------------------------------
+# -- what is written ----------------------------------------------------------------
 def text(work):
     """The exercise as a text."""
     exercise, folder = work.exercise, "."
@@ -181,10 +190,17 @@ def holes(work):
     exercise, language = work.exercise, work.language
     imports = "import numpy as np\n"
     if language == "cython":
-        imports = "from cython.parallel cimport prange\n\nfrom libc.math cimport exp, fmaxf, log, sqrt, tanh\n"
-    head = f'"""{exercise.name}: write the functions below. {TEXT} tells of them; `cynet lab check` tries them."""\n'
+        imports = (
+            "from cython.parallel cimport prange\n\nfrom libc.math cimport exp, fmaxf, log, sqrt, tanh\n"
+        )
+    told = f"{exercise.name}: write the functions below. {TEXT} tells of them; `cynet lab check` tries them."
+    head = f'"""{told}"""\n'
     given = exercise.given.get(language, "")
-    parts = [f"{head}\n{imports}", given.strip("\n") + "\n" if given else "", *(_hole(each, language) for each in exercise.holes)]
+    parts = [
+        f"{head}\n{imports}",
+        given.strip("\n") + "\n" if given else "",
+        *(_hole(each, language) for each in exercise.holes),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -225,7 +241,8 @@ def _tests(work):
     for each, found in results:
         lines.append(f"    assert np.allclose({each.name}, {np.round(found, 4).tolist()}, atol=1e-3)")
     return (
-        '"""Tests of your own: `cynet lab check` runs the functions here that are called test_something."""\n\n'
+        '"""Tests of your own: `cynet lab check` runs the functions here that are called '
+        'test_something."""\n\n'
         f"import numpy as np\n\nimport {stem}\n\n\n"
         f"def test_{hole.name}_of_a_small_example():\n" + "\n".join(lines) + "\n"
     )
@@ -237,4 +254,5 @@ def _rounded(value):
 
 def _literal(values):
     """An array as Python has it."""
-    return f"np.array({np.round(values.astype(float), 2).tolist() if values.dtype.kind == 'f' else values.tolist()}, np.{values.dtype})"
+    told = np.round(values.astype(float), 2) if values.dtype.kind == "f" else values
+    return f"np.array({told.tolist()}, np.{values.dtype})"

@@ -1,8 +1,8 @@
 """What is wrong with a hole: the smallest shape, the first wrong element, and the mistake that was made.
 
-Design: a hint is given only where the numbers say so. Each mistake of an exercise is a twin that makes it; what a
-student's function gave for all wrong cases has to equal it. Mistakes that any function can have (a constant factor, an
-output that is added to, threads in each other's way) are recognised in the same way.
+Design: a hint is given only where the numbers say so. Each mistake of an exercise is a twin that makes it;
+what a student's function gave for all wrong cases has to equal it. Mistakes that any function can have (a
+constant factor, an output that is added to, threads in each other's way) are recognised in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ NAMES = {2.0: "twice what is wanted", 0.5: "half of what is wanted", -1.0: "the 
 
 
 def shares(found, wanted, allowed):
-    """The error of each element as a share of what is allowed; NaN and infinities that are equal have none."""
+    """The error of each element as a share of what is allowed; NaN and infinities that are equal have
+    none."""
     with np.errstate(invalid="ignore", over="ignore"):
         found = np.asarray(found, np.float64)
         same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
@@ -59,7 +60,9 @@ def _elements(hole, case, first, second):
             place = tuple(int(i) for i in np.argwhere(bad)[0])
             told = f"{value.name}[{', '.join(map(str, place))}]" if place else value.name
             differences = _difference(hole, case, place) if number == 0 else ""
-            text = f"the first wrong element: {told}: wanted {_number(wanted[number][place])}{differences}, got "
+            text = (
+                f"the first wrong element: {told}: wanted {_number(wanted[number][place])}{differences}, got "
+            )
             lines = [f"{text}{_number(found[number][place])}"]
             if bad.size > 1:
                 lines.append(f"{int(bad.sum())} of {bad.size} elements of {value.name} are wrong")
@@ -102,18 +105,26 @@ def against_differences(hole, case, found):
     return float(np.abs(np.reshape(quotients, at.shape) - found).max()) / scale
 
 
-# -- which mistake it is --------------------------------------------------------------------------------------
+# -- which mistake it is ------------------------------------------------------------
 def recognised(hole, wrong, language):
     """(key, hint) of the mistake that gives these very numbers, or (None, None)."""
     last = [second for _, _, second in wrong]
     first = [each for _, each, _ in wrong]
     if language == "cython" and (found := _of_outputs(hole, wrong)):
         return found
-    if any(a.tobytes() != b.tobytes() for one, two in zip(first, last, strict=True) for a, b in zip(one, two, strict=True)):
+    if any(
+        a.tobytes() != b.tobytes()
+        for one, two in zip(first, last, strict=True)
+        for a, b in zip(one, two, strict=True)
+    ):
         if language == "cython":
-            text = "calls with the same arguments give different numbers: threads of the prange write to the same "
-            return "race", f"{text}element. Give each thread elements of its own, as one group or one row"
-        text = "a second call with the same arguments gives other numbers: something is kept from call to call"
+            return "race", (
+                "calls with the same arguments give different numbers: threads of the prange write to the same "
+                "element. Give each thread elements of its own, as one group or one row"
+            )
+        text = (
+            "a second call with the same arguments gives other numbers: something is kept from call to call"
+        )
         return "kept", text
     for mistake in hole.mistakes:
         if all(_equal(hole, mistake.wrong, case, found) for case, found, _ in wrong):
@@ -137,7 +148,10 @@ def _of_outputs(hole, wrong):
     if added:
         return "accumulates", "it adds to what is in the output already: assign to it, or set it to 0 first"
     if unwritten:
-        return "unwritten", "some elements of the output are never written: they still hold what was there before"
+        return (
+            "unwritten",
+            "some elements of the output are never written: they still hold what was there before",
+        )
     return None
 
 
@@ -148,16 +162,23 @@ def _equal(hole, twin, case, found):
             made = hole.computed(twin, case.values)
     except (ValueError, IndexError, ZeroDivisionError):  # the mistake has another shape there
         return False
-    allowed = hole.allowed(case.values, made)
+    told = [
+        i for i, each in enumerate(made) if each.dtype != object
+    ]  # of the others the mistake's twin says nothing
+    made, found = [made[i] for i in told], [found[i] for i in told]
     if any(one.shape != other.shape for one, other in zip(made, found, strict=True)):
         return False
+    allowed = hole.allowed(case.values, made)
     return all((shares(f, m, LOOSE * a) <= 1).all() for f, m, a in zip(found, made, allowed, strict=True))
 
 
 def _of_any(hole, wrong):
     """Mistakes that any function can have."""
     if any(np.isnan(each).any() for _, found, _ in wrong for each in found if each.dtype.kind == "f"):
-        return "nan", "there is a NaN in it: look for 0/0, the root of a negative number, inf - inf, or an overflow"
+        return (
+            "nan",
+            "there is a NaN in it: look for 0/0, the root of a negative number, inf - inf, or an overflow",
+        )
     several = [(case, found) for case, found, _ in wrong if sum(each.size for each in found) > 1]
     factors = [_factor(hole, *each) for each in several] or [None]
     if None not in factors and np.allclose(factors, factors[0], rtol=1e-3):
@@ -165,7 +186,10 @@ def _of_any(hole, wrong):
         text = next((text for known, text in NAMES.items() if abs(factor - known) < 1e-3), None)
         return "factor", f"it is {text or f'{factor:.4g} times what is wanted'}, everywhere"
     if None not in factors:
-        return "factor", f"it is a multiple of what is wanted, {factors[0]:.4g} times with this shape: a 1/N, perhaps?"
+        return (
+            "factor",
+            f"it is a multiple of what is wanted, {factors[0]:.4g} times with this shape: a 1/N, perhaps?",
+        )
     return None, None
 
 

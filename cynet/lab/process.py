@@ -1,8 +1,8 @@
 """A student's code in a child process: started, listened to, and ended with all that it started.
 
-Design: the child (`child.py`) sends messages through a pipe of its own, what it prints goes to a file. The parent
-waits no longer for a message than it was told, and kills the child's whole process group in the end, whatever came.
-So an endless loop, a crash or a full memory is an `Ending`, which says itself in a sentence.
+Design: the child (`child.py`) sends messages through a pipe of its own, what it prints goes to a file. The
+parent waits no longer for a message than it was told, and kills the child's whole process group in the end,
+whatever came. So an endless loop, a crash or a full memory is an `Ending`, which says itself in a sentence.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The registry of exercises: `@exercise("what it is about")` on a function that makes one, named as its file."""
+"""The registry of exercises: `@exercise("what it is about")` on a function that makes one, named as its
+file."""
 
 from cynet.core.registry import Registry
 

@@ -24,7 +24,9 @@ def told(error, file):
         The student's file as it is called in messages; lines are those of this file.
     """
     name = os.path.basename(file)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if os.path.basename(f.filename) == name]
+    lines = [
+        f.lineno for f in traceback.extract_tb(error.__traceback__) if os.path.basename(f.filename) == name
+    ]
     if isinstance(error, SyntaxError) and os.path.basename(error.filename or "") == name:
         lines = [error.lineno]
     return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": _text(error)}

@@ -1,6 +1,8 @@
-"""The windows of pictures, for twins: gathered and scattered in float64, in the ways that are right and that are not.
+"""The windows of pictures, for twins: gathered and scattered in float64, in the ways that are right and that
+are not.
 
-"Same" padding by the course's rule: (size - 1) // 2 before, and as many outputs as pixels over the stride, rounded up.
+"Same" padding by the course's rule: (size - 1) // 2 before, and as many outputs as pixels over the stride,
+rounded up.
 """
 
 import numpy as np

@@ -74,7 +74,8 @@ RELU_GRADIENT = (
 LEAKY_RELU = (
     Mistake("slope", "the slope of the negative side is 0.01, not 0.1", lambda x: leaky_relu(x, 0.1)),
     Mistake("no slope", "the negative side is 0: wanted SLOPE * x there", relu),
-    Mistake("slope alone", "the negative side is SLOPE: wanted SLOPE * x there", lambda x: np.where(x > 0, x, SLOPE)),
+    Mistake("slope alone", "the negative side is SLOPE: wanted SLOPE * x there", lambda x: np.where(x > 0, x,
+        SLOPE)),
     Mistake("exchanged", "the sides are exchanged: SLOPE * x where x is negative",
             lambda x: np.where(x > 0, SLOPE * x, x)),
 )  # fmt: skip
@@ -115,8 +116,10 @@ def activations():
         draw=_draw,
         given=GIVEN,
         holes=(
-            hole("logistic", (X,), (Y,), "y = 1 / (1 + exp(-x)), also where x is 120 or -120.", logistic, LOGISTIC),
-            hole("logistic_gradient", (Y, D), (DX,), "dx = d * y * (1 - y), where y is the logistic's output.",
+            hole("logistic", (X,), (Y,), "y = 1 / (1 + exp(-x)), also where x is 120 or -120.", logistic,
+                LOGISTIC),
+            hole("logistic_gradient", (Y, D), (DX,), "dx = d * y * (1 - y), where y is the logistic's "
+                                                     "output.",
                  logistic_gradient, LOGISTIC_GRADIENT, logistic),
             hole("relu", (X,), (Y,), "y = x where x > 0, else 0.", relu, RELU),
             hole("relu_gradient", (X, D), (DX,), "dx = d where x > 0, else 0.", relu_gradient, RELU_GRADIENT),

@@ -1,4 +1,5 @@
-"""Batch norm as the assignment has it (7.1 to 7.5): columns of a matrix in groups, a mean and a variance for each."""
+"""Batch norm as the assignment has it (7.1 to 7.5): columns of a matrix in groups, a mean and a variance for
+each."""
 
 import numpy as np
 
@@ -27,8 +28,8 @@ def mean(x, groups):
 def mean(const float[:, ::1] x not None, Py_ssize_t groups, float[::1] m not None):
     """The mean of each group: given, as an example. It writes to m.
 
-    The groups are independent of each other, so each may be a thread's. What one group needs is in a function of
-    its own, `mean_of`: its variables are the thread's own.
+    The groups are independent of each other, so each may be a thread's. What one group needs is in a
+    function of its own, `mean_of`: its variables are the thread's own.
     """
     cdef Py_ssize_t g, n = x.shape[1] // groups
     for g in prange(groups, nogil=True, schedule="static"):
@@ -107,7 +108,8 @@ VARIANCE = (
     Mistake("no 1/N", "it is the sum of the squares: divide it by N = rows * n",
             lambda x, m, groups: variance(x, m, groups) * (x.size / groups)),
     Mistake("1/(N-1)", "it divides by N - 1: batch norm takes the biased variance, divided by N = rows * n",
-            lambda x, m, groups: variance(x, m, groups) * (x.size / groups) / max(1e-300, x.size / groups - 1)),
+            lambda x, m, groups: variance(x, m, groups) * (x.size / groups) / max(1e-300,
+                x.size / groups - 1)),
     Mistake("1/rows", "it divides by the rows alone: a group has N = rows * n numbers",
             lambda x, m, groups: variance(x, m, groups) * (x.shape[1] / groups)),
     Mistake("1/columns", "it divides by all numbers of x: a group has N = rows * n of them, groups are apart",
@@ -118,11 +120,13 @@ VARIANCE = (
             lambda x, m, groups: np.abs(_parts(x, groups) - _column(m)).mean(axis=(0, 2))),
     Mistake("mean not subtracted", "it squares x itself: subtract the mean m of the group first",
             lambda x, m, groups: (_parts(x, groups) ** 2).mean(axis=(0, 2))),
-    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, side by side",
+    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, "
+                              "side by side",
             lambda x, m, groups: ((_mixed(x, groups) - _column(m)) ** 2).mean(axis=(0, 2))),
 )  # fmt: skip
 NORMALIZE = (
-    Mistake("epsilon outside the root", "epsilon stands outside the root: sqrt(v + EPS), and not sqrt(v) + EPS",
+    Mistake("epsilon outside the root", "epsilon stands outside the root: sqrt(v + EPS), and not sqrt(v) + "
+                                        "EPS",
             lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) / (np.sqrt(_column(v)) + EPS))),
     Mistake("no epsilon", "epsilon is missing: sqrt(v + EPS)",
             lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) / np.sqrt(_column(v)))),
@@ -132,7 +136,8 @@ NORMALIZE = (
             lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) / (_column(v) + EPS))),
     Mistake("mean not subtracted", "the mean m of the group is not subtracted",
             lambda x, m, v, groups: _joined(_parts(x, groups) / np.sqrt(_column(v) + EPS))),
-    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, side by side",
+    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, "
+                              "side by side",
             lambda x, m, v, groups: _joined(np.swapaxes(
                 (_mixed(x, groups) - _column(m)) / np.sqrt(_column(v) + EPS), 1, 2))),
 )  # fmt: skip
@@ -145,9 +150,11 @@ DELTA_MEAN = (
             lambda d, v: (-_parts(d, len(v)) / (_column(v) + EPS)).sum(axis=(0, 2))),
     Mistake("no epsilon", "epsilon is missing: sqrt(v + EPS)",
             lambda d, v: (-_parts(d, len(v)) / np.sqrt(_column(v))).sum(axis=(0, 2))),
-    Mistake("epsilon outside the root", "epsilon stands outside the root: sqrt(v + EPS), and not sqrt(v) + EPS",
+    Mistake("epsilon outside the root", "epsilon stands outside the root: sqrt(v + EPS), and not sqrt(v) + "
+                                        "EPS",
             lambda d, v: (-_parts(d, len(v)) / (np.sqrt(_column(v)) + EPS)).sum(axis=(0, 2))),
-    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, side by side",
+    Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, "
+                              "side by side",
             lambda d, v: (-_mixed(d, len(v)) / np.sqrt(_column(v) + EPS)).sum(axis=(0, 2))),
 )  # fmt: skip
 DELTA_VARIANCE = (
@@ -227,7 +234,8 @@ def batchnorm():
         given=GIVEN,
         holes=(
             Hole("variance", (X, M, whole("groups")), (V,),
-                 "v[g] = 1/N * sum of (x - m[g])^2 over the group's N = rows * n numbers: the biased variance.",
+                 "v[g] = 1/N * sum of (x - m[g])^2 over the group's N = rows * n numbers: the biased "
+                 "variance.",
                  variance, lambda x, m, groups: _count(x, groups), VARIANCE),
             Hole("normalize", (X, M, V, whole("groups")), (array("y", "rows, groups * n"),),
                  "y = (x - m[g]) / sqrt(v[g] + EPS), g being the group of x's column.",
@@ -243,7 +251,8 @@ def batchnorm():
                  lambda d, x, m, v: (lambda at: float((d * normalize(x, m, at, len(m))).sum()), v),
                  lambda d, x, m, v: np.sqrt((_slopes(d, x, m, v) ** 2).sum(axis=(0, 2)))),
             Hole("delta_batch_norm", (D, DM, DV, M, V, X), (array("dx", "rows, groups * n"),),
-                 "dx = d / sqrt(v[g] + EPS) + dv[g] * 2 (x - m[g]) / N + dm[g] / N, with N = rows * n: dL/dx, "
+                 "dx = d / sqrt(v[g] + EPS) + dv[g] * 2 (x - m[g]) / N + dm[g] / N, with N = rows * n: "
+                 "dL/dx, "
                  "with m and v moving with x.",
                  delta_batch_norm, lambda d, dm, dv, m, v, x: 3, DELTA_BATCH_NORM,
                  lambda d, dm, dv, m, v, x: (lambda at: _through(at, d, len(m)), x),

@@ -6,10 +6,16 @@ from ..exercise import Exercise, Hole, Mistake, array, whole
 from ..registry import exercise
 from ..windows import gather, outputs, scatter
 
-ONE_SIDE = "the padding is missing: the first window begins (size - 1) // 2 before the picture, so subtract that"
-TAPS = "rows and columns of the taps are exchanged: w[f, c, ky, kx] lies over row ky and column kx of the window"
+ONE_SIDE = (
+    "the padding is missing: the first window begins (size - 1) // 2 before the picture, so subtract that"
+)
+TAPS = (
+    "rows and columns of the taps are exchanged: w[f, c, ky, kx] lies over row ky and column kx of the window"
+)
 STRIDE = "the stride is not in it: window oy begins at oy * stride - padding"
-FLIPPED = "the filters are turned round: tap (0, 0) lies over the window's first pixel (nets correlate, in truth)"
+FLIPPED = (
+    "the filters are turned round: tap (0, 0) lies over the window's first pixel (nets correlate, in truth)"
+)
 
 
 def forward(x, w, b, stride, flip=False, **ways):
@@ -49,14 +55,20 @@ FORWARD = (
             lambda x, w, b, stride: forward(x, w, b, stride, outside="wrap")),
 )  # fmt: skip
 WEIGHT_GRADIENT = (
-    Mistake("last picture alone", "it assigns where it should add: the sum goes over all pictures of the batch",
+    Mistake("last picture alone", "it assigns where it should add: the sum goes over all pictures of the "
+                                  "batch",
             lambda x, d, size, stride: weight_gradient(x[-1:], d[-1:], size, stride)),
-    Mistake("averaged", "it is divided by the pictures: the gradient of a sum is a sum (the loss has the mean in it)",
+    Mistake("averaged", "it is divided by the pictures: the gradient of a sum is a sum (the loss has the "
+                        "mean in it)",
             lambda x, d, size, stride: weight_gradient(x, d, size, stride) / len(x)),
-    Mistake("filters turned", FLIPPED, lambda x, d, size, stride: _turned(weight_gradient(x, d, size, stride))),
-    Mistake("padding of one side", ONE_SIDE, lambda x, d, size, stride: weight_gradient(x, d, size, stride, before=0)),
-    Mistake("taps exchanged", TAPS, lambda x, d, size, stride: weight_gradient(x, d, size, stride).swapaxes(2, 3)),
-    Mistake("stride forgotten", STRIDE, lambda x, d, size, stride: weight_gradient(x, d, size, stride, apart=1)),
+    Mistake("filters turned", FLIPPED, lambda x, d, size, stride: _turned(weight_gradient(x, d, size,
+        stride))),
+    Mistake("padding of one side", ONE_SIDE, lambda x, d, size, stride: weight_gradient(x, d, size, stride,
+        before=0)),
+    Mistake("taps exchanged", TAPS, lambda x, d, size, stride: weight_gradient(x, d, size, stride).swapaxes(2,
+        3)),
+    Mistake("stride forgotten", STRIDE, lambda x, d, size, stride: weight_gradient(x, d, size, stride,
+        apart=1)),
 )  # fmt: skip
 INPUT_GRADIENT = (
     Mistake("filters turned", FLIPPED,
@@ -66,11 +78,14 @@ INPUT_GRADIENT = (
     Mistake("stride forgotten", STRIDE, lambda **given: input_gradient(**given, apart=1)),
     Mistake("last filter alone", "only the last filter is in it: the sum goes over all filters",
             lambda d, w, **given: input_gradient(d[:, -1:], w[-1:], **given)),
-    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of all",
+    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of "
+                       "all",
             lambda **given: input_gradient(**given, add="windows")),
-    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of all",
+    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of "
+                       "all",
             lambda **given: input_gradient(**given, add="taps")),
-    Mistake("wraps", "a negative index means the other end of an array: what lies outside the picture is left out",
+    Mistake("wraps", "a negative index means the other end of an array: what lies outside the picture is "
+                     "left out",
             lambda **given: input_gradient(**given, wrap=True)),
 )  # fmt: skip
 
@@ -85,7 +100,11 @@ def _draw(sizes, rng):
     }  # fmt: skip
 
 
-X, W, B = array("x", "batch, channels, height, width"), array("w", "filters, channels, size, size"), array("b", "filters")
+X, W, B = (
+    array("x", "batch, channels, height, width"),
+    array("w", "filters, channels, size, size"),
+    array("b", "filters"),
+)
 D = array("d", "batch, filters, out_h, out_w")
 
 
@@ -104,12 +123,16 @@ def convolution():
         draw=_draw,
         holes=(
             Hole("forward", (X, W, B, whole("stride")), (array("y", "batch, filters, out_h, out_w"),),
-                 "y[i, f, oy, ox] = b[f] + sum over c, ky, kx of w[f, c, ky, kx] * x[i, c, y, x] with y = oy * stride "
-                 "+ ky - padding, x = ox * stride + kx - padding; what lies outside the picture is 0. padding = "
+                 "y[i, f, oy, ox] = b[f] + sum over c, ky, kx of w[f, c, ky, kx] * x[i, c, y, x] with y = oy "
+                 "* stride "
+                 "+ ky - padding, x = ox * stride + kx - padding; what lies outside the picture is 0. "
+                 "padding = "
                  "(size - 1) // 2, out_h = (height - 1) // stride + 1, out_w alike.",
                  forward, lambda x, w, b, stride: w[0].size + 1, FORWARD),
-            Hole("weight_gradient", (X, D, whole("size"), whole("stride")), (array("dw", "filters, channels, size, size"),),
-                 "dw[f, c, ky, kx] = sum over pictures i and places oy, ox of d[i, f, oy, ox] * x[i, c, y, x], the "
+            Hole("weight_gradient", (X, D, whole("size"), whole("stride")), (array("dw", "filters, channels, "
+                                                                                         "size, size"),),
+                 "dw[f, c, ky, kx] = sum over pictures i and places oy, ox of d[i, f, oy, ox] * x[i, c, y, "
+                 "x], the "
                  "pixel under that tap: dL/dw, where d is dL/dy.",
                  weight_gradient, lambda x, d, size, stride: d.size // d.shape[1], WEIGHT_GRADIENT,
                  lambda x, d, size, stride: (
@@ -117,7 +140,8 @@ def convolution():
                      np.zeros((d.shape[1], x.shape[1], size, size)))),
             Hole("input_gradient", (D, W, whole("height"), whole("width"), whole("stride")),
                  (array("dx", "batch, channels, height, width"),),
-                 "dx[i, c, y, x] = sum over all f, ky, kx, oy, ox whose tap lies over that pixel of d[i, f, oy, ox] * "
+                 "dx[i, c, y, x] = sum over all f, ky, kx, oy, ox whose tap lies over that pixel of d[i, f, "
+                 "oy, ox] * "
                  "w[f, c, ky, kx]: dL/dx.",
                  input_gradient, lambda d, w, height, width, stride: w.size // w.shape[1], INPUT_GRADIENT,
                  lambda d, w, height, width, stride: (

@@ -79,13 +79,16 @@ def through_time(xs, h, w_ih, w_hh, b_ih, b_hh, keep=True, ways=step):
 
 
 STEP = (
-    Mistake("z exchanged", "z and 1 - z are exchanged: h' = (1 - z) * n + z * h, so z = 1 keeps the state", _exchanged),
+    Mistake("z exchanged", "z and 1 - z are exchanged: h' = (1 - z) * n + z * h, so z = 1 keeps the state",
+        _exchanged),
     Mistake("order z r n", ORDER, lambda **given: _ordered(**given, order=(1, 0, 2))),
     Mistake("order n z r", ORDER, lambda **given: _ordered(**given, order=(2, 1, 0))),
-    Mistake("reset before the product", "r multiplies h before the product: here r multiplies W_hn h + b_hn, after it",
+    Mistake("reset before the product", "r multiplies h before the product: here r multiplies W_hn h + b_hn, "
+                                        "after it",
             _reset_before),
     Mistake("bias outside", "b_hn stands outside: r multiplies W_hn h + b_hn together", _bias_outside),
-    Mistake("no reset", "the reset gate r is not in it: n = tanh(W_in x + b_in + r * (W_hn h + b_hn))", _no_reset),
+    Mistake("no reset", "the reset gate r is not in it: n = tanh(W_in x + b_in + r * (W_hn h + b_hn))",
+        _no_reset),
     Mistake("logistic for n", "n is made by the logistic: it is a tanh", _logistic_n),
     Mistake("no b_hh", "the bias b_hh is missing", lambda b_hh, **given: step(**given, b_hh=0 * b_hh)),
     Mistake("no b_ih", "the bias b_ih is missing", lambda b_ih, **given: step(**given, b_ih=0 * b_ih)),
@@ -101,7 +104,8 @@ STEP_GRADIENT = (
             lambda **given: step_gradient(**given, of_z=0.0)),
     Mistake("no way through r", "the way through r is missing: dL/dr = dn * (W_hn h + b_hn)",
             lambda **given: step_gradient(**given, of_r=0.0)),
-    Mistake("r not in dh", "r is missing in dh: W_hn h + b_hn is multiplied by r, and so is what comes back to h",
+    Mistake("r not in dh", "r is missing in dh: W_hn h + b_hn is multiplied by r, and so is what comes back "
+                           "to h",
             lambda **given: step_gradient(**given, reset=False)),
     Mistake("no slope of tanh", "the slope of tanh is missing: 1 - n * n",
             lambda **given: step_gradient(**given, slope=False)),
@@ -153,20 +157,27 @@ def gru():
         draw=_draw,
         holes=(
             Hole("step", (X, H, *WEIGHTS), (array("new_h", "batch, hidden"),),
-                 "r = logistic(W_ir x + b_ir + W_hr h + b_hr), z = logistic(W_iz x + b_iz + W_hz h + b_hz), n = "
-                 "tanh(W_in x + b_in + r * (W_hn h + b_hn)), new_h = (1 - z) * n + z * h. The rows of w_ih, w_hh, "
+                 "r = logistic(W_ir x + b_ir + W_hr h + b_hr), z = logistic(W_iz x + b_iz + W_hz h + b_hz), "
+                 "n = "
+                 "tanh(W_in x + b_in + r * (W_hn h + b_hn)), new_h = (1 - z) * n + z * h. The rows of w_ih, "
+                 "w_hh, "
                  "b_ih and b_hh are those of r, then of z, then of n: W_ir = w_ih[:hidden].",
                  step, lambda x, w_ih, w_hh, **given: w_ih.shape[1] + w_hh.shape[1] + 4, STEP),
-            Hole("step_gradient", (D, X, H, *WEIGHTS), (array("dx", "batch, inputs"), array("dh", "batch, hidden")),
-                 "The gradients of step to x and to h, where d is dL/d new_h. With da_n = d * (1 - z) * (1 - n * n), "
-                 "da_z = d * (h - n) * z * (1 - z), da_r = da_n * (W_hn h + b_hn) * r * (1 - r): dx = da_r W_ir + da_z "
+            Hole("step_gradient", (D, X, H, *WEIGHTS), (array("dx", "batch, inputs"), array("dh", "batch, "
+                                                                                                  "hidden")),
+                 "The gradients of step to x and to h, where d is dL/d new_h. With da_n = d * (1 - z) * (1 - "
+                 "n * n), "
+                 "da_z = d * (h - n) * z * (1 - z), da_r = da_n * (W_hn h + b_hn) * r * (1 - r): dx = da_r "
+                 "W_ir + da_z "
                  "W_iz + da_n W_in, dh = da_r W_hr + da_z W_hz + (da_n * r) W_hn + d * z.",
-                 step_gradient, lambda d, x, h, w_ih, w_hh, **given: 4 * len(w_ih) * w_ih.shape[1], STEP_GRADIENT,
+                 step_gradient, lambda d, x, h, w_ih, w_hh, **given: 4 * len(w_ih) * w_ih.shape[1],
+                     STEP_GRADIENT,
                  lambda d, x, **given: (lambda at: float((d * step(at, **given)).sum()), x)),
             Hole("through_time", (array("xs", "steps, batch, inputs"), H, *WEIGHTS),
                  (array("hs", "steps, batch, hidden"),),
                  "hs[0] = step(xs[0], h), hs[t] = step(xs[t], hs[t - 1]): the state after each step.",
-                 through_time, lambda xs, w_ih, w_hh, **given: len(xs) ** 2 * (w_ih.shape[1] + w_hh.shape[1] + 4),
+                 through_time, lambda xs, w_ih, w_hh,
+                     **given: len(xs) ** 2 * (w_ih.shape[1] + w_hh.shape[1] + 4),
                  THROUGH_TIME),
         ),
     )  # fmt: skip

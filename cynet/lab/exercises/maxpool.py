@@ -6,7 +6,9 @@ from ..exercise import Exercise, Hole, Mistake, array, whole, whole_numbers
 from ..registry import exercise
 from ..windows import gather, places
 
-ONE_SIDE = "the padding is missing: the first window begins (size - 1) // 2 before the picture, so subtract that"
+ONE_SIDE = (
+    "the padding is missing: the first window begins (size - 1) // 2 before the picture, so subtract that"
+)
 
 
 def forward(x, size, stride, last=False, **ways):
@@ -56,28 +58,36 @@ def _exchanged(d, winner, height, width):
 
 
 def _shared(d, winner, height, width):
-    return backward(d, winner, height, width) / np.maximum(1, backward(np.ones_like(d), winner, height, width))
+    return backward(d, winner, height, width) / np.maximum(
+        1, backward(np.ones_like(d), winner, height, width)
+    )
 
 
 FORWARD = (
-    Mistake("starts at 0", "the search begins at 0: where all of a window is negative it finds 0. Begin at -infinity",
+    Mistake("starts at 0", "the search begins at 0: where all of a window is negative it finds 0. Begin at "
+                           "-infinity",
             lambda x, size, stride: (np.maximum(forward(x, size, stride)[0], 0), None)),
     Mistake("padding counts", "padding counts as 0: cells outside the picture are never the winner",
             lambda x, size, stride: (gather(x, size, stride).max((2, 3)), None)),
     Mistake("padding of one side", ONE_SIDE, lambda x, size, stride: forward(x, size, stride, before=0)),
-    Mistake("last of equals", "of equal values the last one wins: the first one is wanted, so compare with >, not >=",
+    Mistake("last of equals", "of equal values the last one wins: the first one is wanted, so compare with "
+                              ">, not >=",
             lambda x, size, stride: forward(x, size, stride, last=True)),
-    Mistake("winner in the window", "winner is the place within the window: wanted that in the picture, row * width + column",
+    Mistake("winner in the window", "winner is the place within the window: wanted that in the picture, row "
+                                    "* width + column",
             lambda x, size, stride: (forward(x, size, stride)[0], _tap(x, size, stride))),
-    Mistake("winner exchanged", "rows and columns of the winner are exchanged: wanted row * width + column", _turned),
+    Mistake("winner exchanged", "rows and columns of the winner are exchanged: wanted row * width + "
+                                "column", _turned),
     Mistake("mean", "it is the mean of each window: wanted the greatest", _mean),
     Mistake("stride forgotten", "the stride is not in it: window oy begins at oy * stride - padding",
             lambda x, size, stride: forward(x, size, stride, apart=1)),
 )  # fmt: skip
 BACKWARD = (
-    Mistake("assigns", "it assigns where it should add: a pixel that wins several windows gets the sum of their d",
+    Mistake("assigns", "it assigns where it should add: a pixel that wins several windows gets the sum of "
+                       "their d",
             lambda **given: backward(**given, assign=True)),
-    Mistake("exchanged", "rows and columns are exchanged: the winner's row is winner // width, its column winner % width",
+    Mistake("exchanged", "rows and columns are exchanged: the winner's row is winner // width, its column "
+                         "winner % width",
             _exchanged),
     Mistake("shared", "it divides by how many windows a pixel wins: it gets the sum", _shared),
     Mistake("ones", "the gradient d is not in it: a winner gets its window's d",
@@ -103,8 +113,10 @@ def maxpool():
         name="maxpool",
         named=("batch", "channels", "height", "width", "size", "stride"),
         sizes=(
-            (1, 1, 1, 2, 1, 1), (1, 1, 2, 2, 2, 1), (1, 1, 2, 3, 2, 1), (1, 1, 2, 2, 3, 1), (1, 1, 2, 3, 3, 1),
-            (1, 2, 2, 2, 2, 2), (2, 1, 3, 2, 3, 2), (2, 2, 4, 3, 3, 2), (1, 2, 5, 4, 3, 1), (2, 3, 6, 5, 4, 3),
+            (1, 1, 1, 2, 1, 1), (1, 1, 2, 2, 2, 1), (1, 1, 2, 3, 2, 1), (1, 1, 2, 2, 3, 1), (1, 1, 2, 3, 3,
+                1),
+            (1, 2, 2, 2, 2, 2), (2, 1, 3, 2, 3, 2), (2, 2, 4, 3, 3, 2), (1, 2, 5, 4, 3, 1), (2, 3, 6, 5, 4,
+                3),
             (2, 2, 7, 9, 5, 2), (3, 4, 8, 8, 3, 2),
         ),
         large=(8, 8, 16, 16, 3, 2),
@@ -112,20 +124,23 @@ def maxpool():
         holes=(
             Hole("forward", (array("x", "batch, channels, height, width"), whole("size"), whole("stride")),
                  (array("y", Y), whole_numbers("winner", Y)),
-                 "y[i, c, oy, ox] = the greatest x of the window that begins at row oy * stride - padding and column "
-                 "ox * stride - padding; cells outside the picture never win. winner = row * width + column of that "
-                 "pixel in its picture; of equals the first wins. padding = (size - 1) // 2, out_h = (height - 1) // "
+                 "y[i, c, oy, ox] = the greatest x of the window that begins at row oy * stride - padding "
+                 "and column "
+                 "ox * stride - padding; cells outside the picture never win. winner = row * width + column "
+                 "of that "
+                 "pixel in its picture; of equals the first wins. padding = (size - 1) // 2, out_h = (height "
+                 "- 1) // "
                  "stride + 1, out_w alike.",
                  forward, lambda x, size, stride: 1, FORWARD),
             Hole("backward", (array("d", Y), whole_numbers("winner", Y), whole("height"), whole("width")),
                  (array("dx", "batch, channels, height, width"),),
-                 "Each d is added to the pixel that won its window; all others get 0: dL/dx, where d is dL/dy.",
+                 "Each d is added to the pixel that won its window; all others get 0: dL/dx, where d is "
+                 "dL/dy.",
                  backward, lambda d, winner, height, width: 9, BACKWARD,
                  lambda d, winner, height, width: (
                      lambda at: float((d * np.take_along_axis(
-                         at.reshape(*at.shape[:2], -1), winner.reshape(*d.shape[:2], -1), 2).reshape(d.shape)).sum()),
+                         at.reshape(*at.shape[:2], -1), winner.reshape(*d.shape[:2], -1),
+                             2).reshape(d.shape)).sum()),
                      np.zeros((*d.shape[:2], height, width)))),
         ),
     )  # fmt: skip
-
-

@@ -15,9 +15,11 @@ def step(w, v, rate):
 VELOCITY = (
     Mistake("no decay", "the weight decay is missing: decay * w is added to the gradient",
             lambda w, dw, v, momentum, decay: momentum * v + dw),
-    Mistake("decay's sign", "the sign of the decay is wrong: decay * w is added, so that the step makes w smaller",
+    Mistake("decay's sign", "the sign of the decay is wrong: decay * w is added, so that the step makes w "
+                            "smaller",
             lambda w, dw, v, momentum, decay: momentum * v + dw - decay * w),
-    Mistake("no momentum", "the old velocity is missing: momentum * v", lambda w, dw, v, momentum, decay: dw + decay * w),
+    Mistake("no momentum", "the old velocity is missing: momentum * v", lambda w, dw, v, momentum,
+        decay: dw + decay * w),
     Mistake("momentum forgotten", "the old velocity is kept whole: multiply it by the momentum",
             lambda w, dw, v, momentum, decay: v + dw + decay * w),
     Mistake("momentum at the gradient", "the momentum is at the gradient: it multiplies the old velocity",
@@ -26,7 +28,8 @@ VELOCITY = (
             lambda w, dw, v, momentum, decay: momentum * v + (1 - momentum) * (dw + decay * w)),
     Mistake("sign", "the sign of the gradient is wrong: step subtracts, velocity adds",
             lambda w, dw, v, momentum, decay: momentum * v - dw - decay * w),
-    Mistake("decay of the gradient", "the decay multiplies the gradient: it multiplies the weights, decay * w",
+    Mistake("decay of the gradient", "the decay multiplies the gradient: it multiplies the weights, decay * "
+                                     "w",
             lambda w, dw, v, momentum, decay: momentum * v + dw + decay * dw),
     Mistake("decay with momentum", "the decay is multiplied by the momentum: momentum * v + dw + decay * w",
             lambda w, dw, v, momentum, decay: momentum * (v + decay * w) + dw),
@@ -35,8 +38,10 @@ STEP = (
     Mistake("uphill", "the sign is wrong: the step goes against the gradient, w - rate * v",
             lambda w, v, rate: w + rate * v),
     Mistake("no rate", "the learning rate is missing: w - rate * v", lambda w, v, rate: w - v),
-    Mistake("step alone", "it is the step alone: wanted the new weights, w - rate * v", lambda w, v, rate: rate * v),
-    Mistake("step alone", "it is the step alone: wanted the new weights, w - rate * v", lambda w, v, rate: -rate * v),
+    Mistake("step alone", "it is the step alone: wanted the new weights, w - rate * v", lambda w, v,
+        rate: rate * v),
+    Mistake("step alone", "it is the step alone: wanted the new weights, w - rate * v", lambda w, v,
+        rate: -rate * v),
     Mistake("rate at w", "the rate multiplies w, too: w - rate * v", lambda w, v, rate: rate * (w - v)),
 )  # fmt: skip
 

@@ -7,7 +7,10 @@ from ..registry import exercise
 
 LARGE = 1000.0  # is added to some rows: exp of it is infinite
 
-OVERFLOW = "exp overflows where the logits are large: subtract the row's largest one first, which changes nothing else"
+OVERFLOW = (
+    "exp overflows where the logits are large: subtract the row's largest one first, which changes "
+    "nothing else"
+)
 
 
 def softmax(x):
@@ -63,7 +66,8 @@ def _over_all(x):
 
 SOFTMAX = (
     Mistake("overflow", OVERFLOW, _plain),
-    Mistake("columns", "the sum goes down the columns: each row is a distribution of its own, so sum along the row",
+    Mistake("columns", "the sum goes down the columns: each row is a distribution of its own, so sum along "
+                       "the row",
             _along_columns),
     Mistake("over all", "the sum goes over all of x: each row is a distribution of its own", _over_all),
     Mistake("not divided", "the sum is missing: divide by the sum of the row's exponentials",
@@ -73,9 +77,11 @@ SOFTMAX = (
 LOSSES = (
     Mistake("overflow", OVERFLOW, lambda x, labels: np.log(np.exp(x).sum(1)) - _picked(x, labels)),
     Mistake("overflow", OVERFLOW, lambda x, labels: -np.log(_picked(_plain(x), labels))),
-    Mistake("log of 0", "the probability is rounded to 0, and its logarithm is -infinity: take log(sum of exp(x - max)) + "
+    Mistake("log of 0", "the probability is rounded to 0, and its logarithm is -infinity: take log(sum of "
+                        "exp(x - max)) + "
             "max - x[label]", _with_logs),
-    Mistake("log of 0", "the probability is rounded to 0, and its logarithm is -infinity: take log(sum of exp(x - max)) + "
+    Mistake("log of 0", "the probability is rounded to 0, and its logarithm is -infinity: take log(sum of "
+                        "exp(x - max)) + "
             "max - x[label]", _with_logs32),
     Mistake("sign", "the sign is wrong: a loss is -log of the probability, 0 or more",
             lambda x, labels: -losses(x, labels)),
@@ -83,11 +89,13 @@ LOSSES = (
             lambda x, labels: losses(x, x.argmax(1))),
     Mistake("first", "it takes the first class everywhere: the loss is that of the row's label",
             lambda x, labels: losses(x, 0 * labels)),
-    Mistake("mean", "it is divided by the rows: here each row has its own loss, the mean comes with the gradient",
+    Mistake("mean", "it is divided by the rows: here each row has its own loss, the mean comes with the "
+                    "gradient",
             lambda x, labels: losses(x, labels) / len(x)),
     Mistake("log2", "the logarithm is that to the base 2: wanted the natural one",
             lambda x, labels: losses(x, labels) / np.log(2)),
-    Mistake("max not put back", "the largest logit was subtracted for the sum of exponentials, and not from x[label]",
+    Mistake("max not put back", "the largest logit was subtracted for the sum of exponentials, and not from "
+                                "x[label]",
             lambda x, labels: losses(x, labels) - x.max(1)),
 )  # fmt: skip
 GRADIENT = (
@@ -132,15 +140,18 @@ def softmax_loss():
         draw=_draw,
         holes=(
             Hole("softmax", (X,), (P,),
-                 "p[i, k] = exp(x[i, k]) / sum over j of exp(x[i, j]): each row of p adds up to 1, also where logits "
+                 "p[i, k] = exp(x[i, k]) / sum over j of exp(x[i, j]): each row of p adds up to 1, also "
+                 "where logits "
                  "are as large as 1000.",
                  softmax, lambda x: x.shape[1], SOFTMAX),
             Hole("losses", (X, LABELS), (array("loss", "rows"),),
-                 "loss[i] = -log of softmax(x)[i, labels[i]], finite also where that probability is as small as "
+                 "loss[i] = -log of softmax(x)[i, labels[i]], finite also where that probability is as small "
+                 "as "
                  "exp(-1000).",
                  losses, lambda x, labels: x.shape[1], LOSSES, None, _scale),
             Hole("gradient", (X, LABELS), (array("dx", "rows, classes"),),
-                 "dx = (p - 1 at the label) / rows, where p = softmax(x): the gradient of the mean of the losses.",
+                 "dx = (p - 1 at the label) / rows, where p = softmax(x): the gradient of the mean of the "
+                 "losses.",
                  gradient, lambda x, labels: x.shape[1], GRADIENT,
                  lambda x, labels: (lambda at: float(losses(at, labels).mean()), x)),
         ),
