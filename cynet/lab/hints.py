@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .exercise import LIMIT
 from .trying import FILLS
 
 STEP = 1e-5  # of finite differences, relative
@@ -119,8 +120,8 @@ def recognised(hole, wrong, language):
     ):
         if language == "cython":
             return "race", (
-                "calls with the same arguments give different numbers: threads of the prange write to the same "
-                "element. Give each thread elements of its own, as one group or one row"
+                "calls with the same arguments give different numbers: threads of the prange write to the "
+                "same element. Give each thread elements of its own, as one group or one row"
             )
         text = (
             "a second call with the same arguments gives other numbers: something is kept from call to call"
@@ -169,7 +170,10 @@ def _equal(hole, twin, case, found):
     if any(one.shape != other.shape for one, other in zip(made, found, strict=True)):
         return False
     allowed = hole.allowed(case.values, made)
-    return all((shares(f, m, LOOSE * a) <= 1).all() for f, m, a in zip(found, made, allowed, strict=True))
+    return all(
+        (shares(f, m, LOOSE * np.maximum(a, LIMIT * np.abs(m))) <= 1).all()
+        for f, m, a in zip(found, made, allowed, strict=True)
+    )
 
 
 def _of_any(hole, wrong):

@@ -39,7 +39,7 @@ def leaky_relu_gradient(x, d, slope=SLOPE):
 OF_D = "it looks where d is positive: the slope is decided by x"
 LOGISTIC = (
     Mistake("sign", "the sign in the exponential is wrong: 1 / (1 + exp(-x))", lambda x: logistic(-x)),
-    Mistake("tanh", "it is the hyperbolic tangent: wanted 1 / (1 + exp(-x)), between 0 and 1", np.tanh),
+    Mistake("tanh", "it is the hyperbolic tangent: wanted 1 / (1 + exp(-x)), between 0 and 1", lambda x: np.tanh(x)),
     Mistake("overflow", "exp(x) / (1 + exp(x)) is inf / inf where x is large: 1 / (1 + exp(-x)) is not",
             lambda x: np.where(x > 88, np.nan, logistic(x))),
     Mistake("exponential", "it is the exponential alone: wanted 1 / (1 + exp(-x))",
@@ -55,7 +55,7 @@ LOGISTIC_GRADIENT = (
             lambda y, d: d * (1 - y * y)),
 )  # fmt: skip
 RELU = (
-    Mistake("absolute", "it is the absolute value: wanted 0 where x is negative", np.abs),
+    Mistake("absolute", "it is the absolute value: wanted 0 where x is negative", lambda x: np.abs(x)),
     Mistake("negative part", "it keeps the negative part: wanted the positive one, max(x, 0)",
             lambda x: np.minimum(x, 0)),
     Mistake("leaky", "it is the leaky ReLU: wanted 0 where x is negative", leaky_relu),

@@ -115,6 +115,8 @@ THROUGH_TIME = (
             lambda **given: through_time(**given, keep=False)),
     Mistake("backwards", "it goes through the steps backwards",
             lambda xs, **given: through_time(xs[::-1], **given)[::-1]),
+    Mistake("backwards", "it goes through the steps backwards",
+            lambda xs, **given: through_time(xs[::-1], **given)),
     Mistake("late by one", "the states are those before the steps: hs[t] is the one after step t",
             lambda h, **given: np.concatenate([h[None], through_time(h=h, **given)[:-1]])),
     Mistake("last one", "it is the last state everywhere: hs[t] is the one after step t",

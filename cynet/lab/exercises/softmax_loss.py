@@ -54,8 +54,8 @@ def _by(p, x, labels):
     return p / len(x)
 
 
-def _along_columns(x):
-    shifted = np.exp(x - x.max(0))
+def _along_columns(x, axis):
+    shifted = np.exp(x - x.max(axis, keepdims=True))
     return shifted / shifted.sum(0)
 
 
@@ -64,11 +64,11 @@ def _over_all(x):
     return shifted / shifted.sum()
 
 
+COLUMNS = "the sum goes down the columns: each row is a distribution of its own, so sum along the row"
 SOFTMAX = (
     Mistake("overflow", OVERFLOW, _plain),
-    Mistake("columns", "the sum goes down the columns: each row is a distribution of its own, so sum along "
-                       "the row",
-            _along_columns),
+    Mistake("columns", COLUMNS, lambda x: _along_columns(x, 0)),
+    Mistake("columns", COLUMNS, lambda x: _along_columns(x, 1)),
     Mistake("over all", "the sum goes over all of x: each row is a distribution of its own", _over_all),
     Mistake("not divided", "the sum is missing: divide by the sum of the row's exponentials",
             lambda x: np.exp(x - x.max(1, keepdims=True))),
