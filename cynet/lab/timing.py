@@ -14,7 +14,6 @@ from cynet.core.threads import set_num_threads
 from .contest import CYNET, NUMPY, TEXTBOOK, TORCH, YOURS, contest
 from .registry import find
 
-BUDGET = 12.0  # seconds for all that is timed
 ROUNDS, MOST_BLOCK = 5, 50
 SLOW = 1.0  # a call that is expected to take so many seconds is left out
 ARRAY = 64 << 20  # bytes of each array of which memory's rate is measured
@@ -28,7 +27,7 @@ def time_all(job, module, pipe):
     pipe.send("peak", flops=found.flops, bandwidth=found.bandwidth, threads=found.threads)
     torch = _torch(job["threads"])
     chosen = [(number, contests[number]) for number in job["contests"]]
-    budget = BUDGET / max(1, sum(len(each.sizes) for _, each in chosen))
+    budget = job["budget"] / max(1, sum(len(each.sizes) for _, each in chosen))
     for number, each in chosen:
         slow = {}
         for numbers in each.sizes:

@@ -39,7 +39,8 @@ def leaky_relu_gradient(x, d, slope=SLOPE):
 OF_D = "it looks where d is positive: the slope is decided by x"
 LOGISTIC = (
     Mistake("sign", "the sign in the exponential is wrong: 1 / (1 + exp(-x))", lambda x: logistic(-x)),
-    Mistake("tanh", "it is the hyperbolic tangent: wanted 1 / (1 + exp(-x)), between 0 and 1", lambda x: np.tanh(x)),
+    Mistake("tanh", "it is the hyperbolic tangent: wanted 1 / (1 + exp(-x)), between 0 and 1",
+        lambda x: np.tanh(x)),
     Mistake("overflow", "exp(x) / (1 + exp(x)) is inf / inf where x is large: 1 / (1 + exp(-x)) is not",
             lambda x: np.where(x > 88, np.nan, logistic(x))),
     Mistake("exponential", "it is the exponential alone: wanted 1 / (1 + exp(-x))",
