@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, field
 
 from . import compiling, folder, hints
-from .process import Child, Ending
+from .process import INTRUDED, Child, Ending
 
 RIGHT, WRONG, EMPTY, FAILED = "right", "wrong", "not written yet", "failed"
 LOADING, STARTING = 5.0, 60.0  # seconds: of the student's file; of Python
-PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a call; once one took all of these
+PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a function; once one took all of these
+OWN = 6.0  # seconds for all tests of a student's own
 THREADS = 4  # of OpenMP: more than one shows races
 
 
@@ -134,11 +135,11 @@ def _check(work, verdict, offline):
             try:
                 patience = _listened(child, work.exercise, left, patience, verdict)
             finally:
-                verdict.printed = verdict.printed or child.printed()
+                verdict.printed, verdict.offline = verdict.printed or child.printed(), child.offline
         if left == before:  # it ended before any hole was begun
             verdict.problem = verdict.problem or f"{work.file.name} ended before a function was called"
     if verdict.problem is None and work.tests.exists():
-        _own_tests(work, job, verdict, patience, offline)
+        _own_tests(work, job, verdict, offline)
 
 
 def prepared(work, way="checked"):
@@ -160,7 +161,7 @@ def prepared(work, way="checked"):
 def loaded(child, work):
     """Wait until the student's file is loaded; what stands in the way, or None."""
     try:
-        child.next(STARTING)
+        child.offline = bool(child.next(STARTING).get("offline"))
         message = child.next(LOADING)
     except Ending as end:
         return f"{work.file.name}, while it is loaded, {end}"
@@ -178,14 +179,13 @@ def _listened(child, exercise, left, patience, verdict):
     if problem := loaded(child, verdict.work):
         verdict.problem = problem
         return patience
-    trial = None
+    trial, begun = None, None
     try:
-        while (message := child.next(patience))["what"] != "done":
+        while (message := child.next(patience, begun))["what"] != "done":
             if message["what"] == "hole":
                 _close(trial, left)
-                trial = HoleTrial(
-                    exercise, exercise.hole(message["name"]), left[message["name"]], verdict.work
-                )
+                begun, hole = time.monotonic(), exercise.hole(message["name"])
+                trial = HoleTrial(exercise, hole, left[hole.name], verdict.work)
             else:
                 trial.take(message)
         _close(trial, left)
@@ -194,6 +194,8 @@ def _listened(child, exercise, left, patience, verdict):
             trial.ended(str(end))
             _close(trial, left)
         return IMPATIENCE if "did not end" in str(end) else patience
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+        verdict.problem = f"{verdict.work.file.name} {INTRUDED}"
     return patience
 
 
@@ -276,12 +278,13 @@ class HoleTrial:
             finding.state, finding.lines = FAILED, ["it was not tried"]
 
 
-def _own_tests(work, job, verdict, patience, offline):
+def _own_tests(work, job, verdict, offline):
     with Child({**job, "job": "own"}, threads=THREADS, offline=offline) as child:
         if loaded(child, work):
             return
+        begun = time.monotonic()
         try:
-            while (message := child.next(patience))["what"] != "done":
+            while (message := child.next(OWN, begun))["what"] != "done":
                 if message["what"] == "test":
                     verdict.tests.append((message["name"], "it was begun, and not ended"))
                 elif message["what"] == "passed":
@@ -294,4 +297,6 @@ def _own_tests(work, job, verdict, patience, offline):
         except Ending as end:
             name = verdict.tests[-1][0] if verdict.tests else work.tests.name
             verdict.tests = [*verdict.tests[:-1], (name, f"it {end}")]
+        except (KeyError, TypeError, IndexError):
+            verdict.tests.append((work.tests.name, f"it {INTRUDED}"))
         verdict.printed = verdict.printed or child.printed()

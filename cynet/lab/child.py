@@ -72,8 +72,10 @@ def cut_off():
     """Leave the network, where the kernel lets a process do so: whether it is left."""
     if not sys.platform.startswith("linux"):
         return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    return libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWNET) == 0
+    libc = ctypes.CDLL(None)
+    # Who may leave it by itself keeps its rights to files; others need a space of users of their own, which a process
+    # with several threads cannot have: see `offline` of `Child`.
+    return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
 
 
 def load(job):

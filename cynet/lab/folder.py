@@ -190,9 +190,7 @@ def holes(work):
     exercise, language = work.exercise, work.language
     imports = "import numpy as np\n"
     if language == "cython":
-        imports = (
-            "from cython.parallel cimport prange\n\nfrom libc.math cimport exp, fmaxf, log, sqrt, tanh\n"
-        )
+        imports = "from cython.parallel cimport prange\n\nfrom libc.math cimport INFINITY, exp, log, pow, sqrt, tanh\n"
     told = f"{exercise.name}: write the functions below. {TEXT} tells of them; `cynet lab check` tries them."
     head = f'"""{told}"""\n'
     given = exercise.given.get(language, "")

@@ -49,6 +49,10 @@ class Limits:
     file_bytes: int = 64 << 20
 
 
+SINGLE = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"  # of NumPy: a process of one thread can leave the network
+INTRUDED = "wrote into the lab's own pipe"
+
+
 class Ending(Exception):
     """The child is gone before its work was done; the text says why, as what follows "the function"."""
 
@@ -65,11 +69,16 @@ class Child:
         Of OpenMP there.
     offline : bool, optional
         Whether it is cut off from the network, where the system lets it.
+
+    Attributes
+    ----------
+    offline : bool
+        Whether it is, once it has said so.
     """
 
     def __init__(self, job, limits=None, threads=None, offline=False):
         self.job = {**job, "limits": vars(limits or Limits()), "offline": offline}
-        self.threads = threads
+        self.threads, self.offline = threads, False
         self._buffer = bytearray()
 
     def __enter__(self):
@@ -79,7 +88,7 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", CHILD, str(writer)],
                 stdin=subprocess.PIPE, stdout=self._printed, stderr=subprocess.STDOUT, pass_fds=(writer,),
-                env=_environment(self.threads), start_new_session=True, cwd=self.job.get("folder"),
+                env=_environment(self.threads, self.job["offline"]), start_new_session=True, cwd=self.job.get("folder"),
             )  # fmt: skip
         except BaseException:
             os.close(reader)
@@ -106,25 +115,30 @@ class Child:
         text = os.pread(self._printed.fileno(), PRINTED, max(0, size - PRINTED))
         return text.decode(errors="replace").strip()
 
-    def next(self, seconds):
+    def next(self, seconds, since=None):
         """The next message, a dict; its "arrays" are NumPy's.
 
         Parameters
         ----------
         seconds : float
             How long to wait at most.
+        since : float, optional
+            From when on, by `time.monotonic`; default: from now on.
 
         Raises
         ------
         Ending
             Where none came.
         """
-        deadline = time.monotonic() + seconds
+        deadline = (time.monotonic() if since is None else since) + seconds
         size = int.from_bytes(self._exactly(8, deadline, seconds))
         if size > MOST_HEADER:
-            raise Ending("wrote into the lab's own pipe")
-        message = json.loads(self._exactly(size, deadline, seconds))
-        message["arrays"] = [self._array(each, deadline, seconds) for each in message.get("arrays", ())]
+            raise Ending(INTRUDED)
+        try:
+            message = json.loads(self._exactly(size, deadline, seconds))
+            message["arrays"] = [self._array(each, deadline, seconds) for each in message.get("arrays", ())]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise Ending(INTRUDED) from None
         return message
 
     def _array(self, told, deadline, seconds):
@@ -165,8 +179,9 @@ class Child:
         return f"ended the process (exit status {status})"
 
 
-def _environment(threads):
+def _environment(threads, offline):
     root = str(Path(cynet.__file__).parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     more = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    more |= dict.fromkeys(SINGLE, "1") if offline else {}
     return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}

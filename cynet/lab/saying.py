@@ -30,7 +30,7 @@ def said(verdict):
 def _finding(found, width):
     head = f"  {found.name:<{width}}  {MARKS[found.state]}"
     if found.state == RIGHT:
-        head += f", {found.shapes} shapes; error at most {_share(found.error)} of what is allowed"
+        head += f", {found.shapes} shapes; the largest error is {_share(found.error)} of what is allowed"
         if found.difference is not None:
             head += f"; finite differences agree to {found.difference:.0e}"
         return [head]
@@ -43,7 +43,7 @@ def _finding(found, width):
 
 
 def _share(error):
-    return "1 %" if error < 0.01 else f"{100 * error:.0f} %"
+    return "under 1 %" if error < 0.01 else f"{100 * error:.0f} %"
 
 
 def _block(text, first, other):

@@ -5,7 +5,7 @@ import traceback
 
 SHOWN = 300  # letters of a message
 KINDS = {
-    MemoryError: "asks for more memory than the lab allows (4 GiB)",
+    MemoryError: "asks for more memory than the lab allows",
     RecursionError: "calls itself without an end (RecursionError)",
     SystemExit: "ends the program (sys.exit): a function returns instead",
     KeyboardInterrupt: "raises KeyboardInterrupt",

@@ -4,6 +4,8 @@ running."""
 import csv
 import os
 import re
+import shutil
+import socket
 
 import pytest
 from helpers import gone, wait_until
@@ -221,3 +223,31 @@ def test_many_folders_are_graded(capsys, tmp_path, started):
     assert sorted(os.listdir(good.folder)) == before
     status, _, err = said(capsys, "grade", good.folder, "--csv", tmp_path / "none" / "x.csv")
     assert status == 2 and "--csv: wanted a file in a folder that exists" in err
+
+
+DIALS = """
+import socket
+try:
+    socket.create_connection(("127.0.0.1", PORT), 5).close()
+    print("it is there")
+except OSError:
+    print("nobody is there")
+"""
+
+
+def test_a_graded_child_has_no_network_where_the_kernel_allows_that(started):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        work = started("sgd", DIALS.replace("PORT", str(port)) + (SOLUTIONS / "sgd.py").read_text())
+        assert checking.check(work).printed == "it is there"
+        verdict = checking.check(work, offline=True)
+    assert verdict.right and verdict.printed == ("nobody is there" if verdict.offline else "it is there")
+
+
+def test_what_writes_into_the_labs_pipe_is_told(started):
+    source = "import os, sys\nos.write(int(sys.argv[1]), PREFIX)\n" + (SOLUTIONS / "sgd.py").read_text()
+    header = b'{"what": "hole", "name": "none"}'
+    for prefix in (b"x" * 8, (5).to_bytes(8) + b"{}{}}", len(header).to_bytes(8) + header):
+        verdict = checking.check(started("sgd", source.replace("PREFIX", repr(prefix))))
+        assert "sgd.py" in verdict.problem and not verdict.right
+        shutil.rmtree(verdict.work.folder)

@@ -1,7 +1,6 @@
 from cython.parallel cimport prange
 
-cdef extern from "math.h":
-    const float INFINITY
+from libc.math cimport INFINITY
 
 
 def forward(
