@@ -73,8 +73,8 @@ def cut_off():
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None)
-    # Who may leave it by itself keeps its rights to files; others need a space of users of their own, which a process
-    # with several threads cannot have: see `offline` of `Child`.
+    # Who may leave it by itself keeps its rights to files; others need a space of users of their own, which
+    # a process with several threads cannot have: see SINGLE in process.py.
     return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
 
 

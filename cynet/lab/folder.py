@@ -23,6 +23,10 @@ from .registry import find
 FACTS, TEXT, PICTURE, TESTS, BUILD = "lab.toml", "exercise.md", "exercise.svg", "my_tests.py", ".build"
 MOST = 1 << 20  # bytes of a student's file
 TEXTS = "cynet.lab.texts"
+IMPORTS = {
+    "python": "import numpy as np\n",
+    "cython": "from cython.parallel cimport prange\n\nfrom libc.math cimport INFINITY, exp, log, pow, sqrt, tanh\n",
+}
 SHOWN = 2  # which of the sizes the first test of one's own has
 HOLE = "# your code goes here"
 FOREIGN = re.compile(r"^\s*(?:from|c?import)\s+(?:[\w., ]*[, ])?cynet\b", re.MULTILINE)
@@ -188,14 +192,11 @@ def text(work):
 def holes(work):
     """The file with the holes."""
     exercise, language = work.exercise, work.language
-    imports = "import numpy as np\n"
-    if language == "cython":
-        imports = "from cython.parallel cimport prange\n\nfrom libc.math cimport INFINITY, exp, log, pow, sqrt, tanh\n"
     told = f"{exercise.name}: write the functions below. {TEXT} tells of them; `cynet lab check` tries them."
     head = f'"""{told}"""\n'
     given = exercise.given.get(language, "")
     parts = [
-        f"{head}\n{imports}",
+        f"{head}\n{IMPORTS[language]}",
         given.strip("\n") + "\n" if given else "",
         *(_hole(each, language) for each in exercise.holes),
     ]

@@ -85,10 +85,11 @@ class Child:
         self._printed = tempfile.TemporaryFile()
         reader, writer = os.pipe()
         try:
+            environment = _environment(self.threads, self.job["offline"])
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", CHILD, str(writer)],
                 stdin=subprocess.PIPE, stdout=self._printed, stderr=subprocess.STDOUT, pass_fds=(writer,),
-                env=_environment(self.threads, self.job["offline"]), start_new_session=True, cwd=self.job.get("folder"),
+                env=environment, start_new_session=True, cwd=self.job.get("folder"),
             )  # fmt: skip
         except BaseException:
             os.close(reader)
