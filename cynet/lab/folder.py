@@ -25,7 +25,8 @@ MOST = 1 << 20  # bytes of a student's file
 TEXTS = "cynet.lab.texts"
 IMPORTS = {
     "python": "import numpy as np\n",
-    "cython": "from cython.parallel cimport prange\n\nfrom libc.math cimport INFINITY, exp, log, pow, sqrt, tanh\n",
+    "cython": "from cython.parallel cimport prange\n\n"
+    "from libc.math cimport INFINITY, exp, log, pow, sqrt, tanh\n",
 }
 SHOWN = 2  # which of the sizes the first test of one's own has
 HOLE = "# your code goes here"

@@ -8,7 +8,7 @@ import pytest
 from test_exercises import NAMES, SOLUTIONS, Messages, module_of, solution
 
 from cynet import cli
-from cynet.lab import folder, racing, roofline, timing
+from cynet.lab import checking, folder, handing, racing, roofline, timing
 from cynet.lab.contest import CYNET, NUMPY, OTHERS, TEXTBOOK, TORCH, YOURS, contest
 from cynet.lab.registry import find
 from cynet.lab.roofline import Times
@@ -133,8 +133,6 @@ def test_the_table_and_the_picture_have_every_contestant():
 def test_a_student_is_timed_and_what_is_kept_of_it_is_in_the_report(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(racing, "BUDGET", 0.3)
     work = folder.start("sgd", tmp_path / "sgd", "python")
-    assert cli.main(["lab", "time", str(work.folder)]) == 1
-    assert "wanted functions that are right (velocity, step): see cynet lab check" in capsys.readouterr().err
     work.file.write_text((SOLUTIONS / "sgd.py").read_text())
     assert cli.main(["lab", "time", str(work.folder), "--threads", "1"]) == 0
     out, err = capsys.readouterr()
@@ -150,15 +148,34 @@ def test_a_student_is_timed_and_what_is_kept_of_it_is_in_the_report(tmp_path, ca
     page = (work.folder / "report.html").read_text()
     assert "The roof" in page and "was changed after this" not in page and page.count("<svg") == 1
     assert "no train/train.json: cynet lab train makes it" in capsys.readouterr().err
-    with work.file.open("a") as file:
-        file.write("# <more>\n")
+
+
+def test_what_cannot_be_read_and_what_is_old_is_told_in_the_report(tmp_path):
+    work = folder.start("sgd", tmp_path / "sgd", "python")
+    verdict = checking.Verdict(work, [checking.HoleFinding("velocity", lines=["<b>"])])
+    times = Times(**MACHINE, rows=[row(YOURS, 0.2), row(NUMPY, 0.1)])
+    racing.write(work, times, None)
     (work.folder / "train").mkdir()
     for damaged in ("{", "{}", "[]", '{"source": 1, "schooling": 3}', '{"schooling": {"rates": 1}}'):
         (work.folder / "train" / "train.json").write_text(damaged)
-        assert cli.main(["lab", "report", str(work.folder)]) == 0
-        assert "train/train.json cannot be read" in capsys.readouterr().err
-    page = (work.folder / "report.html").read_text()
+        _, missing = handing.write(work, verdict)
+        assert len(missing) == 1 and "train/train.json cannot be read" in missing[0]
+    with work.file.open("a") as file:
+        file.write("# <more>\n")
+    path, _ = handing.write(work, verdict)
+    page = path.read_text()
     assert "sgd.py was changed after this; cynet lab time does it anew." in page and "# &lt;more&gt;" in page
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    (work.folder / "time.html").unlink()
+    (work.folder / "time.html").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="link"):
+        racing.write(work, times, None)
+
+
+def test_what_is_not_right_is_not_timed(tmp_path):
+    work = folder.start("sgd", tmp_path / "sgd", "python")
+    with pytest.raises(checking.NotRightError, match=r"wanted functions that are right \(velocity, step\)"):
+        racing.race(work, checking.Verdict(work, [checking.HoleFinding("velocity")]))
 
 
 def test_rows_come_from_the_child_for_every_size(monkeypatch):

@@ -97,7 +97,7 @@ def test_a_student_trains_from_the_command_line_and_packs_it(tmp_path, capsys, m
     monkeypatch.setenv("PYTHONPATH", environment_of()["PYTHONPATH"])
     work = folder.start("sgd", tmp_path / "sgd", "python")
     work.file.write_text((SOLUTIONS / "sgd.py").read_text())
-    words = ["--steps", "10", "--rates", ".05", "--rounds", ".1,.01", "--threads", "1"]
+    words = ["--steps", "10", "--rates", ".05", "--rounds", ".02,.01", "--threads", "1"]
     assert cli.main(["lab", "train", str(work.folder), *words]) == 0
     out, err = capsys.readouterr()
     assert "yours, with batch norm" in out and "In the first 20 steps" in out and "yours" in err
@@ -106,7 +106,7 @@ def test_a_student_trains_from_the_command_line_and_packs_it(tmp_path, capsys, m
     lines = (work.folder / "train" / "curves.csv").read_text().splitlines()
     assert lines[0] == "who,batch_norm,rounds,rate,step,loss" and len(lines) == 1 + 12 * 10
     assert cli.main(["lab", "report", str(work.folder)]) == 0
-    assert "annealed through 0.1, 0.01" in (work.folder / "report.html").read_text()
+    assert "annealed through 0.02, 0.01" in (work.folder / "report.html").read_text()
     archive = tmp_path / "sgd.tar.gz"
     assert cli.main(["bundle", str(work.folder / "train"), "--output", str(archive)]) == 0
     assert archive.stat().st_size > 1000
