@@ -270,7 +270,7 @@ class HoleTrial:
         if self.wrong:
             finding.state = WRONG
             finding.lines, finding.key, finding.hint = hints.explained(
-                self.hole, self.wrong, self.work.language
+                self.hole, self.wrong, self.work.language, self.exercise.case(self.exercise.large)
             )
         elif not self.raised and finding.shapes:
             finding.state = RIGHT

@@ -14,6 +14,14 @@ from .trying import FILLS
 
 STEP = 1e-5  # of finite differences, relative
 LOOSE = 10.0  # times what is allowed: how near a mistake's twin has to be
+KEPT = "a second call with the same arguments gives other numbers: something is kept from call to call"
+DEPENDS = (
+    "what it gives depends on what was in the output before: set that to 0 before you add to it, or assign"
+)
+RACE = (
+    "calls with the same arguments give different numbers: threads of the prange write to the same element. "
+    "Give each thread elements of its own, as one group or one row"
+)
 NAMES = {2.0: "twice what is wanted", 0.5: "half of what is wanted", -1.0: "the negative of what is wanted"}
 
 
@@ -27,7 +35,7 @@ def shares(found, wanted, allowed):
     return np.where(np.isnan(off), np.inf, off)
 
 
-def explained(hole, wrong, language):
+def explained(hole, wrong, language, large):
     """(lines, key, hint) of a hole that is wrong.
 
     Parameters
@@ -36,13 +44,15 @@ def explained(hole, wrong, language):
     wrong : list of (DrawnCase, arrays, arrays)
         What it gave in the two calls for each case that is wrong, small ones first.
     language : {"python", "cython"}
+    large : DrawnCase
+        The one at which races show.
 
     Returns
     -------
     list of str, str or None, str or None
     """
     case, first, second = wrong[0]
-    key, hint = recognised(hole, wrong, language)
+    key, hint = recognised(hole, wrong, language, large)
     takes = ", ".join(each.name for each in hole.takes)
     lines = [f"{hole.name}({takes}), the smallest shape that is wrong: {case}"]
     lines += _elements(hole, case, first, second)
@@ -107,26 +117,16 @@ def against_differences(hole, case, found):
 
 
 # -- which mistake it is ------------------------------------------------------------
-def recognised(hole, wrong, language):
+def recognised(hole, wrong, language, large):
     """(key, hint) of the mistake that gives these very numbers, or (None, None)."""
-    last = [second for _, _, second in wrong]
-    first = [each for _, each, _ in wrong]
     if language == "cython" and (found := _of_outputs(hole, wrong)):
         return found
-    if any(
-        a.tobytes() != b.tobytes()
-        for one, two in zip(first, last, strict=True)
-        for a, b in zip(one, two, strict=True)
-    ):
-        if language == "cython":
-            return "race", (
-                "calls with the same arguments give different numbers: threads of the prange write to the "
-                "same element. Give each thread elements of its own, as one group or one row"
-            )
-        text = (
-            "a second call with the same arguments gives other numbers: something is kept from call to call"
-        )
-        return "kept", text
+    for case, first, second in wrong:
+        if all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True)):
+            continue
+        if language == "python":
+            return "kept", KEPT
+        return ("race", RACE) if case.sizes == large.sizes else ("depends", DEPENDS)
     for mistake in hole.mistakes:
         if all(_equal(hole, mistake.wrong, case, found) for case, found, _ in wrong):
             return mistake.key, mistake.hint

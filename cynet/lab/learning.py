@@ -4,6 +4,7 @@ of them."""
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -149,7 +150,7 @@ def agreement(learnt):
     worst = 0.0
     pairs = 0
     for run in learnt.runs:
-        if run["who"] == YOURS and not run["rounds"]:
+        if run["who"] == YOURS and not run["rounds"] and run["accuracy"] is not None:
             for other in learnt.chosen(False, run["rate"]):
                 if other["who"] == CYNET and other["batch_norm"] == run["batch_norm"]:
                     both = list(zip(run["losses"][:SAME], other["losses"][:SAME], strict=False))
@@ -187,7 +188,7 @@ def said(learnt):
     widths = [max(len(line[i]) for line in (headings, *rows)) for i in range(len(headings))]
     lines = ["  ".join(each.ljust(width) for each, width in zip(line, widths, strict=True)).rstrip()
              for line in (headings, *rows)]  # fmt: skip
-    return "\n".join([*lines, "", agreement(learnt), *learnt.notes])
+    return "\n".join([*lines, "", textwrap.fill(agreement(learnt), 100), *learnt.notes])
 
 
 # -- curves -------------------------------------------------------------------------

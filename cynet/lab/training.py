@@ -58,7 +58,7 @@ def _pictures(job):
     """((x, labels) for training, (x, labels) for testing), x float32 (N, H, W, C), normalised."""
     training = load(job["data"], job["data_dir"], "train")
     test = load(job["data"], job["data_dir"], "test")
-    mean, std = np.float32(training.mean), np.float32(training.std)
+    mean, std = np.float32(255 * training.mean), np.float32(255 * training.std)
 
     def taken(of, count):
         x = np.moveaxis(np.asarray(of.images[:count]), 1, 3).astype(np.float32)

@@ -251,7 +251,7 @@ CYTHON = {
         ("step", "new state alone", " + z * h[i, j]", ""),
         ("step_gradient", "no direct way", "        dh[i, j] += <float>(d[i, j] * z)\n", ""),
         ("step_gradient", "r not in dh", "da_n * r * w_hh", "da_n * w_hh"),
-        ("step_gradient", None, "    dx[i, :] = 0\n", ""),
+        ("step_gradient", "depends", "    dx[i, :] = 0\n", ""),
         ("through_time", "h not carried", "h if t == 0 else hs[t - 1]", "h"),
     ),
 }  # fmt: skip

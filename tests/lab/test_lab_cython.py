@@ -13,6 +13,7 @@ from test_exercises import NAMES, solution, tried
 from cynet.lab import checking, compiling, folder, saying
 
 pytest.importorskip("Cython")
+TRIES = 10
 FUNCTION = re.compile(r"^(?:def|cdef \w+) (\w+)\(", re.MULTILINE)
 
 
@@ -67,7 +68,10 @@ def test_a_solution_in_cython_is_right(built, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_mistakes_in_cython_are_found_and_told(built, name):
     for number, (hole, key, *_) in enumerate(broken.CYTHON[name]):
-        finding = tried(name, built(name, number), "cython", [hole])[hole]
+        for _ in range(TRIES if key == "race" else 1):  # threads may happen to keep out of each other's way
+            finding = tried(name, built(name, number), "cython", [hole])[hole]
+            if finding.state == checking.WRONG:
+                break
         assert finding.state == checking.WRONG and finding.key == key, (hole, key, finding)
 
 
@@ -96,7 +100,7 @@ def relu(const float[::1] x not None, float[::1] y not None):
 
 
 def relu_gradient(const float[::1] x not None, const float[::1] d not None, float[::1] dx not None):
-    cdef float *p = <float *> malloc(100 * <size_t> 1024 * 1024 * 1024)
+    cdef volatile float *p = <volatile float *> malloc(100 * <size_t> 1024 * 1024 * 1024)
     p[5] = x[0]
 
 
