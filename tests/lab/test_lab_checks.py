@@ -216,7 +216,7 @@ def test_many_folders_are_graded(capsys, tmp_path, started):
     table = tmp_path / "grades.csv"
     status, out, _ = said(capsys, "grade", good.folder, bad.folder, tmp_path / "none", "--csv", table)
     assert status == 0 and "2 of 2" in out and "5 of 6" in out
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["right"] for row in rows] == ["2", "5", "0"] and tuple(rows[0]) == grading.COLUMNS
     assert (
         rows[1]["problem"] == "relu: wrong (absolute)" and "wanted a folder of the lab" in rows[2]["problem"]

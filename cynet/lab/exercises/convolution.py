@@ -70,6 +70,7 @@ WEIGHT_GRADIENT = (
     Mistake("stride forgotten", STRIDE, lambda x, d, size, stride: weight_gradient(x, d, size, stride,
         apart=1)),
 )  # fmt: skip
+ASSIGNS = "it assigns where it should add: a pixel lies under several taps, and gets the sum of all"
 INPUT_GRADIENT = (
     Mistake("filters turned", FLIPPED,
             lambda d, w, **given: input_gradient(d, _turned(w), **given)),
@@ -78,12 +79,11 @@ INPUT_GRADIENT = (
     Mistake("stride forgotten", STRIDE, lambda **given: input_gradient(**given, apart=1)),
     Mistake("last filter alone", "only the last filter is in it: the sum goes over all filters",
             lambda d, w, **given: input_gradient(d[:, -1:], w[-1:], **given)),
-    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of "
-                       "all",
-            lambda **given: input_gradient(**given, add="windows")),
-    Mistake("assigns", "it assigns where it should add: a pixel lies under several taps, and gets the sum of "
-                       "all",
-            lambda **given: input_gradient(**given, add="taps")),
+    Mistake("assigns", ASSIGNS, lambda **given: input_gradient(**given, add="windows")),
+    Mistake("assigns", ASSIGNS, lambda **given: input_gradient(**given, add="taps")),
+    Mistake("assigns", ASSIGNS,
+            lambda d, w, **given: input_gradient(d[:, -1:], w[-1:], **given, add="windows")),
+    Mistake("assigns", ASSIGNS, lambda d, w, **given: input_gradient(d[:, -1:], w[-1:], **given, add="taps")),
     Mistake("wraps", "a negative index means the other end of an array: what lies outside the picture is "
                      "left out",
             lambda **given: input_gradient(**given, wrap=True)),
