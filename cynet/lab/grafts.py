@@ -309,7 +309,7 @@ class LastState(Layer):
         return dx
 
 
-class Rows(Layer):
+class RowsAsSteps(Layer):
     """Pictures as sequences of their rows: (batch, height, width * channels)."""
 
     def output_shape(self, shape):
@@ -347,7 +347,7 @@ def net(name, functions, batch_norm, classes=10, side=32, channels=3):
     if name == "gru":
         own = nn.GRU(side * channels, 4 * FILTERS[1])
         middle = [OwnGRU(functions, own)] if functions else [own, LastState()]
-        return nn.Sequential(Rows(), *middle, nn.Linear(own.hidden_size, classes))
+        return nn.Sequential(RowsAsSteps(), *middle, nn.Linear(own.hidden_size, classes))
     layers, inputs = [], channels
     for filters in FILTERS:
         conv = nn.Conv2d(inputs, filters, 3, stride=2 if inputs == channels else 1, padding="same")

@@ -52,7 +52,7 @@ def _verdict(verdict):
     )
 
 
-def _kept(work, name: str, command: str, made: Callable[[Any], Any], missing):
+def _kept(work, name: str, command: str, made: Callable[..., Any], missing):
     """The sections of a file of numbers, where it is there and can be read."""
     try:
         numbers = json.loads(read_regular(own_file(work.folder / name, work.folder), MOST))
