@@ -16,6 +16,7 @@ from .roofline import Times
 
 PAGE, NUMBERS, PICTURE = "time.html", "time.json", "time.png"
 LIMITS = Limits(memory=24 * GIB, seconds=600)
+ARRAY, REPEAT = 64 << 20, 4  # bytes of each array, and runs, by which the roof is measured
 BUDGET = 6.0  # seconds for all that is timed
 PATIENCE = 30.0  # seconds for a row
 
@@ -49,6 +50,8 @@ def race(work, verdict, count=None):
         raise checking.NotRightError(f"wanted functions that are right ({wanted}): see cynet lab check")
     job = {
         "budget": BUDGET,
+        "array": ARRAY,
+        "repeat": REPEAT,
         **checking.prepared(work, "fast"),
         "job": "time",
         "contests": chosen,

@@ -16,14 +16,13 @@ from .registry import find
 
 ROUNDS, MOST_BLOCK = 5, 50
 SLOW = 1.0  # a call that is expected to take so many seconds is left out
-ARRAY = 64 << 20  # bytes of each array of which memory's rate is measured
 
 
 def time_all(job, module, pipe):
     """Time the contests that the job names by their numbers; a row for each contestant and size goes out."""
     exercise, contests = find(job["exercise"]), contest[job["exercise"]]()
     set_num_threads(job["threads"])
-    found = peak.measure(ARRAY, repeat=4)
+    found = peak.measure(job["array"], repeat=job["repeat"])
     pipe.send("peak", flops=found.flops, bandwidth=found.bandwidth, threads=found.threads)
     torch = _torch(job["threads"])
     chosen = [(number, contests[number]) for number in job["contests"]]

@@ -88,8 +88,9 @@ def _batches(pictures, seed):
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(len(x))
-        for start in range(0, len(order) - BATCH + 1, BATCH):
-            chosen = order[start : start + BATCH]
+        size = min(BATCH, len(order))
+        for start in range(0, len(order) - size + 1, size):
+            chosen = order[start : start + size]
             yield x[chosen], labels[chosen]
 
 

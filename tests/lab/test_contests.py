@@ -131,16 +131,21 @@ def test_the_table_and_the_picture_have_every_contestant():
 
 
 def test_a_student_is_timed_and_what_is_kept_of_it_is_in_the_report(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(racing, "BUDGET", 0.3)
-    work = folder.start("sgd", tmp_path / "sgd", "python")
-    work.file.write_text((SOLUTIONS / "sgd.py").read_text())
+    for name, value in (("BUDGET", 0.1), ("ARRAY", 1 << 20), ("REPEAT", 1)):
+        monkeypatch.setattr(racing, name, value)
+    work = folder.start("gru", tmp_path / "gru", "python")
+    work.tests.unlink()
+    work.file.write_text((SOLUTIONS / "gru.py").read_text())
     assert cli.main(["lab", "time", str(work.folder), "--threads", "1"]) == 0
     out, err = capsys.readouterr()
-    assert "velocity, step" in out and "For n 4194304 the roof is memory" in out
+    assert (
+        "through_time" in out
+        and "For steps 32, batch 32, inputs 64, hidden 128 the roof is arithmetic" in out
+    )
     times = json.loads((work.folder / "time.json").read_text())
     who = [name for name in (YOURS, *OTHERS) if name != TORCH or importlib.util.find_spec("torch")]
-    assert {(each["who"], each["sizes"]["n"]) for each in times["rows"]} == {
-        (name, n) for name in who for n in (4096, 262_144, 4_194_304)
+    assert {(each["who"], each["sizes"]["hidden"]) for each in times["rows"]} == {
+        (name, n) for name in who for n in (16, 64, 128)
     }
     assert (work.folder / "time.png").exists() == (importlib.util.find_spec("matplotlib") is not None)
     assert ("no time.png: plots need matplotlib" in err) == (not (work.folder / "time.png").exists())
@@ -178,12 +183,12 @@ def test_what_is_not_right_is_not_timed(tmp_path):
         racing.race(work, checking.Verdict(work, [checking.HoleFinding("velocity")]))
 
 
-def test_rows_come_from_the_child_for_every_size(monkeypatch):
+def test_rows_come_from_the_child_for_every_size():
     """In this process, with a pipe that keeps what it is sent."""
-    monkeypatch.setattr(timing, "ARRAY", 1 << 16)
     messages = Messages()
     module = module_of(solution("activations"))
     job = {"exercise": "activations", "contests": [1], "threads": 1, "language": "python", "budget": 0.05}
+    job |= {"array": 1 << 16, "repeat": 1}
     with np.errstate(all="ignore"):
         timing.time_all(job, module, messages)
     assert messages.sent[0]["what"] == "peak"
