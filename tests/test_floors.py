@@ -16,7 +16,7 @@ FLOORS = [
     {"optim", "data", "models", "interop"},
     {"train"},
     {"runs", "distributed"},
-    {"report", "study", "bench", "uwnet", "sklearn"},
+    {"report", "study", "bench", "uwnet", "sklearn", "lab"},
     {"cli"},
     {"__main__"},
 ]

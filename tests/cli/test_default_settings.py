@@ -15,7 +15,7 @@ COMMANDS = {
     "runs": "runs in a folder",
     "export": "as ONNX, C or a web page",
     "report": "as one page", "verify": "first steps again", "diff": "side by side", "data": "fetch data sets",
-    "batchnorm_study": "with and without batch norm",
+    "batchnorm_study": "with and without batch norm", "lab": "the course's exercises",
     "language_model": "what comes next in a text", "bench": "time kernels", "bundle": "one archive",
     "config": "how this cynet was built",
 }  # fmt: skip
@@ -46,6 +46,13 @@ DEFAULTS = {
     "language_model train": {"text": None, "model": None, "report": True, "recipe": None},
     "language_model generate": {"which": None, "strategy": "sample", "temperature": None, "beam_width": None,
                                 "length": 300, "seed": None, "threads": None},
+    "lab start": {"language": "python"},
+    "lab check": {"folder": "."},
+    "lab time": {"folder": ".", "threads": None},
+    "lab train": {"folder": ".", "data": "shapes10", "data_dir": None, "steps": 200, "seconds": 60,
+                  "rates": None, "rounds": None, "seed": 0, "threads": None},
+    "lab report": {"folder": "."},
+    "lab grade": {"csv": None},
     "bundle": {"files": None, "base": None, "output": "bundle.tar.gz", "force": False},
     "data fetch": {"data_dir": None, "mirror": None},
     "data check": {"data_dir": None, "split": None, "skip_damaged": False, "split_seed": 0,
@@ -77,6 +84,7 @@ BOUNDS = """
     data show --padding 0 100, data show --cutout 0 100, data show --seed 0 -, data show --epoch 0 -,
     data check --split-seed 0 -, bench train --batch-size 1 -, bench train --threads 1 1024,
     bench peak --threads 1 1024, bench peak --repeat 1 -, bench memory --steps 1 -,
+    lab train --steps 1 -, lab train --seed 0 -, lab train --threads 1 1024, lab time --threads 1 1024,
     bench loader --batch-size 1 12800,
     bench kernels --batch-size 1 -, language_model generate --beam-width 1 256,
     language_model generate --length 1 1048576, language_model generate --threads 1 1024
@@ -95,6 +103,7 @@ def parser_of(command):
 def parsed(command, *more):
     name, *what = command.split()
     what += ["R", "--prompt", "P"] if command == "language_model generate" else []
+    what += {"lab start": ["E", "D"], "lab grade": ["F"]}.get(command, [])
     needed = ["NAME"] if name == "data" else NEEDED.get(name, "").split()
     return vars(parser_of(command).parse_args([*what, *needed, *more]))
 

@@ -1,0 +1,2 @@
+"""The exercises, a file each: holes, what they are tried with, twins, mistakes. Their texts lie in
+../texts."""

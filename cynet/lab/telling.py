@@ -1,0 +1,47 @@
+"""What a student's code raised, in a sentence with the line of the student's file."""
+
+import os
+import traceback
+
+SHOWN = 300  # letters of a message
+KINDS = {
+    MemoryError: "asks for more memory than the lab allows",
+    RecursionError: "calls itself without an end (RecursionError)",
+    SystemExit: "ends the program (sys.exit): a function returns instead",
+    KeyboardInterrupt: "raises KeyboardInterrupt",
+}
+READ_ONLY = "read-only"
+BOUNDS = "Out of bounds on buffer access"
+
+
+def told(error, file):
+    """{"line", "kind", "text"} of what a function raised.
+
+    Parameters
+    ----------
+    error : BaseException
+    file : str
+        The student's file as it is called in messages; lines are those of this file.
+    """
+    name = os.path.basename(file)
+    lines = [
+        f.lineno for f in traceback.extract_tb(error.__traceback__) if os.path.basename(f.filename) == name
+    ]
+    if isinstance(error, SyntaxError) and os.path.basename(error.filename or "") == name:
+        lines = [error.lineno]
+    return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": _text(error)}
+
+
+def _text(error):
+    for kind, text in KINDS.items():
+        if isinstance(error, kind):
+            return text
+    try:
+        said = " ".join(str(error).split())[:SHOWN]
+    except Exception:  # an error of somebody's own may raise anything
+        said = ""
+    if READ_ONLY in said:
+        return f"writes into an array that it was given ({said}): make a copy, or a new array"
+    if BOUNDS in said:
+        return f"reads or writes beyond an array ({said})"
+    return f"raises {type(error).__name__}" + (f": {said}" if said else "")

@@ -1,0 +1,70 @@
+"""In the child: the holes of a student's file called for every case, and the student's own tests run."""
+
+import time
+import types
+from pathlib import Path
+
+from .calling import WrongResultError, called
+from .registry import find
+from .telling import told
+
+FILLS = 7.0, -3.0  # what lies in Cython's outputs before a call, and before the second one
+RACES, RACING = 40, 0.5  # calls with the large case, and seconds that they may take before the last one
+
+
+def check(job, module, pipe):
+    """Call every hole that the job names for every case, twice; what comes out goes to the parent."""
+    exercise = find(job["exercise"])
+    for name in job["holes"]:
+        hole, function = exercise.hole(name), getattr(module, name, None)
+        pipe.send("hole", name=name)
+        if not callable(function):
+            pipe.send("missing")
+            continue
+        whole = all(_tried(hole, function, case, job, pipe) for case in exercise.cases())
+        if whole and job["language"] == "cython":
+            _tried(hole, function, exercise.case(exercise.large), job, pipe, RACES, FILLS[:1] * 2)
+
+
+def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
+    """Whether a case came to its end; what it gave the first time, and a time that was different, is sent."""
+    pipe.send("case", sizes=dict(case.sizes))
+    shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
+    try:
+        first = called(hole, function, case.values, job["language"], shapes, fills[0])
+        end = time.monotonic() + RACING
+        for number in range(times - 1):
+            if number and time.monotonic() > end:
+                break
+            second = called(hole, function, case.values, job["language"], shapes, fills[1])
+            if any(a.tobytes() != b.tobytes() for a, b in zip(first, second, strict=True)):
+                break
+    except WrongResultError as error:
+        pipe.send("shape", said=str(error))
+        return False
+    except BaseException as error:
+        pipe.send("raised", said=told(error, job["shown"]))
+        return False
+    pipe.send("result", [*first, *second])
+    return True
+
+
+def own_tests(job, module, pipe):
+    """Run the functions test_... of the student's file of tests."""
+    path = Path(job["tests"])
+    tests = types.ModuleType(path.stem)
+    tests.__file__ = str(path)
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(tests))
+    except BaseException as error:
+        pipe.send("broken", said=told(error, path.name))
+        return
+    for name, function in list(vars(tests).items()):
+        if name.startswith("test") and callable(function):
+            pipe.send("test", name=name)
+            try:
+                function()
+            except BaseException as error:
+                pipe.send("failed", said=told(error, path.name))
+            else:
+                pipe.send("passed")
