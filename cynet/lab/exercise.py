@@ -194,10 +194,6 @@ class Exercise:
         A size at which a race of threads shows.
     given : dict of str to str
         By language, what stands above the holes.
-    works : tuple
-        What is timed (`Work` of works.py).
-    train : str
-        How the net of `cynet lab train` uses the holes, a name in `training.py`.
     """
 
     name: str
@@ -207,7 +203,6 @@ class Exercise:
     draw: Callable[..., dict[str, Any]]
     large: tuple[int, ...]
     given: Mapping[str, str] = field(default_factory=dict)
-    works: tuple[Any, ...] = ()
 
     @property
     def stem(self):

@@ -161,9 +161,8 @@ def agreement(learnt):
     if not pairs:
         return "There is nothing to compare with cynet's."
     return (
-        f"In the first {SAME} steps at the smallest rate your losses differ from those of cynet's net, which "
-        f"begins with "
-        f"the same weights, by at most {worst:.2g}; later on roundings make them part."
+        f"In the first {SAME} steps at the smallest rate your losses differ from those of cynet's net, "
+        f"which begins with the same weights, by at most {worst:.2g}; later on roundings make them part."
     )
 
 
@@ -242,8 +241,7 @@ def write(work, learnt):
     schooling = learnt.schooling
     lead = (
         f"{work.file.name}, {work.language}: the assignment's net on {schooling.data}, {learnt.steps} steps "
-        f"a run; what is "
-        "dashed is cynet's own"
+        "a run; what is dashed is cynet's own"
     )
     rows = ["who,batch_norm,rounds,rate,step,loss"]
     for run in learnt.runs:

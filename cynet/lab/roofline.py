@@ -94,8 +94,7 @@ def sentence(times, rows, language, parallel):
     )
     text = (
         f"For {_size(row['sizes'])} the roof is {place}: {duration(roof)}. Yours takes "
-        f"{duration(row['seconds'])}, "
-        f"{100 * share:.2g} % of the roof"
+        f"{duration(row['seconds'])}, {100 * share:.2g} % of the roof"
     )
     if CYNET in of:
         ratio = row["seconds"] / of[CYNET]["seconds"]
@@ -104,11 +103,9 @@ def sentence(times, rows, language, parallel):
 
 
 def _times(ratio):
-    return (
-        f"{ratio:.2g} times as long as"
-        if ratio >= 1.05
-        else ("as long as" if ratio > 0.95 else f"{ratio:.2g} of")
-    )
+    if ratio >= 1.05:
+        return f"{ratio:,.0f} times as long as" if ratio >= 10 else f"{ratio:.2g} times as long as"
+    return "as long as" if ratio > 0.95 else f"{ratio:.2g} of the time of"
 
 
 def _advice(row, of, share, memory, language, parallel, times):
@@ -118,14 +115,12 @@ def _advice(row, of, share, memory, language, parallel, times):
         if NUMPY in of and row["seconds"] > LOOPS * of[NUMPY]["seconds"]:
             return (
                 "It is bound by Python's loops, each turn of which takes some 50 ns to 1 µs whatever it "
-                "does: let one "
-                "NumPy call go over whole arrays."
+                "does: let one NumPy call go over whole arrays."
             )
         if memory:
             return (
-                "Every NumPy operation goes through memory by itself: do with fewer of them, in place (out=, "
-                "*=), or "
-                "write it in Cython, where one loop does all of it."
+                "Every NumPy operation goes through memory by itself: do with fewer of them, in place "
+                "(out=, *=), or write it in Cython, where one loop does all of it."
             )
         return "Let a product of matrices (@) do the sums: it is what comes near the machine's arithmetic."
     if not parallel and times.threads > 1:
@@ -180,12 +175,11 @@ def sections(times, language, parallel):
         yield holes, text
     told = pages.paragraph(
         f"The slanted line is memory ({times.bandwidth / GIGA:.3g} GB/s), the level one arithmetic "
-        f"({times.flops / GIGA:.3g} "
-        f"GFLOP/s), measured just before, with {times.threads} threads. A dot far below its roof has room to "
-        f"grow; data "
-        "that stay in a cache may lie above the slanted line. An element that is only moved counts as one "
-        "operation. "
-        f"The {TEXTBOOK} did a part of the work, whose time is scaled up.",
+        f"({times.flops / GIGA:.3g} GFLOP/s), measured just before, with {times.threads} threads. A dot far "
+        "below its roof has room to grow; data that stay in a cache may lie above the slanted line, and "
+        "cynet's convolution above the level one, since Winograd's way does fewer operations than are "
+        f"counted. An element that is only moved counts as one. The {TEXTBOOK} did a part of the work, "
+        "whose time is scaled up.",
         "hint",
     )
     yield "The roof", picture(times) + told + "".join(pages.paragraph(each, "note") for each in times.notes)

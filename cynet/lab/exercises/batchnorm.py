@@ -252,8 +252,7 @@ def batchnorm():
                  lambda d, x, m, v: np.sqrt((_slopes(d, x, m, v) ** 2).sum(axis=(0, 2)))),
             Hole("delta_batch_norm", (D, DM, DV, M, V, X), (array("dx", "rows, groups * n"),),
                  "dx = d / sqrt(v[g] + EPS) + dv[g] * 2 (x - m[g]) / N + dm[g] / N, with N = rows * n: "
-                 "dL/dx, "
-                 "with m and v moving with x.",
+                 "dL/dx, with m and v moving with x.",
                  delta_batch_norm, lambda d, dm, dv, m, v, x: 3, DELTA_BATCH_NORM,
                  lambda d, dm, dv, m, v, x: (lambda at: _through(at, d, len(m)), x),
                  lambda d, dm, dv, m, v, x: _input_gradient(

@@ -123,26 +123,22 @@ def convolution():
         draw=_draw,
         holes=(
             Hole("forward", (X, W, B, whole("stride")), (array("y", "batch, filters, out_h, out_w"),),
-                 "y[i, f, oy, ox] = b[f] + sum over c, ky, kx of w[f, c, ky, kx] * x[i, c, y, x] with y = oy "
-                 "* stride "
-                 "+ ky - padding, x = ox * stride + kx - padding; what lies outside the picture is 0. "
-                 "padding = "
-                 "(size - 1) // 2, out_h = (height - 1) // stride + 1, out_w alike.",
+                 "y[i, f, oy, ox] = b[f] + sum over c, ky, kx of w[f, c, ky, kx] * x[i, c, y, x] with y = "
+                 "oy * stride + ky - padding, x = ox * stride + kx - padding; what lies outside the "
+                 "picture is 0. padding = (size - 1) // 2, out_h = (height - 1) // stride + 1, out_w alike.",
                  forward, lambda x, w, b, stride: w[0].size + 1, FORWARD),
             Hole("weight_gradient", (X, D, whole("size"), whole("stride")), (array("dw", "filters, channels, "
                                                                                          "size, size"),),
                  "dw[f, c, ky, kx] = sum over pictures i and places oy, ox of d[i, f, oy, ox] * x[i, c, y, "
-                 "x], the "
-                 "pixel under that tap: dL/dw, where d is dL/dy.",
+                 "x], the pixel under that tap: dL/dw, where d is dL/dy.",
                  weight_gradient, lambda x, d, size, stride: d.size // d.shape[1], WEIGHT_GRADIENT,
                  lambda x, d, size, stride: (
                      lambda at: float((d * forward(x, at, np.zeros(d.shape[1]), stride)).sum()),
                      np.zeros((d.shape[1], x.shape[1], size, size)))),
             Hole("input_gradient", (D, W, whole("height"), whole("width"), whole("stride")),
                  (array("dx", "batch, channels, height, width"),),
-                 "dx[i, c, y, x] = sum over all f, ky, kx, oy, ox whose tap lies over that pixel of d[i, f, "
-                 "oy, ox] * "
-                 "w[f, c, ky, kx]: dL/dx.",
+                 "dx[i, c, y, x] = sum over all f, ky, kx, oy, ox whose tap lies over that pixel of d[i, "
+                 "f, oy, ox] * w[f, c, ky, kx]: dL/dx.",
                  input_gradient, lambda d, w, height, width, stride: w.size // w.shape[1], INPUT_GRADIENT,
                  lambda d, w, height, width, stride: (
                      lambda at: float((d * forward(at, w, np.zeros(len(w)), stride)).sum()),

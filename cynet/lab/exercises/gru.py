@@ -159,19 +159,17 @@ def gru():
         draw=_draw,
         holes=(
             Hole("step", (X, H, *WEIGHTS), (array("new_h", "batch, hidden"),),
-                 "r = logistic(W_ir x + b_ir + W_hr h + b_hr), z = logistic(W_iz x + b_iz + W_hz h + b_hz), "
-                 "n = "
-                 "tanh(W_in x + b_in + r * (W_hn h + b_hn)), new_h = (1 - z) * n + z * h. The rows of w_ih, "
-                 "w_hh, "
-                 "b_ih and b_hh are those of r, then of z, then of n: W_ir = w_ih[:hidden].",
+                 "r = logistic(W_ir x + b_ir + W_hr h + b_hr), z = logistic(W_iz x + b_iz + W_hz h + "
+                 "b_hz), n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), new_h = (1 - z) * n + z * h. The "
+                 "rows of w_ih, w_hh, b_ih and b_hh are those of r, then of z, then of n: W_ir = "
+                 "w_ih[:hidden].",
                  step, lambda x, w_ih, w_hh, **given: w_ih.shape[1] + w_hh.shape[1] + 4, STEP),
             Hole("step_gradient", (D, X, H, *WEIGHTS), (array("dx", "batch, inputs"), array("dh", "batch, "
                                                                                                   "hidden")),
-                 "The gradients of step to x and to h, where d is dL/d new_h. With da_n = d * (1 - z) * (1 - "
-                 "n * n), "
-                 "da_z = d * (h - n) * z * (1 - z), da_r = da_n * (W_hn h + b_hn) * r * (1 - r): dx = da_r "
-                 "W_ir + da_z "
-                 "W_iz + da_n W_in, dh = da_r W_hr + da_z W_hz + (da_n * r) W_hn + d * z.",
+                 "The gradients of step to x and to h, where d is dL/d new_h. With da_n = d * (1 - z) * (1 "
+                 "- n * n), da_z = d * (h - n) * z * (1 - z), da_r = da_n * (W_hn h + b_hn) * r * (1 - r): "
+                 "dx = da_r W_ir + da_z W_iz + da_n W_in, dh = da_r W_hr + da_z W_hz + (da_n * r) W_hn + d "
+                 "* z.",
                  step_gradient, lambda d, x, h, w_ih, w_hh, **given: 4 * len(w_ih) * w_ih.shape[1],
                      STEP_GRADIENT,
                  lambda d, x, **given: (lambda at: float((d * step(at, **given)).sum()), x)),

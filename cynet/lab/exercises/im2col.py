@@ -123,16 +123,13 @@ def im2col_exercise():
         draw=_draw,
         holes=(
             Hole("im2col", (IMAGE, *WINDOW), (COL,),
-                 "col[(c * size + ky) * size + kx, oy * out_w + ox] = image[c, y, x] with y = oy * stride + "
-                 "ky - "
-                 "padding, x = ox * stride + kx - padding, or 0 where that is outside; padding = (size - 1) "
-                 "// 2, "
-                 "out_h = (height - 1) // stride + 1, out_w alike.",
+                 "col[(c * size + ky) * size + kx, oy * out_w + ox] = image[c, y, x] with y = oy * stride "
+                 "+ ky - padding, x = ox * stride + kx - padding, or 0 where that is outside; padding = "
+                 "(size - 1) // 2, out_h = (height - 1) // stride + 1, out_w alike.",
                  im2col, lambda image, size, stride: 1, IM2COL),
             Hole("col2im", (COL, *map(whole, ("channels", "height", "width", "size", "stride"))), (IMAGE,),
                  "The transpose of im2col: every entry of col is added to the pixel that im2col would have "
-                 "copied "
-                 "there. A pixel that no window covers is 0.",
+                 "copied there. A pixel that no window covers is 0.",
                  col2im, lambda col, channels, height, width, size, stride: size * size, COL2IM,
                  lambda col, channels, height, width, size, stride: (
                      lambda at: float((col * im2col(at, size, stride)).sum()), np.zeros((channels, height,

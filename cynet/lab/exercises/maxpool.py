@@ -125,12 +125,9 @@ def maxpool():
             Hole("forward", (array("x", "batch, channels, height, width"), whole("size"), whole("stride")),
                  (array("y", Y), whole_numbers("winner", Y)),
                  "y[i, c, oy, ox] = the greatest x of the window that begins at row oy * stride - padding "
-                 "and column "
-                 "ox * stride - padding; cells outside the picture never win. winner = row * width + column "
-                 "of that "
-                 "pixel in its picture; of equals the first wins. padding = (size - 1) // 2, out_h = (height "
-                 "- 1) // "
-                 "stride + 1, out_w alike.",
+                 "and column ox * stride - padding; cells outside the picture never win. winner = row * "
+                 "width + column of that pixel in its picture; of equals the first wins. padding = (size - "
+                 "1) // 2, out_h = (height - 1) // stride + 1, out_w alike.",
                  forward, lambda x, size, stride: 1, FORWARD),
             Hole("backward", (array("d", Y), whole_numbers("winner", Y), whole("height"), whole("width")),
                  (array("dx", "batch, channels, height, width"),),

@@ -141,13 +141,11 @@ def softmax_loss():
         holes=(
             Hole("softmax", (X,), (P,),
                  "p[i, k] = exp(x[i, k]) / sum over j of exp(x[i, j]): each row of p adds up to 1, also "
-                 "where logits "
-                 "are as large as 1000.",
+                 "where logits are as large as 1000.",
                  softmax, lambda x: x.shape[1], SOFTMAX),
             Hole("losses", (X, LABELS), (array("loss", "rows"),),
-                 "loss[i] = -log of softmax(x)[i, labels[i]], finite also where that probability is as small "
-                 "as "
-                 "exp(-1000).",
+                 "loss[i] = -log of softmax(x)[i, labels[i]], finite also where that probability is as "
+                 "small as exp(-1000).",
                  losses, lambda x, labels: x.shape[1], LOSSES, None, _scale),
             Hole("gradient", (X, LABELS), (array("dx", "rows, classes"),),
                  "dx = (p - 1 at the label) / rows, where p = softmax(x): the gradient of the mean of the "
