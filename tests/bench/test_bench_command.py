@@ -32,7 +32,7 @@ def test_every_sub_command_has_help_with_defaults(capsys, what):
     [
         ([], "the following arguments are required: WHAT"),
         (["trian"], "wanted one of peak, kernels, train, infer, shapes, memory, import, loader, profile, "
-         "language-model, table, compare, got "
+         "language-model, distributed, table, compare, got "
          "'trian' (did you mean train?)"),
         (["train", "--thread", "1"], "unknown flag: --thread (did you mean --threads?)"),
         (["train", "more"], "unexpected argument: more"),
