@@ -62,6 +62,7 @@ def run(program, timeout, function):
             return status
         except RankFailedError:  # the first one's end: it has said what went wrong
             status = FAILED
+    world.fail(f"ended with status {status}")  # where it was not said why
     world.leave(status)
     return status
 

@@ -28,7 +28,7 @@ MOST_TEXT = 1024  # bytes of what a rank says when it fails
 EAGER = 0.001  # seconds of a wait in which nothing sleeps
 PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
 LAST = 4  # seconds in which MPI_Abort is to end a process
-GRACE = 60.0  # seconds that a rank that failed leaves the first one, to save and to say so
+GRACE = 30.0  # seconds that a rank that failed leaves the first one, to save and to say so
 
 
 def world(timeout: float) -> MpiWorld:
