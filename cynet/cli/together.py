@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from .ending import FAILED, guarded
+from .ending import FAILED, TERMINATED, guarded
 from .parser import refusing
 
 
@@ -39,10 +39,20 @@ def run(program, timeout, function):
         Gives an exit status, or raises, as a command does.
     """
     from cynet.distributed.start import begin
-    from cynet.train.shards.world import RankFailedError
 
     with refusing("--distributed"):
         world = begin(timeout)
+    try:
+        return _run(world, program, function)
+    except BaseException:  # a signal where nobody listens to one
+        world.fail("ended by a signal")
+        world.leave(TERMINATED)
+        raise
+
+
+def _run(world, program, function):
+    from cynet.train.shards.world import RankFailedError
+
     ended = []
 
     def whole():

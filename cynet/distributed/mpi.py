@@ -43,7 +43,11 @@ def world(timeout: float) -> MpiWorld:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # mpi4py raises either where there is no library of MPI
         raise ImportError(f"training over MPI needs mpi4py and an MPI: {EXTRA} ({error})") from error
-    return MpiWorld(MPI, timeout)
+    try:
+        return MpiWorld(MPI, timeout)
+    except BaseException:  # a signal: the others wait for this one, and know nobody to ask
+        MPI.COMM_WORLD.Abort(1)
+        raise
 
 
 class MpiWorld(World):
