@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from .ending import FAILED, guarded
+from .ending import FAILED, TERMINATED, guarded
 from .parser import refusing
 
 
@@ -39,10 +39,20 @@ def with_all(program, timeout, function):
         Gives an exit status, or raises, as a command does.
     """
     from cynet.distributed.start import begin
-    from cynet.train.shards.world import RankFailedError
 
     with refusing("--distributed"):
         world = begin(timeout)
+    try:
+        return _run(world, program, function)
+    except BaseException:  # a signal where nobody listens to one
+        world.fail("ended by a signal")
+        world.leave(TERMINATED)
+        raise
+
+
+def _run(world, program, function):
+    from cynet.train.shards.world import RankFailedError
+
     ended = []
 
     def whole():
@@ -62,6 +72,7 @@ def with_all(program, timeout, function):
             return status
         except RankFailedError:  # the first one's end: it has said what went wrong
             status = FAILED
+    world.fail(f"ended with status {status}")  # where it was not said why
     world.leave(status)
     return status
 

@@ -28,7 +28,7 @@ MOST_TEXT = 1024  # bytes of what a rank says when it fails
 EAGER = 0.001  # seconds of a wait in which nothing sleeps
 PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
 LAST = 4  # seconds in which MPI_Abort is to end a process
-GRACE = 60.0  # seconds that a rank that failed leaves the first one, to save and to say so
+GRACE = 30.0  # seconds that a rank that failed leaves the first one, to save and to say so
 
 
 def world(timeout: float) -> MpiWorld:
@@ -43,7 +43,11 @@ def world(timeout: float) -> MpiWorld:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # mpi4py raises either where there is no library of MPI
         raise ImportError(f"training over MPI needs mpi4py and an MPI: {EXTRA} ({error})") from error
-    return MpiWorld(MPI, timeout)
+    try:
+        return MpiWorld(MPI, timeout)
+    except BaseException:  # a signal: the others wait for this one, and know nobody to ask
+        MPI.COMM_WORLD.Abort(1)
+        raise
 
 
 class MpiWorld(World):

@@ -208,7 +208,8 @@ def test_a_run_that_goes_on_changes_only_what_is_free(finished, tmp_path, capsys
     if SETTINGS[name].free or name in ("init_from", "new_head", "whiten"):  # which another run begins with
         return
     allowed = ["--allow-change", name.replace("_", "-")]
-    allowed += ["--allow-change=schedule"] if name == "lr_steps" else []  # which it takes
+    also = {"lr_steps": ["--allow-change=schedule"], "sync_batch_norm": ["--allow-change=shards"]}
+    allowed += also.get(name, [])  # which it takes
     status = cli.main(["train", "--resume", str(run), "--no-report", *words, *allowed])
     out, err = capsys.readouterr()
     # No other pictures or labels, and no other tensors.
