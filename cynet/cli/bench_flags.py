@@ -93,6 +93,8 @@ def _add_models(parser, name):
             metavar="N",
             help="pictures in a batch",
         )
+    if name == "distributed":  # which knows the nets as they are
+        return
     parser.add_argument(
         "--no-batch-norm",
         dest="batch_norm",
