@@ -244,7 +244,7 @@ class DataLoader:
             order = [
                 each[part] if len(each[part]) else each[:1] for each, part in zip(whole, cuts, strict=True)
             ]
-            self._make_feed_of(max((len(each) for each in order), default=0))
+        self._make_feed_of(0 if cut is None else max((len(each) for each in order), default=0))
         poison = self.debug and not self.copy
         for number, x in enumerate(self._made(self._feed, order, epoch, first), first):
             _refuse_ended(walk)  # a transform may have ended it
@@ -276,15 +276,17 @@ class DataLoader:
         return feed.batches(order, self.seed, epoch, first)
 
     def _make_feed_of(self, size: int) -> None:
-        """Have a ring of slots of so many samples, which are fewer than a batch's."""
-        if self._feed is not None and size and self._feed.batch_size != size:
+        """Have a ring of slots of so many samples, or, of 0, of those of a batch."""
+        if self._feed is not None and self._feed.batch_size != (size or self._slot()):
             self._feed.close()
             self._feed = self._new_feed(self.workers, size)
 
-    def _new_feed(self, workers: Any, size: int | None = None) -> Any:
-        size = size or self.batch_size
-        if self.sampler is None:
-            size = min(size, max(1, len(self.dataset)))
+    def _slot(self) -> int:
+        """The samples of a slot for a whole batch."""
+        return self.batch_size if self.sampler else min(self.batch_size, max(1, len(self.dataset)))
+
+    def _new_feed(self, workers: Any, size: int = 0) -> Any:
+        size = size or self._slot()
         name_of = functools.partial(_name_of, self.dataset)  # not a method: a ring of references would stay
         return Feed(self.dataset, self._pipeline, workers, size, self.prefetch, self.timeout, name_of)
 

@@ -35,7 +35,7 @@ from cynet.train.carrying import carried
 from cynet.train.language_task import LanguageTask
 from cynet.train.mixup import Mixup
 from cynet.train.shards import tree
-from cynet.train.shards.gradients import Gradients
+from cynet.train.shards.gradients import Gradients, is_published
 from cynet.train.shards.sharding import Sharding
 from cynet.train.shards.tree import Subtotal
 
@@ -93,6 +93,28 @@ class Own(cynet.Layer):
         return self.first.backward(self.body.backward(self.pool.backward(self.last.backward(dy))))
 
 
+class Adding(cynet.Layer):
+    """A user's net that adds to a gradient when the containers in it have said their last words."""
+
+    def __init__(self):
+        self.first = Conv2d(8, 8, 1)
+        again = Conv2d(8, 8, 1)
+        again.weight, again.bias = self.first.weight, self.first.bias
+        self.stem, self.layers = Conv2d(3, 8, 3, padding=1), 3  # a name of a user's own
+        self.body = Sequential(ReLU(), again, ReLU(), Flatten(), Linear(8 * SIDE**2, CLASSES))
+
+    def output_shape(self, shape):
+        return shape[0], CLASSES
+
+    def forward(self, x):
+        return self.body(self.first(self.stem(x)))
+
+    def backward(self, dy):
+        dx = self.stem.backward(self.first.backward(self.body.backward(dy)))
+        self.first.weight.grad += 0.01 * self.first.weight.data
+        return dx
+
+
 NETS = {"residual": residual, "tied": tied, "graph": graph, "own": Own}
 
 
@@ -136,6 +158,27 @@ def test_every_number_of_ranks_gives_the_same_bytes(name):
     (alone,) = stepped(8, 1, NETS[name])
     for ranks in (2, 4, 8):
         assert stepped(8, ranks, NETS[name]) == [alone] * ranks
+
+
+def test_of_a_net_of_ones_own_nothing_goes_before_its_end(monkeypatch):
+    monkeypatch.setattr(Gradients.__init__, "__defaults__", (1, True))  # a bucket for each parameter
+    (alone,) = stepped(4, 1, Adding)
+    assert stepped(4, 2, Adding) == [alone] * 2
+    assert is_published(residual()) and is_published(graph()) and not is_published(Adding())
+
+
+def test_labels_in_an_array_that_is_used_again_are_evaluated():
+    made = [trainer_of(plain, 4) for _ in range(2)]
+
+    def reused():
+        labels = np.empty(48, np.int64)
+        for x, y in batches(4):
+            labels[:] = y
+            yield x, labels
+
+    (wanted,) = {evaluate(made[0].model, batches(4)).loss}
+    run = lambda world: Sharding(4, world).evaluate(made[world.rank], reused()).loss  # noqa: E731
+    assert together(2, run) == [wanted] * 2
 
 
 @pytest.mark.parametrize(("shards", "ranks"), [(6, 2), (6, 3), (12, 4), (5, 5), (7, 1), (48, 4)])
@@ -336,6 +379,7 @@ def test_a_loader_with_workers_makes_parts_in_a_smaller_ring():
         for (rows, _), (x, _) in zip(loader.in_part(lambda k, n: slice(4, 8)), other, strict=True):
             np.testing.assert_array_equal(rows[4:8], x[4:8])
         assert loader._feed.batch_size == 4
+        np.testing.assert_array_equal(next(iter(loader))[0], next(iter(other))[0])  # whole again
 
 
 def test_a_loss_that_is_no_number_brings_the_whole_batch():

@@ -51,7 +51,7 @@ def evaluate(world: World, found: Callable[..., Any], model: Layer, batches: Ite
     labels: list[AnyArray] = []
     with evaluating(model), no_grad():
         for number, (x, y) in enumerate(batches):
-            labels.append(y)
+            labels.append(np.array(y))  # whoever made it may use the array again
             if number % world.size == world.rank:
                 own.append(np.array(model(x[0 : len(x)] if isinstance(x, BatchRows) else x)))
     heard = [_read(data) for data in world.gathered(_packed(world, own), WHAT)]

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any
 
 from cynet.core.types import Array
+from cynet.nn.compile.training import Joined
 from cynet.nn.containers.container import by_parts
 from cynet.nn.layer import Layer
 from cynet.nn.parameter import Parameter
@@ -32,6 +33,8 @@ class Gradients:
     params : sequence of Parameter
     bucket : int, optional
         Floats from which on a bucket is full.
+    early : bool, optional
+        Whether words may be relied on: see `is_published`. Otherwise all buckets are final at the end.
 
     Attributes
     ----------
@@ -43,8 +46,8 @@ class Gradients:
         Whether a backward pass was listened to.
     """
 
-    def __init__(self, params: Sequence[Parameter], bucket: int = BUCKET) -> None:
-        self.params, self.bucket = list(params), bucket
+    def __init__(self, params: Sequence[Parameter], bucket: int = BUCKET, early: bool = True) -> None:
+        self.params, self.bucket, self.early = list(params), bucket, early
         self.size = sum(parameter.size for parameter in self.params)
         self.is_settled = False
         self._words: list[tuple[int, ...]] = []
@@ -111,7 +114,7 @@ class Gradients:
         RuntimeError
             When a gradient is added to that has gone.
         """
-        if not self.is_settled:
+        if not (self.is_settled and self.early):
             with self.listening():
                 yield
             for number in range(len(self.buckets)):
@@ -148,7 +151,8 @@ class Gradients:
         known = self._known.get(id(layer))
         if known is None:
             found: dict[int, None] = {}
-            for each in () if by_parts(layer) else (layer, *getattr(layer, "layers", ())):
+            joined = layer.layers if isinstance(layer, Joined) else ()
+            for each in () if by_parts(layer) else (layer, *joined):
                 found.update(dict.fromkeys(self._within(each)))
             known = self._known[id(layer)] = layer, tuple(found)
         return known[1]
@@ -174,6 +178,15 @@ class Gradients:
         """Let the gradients of a bucket be those of an array of all."""
         for parameter, place in self._members[number]:
             parameter.grad.reshape(-1)[...] = array[place]
+
+
+def is_published(model: Layer) -> bool:
+    """Whether all layers of a net that hold others run as their parts say.
+
+    A user's own layer that calls others may add to any gradient when these have said their words: with a
+    parameter that stands at two places, or a penalty.
+    """
+    return all(by_parts(layer) or len(list(layer.walk())) == 1 for _, layer in model.walk())
 
 
 def _is(one: Any, other: Any) -> bool:

@@ -19,7 +19,7 @@ from cynet.train import metrics
 from . import statistics, told
 from .evaluation import evaluate, is_shared
 from .exchange import Exchange
-from .gradients import Gradients
+from .gradients import Gradients, is_published
 from .rows_going_on import GoingOn
 from .statistics import Statistics
 from .synchronized import Turns
@@ -121,7 +121,8 @@ class Sharding:
         """The gradients of what is trained now, how they are exchanged, and an array for their sum."""
         params = [parameter for parameter in trainer.optimizer.params if parameter.requires_grad]
         if self._gradients is None or not self._gradients.are_of(params):
-            gradients = self._gradients = Gradients(params)
+            early = is_published(trainer.model)
+            gradients = self._gradients = Gradients(params, early=early)
             array = self._sum = np.empty(gradients.size, np.float32)
             self.exchange = Exchange(self.world, self.shards, lambda number: gradients.give(number, array))
         self._gradients.settle()
