@@ -227,9 +227,9 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
         (lambda: way.input_gradient(dy, w, added[1:]), "equal shapes to add"),
         (lambda: way.input_gradient(dy[1:], w), "dy"),
         (lambda: way.weight_gradient(x, dy, w[:, :, 1:]), "weight.grad"),
-        (lambda: way.gradients(x, dy[1:], w, np.empty_like(w)), "dy"),
-        (lambda: way.gradients(x, dy, w[:, 1:], np.empty_like(w)), "weight.data"),
-        (lambda: way.gradients(x, dy, w, np.empty_like(w)[1:]), "weight.grad"),
+        (lambda: way.gradients(x, dy[1:], w, np.zeros_like(w)), "dy"),
+        (lambda: way.gradients(x, dy, w[:, 1:], np.zeros_like(w)), "weight.data"),
+        (lambda: way.gradients(x, dy, w, np.zeros_like(w)[1:]), "weight.grad"),
         (lambda: way.forward(x, w[:, :, 1:]), "weight.data"),
     ):
         with pytest.raises(ValueError, match=name):

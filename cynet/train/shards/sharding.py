@@ -12,7 +12,6 @@ import numpy as np
 import cynet.core.random as random
 from cynet.core import checks, workspace
 from cynet.core.types import AnyArray, Array, Batch
-from cynet.data.loader import DataLoader
 from cynet.data.rows import BatchRows
 from cynet.train import metrics
 
@@ -133,9 +132,9 @@ class Sharding:
     def share(self, trainer: Any, batches: Any, test_batches: Any) -> tuple[Any, Any]:
         """Batches of which this process makes what it needs alone, where that can be."""
         if self.world.size > 1:
-            if isinstance(batches, DataLoader) and trainer.mixup is None:
+            if _in_parts(batches) and trainer.mixup is None:
                 batches = _InPart(batches, self.cut)
-            if isinstance(test_batches, DataLoader) and is_shared(self.world, trainer.evaluated):
+            if _in_parts(test_batches) and is_shared(self.world, trainer.evaluated):
                 test_batches = _InPart(test_batches, self._whole_or_none)
         return batches, test_batches
 
@@ -161,10 +160,15 @@ class Sharding:
         return np.frombuffer(data, np.float32).reshape(-1, *shape), y
 
 
+def _in_parts(batches: Any) -> bool:
+    """Whether these are a loader that can make parts of batches; to import it takes long."""
+    return hasattr(batches, "in_part")
+
+
 class _InPart:
     """Batches of a loader, of which some samples alone are made."""
 
-    def __init__(self, loader: DataLoader, cut: Callable[[int, int], slice]) -> None:
+    def __init__(self, loader: Any, cut: Callable[[int, int], slice]) -> None:
         self.loader, self.cut = loader, cut
 
     def __len__(self) -> int:
