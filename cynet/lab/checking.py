@@ -29,6 +29,12 @@ class HoleFinding:
     state : {"right", "wrong", "not written yet", "failed"}
     lines : list of str
         Where and how it is wrong.
+    numbers : list of str
+        The smallest wrong call: arguments, what was wanted, what came.
+    printed : str
+        What the function printed in the call that `lines` are about.
+    case : str
+        That call's sizes, in words.
     hint : str or None
     key : str or None
         The mistake that the hint is about.
@@ -43,6 +49,9 @@ class HoleFinding:
     name: str
     state: str = EMPTY
     lines: list = field(default_factory=list)
+    numbers: list = field(default_factory=list)
+    printed: str = ""
+    case: str = ""
     hint: str | None = None
     key: str | None = None
     error: float = 0.0
@@ -185,7 +194,7 @@ def _listened(child, exercise, left, patience, verdict):
             if message["what"] == "hole":
                 _close(trial, left)
                 begun, hole = time.monotonic(), exercise.hole(message["name"])
-                trial = HoleTrial(exercise, hole, left[hole.name], verdict.work)
+                trial = HoleTrial(exercise, hole, left[hole.name], verdict.work, child.between)
             else:
                 trial.take(message)
         _close(trial, left)
@@ -208,8 +217,9 @@ def _close(trial, left):
 class HoleTrial:
     """One hole, from the first case to the last that is told of."""
 
-    def __init__(self, exercise, hole, finding, work):
+    def __init__(self, exercise, hole, finding, work, between=lambda start, end: ""):
         self.exercise, self.hole, self.finding, self.work = exercise, hole, finding, work
+        self.between = between  # gives what was printed from one byte to another
         self.case, self.wrong = None, []  # the case that runs; (case, results) of those that are wrong
         self.raised = False
 
@@ -227,30 +237,38 @@ class HoleTrial:
                 self.raised = True
             else:
                 place = _place(message["said"], self.work)
-                self._fail(f"{place}: {message['said']['text']}, for {self.case}")
+                self._fail(f"{place}: {message['said']['text']}, for {self.case}", message)
         elif what == "shape":
-            self._fail(f"it {message['said']}, for {self.case}")
+            self._fail(f"it {message['said']}, for {self.case}", message)
         elif what == "result":
-            self._compare(message["arrays"])
+            self._compare(message["arrays"], message)
 
     def ended(self, why):
         """The child ended within this hole."""
         where = f", for {self.case}" if self.case else ""
         self._fail(f"it {why}{where}")
 
-    def _fail(self, line):
+    def _fail(self, line, message=None):
         self.raised = True
         if not self.wrong:  # else what is wrong with a smaller shape is told
             self.finding.state = FAILED
             self.finding.lines = [line]
+            self._keep(message)
 
-    def _compare(self, arrays):
+    def _keep(self, message):
+        """Note what was printed in the call that a message is about."""
+        if message is not None:
+            self.finding.printed, self.finding.case = self.between(*message["printed"]), str(self.case)
+
+    def _compare(self, arrays, message):
         count, finding = len(self.hole.gives), self.finding
         wanted = self.hole.computed(self.hole.twin, self.case.values)
         first, second = arrays[:count], arrays[count:]
         worst = [self._worst(found, wanted) for found in (first, second)]
         finding.error = max(finding.error, *worst)
         if max(worst) > 1:
+            if not self.wrong:
+                self._keep(message)
             self.wrong.append((self.case, first, second))
         else:
             finding.shapes += 1
@@ -269,7 +287,7 @@ class HoleTrial:
         finding = self.finding
         if self.wrong:
             finding.state = WRONG
-            finding.lines, finding.key, finding.hint = hints.explained(
+            finding.lines, finding.numbers, finding.key, finding.hint = hints.explained(
                 self.hole, self.wrong, self.work.language, self.exercise.case(self.exercise.large)
             )
         elif not self.raised and finding.shapes:

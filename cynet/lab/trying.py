@@ -1,5 +1,8 @@
 """In the child: the holes of a student's file called for every case, and the student's own tests run."""
 
+import contextlib
+import os
+import sys
 import time
 import types
 from pathlib import Path
@@ -32,8 +35,10 @@ def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
     """Whether a case came to its end; what it gave first, and what is farthest from that, is sent."""
     pipe.send("case", sizes=dict(case.sizes))
     shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
+    begun, ended = _printed(), None
     try:
         first = called(hole, function, case.values, job["language"], shapes, fills[0])
+        ended = _printed()
         end = time.monotonic() + RACING
         second, farthest = None, -1.0
         for number in range(times - 1):
@@ -43,13 +48,21 @@ def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
             if (far := _distance(first, found)) > farthest:
                 second, farthest = found, far
     except WrongResultError as error:
-        pipe.send("shape", said=str(error))
+        pipe.send("shape", said=str(error), printed=(begun, _printed()))
         return False
     except BaseException as error:
-        pipe.send("raised", said=told(error, job["shown"]))
+        pipe.send("raised", said=told(error, job["shown"]), printed=(begun, _printed()))
         return False
-    pipe.send("result", [*first, *second])
+    pipe.send("result", [*first, *second], printed=(begun, ended))
     return True
+
+
+def _printed():
+    """How many bytes were printed until now, into the file that standard output is."""
+    with contextlib.suppress(Exception):  # a student's code may put anything in the place of sys.stdout
+        sys.stdout.flush()
+        return os.fstat(1).st_size
+    return 0
 
 
 def _distance(first, second):

@@ -12,7 +12,8 @@ from helpers import gone, wait_until
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import checking, folder, grading, saying
+from cynet.lab import checking, folder, grading, saying, showing
+from cynet.lab.registry import find
 
 BAD = """
 import ctypes
@@ -253,3 +254,27 @@ def test_what_writes_into_the_labs_pipe_is_told(started):
         verdict = checking.check(started("sgd", source.replace("PREFIX", repr(prefix))))
         assert "sgd.py" in verdict.problem and not verdict.right
         shutil.rmtree(verdict.work.folder)
+
+
+def test_the_smallest_wrong_call_is_shown_in_numbers_with_what_it_printed(started):
+    source = "def variance(x, m, groups):\n    print('x is', x.shape)\n    return m + 0.125 * x[0, 0]\n"
+    work = started("batchnorm", source)
+    work.tests.unlink()
+    verdict = checking.check(work)
+    finding = next(each for each in verdict.findings if each.name == "variance")
+    assert finding.hint is None and [line.split(" = ")[0].strip() for line in finding.numbers if "=" in line] == [
+        "x", "m", "groups", "wanted", "got"
+    ]  # fmt: skip
+    assert finding.case == "rows 2, groups 1, n 1" and finding.printed == "x is (2, 1)"
+    text = saying.said(verdict)
+    assert "variance printed, for rows 2, groups 1, n 1:\n          x is (2, 1)\n" in text
+    assert "Your code printed" not in text and "groups = 1\n" in text
+
+
+def test_a_large_wrong_call_is_cut_where_no_hint_says_what_it_is():
+    hole = find("batchnorm").hole("normalize")
+    case = find("batchnorm").case((7, 5, 3))
+    wanted = hole.computed(hole.twin, case.values)
+    lines = showing.numbers(hole, case, wanted, wanted, True)
+    assert len(lines) < 60 and any("..." in line for line in lines) and all(len(line) < 90 for line in lines)
+    assert showing.numbers(hole, case, wanted, wanted, False) == []
