@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from . import compiling, folder, hints
+from . import calls, compiling, folder, hints
 from .process import INTRUDED, Child, Ending
 
 RIGHT, WRONG, EMPTY, FAILED = "right", "wrong", "not written yet", "failed"
@@ -147,8 +147,25 @@ def _check(work, verdict, offline):
                 verdict.printed, verdict.offline = verdict.printed or child.printed(), child.offline
         if left == before:  # it ended before any hole was begun
             verdict.problem = verdict.problem or f"{work.file.name} ended before a function was called"
+    if verdict.problem is None:
+        _blame(work, verdict.findings)
     if verdict.problem is None and work.tests.exists():
         _own_tests(work, job, verdict, offline)
+
+
+def _blame(work, findings):
+    """Where a function calls one that is not right itself, say so in the place of any other hint."""
+    called = calls.called(work)
+    for at, each in enumerate(findings):
+        if each.state != RIGHT:
+            for number, other in enumerate(findings):
+                if other.name in called.get(each.name, ()) and other.state != RIGHT:
+                    state = "not written yet" if other.state == EMPTY else "wrong"
+                    where = "above" if number < at else "below"
+                    mend = "write" if other.state == EMPTY else "mend"
+                    each.key = "calls a wrong one"
+                    each.hint = f"{each.name} calls your {other.name}, which is {state} {where}: {mend} that first"
+                    break
 
 
 def prepared(work, way="checked"):

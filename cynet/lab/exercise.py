@@ -172,6 +172,12 @@ class DrawnCase:
     sizes: Mapping[str, int]
     values: Mapping[str, Any]
 
+    @property
+    def telling(self):
+        """Whether the sizes differ all, so that an axis is known by its length."""
+        sizes = set(self.sizes.values())
+        return len(self.sizes) == 1 or (len(sizes) == len(self.sizes) and 1 not in sizes)
+
     def __str__(self):
         return ", ".join(f"{name} {size}" for name, size in self.sizes.items())
 

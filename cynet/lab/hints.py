@@ -19,6 +19,8 @@ KEPT = "a second call with the same arguments gives other numbers: something is 
 DEPENDS = (
     "what it gives depends on what was in the output before: set that to 0 before you add to it, or assign"
 )
+ZERO = "everything is 0: was nothing added"
+DIVISION = ", or is it a division of whole numbers, as -1 / 2 in Cython?"
 RACE = (
     "calls with the same arguments give different numbers: threads of the prange write to the same element. "
     "Give each thread elements of its own, as one group or one row"
@@ -129,6 +131,8 @@ def recognised(hole, wrong, language, large):
             return "kept", KEPT
         raced = case.sizes == large.sizes or not _follows(first, second)
         return ("race", RACE) if raced else ("depends", DEPENDS)
+    if not any(np.any(each) for _, found, _ in wrong for each in found):  # and not all that is wanted is 0
+        return "zero", ZERO + (DIVISION if language == "cython" else "?")
     for mistake in hole.mistakes:
         if all(_equal(hole, mistake.wrong, case, found) for case, found, _ in wrong):
             return mistake.key, mistake.hint

@@ -26,13 +26,16 @@ def check(job, module, pipe):
         if not callable(function):
             pipe.send("missing")
             continue
-        whole = all(_tried(hole, function, case, job, pipe) for case in exercise.cases())
+        whole = all(_tried(hole, function, case, job, pipe, others=exercise.cases) for case in exercise.cases())
         if whole and job["language"] == "cython":
             _tried(hole, function, exercise.case(exercise.large), job, pipe, RACES, FILLS[:1] * 2)
 
 
-def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
-    """Whether a case came to its end; what it gave first, and what is farthest from that, is sent."""
+def _tried(hole, function, case, job, pipe, times=2, fills=FILLS, others=tuple):
+    """Whether a case came to its end; what it gave first, and what is farthest from that, is sent.
+
+    A result of another shape is told of the first of the others that is `telling` and has one as well.
+    """
     pipe.send("case", sizes=dict(case.sizes))
     shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
     begun, ended = _printed(), None
@@ -48,6 +51,10 @@ def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
             if (far := _distance(first, found)) > farthest:
                 second, farthest = found, far
     except WrongResultError as error:
+        if error.of_shape and not case.telling:
+            telling = next((each for each in others() if each.telling), None)
+            if telling is not None and _misshapen(hole, function, telling, job):
+                return _tried(hole, function, telling, job, pipe)
         pipe.send("shape", said=str(error), printed=(begun, _printed()))
         return False
     except BaseException as error:
@@ -55,6 +62,18 @@ def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
         return False
     pipe.send("result", [*first, *second], printed=(begun, ended))
     return True
+
+
+def _misshapen(hole, function, case, job):
+    """Whether a function gives another shape than the wanted one for a case."""
+    shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
+    try:
+        called(hole, function, case.values, job["language"], shapes)
+    except WrongResultError as error:
+        return error.of_shape
+    except BaseException:
+        return False
+    return False
 
 
 def _printed():

@@ -12,7 +12,7 @@ from helpers import gone, wait_until
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import checking, folder, grading, saying, showing
+from cynet.lab import calls, checking, folder, grading, saying, showing
 from cynet.lab.registry import find
 
 BAD = """
@@ -278,3 +278,33 @@ def test_a_large_wrong_call_is_cut_where_no_hint_says_what_it_is():
     lines = showing.numbers(hole, case, wanted, wanted, True)
     assert len(lines) < 60 and any("..." in line for line in lines) and all(len(line) < 90 for line in lines)
     assert showing.numbers(hole, case, wanted, wanted, False) == []
+
+
+@pytest.mark.parametrize(
+    ("axes", "text"),
+    [
+        ("0", "shape (3, 4): wanted v, an array of shape (3,) (groups): one axis is not summed"),
+        ("None", "shape (): wanted v, an array of shape (3,) (groups): an axis too many is summed"),
+        ("(0, 2), keepdims=True", "shape (1, 3, 1): wanted v, an array of shape (3,) (groups), as many numbers"),
+    ],
+)  # fmt: skip
+def test_a_wrong_shape_is_told_where_all_sizes_differ(axes, text):
+    body = f"np.asarray((x.reshape(len(x), groups, -1) ** 2).mean(axis={axes}))"
+    module = module_of(f"import numpy as np\ndef variance(x, m, groups):\n    return {body}\n")
+    finding = tried("batchnorm", module, "python", ["variance"])["variance"]
+    assert text in finding.lines[0] and finding.lines[0].endswith("for rows 2, groups 3, n 4"), finding.lines
+
+
+def test_a_function_that_calls_a_wrong_one_is_not_blamed_itself(started):
+    good = (SOLUTIONS / "softmax_loss.py").read_text()
+    work = started("softmax-loss", good.replace("axis=1, keepdims=True)\n", "axis=0)\n"))
+    work.tests.unlink()
+    found = {each.name: each for each in checking.check(work).findings}
+    assert found["softmax"].key == "columns" and found["losses"].state == checking.RIGHT
+    assert found["gradient"].hint == "gradient calls your softmax, which is wrong above: mend that first"
+
+
+def test_calls_are_found_through_helpers_in_cython_too(started):
+    work = started("sgd", "# step(\ncdef float a(float x) nogil:\n    return b(x)\n\ndef b(x):\n    step(x)\n\n"
+                          "def velocity(w):\n    return a(w)\n\n\ndef step(w):\n    return w\n", "cython")  # fmt: skip
+    assert calls.called(work)["velocity"] == {"a", "b", "step"} and calls.called(work)["step"] == set()
