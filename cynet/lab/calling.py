@@ -57,7 +57,7 @@ def called(hole, function, values, language, shapes, fill=0.0):
 def _checked(value, found, shape):
     wanted = f"wanted {value.name}, an array of shape {_told(shape)} ({value.shape})"
     if found is None:
-        raise WrongResultError(f"returns None: {wanted}; the return is missing")
+        raise WrongResultError(f"returns None: {wanted} (is the return missing?)")
     if not isinstance(found, np.ndarray):
         raise WrongResultError(f"returns {_kind(found)}: {wanted}")
     if found.dtype.kind not in "fiub":

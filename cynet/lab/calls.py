@@ -30,7 +30,11 @@ def called(work):
 
 def _of_python(source):
     return {
-        node.name: {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        node.name: {
+            each.func.id
+            for each in ast.walk(node)
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)
+        }
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef)
     }

@@ -164,7 +164,9 @@ def _blame(work, findings):
                     where = "above" if number < at else "below"
                     mend = "write" if other.state == EMPTY else "mend"
                     each.key = "calls a wrong one"
-                    each.hint = f"{each.name} calls your {other.name}, which is {state} {where}: {mend} that first"
+                    each.hint = (
+                        f"{each.name} calls your {other.name}, which is {state} {where}: {mend} that first"
+                    )
                     break
 
 

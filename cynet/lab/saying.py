@@ -84,5 +84,5 @@ def _summary(verdict):
         next_one = "`cynet lab time` tells how fast they are."
         if verdict.parallel is False:
             next_one = "The second half: a prange over what is independent; then `cynet lab time`."
-        text += f" {next_one} {JAIL}"
+        text += f" {next_one}"
     return textwrap.fill(text, WIDTH)

@@ -14,6 +14,7 @@ from .registry import find
 from .telling import told
 
 FILLS = 7.0, -3.0  # what lies in Cython's outputs before a call, and before the second one
+SAID = 8  # lines of a failed test's text
 RACES, RACING = 3000, 0.2  # calls with the large case, and seconds that they may take
 
 
@@ -26,7 +27,9 @@ def check(job, module, pipe):
         if not callable(function):
             pipe.send("missing")
             continue
-        whole = all(_tried(hole, function, case, job, pipe, others=exercise.cases) for case in exercise.cases())
+        whole = all(
+            _tried(hole, function, case, job, pipe, others=exercise.cases) for case in exercise.cases()
+        )
         if whole and job["language"] == "cython":
             _tried(hole, function, exercise.case(exercise.large), job, pipe, RACES, FILLS[:1] * 2)
 
@@ -109,6 +112,6 @@ def own_tests(job, module, pipe):
             try:
                 function()
             except BaseException as error:
-                pipe.send("failed", said=told(error, path.name))
+                pipe.send("failed", said=told(error, path.name, SAID))
             else:
                 pipe.send("passed")

@@ -16,7 +16,8 @@ PYTHON = {
         ("variance", "groups ignored", "x.reshape(len(x), groups, -1)", "x.reshape(len(x), -1, "
                                                                         "groups).swapaxes(1, 2)"),
         ("variance", "one for all", ".mean(axis=(0, 2))", ".mean() * np.ones(groups)"),
-        ("variance", "one for all", "((parts - m[:, None]) ** 2).mean(axis=(0, 2))", "x.var() * np.ones(groups)"),
+        ("variance", "one for all", "((parts - m[:, None]) ** 2).mean(axis=(0, 2))",
+         "x.var() * np.ones(groups)"),
         ("variance", "m along n", "m[:, None]", "m"),
         ("variance", "m of group 0", "m[:, None]", "m[0]"),
         ("normalize", "group 0", "(parts - m[:, None]) / np.sqrt(v + EPS)[:, None]",

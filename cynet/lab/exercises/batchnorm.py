@@ -120,11 +120,11 @@ VARIANCE = (
             lambda x, m, groups: np.abs(_parts(x, groups) - _column(m)).mean(axis=(0, 2))),
     Mistake("mean not subtracted", "it squares x itself: subtract the mean m of the group first",
             lambda x, m, groups: (_parts(x, groups) ** 2).mean(axis=(0, 2))),
-    Mistake("one for all", "one variance is computed of all columns: each group has its own, of its n columns",
+    Mistake("one for all", "it is one variance of all columns: each group has its own, of its n columns",
             lambda x, m, groups: np.full(groups, ((_parts(x, groups) - _column(m)) ** 2).mean())),
-    Mistake("one for all", "one variance is computed of all columns: each group has its own, of its n columns",
+    Mistake("one for all", "it is one variance of all columns: each group has its own, of its n columns",
             lambda x, m, groups: np.full(groups, x.var())),
-    Mistake("m along n", "m meets the columns within the groups, and not the groups: m[:, None] puts it in place",
+    Mistake("m along n", "m meets the columns within a group in place of the groups: take m[:, None]",
             lambda x, m, groups: ((_parts(x, groups) - m) ** 2).mean(axis=(0, 2))),
     Mistake("m of group 0", "m[0] is subtracted everywhere: group g has its own, m[g]",
             lambda x, m, groups: ((_parts(x, groups) - m[0]) ** 2).mean(axis=(0, 2))),
@@ -182,9 +182,9 @@ DELTA_VARIANCE = (
             lambda d, x, m, v: -delta_variance(d, x, m, v)),
     Mistake("power", "the power is wrong: the derivative of u^(-1/2) is -1/2 u^(-3/2), not with u^(-1/2)",
             lambda d, x, m, v: _slopes(d, x, m, v, -0.5).sum(axis=(0, 2))),
-    Mistake("power -1", "the power is -1 in the place of -3/2: is -3 / 2 a division of whole numbers? Write -1.5",
+    Mistake("power -1", "the power is -1, not -3/2: is -3 / 2 a division of whole numbers? Write -1.5",
             lambda d, x, m, v: _slopes(d, x, m, v, -1.0).sum(axis=(0, 2))),
-    Mistake("power -2", "the power is -2 in the place of -3/2: // is a division of whole numbers, write -1.5",
+    Mistake("power -2", "the power is -2, not -3/2: // divides whole numbers, write -1.5",
             lambda d, x, m, v: _slopes(d, x, m, v, -2.0).sum(axis=(0, 2))),
     Mistake("power up", "the power has the wrong sign: divide by (v + EPS)^(3/2), it is no factor",
             lambda d, x, m, v: _slopes(d, x, m, v, 1.5).sum(axis=(0, 2))),
@@ -217,7 +217,7 @@ DELTA_BATCH_NORM = (
     Mistake("no root", "d is divided by the variance: divide it by its square root, sqrt(v + EPS)",
             lambda d, dm, dv, m, v, x: _input_gradient(
                 d / np.repeat(np.sqrt(v + EPS), x.shape[1] // len(m)), dm, dv, m, v, x)),
-    Mistake("over all columns", "it divides by all numbers of x, rows * columns: a group has N = rows * n of them",
+    Mistake("over all columns", "it divides by rows * columns: a group has N = rows * n numbers",
             lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, count=x.size)),
     Mistake("dm's sign", "the term of dm has the wrong sign: it is added, + dm / N",
             lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, of_dm=-1.0)),
@@ -265,6 +265,12 @@ def batchnorm():
         large=(64, 4, 256),
         draw=_draw,
         given=GIVEN,
+        tips=(
+            "`x.reshape(rows, groups, n)` gives the groups an axis of their own; `.mean(axis=(0, 2))`\n"
+            "  then takes the mean over the two others at once.",
+            "`v[:, None]` puts an axis in, so that a number for each group meets all of its columns "
+            "(broadcasting).",
+        ),
         holes=(
             Hole("variance", (X, M, whole("groups")), (V,),
                  "v[g] = 1/N * sum of (x - m[g])^2 over the group's N = rows * n numbers: the biased "
