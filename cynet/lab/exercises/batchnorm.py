@@ -160,6 +160,14 @@ NORMALIZE = (
                 (_mixed(x, groups) - _column(m)) / np.sqrt(_column(v) + EPS), 1, 2))),
 )  # fmt: skip
 DELTA_MEAN = (
+    Mistake("v along n", "v meets the columns within a group in place of the groups: take v[:, None]",
+            lambda d, v: (-_parts(d, len(v)) / np.sqrt(v + EPS)).sum(axis=(0, 2))),
+    Mistake("v of group 0", "v[0] is taken for all columns: group g has its own, v[g]",
+            lambda d, v: (-_parts(d, len(v)) / np.sqrt(v[0] + EPS)).sum(axis=(0, 2))),
+    Mistake("multiplied", "it is multiplied by sqrt(v + EPS): divide by it",
+            lambda d, v: (-_parts(d, len(v)) * np.sqrt(_column(v) + EPS)).sum(axis=(0, 2))),
+    Mistake("not divided", "it is the sum of -d alone: each is divided by sqrt(v + EPS)",
+            lambda d, v: -_parts(d, len(v)).sum(axis=(0, 2))),
     Mistake("sign", "the sign is wrong: y falls where m rises, so dL/dm has a minus",
             lambda d, v: -delta_mean(d, v)),
     Mistake("1/N", "it is a mean where a sum is wanted: dL/dm has no 1/N (that comes in delta_batch_norm)",
