@@ -13,7 +13,7 @@ from cynet.core.files import write_atomically
 from cynet.core.folder import own_target
 from cynet.core.threads import get_num_threads
 
-from . import charts, checking, figures, pages
+from . import charts, checking, figures, pages, trials
 from .choices import DATA, RATES, ROUNDS, SECONDS, STEPS
 from .process import GIB, Child, Ending, Limits
 from .roofline import duration
@@ -107,7 +107,7 @@ def learn(work, verdict, schooling, watch=lambda run, count: None):
     checking.NotRightError
         Where a function that the net needs is not right.
     """
-    wrong = [each.name for each in verdict.findings if each.state != checking.RIGHT]
+    wrong = [each.name for each in verdict.findings if each.state != trials.RIGHT]
     if verdict.problem or wrong:
         count = len(verdict.findings)
         verb = "is" if len(wrong) == 1 else "are"

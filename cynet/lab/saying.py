@@ -2,7 +2,7 @@
 
 import textwrap
 
-from .checking import EMPTY, FAILED, RIGHT, WRONG
+from .trials import EMPTY, FAILED, RIGHT, WRONG
 
 WIDTH = 100
 LAST = 10  # lines of what was printed
