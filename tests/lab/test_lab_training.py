@@ -118,11 +118,8 @@ def test_a_student_trains_from_the_command_line_and_packs_it(tmp_path, capsys):
     words += ["--data", "cifar10", "--data-dir", str(data.parent)]
     assert cli.main(["lab", "train", str(work.folder), *words]) == 0
     out, err = capsys.readouterr()
-    assert (
-        "yours, with batch norm" in out
-        and "In the first 20 steps" in out
-        and "yours, with batch norm, round at 0.02: accuracy" in err
-    )
+    assert "yours, with batch norm" in out and "In the first 20 steps" in out
+    assert "yours, with batch norm, rate 0.05: " in err and "yours, with batch norm, round at 0.02: " in err
     kept = json.loads((work.folder / "train" / "train.json").read_text())
     assert len(kept["runs"]) == 12 and kept["source"] == work.digest()
     lines = (work.folder / "train" / "curves.csv").read_text().splitlines()
