@@ -131,7 +131,7 @@ def _train(flags):
 
     def watch(found, count):
         end = "diverged" if found["accuracy"] is None else f"accuracy {found['accuracy']:.3f}"
-        print(f"{learning.name_of(found)}, rate {found['rate']:g}: {end}", file=sys.stderr, flush=True)
+        print(f"{learning.name_of(found)}, {learning.rate_of(found)}: {end}", file=sys.stderr, flush=True)
 
     try:
         learnt = learning.learn(work, verdict, schooling, watch)
@@ -153,14 +153,14 @@ def _report(flags):
 
 def _grade(flags):
     from cynet.core.output import check_output
-    from cynet.lab import grading
+    from cynet.lab import grading, saying
 
     if flags.csv is not None:
         with refusing("--csv"):
             check_output(flags.csv)
     with refusing("FOLDER"):
         grades = list(grading.grade(flags.folders))
-    print(grading.as_table(grades))
+    print(f"{grading.as_table(grades)}\n\n{saying.JAIL}")
     if flags.csv is not None:
         with open(flags.csv, "w", encoding="utf-8", newline="") as file:
             file.write(grading.as_csv(grades))

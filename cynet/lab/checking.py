@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from . import compiling, folder, hints
+from . import calls, compiling, folder
 from .process import INTRUDED, Child, Ending
+from .trials import EMPTY, RIGHT, HoleFinding, HoleTrial, place_of
 
-RIGHT, WRONG, EMPTY, FAILED = "right", "wrong", "not written yet", "failed"
 LOADING, STARTING = 5.0, 60.0  # seconds: of the student's file; of Python
 PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a function; once one took all of these
 OWN = 6.0  # seconds for all tests of a student's own
@@ -17,37 +17,6 @@ THREADS = 4  # of OpenMP: more than one shows races
 
 class NotRightError(ValueError):
     """Functions that are to be timed or trained with and are not right; the text names them."""
-
-
-@dataclass
-class HoleFinding:
-    """What was found of one hole.
-
-    Attributes
-    ----------
-    name : str
-    state : {"right", "wrong", "not written yet", "failed"}
-    lines : list of str
-        Where and how it is wrong.
-    hint : str or None
-    key : str or None
-        The mistake that the hint is about.
-    error : float
-        The largest error, as a share of what is allowed.
-    shapes : int
-        How many were tried and right.
-    difference : float or None
-        Of a gradient that is right: the largest difference to finite differences.
-    """
-
-    name: str
-    state: str = EMPTY
-    lines: list = field(default_factory=list)
-    hint: str | None = None
-    key: str | None = None
-    error: float = 0.0
-    shapes: int = 0
-    difference: float | None = None
 
 
 @dataclass
@@ -138,8 +107,27 @@ def _check(work, verdict, offline):
                 verdict.printed, verdict.offline = verdict.printed or child.printed(), child.offline
         if left == before:  # it ended before any hole was begun
             verdict.problem = verdict.problem or f"{work.file.name} ended before a function was called"
+    if verdict.problem is None:
+        _blame(work, verdict.findings)
     if verdict.problem is None and work.tests.exists():
         _own_tests(work, job, verdict, offline)
+
+
+def _blame(work, findings):
+    """Where a function calls one that is not right itself, say so in the place of any other hint."""
+    called = calls.called(work)
+    for at, each in enumerate(findings):
+        if each.state != RIGHT:
+            for number, other in enumerate(findings):
+                if other.name in called.get(each.name, ()) and other.state != RIGHT:
+                    state = "not written yet" if other.state == EMPTY else "wrong"
+                    where = "above" if number < at else "below"
+                    mend = "write" if other.state == EMPTY else "mend"
+                    each.key = "calls a wrong one"
+                    each.hint = (
+                        f"{each.name} calls your {other.name}, which is {state} {where}: {mend} that first"
+                    )
+                    break
 
 
 def prepared(work, way="checked"):
@@ -166,12 +154,8 @@ def loaded(child, work):
     except Ending as end:
         return f"{work.file.name}, while it is loaded, {end}"
     if message["what"] == "unloaded":
-        return f"{_place(message['said'], work)}: {message['said']['text']}"
+        return f"{place_of(message['said'], work)}: {message['said']['text']}"
     return None
-
-
-def _place(said, work):
-    return f"{work.file.name}, line {said['line']}" if said["line"] else work.file.name
 
 
 def _listened(child, exercise, left, patience, verdict):
@@ -185,7 +169,7 @@ def _listened(child, exercise, left, patience, verdict):
             if message["what"] == "hole":
                 _close(trial, left)
                 begun, hole = time.monotonic(), exercise.hole(message["name"])
-                trial = HoleTrial(exercise, hole, left[hole.name], verdict.work)
+                trial = HoleTrial(exercise, hole, left[hole.name], verdict.work, child.between)
             else:
                 trial.take(message)
         _close(trial, left)
@@ -194,7 +178,7 @@ def _listened(child, exercise, left, patience, verdict):
             trial.ended(str(end))
             _close(trial, left)
         return IMPATIENCE if "did not end" in str(end) else patience
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, OverflowError):
         verdict.problem = f"{verdict.work.file.name} {INTRUDED}"
     return patience
 
@@ -203,79 +187,6 @@ def _close(trial, left):
     if trial is not None:
         trial.close()
         left.pop(trial.hole.name, None)
-
-
-class HoleTrial:
-    """One hole, from the first case to the last that is told of."""
-
-    def __init__(self, exercise, hole, finding, work):
-        self.exercise, self.hole, self.finding, self.work = exercise, hole, finding, work
-        self.case, self.wrong = None, []  # the case that runs; (case, results) of those that are wrong
-        self.raised = False
-
-    def take(self, message):
-        """A message of the child."""
-        what, finding = message["what"], self.finding
-        if what == "case":
-            numbers = [message["sizes"][name] for name in self.exercise.named]
-            self.case = self.exercise.case(numbers)
-        elif what == "missing":
-            self._fail(f"there is no function {self.hole.name} in {self.work.file.name}")
-        elif what == "raised":
-            if message["said"]["kind"] == "NotImplementedError":
-                finding.state = EMPTY
-                self.raised = True
-            else:
-                place = _place(message["said"], self.work)
-                self._fail(f"{place}: {message['said']['text']}, for {self.case}")
-        elif what == "shape":
-            self._fail(f"it {message['said']}, for {self.case}")
-        elif what == "result":
-            self._compare(message["arrays"])
-
-    def ended(self, why):
-        """The child ended within this hole."""
-        where = f", for {self.case}" if self.case else ""
-        self._fail(f"it {why}{where}")
-
-    def _fail(self, line):
-        self.raised = True
-        if not self.wrong:  # else what is wrong with a smaller shape is told
-            self.finding.state = FAILED
-            self.finding.lines = [line]
-
-    def _compare(self, arrays):
-        count, finding = len(self.hole.gives), self.finding
-        wanted = self.hole.computed(self.hole.twin, self.case.values)
-        first, second = arrays[:count], arrays[count:]
-        worst = [self._worst(found, wanted) for found in (first, second)]
-        finding.error = max(finding.error, *worst)
-        if max(worst) > 1:
-            self.wrong.append((self.case, first, second))
-        else:
-            finding.shapes += 1
-            if self.hole.slope and finding.difference is None:
-                finding.difference = hints.against_differences(self.hole, self.case, first[0])
-
-    def _worst(self, found, wanted):
-        """The largest error as a share of what is allowed."""
-        allowed = self.hole.allowed(self.case.values, wanted)
-        return max(
-            float(hints.shares(*each).max(initial=0.0)) for each in zip(found, wanted, allowed, strict=True)
-        )
-
-    def close(self):
-        """Decide."""
-        finding = self.finding
-        if self.wrong:
-            finding.state = WRONG
-            finding.lines, finding.key, finding.hint = hints.explained(
-                self.hole, self.wrong, self.work.language, self.exercise.case(self.exercise.large)
-            )
-        elif not self.raised and finding.shapes:
-            finding.state = RIGHT
-        elif not self.raised:
-            finding.state, finding.lines = FAILED, ["it was not tried"]
 
 
 def _own_tests(work, job, verdict, offline):

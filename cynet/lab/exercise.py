@@ -14,6 +14,10 @@ WHOLE, NUMBER = "whole", "number"  # what is no array
 LIMIT = 1e-5  # of an error, times the square root of the length of the sum
 LANGUAGES = {"python": ".py", "cython": ".pyx"}
 SEED = 21
+TIPS = (
+    "`x.sum(axis=1)` sums along an axis, `x.sum(axis=(0, 2))` along several at once.",
+    "`v[:, None]` puts an axis in, so that a number for each row meets all of its columns (broadcasting).",
+)
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,12 @@ class DrawnCase:
     sizes: Mapping[str, int]
     values: Mapping[str, Any]
 
+    @property
+    def telling(self):
+        """Whether the sizes differ all, so that an axis is known by its length."""
+        sizes = set(self.sizes.values())
+        return len(self.sizes) == 1 or (len(sizes) == len(self.sizes) and 1 not in sizes)
+
     def __str__(self):
         return ", ".join(f"{name} {size}" for name, size in self.sizes.items())
 
@@ -194,6 +204,8 @@ class Exercise:
         A size at which a race of threads shows.
     given : dict of str to str
         By language, what stands above the holes.
+    tips : sequence of str
+        What of NumPy helps.
     """
 
     name: str
@@ -203,6 +215,7 @@ class Exercise:
     draw: Callable[..., dict[str, Any]]
     large: tuple[int, ...]
     given: Mapping[str, str] = field(default_factory=dict)
+    tips: Sequence[str] = TIPS
 
     @property
     def stem(self):

@@ -44,14 +44,15 @@ def curves(panels, ylabel="training loss"):
 
     Parameters
     ----------
-    panels : list of (str, list of (str, str, list of float))
-        A title, and lines: name, colour, values.
+    panels : list of (str, list of (str, str, list of float, bool))
+        A title, and lines: name, colour, values, whether it is dashed, upon those that are not.
     """
     figure = figure_class()((4 * len(panels), 3.6), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (title, lines) in zip(axes, panels, strict=True):
-        for name, color, values in lines:
-            axis.plot(range(1, len(values) + 1), values, color=color, label=name)
+        for name, color, values, dashed in lines:
+            style = {"linestyle": "--", "zorder": 3} if dashed else {}
+            axis.plot(range(1, len(values) + 1), values, color=color, label=name, **style)
         axis.set_title(title)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)

@@ -70,7 +70,11 @@ class Handed:
         try:
             return read_regular(self.file, MOST)
         except FileNotFoundError:
-            raise FolderError(f"{self.file}: wanted the file with the functions, got none") from None
+            others = [
+                path.name for path in sorted(self.folder.glob(f"*{self.file.suffix}")) if path != self.tests
+            ]
+            more = f"; there is {', '.join(others)}: was it renamed?" if others else ""
+            raise FolderError(f"{self.file}: wanted the file with the functions, got none{more}") from None
 
 
 def start(name, folder, language):
@@ -115,17 +119,20 @@ def start(name, folder, language):
 
 
 def open_folder(folder):
-    """The `Handed` of a folder that `start` wrote.
+    """The `Handed` of a folder that `start` wrote; a file in it stands for its folder.
 
     Raises
     ------
     FolderError
         Where it is none.
     """
-    path = Path(folder) / FACTS
+    place = Path(folder)
+    if place.is_file() and (place.parent / FACTS).is_file():
+        place = place.parent
+    path = place / FACTS
     try:
         facts = tomllib.loads(read_regular(path, MOST).decode())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         hint = "cynet lab start EXERCISE DIR makes one"
         raise FolderError(
             f"DIR: wanted a folder of the lab ({hint}), got {folder}, without {FACTS}"
@@ -137,7 +144,7 @@ def open_folder(folder):
         raise FolderError(f"{path}: exercise: wanted one of {', '.join(registry.names())}, got {name!r}")
     if language not in LANGUAGES:
         raise FolderError(f"{path}: language: wanted one of {', '.join(LANGUAGES)}, got {language!r}")
-    return Handed(find(name), language, Path(os.path.abspath(folder)))
+    return Handed(find(name), language, Path(os.path.abspath(place)))
 
 
 def foreign(work):
@@ -179,10 +186,12 @@ def text(work):
     told = read(TEXTS, f"{exercise.stem}.md").strip()
     of_language = read(TEXTS, f"in_{work.language}.md").strip()
     signatures = "\n\n".join(f"{each.signature(work.language)}\n    {each.text}" for each in exercise.holes)
+    tips = "\n".join(f"- {each}" for each in exercise.tips)
+    of_language = of_language.replace("FILE", work.file.name).replace("TIPS", tips)
     mark = "python" if work.language == "python" else "cython"
     return (
         f"{told}\n\n## The functions\n\nIn `{work.file.name}`:\n\n```{mark}\n{signatures}\n```\n\n"
-        f"{of_language.replace('FILE', work.file.name)}\n\n## On the way\n\nIn this folder:\n\n```sh\n"
+        f"{of_language}\n\n## On the way\n\nIn this folder:\n\n```sh\n"
         f"cynet lab check {quoted(folder)}    # is it right, and where is it wrong\n"
         f"cynet lab time {quoted(folder)}     # how fast is it against this machine\n"
         f"cynet lab train {quoted(folder)}    # what does a net learn with it\n"
@@ -239,7 +248,8 @@ def _tests(work):
     else:
         lines.append(f"    {', '.join(each.name for each in hole.gives)} = {call}")
     for each, found in results:
-        lines.append(f"    assert np.allclose({each.name}, {np.round(found, 4).tolist()}, atol=1e-3)")
+        numbers = np.round(found, 4).tolist()
+        lines.append(f"    np.testing.assert_allclose({each.name}, {numbers}, atol=1e-3)")
     return (
         '"""Tests of your own: `cynet lab check` runs the functions here that are called '
         'test_something."""\n\n'

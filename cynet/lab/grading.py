@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import checking, folder
+from . import checking, folder, trials
 
 COLUMNS = (
     "folder",
@@ -42,7 +42,7 @@ class Grade:
         return (
             0
             if self.verdict is None or self.verdict.problem
-            else sum(each.state == checking.RIGHT for each in self.verdict.findings)
+            else sum(each.state == trials.RIGHT for each in self.verdict.findings)
         )
 
     def row(self):
@@ -53,7 +53,7 @@ class Grade:
         passed = sum(problem is None for _, problem in v.tests)
         told = (v.problem or "").split("\n")[0] or "; ".join(
             f"{each.name}: {each.state}{f' ({each.key})' if each.key else ''}"
-            for each in v.findings if each.state != checking.RIGHT
+            for each in v.findings if each.state != trials.RIGHT
         )  # fmt: skip
         return (self.place, v.work.exercise.name, v.work.language, self.right, len(v.findings), passed,
             len(v.tests),

@@ -11,10 +11,10 @@ from cynet.core.files import read_regular, write_atomically
 from cynet.core.folder import own_file, own_target
 
 from . import learning, pages, racing, roofline
-from .checking import RIGHT
 from .learning import Learnt, Schooling
 from .roofline import Times
 from .saying import JAIL
+from .trials import RIGHT
 
 PAGE = "report.html"
 MOST = 1 << 24  # bytes of a file of numbers

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import showing
 from .exercise import LIMIT
 from .trying import FILLS
 
@@ -18,6 +19,8 @@ KEPT = "a second call with the same arguments gives other numbers: something is 
 DEPENDS = (
     "what it gives depends on what was in the output before: set that to 0 before you add to it, or assign"
 )
+ZERO = "everything is 0: was nothing added"
+DIVISION = ", or is it a division of whole numbers, as -1 / 2 in Cython?"
 RACE = (
     "calls with the same arguments give different numbers: threads of the prange write to the same element. "
     "Give each thread elements of its own, as one group or one row"
@@ -36,7 +39,7 @@ def shares(found, wanted, allowed):
 
 
 def explained(hole, wrong, language, large):
-    """(lines, key, hint) of a hole that is wrong.
+    """(lines, numbers, key, hint) of a hole that is wrong.
 
     Parameters
     ----------
@@ -49,18 +52,18 @@ def explained(hole, wrong, language, large):
 
     Returns
     -------
-    list of str, str or None, str or None
+    list of str, list of str, str or None, str or None
     """
     case, first, second = wrong[0]
     key, hint = recognised(hole, wrong, language, large)
     takes = ", ".join(each.name for each in hole.takes)
     lines = [f"{hole.name}({takes}), the smallest shape that is wrong: {case}"]
-    lines += _elements(hole, case, first, second)
-    return lines, key, hint
+    more, found, wanted = _elements(hole, case, first, second)
+    return lines + more, showing.numbers(hole, case, found, wanted, hint is None), key, hint
 
 
 def _elements(hole, case, first, second):
-    """The first wrong element, in words."""
+    """The first wrong element, in words; the results of the call that has it, and those wanted."""
     wanted = hole.computed(hole.twin, case.values)
     allowed = hole.allowed(case.values, wanted)
     for found in (first, second):
@@ -77,8 +80,8 @@ def _elements(hole, case, first, second):
             lines = [f"{text}{_number(found[number][place])}"]
             if bad.size > 1:
                 lines.append(f"{int(bad.sum())} of {bad.size} elements of {value.name} are wrong")
-            return lines
-    return []
+            return lines, found, wanted
+    return [], first, wanted
 
 
 def _number(value):
@@ -128,6 +131,8 @@ def recognised(hole, wrong, language, large):
             return "kept", KEPT
         raced = case.sizes == large.sizes or not _follows(first, second)
         return ("race", RACE) if raced else ("depends", DEPENDS)
+    if not any(np.any(each) for _, found, _ in wrong for each in found):  # and not all that is wanted is 0
+        return "zero", ZERO + (DIVISION if language == "cython" else "?")
     for mistake in hole.mistakes:
         if all(_equal(hole, mistake.wrong, case, found) for case, found, _ in wrong):
             return mistake.key, mistake.hint

@@ -13,13 +13,15 @@ from cynet.core.files import write_atomically
 from cynet.core.folder import own_target
 from cynet.core.threads import get_num_threads
 
-from . import charts, checking, figures, pages
+from . import charts, checking, figures, pages, trials
 from .choices import DATA, RATES, ROUNDS, SECONDS, STEPS
 from .process import GIB, Child, Ending, Limits
 from .roofline import duration
 
 FOLDER, PAGE, NUMBERS, TABLE, PICTURE = "train", "train.html", "train.json", "curves.csv", "train.png"
 YOURS, CYNET = "yours", "cynet"
+NAMES = {"cifar10": "CIFAR-10"}  # of what is fetched
+ABSENT = "{1} is not here: `cynet data fetch {0}`, or --data-dir"
 LIMITS = Limits(memory=24 * GIB, seconds=7200)
 PATIENCE = 600.0  # seconds for a run
 SMOOTH = 10  # steps of which curves show the mean
@@ -105,11 +107,12 @@ def learn(work, verdict, schooling, watch=lambda run, count: None):
     checking.NotRightError
         Where a function that the net needs is not right.
     """
-    wrong = [each.name for each in verdict.findings if each.state != checking.RIGHT]
+    wrong = [each.name for each in verdict.findings if each.state != trials.RIGHT]
     if verdict.problem or wrong:
-        raise checking.NotRightError(
-            f"wanted functions that are right ({', '.join(wrong) or verdict.problem}): see cynet lab check"
-        )
+        count = len(verdict.findings)
+        verb = "is" if len(wrong) == 1 else "are"
+        told = f"{', '.join(wrong)} {verb} not right yet: training needs all {count}"
+        raise checking.NotRightError(f"{verdict.problem or told}; see cynet lab check")
     job = {**checking.prepared(work, "fast"), "job": "train", **asdict(schooling)}
     job["threads"] = schooling.threads or get_num_threads()
     learnt, count = Learnt(schooling), 0
@@ -118,6 +121,8 @@ def learn(work, verdict, schooling, watch=lambda run, count: None):
             raise checking.NotRightError(problem)
         try:
             while (message := child.next(PATIENCE))["what"] != "done":
+                if message["what"] == "absent":
+                    raise checking.NotRightError(ABSENT.format(schooling.data, NAMES[schooling.data]))
                 if message["what"] == "plan":
                     learnt.steps, count = message["steps"], message["runs"]
                     if learnt.steps < message["wanted"]:
@@ -142,6 +147,11 @@ def learn(work, verdict, schooling, watch=lambda run, count: None):
 def name_of(run):
     """ "yours, with batch norm"."""
     return f"{run['who']}, {'with' if run['batch_norm'] else 'without'} batch norm"
+
+
+def rate_of(run):
+    """ "rate 0.1", "round at 0.03"."""
+    return f"{'round at' if run['rounds'] else 'rate'} {run['rate']:g}"
 
 
 def agreement(learnt):
@@ -170,7 +180,7 @@ def table_of(learnt):
     """Headings and rows: the end of each run."""
     rows = []
     for run in learnt.runs:
-        kind = f"round at {run['rate']:g}" if run["rounds"] else f"rate {run['rate']:g}"
+        kind = rate_of(run)
         tail = [value for value in run["losses"][-SMOOTH:] if value is not None]
         if run["accuracy"] is None:
             end, accuracy = f"diverged at step {len(run['losses'])}", ""
@@ -265,7 +275,7 @@ def write(work, learnt):
     }
     note = None
     drawn = [
-        (title, [(f"{who}, {'with' if norm else 'without'} norm", PRINTED[who, norm], values)
+        (title, [(f"{who}, {'with' if norm else 'without'} norm", PRINTED[who, norm], values, who != YOURS)
                  for (who, norm), values in lines.items()]) for title, lines in panels(learnt)
     ]  # fmt: skip
     try:

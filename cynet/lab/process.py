@@ -112,8 +112,12 @@ class Child:
 
     def printed(self):
         """The end of what the child printed, as text."""
-        size = os.fstat(self._printed.fileno()).st_size
-        text = os.pread(self._printed.fileno(), PRINTED, max(0, size - PRINTED))
+        return self.between(0, os.fstat(self._printed.fileno()).st_size)
+
+    def between(self, start, end):
+        """The end of what it printed from one byte to another, as text."""
+        start = max(0, start, end - PRINTED)
+        text = os.pread(self._printed.fileno(), max(0, end - start), start)
         return text.decode(errors="replace").strip()
 
     def next(self, seconds, since=None):

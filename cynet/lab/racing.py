@@ -9,7 +9,7 @@ from cynet.core.files import write_atomically
 from cynet.core.folder import own_target
 from cynet.core.threads import get_num_threads
 
-from . import checking, figures, pages, roofline
+from . import checking, figures, pages, roofline, trials
 from .contest import contest
 from .process import GIB, Child, Ending, Limits
 from .roofline import Times
@@ -40,9 +40,7 @@ def race(work, verdict, count=None):
     checking.NotRightError
         Where nothing can be timed.
     """
-    right = {
-        each.name for each in verdict.findings if each.state == checking.RIGHT and verdict.problem is None
-    }
+    right = {each.name for each in verdict.findings if each.state == trials.RIGHT and verdict.problem is None}
     contests = contest[work.exercise.name]()
     chosen = [number for number, each in enumerate(contests) if right.issuperset(each.holes)]
     if not chosen:

@@ -2,9 +2,10 @@
 
 import textwrap
 
-from .checking import EMPTY, FAILED, RIGHT, WRONG
+from .trials import EMPTY, FAILED, RIGHT, WRONG
 
 WIDTH = 100
+LAST = 10  # lines of what was printed
 MARKS = {RIGHT: "right", WRONG: "WRONG", EMPTY: "not written yet", FAILED: "FAILED"}
 JAIL = "That no file imports cynet was looked at; it is a hint, no jail."
 
@@ -21,8 +22,8 @@ def said(verdict):
             lines += _finding(each, width)
         lines.append("")
     lines += _tests(verdict)
-    if verdict.printed:
-        lines += ["Your code printed:", *(f"    {line}" for line in verdict.printed.splitlines()[-10:]), ""]
+    if verdict.printed and not any(each.printed for each in verdict.findings):
+        lines += ["Your code printed:", *(f"    {line}" for line in verdict.printed.splitlines()[-LAST:]), ""]
     lines.append(_summary(verdict))
     return "\n".join(lines)
 
@@ -37,8 +38,12 @@ def _finding(found, width):
     lines = [head]
     for line in found.lines:
         lines += _block(line, "      ", "        ")
+    lines += [f"          {row}" for row in found.numbers]
     if found.hint:
         lines += _block(f"hint: {found.hint}", "      ", "        ")
+    if found.printed:
+        lines.append(f"      {found.name} printed, for {found.case}:")
+        lines += [f"          {row}" for row in found.printed.splitlines()[-LAST:]]
     return lines
 
 
@@ -79,5 +84,5 @@ def _summary(verdict):
         next_one = "`cynet lab time` tells how fast they are."
         if verdict.parallel is False:
             next_one = "The second half: a prange over what is independent; then `cynet lab time`."
-        text += f" {next_one} {JAIL}"
+        text += f" {next_one}"
     return textwrap.fill(text, WIDTH)

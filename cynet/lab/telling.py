@@ -14,7 +14,7 @@ READ_ONLY = "read-only"
 BOUNDS = "Out of bounds on buffer access"
 
 
-def told(error, file):
+def told(error, file, rows=1):
     """{"line", "kind", "text"} of what a function raised.
 
     Parameters
@@ -22,6 +22,8 @@ def told(error, file):
     error : BaseException
     file : str
         The student's file as it is called in messages; lines are those of this file.
+    rows : int, optional
+        How many lines of an AssertionError's text are kept as lines; one: all are joined.
     """
     name = os.path.basename(file)
     lines = [
@@ -29,15 +31,20 @@ def told(error, file):
     ]
     if isinstance(error, SyntaxError) and os.path.basename(error.filename or "") == name:
         lines = [error.lineno]
-    return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": _text(error)}
+    return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": _text(error, rows)}
 
 
-def _text(error):
+def _text(error, rows):
     for kind, text in KINDS.items():
         if isinstance(error, kind):
             return text
     try:
-        said = " ".join(str(error).split())[:SHOWN]
+        said = str(error)
+        if rows > 1 and isinstance(error, AssertionError):
+            lines = [" ".join(line.split())[:SHOWN] for line in said.splitlines() if line.strip()]
+            said = "\n".join(lines[:rows])
+        else:
+            said = " ".join(said.split())[:SHOWN]
     except Exception:  # an error of somebody's own may raise anything
         said = ""
     if READ_ONLY in said:

@@ -26,7 +26,11 @@ def train_all(job, module, pipe):
     name = job["exercise"]
     functions = grafts.Functions(find(name), module, job["language"])
     set_num_threads(job["threads"])
-    pictures, held = _pictures(job)
+    try:
+        pictures, held = _pictures(job)
+    except FileNotFoundError:
+        pipe.send("absent")
+        return
     plan = list(_plan(name, job["rates"], job["rounds"]))
     steps = _affordable(name, functions, plan, pictures, job)
     pipe.send("plan", steps=steps, wanted=job["steps"], runs=len(plan))

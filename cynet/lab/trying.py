@@ -1,5 +1,8 @@
 """In the child: the holes of a student's file called for every case, and the student's own tests run."""
 
+import contextlib
+import os
+import sys
 import time
 import types
 from pathlib import Path
@@ -11,6 +14,7 @@ from .registry import find
 from .telling import told
 
 FILLS = 7.0, -3.0  # what lies in Cython's outputs before a call, and before the second one
+SAID = 8  # lines of a failed test's text
 RACES, RACING = 3000, 0.2  # calls with the large case, and seconds that they may take
 
 
@@ -23,17 +27,24 @@ def check(job, module, pipe):
         if not callable(function):
             pipe.send("missing")
             continue
-        whole = all(_tried(hole, function, case, job, pipe) for case in exercise.cases())
+        whole = all(
+            _tried(hole, function, case, job, pipe, others=exercise.cases) for case in exercise.cases()
+        )
         if whole and job["language"] == "cython":
             _tried(hole, function, exercise.case(exercise.large), job, pipe, RACES, FILLS[:1] * 2)
 
 
-def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
-    """Whether a case came to its end; what it gave first, and what is farthest from that, is sent."""
+def _tried(hole, function, case, job, pipe, times=2, fills=FILLS, others=tuple):
+    """Whether a case came to its end; what it gave first, and what is farthest from that, is sent.
+
+    A result of another shape is told of the first of the others that is `telling` and has one as well.
+    """
     pipe.send("case", sizes=dict(case.sizes))
     shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
+    begun, ended = _printed(), None
     try:
         first = called(hole, function, case.values, job["language"], shapes, fills[0])
+        ended = _printed()
         end = time.monotonic() + RACING
         second, farthest = None, -1.0
         for number in range(times - 1):
@@ -43,13 +54,37 @@ def _tried(hole, function, case, job, pipe, times=2, fills=FILLS):
             if (far := _distance(first, found)) > farthest:
                 second, farthest = found, far
     except WrongResultError as error:
-        pipe.send("shape", said=str(error))
+        if error.of_shape and not case.telling:
+            telling = next((each for each in others() if each.telling), None)
+            if telling is not None and _misshapen(hole, function, telling, job):
+                return _tried(hole, function, telling, job, pipe)
+        pipe.send("shape", said=str(error), printed=(begun, _printed()))
         return False
     except BaseException as error:
-        pipe.send("raised", said=told(error, job["shown"]))
+        pipe.send("raised", said=told(error, job["shown"]), printed=(begun, _printed()))
         return False
-    pipe.send("result", [*first, *second])
+    pipe.send("result", [*first, *second], printed=(begun, ended))
     return True
+
+
+def _misshapen(hole, function, case, job):
+    """Whether a function gives another shape than the wanted one for a case."""
+    shapes = [each.shape for each in hole.computed(hole.twin, case.values)]
+    try:
+        called(hole, function, case.values, job["language"], shapes)
+    except WrongResultError as error:
+        return error.of_shape
+    except BaseException:
+        return False
+    return False
+
+
+def _printed():
+    """How many bytes were printed until now, into the file that standard output is."""
+    with contextlib.suppress(Exception):  # a student's code may put anything in the place of sys.stdout
+        sys.stdout.flush()
+        return os.fstat(1).st_size
+    return 0
 
 
 def _distance(first, second):
@@ -77,6 +112,6 @@ def own_tests(job, module, pipe):
             try:
                 function()
             except BaseException as error:
-                pipe.send("failed", said=told(error, path.name))
+                pipe.send("failed", said=told(error, path.name, SAID))
             else:
                 pipe.send("passed")

@@ -8,7 +8,7 @@ import pytest
 from test_exercises import NAMES, SOLUTIONS, Messages, module_of, solution
 
 from cynet import cli
-from cynet.lab import checking, folder, handing, racing, roofline, timing
+from cynet.lab import checking, folder, handing, racing, roofline, timing, trials
 from cynet.lab.contest import CYNET, NUMPY, OTHERS, TEXTBOOK, TORCH, YOURS, contest
 from cynet.lab.registry import find
 from cynet.lab.roofline import Times
@@ -157,7 +157,7 @@ def test_a_student_is_timed_and_what_is_kept_of_it_is_in_the_report(tmp_path, ca
 
 def test_what_cannot_be_read_and_what_is_old_is_told_in_the_report(tmp_path):
     work = folder.start("sgd", tmp_path / "sgd", "python")
-    verdict = checking.Verdict(work, [checking.HoleFinding("velocity", lines=["<b>"])])
+    verdict = checking.Verdict(work, [trials.HoleFinding("velocity", lines=["<b>"])])
     times = Times(**MACHINE, rows=[row(YOURS, 0.2), row(NUMPY, 0.1)])
     racing.write(work, times, None)
     (work.folder / "train").mkdir()
@@ -180,7 +180,7 @@ def test_what_cannot_be_read_and_what_is_old_is_told_in_the_report(tmp_path):
 def test_what_is_not_right_is_not_timed(tmp_path):
     work = folder.start("sgd", tmp_path / "sgd", "python")
     with pytest.raises(checking.NotRightError, match=r"wanted functions that are right \(velocity, step\)"):
-        racing.race(work, checking.Verdict(work, [checking.HoleFinding("velocity")]))
+        racing.race(work, checking.Verdict(work, [trials.HoleFinding("velocity")]))
 
 
 def test_rows_come_from_the_child_for_every_size():

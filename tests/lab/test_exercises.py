@@ -7,7 +7,7 @@ import broken
 import numpy as np
 import pytest
 
-from cynet.lab import checking, hints, trying
+from cynet.lab import hints, trials, trying
 from cynet.lab.registry import exercise as registered
 from cynet.lab.registry import find
 
@@ -37,8 +37,8 @@ def tried(name, module, language, holes=None):
     found, trial = {}, None
     for message in messages.sent:
         if message["what"] == "hole":
-            finding = checking.HoleFinding(message["name"])
-            trial = found[message["name"]] = checking.HoleTrial(
+            finding = trials.HoleFinding(message["name"])
+            trial = found[message["name"]] = trials.HoleTrial(
                 exercise, exercise.hole(message["name"]), finding, work
             )
         else:
@@ -61,7 +61,7 @@ def module_of(source):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_solution_is_right(name):
     findings = tried(name, module_of(solution(name)), "python")
-    assert {each.state for each in findings.values()} == {checking.RIGHT}, findings
+    assert {each.state for each in findings.values()} == {trials.RIGHT}, findings
     assert len(findings) == len(find(name).holes) and max(each.error for each in findings.values()) < 0.5
 
 
@@ -85,7 +85,7 @@ def test_gradients_are_those_of_finite_differences(name):
 def test_a_mistake_is_found_and_told(name, hole, key, old, new):
     findings = tried(name, module_of(broken.changed(solution(name), hole, old, new)), "python", [hole])
     finding = findings[hole]
-    assert finding.state == checking.WRONG and finding.key == key, finding
+    assert finding.state == trials.WRONG and finding.key == key, finding
     assert (finding.hint is None) == (key is None)
     assert "the smallest shape that is wrong" in finding.lines[0] and "wanted" in finding.lines[1]
 

@@ -10,7 +10,7 @@ import broken
 import pytest
 from test_exercises import NAMES, solution, tried
 
-from cynet.lab import checking, compiling, folder, saying
+from cynet.lab import checking, compiling, folder, saying, trials
 
 pytest.importorskip("Cython")
 TRIES = 10
@@ -62,7 +62,7 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_solution_in_cython_is_right(built, name):
     findings = tried(name, built(name, None), "cython")
-    assert {each.state for each in findings.values()} == {checking.RIGHT}, findings
+    assert {each.state for each in findings.values()} == {trials.RIGHT}, findings
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,7 +70,7 @@ def test_mistakes_in_cython_are_found_and_told(built, name):
     for number, (hole, key, *_) in enumerate(broken.CYTHON[name]):
         if key != "race":  # which needs threads: below
             finding = tried(name, built(name, number), "cython", [hole])[hole]
-            assert finding.state == checking.WRONG and finding.key == key, (hole, key, finding)
+            assert finding.state == trials.WRONG and finding.key == key, (hole, key, finding)
 
 
 def test_threads_in_each_others_way_are_told(tmp_path):
@@ -80,8 +80,8 @@ def test_threads_in_each_others_way_are_told(tmp_path):
     work.file.write_text(broken.changed(solution("batchnorm", "cython"), hole, old, new))
     for _ in range(TRIES):  # they may happen to keep out of it
         found = {each.name: each for each in checking.check(work).findings}
-        assert {each.state for name, each in found.items() if name != hole} == {checking.RIGHT}
-        if found[hole].state == checking.WRONG:
+        assert {each.state for name, each in found.items() if name != hole} == {trials.RIGHT}
+        if found[hole].state == trials.WRONG:
             break
     assert found[hole].key == key and "Give each thread elements of its own" in found[hole].hint
 

@@ -9,7 +9,7 @@ from test_exercises import NAMES, SOLUTIONS, Messages, module_of, solution
 
 from cynet import cli
 from cynet.core import random
-from cynet.lab import checking, folder, grafts, handing, learning, training
+from cynet.lab import checking, figures, folder, grafts, handing, learning, training
 from cynet.lab.learning import Learnt, Schooling
 from cynet.lab.registry import find
 
@@ -93,6 +93,15 @@ def test_smoothed_losses_are_means_of_those_before():
     assert learning.smooth([1.0] * 30) == [1.0] * 30
 
 
+def test_curves_of_cynets_nets_are_dashed_upon_the_students(monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(figures, "_png", lambda figure: figure)
+    curves = [("yours", "#b24c08", [2.0, 1.0], False), ("cynet", "#1d5fb0", [2.0, 1.0], True)]
+    one, other = figures.curves([("rate 0.1", curves)]).axes[0].lines
+    assert (one.get_linestyle(), other.get_linestyle()) == ("-", "--")
+    assert other.get_zorder() > one.get_zorder()
+
+
 def test_a_student_trains_from_the_command_line_and_packs_it(tmp_path, capsys):
     """On a CIFAR-10 of a few pictures."""
     data = tmp_path / "data" / "cifar-10-batches-bin"
@@ -109,7 +118,8 @@ def test_a_student_trains_from_the_command_line_and_packs_it(tmp_path, capsys):
     words += ["--data", "cifar10", "--data-dir", str(data.parent)]
     assert cli.main(["lab", "train", str(work.folder), *words]) == 0
     out, err = capsys.readouterr()
-    assert "yours, with batch norm" in out and "In the first 20 steps" in out and "yours" in err
+    assert "yours, with batch norm" in out and "In the first 20 steps" in out
+    assert "yours, with batch norm, rate 0.05: " in err and "yours, with batch norm, round at 0.02: " in err
     kept = json.loads((work.folder / "train" / "train.json").read_text())
     assert len(kept["runs"]) == 12 and kept["source"] == work.digest()
     lines = (work.folder / "train" / "curves.csv").read_text().splitlines()

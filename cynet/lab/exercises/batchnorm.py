@@ -120,6 +120,14 @@ VARIANCE = (
             lambda x, m, groups: np.abs(_parts(x, groups) - _column(m)).mean(axis=(0, 2))),
     Mistake("mean not subtracted", "it squares x itself: subtract the mean m of the group first",
             lambda x, m, groups: (_parts(x, groups) ** 2).mean(axis=(0, 2))),
+    Mistake("one for all", "it is one variance of all columns: each group has its own, of its n columns",
+            lambda x, m, groups: np.full(groups, ((_parts(x, groups) - _column(m)) ** 2).mean())),
+    Mistake("one for all", "it is one variance of all columns: each group has its own, of its n columns",
+            lambda x, m, groups: np.full(groups, x.var())),
+    Mistake("m along n", "m meets the columns within a group in place of the groups: take m[:, None]",
+            lambda x, m, groups: ((_parts(x, groups) - m) ** 2).mean(axis=(0, 2))),
+    Mistake("m of group 0", "m[0] is subtracted everywhere: group g has its own, m[g]",
+            lambda x, m, groups: ((_parts(x, groups) - m[0]) ** 2).mean(axis=(0, 2))),
     Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, "
                               "side by side",
             lambda x, m, groups: ((_mixed(x, groups) - _column(m)) ** 2).mean(axis=(0, 2))),
@@ -136,12 +144,30 @@ NORMALIZE = (
             lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) / (_column(v) + EPS))),
     Mistake("mean not subtracted", "the mean m of the group is not subtracted",
             lambda x, m, v, groups: _joined(_parts(x, groups) / np.sqrt(_column(v) + EPS))),
+    Mistake("group 0", "m[0] and v[0] are taken for all columns: group g has its own, m[g] and v[g]",
+            lambda x, m, v, groups: (x - m[0]) / np.sqrt(v[0] + EPS)),
+    Mistake("m of group 0", "m[0] is subtracted everywhere: group g has its own, m[g]",
+            lambda x, m, v, groups: _joined((_parts(x, groups) - m[0]) / np.sqrt(_column(v) + EPS))),
+    Mistake("v of group 0", "v[0] is taken for all columns: group g has its own, v[g]",
+            lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) / np.sqrt(v[0] + EPS))),
+    Mistake("not divided", "the mean is subtracted, and nothing divided: divide by sqrt(v + EPS)",
+            lambda x, m, v, groups: _joined(_parts(x, groups) - _column(m))),
+    Mistake("multiplied", "it is multiplied by sqrt(v + EPS): divide by it",
+            lambda x, m, v, groups: _joined((_parts(x, groups) - _column(m)) * np.sqrt(_column(v) + EPS))),
     Mistake("groups ignored", "the groups are taken wrongly: group g has the columns g * n to (g + 1) * n, "
                               "side by side",
             lambda x, m, v, groups: _joined(np.swapaxes(
                 (_mixed(x, groups) - _column(m)) / np.sqrt(_column(v) + EPS), 1, 2))),
 )  # fmt: skip
 DELTA_MEAN = (
+    Mistake("v along n", "v meets the columns within a group in place of the groups: take v[:, None]",
+            lambda d, v: (-_parts(d, len(v)) / np.sqrt(v + EPS)).sum(axis=(0, 2))),
+    Mistake("v of group 0", "v[0] is taken for all columns: group g has its own, v[g]",
+            lambda d, v: (-_parts(d, len(v)) / np.sqrt(v[0] + EPS)).sum(axis=(0, 2))),
+    Mistake("multiplied", "it is multiplied by sqrt(v + EPS): divide by it",
+            lambda d, v: (-_parts(d, len(v)) * np.sqrt(_column(v) + EPS)).sum(axis=(0, 2))),
+    Mistake("not divided", "it is the sum of -d alone: each is divided by sqrt(v + EPS)",
+            lambda d, v: -_parts(d, len(v)).sum(axis=(0, 2))),
     Mistake("sign", "the sign is wrong: y falls where m rises, so dL/dm has a minus",
             lambda d, v: -delta_mean(d, v)),
     Mistake("1/N", "it is a mean where a sum is wanted: dL/dm has no 1/N (that comes in delta_batch_norm)",
@@ -164,6 +190,10 @@ DELTA_VARIANCE = (
             lambda d, x, m, v: -delta_variance(d, x, m, v)),
     Mistake("power", "the power is wrong: the derivative of u^(-1/2) is -1/2 u^(-3/2), not with u^(-1/2)",
             lambda d, x, m, v: _slopes(d, x, m, v, -0.5).sum(axis=(0, 2))),
+    Mistake("power -1", "the power is -1, not -3/2: is -3 / 2 a division of whole numbers? Write -1.5",
+            lambda d, x, m, v: _slopes(d, x, m, v, -1.0).sum(axis=(0, 2))),
+    Mistake("power -2", "the power is -2, not -3/2: // divides whole numbers, write -1.5",
+            lambda d, x, m, v: _slopes(d, x, m, v, -2.0).sum(axis=(0, 2))),
     Mistake("power up", "the power has the wrong sign: divide by (v + EPS)^(3/2), it is no factor",
             lambda d, x, m, v: _slopes(d, x, m, v, 1.5).sum(axis=(0, 2))),
     Mistake("1/N", "it is a mean where a sum is wanted: dL/dv has no 1/N (that comes in delta_batch_norm)",
@@ -195,6 +225,17 @@ DELTA_BATCH_NORM = (
     Mistake("no root", "d is divided by the variance: divide it by its square root, sqrt(v + EPS)",
             lambda d, dm, dv, m, v, x: _input_gradient(
                 d / np.repeat(np.sqrt(v + EPS), x.shape[1] // len(m)), dm, dv, m, v, x)),
+    Mistake("over all columns", "it divides by rows * columns: a group has N = rows * n numbers",
+            lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, count=x.size)),
+    Mistake("dm's sign", "the term of dm has the wrong sign: it is added, + dm / N",
+            lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, of_dm=-1.0)),
+    Mistake("dv's sign", "the term of dv has the wrong sign: it is added, + dv * 2 (x - m) / N",
+            lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, of_dv=-2.0)),
+    Mistake("d not divided", "d is not divided in the direct term: it is d / sqrt(v + EPS)",
+            lambda d, dm, dv, m, v, x: _input_gradient(
+                d * np.repeat(np.sqrt(v + EPS), x.shape[1] // len(m)), dm, dv, m, v, x)),
+    Mistake("no epsilon", "epsilon is missing: sqrt(v + EPS)",
+            lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v - EPS, x)),
     Mistake("without the direct term", "the direct term d / sqrt(v + EPS) is missing",
             lambda d, dm, dv, m, v, x: _input_gradient(d, dm, dv, m, v, x, direct=0.0)),
 )  # fmt: skip
@@ -226,12 +267,18 @@ def batchnorm():
         name="batchnorm",
         named=("rows", "groups", "n"),
         sizes=(
-            (2, 1, 1), (3, 1, 1), (1, 1, 3), (2, 2, 1), (2, 1, 2), (2, 2, 2), (1, 3, 4), (3, 2, 3), (5, 3, 2),
+            (2, 1, 1), (3, 1, 1), (1, 1, 3), (2, 2, 1), (2, 1, 2), (2, 2, 2), (2, 3, 4), (3, 2, 3), (5, 3, 2),
             (4, 2, 9), (7, 5, 3), (6, 4, 16), (16, 3, 25), (9, 8, 49), (32, 10, 64),
         ),
         large=(64, 4, 256),
         draw=_draw,
         given=GIVEN,
+        tips=(
+            "`x.reshape(rows, groups, n)` gives the groups an axis of their own; `.mean(axis=(0, 2))`\n"
+            "  then takes the mean over the two others at once.",
+            "`v[:, None]` puts an axis in, so that a number for each group meets all of its columns "
+            "(broadcasting).",
+        ),
         holes=(
             Hole("variance", (X, M, whole("groups")), (V,),
                  "v[g] = 1/N * sum of (x - m[g])^2 over the group's N = rows * n numbers: the biased "

@@ -64,11 +64,25 @@ def _over_all(x):
     return shifted / shifted.sum()
 
 
+def _by_the_largest_of_all(x):
+    """As float32 and float64 have it: where a row's largest is far below that of all, 0/0."""
+    shifted = np.exp(x - x.max())
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def _losses_by_the_largest_of_all(x, labels):
+    return np.log(np.exp(x - x.max()).sum(1)) + x.max() - _picked(x, labels)
+
+
+LARGEST = (
+    "the largest logit of all rows is subtracted, and other rows become 0/0: take each row's own maximum"
+)
 COLUMNS = "the sum goes down the columns: each row is a distribution of its own, so sum along the row"
 SOFTMAX = (
     Mistake("overflow", OVERFLOW, _plain),
     Mistake("columns", COLUMNS, lambda x: _along_columns(x, 0)),
     Mistake("columns", COLUMNS, lambda x: _along_columns(x, 1)),
+    Mistake("largest of all", LARGEST, _by_the_largest_of_all),
     Mistake("over all", "the sum goes over all of x: each row is a distribution of its own", _over_all),
     Mistake("not divided", "the sum is missing: divide by the sum of the row's exponentials",
             lambda x: np.exp(x - x.max(1, keepdims=True))),
@@ -83,6 +97,11 @@ LOSSES = (
     Mistake("log of 0", "the probability is rounded to 0, and its logarithm is -infinity: take log(sum of "
                         "exp(x - max)) + "
             "max - x[label]", _with_logs32),
+    *(Mistake("log of p + a small number", "log(p + a small number) is wrong where p is small: take log(sum "
+                                           "of exp(x - max)) + max - x[label]",
+              lambda x, labels, small=small: -np.log(_picked(softmax(x), labels) + small))
+      for small in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16)),
+    Mistake("largest of all", LARGEST, _losses_by_the_largest_of_all),
     Mistake("sign", "the sign is wrong: a loss is -log of the probability, 0 or more",
             lambda x, labels: -losses(x, labels)),
     Mistake("largest", "it takes the likeliest class: the loss is that of the label",
@@ -110,6 +129,10 @@ GRADIENT = (
     Mistake("everywhere", "1 is subtracted everywhere: only from the label's probability",
             lambda x, labels: (softmax(x) - 1) / len(x)),
     Mistake("overflow", OVERFLOW, lambda x, labels: _by(_plain(x), x, labels)),
+    Mistake("largest of all", LARGEST, lambda x, labels: _by(_by_the_largest_of_all(x), x, labels)),
+    Mistake("whole columns", "p[:, labels] are whole columns: p[np.arange(len(x)), labels] is one "
+                             "element of each row",
+            lambda x, labels: (softmax(x) - np.isin(np.arange(x.shape[1]), labels)) / len(x)),
     Mistake("label first", "1 is subtracted after the division: (p - 1) / rows, not p / rows - 1",
             lambda x, labels: softmax(x) / len(x) + gradient(x, labels) * len(x) - softmax(x)),
 )  # fmt: skip
@@ -138,6 +161,11 @@ def softmax_loss():
         sizes=((1, 2), (2, 2), (2, 3), (3, 2), (4, 3), (3, 5), (6, 4), (9, 10), (17, 7), (40, 10)),
         large=(512, 10),
         draw=_draw,
+        tips=(
+            "`x.max(axis=1, keepdims=True)` is (rows, 1) in place of (rows,): a number for each row meets\n"
+            "  all of its columns (broadcasting).",
+            "`x[np.arange(rows), labels]` takes one element of each row: that of its label.",
+        ),
         holes=(
             Hole("softmax", (X,), (P,),
                  "p[i, k] = exp(x[i, k]) / sum over j of exp(x[i, j]): each row of p adds up to 1, also "
