@@ -23,7 +23,7 @@ from cynet.distributed import current
 from cynet.train.loop import Observer
 from cynet.train.shards.world import RankFailedError, World
 from cynet.train.signals import Signals, Stopped
-from cynet.train.trainer import Diverged
+from cynet.train.trainer import Diverged, Trainer
 
 from . import checkpoint
 from .errors import FailedError, RefusedError
@@ -37,6 +37,7 @@ PROCESSOR = "processor family", "processor features"  # what --allow-mixed lets 
 FEATURES = re.compile(r"avx\w*|fma\w*|f16c|bmi\d|sse\w*|asimd\w*|sve\w*|amx\w*")
 SHOWN = 60  # letters of a value
 ALLOWED = "allow_mixed"
+CODE = "code of the net"  # not known of one that a run keeps, which the first process hands to the others
 WHAT = "the beginning of the training"
 
 
@@ -53,9 +54,16 @@ def is_first() -> bool:
 
 
 def with_shards(values: dict[str, Any], origins: dict[str, str]) -> dict[str, Any]:
-    """Settings with the number of shards of several processes, where nobody gave one."""
-    left = current() is not None and origins["shards"] == DEFAULT
-    return values | {"shards": SHARDS} if left else values
+    """Settings with the number of shards of several processes, where nobody gave one: that of `init`, or 8."""
+    if current() is None or origins["shards"] != DEFAULT:
+        return values
+    begun = Trainer.sharding
+    if begun is None:
+        return values | {"shards": SHARDS}
+    found = {"shards": begun.shards}
+    if origins["sync_batch_norm"] == DEFAULT:
+        found["sync_batch_norm"] = begun.pool is not None
+    return values | found
 
 
 # -- what they must have in common ---------------------------------------------------------------------------
@@ -76,7 +84,8 @@ def agree(session: Any, names: Any, allow_mixed: bool = False) -> None:
     for name in dict.fromkeys(name for table in tables for name in table):
         values: dict[str, list[int]] = {}
         for rank, table in enumerate(tables):
-            values.setdefault(table.get(name, "none"), []).append(rank)
+            if name != CODE or name in table:
+                values.setdefault(table.get(name, "none"), []).append(rank)
         if len(values) > 1:
             told = ", ".join(f"{_short(value)} on {_ranks(ranks)}" for value, ranks in values.items())
             (mixed if name in PROCESSOR else lines).append(f"{name}: {told}")
@@ -101,6 +110,9 @@ def _table(session: Any) -> dict[str, str]:
         PROCESSOR[0]: family,
         PROCESSOR[1]: features,
     }
+    net = session.net
+    if net is not None and net.source is not None:
+        table[CODE] = sha256(json.dumps([net.sha256, net.digests], sort_keys=True).encode()).hexdigest()[:16]
     return table | {name: str(value) for name, value in settings.flat().items() if name not in FREE}
 
 
