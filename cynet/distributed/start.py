@@ -19,7 +19,7 @@ from . import mpi
 SHARDS = 8
 TIMEOUT = 120.0  # seconds
 
-_world: World | None = None
+_world: mpi.MpiWorld | None = None
 
 
 def current() -> World | None:
@@ -72,7 +72,8 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool =
     ...     print(result.test.accuracy)
     """
     world = begin(timeout)
-    sys.excepthook = functools.partial(_ended, world, sys.excepthook)
+    if getattr(sys.excepthook, "func", None) is not _ended:  # else it is there from a call before
+        sys.excepthook = functools.partial(_ended, world, sys.excepthook)
     Trainer.sharding = Sharding(shards, world, sync_batch_norm)
     return world
 
@@ -92,4 +93,5 @@ def begin(timeout: float = TIMEOUT) -> World:
     if _world is None:
         _world = mpi.world(timeout)
         mpi.set_threads(_world, processors(), set_num_threads, VARIABLE)
+    _world.timeout = timeout
     return _world

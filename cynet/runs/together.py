@@ -251,8 +251,10 @@ class Agreed:
 
 @contextlib.contextmanager
 def told_to_others() -> Iterator[None]:
-    """A context whose errors the other processes are told of, which end then, too."""
+    """A context of a run, whose errors the other processes are told of, which end then, too."""
     found = world()
+    if found is not None:
+        found.anew()
     try:
         yield
     except RankFailedError as error:
@@ -260,5 +262,5 @@ def told_to_others() -> Iterator[None]:
     except BaseException as error:
         if found is not None:
             known = isinstance(error, (OSError, ValueError, RuntimeError)) and str(error)
-            found.fail(reason(error) if known else f"{type(error).__name__}: {error}")
+            found.fail(reason(error) if known else f"{type(error).__name__}: {error}", found.number)
         raise

@@ -18,7 +18,7 @@ from cynet.runs.origins import Names
 from cynet.runs.settings import DEFAULTS, Settings
 from cynet.runs.trainers import trainer_of
 from cynet.train.shards.sharding import Sharding
-from cynet.train.shards.world import RankFailedError
+from cynet.train.shards.world import RankFailedError, World
 from cynet.train.trainer import Trainer
 
 
@@ -111,7 +111,8 @@ def test_a_run_takes_the_shards_of_init_where_its_settings_do_not_say(monkeypatc
 
 def test_the_others_are_told_of_an_error_once(monkeypatch):
     said = []
-    world = SimpleNamespace(size=2, rank=0, fail=said.append)
+    world = World()
+    world.size, world.fail = 2, lambda text, number: said.append(text)
     monkeypatch.setattr(runs_together, "current", lambda: world)
     with pytest.raises(RefusedError), runs_together.told_to_others():
         raise RefusedError("data_dir: no such folder")

@@ -130,7 +130,8 @@ class Sharding:
 
     # -- the rest of a training ------------------------------------------------------------------------
     def share(self, trainer: Any, batches: Any, test_batches: Any) -> tuple[Any, Any]:
-        """Batches of which this process makes what it needs alone, where that can be."""
+        """Batches of which this process makes what it needs alone, where that can be, as a training begins."""
+        self.world.patient = True
         if self.world.size > 1:
             if isinstance(batches, DataLoader) and trainer.mixup is None:
                 batches = _InPart(batches, self.cut)
