@@ -198,6 +198,8 @@ class _Step:
                 self._shard(shard, shard == self.own[-1])
         found = told.read(self.world, self.talk.heard(WHAT))
         self.exchange.finish()
+        if self.turns is None:
+            self._check_statistics(found)
         if self.going_on.layers:
             parts = [self.sharding.part(shard, self.samples) for shard in range(self.sharding.shards)]
             pairs = zip(found, parts, strict=True)
@@ -224,6 +226,13 @@ class _Step:
         if self.going_on.layers:
             kind = type(self.going_on.layers[0]).__name__
             raise ValueError(f"sync_batch_norm: wanted a net without state that goes on, got one with {kind}")
+        parts = [self.sharding.part(shard, self.samples) for shard in range(self.sharding.shards)]
+        counts = {len(self.trainer.parts(part.start, part.stop)) for part in parts}
+        if len(counts) > 1:  # some would wait for ever at the batch norms of others
+            raise ValueError(
+                f"accumulate: wanted a batch of as many parts in every shard, for sync_batch_norm, got "
+                f"{min(counts)} and {max(counts)}, of {self.samples} samples"
+            )
         turns = self.turns = Turns(self.world, self.gradients.params, len(self.own))
 
         def shard(i: int) -> Subtotal:
@@ -279,6 +288,14 @@ class _Step:
         self._tell()
         with gradients.following(ready, self.exchange.poll):
             trainer.model.backward(gradient)
+
+    def _check_statistics(self, found: list[Told]) -> None:
+        """See that all shards, wherever they were, called as many batch norms."""
+        wanted = statistics.size_of(self.layers)
+        for shard, each in enumerate(found):
+            if len(each.statistics) != wanted:
+                got = f"{len(each.statistics)} bytes of shard {shard}"
+                raise RuntimeError(f"shards: wanted {wanted} bytes of statistics of each shard, got {got}")
 
     def _take(self, taken: Statistics) -> None:
         """See that batch norm was called as in the shards before."""
