@@ -115,7 +115,7 @@ class MpiWorld(World):
         self._notices[rank][:] = 0
         return self.receive(self._notices[rank], rank, FAILURE)
 
-    def _look(self, pending: Pending = ()) -> None:
+    def _look(self, pending: Pending) -> None:
         """Raise where another rank has said that it failed, or left while something of it is waited for."""
         for rank, request in self._listening.items():
             if request.Test():

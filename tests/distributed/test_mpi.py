@@ -235,7 +235,7 @@ with together.told_to_others():
     assert (world.agreed, world.patient, world.failed) == (0, True, False)
     world.gathered(b"", "x")
     for _ in range(3):
-        world._look()
+        world._look([])
     world.gathered(b"", "y")
 print("good")
 """

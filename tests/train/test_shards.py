@@ -212,6 +212,23 @@ def test_dropout_draws_by_seed_step_and_shard():
     assert cynet.core.random.get_state() == before
 
 
+def test_ranks_that_begin_with_other_weights_or_shards_are_refused_by_name():
+    made = [trainer_of(plain, 4) for _ in range(2)]
+    made[1].model.parameters()[0].data[:] += 1
+
+    def run(world):
+        trainer = made[world.rank]
+        trainer.sharding = Sharding(4 << world.rank, world)
+        with pytest.raises(
+            ValueError, match="ranks: wanted the same on all, got shards: 4 on rank 0, 8"
+        ) as e:
+            trainer.step(*batches(1)[0])
+        return str(e.value)
+
+    for text in together(2, run):
+        assert "; SHA-256 of the weights: " in text and "sync" not in text
+
+
 # -- batch norm over the whole batch -------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NETS)
 def test_batch_norm_over_all_shards_gives_the_same_bytes_for_every_number_of_ranks(name, dirty_memory):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
@@ -21,6 +22,7 @@ from .evaluation import evaluate, is_shared
 from .exchange import Exchange
 from .gradients import Gradients
 from .rows_going_on import GoingOn
+from .sameness import differences, of_this_machine, of_training, processor
 from .statistics import Statistics
 from .synchronized import Turns
 from .told import Told
@@ -30,6 +32,7 @@ from .world import World
 MOST = 1 << 12  # shards
 KEYS = 1 << 16  # random keys of a shard: with 2**31 steps they stay below 2**59
 WHAT = "what the other ranks tell of a step"
+BEGINNING = "the beginning of the training"
 
 
 class Sharding:
@@ -121,6 +124,7 @@ class Sharding:
         """The gradients of what is trained now, how they are exchanged, and an array for their sum."""
         params = [parameter for parameter in trainer.optimizer.params if parameter.requires_grad]
         if self._gradients is None or not self._gradients.are_of(params):
+            self._agree(trainer)
             gradients = self._gradients = Gradients(params)
             array = self._sum = np.empty(gradients.size, np.float32)
             self.exchange = Exchange(self.world, self.shards, lambda number: gradients.give(number, array))
@@ -128,9 +132,16 @@ class Sharding:
         assert self.exchange is not None and self._sum is not None
         return self._gradients, self.exchange, self._sum
 
+    def _agree(self, trainer: Any) -> None:
+        """Refuse, in every process, what is not the same in all where they begin to train."""
+        if self.world.size > 1:
+            table = of_this_machine(*processor()) | of_training(self, trainer.model)
+            if text := differences(self.world, table, BEGINNING, "allow_mixed=True"):
+                raise ValueError(text)
+
     # -- the rest of a training ------------------------------------------------------------------------
     def share(self, trainer: Any, batches: Any, test_batches: Any) -> tuple[Any, Any]:
-        """Batches of which this process makes what it needs alone, where that can be, as a training begins."""
+        """Batches for a training, of which this process makes what it needs alone, where that can be."""
         self.world.patient = True
         if self.world.size > 1:
             if isinstance(batches, DataLoader) and trainer.mixup is None:
@@ -196,8 +207,9 @@ class _Step:
         else:
             for shard in self.own:
                 self._shard(shard, shard == self.own[-1])
+        since = time.perf_counter()  # what is waited for from here on was not hidden
         found = told.read(self.world, self.talk.heard(WHAT))
-        self.exchange.finish()
+        self.exchange.finish(since)
         if self.turns is None:
             self._check_statistics(found)
         if self.going_on.layers:

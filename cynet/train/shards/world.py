@@ -49,6 +49,8 @@ class World:
     patient : bool
         Whether another process is waited for as long as it takes: until the first step, which all begin when
         the last one has its data.
+    allow_mixed : bool
+        Whether processors may be of several kinds.
     number : int
         Of the run that these processes are at; what a failure of one before told is nobody's.
     sent_bytes, sent_messages : int
@@ -61,11 +63,11 @@ class World:
         self.noted: Callable[[], int] = _nothing
         self.agreed = 0
         self.failed, self.patient = False, True
-        self.number = 0
+        self.allow_mixed, self.number = False, 0
         self.sent_bytes = self.sent_messages = 0
 
     def anew(self) -> None:
-        """Begin with another run, which all begin: nothing is left of signals and failures of the last one."""
+        """Begin with another run, as all do: nothing is left of signals and failures of the last one."""
         self.agreed, self.failed, self.patient = 0, False, True
         self.number += 1
 
@@ -96,7 +98,7 @@ class World:
         """
 
     def fail(self, text: str, number: int = 0) -> None:
-        """Tell all others, once, that this process cannot go on, and why; that a run cannot, by its number."""
+        """Tell all others, once, why this process cannot go on, or with a run alone, by its number."""
         self.failed = True
 
     def leave(self, status: int) -> None:
