@@ -28,6 +28,7 @@ def main(job):
         from cynet.distributed import start
 
         world = start.begin()
+        world.allow_mixed = True  # times are asked for, not bits
     set_num_threads(job["threads"])
     model = workload.create(job["model"]).train()
     optimizer = SGD(model.parameters(), 0.01, 0.9)

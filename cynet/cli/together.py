@@ -68,13 +68,21 @@ def _run(world, program, function):
             ended.clear()
     if ended and not world.failed:  # as all others
         try:
-            world.end()
+            with _deaf() if world.rank else contextlib.nullcontext():  # how it ends the first one says
+                world.end()
             return status
         except RankFailedError:  # the first one's end: it has said what went wrong
             status = FAILED
     world.fail(f"ended with status {status}")  # where it was not said why
     world.leave(status)
     return status
+
+
+def _deaf():
+    """A context in which one signal is noted, and nothing done: the first process got it, or goes on."""
+    from cynet.train.signals import Signals
+
+    return Signals(lambda line: None)
 
 
 @contextlib.contextmanager

@@ -21,14 +21,15 @@ import numpy as np
 
 from cynet.core.names import printable
 from cynet.core.types import AnyArray
-from cynet.train.shards.world import ENDED, FAILURE, Pending, RankFailedError, World
+from cynet.train.shards.world import ENDED, FAILURE, HEARD, Pending, RankFailedError, World
 
 EXTRA = 'pip install "cynet[distributed]", and an MPI, such as pip install mpich'
 MOST_TEXT = 1024  # bytes of what a rank says when it fails
 EAGER = 0.001  # seconds of a wait in which nothing sleeps
 PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
 LAST = 4  # seconds in which MPI_Abort is to end a process
-GRACE = 30.0  # seconds that a rank that failed leaves the first one, to save and to say so
+GRACE = 30.0  # seconds in which the first rank is to hear of one that failed; it then has the time it needs
+LEFT = 2.0  # seconds after a rank left in which what it has sent is there
 
 
 def world(timeout: float) -> MpiWorld:
@@ -72,15 +73,15 @@ class MpiWorld(World):
         self._comm = mpi.COMM_WORLD.Dup()
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._notices = [np.zeros(MOST_TEXT, np.uint8) for _ in range(self.size)]
-        self._listening = [
-            (self._comm.Irecv([notice, mpi.BYTE], rank, FAILURE), rank)
-            for rank, notice in enumerate(self._notices) if rank != self.rank
-        ]  # fmt: skip
+        self._listening = {rank: self._listen(rank) for rank in range(self.size) if rank != self.rank}
+        self._left: dict[int, float] = {}  # ranks whose program came to an end, and when that was heard
+        self._saving: list[Any] = []
+        self.ended = False
         self._hosts = [
             host.decode() for host in self.gathered(platform.node().encode(), "the names of hosts")
         ]
         seen = f"{self._hosts[self.rank]} {_affinity()}".encode()
-        atexit.register(self._hear_no_more)  # before mpi4py ends MPI
+        atexit.register(self._at_exit)  # before mpi4py ends MPI
         self.local = self.gathered(seen, "processors").count(seen)
 
     def name(self, rank: int) -> str:
@@ -105,18 +106,35 @@ class MpiWorld(World):
                 continue
             if now - looked >= LOOK:
                 looked = now
-                self._look()
+                self._look(pending)
             if now - start > self.timeout and not self.patient:
                 self._give_up(pending, what)
             time.sleep(PAUSE)
 
-    def _look(self) -> None:
-        """Raise where another rank has said that it failed."""
-        for place, (request, rank) in enumerate(self._listening):
+    def _listen(self, rank: int) -> Any:
+        self._notices[rank][:] = 0
+        return self.receive(self._notices[rank], rank, FAILURE)
+
+    def _look(self, pending: Pending) -> None:
+        """Raise where another rank has said that it failed, or left while something of it is waited for."""
+        for rank, request in self._listening.items():
             if request.Test():
-                del self._listening[place]
-                text = self._notices[rank].tobytes().rstrip(b"\0").decode(errors="replace")
-                raise RankFailedError(rank, f"{self.name(rank)}: {text}")
+                data = self._notices[rank].tobytes().rstrip(b"\0").decode(errors="replace")
+                number, _, text = data.partition("\n")
+                self._listening[rank] = self._listen(rank)
+                if not text:
+                    self._left[rank] = time.monotonic()
+                elif number == "0" or int(number) >= self.number:  # else of a run that all have left since
+                    raise self._heard(rank, text)
+        for rank in {rank for _, rank in pending} & self._left.keys():
+            if time.monotonic() - self._left[rank] > LEFT and any(r == rank for _, r in self.left(pending)):
+                raise self._heard(rank, "its program came to its end before the others")
+
+    def _heard(self, rank: int, text: str) -> RankFailedError:
+        if not self.rank:  # the others wait for this one to save
+            word = np.zeros(1, np.uint8)
+            self._saving += [(self.send(word, other, HEARD), word) for other in self._listening]
+        return RankFailedError(rank, f"{self.name(rank)}: {text}")
 
     def _give_up(self, pending: Pending, what: str) -> None:
         ranks = sorted({rank for _, rank in pending})
@@ -131,19 +149,19 @@ class MpiWorld(World):
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         with contextlib.suppress(ValueError):  # not the main thread
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a process whose launcher is out of reach
-            signal.alarm(LAST)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(LAST)  # ends a process whose launcher is out of reach
         self._mpi.COMM_WORLD.Abort(status)
 
-    def fail(self, text: str) -> None:
+    def fail(self, text: str, number: int = 0) -> None:
         if not self.failed:
             self.failed = True
             with contextlib.suppress(self._mpi.Exception):  # a line may be cut
-                self._tell(text)
+                self._tell(text or "it failed", number)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, number: int = 0) -> None:
         data = np.zeros(MOST_TEXT, np.uint8)
-        told = np.frombuffer(text.encode(errors="replace")[:MOST_TEXT], np.uint8)
+        told = np.frombuffer(f"{number}\n{text}".encode(errors="replace")[:MOST_TEXT], np.uint8)
         data[: len(told)] = told
         sent = [(self.send(data, rank, FAILURE), rank) for rank in range(self.size) if rank != self.rank]
         start = time.monotonic()
@@ -154,26 +172,34 @@ class MpiWorld(World):
         if self.size == 1:
             return
         if self.rank:  # the first one is to say what happened, and to save: it then ends this one, too
-            start = time.monotonic()
-            while time.monotonic() - start < GRACE:
+            word, start = np.zeros(1, np.uint8), time.monotonic()
+            saving = [(self.receive(word, 0, HEARD), 0)]
+            while time.monotonic() - start < GRACE or not self.left(saving):
                 time.sleep(LOOK)
         self._abort(status)
 
     def end(self) -> None:
-        word = np.zeros(1, np.uint8)
+        self.ended, word = True, np.zeros(1, np.uint8)
         others = [rank for rank in range(self.size) if rank != self.rank] if not self.rank else [0]
         call = self.receive if self.rank else self.send
         pending = [(call(word, rank, ENDED), rank) for rank in others]
         while pending := self.left(pending):  # what the first rank does at its end takes as long as it takes
-            self._look()
+            self._look(pending)
             time.sleep(LOOK)
         self._hear_no_more()
 
+    def _at_exit(self) -> None:
+        """Tell the others that this program came to an end, perhaps not where theirs do."""
+        if not (self.ended or self.failed):
+            with contextlib.suppress(self._mpi.Exception):
+                self._tell("")
+        self._hear_no_more()
+
     def _hear_no_more(self) -> None:
-        for request, _ in self._listening:
+        for request in self._listening.values():
             request.Cancel()
             request.Wait()
-        self._listening = []
+        self._listening = {}
 
 
 def set_threads(world: MpiWorld, processors: int, set_threads: Any, variable: str) -> None:

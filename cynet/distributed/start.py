@@ -19,7 +19,7 @@ from . import mpi
 SHARDS = 8
 TIMEOUT = 120.0  # seconds
 
-_world: World | None = None
+_world: mpi.MpiWorld | None = None
 
 
 def current() -> World | None:
@@ -33,7 +33,9 @@ def current() -> World | None:
     return _world
 
 
-def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool = False) -> World:
+def init(
+    shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool = False, allow_mixed: bool = False
+) -> World:
     """Train together with all processes that mpiexec started.
 
     From then on every `Trainer` of this process computes its steps in shards, with the others: all must make
@@ -50,6 +52,8 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool =
         Seconds that a rank waits for another one before it ends all of them.
     sync_batch_norm : bool, optional
         Whether batch norm knows the whole batch, not a shard of it.
+    allow_mixed : bool, optional
+        Whether processors may be of several kinds, with other last bits; else the first step refuses.
 
     Returns
     -------
@@ -72,7 +76,9 @@ def init(shards: int = SHARDS, timeout: float = TIMEOUT, sync_batch_norm: bool =
     ...     print(result.test.accuracy)
     """
     world = begin(timeout)
-    sys.excepthook = functools.partial(_ended, world, sys.excepthook)
+    world.allow_mixed = checks.flag("allow_mixed", allow_mixed)
+    if getattr(sys.excepthook, "func", None) is not _ended:  # else it is there from a call before
+        sys.excepthook = functools.partial(_ended, world, sys.excepthook)
     Trainer.sharding = Sharding(shards, world, sync_batch_norm)
     return world
 
@@ -92,4 +98,5 @@ def begin(timeout: float = TIMEOUT) -> World:
     if _world is None:
         _world = mpi.world(timeout)
         mpi.set_threads(_world, processors(), set_num_threads, VARIABLE)
+    _world.timeout = timeout
     return _world

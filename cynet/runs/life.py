@@ -178,9 +178,12 @@ class _Life:
         def watch(items):
             return _guarded(self.signals.watch(items))
 
+        def watch_alone(items):  # what the first process does at its end the others know nothing of
+            return _guarded(self.signals.signals.watch(items))
+
         try:
             result = session.train(observers, watch)
-            return ending.tested(session, folder, recorder.best, watch) or result.test
+            return ending.tested(session, folder, recorder.best, watch_alone) or result.test
         except (Stopped, _UnreadError, RankFailedError) as stopped:
             return self._stopped(stopped)
 

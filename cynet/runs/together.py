@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cynet.core.build import config
 from cynet.core.files import reason
 from cynet.distributed import current
 from cynet.train.loop import Observer
+from cynet.train.shards.sameness import differences, of_this_machine
+from cynet.train.shards.sameness import processor as _processor
 from cynet.train.shards.world import RankFailedError, World
 from cynet.train.signals import Signals, Stopped
-from cynet.train.trainer import Diverged
+from cynet.train.trainer import Diverged, Trainer
 
 from . import checkpoint
 from .errors import FailedError, RefusedError
@@ -33,10 +31,8 @@ from .settings import FREE
 from .state import capture, restore
 
 SHARDS = 8  # where several processes train and nobody says how many
-PROCESSOR = "processor family", "processor features"  # what --allow-mixed lets differ
-FEATURES = re.compile(r"avx\w*|fma\w*|f16c|bmi\d|sse\w*|asimd\w*|sve\w*|amx\w*")
-SHOWN = 60  # letters of a value
 ALLOWED = "allow_mixed"
+CODE = "code of the net"  # not known of one that a run keeps, which the first process hands to the others
 WHAT = "the beginning of the training"
 
 
@@ -53,9 +49,16 @@ def is_first() -> bool:
 
 
 def with_shards(values: dict[str, Any], origins: dict[str, str]) -> dict[str, Any]:
-    """Settings with the number of shards of several processes, where nobody gave one."""
-    left = current() is not None and origins["shards"] == DEFAULT
-    return values | {"shards": SHARDS} if left else values
+    """Settings with the shards of several processes, where nobody gave any: those of `init`, or 8."""
+    if current() is None or origins["shards"] != DEFAULT:
+        return values
+    begun = Trainer.sharding
+    if begun is None:
+        return values | {"shards": SHARDS}
+    found = {"shards": begun.shards}
+    if origins["sync_batch_norm"] == DEFAULT:
+        found["sync_batch_norm"] = begun.pool is not None
+    return values | found
 
 
 # -- what they must have in common ---------------------------------------------------------------------------
@@ -70,69 +73,23 @@ def agree(session: Any, names: Any, allow_mixed: bool = False) -> None:
     found = world()
     if found is None:
         return
-    tables = [json.loads(data) for data in found.gathered(json.dumps(_table(session)).encode(), WHAT)]
-    lines: list[str] = []
-    mixed: list[str] = []
-    for name in dict.fromkeys(name for table in tables for name in table):
-        values: dict[str, list[int]] = {}
-        for rank, table in enumerate(tables):
-            values.setdefault(table.get(name, "none"), []).append(rank)
-        if len(values) > 1:
-            told = ", ".join(f"{_short(value)} on {_ranks(ranks)}" for value, ranks in values.items())
-            (mixed if name in PROCESSOR else lines).append(f"{name}: {told}")
-    if lines or (mixed and not allow_mixed):
-        hint = "" if lines else f" ({names(ALLOWED)} goes on, with other last bits than on one kind)"
-        raise RefusedError(f"ranks: wanted the same on all, got {'; '.join(lines + mixed)}{hint}")
+    found.allow_mixed = found.allow_mixed or allow_mixed
+    if text := differences(found, _table(session), WHAT, names(ALLOWED), (CODE,)):
+        raise RefusedError(text)
 
 
 def _table(session: Any) -> dict[str, str]:
     """What must be the same, by name."""
-    build, settings = config(), session.settings
-    family, features = _processor()
-    table = {
-        "cynet": build["version"],
-        "compiler": build["compiler"],
-        "flags": build["flags"],
-        "instructions": build["ISA"],
-        "numpy": np.__version__,
+    settings = session.settings
+    table = of_this_machine(*_processor()) | {
         "fingerprint of the data": session.batches.dataset.fingerprint(),
         "fingerprint of the test data": session.test_batches.dataset.fingerprint(),
         "net": sha256(repr(session.model).encode()).hexdigest()[:16],
-        PROCESSOR[0]: family,
-        PROCESSOR[1]: features,
     }
+    net = session.net
+    if net is not None and net.source is not None:
+        table[CODE] = sha256(json.dumps([net.sha256, net.digests], sort_keys=True).encode()).hexdigest()[:16]
     return table | {name: str(value) for name, value in settings.flat().items() if name not in FREE}
-
-
-def _processor() -> tuple[str, str]:
-    """(family, features that arithmetic may depend on) of this machine's processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-    except OSError:
-        return "unknown", "unknown"
-    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    family = [facts.get(name, "") for name in ("vendor_id", "cpu family", "CPU implementer", "CPU part")]
-    features = facts.get("flags") or facts.get("Features") or ""
-    known = sorted(word for word in features.split() if FEATURES.fullmatch(word))
-    return " ".join(filter(None, family)) or "unknown", " ".join(known)
-
-
-def _short(value: str) -> str:
-    if len(value) <= SHOWN:
-        return value
-    return f"{value[:SHOWN]}... (SHA-256 {sha256(value.encode()).hexdigest()[:8]})"
-
-
-def _ranks(ranks: list[int]) -> str:
-    """'rank 3', 'ranks 0-2, 5'."""
-    runs: list[list[int]] = []
-    for rank in ranks:
-        if runs and runs[-1][-1] == rank - 1:
-            runs[-1].append(rank)
-        else:
-            runs.append([rank])
-    text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-    return f"rank{'s' if len(ranks) > 1 else ''} {text}"
 
 
 # -- what the first one hands to the others ------------------------------------------------------------------
@@ -239,8 +196,10 @@ class Agreed:
 
 @contextlib.contextmanager
 def told_to_others() -> Iterator[None]:
-    """A context whose errors the other processes are told of, which end then, too."""
+    """A context of a run, whose errors the other processes are told of, which end then, too."""
     found = world()
+    if found is not None:
+        found.anew()
     try:
         yield
     except RankFailedError as error:
@@ -248,5 +207,5 @@ def told_to_others() -> Iterator[None]:
     except BaseException as error:
         if found is not None:
             known = isinstance(error, (OSError, ValueError, RuntimeError)) and str(error)
-            found.fail(reason(error) if known else f"{type(error).__name__}: {error}")
+            found.fail(reason(error) if known else f"{type(error).__name__}: {error}", found.number)
         raise

@@ -45,8 +45,9 @@ def trainer_of(model: Layer, settings: Settings, class_weights: Any = None) -> T
         Freezing(model, later) if later else None,
     )
     world = current()
-    if settings.shards > 1 or (world is not None and world.size > 1):
-        made.sharding = Sharding(settings.shards, world, settings.sync_batch_norm)
+    needed = settings.shards > 1 or (world is not None and world.size > 1)
+    # also where it is None: what `distributed.init` has set is for other trainers than a run's
+    made.sharding = Sharding(settings.shards, world, settings.sync_batch_norm) if needed else None
     return made
 
 

@@ -205,3 +205,83 @@ def test_an_error_in_one_rank_of_a_script_ends_all(tmp_path):
     began = time.monotonic()
     done = run(tmp_path, [*launch(2), sys.executable, "script.py"])
     assert done.returncode and "AssertionError" in done.stderr and time.monotonic() - began < 30
+
+
+def test_a_rank_of_a_script_that_leaves_early_ends_all(tmp_path):
+    lines = (
+        "import sys, cynet.distributed as d\nworld = d.init(4)\nif world.rank: sys.exit()\n"
+        "world.patient = True\nworld.gathered(b'', 'x')\n"
+    )
+    (tmp_path / "script.py").write_text(lines)
+    began = time.monotonic()
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py"])
+    assert done.returncode and "its program came to its end" in done.stderr and time.monotonic() - began < 30
+
+
+AGAIN = """
+import sys, cynet.distributed as d
+from cynet.runs import together
+from cynet.runs.errors import RefusedError
+world = d.init(4)
+hook = sys.excepthook
+assert d.init(2, timeout=50) is world and sys.excepthook is hook and world.timeout == 50
+try:
+    with together.told_to_others():
+        world.gathered(b"", "x")
+        raise RefusedError("no")
+except RefusedError:
+    world.agreed, world.patient = 15, False
+with together.told_to_others():
+    assert (world.agreed, world.patient, world.failed) == (0, True, False)
+    world.gathered(b"", "x")
+    for _ in range(3):
+        world._look([])
+    world.gathered(b"", "y")
+print("good")
+"""
+
+
+def test_nothing_is_left_of_a_run_that_was_refused(tmp_path):
+    (tmp_path / "script.py").write_text(AGAIN)
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py"])
+    assert done.returncode == 0 and done.stdout.count("good") == 2, done.stderr
+
+
+LATE = """
+import os, sys, time
+from cynet import cli
+from cynet.runs import ending
+
+def slow(*args, before=ending.conclude, **more):
+    with open("new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("new", "first")
+    while not os.path.exists("sent"):
+        time.sleep(0.02)
+    time.sleep(0.3)
+    return before(*args, **more)
+
+ending.conclude = slow
+with open(f"{os.getpid()}.rank", "w"):
+    pass
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_to_another_rank_while_the_first_ends_changes_nothing(tmp_path, number):
+    prepare(tmp_path)
+    (tmp_path / "late.py").write_text(LATE)
+    words = command(2, "--steps", "3", "--run-dir", "late")
+    flags = words[words.index("train") :]
+    process = start(tmp_path, [*words[: words.index("-m")], "late.py", *flags])
+    end = time.monotonic() + 60
+    while not (tmp_path / "first").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.3)  # the other one is at its end
+    (other,) = {path.stem for path in tmp_path.glob("*.rank")} - {(tmp_path / "first").read_text()}
+    os.kill(int(other), number)
+    (tmp_path / "sent").write_text("")
+    status, output = ended(process, tmp_path)
+    assert status == 0 and "weights in " in output, output

@@ -13,16 +13,20 @@ import cynet
 from cynet import cli
 from cynet.runs import together as runs_together
 from cynet.runs.errors import FailedError, RefusedError
+from cynet.runs.nets import OwnNet
 from cynet.runs.origins import Names
 from cynet.runs.settings import DEFAULTS, Settings
-from cynet.train.shards.world import RankFailedError
+from cynet.runs.trainers import trainer_of
+from cynet.train.shards.sharding import Sharding
+from cynet.train.shards.world import RankFailedError, World
+from cynet.train.trainer import Trainer
 
 
 def session(**settings):
     dataset = SimpleNamespace(fingerprint=lambda: "10x1")
     batches = SimpleNamespace(dataset=dataset)
     return SimpleNamespace(
-        settings=Settings(**settings), batches=batches, test_batches=batches, model=cynet.ReLU()
+        settings=Settings(**settings), batches=batches, test_batches=batches, model=cynet.ReLU(), net=None
     )
 
 
@@ -58,6 +62,18 @@ def test_each_difference_is_told_with_its_ranks_in_all_of_them(monkeypatch):
     )
 
 
+def test_other_code_of_a_net_is_refused_but_not_where_it_is_kept_as_data(monkeypatch):
+    made = [session() for _ in range(3)]
+    for each, source in zip(made, (b"1", b"2", None), strict=True):
+        each.net = OwnNet("net.py:net", cynet.ReLU, source)
+    (found,) = set(agreed(monkeypatch, made))
+    assert found.startswith("ranks: wanted the same on all, got code of the net: ") and "rank 2" not in found
+    made[1].net = OwnNet("net.py:net", cynet.ReLU, b"1", imports={"a.py": b""})
+    assert None not in agreed(monkeypatch, made)
+    made[1].net = made[0].net
+    assert agreed(monkeypatch, made) == [None] * 3
+
+
 def test_another_kind_of_processor_is_allowed_by_name(monkeypatch):
     here = threading.local()
     kinds = itertools.cycle(["one", "other"])
@@ -83,9 +99,20 @@ def test_only_several_processes_without_a_number_of_shards_have_eight(monkeypatc
     assert runs_together.with_shards({"shards": 1}, origins | {"shards": "flag"}) == {"shards": 1}
 
 
+def test_a_run_takes_the_shards_of_init_where_its_settings_do_not_say(monkeypatch):
+    origins = dict.fromkeys(DEFAULTS, "default")
+    monkeypatch.setattr(Trainer, "sharding", Sharding(4, sync_batch_norm=True))
+    monkeypatch.setattr(runs_together, "current", lambda: SimpleNamespace(size=1))
+    assert runs_together.with_shards({}, origins) == {"shards": 4, "sync_batch_norm": True}
+    assert runs_together.with_shards({}, origins | {"sync_batch_norm": "flag"}) == {"shards": 4}
+    model = cynet.models.create("uwnet1", (8, 8, 3), 4)
+    assert trainer_of(model, Settings(shards=1, steps=2, lr=0.1)).sharding is None
+
+
 def test_the_others_are_told_of_an_error_once(monkeypatch):
     said = []
-    world = SimpleNamespace(size=2, rank=0, fail=said.append)
+    world = World()
+    world.size, world.fail = 2, lambda text, number: said.append(text)
     monkeypatch.setattr(runs_together, "current", lambda: world)
     with pytest.raises(RefusedError), runs_together.told_to_others():
         raise RefusedError("data_dir: no such folder")

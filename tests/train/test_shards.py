@@ -255,6 +255,23 @@ def test_dropout_draws_by_seed_step_and_shard():
     assert cynet.core.random.get_state() == before
 
 
+def test_ranks_that_begin_with_other_weights_or_shards_are_refused_by_name():
+    made = [trainer_of(plain, 4) for _ in range(2)]
+    made[1].model.parameters()[0].data[:] += 1
+
+    def run(world):
+        trainer = made[world.rank]
+        trainer.sharding = Sharding(4 << world.rank, world)
+        with pytest.raises(
+            ValueError, match="ranks: wanted the same on all, got shards: 4 on rank 0, 8"
+        ) as e:
+            trainer.step(*batches(1)[0])
+        return str(e.value)
+
+    for text in together(2, run):
+        assert "; SHA-256 of the weights: " in text and "sync" not in text
+
+
 # -- batch norm over the whole batch -------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NETS)
 def test_batch_norm_over_all_shards_gives_the_same_bytes_for_every_number_of_ranks(name, dirty_memory):
@@ -297,6 +314,60 @@ def test_an_error_within_shards_that_take_turns_comes_out_and_the_next_step_goes
     middle.fails = False
     assert np.isfinite(trainer.step(x, y))
     assert all(p.grad is grad for p, grad in zip(trainer.model.parameters(), grads, strict=True))
+
+
+def test_shards_of_other_numbers_of_parts_are_refused_where_batch_norm_knows_all():
+    trainer = trainer_of(residual, 2, accumulate=4)
+    trainer.sharding = Sharding(2, sync_batch_norm=True)
+    x, y = batches(1)[0]
+    with pytest.raises(ValueError, match="accumulate: wanted a batch of as many parts in every shard"):
+        trainer.step(x[:7], y[:7])
+    assert np.isfinite(trainer.step(x[:8], y[:8]))
+
+
+class Choosing(cynet.Layer):
+    """A net that calls batch norms as its samples are, the other way round or not at all."""
+
+    def __init__(self, ways):
+        self.norms, self.ways = [BatchNorm2d(3), BatchNorm2d(3)], ways
+        self.one, self.other, self.last = *self.norms, Linear(3, CLASSES)
+        self.pool = GlobalAvgPool2d()
+
+    def output_shape(self, shape):
+        return shape[0], CLASSES
+
+    def forward(self, x):
+        for number in self.ways[int(x[0, 0, 0, 0] > 0)]:
+            x = self.norms[number](x)
+        return self.last(self.pool(x))
+
+    def backward(self, dy):
+        return self.pool.backward(self.last.backward(dy))
+
+
+@pytest.mark.parametrize("ways", [([0], [0, 1]), ([0, 1], [0]), ([0, 1], [1, 0]), ([], [0])], ids=str)
+@pytest.mark.parametrize("sync", [True, False])
+def test_shards_that_call_other_batch_norms_are_refused(ways, sync):
+    trainer = trainer_of(lambda: Choosing(ways), 2)
+    trainer.sharding = Sharding(2, sync_batch_norm=sync)
+    x, y = batches(1)[0]
+    x[:24, 0, 0, 0], x[24:, 0, 0, 0] = -1, 1
+    with pytest.raises(RuntimeError, match="calls its batch norms alike in every shard"):
+        trainer.step(x, y)
+
+
+def test_ranks_that_call_other_batch_norms_are_refused():
+    made = [trainer_of(lambda: Choosing(([], [0])), 2) for _ in range(2)]
+
+    def run(world):
+        trainer = made[world.rank]
+        trainer.sharding = Sharding(2, world)
+        x, y = batches(1)[0]
+        x[:24, 0, 0, 0], x[24:, 0, 0, 0] = -1, 1
+        with pytest.raises(RuntimeError, match="bytes of statistics"):
+            trainer.step(x, y)
+
+    together(2, run)
 
 
 # -- texts ---------------------------------------------------------------------------------------------------

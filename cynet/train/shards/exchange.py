@@ -126,9 +126,8 @@ class Exchange:
         if not flight.pending:
             self.done(flight.number)
 
-    def finish(self) -> None:
-        """Wait for all buckets."""
-        start = time.perf_counter()
+    def finish(self, start: float) -> None:
+        """Wait for all buckets, at the end of a wait that began at `start` (of `time.perf_counter`)."""
         self.behind = start - self._since if self._since is not None else 0.0
         while self._flights:
             flight = self._flights[0]

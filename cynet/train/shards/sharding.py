@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
@@ -20,6 +21,7 @@ from .evaluation import evaluate, is_shared
 from .exchange import Exchange
 from .gradients import Gradients, is_published
 from .rows_going_on import GoingOn
+from .sameness import differences, of_this_machine, of_training, processor
 from .statistics import Statistics
 from .synchronized import Turns
 from .told import Told
@@ -29,6 +31,7 @@ from .world import World
 MOST = 1 << 12  # shards
 KEYS = 1 << 16  # random keys of a shard: with 2**31 steps they stay below 2**59
 WHAT = "what the other ranks tell of a step"
+BEGINNING = "the beginning of the training"
 
 
 class Sharding:
@@ -120,6 +123,7 @@ class Sharding:
         """The gradients of what is trained now, how they are exchanged, and an array for their sum."""
         params = [parameter for parameter in trainer.optimizer.params if parameter.requires_grad]
         if self._gradients is None or not self._gradients.are_of(params):
+            self._agree(trainer)
             early = is_published(trainer.model)
             gradients = self._gradients = Gradients(params, early=early)
             array = self._sum = np.empty(gradients.size, np.float32)
@@ -128,9 +132,17 @@ class Sharding:
         assert self.exchange is not None and self._sum is not None
         return self._gradients, self.exchange, self._sum
 
+    def _agree(self, trainer: Any) -> None:
+        """Refuse, in every process, what is not the same in all where they begin to train."""
+        if self.world.size > 1:
+            table = of_this_machine(*processor()) | of_training(self, trainer.model)
+            if text := differences(self.world, table, BEGINNING, "allow_mixed=True"):
+                raise ValueError(text)
+
     # -- the rest of a training ------------------------------------------------------------------------
     def share(self, trainer: Any, batches: Any, test_batches: Any) -> tuple[Any, Any]:
-        """Batches of which this process makes what it needs alone, where that can be."""
+        """Batches for a training, of which this process makes what it needs alone, where that can be."""
+        self.world.patient = True
         if self.world.size > 1:
             if _in_parts(batches) and trainer.mixup is None:
                 batches = _InPart(batches, self.cut)
@@ -200,8 +212,11 @@ class _Step:
         else:
             for shard in self.own:
                 self._shard(shard, shard == self.own[-1])
+        since = time.perf_counter()  # what is waited for from here on was not hidden
         found = told.read(self.world, self.talk.heard(WHAT))
-        self.exchange.finish()
+        self.exchange.finish(since)
+        if self.turns is None:
+            self._check_statistics(found)
         if self.going_on.layers:
             parts = [self.sharding.part(shard, self.samples) for shard in range(self.sharding.shards)]
             pairs = zip(found, parts, strict=True)
@@ -228,6 +243,13 @@ class _Step:
         if self.going_on.layers:
             kind = type(self.going_on.layers[0]).__name__
             raise ValueError(f"sync_batch_norm: wanted a net without state that goes on, got one with {kind}")
+        parts = [self.sharding.part(shard, self.samples) for shard in range(self.sharding.shards)]
+        counts = {len(self.trainer.parts(part.start, part.stop)) for part in parts}
+        if len(counts) > 1:  # some would wait for ever at the batch norms of others
+            raise ValueError(
+                f"accumulate: wanted a batch of as many parts in every shard, for sync_batch_norm, got "
+                f"{min(counts)} and {max(counts)}, of {self.samples} samples"
+            )
         turns = self.turns = Turns(self.world, self.gradients.params, len(self.own))
 
         def shard(i: int) -> Subtotal:
@@ -283,6 +305,14 @@ class _Step:
         self._tell()
         with gradients.following(ready, self.exchange.poll):
             trainer.model.backward(gradient)
+
+    def _check_statistics(self, found: list[Told]) -> None:
+        """See that all shards, wherever they were, called as many batch norms."""
+        wanted = statistics.size_of(self.layers)
+        for shard, each in enumerate(found):
+            if len(each.statistics) != wanted:
+                got = f"{len(each.statistics)} bytes of shard {shard}"
+                raise RuntimeError(f"shards: wanted {wanted} bytes of statistics of each shard, got {got}")
 
     def _take(self, taken: Statistics) -> None:
         """See that batch norm was called as in the shards before."""

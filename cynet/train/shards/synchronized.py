@@ -25,9 +25,10 @@ from cynet.kernels.norm.normalization import NormPass
 from cynet.nn.parameter import Held, Parameter
 from cynet.nn.passes import Pass, mode
 
-from .world import World
+from .world import World, refuse
 
 WHAT = "what the other ranks have of a batch norm"
+OTHER = "sync_batch_norm: wanted a net that calls its batch norms alike in every shard, got another order"
 
 
 class Turns:
@@ -54,6 +55,8 @@ class Turns:
         self._condition = threading.Condition()
         self._turn, self._error = 0, False
         self._given: list[AnyArray] = []
+        self._place: Any = None  # where the shards are that have given
+        self._is_over = False  # for some shard
         self._joined: Any = None
         self._own = [parameter.grad for parameter in params]
         self._grads = [[workspace.zeros(grad.shape) for grad in self._own] for _ in range(count)]
@@ -83,6 +86,9 @@ class Turns:
         mode.statistics, mode.by_turns, mode.around = _OfShard(self, i), True, Pass(None)
         try:
             yield
+            if self._given:  # the others wait where this one never came
+                raise RuntimeError(OTHER)
+            self._is_over = True
             self._hand_on(i)
         except BaseException:
             with self._condition:
@@ -111,11 +117,18 @@ class Turns:
             self._turn = (i + 1) % self.count
             self._condition.notify_all()
 
-    def meet(self, i: int, own: AnyArray, join: Callable[[list[AnyArray]], Any]) -> Any:
-        """What `join` makes of the float64 arrays of all shards, in their order, of which this is one's."""
+    def meet(self, i: int, place: Any, own: AnyArray, join: Callable[[list[AnyArray]], Any]) -> Any:
+        """What `join` makes of the float64 arrays of all shards, in their order, of which this is one's; all
+        are at the same `place`."""
+        if self._is_over or (self._given and place != self._place):
+            raise RuntimeError(OTHER)
+        self._place = place
         self._given.append(own)
         if len(self._given) == self.count:
-            data = self.world.gathered(b"".join(each.tobytes() for each in self._given), WHAT)
+            packed = b"".join(each.tobytes() for each in self._given)
+            data = self.world.gathered(packed, WHAT)
+            if any(len(each) != len(packed) for each in data):
+                refuse(self.world, OTHER)
             arrays = np.frombuffer(b"".join(data), np.float64).reshape(-1, *own.shape)
             self._joined, self._given = join(list(arrays)), []
         if self.count > 1:
@@ -139,7 +152,7 @@ class _OfShard:
         mean, variance = single_steps.statistics(rows)
         own = np.stack([np.full_like(mean, len(rows)), mean, variance * len(rows)])
         last = len(self.turns._given) == self.turns.count - 1
-        count, mean, square = self.turns.meet(self.i, own, _whole)
+        count, mean, square = self.turns.meet(self.i, (id(layer), "forward"), own, _whole)
         variance = square / count
         if last:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -148,6 +161,7 @@ class _OfShard:
             self.turns.moments.append(moments.tobytes())
         stats = JointPass(rows, *_terms(mean, variance, affine, eps), True)
         stats.held, stats.shard, stats.count = Held(layer.weight, layer.bias), self, int(count[0])
+        stats.layer = id(layer)
         return stats
 
 
@@ -184,10 +198,12 @@ class JointPass(NormPass):
         Where it meets the others.
     count : int
         Rows of all shards.
+    layer : int
+        Tells its layer from others.
     """
 
     shard: Any = None
-    count = 0
+    count = layer = 0
 
     def finish(self, partial: AnyArray, weight: Array, weight_grad: Array, bias_grad: Array) -> None:
         """As of `NormPass`: the parameters' gradients by this shard's sums, the terms by those of all."""
@@ -198,7 +214,7 @@ class JointPass(NormPass):
             weight_grad += (own[1] * inverse).astype(np.float32)
         if bias_grad.size:
             bias_grad += own[0].astype(np.float32)
-        total, product = self.shard.turns.meet(self.shard.i, own, _sum)
+        total, product = self.shard.turns.meet(self.shard.i, (self.layer, "backward"), own, _sum)
         a = inverse * weight if weight.size else inverse
         self.terms[table.OF_DY] = a
         self.terms[table.OF_X] = -a * product * (inverse * inverse) / self.count

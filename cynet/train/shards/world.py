@@ -14,14 +14,8 @@ import numpy as np
 
 from cynet.core.types import AnyArray
 
-HEADER, BODY, FAILURE, ENDED, TALK, BUCKETS = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    16,
-)  # tags of messages; those of buckets count from there
+HEADER, BODY, FAILURE, ENDED, TALK, HEARD = range(1, 7)  # tags of messages
+BUCKETS = 16  # those of buckets count from there
 SPARE = 1024  # bytes, beside twice its own, that a process hears of another one
 Pending = list[tuple[Any, int]]  # (request, the rank that it waits for)
 
@@ -55,6 +49,10 @@ class World:
     patient : bool
         Whether another process is waited for as long as it takes: until the first step, which all begin when
         the last one has its data.
+    allow_mixed : bool
+        Whether processors may be of several kinds.
+    number : int
+        Of the run that these processes are at; what a failure of one before told is nobody's.
     sent_bytes, sent_messages : int
         Since the beginning.
     """
@@ -65,7 +63,13 @@ class World:
         self.noted: Callable[[], int] = _nothing
         self.agreed = 0
         self.failed, self.patient = False, True
+        self.allow_mixed, self.number = False, 0
         self.sent_bytes = self.sent_messages = 0
+
+    def anew(self) -> None:
+        """Begin with another run, as all do: nothing is left of signals and failures of the last one."""
+        self.agreed, self.failed, self.patient = 0, False, True
+        self.number += 1
 
     def name(self, rank: int) -> str:
         """What messages call a process."""
@@ -93,8 +97,8 @@ class World:
             When another process has said that it failed.
         """
 
-    def fail(self, text: str) -> None:
-        """Tell all others, once, that this process cannot go on, and why."""
+    def fail(self, text: str, number: int = 0) -> None:
+        """Tell all others, once, why this process cannot go on, or with a run alone, by its number."""
         self.failed = True
 
     def leave(self, status: int) -> None:
