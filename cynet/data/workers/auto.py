@@ -2,7 +2,7 @@
 
 import time
 
-from cynet.core.threads import processors
+from cynet.core.processors import own_processors as processors
 
 BATCHES = 4, 200  # the fewest and the most that are timed of each number
 SECONDS = 0.25  # for each number
