@@ -31,7 +31,7 @@ def add_flags(group):
 
 
 def refuse(program, error):
-    """The exit status of an error in the flags, which the first process says for all, or, without MPI, each."""
+    """The exit status of an error in the flags, which the first process says; without MPI each does."""
     from .parser import UsageError
 
     def refused():

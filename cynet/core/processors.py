@@ -8,19 +8,6 @@ from pathlib import Path
 QUOTA_FILES = {"cgroup2": ("cpu.max",), "cgroup": ("cpu.cfs_quota_us", "cpu.cfs_period_us")}
 
 
-_shared = [1]
-
-
-def share(processes: int) -> None:
-    """Have `own_processors` know that so many processes have this one's processors in common."""
-    _shared[0] = processes
-
-
-def own_processors() -> int:
-    """The part of `processors` that is left to this process, at least 1."""
-    return max(1, processors() // _shared[0])
-
-
 def processors(root: str | Path = "/") -> int:
     """The processors that this process may use; everything that counts them asks here.
 

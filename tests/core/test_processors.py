@@ -153,13 +153,3 @@ def test_the_quota_is_the_number_of_threads():
     )
     done = run_python("-c", code, OMP_NUM_THREADS="")
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
-
-
-def test_processes_on_the_same_processors_have_a_part_each(monkeypatch):
-    monkeypatch.setattr(module, "processors", lambda: 8)
-    monkeypatch.setattr(module, "_shared", [1])
-    assert module.own_processors() == 8
-    module.share(3)
-    assert module.own_processors() == 2
-    module.share(16)
-    assert module.own_processors() == 1
