@@ -65,10 +65,18 @@ def script(command, arguments=None, program=None):
 
 
 def _run(command, arguments, program):
-    from .parser import Parser
+    from .parser import Parser, UsageError
 
     module = importlib.import_module(f"cynet.cli.{command}")
     parser = Parser(program, description=module.__doc__)
     module.add_flags(parser)
-    flags = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        flags = parser.parse_args(words)
+    except UsageError as error:
+        if command != "train" or "--distributed" not in words:
+            raise
+        from .together import refuse
+
+        return refuse(program, error)
     return module.run(flags)

@@ -9,6 +9,8 @@ import traceback
 from .ending import FAILED, TERMINATED, guarded
 from .parser import refusing
 
+TIMEOUT = 120.0  # seconds that a process waits for another one, by default
+
 
 def add_flags(group):
     """The flags of a training by several processes."""
@@ -23,9 +25,22 @@ def add_flags(group):
         help="with --distributed: go on where processors are of several kinds, whose last bits may differ",
     )  # fmt: skip
     group.add_argument(
-        "--rank-timeout", type=number(1), default=120.0, metavar="SECONDS",
+        "--rank-timeout", type=number(1), default=TIMEOUT, metavar="SECONDS",
         help="with --distributed: how long a process waits for another one before all are ended",
     )  # fmt: skip
+
+
+def refuse(program, error):
+    """The exit status of an error in the flags, which the first process says; without MPI each does."""
+    from .parser import UsageError
+
+    def refused():
+        raise error
+
+    try:
+        return with_all(program, TIMEOUT, refused)
+    except UsageError:  # there is no MPI
+        raise error from None
 
 
 def with_all(program, timeout, function):

@@ -10,6 +10,7 @@ from typing import Any
 from cynet.core import checks
 from cynet.core.processors import processors
 from cynet.core.threads import VARIABLE, set_num_threads
+from cynet.data.workers import auto
 from cynet.train.shards.sharding import Sharding
 from cynet.train.shards.world import World
 from cynet.train.trainer import Trainer
@@ -97,6 +98,7 @@ def begin(timeout: float = TIMEOUT) -> World:
     timeout = checks.number("timeout", timeout, 0, open_low=True)
     if _world is None:
         _world = mpi.world(timeout)
+        auto.share(_world.local)
         mpi.set_threads(_world, processors(), set_num_threads, VARIABLE)
     _world.timeout = timeout
     return _world

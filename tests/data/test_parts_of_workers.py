@@ -287,3 +287,10 @@ def test_an_error_whose_pickle_cannot_be_read_again_is_told_by_its_name():
     message = pickle.dumps((2, b"no pickle", "builtins.OSError", "text", "trace"))
     assert worker.unpacked(message) == (2, None, "OSError", "text", "trace")
     assert worker.unpacked(worker.packed(Twofold("a", "b"), 0))[1].args == ("a", "b")
+
+
+def test_processes_on_the_same_processors_have_a_part_each(monkeypatch):
+    monkeypatch.setattr(auto, "_shared", [1])
+    assert auto.part(8) == 8
+    auto.share(3)
+    assert auto.part(8) == 2 and auto.part(1) == 1

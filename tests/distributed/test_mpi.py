@@ -141,6 +141,12 @@ def test_what_goes_wrong_in_one_rank_is_said_once_and_ends_all(place):
     assert done.returncode and text.count("nothing.npz") == 1 and "rank 1 on" in text, text
 
 
+def test_flags_that_are_none_are_refused_once(place):
+    done = run(place, command(2, "--nothing", "1"))
+    text = done.stdout + done.stderr
+    assert done.returncode == 2 and text.count("--nothing") == 1, text
+
+
 LIMITED = """
 import resource
 

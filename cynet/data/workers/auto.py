@@ -8,6 +8,18 @@ BATCHES = 4, 200  # the fewest and the most that are timed of each number
 SECONDS = 0.25  # for each number
 GAIN = 1.1  # what another worker must be worth
 
+_shared = [1]
+
+
+def share(processes):
+    """Know from now on that so many processes have this one's processors in common."""
+    _shared[0] = processes
+
+
+def part(count):
+    """How many of so many processors are left to this process, at least 1."""
+    return max(1, count // _shared[0])
+
 
 def beside(threads):
     """How many workers a training without functions of the user is fastest with, and a line that says why.
@@ -26,7 +38,7 @@ def beside(threads):
     -------
     int, str
     """
-    there = processors()
+    there = part(processors())
     workers = int(threads < there)
     counts = f"the kernels have {_counted(threads, 'thread')}, the machine {_counted(there, 'processor')}"
     return workers, f"workers {workers} chosen: {counts}"
@@ -53,7 +65,7 @@ def choose(feeds, batch_size):
     int, str
     """
     rates = []
-    for workers in range(processors() + 1):
+    for workers in range(part(processors()) + 1):
         with feeds(workers) as batches:
             rates.append(batch_size * _batches_a_second(batches))
         if workers > 1 and rates[-1] < GAIN * rates[-2]:
