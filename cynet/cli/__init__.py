@@ -61,20 +61,21 @@ def overview():
 def script(command, arguments=None, program=None):
     """Run one command, as tools/COMMAND.py does; parameters and result as in `main`."""
     program = program or os.path.basename(sys.argv[0])
-    return guarded(program, lambda: _run(command, arguments, program))
+    words = sys.argv[1:] if arguments is None else arguments
+    alone = command != "train" or "--distributed" not in words
+    return guarded(program, lambda: _run(command, words, program, alone), alone)
 
 
-def _run(command, arguments, program):
+def _run(command, words, program, alone):
     from .parser import Parser, UsageError
 
     module = importlib.import_module(f"cynet.cli.{command}")
     parser = Parser(program, description=module.__doc__)
     module.add_flags(parser)
-    words = sys.argv[1:] if arguments is None else arguments
     try:
         flags = parser.parse_args(words)
     except UsageError as error:
-        if command != "train" or "--distributed" not in words:
+        if alone:
             raise
         from .together import refuse
 

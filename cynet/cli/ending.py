@@ -15,15 +15,19 @@ class Terminated(BaseException):
     """SIGTERM, which ends a command as Ctrl-C does."""
 
 
-def guarded(program, function):
-    """The exit status that a function returns, or that of the error that ends it, which is said in a line."""
+def guarded(program, function, terminable=True):
+    """The exit status that a function returns, or that of the error that ends it, which is said in a line.
+
+    Where not `terminable`, SIGTERM kills: until MPI has begun, mpiexec ends the others only of one that a
+    signal has ended.
+    """
     with showing_everything():
-        return _status(program, function)
+        return _status(program, function, terminable)
 
 
-def _status(program, function):
+def _status(program, function, terminable):
     try:
-        with _terminable():
+        with _terminable() if terminable else contextlib.nullcontext():
             status = function() or 0
             sys.stdout.flush()
             return status

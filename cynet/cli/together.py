@@ -3,7 +3,9 @@
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 
 from .ending import FAILED, TERMINATED, guarded
@@ -55,7 +57,7 @@ def with_all(program, timeout, function):
     """
     from cynet.distributed.start import begin
 
-    with refusing("--distributed"):
+    with refusing("--distributed"), _interrupts_kill():
         world = begin(timeout)
     try:
         return _run(world, program, function)
@@ -63,6 +65,19 @@ def with_all(program, timeout, function):
         world.fail("ended by a signal")
         world.leave(TERMINATED)
         raise
+
+
+@contextlib.contextmanager
+def _interrupts_kill():
+    """Within this context Ctrl-C ends the process at once, also in the midst of MPI's beginning."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run(world, program, function):

@@ -103,6 +103,28 @@ def test_a_killed_rank_takes_all_others_along_and_the_run_goes_on_with_another_n
     gone_on(tmp_path, "killed", 4, alone)
 
 
+EARLY = """
+import os, signal, sys
+from cynet.cli import main
+from cynet.distributed import start
+
+begin = start.begin
+def ending(*given):
+    if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) == "1":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return begin(*given)
+start.begin = ending
+sys.exit(main(["train", "--distributed", "--steps", "3", "--run-dir", "early"]))
+"""
+
+
+def test_a_rank_that_ends_before_mpi_has_begun_takes_all_others_along(tmp_path):
+    (tmp_path / "early.py").write_text(EARLY)
+    done = run(tmp_path, [*launch(2), sys.executable, "early.py"], timeout=60)
+    assert done.returncode and not (tmp_path / "early").exists()
+    see_gone(tmp_path)
+
+
 def test_a_rank_that_hangs_ends_all_with_a_sentence(tmp_path):
     prepare(tmp_path)
     process = start(tmp_path, command(2, "--rank-timeout", "1", *LONG, "hung"))
