@@ -93,9 +93,8 @@ class StepCost:
         """A step's, by the model."""
         compute = machine.rate(1) * threads / machine.rate(threads)
         thirds = 2 * busiest(batch, threads) + busiest(PARTIALS, threads)
-        work = (1 - self.memory) * compute * thirds / 3 + self.memory * machine.stream(1) / machine.stream(
-            threads
-        )
+        waiting = machine.stream(1) / machine.stream(threads)
+        work = (1 - self.memory) * compute * thirds / 3 + self.memory * waiting
         joins = self.joins * machine.joined(threads) if threads > 1 else 0.0
         return self.serial + joins + batch * self.each * work
 

@@ -138,7 +138,7 @@ class Trainer:
         When the model is no Layer, or `clip_norm` is not above 0.
     """
 
-    sharding: Any = None  # computes a step's gradients in shards, perhaps with others: `train/shards.py`
+    sharding: Any = None  # computes a step's gradients in shards, perhaps with others: `train/shards/`
 
     def __init__(
         self,

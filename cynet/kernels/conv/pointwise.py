@@ -1,5 +1,7 @@
 """Convolution by filters of one pixel, whose gradients are made in one walk over the pixels."""
 
+from functools import cached_property
+
 from cynet.core import checks, workspace
 from cynet.core.threads import team
 from cynet.kernels.common import geometry
@@ -19,12 +21,12 @@ class PointwiseConvolution(TiledConvolution):
 
     example = (3, 32, 32, 8), 12, (1, 1), (1, 1), (0, 0, 0, 0), 1
 
-    def __init__(self, problem):
-        super().__init__(problem)
-        size = self.weight_pass.rows * problem.out_shape[2] * problem.out_shape[3]  # the same rows
-        self.back = Lowering(
-            problem.out_shape, problem.in_shape[1:3], problem.in_shape[1:], (1, 1), (1, 1), (0, 0), 1, size
-        )
+    @cached_property
+    def back(self):
+        """The input gradient's pass, in the weight gradient's tiles; an evaluation needs none."""
+        p = self.problem
+        size = self.weight_pass.rows * p.out_shape[2] * p.out_shape[3]
+        return Lowering(p.out_shape, p.in_shape[1:3], p.in_shape[1:], (1, 1), (1, 1), (0, 0), 1, size)
 
     @staticmethod
     def suits(problem):
