@@ -10,7 +10,7 @@ from .process import INTRUDED, Child, Ending
 from .trials import EMPTY, RIGHT, HoleFinding, HoleTrial, place_of
 
 LOADING, STARTING = 5.0, 60.0  # seconds: of the student's file; of Python
-PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a function; once one took all of these
+PATIENCE, IMPATIENCE = 3.0, 2.0  # seconds for a function; once one took all of these
 OWN = 6.0  # seconds for all tests of a student's own
 THREADS = 4  # of OpenMP: more than one shows races
 
@@ -168,7 +168,7 @@ def _listened(child, exercise, left, patience, verdict):
         while (message := child.next(patience, begun))["what"] != "done":
             if message["what"] == "hole":
                 _close(trial, left)
-                begun, hole = time.monotonic(), exercise.hole(message["name"])
+                begun, hole = child.clock(), exercise.hole(message["name"])
                 trial = HoleTrial(exercise, hole, left[hole.name], verdict.work, child.between)
             else:
                 trial.take(message)
@@ -193,7 +193,7 @@ def _own_tests(work, job, verdict, offline):
     with Child({**job, "job": "own"}, threads=THREADS, offline=offline) as child:
         if loaded(child, work):
             return
-        begun = time.monotonic()
+        begun = child.clock()
         try:
             while (message := child.next(OWN, begun))["what"] != "done":
                 if message["what"] == "test":

@@ -120,6 +120,16 @@ class Child:
         text = os.pread(self._printed.fileno(), max(0, end - start), start)
         return text.decode(errors="replace").strip()
 
+    def clock(self):
+        """Seconds, as they pass for the child: while it stands in line for a processor they do not."""
+        return time.monotonic() - self._queued()
+
+    def _queued(self):
+        try:
+            return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):  # no Linux, or one that does not count it
+            return 0.0
+
     def next(self, seconds, since=None):
         """The next message, a dict; its "arrays" are NumPy's.
 
@@ -128,14 +138,14 @@ class Child:
         seconds : float
             How long to wait at most.
         since : float, optional
-            From when on, by `time.monotonic`; default: from now on.
+            From when on, by `clock`; default: from now on.
 
         Raises
         ------
         Ending
             Where none came.
         """
-        deadline = (time.monotonic() if since is None else since) + seconds
+        deadline = (self.clock() if since is None else since) + seconds
         size = int.from_bytes(self._exactly(8, deadline, seconds))
         if size > MOST_HEADER:
             raise Ending(INTRUDED)
@@ -157,8 +167,10 @@ class Child:
         with selectors.DefaultSelector() as waiting:
             waiting.register(self._reader, selectors.EVENT_READ)
             while len(self._buffer) < size:
-                left = deadline - time.monotonic()
-                if left <= 0 or not waiting.select(left):
+                left = deadline - self.clock()
+                if not waiting.select(max(0, left)):
+                    if left > 0:
+                        continue  # by now it may have stood in line again
                     raise Ending(f"did not end within {seconds:.3g} s: an endless loop, or far too slow")
                 part = os.read(self._reader, 1 << 20)
                 if not part:

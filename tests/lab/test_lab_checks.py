@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import socket
+import time
 
 import pytest
 from helpers import gone, wait_until
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import checking, folder, grading, saying, trials
+from cynet.lab import checking, folder, grading, process, saying, trials
 
 BAD = """
 import ctypes
@@ -84,6 +85,23 @@ def test_whatever_a_function_does_ends_in_a_sentence_and_nothing_is_left(started
     assert len(pids) == 2
     wait_until(lambda: all(map(gone, pids)), 10)
     assert all(len(line) <= 100 for line in saying.said(verdict).splitlines()[2:])
+
+
+WAITS = """
+import time
+begun = time.monotonic()
+while time.monotonic() - begun < 0.3:
+    pass
+"""
+
+
+def test_time_in_line_for_a_processor_is_not_the_students(started, monkeypatch):
+    monkeypatch.setattr(checking, "LOADING", 0.1)
+    work = started("sgd", WAITS + (SOLUTIONS / "sgd.py").read_text())
+    work.tests.unlink()
+    assert "did not end within 0.1 s" in checking.check(work).problem
+    monkeypatch.setattr(process.Child, "_queued", lambda _: time.monotonic())  # it never has a processor
+    assert checking.check(work).right
 
 
 WRONG = {
@@ -215,6 +233,7 @@ def test_many_folders_are_graded(capsys, tmp_path, started):
 
 DIALS = """
 import socket
+import time
 try:
     socket.create_connection(("127.0.0.1", PORT), 5).close()
     print("it is there")
