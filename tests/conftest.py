@@ -34,7 +34,9 @@ LONG = (
     "test_documents.py", "test_onnx_of_torch.py", "test_tutorial.py", "test_build.py", "test_every_model.py",
     "test_attributes.py", "test_damaged_tables.py", "test_train_command.py", "test_saved.py",
     "test_hostile_folder.py", "test_torch_peer.py", "test_kill_and_resume.py", "test_kills_at_writes.py",
-    "test_uwnet_attributes.py", "test_data_document.py", "test_odd_pages.py",
+    "test_uwnet_attributes.py", "test_data_document.py", "test_odd_pages.py", "test_mpi.py",
+    "test_lab_cython.py", "test_damaged_run_tables.py", "test_terminals.py", "test_scripts.py",
+    "test_records.py",
 )  # fmt: skip
 WITH_SOURCE = (Path(__file__).parent.parent / "cynet").is_dir()
 

@@ -32,11 +32,11 @@ CHANNELS = st.one_of(st.integers(1, 33), EIGHTS)
 
 @st.composite
 def problems(draw):
-    """(problem, padding) of any kind: few channels, channels by eights, groups, one filter a channel; taps
-    apart."""
+    """(problem, padding) of any kind: few channels, channels by eights, groups, one filter a channel; single
+    taps; taps apart."""
     groups, kernel, stride, dilation = 1, (3, 3), (1, 1), (1, 1)
     inputs, outputs = draw(CHANNELS), draw(CHANNELS)
-    kind = draw(st.sampled_from(["any", "eights", "few", "groups", "each"]))
+    kind = draw(st.sampled_from(["any", "eights", "few", "groups", "each", "single"]))
     if kind == "eights":
         inputs, outputs = draw(EIGHTS), draw(EIGHTS)
     elif kind == "few":
@@ -51,6 +51,8 @@ def problems(draw):
     if draw(st.integers(0, 2)) == 0:
         dilation = tuple(draw(st.integers(1, 6)) for _ in range(2))
     padding = tuple(draw(st.integers(0, 4)) for _ in range(4))
+    if kind == "single":
+        kernel, stride, padding = (1, 1), (1, 1), (0, 0, 0, 0)
     least = (d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     height, width = (
         draw(st.integers(max(1, e - padding[i] - padding[2 + i]), max(20, e))) for i, e in enumerate(least)
@@ -66,7 +68,8 @@ def alike(draw, kind):
     times, more = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     if groups > 1:
         groups, more = groups * times, times
-    padding = tuple(draw(st.integers(0, side + 2)) for side in padding)
+    if any(padding) or draw(st.integers(0, 3)) == 0:
+        padding = tuple(draw(st.integers(0, side + 2)) for side in padding)
     height, width = (
         max(side + draw(st.integers(-4, 9)), kernel[i] - padding[i] - padding[2 + i], 1)
         for i, side in enumerate((height, width))
