@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cynet.core import workspace
 
@@ -20,7 +22,7 @@ def test_a_dropped_buffer_is_used_again(pool):
     place = first.ctypes.data
     del first
     assert workspace.empty((4, 3)).ctypes.data == place
-    assert pool.allocated == 48
+    assert pool.allocated == 64
 
 
 def test_a_buffer_in_use_is_not(pool):
@@ -74,8 +76,20 @@ def test_shapes_that_never_come_back_do_not_pile_up(pool, monkeypatch):
     monkeypatch.setattr(workspace, "SPARE", 1000)
     for size in range(1, 400):
         workspace.empty((size * 100,))
-    held = sum(size * len(shelf) for size, shelf in pool.buffers.items())
-    assert held <= 2 * 4 * 399 * 100 + 1000
+    assert pool.held() <= 2 * 4 * 399 * 100 + 1000
+
+
+def test_shapes_that_never_come_back_do_not_pile_up_beside_what_is_kept(pool, monkeypatch):
+    monkeypatch.setattr(workspace, "SPARE", 1000)
+    kept = []
+    for size in range(1, 400):
+        passing = workspace.empty((size * 100,))
+        kept.append(workspace.empty((10,)))
+        kept[-1].fill(size)
+        passing.fill(-1)
+        del passing
+    assert pool.held() <= 4 * (399 * 100 + 399 * 16) * 3
+    assert [array[0] for array in kept] == list(range(1, 400))
 
 
 def test_shapes_that_alternate_are_kept(pool, monkeypatch):
@@ -85,4 +99,58 @@ def test_shapes_that_alternate_are_kept(pool, monkeypatch):
         del training
         evaluation = [workspace.empty((700,)) for _ in range(5)]
         del evaluation
-    assert pool.allocated == 4 * 5 * 1700
+    assert pool.allocated == 5 * (4032 + 2816)  # whole cache lines
+
+
+KIB = 256  # float32
+
+
+def test_large_ones_lie_over_small_ones_that_nobody_uses(pool):
+    first = [workspace.empty((64 * KIB,)) for _ in range(4)]
+    places = {array.ctypes.data for array in first}
+    del first
+    large = [workspace.empty((128 * KIB,)) for _ in range(2)]
+    assert pool.allocated == 4 * 4 * 64 * KIB and {array.ctypes.data for array in large} < places
+    small = workspace.empty((64 * KIB,))  # all of the others' memory is in use
+    assert not any(np.shares_memory(small, array) for array in large)
+    del large[0], small
+    again = [workspace.empty((64 * KIB,)) for _ in range(3)]
+    assert not any(np.shares_memory(array, large[0]) for array in again)
+    assert pool.allocated == 4 * 5 * 64 * KIB
+
+
+def test_a_small_one_takes_no_large_ones_place(pool):
+    del_me = workspace.empty((1024 * KIB,))
+    del del_me
+    small = workspace.empty((64 * KIB,))
+    assert pool.allocated == 4 * (1024 + 64) * KIB and small.nbytes == 4 * 64 * KIB
+
+
+SIZES = st.one_of(st.integers(1, 400), st.integers(1, 40).map(lambda n: n * 64 * KIB))
+MOVES = st.lists(st.one_of(SIZES, st.integers(-6, -1)), max_size=60)
+
+
+@given(MOVES)
+def test_no_two_that_are_held_have_memory_in_common_and_repetition_takes_nothing(moves):
+    """A step takes arrays and, by a negative number, drops one of those it holds; in the end it drops all."""
+    before, workspace.pool = workspace.pool, workspace.Pool()
+    try:
+        taken = []
+        for _ in range(3):
+            held, array = [], None
+            for move in moves:
+                if move > 0:
+                    array = workspace.empty((move,))
+                    array[[0, -1]] = len(held), move
+                    spans = sorted((one.ctypes.data, one.ctypes.data + one.nbytes) for one in [*held, array])
+                    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+                    held.append(array)
+                elif held:
+                    held.pop(move % len(held))
+            for array in held:
+                assert array[-1] == len(array)
+            held = array = None
+            taken.append(workspace.pool.allocated)
+        assert taken[1:] == taken[:1] * 2
+    finally:
+        workspace.pool = before

@@ -1,0 +1,271 @@
+"""Arrays that are used again: after the first step a training step allocates nothing large.
+
+Design: `empty` hands out a view of a pooled buffer. A buffer is free as soon as nobody outside the pool
+refers to it, which CPython's reference count tells. So an output that a caller keeps is never overwritten,
+one that is dropped serves the next request of its size, and no layer has to say when.
+
+Buffers are pieces of slabs, one after the other. Where no buffer of a size is free, a new one may lie over
+neighbours that are: it is free where they are, and they where it is. So a backward pass, whose gradients
+grow as it comes back to the first layers, lays them where the activations of the last ones were. A step that
+is repeated asks for the same sizes in the same order, and finds the pieces of the first one.
+"""
+
+import threading
+
+import numpy as np
+from cpython.object cimport PyObject
+from numpy import ndarray
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *)
+
+SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
+SPARE = 64 << 20  # bytes of free buffers that are always put up with
+cdef enum:
+    ALIGN = 64  # bytes: a cache line, and the widest vector
+    FEWEST = 1 << 18  # bytes of a slab,
+    MOST = 1 << 26  # and how many it has by itself: the system gives them as they are written to
+    SMALL = 1 << 16  # bytes: what is less lies over nothing else
+
+
+cdef class Piece:
+    """A stretch of a slab."""
+
+    cdef object buffer  # (bytes,) uint8: who uses it refers to it
+    cdef readonly Py_ssize_t start, stop
+    cdef list others  # the pieces that have bytes in common with it; None: there are none
+
+    def __init__(self, start, stop, buffer=None):
+        self.start, self.stop, self.buffer = start, stop, buffer
+
+    cdef bint unused(self):
+        return self.buffer is None or Py_REFCNT(<PyObject *>self.buffer) == 1
+
+    cdef bint free(self):
+        cdef Piece other
+        if Py_REFCNT(<PyObject *>self.buffer) != 1 and self.buffer is not None:
+            return False
+        if self.others is not None:
+            for other in self.others:
+                if not other.unused():
+                    return False
+        return True
+
+
+cdef class Slab:
+    """Memory of the system, and its pieces."""
+
+    cdef object memory
+    cdef list pieces  # from its start to its end; one without a buffer is a hole
+    cdef list over  # pieces that lie over several of those
+    cdef Py_ssize_t touched  # bytes that were ever part of a buffer
+
+    def __init__(self, size):
+        raw = np.empty(size + ALIGN, np.uint8)
+        start = -raw.ctypes.data % ALIGN
+        self.memory = memoryview(raw)[start : start + size]
+        self.pieces, self.over = [Piece(0, size)], []
+
+    cdef object part(self, Py_ssize_t start, Py_ssize_t nbytes):
+        return np.frombuffer(self.memory[start : start + nbytes], np.uint8)
+
+    cdef Piece cut(self, Py_ssize_t nbytes):
+        """A piece from the first hole that is large enough, or None."""
+        cdef Py_ssize_t room = rounded(nbytes), i
+        cdef Piece hole, piece
+        for i, hole in enumerate(self.pieces):
+            if hole.buffer is None and hole.stop - hole.start >= room:
+                piece = Piece(hole.start, hole.start + room, self.part(hole.start, nbytes))
+                self.pieces.insert(i, piece)
+                hole.start = piece.stop
+                if hole.start == hole.stop:
+                    del self.pieces[i + 1]
+                return piece
+        return None
+
+    cdef tuple run(self, Py_ssize_t nbytes):
+        """(bytes, first, end): of neighbours that are free and few bytes more than asked for; or None."""
+        cdef Py_ssize_t first = 0, end, total = 0
+        cdef Piece piece, one
+        best = None
+        for end, piece in enumerate(self.pieces):
+            if piece.buffer is None or not piece.free():
+                first, total = end + 1, 0
+                continue
+            total += piece.stop - piece.start
+            one = self.pieces[first]
+            while total - (one.stop - one.start) >= nbytes:
+                total -= one.stop - one.start
+                first += 1
+                one = self.pieces[first]
+            if nbytes <= total <= nbytes + nbytes // 2 and (best is None or total < best[0]):
+                best = total, first, end + 1
+        return best
+
+    cdef Piece lay(self, Py_ssize_t nbytes, Py_ssize_t first, Py_ssize_t end):
+        """A piece over those from `first` to before `end`."""
+        cdef Piece one, piece
+        cdef Py_ssize_t start = (<Piece>self.pieces[first]).start
+        piece = Piece(start, start + rounded(nbytes), self.part(start, nbytes))
+        piece.others = []
+        for one in [*self.pieces[first:end], *self.over]:
+            if one.start < piece.stop and piece.start < one.stop:
+                piece.others.append(one)
+                one.others = one.others or []
+                one.others.append(piece)
+        self.over.append(piece)
+        return piece
+
+    cdef Py_ssize_t used(self):
+        """Bytes of the pieces that somebody uses."""
+        cdef Piece piece
+        cdef Py_ssize_t total = 0
+        for piece in self.pieces:
+            if piece.buffer is not None and not piece.free():
+                total += piece.stop - piece.start
+        return total
+
+    cdef set let_go(self):
+        """Forget the pieces that are free, and make holes of them; the pieces that are left."""
+        cdef Piece piece
+        kept, pieces, stop = [], [], 0
+        end = (<Piece>self.pieces[len(self.pieces) - 1]).stop
+        for piece in [*self.pieces, *self.over]:
+            if piece.buffer is not None and not piece.unused():
+                kept.append(piece)
+        for piece in sorted(kept, key=lambda piece: piece.start):
+            piece.others = None
+            if piece.start > stop:
+                pieces.append(Piece(stop, piece.start))
+            pieces.append(piece)
+            stop = piece.stop
+        if stop < end:
+            pieces.append(Piece(stop, end))
+        self.pieces, self.over = pieces, []
+        return set(kept)
+
+
+cdef inline Py_ssize_t rounded(Py_ssize_t nbytes):
+    return (nbytes + ALIGN - 1) // ALIGN * ALIGN
+
+
+class Pool(threading.local):
+    """The buffers of one thread, by their size in bytes.
+
+    Attributes
+    ----------
+    buffers : dict of int to list
+        The pieces of each size.
+    allocated : int
+        Bytes ever taken from the system.
+    peak : int
+        Most bytes in use at once.
+    """
+
+    def __init__(self):
+        self.buffers, self._slabs = {}, []
+        self.allocated = self.peak = 0
+
+    def more(self, nbytes):
+        """One piece more of that size."""
+        cdef Slab slab, where = None
+        cdef Piece piece = None
+        if nbytes >= SMALL:
+            best = None
+            for slab in self._slabs:
+                found = slab.run(nbytes)
+                if found is not None and (best is None or found < best):
+                    best, where = found, slab
+            if where is not None:
+                piece = where.lay(nbytes, best[1], best[2])
+        if piece is None:
+            self._make_room(nbytes)
+            piece = self._cut(nbytes)
+        self.buffers.setdefault(nbytes, []).append(piece)
+        return piece
+
+    def _cut(self, nbytes):
+        cdef Slab slab
+        cdef Piece piece
+        for slab in self._slabs:
+            piece = slab.cut(nbytes)
+            if piece is not None:
+                break
+        else:
+            slab = Slab(max(rounded(nbytes), min(MOST, max(FEWEST, self.held()))))
+            self._slabs.append(slab)
+            piece = slab.cut(nbytes)
+        self.allocated += max(0, piece.stop - max(piece.start, slab.touched))
+        slab.touched = max(slab.touched, piece.stop)
+        return piece
+
+    def _make_room(self, nbytes):
+        """Before new memory is taken: let go of free buffers when they are more than was ever in use.
+
+        Shapes that alternate (training, evaluation) keep theirs; shapes that never return do not pile up.
+        """
+        cdef Slab slab
+        self.peak = max(self.peak, sum([slab.used() for slab in self._slabs]) + nbytes)
+        if self.held() + nbytes > 2 * self.peak + SPARE:
+            kept, slabs = set(), []
+            for slab in self._slabs:
+                left = slab.let_go()
+                if left:
+                    slabs.append(slab)
+                kept |= left
+            self._slabs = slabs
+            self.buffers = {
+                size: left for size, shelf in self.buffers.items() if (left := [p for p in shelf if p in kept])
+            }
+
+    def held(self):
+        """Bytes of all buffers, also of those that are free."""
+        cdef Slab slab
+        return sum([slab.touched for slab in self._slabs])
+
+    def clear(self):
+        """Forget every buffer; those in use live on until their last user lets go."""
+        self.buffers, self._slabs = {}, []
+
+
+pool = Pool()
+
+
+def empty(shape, dtype=np.float32):
+    """An uninitialised, 64-byte aligned, C-contiguous array from the pool.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy.float32, numpy.float64 or numpy.uint8, optional
+
+    Returns
+    -------
+    ndarray
+        Private to the caller for as long as it (or a view of it) is referred to.
+    """
+    cdef Py_ssize_t nbytes = SIZES[dtype], side
+    cdef double size = nbytes
+    cdef Piece piece
+    for side in shape:
+        size *= side
+        if not -1e18 < size < 1e18:  # NumPy refuses it in words
+            return np.empty(shape, dtype)
+        nbytes *= side
+    if nbytes <= 0:
+        return np.empty(shape, dtype)
+    here = pool
+    shelf = here.buffers.get(nbytes)
+    if shelf is not None:
+        for piece in <list>shelf:
+            if piece.free():
+                return ndarray(shape, dtype, piece.buffer)
+    piece = here.more(nbytes)
+    return ndarray(shape, dtype, piece.buffer)
+
+
+def zeros(shape, dtype=np.float32):
+    """As `empty`, filled with zeros."""
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
