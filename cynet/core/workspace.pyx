@@ -23,8 +23,9 @@ SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
 SPARE = 64 << 20  # bytes of free buffers that are always put up with
 cdef enum:
     ALIGN = 64  # bytes: a cache line, and the widest vector
-    FEWEST = 1 << 18  # bytes of a slab,
-    MOST = 1 << 26  # and how many it has by itself: the system gives them as they are written to
+    HUGE = 1 << 21  # bytes of a huge page, which NumPy asks for: a slab begins with one
+    FEWEST = 1 << 22  # bytes of a slab;
+    MOST = 1 << 26  # more it has for a larger buffer alone: the system gives memory as it is written to
     SMALL = 1 << 16  # bytes: what is less lies over nothing else
 
 
@@ -61,8 +62,8 @@ cdef class Slab:
     cdef Py_ssize_t touched  # bytes that were ever part of a buffer
 
     def __init__(self, size):
-        raw = np.empty(size + ALIGN, np.uint8)
-        start = -raw.ctypes.data % ALIGN
+        raw = np.empty(size + HUGE, np.uint8)
+        start = -raw.ctypes.data % HUGE
         self.memory = memoryview(raw)[start : start + size]
         self.pieces, self.over = [Piece(0, size)], []
 
