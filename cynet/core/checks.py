@@ -1,5 +1,6 @@
 """Checks of what users hand in. Each error names the argument, the value it got and what was wanted."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ FLOAT = np.dtype(np.float32)
 
 def integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
     """`value` as an int between `least` and `most`, or TypeError / ValueError naming `name`."""
+    if type(value) is int and least <= value <= most:  # most often
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: wanted an int, got {value!r}")
     if not least <= value <= most:
@@ -36,7 +39,7 @@ def number(
         value = np.inf if value > 0 else -np.inf  # refused below
     low = value > least if open_low else value >= least
     high = value < most if open_high else value <= most
-    if not (low and high and np.isfinite(value)):
+    if not (low and high and math.isfinite(value)):
         left, right = "(" if open_low else "[", ")" if open_high else "]"
         raise ValueError(f"{name}: wanted a number in {left}{least:g}, {most:g}{right}, got {value}")
     return value
@@ -60,6 +63,13 @@ def truth(name: str, value: Any) -> bool:
 def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """An int, or two of them, as (vertical, horizontal)."""
     if isinstance(value, (tuple, list)):
+        if (
+            len(value) == 2
+            and type(value[0]) is type(value[1]) is int
+            and least <= min(value)
+            and max(value) < 2**31
+        ):
+            return value[0], value[1]
         if len(value) != 2:
             raise ValueError(f"{name}: wanted an int or a pair, got {value!r}")
         return integer(f"{name}[0]", value[0], least), integer(f"{name}[1]", value[1], least)
@@ -89,6 +99,11 @@ def shapes(names: str, got: tuple[Shape, ...], wanted: tuple[Shape, ...]) -> Non
 
 def _of_integers(taker: Any) -> bool:
     return taker is not None and taker.takes_integers is True
+
+
+def is_plain(x: Any) -> bool:
+    """Whether `x` is an array as `float_array` returns them, and may be written."""
+    return type(x) is np.ndarray and x.dtype is FLOAT and x.flags.carray
 
 
 def float_array(name: str, x: Any, ndim: int | None = None, taker: Any = None) -> Array:
@@ -147,7 +162,7 @@ def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
         raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
     plain = values.dtype == np.int64 and values.flags.c_contiguous and values.flags.aligned
     # As unsigned numbers the negative ones are large: one pass tells whether any is out of range.
-    if plain and values.view(np.uint64).max() < classes:
+    if plain and np.maximum.reduce(values.view(np.uint64)) < classes:
         return values
     wrong = np.flatnonzero((values < 0) | (values >= classes))
     if len(wrong):

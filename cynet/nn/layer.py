@@ -167,7 +167,8 @@ class Layer:
         """
         if others or type(x) is not np.ndarray:
             return self._called(x, *others)
-        x = checks.float_array(f"{type(self).__name__} input", x, taker=self)
+        if not checks.is_plain(x):
+            x = checks.float_array(f"{type(self).__name__} input", x, taker=self)
         if x.shape != self._seen:
             return self._called(x)
         try:
@@ -302,7 +303,8 @@ class Layer:
 
     def gradient(self, dy: Array, shape: Shape) -> Array:
         """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""
-        dy = checks.float_array(f"{type(self).__name__}.backward dy", dy)
+        if not checks.is_plain(dy):
+            dy = checks.float_array(f"{type(self).__name__}.backward dy", dy)
         if dy.shape != shape:
             raise ValueError(f"{type(self).__name__}.backward: wanted dy of shape {shape}, got {dy.shape}")
         return dy

@@ -1,6 +1,7 @@
 """The pool of buffers: reuse without ever overwriting what somebody holds."""
 
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_no_two_that_are_held_have_memory_in_common_and_repetition_takes_nothing
                     array = workspace.empty((move,))
                     array[[0, -1]] = len(held), move
                     spans = sorted((one.ctypes.data, one.ctypes.data + one.nbytes) for one in [*held, array])
-                    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+                    assert all(a[1] <= b[0] for a, b in pairwise(spans))
                     held.append(array)
                 elif held:
                     held.pop(move % len(held))

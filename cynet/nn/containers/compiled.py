@@ -1,6 +1,7 @@
 """Compiled: a container whose layers run together where they can, by a compiler that it does not know."""
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 from cynet.core.turns import Turn
@@ -44,11 +45,17 @@ class Compiled(Container, opens=False):
 
     def _compiled_by(self) -> Any:
         """The compiler, or None: a subclass may have other parts than the compiler reads."""
-        ours: Any = next(kind for kind in type(self).__mro__ if kind.__module__.startswith("cynet.nn."))
-        return self.compiler if type(self).parts is ours.parts else None
+        kind: Any = type(self)
+        return self.compiler if kind.parts is _ours(kind).parts else None
 
     def _alone(self) -> AbstractContextManager[None]:
         """A context for passes that write what threads would share: statistics and gradients."""
         if passes.mode.by_turns:
             return nullcontext()
         return vars(self).setdefault("_turn", Turn()).alone(type(self).__name__)
+
+
+@cache
+def _ours(kind: Any) -> Any:
+    """The class of cynet's own that a container's is, or comes from."""
+    return next(one for one in kind.__mro__ if one.__module__.startswith("cynet.nn."))
