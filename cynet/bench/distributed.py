@@ -86,21 +86,22 @@ def measure(setup, watch=nothing):
     for name in setup.models:
         for count in setup.ranks:
             found = _raced(setup, words, name, count, watch)
-            works[name] = work = scaling.work_of(found["alone"], setup.shards)
             row = {"model": name, "ranks": count, "threads": setup.threads} | _row(found)
-            rows.append(row | {"model_seconds": scaling.step_seconds(work, setup.line, count, setup.shards)})
+            works[name] = work = scaling.work_of(found["ranks"], setup.shards // count)
+            line = scaling.line_of(found["ranks"]) or setup.line
+            row |= {"latency": line.latency, "bandwidth": line.bandwidth}
+            rows.append(row | {"model_seconds": scaling.step_seconds(work, line, count, setup.shards)})
     yield _report(rows, setup, words)
     yield predicted(works, setup)
 
 
 def _raced(setup, words, name, count, watch):
-    """What each way gives, a list each: as ever, in shards, in shards with one rank's threads, by ranks."""
+    """What each way gives, a list each: as ever, in shards, by ranks."""
     job = {"model": name, "batch_size": setup.batch_size, "steps": STEPS, "shards": setup.shards}
     threads, found = setup.threads, {}
     jobs = {
         "one": (None, job | {"ranks": 0, "threads": threads * count, "shards": 1}),
         "shards": (None, job | {"ranks": 0, "threads": threads * count}),
-        "alone": (None, job | {"ranks": 0, "threads": threads}),
         "ranks": (words, job | {"ranks": count, "threads": threads}),
     }
     for turn in range(setup.repeat):
@@ -128,6 +129,7 @@ def _row(found):
         "seconds": float(np.median(seconds["ranks"])),
         "one_seconds": float(np.median(seconds["one"])),
         "shards_seconds": float(np.median(seconds["shards"])),
+        "own_seconds": float(np.median([one["own"] for one in ranks])),
         "efficiency": float(np.median(seconds["one"] / seconds["ranks"])),
         "sent_bytes": ranks[0]["bytes"],
         "messages": ranks[0]["messages"],
@@ -147,6 +149,9 @@ def _report(rows, setup, words):
         ("shards_seconds", "in shards ms", MILLISECONDS),
         ("efficiency", "efficiency %", PERCENT),
         ("model_seconds", "by the model ms", MILLISECONDS),
+        ("own_seconds", "own shards ms", MILLISECONDS),
+        ("latency", "latency ms", MILLISECONDS),
+        ("bandwidth", "Mbit/s", scaled(8e-6, 0)),
         ("sent_bytes", "sent MiB a step", MEBIBYTES),
         ("messages", "messages", scaled(1, 0)),
         ("hidden", "hidden %", PERCENT),

@@ -61,10 +61,18 @@ class Work:
 
 
 def work_of(found: list[dict[str, Any]], shards: int) -> Work:
-    """The `Work` of what processes that compute all shards measured (`ranks.py`)."""
-    step, rest = (float(np.median([one[name] for one in found])) for name in ("step", "rest"))
-    buckets = tuple((before, size) for before, size in found[0]["buckets"])
-    return Work((step - rest) / shards, rest, buckets, found[0]["told"])
+    """The `Work` of ranks whose own shards are so many, by what they measured (`ranks.py`)."""
+    own, rest = (float(np.median([one[name] for one in found])) for name in ("own", "rest"))
+    before = np.median([[since for since, _ in one["buckets"]] for one in found], axis=0).tolist()
+    sizes = [size for _, size in found[0]["buckets"]]
+    return Work((own - rest) / shards, rest, tuple(zip(before, sizes, strict=True)), found[0]["told"])
+
+
+def line_of(found: list[dict[str, Any]]) -> Link | None:
+    """The `Link` that ranks measured; None where there was one rank."""
+    if not found[0]["line"]:
+        return None
+    return Link(*np.median([one["line"] for one in found], axis=0).tolist())
 
 
 def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
