@@ -22,7 +22,12 @@ from .child import resident
 
 WARM = 2  # steps before those that are timed
 WHAT = "a measurement"
-COUNTED = "bytes", "messages", "under_way", "waited"  # sent; seconds that gradients are under way, and waited for
+COUNTED = (
+    "bytes",
+    "messages",
+    "under_way",
+    "waited",
+)  # sent; seconds that gradients are under way, and waited for
 
 
 def main(job):

@@ -15,6 +15,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -97,9 +98,11 @@ class MpiWorld(World):
     def left(self, pending: Pending) -> Pending:
         return [each for each in pending if not each[0].Test()]
 
-    def wait(self, pending: Pending, what: str) -> None:
+    def wait(self, pending: Pending, what: str, meanwhile: Callable[[], object] | None = None) -> None:
         start = looked = time.monotonic()
         while pending := self.left(pending):
+            if meanwhile is not None:
+                meanwhile()
             now = time.monotonic()
             if now - start < EAGER:
                 os.sched_yield()

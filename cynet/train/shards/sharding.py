@@ -213,7 +213,7 @@ class _Step:
             for shard in self.own:
                 self._shard(shard, shard == self.own[-1])
         since = time.perf_counter()  # what is waited for from here on was not hidden
-        found = told.read(self.world, self.talk.heard(WHAT))
+        found = told.read(self.world, self.talk.heard(WHAT, self.exchange.poll))
         self.exchange.finish(since)
         if self.turns is None:
             self._check_statistics(found)
