@@ -1,4 +1,4 @@
-"""What lies between the first two ranks of a job, as messages see it: latency and bandwidth."""
+"""What lies between the first two ranks of a job, as messages see it."""
 
 import time
 
@@ -8,6 +8,7 @@ from cynet.train.shards.world import BUCKETS
 
 WHAT, TAG = "a measurement of the line", BUCKETS - 1
 ROUNDS, TRIES = 20, 5
+MANY = 200  # small messages
 COUNT, SIZE = 8, 1 << 17  # messages that are under way at once, as of a few buckets, and the bytes of each
 
 
@@ -17,8 +18,8 @@ def measured(world):
     Returns
     -------
     list of float
-        Seconds of a message without anything in it, and bytes a second each way while both are full; of no
-        use but in these two ranks, and empty where there is one.
+        Seconds of a message without anything in it, bytes a second each way while both are full, and seconds
+        of processor that a message costs; right in rank 0, and empty where there is one rank.
     """
     found = []
     if world.rank < 2 <= world.size:
@@ -26,7 +27,9 @@ def measured(world):
         there = [_there_and_back(world, other, small) for _ in range(ROUNDS)]
         latency, large = float(np.median(there)) / 2, np.zeros((2, COUNT, SIZE), np.uint8)
         across = [_crossing(world, other, large, small) for _ in range(TRIES)]
-        found = [latency, COUNT * SIZE / float(np.median(across))]
+        many = np.zeros((2, MANY, 1), np.uint8)
+        costs = [max(_crossing(world, other, many, small) - latency, 0) / MANY / 2 for _ in range(TRIES)]
+        found = [latency, COUNT * SIZE / float(np.median(across)), float(np.median(costs))]
     world.gathered(b"", WHAT)
     return found
 

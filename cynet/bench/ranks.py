@@ -19,15 +19,12 @@ from cynet.train.trainer import Trainer
 
 from . import line, setting, workload
 from .child import resident
+from .scaling import PART
 
 WARM = 2  # steps before those that are timed
+RATE = 1e-6  # of learning, so that no loss grows
 WHAT = "a measurement"
-COUNTED = (
-    "bytes",
-    "messages",
-    "under_way",
-    "waited",
-)  # sent; seconds that gradients are under way, and waited for
+COUNTED = "bytes", "messages", "under_way", "waited"  # what is sent; seconds of it, and of waits for it
 
 
 def main(job):
@@ -40,8 +37,8 @@ def main(job):
         world.allow_mixed = True  # times are asked for, not bits
     set_num_threads(job["threads"])
     model = workload.create(job["model"]).train()
-    optimizer = SGD(model.parameters(), 0.01, 0.9)
-    trainer = Trainer(model, CrossEntropyLoss(), optimizer, lambda step: 0.01)
+    optimizer = SGD(model.parameters(), RATE, 0.9)
+    trainer = Trainer(model, CrossEntropyLoss(), optimizer, lambda step: RATE)
     x, y = setting.batch(job["batch_size"], workload.input_shape(job["model"]))
     rest = _timed(optimizer)
     if job["shards"] > 1:
@@ -82,27 +79,29 @@ class _Alone:
         cut = self.together.cut(0, len(y))
         self.batch = x[cut], y[cut]
         self.sharding = Sharding(len(self.together.own), None, self.together.pool is not None)
-        self.times, self.buckets = [], []
+        least = 2 * self.sharding.shards
+        self.part = [array[: max(len(array) // PART, least)] for array in self.batch]
         for _ in range(WARM):
+            self.times, self.parts, self.buckets = [], [], []
             self.step()
-        self.times, self.buckets = [], []
+        self.times, self.parts, self.buckets = [], [], []
 
     def step(self):
-        """One of them, timed."""
+        """One of them, and one with a part of its pictures, timed."""
         self.trainer.sharding = self.sharding
-        try:
-            self.times.append(_seconds(self.trainer, *self.batch))
-        finally:
-            self.trainer.sharding = self.together
+        self.parts.append(_seconds(self.trainer, *self.part))
+        self.times.append(_seconds(self.trainer, *self.batch))
+        self.trainer.sharding = self.together
         exchange = self.sharding.exchange
         self.buckets.append([exchange.behind - at for at in exchange.final])
 
     def found(self, world):
-        """The time of the slowest of all ranks, and since when each bucket was final, with its bytes."""
-        times = [json.loads(each) for each in world.gathered(json.dumps(self.times).encode(), WHAT)]
+        """The times of the slowest of all ranks, and since when each bucket was final, with its bytes."""
+        told = world.gathered(json.dumps([self.times, self.parts]).encode(), WHAT)
+        own, part = np.median(np.max([json.loads(each) for each in told], axis=0), axis=1).tolist()
         before = np.median(self.buckets, axis=0).tolist()
         buckets = list(zip(before, self.sharding.exchange.sizes, strict=True))
-        return {"own": float(np.median(np.max(times, axis=0))), "buckets": buckets}
+        return {"own": own, "part": part, "buckets": buckets}
 
 
 def _told(model):

@@ -38,8 +38,10 @@ def test_a_better_line_is_never_slower_and_no_line_is_faster_than_none(latency, 
 
 
 def test_work_comes_from_what_processes_measured():
-    found = [{"step": step, "rest": 0.1, "buckets": [[0.2, 40]], "told": 9} for step in (0.9, 1.1, 5.0)]
-    assert work_of(found, 4) == Work(0.25, 0.1, ((0.2, 40),), 9)
+    rest = {"part": 0.31, "rest": 0.1, "buckets": [[0.2, 40]], "told": 9}
+    work = work_of([{"own": own} | rest for own in (0.9, 1.1, 5.0)], 4)
+    assert work == Work(0.25, 0.1, ((0.2, 40),), 9, pytest.approx(0.0243, abs=1e-4))
+    assert work.with_shards_of(1 / 8).shard == pytest.approx((0.31 - 0.1) / 4)
     assert WORK.with_shards_of(0.5).shard == 0.05
 
 

@@ -1,10 +1,11 @@
 """What lies between the hosts of hosts.sh where the kernel has no netem: a rate, and a delay.
 
-``python line.py SECONDS BITS_A_SECOND DEVICE...`` takes each frame that one of the devices receives, and has the
-one that it is for send it when such a line would have brought it. Hosts are told by the last byte of their
-Ethernet addresses, which is the device's place in the list. Needs root, and Linux.
+``python line.py SECONDS BITS_A_SECOND DEVICE...`` takes each frame that one of the devices receives, and has
+the one that it is for send it when such a line would have brought it. Hosts are told by the last byte of
+their Ethernet addresses, which is the device's place in the list. Needs root, and Linux.
 """
 
+import contextlib
 import heapq
 import itertools
 import os
@@ -59,16 +60,12 @@ def main(delay, rate, devices):
     while True:
         left = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
         for port in select.select(ports, [], [], left)[0]:
-            try:
+            with contextlib.suppress(OSError):  # a device that is down
                 take(port)
-            except OSError:  # a device that is down
-                pass
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, port, frame = heapq.heappop(waiting)
-            try:
+            with contextlib.suppress(OSError):  # one that is down, or full: a frame is lost, as on any line
                 port.send(frame)
-            except OSError:  # one that is down, or full: the frame is lost, as on any line
-                pass
 
 
 if __name__ == "__main__":
