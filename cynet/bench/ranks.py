@@ -19,10 +19,10 @@ from cynet.train.trainer import Trainer
 
 from . import line, setting, workload
 from .child import resident
-from .scaling import PART
 
 WARM = 2  # steps before those that are timed
-RATE = 1e-6  # of learning, so that no loss grows
+RATE = 0.0  # of learning: with a few pictures a shard some net would lose its way
+PART, LEAST = 8, 4  # a shard's time is also measured with one picture in so many, and no fewer
 WHAT = "a measurement"
 COUNTED = "bytes", "messages", "under_way", "waited"  # what is sent; seconds of it, and of waits for it
 
@@ -51,7 +51,7 @@ def main(job):
     for _ in range(job["steps"]):
         if alone is not None:
             alone.step()
-            world.gathered(b"", WHAT)  # all begin at once
+            trainer.step(x, y)  # from whose end on all begin as in a training
         before = _counts(trainer)
         times.append(_seconds(trainer, x, y))
         counts.append([after - since for after, since in zip(_counts(trainer), before, strict=True)])
@@ -79,8 +79,8 @@ class _Alone:
         cut = self.together.cut(0, len(y))
         self.batch = x[cut], y[cut]
         self.sharding = Sharding(len(self.together.own), None, self.together.pool is not None)
-        least = 2 * self.sharding.shards
-        self.part = [array[: max(len(array) // PART, least)] for array in self.batch]
+        size = max(len(self.batch[0]) // PART, LEAST * self.sharding.shards)
+        self.part = [array[:size] for array in self.batch]
         for _ in range(WARM):
             self.times, self.parts, self.buckets = [], [], []
             self.step()
@@ -101,7 +101,8 @@ class _Alone:
         own, part = np.median(np.max([json.loads(each) for each in told], axis=0), axis=1).tolist()
         before = np.median(self.buckets, axis=0).tolist()
         buckets = list(zip(before, self.sharding.exchange.sizes, strict=True))
-        return {"own": own, "part": part, "buckets": buckets}
+        share = len(self.part[0]) / len(self.batch[0])
+        return {"own": own, "part": part, "share": share, "buckets": buckets}
 
 
 def _told(model):

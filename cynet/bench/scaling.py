@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 MOST = 1e4  # times the pictures of a shard, which are looked at
-PART = 8  # a shard's time is measured of all its pictures, and of one in so many
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def work_of(found: list[dict[str, Any]], shards: int) -> Work:
     """The `Work` of ranks whose own shards are so many, by what they measured (`ranks.py`)."""
     own, part, rest = (float(np.median([one[name] for one in found])) for name in ("own", "part", "rest"))
     shard, small = (own - rest) / shards, (part - rest) / shards
-    fixed = min(max((small - shard / PART) * PART / (PART - 1), 0.0), shard)
+    share = found[0]["share"]
+    fixed = min(max((small - shard * share) / (1 - share), 0.0), shard) if share < 1 else 0.0
     before = np.median([[since for since, _ in one["buckets"]] for one in found], axis=0).tolist()
     sizes = [size for _, size in found[0]["buckets"]]
     return Work(shard, rest, tuple(zip(before, sizes, strict=True)), found[0]["told"], fixed)

@@ -142,6 +142,26 @@ def mixed(ranks, first, second):
     return [*launch(ranks - 1), *words[place:], ":", *other]
 
 
+PATIENT = """
+import sys, time
+from cynet import distributed
+from cynet.distributed import mpi
+
+mpi.PATIENCE = 3
+world = distributed.init(2, timeout=0.5)
+while world.rank:
+    time.sleep(0.1)
+world.gathered(b"", "data")
+"""
+
+
+def test_before_the_first_step_nobody_waits_for_ever_either(tmp_path):
+    (tmp_path / "script.py").write_text(PATIENT)
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py"], timeout=60)
+    assert done.returncode and "waited 1.5 s for data from rank 1 on" in done.stderr, done.stderr
+    see_gone(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("flags", "told"), [(("--lr", ".07"), "lr: 0.05 on ranks 0-1, 0.07 on rank 2"),
                         (("--data", "other.npz"), "fingerprint of the data: ")]
@@ -163,10 +183,11 @@ def test_what_goes_wrong_in_one_rank_is_said_once_and_ends_all(place):
     assert done.returncode and text.count("nothing.npz") == 1 and "rank 1 on" in text, text
 
 
-def test_flags_that_are_none_are_refused_once(place):
-    done = run(place, command(2, "--nothing", "1"))
+@pytest.mark.parametrize("flag", ["--nothing", "--lr-find"])
+def test_flags_that_are_none_are_refused_once(place, flag):
+    done = run(place, command(2, flag))
     text = done.stdout + done.stderr
-    assert done.returncode == 2 and text.count("--nothing") == 1, text
+    assert done.returncode == 2 and text.count(flag) == 1, text
 
 
 LIMITED = """

@@ -264,6 +264,7 @@ class _Step:
             return Subtotal(self.own[i], 1, leaf)
 
         nodes = joined(turns.run(pool, shard))
+        turns.ended()
         self._tell()
         for number, place in enumerate(self.gradients.buckets):
             own = [Subtotal(first, count, array[place]) for first, count, array in nodes]

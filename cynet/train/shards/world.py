@@ -51,8 +51,8 @@ class World:
     failed : bool
         Whether this process has said that it cannot go on.
     patient : bool
-        Whether another process is waited for as long as it takes: until the first step, which all begin when
-        the last one has its data.
+        Whether another process is waited for much longer: until the first step, which all begin when the last
+        one has its data.
     allow_mixed : bool
         Whether processors may be of several kinds.
     number : int
