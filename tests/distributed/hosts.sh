@@ -8,7 +8,8 @@
 #   hosts.sh down                          takes all of it away
 set -euo pipefail
 
-NET=10.77.0 BRIDGE=cynetbr PREFIX=cynet-h FOLDER=${CYNET_HOSTS:-/tmp/cynet-hosts}
+SET=${SET:-0} # a number, of which there may be several at once
+NET=10.77.$SET BRIDGE=cynet$SET-0 END=cynet$SET-v PREFIX=cynet$SET-h FOLDER=/run/cynet-hosts-$SET
 BITS=${BITS:-1000000000} DELAY=${DELAY:-0.001}
 mpiexec=${MPIEXEC:-mpiexec} python=${PYTHON:-python3}
 
@@ -19,8 +20,8 @@ up() {
     : > "$FOLDER/hosts"
     for i in $(seq "$1"); do
         ip netns add "$PREFIX$i"
-        ip link add "cynetv$i" up type veth peer name eth0 address "$(address "$i")" netns "$PREFIX$i"
-        ends+=("cynetv$i")
+        ip link add "$END$i" up type veth peer name eth0 address "$(address "$i")" netns "$PREFIX$i"
+        ends+=("$END$i")
         ip -n "$PREFIX$i" addr add "$NET.$i/24" dev eth0
         ip -n "$PREFIX$i" link set lo up
         ip -n "$PREFIX$i" link set eth0 up
@@ -30,12 +31,12 @@ up() {
     ip addr add "$NET.254/24" dev "$BRIDGE" # where mpiexec is
     ip link set "$BRIDGE" up
     # What mpiexec calls in the place of ssh: ENTER HOST COMMAND...
-    cat > "$FOLDER/enter" << 'ENTER'
+    cat > "$FOLDER/enter" << ENTER
 #!/usr/bin/env bash
-while [[ $1 == -* ]]; do shift; done
-number=${1##*.}
+while [[ \$1 == -* ]]; do shift; done
+number=\${1##*.}
 shift
-exec ip netns exec "cynet-h$number" unshare --uts sh -c 'hostname "$0"; exec sh -c "$*"' "h$number" "$@"
+exec ip netns exec "$PREFIX\$number" unshare --uts sh -c 'hostname "\$0"; exec sh -c "\$*"' "h\$number" "\$@"
 ENTER
     chmod +x "$FOLDER/enter"
 }
@@ -48,16 +49,16 @@ bridged() {
     ip link add "$BRIDGE" type bridge
     for end in "$@"; do
         ip link set "$end" master "$BRIDGE"
-        tc -n "$PREFIX${end#cynetv}" qdisc add dev eth0 root netem delay "${DELAY}s" rate "$BITS" limit 10000 || return
+        tc -n "$PREFIX${end#"$END"}" qdisc add dev eth0 root netem delay "${DELAY}s" rate "$BITS" limit 10000 || return
     done
 }
 
 # A kernel without netem: a process carries frames from one host to another, as late as a line would.
 forwarded() {
     ip link del "$BRIDGE" 2> /dev/null || true
-    ip link add "$BRIDGE" address "$(address 0)" type veth peer name cynetv0
-    ip link set cynetv0 up
-    setsid "$python" "$(dirname "$0")/line.py" "$DELAY" "$BITS" cynetv0 "$@" < /dev/null &> "$FOLDER/log" &
+    ip link add "$BRIDGE" address "$(address 0)" type veth peer name "${END}0"
+    ip link set "${END}0" up
+    setsid "$python" "$(dirname "$0")/line.py" "$DELAY" "$BITS" "${END}0" "$@" < /dev/null &> "$FOLDER/log" &
     echo $! > "$FOLDER/line"
 }
 
@@ -69,15 +70,15 @@ run() {
         -genv UCX_TLS tcp,self -genv FI_PROVIDER tcp -n "$ranks" "$@"
 }
 
-cut() { ip link set "cynetv$1" down; }
-join() { ip link set "cynetv$1" up; }
+cut() { ip link set "$END$1" down; }
+join() { ip link set "$END$1" up; }
 
 down() {
     local name
     [[ ! -e $FOLDER/line ]] || kill "$(cat "$FOLDER/line")" 2> /dev/null || true
     for name in $(ip netns list 2> /dev/null | awk '{print $1}' | grep "^$PREFIX" || true); do
         ip netns pids "$name" | xargs -r kill -9 # a host that is taken away takes its processes along
-        ip link del "cynetv${name#"$PREFIX"}" 2> /dev/null || true
+        ip link del "$END${name#"$PREFIX"}" 2> /dev/null || true
         ip netns del "$name"
     done
     ip link del "$BRIDGE" 2> /dev/null || true
