@@ -1,5 +1,6 @@
 """Trainings over MPI with real processes: the same bytes for any number of them, and what faults leave."""
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from mpi_jobs import command, launch, prepare, ranks_of, reached, run, see_gone, start
 
+from cynet.bench import scaling
 from cynet.runs.run import Run
 
 pytest.importorskip("mpi4py")
@@ -292,6 +294,7 @@ def test_nothing_is_left_of_a_run_that_was_refused(tmp_path):
 
 LATE = """
 import os, sys, time
+from cynet import cli
 from cynet.runs import ending
 
 def slow(*args, before=ending.conclude, **more):
@@ -327,3 +330,14 @@ def test_a_signal_to_another_rank_while_the_first_ends_changes_nothing(tmp_path,
     (tmp_path / "sent").write_text("")
     status, output = ended(process, tmp_path)
     assert status == 0 and "weights in " in output, output
+
+
+def test_ranks_measure_what_the_model_of_many_is_fed_with(tmp_path):
+    job = {"model": "uwnet1", "batch_size": 32, "steps": 2, "shards": 4, "ranks": 2, "threads": 1}
+    done = run(tmp_path, [*launch(2), sys.executable, "-m", "cynet.bench.ranks", json.dumps(job)])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    work, line = scaling.work_of([found], 2), scaling.line_of([found])
+    assert 0 <= work.fixed <= work.shard < found["step"] and min(line.latency, line.bandwidth) > 0
+    assert sum(size for _, size in work.buckets) < found["bytes"] and found["messages"] >= 3
+    assert 0 < scaling.step_seconds(work, line, 2, 4) < 100 * found["step"]
