@@ -200,5 +200,6 @@ def predicted(works, setup):
         "and their number. The last column: the fewest pictures of a step, in one shard a machine, with "
         "which they are as efficient.",
     )
-    facts = {"batch_size": setup.batch_size, "line": _told(setup.line), "wanted": WANTED}
+    facts = {"batch_size": setup.batch_size, "a_machine": setup.shards, "wanted": WANTED}
+    facts["line"] = _told(setup.line)
     return Report("distributed: the model", columns, rows, notes, facts)

@@ -87,10 +87,11 @@ class _Alone:
         self.times, self.parts, self.buckets = [], [], []
 
     def step(self):
-        """One of them, and one with a part of its pictures, timed."""
+        """One of them, and one with a part of its pictures, each timed behind another that is like it."""
         self.trainer.sharding = self.sharding
-        self.parts.append(_seconds(self.trainer, *self.part))
-        self.times.append(_seconds(self.trainer, *self.batch))
+        for batch, times in ((self.part, self.parts), (self.batch, self.times)):
+            self.trainer.step(*batch)
+            times.append(_seconds(self.trainer, *batch))
         self.trainer.sharding = self.together
         exchange = self.sharding.exchange
         self.buckets.append([exchange.behind - at for at in exchange.final])

@@ -39,15 +39,16 @@ def write(reports, path):
             panel.plot([row["machines"] for row in seen], [factor * row[key] for row in seen], ms=4, **look)
     machines = sorted({row["machines"] for row in report.rows})
     titles = (
-        f"{facts['batch_size']} pictures a step in all",
-        f"{facts['batch_size']} pictures a step and machine",
-        f"pictures a machine for {100 * facts['wanted']:g} %",
+        f"{facts['batch_size']} pictures in all",
+        f"{facts['batch_size']} pictures a machine, in {facts['a_machine']} shards",
+        f"pictures a machine, in one shard, for {100 * facts['wanted']:g} %",
     )
     for panel, title in zip(panels, titles, strict=True):
         panel.set_xscale("log", base=2)
         panel.set_xticks(machines, map(str, machines))
         panel.minorticks_off()
-        panel.set(title=title, xlabel="machines")
+        panel.set_title(title, fontsize="medium")
+        panel.set_xlabel("machines")
         panel.grid(alpha=0.3)
     for panel in panels[:2]:
         panel.set(ylim=(0, 103), ylabel="efficiency, %")
