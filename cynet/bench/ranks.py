@@ -46,7 +46,7 @@ def main(job):
     for _ in range(WARM):
         trainer.step(x, y)
     peak = resident("VmHWM")
-    alone = _Alone(trainer, x, y) if world is not None else None
+    alone = _OwnShards(trainer, x, y) if world is not None else None
     times, counts = [], []
     for _ in range(job["steps"]):
         if alone is not None:
@@ -71,7 +71,7 @@ def _seconds(trainer, x, y):
     return time.perf_counter() - since
 
 
-class _Alone:
+class _OwnShards:
     """Steps of a rank's own shards, as if there were no others."""
 
     def __init__(self, trainer, x, y):
