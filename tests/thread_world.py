@@ -29,10 +29,11 @@ class ThreadWorld(World):
     def left(self, pending):
         return [each for each in pending if not _is_done(each[0])]
 
-    def wait(self, pending, what):
+    def wait(self, pending, what, meanwhile=int):
         start = time.monotonic()
         while pending := self.left(pending):
             assert time.monotonic() - start < LONGEST, f"waited for {what} from {pending}"
+            meanwhile()
             time.sleep(0)
 
 

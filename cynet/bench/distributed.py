@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from math import ceil, isfinite
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from .timing import nothing
 ROUNDS, STEPS = 3, 6
 NEAR = scaling.Link(1e-3, 1e9 / 8)  # machines with 1 ms and 1 Gbit/s between them
 MACHINES = 2, 4, 8, 16, 32, 64, 128, 256
+WANTED = 0.9  # the efficiency for which pictures are told
 LAUNCH = "mpiexec -n {}"
 
 
@@ -86,21 +88,22 @@ def measure(setup, watch=nothing):
     for name in setup.models:
         for count in setup.ranks:
             found = _raced(setup, words, name, count, watch)
-            works[name] = work = scaling.work_of(found["alone"], setup.shards)
             row = {"model": name, "ranks": count, "threads": setup.threads} | _row(found)
-            rows.append(row | {"model_seconds": scaling.step_seconds(work, setup.line, count, setup.shards)})
+            works[name] = work = scaling.work_of(found["ranks"], setup.shards // count)
+            line = scaling.line_of(found["ranks"]) or setup.line
+            row |= {"latency": line.latency, "bandwidth": line.bandwidth}
+            rows.append(row | {"model_seconds": scaling.step_seconds(work, line, count, setup.shards)})
     yield _report(rows, setup, words)
     yield predicted(works, setup)
 
 
 def _raced(setup, words, name, count, watch):
-    """What each way gives, a list each: as ever, in shards, in shards with one rank's threads, by ranks."""
+    """What each way gives, a list each: as ever, in shards, by ranks."""
     job = {"model": name, "batch_size": setup.batch_size, "steps": STEPS, "shards": setup.shards}
     threads, found = setup.threads, {}
     jobs = {
         "one": (None, job | {"ranks": 0, "threads": threads * count, "shards": 1}),
         "shards": (None, job | {"ranks": 0, "threads": threads * count}),
-        "alone": (None, job | {"ranks": 0, "threads": threads}),
         "ranks": (words, job | {"ranks": count, "threads": threads}),
     }
     for turn in range(setup.repeat):
@@ -128,6 +131,7 @@ def _row(found):
         "seconds": float(np.median(seconds["ranks"])),
         "one_seconds": float(np.median(seconds["one"])),
         "shards_seconds": float(np.median(seconds["shards"])),
+        "own_seconds": float(np.median([one["own"] for one in ranks])),
         "efficiency": float(np.median(seconds["one"] / seconds["ranks"])),
         "sent_bytes": ranks[0]["bytes"],
         "messages": ranks[0]["messages"],
@@ -146,6 +150,9 @@ def _report(rows, setup, words):
         ("one_seconds", "one process ms", MILLISECONDS),
         ("shards_seconds", "in shards ms", MILLISECONDS),
         ("efficiency", "efficiency %", PERCENT),
+        ("own_seconds", "own shards ms", MILLISECONDS),
+        ("latency", "latency ms", MILLISECONDS),
+        ("bandwidth", "Mbit/s", scaled(8e-6, 0)),
         ("model_seconds", "by the model ms", MILLISECONDS),
         ("sent_bytes", "sent MiB a step", MEBIBYTES),
         ("messages", "messages", scaled(1, 0)),
@@ -156,8 +163,8 @@ def _report(rows, setup, words):
         f"Training steps of {setup.batch_size} pictures in {setup.shards} shards, started by "
         f"{' '.join(words)}; beside one process with as many threads, whose step is not cut, and cut. "
         "Efficiency: the time of the former over that of the ranks. Sent: by one rank. Hidden: what "
-        "gradients are under way without anybody waiting for them. The model's ranks are "
-        f"{_told(setup.line)} apart.",
+        "gradients are under way without anybody waiting for them. The model is told the time of a rank's "
+        "own shards, without the others, and the line between the first two, as measured.",
     )
     return Report("distributed", columns, rows, notes, {"processors": os.cpu_count()})
 
@@ -168,25 +175,31 @@ def _told(line):
 
 def predicted(works, setup):
     """What the model says of many machines, each with the threads of a rank: a `Report`."""
-    rows = []
+    rows, pictures = [], setup.batch_size / setup.shards
     for name, work in works.items():
         for machines in MACHINES:
             shards = max(setup.shards, machines)
-            cut = work.with_shards_of(setup.shards / shards)
+            cut = setup.shards / shards
             row = {"model": name, "machines": machines, "shards": shards}
-            row["same_batch"] = scaling.efficiency(cut, setup.line, machines, shards)
+            row["same_batch"] = scaling.efficiency(work, setup.line, machines, shards, cut)
             grown = machines * setup.shards  # shards as large as those that were measured
             row["batch_a_machine"] = scaling.efficiency(work, setup.line, machines, grown)
-            rows.append(row)
+            least = scaling.least_part(work, setup.line, machines, WANTED) * pictures
+            rows.append(row | {"pictures": ceil(least) if isfinite(least) else None})
     columns = (
         ("model", "model", None),
         ("machines", "machines", str),
         ("shards", "shards", str),
         ("same_batch", f"batch {setup.batch_size} in all, %", PERCENT),
         ("batch_a_machine", f"batch {setup.batch_size} a machine, %", PERCENT),
+        ("pictures", f"pictures a machine for {100 * WANTED:g} %", scaled(1, 0)),
     )
     notes = (
         f"Efficiency by the model of cynet/bench/scaling.py, for machines {_told(setup.line)} apart: the "
-        "time of one of them that computes all shards, over that of all, and their number.",
+        f"time of one of them that computes the same pictures in shards of {pictures:g}, over that of all, "
+        "and their number. The last column: the fewest pictures of a step, in one shard a machine, with "
+        "which they are as efficient.",
     )
-    return Report("distributed: the model", columns, rows, notes)
+    facts = {"batch_size": setup.batch_size, "a_machine": setup.shards, "wanted": WANTED}
+    facts["line"] = _told(setup.line)
+    return Report("distributed: the model", columns, rows, notes, facts)

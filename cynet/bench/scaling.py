@@ -9,9 +9,12 @@ and costs some processor time at both ends. The step ends when the last sum is t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
+
+MOST = 1e4  # times the pictures of a shard, which are looked at
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,39 @@ class Work:
         Seconds before the end of a shard's backward pass at which a bucket is final, and its bytes.
     told : int
         Bytes of what each rank tells every other one of each shard.
+    fixed : float
+        Seconds of a shard that do not depend on how many pictures it has.
     """
 
     shard: float
     rest: float
     buckets: tuple[tuple[float, int], ...]
     told: int = 0
+    fixed: float = 0.0
 
     def with_shards_of(self, part: float) -> Work:
         """The same, of shards that have this part of the pictures."""
-        buckets = tuple((before * part, size) for before, size in self.buckets)
-        return replace(self, shard=self.shard * part, buckets=buckets)
+        shard = self.fixed + (self.shard - self.fixed) * part
+        buckets = tuple((before * shard / self.shard, size) for before, size in self.buckets)
+        return replace(self, shard=shard, buckets=buckets)
 
 
 def work_of(found: list[dict[str, Any]], shards: int) -> Work:
-    """The `Work` of what processes that compute all shards measured (`ranks.py`)."""
-    step, rest = (float(np.median([one[name] for one in found])) for name in ("step", "rest"))
-    buckets = tuple((before, size) for before, size in found[0]["buckets"])
-    return Work((step - rest) / shards, rest, buckets, found[0]["told"])
+    """The `Work` of ranks whose own shards are so many, by what they measured (`ranks.py`)."""
+    own, part, rest = (float(np.median([one[name] for one in found])) for name in ("own", "part", "rest"))
+    shard, small = (own - rest) / shards, (part - rest) / shards
+    share = found[0]["share"]
+    fixed = min(max((small - shard * share) / (1 - share), 0.0), shard) if share < 1 else 0.0
+    before = np.median([[since for since, _ in one["buckets"]] for one in found], axis=0).tolist()
+    sizes = [size for _, size in found[0]["buckets"]]
+    return Work(shard, rest, tuple(zip(before, sizes, strict=True)), found[0]["told"], fixed)
+
+
+def line_of(found: list[dict[str, Any]]) -> Link | None:
+    """The `Link` that ranks measured; None where there was one rank."""
+    if not found[0]["line"]:
+        return None
+    return Link(*np.median([one["line"] for one in found], axis=0).tolist())
 
 
 def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
@@ -92,6 +110,20 @@ def step_seconds(work: Work, line: Link, ranks: int, shards: int) -> float:
     return max(last, end + processor) + work.rest
 
 
-def efficiency(work: Work, line: Link, ranks: int, shards: int) -> float:
-    """How much of `ranks` times one machine's speed so many of them reach."""
-    return step_seconds(work, line, 1, shards) / step_seconds(work, line, ranks, shards) / ranks
+def efficiency(work: Work, line: Link, ranks: int, shards: int, part: float = 1.0) -> float:
+    """How much of `ranks` times one machine's speed so many of them reach, in shards that have this part of
+    the measured ones' pictures; that machine has shards as they were measured."""
+    alone = shards * part * work.shard + work.rest
+    return alone / step_seconds(work.with_shards_of(part), line, ranks, shards) / ranks
+
+
+def least_part(work: Work, line: Link, ranks: int, wanted: float) -> float:
+    """The least part of a measured shard's pictures with which machines of one shard each are so efficient;
+    infinity where it is beyond `MOST`."""
+    low, high = 1 / MOST, MOST
+    if efficiency(work, line, ranks, ranks, high) < wanted:
+        return inf
+    while high / low > 1.001:
+        part = sqrt(low * high)
+        low, high = (low, part) if efficiency(work, line, ranks, ranks, part) >= wanted else (part, high)
+    return high

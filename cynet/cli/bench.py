@@ -36,10 +36,11 @@ def run(flags):
             raise Failure(f"{flags.what}: {str(error) or 'out of memory'}") from error
     facts = environment.describe(getattr(flags, "against", None))
     if getattr(flags, "plot", None) is not None:
-        from cynet.bench import growth_picture
+        from cynet.bench import growth_picture, scaling_picture
 
+        picture = growth_picture if flags.what == "growth" else scaling_picture
         with refusing("--plot"):
-            growth_picture.write(reports, flags.plot)
+            picture.write(reports, flags.plot)
     _print(flags, reports, environment.headline(facts))
     if flags.json is not None:
         document.write(flags.json, flags.what, facts, vars(flags), reports)

@@ -46,7 +46,8 @@ def add(of):
     of["shapes"].add_argument(
         "--count", type=integer(0), default=choices.SHAPES, metavar="N", help="shapes that are drawn"
     )
-    of["growth"].add_argument("--plot", metavar="FILE.png", help="draw four figures, too (needs matplotlib)")
+    for name, what in (("growth", "four figures"), ("distributed", "what the model says")):
+        of[name].add_argument("--plot", metavar="FILE.png", help=f"draw {what}, too (needs matplotlib)")
     of["shapes"].add_argument("--seed", type=integer(0), default=0, metavar="N", help="they are drawn by")
     of["kernels"].add_argument(
         "--largest",

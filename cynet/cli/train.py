@@ -47,7 +47,8 @@ def run(flags):
             raise UsageError("--allow-mixed: wanted --distributed beside it, got none")
         return _run(flags)
     if flags.lr_find:
-        raise UsageError("--lr-find: not allowed with argument --distributed (give one of the two)")
+        error = UsageError("--lr-find: not allowed with argument --distributed (give one of the two)")
+        return together.refuse("cynet train", error)
     return together.with_all("cynet train", flags.rank_timeout, lambda: _run(flags))
 
 

@@ -15,6 +15,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ EXTRA = 'pip install "cynet[distributed]", and an MPI, such as pip install mpich
 MOST_TEXT = 1024  # bytes of what a rank says when it fails
 EAGER = 0.001  # seconds of a wait in which nothing sleeps
 PAUSE, LOOK = 0.0001, 0.05  # seconds between two looks then; between two looks at who failed
+PATIENCE = 30  # times the time-out that is waited before the first step
 LAST = 4  # seconds in which MPI_Abort is to end a process
 GRACE = 30.0  # seconds in which the first rank is to hear of one that failed; it then has the time it needs
 LEFT = 2.0  # seconds after a rank left in which what it has sent is there
@@ -97,9 +99,11 @@ class MpiWorld(World):
     def left(self, pending: Pending) -> Pending:
         return [each for each in pending if not each[0].Test()]
 
-    def wait(self, pending: Pending, what: str) -> None:
+    def wait(self, pending: Pending, what: str, meanwhile: Callable[[], object] | None = None) -> None:
         start = looked = time.monotonic()
         while pending := self.left(pending):
+            if meanwhile is not None:
+                meanwhile()
             now = time.monotonic()
             if now - start < EAGER:
                 os.sched_yield()
@@ -107,8 +111,8 @@ class MpiWorld(World):
             if now - looked >= LOOK:
                 looked = now
                 self._look(pending)
-            if now - start > self.timeout and not self.patient:
-                self._give_up(pending, what)
+            if now - start > (limit := self.timeout * (PATIENCE if self.patient else 1)):
+                self._give_up(pending, what, limit)
             time.sleep(PAUSE)
 
     def _listen(self, rank: int) -> Any:
@@ -136,11 +140,11 @@ class MpiWorld(World):
             self._saving += [(self.send(word, other, HEARD), word) for other in self._listening]
         return RankFailedError(rank, f"{self.name(rank)}: {text}")
 
-    def _give_up(self, pending: Pending, what: str) -> None:
+    def _give_up(self, pending: Pending, what: str, limit: float) -> None:
         ranks = sorted({rank for _, rank in pending})
         names = ", ".join(map(self.name, ranks[:5])) + (f" and {len(ranks) - 5} more" if ranks[5:] else "")
         _say(
-            f"{self.name(self.rank)} waited {self.timeout:g} s for {what} from {names}, which hangs or is "
+            f"{self.name(self.rank)} waited {limit:g} s for {what} from {names}, which hangs or is "
             "cut off: all ranks are ended"
         )
         self._abort(1)

@@ -8,6 +8,7 @@ end where it ends. What goes wrong in one of them is said by the first.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -16,6 +17,7 @@ from typing import Any
 
 from cynet.core.files import reason
 from cynet.distributed import current
+from cynet.models.registry import model as registry
 from cynet.train.loop import Observer
 from cynet.train.shards.sameness import differences, of_this_machine
 from cynet.train.shards.sameness import processor as _processor
@@ -89,7 +91,24 @@ def _table(session: Any) -> dict[str, str]:
     net = session.net
     if net is not None and net.source is not None:
         table[CODE] = sha256(json.dumps([net.sha256, net.digests], sort_keys=True).encode()).hexdigest()[:16]
+    elif found := _code_of(session.model, settings.model):
+        table[CODE] = found
     return table | {name: str(value) for name, value in settings.flat().items() if name not in FREE}
+
+
+def _code_of(model: Any, name: str) -> str:
+    """The digest of the files, outside of cynet, that define a net's layers and what is registered by a name;
+    "" where there are none."""
+    defined: list[Any] = [type(layer) for _, layer in model.walk()]
+    if name in registry:
+        defined.append(registry[name])
+    files = set()
+    for each in defined:
+        if each.__module__.partition(".")[0] != "cynet":
+            with contextlib.suppress(OSError, TypeError):  # where it is typed in, or compiled
+                files.add(inspect.getsourcefile(each))
+    digests = {sha256(Path(file).read_bytes()).hexdigest() for file in files if file}
+    return sha256("".join(sorted(digests)).encode()).hexdigest()[:16] if digests else ""
 
 
 # -- what the first one hands to the others ------------------------------------------------------------------

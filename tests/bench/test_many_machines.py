@@ -1,11 +1,15 @@
 """The model of a step by several machines: its ends, its bounds, and what more of anything does."""
 
+import struct
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cynet.bench import scaling_picture
 from cynet.bench.distributed import NEAR, RankedSetup, launcher, measure, predicted
-from cynet.bench.scaling import Link, Work, efficiency, step_seconds, work_of
+from cynet.bench.scaling import Link, Work, efficiency, least_part, step_seconds, work_of
 
 WORK = Work(0.1, 0.004, ((0.06, 300_000), (0.04, 300_000), (0.0, 500_000)), 6000)
 AT_ONCE = Link(0.0, 1e18, 0.0)
@@ -38,8 +42,10 @@ def test_a_better_line_is_never_slower_and_no_line_is_faster_than_none(latency, 
 
 
 def test_work_comes_from_what_processes_measured():
-    found = [{"step": step, "rest": 0.1, "buckets": [[0.2, 40]], "told": 9} for step in (0.9, 1.1, 5.0)]
-    assert work_of(found, 4) == Work(0.25, 0.1, ((0.2, 40),), 9)
+    rest = {"part": 0.31, "share": 1 / 8, "rest": 0.1, "buckets": [[0.2, 40]], "told": 9}
+    work = work_of([{"own": own} | rest for own in (0.9, 1.1, 5.0)], 4)
+    assert work == Work(0.25, 0.1, ((0.2, 40),), 9, pytest.approx(0.0243, abs=1e-4))
+    assert work.with_shards_of(1 / 8).shard == pytest.approx((0.31 - 0.1) / 4)
     assert WORK.with_shards_of(0.5).shard == 0.05
 
 
@@ -49,6 +55,20 @@ def test_the_table_of_many_machines_falls_off_with_one_batch_for_all():
     same, grown = ([row[name] for row in rows] for name in ("same_batch", "batch_a_machine"))
     assert same == sorted(same, reverse=True) and same[0] > 0.9 and same[-1] < 0.2
     assert all(a <= b for a, b in zip(same, grown, strict=True))
+
+
+def test_the_fewest_pictures_for_an_efficiency_are_those():
+    part = least_part(WORK, NEAR, 16, 0.9)
+    assert efficiency(WORK, NEAR, 16, 16, part) == pytest.approx(0.9, abs=0.002)
+    assert least_part(WORK, Link(1e3, 1e9), 16, 0.9) == float("inf")
+
+
+def test_what_the_model_says_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    setup, slow = RankedSetup((2,), ("a", "b")), replace(WORK, fixed=0.09)
+    scaling_picture.write([predicted({"a": WORK, "b": slow}, setup)], tmp_path / "a.png")
+    drawn = (tmp_path / "a.png").read_bytes()
+    assert drawn[1:4] == b"PNG" and struct.unpack(">2I", drawn[16:24]) == (1440, 504)
 
 
 def test_what_cannot_be_measured_is_refused():

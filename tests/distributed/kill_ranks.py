@@ -9,25 +9,27 @@ import signal
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import mpi_jobs
 
-FLAGS = "--steps", "600", "--checkpoint-every", "7", "--evaluate-every", "9", "--run-dir"
+FLAGS = "--checkpoint-every", "7", "--evaluate-every", "9", "--steps"
+STEPS = 50  # for each kill, more than there are from one to the next
 HOW = signal.SIGKILL, signal.SIGKILL, signal.SIGTERM
 
 
 def main(kills, seed=0):
     """Print what was killed when, and whether the weights are the same."""
-    draw = random.Random(seed)
+    draw, flags = random.Random(seed), (*FLAGS, str(STEPS * kills), "--run-dir")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder).resolve()
         mpi_jobs.prepare(place)
-        whole = mpi_jobs.run(place, mpi_jobs.command(1, *FLAGS, "whole"))
+        whole = mpi_jobs.run(place, mpi_jobs.command(1, *flags, "whole"))
         assert whole.returncode == 0, whole.stderr
         done = 0
         while done < kills:
-            words = ("--resume", "killed") if (place / "killed").exists() else (*FLAGS, "killed")
+            words = ("--resume", "killed") if (place / "killed").exists() else (*flags, "killed")
             ranks = draw.choice((1, 2, 4))
             process = mpi_jobs.start(place, mpi_jobs.command(ranks, *words))
             time.sleep(draw.uniform(1, 3))
@@ -36,7 +38,7 @@ def main(kills, seed=0):
                 how = draw.choice(HOW)
                 os.kill(draw.choice(alive), how)
                 done += 1
-                print(f"kill {done}: {how.name} of one of {len(alive)}", flush=True)
+                print(f"kill {done}: {how.name} of one of {ranks} ranks", flush=True)
             process.communicate(timeout=60)
             mpi_jobs.see_gone(place)
             if process.returncode == 0:
@@ -47,7 +49,8 @@ def main(kills, seed=0):
             (place / "killed" / name).read_bytes() == (place / "whole" / name).read_bytes()
             for name in ("last.safetensors", "best.safetensors", "digests.csv")
         )
-        print(f"{done} kills: {'the same bytes' if same else 'other bytes'}")
+        digest = sha256((place / "killed" / "last.safetensors").read_bytes()).hexdigest()
+        print(f"{done} kills: {'the same bytes' if same else 'other bytes'}, SHA-256 {digest[:16]}")
         return int(not same)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cynet import cli
+
 ROOT = Path(__file__).parent.parent.parent
 LAUNCHER = Path(sys.executable).parent / "mpiexec"
 SIDE, CLASSES = 8, 4
@@ -46,6 +48,7 @@ def environment():
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMP_WAIT_POLICY": "passive",
         "MPIEXEC": str(LAUNCHER),
+        "PYTHON": sys.executable,
     }
 
 
@@ -64,6 +67,16 @@ def command(ranks, *flags):
     """The words of a training by so many processes, with `USUAL` unless it goes on."""
     usual = () if "--resume" in flags else USUAL
     return [*launch(ranks), sys.executable, "-m", "cynet", "train", "--distributed", *usual, *flags]
+
+
+def alone(place, *flags):
+    """Train in this very process, which computes all shards; its exit status."""
+    before = os.getcwd()
+    os.chdir(place)
+    try:
+        return cli.main(["train", *USUAL, *flags])
+    finally:
+        os.chdir(before)
 
 
 def run(place, words, timeout=120):

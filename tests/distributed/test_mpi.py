@@ -1,5 +1,6 @@
 """Trainings over MPI with real processes: the same bytes for any number of them, and what faults leave."""
 
+import json
 import os
 import signal
 import sys
@@ -8,9 +9,9 @@ import time
 import mpi_jobs
 import numpy as np
 import pytest
-from mpi_jobs import USUAL, command, launch, prepare, ranks_of, reached, run, see_gone, start
+from mpi_jobs import command, launch, prepare, ranks_of, reached, run, see_gone, start
 
-from cynet import cli
+from cynet.bench import scaling
 from cynet.runs.run import Run
 
 pytest.importorskip("mpi4py")
@@ -18,8 +19,9 @@ pytestmark = [
     pytest.mark.mpi,
     pytest.mark.skipif(not mpi_jobs.LAUNCHER.exists(), reason="no mpiexec beside this Python"),
 ]
+MANY = 150  # steps, of which some are left when a signal has come
 SHORT = ("--steps", "12", "--checkpoint-every", "3", "--run-dir")
-LONG = ("--steps", "300", "--checkpoint-every", "5", "--evaluate-every", "20", "--run-dir")
+LONG = ("--steps", str(MANY), "--checkpoint-every", "5", "--evaluate-every", "20", "--run-dir")
 SAME = "weights.safetensors", "last.safetensors", "best.safetensors", "digests.csv"
 
 
@@ -40,15 +42,9 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(place):
     """What one process without MPI keeps of the short run and of the long one."""
-    before, found = os.getcwd(), []
-    os.chdir(place)
-    try:
-        for name, flags in (("short", SHORT), ("long", LONG)):
-            assert cli.main(["train", *USUAL, "--shards", "8", *flags, str(place / name)]) == 0
-            found.append(kept(place / name))
-    finally:
-        os.chdir(before)
-    return found
+    for name, flags in (("short", SHORT), ("long", LONG)):
+        assert mpi_jobs.alone(place, "--shards", "8", *flags, name) == 0
+    return kept(place / "short"), kept(place / "long")
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4, 8])
@@ -61,9 +57,9 @@ def test_every_number_of_ranks_trains_the_same_bytes(place, alone, ranks):
 
 def test_batch_norm_over_the_whole_batch_has_the_same_bytes(place):
     flags = "--shards", "4", "--sync-batch-norm", "--steps", "6", "--evaluate-every", "9", "--run-dir"
-    for ranks in (1, 2):
-        done = run(place, command(ranks, *flags, f"sync{ranks}"))
-        assert done.returncode == 0, done.stdout + done.stderr
+    assert mpi_jobs.alone(place, *flags, "sync1") == 0
+    done = run(place, command(2, *flags, "sync2"))
+    assert done.returncode == 0, done.stdout + done.stderr
     assert kept(place / "sync1") == kept(place / "sync2")
 
 
@@ -76,7 +72,7 @@ def ended(process, place):
 
 def gone_on(place, name, ranks, alone):
     """The run goes on to its end with so many ranks, and is then that of a process that nobody stopped."""
-    assert len((place / name / "steps.csv").read_text().splitlines()) < 300  # there is something left to do
+    assert len((place / name / "steps.csv").read_text().splitlines()) < MANY  # there is something left to do
     done = run(place, command(ranks, "--resume", name))
     assert done.returncode == 0, done.stdout + done.stderr
     assert kept(place / name) == alone[1]
@@ -142,6 +138,26 @@ def mixed(ranks, first, second):
     return [*launch(ranks - 1), *words[place:], ":", *other]
 
 
+PATIENT = """
+import sys, time
+from cynet import distributed
+from cynet.distributed import mpi
+
+mpi.PATIENCE = 3
+world = distributed.init(2, timeout=0.5)
+while world.rank:
+    time.sleep(0.1)
+world.gathered(b"", "data")
+"""
+
+
+def test_before_the_first_step_nobody_waits_for_ever_either(tmp_path):
+    (tmp_path / "script.py").write_text(PATIENT)
+    done = run(tmp_path, [*launch(2), sys.executable, "script.py"], timeout=60)
+    assert done.returncode and "waited 1.5 s for data from rank 1 on" in done.stderr, done.stderr
+    see_gone(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("flags", "told"), [(("--lr", ".07"), "lr: 0.05 on ranks 0-1, 0.07 on rank 2"),
                         (("--data", "other.npz"), "fingerprint of the data: ")]
@@ -163,10 +179,11 @@ def test_what_goes_wrong_in_one_rank_is_said_once_and_ends_all(place):
     assert done.returncode and text.count("nothing.npz") == 1 and "rank 1 on" in text, text
 
 
-def test_flags_that_are_none_are_refused_once(place):
-    done = run(place, command(2, "--nothing", "1"))
+@pytest.mark.parametrize("flag", ["--nothing", "--lr-find"])
+def test_flags_that_are_none_are_refused_once(place, flag):
+    done = run(place, command(2, flag))
     text = done.stdout + done.stderr
-    assert done.returncode == 2 and text.count("--nothing") == 1, text
+    assert done.returncode == 2 and text.count(flag) == 1, text
 
 
 LIMITED = """
@@ -313,3 +330,14 @@ def test_a_signal_to_another_rank_while_the_first_ends_changes_nothing(tmp_path,
     (tmp_path / "sent").write_text("")
     status, output = ended(process, tmp_path)
     assert status == 0 and "weights in " in output, output
+
+
+def test_ranks_measure_what_the_model_of_many_is_fed_with(tmp_path):
+    job = {"model": "uwnet1", "batch_size": 32, "steps": 2, "shards": 4, "ranks": 2, "threads": 1}
+    done = run(tmp_path, [*launch(2), sys.executable, "-m", "cynet.bench.ranks", json.dumps(job)])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    work, line = scaling.work_of([found], 2), scaling.line_of([found])
+    assert 0 <= work.fixed <= work.shard < found["step"] and min(line.latency, line.bandwidth) > 0
+    assert sum(size for _, size in work.buckets) < found["bytes"] and found["messages"] >= 3
+    assert 0 < scaling.step_seconds(work, line, 2, 4) < 100 * found["step"]

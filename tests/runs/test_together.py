@@ -1,5 +1,6 @@
 """What processes that train together compare before the first step, and how what differs is told."""
 
+import importlib
 import itertools
 import sys
 import threading
@@ -72,6 +73,21 @@ def test_other_code_of_a_net_is_refused_but_not_where_it_is_kept_as_data(monkeyp
     assert None not in agreed(monkeypatch, made)
     made[1].net = made[0].net
     assert agreed(monkeypatch, made) == [None] * 3
+
+
+def test_other_code_of_layers_of_ones_own_is_refused(monkeypatch, tmp_path):
+    """Of a net that is registered by name: the file where it and its layers are."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, more in (("own_here", ""), ("own_there", ""), ("own_other", "X = 1\n")):
+        (tmp_path / f"{name}.py").write_text(f"import cynet\nclass Own(cynet.ReLU):\n    pass\n{more}")
+    made = [session() for _ in range(3)]
+    for each, name in zip(made, ("own_here", "own_there", "own_other"), strict=True):
+        each.model = cynet.Sequential(importlib.import_module(name).Own())
+    assert agreed(monkeypatch, made[:2]) == [None] * 2
+    (found,) = set(agreed(monkeypatch, made))
+    assert found.startswith("ranks: wanted the same on all, got code of the net: ")
+    assert runs_together._code_of(made[0].model, "uwnet1") == runs_together._code_of(made[1].model, "")
+    assert runs_together._code_of(cynet.ReLU(), "uwnet1") == ""
 
 
 def test_another_kind_of_processor_is_allowed_by_name(monkeypatch):

@@ -35,9 +35,11 @@ from cynet.train.carrying import carried
 from cynet.train.language_task import LanguageTask
 from cynet.train.mixup import Mixup
 from cynet.train.shards import tree
+from cynet.train.shards.exchange import Exchange
 from cynet.train.shards.gradients import Gradients, is_published
 from cynet.train.shards.sharding import Sharding
 from cynet.train.shards.tree import Subtotal
+from cynet.train.shards.world import BUCKETS, World
 
 SIDE, CLASSES = 8, 4
 
@@ -371,6 +373,20 @@ def test_ranks_that_call_other_batch_norms_are_refused():
 
 
 # -- texts ---------------------------------------------------------------------------------------------------
+def test_ranks_of_one_shard_that_call_other_batch_norms_are_refused_at_once():
+    made = [trainer_of(lambda: Choosing(([0], [0, 1])), 2) for _ in range(2)]
+
+    def run(world):
+        trainer = made[world.rank]
+        trainer.sharding = Sharding(2, world, sync_batch_norm=True)
+        x, y = batches(1)[0]
+        x[:24, 0, 0, 0], x[24:, 0, 0, 0] = -1, 1
+        with pytest.raises(RuntimeError, match="calls its batch norms alike in every shard"):
+            trainer.step(x, y)
+
+    together(2, run)
+
+
 def test_states_of_rows_go_on_in_shards():
     def build():
         return Sequential(Embedding(7, 5), LSTM(5, 6), Linear(6, 7))
@@ -597,6 +613,64 @@ def test_ranks_at_different_steps_are_refused():
             made[world.rank].step(x, y)
 
     together(2, run)
+
+
+def test_an_evaluation_by_several_keeps_the_outputs_of_a_few_batches(monkeypatch):
+    """As many at once as each has to run before it tells the others; the bytes are those of one process."""
+    made, test = [trainer_of(residual, 2) for _ in range(2)], batches(21)
+    told = []
+
+    def counted(world):
+        gathered = world.gathered
+
+        def gather(data, what):
+            told.append(len(data))
+            return gathered(data, what)
+
+        world.gathered = gather
+        return Sharding(2, world).evaluate(made[world.rank], iter(test))
+
+    found = together(2, counted)
+    wanted = evaluate(made[0].model, test)
+    assert [each.loss for each in found] == [wanted.loss] * 2
+    assert all(np.array_equal(each.confusion, wanted.confusion) for each in found)
+    assert len(told) == 2 * 3 and max(told) < 4 * (48 * CLASSES * 4) + 200
+
+
+class _Scripted(World):
+    """Rank 0 of two: what it waits for of bucket 0 comes when it has sent its part of bucket 1's sum."""
+
+    size = 2
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def send(self, array, rank, tag):
+        self.sent.append(tag)
+
+    def receive(self, array, rank, tag):
+        return tag
+
+    def left(self, pending):
+        is_late = BUCKETS + 3 not in self.sent
+        return [each for each in pending if is_late and each[0] == BUCKETS + 1]
+
+    def wait(self, pending, what, meanwhile=int):
+        for _ in range(9):
+            meanwhile()
+        assert not self.left(pending)
+
+
+def test_while_one_bucket_is_waited_for_the_others_go_on():
+    done = []
+    exchange = Exchange(_Scripted(), 2, done.append)
+    out = np.empty((2, 8), np.float32)
+    exchange.start(0, [Subtotal(0, 1, np.ones(8, np.float32))], out[0])
+    exchange.poll()
+    exchange.start(1, [Subtotal(0, 1, np.ones(8, np.float32))], out[1])
+    exchange.finish(0.0)
+    assert sorted(done) == [0, 1]
 
 
 def test_evaluation_by_one_process_is_as_ever():

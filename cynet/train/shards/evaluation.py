@@ -1,15 +1,17 @@
 """Evaluation by several processes: each runs the net over some of the batches, and all know all outputs.
 
-Design: batch k is that of rank k modulo their number. What is computed of the outputs, every process computes
-by itself, as if it had made them, so that the result has the bits of one process. A net with recurrent layers
-goes on from batch to batch, and is run by each process over all.
+Design: batch k is that of rank k modulo their number. After a few batches each tells the others its outputs;
+what is computed of them, every process computes by itself, in their order, as if it had made them, so that
+the result has the bits of one process, and no process keeps more than it wants of them. A net with recurrent
+layers goes on from batch to batch, and is run by each process over all.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,14 @@ from .world import World
 
 WHAT = "the other ranks' part of an evaluation"
 HEAD = struct.Struct("<qq")  # signal, bytes of the shapes
+AT_ONCE = 4  # batches of each process, from one time that all tell their outputs to the next
 
 
 class _Known(Layer):
-    """A net whose outputs are known, by the numbers of the batches."""
+    """A net whose outputs are known, by the numbers of the batches: those of the last few."""
 
-    def __init__(self, outputs: list[Array]) -> None:
-        self.outputs = outputs
+    def __init__(self) -> None:
+        self.outputs: list[Array] = []
 
     def __call__(self, number: Any, *others: Any) -> Any:
         return self.outputs[number]
@@ -47,17 +50,28 @@ def evaluate(world: World, found: Callable[..., Any], model: Layer, batches: Ite
     """What ``found(model, batches)`` gives, the outputs being made by all processes."""
     if not is_shared(world, model):
         return found(model, batches)
-    own: list[Array] = []
-    labels: list[AnyArray] = []
-    with evaluating(model), no_grad():
-        for number, (x, y) in enumerate(batches):
-            labels.append(np.array(y))  # whoever made it may use the array again
-            if number % world.size == world.rank:
-                own.append(np.array(model(x[0 : len(x)] if isinstance(x, BatchRows) else x)))
-    heard = [_read(data) for data in world.gathered(_packed(world, own), WHAT)]
-    agree(world, [noted for noted, _ in heard])
-    outputs = [heard[number % world.size][1].pop(0) for number in range(len(labels))]
-    return found(_Known(outputs), list(enumerate(labels)))
+    known = _Known()
+    return found(known, _numbers(world, known, model, iter(batches)))
+
+
+def _numbers(
+    world: World, known: _Known, model: Layer, batches: Iterator[Any]
+) -> Iterator[tuple[int, AnyArray]]:
+    """(the number of its outputs among those that are known, labels) of each batch."""
+    while True:
+        own: list[Array] = []
+        labels: list[AnyArray] = []
+        with evaluating(model), no_grad():
+            for number, (x, y) in enumerate(islice(batches, AT_ONCE * world.size)):
+                labels.append(np.array(y))  # whoever made it may use the array again
+                if number % world.size == world.rank:
+                    own.append(np.array(model(x[0 : len(x)] if isinstance(x, BatchRows) else x)))
+        if not labels:
+            return
+        heard = [_read(data) for data in world.gathered(_packed(world, own), WHAT)]
+        agree(world, [noted for noted, _ in heard])
+        known.outputs = [heard[number % world.size][1].pop(0) for number in range(len(labels))]
+        yield from enumerate(labels)
 
 
 def _packed(world: World, outputs: list[Array]) -> bytes:

@@ -130,9 +130,7 @@ class Exchange:
         """Wait for all buckets, at the end of a wait that began at `start` (of `time.perf_counter`)."""
         self.behind = start - self._since if self._since is not None else 0.0
         while self._flights:
-            flight = self._flights[0]
-            self.world.wait(flight.pending, WHAT)
-            flight.pending = []
+            self.world.wait(self._flights[0].pending, WHAT, self.poll)
             self.poll()
         if self._since is not None and self.world.size > 1:
             now = time.perf_counter()

@@ -213,7 +213,7 @@ class _Step:
             for shard in self.own:
                 self._shard(shard, shard == self.own[-1])
         since = time.perf_counter()  # what is waited for from here on was not hidden
-        found = told.read(self.world, self.talk.heard(WHAT))
+        found = told.read(self.world, self.talk.heard(WHAT, self.exchange.poll))
         self.exchange.finish(since)
         if self.turns is None:
             self._check_statistics(found)
@@ -264,6 +264,7 @@ class _Step:
             return Subtotal(self.own[i], 1, leaf)
 
         nodes = joined(turns.run(pool, shard))
+        turns.ended()
         self._tell()
         for number, place in enumerate(self.gradients.buckets):
             own = [Subtotal(first, count, array[place]) for first, count, array in nodes]

@@ -117,6 +117,11 @@ class Turns:
             self._turn = (i + 1) % self.count
             self._condition.notify_all()
 
+    def ended(self) -> None:
+        """See that the other processes have come to the end of their shards, too, and not to a batch norm."""
+        if any(self.world.gathered(b"", WHAT)):
+            refuse(self.world, OTHER)
+
     def meet(self, i: int, place: Any, own: AnyArray, join: Callable[[list[AnyArray]], Any]) -> Any:
         """What `join` makes of the float64 arrays of all shards, in their order, of which this is one's; all
         are at the same `place`."""

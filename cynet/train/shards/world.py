@@ -20,6 +20,10 @@ SPARE = 1024  # bytes, beside twice its own, that a process hears of another one
 Pending = list[tuple[Any, int]]  # (request, the rank that it waits for)
 
 
+def _nothing() -> int:
+    return 0
+
+
 class RankFailedError(RuntimeError):
     """Another process has failed, and said so.
 
@@ -47,8 +51,8 @@ class World:
     failed : bool
         Whether this process has said that it cannot go on.
     patient : bool
-        Whether another process is waited for as long as it takes: until the first step, which all begin when
-        the last one has its data.
+        Whether another process is waited for much longer: until the first step, which all begin when the last
+        one has its data.
     allow_mixed : bool
         Whether processors may be of several kinds.
     number : int
@@ -87,9 +91,9 @@ class World:
         """Which of these requests are not done yet."""
         return pending
 
-    def wait(self, pending: Pending, what: str) -> None:
+    def wait(self, pending: Pending, what: str, meanwhile: Callable[[], object] = _nothing) -> None:
         """Wait until all of these are done, and end all processes where that takes too long; `what` tells, in
-        words, what is waited for.
+        words, what is waited for, and `meanwhile` is called again and again.
 
         Raises
         ------
@@ -136,10 +140,6 @@ class World:
         return data
 
 
-def _nothing() -> int:
-    return 0
-
-
 class Talk:
     """What every process tells every other one, of about the same length, while it does something else.
 
@@ -159,9 +159,9 @@ class Talk:
         self._pending: Pending = [(world.receive(array, rank, TALK), rank) for array, rank in pairs]
         self._pending += [(world.send(own, rank, TALK), rank) for rank in others]
 
-    def heard(self, what: str) -> list[bytes]:
-        """What each process tells, in the order of their ranks, once all have."""
-        self.world.wait(self._pending, what)
+    def heard(self, what: str, meanwhile: Callable[[], object] = _nothing) -> list[bytes]:
+        """What each process tells, in the order of their ranks, once all have; see `World.wait`."""
+        self.world.wait(self._pending, what, meanwhile)
         found = [array.tobytes() for array in self._found]
         found.insert(self.world.rank, self.data)
         return found
