@@ -148,7 +148,9 @@ def test_cython_that_imports_cynet_is_found():
         "cimport numpy, cynet",
         "  cimport cynet.core",
     ):
-        assert folder._foreign_line(f"a = 1\n{line}\n", False) == 2, line
+        for before in ("a = 1\n", "\n\n", "a = 1\n\n  \n", "# import cynet\n"):
+            source = f"{before}{line}\n"
+            assert folder._foreign_line(source, False) == source.count("\n"), source
     assert folder._foreign_line("# import cynet\nimport cynetic\nfrom own_cynet import x\n", False) is None
 
 
@@ -211,6 +213,19 @@ def test_many_folders_are_graded(capsys, tmp_path, started):
     assert sorted(os.listdir(good.folder)) == before
     status, _, err = said(capsys, "grade", good.folder, "--csv", tmp_path / "none" / "x.csv")
     assert status == 2 and "--csv: wanted a file in a folder that exists" in err
+
+
+def test_functions_count_only_where_the_whole_file_could_be_checked(started):
+    work = started("sgd")
+    findings = [trials.HoleFinding(hole.name, trials.RIGHT) for hole in work.exercise.holes]
+    verdict = checking.Verdict(work, findings, tests=[("test_a", None), ("test_b", "it is wrong")])
+    assert verdict.right and grading.Grade("a", verdict).row()[3:7] == (2, 2, 1, 2)
+    verdict.problem = "sgd.py wrote into the lab's own pipe\nand more"
+    row = dict(zip(grading.COLUMNS, grading.Grade("a", verdict).row(), strict=True))
+    assert (
+        not verdict.right and row["right"] == 0 and row["problem"] == "sgd.py wrote into the lab's own pipe"
+    )
+    assert grading.Grade("a", None, "none").row() == ("a", "", "", 0, 0, 0, 0, "", "", "none")
 
 
 DIALS = """

@@ -83,6 +83,34 @@ def test_every_run_is_told_a_diverged_one_too(monkeypatch):
     assert {"rate 0.05", "annealed through 0.1, 0.01"} < set(charts) and "<svg" in charts["rate 0.05"]
 
 
+def test_the_numbers_of_the_runs_stand_in_words_table_and_file(tmp_path, monkeypatch):
+    def run(who, rate, losses, accuracy=0.5, rounds=False):
+        return {"who": who, "batch_norm": True, "rounds": rounds, "rate": rate, "losses": losses,
+                "accuracy": accuracy, "seconds": 0.003}  # fmt: skip
+
+    runs = [
+        run("yours", 0.1, [2.0, 1.5, 1.0]), run("cynet", 0.1, [2.0, 1.25, 1.0], 0.25),
+        run("yours", 0.5, [2.0, 9.0, None], None), run("cynet", 0.5, [2.0, 1.0, 0.5]),
+        run("yours", 0.2, [4.0, 2.0, 3.0], rounds=True),
+    ]  # fmt: skip
+    learnt = Learnt(Schooling(rates=(0.5, 0.1), rounds=(0.2,)), 3, runs)
+    assert "smallest rate your losses differ" in learning.agreement(learnt)
+    assert "by at most 0.25;" in learning.agreement(learnt)
+    assert learning.table_of(learnt)[1] == [
+        ("yours, with batch norm", "rate 0.1", "1.500", "50.0 %", "1 ms"),
+        ("cynet, with batch norm", "rate 0.1", "1.417", "25.0 %", "1 ms"),
+        ("yours, with batch norm", "rate 0.5", "diverged at step 3", "", "1 ms"),
+        ("cynet, with batch norm", "rate 0.5", "1.167", "50.0 %", "1 ms"),
+        ("yours, with batch norm", "round at 0.2", "3.000", "50.0 %", "1 ms"),
+    ]
+    work = folder.start("sgd", tmp_path / "sgd", "python")
+    monkeypatch.setattr(figures, "curves", lambda drawn: b"")
+    learning.write(work, learnt)
+    rows = (work.folder / "train" / "curves.csv").read_text().splitlines()
+    assert rows[1:4] == ["yours,1,0,0.1,1,2", "yours,1,0,0.1,2,1.5", "yours,1,0,0.1,3,1"]
+    assert rows[9] == "yours,1,0,0.5,3," and rows[-1] == "yours,1,1,0.2,3,3" and len(rows) == 16
+
+
 def test_a_slow_solution_trains_fewer_steps(monkeypatch):
     plan, *_ = trained(monkeypatch, "activations", 1e-6, rates=[0.05], rounds=[])
     assert plan["steps"] == training.LEAST < plan["wanted"]
