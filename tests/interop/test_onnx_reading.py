@@ -126,6 +126,16 @@ def test_the_same_weights_at_two_places_are_one_layer(path):
     )
 
 
+def test_batch_norm_is_trained_on_by_what_the_file_says(path):
+    constants = {name: np.abs(drawn(3)) + i for i, name in enumerate("wbmv")}
+    nodes = [node("BatchNormalization", "x w b m v", "y", epsilon=0.01, momentum=0.8)]
+    (layer,) = load_onnx(write(path, nodes, {"x": ("N", 3, 5, 5)}, constants=constants)).layers.values()
+    assert (layer.eps, layer.momentum) == (pytest.approx(0.01), 0.2)  # ONNX tells the weight of the old value
+    kept = layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var
+    for array, wanted in zip(kept, constants.values(), strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
 def test_names_are_those_of_weights_or_else_of_nodes(path):
     nodes = [
         node("Conv", "x features.0.weight", "a", "/features/features.0/Conv"),
