@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import socket
+from types import SimpleNamespace
 
 import pytest
 from helpers import gone, wait_until
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import checking, folder, grading, saying, trials
+from cynet.lab import checking, child, folder, grading, saying, trials
 
 BAD = """
 import ctypes
@@ -152,6 +153,18 @@ def test_cython_that_imports_cynet_is_found():
             source = f"{before}{line}\n"
             assert folder._foreign_line(source, False) == source.count("\n"), source
     assert folder._foreign_line("# import cynet\nimport cynetic\nfrom own_cynet import x\n", False) is None
+
+
+def test_a_child_bounds_memory_time_and_files_and_keeps_no_core(monkeypatch):
+    resource = pytest.importorskip("resource")
+    hard, found = {resource.RLIMIT_FSIZE: 100}, {}
+    monkeypatch.setattr(child.ctypes, "CDLL", lambda name: SimpleNamespace(prctl=lambda *_: 0))
+    monkeypatch.setattr(child, "_address_space", lambda: 1000)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (0, hard.get(kind, resource.RLIM_INFINITY)))
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, bounds: found.update({kind: bounds}))
+    child.limit(memory=5000, seconds=7, file_bytes=300)
+    bounds = {"CORE": 0, "CPU": 7, "FSIZE": 100, "AS": 6000}  # a bound that was there is not raised
+    assert found == {getattr(resource, f"RLIMIT_{name}"): (most, most) for name, most in bounds.items()}
 
 
 # -- the commands  -------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,6 +110,39 @@ def test_the_numbers_of_the_runs_stand_in_words_table_and_file(tmp_path, monkeyp
     rows = (work.folder / "train" / "curves.csv").read_text().splitlines()
     assert rows[1:4] == ["yours,1,0,0.1,1,2", "yours,1,0,0.1,2,1.5", "yours,1,0,0.1,3,1"]
     assert rows[9] == "yours,1,0,0.5,3," and rows[-1] == "yours,1,1,0.2,3,3" and len(rows) == 16
+
+
+def test_rounds_have_a_rate_each_and_all_are_trained(monkeypatch):
+    """Between two of them the net is tested, and goes back to training."""
+    steps = []
+
+    class Net:
+        training = True
+
+        def train(self):
+            self.training = True
+
+        def eval(self):
+            self.training = False
+
+        def __call__(self, x):
+            assert not self.training
+            return np.zeros((len(x), 10), np.float32)
+
+    def trainer(name, functions, model, rate):
+        def train(x, labels):
+            steps.append((train.optimizer.lr, model.training))
+            return 1.0
+
+        train.optimizer = SimpleNamespace(lr=rate)
+        return train
+
+    monkeypatch.setattr(grafts, "net", lambda *_: Net())
+    monkeypatch.setattr(training, "_trainer", trainer)
+    found = [*training.run("sgd", None, True, (0.1, 0.02), 2, pictures(), pictures(1), 0)]
+    assert steps == [(0.1, True)] * 2 + [(0.02, True)] * 2
+    assert [(each["rate"], each["losses"]) for each in found] == [(0.1, [1.0, 1.0]), (0.02, [1.0, 1.0])]
+    assert found[0]["accuracy"] == (pictures(1)[1] == 0).mean()
 
 
 def test_a_slow_solution_trains_fewer_steps(monkeypatch):
