@@ -182,6 +182,20 @@ def test_the_list_has_every_exercise(capsys):
     assert status == 0 and all(name in out for name in NAMES)
 
 
+def test_a_check_ends_with_what_it_found(capsys, started, monkeypatch):
+    work = started("sgd")
+    for states, problem, status in (
+        ([trials.RIGHT] * 2, None, 0), ([trials.RIGHT, trials.WRONG], None, 1), ([trials.EMPTY] * 2, None, 1),
+        ([trials.RIGHT] * 2, "sgd.py cannot be compiled", 1),
+    ):  # fmt: skip
+        pairs = zip(work.exercise.holes, states, strict=True)
+        verdict = checking.Verdict(
+            work, [trials.HoleFinding(hole.name, state) for hole, state in pairs], problem
+        )
+        monkeypatch.setattr(checking, "check", lambda work, found=verdict: found)
+        assert said(capsys, "check", work.folder)[0] == status, states
+
+
 def test_a_folder_in_use_a_file_and_no_folder_of_the_lab_are_refused(capsys, tmp_path):
     (tmp_path / "a").write_text("")
     for words, text in (
