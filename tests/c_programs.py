@@ -96,7 +96,9 @@ def of_everything():
     y = cynet.Conv2d(6, 6, 3, padding=2, groups=6, stride=2, bias=False)(x)
     end(cynet.Hardswish()(y))
     end(cynet.SiLU()(cynet.Conv2d(6, 4, (3, 2), groups=2, dilation=2)(x)))
+    end(cynet.Conv2d(6, 4, (3, 2), groups=2)(x))  # six windows in a row without zeros, whose pixels lie apart
     end(cynet.Conv2d(6, 4, 1, groups=2)(x))
+    end(cynet.ReLU()(cynet.Add()(x, cynet.Tanh()(x), cynet.Sigmoid()(x))))  # no sum before the last is bent
     for mode in ("reflect", "replicate", "circular"):
         end(cynet.Tanh()(cynet.Conv2d(6, 4, 3, padding=2, padding_mode=mode)(x)))
     for stride in (1, 2):

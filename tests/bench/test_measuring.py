@@ -60,6 +60,40 @@ def test_a_table_measures_what_its_four_commands_do(monkeypatch):
     ]
 
 
+def test_what_is_wanted_is_handed_on_in_bytes_and_seconds(monkeypatch):
+    seen = []
+
+    def noted(module, name, found=()):
+        monkeypatch.setattr(module, name, lambda *given, **more: seen.append((name, given)) or found)
+
+    noted(measuring.peak, "measure", "roof")
+    noted(measuring.peak, "report", "report")
+    noted(measuring.kernels, "chosen", "cases")
+    noted(measuring.kernels, "measure", "report")
+    noted(measuring.distributed, "measure")
+    assert list(measuring.reports(measuring.Wanted("peak", array_size=1.5, repeat=2))) == ["report"]
+    assert seen == [("measure", (3 * 2**19, 2)), ("report", ("roof",))]
+    for largest, size in ((64.0, 2**26), (0.0, 0), (None, None)):
+        seen.clear()
+        wanted = measuring.Wanted("kernels", ("a",), 4, False, repeat=3, largest=largest, only=("x",))
+        list(measuring.reports(wanted))
+        assert seen[0] == ("chosen", (("a",), 4, False, size))
+        assert seen[2][1][:4] == ("cases", "roof", ("x",), 3)
+    seen.clear()
+    wanted = measuring.Wanted("distributed", ("a",), 64, ranks=[1, 2], shards=4, latency=0.5, bandwidth=8.0)
+    list(measuring.reports(wanted))
+    line = measuring.scaling.Link(0.0005, 1e9)
+    ((_, (setup, _)),) = seen
+    assert setup == measuring.distributed.RankedSetup((1, 2), ("a",), 64, 4, line=line)
+
+
+def test_a_peer_that_takes_no_part_is_refused_before_anything_is_measured(monkeypatch):
+    monkeypatch.setitem(measuring.RUNS, "peak", lambda *_: pytest.fail("it was begun"))
+    for repeat in (None, 3):
+        with pytest.raises(ValueError, match="for peak, got torch, which takes part in train, infer"):
+            list(measuring.reports(measuring.Wanted("peak", against="torch", repeat=repeat)))
+
+
 def test_no_more_pictures_fit_a_batch_than_the_loader_walks_over(capsys):
     assert cli.main(["bench", "loader", "--batch-size", str(choices.EPOCH + 1)]) == 2
     assert "from 1 to 12800" in capsys.readouterr().err

@@ -2,11 +2,16 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tiny  # noqa: F401
 
 from cynet import cli
+from cynet.runs import agreement
+from cynet.runs.errors import RefusedError
+from cynet.runs.origins import Names
+from cynet.runs.settings import DEFAULTS, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FLAGS = ("--data", "tiny", "--model", "uwnet2", "--batch-size", "8", "--workers", "0", "--steps", "9",
@@ -98,3 +103,16 @@ def test_an_edited_setting_that_no_weights_depend_on_is_said(run, capsys):
     status, out, _ = said(capsys, "train", "--resume", run, "--no-report")
     assert status == 0
     assert "note: config.toml has checkpoint_minutes 3.0, its checkpoint 10.0, which is taken" in out
+
+
+@pytest.mark.parametrize("given", ["steps", "lr", "schedule", None])
+def test_the_rates_of_steps_are_not_asked_for_where_what_they_are_made_of_is_said(given):
+    """Nobody can say them: they come of the others."""
+    values = {"steps": 9, "lr_steps": {5: 0.1}}
+    folder = SimpleNamespace(path=Path("a"), read_config=lambda: (values, {}))
+    stored, given = Settings(**DEFAULTS | values | {"lr_steps": {4: 0.1}}), {given: 1} if given else {}
+    if given:
+        agreement.check(folder, stored, given, None, Names())
+    else:
+        with pytest.raises(RefusedError, match="disagree on lr_steps"):
+            agreement.check(folder, stored, given, None, Names())

@@ -3,13 +3,15 @@
 import json
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny
 
 import cynet
-from cynet import cli
+from cynet import cli, data
+from cynet.cli import export
 from cynet.interop.int8.running import run
 from cynet.runs import exporting
 from cynet.runs.facts import Facts
@@ -177,3 +179,33 @@ def test_rows_of_numbers_are_normalised_inside_too(tmp_path, capsys):
     status, _, err = said(capsys, tmp_path / "w.safetensors", "--onnx", tmp_path / "n", "--pixels")
     assert status == 2 and "wanted a net of pictures of bytes" in err
     assert "wanted a net of pictures" in said(capsys, tmp_path / "w.safetensors", "--html", tmp_path / "n")[2]
+
+
+@pytest.mark.parametrize(("task", "ranked"), [("classify", True), ("multilabel", False), ("regress", False)])
+def test_only_classes_are_ranked_by_a_program_of_c(monkeypatch, tmp_path, task, ranked):
+    written = []
+    monkeypatch.setattr(exporting, "texts", lambda program, classes, **more: more.get("ranked", True))
+    monkeypatch.setattr(exporting, "write", lambda files, place: written.append(files))
+    facts = Facts("own", False, "rows", ("a", "b"), (0.0,) * 2, (1.0,) * 2, (2,), task=task, kind="float32")
+    exporting.to_c(cynet.Linear(2, 2), facts, tmp_path)
+    assert written == [ranked]
+
+
+def test_samples_are_chosen_all_over_a_set_that_is_sorted():
+    whole = data.ArrayDataset(np.arange(90, dtype=np.float32).reshape(90, 1), np.arange(90) // 30)
+    few = exporting.chosen(whole, 7)
+    assert few.images.reshape(-1).tolist() == [0, 15, 30, 44, 59, 74, 89]
+    assert few.labels.tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert len(exporting.chosen(whole, 200)) == 90
+
+
+@pytest.mark.parametrize(
+    ("data", "data_dir", "wanted"),
+    [
+        (None, None, ("tiny", "/")), ("tiny", None, ("tiny", "/")), ("cifar10", None, ("cifar10", None)),
+        (None, ".", ("tiny", ".")), ("cifar10", ".", ("cifar10", ".")),
+    ],
+)  # fmt: skip
+def test_the_runs_folder_is_that_of_its_own_data(data, data_dir, wanted):
+    flags, facts = SimpleNamespace(data=data, data_dir=data_dir), SimpleNamespace(data="tiny")
+    assert export._data(flags, facts, "/") == wanted

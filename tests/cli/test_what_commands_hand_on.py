@@ -222,3 +222,15 @@ def test_of_an_option_that_is_given_twice_the_last_counts():
     given = "profile --model-option width=3 --model-option depth=2 --model-option width=4 --model a --model b"
     flags = parser.parse_args(given.split())
     assert flags.model_option == '{"depth": 2, "width": 4}' and flags.model == ["a", "b"]
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(None, "flip"), ("", ""), ("shift", "shift")])
+def test_an_evaluation_has_the_views_of_the_training_where_nobody_says_others(monkeypatch, asked, taken):
+    seen = []
+    monkeypatch.setattr(evaluating, "test_loader", lambda samples, *_: contextlib.nullcontext(samples))
+    monkeypatch.setattr(evaluating, "predict", lambda *given: seen.append(given) or "found")
+    facts = SimpleNamespace(task="classify", tta="flip")
+    matched = SimpleNamespace(known="known", unknown={"cat": "cats"})
+    found = evaluating.evaluate("model", facts, matched, tta=asked)
+    assert seen == [("model", "known", False, taken), ("model", "cats", False, taken)]
+    assert (found.known, found.unknown) == ("found", {"cat": "found"})

@@ -144,6 +144,26 @@ def test_damaged_archives_are_named(tmp_path):
         data.from_npz(path)
 
 
+def test_samples_and_labels_of_a_pair_belong_together(tmp_path):
+    """Whatever else the file holds under a name of another pair."""
+    path = tmp_path / "a.npz"
+    np.savez(path, images=IMAGES[:2], x=IMAGES, y=LABELS)
+    np.testing.assert_array_equal(data.from_npz(path).images, IMAGES)
+    np.savez(path, images=IMAGES, labels=LABELS, y=LABELS[:2])
+    np.testing.assert_array_equal(data.from_npz(path).labels, LABELS)
+    for split, other in (("train", "test"), ("test", "train")):
+        parts = {f"x_{split}": IMAGES, f"y_{split}": LABELS, f"{split}_labels": LABELS[:1]}
+        np.savez(path, **parts, **{f"x_{other}": IMAGES[:2], f"y_{other}": LABELS[:2]})
+        found = data.from_npz(path, split)
+        assert len(found) == 7 and found.classes == ("0", "1", "2", "3")
+        assert len(data.from_npz(path, other)) == 2 and data.from_npz(path, other).classes == found.classes
+    np.savez(path, images=IMAGES, y=LABELS)
+    with pytest.raises(
+        ValueError, match=r"wanted arrays images and labels or x and y, got \['images', 'y'\]"
+    ):
+        data.from_npz(path)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_mapped_file_that_is_cut_short_is_an_error_at_the_next_batch_and_no_bus_error(tmp_path, workers):
     images = np.zeros((64, 3, 32, 32), np.uint8)

@@ -606,6 +606,16 @@ case("depth-to-space-crd", node("DepthToSpace", "x", "y", blocksize=2, mode="CRD
 case("space-to-depth", node("SpaceToDepth", "x", "y", blocksize=3), SQUARE, (9, 13))
 case("cast", [node("Cast", "x", "a", to=1), node("Relu", "a", "y")], IMAGE, EVERY)
 
+case(  # -7 / 2 is -3, and not -4
+    "slice-by-a-quotient",
+    [node("Div", "n d", "q"), node("Slice", "x q e a", "y")],
+    IMAGE,
+    n=ints(-7),
+    d=ints(2),
+    e=ints(2**40),
+    a=ints(3),
+)
+
 # -- sizes ---------------------------------------------------------------------------------------------------
 case("upsample-9", node("Upsample", "x s", "y", mode="nearest"), IMAGE, (9,), s=floats(1, 1, 2, 3))
 case("resize-10", node("Resize", "x s", "y", mode="nearest"), IMAGE, (10,), s=floats(1, 1, 2, 2))
@@ -636,6 +646,13 @@ for _rule in ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners")
             **_ROI,
             s=floats(1, 1, 2, 4),
         )
+case(  # where the rule for one pixel is another than for several
+    "resize-to-one-pixel",
+    node("Resize", "x roi s", "y", mode="linear", coordinate_transformation_mode="pytorch_half_pixel"),
+    IMAGE,
+    **_ROI,
+    s=floats(1, 1, 0.15, 0.12),
+)
 case(
     "resize-sizes",
     [

@@ -6,18 +6,22 @@ from importlib.resources import files
 import c_programs as c
 import numpy as np
 import pytest
+from test_int8 import layers
 
 import cynet
-from cynet.interop.c import literals
+from cynet.interop.c import literals, writing
 from cynet.interop.c.curves import CURVES
-from cynet.interop.c.files import unit_of
+from cynet.interop.c.files import texts, unit_of
 from cynet.interop.c.operations import OPERATIONS
 from cynet.interop.c.writing import prepared
+from cynet.interop.int8 import observing
+from cynet.interop.int8.quantizing import quantized
+from cynet.interop.int8.running import run
 from cynet.interop.program import steps
 from cynet.interop.program.lowering import lower
 
 pytestmark = c.needs_compiler
-EIGHT_BITS = "whole_", "levels", "quantize"  # kernels that tests/interop/test_int8.py asks for
+EIGHT_BITS = "whole_", "levels", "quantize"  # kernels
 
 
 @pytest.fixture
@@ -55,6 +59,26 @@ def test_no_kernel_is_left_out():
     kernels = {name for name in kernels if not name.startswith(EIGHT_BITS)}
     curves = {f"curve_{kind}" for kind in CURVES}
     assert used == kernels - {"curve"} | curves - {"curve_relu", "curve_relu6"}
+
+
+def test_every_operation_in_eight_bits_to_the_bit(tmp_path, monkeypatch):
+    cynet.seed(9)
+    x = cynet.Input((6, 5, 4))
+    gate = cynet.Reshape((1, 1, 4))(cynet.Sigmoid()(cynet.GlobalAvgPool2d()(x)))
+    ends = [cynet.Multiply()(x, gate), *(layer(x) for _, layer in layers())]
+    ends = [cynet.Flatten()(end) if len(end.shape) > 1 else end for end in ends]
+    model = c.varied(cynet.Graph(x, cynet.Concatenate()(*ends)))
+    samples = np.random.default_rng(0).standard_normal((40, *x.shape), np.float32)
+    monkeypatch.setattr(
+        observing, "SHARES", np.ones(1)
+    )  # which ranges are best does not matter, and takes long
+    program = quantized(model, x.shape, samples)
+    writing.write(texts(program), tmp_path)
+    found = c.answers(c.compiled(tmp_path, *c.SANITIZED), "--outputs", c.stored(tmp_path / "x", samples[:5]))
+    np.testing.assert_array_equal(found, run(program, samples[:5]))
+    kernels = {path.stem for path in (files("cynet.interop.c") / "kernels").iterdir()}
+    wanted = {name for name in kernels if name.startswith(EIGHT_BITS)} - {"levels"}  # of bytes
+    assert wanted <= set(unit_of(program).kernels)
 
 
 def test_names_of_kernels_end_with_no_number_as_those_of_constants_do():

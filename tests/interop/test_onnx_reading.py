@@ -126,6 +126,42 @@ def test_the_same_weights_at_two_places_are_one_layer(path):
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "shapes", "first", "second", "opset"),
+    [
+        ("Conv", [(4, 4, 3, 3)], {"strides": [2, 2]}, {"strides": [1, 2]}, 17),
+        ("Conv", [(4, 4, 3, 3)], {"pads": [1] * 4}, {"pads": [1] * 4, "dilations": [2, 1]}, 17),
+        ("Conv", [(4, 2, 1, 1)], {"group": 2}, {"group": 2, "strides": [2, 1]}, 17),
+        ("ConvTranspose", [(4, 4, 2, 2)], {"strides": [2, 2]}, {"strides": [2, 1]}, 17),
+        ("BatchNormalization", [(4,)] * 4, {"epsilon": 1e-5}, {"epsilon": 0.5}, 17),
+        ("InstanceNormalization", [(4,)] * 2, {"epsilon": 1e-5}, {"epsilon": 0.5}, 17),
+        ("GroupNormalization", [(4,)] * 2, {"num_groups": 2}, {"num_groups": 1}, 21),
+        ("LayerNormalization", [(6,)] * 2, {"epsilon": 1e-5}, {"epsilon": 0.5}, 17),
+        ("Gemm", [(4, 4)], {"alpha": 2.0}, {"transB": 1}, 17),
+    ],
+)
+def test_the_same_weights_used_otherwise_are_another_layer(path, kind, shapes, first, second, opset):
+    constants = {f"c{i}": np.abs(drawn(*shape)) + i for i, shape in enumerate(shapes)}
+    given, rows = " ".join(["x", *constants]), {"Gemm": 4, "LayerNormalization": 6}.get(kind)
+    x = drawn(2, rows) if rows else drawn(2, 6, 6, 4)
+    inputs, more = {"x": ("N", rows) if rows else ("N", 4, 6, 6)}, {"constants": constants, "opset": opset}
+    nodes = [node(kind, given, name, **of) for name, of in (("a", first), ("b", second))]
+    both = load_onnx(write(path, nodes, inputs, ("a", "b"), **more))(x)
+    for name, one, found in zip("ab", nodes, both, strict=True):
+        np.testing.assert_array_equal(found, load_onnx(write(path, [one], inputs, (name,), **more))(x))
+    assert both[0].shape != both[1].shape or not np.array_equal(*both)
+
+
+def test_batch_norm_is_trained_on_by_what_the_file_says(path):
+    constants = {name: np.abs(drawn(3)) + i for i, name in enumerate("wbmv")}
+    nodes = [node("BatchNormalization", "x w b m v", "y", epsilon=0.01, momentum=0.8)]
+    (layer,) = load_onnx(write(path, nodes, {"x": ("N", 3, 5, 5)}, constants=constants)).layers.values()
+    assert (layer.eps, layer.momentum) == (pytest.approx(0.01), 0.2)  # ONNX tells the weight of the old value
+    kept = layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var
+    for array, wanted in zip(kept, constants.values(), strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
 def test_names_are_those_of_weights_or_else_of_nodes(path):
     nodes = [
         node("Conv", "x features.0.weight", "a", "/features/features.0/Conv"),

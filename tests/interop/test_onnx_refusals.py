@@ -352,6 +352,15 @@ def test_other_files_and_nothing(path):
         load_onnx(path, layout="chwn")
 
 
+def test_what_there_may_be_one_of_is_not_there_twice(path):
+    """Protobuf would join the two, and other readers take the second."""
+    whole = onnx_files.graph([node("Relu", "x", "y")], X, dict.fromkeys("y"), {})
+    path.write_bytes(onnx_files.model([node("Relu", "x", "y")], X) + text(7, whole))
+    assert refusal(path) == "the model: graph: wanted one, got two"
+    twice = onnx_files.value_info("x", ("N", 4)) + text(2, b"")
+    assert "type: wanted one, got two" in refusal(write(path, [node("Relu", "x", "y")], {"x": twice}))
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

@@ -17,6 +17,7 @@ from cynet.core import threads
 from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.algorithm import Algorithm, registered
+from cynet.kernels.conv.bordered import BorderedConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
@@ -111,7 +112,8 @@ def check(kind, problem, padding, seed):
     x, w, bias, dy, residual, added = arrays = drawn(problem, seed)
     wanted, backward = twin(problem, padding, x, w, bias)
     wanted_dx, wanted_dw, _ = backward(dy.astype(float))
-    way, error, taps = kind(problem), ERROR.get(kind.__name__, 1e-5), w[0, 0].size
+    way, taps = kind(problem), w[0, 0].size
+    error = max(ERROR.get(type(each).__name__, 1e-5) for each in (way, getattr(way, "within", way)))
 
     def near(got, want, terms):
         assert got.dtype == np.float32 and got.shape == want.shape
@@ -242,6 +244,43 @@ def test_it_says_what_it_fuses_and_refuses_other_shapes(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_chosen_for_its_example(kind):
     assert type(convolution.choose(Problem.of(*kind.example))) is kind
+
+
+OTHERWISE = {  # what is changed of an example, by the names of what `Problem.of` takes
+    "groups": {"groups": 2}, "stride": {"stride": (2, 1)}, "padding": {"padding": (1, 0, 0, 2)},
+    "dilation": {"dilation": (1, 2)}, "one channel": {"inputs": 1},
+}  # fmt: skip
+
+
+def otherwise(kind, changes):
+    """(problem, padding) of an algorithm's example, of even channels, with some things changed."""
+    names = "shape", "outputs", "kernel", "stride", "padding", "groups", "dilation", "border"
+    of = dict(zip(names, kind.example, strict=False)) | changes
+    batch, height, width, channels = of.pop("shape")
+    inputs, outputs, groups = of.pop("inputs", channels), of.pop("outputs"), of["groups"]
+    if groups > 1:
+        inputs, outputs = 2 * inputs, 2 * outputs
+    return Problem.of((batch, height, width, inputs), outputs, **of), of["padding"]
+
+
+@pytest.mark.parametrize("changes", OTHERWISE.values(), ids=OTHERWISE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_beside_its_example_whatever_is_chosen_computes_it(kind, changes):
+    """A condition that `suits` forgets is a wrong number here, or an error."""
+    try:
+        problem, padding = otherwise(kind, changes)
+    except ValueError:  # there is no such convolution
+        return
+    if not any(n % problem.groups for n in (problem.in_shape[3], problem.out_shape[3])):
+        check(type(convolution.choose(problem)), problem, padding, 1)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not BorderedConvolution])
+def test_a_border_goes_around_every_algorithm(kind):
+    """Whatever the one within does by itself, and whatever it fuses."""
+    problem, padding = otherwise(kind, {"padding": (1, 0, 1, 2), "border": "reflect"})
+    assert set(BorderedConvolution(problem).fuses) <= FUSED
+    check(BorderedConvolution, problem, padding, 2)
 
 
 @given(problems())

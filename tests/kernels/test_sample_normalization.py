@@ -216,9 +216,11 @@ def test_the_numbers_are_added_to_what_is_there():
     for found in (GroupNormPass(x, 2, NONE, NONE, 1e-5), LayerNormPass(x[0], NONE, NONE, 1e-5)):
         found.output()
         first, second = np.zeros(4, np.float32), np.full(4, 10, np.float32)
-        found.gradients(np.ones_like(found.x), first, NONE, False)
-        found.gradients(np.ones_like(found.x), second, NONE, False)
-        np.testing.assert_allclose(second, first + 10, rtol=1e-6)
+        for places in (0, 1), (1, 0):  # of the weight, and of the bias
+            grads = [[NONE, one] for one in (first, second)]
+            for pair in grads:
+                found.gradients(np.ones_like(found.x), *(pair[i] for i in places), False)
+            np.testing.assert_allclose(second, first + 10, rtol=1e-6)
 
 
 @pytest.mark.parametrize("width", [3, 24, 500, 3000])

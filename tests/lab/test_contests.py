@@ -115,6 +115,18 @@ def test_what_bounds_it_and_what_to_try_is_said(rows, language, parallel, words)
         assert bound in text
 
 
+def test_the_largest_size_is_told_and_compared_with_the_same_size():
+    def sized(who, n, seconds):
+        return row(who, seconds, n * 1e9) | {"sizes": {"n": n}}
+
+    rows = [sized(YOURS, 1, 0.1), sized(CYNET, 1, 0.001), sized(YOURS, 8, 1.6), sized(CYNET, 8, 0.4)]
+    text = roofline.sentence(Times(**MACHINE, rows=rows), rows, "cython", True)
+    assert "For n 8 the roof is arithmetic (100 GFLOP/s): 80 ms. Yours takes 1.6 s, 5 % of the roof" in text
+    assert ", 4 times as long as cynet's kernel. " in text
+    _, lines = roofline.rows_of(Times(**MACHINE, rows=rows), rows)
+    assert lines == [("n 1", "100 ms", "1 ms", "10 %"), ("n 8", "1.6 s", "400 ms", "5 %")]
+
+
 def test_the_table_and_the_picture_have_every_contestant():
     rows = [
         row(YOURS, 0.2),

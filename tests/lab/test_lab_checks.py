@@ -7,13 +7,14 @@ import re
 import shutil
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 from helpers import gone, wait_until
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import checking, folder, grading, process, saying, trials
+from cynet.lab import checking, child, folder, grading, process, saying, trials
 
 BAD = """
 import ctypes
@@ -129,9 +130,13 @@ def test_a_function_that_is_not_there_is_told():
     assert finding.lines == ["there is no function relu in activations.py"]
 
 
-def test_what_is_kept_from_call_to_call_is_told():
-    source = "kept = []\ndef relu(x):\n    kept.append(1)\n    return x * (x > 0) + len(kept)\n"
-    assert tried("activations", module_of(source), "python", ["relu"])["relu"].key == "kept"
+@pytest.mark.parametrize(
+    "more", ["len(kept)", "(len(kept) % 2 == 0)"]
+)  # the latter is right in every first call
+def test_what_is_kept_from_call_to_call_is_told(more):
+    source = f"kept = []\ndef relu(x):\n    kept.append(1)\n    return x * (x > 0) + {more}\n"
+    finding = tried("activations", module_of(source), "python", ["relu"])["relu"]
+    assert (finding.state, finding.key, finding.shapes) == (trials.WRONG, "kept", 0)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +171,22 @@ def test_cython_that_imports_cynet_is_found():
         "cimport numpy, cynet",
         "  cimport cynet.core",
     ):
-        assert folder._foreign_line(f"a = 1\n{line}\n", False) == 2, line
+        for before in ("a = 1\n", "\n\n", "a = 1\n\n  \n", "# import cynet\n"):
+            source = f"{before}{line}\n"
+            assert folder._foreign_line(source, False) == source.count("\n"), source
     assert folder._foreign_line("# import cynet\nimport cynetic\nfrom own_cynet import x\n", False) is None
+
+
+def test_a_child_bounds_memory_time_and_files_and_keeps_no_core(monkeypatch):
+    resource = pytest.importorskip("resource")
+    hard, found = {resource.RLIMIT_FSIZE: 100}, {}
+    monkeypatch.setattr(child.ctypes, "CDLL", lambda name: SimpleNamespace(prctl=lambda *_: 0))
+    monkeypatch.setattr(child, "_address_space", lambda: 1000)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (0, hard.get(kind, resource.RLIM_INFINITY)))
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, bounds: found.update({kind: bounds}))
+    child.limit(memory=5000, seconds=7, file_bytes=300)
+    bounds = {"CORE": 0, "CPU": 7, "FSIZE": 100, "AS": 6000}  # a bound that was there is not raised
+    assert found == {getattr(resource, f"RLIMIT_{name}"): (most, most) for name, most in bounds.items()}
 
 
 # -- the commands  -------------------------------------------------
@@ -179,6 +198,20 @@ def said(capsys, *words):
 def test_the_list_has_every_exercise(capsys):
     status, out, _ = said(capsys, "list")
     assert status == 0 and all(name in out for name in NAMES)
+
+
+def test_a_check_ends_with_what_it_found(capsys, started, monkeypatch):
+    work = started("sgd")
+    for states, problem, status in (
+        ([trials.RIGHT] * 2, None, 0), ([trials.RIGHT, trials.WRONG], None, 1), ([trials.EMPTY] * 2, None, 1),
+        ([trials.RIGHT] * 2, "sgd.py cannot be compiled", 1),
+    ):  # fmt: skip
+        pairs = zip(work.exercise.holes, states, strict=True)
+        verdict = checking.Verdict(
+            work, [trials.HoleFinding(hole.name, state) for hole, state in pairs], problem
+        )
+        monkeypatch.setattr(checking, "check", lambda work, found=verdict: found)
+        assert said(capsys, "check", work.folder)[0] == status, states
 
 
 def test_a_folder_in_use_a_file_and_no_folder_of_the_lab_are_refused(capsys, tmp_path):
@@ -229,6 +262,19 @@ def test_many_folders_are_graded(capsys, tmp_path, started):
     assert sorted(os.listdir(good.folder)) == before
     status, _, err = said(capsys, "grade", good.folder, "--csv", tmp_path / "none" / "x.csv")
     assert status == 2 and "--csv: wanted a file in a folder that exists" in err
+
+
+def test_functions_count_only_where_the_whole_file_could_be_checked(started):
+    work = started("sgd")
+    findings = [trials.HoleFinding(hole.name, trials.RIGHT) for hole in work.exercise.holes]
+    verdict = checking.Verdict(work, findings, tests=[("test_a", None), ("test_b", "it is wrong")])
+    assert verdict.right and grading.Grade("a", verdict).row()[3:7] == (2, 2, 1, 2)
+    verdict.problem = "sgd.py wrote into the lab's own pipe\nand more"
+    row = dict(zip(grading.COLUMNS, grading.Grade("a", verdict).row(), strict=True))
+    assert (
+        not verdict.right and row["right"] == 0 and row["problem"] == "sgd.py wrote into the lab's own pipe"
+    )
+    assert grading.Grade("a", None, "none").row() == ("a", "", "", 0, 0, 0, 0, "", "", "none")
 
 
 DIALS = """

@@ -160,6 +160,24 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
         checking.check(work)
 
 
+def test_a_compiler_that_knows_few_flags_is_asked_for_less(tmp_path, monkeypatch):
+    def run(words, place):
+        asked.append(words)
+        unknown = next((word for word in refused[-1] if word in words), None)
+        return (1, f"error: unrecognized option {unknown}") if unknown else (0, "")
+
+    monkeypatch.setattr(compiling, "_run", run)
+    asked, refused = [], [[]]
+    for unknown, tries in (([], 1), (["-fopenmp"], 2), (["-fopenmp", "-O3"], 3)):
+        refused.append(unknown)
+        asked.clear()
+        assert compiling._linked(["cc"], ["-O3", "-march=native"], tmp_path / "a.c") == tmp_path / "a.so"
+        assert len(asked) == tries and ("-march=native" in asked[-1]) == (tries == 1)
+    refused.append(["-shared"])
+    with pytest.raises(compiling.CompilingError, match="unrecognized option -shared"):
+        compiling._linked(["cc"], ["-O3"], tmp_path / "a.c")
+
+
 def test_an_endless_compiler_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "PATIENCE", 0.2)
     begun = time.monotonic()

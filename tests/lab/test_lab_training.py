@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,6 +82,67 @@ def test_every_run_is_told_a_diverged_one_too(monkeypatch):
     assert any("diverged at step" in row[2] for row in rows) and "differ" in learning.agreement(learnt)
     charts = dict(learning.sections(learnt))
     assert {"rate 0.05", "annealed through 0.1, 0.01"} < set(charts) and "<svg" in charts["rate 0.05"]
+
+
+def test_the_numbers_of_the_runs_stand_in_words_table_and_file(tmp_path, monkeypatch):
+    def run(who, rate, losses, accuracy=0.5, rounds=False):
+        return {"who": who, "batch_norm": True, "rounds": rounds, "rate": rate, "losses": losses,
+                "accuracy": accuracy, "seconds": 0.003}  # fmt: skip
+
+    runs = [
+        run("yours", 0.1, [2.0, 1.5, 1.0]), run("cynet", 0.1, [2.0, 1.25, 1.0], 0.25),
+        run("yours", 0.5, [2.0, 9.0, None], None), run("cynet", 0.5, [2.0, 1.0, 0.5]),
+        run("yours", 0.2, [4.0, 2.0, 3.0], rounds=True),
+    ]  # fmt: skip
+    learnt = Learnt(Schooling(rates=(0.5, 0.1), rounds=(0.2,)), 3, runs)
+    assert "smallest rate your losses differ" in learning.agreement(learnt)
+    assert "by at most 0.25;" in learning.agreement(learnt)
+    assert learning.table_of(learnt)[1] == [
+        ("yours, with batch norm", "rate 0.1", "1.500", "50.0 %", "1 ms"),
+        ("cynet, with batch norm", "rate 0.1", "1.417", "25.0 %", "1 ms"),
+        ("yours, with batch norm", "rate 0.5", "diverged at step 3", "", "1 ms"),
+        ("cynet, with batch norm", "rate 0.5", "1.167", "50.0 %", "1 ms"),
+        ("yours, with batch norm", "round at 0.2", "3.000", "50.0 %", "1 ms"),
+    ]
+    work = folder.start("sgd", tmp_path / "sgd", "python")
+    monkeypatch.setattr(figures, "curves", lambda drawn: b"")
+    learning.write(work, learnt)
+    rows = (work.folder / "train" / "curves.csv").read_text().splitlines()
+    assert rows[1:4] == ["yours,1,0,0.1,1,2", "yours,1,0,0.1,2,1.5", "yours,1,0,0.1,3,1"]
+    assert rows[9] == "yours,1,0,0.5,3," and rows[-1] == "yours,1,1,0.2,3,3" and len(rows) == 16
+
+
+def test_rounds_have_a_rate_each_and_all_are_trained(monkeypatch):
+    """Between two of them the net is tested, and goes back to training."""
+    steps = []
+
+    class Net:
+        training = True
+
+        def train(self):
+            self.training = True
+
+        def eval(self):
+            self.training = False
+
+        def __call__(self, x):
+            assert not self.training
+            return np.zeros((len(x), 10), np.float32)
+
+    def trainer(name, functions, model, rate):
+        def train(x, labels):
+            steps.append((train.optimizer.lr, model.training))
+            return 1.0
+
+        train.optimizer = SimpleNamespace(lr=rate)
+        return train
+
+    monkeypatch.setattr(grafts, "net", lambda *_: Net())
+    monkeypatch.setattr(training, "_trainer", trainer)
+    found = [*training.run("sgd", None, True, (0.1, 0.02), 2, pictures(), pictures(1), 0)]
+    assert steps == [(0.1, True)] * 2 + [(0.02, True)] * 2
+    assert [(each["rate"], each["losses"]) for each in found] == [(0.1, [1.0, 1.0]), (0.02, [1.0, 1.0])]
+    assert found[0]["accuracy"] == (pictures(1)[1] == 0).mean()
 
 
 def test_a_slow_solution_trains_fewer_steps(monkeypatch):

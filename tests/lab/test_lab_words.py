@@ -2,11 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 from test_exercises import NAMES, SOLUTIONS, module_of, tried
 
 from cynet import cli
-from cynet.lab import calls, checking, folder, grading, saying, showing, trials
+from cynet.lab import calls, checking, folder, grading, hints, saying, showing, trials
 from cynet.lab.registry import find
 
 
@@ -22,6 +23,22 @@ def test_the_smallest_wrong_call_is_shown_in_numbers_with_what_it_printed(starte
     text = saying.said(verdict)
     assert "variance printed, for rows 2, groups 1, n 1:\n          x is (2, 1)\n" in text
     assert "Your code printed" not in text and "groups = 1\n" in text
+
+
+def test_how_many_elements_are_wrong_is_told_of_the_output_and_the_call_that_has_them():
+    exercise = find("batchnorm")
+    hole, case = exercise.hole("normalize"), exercise.case((7, 5, 3))
+    right = hole.computed(hole.twin, case.values)
+    wrong = [array.copy() for array in right]
+    wrong[0][1, 2] = wrong[0][3, 4] = wrong[0][0, 14] = 99
+    for first, second in ((wrong, right), (right, wrong), (wrong, wrong)):
+        lines, found, wanted = hints._elements(hole, case, first, second)
+        name = hole.gives[0].name
+        told = f"{name}[0, 14]: wanted {right[0][0, 14]:.6g}, got 99"
+        assert lines == [f"the first wrong element: {told}", f"3 of 105 elements of {name} are wrong"]
+        assert found is wrong
+        np.testing.assert_array_equal(wanted[0], right[0])
+    assert hints._elements(hole, case, right, right)[0] == []
 
 
 def test_a_large_wrong_call_is_cut_where_no_hint_says_what_it_is():

@@ -203,3 +203,17 @@ def test_they_are_pytorchs(reduction):
         wanted.backward()
         assert ours(y, target) == pytest.approx(wanted.item(), rel=1e-5)
         np.testing.assert_allclose(ours.backward(), x.grad.numpy(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [BCEWithLogitsLoss, cynet.CrossEntropyLoss])
+def test_weights_are_looked_at_as_they_are_set_and_cannot_be_written(kind):
+    """Else one below 0 would be taken in silence."""
+    for name in ("weight", "pos_weight") if kind is BCEWithLogitsLoss else ("weight",):
+        given = np.array([1.0, 2.0])
+        criterion = kind(**{name: given})
+        given[0] = -1
+        assert getattr(criterion, name).tolist() == [1, 2]
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(criterion, name)[0] = -1
+        with pytest.raises(ValueError, match=name):
+            setattr(criterion, name, given)

@@ -389,3 +389,27 @@ def test_two_shapes_in_turn_have_a_plan_each_and_another_number_of_threads_has_i
         threads.set_num_threads(2)
         np.testing.assert_array_equal(model(whole), wanted)
         assert made == [(8, 4), (3, 4), (8, 4), (8, 4)]
+
+
+@pytest.mark.parametrize(
+    "end", [[], [cynet.ReLU], [cynet.ReLU6], [cynet.Tanh]], ids=["", "ReLU", "ReLU6", "Tanh"]
+)
+@pytest.mark.parametrize("norm", [False, True], ids=["", "norm"])
+@pytest.mark.parametrize("after", [[], [cynet.ReLU]], ids=["", "then ReLU"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_sum_is_of_what_its_body_gives_however_that_ends(end, norm, after, size):
+    """One of 3 x 3 and sixteen channels adds the sum by itself, and bends it, but where its body does so."""
+    cynet.seed(4)
+    x = np.random.default_rng(0).standard_normal((2, 8, 8, 16)).astype(np.float32)
+    for shortcut in ([], [cynet.Conv2d(16, 16, 1)]):
+        body = [cynet.Conv2d(16, 16, size, padding="same"), *[cynet.BatchNorm2d(16)] * norm]
+        body, after_it = [*body, *(kind() for kind in end)], [kind() for kind in after]
+        model = cynet.Sequential(cynet.Residual(cynet.Sequential(*body), *shortcut), *after_it).eval()
+        h, beside = x, shortcut[0](x) if shortcut else x
+        for layer in body:
+            h = layer(h)
+        wanted = h + beside
+        for layer in after_it:
+            wanted = layer(wanted)
+        with cynet.no_grad():
+            np.testing.assert_allclose(model(x), wanted, atol=1e-4)

@@ -13,6 +13,7 @@ from helpers import frozen
 import cynet
 from cynet import nn
 from cynet.core import threads
+from cynet.nn.parameter import Parameter
 from cynet.nn.registry import layer as layers
 
 CALLS = pytest.mark.parametrize("call", EXAMPLES)
@@ -274,6 +275,25 @@ def test_backward_follows_one_forward_pass(call):
     layer.backward(dy)
     with pytest.raises(RuntimeError, match="forward pass"):
         layer.backward(dy)
+
+
+@CALLS
+def test_other_values_or_parameters_between_the_passes_are_refused(call):
+    """Activations and weights would not belong together: of a layer, and of those in it."""
+    model, x = made(call), normal(EXAMPLES[call])
+    for _, layer in model.walk():
+        for name, parameter in layer._own():
+            y = model(x)
+            parameter.data = parameter.data * 2
+            with pytest.raises(RuntimeError, match=f"{name}: wanted the values of the forward pass"):
+                model.backward(y)
+            y = model(x)
+            setattr(layer, name, Parameter(parameter.data))
+            with pytest.raises(
+                ValueError, match=f"{name}: wanted a parameter of shape .* forward pass, got "
+            ):
+                model.backward(y)
+            setattr(layer, name, parameter)
 
 
 @CALLS

@@ -269,3 +269,13 @@ def test_a_folder_in_the_place_of_a_name_is_answered_with_arguments(tmp_path):
     with pytest.raises(RefusedError) as caught:
         start(tmp_path / "run", data=str(tmp_path))
     assert str(caught.value).endswith(f"(did you mean data='image_folder' data_dir={str(tmp_path)!r}?)")
+
+
+def test_a_net_is_named_or_brought_and_not_both(tmp_path):
+    """Which of the two was meant nobody knows."""
+    for net in (nn.Linear(2, 2), lambda shape, classes: nn.Linear(2, 2)):
+        with pytest.raises(
+            RefusedError, match=r"^model: wanted it once, got .* beside uwnet1 of the settings$"
+        ):
+            cynet.runs.start(Settings(**SETTINGS, model="uwnet1"), tmp_path / "a", model=net, say=None)
+    assert not (tmp_path / "a").exists()

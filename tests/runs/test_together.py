@@ -125,6 +125,16 @@ def test_a_run_takes_the_shards_of_init_where_its_settings_do_not_say(monkeypatc
     assert trainer_of(model, Settings(shards=1, steps=2, lr=0.1)).sharding is None
 
 
+def test_of_the_run_before_no_signal_or_failure_is_left(monkeypatch):
+    world = World()
+    world.size = 2
+    monkeypatch.setattr(runs_together, "current", lambda: world)
+    for number in (1, 2):
+        world.agreed, world.failed, world.patient = 15, True, False
+        with runs_together.told_to_others():
+            assert (world.agreed, world.failed, world.patient, world.number) == (0, False, True, number)
+
+
 def test_the_others_are_told_of_an_error_once(monkeypatch):
     said = []
     world = World()

@@ -18,8 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import cynet
-from cynet.core import random
-from cynet.sklearn import CNNClassifier, CNNRegressor
+from cynet.core import random, threads
+from cynet.sklearn import CNNClassifier, CNNRegressor, process
+from cynet.sklearn import estimator as estimators
 
 RNG = np.random.default_rng(0)
 LABELS = np.array(["dark", "light", "middle"])
@@ -160,15 +161,50 @@ def test_a_warm_start_goes_on():
         labelled.fit(PICTURES, np.full(60, 5))
 
 
+class Watched(CNNClassifier):
+    """Notes the weights that each score is of."""
+
+    def _rated(self, y, answers):
+        vars(self).setdefault("kept", []).append(weights(self))
+        return super()._rated(y, answers)
+
+
 def test_it_stops_early_and_keeps_the_best():
-    estimator = CNNClassifier(
+    estimator = Watched(
         **{**QUICK, "epochs": 40}, early_stopping=True, validation_fraction=0.3, n_iter_no_change=3
     ).fit(PICTURES, KINDS)
     scores = estimator.validation_scores_
     best = int(np.argmax(scores))
     assert estimator.n_iter_ == len(scores) == len(estimator.loss_curve_) == best + 4 < 40
+    assert weights(estimator) == estimator.kept[best] != estimator.kept[-1]
     whole = CNNRegressor(**QUICK, early_stopping=True).fit(ROWS, NUMBERS)
     assert len(whole.validation_scores_) == whole.n_iter_ and whole.score(ROWS, NUMBERS) > 0.5
+
+
+def test_each_part_has_an_order_of_its_own(monkeypatch):
+    orders = []
+
+    def walked(trainer, batches):
+        orders.append(batches.order(batches.epoch).tolist())
+        return 0.0
+
+    monkeypatch.setattr(estimators, "_walked", walked)
+    for _ in range(2):
+        estimator = CNNRegressor(random_state=0)
+        for _ in range(3):
+            estimator.partial_fit(ROWS, NUMBERS)
+    assert orders[:3] == orders[3:] and len({*map(tuple, orders)}) == 3
+
+
+def test_jobs_are_threads_counted_as_elsewhere(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 3)
+    before = threads.get_num_threads()
+    for jobs, count in ((None, before), (1, 1), (5, 5), (-1, 3), (-2, 2), (-3, 1), (-9, 1)):
+        with process.running(jobs):
+            assert threads.get_num_threads() == count, jobs
+        assert threads.get_num_threads() == before
+    with pytest.raises(ValueError, match="n_jobs: wanted None, a number from 1"), process.running(0):
+        pass
 
 
 def test_classes_weigh_in_the_loss():

@@ -10,6 +10,7 @@ from thread_world import together
 
 import cynet
 from cynet import data
+from cynet.core.build import config
 from cynet.layers import (
     LSTM,
     Add,
@@ -37,6 +38,7 @@ from cynet.train.mixup import Mixup
 from cynet.train.shards import tree
 from cynet.train.shards.exchange import Exchange
 from cynet.train.shards.gradients import Gradients, is_published
+from cynet.train.shards.sameness import of_this_machine, of_training
 from cynet.train.shards.sharding import Sharding
 from cynet.train.shards.tree import Subtotal
 from cynet.train.shards.world import BUCKETS, World
@@ -272,6 +274,31 @@ def test_ranks_that_begin_with_other_weights_or_shards_are_refused_by_name():
 
     for text in together(2, run):
         assert "; SHA-256 of the weights: " in text and "sync" not in text
+
+
+def test_everything_that_a_training_begins_with_is_compared():
+    def told(shards=4, sync=False, change=lambda model: None):
+        model = Sequential(Conv2d(3, 2, 1), BatchNorm2d(2))
+        for parameter in model.parameters():
+            parameter.data[:] = 1
+        change(model)
+        return of_training(Sharding(shards, sync_batch_norm=sync), model)
+
+    def moved(model):
+        model.layers[1].running_mean[0] = 1
+
+    def counted(model):
+        model.layers[1].num_batches_tracked[()] = 1
+
+    def learnt(model):
+        model.layers[0].bias.data[1] = 2
+
+    first = told()
+    others = told(shards=8), told(sync=True), told(change=moved), told(change=counted), told(change=learnt)
+    assert told() == first and all(other != first and other.keys() == first.keys() for other in others)
+    machine = of_this_machine("a", "b")
+    assert "a" in machine.values() and "b" in machine.values() and np.__version__ in machine.values()
+    assert {config()[name] for name in ("version", "compiler", "flags", "ISA")} <= {*machine.values()}
 
 
 # -- batch norm over the whole batch -------------------------------------------------------------------------

@@ -214,9 +214,13 @@ class Operation:
         return layer
 
     def shared(self, make: Any, *key: Any) -> Layer:
-        """The layer that `make` gives, or an earlier node's of the same constants and the same key."""
+        """The layer that `make` gives, or an earlier node's of the same constants, attributes and key."""
         constants = tuple(id(value) if isinstance(value, Known) else None for value in self.values)
-        own = (self.node.op_type, constants, *key)
+        told = sorted(
+            (one.name, one.f, one.i, one.s, tuple(one.floats), tuple(one.ints), tuple(one.strings))
+            for one in self.node.attribute
+        )
+        own = (self.node.op_type, constants, *told, *key)
         if own not in self.net.shared:
             self.net.shared[own] = make()
         return self.net.shared[own]

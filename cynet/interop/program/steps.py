@@ -121,14 +121,3 @@ class Program:
         for value in (*self.outputs, *(source for step in self.steps for source in step.inputs)):
             found[value] += 1
         return found
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers the arrays hold that were trained."""
-        trained = ("weight", "bias", "scale", "shift", "mean", "variance", "slope", "input", "state")
-        return sum(
-            array.size
-            for step in self.steps
-            for name, array in step.arrays.items()
-            if name.startswith(trained)
-        )
