@@ -177,7 +177,11 @@ def test_without_mpi4py_the_extra_is_named(monkeypatch, capsys):
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(flags, told, capsys, tmp_path):
+def test_what_does_not_go_together_is_refused(flags, told, capsys, tmp_path, monkeypatch):
+    def begin(timeout):
+        raise ImportError("no MPI here")  # it would last as long as this process
+
+    monkeypatch.setattr("cynet.distributed.start.begin", begin)
     assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
