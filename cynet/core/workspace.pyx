@@ -29,8 +29,8 @@ cdef enum:
     SMALL = 1 << 16  # bytes: what is less lies over nothing else
 
 
-cdef class Piece:
-    """A stretch of a slab."""
+cdef class Stretch:
+    """A piece of a slab."""
 
     cdef object buffer  # (bytes,) uint8: who uses it refers to it
     cdef readonly Py_ssize_t start, stop
@@ -43,7 +43,7 @@ cdef class Piece:
         return self.buffer is None or Py_REFCNT(<PyObject *>self.buffer) == 1
 
     cdef bint free(self):
-        cdef Piece other
+        cdef Stretch other
         if Py_REFCNT(<PyObject *>self.buffer) != 1 and self.buffer is not None:
             return False
         if self.others is not None:
@@ -65,18 +65,18 @@ cdef class Slab:
         raw = np.empty(size + HUGE, np.uint8)
         start = -raw.ctypes.data % HUGE
         self.memory = memoryview(raw)[start : start + size]
-        self.pieces, self.over = [Piece(0, size)], []
+        self.pieces, self.over = [Stretch(0, size)], []
 
     cdef object part(self, Py_ssize_t start, Py_ssize_t nbytes):
         return np.frombuffer(self.memory[start : start + nbytes], np.uint8)
 
-    cdef Piece cut(self, Py_ssize_t nbytes):
+    cdef Stretch cut(self, Py_ssize_t nbytes):
         """A piece from the first hole that is large enough, or None."""
         cdef Py_ssize_t room = rounded(nbytes), i
-        cdef Piece hole, piece
+        cdef Stretch hole, piece
         for i, hole in enumerate(self.pieces):
             if hole.buffer is None and hole.stop - hole.start >= room:
-                piece = Piece(hole.start, hole.start + room, self.part(hole.start, nbytes))
+                piece = Stretch(hole.start, hole.start + room, self.part(hole.start, nbytes))
                 self.pieces.insert(i, piece)
                 hole.start = piece.stop
                 if hole.start == hole.stop:
@@ -87,7 +87,7 @@ cdef class Slab:
     cdef tuple run(self, Py_ssize_t nbytes):
         """(bytes, first, end): of neighbours that are free and few bytes more than asked for; or None."""
         cdef Py_ssize_t first = 0, end, total = 0
-        cdef Piece piece, one
+        cdef Stretch piece, one
         best = None
         for end, piece in enumerate(self.pieces):
             if piece.buffer is None or not piece.free():
@@ -103,11 +103,11 @@ cdef class Slab:
                 best = total, first, end + 1
         return best
 
-    cdef Piece lay(self, Py_ssize_t nbytes, Py_ssize_t first, Py_ssize_t end):
+    cdef Stretch lay(self, Py_ssize_t nbytes, Py_ssize_t first, Py_ssize_t end):
         """A piece over those from `first` to before `end`."""
-        cdef Piece one, piece
-        cdef Py_ssize_t start = (<Piece>self.pieces[first]).start
-        piece = Piece(start, start + rounded(nbytes), self.part(start, nbytes))
+        cdef Stretch one, piece
+        cdef Py_ssize_t start = (<Stretch>self.pieces[first]).start
+        piece = Stretch(start, start + rounded(nbytes), self.part(start, nbytes))
         piece.others = []
         for one in [*self.pieces[first:end], *self.over]:
             if one.start < piece.stop and piece.start < one.stop:
@@ -119,7 +119,7 @@ cdef class Slab:
 
     cdef Py_ssize_t used(self):
         """Bytes of the pieces that somebody uses."""
-        cdef Piece piece
+        cdef Stretch piece
         cdef Py_ssize_t total = 0
         for piece in self.pieces:
             if piece.buffer is not None and not piece.free():
@@ -128,20 +128,20 @@ cdef class Slab:
 
     cdef set let_go(self):
         """Forget the pieces that are free, and make holes of them; the pieces that are left."""
-        cdef Piece piece
+        cdef Stretch piece
         kept, pieces, stop = [], [], 0
-        end = (<Piece>self.pieces[len(self.pieces) - 1]).stop
+        end = (<Stretch>self.pieces[len(self.pieces) - 1]).stop
         for piece in [*self.pieces, *self.over]:
             if piece.buffer is not None and not piece.unused():
                 kept.append(piece)
         for piece in sorted(kept, key=lambda piece: piece.start):
             piece.others = None
             if piece.start > stop:
-                pieces.append(Piece(stop, piece.start))
+                pieces.append(Stretch(stop, piece.start))
             pieces.append(piece)
             stop = piece.stop
         if stop < end:
-            pieces.append(Piece(stop, end))
+            pieces.append(Stretch(stop, end))
         self.pieces, self.over = pieces, []
         return set(kept)
 
@@ -170,7 +170,7 @@ class Pool(threading.local):
     def more(self, nbytes):
         """One piece more of that size."""
         cdef Slab slab, where = None
-        cdef Piece piece = None
+        cdef Stretch piece = None
         if nbytes >= SMALL:
             best = None
             for slab in self._slabs:
@@ -186,8 +186,9 @@ class Pool(threading.local):
         return piece
 
     def _cut(self, nbytes):
+        """A piece of what is nobody's."""
         cdef Slab slab
-        cdef Piece piece
+        cdef Stretch piece
         for slab in self._slabs:
             piece = slab.cut(nbytes)
             if piece is not None:
@@ -247,7 +248,7 @@ def empty(shape, dtype=np.float32):
     """
     cdef Py_ssize_t nbytes = SIZES[dtype], side
     cdef double size = nbytes
-    cdef Piece piece
+    cdef Stretch piece
     for side in shape:
         size *= side
         if not -1e18 < size < 1e18:  # NumPy refuses it in words
