@@ -39,6 +39,20 @@ shift
 exec ip netns exec "$PREFIX\$number" unshare --uts sh -c 'hostname "\$0"; exec sh -c "\$*"' "h\$number" "\$@"
 ENTER
     chmod +x "$FOLDER/enter"
+    for i in $(seq "$1"); do
+        reached "$i" || { echo "hosts.sh: nobody answers at $NET.$i" >&2; down; return 1; }
+    done
+}
+
+# Whether a host can be entered and refuses a call from here, as one that is there does, within some seconds.
+reached() {
+    local said
+    "$FOLDER/enter" "$NET.$1" true || return
+    for _ in 1 2 3 4 5; do
+        said=$(LC_ALL=C timeout 2 bash -c ": < /dev/tcp/$NET.$1/9" 2>&1 || true)
+        [[ $said != *refused* ]] || return 0
+    done
+    return 1
 }
 
 address() { printf '02:00:00:00:00:%02x' "$1"; }

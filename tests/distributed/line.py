@@ -45,7 +45,8 @@ def bytes_of(frame):
 
 def main(delay, rate, devices):
     """Forward until a signal comes, before all else that this machine does."""
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    with contextlib.suppress(PermissionError):  # as in a container
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     ports, order, waiting = [opened(device) for device in devices], itertools.count(), []
     out, into = dict.fromkeys(ports, 0.0), dict.fromkeys(ports, 0.0)  # until when each direction is taken
 

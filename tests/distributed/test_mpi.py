@@ -123,11 +123,11 @@ def test_a_rank_that_ends_before_mpi_has_begun_takes_all_others_along(tmp_path):
 
 def test_a_rank_that_hangs_ends_all_with_a_sentence(tmp_path):
     prepare(tmp_path)
-    process = start(tmp_path, command(2, "--rank-timeout", "1", *LONG, "hung"))
+    process = start(tmp_path, command(2, "--rank-timeout", "4", *LONG, "hung"))
     reached(process, tmp_path / "hung", 2)
     os.kill(ranks_of(tmp_path)[-1], signal.SIGSTOP)
     status, output = ended(process, tmp_path)
-    assert status != 0 and "waited 1 s for" in output and "hangs or is cut off" in output, output
+    assert status != 0 and "waited 4 s for" in output and "hangs or is cut off" in output, output
 
 
 def mixed(ranks, first, second):
