@@ -14,8 +14,8 @@ import threading
 from hypothesis import strategies as st
 
 # How many damages a test draws: each kind comes up at each place, alone and with others. CYNET_DAMAGES in the
-# environment asks for more, as after a reader was changed; .ci/run for 500.
-COUNT = int(os.environ.get("CYNET_DAMAGES", 250))
+# environment asks for more, as after a reader was changed.
+COUNT = int(os.environ.get("CYNET_DAMAGES", 1000))
 PATIENCE = 20  # seconds that one reading may take, whatever was drawn: a bound against "for ever"
 BIG = 2**70
 

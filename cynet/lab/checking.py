@@ -10,7 +10,7 @@ from .process import INTRUDED, Child, Ending
 from .trials import EMPTY, RIGHT, HoleFinding, HoleTrial, place_of
 
 LOADING, STARTING = 5.0, 60.0  # seconds: of the student's file; of Python
-PATIENCE, IMPATIENCE = 3.0, 2.0  # seconds for a function; once one took all of these
+PATIENCE, IMPATIENCE = 3.0, 1.0  # seconds for a function; once one took all of these
 OWN = 6.0  # seconds for all tests of a student's own
 THREADS = 4  # of OpenMP: more than one shows races
 

@@ -150,7 +150,7 @@ def test_a_script_may_end_without_closing_its_loader(tmp_path):
     assert done.returncode == 0 and done.stderr == "", done.stderr
     workers = [int(word) for word in done.stdout.split()]
     assert len(workers) == 2
-    wait_until(lambda: all(gone(pid) for pid in workers), 30)
+    wait_until(lambda: all(gone(pid) for pid in workers), 2)
 
 
 FORKING = """
@@ -181,7 +181,7 @@ def test_workers_end_with_their_owner_though_its_children_live(tmp_path):
     with process:
         workers = [int(word) for word in process.stdout.readline().split()]
         assert len(workers) == 2
-        wait_until(lambda: all(gone(pid) for pid in workers), 30)
+        wait_until(lambda: all(gone(pid) for pid in workers), 2)
 
 
 # -- memory ------------------------------------------------------------------------------------------------

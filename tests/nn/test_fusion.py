@@ -85,7 +85,7 @@ def assert_same_training(joined, alone, x, rng, steps):
         np.testing.assert_array_equal(a, b, name)
 
 
-@settings(max_examples=120)
+@settings(max_examples=300)
 @given(images(), st.booleans(), AFFINE, st.booleans(), st.sampled_from([(ReLU, Alone), (ReLU6, Alone6)]))
 def test_norm_relu(case, training, affine, rows, curves):
     x, rng = case
@@ -98,7 +98,7 @@ def test_norm_relu(case, training, affine, rows, curves):
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
 
 
-@settings(max_examples=120)
+@settings(max_examples=300)
 @given(images(), pools(), st.booleans(), AFFINE)
 def test_norm_relu_pool(case, pool, training, affine):
     x, rng = case
@@ -112,7 +112,7 @@ def test_norm_relu_pool(case, pool, training, affine):
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
 
 
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(images(), st.booleans(), st.sampled_from(["norm", "conv norm", "conv", "layer"]), st.booleans())
 def test_residual_relu(case, training, body, shortcut):
     x, rng = case
@@ -125,7 +125,7 @@ def test_residual_relu(case, training, body, shortcut):
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
 
 
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(
     st.integers(0, 9),
     st.integers(1, 6),

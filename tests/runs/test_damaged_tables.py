@@ -1,4 +1,4 @@
-"""A run's tables after many damages each: what reads them answers, and nothing is lost."""
+"""A run's tables after a thousand damages each: what reads them answers, and nothing is lost."""
 
 import json
 import math

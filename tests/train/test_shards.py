@@ -399,7 +399,6 @@ def test_ranks_that_call_other_batch_norms_are_refused():
     together(2, run)
 
 
-# -- texts ---------------------------------------------------------------------------------------------------
 def test_ranks_of_one_shard_that_call_other_batch_norms_are_refused_at_once():
     made = [trainer_of(lambda: Choosing(([0], [0, 1])), 2) for _ in range(2)]
 
@@ -414,6 +413,7 @@ def test_ranks_of_one_shard_that_call_other_batch_norms_are_refused_at_once():
     together(2, run)
 
 
+# -- texts ---------------------------------------------------------------------------------------------------
 def test_states_of_rows_go_on_in_shards():
     def build():
         return Sequential(Embedding(7, 5), LSTM(5, 6), Linear(6, 7))
