@@ -68,10 +68,12 @@ def memory(setup, repeat=REPEATS["memory"], steps=STEPS, watch=nothing):
             with tempfile.TemporaryDirectory() as folder:
                 jobs = {"cynet": job | {"steps": steps}}
                 if peer:
-                    net = Path(folder, "net")
-                    net.write_bytes(pickle.dumps(peer.converted(workload.create(name, setup.batch_norm))))
-                    given = {"peer": setup.peer, "net": str(net), "shape": workload.input_shape(name)}
-                    jobs |= {way: jobs["cynet"] | given | {"way": way} for way in peer.FORMATS}
+                    net = peer.converted(workload.create(name, setup.batch_norm))
+                    file = Path(folder, "net")
+                    file.write_bytes(pickle.dumps(net))
+                    given = {"peer": setup.peer, "net": str(file), "shape": workload.input_shape(name)}
+                    ways = [way for way in peer.FORMATS if peer.trains_in(net, way)]
+                    jobs |= {way: jobs["cynet"] | given | {"way": way} for way in ways}
                 rows.append(
                     job | {"steps": steps} | peaks(jobs, repeat, watch, f"memory {name}, batch {size}")
                 )

@@ -72,7 +72,8 @@ def _row(shape, peak, peer, rounds):
         peer.check_equal(layer, peer.converted(layer), x, False)
         for way in peer.FORMATS:
             theirs["forward"][way] = peer.inference(peer.converted(layer), x, way)
-            theirs["both"][way] = peer.passes(peer.converted(layer), x, dy, way)
+            if peer.trains_in(net := peer.converted(layer), way):
+                theirs["both"][way] = peer.passes(net, x, dy, way)
     row = {"shape": str(shape), "threads": threads, "macs": shape.macs}
     for what, products in PASSES.items():
         contestants = [Contestant("cynet", ours[what], rest)]

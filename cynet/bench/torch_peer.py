@@ -43,6 +43,7 @@ from .torch_steps import (
     rest,
     set_num_threads,
     training_step,
+    trains_in,
 )
 
 __all__ = ["FORMATS", "check_equal", "converted"]
@@ -55,6 +56,7 @@ __all__ += [
     "rest",
     "set_num_threads",
     "training_step",
+    "trains_in",
 ]  # of the steps
 
 

@@ -160,6 +160,21 @@ def images(x, layout):
     return planes.contiguous(memory_format=FORMATS[layout]) if x.ndim == 4 else planes
 
 
+def trains_in(net, layout):
+    """Whether a net can be trained in one of the FORMATS.
+
+    With AVX-512, oneDNN 3.12 (PyTorch 2.13) writes beyond its buffers, and the process ends, in the gradients
+    of strided 1x1 convolutions whose channels are last and not whole vectors of 16.
+    """
+    return layout == "NCHW" or not any(
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels % 16
+        for module in net.modules()
+    )
+
+
 def training_step(net, x, labels, layout):
     """A function that takes one step of training, as `workload.training_step` does."""
     net = net.to(memory_format=FORMATS[layout]).train()

@@ -28,6 +28,7 @@ def peer(monkeypatch):
     asked = []
     other = SimpleNamespace(
         FORMATS={"one": 1, "two": 2},
+        trains_in=lambda net, way: True,
         converted=lambda model: ("net", type(model).__name__),
         check_equal=lambda *given: asked.append(("equal", *given)),
         rest=lambda: None,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import cynet
-from cynet.bench import loading, setting, workload
+from cynet.bench import loading, setting, shape_speed, workload
+from cynet.bench.peak import Peak
 from cynet.nn.containers.container import Container
 from cynet.nn.structure import Call
 
@@ -40,6 +41,26 @@ def test_a_step_is_one_of_descent_with_momentum_in_the_layout_that_was_named(pee
     assert net.training and peer.images(x, layout).is_contiguous(memory_format=peer.FORMATS[layout])
     assert net[0].weight.is_contiguous(memory_format=peer.FORMATS[layout])
     assert peer.images(x, "channels_last").stride() != peer.images(x, "NCHW").stride()
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "safe"),
+    [(11, 1, 2, False), (32, 1, 2, True), (11, 1, 1, True), (11, 3, 2, True)],
+)
+def test_a_layer_whose_gradients_end_the_process_is_not_trained_with_channels_last(
+    peer, channels, kernel, stride, safe
+):
+    net = torch.nn.Sequential(torch.nn.Conv2d(channels, 1, kernel, stride), torch.nn.ReLU())
+    assert peer.trains_in(net, "channels_last") is safe
+    assert peer.trains_in(net, "NCHW")
+
+
+def test_a_shape_is_timed_beside_a_peer_in_the_layouts_that_are_left(peer):
+    peak, only = Peak(1.0, 1.0, 1.0, 1.0, 2, 8), ["1x1/2 11-1 @18 (9)"]
+    (report,) = shape_speed.measure(peak, "torch", 60, only=only, rounds=1)
+    (row,) = report.rows
+    assert set(row["forward_peer_ways"]) == set(peer.FORMATS)
+    assert set(row["both_peer_ways"]) == {"NCHW"}
 
 
 def test_a_pass_is_in_evaluation_mode_and_keeps_no_graph(peer):
