@@ -21,6 +21,7 @@
 typedef float vf8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int vi8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef unsigned char vb8 __attribute__((vector_size(8), aligned(1), may_alias));
+typedef float vf4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float vf __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 typedef int vi __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 
@@ -103,6 +104,17 @@ INLINE vf vgate(vf y, vf dy) {
  * no ?: on vectors; the compilers turn these bit operations into one blend. */
 INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
+/* The sum of the lanes: halves of them at a time. */
+INLINE float vsum(vf v) {
+#if VL == 16
+    vf8 eight = (vf8)_mm512_castps512_ps256((__m512)v) + (vf8)_mm512_extractf32x8_ps((__m512)v, 1);
+#else
+    vf8 eight = v;
+#endif
+    vf4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
 /* The greatest of n floats, n at least 1; a NaN may go unseen. */
 INLINE float run_max(const float *x, ptrdiff_t n) {
     float greatest = x[0];
@@ -122,7 +134,6 @@ INLINE float run_max(const float *x, ptrdiff_t n) {
 }
 
 /* The sum of n floats in double: eight sums, each of every eighth of them, on any machine. */
-typedef float vf4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef double vd4 __attribute__((vector_size(32), may_alias));
 INLINE double run_sum(const float *x, ptrdiff_t n) {
     vd4 low = {0}, high = {0};

@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
     void vstore(float *p, vf v)
     void vstore_part(float *p, vf v, Py_ssize_t n)
     vf vset(float a)
+    float vsum(vf v)
     void copy_run(float *to, const float *source, Py_ssize_t n)
     void clear_run(float *to, Py_ssize_t n)
     float run_max(const float *x, Py_ssize_t n)

@@ -1,6 +1,7 @@
 """The register block, and the geometry of one pass of a window over images; see tiled_loops.pyx."""
 
 cdef extern from "block.h":
+    enum: WIDEST
     ctypedef struct Block:
         const float *a[8]
         float *c[8]
@@ -13,9 +14,12 @@ cdef extern from "block.h":
         int relu
     Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
     Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
-    void block_run(const Block *q, Py_ssize_t width) noexcept nogil
+    Py_ssize_t block_rows_of(Py_ssize_t width, Py_ssize_t left) noexcept nogil
+    void block_run(const Block *q, Py_ssize_t width, Py_ssize_t rows) noexcept nogil
     void blocks_run(const Block *q, Py_ssize_t width, Py_ssize_t blocks, Py_ssize_t a_row,
                     Py_ssize_t c_row) noexcept nogil
+    void blocks_along(const Block *q, Py_ssize_t width, Py_ssize_t blocks, Py_ssize_t c_row,
+                      int fresh) noexcept nogil
 
 cdef class Lowering:
     # The source images, and the window that slides over them (top and left may be negative: a crop).
@@ -28,6 +32,7 @@ cdef class Lowering:
     cdef readonly Py_ssize_t spread_y, spread_x, start_y, start_x
     # Tiles: `rows` rows of output pixels of one image, or all rows of `images` images.
     cdef readonly Py_ssize_t rows, images, tiles, tiles_y, tile_pixels
+    cdef readonly Py_ssize_t parts, part_lanes  # into which a tile's output channels are cut, and how many each has
     cdef readonly Py_ssize_t columns          # length of a sum: taps_y * taps_x * group_in
     cdef readonly Py_ssize_t group_in, group_out, lanes  # channels a group; group_out rounded up to blocks
     cdef readonly Py_ssize_t band_rows, band_row, band_image

@@ -4,6 +4,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 cdef enum:
+    COPIES = 8  # parts of a tile's output channels, at most, where each has to copy the tile's rows
     CLIPPED_OF = 32  # rows of taps are left out where they are one of so many, or more
 
 
@@ -39,7 +40,8 @@ cdef class Lowering:
     tile_floats : int
         Tiles are made smaller until their source rows are at most this many floats.
     least_tiles : int
-        Tiles are made smaller until there are this many (or they hold few pixels).
+        Tiles are made smaller until there are this many (or they hold few pixels), or their output channels are
+        cut: those first where there are more weights than inputs, which each tile reads anew.
     spread, start : tuple of int
         The distance of neighbouring output pixels, and the place of the first, in destination pixels.
     dilation : tuple of int
@@ -106,19 +108,29 @@ cdef class Lowering:
     cdef int _cut(self, Py_ssize_t tile_floats, Py_ssize_t least_tiles) except -1:
         """Choose the tile: as many rows, then images, as both bounds leave."""
         cdef Py_ssize_t area = self.out_h * self.out_w
+        cdef Py_ssize_t wanted = least_tiles, most = 1
         self.rows, self.images = max(1, self.out_h), 1  # no pixels: one tile of none
+        if self.spread_y == 1 and self.spread_x == 1:  # no zeros between the pixels, that one part would write
+            most = max(1, ceil_div(self.lanes, WIDEST))
+            if not self.direct:  # each part copies the rows
+                most = min(most, COPIES)
+        if self.columns * self.lanes * self.groups > self.batch * self.height * self.width * self.channels:
+            wanted = ceil_div(least_tiles, most)
         while self.rows > 1 and self._band_rows(self.rows) * self.band_row > tile_floats:
             self.rows = (self.rows + 1) // 2
         while (self.rows > 1 and self.rows * self.out_w >= 32
-               and self.batch * ceil_div(self.out_h, self.rows) < least_tiles):
+               and self.batch * ceil_div(self.out_h, self.rows) < wanted):
             self.rows = (self.rows + 1) // 2
         if self.rows == self.out_h:
             while (self.images * 2 * area <= 64 and self.images * 2 <= self.batch
-                   and ceil_div(self.batch, self.images * 2) >= least_tiles):
+                   and ceil_div(self.batch, self.images * 2) >= wanted):
                 self.images *= 2
         self.tiles_y = ceil_div(self.out_h, self.rows)
         self.tiles = ceil_div(self.batch, self.images) * self.tiles_y if area else 0
         self.tile_pixels = self.images * self.rows * self.out_w
+        most = min(most, ceil_div(least_tiles, max(1, self.tiles * self.groups)))
+        self.part_lanes = max(1, ceil_div(ceil_div(self.lanes, WIDEST), most)) * WIDEST
+        self.parts = max(1, ceil_div(self.lanes, self.part_lanes))
         self.tap_rows, self.band_rows = self._tap_rows(self.rows), self._band_rows(self.rows)
         self.band_image = self.height * self.band_row if self.direct else self.band_rows * self.band_row
         self.band_floats = 0 if self.direct else self.images * self.band_image
@@ -180,6 +192,8 @@ cdef class Lowering:
             # A 1x1 window (and so every linear layer): the pixels of a tile lie in one run.
             self.run_pixels *= self.runs
             self.runs, self.run_step = 1, step
+            if self.full_w == self.out_w and self.full_h == self.out_h:  # and so do those of the destination
+                self.even_pixels, self.even_out_step = self.tile_pixels, self.full_channels
 
     cdef Py_ssize_t tile_start(self, Py_ssize_t tile, Py_ssize_t *image, Py_ssize_t *row) noexcept nogil:
         """Set the tile's first image and output row; return its number of pixels (less at the end)."""

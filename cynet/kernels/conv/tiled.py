@@ -17,6 +17,8 @@ TILE_FLOATS = 24 * 1024  # source rows of a tile: with a block's filters they st
 RUN_PIXELS = 128, 1024  # of a tile whose rows are read in place, at least and at most
 RUN_FLOATS = 32 * 1024  # of such a tile, of x and dy together: each is walked through several times
 LEAST_TILES = 32  # of a pass, where there are pixels enough: work for every thread
+FEWEST_PIXELS = 64  # of a tile of the weight gradient, as long as its sums: each reads its partial sums anew
+LONG_TILE_FLOATS = 96 * 1024  # source rows of a tile that would have fewer
 CHUNK_PIXELS = 256  # pixels that make a partial weight gradient worth its final sum
 SPLIT_COLUMNS = 16  # columns of a split of the weight gradient, at least
 
@@ -39,6 +41,8 @@ class TiledConvolution(Algorithm):
             run = max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (channels + outputs)))
             size = run * problem.stride[0] * channels
         self.weight_pass = Lowering(*sizes, size, **taps)
+        if not self.weight_pass.direct and self.weight_pass.tile_pixels < FEWEST_PIXELS:
+            self.weight_pass = Lowering(*sizes, LONG_TILE_FLOATS, **taps)
         tiles, columns = self.weight_pass.tiles, self.weight_pass.columns
         pixels = batch * out_hw[0] * out_hw[1]
         self.chunks = max(1, min(tiles, PARTIALS, pixels // CHUNK_PIXELS))

@@ -14,21 +14,24 @@ All three products of a convolution read it through these tables and meet in one
                      each residue of the pixel's position, with the taps that reach it (`spread`, `start`)
     weight gradient  dw[k, o] = sum over p of columns[k, p] * dy[p, o]        (tiled_weight_loops.pyx)
 
-The work items are tiles of pixels x groups of channels. Each output's sum runs over k in one order, whatever
+The work items are tiles of pixels x groups of channels, or parts of these. Each output's sum runs over k in one order, whatever
 the tile or block it falls into, so the result is the same for any cut and any number of threads.
 """
 
 from cython.parallel cimport prange, threadid
 
 from cynet.kernels.common.simd cimport clear_run
-from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run, block_width, blocks_run, ceil_div
+from cynet.kernels.conv.lowering cimport (
+    Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_run, ceil_div,
+)
 
 
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
                         const float *bias, float *out, float *scratch, int relu, bint clear) noexcept nogil:
-    """All output channels of one group for one tile of pixels."""
-    cdef Py_ssize_t image, row, width, height, channel = 0, p, q, r, blocks, last
-    cdef Py_ssize_t group = item // g.tiles
+    """A part of one group's output channels for one tile of pixels."""
+    cdef Py_ssize_t image, row, width, height, p, q, r, blocks, last
+    cdef Py_ssize_t group = item // g.tiles % g.groups, channel = item // g.tiles // g.groups * g.part_lanes
+    cdef Py_ssize_t end = min(channel + g.part_lanes, g.group_out)
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef Block block
@@ -40,7 +43,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     block.a_step, block.relu = 1, relu
     block.a_off, block.b_off = g.segment, g.segment_column
     block.segments, block.steps = g.segments, g.steps
-    while channel < g.group_out:
+    while channel < end:
         width = block_width(g.group_out - channel)
         height = block_rows(width)
         block.b, block.b_step = packed + channel * g.columns, width
@@ -48,7 +51,9 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         p = 0
         while p < pixels:
             # As many whole blocks as a row of pixels has, then one that may reach into the next row.
-            blocks = min(g.even_pixels - p % g.even_pixels, pixels - p) // height if block.lanes >= width else 0
+            blocks = min(g.even_pixels - p % g.even_pixels, pixels - p) // height
+            if blocks and block_rows_of(width, pixels - p - (blocks - 1) * height) < height:
+                blocks -= 1  # the last pixels of the tile are better shared
             last = min(p + max(blocks, 1) * height, pixels)
             while channel == 0 and cleared < last:  # a row's at a time, for the first cache
                 clear_row(g, row + cleared // g.out_w % g.rows, out - start + g.out[cleared])
@@ -61,14 +66,16 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
                 blocks_run(&block, width, blocks, g.run_step, g.even_out_step)
                 p += blocks * height
                 continue
+            height = block_rows_of(width, pixels - p)
             block.rows = min(height, pixels - p)
             for r in range(height):
                 q = p + min(r, block.rows - 1)  # rows beyond the last repeat it, and are not stored
                 block.a[r] = band + g.pixel[q]
                 block.c[r] = out + g.out[q] + channel
                 block.init[r] = bias + channel
-            block_run(&block, width)
+            block_run(&block, width, height)
             p += height
+            height = block_rows(width)
         channel += width
 
 
@@ -103,7 +110,7 @@ def convolve(
 
 cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
              float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads, bint clear) except -1:
-    cdef Py_ssize_t item, items = g.tiles * g.groups
+    cdef Py_ssize_t item, items = g.tiles * g.groups * g.parts
     if out.shape[0] == 0 or items == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]

@@ -8,15 +8,19 @@ sums are added in the order of the chunks: the same bytes for any number of thre
 """
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from cynet.kernels.conv.lowering cimport Block, Lowering, block_rows, block_run, block_width, ceil_div
+from cynet.kernels.common.simd cimport load, vf8, vload8, vset8, vstore8
+from cynet.kernels.conv.lowering cimport (
+    Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_along, ceil_div,
+)
 
 cdef float[32] zeros
 memset(zeros, 0, sizeof(zeros))
 
 cdef enum:
-    SLICE = 16  # columns of dw that one item of the final sum writes
+    SLICE = 16  # weights of each filter that one item of the final sum writes: whole lines, which no other thread does
+    LANES = 8  # of them at once: partial sums have whole vectors of these
 
 
 def partial_floats(Lowering g not None, Py_ssize_t chunks):
@@ -78,7 +82,8 @@ cdef void sum_chunk(Lowering g, Py_ssize_t item, Py_ssize_t chunks, Py_ssize_t s
 cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last,
                    const float *source, const float *dy, float *partial, float *scratch, bint fresh) noexcept nogil:
     """Add one tile's pixels to the partial sums of columns first to last of a group (or, if fresh, start them)."""
-    cdef Py_ssize_t image, row, p, pixels = g.tile_start(tile, &image, &row)
+    cdef Py_ssize_t image, row, p, lane, left, pixels = g.tile_start(tile, &image, &row)
+    cdef vf8 v
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef float *padded = scratch + g.band_floats
     dy += (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out
@@ -86,8 +91,12 @@ cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t fir
         sum_tile(g, row, pixels, first, last, band, dy, g.full_channels, partial, fresh)
         return
     for p in range(pixels):
-        memcpy(padded + p * g.lanes, dy + p * g.full_channels, g.group_out * sizeof(float))
-        memset(padded + p * g.lanes + g.group_out, 0, (g.lanes - g.group_out) * sizeof(float))
+        lane = 0
+        while lane < g.lanes:
+            left = g.group_out - lane
+            v = load(dy + p * g.full_channels + lane, left) if left > 0 else vset8(0)
+            vstore8(padded + p * g.lanes + lane, v)
+            lane += LANES
     sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, fresh)
 
 
@@ -100,7 +109,8 @@ cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t fir
                    const float *band, const float *dy, Py_ssize_t dy_step, float *partial,
                    bint fresh) noexcept nogil:
     """`add_tile`, from its band and its rows of dy, `dy_step` floats from one pixel to the next."""
-    cdef Py_ssize_t channel = 0, width, height, k, r
+    cdef Py_ssize_t channel = 0, width, height, blocks, k, r
+    cdef Py_ssize_t run = g.steps  # columns that lie side by side
     cdef bint clipped = g.clipped and g.images == 1 and g.run_pixels == g.out_w  # runs are rows of one image
     cdef Block block
     block.relu = 0
@@ -112,20 +122,27 @@ cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t fir
         block.segments, block.steps = pixels // g.run_pixels, g.run_pixels
     while channel < g.group_out:
         width = block_width(g.group_out - channel)
-        height = block_rows(width)
         block.b, block.lanes = dy + channel, width
         k = first
         while k < last:
-            block.rows = min(height, last - k)
+            # As many whole blocks as a row of taps has, then one that may reach into the next row.
+            blocks = min(run - k % run, last - k) // block_rows(width)
+            height = block_rows_of(width, last - k)
+            block.rows = blocks * block_rows(width) if blocks else min(height, last - k)
             if clipped:
                 clip(g, &block, row, pixels // g.out_w, k, k + block.rows)
+            if blocks:
+                block.a[0], block.c[0] = band + g.column[k], partial + k * g.lanes + channel
+                blocks_along(&block, width, blocks, g.lanes, fresh)
+                k += block.rows
+                continue
             for r in range(height):
                 block.a[r] = band + g.column[k + min(r, block.rows - 1)]
                 block.c[r] = partial + (k + min(r, block.rows - 1)) * g.lanes + channel
                 block.init[r] = block.c[r]
                 if fresh:
                     block.init[r] = zeros
-            block_run(&block, width)
+            block_run(&block, width, height)
             k += height
         channel += width
 
@@ -143,19 +160,25 @@ cdef void clip(Lowering g, Block *block, Py_ssize_t row, Py_ssize_t rows, Py_ssi
 
 cdef void add_partials(Lowering g, Py_ssize_t item, Py_ssize_t slices, Py_ssize_t chunks,
                        const float *partial, float *dw) noexcept nogil:
-    """Add the chunks' partial sums, in order, to one slice of the columns of dw."""
-    cdef Py_ssize_t group = item // slices, first = item % slices * SLICE, k, o, c, taps
-    cdef Py_ssize_t last = min(first + SLICE, g.columns), place, chunk
-    cdef Py_ssize_t size = g.packed_floats
-    cdef float total
-    taps = g.taps_y * g.taps_x
+    """Add the chunks' partial sums, in order, to SLICE neighbouring weights of each filter."""
+    cdef Py_ssize_t group = item // slices, first = item % slices * SLICE, lane = 0, i, o, chunk
+    cdef Py_ssize_t taps = g.taps_y * g.taps_x, count = min(SLICE, g.columns - first)
+    cdef Py_ssize_t[SLICE] row  # of the partial sums
+    cdef float[SLICE][LANES] sums
+    cdef vf8 total
+    cdef const float *p
     partial += group * g.columns * g.lanes
-    dw += group * g.group_out * g.columns
-    for o in range(g.group_out):
-        for k in range(first, last):
-            c = k % g.group_in
-            place = o * g.columns + c * taps + k // g.group_in
-            total = 0
+    dw += group * g.group_out * g.columns + first
+    for i in range(count):
+        row[i] = ((first + i) % taps * g.group_in + (first + i) // taps) * g.lanes
+    while lane < g.group_out:
+        for i in range(count):
+            p = partial + row[i] + lane
+            total = vset8(0)
             for chunk in range(chunks):
-                total = total + partial[chunk * size + k * g.lanes + o]
-            dw[place] += total
+                total = total + vload8(p + chunk * g.packed_floats)
+            vstore8(sums[i], total)
+        for o in range(lane, min(lane + LANES, g.group_out)):
+            for i in range(count):
+                dw[o * g.columns + i] += sums[i][o - lane]
+        lane += LANES
