@@ -139,11 +139,11 @@
     }                                                                                                   \
     /* Filters of LANES outputs, `lane` floats apart in w, tap t of each at w[tap[t]]. */               \
     static NOINLINE void winograd_filter_##LANES(const float *w, const ptrdiff_t *tap, ptrdiff_t lane,  \
-                                        ptrdiff_t lanes, float *u, ptrdiff_t step) {                    \
+                                                 float *u, ptrdiff_t step) {                            \
         V g[9], half[18];                                                                               \
         for (int t = 0; t < 9; t++) {                                                                   \
-            float values[LANES] = {0};                                                                  \
-            for (ptrdiff_t l = 0; l < lanes; l++) values[l] = w[l * lane + tap[t]];                     \
+            float values[LANES];                                                                        \
+            UNROLL for (ptrdiff_t l = 0; l < LANES; l++) values[l] = w[l * lane + tap[t]];              \
             g[t] = *(const V *)values;                                                                  \
         }                                                                                               \
         UNROLL for (int j = 0; j < 3; j++) FILTER_TRANSFORM(V, (g + j), 3, (half + j), 3)               \
@@ -184,6 +184,17 @@ INLINE void winograd_input(const float *const *pixel, const float *const *next, 
 INLINE void winograd_gradient(const float *const *pixel, const float *const *next, float *v,
                               ptrdiff_t step, ptrdiff_t channels) {
     CHOOSE(channels, winograd_gradient, pixel, next, v, step, channels)
+}
+#if VL == 16
+#define FILTER_LANES 16 /* transformed at once, where a block has so many */
+#else
+#define FILTER_LANES 8
+#endif
+
+/* Filters of FILTER_LANES outputs of a block of `width`, or of eight. */
+INLINE void winograd_filter(const float *w, const ptrdiff_t *tap, ptrdiff_t lane, float *u, ptrdiff_t step,
+                            ptrdiff_t width) {
+    CHOOSE(width, winograd_filter, w, tap, lane, u, step)
 }
 INLINE void winograd_output(const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
                             float *const *next, ptrdiff_t channels, ptrdiff_t apart, int relu) {

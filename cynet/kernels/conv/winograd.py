@@ -15,6 +15,8 @@ from .algorithm import PARTIALS, Algorithm, registered
 BLOCK = 32  # tiles of a block, at most
 ITEMS = 32  # work items wanted, at least
 MANY = 4096  # channels x lanes whose filters, 600 KB, are not to be read for each block
+LARGE = 1 << 16  # channels x lanes, whose 9 MB of filters take longer to read
+FEW_PIXELS = 64  # than as many pixels to convolve without them
 PART = 32  # lanes of an item by lanes, at most
 LEAST_PARTS = 8  # of the lanes, where they allow it
 CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
@@ -49,7 +51,7 @@ class WinogradConvolution(Algorithm):
     @staticmethod
     def suits(problem):
         """Channels by eights, and most outputs fill their tiles."""
-        channels, (_, height, width, outputs) = problem.in_shape[3], problem.out_shape
+        channels, (batch, height, width, outputs) = problem.in_shape[3], problem.out_shape
         lanes, tile = winograd_loops.LANES, winograd_tiles.SIDE**2
         return (
             problem.kernel == (3, 3)
@@ -57,6 +59,7 @@ class WinogradConvolution(Algorithm):
             and problem.groups == 1
             and channels % lanes == outputs % lanes == 0
             and 2 * height * width >= tile * winograd_tiles.tile_count(1, (height, width))
+            and (batch * height * width > FEW_PIXELS or channels * outputs < LARGE)
         )
 
     def pack(self, w):

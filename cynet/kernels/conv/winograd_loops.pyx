@@ -20,12 +20,17 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from .winograd_tiles cimport (
-    POINTS, PRODUCT_LANES, SPARE, Tiles, product, product_width, winograd_filter_8, winograd_input, winograd_output,
+    FILTER_LANES, POINTS, PRODUCT_LANES, SPARE, Tiles, product, product_width, winograd_filter, winograd_input,
+    winograd_output,
 )
 
 
 LANES = PRODUCT_LANES  # channels in and out are a multiple
 WIDTH = product_width(1 << 20)  # lanes of a product, where there are so many
+
+cdef enum:
+    STRIP = 8   # channels of filters that are transformed one after another
+    DEPTH = 64  # the same by lanes: with a block's lanes they stay in a 512 KB L2 cache
 
 
 def filter_floats(Py_ssize_t lanes, Py_ssize_t channels):
@@ -56,15 +61,20 @@ cdef class Filters:
         for t in range(9):
             self.tap[t] = 8 - t if transposed else t
 
-    cdef void transform(self, Py_ssize_t c, Py_ssize_t first, Py_ssize_t lanes, float *u) noexcept nogil:
-        """Those of channel c and so many lanes: block of lanes after block, each (36, channels, width)."""
-        cdef const float *w = &self.w[0, 0, 0, 0] + c * self.channel + first * self.lane
-        cdef Py_ssize_t done = 0, width, part
+    cdef void transform(self, Py_ssize_t channel, Py_ssize_t channels, Py_ssize_t first, Py_ssize_t lanes, float *u,
+                        Py_ssize_t row) noexcept nogil:
+        """Those of so many channels and lanes, from `channel` and `first` on: block of lanes after block, each
+        (36, row, width), of which as many rows are written as there are channels."""
+        cdef const float *w = &self.w[0, 0, 0, 0] + channel * self.channel + first * self.lane
+        cdef Py_ssize_t done = 0, width, part, c
         while done < lanes:
             width = product_width(lanes - done)
-            for part in range(0, width, 8):
-                winograd_filter_8(w + (done + part) * self.lane, self.tap, self.lane, 8,
-                                  u + (POINTS * done * self.channels + c * width + part), self.channels * width)
+            part = 0
+            while part < width:  # few filters at a time: they may lie so that all are in one set of the cache
+                for c in range(channels):
+                    winograd_filter(w + c * self.channel + (done + part) * self.lane, self.tap, self.lane,
+                                    u + (POINTS * done * row + c * width + part), row * width, width)
+                part += FILTER_LANES if width % FILTER_LANES == 0 else 8
             done += width
 
 
@@ -74,11 +84,21 @@ def transform_filters(
     int threads,
 ):
     """The filters as the products read them."""
-    cdef Py_ssize_t c
+    cdef Py_ssize_t item, items = (filters.channels + STRIP - 1) // STRIP
     cdef float *target = &u[0]
     cdef int team = threads if filters.channels * filters.lanes > 1024 else 1
-    for c in prange(filters.channels, nogil=True, num_threads=team, schedule="static"):
-        filters.transform(c, 0, filters.lanes, target)
+    for item in prange(items, nogil=True, num_threads=team, schedule="static"):
+        transform_strip(filters, item * STRIP, target)
+
+
+cdef void transform_strip(Filters filters, Py_ssize_t c, float *u) noexcept nogil:
+    """Up to STRIP channels from c on."""
+    cdef Py_ssize_t channels = min(STRIP, filters.channels - c), done = 0, width
+    while done < filters.lanes:
+        width = product_width(filters.lanes - done)
+        filters.transform(c, channels, done, width, u + POINTS * done * filters.channels + c * width,
+                          filters.channels)
+        done += width
 
 
 cdef class Sharing:
@@ -105,7 +125,9 @@ cdef class Sharing:
         if part:
             self.items = (lanes + part - 1) // part
             self.common = zeros + _up(POINTS * (tiles.count * channels + SPARE))
-            self.each = _up(m) + (POINTS * part * channels if fresh else 0)
+            self.each = _up(m)
+            if fresh:
+                self.each = _up(POINTS * (tiles.count * part + SPARE)) + POINTS * part * min(DEPTH, channels)
         else:
             self.items, self.common = tiles.blocks, 0
             self.each = zeros + _up(POINTS * (tiles.block * channels + SPARE) + m)
@@ -249,28 +271,39 @@ cdef void transform_tiles(Sharing g, Py_ssize_t first, Py_ssize_t count, const f
 cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const float *u, Filters filters,
                          const float *bias, float *y, float *work, Py_ssize_t apart, int relu) noexcept nogil:
     """All tiles of a part of the lanes."""
-    cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, p, done, width, c
-    cdef Py_ssize_t channels = g.channels, v_step = g.tiles.count * channels + SPARE
-    cdef Py_ssize_t m_step = g.tiles.block * g.part + SPARE
+    cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, c, depth
+    cdef Py_ssize_t channels = g.channels, m_step = g.tiles.block * g.part + SPARE
     cdef const float *v = common + _up(channels)
-    cdef float *m = work
-    cdef float *own = work + _up(POINTS * m_step)
-    if g.fresh:
-        for c in range(channels):
-            filters.transform(c, lane, lanes, own)
-        u = own
-    else:
-        u += POINTS * lane * channels
+    cdef float *own
+    if g.fresh:  # some channels of all tiles, so that their filters stay in the cache from the transform to the product
+        m_step = g.tiles.count * g.part + SPARE
+        own = work + _up(POINTS * m_step)
+        c = 0
+        while c < channels:
+            depth = min(DEPTH, channels - c)
+            filters.transform(c, depth, lane, lanes, own, depth)
+            multiply(g, v + c, own, depth, g.tiles.count, lanes, work, m_step, c > 0)
+            c += depth
+        transform_outputs(g.tiles, 0, g.tiles.count, work, g.part, m_step, bias + lane, y + lane, g.lanes, lanes,
+                          apart, relu)
+        return
+    u += POINTS * lane * channels
     while first < g.tiles.count:
         count = min(g.tiles.block, g.tiles.count - first)
-        for p in range(POINTS):
-            done = 0
-            while done < lanes:
-                width = product_width(lanes - done)
-                product(width, count, v + p * v_step + first * channels, channels, 1,
-                        u + (POINTS * done + p * width) * channels, width, channels, m + p * m_step + done, g.part,
-                        False)
-                done += width
-        transform_outputs(g.tiles, first, count, m, g.part, m_step, bias + lane, y + lane, g.lanes, lanes, apart,
+        multiply(g, v + first * channels, u, channels, count, lanes, work, m_step, False)
+        transform_outputs(g.tiles, first, count, work, g.part, m_step, bias + lane, y + lane, g.lanes, lanes, apart,
                           relu)
         first += g.tiles.block
+
+
+cdef void multiply(Sharing g, const float *v, const float *u, Py_ssize_t depth, Py_ssize_t count, Py_ssize_t lanes,
+                   float *m, Py_ssize_t m_step, bint add) noexcept nogil:
+    """The 36 products of a pass by lanes: m[:, :count, :lanes] (+)= v[:, :count, :depth] * u."""
+    cdef Py_ssize_t v_step = g.tiles.count * g.channels + SPARE, p, done, width
+    for p in range(POINTS):
+        done = 0
+        while done < lanes:
+            width = product_width(lanes - done)
+            product(width, count, v + p * v_step, g.channels, 1, u + (POINTS * done + p * width) * depth, width, depth,
+                    m + p * m_step + done, g.part, add)
+            done += width

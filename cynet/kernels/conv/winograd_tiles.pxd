@@ -6,8 +6,9 @@ cdef extern from "winograd.h":
     void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
     void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
                          float **next, Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
-    void winograd_filter_8(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t lanes, float *u,
-                           Py_ssize_t step) noexcept nogil
+    enum: FILTER_LANES
+    void winograd_filter(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, float *u, Py_ssize_t step,
+                         Py_ssize_t width) noexcept nogil
     void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
                                    float *dw, Py_ssize_t lane) noexcept nogil
 
