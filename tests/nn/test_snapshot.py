@@ -25,6 +25,36 @@ def test_every_element_of_every_array_counts():
     assert Snapshot([]).holds()
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_many_bytes_are_compared_by_sums_that_every_change_changes(threads):
+    rng = np.random.default_rng(0)
+    arrays = [
+        rng.standard_normal(shape, np.float32) for shape in ((700, 401), (3,), (0,), (123_457,), (130_001,))
+    ]
+    snapshot, size = Snapshot(arrays), 700 * 401
+    places = [(0, 0), (0, size - 1), (1, 0), (1, 2), (3, 16_383), (3, 123_456), (4, 0), (4, 130_000)]
+    places += [(0, int(i)) for i in rng.integers(size, size=40)]
+    for number, i in places:
+        flat = arrays[number].reshape(-1)
+        before = flat[i]
+        for value in (-before, np.nextafter(before, np.float32(9)), np.nan):
+            flat[i] = value
+            assert not snapshot.holds(threads), (number, i)
+        flat[i] = before
+        assert snapshot.holds(threads)
+    flat = arrays[0].reshape(-1)
+    for first, second in ((0, 1), (0, 16), (1, 17), (5, 200), (16_383, 16_384), (3, size - 1)):
+        kept = flat[[first, second]]
+        flat[[first, second]] = kept[::-1]
+        assert not snapshot.holds(threads), "exchanged"
+        flat[[first, second]] = -kept
+        assert not snapshot.holds(threads), "both signs"
+        flat[[first, second]] = kept
+    arrays[4][7] = 2
+    snapshot.take()
+    assert snapshot.holds(threads) and snapshot.holds(1 + threads)
+
+
 def test_what_is_no_float32_array_in_one_piece_is_refused():
     for wrong in (np.zeros(3), [1.0], None, np.zeros(3, np.int32)):
         with pytest.raises((TypeError, ValueError, AttributeError)):

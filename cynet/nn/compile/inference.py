@@ -8,11 +8,11 @@ taken apart by their parts, also users'; every other layer is called as it is. R
 own by rounding: folding multiplies weights where batch norm multiplies sums.
 
 A plan is never stale. Before each run the layers' attributes are compared with those that were planned, and
-the weights and statistics byte by byte with a copy: what changed is planned or packed anew, and packed from
-that copy. So an evaluation while another thread loads weights may mix old and new ones, array by array or
-within one, but those after it never do: what it packed is compared with what is there. A layer that is
-called as it is (such as a user's own) has to give the shape that was planned; if it does not, the layers
-run without the plan.
+the weights and statistics with a copy, byte by byte or, where they are megabytes, by sums of their bytes:
+what changed is planned or packed anew, and packed from that copy. So an evaluation while another thread loads
+weights may mix old and new ones, array by array or within one, but those after it never do: what it packed is
+compared with what is there. A layer that is called as it is (such as a user's own) has to give the shape that
+was planned; if it does not, the layers run without the plan.
 
 A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
 are in a model at once each find a plan there or make one, and nobody waits or computes in another way: all
@@ -144,7 +144,7 @@ class Plan:
         self._fold()
 
     def __call__(self, x):
-        if not self._weights.holds():
+        if not self._weights.holds(self.threads):
             self.version += 1  # first: another thread may ask whether a version holds
             self._weights.take()
             self._fold()
@@ -164,7 +164,7 @@ class Plan:
         return (
             self.version == version
             and self._watched.holds()
-            and self._weights.holds()
+            and self._weights.holds(self.threads)
             and self._beside.holds()
         )
 

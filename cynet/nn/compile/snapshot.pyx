@@ -1,8 +1,22 @@
-"""Whether things are as they were: arrays byte by byte, so that nothing written to them goes unnoticed, and
-attributes by identity."""
+"""Whether things are as they were: arrays by their bytes, so that nothing written to them goes unnoticed, and
+attributes by identity.
 
+Arrays that are large together are compared by 64-bit sums of their bytes, one of each block: half of what a comparison
+with the copies would read, which for one picture through a large net takes a quarter of the time. Every bit of a word
+reaches every bit of the sum; that two contents of a block have one sum has a chance of 1 in 2**64.
+"""
+
+from cython.parallel cimport prange
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
+
+cdef extern from "checksum.h" nogil:
+    uint64_t checksum(const char *data, Py_ssize_t n, uint64_t start)
+
+cdef enum:
+    MANY = 1 << 21  # bytes of all arrays that are summed: fewer may be in the cache
+    BLOCK = 1 << 16  # bytes of a sum
 
 
 cdef class Snapshot:
@@ -25,6 +39,8 @@ cdef class Snapshot:
     cdef const char **live
     cdef char **copy  # where the copies are
     cdef Py_ssize_t *size
+    cdef Py_ssize_t bytes, blocks  # of all; where they are many
+    cdef uint64_t *sum  # of each block
 
     def __cinit__(self, arrays):
         cdef const float[::1] flat
@@ -44,12 +60,15 @@ cdef class Snapshot:
             copy.flags.writeable = False  # to all but `take`
             self.copies.append(copy)
             self.live[self.count] = <const char *>&flat[0] if flat.shape[0] else NULL
+            self.bytes += self.size[self.count]
             self.count += 1
+        self._sum(True)
 
     def __dealloc__(self):
         free(self.live)
         free(self.copy)
         free(self.size)
+        free(self.sum)
 
     def take(self):
         """Copy the arrays anew."""
@@ -57,14 +76,42 @@ cdef class Snapshot:
         for i in range(self.count):
             if self.size[i]:
                 memcpy(self.copy[i], self.live[i], self.size[i])
+        self._sum()
 
-    def holds(self):
-        """Whether every array has the bytes that were copied last."""
+    def holds(self, int threads=1):
+        """Whether every array has the bytes that were copied last; many are looked at by so many threads."""
         cdef Py_ssize_t i
+        cdef int differ = 0
+        if self.blocks == 0:
+            for i in range(self.count):
+                if self.size[i] and memcmp(self.copy[i], self.live[i], self.size[i]):
+                    return False
+            return True
+        for i in prange(self.blocks, nogil=True, num_threads=threads, schedule="static"):
+            differ += self.sum[i] != self.summed(i, self.live)
+        return not differ
+
+    cdef int _sum(self, bint at_first=False) except -1:
+        """The sums of all blocks of the copies, where there is much to compare."""
+        cdef Py_ssize_t i
+        if at_first and self.bytes >= MANY:
+            self.blocks = (self.bytes + BLOCK - 1) // BLOCK
+            self.sum = <uint64_t *>calloc(self.blocks, sizeof(uint64_t))
+            if self.sum == NULL:
+                raise MemoryError("no memory for a snapshot")
+        for i in range(self.blocks):
+            self.sum[i] = self.summed(i, <const char **>self.copy)
+
+    cdef uint64_t summed(self, Py_ssize_t block, const char **arrays) noexcept nogil:
+        """The sum of a block of all arrays one after another."""
+        cdef Py_ssize_t i, start, stop, before = 0
+        cdef uint64_t total = 0
         for i in range(self.count):
-            if self.size[i] and memcmp(self.copy[i], self.live[i], self.size[i]):
-                return False
-        return True
+            start, stop = max(block * BLOCK - before, 0), min((block + 1) * BLOCK - before, self.size[i])
+            if start < stop:
+                total = checksum(arrays[i] + start, stop - start, total)
+            before += self.size[i]
+        return total
 
 
 def same_attributes(list owners not None, list names not None, list values not None):
