@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import os
 import platform
 import signal
+import stat
+import struct
 import sys
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +36,17 @@ PATIENCE = 30  # times the time-out that is waited before the first step
 LAST = 4  # seconds in which MPI_Abort is to end a process
 GRACE = 30.0  # seconds in which the first rank is to hear of one that failed; it then has the time it needs
 LEFT = 2.0  # seconds after a rank left in which what it has sent is there
+
+
+def _handed_on(stream: Any) -> None:
+    """Wait, a second at most, until a launcher has read what was printed: the rest it throws away."""
+    begun = time.monotonic()
+    with contextlib.suppress(OSError, ValueError):  # none that is there; closed
+        number = stream.fileno()
+        while stat.S_ISFIFO(os.fstat(number).st_mode) and time.monotonic() - begun < 1:
+            if not struct.unpack("i", fcntl.ioctl(number, termios.FIONREAD, bytes(4)))[0]:
+                break
+            time.sleep(PAUSE)
 
 
 def world(timeout: float) -> MpiWorld:
@@ -152,6 +167,7 @@ class MpiWorld(World):
     def _abort(self, status: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+            _handed_on(stream)
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(LAST)  # ends a process whose launcher is out of reach

@@ -1,5 +1,6 @@
 """What a run is done with: versions, processor, build, and the state of the source code."""
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import cynet
+from cynet.core import interrupts
 from cynet.core.build import config, processor
 from cynet.core.files import digest_of
 from cynet.core.names import printable
@@ -151,7 +153,14 @@ def git():
 
 
 def _git(folder, *arguments):
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
-    )
-    return done.stdout.strip()
+    words = ["git", "-C", str(folder), *arguments]
+    with contextlib.ExitStack() as ending:
+        with interrupts.held():  # until somebody waits for it
+            process = ending.enter_context(
+                subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            )
+            ending.callback(process.kill)
+        printed, _ = process.communicate(timeout=10)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
+    return printed.strip()

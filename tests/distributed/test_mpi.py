@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
 import mpi_jobs
@@ -261,6 +262,26 @@ def test_a_rank_of_a_script_that_leaves_early_ends_all(tmp_path):
     began = time.monotonic()
     done = run(tmp_path, [*launch(2), sys.executable, "script.py"])
     assert done.returncode and "its program came to its end" in done.stderr and time.monotonic() - began < 30
+
+
+def test_before_all_are_ended_a_launcher_has_read_what_was_printed():
+    """What it has not read then is lost, as the end of a traceback was."""
+    from cynet.distributed import mpi
+
+    reader, writer = os.pipe()
+    read, began = [], time.monotonic()
+    with os.fdopen(reader, "rb") as source, os.fdopen(writer, "w") as printed:
+        print("the last words", file=printed, flush=True)
+        waiting = threading.Thread(target=lambda: (mpi._handed_on(printed), read.append("waited")))
+        waiting.start()
+        waiting.join(0.1)
+        assert read == []
+        words = os.read(source.fileno(), 100)
+        waiting.join()
+        assert (words, read) == (b"the last words\n", ["waited"]) and time.monotonic() - began < 1
+        print("nobody reads this", file=printed, flush=True)
+        mpi._handed_on(printed)  # ends
+    mpi._handed_on(printed)  # closed
 
 
 AGAIN = """

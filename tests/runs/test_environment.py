@@ -4,6 +4,7 @@ import copy
 import hashlib
 import os
 import platform
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -117,26 +118,56 @@ def test_how_a_folder_was_drawn_is_read_back():
         assert drawing(odd) == {}
 
 
-@pytest.mark.parametrize(("status", "changed"), [("", False), (" M cynet/x.py", True)])
-def test_the_commit_is_that_of_the_checkout(tmp_path, monkeypatch, status, changed):
-    asked = []
-
-    def run(words, **more):
-        asked.append(words)
-        return subprocess.CompletedProcess(words, 0, "abc\n" if "rev-parse" in words else f"{status}\n", "")
-
-    monkeypatch.setattr(environment.subprocess, "run", run)
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A function that puts a git of these lines into the path, and gives the folder cynet seems to lie in."""
     monkeypatch.setattr(cynet, "__file__", str(tmp_path / "cynet" / "__init__.py"))
-    assert environment.git() is None and asked == []
-    (tmp_path / ".git").mkdir()
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+    def with_git(*lines):
+        (tmp_path / "bin" / "git").write_text("\n".join(("#!/bin/sh", *lines)))
+        (tmp_path / "bin" / "git").chmod(0o755)
+        return tmp_path
+
+    return with_git
+
+
+@pytest.mark.parametrize(("status", "changed"), [("", False), (" M cynet/x.py", True)])
+def test_the_commit_is_that_of_the_checkout(checkout, status, changed):
+    answers = f'case "$3" in rev-parse) echo abc;; status) echo "{status}";; esac'
+    folder = checkout(f"echo $1 $2 >> {cynet.__file__}.asked", answers)
+    (folder / "cynet").mkdir()
+    asked = folder / "cynet" / "__init__.py.asked"
+    assert environment.git() is None and not asked.exists()
+    (folder / ".git").mkdir()
     assert environment.git() == {"commit": "abc", "changed": changed}
-    assert [words[:3] for words in asked] == [["git", "-C", str(tmp_path / "cynet")]] * 2
-
-    def none(*given, **more):
-        raise FileNotFoundError("git")
-
-    monkeypatch.setattr(environment.subprocess, "run", none)
+    assert asked.read_text().splitlines() == [f"-C {folder / 'cynet'}"] * 2
+    checkout("echo abc", "exit 3")
     assert environment.git() is None
+
+
+def test_without_git_there_is_no_commit(checkout, monkeypatch):
+    folder = checkout("echo abc")
+    (folder / ".git").mkdir()
+    monkeypatch.setenv("PATH", str(folder / "nothing"))
+    assert environment.git() is None
+
+
+def test_an_interrupt_leaves_no_process_of_git_behind(checkout, monkeypatch):
+    (checkout("sleep 100") / ".git").mkdir()
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *given, **more):
+            super().__init__(*given, **more)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(environment.subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        environment.git()
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_weights_of_no_end_that_a_run_began_with_are_not_read(tmp_path):

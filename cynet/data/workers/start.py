@@ -11,11 +11,12 @@ import contextlib
 import errno
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
 from multiprocessing import forkserver, process, resource_tracker, spawn
+
+from cynet.core import interrupts
 
 from . import portable, worker
 
@@ -51,7 +52,7 @@ class Member:
         self.number, self.tasks, self.since = number, [], time.monotonic()
         with limits_named():
             resource_tracker.ensure_running()  # now: when it starts, it lets signals in
-        with _interrupts_held(), started(not portable.needs_main(arguments[1])):
+        with interrupts.held(), started(not portable.needs_main(arguments[1])):
             self._start(arguments)
 
     def _start(self, arguments):
@@ -100,28 +101,6 @@ class Member:
             self.process.kill()
             self.process.join()
         self.process.close()
-
-
-@contextlib.contextmanager
-def _interrupts_held():
-    """Start processes with SIGINT blocked, which they inherit: Ctrl-C is their owner's to handle.
-
-    The owner's own Ctrl-C waits till the process is whole: one of its other threads may still take the
-    signal, and the interrupt would part a worker from what it is about to be sent.
-    """
-    came, handler = [], None
-    if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-        handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))
-    mask = getattr(signal, "pthread_sigmask", lambda *_: None)
-    before = mask(getattr(signal, "SIG_BLOCK", None), {signal.SIGINT})
-    try:
-        yield
-    finally:
-        mask(getattr(signal, "SIG_SETMASK", None), before)
-        if handler:
-            signal.signal(signal.SIGINT, handler)
-        if came:
-            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager
