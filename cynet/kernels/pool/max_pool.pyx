@@ -30,7 +30,7 @@ cdef extern from "pool.h" nogil:
                      const int *right, float *y, unsigned char *winner)
     void window_eight(int k, const float *start, Py_ssize_t row, Py_ssize_t channels, const int *down,
                       const int *right, float *y, unsigned char *winner)
-    void windows(int k, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row, Py_ssize_t channels,
+    void windows(int k, bint keeps, Py_ssize_t count, Py_ssize_t step, const float *start, Py_ssize_t row, Py_ssize_t channels,
                  float *y, unsigned char *winner)
     won_wide add_won_wide(won_wide sum, const float *dy, const unsigned char *winner, int cell)
     vf8 add_won_eight(vf8 sum, const float *dy, const unsigned char *winner, int cell, Py_ssize_t left)
@@ -55,7 +55,7 @@ cdef inline void any_window(
 
 
 cdef inline void square_windows(
-    int k, const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
+    int k, bint keeps, const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
 ) noexcept nogil:
     """A row of windows of k x k cells, for all channels but a rest of less than eight."""
     cdef Py_ssize_t top = oy * g.sh - g.top, n = g.channels, row = g.in_w * n, c, i, ox, x0, x1
@@ -65,7 +65,8 @@ cdef inline void square_windows(
     cdef int[3] down, right
     if y0 == 0 and y1 == k and g.in_w >= k:  # windows inside the image, without a look at each of their cells
         end = max(first, min(g.out_w, (g.in_w - k + g.left) // g.sw + 1))
-        windows(k, end - first, g.sw * n, start + first * g.sw * n, row, n, y + first * n, winner + first * n)
+        windows(k, keeps, end - first, g.sw * n, start + first * g.sw * n, row, n, y + first * n,
+                winner + first * n if keeps else NULL)
     for i in range(k):
         down[i] = <int>min(max(i, y0), y1 - 1)
     ox = 0
@@ -79,10 +80,12 @@ cdef inline void square_windows(
             right[i] = <int>min(max(i, x0), x1 - 1)
         c = 0
         while c + WIDE <= n:
-            window_wide(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c, winner + ox * n + c)
+            window_wide(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c,
+                        winner + ox * n + c if keeps else NULL)
             c += WIDE
         while c + 8 <= n:
-            window_eight(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c, winner + ox * n + c)
+            window_eight(k, start + ox * g.sw * n + c, row, n, down, right, y + ox * n + c,
+                         winner + ox * n + c if keeps else NULL)
             c += 8
         ox += 1
 
@@ -90,21 +93,25 @@ cdef inline void square_windows(
 cdef void forward_row(
     const float *image, float *y, unsigned char *winner, const Window *g, Py_ssize_t oy
 ) noexcept nogil:
-    """One row of outputs."""
+    """One row of outputs; winner NULL: it is not noted who won."""
     cdef Py_ssize_t top = oy * g.sh - g.top, left, ox, c, done = 0, n = g.channels
     cdef Py_ssize_t y0 = first_cell(top), y1 = end_cell(top, g.kh, g.in_h)
     if n >= 8 and g.kh == g.kw and 2 <= g.kw <= 3:  # a constant size lets the compiler unroll
-        if g.kw == 3:
-            square_windows(3, image, y, winner, g, oy)
+        if g.kw == 3 and winner != NULL:
+            square_windows(3, True, image, y, winner, g, oy)
+        elif g.kw == 3:
+            square_windows(3, False, image, y, NULL, g, oy)
+        elif winner != NULL:
+            square_windows(2, True, image, y, winner, g, oy)
         else:
-            square_windows(2, image, y, winner, g, oy)
+            square_windows(2, False, image, y, NULL, g, oy)
         done = n // 8 * 8
         if done == n:
             return
     for ox in range(g.out_w):
         left = ox * g.sw - g.left
         for c in range(done, n, 8):
-            any_window(image + (top * g.in_w + left) * n + c, y + ox * n + c, winner + ox * n + c, n, g.in_w,
+            any_window(image + (top * g.in_w + left) * n + c, y + ox * n + c, winner + ox * n + c if winner else NULL, n, g.in_w,
                        g.kw, y0, y1, first_cell(left), end_cell(left, g.kw, g.in_w), n - c)
 
 
@@ -266,34 +273,34 @@ cdef int run(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, unsigned char[:
     cdef Py_ssize_t rows = x.shape[0] * g.out_h, i
     cdef const float *px
     cdef float *py
-    cdef unsigned char *pw
+    cdef unsigned char *pw = NULL
     if rows * row == 0:
         return 0
-    px, py, pw = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &winner[0, 0, 0, 0]
+    px, py = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
+    if winner is not None:
+        pw = &winner[0, 0, 0, 0]
     if team(rows * row, threads) == 1:
         for i in range(rows):
-            forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h)
+            forward_row(px + i // g.out_h * image, py + i * row, pw + i * row if pw else NULL, &g, i % g.out_h)
         return 0
     for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
-        forward_row(px + i // g.out_h * image, py + i * row, pw + i * row, &g, i % g.out_h)
+        forward_row(px + i // g.out_h * image, py + i * row, pw + i * row if pw else NULL, &g, i % g.out_h)
 
 
 cdef class PoolPass:
-    """`max_pool` into arrays that stay; called with x."""
+    """`max_pool` into an array that stays, without winners; called with x."""
 
     cdef float[:, :, :, ::1] y
-    cdef unsigned char[:, :, :, ::1] winner
     cdef Py_ssize_t[6] window
     cdef int threads
 
-    def __init__(self, float[:, :, :, ::1] y not None, unsigned char[:, :, :, ::1] winner not None, window,
-                 int threads):
-        self.y, self.winner, self.threads = y, winner, threads
+    def __init__(self, float[:, :, :, ::1] y not None, window, int threads):
+        self.y, self.threads = y, threads
         for i in range(6):
             self.window[i] = window[i]
 
     def __call__(self, const float[:, :, :, ::1] x not None):
-        run(x, self.y, self.winner, self.window[0], self.window[1], self.window[2], self.window[3],
+        run(x, self.y, None, self.window[0], self.window[1], self.window[2], self.window[3],
             self.window[4], self.window[5], self.threads)
 
 

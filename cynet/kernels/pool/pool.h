@@ -18,13 +18,11 @@ INLINE best_eight start_eight(const float *p, int cell, ptrdiff_t left) {
     return (best_eight){load_eight(p, left), vset8i(cell)};
 }
 INLINE void store_best_eight(best_eight b, float *y, unsigned char *winner, ptrdiff_t left) {
-    if (left >= 8) {
-        vstore8(y, b.value);
-        vstore8b(winner, b.cell);
-    } else {
-        vstore8_part(y, b.value, left);
-        vstore8b_part(winner, b.cell, left);
-    }
+    if (left >= 8) vstore8(y, b.value);
+    else vstore8_part(y, b.value, left);
+    if (!winner) return;
+    if (left >= 8) vstore8b(winner, b.cell);
+    else vstore8b_part(winner, b.cell, left);
 }
 
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
@@ -38,7 +36,7 @@ INLINE __mmask16 lanes(ptrdiff_t left) { return left >= 16 ? 0xffff : (__mmask16
 /* The best of k x k cells, k a constant. `down` and `right` give for each row and column of the window which one
  * is read, or are NULL: the cells that lie outside the image are replaced by their neighbours inside, which then
  * beat nothing the second time. NaN, which beats all, is looked for once, at the end. A pair is two windows of
- * eight channels, `apart` floats from each other. */
+ * eight channels, `apart` floats from each other. Where winner is NULL, as in evaluation, no winners are noted. */
 INLINE __m512 load_wide_window(const float *p, ptrdiff_t apart) { return (void)apart, _mm512_loadu_ps(p); }
 INLINE __m256 load_eight_window(const float *p, ptrdiff_t apart) { return (void)apart, _mm256_loadu_ps(p); }
 INLINE __m512 load_pair_window(const float *p, ptrdiff_t apart) {
@@ -55,26 +53,26 @@ INLINE __m512 load_pair_window(const float *p, ptrdiff_t apart) {
         _Pragma("GCC unroll 9") for (int t = 1; t < k * k; t++) {                                            \
             y = down ? down[t / k] : t / k, x = right ? right[t % k] : t % k;                                \
             V v = load_##NAME(start + y * row + x * channels, apart);                                        \
-            MASK beats = BITS##_cmp_ps_mask(v, best, _CMP_GT_OQ);                                            \
+            MASK beats = cells || with_nan ? BITS##_cmp_ps_mask(v, best, _CMP_GT_OQ) : 0;                    \
             if (with_nan) beats |= BITS##_cmp_ps_mask(v, v, _CMP_UNORD_Q);                                   \
             else if (t % 2 || t == k * k - 1) unordered |= BITS##_cmp_ps_mask(v, last, _CMP_UNORD_Q);        \
             best = with_nan ? BITS##_mask_mov_ps(best, beats, v) : BITS##_max_ps(v, best);                   \
-            cell = _mm_mask_mov_epi8(cell, beats, _mm_set1_epi8((char)(y * k + x)));                         \
+            if (cells) cell = _mm_mask_mov_epi8(cell, beats, _mm_set1_epi8((char)(y * k + x)));              \
             last = v;                                                                                        \
         }                                                                                                    \
         *odd = unordered;                                                                                    \
-        *cells = cell;                                                                                       \
+        if (cells) *cells = cell;                                                                            \
         return best;                                                                                         \
     }                                                                                                        \
     INLINE void NAME(int k, const float *start, ptrdiff_t apart, ptrdiff_t row, ptrdiff_t channels,          \
                      const int *down, const int *right, float *y, unsigned char *winner) {                   \
         MASK odd;                                                                                            \
-        __m128i cells;                                                                                       \
-        V best = NAME##_chain(k, start, apart, row, channels, down, right, 0, &cells, &odd);                 \
+        __m128i noted, *cells = winner ? &noted : NULL;                                                      \
+        V best = NAME##_chain(k, start, apart, row, channels, down, right, 0, cells, &odd);                  \
         if (__builtin_expect(odd, 0))                                                                        \
-            best = NAME##_chain(k, start, apart, row, channels, down, right, 1, &cells, &odd);               \
+            best = NAME##_chain(k, start, apart, row, channels, down, right, 1, cells, &odd);                \
         BITS##_storeu_ps(y, best);                                                                           \
-        STORE((__m128i *)winner, cells);                                                                     \
+        if (winner) STORE((__m128i *)winner, noted);                                                         \
     }
 
 DEFINE_WINDOW(wide_window, _mm512, __m512, __mmask16, _mm_storeu_si128)
@@ -140,21 +138,21 @@ INLINE vf8 eight_window_chain(int k, const float *start, ptrdiff_t row, ptrdiff_
         if (with_nan) beats |= v != v;
         else if (t % 2 || t == k * k - 1) unordered |= (vi8)_mm256_cmp_ps((__m256)v, (__m256)last, _CMP_UNORD_Q);
         best = with_nan ? vselect8(beats, v, best) : (vf8)_mm256_max_ps((__m256)v, (__m256)best);
-        cell = (vi8)vselect8(beats, (vf8)vset8i(y * k + x), (vf8)cell);
+        if (cells) cell = (vi8)vselect8(beats, (vf8)vset8i(y * k + x), (vf8)cell);
         last = v;
     }
     *odd = unordered;
-    *cells = cell;
+    if (cells) *cells = cell;
     return best;
 }
 INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
                          const int *right, float *y, unsigned char *winner) {
-    vi8 odd, cells;
-    vf8 best = eight_window_chain(k, start, row, channels, down, right, 0, &cells, &odd);
+    vi8 odd, noted, *cells = winner ? &noted : NULL;
+    vf8 best = eight_window_chain(k, start, row, channels, down, right, 0, cells, &odd);
     if (__builtin_expect(_mm256_movemask_ps((__m256)odd), 0))
-        best = eight_window_chain(k, start, row, channels, down, right, 1, &cells, &odd);
+        best = eight_window_chain(k, start, row, channels, down, right, 1, cells, &odd);
     vstore8(y, best);
-    vstore8b(winner, cells);
+    if (winner) vstore8b(winner, noted);
 }
 #else
 INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t channels, const int *down,
@@ -175,22 +173,23 @@ INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t cha
 
 #endif
 
-/* Neighbouring windows that lie in the image, `step` floats apart; all channels but a rest of less than eight. */
-INLINE void windows(int k, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row, ptrdiff_t channels,
+/* Neighbouring windows that lie in the image, `step` floats apart; all channels but a rest of less than eight.
+ * `keeps`, a constant: whether winners are noted. */
+#define WON(offset) (keeps ? winner + (offset) : NULL)
+INLINE void windows(int k, int keeps, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row, ptrdiff_t channels,
                     float *y, unsigned char *winner) {
     ptrdiff_t i = 0;
     if (PAIRS && channels == 8) /* neighbours are written side by side */
         for (; i + 2 <= count; i += 2)
-            pair_window(k, start + i * step, step, row, 8, NULL, NULL, y + i * 8, winner + i * 8);
+            pair_window(k, start + i * step, step, row, 8, NULL, NULL, y + i * 8, WON(i * 8));
     for (; i < count; i++) {
         const float *p = start + i * step;
         float *to = y + i * channels;
-        unsigned char *cells = winner + i * channels;
         ptrdiff_t c = 0;
         for (; c + WIDE <= channels; c += WIDE)
-            window_wide(k, p + c, row, channels, NULL, NULL, to + c, cells + c);
+            window_wide(k, p + c, row, channels, NULL, NULL, to + c, WON(i * channels + c));
         for (; c + 8 <= channels; c += 8)
-            window_eight(k, p + c, row, channels, NULL, NULL, to + c, cells + c);
+            window_eight(k, p + c, row, channels, NULL, NULL, to + c, WON(i * channels + c));
     }
 }
 

@@ -42,6 +42,7 @@ from .watched import Watched
 
 SHAPES = 2  # shapes whose plans a model keeps: that of whole batches, and that of the last
 PLANS = 8  # of one shape that it keeps, as many as threads were in it at once
+CELL = 8  # multiply-adds that a look at a cell of a pool takes as long as
 
 
 def run(model, x):
@@ -248,13 +249,13 @@ class Plan:
 
     def _pool(self, layers, slot):
         shape, window = layers[0].grid(slot.shape)
-        out, threads = self.slot(shape), team(prod(shape) * prod(window[:2]))
-        pool = max_pool.PoolPass(out.array, np.empty(shape, np.uint8), window, threads)
+        out, threads = self.slot(shape), team(CELL * prod(shape) * prod(window[:2]))
+        pool = max_pool.PoolPass(out.array, window, threads)
         return (lambda x: pool(x) or out.array), out, True
 
     def _average(self, layers, slot):
         out = self.slot(layers[0].output_shape(slot.shape))
-        return GlobalMean(out.array, team(prod(slot.shape))), out, True
+        return GlobalMean(out.array, team(CELL * prod(slot.shape))), out, True
 
     def _curve(self, layers, slot):
         """In place, where nobody else needs the input."""

@@ -15,7 +15,8 @@ cdef extern from "checksum.h" nogil:
     uint64_t checksum(const char *data, Py_ssize_t n, uint64_t start)
 
 cdef enum:
-    MANY = 1 << 21  # bytes of all arrays that are summed: fewer may be in the cache
+    SOME = 1 << 18  # bytes of all arrays that several threads compare,
+    MANY = 1 << 21  # and that are summed: fewer may be in the cache
     BLOCK = 1 << 16  # bytes of a sum
 
 
@@ -82,24 +83,36 @@ cdef class Snapshot:
         """Whether every array has the bytes that were copied last; many are looked at by so many threads."""
         cdef Py_ssize_t i
         cdef int differ = 0
-        if self.blocks == 0:
+        if threads == 1 and self.sum == NULL or self.bytes < SOME:
             for i in range(self.count):
                 if self.size[i] and memcmp(self.copy[i], self.live[i], self.size[i]):
                     return False
             return True
         for i in prange(self.blocks, nogil=True, num_threads=threads, schedule="static"):
-            differ += self.sum[i] != self.summed(i, self.live)
+            differ += self.differs(i)
         return not differ
+
+    cdef bint differs(self, Py_ssize_t block) noexcept nogil:
+        """Whether a block of all arrays one after another does."""
+        cdef Py_ssize_t i, start, stop, before = 0
+        if self.sum != NULL:
+            return self.sum[block] != self.summed(block, self.live)
+        for i in range(self.count):
+            start, stop = max(block * BLOCK - before, 0), min((block + 1) * BLOCK - before, self.size[i])
+            if start < stop and memcmp(self.copy[i] + start, self.live[i] + start, stop - start):
+                return True
+            before += self.size[i]
+        return False
 
     cdef int _sum(self, bint at_first=False) except -1:
         """The sums of all blocks of the copies, where there is much to compare."""
         cdef Py_ssize_t i
+        self.blocks = (self.bytes + BLOCK - 1) // BLOCK
         if at_first and self.bytes >= MANY:
-            self.blocks = (self.bytes + BLOCK - 1) // BLOCK
             self.sum = <uint64_t *>calloc(self.blocks, sizeof(uint64_t))
             if self.sum == NULL:
                 raise MemoryError("no memory for a snapshot")
-        for i in range(self.blocks):
+        for i in range(self.blocks if self.sum != NULL else 0):
             self.sum[i] = self.summed(i, <const char **>self.copy)
 
     cdef uint64_t summed(self, Py_ssize_t block, const char **arrays) noexcept nogil:
