@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from cynet.core.build import config, processor
+from cynet.core.build import config, processor, system
 from cynet.core.threads import get_num_threads, processors
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -33,7 +33,7 @@ def describe(peer=None):
         "compiler": build["compiler"],
         "flags": build["flags"],
         "last_level_cache_bytes": last_level_cache(),
-        "system": platform.platform(),
+        "system": system(),
         "versions": versions,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,

@@ -35,6 +35,14 @@ def show_config() -> None:
         print(f"{name + ':':<10} {value}")
 
 
+def system() -> str:
+    """The operating system, as `platform.platform` writes it, which on Linux starts a process for that."""
+    if platform.system() != "Linux":
+        return platform.platform()
+    libc = "".join(platform.libc_ver())
+    return "-".join(("Linux", platform.release(), platform.machine(), *(("with", libc) if libc else ())))
+
+
 def processor() -> str:
     """The processor's name, as far as the system tells it."""
     try:

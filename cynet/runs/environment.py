@@ -12,7 +12,7 @@ import numpy as np
 
 import cynet
 from cynet.core import interrupts
-from cynet.core.build import config, processor
+from cynet.core.build import config, processor, system
 from cynet.core.files import digest_of
 from cynet.core.names import printable
 from cynet.core.threads import processors
@@ -33,7 +33,7 @@ def describe(session):
         "command": sys.argv,
         "folder": _here(),
         "host": platform.node(),
-        "system": platform.platform(),
+        "system": system(),
         "cpu": processor(),
         "processors": processors(),
         "threads": settings.threads,

@@ -1,6 +1,10 @@
 """show_config: a line for each fact."""
 
 import platform
+import sys
+
+import pytest
+from helpers import run_python
 
 import cynet
 from cynet.core import _config, build, isa
@@ -42,3 +46,26 @@ def test_the_processors_name_is_what_the_system_tells(monkeypatch):
 
     monkeypatch.setattr(build.Path, "read_text", missing)
     assert build.processor() == "of the platform"
+
+
+SYSTEM = """
+import sys
+from cynet.core.build import system
+
+def refuse(event, _):
+    assert event != "subprocess.Popen", "a process"
+
+sys.addaudithook(refuse)
+print(system())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of Linux")
+def test_the_system_is_told_as_python_does_without_a_process_for_it(monkeypatch):
+    found = run_python("-c", SYSTEM)
+    assert found.stdout.strip() == platform.platform(), found.stderr
+    monkeypatch.setattr(build.platform, "libc_ver", lambda: ("", ""))
+    assert build.system() == "-".join((platform.system(), platform.release(), platform.machine()))
+    monkeypatch.setattr(build.platform, "system", lambda: "Other")
+    monkeypatch.setattr(build.platform, "platform", lambda: "Other-1.2")
+    assert build.system() == "Other-1.2"

@@ -145,7 +145,7 @@ class Plan:
         self._fold()
 
     def __call__(self, x):
-        if not self._weights.holds(self.threads):
+        if not self._weights.holds(get_num_threads()):
             self.version += 1  # first: another thread may ask whether a version holds
             self._weights.take()
             self._fold()
@@ -165,7 +165,7 @@ class Plan:
         return (
             self.version == version
             and self._watched.holds()
-            and self._weights.holds(self.threads)
+            and self._weights.holds(get_num_threads())
             and self._beside.holds()
         )
 
