@@ -167,6 +167,7 @@ class Plan:
             and self._watched.holds()
             and self._weights.holds(get_num_threads())
             and self._beside.holds()
+            and self.version == version  # still: another thread's pass may have taken new ones meanwhile
         )
 
     def _fold(self):
