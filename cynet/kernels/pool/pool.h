@@ -176,8 +176,8 @@ INLINE void window_eight(int k, const float *start, ptrdiff_t row, ptrdiff_t cha
 /* Neighbouring windows that lie in the image, `step` floats apart; all channels but a rest of less than eight.
  * `keeps`, a constant: whether winners are noted. */
 #define WON(offset) (keeps ? winner + (offset) : NULL)
-INLINE void windows(int k, int keeps, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row, ptrdiff_t channels,
-                    float *y, unsigned char *winner) {
+INLINE void windows(int k, int keeps, ptrdiff_t count, ptrdiff_t step, const float *start, ptrdiff_t row,
+                    ptrdiff_t channels, float *y, unsigned char *winner) {
     ptrdiff_t i = 0;
     if (PAIRS && channels == 8) /* neighbours are written side by side */
         for (; i + 2 <= count; i += 2)

@@ -1,7 +1,8 @@
 /* A sum of bytes that depends on each of them and on their order, at the pace of memory.
  *
- * Eight chains, so that their multiplications do not wait for each other. A step of a chain, (sum ^ word) * odd with its
- * halves exchanged, is one-to-one in the sum and in the word: a single word that changes always changes the result.
+ * Eight chains, so that their multiplications do not wait for each other. A step of a chain is that of xxHash64:
+ * one-to-one in the sum and in the word, so that a single word that changes always changes the result, with a product
+ * before the turn and one after it: with one alone the signs of two numbers, a step apart, would undo each other.
  */
 #ifndef CYNET_CHECKSUM_H
 #define CYNET_CHECKSUM_H
@@ -11,8 +12,8 @@
 #include <string.h>
 
 static inline uint64_t checksum_step(uint64_t sum, uint64_t word) {
-    sum = (sum ^ word) * UINT64_C(0x9E3779B97F4A7C15); /* 2**64 over the golden ratio */
-    return sum << 32 | sum >> 32;
+    sum += word * UINT64_C(0xC2B2AE3D27D4EB4F);
+    return (sum << 31 | sum >> 33) * UINT64_C(0x9E3779B185EBCA87);
 }
 
 static uint64_t checksum(const char *data, ptrdiff_t n, uint64_t start) {
