@@ -14,6 +14,7 @@ import numpy as np
 
 import cynet
 from cynet._version import __version__
+from cynet.core import interrupts
 from cynet.core.files import open_regular, reason
 from cynet.core.folder import own_file, own_path
 
@@ -99,7 +100,8 @@ def _add(members, name, path, output):
 def _git(*arguments, folder=None):
     """The finished process of a git command in a folder (the current one), or None where there is no git."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=folder)
+        with interrupts.held():  # an interrupt would leave it behind, running
+            return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=folder)
     except FileNotFoundError:
         return None
 

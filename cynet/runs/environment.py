@@ -1,6 +1,5 @@
 """What a run is done with: versions, processor, build, and the state of the source code."""
 
-import contextlib
 import os
 import platform
 import subprocess
@@ -154,13 +153,7 @@ def git():
 
 def _git(folder, *arguments):
     words = ["git", "-C", str(folder), *arguments]
-    with contextlib.ExitStack() as ending:
-        with interrupts.held():  # until somebody waits for it
-            process = ending.enter_context(
-                subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            )
-            ending.callback(process.kill)
-        printed, _ = process.communicate(timeout=10)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, words)
-    return printed.strip()
+    with interrupts.held():  # an interrupt would leave it behind, running
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=10)
+    done.check_returncode()
+    return done.stdout.strip()
