@@ -87,6 +87,56 @@ def test_a_function_of_batch_norm_classes_and_channels_is_called_as_it_was(forgo
     models.register()(earlier)
     assert models.options("earlier") == {"batch_norm": True}
     assert models.create("earlier", (5, 6, 2), 7, batch_norm=False)[2].weight.shape == (7, 2)
+    taken = []
+
+    def older(batch_norm, classes, channels):
+        taken.append((batch_norm, classes, channels))
+        return earlier(batch_norm, classes, channels)
+
+    models.register()(older)
+    for given in ({}, {"batch_norm": False}, {"batch_norm": True}):
+        models.create("older", (5, 6, 2), 7, **given)
+    assert taken == [(True, 7, 2), (False, 7, 2), (True, 7, 2)]
+    with pytest.raises(TypeError, match=r"^batch_norm: wanted True or False, got 1"):
+        models.create("older", (5, 6, 2), 7, batch_norm=1)
+
+
+def test_every_kind_of_argument_that_a_function_may_have_beside_its_two(forgotten):
+    def of_many(input_shape, classes, width, *more, depth=2, wide=False, **options):
+        return small(input_shape, classes, width)
+
+    models.register()(of_many)
+    assert models.options("of_many") == {"width": None, "depth": 2, "wide": False}
+    assert models.create("of_many", (4, 4, 1), 3, width=5, other=1)[0].out_channels == 5
+    with pytest.raises(TypeError, match=r"^wide: wanted True or False, got 'no'"):
+        models.create("of_many", (4, 4, 1), 3, width=5, wide="no")
+    with pytest.raises(
+        TypeError, match=r"^of_many: wanted a function of .* got .*of_many\(.*: missing a req"
+    ):
+        models.create("of_many", (4, 4, 1), 3)
+
+
+def test_a_least_shape_is_told_with_its_axes():
+    for name, shape, words in (
+        (
+            "vgg_small",
+            (8, 7, 1),
+            "(height, width, channels) of at least (8, 8, 1) for vgg_small, got (8, 7, 1)",
+        ),
+        ("conv1d_small", (3, 3, 3), "(length, channels) of at least (1, 1) for conv1d_small, got (3, 3, 3)"),
+        ("language_model", (3, 4), "(length,) of tokens of at least (1,) for language_model, got (3, 4)"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            models.create(name, shape)
+        assert str(caught.value) == f"input_shape: wanted {words}"
+    for shape, words in (
+        ((32, 0, 3), "input_shape[1]: wanted at least 1, got 0"),
+        (np.zeros(3), "input_shape: wanted a tuple of sizes, as (32, 32, 3), got array([0., 0., 0.])"),
+        ([], "input_shape: wanted a tuple of sizes, as (32, 32, 3), got []"),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            models.create("uwnet0", shape)
+        assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("name", ["vgg_small", "uwnet0", "lenet5"])

@@ -133,6 +133,8 @@ def test_what_is_no_group_is_refused_by_name(kind, make, error, words):
 def test_a_group_has_no_ratio_to_a_rate_of_0():
     with pytest.raises(ValueError, match=r"params\[0\]\['lr'\]: wanted none beside a rate lr of 0"):
         SGD([{"params": parameters(), "lr": 0.1}], 0.0)
+    still = SGD([{"params": parameters()[:1], "lr": 0}, {"params": parameters()[1:]}], 0.0)
+    assert [group["ratio"] for group in still.groups] == [0.0, 1.0]  # a rate of 0 has one to any other
 
 
 # -- parameters that are not trained -------------------------------------------------------------------------

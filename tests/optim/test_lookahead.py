@@ -94,6 +94,8 @@ def test_a_state_that_does_not_fit_changes_nothing():
     for other, words in (
         ({"slow.1": np.zeros(8)}, r"shape of slow\.1: wanted \(7,\) of numbers, got \(8,\)"),
         ({"slow.2": np.zeros(8)}, r"unexpected: slow\.2"),
+        ({"slow.1": np.array(["1"] * 7)}, r"shape of slow\.1: wanted \(7,\) of numbers, got \(7,\)"),
+        ({"slow.1": np.zeros(7, complex)}, r"shape of slow\.1: wanted \(7,\) of numbers"),
         ({"0.momentum_buffer": np.zeros(1)}, r"shape of 0\.momentum_buffer"),
     ):
         state = {name: array + 1 for name, array in before.items()} | other
@@ -195,3 +197,25 @@ def test_a_rising_decay_is_a_power_of_the_part_that_is_done():
     wild.step()
     with pytest.raises(ValueError, match=r"decay\(2\): wanted .* 1.8"):
         wild.step()
+
+
+def test_it_may_be_made_of_an_optimiser_that_has_taken_steps():
+    inner = SGD(parameters(), 0.1, 0.9)
+    stepped(inner, 4)
+    before = [p.data.copy() for p in inner.params]
+    made = Lookahead(inner, 5, 0.5)
+    assert made.steps == 4 and made.params is inner.params and made.groups is inner.groups
+    for slow, data in zip(made.slow, before, strict=True):
+        np.testing.assert_array_equal(slow, data)
+    stepped(made, 1, 2)  # the fifth of all: a step of the slow weights is due
+    assert made.steps == 5
+    for slow, data, p in zip(made.slow, before, made.params, strict=True):
+        np.testing.assert_array_equal(slow, p.data)
+        assert not np.array_equal(slow, data)
+
+
+def test_a_state_of_whole_numbers_is_taken():
+    made = Lookahead(SGD(parameters(), 0.1), 2)
+    made.load_state_dict(made.state_dict() | {"slow.1": np.arange(7)})
+    np.testing.assert_array_equal(made.slow[1], np.arange(7, dtype=np.float32))
+    assert made.slow[1].dtype == np.float32
