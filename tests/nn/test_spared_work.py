@@ -21,7 +21,7 @@ NETS = {
     "conv": (lambda: [Conv2d(8, 4, 3), BatchNorm2d(4), ReLU()], X),
     "conv1d": (lambda: [nn.Conv1d(8, 4, 3), nn.BatchNorm1d(4), ReLU()], SEQUENCES),
     "thin": (lambda: [Flatten(), Linear(288, 3)], X),
-    "wide": (lambda: [Flatten(), Linear(288, 40)], X),
+    "wide": (lambda: [Linear(8, 40)], SEQUENCES),
     "linear": (lambda: [Linear(8, 3)], SEQUENCES),
     "sum": (lambda: [Residual(conv(), conv())], X),
     "sum, norm": (lambda: [Residual(conv(BatchNorm2d(8)), conv(BatchNorm2d(8)))], X),

@@ -82,6 +82,9 @@ def test_of_many_names_some_are_shown():
     with pytest.raises(ValueError, match=r", and \d+ more\)$") as caught:
         freeze(cynet.models.create("resnet20"), ["zzz"])
     assert len(str(caught.value)) < 800
+    for layers, end in ((10, r"9\.bias\)"), (11, r"9\.bias, and 2 more\)")):  # of two parameters each
+        with pytest.raises(ValueError, match=rf"\(there are 0\.weight, .*{end}$"):
+            freeze(cynet.Sequential(*(cynet.Linear(1, 1) for _ in range(layers))), ["zzz"])
 
 
 @pytest.mark.parametrize("wrong", ["0.*", None, 3, [1], [["0.*"]], np.array(3)])

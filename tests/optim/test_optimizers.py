@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import reference
 
+import cynet
 from cynet.nn.parameter import Parameter
 from cynet.optim.adam import Adam, AdamW
 from cynet.optim.optimizers import SGD
@@ -246,3 +247,13 @@ def test_steps_are_pytorchs(make):
         twin.step()
     for p, q in zip(params, twins, strict=True):
         np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_optimisers_are_found_by_their_names_and_nothing_else_is():
+    assert sorted(cynet.optim.__all__) == ["Adam", "AdamW", "Lookahead", "SGD"]
+    for name in cynet.optim.__all__:
+        found = getattr(cynet.optim, name)
+        assert found.__name__ == name and getattr(cynet, name) is found
+    assert not hasattr(cynet.optim, "Adagrad")
+    with pytest.raises(AttributeError, match=r"^module 'cynet\.optim' has no attribute 'Sgd'$"):
+        _ = cynet.optim.Sgd
