@@ -1,0 +1,174 @@
+"""Which algorithm convolves, on both sides of every limit, and into how many pieces its work is cut."""
+
+import numpy as np
+import pytest
+from helpers import frozen
+
+from cynet.core import threads
+from cynet.kernels.conv import convolution, pointwise_loops
+from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.pointwise import PointwiseConvolution
+from cynet.kernels.conv.problem import Problem
+from cynet.kernels.conv.products import Products
+from cynet.kernels.conv.thin import ThinConvolution
+from cynet.kernels.conv.tiled import TiledConvolution
+from cynet.kernels.conv.winograd import WinogradConvolution
+from cynet.kernels.linear import linear
+from cynet.kernels.linear.thin_linear import ThinLinear
+from cynet.kernels.norm import normalization
+from cynet.kernels.norm.sample_normalization import GroupNormPass, LayerNormPass
+
+pytestmark = pytest.mark.kernels
+
+NONE = np.empty(0, np.float32)
+
+
+def of(shape, outputs, kernel=3, stride=1, padding=None, groups=1, dilation=1, border="zeros"):
+    """A problem; its padding keeps the size of an image, where the stride is 1."""
+    kernel, stride, dilation = ((n, n) if isinstance(n, int) else n for n in (kernel, stride, dilation))
+    sides = "same" if padding is None else (padding,) * 4
+    return Problem.of(shape, outputs, kernel, stride, sides, groups, dilation, border)
+
+
+CHOICES = [
+    # one filter a channel, of which there are several, whose taps are neighbours
+    (of((1, 8, 8, 2), 2, groups=2), "Depthwise"), (of((1, 8, 8, 1), 1), "Tiled"),
+    (of((1, 8, 8, 4), 8, groups=4), "Tiled"), (of((1, 8, 8, 4), 4, groups=2), "Tiled"),
+    (of((1, 9, 9, 4), 4, groups=4, dilation=(1, 2)), "Tiled"),
+    (of((1, 8, 8, 16), 16, 5, 2, groups=16), "Depthwise"),
+    # 3x3 by eights, of outputs that fill half of their tiles of 4x4 at least
+    (of((1, 8, 8, 8), 8), "Winograd"), (of((1, 2, 4, 8), 8), "Winograd"), (of((1, 2, 3, 8), 8), "Tiled"),
+    (of((1, 5, 5, 8), 8), "Tiled"), (of((1, 6, 6, 8), 8), "Winograd"), (of((1, 4, 5, 8), 8), "Winograd"),
+    (of((1, 8, 8, 8), 8, dilation=2), "Tiled"), (of((1, 8, 8, 8), 8, (3, 5)), "Tiled"),
+    (of((1, 8, 8, 8), 8, 3, (1, 2)), "Tiled"), (of((1, 8, 8, 16), 16, groups=2), "Tiled"),
+    # of more than 64 pixels where there are 256 x 256 filters
+    (of((1, 8, 8, 256), 256), "Tiled"), (of((1, 5, 13, 256), 256), "Winograd"),
+    (of((2, 8, 8, 256), 256), "Winograd"), (of((1, 8, 8, 256), 248), "Winograd"),
+    # up to four channels, eights of outputs, eight and more side by side, at most 256 entries a filter
+    (of((1, 8, 8, 4), 8), "Thin"), (of((1, 8, 7, 4), 8), "Tiled"), (of((1, 8, 8, 5), 8), "Tiled"),
+    (of((1, 20, 20, 4), 8, 8), "Thin"), (of((1, 20, 20, 4), 8, (8, 9)), "Tiled"),
+    (of((1, 20, 20, 4), 32, (8, 9)), "Raised"), (of((1, 8, 8, 4), 12), "Tiled"),
+    (of((1, 64, 64, 1), 8), "Thin"), (of((1, 64, 65, 1), 8), "Tiled"), (of((1, 64, 65, 1), 16), "Raised"),
+    (of((1, 128, 128, 1), 8, 3, 2), "Thin"), (of((1, 9, 9, 2), 8, dilation=2), "Tiled"),
+    (of((1, 8, 8, 4), 8, groups=2), "Tiled"),
+    # by zeros: 900 channels in x out, and half as many more at most
+    (of((1, 8, 8, 30), 30), "Widened"), (of((1, 8, 8, 29), 31), "Tiled"), (of((1, 8, 8, 11), 88), "Widened"),
+    (of((1, 8, 8, 10), 96), "Tiled"), (of((1, 5, 5, 30), 30), "Tiled"), (of((1, 8, 8, 30), 30, 5), "Tiled"),
+    # to three channels at most, of 48 columns and 12 in a row of taps
+    (of((1, 9, 9, 6), 3), "Few"), (of((1, 9, 9, 5), 3), "Tiled"), (of((1, 9, 9, 6), 4), "Tiled"),
+    (of((1, 9, 9, 4), 1, (4, 3)), "Few"), (of((1, 9, 9, 12), 2, (6, 1)), "Few"),
+    (of((1, 9, 9, 11), 2, (6, 1)), "Tiled"), (of((1, 9, 9, 48), 1, 1), "Few"),
+    (of((1, 9, 9, 47), 1, 1), "Tiled"),
+    (of((1, 9, 9, 4), 2, (4, 3), dilation=(2, 1)), "Few"),
+    (of((1, 9, 9, 4), 2, (4, 3), dilation=(1, 2)), "Tiled"), (of((1, 9, 9, 12), 2, 3, groups=2), "Tiled"),
+    # one pixel each, of 128 KB of images and gradients
+    (of((1, 32, 32, 16), 16, 1), "Pointwise"), (of((1, 32, 32, 16), 15, 1), "Tiled"),
+    (of((4, 16, 16, 12), 20, 1), "Pointwise"), (of((1, 32, 32, 16), 16, 1, 2), "Tiled"),
+    (of((1, 32, 32, 16), 16, 1, padding=1), "Tiled"), (of((1, 32, 32, 16), 16, 1, groups=2), "Tiled"),
+    (of((1, 32, 32, 16), 16, (1, 2)), "Tiled"),
+    # borders
+    (of((1, 9, 9, 8), 8, border="reflect"), "Bordered"), (of((1, 9, 9, 8), 8, border="circular"), "Bordered"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("problem", "wanted"), CHOICES)
+def test_what_convolves(problem, wanted):
+    assert type(convolution.choose(problem)).__name__ == f"{wanted}Convolution"
+
+
+@pytest.mark.parametrize(("features", "outputs", "wanted"), [
+    (8, 32, ThinLinear), (8, 33, linear.WideLinear), (9, 32, linear.WideLinear), (4096, 1, ThinLinear),
+    (4, 3, linear.WideLinear),
+])  # fmt: skip
+def test_what_multiplies_rows(features, outputs, wanted):
+    assert type(linear.choose(3, features, outputs)) is wanted
+
+
+@pytest.mark.parametrize(("problem", "chunks", "splits"), [
+    (of((1, 8, 8, 16), 12), 1, 9),  # 144 columns, 16 of which are worth a split
+    (of((1, 8, 8, 15), 12), 1, 8), (of((1, 8, 8, 1), 12, 1), 1, 1), (of((1, 8, 8, 64), 12), 1, 16),
+    (of((1, 8, 8, 64), 12, groups=2), 1, 8), (of((1, 8, 8, 64), 12, groups=4), 1, 4),
+    (of((2, 16, 16, 12), 12), 2, 6), (of((2, 16, 15, 12), 12), 1, 6), (of((64, 32, 32, 12), 12), 16, 1),
+])  # fmt: skip
+def test_into_how_many_pieces_a_weight_gradient_is_cut(problem, chunks, splits):
+    way = TiledConvolution(problem)
+    assert (way.chunks, way.splits) == (chunks, splits)
+
+
+@pytest.mark.parametrize(
+    ("batch", "height", "chunks"), [(1, 4, 1), (1, 5, 2), (2, 8, 4), (16, 4, 16), (9, 90, 16)]
+)
+def test_rows_of_windows_that_make_a_partial_gradient(batch, height, chunks):
+    assert DepthwiseConvolution(of((batch, height, 7, 6), 6, groups=6)).chunks == chunks
+
+
+@pytest.mark.parametrize(("batch", "chunks"), [(0, 1), (1, 1), (2, 1), (5, 2), (31, 15), (33, 16), (90, 16)])
+def test_images_of_few_channels_that_make_a_partial_gradient(batch, chunks):
+    assert ThinConvolution(of((batch, 8, 8, 3), 8)).chunks == chunks
+
+
+@pytest.mark.parametrize(("batch", "channels", "outputs", "part", "chunks"), [
+    (1, 8, 8, (8, 8), 1), (1, 64, 64, (32, 64), 1), (64, 64, 64, (64, 64), 4), (64, 128, 64, (64, 64), 4),
+    (32, 72, 8, (24, 8), 2), (64, 512, 512, (64, 64), 1), (1, 40, 104, (8, 8), 1),
+])  # fmt: skip
+def test_channels_of_a_work_item_of_winograds_weight_gradient(batch, channels, outputs, part, chunks):
+    way = WinogradConvolution(of((batch, 8, 8, channels), outputs))
+    assert (way.part, way.chunks) == (part, chunks)
+
+
+def test_slow_multiply_adds_count_for_more_of_those_that_tell_how_many_threads_there_are():
+    deep, tiled = of((2, 9, 9, 6), 6, groups=6), of((2, 9, 9, 10), 6)
+    assert convolution.choose(deep).work == 4 * deep.macs == 4 * 2 * 9 * 9 * 6 * 9
+    assert convolution.choose(tiled).work == tiled.macs == 2 * 9 * 9 * 6 * 90
+    assert linear.choose(5, 16, 3).work == 16 * 5 * 16 * 3
+
+
+@pytest.mark.parametrize(("rows", "channels", "each"), [
+    (1, 8, 512), (100_000, 8, 1568), (100, 4096, 32), (7, 1, 4096), (10**6, 1, 15648), (1024, 10**6, 32),
+    (2049, 10**6, 64), (1024 * 64, 256, 1024),
+])  # fmt: skip
+def test_rows_of_a_work_item_of_batch_norm(rows, channels, each):
+    """At least 4,096 numbers and a 64th of the rows, in runs of 32."""
+    assert normalization.chunk_rows(rows, channels) == each
+    assert normalization.cut(rows, channels)[:2] == (each, max(1, -(-rows // each)))
+
+
+def test_both_gradients_of_a_pointwise_convolution_are_made_in_one_walk(monkeypatch):
+    problem = of((8, 32, 32, 16), 16, 1)
+    way, rng = convolution.choose(problem), np.random.default_rng(0)
+    assert type(way) is PointwiseConvolution
+    shapes = problem.in_shape, problem.out_shape, problem.weight_shape
+    x, dy, w = (frozen(rng.standard_normal(shape)) for shape in shapes)
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        dx, alone = way.input_gradient(dy, w), np.zeros_like(w)
+        way.weight_gradient(x, dy, alone)
+        np.testing.assert_array_equal(way.gradients(x, dy, w, None), dx)
+        once = np.zeros_like(w)
+        assert way.gradients(x, dy, w, once, wants_dx=False) is None
+        np.testing.assert_array_equal(once, alone)
+        calls = []
+        kernel = pointwise_loops.gradients
+        monkeypatch.setattr(pointwise_loops, "gradients", lambda *a: calls.append(kernel(*a)))
+        monkeypatch.setattr(Products, "input_gradient", None)
+        together = np.zeros_like(w)
+        np.testing.assert_array_equal(way.gradients(x, dy, w, together), dx)
+        np.testing.assert_array_equal(together, alone)
+        np.testing.assert_allclose(way.gradients(x, dy, w, together, added=x), dx + x, atol=1e-6)
+        assert len(calls) == 2
+    finally:
+        threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("shape", "each", "chunks"), [
+    ((2, 5, 8), 2048, 1), ((2, 2048, 8), 2048, 1), ((2, 2049, 8), 2048, 2), ((1, 33, 4096), 32, 2),
+])  # fmt: skip
+def test_pixels_of_a_work_item_of_group_norm(shape, each, chunks):
+    found = GroupNormPass(np.zeros(shape, np.float32), 1, NONE, NONE, 1e-5)
+    assert (found.each, found.chunks) == (each, chunks)
+
+
+@pytest.mark.parametrize(("width", "each"), [(1, 16384), (16384, 1), (16385, 1), (5000, 3)])
+def test_rows_of_a_work_item_of_layer_norm(width, each):
+    assert LayerNormPass(np.zeros((1, width), np.float32), NONE, NONE, 1e-5).each == each
