@@ -172,3 +172,55 @@ def test_pixels_of_a_work_item_of_group_norm(shape, each, chunks):
 @pytest.mark.parametrize(("width", "each"), [(1, 16384), (16384, 1), (16385, 1), (5000, 3)])
 def test_rows_of_a_work_item_of_layer_norm(width, each):
     assert LayerNormPass(np.zeros((1, width), np.float32), NONE, NONE, 1e-5).each == each
+
+
+@pytest.fixture
+def four_threads():
+    before = threads.get_num_threads()
+    threads.set_num_threads(4)
+    yield
+    threads.set_num_threads(before)
+
+
+class Told(Products):
+    """Products that compute nothing and tell how many threads each was given."""
+
+    def __init__(self, work):
+        super().__init__((2, 3), (2, 4), (4, 3), work)
+        self.told = []
+
+    def _forward(self, x, w, bias, y, threads):
+        self.told.append(("forward", threads))
+
+    def _input_gradient(self, dy, w, dx, threads, added):
+        self.told.append(("input", threads))
+
+    def _weight_gradient(self, x, dy, dw, threads):
+        self.told.append(("weight", threads))
+
+
+@pytest.mark.parametrize(("work", "wanted"), [(2**20 - 1, 1), (2**20, 4)])
+def test_products_of_a_million_multiply_adds_have_all_threads(four_threads, work, wanted):
+    way = Told(work)
+    x, dy, w = (np.zeros(shape, np.float32) for shape in (way.in_shape, way.out_shape, way.weight_shape))
+    way.forward(x, w)
+    way.input_gradient(dy, w)
+    way.weight_gradient(x, dy, w)
+    assert way.told == [("forward", wanted), ("input", wanted), ("weight", wanted)]
+
+
+def test_normalisation_has_as_many_threads_as_there_are_pieces(four_threads):
+    def of_rows(rows):
+        return normalization.NormPass(np.zeros((rows, 8), np.float32), None, None)
+
+    assert [of_rows(rows).threads for rows in (0, 512, 513, 1537, 9999)] == [1, 1, 2, 4, 4]
+    group = [
+        GroupNormPass(np.zeros((n, 2048, 8), np.float32), 1, NONE, NONE, 1e-5).threads for n in (1, 7, 8, 9)
+    ]
+    assert group == [1, 1, 4, 4]  # by eight operations a number
+    one = GroupNormPass(np.zeros((1, 3 * 2048, 64), np.float32), 1, NONE, NONE, 1e-5)
+    assert (one.chunks, one.threads) == (24, 4)
+    layer = LayerNormPass(np.zeros((16, 8192), np.float32), NONE, NONE, 1e-5)
+    assert [layer.threads(items) for items in (0, 1, 3, 8)] == [1, 1, 3, 4]
+    small = LayerNormPass(np.zeros((15, 8192), np.float32), NONE, NONE, 1e-5)
+    assert small.threads(8) == 1

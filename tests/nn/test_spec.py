@@ -384,3 +384,42 @@ def test_the_names_of_layers_come_back_wherever_they_stand():
     assert [layer.name for _, layer in again.walk()] == [layer.name for _, layer in model.walk()]
     assert {"stem", "block", "inner"} <= {layer.name for _, layer in again.walk()}
     assert cynet.nn.to_spec(again) == cynet.nn.to_spec(model)
+
+
+HELD = {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}]}}
+
+
+@pytest.mark.parametrize("found", [
+    net(*[RELU] * (spec.MOST_LAYERS - 1),
+        {"kind": "Sequential", "arguments": {"layers": [{"layer": i} for i in range(spec.MOST_LAYERS - 1)]}}),
+    net(RELU, {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * (spec.MOST_PLACES - 2)}}),
+    net(RELU | {"name": "a" * spec.MOST_NAME}), net({"kind": "Reshape", "arguments": {"shape": [1] * 16}}),
+    called(name="a" * spec.MOST_NAME), graph(inputs=[[2] * 16]), graph(inputs=[[spec.MOST_INTEGER]]),
+    linear(in_features=spec.MOST_INTEGER, out_features=1, bias=False),
+    net({"kind": "ZeroPad2d", "arguments": {"padding": -spec.MOST_INTEGER}}),
+], ids=["layers", "places", "name", "list", "call", "axes", "size", "integer", "least"])  # fmt: skip
+def test_a_spec_at_each_limit_is_read(found):
+    spec.check(found)
+
+
+@pytest.mark.parametrize(("found", "text"), [
+    (net(*[RELU] * 10_000, HELD), "layers: wanted 1 to 10,000, got 10,001"),
+    (net(RELU, {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * 99_999}}),
+     r"layers\[1\]: wanted at most 100,000 layers in all places, got 100,001 or more"),
+    (net(RELU, {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * 100_001}}),
+     "layers: wanted at most 100,000 in a list, got 100,001"),
+    (net(RELU, {"kind": "Sequential", "arguments": {"layers": [{"layer": 0}] * 16 + [1]}}),
+     "layers: wanted at most 16 in a list, got 17"),
+    (net(RELU | {"name": "a" * 201}), r"layers\[0\].name: wanted a text of 1 to 200 letters"),
+    (net(RELU | {"frozen": [3]}), r"layers\[0\].frozen: wanted a text of 1 to 200 letters, got 3"),
+    (net({"kind": "Reshape", "arguments": {"shape": [1] * 17}}), "shape: wanted at most 16 in a list, got 1"),
+    (net({"kind": "Reshape", "arguments": {"a" * 201: 1}}), "arguments: wanted names of arguments, got 'aaa"),
+    (net({"kind": "Reshape", "arguments": {"a b": 1}}), "arguments: wanted names of arguments, got 'a b'"),
+    (called(name="a" * 201), r"calls\[0\].name: wanted a text of 1 to 200 letters"),
+    (graph(inputs=[[2] * 17]), r"inputs\[0\]: wanted a list of sizes"),
+    (graph(inputs=[[2**24 + 1]]), r"inputs\[0\]: wanted a whole number from 1 to 16777216, got 16777217"),
+    (called(count=100_001), r"calls\[0\].count: wanted a whole number from 1 to 100000, got 100001"),
+])  # fmt: skip
+def test_a_spec_just_beyond_a_limit_is_refused(found, text):
+    with pytest.raises(ValueError, match=f"{text}"):
+        spec.check(found)
