@@ -174,9 +174,24 @@ def test_texts_build_the_losses_again():
         "HuberLoss(reduction='sum', delta=0.5)",
     ]
     texts += ["BCEWithLogitsLoss()", "BCEWithLogitsLoss(weight=[1, 2], pos_weight=[0.5, 3])"]
+    texts += ["BCEWithLogitsLoss(weight=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], reduction='sum')"]
     names = {name: getattr(cynet, name) for name in cynet.losses.__all__}
     for text in texts:
         assert repr(eval(text, names)) == text
+
+
+def test_of_many_weights_ten_are_shown():
+    many = cynet.BCEWithLogitsLoss(pos_weight=np.arange(11))
+    assert repr(many) == "BCEWithLogitsLoss(pos_weight=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... 11 labels])"
+
+
+def test_a_single_logit_is_one_label():
+    logit, target = np.array(0.5, np.float32), np.array(1, np.float32)
+    criterion = cynet.BCEWithLogitsLoss([2.0], pos_weight=[3.0])
+    assert criterion(logit, target) == pytest.approx(6 * np.log(1 + np.exp(-0.5)), rel=1e-6)
+    assert criterion.backward() == pytest.approx(-6 / (1 + np.exp(0.5)), rel=1e-6)
+    with pytest.raises(ValueError, match="weight: wanted one for each of the 1 labels of the logits, got 2"):
+        cynet.BCEWithLogitsLoss([1, 2])(logit, target)
 
 
 @pytest.mark.torch

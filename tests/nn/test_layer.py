@@ -99,6 +99,66 @@ def test_no_grad_keeps_nothing_and_the_pass_before_is_gone():
         layer.backward(X)
 
 
+class Holds(cynet.Layer):
+    """A user's layer that saves nothing itself."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)
+
+    def backward(self, dy):
+        return self.inner.backward(dy)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Holds(cynet.ReLU()), lambda: cynet.Residual(cynet.Linear(2, 2)),
+    lambda: cynet.Concat(cynet.ReLU(), cynet.Tanh()), lambda: cynet.Sequential(cynet.Linear(2, 2)),
+], ids=["users", "Residual", "Concat", "Sequential"])  # fmt: skip
+def test_of_what_holds_layers_too_the_pass_before_is_gone(make):
+    layer = make()
+    y = layer(X)
+    assert layer.last_pass.layer is layer
+    with cynet.no_grad():
+        layer(X)
+    assert layer.last_pass is None
+    with pytest.raises(RuntimeError, match=r"\w+.backward: wanted a forward pass before it"):
+        layer.backward(np.ones_like(y))
+
+
+def test_a_new_pass_takes_the_place_of_the_one_before_while_it_runs():
+    """So the memory of the last pass is free for the next."""
+    seen = []
+
+    class Looks(cynet.ReLU):
+        def forward(self, x):
+            seen.append(model.last_pass)
+            return super().forward(x)
+
+    model = Holds(Looks())
+    for _ in range(2):
+        model(X)
+    assert seen == [None, None] and model.last_pass is not None
+
+
+def test_a_pass_says_whether_it_was_followed():
+    model = Holds(cynet.ReLU())
+    y = model(X)
+    made = model.last_pass
+    assert repr(made) == "<Pass of Holds>" and not made.followed
+    model.backward(np.ones_like(y))
+    assert repr(made) == "<Pass of Holds, followed>" and model.last_pass is None
+    with pytest.raises(RuntimeError, match=r"^Holds: wanted a pass to follow, got one that was followed$"):
+        made.backward(np.ones_like(y))
+    model(X)
+    made = model.last_pass
+    made.backward_spared(np.ones_like(y))
+    assert made.followed and model.last_pass is None
+    with pytest.raises(RuntimeError, match="Holds: wanted a pass to follow"):
+        made.backward_spared(np.ones_like(y))
+
+
 # -- one pass ------------------------------------------------------------------------------------------------
 def test_a_pass_serves_one_backward_and_gradients_add_up():
     layer = Twice()

@@ -131,6 +131,10 @@ def test_reprs():
     assert repr(CrossEntropyLoss(weight=[1, 0, 2.5])) == wanted
     many = repr(CrossEntropyLoss(weight=np.ones(100)))
     assert many.endswith("weight=[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ... 100 classes])")
+    ten = repr(CrossEntropyLoss(weight=np.arange(10)))
+    assert ten == "CrossEntropyLoss(label_smoothing=0, weight=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])"
+    sums = repr(CrossEntropyLoss(0.25, [1, 2], reduction="sum"))
+    assert sums == "CrossEntropyLoss(label_smoothing=0.25, weight=[1, 2], reduction='sum')"
     assert repr(MSELoss()) == "MSELoss()"
 
 

@@ -161,3 +161,43 @@ def test_a_graph_of_several_inputs_is_told_of_with_or_without_the_batch():
     with pytest.raises(ValueError, match="layer: wanted one output, got 2 of Graph"):
         x = cynet.Input((4,))
         cynet.check_gradients(cynet.Graph(x, [cynet.Tanh()(x), cynet.ReLU()(x)]), np.ones((2, 4), np.float32))
+
+
+class Drawing(Composite):
+    """Draws a random number, and tells the mode in which it is run."""
+
+    def forward(self, x):
+        cynet.core.random.next_key()
+        self.ran = [layer.training for _, layer in self.walk()], cynet.nn.passes.grad_enabled()
+        return super().forward(x)
+
+
+def test_what_is_run_to_be_shown_leaves_no_trace():
+    model = cynet.Sequential(cynet.Conv2d(3, 3, 1), Drawing())
+    model[1].norm.eval()
+    layers = [layer for _, layer in model.walk()]
+    before = cynet.core.random.get_state(), [(layer.training, layer._seen) for layer in layers]
+    assert [row.path for row in cynet.summary(model, (8, 8, 3)).rows] == ["0", "1.conv", "1.norm", "1"]
+    assert before == (cynet.core.random.get_state(), [(layer.training, layer._seen) for layer in layers])
+    assert model[1].ran == ([False] * 4, False)
+    model(np.zeros((2, 9, 9, 3), np.float32))
+    cynet.summary(model, (8, 8, 3))
+    assert model[1].conv._seen == (2, 9, 9, 3) and model[1].norm._seen == (2, 7, 7, 4)
+
+
+def test_parameters_have_their_paths_in_the_whole_model_afterwards():
+    model = cynet.Sequential(cynet.Conv2d(3, 3, 1), Composite())
+    cynet.summary(model, (8, 8, 3))
+    assert model[1].norm.weight.name == "1.norm.weight" and model[0].bias.name == "0.bias"
+
+
+def test_a_table_of_one_layer_stands_as_it_is_printed():
+    found = cynet.summary(cynet.Sequential(cynet.Linear(4, 1000), cynet.ReLU()), (2, 4))
+    assert str(found) == (
+        "   layer                       output shape  parameters   MACs  activation bytes\n"
+        "--------------------------------------------------------------------------------\n"
+        "0  Linear(4, 1000, bias=True)  (2, 1000)          5,000  8,000             8,000\n"
+        "1  ReLU()                      (2, 1000)              0      0             8,000\n"
+        "--------------------------------------------------------------------------------\n"
+        "   total                                          5,000  8,000            16,000"
+    )

@@ -40,6 +40,8 @@ CASES = [
      "state does not fit the optimiser: shape of lr: wanted (), got (1,); "
      "dtype of steps: wanted real numbers, got <U1"),
     (lambda: loaded(steps=np.array(-3)), "steps: wanted at least 0, got -3"),
+    (lambda: loaded(steps=np.array(2**63, np.uint64)),
+     "steps: wanted at most 9223372036854775807, got 9223372036854775808"),
     (lambda: loaded(lr=np.array(-0.5)), "lr: wanted a number in [0, inf], got -0.5"),
     # -- schedules
     (lambda: MultiStep(0.1, {3: 0.1, 7: -2}), "milestones[7]: wanted a number in [0, inf], got -2.0"),
