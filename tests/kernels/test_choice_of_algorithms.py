@@ -224,3 +224,23 @@ def test_normalisation_has_as_many_threads_as_there_are_pieces(four_threads):
     assert [layer.threads(items) for items in (0, 1, 3, 8)] == [1, 1, 3, 4]
     small = LayerNormPass(np.zeros((15, 8192), np.float32), NONE, NONE, 1e-5)
     assert small.threads(8) == 1
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_pass_has_tiles_for_every_thread_where_there_are_pixels_enough(stride):
+    way = TiledConvolution(of((1, 64, 64, 12), 12, stride=stride))
+    assert way.forward_pass.tiles >= 32
+    passes, gaps = way.input_passes
+    assert len(passes) == stride**2 and not gaps
+    assert all(found.tiles >= 32 for found, *_ in passes)
+
+
+def test_products_of_columns_are_worked_out_once():
+    problem = of((3, 12, 12, 2), 19)
+    way, rng = convolution.choose(problem), np.random.default_rng(0)
+    dy, w = (frozen(rng.standard_normal(shape)) for shape in (problem.out_shape, problem.weight_shape))
+    way.input_gradient(dy, w)
+    before = dict(way._products)
+    way.input_gradient(dy, w)
+    assert before and way._products.keys() == before.keys()
+    assert all(way._products[pixels] is product for pixels, product in before.items())

@@ -7,6 +7,7 @@ from examples import EXAMPLES, built
 import cynet
 from cynet import Parameter, nn
 from cynet.core import random
+from cynet.nn.gradients import Checked, GradientCheck
 
 RNG = np.random.default_rng(0)
 
@@ -169,3 +170,68 @@ def test_an_empty_batch_has_nothing_to_compare():
 def test_the_same_seed_gives_the_same_table():
     tables = {str(cynet.check_gradients(nn.Sigmoid(), ROWS, seed=seed).rows[0].difference) for seed in SEEDS}
     assert len(tables) == len(set(SEEDS))
+
+
+def test_the_verdict_and_the_table_of_what_was_found():
+    rows = (
+        Checked("input", (3, 4), 1.5e-7, 0.1), Checked("0.weight", (4,), 2e-3, 0.11),
+        Checked("0.bias", (1,), 0.5, 0.01, "wrong"), Checked("1.bias", (), 0.0, 0.2, "wrong: no gradient"),
+    )  # fmt: skip
+    assert [row.verdict for row in rows] == ["ok", "rough", "wrong", "wrong: no gradient"]
+    assert GradientCheck(rows[:2]).ok and not GradientCheck(rows[:3]).ok and GradientCheck(()).ok
+    assert str(GradientCheck(rows)).splitlines() == [
+        "array     shape   difference  allowed",
+        "-" * 57,
+        "input     (3, 4)  1.5e-07     1.0e-01  ok",
+        "0.weight  (4,)    2.0e-03     1.1e-01  rough",
+        "0.bias    (1,)    5.0e-01     1.0e-02  wrong",
+        "1.bias    ()      0.0e+00     2.0e-01  wrong: no gradient",
+    ]
+
+
+def test_of_several_directions_the_worst_counts():
+    worst = []
+    for projections in (1, 2, 5):
+        row = cynet.check_gradients(nn.Sigmoid(), ROWS, projections).rows[0]
+        worst.append(row.difference / row.allowed)
+    assert worst == sorted(worst) and worst[0] < worst[2]
+
+
+def test_there_may_be_a_thousand_directions():
+    assert cynet.check_gradients(nn.Sigmoid(), ROWS[:0], 1000).ok
+    with pytest.raises(ValueError, match="projections: wanted at most 1000, got 1001"):
+        cynet.check_gradients(nn.Sigmoid(), ROWS[:0], 1001)
+
+
+class Two(cynet.Layer):
+    """The sum of two inputs, with a backward that gives what it is told to."""
+
+    def __init__(self, gives):
+        self.gives = gives
+
+    def forward(self, x, y):
+        self.save()
+        return x + y
+
+    def output_shape(self, *shapes):
+        return shapes[0]
+
+    def backward(self, dy):
+        self.saved()
+        return self.gives(dy)
+
+
+@pytest.mark.parametrize(("gives", "problems"), [
+    (lambda dy: (dy, dy), ["", ""]), (lambda dy: (dy, 2 * dy), ["", "wrong"]),
+    (lambda dy: (-dy, dy), ["wrong", ""]),
+    (lambda dy: dy, ["wrong: backward returned ndarray to 2 inputs"] * 2),
+    (lambda dy: (dy,), ["wrong: backward returned 1 gradients to 2 inputs"] * 2),
+    (lambda dy: (dy,) * 3, ["wrong: backward returned 3 gradients to 2 inputs"] * 2),
+    (lambda dy: (dy, dy[1:]), ["", "wrong: backward returned shape (11, 10)"]),
+    (lambda dy: (None, dy), ["wrong: backward returned NoneType", ""]),
+])  # fmt: skip
+def test_the_gradients_to_several_inputs_are_told_apart(gives, problems):
+    found = cynet.check_gradients(Two(gives), (ROWS, ROWS + 1))
+    assert [(row.name, row.problem) for row in found.rows] == [
+        ("input 0", problems[0]), ("input 1", problems[1]),
+    ]  # fmt: skip
