@@ -41,6 +41,7 @@ def test_nothing_is_kept_for_a_backward_pass_and_each_output_is_one_of_its_own()
     before = model(X), model.last_pass
     (_, _, first), _, (_, _, last) = activity.outputs(model, X)
     assert model.last_pass is before[1]
+    assert [layer.last_pass for _, layer in model.walk()][1:] == [None] * 3
     np.testing.assert_array_equal(first, X)
     np.testing.assert_array_equal(last, np.maximum(X, 0))
 
