@@ -185,6 +185,37 @@ def test_a_loss_that_another_thread_replaced_is_refused(other, loss):
     assert np.array_equal(loss.backward(), wanted)
 
 
+def test_a_loss_in_no_grad_leaves_another_threads_gradient_alone(other):
+    loss, y = cynet.MSELoss(), np.ones((4, 5), np.float32)
+
+    def evaluated():
+        with cynet.no_grad():
+            return loss(3 * y, 0 * y)
+
+    assert loss(y, 0 * y) == pytest.approx(1)
+    assert other(evaluated) == pytest.approx(9)
+    np.testing.assert_allclose(loss.backward(), 2 * y / y.size)
+
+
+def test_a_thread_whose_losses_were_all_followed_may_follow_another_threads(other):
+    """As where one thread computes and another one goes back: nothing of its own is left behind."""
+    loss, y = cynet.MSELoss(), np.ones((4, 5), np.float32)
+    loss(y, 0 * y)
+    loss.backward()
+    other(loss, 3 * y, 0 * y)
+    np.testing.assert_allclose(loss.backward(), 6 * y / y.size)
+
+
+def test_a_thread_whose_passes_were_all_followed_may_follow_another_threads(other):
+    layer, x = nn.Tanh(), np.ones((2, 3), np.float32)
+    layer.backward(layer(x))
+    other(layer, 2 * x)
+    dx = layer.backward(x)
+    np.testing.assert_allclose(dx, 1 - np.tanh(2) ** 2 * x, rtol=1e-5)
+    with pytest.raises(RuntimeError, match="got none"):
+        layer.backward(x)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_of_threads_that_begin_at_once_each_gets_its_own_gradient_or_a_sentence(training):
     model, inputs, begin = model_of().train(training), pictures(4), threading.Barrier(4)
