@@ -17,6 +17,7 @@ from cynet.kernels.linear import linear
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm import normalization
 from cynet.kernels.norm.sample_normalization import GroupNormPass, LayerNormPass
+from cynet.kernels.recurrent.recurrence import Embedded, GRUPass, Inputs, LSTMPass
 
 pytestmark = pytest.mark.kernels
 
@@ -178,6 +179,8 @@ def test_rows_of_a_work_item_of_layer_norm(width, each):
 def four_threads():
     before = threads.get_num_threads()
     threads.set_num_threads(4)
+    if threads.get_num_threads() < 4:
+        pytest.skip("a build without OpenMP")
     yield
     threads.set_num_threads(before)
 
@@ -244,3 +247,24 @@ def test_products_of_columns_are_worked_out_once():
     way.input_gradient(dy, w)
     assert before and way._products.keys() == before.keys()
     assert all(way._products[pixels] is product for pixels, product in before.items())
+
+
+@pytest.mark.parametrize(("kind", "gates", "hidden", "wanted"), [
+    (GRUPass, 3, 104, 1), (GRUPass, 3, 105, 4), (LSTMPass, 4, 90, 1), (LSTMPass, 4, 91, 4),
+])  # fmt: skip
+def test_units_of_a_million_multiply_adds_have_all_threads(four_threads, kind, gates, hidden, wanted):
+    shapes = (gates * hidden, 3), (gates * hidden, hidden), gates * hidden, gates * hidden
+    weights, start = [np.zeros(shape, np.float32) for shape in shapes], np.zeros((4, hidden), np.float32)
+    found = kind(Inputs(np.zeros((4, 8, 3), np.float32)), weights, (start,) * (gates - 2))
+    assert found._threads() == wanted and (4 * 8 * hidden**2 * gates >= 2**20) == (wanted == 4)
+
+
+@pytest.mark.parametrize(("count", "small"), [(5, True), (6, False)])
+def test_a_table_of_half_as_many_rows_as_there_are_numbers_is_multiplied_as_a_whole(count, small):
+    numbers = np.arange(10) % count
+    rng = np.random.default_rng(0)
+    table, weight = (frozen(rng.standard_normal((n, 3))) for n in (count, 4))
+    found, out = Embedded(numbers, (2, 5), table), np.zeros((10, 4), np.float32)
+    assert found.small == small
+    found.multiply(weight, out)
+    np.testing.assert_allclose(out, table[numbers] @ weight.T, rtol=1e-5, atol=1e-6)

@@ -8,6 +8,7 @@ from helpers import frozen
 
 import cynet
 from cynet import BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential, nn
+from cynet.core import threads
 from cynet.nn import Conv1d, ReLU6
 from cynet.nn.compile import chains, inference
 
@@ -160,3 +161,19 @@ def test_plans_of_two_shapes_and_eight_of_each_are_kept():
         for batch in (1, 2, 1, 3, 4):
             model(drawn(batch, 2, 2, 8))
     assert [shape[0] for shape in model._plans] == [3, 4]
+
+
+@pytest.mark.parametrize(("layer", "shape", "least"), [
+    (lambda: Conv2d(8, 8, 3, padding=1), (6, 6, 8), 51), (lambda: Conv2d(8, 8, 1), (6, 6, 8), 456),
+    (lambda: Linear(64, 512), (64,), 32), (lambda: cynet.GlobalAvgPool2d(), (6, 6, 8), 456),
+])  # fmt: skip
+def test_steps_of_a_million_multiply_adds_have_all_threads(layer, shape, least):
+    """A number of a mean counts for eight."""
+    before = threads.get_num_threads()
+    threads.set_num_threads(4)
+    try:
+        for batch, wanted in ((least - 1, 1), (least, 4)):
+            (step,) = planned(Sequential(layer()), (batch, *shape))._steps
+            assert step.threads == min(wanted, threads.get_num_threads())
+    finally:
+        threads.set_num_threads(before)
