@@ -268,3 +268,13 @@ def test_a_table_of_half_as_many_rows_as_there_are_numbers_is_multiplied_as_a_wh
     assert found.small == small
     found.multiply(weight, out)
     np.testing.assert_allclose(out, table[numbers] @ weight.T, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "outputs", "part"), [
+    ((1, 16, 16, 128), 32, 32), ((1, 16, 16, 120), 32, 0), ((1, 16, 17, 128), 32, 0),
+    ((2, 16, 16, 128), 32, 0),
+    ((2, 8, 8, 512), 512, 32), ((1, 9, 9, 64), 64, 32), ((1, 9, 9, 64), 56, 0),
+])  # fmt: skip
+def test_winograds_work_is_cut_by_lanes_where_there_are_more_filters_than_inputs(shape, outputs, part):
+    """4,096 and more of them, and as many lanes as twice the tiles of 4x4."""
+    assert WinogradConvolution(of(shape, outputs)).forward_pass.part == part

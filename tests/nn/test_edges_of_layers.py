@@ -148,3 +148,31 @@ def test_a_probability_is_from_0_to_1_also_where_it_is_set(kind, p, refused):
     for call in (lambda: kind(p), lambda: layer(drawn(2, 3, 4))):
         with pytest.raises(ValueError, match=r"p: wanted a number in \[0, 1\], got"):
             call()
+
+
+def test_a_transposed_convolution_leaves_a_pixel():
+    x = drawn(1, 1, 2, 3)  # 3 x 4 pixels before some are cut off
+    assert nn.ConvTranspose2d(3, 2, 3, padding=(1, 1, 1, 2))(x).shape == (1, 1, 1, 2)
+    for padding, words in (
+        ((2, 0, 1, 0), "height: wanted padding of less than 3, the output's pixels, got 2 and 1"),
+        ((0, 2, 0, 2), "width: wanted padding of less than 4, the output's pixels, got 2 and 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            nn.ConvTranspose2d(3, 2, 3, padding=padding)(x)
+    large = nn.ConvTranspose2d(1, 1, 1, stride=2**14)
+    assert large.output_shape((1, 1, 2**14, 1)) == (1, 1, 2**14 * (2**14 - 1) + 1, 1)
+    with pytest.raises(ValueError, match="output: wanted at most 268435456 pixels with the padding, got 1 x"):
+        large.output_shape((1, 1, 2**14 + 2, 1))
+    doubled = nn.ConvTranspose2d(1, 1, 2, stride=2)  # four times as many as there are may be
+    assert doubled.output_shape((1, 2**13, 2**13 + 1, 1)) == (1, 2**14, 2**14 + 2, 1)
+
+
+@pytest.mark.parametrize(("ceil", "words"), [
+    (False, "height: wanted a kernel of at most 5 pixels, the padded input (1 + 3 + 1), got a kernel of 7"),
+    (True, "height: wanted a kernel of at most 6 pixels, the padded input (1 + 3 + 1) and stride - 1, "
+           "got a kernel of 7"),
+])  # fmt: skip
+def test_a_window_that_is_too_large_is_told_with_what_there_is(ceil, words):
+    with pytest.raises(ValueError) as caught:
+        cynet.MaxPool2d((7, 1), 2, (1, 0), ceil_mode=ceil)(drawn(1, 3, 3, 1))
+    assert str(caught.value).endswith(words)
