@@ -15,7 +15,7 @@ from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 from cynet.kernels.linear import linear
 from cynet.kernels.linear.thin_linear import ThinLinear
-from cynet.kernels.norm import normalization
+from cynet.kernels.norm import group_norm, layer_norm, normalization
 from cynet.kernels.norm.sample_normalization import GroupNormPass, LayerNormPass
 from cynet.kernels.recurrent.recurrence import Embedded, GRUPass, Inputs, LSTMPass
 
@@ -278,3 +278,14 @@ def test_a_table_of_half_as_many_rows_as_there_are_numbers_is_multiplied_as_a_wh
 def test_winograds_work_is_cut_by_lanes_where_there_are_more_filters_than_inputs(shape, outputs, part):
     """4,096 and more of them, and as many lanes as twice the tiles of 4x4."""
     assert WinogradConvolution(of(shape, outputs)).forward_pass.part == part
+
+
+def test_sums_that_nobody_wants_are_not_taken(monkeypatch):
+    x, dy = (frozen(np.random.default_rng(seed).standard_normal((2, 5, 4))) for seed in (0, 1))
+    group, layer = GroupNormPass(x, 2, NONE, NONE, 1e-5), LayerNormPass(x.reshape(-1, 4), NONE, NONE, 1e-5)
+    layer.output()
+    wanted = layer.gradients(dy.reshape(-1, 4), NONE, NONE, True)
+    monkeypatch.setattr(group_norm, "gradient_sums", None)
+    monkeypatch.setattr(layer_norm, "column_sums", None)
+    assert group.gradients(dy, NONE, NONE, False) is None
+    np.testing.assert_array_equal(layer.gradients(dy.reshape(-1, 4), NONE, NONE, True), wanted)
