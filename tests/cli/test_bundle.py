@@ -272,3 +272,31 @@ def test_what_is_packed_is_said_with_its_size(work, capsys):
     assert bundle("runs/first", "--files", "same.py", "--output", "b.tar.gz") == 0
     size = (work / "b.tar.gz").stat().st_size
     assert capsys.readouterr().out == f"b.tar.gz: 3 files and manifest.json, {size:,} bytes\n"
+
+
+def test_a_run_folder_without_a_file_is_refused(work, capsys):
+    (work / "runs" / "empty" / "inside").mkdir(parents=True)
+    (work / "runs" / "empty" / ".hidden").touch()
+    assert bundle("runs/empty", "--files", "same.py") == 2
+    assert "RUN: wanted a folder with files, runs/empty has none" in capsys.readouterr().err
+    assert not (work / "bundle.tar.gz").exists()
+
+
+def test_a_source_outside_of_the_repository_cannot_be_compared(work, tmp_path_factory, capsys):
+    file = tmp_path_factory.mktemp("elsewhere") / "far.py"
+    file.write_text("e = 1\n")
+    assert bundle("runs/first", "--files", file, "--base", "HEAD") == 2
+    err = capsys.readouterr().err
+    assert f"--files: git cannot compare {file}: " in err and "outside repository" in err
+    assert err.count("\n") == 1
+
+
+def test_beside_a_source_from_elsewhere_what_git_follows_tells_whether_it_is_modified(work, tmp_path_factory):
+    file = tmp_path_factory.mktemp("elsewhere") / "far.py"
+    file.write_text("e = 1\n")
+    head = git(work, "rev-parse", "HEAD")
+    for modified in (True, False):
+        assert bundle("runs/first", "--files", file, "--force") == 0
+        found = json.loads(members("bundle.tar.gz")["manifest.json"][1])
+        assert found["git"] == {"revision": head, "modified": modified}
+        (work / "changed.py").write_text("b = 1\n")  # as it was; new.py is none that git follows
