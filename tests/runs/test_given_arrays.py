@@ -92,3 +92,39 @@ def test_samples_become_as_a_data_set_keeps_them(shape):
         *pixel, channel = place
         pixel = (0,) * (2 - len(pixel)) + tuple(pixel)
         assert found[(channel, *pixel)] == sample[place]
+
+
+@pytest.mark.parametrize(("given", "got"), [
+    (3, "int 3"), ([np.zeros((5, 4, 1), np.float32), None], "NoneType None"),
+    ([[1.0, 2.0]], r"list \[1.0, 2.0\]"),
+])  # fmt: skip
+def test_what_is_neither_an_array_nor_a_file_is_told(given, got):
+    wanted = f"^samples: wanted arrays, or .npy or .npz files of them, got {got}$"
+    with pytest.raises(TypeError, match=wanted):
+        taken(given, (5, 4, 1))
+
+
+def test_a_file_without_samples_stands_among_the_others_with_its_place(tmp_path):
+    np.save(tmp_path / "two.npy", np.zeros((2, 5, 4, 1), np.float32))
+    (tmp_path / "torn.npz").write_bytes(b"PK")
+    one = np.ones((5, 4, 1), np.float32)
+    names, found = taken(
+        [tmp_path / "two.npy", tmp_path / "torn.npz", str(tmp_path / "gone.npy"), one], one.shape
+    )
+    assert names == (
+        f"{tmp_path}/two.npy[0]", f"{tmp_path}/two.npy[1]", f"{tmp_path}/torn.npz", f"{tmp_path}/gone.npy",
+        "sample 4",
+    )  # fmt: skip
+    assert all(str(each).startswith(f"{name}: wanted arrays, or .npy or .npz files of them: ")
+               for name, each in zip(names[2:4], found[2:4], strict=True))  # fmt: skip
+    assert "No such file" in str(found[3]) and found[4] is not None and (found[4] == one).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 2), (7, 3), (6,)])
+def test_samples_are_kept_as_a_data_set_keeps_them(shape):
+    sample = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    height, width, channels = {3: shape, 2: (1, *shape), 1: (1, 1, *shape)}[len(shape)]
+    found = given_arrays.planar(sample, SimpleNamespace(kept_shape=shape))
+    assert found.shape == (channels, height, width) and found.flags.c_contiguous
+    wanted = np.moveaxis(sample.reshape(height, width, channels), -1, 0)
+    np.testing.assert_array_equal(found, wanted)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_replay import history, session
 
 from cynet.core import random
+from cynet.data import ArrayDataset
 from cynet.runs import replay
 from cynet.runs.replay import (
     Difference,
@@ -300,3 +301,41 @@ def test_an_empty_batch_is_refused(tmp_path):
     (folder.path / replay.BATCH).write_bytes(b"")
     with pytest.raises(ValueError, match=r"diverged\.npz: wanted a \.npz file, got a damaged one"):
         replay.diverged(folder.path)
+
+
+@pytest.fixture(params=["multilabel", "regress"])
+def left_columns(request, tmp_path):
+    """As `left_by`, of a run whose labels are columns; with the loss of its step."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (16, 2)) if request.param == "multilabel" else rng.random((16, 2), np.float32)
+    images = rng.integers(0, 256, (16, 32, 32, 3), np.uint8)
+    samples = ArrayDataset(images, labels, layout="NHWC")
+    plain = Settings(data="arrays", model="uwnet1", batch_size=8, workers=0, lr=0.05, steps=30)
+    folder = RunFolder(tmp_path / "run")
+    with Session(plain.resolved(samples), samples, samples) as one:
+        folder.write_config(one.settings.flat())
+        save_weights(folder.path / replay.WEIGHTS, one.model, one.facts)
+        x, y = next(iter(one.batches))
+        np.savez(folder.path / replay.BATCH, x=x, y=y, step=4)
+        one.trainer.steps = 3
+        return folder.path, one.trainer.step(np.array(x), np.array(y)), one.trainer.gradient_norm()
+
+
+def test_a_step_of_columns_is_taken_again_as_it_was(left_columns, capsys):
+    path, loss, norm = left_columns
+    replay.diverged(path)
+    assert capsys.readouterr().out == f"loss {loss:g}, norm of the gradient {norm:g}\n"
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    (np.zeros((8, 3), np.float32), r"y: wanted float32 \(8, 2\), got float32 \(8, 3\)$"),
+    (np.zeros(8, np.float32), r"y: wanted float32 \(8, 2\), got float32 \(8,\)$"),
+    (np.zeros((8, 2), np.int64), "y"),
+    (np.full((8, 2), np.inf, np.float32), "y: wanted finite numbers, got others$"),
+    (np.full((8, 2), np.nan, np.float32), "y: wanted finite numbers, got others$"),
+])  # fmt: skip
+def test_columns_that_no_run_left_are_refused(left_columns, value, words):
+    path, _, _ = left_columns
+    rewritten(path / replay.BATCH, y=value)
+    with pytest.raises(ValueError, match=rf"diverged\.npz.*{words}"):
+        replay.diverged(path)

@@ -106,6 +106,26 @@ def test_settings_that_were_changed_on_the_way(copied):
     assert json.loads((copied / "env.json").read_text())["resumed"] == run.environment["resumed"]
 
 
+def test_a_record_of_changes_that_nothing_was_trained_with_is_left_out_and_said(copied):
+    known = json.loads((copied / "env.json").read_text())
+    resumed = [known | {"after_step": 5, "changed": {"momentum": ["much", 0.9]}}]
+    (copied / "env.json").write_text(json.dumps(known | {"resumed": resumed}))
+    run = cynet.runs.open(copied)
+    assert (run.first, run.limit, run.repeatable) == (run.settings, None, 12)
+    (line,) = run.remarks
+    assert line.startswith("note: going on without env.json: resumed[0].changed: wanted the settings before")
+    assert "momentum: wanted a number" in line
+    assert run.fingerprint is None
+
+
+def test_a_record_of_the_surroundings_that_is_torn_is_said_and_one_that_is_gone_is_not(copied):
+    (copied / "env.json").write_text("{")
+    (line,) = cynet.runs.open(copied).remarks
+    assert line.startswith(f"note: going on without env.json: {copied}/env.json: wanted an object of JSON")
+    (copied / "env.json").unlink()
+    assert cynet.runs.open(copied).remarks == []
+
+
 def test_what_is_no_run_is_refused(tmp_path, whole):
     for path, words in (
         (tmp_path / "nix", "no such run folder: "), (tmp_path, "holds neither config.toml nor metrics.csv"),
