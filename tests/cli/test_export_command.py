@@ -12,6 +12,7 @@ import tiny
 import cynet
 from cynet import cli, data
 from cynet.cli import export
+from cynet.data.text import Vocabulary
 from cynet.interop.int8.running import run
 from cynet.runs import exporting
 from cynet.runs.facts import Facts
@@ -209,3 +210,41 @@ def test_samples_are_chosen_all_over_a_set_that_is_sorted():
 def test_the_runs_folder_is_that_of_its_own_data(data, data_dir, wanted):
     flags, facts = SimpleNamespace(data=data, data_dir=data_dir), SimpleNamespace(data="tiny")
     assert export._data(flags, facts, "/") == wanted
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_floats_in_eight_bits_are_normalised_inside_too(tmp_path):
+    """As they come, the program makes of them what the net in eight bits makes of normalised ones."""
+    facts = Facts(
+        "own", False, "rows", ("y", "z"), (1.0, -20.0), (2.0, 0.5), (2,), task="regress", kind="float32"
+    )
+    cynet.seed(3)
+    model = cynet.Sequential(cynet.Linear(2, 8), cynet.ReLU(), cynet.Linear(8, 2)).eval()
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((64, 2)) * (2, 0.5) + (1, -20)).astype(np.float32)
+    eight = exporting.in_eight_bits(model, facts, data.ArrayDataset(x, x[:, :2], layout="NF"))
+    exporting.to_c(model, facts, tmp_path / "net", eight)
+    seen = ((x - (1, -20)) / (2, 0.5)).astype(np.float32)
+    found = outputs(tmp_path / "net", x)
+    np.testing.assert_array_equal(found, run(eight, seen))
+    assert np.abs(eight.answer.real(found) - model(seen)).max() < 0.1
+
+
+def test_a_net_of_texts_has_its_vocabulary_in_the_notes_and_no_eight_bits(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    vocabulary = Vocabulary("abdé")
+    facts = Facts(
+        "language_model", True, "text", vocabulary.names, (), (), (5,), task="language", kind="tokens",
+        vocabulary=vocabulary.to_dict(),
+    )  # fmt: skip
+    model = cynet.models.create("language_model", (5,), 4, embedding=4, hidden=5)
+    size = exporting.to_onnx(model, facts, tmp_path / "net.onnx")
+    assert size == (tmp_path / "net.onnx").stat().st_size
+    notes = {each.key: each.value for each in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert json.loads(notes["vocabulary"]) == json.loads(json.dumps(vocabulary.to_dict()))
+    assert "é" in notes["vocabulary"] and not {"mean", "std", "classes"} & notes.keys()
+    assert (notes["model"], notes["data"], notes["task"]) == ("language_model", "text", "language")
+    with pytest.raises(
+        ValueError, match="wanted a net of pictures, signals or rows for eight bits, got one of te"
+    ):
+        exporting.in_eight_bits(model, facts, None)
