@@ -14,6 +14,7 @@ from cynet import cli
 from cynet.cli.gathering import Flags
 from cynet.cli.parser import UsageError
 from cynet.runs import changes
+from cynet.runs.errors import RefusedError
 from cynet.runs.settings import DEFAULTS
 from cynet.train import Recorder, RunFolder, Settings
 
@@ -183,3 +184,63 @@ def test_a_rate_that_changes_nothing_any_more_is_told(tmp_path, monkeypatch, cap
     assert go_on(run, "--lr", ".011", "--allow-change", "lr") == 0
     line = "--lr changes nothing from here on: lr_steps say the rates"
     assert (line in capsys.readouterr().out) == told
+
+
+# -- the data ------------------------------------------------------------------------------------------------
+def place_of(**data):
+    """A run's folder whose env.json tells this of its data."""
+    return SimpleNamespace(read_environment=lambda: {"data": data} if data else {})
+
+
+def test_other_data_are_refused_where_they_are_not_changed_on_purpose():
+    names, training = Flags(), SimpleNamespace(fingerprint=lambda: "10x2")
+    for folder, changed in (
+        (place_of(), {}), (place_of(fingerprint="10x2"), {}),
+        (place_of(fingerprint="9x1"), {"data": ("a", "b")}),
+    ):  # fmt: skip
+        changes.same_data(folder, training, changed, names)
+    with pytest.raises(RefusedError) as caught:
+        changes.same_data(place_of(fingerprint="9x1"), training, {"lr": (1, 2)}, names)
+    assert str(caught.value) == (
+        "--resume: wanted the data set with fingerprint 9x1, got 10x2: the data are not those that the run "
+        "began with"
+    )
+
+
+def test_other_pictures_held_out_are_refused_where_the_data_are_not_changed_on_purpose():
+    names, said, changed = Flags(), [], {"data": ("a", "b")}
+    now = SimpleNamespace(division=SimpleNamespace(record=lambda: {"sha256": "abc"}))
+    none = SimpleNamespace(division=SimpleNamespace(record=lambda: None))
+    for folder in (place_of(), place_of(validation={"sha256": "abc"})):
+        changes.same_held_out(folder, now, {}, said.append, names)
+        changes.same_held_out(folder, now, changed, said.append, names)
+    assert said == []
+    other = place_of(validation={"sha256": "xyz"})
+    changes.same_held_out(other, now, changed, said.append, names)
+    assert said == [
+        "note: the pictures held out are drawn anew from the changed data: some may have been trained on"
+    ]
+    for session, got in ((now, "abc"), (none, "None")):
+        with pytest.raises(RefusedError) as caught:
+            changes.same_held_out(other, session, {"lr": (1, 2)}, said.append, names)
+        assert str(caught.value) == (
+            "--resume: wanted the pictures held out that the run began with, digest xyz, got "
+            f"{got}: the labels or the way of drawing are not the same"
+        )
+
+
+@pytest.mark.parametrize(("changed", "problems", "told"), [
+    ({"momentum": (0.9, 0)}, ["missing: a"],
+     "momentum (was 0.9, got 0): missing: a: wanted it as it was (--init-from RUN begins another run from "
+     "its weights)"),
+    ({"momentum": (0.9, 0), "lr": (1, 2), "model": ("a", "b")}, ["missing: a", "unexpected: b", "c"],
+     "momentum (was 0.9, got 0), model (was a, got b): missing: a and 2 more: wanted it as it was (--run-dir "
+     "begins another run)"),
+    ({"lr": (1, 2), "seed": (3, 4)}, ["c", "d"],
+     "lr (was 1, got 2), seed (was 3, got 4): c and 1 more: wanted it as it was (--run-dir begins another run)"),
+])  # fmt: skip
+def test_tensors_that_no_allowance_makes_fit_are_told_with_their_settings(changed, problems, told):
+    changes._same_tensors(changed, [], "RUN", Flags())
+    with pytest.raises(RefusedError) as caught:
+        changes._same_tensors(changed, problems, "RUN", Flags())
+    assert str(caught.value) == f"--resume: the checkpoint does not fit {told}"

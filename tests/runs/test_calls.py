@@ -1,5 +1,6 @@
 """A run from Python: `cynet.runs.start` and `resume`, what they return, refuse and raise."""
 
+import fcntl
 import os
 import signal
 import threading
@@ -13,8 +14,8 @@ from helpers import run_python
 import cynet
 from cynet import cli
 from cynet.data import DataLoader
-from cynet.runs import FailedError, Outcome, RefusedError, filenames
-from cynet.runs.recorder import Recorder
+from cynet.runs import FailedError, Outcome, RefusedError, filenames, nets
+from cynet.runs.recorder import Keeper, Recorder
 from cynet.train import Observer, RunFolder, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -272,3 +273,80 @@ def test_a_listener_that_is_gone_ends_no_training(tmp_path):
 
     assert start(tmp_path / "run", say=gone).status == "finished" and len(said) == 3
     assert "note: standard output is gone (Broken pipe)" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_what_a_training_ended_with_is_told_also_where_it_cannot_be_saved(tmp_path, monkeypatch):
+    walk = DataLoader.__iter__
+
+    def broken(loader):
+        for number, batch in enumerate(walk(loader)):
+            if number == 5 and loader.batch_size == 8:
+                raise OSError(5, "Input/output error", "disk")
+            yield batch
+
+    def full(keeper):
+        raise OSError(28, "No space left on device", "last.ckpt")
+
+    monkeypatch.setattr(DataLoader, "__iter__", broken)
+    monkeypatch.setattr(Keeper, "save", full)
+    with pytest.raises(FailedError) as caught:
+        start(tmp_path / "run")
+    assert str(caught.value) == (
+        "after step 5: disk: Input/output error; then last.ckpt: No space left on device; to go on from the "
+        f"stored configuration: cynet.runs.resume({str(tmp_path / 'run')!r})"
+    )
+
+
+def test_a_lock_that_another_took_meanwhile_does_not_hide_what_broke(tmp_path):
+    held = []
+
+    class Taking(Observer):
+        def stepped(self, progress):
+            if progress.step == 3:
+                (tmp_path / "run" / ".lock").unlink()
+                held.append((tmp_path / "run" / ".lock").open("w"))
+                fcntl.flock(held[0], fcntl.LOCK_EX)
+                raise OSError(5, "Input/output error", "mine.txt")
+
+    try:
+        with pytest.raises(FailedError) as caught:
+            start(tmp_path / "run", observers=[Taking()])
+    finally:
+        held[0].close()
+    assert str(caught.value).startswith(
+        "after step 3: mine.txt: Input/output error; to go on from the stored"
+    )
+
+
+UNKNOWN = """
+import cynet
+
+class Own(cynet.Sequential):
+    pass
+
+def net(input_shape, classes):
+    layers = cynet.Conv2d(input_shape[-1], 4, 3, stride=4), cynet.GlobalAvgPool2d(), cynet.Linear(4, classes)
+    return Own(*layers)
+"""
+
+
+def test_a_run_goes_on_with_the_net_whose_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(nets, "HERE", {})
+    file = f"{tmp_path / 'own.py'}:net"
+    (tmp_path / "own.py").write_text(UNKNOWN)
+    start(tmp_path / "whole", model=file)
+    found = start(tmp_path / "run", model=file, observers=[Killing(5)])
+    assert (found.status, found.step) == ("stopped", 5)
+    with pytest.raises(
+        RefusedError, match=rf"^folder: wanted model='{file}' beside it: its net has layers that"
+    ):
+        cynet.runs.resume(tmp_path / "run", report=False, say=None)
+    (tmp_path / "other.py").write_text(UNKNOWN + "# another\n")
+    with pytest.raises(
+        RefusedError, match=r"^model: wanted the code that the run began with, SHA-256 [0-9a-f]+"
+    ):
+        cynet.runs.resume(tmp_path / "run", report=False, say=None, model=f"{tmp_path / 'other.py'}:net")
+    found = cynet.runs.resume(tmp_path / "run", report=False, say=None, model=file)
+    assert (found.status, found.step) == ("finished", 12)
+    one, other = (tmp_path / name / "last.safetensors" for name in ("whole", "run"))
+    assert one.read_bytes() == other.read_bytes()

@@ -174,3 +174,35 @@ def inline(value):
 def test_what_the_tests_write_is_toml():
     nested = {"a b": [1, [True]], "c": {"d": "\x7f", "e": 0.5}}
     assert tomllib.loads(as_toml(nested)) == nested
+
+
+def test_a_version_of_too_many_digits_is_refused_by_its_kind(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(f"cynet = 0x{'f' * 5000}\n")
+    with pytest.raises(ValueError) as caught:
+        configuration.read(path)
+    wanted = "wanted text in quotes, of at most 8,192 letters, got"
+    assert str(caught.value) == f"{path}: cynet: {wanted} a int"
+    for value, words in (
+        ("'" + "x" * 8193 + "'", f"cynet: {wanted} '{'x' * 79}"),
+        ("3", f"cynet: {wanted} 3"),
+    ):
+        path.write_text(f"cynet = {value}\n")
+        with pytest.raises(ValueError) as caught:
+            configuration.read(path)
+        assert str(caught.value) == f"{path}: {words}"
+    path.write_text(f"cynet = '{'x' * 8192}'\n[origin]\nlr = 'flag'\nmine = 3\n")
+    found = configuration.read(path)
+    assert (len(found.version), found.origins) == (8192, {"lr": "flag"})
+
+
+def test_only_what_cannot_be_read_is_set_aside(tmp_path):
+    path = tmp_path / "config.toml"
+    assert configuration.set_aside(path) is None and not list(tmp_path.iterdir())
+    written(path, {"cynet": "1"} | Settings(steps=3, lr=0.1, schedule="constant").flat())
+    before = path.read_bytes()
+    assert configuration.set_aside(path) is None and path.read_bytes() == before
+    path.write_bytes(before[:40])
+    said = configuration.set_aside(path)
+    assert said.startswith(f"{path}: ") and said.endswith("; kept as config.damaged.toml")
+    assert (tmp_path / "config.damaged.toml").read_bytes() == path.read_bytes() == before[:40]

@@ -18,6 +18,7 @@ import cynet
 from cynet.core.build import config, processor
 from cynet.runs import environment
 from cynet.runs.environment import describe, differences, drawing, held_out_digest, initial_weights
+from cynet.runs.initial import Taken
 from cynet.train import Session, Settings, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -179,3 +180,25 @@ def test_weights_of_no_end_that_a_run_began_with_are_not_read(tmp_path):
     said = f"{path}: wanted a file of at most 4,294,967,296 bytes, got 100,000,000,000"
     with bounded(), pytest.raises(ValueError, match=said):
         initial_weights({"init_from": {"path": str(path), "sha256": "0" * 64}})
+
+
+def test_what_is_gone_is_not_noted(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert environment._here() == str((tmp_path / "here").resolve())
+    (tmp_path / "here").rmdir()
+    assert environment._here() is None
+    assert environment._file(tmp_path / "gone.safetensors", None) is None
+    assert environment._file(tmp_path, None) is None  # a run without weights
+
+
+def test_the_weights_that_a_run_began_with_are_noted_with_what_was_not_taken(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    known = {"path": str(path), "sha256": hashlib.sha256(b"weights").hexdigest()}
+    taken = Taken(path, 5, ("a",), ("b", "c"))
+    assert environment._file(path, None) == environment._file(str(path), Taken(path, 5)) == known
+    assert environment._file(path, taken) == known | {"new": ["a"], "unused": ["b", "c"]}
+    assert environment._file(path, Taken(path, 5, ("a",))) == known | {"new": ["a"], "unused": []}
+    assert initial_weights({"init_from": known}) == str(path)
+    assert initial_weights({}) is initial_weights({"init_from": None}) is None

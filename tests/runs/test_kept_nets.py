@@ -1,4 +1,4 @@
-"""A net of one's own as a run keeps it: its code, its first weights; whether code that is named is its own."""
+"""A net of one's own as a run keeps it: its code, its first weights; whether named code is its own."""
 
 import hashlib
 import json

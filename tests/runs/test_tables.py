@@ -7,7 +7,7 @@ from math import inf, isnan
 import pytest
 from damages import bounded
 
-from cynet.runs import cells
+from cynet.runs import cells, tables
 from cynet.runs.cells import CELLS, last_row, read
 from cynet.train import Table
 
@@ -274,3 +274,41 @@ def test_a_table_that_cannot_be_read_is_told_without_the_systems_number(tmp_path
     (tmp_path / "u.csv").symlink_to("../u.csv")
     _, (note,) = Table(tmp_path / "u.csv", ("step", "loss")).take()
     assert note.startswith(f"{tmp_path / 'u.csv'}: wanted a file in ") and "Errno" not in note
+
+
+class Full:
+    """A file on a disk without room."""
+
+    def __init__(self, *calls):
+        self.calls = calls
+
+    def __getattr__(self, name):
+        def call(*given):
+            if name in self.calls:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return call
+
+
+@pytest.mark.parametrize("call", ["write", "flush", "close"])
+def test_a_disk_without_room_is_told_with_the_table(tmp_path, call):
+    made = table(tmp_path)
+    made._file = Full(call)
+    with pytest.raises(OSError) as caught:
+        {"write": lambda: made.add("1,2.5"), "flush": made.sync, "close": made.close}[call]()
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.strerror == f"cannot write {tmp_path}/t.csv: No space left on device"
+    assert (made._file is None) == (call == "close")  # what cannot be closed is not closed again
+
+
+def test_a_table_that_cannot_be_cut_or_set_aside_is_told_with_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    refused = PermissionError(errno.EPERM, "Operation not permitted")
+    for text, function in (("step,loss\n1,2\n2,3\n", "open_changing"), ("step,mine\n1,2\n", "set_aside")):
+        path.write_text(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(tables, function, lambda *given, **more: (_ for _ in ()).throw(refused))
+            with pytest.raises(PermissionError) as caught:
+                table(tmp_path).keep(1)
+        assert str(caught.value) == f"[Errno 1] cannot write {path}: Operation not permitted"
+        assert path.read_text() == text
