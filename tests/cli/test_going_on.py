@@ -237,7 +237,8 @@ def test_other_pictures_held_out_are_refused_where_the_data_are_not_changed_on_p
      "momentum (was 0.9, got 0), model (was a, got b): missing: a and 2 more: wanted it as it was (--run-dir "
      "begins another run)"),
     ({"lr": (1, 2), "seed": (3, 4)}, ["c", "d"],
-     "lr (was 1, got 2), seed (was 3, got 4): c and 1 more: wanted it as it was (--run-dir begins another run)"),
+     "lr (was 1, got 2), seed (was 3, got 4): c and 1 more: wanted it as it was (--run-dir begins another "
+     "run)"),
 ])  # fmt: skip
 def test_tensors_that_no_allowance_makes_fit_are_told_with_their_settings(changed, problems, told):
     changes._same_tensors(changed, [], "RUN", Flags())
