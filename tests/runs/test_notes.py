@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cynet import Predictor, cli, data
 from cynet.interop import safetensors
+from cynet.runs import weights
 from cynet.runs.facts import MOST_CLASSES, Facts
 from cynet.runs.session import load_initial
 from cynet.train import Session, Settings, load_weights, save_weights
@@ -302,3 +303,14 @@ def test_control_characters_of_notes_do_not_reach_the_terminal(tmp_path, monkeyp
     assert cli.main(["evaluate", str(path), "--data", "arrays", "--data-dir", "a.npz"]) in (0, 2)
     out = capsys.readouterr().out
     assert "\x1b" not in out and "\\x1b[2J" in out and "trained on \\x1b[31m" in out
+
+
+def test_a_note_of_too_many_letters_is_refused_before_it_is_read(tmp_path, tensors, monkeypatch):
+    monkeypatch.setattr(weights, "MOST_NOTE", 100)
+    notes = {name: json.dumps(told) for name, told in NOTES.items()}
+    most = json.dumps(NOTES["data"] + "x" * (98 - len(NOTES["data"])))
+    path = written(tmp_path / "a.safetensors", tensors, notes | {"data": most})
+    assert load_weights(path)[1].data == json.loads(most)
+    path = written(tmp_path / "b.safetensors", tensors, notes | {"data": most + " "})
+    with pytest.raises(ValueError, match=r"/b\.safetensors: .*data: wanted at most 100 letters, got 101$"):
+        load_weights(path)

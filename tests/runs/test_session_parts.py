@@ -339,3 +339,42 @@ def test_other_data_may_be_gone_on_with_where_that_is_allowed(tmp_path, checkpoi
     with pytest.raises(ValueError, match="data"):
         runs.resume(tmp_path / "run", **more, allow_change=["steps"])
     assert runs.resume(tmp_path / "run", **more, allow_change=["steps", "data"]).status == "finished"
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"augment": True}, "^augment: wanted pictures of bytes, uint8, got ArrayDataset.* of float32$"),
+    ({"augment": "flip"}, "^augment: wanted pictures of bytes, uint8, got ArrayDataset.* of float32$"),
+])  # fmt: skip
+def test_pictures_of_floats_are_augmented_by_nothing(settings, words):
+    floats = data.ArrayDataset(
+        np.random.default_rng(0).random((16, 3, 32, 32), np.float32), np.arange(16) % 3
+    )
+    with session(floats, floats) as made:
+        assert made.facts.kind == "float32"
+    with pytest.raises(ValueError, match=words):
+        session(floats, floats, **settings)
+
+
+def test_views_are_of_pictures():
+    rows = data.ArrayDataset(
+        np.random.default_rng(0).random((16, 4), np.float32), np.arange(16) % 3, layout="NF"
+    )
+    with pytest.raises(ValueError, match=r"^tta: wanted pictures, which have such views, got ArrayDataset"):
+        Session(
+            replace(PLAIN, tta="flip").resolved(rows), rows, rows,
+            model=lambda input_shape, classes: cynet.Linear(*input_shape, classes),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"shape": (3, 32, 31)}, "samples for testing as those for training, uint8 32 32 3, got uint8 32 31 3"),
+    ({"dtype": np.float32}, "samples for testing as those for training, uint8 32 32 3, got float32 32 32 3"),
+    ({"labels": np.eye(12, 3, dtype=np.int64)},
+     "labels for testing as those for training, classify, got multilabel 3"),
+])  # fmt: skip
+def test_samples_for_testing_are_of_the_kind_of_those_for_training(change, words):
+    images = np.zeros((12, *change.get("shape", (3, 32, 32))), change.get("dtype", np.uint8))
+    test = data.ArrayDataset(images, change.get("labels", np.arange(12) % 3), ("a", "b", "c"))
+    with pytest.raises(ValueError) as caught:
+        session(test=test)
+    assert str(caught.value) == f"data: wanted {words}"

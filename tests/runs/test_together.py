@@ -2,22 +2,30 @@
 
 import importlib
 import itertools
+import os
+import signal
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny  # noqa: F401  (adds the data set "tiny")
+import tiny
 from thread_world import together
 
 import cynet
 from cynet import cli
+from cynet.runs import checkpoint
 from cynet.runs import together as runs_together
 from cynet.runs.errors import FailedError, RefusedError
 from cynet.runs.nets import OwnNet
 from cynet.runs.origins import Names
+from cynet.runs.session import Session
 from cynet.runs.settings import DEFAULTS, Settings
+from cynet.runs.state import capture
 from cynet.runs.trainers import trainer_of
+from cynet.runs.weights import digests
 from cynet.train.shards.sharding import Sharding
 from cynet.train.shards.world import RankFailedError, World
 from cynet.train.trainer import Trainer
@@ -185,3 +193,54 @@ def test_what_does_not_go_together_is_refused(flags, told, capsys, tmp_path, mon
     assert cli.main(["train", *flags, "--run-dir", str(tmp_path / "run")]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+# -- beside the first process --------------------------------------------------------------------------------
+def beside(monkeypatch, data=None, call=None, **settings):
+    """(the `Outcome` beside a first process that begins as this one would, what came of the session)."""
+    settings = {"data": "tiny", "model": "uwnet1", "batch_size": 16, "steps": 6, "lr": 0.01} | settings
+    training, test = tiny.tiny(), tiny.tiny(split="test")
+    plain = Settings(workers=0, threads=1, **settings).resolved(training)
+    with Session(replace(plain, seed=1), training, test) as one:
+        handed = checkpoint.pack(*capture(one)) if data is None else data
+    monkeypatch.setattr(runs_together, "hand_out", lambda given: handed if given == b"" else given)
+    with Session(plain, training, test, initial=False) as other:
+        if call is not None:
+            step = other.trainer.step
+            monkeypatch.setattr(
+                other.trainer, "step", lambda *batch: call(other.trainer.steps) or step(*batch)
+            )
+        outcome = runs_together.follow(other)
+        return outcome, digests(other.model)
+
+
+def test_the_others_end_where_the_first_one_does(monkeypatch):
+    outcome, weights = beside(monkeypatch, seed=1)
+    assert (outcome.status, outcome.step, outcome.steps, outcome.measure) == ("finished", 6, 6, "test")
+    assert (outcome.best, outcome.test, outcome.last.step, outcome.folder) == (None, None, 6, Path())
+    assert outcome.signal is outcome.error is None
+    again, same = beside(monkeypatch, seed=1, validation=0.25)
+    assert again.measure == "validation" and again.last.step == 6 and same != weights
+
+
+def test_where_nothing_is_left_to_train_nothing_is_trained(monkeypatch):
+    outcome, weights = beside(monkeypatch, b"")
+    assert (outcome.status, outcome.step, outcome.steps, outcome.last) == ("finished", 0, 6, None)
+    assert weights != beside(monkeypatch)[1]
+
+
+def test_a_signal_stops_the_others_after_the_step_under_way(monkeypatch):
+    def call(steps):
+        if steps == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    outcome, _ = beside(monkeypatch, call=call)
+    assert (outcome.status, outcome.step, outcome.signal) == ("stopped", 4, signal.SIGTERM)
+
+
+def test_a_loss_that_is_no_number_ends_the_others_with_its_words(monkeypatch):
+    outcome, _ = beside(monkeypatch, lr=1e30, batch_norm=False)
+    assert outcome.status == "diverged" and outcome.step < 6
+    assert (
+        outcome.error.startswith("the training loss is ") and f"at step {outcome.step + 1}" in outcome.error
+    )

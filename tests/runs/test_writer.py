@@ -131,3 +131,22 @@ def test_the_weights_of_a_run_are_those_that_are_asked_for(run, monkeypatch):
     for which in ("last", "best"):
         cli.main(["language-model", "generate", str(run), "--prompt", "a", "--weights", which])
     assert seen == [WEIGHTS, BEST]
+
+
+def test_a_net_that_writes_nothing_is_refused_by_its_file(tmp_path):
+    """One that remembers nothing of what it read, and one that is none of texts."""
+    names = ("a", "b")
+    facts = Facts("own", True, "text", names, (), (), (10,), task="language", kind="tokens",
+                  vocabulary=Vocabulary("ab").to_dict())  # fmt: skip
+    none = cynet.Sequential(cynet.nn.Embedding(2, 4), cynet.Linear(4, 2))
+    save_weights(tmp_path / "a.safetensors", none, facts)
+    with pytest.raises(
+        ValueError, match=r"/a\.safetensors: model: wanted Embedding, GRU or LSTM, and Linear"
+    ):
+        Writer(tmp_path / "a.safetensors")
+    rows = Facts("own", True, "rows", names, (0.0,), (1.0,), (1,), kind="float32")
+    save_weights(tmp_path / "b.safetensors", cynet.Linear(1, 2), rows)
+    with pytest.raises(
+        ValueError, match=r"/b\.safetensors: wanted a model of texts, got one of task classify$"
+    ):
+        Writer(tmp_path / "b.safetensors")
