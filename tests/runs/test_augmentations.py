@@ -35,7 +35,9 @@ FEW = Settings(model="uwnet2", data="tiny", batch_size=8, steps=3, workers=0, th
     ("color-jitter", "ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1))"),
     ("erase:1:value=-1/0/1", "RandomErasing(1, (0.02, 0.33), (0.3, 3.3), (-1.0, 0.0, 1.0))"),
     ("alternating-flip", "RandomFlip(mode='alternating')"), ("alternating-flip:random", "RandomFlip()"),
-    ("trivial-augment", "TrivialAugmentWide(31)"), ("cutout:6", "Cutout(6)"),
+    ("trivial-augment", "TrivialAugmentWide(31)"), ("cutout:6", "Cutout(6)"), ("cutout", "Cutout(8)"),
+    ("grayscale", "RandomGrayscale(0.1)"), ("erase", "RandomErasing(0.5, (0.02, 0.33), (0.3, 3.3), 0.0)"),
+    ("random-resized-crop", f"RandomResizedCrop(None, scale=(0.08, 1), ratio={RATIO})"),
 ])  # fmt: skip
 def test_what_a_name_stands_for(text, wanted):
     assert list(map(repr, augmentations.transforms(text))) == [wanted]
@@ -85,6 +87,7 @@ def test_what_mixes_batches_is_not_the_loaders():
     assert augmentations.mixing("flip", 3) is None
     mixup, cutmix = augmentations.mixing("flip,mixup:.4", 3), augmentations.mixing("cutmix", 5)
     assert isinstance(mixup, Mixup) and (mixup.alpha, mixup.seed) == (0.4, 3)
+    assert augmentations.mixing("mixup", 3).alpha == 0.2
     assert isinstance(cutmix, Cutmix) and (cutmix.alpha, cutmix.seed) == (1.0, 5)
 
 
@@ -116,3 +119,13 @@ def test_another_augmentation_is_a_change_that_is_asked_about():
     assert list(frozen_changes(stored, replace(FEW, augment="rotate:6"))) == [
         ("augment", "rotate:5", "rotate:6")
     ]
+
+
+def test_a_text_of_so_many_parts_is_read_and_no_longer_one():
+    many = ":".join(["erase", *["x"] * 63])
+    for text, words in (
+        (many, "erase: wanted at most"),
+        (many + ":x", "wanted at most 64 names and arguments, got 65"),
+    ):
+        with pytest.raises(ValueError, match=f"^{words}"):
+            augmentations.checked(text)

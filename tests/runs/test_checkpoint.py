@@ -1,6 +1,7 @@
 """The checkpoint file: what goes in comes out, and no damage goes unseen."""
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -160,3 +161,68 @@ for step in itertools.count():
             child.kill()
         tensors, state = checkpoint.load_latest(tmp_path)
         assert (tensors["w"] == state["step"]).all()
+
+
+def signed(parts, notes):
+    """The bytes of a file with these notes whose header has its own digest, as `pack` signs one."""
+    notes = {checkpoint.HEADER: "0" * 64, "format": "1", "version": "1"} | notes
+    notes = {name: text for name, text in notes.items() if text is not None}
+    header, data = safetensors.compose(parts, lambda _: notes)
+    digest = hashlib.sha256(header).hexdigest().encode()
+    return b"".join([header.replace(b"0" * 64, digest, 1), *data])
+
+
+def sums(tensors):
+    return json.dumps({name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in tensors.items()})
+
+
+@pytest.mark.parametrize(("notes", "words"), [
+    ({"format": "2"}, "wanted a checkpoint of format 1, got '2'"),
+    ({"format": None}, "wanted a checkpoint of format 1, got None"),
+    ({"version": None}, "its header: version: wanted that of the cynet that wrote it, got none"),
+    ({"version": ""}, "its header: version: wanted that of the cynet that wrote it, got none"),
+    ({"sha256": "[]"}, "its header: sha256: wanted a JSON object, got '[]'"),
+    ({"sha256": None}, "its header: sha256: wanted a JSON object, got '': Expecting value"),
+    ({"state": "3"}, "its header: state: wanted a JSON object, got '3'"),
+    ({"state": "{"}, "its header: state: wanted a JSON object, got '{': "),
+    ({"net": "null"}, "its header: net: wanted a JSON object, got 'null'"),
+    ({"sha256": '{"b": "1"}'}, "its header: sha256 of no tensor: 'b'; tensor 'a' differs from its SHA-256"),
+])  # fmt: skip
+def test_a_signed_header_that_tells_no_state_is_named(notes, words):
+    parts = {"a": np.arange(3, dtype=np.float32)}
+    sound = {"sha256": sums(parts), "state": '{"step": 3}'}
+    tensors, state = checkpoint.unpack(signed(parts, sound | {"net": '{"b": 1}'}))
+    assert state == {"step": 3, "net": {"b": 1}} and tensors["a"].tolist() == [0, 1, 2]
+    with pytest.raises(checkpoint.DamagedError) as caught:
+        checkpoint.unpack(signed(parts, sound | notes))
+    assert str(caught.value).startswith(words)
+
+
+def test_a_state_of_so_many_letters_is_read_and_no_longer_one(monkeypatch):
+    monkeypatch.setattr(checkpoint, "MOST_STATE", 30)
+    parts = {"a": np.arange(3, dtype=np.float32)}
+    made = [signed(parts, {"sha256": sums(parts), "state": json.dumps({"s": "x" * n})}) for n in (21, 22)]
+    assert checkpoint.unpack(made[0])[1] == {"s": "x" * 21}
+    with pytest.raises(checkpoint.DamagedError) as caught:
+        checkpoint.unpack(made[1])
+    assert str(caught.value) == "its header: state: wanted at most 30 letters, got 31"
+
+
+@pytest.mark.parametrize("count", [9, 10, 11, 25])
+def test_ten_damaged_tensors_are_named_and_the_others_counted(count):
+    names = [f"t{number:02}" for number in range(count)]
+    data = bytearray(checkpoint.pack({name: np.full(4, 7, np.uint8) for name in names}, {}))
+    data[-4 * count :] = bytes(4 * count)
+    with pytest.raises(checkpoint.DamagedError) as caught:
+        checkpoint.unpack(bytes(data))
+    problems = str(caught.value).split("; ")
+    wanted = [f"tensor '{name}' differs from its SHA-256: the file is damaged" for name in names]
+    assert problems == wanted[:10] + [f"and {count - 10} more"] * (count > 10)
+
+
+def test_a_net_beside_the_state_is_kept_apart_and_comes_again():
+    for state in ({"step": 3, "net": {"a": [1]}}, {"step": 3, "net": {}}):
+        data = checkpoint.pack(TENSORS, state)
+        assert checkpoint.unpack(data)[1] == state
+    data = checkpoint.pack(TENSORS, {"step": 3, "net": None})
+    assert checkpoint.unpack(data)[1] == {"step": 3}

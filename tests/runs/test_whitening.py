@@ -1,6 +1,7 @@
 """Filters set from the pictures, in a run; and a training of all that the recipe `cifar10-fast` has."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import tiny
 import cynet
 from cynet import data, models
 from cynet.models import registry
-from cynet.runs import checkpoint
+from cynet.runs import checkpoint, whitening
 from cynet.runs.state import capture, checked, restore
 from cynet.runs.weights import digests
 from cynet.train import Observer, Session, Settings, save_weights
@@ -119,3 +120,20 @@ def test_other_factors_take_the_place_of_those_of_the_checkpoint():
         with session(lr_factor="3.bias:8") as other:
             restore(other, *contents, changed={"lr_factor"})
             assert [group["ratio"] for group in other.trainer.optimizer.groups] == [1, 8, 1]
+
+
+@pytest.mark.parametrize("count", [4, 5000, 5001, 12_000])
+def test_five_thousand_pictures_spread_over_all_that_are_trained_on_are_looked_at(monkeypatch, count):
+    seen, facts = [], SimpleNamespace(kind="uint8", picture_shape=(8, 8, 3), mean="the mean", std="the std")
+    monkeypatch.setattr(whitening.patches, "moments", lambda *given: seen.append(given))
+    monkeypatch.setattr(whitening.init, "whitening", lambda weight, moments: None)
+    model = cynet.Sequential(cynet.ReLU(), cynet.Conv2d(3, 24, 2))
+    kept = 3 * np.arange(count) + 7
+    whitening.whiten(model, SimpleNamespace(images="the images"), kept, facts)
+    ((images, few, *more),) = seen
+    assert (images, more) == ("the images", [(2, 2), "the mean", "the std"])
+    assert (len(few), few[0], few[-1]) == (min(5000, count), kept[0], kept[-1])
+    assert np.isin(few, kept).all() and set(np.diff(few)) <= {
+        3 * (count // 5000 or 1),
+        3 * (count // 5000 + 1),
+    }
