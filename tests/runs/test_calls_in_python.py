@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from cynet import nn
 from cynet.core import random, threads
 from cynet.data import balance
 from cynet.nn import ReLU
-from cynet.runs import RefusedError, Settings, divergence, ranges, remarks
+from cynet.runs import Outcome, RefusedError, Settings, beginning, divergence, ranges, remarks
 from cynet.runs.origins import Names
+from cynet.runs.settings import DEFAULTS
 from cynet.train import Diverged, Observer, RunFolder, Session, batching, diagnosis
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -279,3 +281,47 @@ def test_a_net_is_named_or_brought_and_not_both(tmp_path):
         ):
             cynet.runs.start(Settings(**SETTINGS, model="uwnet1"), tmp_path / "a", model=net, say=None)
     assert not (tmp_path / "a").exists()
+
+
+def told(**more):
+    return Outcome(
+        **{"status": "stopped", "folder": Path("a/b"), "step": 3, "steps": 9, "measure": "test"} | more
+    )
+
+
+@pytest.mark.parametrize(("best", "words"), [
+    (None, ""), ({"accuracy": 0.12345, "step": 2, "epoch": 1}, "; best validation accuracy 0.1235"),
+    ({"ap": None, "step": 2, "epoch": 1}, "; best validation average precision nan"),
+    ({"rmse": 12.5, "step": 2, "epoch": 1}, "; best validation RMSE 12.5000"),
+])  # fmt: skip
+def test_an_outcome_has_its_best_by_its_measure(best, words):
+    found = told(best=best, measure="validation")
+    assert str(found) == f"stopped after 3 of 9 steps: a/b{words}" and repr(found) == f"<Outcome: {found}>"
+    assert (found.weights, found.best_weights) == (Path("a/b/last.safetensors"), Path("a/b/best.safetensors"))
+
+
+def test_calls_in_advice_can_be_pasted():
+    names = Names()
+    assert names("resume") == "folder" and names("lr") == "lr"
+    assert names.resume(Path("it's")) == """cynet.runs.resume("it's")"""
+    assert names.resume("a", "lr") == "cynet.runs.resume('a', lr=RATE, allow_change=['lr'])"
+    rates = "cynet.runs.resume('a', lr_steps={STEP: RATE}, allow_change=['lr_steps'])"
+    assert names.resume("a", "lr_steps") == rates
+    assert names.begin(Path("w.safetensors")) == "cynet.runs.start with init_from='w.safetensors' and lr=RATE"
+    for origin in ("default", "flag", "python"):
+        assert names.of("lr", origin) == "lr"
+    assert names.of("lr", "a.toml") == "a.toml: lr"
+    assert Names("a.toml").of("lr", "a.toml") == "config: a.toml: lr"
+    assert Names(Path("a.toml")).of("lr", "b.toml") == "b.toml: lr"
+
+
+def test_the_error_of_a_setting_is_called_by_where_it_came_from():
+    origins = dict.fromkeys(DEFAULTS, "default") | {"lr_steps": "a.toml", "init_from": "python"}
+    for error, words in (
+        (ValueError("lr_steps: wanted steps"), "a.toml: lr_steps: wanted steps"),
+        (ValueError("warmup: wanted less"), "warmup: wanted less"),
+        (FileNotFoundError(2, "No such file", "w.pt"), "init_from: w.pt: No such file"),
+        (ValueError("wanted other pictures"), "wanted other pictures"),
+    ):
+        found = beginning._named(error, origins, Names())
+        assert isinstance(found, RefusedError) and str(found) == words

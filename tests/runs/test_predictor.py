@@ -17,6 +17,7 @@ from cynet import cli
 from cynet.core import png
 from cynet.data.images import kinds
 from cynet.runs.facts import Facts
+from cynet.runs.predictor import Predicted
 from cynet.train import save_weights
 
 RNG = np.random.default_rng(0)
@@ -297,3 +298,21 @@ def test_nothing_that_loads_data_is_imported_before_it_is_needed():
     assert done.returncode == 0, done.stderr
     assert "cynet.runs.predictor" in done.stdout.split()
     assert not {"cynet.data.loader", "cynet.data.images.decode"} & set(done.stdout.split())
+
+
+def test_what_is_predicted_is_told_by_the_task():
+    rows = np.array([[0.25, 0.5, 0.25], [0.5, 0.125, 0.5]])
+    found = Predicted(("a", "b", "c"), rows, ("x", "y"))
+    assert (found.labels.tolist(), found.predicted) == ([1, 0], ("b", "a"))
+    assert found.top(0) == [("b", 0.5), ("a", 0.25), ("c", 0.25)]  # of equal ones the first
+    assert found.top(1, 2) == [("a", 0.5), ("c", 0.5)] and len(found) == 2
+    assert repr(found) == "Predicted(2 pictures, 3 classes)"
+    many = Predicted(("a", "b", "c"), rows, ("x", "y"), "multilabel")
+    assert many.labels.tolist() == [[False, True, False], [True, False, True]]
+    assert many.predicted == (("b",), ("a", "c")) and repr(many) == "Predicted(2 samples, 3 labels)"
+    numbers = Predicted(("a", "b", "c"), -rows, ("x", "y"), "regress")
+    assert numbers.values is numbers.labels is numbers.probabilities
+    assert numbers.predicted == ((-0.25, -0.5, -0.25), (-0.5, -0.125, -0.5))
+    assert repr(numbers) == "Predicted(2 samples, 3 numbers)"
+    six = Predicted(tuple("abcdef"), np.array([[0.1, 0.2, 0.3, 0.05, 0.25, 0.1]]), ("x",))
+    assert [name for name, _ in six.top(0)] == ["c", "e", "b", "a", "f"]

@@ -10,6 +10,7 @@ import pytest
 from cynet.runs import hold, overview
 from cynet.runs.filenames import DIGEST_COLUMNS, KEPT, STEP_COLUMNS, metrics_columns
 from cynet.runs.new_folder import check
+from cynet.runs.settings import DEFAULTS
 from cynet.runs.space import SAFETY
 from cynet.train import RunFolder
 
@@ -243,3 +244,72 @@ def test_the_state_of_a_run_follows_from_its_numbers(tmp_path, rows, config, log
     assert found.steps == int(config.split()[2])
     last = rows[-1][0] if rows else None
     assert (found.step, found.seconds) == ((last + 3, last) if rows else (None, None))
+
+
+def listed(tmp_path, *configs):
+    """Overviews of runs with these settings, and the names of those whose origin is told."""
+    found = []
+    for number, (settings, told) in enumerate(configs):
+        folder = RunFolder(tmp_path / f"run-{number}")
+        plain = {"steps": 9, "lr": 0.1, "schedule": "constant", "tensorboard": False} | settings
+        folder.write_config(
+            plain, {name: told.get(name, "default") for name in plain} if told is not None else {}
+        )
+        found.append(overview.read(folder.path))
+    return found
+
+
+def test_runs_differ_in_what_somebody_said_and_the_weights_depend_on_and_in_their_data(tmp_path):
+    """In the order of settings; not in threads, nor in what every one of them settled by itself."""
+    first = {"threads": 1, "data_dir": "a", "seed": 1, "lr": 0.1, "momentum": 0.5}, {"seed": "flag"}
+    other = {"threads": 2, "data_dir": "b", "seed": 2, "lr": 0.2, "momentum": 0.5}, {"data_dir": "flag"}
+    assert overview.differing(listed(tmp_path / "1", first, other)) == ["data_dir", "seed"]
+    said = other[0], {"data_dir": "flag", "lr": "a.toml"}
+    assert overview.differing(listed(tmp_path / "2", first, said)) == ["data_dir", "lr", "seed"]
+    assert overview.differing(listed(tmp_path / "3", first, first, said)) == ["data_dir", "lr", "seed"]
+    silent = other[0], None
+    assert overview.differing(listed(tmp_path / "4", first, silent)) == ["data_dir", "lr", "seed"]
+    assert overview.differing(listed(tmp_path / "5", first)) == overview.differing([]) == []
+
+
+def test_what_a_configuration_does_not_have_is_as_by_default_and_none_is_nothing(tmp_path):
+    (one,) = listed(tmp_path, ({"momentum": 0.25}, None))
+    assert one.settings == DEFAULTS | {
+        "steps": 9, "lr": 0.1, "schedule": "constant", "momentum": 0.25
+    }  # fmt: skip
+    RunFolder(tmp_path / "bare")
+    (tmp_path / "bare" / "metrics.csv").write_text("step\n3\n")
+    bare = overview.read(tmp_path / "bare")
+    assert bare.settings == {} and (bare.step, bare.steps, bare.measure, bare.best) == (3, None, None, None)
+    assert [note.split()[0] for note in bare.problems] == ["config.toml", "env.json", "metrics.csv"]
+    assert overview.differing([one, bare, one]) == []
+
+
+def test_all_that_is_known_of_runs_stands_in_a_document(tmp_path):
+    (one,) = listed(tmp_path, ({"seed": 7}, {"seed": "flag"}))
+    folder = RunFolder.open(one.run.path)
+    folder.write_environment({"time": "2026-01-02T03:04:05+00:00"})
+    folder.metrics.add("8,1,0.1,1,0.9,2,0.75,4.5")
+    folder.metrics.add("9,2,0.1,1,0.9,2,0.5,5.5")
+    folder.steps.add("9,2,0.1,1,1,5.25")
+    folder.close()
+    found = overview.document([overview.read(one.run.path)], ["rest"])
+    settings = found["runs"][0].pop("settings")
+    assert found == {
+        "differing": [], "others": ["rest"],
+        "runs": [{
+            "run": "run-0", "path": str(one.run.path), "state": "finished", "measure": "test", "best": 0.75,
+            "best_step": 8, "step": 9, "steps": 9, "seconds": 5.5, "begun": "2026-01-02T03:04:05+00:00",
+            "problems": [],
+        }],
+    }  # fmt: skip
+    assert settings == {name: overview.plain(value) for name, value in (DEFAULTS | one.settings).items()}
+    assert (settings["seed"], settings["lr"], settings["init_from"]) == (7, 0.1, None)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [
+    (None, None), (True, True), (3, 3), ("a", "a"), (0.5, 0.5), (float("nan"), "nan"),
+    (float("-inf"), "-inf"), ([1, 2], "[1, 2]"),
+])  # fmt: skip
+def test_a_value_in_a_document_is_what_json_has(value, wanted):
+    assert overview.plain(value) == wanted and type(overview.plain(value)) is type(wanted)
