@@ -103,7 +103,8 @@ def test_a_name_of_a_net_that_a_run_keeps_need_not_be_known():
 
 # -- the warm-up of a recipe ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("steps", "warmup", "origin", "wanted"), [
-    (100, 100, "recipe a", 10), (100, 99, "recipe a", 99), (100, 500, "recipe a", 10), (100, 100, "flag", 100),
+    (100, 100, "recipe a", 10), (100, 99, "recipe a", 99), (100, 500, "recipe a", 10),
+    (100, 100, "flag", 100),
     (100, 100, "a.toml", 100), (9, 20, "recipe a", 0),
 ])  # fmt: skip
 def test_only_a_recipes_warm_up_is_cut_where_it_is_no_less_than_the_run(steps, warmup, origin, wanted):
