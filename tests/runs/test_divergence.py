@@ -116,3 +116,19 @@ def test_a_full_disk_is_noted_and_the_ways_out_are_said(run, monkeypatch):
     broken = SimpleNamespace(step=7, batch=None)
     advice = divergence.explain(session, folder, broken, said.append, Flags())
     assert said == ["the finding", "note: what shows it again is not kept: No space left on device", *advice]
+
+
+@pytest.mark.parametrize(("task", "labels", "guessing"), [
+    ("multilabel", [[0, 1], [1, 1], [0, 1], [1, 1]], np.log(2) / 2),
+    ("regress", np.float32([[0], [4], [0], [4]]), 4.0),
+])  # fmt: skip
+def test_what_guessing_comes_to_is_that_of_the_task(run, task, labels, guessing):
+    for loss, spoilt in ((2 * guessing - 0.01, False), (2 * guessing + 0.01, True)):
+        session, folder = run(loss)
+        session.task = task_of(task)
+        session.batches = SimpleNamespace(dataset=SimpleNamespace(labels=np.array(labels)))
+        assert ("is spoilt too" in ways_out(session, folder)[0]) == spoilt
+
+
+def test_without_a_checkpoint_no_way_out_is_said(run):
+    assert ways_out(*run(checkpoint=None)) == ways_out(*run(9.0, checkpoint=None, best=True)) == []

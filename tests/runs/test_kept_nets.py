@@ -11,7 +11,7 @@ import pytest
 import cynet
 from cynet.core import random
 from cynet.interop import safetensors
-from cynet.runs import first_net, nets, own_code
+from cynet.runs import first_net, net_code, nets, own_code
 from cynet.runs.errors import RefusedError
 from cynet.runs.facts import Facts, options_of
 from cynet.runs.nets import OwnNet
@@ -179,3 +179,40 @@ def test_a_refusal_of_a_net_is_called_by_the_argument():
             refused_net(lambda error=error: broken(error), "--model")
         assert str(caught.value) == words
     assert refused_net(lambda: SimpleNamespace(a=3), "--model").a == 3
+
+
+# -- what its code says --------------------------------------------------------------------------------------
+def test_what_code_raised_is_told_in_a_line_of_three_hundred_letters():
+    assert net_code.said("net.py", KeyError("a")) == "KeyError: 'a'"
+    assert net_code.said("net.py", ValueError("x" * 301)) == f"ValueError: {'x' * 300}"
+    assert net_code.said("net.py", RuntimeError("one\n  two\tthree")) == "RuntimeError: one two three"
+    assert [net_code.code_of(name) for name in ("a.py", "a.py:b", "C:a.py:b")] == ["a.py", "a.py", "C:a.py"]
+    with pytest.raises(ValueError, match=r"^model: net.py:f: line 2: ZeroDivisionError: division by zero$"):
+        net_code.run("net.py:f", lambda: exec(compile("def f():\n    1 / 0\nf()\n", "net.py", "exec")))
+
+
+def test_the_line_is_the_innermost_of_the_file_itself():
+    code = compile("def f():\n    raise g()\ndef g():\n    return int('x')\nf()\n", "net.py", "exec")
+    with pytest.raises(ValueError) as caught:
+        net_code.run("net.py", lambda: exec(code, {}))
+    told = "line 4: ValueError: invalid literal for int() with base 10: 'x'"
+    assert str(caught.value) == f"model: net.py: {told}"
+
+
+def test_a_runs_own_code_finds_its_imports_beside_it_and_where_the_run_kept_them(tmp_path):
+    (tmp_path / "model_imports").mkdir()
+    folder, inner = tmp_path.resolve(), tmp_path.resolve() / "model_imports"
+    assert net_code.places_of(tmp_path / "model.py") == (folder, inner)
+    assert net_code.places_of(tmp_path / "net.py") == (folder,)
+    inner.rmdir()
+    assert net_code.places_of(tmp_path / "model.py") == (folder,)
+
+
+def test_so_many_imports_are_kept_and_no_more(tmp_path, monkeypatch):
+    for name in "abcd":
+        (tmp_path / f"own_{name}.py").write_text(f"{name} = 1\n")
+    source = b"import own_a, own_b\ntry:\n    from own_c import d\nexcept ImportError:\n    import own_d\n"
+    assert list(net_code.imported(source, (tmp_path,))) == [f"own_{name}.py" for name in "abcd"]
+    monkeypatch.setattr(net_code, "MOST_FILES", 3)
+    assert len(net_code.imported(source, (tmp_path,))) == 3
+    assert net_code.imported(b"def broken(:", (tmp_path,)) == {}

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from cynet.cli.gathering import Flags
 from cynet.runs.errors import RefusedError
 from cynet.runs.origins import PYTHON, Names, gathered
 from cynet.runs.settings import DEFAULTS
@@ -65,3 +66,14 @@ def test_what_goes_together_in_one_origin_stays():
     sheet = {"lr_steps": {5: 0.1}, "schedule": "steps", "balanced": True, "class_weights": "none"}
     values, _ = gathered([(PYTHON, sheet)], Names())
     assert sheet.items() <= values.items()
+
+
+def test_a_clash_of_flags_is_told_in_flags_and_one_of_a_file_as_it_stands_there():
+    sheet = {"lr_steps": {5: 0.1}, "lr_drop": "2:0.5"}
+    for origin, words in (
+        ("flag", "--lr-drop: not allowed with argument --lr-steps (give one of the two)"),
+        ("b.toml", "b.toml: lr_drop: not allowed with argument lr_steps (give one of the two)"),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            gathered([(origin, sheet)], Flags())
+        assert str(caught.value) == words
