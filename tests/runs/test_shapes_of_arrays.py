@@ -5,6 +5,7 @@ import pytest
 
 import cynet
 from cynet.core import random
+from cynet.nn import init
 from cynet.runs.layouts import ModelLayout, bounded_by, odd_statistics, told
 
 MOST = 2**63 - 1 - (2**31 - 1)  # batches that were counted, so that a run can still count all of its steps
@@ -90,14 +91,12 @@ def test_statistics_that_no_training_has_are_told(name, value, more, words):
 
 
 def test_no_model_is_made_much_larger_than_the_arrays_at_hand():
-    size = 1 << 20  # of the largest: eight times as much and 4 Mi values more is made
-    with bounded_by({"a": np.broadcast_to(np.float32(0), (size,)), "b": np.zeros(3)}):
-        cynet.Linear(1 << 12, 3 << 10, bias=False)
-        wanted = r"^weights: wanted at most 12,582,912 values, got shape \(4097, 3072\)$"
-        with pytest.raises(ValueError, match=wanted):
-            cynet.Linear(3 << 10, 4097, bias=False)
-    with bounded_by({}):
-        cynet.Linear(1 << 11, 1 << 11, bias=False)
-        with pytest.raises(ValueError, match="wanted at most 4,194,304 values"):
-            cynet.Linear(1 << 11, (1 << 11) + 1, bias=False)
-    cynet.Linear(1 << 11, (1 << 11) + 1, bias=False)
+    """Of eight times the values of the largest, and 4 Mi more: what a class or a channel more can take."""
+    for size, most in ((1 << 20, 12 << 20), (0, 4 << 20)):
+        arrays = {"a": np.broadcast_to(np.float32(0), (size,)), "b": np.zeros(3)} if size else {}
+        with bounded_by(arrays):
+            assert init.allowed.get()((most >> 10, 1 << 10)) == (most >> 10, 1 << 10)
+            wanted = rf"^weights: wanted at most {most:,} values, got shape \(1, {most + 1}\)$"
+            with pytest.raises(ValueError, match=wanted):
+                cynet.Linear(most + 1, 1, bias=False)
+    assert init.allowed.get()((1 << 40,)) == (1 << 40,)
