@@ -138,3 +138,50 @@ def test_of_a_text_the_most_frequent_tokens_are_told_in_their_order():
     shown = ", ".join(f"'{letters[k]}' {counts[k] / 60:.1%}" for k in order)
     assert lines[:2] == ["train: 60 characters, 16 different ones", f"  the most frequent: {shown}"]
     assert shown.startswith("'b' 15.0%, 'd' 13.3%, 'f' 11.7%, 'h' 11.7%")
+
+
+def told(dataset, split="train"):
+    """What is said of it, without the line of its fingerprint, which ends what is said of the samples."""
+    found = checking.Part("arrays", split, dataset, (), checking.inspection.check(dataset))
+    lines = list(found.lines("do this"))
+    lines.remove(f"  fingerprint {dataset.fingerprint()}")
+    return lines
+
+
+def test_signals_of_bytes_are_told_by_their_channels():
+    values = np.full((4, 3, 2), 9, np.uint8)
+    values[:, :, 1] = np.array([0, 60, 120, 180])[:, None]
+    assert told(data.ArrayDataset(values, [0, 1, 2, 2], ("a", "bb", "ccc"), layout="NLC")) == [
+        "train: 4 signals of 3, 2 channels, uint8, 3 classes",
+        f"  mean {[round(9 / 255, 4), round(90 / 255, 4)]}, deviation {[0.0, round(4500**0.5 / 255, 4)]}",
+        "  channel 0 is constant: 9 of 255 in all signals",
+        *(f"  {name:<3}  {count:>9}" for name, count in (("a", 1), ("bb", 1), ("ccc", 2))),
+        "  a single picture of: a, bb",
+    ]
+
+
+def test_pictures_of_floats_are_told_by_their_own_values():
+    values = np.full((4, 2, 2, 2), -2.5, np.float32)
+    values[:, 0] = np.array([0, 1, 2, 5])[:, None, None]
+    assert told(data.ArrayDataset(values, [0, 1, 1, 1], ("long", "b"))) == [
+        "train: 4 pictures of 2 x 2, 2 channels, float32, 2 classes",
+        f"  mean [2.0, -2.5], deviation [{3.5**0.5:.4f}, 0.0]",
+        "  channel 1 is constant: -2.5 in all pictures",
+        "  long          1",
+        "  b             3",
+        "  a single picture of: long",
+    ]
+
+
+def test_of_many_constant_features_the_first_few_are_told():
+    rows = np.full((3, 12), 7, np.uint8)
+    rows[:, [2, 5]] = [[0, 10], [30, 20], [60, 30]]
+    columns = [[1.5, -3], [2.5, 5], [6.5, 1]]
+    assert told(data.ArrayDataset(rows, columns, ("x", "width"), layout="NF"), "test") == [
+        "test: 3 rows of 12 features, uint8, 2 numbers",
+        f"  mean of each from {7 / 255:.4g} to {30 / 255:.4g}",
+        f"  deviation of each from 0 to {600**0.5 / 255:.4g}",
+        *(f"  feature {k} is constant: 7 of 255 in all rows" for k in (0, 1, 3, 4, 6, 7, 8, 9)),
+        f"  x      1.5 to 6.5, mean 3.5, deviation {(14 / 3) ** 0.5:.4g}",
+        f"  width  -3 to 5, mean 1, deviation {(32 / 3) ** 0.5:.4g}",
+    ]

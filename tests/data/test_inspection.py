@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cynet.data import ArrayDataset, inspection
+from cynet.data import ArrayDataset, RandomFlip, inspection
 from cynet.data.sets.sources import COUNTS, PUBLISHED
+from cynet.data.text import TokenSet, Vocabulary
 
 
 def dataset(labels, classes=("a", "b", "c"), size=2):
@@ -119,3 +120,62 @@ def test_a_row_is_of_a_class_of_those_that_have_a_label_or_of_all():
     assert inspection.of_row(numbers, 0).tolist() == [0, 1, 2, 3] and inspection.check(numbers).counts == (4,)
     classes = ArrayDataset(images, [1, 0, 1, 2])
     assert [inspection.of_row(classes, k).tolist() for k in range(3)] == [[1], [0, 2], [3]]
+
+
+def cells(drawn, rows, columns, side):
+    """The value of each flat picture of a grey mosaic, row by row, None where there is none."""
+    assert drawn.shape == (rows * (side + 2) + 2, columns * (side + 2) + 2)
+    found = []
+    for row in range(rows):
+        places = [(2 + row * (side + 2), 2 + column * (side + 2)) for column in range(columns)]
+        parts = [drawn[top : top + side, left : left + side] for top, left in places]
+        assert all((part == part[0, 0]).all() for part in parts)
+        found.append([None if part[0, 0] == 255 else int(part[0, 0]) for part in parts])
+    return found
+
+
+def test_a_mosaic_of_numbers_has_a_row_for_each_from_the_least_to_the_greatest():
+    images = np.repeat(10 * np.arange(7, dtype=np.uint8), 4).reshape(7, 1, 2, 2)
+    numbers = np.array([[3, 9], [1, 8], [2, 7], [7, 6], [6, 5.5], [5, 4], [4, 3]])
+    dataset = ArrayDataset(images, numbers, ("up", "down"))
+    up, down = [10, 20, 0, 60, 50, 40, 30], [60, 50, 40, 30, 20, 10, 0]
+    assert cells(inspection.mosaic(dataset, columns=7), 2, 7, 2) == [up, down]
+    for seed in (0, 1):  # nothing is drawn: of four of the seven these are nearest to equal steps
+        picked = cells(inspection.mosaic(dataset, columns=4, seed=seed), 2, 4, 2)
+        assert picked == [up[::2], down[::2]]
+    assert cells(inspection.mosaic(dataset, columns=3), 2, 3, 2) == [up[::3], down[::3]]
+    wanted = [[up[0], up[2], up[3], up[4], up[6]]]  # of 0, 1.5, 3, 4.5 and 6 the nearest, or even, ones
+    assert cells(inspection.mosaic(dataset, columns=5, most_rows=1), 1, 5, 2) == wanted
+    assert cells(inspection.mosaic(dataset, columns=9), 2, 9, 2) == [[*up, None, None], [*down, None, None]]
+    assert inspection.shown(dataset) == ["up from 1 to 7", "down from 3 to 9"]
+    assert inspection.shown(dataset, 1) == ["up from 1 to 7"]
+
+
+def test_pictures_of_floats_are_drawn_each_from_its_least_to_its_greatest():
+    images = np.array([[-1, 0, 2, 4], [100, 610, 202, 304]], np.float32).reshape(2, 1, 2, 2)
+    drawn = inspection.mosaic(ArrayDataset(images, [0, 1], ("a", "b")), columns=1)
+    assert drawn.shape == (10, 6)
+    assert drawn[2:4, 2:4].tolist() == [[0, 51], [153, 255]]
+    assert drawn[6:8, 2:4].tolist() == [[0, 255], [51, 102]]
+
+
+@pytest.mark.parametrize(("images", "transforms", "problem"), [
+    (np.zeros((2, 1, 2, 2), np.float32), [RandomFlip()],
+     r"transforms: wanted none of pictures of floats, got \[RandomFlip\(\)\]"),
+    (np.zeros((2, 3), np.float32), [], r"dataset: wanted pictures to draw, got ArrayDataset\(2 rows, 2 c"),
+])  # fmt: skip
+def test_what_cannot_be_drawn_is_said(images, transforms, problem):
+    layout = "NCHW" if images.ndim == 4 else "NF"
+    with pytest.raises(ValueError, match=problem):
+        inspection.mosaic(ArrayDataset(images, [0, 1], ("a", "b"), layout=layout), transforms)
+
+
+def test_a_part_of_a_text_may_lack_tokens():
+    found = inspection.check(TokenSet([0, 2, 2, 0, 2], 2, Vocabulary("abcd")), "text", "test")
+    assert found.counts == (2, 1, 3, 1) and found.wanted is None and found.right
+
+
+def test_a_mosaic_shows_every_byte_as_it_is():
+    images = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    drawn = inspection.mosaic(ArrayDataset(images, [0], ("a",)), columns=1)
+    np.testing.assert_array_equal(drawn[2:18, 2:18], images[0, 0])
