@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cynet import data
-from cynet.data.sets import bounded
+from cynet.data.sets import array_files, bounded
 from cynet.data.sets.idx import read_idx
 
 RNG = np.random.default_rng(0)
@@ -329,3 +329,35 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, read):
     os.mkfifo(path)
     with pytest.raises((OSError, ValueError), match=r"wanted a regular file, got a pipe|found none"):
         read(path)
+
+
+@pytest.mark.parametrize(("members", "meant"), [
+    ({"whatever": 3}, "whatever"), ({"images": 3, "labels": 1}, "images"), ({"y": 1, "x": 3}, "x"),
+    ({"train_images": 5, "train_labels": 1, "test_images": 3, "test_labels": 1}, "test_images"),
+    ({"x_train": 5, "y_train": 1, "x_test": 3, "y_test": 1}, "x_test"),
+    ({"images_train": 5, "images_test": 3}, "images_test"), ({"train_x": 5, "test_x": 3}, "test_x"),
+])  # fmt: skip
+def test_the_samples_of_a_file_are_its_only_array_or_that_of_the_usual_name(tmp_path, members, meant):
+    arrays = {name: np.full((rows, 4), i, np.float32) for i, (name, rows) in enumerate(members.items())}
+    np.savez(tmp_path / "a.npz", **arrays)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("read me.txt", "no array")
+    np.testing.assert_array_equal(array_files.samples_in(tmp_path / "a.npz"), arrays[meant])
+
+
+@pytest.mark.parametrize(("members", "got"), [
+    ([], "no array"), (["one", "other"], "one, other"), (["images", "x_test"], "images, x_test"),
+    ([f"a{i}" for i in range(12)], ", ".join(f"a{i}" for i in range(10))),
+])  # fmt: skip
+def test_a_file_that_does_not_say_which_are_its_samples_is_told_with_its_first_ten(tmp_path, members, got):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("read me.txt", "no array")
+        for name in members:
+            with archive.open(f"{name}.npy", "w") as member:
+                np.save(member, np.zeros((2, 3), np.float32))
+    with pytest.raises(ValueError) as caught:
+        array_files.samples_in(tmp_path / "a.npz")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.npz'}: wanted one array of samples, or one called images, x, test_images, test_x, "
+        f"images_test, x_test, got {got}"
+    )

@@ -78,3 +78,19 @@ def test_every_seed_of_63_bits_may_draw(monkeypatch, seed):
 def test_no_other_seed_may(seed):
     with pytest.raises((TypeError, ValueError), match=rf"split_seed: wanted .*, got {seed}"):
         data.load("shapes10", split="test", split_seed=seed)
+
+
+def test_a_data_set_of_ones_own_is_asked_for_its_place_as_it_was_given():
+    asked = []
+
+    def mine(root, split):
+        asked.append((root, split))
+        return made(root, split)
+
+    data.register("placed", mine)
+    try:
+        data.load("placed")
+        data.load("placed", "a/b", "test")
+    finally:
+        registry.dataset.remove("placed")
+    assert asked == [(None, "train"), ("a/b", "test")]
