@@ -71,6 +71,27 @@ def test_another_range_is_not_appended(asked, tmp_path, told):
     assert len(asked.headers) == 2 and "Range" not in asked.headers[1]
 
 
+def pieces(first, last):
+    """Answers of one byte each to what is asked for from there on."""
+    ranges = [f"bytes {i}-99/100" if i else "" for i in range(100)]
+    return [
+        Answer(CONTENT[i : i + 1], 206 if i else 200, Content_Range=ranges[i]) for i in range(first, last)
+    ]
+
+
+def test_a_connection_may_be_cut_a_hundred_times_while_it_goes_on(asked, tmp_path):
+    asked.answers = pieces(0, 100)
+    assert download.fetch_file(FILE, tmp_path, "http://x/a").read_bytes() == CONTENT
+    assert [each.get("Range") for each in asked.headers[1:]] == [f"bytes={i}-" for i in range(1, 100)]
+
+
+def test_a_connection_that_is_cut_without_a_byte_more_is_given_up_at_once(asked, tmp_path):
+    asked.answers = [*pieces(0, 3), Answer(b"", 206, Content_Range="bytes 3-99/100"), *pieces(3, 100)]
+    with pytest.raises(OSError, match=r"cannot be fetched \(the connection was cut\)"):
+        download.fetch_file(FILE, tmp_path, "http://x/a")
+    assert (tmp_path / "a b.bin.part").read_bytes() == CONTENT[:3] and len(asked.headers) == 4
+
+
 def test_a_file_of_another_size_is_told_with_both(asked, tmp_path):
     asked.answers = [Answer(Content_Length="99")]
     with pytest.raises(ValueError, match="x/a: wanted a file of 100 bytes, the server has 99; nothing was"):

@@ -1,6 +1,9 @@
 """Files of data sets at the edges of what is taken: one name more, a byte order, a label of 65 bits."""
 
+import errno
+import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +81,48 @@ def test_a_member_of_the_most_bytes_is_read_and_of_one_more_refused(tmp_path):
         array_files.read_members(tmp_path / "a.npz", {"a": "f"}, size - 1)
     with pytest.raises(ValueError, match=r"a\.npz:a: wanted an array of integers, got float64 \(5,\)$"):
         array_files.read_members(tmp_path / "a.npz", {"a": "iu"}, size)
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):
+    """Where a file's directory points outside of it, it is damaged."""
+    path = npz(tmp_path / "a.npz")
+    content, real = path.read_bytes(), array_files._archive
+
+    class Failing(io.BytesIO):
+        sound = True
+
+        def read(self, *size):
+            if not self.sound:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(*size)
+
+    def opened(file, name):
+        archive = real(Failing(content), name)
+        archive.fp.sound = False
+        return archive
+
+    monkeypatch.setattr(array_files, "_archive", opened)
+    with pytest.raises(OSError, match="Input/output error"):
+        data.from_npz(path)
+
+
+@pytest.mark.parametrize("texts", [["NCHW", "NHWC"], [["NCHW"]], []])
+def test_a_file_tells_one_layout(tmp_path, texts):
+    path = npz(tmp_path / "a.npz", layout=np.array(texts, "<U4"))
+    if np.size(texts) == 1:
+        assert data.from_npz(path).picture_shape == (4, 5, 3)
+        return
+    with pytest.raises(ValueError, match=rf"a\.npz:layout: wanted one text, got shape \({len(texts)},\)$"):
+        data.from_npz(path)
+
+
+def test_the_classes_of_a_folder_are_those_of_both_parts_where_both_have_any(tmp_path):
+    for name, values in (("x_train", IMAGES), ("y_train", np.arange(6) % 2), ("x_test", IMAGES),
+                         ("y_test", np.arange(6) + 0.5)):  # fmt: skip
+        np.save(tmp_path / f"{name}.npy", values)
+    assert data.load("arrays", tmp_path).classes == ("0", "1")
+    np.save(tmp_path / "y_test.npy", np.arange(6))
+    assert data.load("arrays", tmp_path).classes == tuple("012345")
 
 
 # -- CIFAR --------------------------------------------------------------------------------------------------
@@ -183,6 +228,30 @@ def test_a_plain_file_comes_before_a_packed_one_beside_it(tmp_path):
         written(tmp_path / name, code, array)
         (tmp_path / f"{name}.gz").write_bytes(b"half a downlo")
     assert data.MNIST(tmp_path).labels.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [data.MNIST, data.FashionMNIST])
+def test_files_that_are_not_there_are_fetched_by_the_name_of_their_set(tmp_path, monkeypatch, kind):
+    asked = []
+
+    def fetch(name, root, mirror):
+        asked.append((name, root, mirror))
+        (root / kind.__name__).mkdir(exist_ok=True)
+        for start, labels in (("train", [1, 2, 3]), ("t10k", [4, 5, 6])):
+            place = root / kind.__name__ / start
+            written(Path(f"{place}-images-idx3-ubyte"), 8, np.zeros((3, 2, 2), np.uint8))
+            written(Path(f"{place}-labels-idx1-ubyte"), 8, np.array(labels, np.uint8))
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    with pytest.raises(FileNotFoundError):
+        kind(tmp_path)
+    assert kind(tmp_path, download=True, mirror="http://x").labels.tolist() == [1, 2, 3]
+    assert kind(tmp_path, "test", download=True).labels.tolist() == [4, 5, 6]
+    other = tmp_path / "other"
+    other.mkdir()
+    assert len(kind(str(other), "test", download=True)) == 3
+    name = kind.__name__.lower()
+    assert asked == [(name, tmp_path, "http://x"), (name, other, None)]
 
 
 def test_labels_of_floats_and_foreign_starts_are_told(tmp_path):

@@ -207,6 +207,11 @@ def test_pictures_beside_the_classes_are_named(root):
 def test_a_class_of_another_case_is_suggested(root):
     with pytest.raises(ValueError, match=r"got also \['dog'\] \(did you mean Dog\?\)"):
         found(root, ("cat", "Dog"))
+    (root / "dog").rename(root / "DOG")
+    with pytest.raises(ValueError, match=r"got also \['DOG'\] \(did you mean dog\?\)"):
+        found(root, ("cat", "dog"))
+    with pytest.raises(ValueError, match=r"got also \['DOG'\]$"):
+        found(root, ("cat", "bird"))
 
 
 def test_where_there_is_nothing_it_says_what_there_is(tmp_path, root):

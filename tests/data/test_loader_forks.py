@@ -1,5 +1,7 @@
 """A loader whose process forks: the child has workers of its own, and does not touch its parent's."""
 
+import contextlib
+import multiprocessing
 import os
 import sys
 import threading
@@ -36,6 +38,12 @@ def in_a_child(work):
         text = pipe.read()
     os.waitpid(child, 0)
     return text
+
+
+def workers_and_others():
+    """How many processes of these two kinds are known to this one, as a text."""
+    alive = [child.name for child in multiprocessing.process._children if not child._closed]
+    return str((sum(map(alive.count, ("cynet-loader-0", "cynet-loader-1"))), alive.count("another's")))
 
 
 def pids(loader):
@@ -114,6 +122,53 @@ def test_what_another_thread_held_at_the_fork_is_free_in_the_child(dataset):
             assert os.environ["PYTHONSAFEPATH"] == "1"
             assert in_a_child(work) == "(False, None, 5)"
         assert len(list(loader)) == 5
+
+
+def test_locks_of_pythons_own_that_a_thread_held_at_the_fork_are_free_in_the_child():
+    """Those that a worker's start takes: of the fork server, and of the tracker of resources."""
+    owners = [each for each in (start.resource_tracker._resource_tracker, start.forkserver._forkserver)
+              if hasattr(each, "_lock")]  # fmt: skip
+    assert owners
+    held, over = threading.Event(), threading.Event()
+
+    def hold():
+        with contextlib.ExitStack() as locks:
+            for each in owners:
+                locks.enter_context(each._lock)
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        assert in_a_child(lambda: [each._lock.acquire(blocking=False) for each in owners]) == str(
+            [True] * len(owners)
+        )
+        assert [each._lock.acquire(blocking=False) for each in owners] == [False] * len(owners)
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_the_child_forgets_its_parents_workers_alone(dataset):
+    """Other processes of the parent stay known to it, as without cynet."""
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    other = context.Process(target=theirs.recv, name="another's")
+    other.start()
+    theirs.close()
+    try:
+        with DataLoader(dataset, 8, workers=2) as loader:
+            next(iter(loader))
+            assert workers_and_others() == "(2, 1)"
+            assert in_a_child(workers_and_others) == "(0, 1)"
+            assert workers_and_others() == "(2, 1)"
+    finally:
+        ours.send("it may end")
+        other.join()
+        ours.close()
+        other.close()
 
 
 def test_threads_that_start_processes_do_not_hear_of_each_other():

@@ -87,6 +87,7 @@ def test_a_test_folder_alone_can_be_tested_with(tmp_path):
      r"/train: .* at least two classes, got one class, images; are the classes the folders in .*/images"),
     (["images"], r"got one class, images; are the classes the folders in .*/images \(cat, dog\)"),
     (["pets/deep/train", "pets/deep/test"], r"wanted folders train and test, found them in .*/pets/deep$"),
+    (["a/b/c/d/train", "a/b/c/d/test"], r"wanted folders train and test, found them in .*/a/b/c/d$"),
     (["train"], r"wanted a folder test \(or val, .*\) beside train, found none \(of .*/train alone a fifth"),
     ([".", "test"], r"wanted a folder train beside test, found none: are cat, dog the classes to train on\?"),
 ])  # fmt: skip

@@ -97,3 +97,16 @@ def test_so_many_instructions_are_carried_out_and_no_more(monkeypatch):
     assert pickles.load(content, "file") == {b"a": [1, 2, 3]}
     with pytest.raises(ValueError, match="wanted at most 100 instructions, got more"):
         pickles.load(pickle.dumps({b"a": list(range(1000))}, 2), "file")
+
+
+def test_as_many_values_as_the_largest_of_the_published_files_has_are_read():
+    """CIFAR-100's for training: three lists of 50,000, of which one is of names."""
+    count = 50_000
+    batch = {
+        b"filenames": [b"picture_s_%06d.png" % i for i in range(count)], b"batch_label": b"training batch 1",
+        b"fine_labels": [i % 100 for i in range(count)], b"coarse_labels": [i % 20 for i in range(count)],
+        b"data": np.arange(8, dtype=np.uint8),
+    }  # fmt: skip
+    found = pickles.load(pickle.dumps(batch, 2), "train")
+    assert found.keys() == batch.keys() and found[b"fine_labels"] == batch[b"fine_labels"]
+    assert found[b"filenames"] == batch[b"filenames"]

@@ -92,3 +92,8 @@ def test_sequences_end_with_their_context():
     with pytest.raises(RuntimeError, match="this pass over the sequences ended when they were closed"):
         next(walk)
     assert repr(batches) == ("Sequences(TokenSet(20 tokens, 20 different), batch_size=2, sequence_length=4)")
+
+
+def test_a_place_far_in_a_text_is_told_with_its_thousands():
+    with pytest.raises(ValueError, match=r"got 'z' \(U\+007A\) at 1,234$"):
+        Vocabulary("ab").encode("ab" * 617 + "z")
