@@ -176,3 +176,14 @@ def test_an_empty_mirror_is_the_authors_address(tmp_path, monkeypatch, mirror, t
         monkeypatch.setitem(sources.PUBLISHED, "one", published)
         wanted = [(FILE, tmp_path / "here", address)] * (1 + all_files)
         assert download.fetch("one", tmp_path, mirror) == wanted
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")
+def test_a_disk_that_is_full_meanwhile_is_told_as_such(asked, tmp_path):
+    part = tmp_path / "a b.bin.part"
+    part.symlink_to("/dev/full")
+    asked.answers = [Answer(), Answer()]
+    with pytest.raises(OSError) as caught:
+        download.fetch_file(FILE, tmp_path, "http://x/a")
+    assert str(caught.value) == f"cannot write {part}: No space left on device"
+    assert len(asked.headers) == 1 and not list(tmp_path.iterdir())

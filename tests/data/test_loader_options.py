@@ -1,6 +1,7 @@
 """What a loader offers beside batches: functions of the user, auto, debug, the state, the shared store."""
 
 import contextlib
+import functools
 import json
 
 import numpy as np
@@ -29,6 +30,13 @@ def darker(picture, rng):
     """At the top of a module, so that workers can be given it."""
     picture[:2] = 0
     return picture // 2 + rng.integers(0, 9, dtype=np.uint8)
+
+
+def noted(path, picture, rng):
+    """A byte more in a file for each picture."""
+    with open(path, "ab") as file:
+        file.write(b".")
+    return picture
 
 
 class Shift:
@@ -311,3 +319,16 @@ def test_as_many_labels_as_pictures_and_samples(dataset, labels, length):
     Other.labels = np.resize(dataset.labels, labels)
     with pytest.raises(ValueError, match=f"got 40 images, {labels} labels and a length of {length}"):
         data.DataLoader(Other(), 8)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_of_each_batch_no_more_is_made_than_is_asked_for(dataset, workers, tmp_path):
+    """One picture where that is none: a batch is something."""
+    parts = [slice(0, 0), slice(2, 5), slice(7, 7), slice(0, 8), slice(6, 8)]
+    note = functools.partial(noted, tmp_path / "made")
+    with data.DataLoader(dataset, 8, workers=workers, prefetch=2, transforms=[note]) as loader:
+        order, walk = loader.order(0), loader.in_part(lambda k, n: parts[k])
+        found = [(len(rows[part]), y) for part, (rows, y) in zip(parts, walk, strict=True)]
+    assert [count for count, _ in found] == [0, 3, 0, 8, 2]
+    np.testing.assert_array_equal(np.concatenate([y for _, y in found]), dataset.labels[order])
+    assert (tmp_path / "made").stat().st_size == 1 + 3 + 1 + 8 + 2

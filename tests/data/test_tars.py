@@ -86,8 +86,11 @@ def test_members_are_as_tarfile_reads_them(form):
     (told(b"999999 a=b\n") + header(), "wanted whole records about a member"),
     (told(b"4 a=b\n") + header(), "wanted whole records about a member"),
     (told(b"0 a=b\n") + header(), "wanted whole records about a member"),
+    (told(b"7 path=") + header(), "wanted whole records about a member"),
+    (told(b"7 a=bc\n7 a=b\n") + header(), "wanted whole records about a member"),
     (told(record("size", "-1")) + header(), "wanted a size of 0 or more for a member, got b'-1'"),
     (told(record("size", "9" * 30)) + header(), "wanted a size of 0 or more"),
+    (told(record("GNU.sparse.major", 1), tarfile.SOLARIS_XHDTYPE) + header(), SPARSE),
     (told(record("size", 2**40)) + header(NAME), r"batch.bin: wanted at most \d+ bytes, got 1099511627776"),
     (header("a", 1000) + bytes(999), "1 bytes of a member are missing"),
     (header("a", 1000) + bytes(1000), "24 bytes of a member are missing"),
@@ -133,8 +136,13 @@ def test_the_bounds_themselves_are_kept(monkeypatch):
     with pytest.raises(BadTar, match="wanted at most 10,000 members, got more"):
         for _ in members(io.BytesIO(header() * 10_001)):
             pass
-    longest = told(b"n" * tars.LONGEST, tarfile.GNUTYPE_LONGNAME)
+    longest = told(b"n" * (1 << 16), tarfile.GNUTYPE_LONGNAME)
     assert read(longest + header()) == [("n" * (1 << 16), True, b"")]
+    with pytest.raises(BadTar, match=r"wanted at most 65536 bytes about a member, got 65537$"):
+        read(told(b"n" * ((1 << 16) + 1), tarfile.GNUTYPE_LONGNAME) + header())
+    assert len(read((longest + header()) * 16)) == 16
+    with pytest.raises(BadTar, match=r"wanted at most 1048576 bytes about all members, got 1114112$"):
+        read((longest + header()) * 17)
     negative = tarfile.TarInfo("a")
     negative.size = -1
     with pytest.raises(BadTar, match=r"wanted a size of 0 or more for a member, got -1$"):

@@ -169,3 +169,9 @@ def test_memory_that_cannot_be_had_is_said(monkeypatch):
     monkeypatch.setattr(bounded, "free_bytes", lambda: 11)
     with pytest.raises(ValueError, match="big: its 12 bytes do not fit the 11 of memory that are free"):
         Text.of("abc", name="big")
+
+
+@pytest.mark.parametrize("options", [{"fold": True}, {"train": 0.5}, {"rarest": 40}, {"level": "word"}])
+def test_the_text_that_comes_with_cynet_takes_what_a_file_does(options):
+    found = embedded(**options).fingerprint()
+    assert found == load(corpus.ALICE, **options).fingerprint() != embedded().fingerprint()

@@ -27,6 +27,10 @@ def test_notes_tell_how_many_of_each_part_are_the_unknown_one():
     assert text.notes == (
         "1 of 5,001 characters to train on and 1,200 of 1,200 characters to test are the unknown one",
     )
+    text = Text.of("a" * 50 + "b" + "a" * 12, train=51 / 63, rarest=2)
+    assert text.notes == (
+        "1 of 51 characters to train on and 0 of 12 characters to test are the unknown one",
+    )
     tested = "1,100 of 1,200 characters to test, which are not in the training part, are the unknown one"
     assert Text.of("a" * 4900 + "c" * 1100, train=0.8).notes == (tested,)
 
