@@ -110,10 +110,17 @@ def test_one_class_alone_is_refused(tmp_path):
         load(tmp_path)
 
 
-def test_a_part_of_a_data_set_in_place_of_it_is_noted(tmp_path):
-    tree(tmp_path, "train", "test")
-    notes = load(tmp_path / "train").notes
-    assert notes[0] == f"{tmp_path}/train: test beside it is not used: is {tmp_path} the data set?"
+@pytest.mark.parametrize(("part", "others"), [
+    ("train", ["test"]), ("Train", ["TEST"]), ("VAL", ["train", "val.old"]), ("train", ["test", "val"]),
+])  # fmt: skip
+def test_a_part_of_a_data_set_in_place_of_it_is_noted(tmp_path, part, others):
+    tree(tmp_path, part, *others)
+    notes = load(tmp_path / part).notes
+    beside = ", ".join(name for name in others if name.isalpha())
+    assert notes[0] == f"{tmp_path}/{part}: {beside} beside it is not used: is {tmp_path} the data set?"
+    tree(tmp_path, "cats", "old/train")
+    for alone in ("cats", "old/train"):
+        assert not any("beside it" in note for note in load(tmp_path / alone).notes)
 
 
 def test_a_class_may_be_trains(tmp_path):

@@ -285,6 +285,22 @@ def test_the_code_of_what_is_wrapped_and_of_a_class_is_that_of_what_they_hold(tm
     assert portable._lost_main(Two) == f"in {tmp_path / 'gone.py'}, which is not there any more"
 
 
+def test_a_script_is_looked_for_where_its_process_began(tmp_path, monkeypatch):
+    """Its place may be told from there, and workers begin there, wherever the process is now."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "script.py").touch()
+    script = types.SimpleNamespace(__file__="script.py", __spec__=None)
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setattr(portable.process, "ORIGINAL_DIR", str(tmp_path))
+    assert portable._lost_main(at_the_top) is None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(portable.process, "ORIGINAL_DIR", str(tmp_path / "elsewhere"))
+    assert portable._lost_main(at_the_top) == "in script.py, which is not there any more"
+    monkeypatch.setattr(portable.process, "ORIGINAL_DIR", None)
+    assert portable._lost_main(at_the_top) is None
+
+
 def of_main(sample):
     return sample
 
