@@ -254,6 +254,22 @@ def test_files_that_are_not_there_are_fetched_by_the_name_of_their_set(tmp_path,
     assert asked == [(name, tmp_path, "http://x"), (name, other, None)]
 
 
+@pytest.mark.parametrize(("labels", "taken"), [
+    ((9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 1), False), ((9, 0, 0, 3, 0, 2, 7, 2, 5, 4, 1), True),
+    ((9, 0, 0, 3, 0, 2, 7, 2, 5), True), ((9,), True), ((5, 0, 4, 1, 9, 2, 1, 3, 1, 4), True),
+])  # fmt: skip
+def test_the_first_ten_labels_alone_tell_one_set_from_another(tmp_path, labels, taken):
+    written(tmp_path / "train-images-idx3-ubyte", 8, np.zeros((len(labels), 2, 2), np.uint8))
+    path = written(tmp_path / "train-labels-idx1-ubyte", 8, np.array(labels, np.uint8))
+    if taken:
+        assert data.MNIST(tmp_path).labels.tolist() == list(labels)
+        return
+    wanted = "wanted the labels of MNIST, got those of FashionMNIST, whose files are alike"
+    with pytest.raises(ValueError) as caught:
+        data.MNIST(tmp_path)
+    assert str(caught.value) == f"{path}: {wanted}" and len(data.FashionMNIST(tmp_path)) == len(labels)
+
+
 def test_labels_of_floats_and_foreign_starts_are_told(tmp_path):
     images = written(tmp_path / "images", 8, np.zeros((3, 2, 2), np.uint8))
     labels = written(tmp_path / "labels", 13, np.zeros(3, ">f4"))

@@ -151,6 +151,15 @@ def test_locks_of_pythons_own_that_a_thread_held_at_the_fork_are_free_in_the_chi
         thread.join()
 
 
+def test_the_child_does_not_keep_its_parents_fork_server_alive(dataset):
+    """It lives as long as a process has the other end of a pipe of its."""
+    with DataLoader(dataset, 8, workers=1) as loader:
+        next(iter(loader))
+        end = start.forkserver._forkserver._forkserver_alive_fd
+        assert in_a_child(lambda: os.fstat(end)) == "OSError: [Errno 9] Bad file descriptor"
+        assert os.fstat(end)
+
+
 def test_the_child_forgets_its_parents_workers_alone(dataset):
     """Other processes of the parent stay known to it, as without cynet."""
     context = multiprocessing.get_context("forkserver")

@@ -135,15 +135,19 @@ def test_a_part_of_what_is_shared_is_found_at_its_place(part):
     np.testing.assert_allclose(x[..., 0], IMAGES[part, 0] / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("change", ["first byte", "last byte", "shorter", "gone", "none"])
+@pytest.mark.parametrize("change", ["first byte", "last byte", "shorter", "gone", "no folder", "none"])
 def test_a_file_that_holds_other_bytes_now_is_not_mapped_again(tmp_path, change):
     images = np.resize(IMAGES, (9000, 1, 4, 4))  # more than what is compared at both ends
-    path = tmp_path / "x.npy"
+    path = tmp_path / "folder" / "x.npy"
+    path.parent.mkdir()
     np.save(path, images)
     one = dataset_of(np.load(path, mmap_mode="r"))
     whole = path.read_bytes()
     path.unlink()
-    if change != "gone":
+    if change == "no folder":
+        path.parent.rmdir()
+        path.parent.touch()
+    elif change != "gone":
         other = bytearray(whole)
         other[{"first byte": 128, "last byte": -1}.get(change, 0)] ^= change in ("first byte", "last byte")
         path.write_bytes(other[:-100] if change == "shorter" else other)

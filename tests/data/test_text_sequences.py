@@ -223,3 +223,20 @@ def test_a_fingerprint_is_of_the_form_of_every_data_set_and_of_no_dtype():
     assert len({TokenSet([0, 1, 0], 1, each).fingerprint() for each in (*words, Vocabulary("ac"), None)}) == 4
     before, now = (TokenSet([0, 1, 0], 1, each).fingerprint() for each in words)
     assert fingerprint.changes(before, now, token_set.PARTS) == "vocabulary"
+
+
+@pytest.mark.parametrize("random_starts", [False, True])
+def test_a_state_that_does_not_tell_where_rows_begin_is_taken(random_starts):
+    """Those of before there was a choice do not."""
+    one, other = (Sequences(np.arange(99) % 7, 2, 4, random_starts, seed=seed) for seed in (3, 4))
+    walk = iter(one)
+    next(walk)
+    state = one.state_dict()
+    assert state.pop("random_starts") is random_starts
+    other.load_state_dict(state)
+    for (x, y), (x_too, y_too) in zip(walk, other, strict=True):
+        np.testing.assert_array_equal(x, x_too)
+        np.testing.assert_array_equal(y, y_too)
+    problem = f"state: wanted random_starts={not random_starts}, got {random_starts}$"
+    with pytest.raises(ValueError, match=problem):
+        other.load_state_dict(state | {"random_starts": not random_starts})
