@@ -106,6 +106,18 @@ def test_a_part_of_something_else_is_begun_anew(server, tmp_path, part):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(("part", "parts"), [
+    (b"", (25, 50, 75, 100)), (CONTENT[:24_000], (25, 50, 75, 100)), (CONTENT[:50_000], (75, 100)),
+    (b"x" * 90_000, (100, 25, 50, 75, 100)), (CONTENT, ()),
+])  # fmt: skip
+def test_how_far_it_is_is_told_with_what_was_there_before(server, tmp_path, monkeypatch, capsys, part, parts):
+    monkeypatch.setattr(download, "CHUNK", 1000)
+    (tmp_path / "a.bin.part").write_bytes(part)
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [f"a.bin: {part} % of 0.1 MiB" for part in parts] and told.out == ""
+
+
 def test_a_damaged_file_is_fetched_again(server, tmp_path):
     (tmp_path / "a.bin").write_bytes(CONTENT[:-1] + b"x")
     assert fetch(server, tmp_path).read_bytes() == CONTENT
@@ -122,6 +134,7 @@ def test_another_file_is_refused_and_not_kept(server, tmp_path, content, manner,
     with pytest.raises(ValueError, match=re.escape(problem)) as caught:
         fetch(server, tmp_path)
     assert str(caught.value).startswith(server.address) and not list(tmp_path.iterdir())
+    assert len(server.asked) == 1, "nothing of something else was there: asking again would not help"
 
 
 @pytest.mark.parametrize(("manner", "reason"), [

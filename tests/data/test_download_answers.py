@@ -103,6 +103,12 @@ def test_a_file_of_another_size_is_told_with_both(asked, tmp_path):
             download._receive(stream, FILE, "http://x/a", download.ProgressBar("", 100))
 
 
+@pytest.mark.parametrize("length", ["", "many", "-1", "1e2"])
+def test_a_length_that_is_no_number_is_passed_over(asked, tmp_path, length):
+    asked.answers = [Answer(Content_Length=length)]
+    assert download.fetch_file(FILE, tmp_path, "http://x/a").read_bytes() == CONTENT
+
+
 def test_what_a_disk_takes_piece_by_piece_is_written_whole():
     taken = []
 

@@ -162,3 +162,24 @@ def test_pictures_beyond_the_first_chunk_keep_their_labels_and_paths(folder, mon
     assert found.labels.tolist() == [0, 1, 1, 0, 1] and found.paths == tuple(map(str, paths))
     assert (found.images[[0, 1, 1, 0, 1]] == found.images).all()
     assert (found.images[0] != found.images[1]).any()
+
+
+def test_a_picture_of_another_shape_is_named_also_behind_a_damaged_one(folder, tmp_path):
+    (folder / "cat" / "1.png").write_bytes(b"broken")
+    draw(folder / "cat" / "wide.png", 9, 8)
+    paths = [folder / "cat" / name for name in ("0.png", "1.png", "2.png", "wide.png")]
+    with pytest.raises(ValueError) as caught:
+        data.ImageList(*lists(tmp_path, paths), skip_damaged=True)
+    assert str(caught.value) == (
+        f"{paths[3]}: wanted shape (3, 9, 7) (channels, height, width), that of the first picture, "
+        "got (3, 9, 8)"
+    )
+
+
+def test_names_that_cannot_be_told_apart_are_those_of_the_file_of_names(folder, tmp_path):
+    names = ("cat", "dog", "cat")
+    with pytest.raises(ValueError) as caught:
+        data.ImageList(*lists(tmp_path, [folder / "dog" / "1.jpg"], names))
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.labels'}: wanted a name of its own for each class, got 'cat' for 0 and 2"
+    )
