@@ -207,18 +207,22 @@ def test_nobody_else_may_even_read_under_a_lock_while_a_part_is_written(server, 
     assert fetch(server, tmp_path).read_bytes() == CONTENT  # the lock went with the first call
 
 
-def test_a_part_that_another_process_finished_meanwhile_is_left_alone(server, tmp_path, monkeypatch):
+@pytest.mark.parametrize("third", [False, True])
+def test_a_part_that_another_process_finished_meanwhile_is_left_alone(server, tmp_path, monkeypatch, third):
+    """Also where yet another one has begun a part of the same name."""
     fcntl = pytest.importorskip("fcntl")
     real = fcntl.flock
 
     def late(stream, kind):
         (tmp_path / "a.bin.part").rename(tmp_path / "a.bin")
+        if third:
+            (tmp_path / "a.bin.part").write_bytes(CONTENT[:100])
         real(stream, kind)
 
     monkeypatch.setattr(fcntl, "flock", late)
     with pytest.raises(OSError, match="another process has just fetched this file; try again"):
         fetch(server, tmp_path)
-    assert not server.asked
+    assert not server.asked and (tmp_path / "a.bin.part").exists() is third
 
 
 def test_a_server_that_falls_silent_is_waited_for_up_to_the_bound(server, tmp_path, monkeypatch):
