@@ -121,7 +121,11 @@ def test_the_classes_of_a_folder_are_those_of_both_parts_where_both_have_any(tmp
                          ("y_test", np.arange(6) + 0.5)):  # fmt: skip
         np.save(tmp_path / f"{name}.npy", values)
     assert data.load("arrays", tmp_path).classes == ("0", "1")
+    np.save(tmp_path / "y_train.npy", np.arange(6) - 0.5)
     np.save(tmp_path / "y_test.npy", np.arange(6))
+    found = [data.load("arrays", tmp_path, split) for split in ("train", "test")]
+    assert [(each.task, each.classes) for each in found] == [("regress", ("value",))] * 2
+    np.save(tmp_path / "y_train.npy", np.arange(6) % 2)
     assert data.load("arrays", tmp_path).classes == tuple("012345")
 
 
