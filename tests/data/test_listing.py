@@ -298,3 +298,15 @@ def test_a_folder_without_folders_is_told_what_it_may_be(tmp_path, pictures, wor
         draw(tmp_path / "set" / f"{i}.png")
     with pytest.raises(ValueError, match=words):
         listing.listed(tmp_path / "set")
+
+
+def test_classes_that_are_given_may_be_named_as_the_system_gave_them(root):
+    raw = os.fsdecode(b"caf\xe9")
+    try:
+        (root / "dog").rename(root / raw)
+    except OSError:
+        pytest.skip("names are text here")
+    for given in (("cat", raw), ("cat", printable(raw))):
+        pictures, notes = found(root, given)
+        assert list(pictures) == ["cat", r"caf\xe9"] and not notes
+        assert [len(each) for each in pictures.values()] == [2, 2]
