@@ -15,7 +15,7 @@ TRAIN, INFER = np.array([0.3, 0.1, 0.2]), np.array([0.04, 0.05, 0.09])
 
 @pytest.fixture
 def turns(monkeypatch):
-    """(Names, rounds, budget) of those that took turns; they take TRAIN, INFER, or with n threads TRAIN / n."""
+    """(Names, rounds, budget) of who took turns; it takes them TRAIN, INFER, or with n threads TRAIN / n."""
     seen = []
 
     def take_turns(contestants, rounds, budget):
