@@ -131,3 +131,95 @@ def test_a_float_array_is_copied_only_where_it_must_be():
     for other, word in ((whole.astype(">f4"), "got >f4"), (whole.astype(float), "float64"), ([1.0], "list")):
         with pytest.raises(TypeError, match=word):
             checks.float_array("x", other)
+
+
+class Undecided:
+    """What raises where it is asked for its truth, as many users' objects do."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __bool__(self):
+        raise self.error
+
+    def __repr__(self):
+        return "U" * 100
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("of arrays"), RuntimeError("of tensors"), TypeError("of others")]
+)
+def test_what_is_neither_true_nor_false_is_refused(error):
+    with pytest.raises(ValueError) as caught:
+        checks.truth("shuffle", Undecided(error))
+    assert str(caught.value) == f"shuffle: wanted True or False, got {'U' * 80}"
+    with pytest.raises(ValueError, match=r"^x: wanted True or False, got array"):
+        checks.truth("x", np.zeros(2))
+    for value, wanted in ((1, True), ([], False), (np.zeros(1), False), ("no", True)):
+        assert checks.truth("x", value) is wanted
+
+
+def test_pairs_reach_as_far_as_numbers_do():
+    most = 2**31 - 1
+    assert checks.pair("k", (most, 1)) == checks.pair("k", [most, 1]) == (most, 1)
+    for value, place in (((2**31, 1), 0), ((1, 2**31), 1), ([2**40, 2**40], 0)):
+        with pytest.raises(ValueError, match=rf"^k\[{place}\]: wanted at most {most}, got {value[place]}$"):
+            checks.pair("k", value)
+    for value in ((True, 1), (1, 1.0), ("1", 1)):
+        with pytest.raises(TypeError, match=r"^k\[[01]\]: wanted an int, got "):
+            checks.pair("k", value)
+
+
+def off_by_a_byte(count):
+    """float32 zeros that begin between two places where such numbers may begin."""
+    return np.zeros(4 * count + 1, np.uint8)[1:].view(np.float32)
+
+
+class Special(np.ndarray):
+    """An array of a kind of its own."""
+
+
+def test_which_arrays_are_as_plain_as_can_be():
+    plain = np.zeros((3, 4), np.float32)
+    locked = plain.copy()
+    locked.flags.writeable = False
+    assert checks.is_plain(plain) and checks.is_plain(plain[1:]) and checks.is_plain(plain[0])
+    for other in (locked, plain.T, plain[:, ::2], plain.astype(">f4"), plain.astype("f8"),
+                  plain.view(Special), off_by_a_byte(3), [1.0], None):  # fmt: skip
+        assert not checks.is_plain(other)
+
+
+def test_numbers_that_begin_between_two_places_are_copied():
+    crooked = off_by_a_byte(5)
+    crooked[:] = np.arange(5)
+    found = checks.float_array("x", crooked, 1)
+    assert found is not crooked and found.flags.aligned and found.tolist() == [0, 1, 2, 3, 4]
+    labels = np.zeros(8 * 3 + 1, np.uint8)[1:].view(np.int64)
+    labels[:] = 2, 0, 1
+    assert checks.labels("y", labels, 3, 3).tolist() == [2, 0, 1]
+    assert checks.labels("y", labels, 3, 3).flags.aligned
+
+
+class Taker:
+    """A layer of tokens."""
+
+    takes_integers = True
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i4", "i8", "u8", ">i4"])
+def test_who_takes_integers_gets_them_as_they_are(kind):
+    tokens = np.arange(6).reshape(2, 3).astype(kind)
+    assert checks.float_array("x", tokens, 2, Taker) is tokens
+    with pytest.raises(TypeError, match=r"^x: wanted dtype float32"):
+        checks.float_array("x", tokens, 2)
+
+
+@pytest.mark.parametrize(("value", "got"), [
+    (np.zeros(2, bool), "bool"), (np.zeros(2), "float64"), (np.array(["a"]), "<U1"), ([1], "list"),
+])  # fmt: skip
+def test_who_takes_integers_says_so(value, got):
+    with pytest.raises(TypeError, match=f"^x: wanted an array of integers, got {got}$"):
+        checks.float_array("x", value, taker=Taker)
+    taker = type("Other", (), {"takes_integers": "yes"})  # a user's word for something else
+    with pytest.raises(TypeError, match="float32"):
+        checks.float_array("x", value, taker=taker)

@@ -223,3 +223,71 @@ def test_an_object_of_a_hundred_levels_and_no_more(tmp_path):
         else:
             with pytest.raises(ValueError, match="wanted at most 100 levels of JSON, got more"):
                 folder.read_object(tmp_path / "x.json", 1000)
+
+
+def test_a_folder_that_is_held_open_is_flushed_after_the_rename(tmp_path, monkeypatch):
+    said = []
+    for call in ("fsync", "replace"):
+        real = getattr(os, call)
+        monkeypatch.setattr(
+            os,
+            call,
+            lambda *given, real=real, call=call, **more: said.append((call, given)) or real(*given, **more),
+        )
+    with folder.opened_own(tmp_path / "run") as opened:
+        write_atomically(HeldPath.of(tmp_path / "run/file", opened), b"new")
+        (first, _), (rename, _), last = said
+        assert (first, rename, last) == ("fsync", "replace", ("fsync", (opened,)))
+    assert (tmp_path / "run/file").read_bytes() == b"new"
+
+
+def test_a_link_to_a_folder_that_a_killed_process_left_is_removed_and_the_folder_stays(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / ".link.tmp").symlink_to("kept")
+    files.remove_temporaries(tmp_path)
+    assert names(tmp_path) == ["kept"]
+
+
+def test_what_is_not_written_is_told_by_its_own_path(tmp_path):
+    (tmp_path / "away").mkdir()
+    (tmp_path / "link").symlink_to("away")
+    with pytest.raises(FileNotFoundError) as caught:
+        write_atomically(tmp_path / "link/none/file", b"12")
+    where = f"{tmp_path}/away/none/file"  # where the link leads
+    assert caught.value.args[1] == f"cannot write {where} (2 bytes): No such file or directory"
+    with folder.opened_own(tmp_path / "away") as opened:
+        os.mkfifo("pipe", dir_fd=opened)
+        with pytest.raises(OSError, match="cannot write") as caught:
+            write_atomically(HeldPath.of(tmp_path / "link/pipe", opened), b"12")
+    where, why = f"{tmp_path}/link/pipe", "there is something that is no regular file"
+    assert caught.value.args == (22, f"cannot write {where} (2 bytes): {why}")
+
+
+def test_a_large_file_is_read_in_one_piece_and_one_that_tells_no_size_in_many(monkeypatch, tmp_path):
+    (tmp_path / "x").write_bytes(bytes(3 * files.CHUNK))
+    read, sizes = files.open_regular, []
+
+    class Counting:
+        def __init__(self, path):
+            self.file = read(path)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def fileno(self):
+            return self.file.fileno()
+
+        def read(self, size):
+            sizes.append(size)
+            return self.file.read(size)
+
+    monkeypatch.setattr(files, "open_regular", Counting)
+    assert len(files.read_regular(tmp_path / "x", 1 << 20)) == 3 * files.CHUNK and sizes == [
+        3 * files.CHUNK + 1
+    ]
+    sizes.clear()
+    assert files.read_regular("/proc/self/status", 1 << 20).startswith(b"Name:")
+    assert sizes[0] == 1 and min(sizes[1:]) >= 1 << 16

@@ -80,3 +80,17 @@ def test_a_build_from_source_has_none():
     assert isa.levels() == () and "level" not in build.config()
     with pytest.raises(ImportError, match=r"^cynet\.kernels\.one: no folder _levels in "):
         isa.load("cynet.kernels.one")
+
+
+def test_levels_are_the_folders_of_the_package_the_least_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(isa, "PACKAGE", str(tmp_path))
+    isa.levels.cache_clear()
+    try:
+        for level in ("v4", "v2", "v3"):
+            (tmp_path / "_levels" / level).mkdir(parents=True)
+        monkeypatch.setattr(
+            isa.os, "listdir", lambda path: {str(tmp_path / "_levels"): ["v4", "v2", "v3"]}[path]
+        )
+        assert isa.levels() == ("v2", "v3", "v4")
+    finally:
+        isa.levels.cache_clear()

@@ -1,10 +1,11 @@
 """Names that every terminal and log can show."""
 
 import os
+import unicodedata
 
 import pytest
 
-from cynet.core.names import SPELLED, few, printable, unused
+from cynet.core.names import SPELLED, few, harmless, printable, unused
 
 
 @pytest.mark.parametrize(("name", "shown"), [
@@ -47,3 +48,25 @@ def test_a_name_that_nothing_has(tmp_path):
     (tmp_path / "a.b-2.txt").symlink_to("nowhere")
     assert unused(path) == tmp_path / "a.b-3.txt"
     assert unused(path, lambda each: False) == path
+
+
+def test_every_letter_that_would_steer_a_terminal_is_escaped_and_no_other():
+    for code in (*range(0xD800), *range(0xE000, 0x10000), 0x1F600, 0xE0001):
+        letter = chr(code)
+        steers = unicodedata.category(letter) == "Cc" and letter not in "\t\n"
+        steers |= unicodedata.bidirectional(letter) in (
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        )
+        steers |= code in (0x61C, 0x200E, 0x200F, 0x2028, 0x2029)  # marks of direction; separators
+        found = harmless(f"a{letter}b")
+        assert (found != f"a{letter}b") == steers, hex(code)
+        assert not steers or (found.isprintable() and found[1] == "\\"), hex(code)
+    assert harmless("\x1b[2Ja\tb\nc\x9b\u202e") == "\\x1b[2Ja\tb\nc\\x9b\\u202e"

@@ -64,3 +64,8 @@ def test_numbers_are_spread_to_bytes_however_far_they_reach():
         picture = np.float32(numbers).reshape(1, 3, 1)
         assert png.spread(picture, float(picture.min())).ravel().tolist() == [0, 127, 255]
     assert (png.spread(np.full((1, 2, 1), 7, np.float32), 7.0) == 0).all()
+
+
+def test_a_picture_of_one_colour_takes_few_bytes():
+    for shape in ((300, 300), (300, 300, 3)):
+        assert len(png.encode(np.full(shape, 7, np.uint8))) < 1000

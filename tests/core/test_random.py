@@ -32,3 +32,37 @@ def test_within_a_context_the_state_is_kept():
         raise KeyError
     assert random.get_state() == {"seed": 5, "draws": 1}
     np.testing.assert_array_equal(np.unique(random.uniform((3,), 0.0)), [0])
+
+
+def test_draws_are_counted_from_the_seed_on_and_each_is_its_own():
+    random.seed(2**63 - 1)
+    assert [random.next_key() for _ in range(3)] == [(2**63 - 1, draw) for draw in range(3)]
+    random.seed(0)
+    assert random.get_state() == {"seed": 0, "draws": 0}
+    random.get_state()["draws"] = 9  # a copy
+    assert random.next_key() == (0, 0)
+    for value in (-1, 2**63):
+        with pytest.raises(ValueError, match=r"^seed: wanted at "):
+            random.seed(value)
+    with pytest.raises(TypeError, match=r"^seed: wanted an int"):
+        random.seed(1.0)
+    assert random.get_state() == {"seed": 0, "draws": 1}
+
+
+def test_a_state_is_taken_whole_or_not_at_all():
+    random.set_state({"seed": 3, "draws": 5, "more": None})
+    assert random.get_state() == {"seed": 3, "draws": 5}
+    for state, error in (({"seed": 4, "draws": -1}, ValueError), ({"seed": 2**63, "draws": 0}, ValueError),
+                         ({"seed": 4, "draws": True}, TypeError), ({"seed": 4}, KeyError)):  # fmt: skip
+        with pytest.raises(error):
+            random.set_state(state)
+        assert random.get_state() == {"seed": 3, "draws": 5}
+
+
+def test_uniform_numbers_are_philoxs_of_seed_and_draw():
+    random.set_state({"seed": 12, "draws": 34})
+    for draw in (34, 35):
+        drawn = np.random.Generator(np.random.Philox(key=[12, draw])).random((2, 500), dtype=np.float32)
+        found = random.uniform((2, 500), 0.25)
+        np.testing.assert_array_equal(found, drawn * np.float32(0.5) - np.float32(0.25))
+        assert found.dtype == np.float32 and -0.25 <= found.min() < -0.24 and 0.24 < found.max() < 0.25

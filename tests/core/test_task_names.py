@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from cynet.core.tasks import EVERY, MEASURES, measures_of, task_in
+from cynet.core.tasks import EVERY, LOSSES, MEASURES, STRATEGIES, TASKS, measures_of, task_in
 
 OTHERS = {"step", "seconds", "train_loss"}
 
@@ -36,3 +36,17 @@ def test_the_better_one_of_two_scores(task, better, worse):
     assert not measures.better(better, better) and measures.better(worse, None)
     nan = float("nan")
     assert not measures.better(nan, None) and not measures.better(nan, worse)
+
+
+def test_what_each_task_is_measured_by():
+    found = {
+        task: (one.columns, one.score, one.words, one.higher, one.trained) for task, one in MEASURES.items()
+    }
+    assert found == {
+        "classify": (("accuracy",), "accuracy", "accuracy", True, ("accuracy",)),
+        "multilabel": (("ap", "f1", "accuracy"), "ap", "average precision", True, ("accuracy",)),
+        "regress": (("rmse", "mae", "r2"), "rmse", "RMSE", False, ()),
+        "language": (("perplexity", "accuracy"), "perplexity", "perplexity", False, ("accuracy",)),
+    }
+    assert tuple(found) == EVERY and tuple(found)[:3] == TASKS
+    assert (STRATEGIES, LOSSES) == (("max", "sample", "beam"), ("mse", "l1", "huber"))

@@ -233,3 +233,10 @@ def test_a_child_of_a_process_that_used_one_thread_may_use_several(tmp_path):
     (tmp_path / "forking.py").write_text(code)
     done = run_python(tmp_path / "forking.py", OMP_NUM_THREADS="1")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@openmp
+def test_work_for_several_begins_at_a_million_multiply_adds():
+    """About 50 microseconds of one thread: ten times what it takes to start the others."""
+    threads.set_num_threads(2)
+    assert [threads.team(macs) for macs in (2**20 - 1, 2**20)] == [1, 2]
