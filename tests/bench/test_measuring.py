@@ -1,12 +1,23 @@
 """What is measured as a call from Python, and the numbers that nobody has to give."""
 
 import inspect
+import json
 
 import numpy as np
 import pytest
 
 from cynet import cli
-from cynet.bench import choices, loading, measuring, peak, per_layer, processes, speed
+from cynet.bench import (
+    choices,
+    loading,
+    measuring,
+    peak,
+    peers,
+    per_layer,
+    processes,
+    setting,
+    speed,
+)
 from cynet.bench.compare import compare
 from cynet.core import threads
 
@@ -97,3 +108,56 @@ def test_a_peer_that_takes_no_part_is_refused_before_anything_is_measured(monkey
 def test_no_more_pictures_fit_a_batch_than_the_loader_walks_over(capsys):
     assert cli.main(["bench", "loader", "--batch-size", str(choices.EPOCH + 1)]) == 2
     assert "from 1 to 12800" in capsys.readouterr().err
+
+
+def test_what_is_measured_where_nobody_says():
+    models = ("uwnet1", "uwnet2", "resnet20", "vgg_small")
+    kinds = {
+        "kernels": ("uwnet0", *models),
+        "distributed": ("resnet20",),
+        "growth": ("resnet20",),
+        "profile": ("uwnet2",),
+    }
+    for what in choices.WHAT:
+        assert choices.models(what) == kinds.get(what, models)
+        assert choices.batches(what) == ((128, 1) if what == "infer" else (128,))
+    assert (choices.RANKS, choices.SHARDS, choices.BATCH_OF_RANKS) == ((1, 2), 8, 512)
+    assert (choices.LATENCY, choices.BANDWIDTH, choices.EPOCH) == (1.0, 1.0, 12_800)
+    assert (choices.SHAPES, choices.STEPS, choices.TOLERANCE) == (60, 10, 0.97)
+    assert choices.REPEATS == {"peak": 30, "memory": 3, "import": 15}
+    assert setting.OPTIMIZER == {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4}
+    assert setting.TEXT_OPTIMIZER == {"lr": 0.002, "weight_decay": 5e-4}
+
+
+def test_the_same_batch_in_every_process():
+    rng = np.random.default_rng(0)
+    x, labels = setting.batch(50, (3, 2), 4)
+    np.testing.assert_array_equal(x, rng.standard_normal((50, 3, 2), dtype=np.float32))
+    np.testing.assert_array_equal(labels, rng.integers(0, 4, 50))
+    assert set(labels.tolist()) == {0, 1, 2, 3}
+    x, labels = setting.batch(3)
+    assert x.shape == (3, 32, 32, 3) and setting.batch(300)[1].max() == 9
+
+
+@pytest.mark.parametrize(("scale", "off", "same"), [(1, 9e-4, True), (1, 1.1e-3, False), (100, 0.09, True),
+                                                    (100, 0.11, False), (1, np.nan, False)])  # fmt: skip
+def test_outputs_are_the_same_to_a_thousandth_of_the_largest(scale, off, same):
+    ours = np.array([[0.0, scale, -scale / 2]], np.float32)
+    if same:
+        peers.check_close("torch", ours, ours + np.float32(off))
+        peers.check_close("torch", ours, ours - np.float32(off))
+    else:
+        with pytest.raises(ValueError, match="the same logits from cynet and torch, got a difference of"):
+            peers.check_close("torch", ours, ours + np.float32(off))
+
+
+def test_the_peers_best_way_is_the_one_of_the_smallest_peak(monkeypatch):
+    sizes = {"cynet": 10, "a": 50, "b": 20, "c": 30}
+    monkeypatch.setattr(
+        processes, "run_python",
+        lambda *given: json.dumps(
+            dict.fromkeys(("peak", "imported", "own"), sizes[json.loads(given[2])["way"]])
+        ),
+    )  # fmt: skip
+    row = processes.peaks({way: {"way": way} for way in sizes}, 2, lambda *_: None, "x")
+    assert (row["peer_way"], row["ratio"], row["own_ratio"]) == ("b", 2.0, 2.0)
