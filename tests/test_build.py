@@ -419,7 +419,7 @@ def test_every_file_of_the_package_is_installed():
     assert not missing
 
 
-# -- what setup.py asks of Cython and of the compiler, word for word ------------------------------------------
+# -- what setup.py asks of Cython and of the compiler, word for word ----------------------------------------
 @pytest.fixture
 def asked(tree, monkeypatch):
     """A function of the environment: what setup.py in that tree gave to `cythonize` and to `setup`."""

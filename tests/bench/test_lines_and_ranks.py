@@ -101,7 +101,7 @@ def test_the_first_rank_tells_what_all_of_them_measured(ended, one_thread):
     assert sum(size for _, size in told["buckets"]) == gradients
     # Of each bucket half in the first round, and half in the second.
     assert gradients <= told["bytes"] < gradients + 4 * told["told"] and told["messages"] >= 3
-    assert 0 < told["part"] and told["share"] == 0.5  # of a rank's 16 pictures eight: four a shard
+    assert told["part"] > 0 and told["share"] == 0.5  # of a rank's 16 pictures eight: four a shard
     assert min(told["step"], told["own"], told["rest"], told["peak"]) > 0 and len(told["line"]) == 3
 
 
