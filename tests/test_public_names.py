@@ -5,6 +5,10 @@ import inspect
 import re
 from functools import cached_property
 
+import pytest
+
+import cynet
+
 ROOMS = (
     "cynet", "cynet.data", "cynet.data.text", "cynet.distributed", "cynet.models", "cynet.losses",
     "cynet.optim", "cynet.schedules", "cynet.sklearn", "cynet.train", "cynet.runs",
@@ -147,3 +151,42 @@ def test_what_is_untold_is_found():
     assert untold(half, half.__doc__) == untold(half, None) == ["x", "y", "Returns"]
     text = "Parameters\n----------\n    x, y : int\n\nReturns\n-------\nint\n"
     assert untold(half, text) == [] and untold(half, text.replace("x, ", "")) == ["x"]
+
+
+# -- rooms whose names are loaded when they are asked for ---------------------------------------------------
+def test_a_name_that_is_not_there_is_told_with_its_room():
+    for room in ("cynet", "cynet.layers", "cynet.losses"):
+        module = importlib.import_module(room)
+        for name in ("Conv3d", "conv2d", "containers", "_hidden"):
+            with pytest.raises(AttributeError) as caught:
+                getattr(module, name)
+            assert str(caught.value) == f"module {room!r} has no attribute {name!r}"
+
+
+def test_each_room_lists_what_it_has():
+    nn, losses = importlib.import_module("cynet.nn"), importlib.import_module("cynet.losses")
+    layers = importlib.import_module("cynet.layers")
+    assert dir(layers) == sorted(nn.__all__) and layers.__all__ == nn.__all__
+    named = {"CrossEntropyLoss", "BCEWithLogitsLoss", "HuberLoss", "L1Loss", "MSELoss"}
+    assert {*losses.__all__} == named <= {*dir(losses)} and dir(losses) == sorted({*dir(losses)})
+    for name in named:
+        assert getattr(losses, name) is getattr(cynet, name)
+    for name in nn.__all__:
+        assert getattr(layers, name) is getattr(nn, name) is getattr(cynet, name)
+    modules = {
+        "data", "distributed", "interop", "layers", "losses", "models", "nn", "optim", "runs", "schedules",
+        "sklearn", "train", "uwnet",
+    }  # fmt: skip
+    assert dir(cynet) == sorted(cynet.__all__) and modules <= {*cynet.__all__}
+    others = {
+        "__version__", *named, "SGD", "Adam", "AdamW", "Lookahead", "check_gradients", "summary",
+        "show_config", "Layer", "no_grad", "from_spec", "to_spec", "Input", "Parameter", "seed", "get_num_threads",
+        "set_num_threads", "im2col", "col2im", "Predictor", "load",
+    }  # fmt: skip
+    assert {*cynet.__all__} == others | modules | {*nn.__all__}
+    assert importlib.import_module("cynet.schedules").__all__ == [
+        "Constant",
+        "Cosine",
+        "MultiStep",
+        "OneCycle",
+    ]

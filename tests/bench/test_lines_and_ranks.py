@@ -1,6 +1,7 @@
 """What ranks measure: the line between the first two of them, their own shards, what they send."""
 
 import copy
+import json
 import threading
 from types import SimpleNamespace
 
@@ -99,6 +100,8 @@ def test_the_first_rank_tells_what_all_of_them_measured(ended, one_thread):
     assert statistics > 0
     assert told["told"] == 64 + statistics and told["told"] == ranks._told(model)
     assert sum(size for _, size in told["buckets"]) == gradients
+    since = [seconds for seconds, _ in told["buckets"]]  # before the end of a backward pass
+    assert since == sorted(since, reverse=True) and 0 <= since[-1] <= since[0] < told["own"]
     # Of each bucket half in the first round, and half in the second.
     assert gradients <= told["bytes"] < gradients + 4 * told["told"] and told["messages"] >= 3
     assert told["part"] > 0 and told["share"] == 0.5  # of a rank's 16 pictures eight: four a shard
@@ -112,6 +115,28 @@ def test_one_process_alone_sends_nothing(one_thread):
         assert set(told) == {*ranks.COUNTED, "step", "peak", "rest"} and get_num_threads() == 2
         assert [told[name] for name in ranks.COUNTED] == [0] * 4 and told["rest"] < told["step"]
     set_num_threads(before)
+
+
+def test_the_slowest_rank_counts_in_each_turn_and_buckets_by_their_medians():
+    own = ranks._OwnShards.__new__(ranks._OwnShards)
+    own.times, own.parts = [1.0, 5.0, 2.0], [0.1, 0.2, 0.9]
+    own.buckets = [[0.5, 0.2, 0.0], [0.7, 0.3, 0.1], [0.6, 0.1, 0.3]]
+    own.sharding = SimpleNamespace(exchange=SimpleNamespace(sizes=[10, 20, 30]))
+    own.batch, own.part = (np.zeros((32, 2)), None), (np.zeros((4, 2)), None)
+    others = [json.dumps([[3.0, 1.0, 4.0], [0.3, 0.1, 0.1]]).encode()]
+    world = SimpleNamespace(gathered=lambda told, what: [told, *others])
+    assert own.found(world) == {
+        "own": 4.0, "part": 0.3, "share": 0.125, "buckets": [(0.6, 10), (0.2, 20), (0.1, 30)],
+    }  # fmt: skip
+
+
+def test_steps_before_those_that_are_timed_do_not_count(monkeypatch, one_thread):
+    monkeypatch.setattr(ranks, "_timed", lambda optimizer: [90.0, 80.0, 1.0, 5.0, 2.0])
+    times = iter([3.0, 1.0, 2.0])
+    steps = []
+    monkeypatch.setattr(ranks, "_seconds", lambda trainer, *batch: steps.append(len(batch[0])) or next(times))
+    told = ranks.main(JOB | {"ranks": 0, "shards": 1, "steps": 3})
+    assert (told["step"], told["rest"], steps) == (2.0, 2.0, [32] * 3)
 
 
 def test_each_step_of_an_optimiser_is_timed_and_taken(monkeypatch):

@@ -82,7 +82,7 @@ def test_rows_of_features_go_as_they_are_whatever_the_layout():
 
 def test_who_takes_part_in_what():
     every = ("train", "infer", "shapes", "memory", "import", "loader", "language-model", "table")
-    assert peers.PEERS == {"torch": every, "onnxruntime": ("infer",), "openvino": ("infer",)}
+    assert dict(peers.PEERS) == {"torch": every, "onnxruntime": ("infer",), "openvino": ("infer",)}
     assert peers.able("infer") == ("torch", "onnxruntime", "openvino") and peers.able("train") == ("torch",)
     assert peers.able("peak") == ()
     for what in every:

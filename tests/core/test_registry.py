@@ -235,3 +235,34 @@ def test_a_registry_may_be_closed_to_others(shop):
         closed()(defined())
     with pytest.raises(ValueError, match=r"^thing: wanted one that a file of shop defines"):
         closed.add("fig", defined())
+
+
+def test_where_the_things_of_some_folders_are_defined_is_told_by_their_package(shop, tmp_path):
+    (tmp_path / "shop/deep").mkdir()
+    (tmp_path / "shop/deep/__init__.py").write_text("@thing()\ndef none(): ...\n")
+    (tmp_path / "shop/deep/b.py").write_text("@thing()\ndef fig(): ...\n")
+    (tmp_path / "shop/deep/a.py").write_text("@thing()\ndef nut(): ...\n@thing()\ndef ash(): ...\n")
+    (tmp_path / "shop/deep/c.txt").write_text("@thing()\ndef text(): ...\n")
+    deep = Registry("thing", "shop", "deep", closed=True)
+    assert deep.names() == ("nut", "ash", "fig") and deep.home("fig") == ("shop.deep.b", "fig")
+    with pytest.raises(
+        ValueError, match=r"^thing: wanted one that a file in shop defines, got one of notebook$"
+    ):
+        deep()(defined())
+
+    def lost(): ...
+
+    lost.__module__ = "shop.one"
+    with pytest.raises(
+        ValueError, match=r"thing lost: wanted @thing.* begins, in shop's deep, got one in shop\.one"
+    ):
+        deep()(lost)
+
+
+def test_what_is_kept_of_a_thing_from_elsewhere_is_what_is_made_of_it(shop):
+    kept = Registry("thing", "shop", taken=lambda name, thing: (name, thing))
+    kept.add("fig", 3)
+    assert kept["fig"] == ("fig", 3) and kept.facts("fig") == {"text": ""}
+    with pytest.raises(KeyError):
+        kept.remove("apple")
+    assert kept.names() == ("Plum", "apple", "pear", "fig")

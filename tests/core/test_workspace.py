@@ -155,3 +155,25 @@ def test_no_two_that_are_held_have_memory_in_common_and_repetition_takes_nothing
         assert taken[1:] == taken[:1] * 2
     finally:
         workspace.pool = before
+
+
+def test_large_buffers_begin_with_a_huge_page(pool):
+    for floats in (1 << 20, 3 << 20, 1 << 25):
+        pool.clear()
+        assert workspace.empty((floats,)).ctypes.data % (1 << 21) == 0
+
+
+def test_of_free_buffers_some_are_always_put_up_with_and_no_more(pool):
+    """Each is a little larger than those before, whose places are of no use to it; nothing is written."""
+    most = 0
+    for size in range(300):
+        workspace.empty(((1 << 18) + 256 * size,))
+        most = max(most, pool.held())
+    assert 60 << 20 < most < 72 << 20
+
+
+def test_a_size_that_numpy_refuses_is_refused_in_its_words(pool):
+    for shape in ((1 << 62, 4), (2**40, 2**40), (-1,), (3, -2)):
+        with pytest.raises((ValueError, MemoryError)):
+            workspace.empty(shape)
+    assert pool.allocated == 0 and workspace.empty((-2, 0)[1:]).shape == (0,)
