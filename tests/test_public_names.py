@@ -180,8 +180,8 @@ def test_each_room_lists_what_it_has():
     assert dir(cynet) == sorted(cynet.__all__) and modules <= {*cynet.__all__}
     others = {
         "__version__", *named, "SGD", "Adam", "AdamW", "Lookahead", "check_gradients", "summary",
-        "show_config", "Layer", "no_grad", "from_spec", "to_spec", "Input", "Parameter", "seed", "get_num_threads",
-        "set_num_threads", "im2col", "col2im", "Predictor", "load",
+        "show_config", "Layer", "no_grad", "from_spec", "to_spec", "Input", "Parameter", "seed",
+        "get_num_threads", "set_num_threads", "im2col", "col2im", "Predictor", "load",
     }  # fmt: skip
     assert {*cynet.__all__} == others | modules | {*nn.__all__}
     assert importlib.import_module("cynet.schedules").__all__ == [

@@ -1,11 +1,23 @@
 """How often bench measures where nobody says: seconds of each kind, turns, and what those of a peer add."""
 
+import inspect
 import json
 
 import numpy as np
 import pytest
 
-from cynet.bench import cutting, growth, loading, shape_speed, shapes, speed, texts
+from cynet.bench import (
+    cutting,
+    growth,
+    loading,
+    peak,
+    per_layer,
+    shape_speed,
+    shapes,
+    speed,
+    texts,
+    timing,
+)
 from cynet.bench.peak import Peak
 from cynet.bench.timing import Contestant, repeated, take_turns
 
@@ -91,3 +103,27 @@ def test_what_a_machine_measures_by_default():
     assert (texts.WRITTEN, texts.STEPS) == (200, 3)
     assert (loading.PICTURES, loading.PADDING, loading.WORKERS, loading.STEPS) == (12_800, 4, (0, 1, 2), 40)
     assert (cutting.KEPT, cutting.SIZE, cutting.COUNT, cutting.BATCH) == (256, 224, 1024, 64)
+
+
+def test_a_layers_passes_are_as_many_as_steps_fit_into_a_second_and_a_half(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        per_layer, "repeated", lambda step, **how: asked.append(how) or np.array([1.0, 2.0, 3.0, 4.0])
+    )
+    monkeypatch.setattr(
+        per_layer,
+        "times",
+        lambda leaves, x, repeat, watch: asked.append(repeat) or np.ones((len(leaves), repeat, 2)),
+    )
+    for repeat, passes in ((None, 4), (2, 2)):
+        per_layer.measure("uwnet0", PEAK, 2, repeat=repeat)
+        assert asked == [{"repeat": repeat, "budget": 1.5}, passes]
+        asked.clear()
+
+
+def test_how_long_a_turn_waits_for_others_and_a_peak_is_looked_for():
+    assert (timing.BLOCK, timing.LEAD, timing.LONGEST_BLOCK, timing.ROUNDS) == (0.02, 0.01, 20, (5, 200))
+    assert (timing.PAUSE, timing.LONGEST_REST, timing.UNTOLD_REST) == (0.001, 1.0, 0.1)
+    assert {name: one.default for name, one in inspect.signature(peak.measure).parameters.items()} == {
+        "array_bytes": None, "repeat": 30, "steps": 100_000, "watch": timing.nothing,
+    }  # fmt: skip

@@ -1,5 +1,6 @@
 """What stands in each column of peak, kernels and profile is what was measured, by stand-ins that count."""
 
+import gc
 from types import SimpleNamespace
 
 import numpy as np
@@ -204,3 +205,17 @@ def test_kernels_are_held_against_the_roof_of_what_they_do(clock, monkeypatch, s
 def test_the_roof_of_memory_is_the_fastest_stream(fastest):
     streams = {"copy": 1.0, "triad": 1.0, "read": 1.0} | {fastest: 2.0}
     assert Peak(flops=1.0, **streams, threads=1, array_bytes=1).bandwidth == 2.0
+
+
+def test_layers_are_timed_while_nothing_is_collected_and_turns_are_told(clock):
+    class Noting(Timed):
+        collected = ()
+
+        def __call__(self, x):
+            Noting.collected = (*Noting.collected, gc.isenabled())
+            return super().__call__(x)
+
+    layer = Noting(clock, 1.0, 2.0, (2, 3))
+    assert gc.isenabled()
+    per_layer.times([("a", layer, (2, 3))], np.zeros((2, 3), np.float32), 2)
+    assert Noting.collected == (False,) * 3 and gc.isenabled()

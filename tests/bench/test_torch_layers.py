@@ -156,3 +156,18 @@ def test_a_text_is_learned_with_the_state_of_the_step_before():
     assert net.training
     for one, two in zip(net.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_the_peers_optimisers_take_all_parameters_at_once(monkeypatch, steps):
+    from cynet.bench import torch_texts
+
+    asked = []
+    for name in ("SGD", "Adam"):
+        monkeypatch.setattr(torch.optim, name, lambda params, name=name, **how: asked.append((name, how)))
+    x, labels = setting.batch(2)
+    steps.training_step(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1)), x, labels, "NCHW")
+    torch_texts.training_step(torch_texts.TorchLanguageModel(4), *setting.text(1, 2))
+    assert asked == [
+        ("SGD", {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "foreach": True}),
+        ("Adam", {"lr": 0.002, "weight_decay": 5e-4, "foreach": True}),
+    ]

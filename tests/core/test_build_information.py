@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import run_python
@@ -69,3 +70,23 @@ def test_the_system_is_told_as_python_does_without_a_process_for_it(monkeypatch)
     monkeypatch.setattr(build.platform, "system", lambda: "Other")
     monkeypatch.setattr(build.platform, "platform", lambda: "Other-1.2")
     assert build.system() == "Other-1.2"
+
+
+LINUX = {  # what Linux calls the features that it calls otherwise than compilers do
+    "sse3": "pni", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "bmi": "bmi1", "lzcnt": "abm",
+    "avx512vbmi2": "avx512_vbmi2", "avx512vnni": "avx512_vnni", "avx512bitalg": "avx512_bitalg",
+    "avx512vpopcntdq": "avx512_vpopcntdq", "avx512bf16": "avx512_bf16",
+}  # fmt: skip
+FEATURES = """
+    sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma bmi bmi2 lzcnt movbe f16c avx512f avx512bw avx512cd avx512dq
+    avx512vl avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq avx512bf16
+"""
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="of Linux on x86-64"
+)
+def test_the_processors_features_are_those_that_linux_tells():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    told = next(line for line in lines if line.startswith("flags")).partition(":")[2].split()
+    assert _config.cpu_features() == {name for name in FEATURES.split() if LINUX.get(name, name) in told}
