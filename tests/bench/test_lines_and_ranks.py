@@ -130,6 +130,23 @@ def test_the_slowest_rank_counts_in_each_turn_and_buckets_by_their_medians():
     }  # fmt: skip
 
 
+def test_a_ranks_own_step_is_timed_behind_one_like_it_and_tells_since_when_each_bucket_was_final(monkeypatch):
+    own, steps = ranks._OwnShards.__new__(ranks._OwnShards), []
+    trainer = SimpleNamespace(step=lambda *batch: steps.append(("untimed", trainer.sharding, *batch)))
+    monkeypatch.setattr(
+        ranks, "_seconds", lambda *given: steps.append(("timed", given[0].sharding, *given[1:])) or len(steps)
+    )
+    own.sharding = SimpleNamespace(exchange=SimpleNamespace(final=[0.0, 2.0, 5.0], behind=7.0))
+    own.trainer, own.together, own.part, own.batch = trainer, "together", ("x", "y"), ("all x", "all y")
+    own.times, own.parts, own.buckets = [], [], []
+    own.step()
+    assert steps == [
+        (how, own.sharding, *batch) for batch in (own.part, own.batch) for how in ("untimed", "timed")
+    ]
+    assert (own.parts, own.times, own.buckets) == ([2], [4], [[7.0, 5.0, 2.0]])
+    assert trainer.sharding == "together"
+
+
 def test_steps_before_those_that_are_timed_do_not_count(monkeypatch, one_thread):
     monkeypatch.setattr(ranks, "_timed", lambda optimizer: [90.0, 80.0, 1.0, 5.0, 2.0])
     times = iter([3.0, 1.0, 2.0])

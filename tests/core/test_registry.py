@@ -96,6 +96,9 @@ def test_a_second_of_one_name_is_refused_as_it_is_imported(shop):
     again = type(apple)(apple.__code__, apple.__globals__)  # as a file that is loaded anew defines it
     again.__module__, again.__qualname__ = apple.__module__, apple.__qualname__
     assert shop.thing()(again) is again and shop.thing["apple"] is again
+    other.__module__, other.__qualname__ = "shop.one", "make.<locals>.apple"  # not what the file defines
+    with pytest.raises(ValueError, match=r"thing apple: registered twice, in shop\.one and shop\.one"):
+        shop.thing()(other)
 
 
 def test_what_comes_from_elsewhere_is_added_last_and_taken_away(shop):
@@ -132,6 +135,7 @@ def test_names_may_be_made_of_files(shop):
     ("@thing('a', 'b')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(text='a')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(3)\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("@thing(order=1.5)\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 1.5"),
     ("@thing(order='x')\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 'x'"),
     ("@thing(\nclass Fig: ...\n", "of Fig: wanted literals in brackets: "),
     ("@thing\ndef fig(): ...\n", "of fig: wanted literals in brackets: there are none"),
