@@ -95,7 +95,8 @@ def test_alone_there_is_no_word_of_a_peer(monkeypatch, shown, clock):
 
 
 @pytest.mark.parametrize(("scale", "off", "same"), [(1, 9e-4, True), (1, 1.1e-3, False), (100, 0.09, True),
-                                                    (100, 0.11, False), (1, np.nan, False)])  # fmt: skip
+                                                    (100, 0.11, False), (1, np.nan, False),
+                                                    (0.1, 9e-4, True), (0.1, 1.1e-3, False)])  # fmt: skip
 def test_logits_are_the_same_to_a_thousandth_of_the_largest(scale, off, same):
     ours = np.array([[0.0, scale, -scale / 2]], np.float32)
     given = SimpleNamespace(language_model=lambda state: "net", logits=lambda net, x: ours + np.float32(off))

@@ -73,6 +73,9 @@ def test_a_users_path(tmp_path, monkeypatch):
         with pytest.raises(TypeError) as caught:
             files.user_path(value)
         assert str(caught.value) == f"path: wanted a str or a Path, got {value!r}"
+    for value in (b"a" * 1000, "\0" + "a" * 1000):
+        with pytest.raises((TypeError, ValueError), match=r"got .{200,230}$"):
+            files.user_path(value)
     with pytest.raises(ValueError) as caught:
         files.user_path("a\0b")
     assert str(caught.value) == r"path: wanted the name of a file or folder, got one with NUL: 'a\x00b'"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 
 import pytest
 from damages import bounded
@@ -108,6 +109,14 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(folder):
         for call in (own_file, open_appending, lambda path: read_object(path, 10)):
             with bounded(), pytest.raises(OSError, match=f"{name}: wanted a regular file, got {kind}"):
                 call(folder / name)
+
+
+@pytest.mark.parametrize("call", [own_file, own_target, open_appending, open_changing])
+def test_a_socket_is_told(folder, call):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s"))
+        with pytest.raises(OSError, match=r"run/s: wanted a regular file, got a socket$"):
+            call(folder / "s")
 
 
 def test_a_pipe_that_takes_the_place_between_look_and_opening_is_not_waited_for(folder, monkeypatch):

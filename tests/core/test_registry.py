@@ -51,6 +51,10 @@ def test_names_and_facts_are_known_before_anything_is_imported(shop):
     assert thing.facts("apple") == {"text": "a text, with (brackets)", "order": 2}
     assert thing.facts("pear") == {"text": "", "sizes": {"x": (1, 2)}}
     assert thing.those(order=1) == ("Plum",) and thing.those(text="") == ("Plum", "pear")
+    assert (
+        thing.those(order=1, text="") == ("Plum",) and thing.those(order=2, text="") == thing.those(x=1) == ()
+    )
+    assert thing.those() == thing.names()
     assert thing.home("Plum") == ("shop.two", "Plum")
     assert "apple" in thing and "Apple" not in thing and None not in thing and [] not in thing
     assert not {"shop.one", "shop.two"} & set(sys.modules)
@@ -135,6 +139,8 @@ def test_names_may_be_made_of_files(shop):
     ("@thing('a', 'b')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(text='a')\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
     ("@thing(3)\ndef fig(): ...\n", "of fig: wanted literals in brackets: a text, if any, and facts"),
+    ("if True:\n\t@thing()\n\tclass Fig: ...\n", "where a line begins, got it further in, of Fig"),
+    (f"@thing(order={'N' * 200})\ndef fig(): ...\n", "of fig: wanted literals in brackets: got N{80}$"),
     ("@thing(order=1.5)\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 1.5"),
     ("@thing(order='x')\ndef fig(): ...\n", "of fig: .*: order: wanted an int, got 'x'"),
     ("@thing(\nclass Fig: ...\n", "of Fig: wanted literals in brackets: "),
