@@ -42,6 +42,25 @@ def test_a_processor_without_a_needed_feature_is_refused_in_words():
         compiled.require_features(("sse3", "fma", "avx2"), {"sse3"})
 
 
+def test_a_lesser_processor_is_refused_before_any_kernel_is_loaded():
+    """By the one compiled file that every processor can load."""
+    code = (
+        "import sys\n"
+        "from types import ModuleType\n"
+        "import cynet.core\n"
+        "config = sys.modules['cynet.core._config'] = cynet.core._config = ModuleType('cynet.core._config')\n"
+        "config.build_info = lambda: {'isa': ISA}\n"
+        "config.cpu_features = lambda: frozenset({'sse3', 'avx'})\n"
+        "try: import cynet.core.compiled\n"
+        "except ImportError as error: print(error)\n"
+        "else: print('good')\n"
+    )
+    for isa, said in (("('sse3', 'avx2', 'avx', 'fma')", "cynet was built for a processor with avx2, fma, "),
+                      ("('avx',)", "good\n"), ("()", "good\n")):  # fmt: skip
+        done = run_python("-c", code.replace("ISA", isa))
+        assert done.returncode == 0 and done.stdout.startswith(said), done.stderr
+
+
 def test_without_built_kernels_it_says_where_and_what_to_do():
     code = (
         "import os, sys\n"

@@ -125,8 +125,10 @@ def test_a_pipe_that_takes_the_place_between_look_and_opening_is_not_waited_for(
     with bounded(), pytest.raises(OSError, match="No such device or address"):
         open_appending(folder / "pipe")
     reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    before = os.listdir("/proc/self/fd")
     with bounded(), pytest.raises(OSError, match="wanted a regular file, got a pipe"):
         open_appending(folder / "pipe")
+    assert os.listdir("/proc/self/fd") == before, "it is closed"
     os.close(reader)
 
 

@@ -1,6 +1,8 @@
 """Turns: one thread at a time, the next one afterwards, whatever the one before came to."""
 
+import copy
 import os
+import pickle
 import threading
 
 import pytest
@@ -37,6 +39,15 @@ def test_a_second_thread_is_refused_while_the_first_is_in_and_comes_in_afterward
         assert alone(turn) == "in", "this thread may come in again"
         assert isinstance(elsewhere(lambda: alone(turn)), RuntimeError), "and is in still"
     assert elsewhere(lambda: alone(turn)) == "in"
+
+
+@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, lambda turn: pickle.loads(pickle.dumps(turn))])
+def test_a_copy_begins_with_nobody_in(twin_of):
+    turn = Turn()
+    with turn.alone("net"):
+        twin = twin_of(turn)
+        assert type(twin) is Turn and elsewhere(lambda: alone(twin)) == "in"
+        assert isinstance(elsewhere(lambda: alone(turn)), RuntimeError)
 
 
 def test_an_error_gives_the_turn_back():
