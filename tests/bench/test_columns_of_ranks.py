@@ -166,3 +166,11 @@ def test_one_machine_is_held_against_itself_with_the_same_pictures():
     assert efficiency(work, Link(9.0, 1.0), 1, 8, 0.5) == pytest.approx(
         (4 * SHARD + REST) / (8 * (FIXED + (SHARD - FIXED) / 2) + REST)
     )
+
+
+def test_ranks_are_started_by_the_launcher_beside_this_python_unless_another_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(distributed.sys, "executable", str(tmp_path / "python"))
+    assert distributed.launcher() == distributed.launcher(None) == ["mpiexec", "-n", "{}"]
+    (tmp_path / "mpiexec").touch()
+    assert distributed.launcher() == [str(tmp_path / "mpiexec"), "-n", "{}"]
+    assert distributed.launcher("mpiexec -np {} -x A") == ["mpiexec", "-np", "{}", "-x", "A"]

@@ -176,3 +176,32 @@ def test_a_chosen_number_of_rounds_is_that_and_else_the_budget_grows_with_the_co
     for names, rounds in (("a", 20), ("ab", 10)):
         contestants = [timing.Contestant(name, clock(0.05)) for name in names]
         assert len(timing.take_turns(contestants, None, 2.0)["a"]) == rounds
+
+
+def test_a_way_in_which_the_peer_cannot_train_is_left_out_of_training_alone(monkeypatch, clock, peer):
+    peer.trains_in = lambda net, way: way == "two"
+    peer.training_step = peer.inference = lambda *_: clock(0.02)
+    monkeypatch.setattr(speed.workload, "training_step", lambda *_: clock(0.01))
+    monkeypatch.setattr(speed.workload, "inference", lambda *_: clock(0.01))
+    for training, ways in ((True, {"two"}), (False, {"one", "two"})):
+        setup = speed.Setup(training, ("uwnet0",), (2,), peer="other", rounds=1)
+        (row,) = speed.measure(setup).rows
+        assert set(row["peer_ways"]) == ways and row["side"] is None
+
+
+def test_memory_is_of_the_ways_in_which_the_peer_trains(children, peer):
+    peer.trains_in = lambda net, way: way == "two"
+    (row,) = processes.memory(speed.Setup(True, ("uwnet2",), (4,), peer="other"), repeat=1).rows
+    assert set(row["peer_ways"]) == {"two"} and [job.get("way") for job in children] == [None, "two"]
+    assert children[1]["shape"] == [32, 32, 3]
+
+
+def test_the_side_that_was_asked_for_is_that_of_the_pictures(monkeypatch, clock, shown):
+    seen = []
+    monkeypatch.setattr(
+        speed.workload,
+        "inference",
+        lambda model, x: seen.append((model.checked_shape(x.shape), x.shape)) or clock(1),
+    )
+    report = speed.measure(speed.Setup(False, ("uwnet2",), (2,), rounds=1, side=48))
+    assert seen == [((2, 10), (2, 48, 48, 3))] and shown(report)[0]["side"] == "48"

@@ -36,6 +36,11 @@ BOTH = {"model": "m", "batch_norm": True, "batch_size": 8, "threads": 2, "steps"
      ("loader: cost, 1 workers, grown", "2.00", "1.00", "MiB", 2)),
     ("loader: training", {"workers": 1}, "images_per_second", 100, 150,
      ("loader: training, 1 workers", "100", "150", "images/s", 1.5)),
+    *((f"growth: {what}", {"model": "m", "side": 32, "batch_size": 8, "threads": 2}, key, 0.002, 0.001,
+       (f"growth: {what}, m, @32, batch 8, 2 threads, {key}", "2.00", "1.00", "ms", 2))
+      for what in ("batch", "side", "depth") for key in ("train", "infer")),
+    ("growth: threads", {"threads": 4, "model": 0.1}, "seconds", 0.002, 0.001,
+     ("growth: threads, 4 threads", "2.00", "1.00", "ms", 2)),
     ("language-model", {"hidden": 8, "batch_size": 4, "length": 5, "threads": 2}, "seconds", 0.002, 0.001,
      ("language-model, 8 units, batch 4, length 5, 2 threads", "2.00", "1.00", "ms", 2)),
     ("language-model: writing", {"hidden": 8, "threads": 2}, "seconds", 1e-6, 2e-6,
@@ -102,3 +107,37 @@ def test_what_is_no_positive_number_is_no_case(tmp_path, value):
     rows = [{"model": "m", "seconds": value}]
     file.write_text(json.dumps({"results": [{"command": "train", "rows": rows}]}))
     assert compare.read(file) == {}
+
+
+@pytest.mark.parametrize("value", [9.9e99, 1e-300, 10**50, 3])
+def test_any_other_positive_number_is_a_case(tmp_path, value):
+    file = tmp_path / "a.json"
+    rows = [{"measure": "copy", "rate": value}]
+    file.write_text(json.dumps({"results": [{"command": "peak", "rows": rows}]}))
+    assert [each.value for each in compare.read(file).values()] == [value]
+
+
+def test_cases_of_one_ratio_stand_by_their_names(tmp_path):
+    files = []
+    for name, factor in (("old", 1), ("new", 2)):
+        rows = [{"measure": each, "rate": factor * 8.0} for each in "cabd"]
+        rows.append({"measure": "e", "rate": 1.0})
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({"results": [{"command": "peak", "rows": rows}]}))
+    found = compare.compare(*files)
+    assert [row["case"][-1] for row in found.report.rows] == ["e", "a", "b", "c", "d"]
+
+
+def test_a_long_name_is_cut_and_a_file_of_hundreds_of_megabytes_not_read(tmp_path):
+    file = tmp_path / "a.json"
+    rows = [{"measure": "m" * 500, "rate": 1.0}]
+    file.write_text(json.dumps({"results": [{"command": "peak", "rows": rows}]}))
+    assert list(compare.read(file)) == ["peak, " + "m" * 80]
+    file.write_text(json.dumps({"results": [{"command": "peak", "rows": rows, "more": "x" * 10_000}]}))
+    assert len(compare.read(file)) == 1
+    with file.open("r+") as opened:
+        opened.truncate((1 << 28) + 1)
+    with pytest.raises(
+        ValueError, match=r"a\.json: wanted a file of at most 268,435,456 bytes, got 268,435,457$"
+    ):
+        compare.read(file)
