@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cynet.bench import loading
+from cynet import data
+from cynet.bench import cutting, loading
 
 MIB = 1 << 20
 
@@ -101,3 +102,49 @@ def test_the_cost_of_loading_is_of_medians_and_the_largest_worker(monkeypatch, s
     ]  # fmt: skip
     assert told == [(i, 4, "loader: cost") for i in (1, 2, 3, 4)]
     assert f"({12_800 * 3072 / MIB:.1f} MiB)" in report.notes[0]
+
+
+def test_a_turn_of_training_is_of_forty_batches_of_the_size_that_was_asked_for(monkeypatch, loaders):
+    seen, made = [], []
+
+    class Endless(Loader):
+        def __iter__(self):
+            made.append("epoch")
+            for _ in range(15):
+                yield np.zeros((self.batches, 1)), None
+
+    monkeypatch.setattr(loading, "loader", lambda n, size: Endless(None, size))
+    monkeypatch.setattr(loading.workload, "create", lambda name: name)
+    monkeypatch.setattr(loading.workload, "training_step_on", lambda model: lambda x, y: seen.append(len(x)))
+
+    def take_turns(contestants, *_, **__):
+        for one in contestants:
+            one.step()
+        return {one.name: np.ones(1) for one in contestants}
+
+    monkeypatch.setattr(loading, "take_turns", take_turns)
+    report = loading.training(10)
+    assert seen == [10] * 4 * 40 and made == ["epoch"] * 3 * 3  # forty are two epochs and a part of a third
+    assert [row["images_per_second"] for row in report.rows] == [400] * 3
+
+
+def test_both_loaders_normalise_by_the_numbers_of_cifar(monkeypatch):
+    mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+    monkeypatch.setattr(loading, "PICTURES", 4)
+    monkeypatch.setattr(cutting, "COUNT", 64)
+    monkeypatch.setattr(cutting, "KEPT", 8)
+    made = []
+    for module in (loading, cutting):
+        monkeypatch.setattr(module, "DataLoader", lambda dataset, size, **how: made.append((dataset, how)))
+    loading.loader(1, 2), cutting.loader(1)
+    wanted = [
+        [data.RandomCrop(4), data.RandomFlip(), data.Normalize(mean, std)],
+        [data.RandomResizedCrop(224), data.RandomHorizontalFlip(), data.Normalize(mean, std)],
+    ]
+    assert [list(map(repr, how["transforms"])) for _, how in made] == [
+        list(map(repr, each)) for each in wanted
+    ]
+    for (dataset, _), size, count in zip(made, (32, 8), (4, 64), strict=True):
+        assert dataset.images.shape == (count, 3, size, size) and dataset.images.dtype == np.uint8
+        assert dataset.images.min() < 10 and dataset.images.max() > 245
+        assert [int(label) for label in dataset.labels[:12]] == [n % 10 for n in range(min(12, count))]

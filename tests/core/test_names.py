@@ -11,7 +11,7 @@ from cynet.core.names import SPELLED, few, harmless, printable, unused
 @pytest.mark.parametrize(("name", "shown"), [
     ("café and 猫", "café and 猫"), (b"caf\xe9", "caf\\xe9"), (b"\xff\xfe", "\\xff\\xfe"),
     ("two\nlines\t\x1b[31m", "two\\nlines\\t\\x1b[31m"), ("cafe\u0301", "café"), ("\u202egnp", "\\u202egnp"),
-    ("\ud800", "\\ud800"), (" ", " "), ("a\\b", "a\\b"),
+    ("\ud800", "\\ud800"), ("ﬁ²Å", "ﬁ²Å"), (" ", " "), ("a\\b", "a\\b"),
 ])  # fmt: skip
 def test_what_cannot_be_shown_is_escaped(name, shown):
     found = printable(os.fsdecode(name) if isinstance(name, bytes) else name)
