@@ -79,3 +79,31 @@ def test_what_cannot_be_timed_is_refused_in_a_line(tmp_path, monkeypatch, capsys
     assert cli.main(["bench", "profile", *flags]) == 2
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
+
+
+def test_the_side_of_pictures_is_that_of_the_net_that_is_made(tmp_path):
+    (tmp_path / "net.py").write_text(OWN)
+    for name in ("uwnet2", str(tmp_path / "net.py")):
+        for side, shape in ((None, (32, 32, 3)), (48, (48, 48, 3))):
+            net = profiled.of(name, side=side)
+            assert (net.shape, net.classes) == (shape, 10) and net.create().output_shape((2, *shape)) == (
+                2,
+                10,
+            )
+    with pytest.raises(
+        ValueError, match=r"^side: wanted a net of pictures, got conv1d_small, one of signals$"
+    ):
+        profiled.of("conv1d_small", side=48)
+    assert profiled.of("conv1d_small").shape == (1024, 3)
+
+
+def test_what_a_title_says_of_batch_norm():
+    assert [profiled.of("uwnet2", on).norm for on in (True, False)] == [", batch norm on", ", batch norm off"]
+    norms = [
+        sum(
+            isinstance(layer, cynet.BatchNorm2d)
+            for _, layer in profiled.of("uwnet2", on, options).create().walk()
+        )
+        for on, options in ((True, None), (False, None), (True, '{"batch_norm": false}'), (False, "{}"))
+    ]
+    assert norms[0] > 0 and norms[1:] == [0, 0, 0]
