@@ -185,7 +185,7 @@ def test_kernels_refuse_none_and_other_types():
 # -- setup.py itself, with a compiler that only tells what it was asked for ----------------------------------
 COMPILER = """#!/bin/sh
 case "$*" in
-  *--version*) echo "fakecc 1.0"; exit 0 ;;
+  *--version*) echo "fakecc ${FAKE_VERSION:-1.0}"; exit 0 ;;
   *-dM*) echo "#define __SSE3__ 1"; echo "#define __SSE4_1__ 1"; echo "#define __AVX2__ 1"
     [ -n "$FAKE_TUNES" ] && echo "#define __tune_$FAKE_TUNES""3__ 1"; exit 0 ;;
   *march=none-such*) echo "unknown" >&2; exit 1 ;;
@@ -312,7 +312,7 @@ def test_all_is_compiled_again_where_one_asks_for_it(tree):
 
 
 def test_each_set_of_flags_is_compiled_for_itself_and_kept(tree):
-    others = {"CYNET_MARCH": "other"}, {"CFLAGS": "-DX"}, {"LDFLAGS": "-lx"}
+    others = {"CYNET_MARCH": "other"}, {"CFLAGS": "-DX"}, {"LDFLAGS": "-lx"}, {"FAKE_VERSION": "2.0"}
     for other in others:
         assert set(build(tree, **other)) == ALL, other
     for other in (others[0], {}):

@@ -113,7 +113,7 @@ def test_only_some_shapes_and_none_that_nobody_has(timed, monkeypatch):
     monkeypatch.setattr(shape_speed.workspace.pool, "clear", lambda: cleared.append(True))
     for only, count in ((("3X3/2",), 1), (("1X1",), 2), ((), 3), (("@9", "1x1"), 3)):
         cleared.clear()
-        reports = list(shape_speed.measure(PEAK, count=2, only=only, rounds=1))
+        reports = list(shape_speed.measure(PEAK, None, 2, 7, only, 1))
         assert sum(len(report.rows) for report in reports) == len(cleared) == count, only
     (report,) = shape_speed.measure(PEAK, count=2, only=("9X9", "@9"), rounds=1)
     assert [row["shape"] for row in report.rows] == ["3x3/2 4-6 @9 (2)"]
