@@ -484,11 +484,19 @@ def test_what_cython_is_asked_for(asked, checked):
     assert found["setup"]["options"] == {} and found["setup"]["ext_modules"] == found["sources"]
 
 
-def test_a_tree_that_cannot_be_written_is_built_elsewhere(asked, monkeypatch, tree):
+def test_a_tree_that_cannot_be_written_is_built_elsewhere(asked, monkeypatch):
+    import setuptools
+
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == "." and mode == os.W_OK))
     found = asked()
     place = Path(found["build_dir"]).parent
     assert place.name.startswith("cynet-") and not place.exists(), "it is gone when all is built"
+    command = found["setup"]["cmdclass"]["build_ext"](setuptools.Distribution())
+    command.inplace = True
+    with pytest.raises(
+        SystemExit, match="cannot be written, and an editable or in-place build puts its files"
+    ):
+        command.run()
     assert found["setup"]["options"] == {
         "build": {"build_base": str(place)}, "egg_info": {"egg_base": str(place)}
     }  # fmt: skip

@@ -8,10 +8,14 @@ import pytest
 
 from cynet.bench import (
     cutting,
+    distributed,
     growth,
+    line,
     loading,
     peak,
     per_layer,
+    ranks,
+    scaling,
     shape_speed,
     shapes,
     speed,
@@ -102,6 +106,9 @@ def test_what_a_machine_measures_by_default():
     assert sizes == [(512, 256, 100), (256, 64, 100), (128, 64, 64)]
     assert (texts.WRITTEN, texts.STEPS) == (200, 3)
     assert (loading.PICTURES, loading.PADDING, loading.WORKERS, loading.STEPS) == (12_800, 4, (0, 1, 2), 40)
+    assert (distributed.ROUNDS, distributed.STEPS, scaling.MOST) == (3, 6, 1e4)
+    assert (ranks.RATE, ranks.WARM, ranks.PART, ranks.LEAST) == (0.0, 2, 8, 4)
+    assert (line.ROUNDS, line.TRIES, line.MANY, line.COUNT, line.SIZE) == (20, 5, 200, 8, 1 << 17)
     assert (cutting.KEPT, cutting.SIZE, cutting.COUNT, cutting.BATCH) == (256, 224, 1024, 64)
 
 
