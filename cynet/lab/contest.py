@@ -31,9 +31,9 @@ class Contest:
         one), and the least bytes to move.
     textbook : callable
         Of a case's values: (a function without arguments that does a part of the work by a loop in plain
-        Python, which share of the work this is).
+        Python and gives what came of it, which share of the work this is).
     numpy, cynet : callable
-        Of a case's values: a function without arguments that does the work.
+        Of a case's values: a function without arguments that does the work and gives what came of it.
     torch : callable
         Of a case's values and the module torch: the same.
     """

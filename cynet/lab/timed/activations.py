@@ -44,6 +44,7 @@ def _cynet(values):
         activation.sigmoid(x, one, threads)
         activation.relu(x, two, threads)
         activation.leaky_relu(x, three, SLOPE, threads)
+        return one, two, three
 
     return step
 
@@ -79,6 +80,7 @@ def _cynet_back(values):
         activation.sigmoid_backward(y, d, one, threads)
         activation.relu_backward(x, d, two, threads)
         activation.leaky_relu_backward(x, d, three, SLOPE, threads)
+        return one, two, three
 
     return step
 

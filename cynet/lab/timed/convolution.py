@@ -53,6 +53,7 @@ def _loop(values, back):
                                 else:
                                     total += w[c][ky][kx] * x[c][iy][ix]
                 y[oy][ox] = total
+        return (dw, dx) if back else y
 
     return step, part / (out_h * len(values["x"]) * len(values["w"]))
 
@@ -123,7 +124,7 @@ def _cynet_back(values):
 
     def step():
         way.weight_gradient(x, d, dw)
-        return way.input_gradient(d, w)
+        return dw, way.input_gradient(d, w)
 
     return step
 

@@ -44,6 +44,7 @@ def _loop(values, back):
                             image[y][x] += row[oy * out_w + ox]
                         elif not back:
                             row[oy * out_w + ox] = image[y][x] if inside else 0.0
+        return image if back else col
 
     return step, part / (out_h * channels)
 
@@ -100,7 +101,12 @@ def _kernels(values):
 
 def _cynet(values):
     image, columns, window = _kernels(values)
-    return lambda: columns_kernel.im2col(image, columns, *window)
+
+    def step():
+        columns_kernel.im2col(image, columns, *window)
+        return columns
+
+    return step
 
 
 def _cynet_back(values):
@@ -109,6 +115,7 @@ def _cynet_back(values):
     def step():
         image[:] = 0
         columns_kernel.col2im(columns, image, *window)
+        return image
 
     return step
 

@@ -78,7 +78,12 @@ def _given(values):
 
 def _cynet(values):
     x, _, y, winner, window = _given(values)
-    return lambda: kernels.max_pool(x, y, winner, *window)
+
+    def step():
+        kernels.max_pool(x, y, winner, *window)
+        return y
+
+    return step
 
 
 def _torch(values, torch):
@@ -115,7 +120,12 @@ def _cynet_back(values):
     x, d, y, winner, window = _given(values)
     kernels.max_pool(x, y, winner, *window)
     dx = np.empty_like(x)
-    return lambda: kernels.max_pool_backward(d, winner, dx, *window)
+
+    def step():
+        kernels.max_pool_backward(d, winner, dx, *window)
+        return dx
+
+    return step
 
 
 def _torch_back(values, torch):

@@ -19,6 +19,7 @@ def _textbook(values):
         for i in range(len(w)):
             v[i] = momentum * v[i] + dw[i] + decay * w[i]
             w[i] = w[i] - rate * v[i]
+        return v, w
 
     return step, min(1.0, PART / len(values["w"]))
 
@@ -43,7 +44,12 @@ def _cynet(values):
         False,
         get_num_threads(),
     )  # so small that w stays what it is
-    return lambda: optim.sgd_momentum(w, dw, v, *given)
+
+    def step():
+        optim.sgd_momentum(w, dw, v, *given)
+        return v, w
+
+    return step
 
 
 def _torch(values, torch):

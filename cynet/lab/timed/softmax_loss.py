@@ -52,7 +52,12 @@ def _numpy(values):
 def _cynet(values):
     x, labels = values["x"], values["labels"].astype(np.int64)
     dx, losses, threads = np.empty_like(x), np.empty(len(x)), get_num_threads()
-    return lambda: kernels.cross_entropy(x, labels, dx, losses, 0.0, threads)
+
+    def step():
+        kernels.cross_entropy(x, labels, dx, losses, 0.0, threads)
+        return losses, dx
+
+    return step
 
 
 def _torch(values, torch):
