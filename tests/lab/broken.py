@@ -65,6 +65,18 @@ PYTHON = {
         ("delta_batch_norm", "d not divided", " / np.sqrt(v + EPS)[:, None]", ""),
         ("delta_batch_norm", "no epsilon", "v + EPS", "v"),
         ("delta_batch_norm", None, "direct + by_v", "direct - by_v * 0.3"),
+        ("variance", "1/columns", ".mean(axis=(0, 2))", ".mean(axis=(0, 2)) / groups"),
+        ("variance", "not squared", "((parts - m[:, None]) ** 2)", "np.abs(parts - m[:, None])"),
+        ("normalize", "groups ignored", "return y.reshape(x.shape)",
+         "parts = x.reshape(len(x), -1, groups).swapaxes(1, 2)\n"
+         "    y = (parts - m[:, None]) / np.sqrt(v + EPS)[:, None]\n"
+         "    return y.swapaxes(1, 2).reshape(x.shape)"),
+        ("delta_mean", "no epsilon", "v + EPS", "v"),
+        ("delta_mean", "epsilon outside the root", "np.sqrt(v + EPS)[:, None]",
+         "(np.sqrt(v) + EPS)[:, None]"),
+        ("delta_variance", "no epsilon", "(v + EPS)", "v"),
+        ("delta_batch_norm", "no root", "np.sqrt(v + EPS)[:, None]", "(v + EPS)[:, None]"),
+        ("delta_batch_norm", "without the direct term", "direct + by_v + by_m", "0 * direct + by_v + by_m"),
     ),
     "im2col": (
         ("im2col", "padding of one side", "(size - 1) // 2", "0"),
@@ -84,6 +96,24 @@ PYTHON = {
         ("col2im", "wraps", "0 <= y < height and 0 <= x < width", "-height <= y < height and -width <= x < "
                                                                   "width"),
         ("col2im", "factor", "return image", "return 2 * image"),
+        ("col2im", "padding of an even size", "(size - 1) // 2", "size // 2"),
+        ("col2im", "places exchanged", "col.reshape(channels, size, size, out_h, out_w)",
+         "col.reshape(channels, size, size, out_w, out_h).swapaxes(3, 4)"),
+        ("col2im", "averages", "    return image",
+         "    count = np.zeros((height, width))\n"
+         "    for ky, kx, oy, ox in np.ndindex(size, size, out_h, out_w):\n"
+         "        y, x = oy * stride + ky - padding, ox * stride + kx - padding\n"
+         "        if 0 <= y < height and 0 <= x < width:\n            count[y, x] += 1\n"
+         "    return image / np.maximum(1, count)"),
+        ("col2im", "assigns", "    for ky in range(size):\n        for kx in range(size):\n"
+         "            for oy in range(out_h):\n                for ox in range(out_w):\n"
+         "                    y, x = oy * stride + ky - padding, ox * stride + kx - padding\n"
+         "                    if 0 <= y < height and 0 <= x < width:\n"
+         "                        image[:, y, x] += cells[:, ky, kx, oy, ox]",
+         "    for oy, ox, ky, kx in np.ndindex(out_h, out_w, size, size):\n"
+         "        y, x = oy * stride + ky - padding, ox * stride + kx - padding\n"
+         "        if 0 <= y < height and 0 <= x < width:\n"
+         "            image[:, y, x] = cells[:, ky, kx, oy, ox]"),
     ),
     "convolution": (
         ("forward", "filters turned", "w[:, :, ky, kx]", "w[:, :, -1 - ky, -1 - kx]"),
@@ -104,6 +134,22 @@ PYTHON = {
         ("input_gradient", "last filter alone", "d, w[:, :, ky, kx]", "d[:, -1:], w[-1:, :, ky, kx]"),
         ("input_gradient", "padding of one side", "(size - 1) // 2", "0"),
         ("input_gradient", "assigns", "wide[:, :, rows, columns] +=", "wide[:, :, rows, columns] ="),
+        ("forward", "stride forgotten", "taps(w.shape[2], stride, out", "taps(w.shape[2], 1, out"),
+        ("forward", "wraps", "wide = padded(x, w.shape[2])",
+         "size, pad = w.shape[2], (w.shape[2] - 1) // 2\n    wide = padded(x, size)\n"
+         "    if pad:\n        wide[:, :, :pad] = wide[:, :, height : height + pad]\n"
+         "        wide[:, :, :, :pad] = wide[:, :, :, width : width + pad]"),
+        ("weight_gradient", "padding of one side", "wide = padded(x, size)",
+         "wide = np.pad(x, ((0, 0), (0, 0), (0, 9), (0, 9)))"),
+        ("weight_gradient", "stride forgotten", "taps(size, stride, ", "taps(size, 1, "),
+        ("input_gradient", "stride forgotten", "taps(size, stride, ", "taps(size, 1, "),
+        ("input_gradient", "wraps", "    return wide",
+         "    if pad:\n        wide[:, :, height : height + pad] += wide[:, :, :pad]\n"
+         "        wide[:, :, :, width : width + pad] += wide[:, :, :, :pad]\n    return wide"),
+        ("input_gradient", "assigns",
+         "        wide[:, :, rows, columns] += np.einsum(\"nfyx,fc->ncyx\", d, w[:, :, ky, kx])",
+         "        for f in range(len(w)):\n"
+         "            wide[:, :, rows, columns] = np.einsum(\"nyx,c->ncyx\", d[:, f], w[f, :, ky, kx])"),
     ),
     "maxpool": (
         ("forward", "starts at 0", "-np.inf", "0"),
@@ -118,6 +164,19 @@ PYTHON = {
         ("backward", "ones", "+= d[i, c, oy, ox]", "+= 1"),
         ("backward", "sign", "+=", "-="),
         ("backward", "factor", "return dx", "return dx / 2"),
+        ("forward", "mean", "    return y, winner",
+         "    for oy, ox in np.ndindex(out_h, out_w):\n"
+         "        rows = range(oy * stride - pad, oy * stride - pad + size)\n"
+         "        columns = range(ox * stride - pad, ox * stride - pad + size)\n"
+         "        rows = [row for row in rows if 0 <= row < height]\n"
+         "        columns = [column for column in columns if 0 <= column < width]\n"
+         "        y[:, :, oy, ox] = x[:, :, rows][..., columns].mean((2, 3))\n    return y, winner"),
+        ("backward", "exchanged", "row, column = divmod(winner[i, c, oy, ox], width)",
+         "column, row = divmod(winner[i, c, oy, ox], height)\n"
+         "        row, column = divmod(min(row * width + column, height * width - 1), width)"),
+        ("backward", "shared", "    return dx",
+         "    count = np.zeros_like(dx)\n    for i, c, oy, ox in np.ndindex(d.shape):\n"
+         "        count[i, c].reshape(-1)[winner[i, c, oy, ox]] += 1\n    return dx / np.maximum(1, count)"),
     ),
     "activations": (
         ("logistic", "sign", "np.exp(-x)", "np.exp(x)"),
@@ -137,6 +196,15 @@ PYTHON = {
         ("leaky_relu_gradient", "of d", "x > 0", "d > 0"),
         ("leaky_relu_gradient", "no slope", "SLOPE * d", "0"),
         ("leaky_relu_gradient", "at zero", "x > 0", "x >= 0"),
+        ("logistic", "exponential", "1 / (1 + np.exp(-x))", "np.exp(x)"),
+        ("logistic_gradient", "of tanh", "d * y * (1 - y)", "d * (1 - y * y)"),
+        ("relu", "leaky", "np.maximum(x, 0)", "np.maximum(x, 0.01 * x)"),
+        ("relu", "step", "np.maximum(x, 0)", "(x > 0).astype(np.float32)"),
+        ("relu_gradient", "no d", "np.where(x > 0, d, 0)", "(x > 0) * 1.0"),
+        ("relu_gradient", "times x", "np.where(x > 0, d, 0)", "np.where(x > 0, d * x, 0)"),
+        ("leaky_relu", "exchanged", "x, SLOPE * x", "SLOPE * x, x"),
+        ("leaky_relu_gradient", "slope alone", "SLOPE * d", "SLOPE"),
+        ("leaky_relu_gradient", "no d", "d, SLOPE * d", "1, SLOPE"),
     ),
     "softmax-loss": (
         ("softmax", "overflow", " - x.max(axis=1, keepdims=True)", ""),
@@ -161,6 +229,24 @@ PYTHON = {
         ("gradient", "1/classes", "p / len(x)", "p / x.shape[1]"),
         ("gradient", "whole columns", "p[np.arange(len(x)), labels]", "p[:, labels]"),
         ("gradient", "everywhere", "p[np.arange(len(x)), labels] -= 1", "p -= 1"),
+        ("softmax", "over all", "return powers / powers.sum(axis=1, keepdims=True)",
+         "powers = np.exp(x - x.max())\n    return powers / powers.sum()"),
+        ("softmax", "logarithm", "return powers / powers.sum(axis=1, keepdims=True)",
+         "return np.log(powers / powers.sum(axis=1, keepdims=True))"),
+        ("softmax", "columns", "axis=1, keepdims=True", "axis=0"),
+        ("losses", "overflow", "return np.log(total) + greatest - x",
+         "return np.log(np.exp(x).sum(axis=1)) - x"),
+        ("losses", "log of p + a small number",
+         "return np.log(total) + greatest - x[np.arange(len(x)), labels]",
+         "return -np.log(softmax(x)[np.arange(len(x)), labels] + 1e-7)"),
+        ("losses", "largest", ", labels]", ", x.argmax(1)]"),
+        ("losses", "mean", "return np.log(total) + greatest - x[np.arange(len(x)), labels]",
+         "return (np.log(total) + greatest - x[np.arange(len(x)), labels]) / len(x)"),
+        ("gradient", "overflow", "p = softmax(x)", "p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)"),
+        ("gradient", "largest of all", "p = softmax(x)",
+         "p = np.exp(x - x.max())\n    p /= p.sum(axis=1, keepdims=True)"),
+        ("gradient", "label first", "    p[np.arange(len(x)), labels] -= 1\n    return p / len(x)",
+         "    p = p / len(x)\n    p[np.arange(len(x)), labels] -= 1\n    return p"),
     ),
     "sgd": (
         ("velocity", "no decay", " + decay * w", ""),
@@ -174,6 +260,12 @@ PYTHON = {
         ("step", "no rate", "rate * v", "v"),
         ("step", "step alone", "w - rate * v", "rate * v"),
         ("step", None, "rate * v", "rate * v * v"),
+        ("velocity", "sign", "+ dw + decay * w", "- dw - decay * w"),
+        ("velocity", "decay of the gradient", "decay * w", "decay * dw"),
+        ("velocity", "decay with momentum", "momentum * v + dw + decay * w",
+         "momentum * (v + decay * w) + dw"),
+        ("step", "rate at w", "w - rate * v", "rate * (w - v)"),
+        ("step", "step alone", "w - rate * v", "-rate * v"),
     ),
     "gru": (
         ("step", "z exchanged", "(1 - z) * n + z * h", "z * n + (1 - z) * h"),
@@ -194,6 +286,19 @@ PYTHON = {
          "hs.append(step(x, h, w_ih, w_hh, b_ih, b_hh))"),
         ("through_time", "backwards", "for x in xs", "for x in xs[::-1]"),
         ("through_time", "first input", "step(x, h", "step(xs[0], h"),
+        ("step", "order n z r", "return (1 - z) * n + z * h",
+         "z = logistic(a[:, hidden : 2 * hidden] + s[:, hidden : 2 * hidden])\n"
+         "    r = logistic(a[:, 2 * hidden :] + s[:, 2 * hidden :])\n"
+         "    n = np.tanh(a[:, :hidden] + r * s[:, :hidden])\n    return (1 - z) * n + z * h"),
+        ("step", "bias outside", "r * s[:, 2 * hidden :]",
+         "r * (h @ w_hh[2 * hidden :].T) + b_hh[2 * hidden :]"),
+        ("step", "no b_ih", " + b_ih", ""),
+        ("step_gradient", "no way through z", "da_z = d", "da_z = 0 * d"),
+        ("through_time", "late by one", "h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.append(h)",
+         "hs.append(h)\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)"),
+        ("through_time", "last one", "    return np.array(hs)", "    return np.array([hs[-1]] * len(hs))"),
+        ("through_time", "backwards", "for x in xs:\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.append(h)",
+         "for x in xs[::-1]:\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.insert(0, h)"),
     ),
 }  # fmt: skip
 
