@@ -297,7 +297,8 @@ PYTHON = {
         ("through_time", "late by one", "h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.append(h)",
          "hs.append(h)\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)"),
         ("through_time", "last one", "    return np.array(hs)", "    return np.array([hs[-1]] * len(hs))"),
-        ("through_time", "backwards", "for x in xs:\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.append(h)",
+        ("through_time", "backwards",
+         "for x in xs:\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.append(h)",
          "for x in xs[::-1]:\n        h = step(x, h, w_ih, w_hh, b_ih, b_hh)\n        hs.insert(0, h)"),
     ),
 }  # fmt: skip

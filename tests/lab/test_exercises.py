@@ -98,6 +98,14 @@ def test_every_exercise_has_mistakes_of_each_kind(table):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_mistake_is_made_in_a_solution(name):
+    """So that its twin is compared with code that is not its own."""
+    for hole in find(name).holes:
+        made = {key for other, key, *_ in broken.PYTHON[name] if other == hole.name}
+        assert {mistake.key for mistake in hole.mistakes} <= made, hole.name
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_mistakes_twin_is_not_the_right_one(name):
     """Each mistake shows with a shape that is tried, and gives numbers of the right shape where it does."""
     exercise = find(name)

@@ -207,6 +207,10 @@ def test_three():
 test_four = 4
 
 
+def test_again():
+    pass
+
+
 def test_five():
     import os
     os._exit(3)
@@ -227,6 +231,7 @@ def test_ones_own_tests_are_run_one_by_one_until_one_ends_the_program(started):
         ("test_one", None),
         ("test_two", "line 14: raises AttributeError: module 'sgd' has no attribute 'EPSILON'"),
         ("test_three", f"line 18: raises AssertionError: {rows}"),
+        ("test_again", None),
         ("test_five", "it ended the process (exit status 3)"),
     ]
     assert verdict.printed == "one"
@@ -256,6 +261,10 @@ def test_a_file_of_tests_that_cannot_be_run_is_told_by_its_name(started, source,
     work.tests.write_text(source)
     ((name, problem),) = own_tests(work)
     assert name == "my_tests.py" and problem.startswith(text), problem
+
+
+def test_tests_of_a_file_that_is_not_loaded_once_more_are_none(started):
+    assert own_tests(started("sgd", "1 / 0\n")) == []
 
 
 def test_a_test_that_does_not_end_is_given_up(started, monkeypatch):

@@ -242,14 +242,14 @@ def plan(steps, wanted=100, runs=7):
 def test_what_is_trained_is_what_was_asked_for(work, told):
     found = run("yours", [2.0, 1.0])
     jobs, seen = told(learning, plan(100), {"what": "run", **found, "arrays": []}, {"what": "done"}), []
-    schooling = Schooling("cifar10", "there", (0.1,), (0.2, 0.1), 100, 9.0, 3, 2)
+    schooling = Schooling("cifar10", "there", (0.1,), (0.2, 0.1), 100, 9.0, 3, 5)
     learnt = learning.learn(work, right(work), schooling, lambda one, count: seen.append((one, count)))
     assert seen == [(found, 7)] and learnt.runs == [found]
     assert (learnt.steps, learnt.notes, learnt.schooling) == (100, [], schooling)
     job, _, more = jobs[0]
     asked = {"data": "cifar10", "data_dir": "there", "rates": (0.1,), "rounds": (0.2, 0.1), "steps": 100,
-             "seconds": 9.0, "seed": 3, "threads": 2, "job": "train", "module": str(work.file)}  # fmt: skip
-    assert {key: job[key] for key in asked} == asked and more["threads"] == 2
+             "seconds": 9.0, "seed": 3, "threads": 5, "job": "train", "module": str(work.file)}  # fmt: skip
+    assert {key: job[key] for key in asked} == asked and more["threads"] == 5
 
 
 def test_fewer_steps_and_an_early_end_are_noted(work, told):

@@ -126,3 +126,50 @@ def test_a_loss_has_five_digits_in_the_curves():
     assert study_report.curves([run]).splitlines()[1:] == [
         "sweep,0,0.1,0,1,1.2346", "sweep,0,0.1,0,2,3.3333e-06",
     ]  # fmt: skip
+
+
+def test_a_folder_of_pictures_that_cannot_be_read_is_told_by_its_flag(tmp_path):
+    absent = Settings(data="cifar10", data_dir=str(tmp_path / "none"))
+    with pytest.raises(RefusedError, match=r"^--data_dir: "):
+        life.pictures(absent, lambda name: f"--{name}")
+
+
+def test_what_a_study_says_and_writes_is_that_of_its_own_time_and_runs(tmp_path, undrawn, monkeypatch):
+    clock = iter([1000.0, 1012.4])
+    monkeypatch.setattr(life.time, "monotonic", lambda: next(clock))
+    runs = [Trial("sweep", norm, 0.1, 0, 2, 1.0, 0.5, False, (2.0, 1.0)) for norm in (False, True)]
+    asked, chances = [], []
+    monkeypatch.setattr(life.study, "study", lambda *given: asked.append(given) or iter(runs))
+    monkeypatch.setattr(study_figures, "accuracy", lambda runs, chance: chances.append(chance) or b"")
+    training, test = life.pictures(SETTINGS)
+    said = []
+    assert life.conduct(EXPERIMENT, training, test, tmp_path, Screen(), said.append) == 0
+    assert said == [f"2 runs of 2 steps; folder {tmp_path}", f"done after 12 s: {tmp_path / 'summary.md'}"]
+    assert asked[0][:3] == (EXPERIMENT, training, test) and chances == [1 / 3]  # tiny has three classes
+    assert "2 runs, each of 2 steps of 8 pictures, in 12 s; 1 seed;" in (tmp_path / "summary.md").read_text()
+    assert "twice the accuracy of chance (0.67)" in (tmp_path / "summary.md").read_text()
+    assert (tmp_path / "loss.png").read_bytes() == b"loss"
+    assert (tmp_path / "results.csv").read_text().count("\n") == 3
+
+
+def test_what_breaks_after_a_run_is_told_with_the_next_one(tmp_path, monkeypatch):
+    def broken(*_):
+        yield Trial("sweep", False, 0.1, 0, 2, 1.0, 0.5, False, (2.0, 1.0))
+        raise ValueError("it does not fit")
+
+    monkeypatch.setattr(life.study, "study", broken)
+    with pytest.raises(FailedError, match=r"^run 2: it does not fit$"):
+        life.conduct(EXPERIMENT, *life.pictures(SETTINGS), tmp_path, Screen(), lambda line: None)
+
+
+def test_a_stop_is_asked_for_in_every_walk_over_batches():
+    """`watch` wraps the batches of the training and those of the test."""
+    walks = []
+
+    def watch(batches):
+        walks.append(batches)
+        return iter(batches)
+
+    training, test = life.pictures(SETTINGS)
+    list(life.study.study(EXPERIMENT, training, test, watch))
+    assert len(walks) == 2 * 2
