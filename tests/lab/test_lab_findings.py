@@ -384,3 +384,10 @@ def test_a_verdict_is_right_where_everything_is(tmp_path):
     assert checking.Verdict(work, findings).right
     findings[1].state = trials.FAILED
     assert not checking.Verdict(work, findings).right
+
+
+def test_finite_differences_are_taken_close_by():
+    at = np.array([1.0, 0.0, -200.0])
+    found = [hints._quotient(lambda x: float(np.sin(x).sum()), at, (i,)) for i in range(3)]
+    np.testing.assert_allclose(found, np.cos(at), atol=2e-6)
+    assert found[:2] == pytest.approx(np.cos(at[:2]), abs=1e-8) and at.tolist() == [1.0, 0.0, -200.0]
