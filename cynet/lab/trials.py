@@ -82,7 +82,7 @@ class HoleTrial:
                 self.raised = True
             else:
                 place = place_of(message["said"], self.work)
-                if BROADCAST in message["said"]["text"] and not self.wrong:
+                if BROADCAST in message["said"]["text"]:
                     self.finding.key, self.finding.hint = "broadcast", AXIS
                 self._fail(f"{place}: {message['said']['text']}, for {self.case}", message)
         elif what == "shape":
