@@ -194,7 +194,7 @@ class NetEstimator(BaseEstimator):
             raise ValueError(f"augment: wanted the size of the pictures {X.shape[1:3]}, got {cut}")
         found = samples.data_set(X, targets, self.task)
         transforms = [*augmentations.transforms(settings.augment), self._ready(X)]
-        single = count > 1 and count % size == 1
+        single = count % size == 1
         return DataLoader(found, size, seed=settings.seed, workers=0, drop_last=single, transforms=transforms)
 
     def _ready(self, X: AnyArray) -> Normalize:
