@@ -15,6 +15,7 @@ import cynet
 from cynet import data, schedules
 from cynet.core import random, threads
 from cynet.sklearn import CNNClassifier, CNNRegressor, nets, process, samples
+from cynet.train import mixup
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((50, 3)).astype(np.float32) * [1, 2, 0.1] + 3
@@ -140,7 +141,7 @@ def test_what_mixes_pictures_goes_on_from_part_to_part():
                                  transforms=[scale])  # fmt: skip
         loader.epoch = part
         ((x, y),) = loader
-        mixed, others, share = cynet.train.Mixup(0.2, seed=SEED)(x, y, part)
+        mixed, others, share = mixup.Mixup(0.2, seed=SEED)(x, y, part)
         logits, criterion = net(mixed), cynet.CrossEntropyLoss()
         wanted = share * criterion(logits, y) + (1 - share) * criterion(logits, others)
         assert found.loss_curve_[-1] == pytest.approx(wanted, rel=1e-4), part
