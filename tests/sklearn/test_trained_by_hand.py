@@ -156,6 +156,10 @@ def test_a_net_that_evaluates_is_trained_all_the_same():
         CNNClassifier(each, epochs=1, random_state=0).fit(X, LABELS) for each in (net.train(), net.eval())
     ]
     assert weights(found[0].model_) == weights(found[1].model_)
+    found[0].partial_fit(X, LABELS)
+    found[1].model_.eval()
+    found[1].partial_fit(X, LABELS)
+    assert weights(found[0].model_) == weights(found[1].model_)
 
 
 def test_parts_after_a_fit_begin_with_a_new_optimiser():
