@@ -24,14 +24,13 @@ def ranges(values):
     return observing.ranges(program, np.asarray(values, np.float32)[:, None])[program.inputs[0]]
 
 
-def best(values, lows, highs):
-    """The ends of least squared error: of 2,048 bins by their middles, a twelfth of a step squared within."""
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-    counts, edges = np.histogram(values, 2048, (low, high))
-    middles = (edges[:-1] + edges[1:]) / 2
+def best(counts, low, high):
+    """The ends of least squared error: of each bin by its middle, a twelfth of a step squared within."""
+    places = np.arange(30, 101, 2) / 100 if low < 0 else np.arange(30, 101) / 100
+    middles = low + (high - low) * (2 * np.arange(2048) + 1) / 4096
     found = []
-    for below in lows:
-        for above in highs:
+    for below in np.arange(30, 101) / 100 if low < 0 else [1.0]:
+        for above in places:
             first, last = low * below, high * above
             clipped = np.clip(middles, first, last)
             inside = counts[clipped == middles].sum()
@@ -41,29 +40,42 @@ def best(values, lows, highs):
     return low * -below, high * -above
 
 
-EVERY, ALTERNATE = np.arange(30, 101) / 100, np.arange(30, 101, 2) / 100
+def spread(values):
+    """(counts, low, high): the histogram that ranges are found by."""
+    low, high = min(float(min(values)), 0.0), max(float(max(values)), 0.0)
+    return np.histogram(np.float32(values), 2048, (low, high))[0], low, high
+
+
 NORMAL = RNG.standard_normal(500).astype(np.float32)
 
 
 @pytest.mark.parametrize("values", [
-    NORMAL, NORMAL**3, np.abs(NORMAL), np.abs(NORMAL) ** 3, np.append(np.abs(NORMAL), 9).astype(np.float32),
-    -np.abs(NORMAL) ** 3, np.append(np.abs(NORMAL) * 0.01 + 3, 8).astype(np.float32),
+    NORMAL, NORMAL**3, np.abs(NORMAL), -np.abs(NORMAL), np.append(np.abs(NORMAL) * 0.01 + 3, 8), [5.0] * 200,
+    [0.5],
 ], ids=range(7))  # fmt: skip
 def test_ranges_are_those_of_least_squared_error(values):
-    negative = values.min() < 0
-    wanted = best(values, EVERY if negative else [1.0], ALTERNATE if negative else EVERY)
-    assert ranges(values) == pytest.approx(wanted, rel=1e-9)
-    assert negative or wanted[0] == 0
-    assert values is NORMAL or wanted != (min(values.min(), 0), max(values.max(), 0)), "something is clipped"
+    assert ranges(values) == pytest.approx(best(*spread(values)), rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e5, 1e9])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (-2.0, 6.0), (-8.0, 1.0), (-3.0, 0.0)])
+def test_what_is_rare_and_far_away_is_clipped(low, high, scale):
+    """The more numbers there are, the less one of them counts."""
+    middles = low + (high - low) * (np.arange(2048) + 0.5) / 2048
+    counts = (scale * np.exp(-30 * np.abs(middles) / (high - low))).astype(np.int64) // 100 + (
+        middles > 0.99 * high
+    )
+    found = observing._best(counts, low, high)
+    assert found == pytest.approx(best(counts, low, high), rel=1e-9)
+    assert found[1] - found[0] < high - low or scale == 1e3
 
 
 def test_ranges_hold_zero_and_what_all_batches_hold():
     assert ranges(np.zeros(5)) == (0, 0)
-    assert ranges(np.full(200, 5.0)) == pytest.approx(best(np.full(200, 5.0), [1.0], EVERY))
     values = np.zeros(130, np.float32)
     values[[3, 70, 129]] = 1, -2, 3  # one in each batch
     low, high = ranges(np.repeat(values, 1))
-    assert (low, high) == pytest.approx(best(values, EVERY, ALTERNATE)) and low < 0 < high
+    assert (low, high) == pytest.approx(best(*spread(values))) and low < 0 < high
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])

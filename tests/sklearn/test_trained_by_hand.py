@@ -1,5 +1,6 @@
 """What the estimators train, beside the same training put together by hand; what their parameters mean."""
 
+import copy
 import inspect
 import threading
 
