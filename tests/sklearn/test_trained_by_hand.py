@@ -154,7 +154,8 @@ def test_a_net_that_evaluates_is_trained_all_the_same():
         random.seed(1)
         net = small((3,), 2)
     found = [
-        CNNClassifier(each, epochs=1, random_state=0).fit(X, LABELS) for each in (net.train(), net.eval())
+        CNNClassifier(each, epochs=1, random_state=0).fit(X, LABELS)
+        for each in (net, copy.deepcopy(net).eval())
     ]
     assert weights(found[0].model_) == weights(found[1].model_)
     found[0].partial_fit(X, LABELS)
