@@ -131,6 +131,12 @@ def test_pictures_and_classes_have_their_sizes():
     assert "typedef int16_t place;" in text and source.ORDER not in text
 
 
+def test_a_picture_among_several_inputs_has_no_sizes_of_its_own():
+    x, y = cynet.Input((2, 3, 1)), cynet.Input((2, 3, 1))
+    whole = whole_of(prepared(lower(cynet.Graph([x, y], cynet.Add()(x, y)), (2, 3, 1), (2, 3, 1))))
+    assert not any("HEIGHT" in line for line in source._sizes(whole)) and len(source._sizes(whole)) == 4
+
+
 @pytest.mark.parametrize(("shape", "place"), [
     ((1, 2**15 - 1, 1), "int16"), ((1, 2**15, 1), "int32"), ((2**15, 1, 1), "int32"),
     ((1, 1, 2**15), "int16"),

@@ -69,7 +69,6 @@ def with_sums(program: Program) -> Program:
             steps[makers[later]] = None
             inputs = (*host.inputs, other)
             steps[i] = replace(host, inputs=inputs, output=step.output, after=step.after)
-            makers[step.output] = i
     return replace(program, steps=tuple(step for step in steps if step is not None))
 
 
