@@ -131,6 +131,20 @@ def test_pictures_and_classes_have_their_sizes():
     assert "typedef int16_t place;" in text and source.ORDER not in text
 
 
+def test_constants_and_memory_are_asked_for_once_and_by_their_kind():
+    unit = unit_of(prepared(lower(cynet.Tanh(), (4,))))
+    unit.begin(3)
+    assert unit.array("a", np.zeros(4), "int8") == "a_3" != unit.array("a", np.zeros(1), "int32") == "a_3_"
+    assert unit.array("b", np.zeros((2, 2)), "int8") == "a_3" and len(unit.constants) == 2
+    assert (unit.scratch(5), unit.scratch(5, "int8"), unit.scratch(5, "int32")) == (
+        "scratch_3", "scratch_3_", "scratch_3__",
+    )  # fmt: skip
+    assert [one.bytes for one in unit.scratches.values()] == [20, 5, 20]
+    assert {one.step for one in unit.scratches.values()} == {3}
+    assert unit.struct("s", {"a": 1.0, "b": {"c": 2, "d": np.inf}}) == "&s_3"
+    assert unit.constants[-1] == "static const struct s s_3 = {.a = 1.0f, .b = {.c = 2, .d = INFINITY}};\n"
+
+
 def test_a_picture_among_several_inputs_has_no_sizes_of_its_own():
     x, y = cynet.Input((2, 3, 1)), cynet.Input((2, 3, 1))
     whole = whole_of(prepared(lower(cynet.Graph([x, y], cynet.Add()(x, y)), (2, 3, 1), (2, 3, 1))))
@@ -316,6 +330,10 @@ CONVOLUTIONS = [
     ((8, 12, 2), {"kernel_size": 3, "padding": 2, "padding_mode": "reflect"}),
     ((7, 12, 2), {"kernel_size": 3, "padding": 2, "padding_mode": "circular"}),
     ((7, 12, 4), {"kernel_size": 3, "groups": 2, "padding": 1}),
+    ((2, 12, 2), {"kernel_size": (1, 2), "padding": (0, 0, 0, 1)}),
+    ((8, 12, 2), {"kernel_size": (3, 1), "padding": (0, 4), "padding_mode": "circular"}),
+    ((14, 9, 2), {"kernel_size": (1, 3), "padding": (4, 0), "padding_mode": "circular"}),
+    ((3, 18, 2), {"kernel_size": (1, 3), "padding": (0, 1)}), ((3, 12, 2), {"kernel_size": (3, 1)}),
 ]  # fmt: skip
 
 

@@ -170,7 +170,7 @@ class Lying:
         row, column = first // width, first % width
         inside = (row >= self.top) & (row < self.bottom)
         inside &= (column >= self.left) & (column + PIXELS <= self.right)
-        return not inside.all() or height * width % PIXELS != 0
+        return not inside.all()
 
 
 def lying(found: Windows, groups: int) -> Lying:
