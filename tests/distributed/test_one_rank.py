@@ -12,6 +12,8 @@ from helpers import run_python
 pytest.importorskip("mpi4py")
 
 from cynet import distributed
+from cynet.core import threads
+from cynet.data.workers import auto
 from cynet.distributed import mpi, start
 from cynet.train.shards.world import ENDED, FAILURE, RankFailedError
 
@@ -71,26 +73,37 @@ def test_a_job_of_one():
     assert done.stderr.count("KeyError: 'the error of a script'") == 1
 
 
-def test_without_mpi4py_the_extra_is_named():
-    for how in ("None", "type(sys)('mpi4py')"):
-        code = f"import sys; sys.modules['mpi4py'] = {how}\nimport cynet.distributed as d\nd.init()"
-        done = run_python("-c", code)
-        wanted = (
-            'ImportError: training over MPI needs mpi4py and an MPI: pip install "cynet[distributed]", and an'
-        )
-        assert done.returncode == 1 and wanted in done.stderr, done.stderr
+BROKEN = """
+import types
+class Broken(types.ModuleType):
+    def __getattr__(self, name):
+        raise RuntimeError("no libmpi.so")
+sys.modules["mpi4py"] = Broken("mpi4py")
+"""
 
 
-@pytest.mark.parametrize(("processors", "ranks", "variable", "threads"), [
+@pytest.mark.parametrize(("how", "why"), [
+    ("sys.modules['mpi4py'] = None", "import of mpi4py halted"), (BROKEN, "no libmpi.so"),
+], ids=["not there", "broken"])  # fmt: skip
+def test_without_mpi4py_or_an_mpi_the_extra_is_named(how, why):
+    done = run_python("-c", f"import sys\n{how}\nimport cynet.distributed as d\nd.init()")
+    said = done.stderr.splitlines()[-1]
+    wanted = (
+        'ImportError: training over MPI needs mpi4py and an MPI: pip install "cynet[distributed]", and an '
+    )
+    assert done.returncode == 1 and said.startswith(f"{wanted}MPI, such as pip install mpich ({why}"), said
+
+
+@pytest.mark.parametrize(("processors", "ranks", "variable", "count"), [
     (8, 2, "", [4]), (8, 3, "", [2]), (2, 4, "", [1]), (8, 1, "", [8]), (8, 2, "3", []),
 ])  # fmt: skip
 def test_ranks_of_a_machine_have_their_share_of_its_processors(
-    processors, ranks, variable, threads, monkeypatch
+    processors, ranks, variable, count, monkeypatch
 ):
     monkeypatch.setenv("OF_THREADS", variable)
     found = []
     mpi.set_threads(SimpleNamespace(local=ranks), processors, found.append, "OF_THREADS")
-    assert found == threads
+    assert found == count
 
 
 def test_an_error_that_nobody_catches_is_printed_told_and_ends_all():
@@ -145,6 +158,23 @@ class Told(mpi.MpiWorld):
     def hear(self, rank, data):
         self._notices[rank][: len(data)] = np.frombuffer(data, np.uint8)
         self._listening[rank].done = True
+
+
+def test_threads_and_workers_know_who_else_is_on_the_machine(monkeypatch):
+    world, before = Told(), threads.get_num_threads()
+    world.local = 2
+    for name, value in (("_world", None), ("processors", lambda: 8)):
+        monkeypatch.setattr(start, name, value)
+    monkeypatch.setattr(mpi, "world", lambda timeout: world)
+    monkeypatch.setattr(auto, "_shared", [1])
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    try:
+        assert start.begin(5) is world and world.timeout == 5 and start.current() is world
+        assert threads.get_num_threads() == 4 and auto.part(6) == 3
+        threads.set_num_threads(1)
+        assert start.begin(6) is world and world.timeout == 6 and threads.get_num_threads() == 1, "once"
+    finally:
+        threads.set_num_threads(before)
 
 
 def test_names_of_ranks_cannot_act_on_a_terminal():
