@@ -130,6 +130,9 @@ N = "the threads there are"  # which tests that came before may have set
         ("processes.memory", N, setup(True, (128,), peer="torch"), 3, 10, {}),
         ("processes.imports", N, "torch", 15, {}),
     ]),
+    ("memory --model uwnet2 --model uwnet1,uwnet2 --batch-size 8", [  # each once
+        ("processes.memory", N, setup(True, (8,), (), ("uwnet2", "uwnet1"), True), 3, 10, {}),
+    ]),
     ("table --repeat 2 --model uwnet2", [
         ("speed.measure", N, setup(True, (128,), (), ("uwnet2",), True, "torch", 2), {}),
         ("speed.measure", N, setup(False, (128, 1), (), ("uwnet2",), True, "torch", 2), {}),

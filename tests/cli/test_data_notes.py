@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from cynet import cli
-from cynet.data import balance, checking, inspection, loading
+from cynet.data import ArrayDataset, balance, checking, inspection, loading
 from cynet.data.images import damaged
 
 
@@ -74,6 +74,20 @@ def test_show_says_the_notes_of_what_it_draws_and_then_its_own(monkeypatch, tmp_
         f"{path}: 9 x 4; rows from the top: a, b, c", "note: 2 files are left out",
         "note: mixup mixes pictures of whole batches: it is not drawn",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("channels", "notes"), [
+    (1, []), (2, ["note: of 2 channels the first is drawn, as grey"]), (3, []),
+    (4, ["note: of 4 channels the first is drawn, as grey"]),
+])  # fmt: skip
+def test_of_pictures_that_are_neither_grey_nor_colour_it_is_said_what_is_drawn(
+    monkeypatch, tmp_path, capsys, channels, notes
+):
+    dataset = ArrayDataset(np.zeros((3, channels, 4, 4), np.uint8), [0, 1, 0], ("a", "b"))
+    monkeypatch.setattr(loading, "load", lambda *_, **more: dataset)
+    words = ["--output", str(tmp_path / "a.png"), "--no-augment", "--columns", "1"]
+    assert cli.main(["data", "show", "tiny", *words]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == notes
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_anything_is_read(monkeypatch, tmp_path, capsys):

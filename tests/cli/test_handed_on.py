@@ -177,6 +177,16 @@ def test_what_is_fetched_comes_from_where_it_was_asked_for(monkeypatch, capsys, 
     assert calls == [wanted]
 
 
+@pytest.mark.parametrize("address", ["", "ftp://a/", "a"])
+def test_an_address_that_is_none_is_refused_and_no_other_one_taken(monkeypatch, capsys, address):
+    monkeypatch.setattr(download, "fetch", lambda *given: pytest.fail(f"fetched from {given}"))
+    monkeypatch.setenv("CYNET_MIRROR", "http://a/")
+    assert cli.main(["data", "fetch", "mnist", "--mirror", address]) == 2
+    assert capsys.readouterr().err == (
+        f"cynet data: error: --mirror: wanted an address with http:// or https://, got {address!r}\n"
+    )
+
+
 def test_a_verdict_on_a_number():
     assert checking._verdict(3, None) == "" and checking._verdict(3000, 3000) == ", as published"
     assert checking._verdict(3, 4000) == ", wanted 4,000"

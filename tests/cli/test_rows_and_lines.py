@@ -16,6 +16,7 @@ from cynet.runs.run import Run
 @pytest.mark.parametrize(("value", "cell", "plain"), [
     (True, "yes", True), (False, "no", False), (None, "-", None), ("", "-", ""), ({}, "-", "{}"), (0, "0", 0),
     (0.5, "0.5", 0.5), (float("nan"), "nan", "nan"), (float("inf"), "inf", "inf"), ("a", "a", "a"),
+    ("x" * 101, "x" * 100, "x" * 101),
 ])  # fmt: skip
 def test_a_setting_as_a_cell_and_in_json(value, cell, plain):
     assert runs.shown(value) == cell

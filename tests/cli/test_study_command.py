@@ -53,6 +53,20 @@ def test_a_study_that_was_stopped_ends_with_the_status_of_the_signal(conducted, 
     assert cli.main(["batchnorm-study", "--run-dir", str(tmp_path / "a")]) == 128 + number
 
 
+@pytest.mark.parametrize(("words", "line"), [
+    ("--model uwnet9", "--model: wanted one of "), ("--data shapes11", "--data: wanted one of "),
+    ("--model own.py", "--model: wanted one of "), ("--data-dir .", "--data-dir: shapes10 is made by code"),
+    ("--data cifar10 --data-dir gone", "--data-dir: no such file or folder: gone"),
+])  # fmt: skip
+def test_what_cannot_be_studied_is_refused_before_a_folder_is_made(
+    conducted, tmp_path, monkeypatch, capsys, words, line
+):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["batchnorm-study", *words.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"cynet batchnorm-study: error: {line}")
+    assert conducted[0] == [] and not list(tmp_path.iterdir())
+
+
 def test_a_refusal_calls_the_command_as_it_was_called(capsys):
     for name in ("batchnorm-study", "batchnorm_study"):
         assert cli.main([name, "--stepps", "3"]) == 2

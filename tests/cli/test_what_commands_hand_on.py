@@ -104,6 +104,16 @@ def two(monkeypatch):
     return made
 
 
+@pytest.mark.parametrize("part", [False, True])
+def test_a_note_on_several_runs_is_said_once(two, monkeypatch, capsys, part):
+    monkeypatch.setattr(comparing, "table", lambda runs: ([["run", *(each.name for each in runs)]], part))
+    monkeypatch.setattr(comparing, "notes", lambda run: [f"of {run.name}", "of the machine"])
+    assert cli.main(["diff", "one", "two", "one"]) == part
+    assert capsys.readouterr().out.splitlines() == [
+        "run  one  two  one", "note: of one", "note: of the machine", "note: of two",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("differ", "flags", "last"), [
     (True, [], []), (False, [], []), (False, ["--replay"], []), (True, ["--replay"], ["replayed one two"]),
 ])  # fmt: skip

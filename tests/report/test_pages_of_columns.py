@@ -64,6 +64,49 @@ def test_the_numbers_that_are_furthest_off_for_their_spread_come_first():
     assert [each["index"] for each in found] == [9, 3] and found[0]["picture"] is None
 
 
+def test_how_far_off_a_number_is_counts_by_the_spread_of_the_labels():
+    """Millimetres beside metres: an error of 900 of the wide ones is less than one of 0.5 of the narrow."""
+    labels = np.stack([np.arange(-4000, 4000, 1000), np.linspace(-1, 1, 8)], axis=1).astype(np.float32)
+    values = labels.astype(float)
+    values[2, 0] += 900
+    values[5, 1] -= 0.5
+    values[6, 1] = np.nan
+    rows = ArrayDataset(np.zeros((8, 3), np.float32), labels)
+    found = columns.mistakes(NumberEvaluation(0.3, values, labels), rows)
+    assert [each["index"] for each in found] == [5, 2]
+    assert found[1]["given"] == [-1100, pytest.approx(-0.42857)] and found[1]["truth"][0] == -2000
+
+
+def test_no_sample_that_is_right_and_no_more_than_asked_for_are_mistakes():
+    values = NUMBERS.astype(float)
+    values[:30] += 1 + np.arange(30)[:, None]
+    rows = ArrayDataset(np.zeros((40, 3), np.float32), NUMBERS)
+    found = NumberEvaluation(0.3, values, NUMBERS)
+    assert [each["index"] for each in columns.mistakes(found, rows)] == list(range(29, 5, -1))
+    assert [each["index"] for each in columns.mistakes(found, rows, 2)] == [29, 28]
+    assert len(columns.mistakes(found, rows, 40)) == 30
+
+
+def test_a_sample_without_a_prediction_is_no_mistake():
+    odds = LABELS * 0.8 + 0.1
+    odds[5, 1], odds[9] = 1 - LABELS[5, 1], [np.nan, 0.9, 0.1]
+    labels = LABELS.copy()
+    labels[9] = 0, 0, 1
+    found = columns.mistakes(LabelEvaluation(0.3, odds, labels), PICTURES)
+    assert [each["index"] for each in found] == [5]
+
+
+def test_errors_that_are_all_nothing_lie_in_the_middle_of_one_to_either_side():
+    values = np.zeros((6, 2))
+    values[:, 1] = 0, 0, 2, -4, np.nan, np.inf
+    told = columns.tested(NumberEvaluation(0.3, values, np.zeros((6, 2), np.float32)), ["a", "b"])
+    none, some = told["errors"]
+    assert (none["edges"][0], none["edges"][-1], len(none["counts"])) == (-1, 1, 41)
+    assert {k: n for k, n in enumerate(none["counts"]) if n} == {20: 6}
+    assert (some["edges"][0], some["edges"][-1]) == (-4, 4)
+    assert {k: n for k, n in enumerate(some["counts"]) if n} == {0: 1, 20: 2, 30: 1}
+
+
 @pytest.fixture(scope="module", params=["multilabel", "regress"])
 def document(request, tmp_path_factory):
     place = tmp_path_factory.mktemp(request.param)

@@ -183,3 +183,27 @@ def test_a_curve_of_many_evaluations_has_the_first_and_the_last(count):
     thin = curves(run)["epochs"]
     assert thin["step"] == thin["test_accuracy"] and len(thin["step"]) == min(count, 400)
     assert (thin["step"][0], thin["step"][-1]) == (1, count) and thin["step"] == sorted(set(thin["step"]))
+
+
+@pytest.mark.parametrize(("task", "plain", "wanted"), [
+    ("language", {"label_smoothing": 0.0}, [round(np.e, 5), 1, None, None]),
+    ("language", {"label_smoothing": 0.1}, None), ("language", {}, None),
+    ("language", {"label_smoothing": None}, None), ("classify", {"label_smoothing": 0.0}, None),
+])  # fmt: skip
+def test_the_perplexity_of_training_is_told_of_a_text_known_to_be_learnt_without_smoothing(
+    task, plain, wanted
+):
+    epochs = {"step": [1, 2, 3, 4], "train_loss": [1.0, 0.0, None, 700.5]}
+    run = SimpleNamespace(epochs=epochs, steps={}, task=task, plain=plain)
+    assert curves(run)["epochs"].get("train_perplexity") == (wanted and pytest.approx(wanted))
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (1.23456789, 1.23457), (123456789.0, 123457000), (3.0, 3), (-0.000123456789, -0.000123457),
+    (1e16, 1e16), (None, None),
+])  # fmt: skip
+def test_a_point_of_a_curve_has_six_digits(value, shown):
+    run = SimpleNamespace(epochs={}, steps={"step": [1], "loss": [value]})
+    found = curves(run)["steps"]
+    assert found["loss"] == found["low"] == found["high"] == [shown]
+    assert type(found["loss"][0]) is type(shown)

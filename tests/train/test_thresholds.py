@@ -236,6 +236,15 @@ def test_looking_for_dead_channels_leaves_the_model_as_it_is(said):
         assert made._dead() is None
 
 
+def test_channels_are_looked_at_on_so_many_pictures_which_are_read_once(said):
+    with session() as one:
+        made, asked = doctor_of(one, said.append), []
+        look = made.look
+        made.look = lambda count: asked.append(count) or look(count)
+        assert made._dead() is made._dead() is None
+    assert asked == [250]
+
+
 # -- what is not finite ------------------------------------------------------------------------------------
 def diverged(one, samples):
     """An error of a step whose batch has NaN in these samples."""
