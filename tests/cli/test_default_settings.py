@@ -72,6 +72,11 @@ DEFAULTS = {
     "bench language-model": {"against": None} | RUNNING,
     "bench loader": {"batch_size": 128, "against": None} | RUNNING,
     "bench profile": {"model": None, "batch_size": 128, "batch_norm": True} | RUNNING,
+    "bench shapes": {"count": 60, "seed": 0, "only": None, "against": None} | RUNNING,
+    "bench growth": {"model": None, "batch_norm": True, "plot": None, "repeat": None, "json": None},
+    "bench distributed": {"model": None, "batch_size": 512, "ranks": (1, 2), "shards": 8, "latency": 1.0,
+                          "bandwidth": 1.0, "launcher": None, "plot": None} | RUNNING,
+    "bench compare": {"tolerance": 0.97, "markdown": False},
     "bench table": {"model": None, "batch_norm": True, "against": "torch", "threads": None, "repeat": None,
                     "json": None},
 }  # fmt: skip
@@ -86,7 +91,10 @@ BOUNDS = """
     bench peak --threads 1 1024, bench peak --repeat 1 -, bench memory --steps 1 -,
     lab train --steps 1 -, lab train --seed 0 -, lab train --threads 1 1024, lab time --threads 1 1024,
     bench loader --batch-size 1 12800,
-    bench kernels --batch-size 1 -, language_model generate --beam-width 1 256,
+    bench kernels --batch-size 1 -, bench infer --batch-size 1 -, bench memory --batch-size 1 -,
+    bench profile --batch-size 1 -, bench distributed --batch-size 1 -, bench distributed --shards 1 -,
+    bench distributed --ranks 1 -, bench shapes --count 0 -, bench shapes --seed 0 -, bench train --side 1 -,
+    language_model generate --seed 0 9223372036854775807, bench train --repeat 1 -, language_model generate --beam-width 1 256,
     language_model generate --length 1 1048576, language_model generate --threads 1 1024
 """
 BOUNDS = [tuple(line.strip().rsplit(" ", 3)) for line in BOUNDS.split(",")]
@@ -104,6 +112,7 @@ def parsed(command, *more):
     name, *what = command.split()
     what += ["R", "--prompt", "P"] if command == "language_model generate" else []
     what += {"lab start": ["E", "D"], "lab grade": ["F"]}.get(command, [])
+    what += ["O", "N"] if command == "bench compare" else []
     needed = ["NAME"] if name == "data" else NEEDED.get(name, "").split()
     return vars(parser_of(command).parse_args([*what, *needed, *more]))
 
@@ -139,6 +148,27 @@ def test_help_says_what_a_strategy_has_where_nobody_says_it(monkeypatch):
     for name, (_, value) in language_model.OF_A_STRATEGY.items():
         assert re.search(rf"--{name.replace('_', '-')} .*\(default: {value:g}\)", text), name
     assert [value for _, value in language_model.OF_A_STRATEGY.values()] == [1.0, 5, 0]
+
+
+@pytest.mark.parametrize(("command", "flag", "least", "below"), [
+    ("bench distributed", "--latency", 0.0001, 0.00009), ("bench distributed", "--bandwidth", 0.0001, 0),
+    ("bench peak", "--array-size", 0.001, 0.0009), ("bench kernels", "--largest", 0, -0.1),
+    ("bench compare", "--tolerance", 0, -0.01), ("lab train", "--seconds", 1, 0.9),
+    ("language_model generate", "--temperature", 0, -0.1), ("train", "--rank-timeout", 1, 0.99),
+])  # fmt: skip
+def test_numbers_that_are_not_whole_have_a_least_one(command, flag, least, below):
+    assert parsed(command, flag, str(least))[flag[2:].replace("-", "_")] == least
+    for text in (below, "nan", "inf", "x"):
+        with pytest.raises(UsageError, match=f"{flag}: wanted a number "):
+            parsed(command, flag, f"{text}")
+
+
+@pytest.mark.parametrize("command", [each for each in DEFAULTS if "bench " in each and "compare" not in each])
+def test_help_says_which_of_the_repetitions_counts(monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "1000")
+    counts = "the best" if command == "bench peak" else "the median"
+    text = " ".join(help_of(command).split())
+    assert f"--repeat N repetitions, of which {counts} counts (default: " in text
 
 
 @pytest.mark.parametrize(("command", "flag", "least", "most"), BOUNDS)

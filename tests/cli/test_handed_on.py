@@ -177,6 +177,22 @@ def test_what_is_fetched_comes_from_where_it_was_asked_for(monkeypatch, capsys, 
     assert calls == [wanted]
 
 
+@pytest.mark.parametrize("words", [
+    "evaluate gone", "predict gone a.npy", "export gone --onnx a.onnx",
+    "language_model generate gone --prompt a",
+])  # fmt: skip
+def test_threads_are_those_that_were_asked_for_before_anything_is_read(capsys, words):
+    before = threads.get_num_threads()
+    try:
+        for count in (3, 2):
+            assert cli.main([*words.split(), "--threads", f"{count}"]) == 2
+            assert threads.get_num_threads() == count
+        assert cli.main(words.split()) == 2 and threads.get_num_threads() == 2
+    finally:
+        threads.set_num_threads(before)
+    assert "cannot read gone" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["", "ftp://a/", "a"])
 def test_an_address_that_is_none_is_refused_and_no_other_one_taken(monkeypatch, capsys, address):
     monkeypatch.setattr(download, "fetch", lambda *given: pytest.fail(f"fetched from {given}"))

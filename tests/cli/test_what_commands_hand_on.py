@@ -73,6 +73,35 @@ def test_classes_are_evaluated_as_the_flags_say(evaluate, capsys):
     assert err == "warning: 1,200 pictures gave NaN; they count as wrong\n"
 
 
+@pytest.mark.parametrize(("words", "flag"), [
+    ("--flip", "--flip"), ("--tta shift", "--tta"), ("--tta shift --flip", "--flip"),
+])  # fmt: skip
+def test_a_text_has_no_views(evaluate, capsys, words, flag):
+    status, asked = evaluate("language", *words.split())
+    assert status == 2 and "evaluate" not in asked
+    assert capsys.readouterr().err == (
+        f"cynet evaluate: error: {flag}: wanted a model of pictures, got one of texts\n"
+    )
+
+
+@pytest.mark.parametrize(("words", "place"), [
+    ("--int8", None), ("--int8 --data-dir there", "there"), ("--int8 --data mnist --data-dir there", None),
+    ("--int8 --data shapes10 --samples 7", None),
+])  # fmt: skip
+def test_ranges_of_eight_bits_are_those_of_the_training_set_wherever_it_is_evaluated(
+    evaluate, monkeypatch, tmp_path, words, place
+):
+    asked = []
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trained, "quantized", lambda *given: asked.append(given) or "in eight bits")
+    monkeypatch.setattr("cynet.interop.int8.running.QuantizedNet", lambda net: net)
+    assert evaluate(CLASSIFY, *words.split())[0] == 0
+    ((model, _, path, name, root, count),) = asked
+    assert (model, path, name, root) == ("model", Path("w"), "shapes10", place or str(tmp_path))
+    assert count == (7 if "--samples" in words else None)
+
+
 @pytest.mark.parametrize(("words", "status", "line"), [
     ("--data-dir gone", 2, "--data-dir: no such file or folder: "),
     ("--data mnist --skip-damaged", 2, "--skip-damaged: wanted "),
