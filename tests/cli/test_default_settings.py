@@ -94,7 +94,8 @@ BOUNDS = """
     bench kernels --batch-size 1 -, bench infer --batch-size 1 -, bench memory --batch-size 1 -,
     bench profile --batch-size 1 -, bench distributed --batch-size 1 -, bench distributed --shards 1 -,
     bench distributed --ranks 1 -, bench shapes --count 0 -, bench shapes --seed 0 -, bench train --side 1 -,
-    language_model generate --seed 0 9223372036854775807, bench train --repeat 1 -, language_model generate --beam-width 1 256,
+    language_model generate --seed 0 9223372036854775807, bench train --repeat 1 -,
+    language_model generate --beam-width 1 256,
     language_model generate --length 1 1048576, language_model generate --threads 1 1024
 """
 BOUNDS = [tuple(line.strip().rsplit(" ", 3)) for line in BOUNDS.split(",")]

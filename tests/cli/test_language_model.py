@@ -149,6 +149,7 @@ def test_what_cannot_be_written_is_refused(run, capsys, flags, words):
 @pytest.mark.parametrize(("strategy", "flags", "named"), [
     ("max", ("--temperature", 0.3, "--beam-width", 2), ["--temperature", "--beam-width"]),
     ("max", ("--seed", 1), ["--seed"]),
+    ("max", ("--temperature", 0, "--seed", 0), ["--temperature", "--seed"]),
     ("beam", ("--temperature", 1, "--beam-width", 2), ["--temperature"]),
     ("sample", ("--temperature", 1, "--beam-width", 2, "--seed", 1), ["--beam-width"]),
 ])  # fmt: skip
