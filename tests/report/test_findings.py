@@ -211,6 +211,18 @@ def test_first_weights_are_made_again_of_a_whole_seed_alone(seed):
     assert findings.before({"seed": 7}, Facts) == 7 and random.get_state() == state
 
 
+@pytest.mark.parametrize("whiten", [True, False, None])
+def test_filters_that_were_set_from_pictures_are_not_made_again(whiten):
+    class Facts:
+        create = staticmethod(lambda: "made again")
+
+    if whiten:
+        with pytest.raises(ValueError, match="first filters were set from the pictures that the run was"):
+            findings.before({"seed": 7, "whiten": whiten}, Facts)
+    else:
+        assert findings.before({"seed": 7, "whiten": whiten}, Facts) == "made again"
+
+
 @pytest.mark.parametrize("new_head", [False, True])
 def test_first_weights_may_be_of_another_tools_file(tmp_path, new_head):
     path, settings = tmp_path / "w.pth", Settings(model="uwnet2", data="tiny", batch_size=8)

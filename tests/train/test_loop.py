@@ -73,6 +73,16 @@ def test_evaluations_may_be_some_epochs_apart_and_the_weights_are_the_same(every
         loop.train(made, rows(80, 20), rows(50, 15, seed=1), 15, every=0)
 
 
+@pytest.mark.parametrize(("steps", "every", "evaluated"), [
+    (8, 3, [(8, 2)]), (8, 2, [(8, 2)]), (12, 2, [(8, 2), (12, 3)]), (4, 9, [(4, 1)]),
+])  # fmt: skip
+def test_the_last_epoch_is_evaluated_as_what_it_is_wherever_the_evaluations_lie(steps, every, evaluated):
+    log, made = Log(), trainer()
+    loop.train(made, rows(80, 20), rows(50, 15, seed=1), steps, [log], every=every)
+    assert [(r.step, r.epoch) for r in log.results] == evaluated
+    assert (made.place.epoch, made.place.batch, made.place.count) == (steps // 4, 0, 0)
+
+
 def test_one_step_is_the_textbook_one():
     made, (x, y) = trainer(), rows(20, 20)[0]
     twin = trainer()
