@@ -737,3 +737,181 @@ case(
     j=ints(2),
     **_RNN,
 )
+
+
+# -- what is told less often ---------------------------------------------------------------------------------
+def number(value):
+    return floats(value).reshape(())
+
+
+case("conv-1d-lower", node("Conv", "x w", "y", auto_pad="SAME_LOWER"), SERIES, w=(3, 4, 2))
+case(
+    "transposed-valid",
+    node("ConvTranspose", "x w", "y", auto_pad="VALID", strides=[2, 2]),
+    IMAGE,
+    w=(4, 3, 3, 4),
+)
+case("transposed-shape-upper", node("ConvTranspose", "x w", "y", output_shape=[13, 18], strides=[2, 2],
+                                    auto_pad="SAME_UPPER"), IMAGE, w=(4, 3, 4, 3))  # fmt: skip
+case(
+    "transposed-shape-odd",
+    node("ConvTranspose", "x w", "y", output_shape=[14, 18], strides=[2, 2]),
+    IMAGE,
+    w=(4, 3, 3, 3),
+)
+case("transposed-1d-all",
+node("ConvTranspose", "x w", "y", strides=[3], dilations=[2], group=2, output_padding=[1]),
+     SERIES, w=(4, 3, 2))  # fmt: skip
+case("gemm-scaled-turned", node("Gemm", "x w b", "y", alpha=0.5, beta=-2.0, transB=1), ROWS, w=(5, 6), b=(5,))
+case("matmul-from-the-left", [node("MatMul", "w x", "h"), node("Relu", "h", "y")], IMAGE, w=(3, 7))
+case("matmul-of-series-from-the-left", node("MatMul", "w x", "y"), SERIES, w=(3, 4))
+case(
+    "gather-in-another-order",
+    [node("Gather", "x i", "h", axis=1), node("Relu", "h", "y")],
+    IMAGE,
+    i=ints(2, 0, 2),
+)
+case(
+    "gather-of-columns",
+    [node("Gather", "x i", "h", axis=-1), node("Relu", "h", "y")],
+    IMAGE,
+    i=ints(-1, 0, 3),
+)
+case("gather-one-channel", [node("Gather", "x i", "h", axis=1), node("Relu", "h", "y")], IMAGE, i=np.array(3))
+case(
+    "layer-norm-without-eps", node("LayerNormalization", "x w b", "y", epsilon=0.0), SERIES, w=(11,), b=(11,)
+)
+case(
+    "instance-norm-shift",
+    node("InstanceNormalization", "x w b", "y"),
+    IMAGE,
+    w=np.ones(4, np.float32),
+    b=(4,),
+)
+case("softmax-rows", node("Softmax", "x", "y", axis=2), IMAGE)
+case("softmax-after-two", node("Softmax", "x", "y", axis=2), IMAGE, (9, 11))
+case("hardsigmoid-beta", node("HardSigmoid", "x", "y", alpha=1 / 6, beta=0.25), IMAGE)
+case("hardsigmoid-gate", [node("HardSigmoid", "x", "a"), node("Mul", "x a", "y")], IMAGE)
+case("selu-told", node("Selu", "x", "y", alpha=0.5, gamma=3.0), IMAGE)
+case("clip-old-low", node("Clip", "x", "y", min=-0.25), IMAGE, (9,))
+case("clip-old-high", node("Clip", "x", "y", max=0.25), IMAGE, (9,))
+case("clip-far", node("Clip", "x lo hi", "y"), IMAGE, lo=number(-0.25), hi=number(1000))
+case("clip-of-no-bound", node("Clip", "x lo hi", "y"), IMAGE, lo=number(-3.4028235e38), hi=number(0.5))
+case("cube", node("Pow", "x e", "y"), IMAGE, e=number(3))
+case("first-power", [node("Pow", "x e", "h"), node("Relu", "h", "y")], IMAGE, e=number(1))
+case("sum-of-constants", node("Sum", "c x d", "y"), IMAGE, c=(4, 1, 1), d=(9,))
+case("gate-of-another", [node("Relu", "x", "a"), node("Sigmoid", "x", "b"), node("Mul", "a b", "y")], IMAGE)
+case("gate-turned",
+[node("Transpose", "x", "t", perm=[0, 1, 3, 2]), node("Sigmoid", "t", "b"), node("Mul", "x b", "y")],
+     SQUARE)  # fmt: skip
+case("gelu-twice",
+[node("Div", "x r", "a"), node("Erf", "a", "e"), node("Add", "e one", "s"), node("Mul", "x s", "y")],
+     IMAGE, r=number(2**0.5), one=number(1))  # fmt: skip
+case(
+    "softplus-of-torch",
+    [
+        node("Mul", "x beta", "a"), node("Softplus", "a", "b"), node("Div", "b beta", "c"),
+        node("Greater", "a most", "g"), node("Where", "g x c", "y"),
+    ],
+    IMAGE, beta=number(3), most=number(0.5),
+)  # fmt: skip
+case(
+    "layer-norm-by-product",
+    [
+        node("ReduceMean", "x i", "m"), node("Sub", "x m", "d"), node("Mul", "d d", "q"),
+        node("ReduceMean", "q i", "v"), node("Add", "eps v", "e"), node("Sqrt", "e", "r"), node("Div", "d r",
+        "y"),
+    ],
+    IMAGE, (18,), i=ints(-1, 2), eps=number(0.25),
+)  # fmt: skip
+case(
+    "max-pool-1d-all",
+    node("MaxPool", "x", "y", kernel_shape=[3], strides=[3], dilations=[2], ceil_mode=1),
+    SERIES,
+)
+case(
+    "average-pool-1d-ceil", node("AveragePool", "x", "y", kernel_shape=[3], strides=[3], ceil_mode=1), SERIES
+)
+case(
+    "average-pool-1d-counting",
+    node("AveragePool", "x", "y", kernel_shape=[3], pads=[1, 1], count_include_pad=1),
+    SERIES,
+)
+case(
+    "average-pool-upper",
+    node("AveragePool", "x", "y", kernel_shape=[3, 2], auto_pad="SAME_UPPER", strides=[2, 1]),
+    IMAGE,
+)
+case("mean-of-no-axes", [node("ReduceMean", "x a", "h", noop_with_empty_axes=1), node("Relu", "h", "y")],
+IMAGE, (18,),
+     a=ints())  # fmt: skip
+case("pad-wrap", node("Pad", "x p", "y", mode="wrap"), IMAGE, (19,), p=ints(0, 0, 2, 1, 0, 0, 0, 3))
+case("pad-channels-edge", node("Pad", "x p", "y", mode="edge"), IMAGE, p=ints(0, 2, 0, 0, 0, 1, 0, 0))
+case("pad-old-value", node("Pad", "x", "y", pads=[0, 0, 1, 2, 0, 1, 3, 0], value=0.5), IMAGE, (9, 10))
+case("pad-axes-of-two", node("Pad", "x p - a", "y"), IMAGE, (18,), p=ints(1, 2, 0, 3), a=ints(-1, 1))
+case("flatten-rows",
+[node("Flatten", "x", "h", axis=2), node("MatMul", "h w", "g"), node("Reshape", "g s", "y")], IMAGE,
+     w=(63, 5), s=ints(-1, 4, 5))  # fmt: skip
+case("flatten-all", [node("Flatten", "x", "h", axis=4), node("Relu", "h", "g"), node("Reshape", "g s", "y")],
+IMAGE,
+     s=ints(-1, 4, 63))  # fmt: skip
+case("reshape-by-some-sides", [node("Shape", "x", "a", start=-2, end=4), node("Concat", "n a", "s", axis=0),
+                               node("Reshape", "x s", "y")], IMAGE, n=ints(-1, 2, 2))  # fmt: skip
+case("reshape-by-the-size",
+[node("Size", "x", "a"), node("Div", "a d", "b"), node("Concat", "b d", "s", axis=0),
+                             node("Reshape", "x s", "h"), node("MatMul", "h w", "y")], IMAGE, d=ints(252),
+                             w=(252, 5),
+     )  # fmt: skip
+case(
+    "slice-all-of-the-batch",
+    node("Slice", "x s e a", "y"),
+    IMAGE,
+    s=ints(0, 1),
+    e=ints(2**31 - 1, 3),
+    a=ints(0, 2),
+)
+case(
+    "split-uneven",
+    [node("Split", "x", "a b c", axis=2, num_outputs=3), node("Concat", "c a", "y", axis=2)],
+    IMAGE,
+    (18,),
+)
+case("split-middle", [node("Split", "x n", "a b c", axis=3), node("Relu", "b", "y")], IMAGE, n=ints(2, 3, 4))
+case("concat-parts", [node("Slice", "x s e a", "p"), node("Concat", "p x p", "y", axis=2)], IMAGE,
+     s=ints(1), e=ints(3), a=ints(2))  # fmt: skip
+case(
+    "expand-some",
+    [node("GlobalAveragePool", "x", "a"), node("Expand", "a s", "y")],
+    IMAGE,
+    s=ints(1, 1, 3, 2),
+)
+case(
+    "expand-by-fewer-sides",
+    [node("ReduceMean", "x", "a", axes=[3]), node("Expand", "a s", "y")],
+    IMAGE,
+    s=ints(7, 3),
+)
+case("upsample-7", node("Upsample", "x", "y", mode="nearest", scales=[1.0, 1.0, 2.0, 3.0]), IMAGE, (7, 8))
+case("resize-axes", node("Resize", "x - s", "y", mode="nearest", axes=[3, 2]), IMAGE, (18,), s=floats(2, 3))
+case("resize-axes-sizes", node("Resize", "x - - s", "y", mode="linear", axes=[-1]), IMAGE, (18,), s=ints(5))
+case("resize-usual", node("Resize", "x roi s", "y"), IMAGE, **_ROI, s=floats(1, 1, 3, 0.5))
+case("resize-linear-series", node("Resize", "x - s", "y", mode="linear"), SERIES, (13,), s=floats(1, 1, 2.5))
+for _round in ("ceil", "round_prefer_ceil", "round_prefer_floor", "floor"):
+    _less = floats(1, 1, 0.5, 1)
+    case(f"resize-less-{_round}", node("Resize", "x - s", "y", nearest_mode=_round,
+                                       coordinate_transformation_mode="asymmetric"), SQUARE, (13,),
+                                       s=_less)  # fmt: skip
+    if _round.startswith("round"):
+        case(
+            f"resize-more-{_round}",
+            node("Resize", "x - s", "y", nearest_mode=_round),
+            SQUARE,
+            (13,),
+            s=floats(1, 1, 2, 4),
+        )
+case("resize-far", node("Resize", "x - s", "y"), (2, 4, 1, 2), (13,), s=floats(1, 1, 1, 700))
+case("gru-without-bias", [_TURNED, node("GRU", "t G Q", "o", hidden_size=3, linear_before_reset=1),
+                          node("Squeeze", "o a", "s"), node("Transpose", "s", "y", perm=[1, 2, 0])], SERIES,
+                          a=ints(1), **_RNN,
+     )  # fmt: skip
+case("prelu-columns", node("PRelu", "x w", "y"), IMAGE, w=(1, 1, 1, 9))
