@@ -27,7 +27,7 @@ def ones(*shape):
 
 
 def table(cases):
-    """(operator, shape of x, attributes, further inputs, what is said, opset); the last one may be left out."""
+    """(operator, shape of x, attributes, further inputs, what is said, opset); the last may be missing."""
     return pytest.mark.parametrize(
         ("kind", "x", "attributes", "arrays", "wanted", "opset"),
         [case if len(case) == 6 else (*case, 17) for case in cases],
