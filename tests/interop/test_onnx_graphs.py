@@ -377,7 +377,8 @@ def test_operators_that_are_not_known_come_before_what_others_lack(path):
     write(path, nodes, {"x": ROWS}, constants={"c": floats(5)})
     assert refusal(path).endswith(
         ", got Foo (node number 1) is not known; "
-        "Softmax (node number 0): axis 0: wanted one that is not the batch, got that; Pow (node number 2): input 1: wanted 1, 2 or 3 for an exponent, got 5.0"
+        "Softmax (node number 0): axis 0: wanted one that is not the batch, got that; "
+        "Pow (node number 2): input 1: wanted 1, 2 or 3 for an exponent, got 5.0"
     )
 
 

@@ -313,6 +313,19 @@ def test_layers_without_a_name_are_counted_by_their_kinds(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [node(kind, given, "y") for kind in ("Add", "Sub", "Mul", "Sum") for given in ("x shift", "shift x")]
+    + [
+        node("Div", "x shift", "y"),
+        node("PRelu", "x shift", "y"),
+        node("LayerNormalization", "x shift", "y"),
+    ],
+)
+def test_a_constant_names_the_layer_wherever_it_stands(tmp_path, made):
+    assert [name for name, _ in told(loaded(tmp_path, [made], shift=drawn(4)))] == ["shift"]
+
+
 def test_names_that_are_taken_are_counted_on(tmp_path):
     nodes = [
         node("MatMul", "x h.weight", "a"), node("MatMul", "a h.w", "b"), node("MatMul", "b h_2", "c"),

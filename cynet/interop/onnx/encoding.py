@@ -18,7 +18,7 @@ MOST_BYTES = 2**31 - 1  # of a message, by the format
 ELEMENTS = {
     np.dtype(kind): number for number, kind in ((1, "f4"), (2, "u1"), (3, "i1"), (6, "i4"), (7, "i8"))
 }
-FLOAT, INT, STRING, TENSOR, FLOATS, INTS = 1, 2, 3, 4, 6, 7  # kinds of attributes
+FLOAT, INT, INTS = 1, 2, 7  # kinds of attributes
 
 
 def varint(number: int) -> bytes:
@@ -52,20 +52,14 @@ def tensor(name: str, array: AnyArray) -> bytes:
     )
 
 
-def attribute(name: str, value: Any) -> bytes:
-    """An AttributeProto of a number, a text, an array, or several numbers."""
+def attribute(name: str, value: float | Sequence[int]) -> bytes:
+    """An AttributeProto of a number, or of several whole ones."""
     start = block(1, name)
-    if isinstance(value, np.ndarray):
-        return start + block(5, tensor("", value)) + whole(20, TENSOR)
-    if isinstance(value, str):
-        return start + block(4, value) + whole(20, STRING)
     if isinstance(value, float):
         return start + varint(2 << 3 | 5) + struct.pack("<f", value) + whole(20, FLOAT)
     if isinstance(value, int):
         return start + whole(3, value) + whole(20, INT)
-    if all(isinstance(one, int) for one in value):
-        return start + b"".join(whole(8, one) for one in value) + whole(20, INTS)
-    return start + b"".join(varint(7 << 3 | 5) + struct.pack("<f", one) for one in value) + whole(20, FLOATS)
+    return start + b"".join(whole(8, one) for one in value) + whole(20, INTS)
 
 
 def node(operator: str, inputs: Iterable[str], outputs: Iterable[str], name: str, **attributes: Any) -> bytes:
