@@ -343,7 +343,8 @@ def one(value):
 
 NUMBERS = {"root": one(2**0.5), "half": one(0.5), "one": one(1), "two": one(2), "eps": one(0.25),
 "beta": one(3),
-           "most": one(2), "third": one(1 / 3)}  # fmt: skip
+           "most": one(2), "near_root": one(1.41), "near_one": one(1.002),
+           "near_beta": one(3.01)}  # fmt: skip
 GELU = [node("Div", "x root", "a"), node("Erf", "a", "b"), node("Add", "b one", "c"), node("Mul", "x c", "d"),
         node("Mul", "d half", "y")]  # fmt: skip
 NORM = [
@@ -374,6 +375,9 @@ def replaced(nodes, place, other):
     [
         (replaced(GELU, 0, node("Div", "x two", "a")), "Erf"),
         (replaced(GELU, 0, node("Mul", "x root", "a")), "Erf"),
+        (replaced(GELU, 0, node("Div", "x near_root", "a")), "Erf"),
+        (replaced(GELU, 2, node("Add", "b near_one", "c")), "Erf"),
+        (replaced(PLUS, 2, node("Div", "b near_beta", "c")), "Greater"),
         (replaced(GELU, 0, node("Div", "z root", "a")), "Erf"),
         (replaced(GELU, 2, node("Add", "b two", "c")), "Erf"),
         (replaced(GELU, 2, node("Sub", "b one", "c")), "Erf"),
