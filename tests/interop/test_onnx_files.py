@@ -115,6 +115,28 @@ def test_nodes_are_told_what_the_layers_have(onnx, tmp_path, layer, shape, wante
     assert {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute} == wanted
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (cynet.Softplus(3, 1.5), ROW), (cynet.GELU(), IMAGE), (cynet.SiLU(), ROW), (cynet.LeakyReLU(0.25),
+         ROW),
+        (cynet.ELU(0.5), IMAGE), (cynet.PReLU(4), IMAGE), (cynet.PReLU(), ROW), (cynet.Hardsigmoid(), ROW),
+        (cynet.Hardswish(), ROW), (cynet.ReLU6(), IMAGE), (cynet.BatchNorm2d(4, 0.25), IMAGE),
+        (cynet.MaxPool2d((3, 2), 2, (1, 0, 1, 1)), (7, 7, 4)), (cynet.Conv2d(4, 6, 3, 2, 1, groups=2),
+         (5, 5, 4)),
+    ],
+    ids=lambda value: repr(value)[:60] if isinstance(value, cynet.Layer) else "",
+)  # fmt: skip
+def test_layers_that_are_read_again_are_what_they_were(tmp_path, layer, shape):
+    save_onnx(layer.eval(), tmp_path / "net.onnx", shape)
+    found = load_onnx(tmp_path / "net.onnx").layers.values()
+    assert [type(one).__name__ for one in found if "Reshape" not in repr(one)] == [type(layer).__name__]
+    (again,) = (one for one in found if "Reshape" not in repr(one))
+    assert repr(again) == repr(layer)
+    for one, other in zip(again.parameters(), layer.parameters(), strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+
+
 # -- names and arrays ----------------------------------------------------------------------------------------
 def drawn_net():
     cynet.seed(3)

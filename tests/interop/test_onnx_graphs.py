@@ -71,6 +71,8 @@ BEHIND, BEFORE = (3, 4, 5), (4, 5, 3)
         (chain(0, ("Transpose", "", {"perm": [0, 3, 1, 2]})), IMAGE, BEHIND),
         (chain(0, ("Transpose", "", {"perm": [0, 2, 3, 1]})), IMAGE, BEFORE),
         (chain(0, ("Transpose", "", {"perm": [0, 3, 2, 1]})), IMAGE, BEHIND),
+        ([node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("Add", "a one", "y")], IMAGE, BEHIND),
+        ([node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("MatMul", "a square", "y")], IMAGE, BEHIND),
         (chain(0, PRODUCT), LINE, (3, 5)),
         (chain(0, ("Conv", "u", {})), LINE, (5, 3)),
         ([node("Transpose", "x", "a", perm=[0, 2, 1]), node("Conv", "a v", "y")], LINE, (3, 5)),
@@ -90,7 +92,8 @@ def test_channels_are_where_the_first_that_asks_has_them(path, nodes, x, wanted)
     constants = {
         "m": drawn(5, 2), "w": drawn(2, 3, 1, 1), "scales": floats(1, 1, 2, 2), "five": drawn(5),
         "l": drawn(2, 4),
-        "three": np.abs(drawn(3)), "u": drawn(2, 3, 1), "v": drawn(2, 5, 1), "n": drawn(3, 2), "g": drawn(4,
+        "one": floats(1), "square": drawn(4, 4), "three": np.abs(drawn(3)), "u": drawn(2, 3, 1), "v": drawn(2,
+        5, 1), "n": drawn(3, 2), "g": drawn(4,
         2),
     }  # fmt: skip
     outputs = [name for name in ("y", "z") if any(b"\x12\x01" + name.encode() in one for one in nodes)]

@@ -152,6 +152,29 @@ def test_a_bias_is_counted_with_the_weights(tmp_path):
         loaded(tmp_path, nodes, options={"most_values": 14}, **constants)
 
 
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"output_shape": [13, 13]}, {}),
+        ({"output_shape": [1, 3, 13, 13]}, {}),  # as the oldest files have it
+        ({"output_shape": [14, 13]}, {"output_padding": [1, 0]}),
+        ({"output_shape": [11, 12]}, {"pads": [1, 1, 1, 0]}),
+        ({"output_shape": [12, 12]}, {"pads": [1, 1, 0, 0]}),
+        ({"output_shape": [12, 12], "auto_pad": "SAME_UPPER"}, {"pads": [0, 0, 1, 1]}),
+        ({"auto_pad": "SAME_UPPER"}, {"pads": [0, 0, 1, 1]}),
+        ({"auto_pad": "SAME_LOWER"}, {"pads": [1, 1, 0, 0]}),
+        ({"auto_pad": "VALID"}, {}),
+    ],
+)
+def test_the_shape_of_what_a_transposed_convolution_gives(tmp_path, told, wanted):
+    x, w = drawn(2, 6, 6, 4), drawn(4, 3, 3, 3)
+    first, second = (
+        loaded(tmp_path, [node("ConvTranspose", "x w", "y", strides=[2, 2], **more)], IMAGES, w=w)(x)
+        for more in (told, wanted)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
 # -- shared ones ---------------------------------------------------------------------------------------------
 def test_a_layer_that_got_a_bias_is_shared_no_more(tmp_path):
     nodes = [node("MatMul", "x w", "a"), node("Add", "a b", "h"), node("MatMul", "h w", "y")]

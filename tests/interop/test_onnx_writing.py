@@ -115,6 +115,30 @@ def test_every_layer_gives_its_outputs(peers, tmp_path, call, way):
     agree(peers, tmp_path, made(call), shapes, below, evaluate=False, **WAYS[way])
 
 
+@pytest.mark.onnxruntime
+@pytest.mark.parametrize(
+    ("layer", "shape", "kinds"),
+    [
+        (cynet.MaxPool2d(3, 2, 1), (6, 6, 2), ["MaxPool"]),
+        (cynet.MaxPool2d(3, 2, (2, 2, 2, 2)), (6, 6, 2), ["MaxPool"]),
+        (cynet.MaxPool2d(2, 5, ceil_mode=True), (6, 6, 2), ["MaxPool"]),
+        (cynet.MaxPool2d(2, 3), (7, 8, 2), ["MaxPool"]),
+        (cynet.AvgPool2d(2, 3), (7, 9, 2), ["AveragePool"]),
+        (cynet.AvgPool2d(2, 3, (1, 0, 0, 0)), (6, 9, 2), ["Pad", "AveragePool"]),
+        (cynet.AvgPool1d(2, 3), (9, 2), ["AveragePool"]),
+    ],
+    ids=lambda value: repr(value)[:70] if isinstance(value, cynet.Layer) else "",
+)
+def test_windows_that_reach_beyond_the_image_or_not_to_its_end(peers, tmp_path, layer, shape, kinds):
+    """Of numbers below 0, among which padding would be the greatest."""
+    path, x = tmp_path / "net.onnx", samples([shape])[0] - 9
+    wanted = layer.eval()(x)
+    save_onnx(layer, path, shape)
+    (found,) = computed(peers, path, [x], "nchw")
+    np.testing.assert_allclose(found, turned(wanted, "nchw"), atol=CLOSE)
+    assert [node.op_type for node in peers[0].load(path).graph.node][: len(kinds)] == kinds
+
+
 # -- what a file holds besides -------------------------------------------------------------------------------
 @pytest.mark.onnxruntime
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
