@@ -137,6 +137,12 @@ def test_layers_that_are_read_again_are_what_they_were(tmp_path, layer, shape):
         np.testing.assert_array_equal(one.data, other.data)
 
 
+def test_the_least_variance_of_groups_is_that_of_the_layer(tmp_path):
+    layer, x = cynet.GroupNorm(2, 4, 0.25), np.random.default_rng(0).standard_normal((2, 6, 6, 4), np.float32)
+    save_onnx(layer.eval(), tmp_path / "net.onnx", IMAGE)
+    np.testing.assert_allclose(load_onnx(tmp_path / "net.onnx").eval()(x), layer(x), atol=1e-6)
+
+
 # -- names and arrays ----------------------------------------------------------------------------------------
 def drawn_net():
     cynet.seed(3)

@@ -66,6 +66,8 @@ BEHIND, BEFORE = (3, 4, 5), (4, 5, 3)
           node("Flatten", "b", "z")],
          IMAGE, BEFORE),
         ([node("MatMul", "l x", "y")], IMAGE, BEFORE),  # from the left
+        ([node("MatMul", "x m", "y"), node("MaxPool", "x", "z", kernel_shape=[2, 2])], IMAGE, BEFORE),
+        ([node("MatMul", "x m", "y"), node("Resize", "x - scales", "z")], IMAGE, BEFORE),
         ([node("Softmax", "x", "a", axis=1), node("MatMul", "a m", "y")], IMAGE, BEFORE),
           # after what takes either
         (chain(0, ("Transpose", "", {"perm": [0, 3, 1, 2]})), IMAGE, BEHIND),
