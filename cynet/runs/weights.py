@@ -278,7 +278,7 @@ def _built(facts, tensors, notes, build):
         return copy.deepcopy(nets.of_facts(nets.HERE[facts.model], facts))
     if not facts.is_named and NO_NET in notes:
         wanted = "wanted the file that this model comes from beside it (--model FILE.py, or model=)"
-        raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.80} alone ({notes[NO_NET]:.400})")
+        raise UnknownNetError(f"model: {wanted}, got {facts.model!r:.400} alone ({notes[NO_NET]:.400})")
     _check_shapes(facts, tensors)
     return facts.create()
 

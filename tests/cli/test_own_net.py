@@ -98,7 +98,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path, capsys):
 
 
 def test_a_net_of_unknown_layers_asks_for_its_file(tmp_path, capsys):
-    file, run = tmp_path / "net.py", tmp_path / "run"
+    file, run = tmp_path / ("long" * 30) / "net.py", tmp_path / "run"
+    file.parent.mkdir()
     file.write_text(UNKNOWN)
     status, text = said(capsys, "train", "--model", f"{file}:small", *SHORT, "--run-dir", run)
     assert status == 0
