@@ -92,6 +92,8 @@ def of_everything():
     y = cynet.MaxPool2d(3, 2, padding=1)(cynet.ReLU6()(cynet.Add()(z, y)))
     end(cynet.Add()(y, y, cynet.Conv2d(20, 20, 1)(y)))
     end(cynet.Conv2d(20, 3, 4)(y))  # one window
+    for sides in ((4, 3), (3, 4)):  # one that leaves a column, or a row, out
+        end(cynet.Conv2d(20, 3, sides, stride=2)(y))
     end(cynet.Conv2d(20, 3, 5, padding=2, stride=9)(y))  # one that sees zeros
     y = cynet.Conv2d(6, 6, 3, padding=2, groups=6, stride=2, bias=False)(x)
     end(cynet.Hardswish()(y))

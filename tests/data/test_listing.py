@@ -121,6 +121,12 @@ def test_a_real_folder_is_read_where_it_lies_not_where_a_link_leads(root):
     assert notes == [f"{AGAIN}: cat/a (the folder dog/small)"]
 
 
+def test_a_link_to_a_class_does_not_take_its_place(root):
+    link(root, "ant", "dog")  # comes before
+    with pytest.raises(ValueError, match="for each class, got one for two: ant leads to dog"):
+        found(root)
+
+
 def test_one_folder_linked_under_two_classes_is_read_once_and_named(root, tmp_path):
     draw(tmp_path / "store" / "a.png")
     link(root, "cat/more", tmp_path / "store")
