@@ -1,5 +1,7 @@
 """`requires_grad = False`: a frozen parameter's gradient is left alone, and all others are what they were."""
 
+import pickle
+
 import numpy as np
 import pytest
 from examples import LEAVES, made, normal
@@ -83,3 +85,11 @@ def test_nothing_is_summed_for_nobody(monkeypatch):
     y = layer(x)
     monkeypatch.setattr(normalization.NormPass, "sums", None)
     assert layer.backward(y) is None
+
+
+def test_one_that_was_pickled_is_known_to_be_frozen_where_none_ever_was(monkeypatch):
+    layer = cynet.Linear(3, 2)
+    layer.weight.requires_grad = layer.bias.requires_grad = False
+    sent = pickle.dumps(layer)
+    monkeypatch.setattr(cynet.Parameter, "frozen", False)  # as in a new process
+    assert not pickle.loads(sent).is_trained()

@@ -204,6 +204,7 @@ def test_upsample_repeats_pixels_or_goes_from_one_to_the_next():
     x = np.float32([[0, 4]]).reshape(1, 1, 2, 1)
     row = lambda layer: layer(x)[0, 0, :, 0].tolist()  # noqa: E731
     assert row(nn.Upsample(scale_factor=(1, 2))) == [0, 0, 4, 4]
+    assert nn.Upsample(scale_factor=(1, 2)).scale_factor == (1, 2)
     assert row(nn.Upsample((1, 3))) == [0, 0, 4]
     assert row(nn.Upsample((1, 4), mode="bilinear")) == [0, 1, 3, 4]
     assert row(nn.Upsample((1, 5), mode="bilinear", align_corners=True)) == [0, 1, 2, 3, 4]
