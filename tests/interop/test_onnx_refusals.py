@@ -429,6 +429,12 @@ def test_numbers_one_after_another_are_those_that_were_written(values):
     assert wire.varints(memoryview(data)).tolist() == values
 
 
+@pytest.mark.parametrize("values", [[70_000], [1, 300, -1], [2**40, 5]], ids=str)
+def test_numbers_that_lie_across_the_ends_of_pieces(values):
+    values = values * (3 * wire.PIECE // len(b"".join(map(varint, values))))
+    assert wire.varints(memoryview(b"".join(map(varint, values)))).tolist() == values
+
+
 @given(st.binary(max_size=60))
 def test_bytes_are_fields_or_a_sentence(data):
     try:
