@@ -464,6 +464,8 @@ for _kind in ("ReduceMean", "ReduceMax", "ReduceSum"):
                 near=1e-4,
                 a=ints(*_axes),
             )
+    # as many numbers as a picture has pixels, and others than these
+    case(f"{_kind}-rows-and-channels", node(_kind, "x", "y", axes=[1, 2]), (2, 3, 4, 3), (11,), near=1e-4)
 
 # -- shapes --------------------------------------------------------------------------------------------------
 _PAIR = [node("Relu", "x", "a"), node("Tanh", "x", "b")]
