@@ -4,6 +4,9 @@ import struct
 from collections import OrderedDict
 
 import numpy as np
+import pytest
+
+from cynet.interop import load_onnx
 
 NUMBERS = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9,
            "float16": 10, "float64": 11, "uint32": 12, "uint64": 13}  # fmt: skip
@@ -150,3 +153,11 @@ def branches():
         "to": np.array([5]), "axes": np.array([2]), "head.weight": drawn(5, 192), "head.bias": drawn(5),
     }  # fmt: skip
     return model(nodes, {"x": ("N", 3, 8, 6)}, {"y": ("N", 5)}, constants)
+
+
+def refusal(path, *given, **options):
+    """What `load_onnx` says of a file that it refuses, in one line, after the file's name."""
+    with pytest.raises(ValueError) as caught:
+        load_onnx(path, *given, **options)
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+    return str(caught.value)[len(f"{path}: ") :]

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_files
 import pytest
 from onnx_cases import floats, ints
-from onnx_files import NUMBERS, node, number, packed, tensor, text, value_info, varint, write
+from onnx_files import NUMBERS, node, number, packed, refusal, tensor, text, value_info, varint, write
 
 from cynet.interop import load_onnx
 
@@ -22,14 +22,6 @@ def drawn(*shape):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "net.onnx"
-
-
-def refusal(path, *given, **options):
-    with pytest.raises(ValueError) as caught:
-        load_onnx(path, *given, **options)
-    start = f"{path}: "
-    assert str(caught.value).startswith(start)
-    return str(caught.value)[len(start) :]
 
 
 # -- where the channels are ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx_cases import CASES, floats, ints
-from onnx_files import node, number, packed, tensor, text, varint, write
+from onnx_files import node, number, packed, refusal, tensor, text, varint, write
 
 from cynet.interop import load_onnx
 from cynet.interop.onnx import messages, wire
@@ -25,13 +25,6 @@ IMAGES = {"x": ("N", 3, 6, 6)}
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "net.onnx"
-
-
-def refusal(path, *given, **options):
-    with pytest.raises(ValueError) as caught:
-        load_onnx(path, *given, **options)
-    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
-    return str(caught.value)[len(str(path)) + 2 :]
 
 
 def test_all_operators_that_are_not_known_are_named_with_their_nodes(path):
