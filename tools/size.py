@@ -23,7 +23,7 @@ TRUNK = """
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*
     !cynet/kernels/resize/* !cynet/kernels/conv/transposed.py !cynet/kernels/recurrent/*
     !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
-    !cynet/kernels/norm/single_steps.py !cynet/kernels/norm/joined.py
+    !cynet/kernels/norm/single_steps.py !cynet/kernels/norm/joined.*
     !cynet/kernels/norm/batchnorm_pool* !cynet/kernels/conv/bordered.py
     !cynet/kernels/conv/few* !cynet/kernels/conv/pointwise*
     !cynet/kernels/conv/raised.py !cynet/kernels/conv/widened.py

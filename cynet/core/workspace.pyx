@@ -19,6 +19,7 @@ from numpy import ndarray
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *)
 
+cdef object FLOAT32 = np.float32
 SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
 SPARE = 64 << 20  # bytes of free buffers that are always put up with
 cdef enum:
@@ -29,22 +30,34 @@ cdef enum:
     SMALL = 1 << 16  # bytes: what is less lies over nothing else
 
 
+cdef object WHOLE = Ellipsis  # as an index
+
+
 cdef class Stretch:
     """A piece of a slab."""
 
     cdef object buffer  # (bytes,) uint8: who uses it refers to it
     cdef readonly Py_ssize_t start, stop
     cdef list others  # the pieces that have bytes in common with it; None: there are none
+    cdef object shape, dtype, pattern  # what was asked for last, and such an array: it refers to the buffer, too
 
     def __init__(self, start, stop, buffer=None):
         self.start, self.stop, self.buffer = start, stop, buffer
 
     cdef bint unused(self):
-        return self.buffer is None or Py_REFCNT(<PyObject *>self.buffer) == 1
+        return self.buffer is None or Py_REFCNT(<PyObject *>self.buffer) == 1 + (self.pattern is not None)
+
+    cdef object array(self, shape, dtype):
+        """A new array in the buffer: a view takes a third of the time of one that is made of the buffer."""
+        if self.shape != shape or self.dtype is not dtype:
+            self.pattern = None
+            self.pattern = ndarray(shape, dtype, self.buffer)
+            self.shape, self.dtype = tuple(shape), dtype
+        return self.pattern[WHOLE]
 
     cdef bint free(self):
         cdef Stretch other
-        if Py_REFCNT(<PyObject *>self.buffer) != 1 and self.buffer is not None:
+        if not self.unused():
             return False
         if self.others is not None:
             for other in self.others:
@@ -233,7 +246,7 @@ class Pool(threading.local):
 pool = Pool()
 
 
-def empty(shape, dtype=np.float32):
+cpdef object empty(object shape, object dtype=FLOAT32):
     """An uninitialised, 64-byte aligned, C-contiguous array from the pool.
 
     Parameters
@@ -261,9 +274,9 @@ def empty(shape, dtype=np.float32):
     if shelf is not None:
         for piece in <list>shelf:
             if piece.free():
-                return ndarray(shape, dtype, piece.buffer)
+                return piece.array(shape, dtype)
     piece = here.more(nbytes)
-    return ndarray(shape, dtype, piece.buffer)
+    return piece.array(shape, dtype)
 
 
 def zeros(shape, dtype=np.float32):

@@ -1,4 +1,4 @@
-"""The chunks of batch norm's forward pass, for the kernels that fuse them with others."""
+"""Batch norm's forward pass, and its chunks for the kernels that fuse them with others."""
 
 from cynet.kernels.common.simd cimport vf, vgate
 from cynet.kernels.norm.channels cimport View
@@ -12,6 +12,9 @@ cpdef enum:
     RELU = 1        # a ReLU follows; backward makes its mask from x again
     ADDED = 2       # something is added, then a ReLU; backward takes its mask from y
     RELU6 = 6       # a ReLU6 follows; as with RELU
+
+cdef void run_normalize(const float[:, ::1] x, const float *other, const float[:, ::1] terms, float[:, ::1] y,
+                        int mode, Py_ssize_t chunk_rows, int threads) noexcept
 
 cdef void normalize_view(const float *x, const float *other, View v, const float *terms, float *y,
                          int mode) noexcept nogil

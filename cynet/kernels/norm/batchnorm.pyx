@@ -26,8 +26,7 @@ def normalize(
     int threads,
 ):
     """y = (x - mean) * scale + shift, channel by channel, or the curve of it that `mode` says."""
-    if x.shape[0] > 0:
-        run_normalize(x, NULL, terms, y, mode, chunk_rows, threads)
+    run_normalize(x, NULL, terms, y, mode, chunk_rows, threads)
 
 
 def normalize_add(
@@ -47,6 +46,8 @@ cdef void run_normalize(const float[:, ::1] x, const float *other, const float[:
                         int mode, Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
     cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows, size = chunk_rows * channels
+    if rows == 0:
+        return
     cdef const float *source = &x[0, 0]
     cdef const float *t = &terms[0, 0]
     cdef float *out = &y[0, 0]

@@ -25,8 +25,7 @@ def gradient_sums(
     int threads,
 ):
     """The two sums over rows that every gradient is made of, by chunk."""
-    if x.shape[0] > 0:
-        run_gradient_sums(x, dy, NULL, NULL, terms, partial, mode, chunk_rows, threads)
+    run_gradient_sums(x, dy, NULL, NULL, terms, partial, mode, chunk_rows, threads)
 
 
 def gradient_sums_add(
@@ -49,6 +48,8 @@ cdef void run_gradient_sums(const float[:, ::1] x, const float[:, ::1] dy, const
                             Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i
     cdef Py_ssize_t size = chunk_rows * channels
+    if rows == 0:
+        return
     cdef const float *source = &x[0, 0]
     cdef const float *d = &dy[0, 0]
     cdef const float *t = &terms[0, 0]
@@ -159,6 +160,11 @@ def input_gradient(
     In training a = weight / std, b = -a * sum(dy (x - mean)) / (n var'), c = -a * sum(dy) / n with var' = variance +
     eps; in evaluation b = c = 0.
     """
+    run_input_gradient(x, dy, terms, dx, mode, chunk_rows, threads)
+
+
+cdef void run_input_gradient(const float[:, ::1] x, const float[:, ::1] dy, const float[:, ::1] terms,
+                             float[:, ::1] dx, int mode, Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
     if rows == 0:
         return

@@ -11,10 +11,12 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
+from cynet.core.workspace cimport empty
 from cynet.kernels.common.window cimport Window
 from cynet.kernels.norm.batchnorm cimport RELU, normalize_view
 from cynet.kernels.norm.batchnorm_gradient cimport chunk_gradient_sums
 from cynet.kernels.norm.channels cimport LANES, RUN, SUMS, TERMS, View, folds, view_of, widened
+from cynet.kernels.norm.normalization cimport NormPass
 from cynet.kernels.pool.max_pool cimport backward_row, forward_row
 
 cdef enum:
@@ -37,62 +39,47 @@ cdef struct PooledGradient:
     const unsigned char *winner
 
 
-def room_shape(int threads, out_shape, window):
-    """The shape of the room of `normalize_pool`: for each thread, what the windows of an image cover.
-
-    out_shape : (N, out height, out width, C); window : kernel, stride and padding, as the kernels take them.
-    """
-    _, out_h, out_w, channels = out_shape
-    kernel_h, kernel_w, stride_h, stride_w, *_ = window
-    return threads, covered(out_h, kernel_h, stride_h) * covered(out_w, kernel_w, stride_w) * channels
-
-
-def gradient_room_shape(int threads, shape):
-    """The shape of the room of `gradient_sums_pool`: a band, and the rows of the image that it begins and ends in.
-
-    shape : (N, H, W, C)
-    """
-    return threads, (band_rows(shape[3]) + 2 * shape[2]) * shape[3]
+cdef Window window_of(tuple shape, Py_ssize_t out_h, Py_ssize_t out_w, tuple numbers) except *:
+    """The window over images of `shape`, of the six numbers that kernels/pool takes."""
+    cdef Window g
+    _, g.in_h, g.in_w, g.channels = shape
+    g.out_h, g.out_w = out_h, out_w
+    g.kh, g.kw, g.sh, g.sw, g.top, g.left = numbers
+    return g
 
 
-def normalize_pool(
-    const float[:, :, :, ::1] x not None,           # in: (N, H, W, C)
-    const float[:, ::1] terms not None,             # in: (TERMS, C), as for `normalize`
+def output_pooled(
+    NormPass stats not None,
+    tuple shape not None,                           # (N, H, W, C), of the images
     float[:, :, :, ::1] y not None,                 # out: (N, out height, out width, C)
     unsigned char[:, :, :, ::1] winner not None,    # out: as for max_pool
-    Py_ssize_t kernel_h,
-    Py_ssize_t kernel_w,
-    Py_ssize_t stride_h,
-    Py_ssize_t stride_w,
-    Py_ssize_t top,
-    Py_ssize_t left,
-    float[:, ::1] room not None,                    # out: `room_shape`
-    int threads,
+    tuple window not None,                          # kernel, stride and padding, as kernels/pool takes them
 ):
     """y = the max-pool of ReLU((x - mean) * scale + shift)."""
-    cdef Window g = Window(
-        x.shape[1], x.shape[2], y.shape[1], y.shape[2], x.shape[3],
-        kernel_h, kernel_w, stride_h, stride_w, top, left,
-    )
+    cdef Window g = window_of(shape, y.shape[1], y.shape[2], window)
     cdef Window padded = Window(
-        covered(g.out_h, kernel_h, stride_h), covered(g.out_w, kernel_w, stride_w), g.out_h, g.out_w, g.channels,
-        kernel_h, kernel_w, stride_h, stride_w, 0, 0,
+        covered(g.out_h, g.kh, g.sh), covered(g.out_w, g.kw, g.sw), g.out_h, g.out_w, g.channels,
+        g.kh, g.kw, g.sh, g.sw, 0, 0,
     )
-    cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, out = g.out_h * g.out_w * g.channels, i
+    cdef Py_ssize_t images = y.shape[0], i
+    cdef Py_ssize_t image = g.in_h * g.in_w * g.channels, out = g.out_h * g.out_w * g.channels
     cdef Py_ssize_t floats = padded.in_h * padded.in_w * g.channels
+    cdef int threads = min(stats.team(), max(1, images))
     cdef const float *px
     cdef const float *t
     cdef float *py
     cdef float *pr
     cdef unsigned char *pw
+    cdef float[:, ::1] room
     cdef float[TERMS * LANES] wide
-    if x.shape[0] * image * out == 0:
+    if images * image * out == 0:
         return
-    px, py, pr, pw = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &room[0, 0], &winner[0, 0, 0, 0]
-    t = widened(&terms[0, 0], g.channels, wide)
+    room = empty((threads, floats))
+    px, py, pr, pw = &stats.rows[0, 0], &y[0, 0, 0, 0], &room[0, 0], &winner[0, 0, 0, 0]
+    t = widened(&stats.table[0, 0], g.channels, wide)
     with nogil, parallel(num_threads=threads):
         lower(pr + threadid() * floats, floats)  # once: no image reaches the padding
-        for i in prange(x.shape[0], schedule="static"):
+        for i in prange(images, schedule="static"):
             one_image(px + i * image, t, pr + threadid() * floats, py + i * out, pw + i * out, &g, &padded)
 
 
@@ -121,43 +108,38 @@ cdef void one_image(const float *x, const float *terms, float *room, float *y, u
             oy += 1
 
 
-def gradient_sums_pool(
-    const float[:, :, :, ::1] x not None,               # in: (N, H, W, C)
+def sums_pooled(
+    NormPass stats not None,
+    tuple shape not None,                               # as for `output_pooled`
     const float[:, :, :, ::1] dy not None,              # in: (N, out height, out width, C)
-    const unsigned char[:, :, :, ::1] winner not None,  # in: what normalize_pool wrote
-    Py_ssize_t kernel_h,
-    Py_ssize_t kernel_w,
-    Py_ssize_t stride_h,
-    Py_ssize_t stride_w,
-    Py_ssize_t top,
-    Py_ssize_t left,
-    const float[:, ::1] terms not None,                 # in: (TERMS, C)
-    double[:, :, ::1] partial not None,                 # out: `partial_shape`, as for `gradient_sums`
-    float[:, ::1] kept not None,                        # out: (N * H * W, C), the max-pool's gradient; or empty
-    float[:, ::1] room not None,                        # out: `gradient_room_shape`
-    Py_ssize_t chunk_rows,
-    int threads,
+    const unsigned char[:, :, :, ::1] winner not None,  # in: what output_pooled wrote
+    tuple window not None,
+    bint keep,
 ):
-    """The two sums over rows that the gradients of batch norm are made of."""
+    """(the two sums that the gradients of batch norm are made of, if `keep` the max-pool's gradient, or else None)."""
     cdef PooledGradient p
-    p.window = Window(
-        x.shape[1], x.shape[2], dy.shape[1], dy.shape[2], x.shape[3],
-        kernel_h, kernel_w, stride_h, stride_w, top, left,
-    )
-    cdef Py_ssize_t rows = x.shape[0] * x.shape[1] * x.shape[2], channels = x.shape[3], chunks = partial.shape[0], i
-    cdef Py_ssize_t each = room.shape[1]
+    p.window = window_of(shape, dy.shape[1], dy.shape[2], window)
+    cdef Py_ssize_t rows = stats.rows.shape[0], channels = stats.rows.shape[1], i
+    # room: a band, and the rows of the image that it begins and ends in
+    cdef Py_ssize_t each = (band_rows(channels) + 2 * p.window.in_w) * channels, chunk_rows = stats.each
+    cdef int threads = stats.team()
+    partial, gradient = stats.room_for_sums(), empty(stats.shape) if keep else None
     if rows * channels * dy.shape[1] * dy.shape[2] == 0:
-        return
-    cdef const float *px = &x[0, 0, 0, 0]
-    cdef const float *t = &terms[0, 0]
-    cdef double *sums = &partial[0, 0, 0]
+        return partial, gradient
+    cdef double[:, :, ::1] by_chunk = partial
+    cdef float[:, ::1] kept = gradient, room = empty((threads, each))
+    cdef Py_ssize_t chunks = by_chunk.shape[0]
+    cdef const float *px = &stats.rows[0, 0]
+    cdef const float *t = &stats.table[0, 0]
+    cdef double *sums = &by_chunk[0, 0, 0]
     cdef float *pr = &room[0, 0]
-    cdef float *pk = &kept[0, 0] if kept.shape[0] else NULL
+    cdef float *pk = &kept[0, 0] if keep else NULL
     p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         memset(sums + i * SUMS * channels, 0, SUMS * channels * sizeof(double))
         one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each,
                   sums + i * SUMS * channels, pk)
+    return partial, gradient
 
 
 cdef void one_chunk(const PooledGradient *p, const float *x, const float *terms, Py_ssize_t first, Py_ssize_t end,

@@ -197,6 +197,14 @@ def batch_terms(
     int threads,
 ):
     """The statistics of a batch, what they move, and what `normalize` needs of them."""
+    make_batch_terms(x, weight, bias, running_mean, running_var, eps, momentum, partial, state, terms, chunk_rows,
+                     threads)
+
+
+cdef void make_batch_terms(const float[:, ::1] x, const float[::1] weight, const float[::1] bias,
+                           float[::1] running_mean, float[::1] running_var, double eps, double momentum,
+                           double[:, :, ::1] partial, double[:, ::1] state, float[:, ::1] terms,
+                           Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0]
     join_statistics(x, partial, &state[MEAN, 0], &state[INVERSE, 0], chunk_rows, threads)
     track(&state[MEAN, 0], &state[INVERSE, 0], rows, running_mean, running_var, momentum)
@@ -213,6 +221,12 @@ def fixed_terms(
     float[:, ::1] terms not None,           # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
 ):
     """As `batch_terms`, from given statistics: the evaluation mode."""
+    make_fixed_terms(running_mean, running_var, weight, bias, eps, state, terms)
+
+
+cdef void make_fixed_terms(const float[::1] running_mean, const float[::1] running_var, const float[::1] weight,
+                           const float[::1] bias, double eps, double[:, ::1] state,
+                           float[:, ::1] terms) noexcept:
     cdef Py_ssize_t c
     for c in range(running_mean.shape[0]):
         state[MEAN, c], state[INVERSE, c] = running_mean[c], running_var[c]
@@ -253,6 +267,12 @@ def gradient_terms(
     float[:, ::1] terms not None,               # out: (TERMS, channels), rows OF_DY to CONSTANT
 ):
     """From the sums over rows: the parameters' gradients, and the factors of `input_gradient`."""
+    make_gradient_terms(partial, state, weight, weight_grad, bias_grad, rows, of_batch, terms)
+
+
+cdef void make_gradient_terms(const double[:, :, ::1] partial, const double[:, ::1] state, const float[::1] weight,
+                              float[::1] weight_grad, float[::1] bias_grad, Py_ssize_t rows, bint of_batch,
+                              float[:, ::1] terms) noexcept:
     cdef Py_ssize_t c, i
     cdef double total, product, a
     cdef bint scaled = weight.shape[0] > 0, scale = weight_grad.shape[0] > 0, shift = bias_grad.shape[0] > 0

@@ -15,6 +15,11 @@ def channel_sums(
     int threads,
 ):
     """Add the sum over rows to out: the gradient of a bias."""
+    add_sums(x, partial, out, chunk_rows, threads)
+
+
+cdef void add_sums(const float[:, ::1] x, double[:, ::1] partial, float[::1] out, Py_ssize_t chunk_rows,
+                   int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
     if rows == 0:
         return

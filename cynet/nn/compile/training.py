@@ -21,7 +21,7 @@ from functools import partial
 from math import prod
 from operator import is_
 
-from cynet.kernels.norm import joined
+from cynet.kernels.norm import batchnorm_pool, joined
 from cynet.kernels.norm.batchnorm import RELU, RELU6
 from cynet.kernels.pointwise import arrays
 from cynet.nn.layer import Layer, plain
@@ -145,7 +145,7 @@ class NormReLUPool(Joined):
     def forward(self, x):
         stats, pool = self.first.statistics(x), self.layers[2]
         y, winner, window = pool.places(x.shape)
-        joined.output_pooled(stats, x.shape, y, winner, window)
+        batchnorm_pool.output_pooled(stats, x.shape, y, winner, window)
         self.save(x.shape, stats, winner, window)
         return y
 
@@ -154,7 +154,7 @@ class NormReLUPool(Joined):
         dy = self.gradient(dy, winner.shape)
         gradient, wants_dx = None, self._wants_dx()
         if self.first.wants_sums(stats, wants_dx):
-            sums, gradient = joined.sums_pooled(stats, shape, dy, winner, window, wants_dx)
+            sums, gradient = batchnorm_pool.sums_pooled(stats, shape, dy, winner, window, wants_dx)
             self.first.finish(stats, sums)
         if not wants_dx:
             return None

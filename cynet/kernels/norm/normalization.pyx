@@ -8,14 +8,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import batchnorm, batchnorm_gradient, batchnorm_statistics, channel_sums
 from . import channels as table
+
+from cynet.core.workspace cimport empty
+from cynet.kernels.norm.batchnorm cimport PLAIN, run_normalize
+from cynet.kernels.norm.batchnorm_gradient cimport run_gradient_sums, run_input_gradient
+from cynet.kernels.norm.batchnorm_statistics cimport make_batch_terms, make_fixed_terms, make_gradient_terms
+from cynet.kernels.norm.channel_sums cimport add_sums
+from cynet.kernels.norm.channels cimport STATE, TERMS
 
 CHUNKS = 64  # work items, at most
 CHUNK_FLOATS = 4096  # of a work item, at least
+cdef object FLOAT64 = np.float64
 
 
 def chunk_rows(rows, channels):
@@ -33,7 +39,7 @@ def cut(rows, channels):
     return each, max(1, shape[0]), shape
 
 
-class NormPass:
+cdef class NormPass:
     """Batch norm of x float32 (rows, channels): what its passes over memory share.
 
     Attributes
@@ -46,67 +52,65 @@ class NormPass:
         For the layer that made it: what it was made with.
     """
 
-    held = None
-
-    def __init__(self, x, terms, state, of_batch=False):
+    def __init__(self, x not None, terms, state, bint of_batch=False):
         self.x, self.terms, self.state, self.of_batch = x, terms, state, of_batch
-        self.each, self.most, self.sums_shape = cut(*x.shape)
+        self.rows, self.table, self.numbers = x, terms, state
+        self.shape = self.rows.shape[0], self.rows.shape[1]
+        self.each, self.most, self.sums_shape = cut(*self.shape)
 
     @property
     def threads(self):
         """Asked for at each pass: between forward and backward the number may change, or a fork may lie."""
-        return min(get_num_threads(), self.most)
+        return self.team()
 
-    def room_for_sums(self):
+    cdef int team(self) except -1:
+        return min(<int>get_num_threads(), self.most)
+
+    cdef object room_for_sums(self):
         """float64 (chunks, SUMS, channels), not initialised."""
-        return workspace.empty(self.sums_shape, np.float64)
+        return empty(self.sums_shape, FLOAT64)
 
-    @classmethod
-    def of(cls, x, weight, bias, running_mean, running_var, eps, momentum, training):
+    @staticmethod
+    def of(x, weight, bias, running_mean, running_var, double eps, double momentum, bint training):
         """With the batch's statistics in training, which then move the running ones, or else with these."""
-        channels = x.shape[1]
-        terms, state = np.empty((table.TERMS, channels), np.float32), np.empty((table.STATE, channels))
-        new = cls(x, terms, state, training)
+        cdef Py_ssize_t channels = x.shape[1]
+        cdef NormPass new = NormPass(x, empty((TERMS, channels)), empty((STATE, channels), FLOAT64), training)
         if training:
-            partial = new.room_for_sums()
-            batchnorm_statistics.batch_terms(
-                x, weight, bias, running_mean, running_var, eps, momentum, partial, new.state, new.terms,
-                new.each, new.threads,
+            make_batch_terms(
+                new.rows, weight, bias, running_mean, running_var, eps, momentum, new.room_for_sums(), new.numbers,
+                new.table, new.each, new.team(),
             )  # fmt: skip
         else:
-            batchnorm_statistics.fixed_terms(
-                running_mean, running_var, weight, bias, eps, new.state, new.terms
-            )
+            make_fixed_terms(running_mean, running_var, weight, bias, eps, new.numbers, new.table)
         return new
 
-    def output(self, mode=batchnorm.PLAIN):
+    def output(self, int mode=PLAIN):
         """Normalised, and bent as `mode` says: PLAIN, RELU or RELU6 of `batchnorm`."""
-        y = workspace.empty(self.x.shape)
-        batchnorm.normalize(self.x, self.terms, y, mode, self.each, self.threads)
+        y = empty(self.shape)
+        run_normalize(self.rows, NULL, self.table, y, mode, self.each, self.team())
         return y
 
-    def sums(self, dy, mode=batchnorm.PLAIN):
+    def sums(self, dy, int mode=PLAIN):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
         partial = self.room_for_sums()
-        batchnorm_gradient.gradient_sums(self.x, dy, self.terms, partial, mode, self.each, self.threads)
+        run_gradient_sums(self.rows, dy, NULL, NULL, self.table, partial, mode, self.each, self.team())
         return partial
 
     def finish(self, partial, weight, weight_grad, bias_grad):
         """Make a, b and c of the sums, and add to the gradients of the parameters."""
-        batchnorm_statistics.gradient_terms(
-            partial, self.state, weight, weight_grad, bias_grad, len(self.x), self.of_batch, self.terms
+        make_gradient_terms(
+            partial, self.numbers, weight, weight_grad, bias_grad, self.shape[0], self.of_batch, self.table
         )
 
-    def input_gradient(self, dy, mode=batchnorm.PLAIN, dx=None):
+    def input_gradient(self, dy, int mode=PLAIN, dx=None):
         """In a new array, or in `dx`, which may be dy."""
-        dx = workspace.empty(self.x.shape) if dx is None else dx
-        batchnorm_gradient.input_gradient(self.x, dy, self.terms, dx, mode, self.each, self.threads)
+        dx = empty(self.shape) if dx is None else dx
+        run_input_gradient(self.rows, dy, self.table, dx, mode, self.each, self.team())
         return dx
 
 
-def add_channel_sums(x, out):
+def add_channel_sums(const float[:, ::1] x not None, float[::1] out not None):
     """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
-    rows, channels = x.shape
-    each, most, (chunks, *_) = cut(rows, channels)
-    partial = workspace.empty((chunks, channels), np.float64)
-    channel_sums.channel_sums(x, partial, out, each, min(get_num_threads(), most))
+    cdef Py_ssize_t channels = x.shape[1]
+    each, most, (chunks, *_) = cut(x.shape[0], channels)
+    add_sums(x, empty((chunks, channels), FLOAT64), out, each, min(get_num_threads(), most))

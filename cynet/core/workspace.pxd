@@ -1,0 +1,3 @@
+"""Arrays of the pool, for compiled callers."""
+
+cpdef object empty(object shape, object dtype=*)
