@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.checks import is_plain
 from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.norm import normalization
 from cynet.nn import init, registry
@@ -16,6 +17,8 @@ from cynet.nn.parameter import NONE, Held, Parameter, data_of, grad_of, value
 from cynet.nn.passes import mode
 
 NO_SUMS = np.empty((0, 2, 0))
+INT64 = np.dtype(np.int64)
+SOME = 2**31  # batches, which fit into any counter that is looked at no closer
 
 
 class _BatchNorm(Layer):
@@ -53,7 +56,10 @@ class _BatchNorm(Layer):
         return channels, eps, checks.number("momentum", self.momentum, 0, 1)
 
     def output_shape(self, shape: Shape) -> Shape:
-        channels, *_ = self.settled()
+        return self._taken(shape, self.settled()[0])
+
+    def _taken(self, shape: Shape, channels: int) -> Shape:
+        """The shape, if it is one of inputs."""
         if len(shape) not in self.dimensions or shape[-1] != channels:
             raise ValueError(f"wanted {self.wanted.format(channels)}, got {shape}")
         return shape
@@ -73,10 +79,10 @@ class _BatchNorm(Layer):
 
     def statistics(self, x: Array) -> Any:
         """The `normalization.NormPass` over x: its statistics are taken, and the running ones moved."""
-        self.output_shape(x.shape)  # refuses what __call__ may not have seen
         channels, eps, momentum = self.settled()
+        self._taken(x.shape, channels)  # refuses what __call__ may not have seen
         rows = x.reshape(-1, channels)
-        arrays = self.values()
+        arrays = self._arrays(channels)
         training = self._trains()
         if training:
             if len(rows) < 2:
@@ -93,6 +99,11 @@ class _BatchNorm(Layer):
     def count(self) -> None:
         """Count a batch in `num_batches_tracked`."""
         count = self.num_batches_tracked
+        if type(count) is np.ndarray and count.dtype is INT64 and count.ndim == 0 and count.flags.carray:
+            before = count.item()
+            if before < SOME:  # most often
+                count[()] = before + 1
+                return
         if not (isinstance(count, np.ndarray) and count.shape == () and count.dtype.kind in "iu"):
             raise ValueError(f"num_batches_tracked: wanted an integer array of shape (), got {count!r:.80}")
         if not count.flags.writeable:
@@ -104,10 +115,15 @@ class _BatchNorm(Layer):
 
     def values(self) -> tuple[AnyArray, ...]:
         """Weight, bias (or nothing), running statistics, which may have been set: an error if amiss."""
-        affine, wanted = self.affine, (self.settled()[0],)
-        weight = value("weight", self.weight, wanted) if affine is True else NONE
-        bias = value("bias", self.bias, wanted) if affine else NONE
+        return self._arrays(self.settled()[0])
+
+    def _arrays(self, channels: int) -> tuple[AnyArray, ...]:
+        weight, bias, wanted = self.weight, self.bias, (channels,)
         mean, variance = self.running_mean, self.running_var
+        bias = NONE if weight is bias is None else value("bias", bias, wanted)
+        weight = NONE if weight is None else value("weight", weight, wanted)
+        if is_plain(mean) and is_plain(variance) and mean.shape == variance.shape == wanted:  # most often
+            return weight, bias, mean, variance
         for name, array in (("running_mean", mean), ("running_var", variance)):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == wanted):
                 got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)

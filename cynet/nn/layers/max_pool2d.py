@@ -74,10 +74,10 @@ class MaxPool2d(Pool2d):
 
     def places(self, shape: Shape) -> Any:
         """(y, winner, window): the arrays to fill for an input of `shape`, and the numbers kernels take."""
-        shape, window = self.grid(shape)
-        if window[0] * window[1] <= max_pool.MOST_CELLS and self.apart() == (1, 1):
+        shape, window, _, apart = self._settled(shape)
+        if window[0] * window[1] <= max_pool.MOST_CELLS and apart == (1, 1):
             return workspace.empty(shape), workspace.empty(shape, np.uint8), window
-        return workspace.empty(shape), large.winners(shape), (*window, *self.apart())
+        return workspace.empty(shape), large.winners(shape), (*window, *apart)
 
     def backward(self, dy: Array) -> Array:
         shape, winner, window = self.saved()

@@ -55,9 +55,9 @@ class Pool1d(Pool2d):
             raise ValueError(f"padding: wanted less than the kernel {kernel}, got {padding}")
         return (1, kernel), (1, stride), (0, before, 0, after)
 
-    def padded_grid(self, shape: Shape) -> Any:
-        self.window()  # refuses what only equals a number that was asked for before
-        return super().padded_grid(shape)
+    def _settled(self, shape: Shape) -> Any:
+        self.window(), self.apart()  # refuse what only equals a number that was asked for before
+        return super()._settled(shape)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:

@@ -51,6 +51,8 @@ class Pool2d(Layer):
                     raise ValueError(f"padding: wanted less than the kernel {kernel}, got {self.padding}")
         return kernel, stride, padding
 
+    dilation: Any = 1  # of those that have none
+
     def apart(self) -> tuple[int, int]:
         """The distance of a window's cells, (vertical, horizontal)."""
         return 1, 1
@@ -64,15 +66,22 @@ class Pool2d(Layer):
 
     def padded_grid(self, shape: Shape) -> Any:
         """The two of `grid`, and the padding (top, left, bottom, right)."""
+        return self._settled(shape)[:3]
+
+    def _settled(self, shape: Shape) -> Any:
+        """The three of `padded_grid`, and `apart`, looked at anew when an attribute was set."""
         if len(shape) != 4:
             raise ValueError(f"wanted an input (N, H, W, C), got shape {shape}")
-        ceil = checks.flag("ceil_mode", self.ceil_mode)
-        question = shape, self.kernel_size, self.stride, self.padding, ceil, self.apart()
+        ceil = self.ceil_mode
+        if ceil is not False and ceil is not True:
+            checks.flag("ceil_mode", ceil)  # refuses what only equals one
+        question = shape, self.kernel_size, self.stride, self.padding, ceil, self.dilation
         known = self._worked_out  # once: another thread may set it
         if not answers(known, question):
             kernel, stride, padding = self.window()
-            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, question[-1], ceil=ceil)
-            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, *sides[:2]), sides
+            apart = self.apart()
+            sides, out_hw = geometry.window_grid(shape[1:3], kernel, stride, padding, apart, ceil=ceil)
+            found = (shape[0], *out_hw, shape[3]), (*kernel, *stride, *sides[:2]), sides, apart
             self._worked_out = known = asked(question), found
         return known[1]
 
