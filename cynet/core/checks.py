@@ -8,6 +8,7 @@ import numpy as np
 from .types import AnyArray, Array, Shape
 
 FLOAT = np.dtype(np.float32)
+INT64 = np.dtype(np.int64)
 
 
 def integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
@@ -31,6 +32,8 @@ def number(
     open_high: bool = False,
 ) -> float:
     """`value` as a finite float in the interval, or TypeError / ValueError naming `name`."""
+    if type(value) is float and (least < value < most or value == least == 0 and not open_low):
+        return value  # most often; neither infinite nor NaN
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: wanted a number, got {value!r}")
     try:
@@ -101,6 +104,18 @@ def _of_integers(taker: Any) -> bool:
     return taker is not None and taker.takes_integers is True
 
 
+def is_column(x: Any, count: int) -> bool:
+    """Whether `x` is an array of `count` int64, at least one, as `labels` returns them."""
+    return (
+        type(x) is np.ndarray
+        and x.dtype is INT64
+        and x.shape == (count,)
+        and count > 0
+        and x.flags.c_contiguous
+        and x.flags.aligned
+    )
+
+
 def is_plain(x: Any) -> bool:
     """Whether `x` is an array as `float_array` returns them, and may be written."""
     return type(x) is np.ndarray and x.dtype is FLOAT and x.flags.carray
@@ -160,7 +175,7 @@ def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
         raise ValueError(f"{name}: wanted shape ({count},), got {values.shape}")
     if count == 0:
         raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
-    plain = values.dtype == np.int64 and values.flags.c_contiguous and values.flags.aligned
+    plain = (values.dtype is INT64 or values.dtype == INT64) and values.flags.c_contiguous and values.flags.aligned
     # As unsigned numbers the negative ones are large: one pass tells whether any is out of range.
     if plain and np.maximum.reduce(values.view(np.uint64)) < classes:
         return values

@@ -132,7 +132,8 @@ class CrossEntropyLoss(Loss):
         """
         logits = checks.float_array("logits", logits, 2)
         rows, classes = logits.shape
-        labels = checks.labels("labels", labels, rows, classes)
+        if not (checks.is_column(labels, rows) and softmax.in_range(labels, classes)):
+            labels = checks.labels("labels", labels, rows, classes)
         smoothing = checks.number("label_smoothing", self.label_smoothing, 0, 1)  # it may have been set
         count = threads.get_num_threads()
         gradient, losses = workspace.empty(logits.shape), workspace.empty((rows,), np.float64)

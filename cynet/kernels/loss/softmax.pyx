@@ -147,6 +147,15 @@ def softmax_backward(
         softmax_grad_row(py + i * n, pdy + i * n, pdx + i * n, n)
 
 
+def in_range(const long long[::1] labels not None, long long classes):
+    """Whether each label is one from 0 to classes - 1."""
+    cdef Py_ssize_t i
+    cdef long long outside = 0
+    for i in range(labels.shape[0]):
+        outside |= labels[i] < 0 or labels[i] >= classes
+    return not outside
+
+
 def cross_entropy(
     const float[:, ::1] logits not None,    # in: (N, classes), N and classes at least 1
     const long long[::1] labels not None,   # in: (N,), each 0 to classes - 1

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.checks import is_plain
+from cynet.core.checks import INT64, is_plain
 from cynet.core.types import AnyArray, Array, Shape
 from cynet.kernels.norm import normalization
 from cynet.nn import init, registry
@@ -17,7 +17,6 @@ from cynet.nn.parameter import NONE, Held, Parameter, data_of, grad_of, value
 from cynet.nn.passes import mode
 
 NO_SUMS = np.empty((0, 2, 0))
-INT64 = np.dtype(np.int64)
 SOME = 2**31  # batches, which fit into any counter that is looked at no closer
 
 
