@@ -175,7 +175,11 @@ def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
         raise ValueError(f"{name}: wanted shape ({count},), got {values.shape}")
     if count == 0:
         raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
-    plain = (values.dtype is INT64 or values.dtype == INT64) and values.flags.c_contiguous and values.flags.aligned
+    plain = (
+        (values.dtype is INT64 or values.dtype == INT64)
+        and values.flags.c_contiguous
+        and values.flags.aligned
+    )
     # As unsigned numbers the negative ones are large: one pass tells whether any is out of range.
     if plain and np.maximum.reduce(values.view(np.uint64)) < classes:
         return values

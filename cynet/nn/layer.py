@@ -12,7 +12,7 @@ import numpy as np
 from cynet.core import checks
 from cynet.core.types import AnyArray, Array, Shape, State
 
-from . import passes
+from . import kept, passes
 from .members import PASSING, members, refuse_circles
 from .parameter import Parameter
 from .passes import mode
@@ -277,29 +277,7 @@ class Layer:
         """Multiply-accumulate operations of a forward pass over an input of a shape."""
         return 0
 
-    def save(self, *values: Any) -> None:
-        """Keep `values` for `backward`, unless inside `no_grad`."""
-        if not mode.grad_enabled:
-            passes.drop(self)
-            return
-        around = mode.around
-        if around is not None and around.layer is self:
-            around.kept.append(values)
-            return
-        made = passes.Pass(self)
-        made.kept.append(values)
-        passes.keep(made, around)
-
-    def saved(self) -> Any:
-        """What `save` kept, once: a second backward needs a second forward."""
-        around = mode.around
-        if around is not None and around.inner and around.inner[-1].layer is self:  # most often
-            made = around.inner.pop()
-        else:
-            made = around if around is not None and around.layer is self else passes.take(self)
-        if made is None or not made.kept:
-            raise passes.none_left(self)
-        return made.kept.pop()
+    save, saved = kept.save, kept.saved
 
     def gradient(self, dy: Array, shape: Shape) -> Array:
         """`dy` checked to be a float32 array of `shape`, for the start of a `backward`."""

@@ -7,10 +7,13 @@ import numpy as np
 from cynet.core.checks import FLOAT, flag
 from cynet.core.types import Array, Shape
 
-NONE = np.empty(0, np.float32)  # what kernels take in place of an array that is not there
+from .kept import NONE, Held, Valued, data_of, grad_of, refuse_another, value
+
+__all__ = ["NONE", "Held", "Parameter", "data_of", "grad_of", "refuse_another", "value"]
+FIELDS = "_data", "_grad", "_shape", "version", "_requires_grad", "name"
 
 
-class Parameter:
+class Parameter(Valued):
     """A trainable array and the gradient of the loss with respect to it.
 
     Parameters
@@ -37,7 +40,7 @@ class Parameter:
     def __init__(self, data: Any) -> None:
         self._data = np.array(data, np.float32, order="C")
         self._grad = np.zeros_like(self._data)
-        self._shape = self._data.shape  # what others may set in place
+        self._shape = self._data.shape
         self.version = 0  # counts what is assigned to `data`, or loaded
         self._requires_grad = True
         self.name = ""
@@ -71,8 +74,12 @@ class Parameter:
         self._requires_grad = flag("requires_grad", value)
         Parameter.frozen = Parameter.frozen or not value
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), **{name: getattr(self, name) for name in FIELDS}}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        for name, one in state.items():
+            setattr(self, name, one)
         self.requires_grad = self._requires_grad
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
@@ -115,65 +122,3 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"Parameter({self.name or 'unnamed'}, shape={self.shape})"
-
-
-def value(name: str, parameter: Any, shape: Shape) -> Array:
-    """The array of a layer's parameter, which may have been set.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is none, or has another shape, or dtype, than the layer needs.
-    """
-    if not isinstance(parameter, Parameter):
-        raise TypeError(f"{name}: wanted a parameter of shape {shape}, got {parameter!r:.80}")
-    data = parameter._data
-    if data.shape != shape or data.dtype is not FLOAT:
-        parameter.require(shape, name)
-    return data
-
-
-def data_of(parameter: Parameter | None) -> Array:
-    """The array of a parameter, or `NONE` where there is none."""
-    return NONE if parameter is None else parameter._data
-
-
-def grad_of(parameter: Parameter | None) -> Array:
-    """The gradient that a pass adds to, or `NONE` where there is no parameter, or it is not trained."""
-    return parameter._grad if parameter is not None and parameter._requires_grad else NONE
-
-
-class Held:
-    """The weight and the bias that a pass was made with, either of which may be None, as they were then."""
-
-    __slots__ = "bias", "versions", "weight"
-
-    def __init__(self, weight: Parameter | None, bias: Parameter | None) -> None:
-        self.weight, self.bias = weight, bias
-        self.versions = [None if one is None else one.version for one in (weight, bias)]
-
-    def refuse_others(self, layer: Any) -> None:
-        """Raise an error where those of the layer are not these any more.
-
-        Raises
-        ------
-        ValueError
-            Where another one stands under a name, or shape or dtype was set in place.
-        RuntimeError
-            Where other values were assigned, or loaded: activations and weights would not belong together.
-        """
-        refuse_another("weight", layer.weight, self.weight, self.versions[0])
-        refuse_another("bias", layer.bias, self.bias, self.versions[1])
-
-
-def refuse_another(name: str, now: Any, then: Parameter | None, version: int | None) -> None:
-    if now is not then:
-        wanted = "None, as" if then is None else f"a parameter of shape {then.shape}, that"
-        raise ValueError(f"{name}: wanted {wanted} of the forward pass, got {now!r:.80}")
-    if then is not None:
-        then.require_whole(name)
-        if then.version != version:
-            raise RuntimeError(
-                f"{name}: wanted the values of the forward pass, got others that were assigned or loaded "
-                "since; make that pass again"
-            )

@@ -117,10 +117,12 @@ class _BatchNorm(Layer):
         return self._arrays(self.settled()[0])
 
     def _arrays(self, channels: int) -> tuple[AnyArray, ...]:
-        weight, bias, wanted = self.weight, self.bias, (channels,)
+        weight, bias, wanted = NONE, NONE, (channels,)
         mean, variance = self.running_mean, self.running_var
-        bias = NONE if weight is bias is None else value("bias", bias, wanted)
-        weight = NONE if weight is None else value("weight", weight, wanted)
+        if self.weight is not None:
+            weight = value("weight", self.weight, wanted)
+        if not (self.weight is self.bias is None):
+            bias = value("bias", self.bias, wanted)
         if is_plain(mean) and is_plain(variance) and mean.shape == variance.shape == wanted:  # most often
             return weight, bias, mean, variance
         for name, array in (("running_mean", mean), ("running_var", variance)):
