@@ -32,7 +32,7 @@ def number(
     open_high: bool = False,
 ) -> float:
     """`value` as a finite float in the interval, or TypeError / ValueError naming `name`."""
-    if type(value) is float and (least < value < most or value == least == 0 and not open_low):
+    if type(value) is float and (least < value < most or (value == least == 0 and not open_low)):
         return value  # most often; neither infinite nor NaN
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: wanted a number, got {value!r}")
@@ -175,11 +175,7 @@ def labels(name: str, values: Any, count: int, classes: int) -> AnyArray:
         raise ValueError(f"{name}: wanted shape ({count},), got {values.shape}")
     if count == 0:
         raise ValueError(f"{name}: a batch of 0 has no mean loss; wanted at least one label")
-    plain = (
-        (values.dtype is INT64 or values.dtype == INT64)
-        and values.flags.c_contiguous
-        and values.flags.aligned
-    )
+    plain = values.dtype == INT64 and values.flags.c_contiguous and values.flags.aligned
     # As unsigned numbers the negative ones are large: one pass tells whether any is out of range.
     if plain and np.maximum.reduce(values.view(np.uint64)) < classes:
         return values

@@ -11,9 +11,11 @@ cynet's own layers that hold no others make their pass in `save` and take it in 
 users' layers, `forward` and `backward` are wrapped when the class is made.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -25,15 +27,21 @@ __all__ = [
 ]  # fmt: skip
 
 
-@contextlib.contextmanager
-def _within(name: str, value: bool) -> Iterator[None]:
+class _Within(contextlib.ContextDecorator):
     """A context in which this thread is in a mode; then it is as before."""
-    before = getattr(mode, name)
-    setattr(mode, name, value)
-    try:
-        yield
-    finally:
-        setattr(mode, name, before)
+
+    def __init__(self, name: str, value: bool) -> None:
+        self.name, self.value = name, value
+
+    def _recreate_cm(self) -> _Within:
+        return _Within(self.name, self.value)  # as a decorator: for each call
+
+    def __enter__(self) -> None:
+        self.before = getattr(mode, self.name)
+        setattr(mode, self.name, self.value)
+
+    def __exit__(self, *error: object) -> None:
+        setattr(mode, self.name, self.before)
 
 
 def no_grad() -> AbstractContextManager[None]:
@@ -48,7 +56,7 @@ def no_grad() -> AbstractContextManager[None]:
     >>> with cynet.no_grad():
     ...     logits = model(images)
     """
-    return _within("grad_enabled", False)
+    return _Within("grad_enabled", False)
 
 
 def grad_enabled() -> bool:
@@ -58,12 +66,12 @@ def grad_enabled() -> bool:
 
 def layer_by_layer() -> AbstractContextManager[None]:
     """Within this context, containers of this thread run their layers and keep what each backward needs."""
-    return _within("layer_by_layer", True)
+    return _Within("layer_by_layer", True)
 
 
 def spared(nobody: bool) -> AbstractContextManager[None]:
     """Within this context, whether `nobody` wants the gradient to the input of the layer that goes back."""
-    return _within("spared", nobody)
+    return _Within("spared", nobody)
 
 
 def gone_back(layer: Any) -> None:

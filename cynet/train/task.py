@@ -87,7 +87,7 @@ class Task:
 
     def right(self, output: Array, y: AnyArray) -> int:
         """How many samples of a batch are predicted right, in all that they are labelled with."""
-        return int((output.argmax(axis=1) == y).sum())
+        return int(np.count_nonzero(output.argmax(axis=1) == y))
 
     def evaluate(self, model: Layer, batches: Iterable[Batch]) -> Any:
         """Run a model, in evaluation mode, over every batch once: see `cynet.train.evaluate`."""

@@ -245,7 +245,7 @@ class Trainer:
         return self.task.count(y) if self.task else len(y)
 
     def _right(self, logits: Array, y: AnyArray) -> int:
-        return self.task.right(logits, y) if self.task else int((logits.argmax(axis=1) == y).sum())
+        return self.task.right(logits, y) if self.task else int(np.count_nonzero(logits.argmax(axis=1) == y))
 
     def diverged(self, value: float, what: str, batch: Batch) -> Diverged:
         """A `Diverged` of the step under way, with its batch."""

@@ -21,7 +21,7 @@ PART = 32  # lanes of an item by lanes, at most
 LEAST_PARTS = 8  # of the lanes, where they allow it
 CHUNK_TILES = 64  # tiles that make a partial weight gradient worth its final sum
 CHANNELS = 64  # of a work item of the weight gradient, at most; half of one side where tiles are few
-NOTHING, EMPTY = np.zeros((0, 0, 0, 0), np.float32), np.zeros(0, np.float32)
+NOTHING = np.zeros((0, 0, 0, 0), np.float32)
 
 
 @registered(rank=20)
@@ -63,7 +63,9 @@ class WinogradConvolution(Algorithm):
         )
 
     def pack(self, w):
-        return _transformed(winograd_loops.Filters(w, False), w.shape, get_num_threads())
+        u = workspace.empty((winograd_loops.filter_floats(w.shape[0], w.shape[1]),))
+        winograd_loops.transform_filters(winograd_loops.Filters(w, False), u, get_num_threads())
+        return u
 
     def scratch_floats(self, threads):
         return self.kept_pass.scratch_floats(threads)
@@ -72,27 +74,19 @@ class WinogradConvolution(Algorithm):
         return winograd_loops.WinogradPass(self.kept_pass, packed, bias, y, scratch, relu, NOTHING, threads)
 
     def _forward(self, x, w, bias, y, threads):
-        filters = winograd_loops.Filters(w, False)
-        _convolve(self.forward_pass, x, filters, w.shape, self.padded(bias), y, NOTHING, threads)
+        bias = self._no_bias if bias is None else bias
+        winograd_loops.convolve_with(self.forward_pass, x, w, False, bias, y, NOTHING, threads)
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
         residual = NOTHING if residual is None else residual
         winograd_loops.convolve(self.kept_pass, x, packed, None, bias, y, scratch, relu, residual, threads)
 
     def _input_gradient(self, dy, w, dx, threads, added):
-        filters = winograd_loops.Filters(w, True)
         added = NOTHING if added is None else added
-        _convolve(self.input_pass, dy, filters, w.shape, self._no_bias, dx, added, threads)
+        winograd_loops.convolve_with(self.input_pass, dy, w, True, self._no_bias, dx, added, threads)
 
     def _weight_gradient(self, x, dy, dw, threads):
-        g, sizes = self.weight_tiles, (x.shape[3], dy.shape[3])
-        floats = winograd_weight_loops.partial_floats(self.chunks, *sizes, *self.part, threads)
-        partial = workspace.empty((floats,))
-        each = winograd_weight_loops.gradient_scratch_floats(g, *self.part)
-        scratch = workspace.empty((threads * each,))
-        winograd_weight_loops.weight_gradient(
-            g, x, dy, dw, partial, scratch, self.chunks, *self.part, threads
-        )
+        winograd_weight_loops.weight_gradient(self.weight_tiles, x, dy, dw, self.chunks, *self.part, threads)
 
 
 def _pass(batch, in_hw, out_hw, before, channels, lanes, fresh=True):
@@ -105,19 +99,6 @@ def _pass(batch, in_hw, out_hw, before, channels, lanes, fresh=True):
     block = BLOCK if part else max(8, min(BLOCK, tiles // ITEMS // 8 * 8))
     cut = winograd_tiles.Tiles(batch, in_hw, out_hw, before, block)
     return winograd_loops.Sharing(cut, channels, lanes, part, fresh and part > 0)
-
-
-def _convolve(sharing, x, filters, shape, bias, y, added, threads):
-    """A pass with filters of this step."""
-    u = EMPTY if sharing.fresh else _transformed(filters, shape, threads)
-    scratch = workspace.empty((sharing.scratch_floats(threads),))
-    winograd_loops.convolve(sharing, x, u, filters, bias, y, scratch, False, added, threads)
-
-
-def _transformed(filters, shape, threads):
-    u = workspace.empty((winograd_loops.filter_floats(shape[0], shape[1]),))
-    winograd_loops.transform_filters(filters, u, threads)
-    return u
 
 
 def _part(channels, most):

@@ -19,12 +19,17 @@ Channels are multiples of 8 throughout.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
+import numpy as np
+
+from cynet.core.workspace cimport empty
+
 from .winograd_tiles cimport (
     FILTER_LANES, POINTS, PRODUCT_LANES, SPARE, Tiles, product, product_width, winograd_filter, winograd_input,
     winograd_output,
 )
 
 
+NOTHING = np.zeros(0, np.float32)
 LANES = PRODUCT_LANES  # channels in and out are a multiple
 WIDTH = product_width(1 << 20)  # lanes of a product, where there are so many
 
@@ -84,6 +89,10 @@ def transform_filters(
     int threads,
 ):
     """The filters as the products read them."""
+    transform_all(filters, u, threads)
+
+
+cdef void transform_all(Filters filters, float[::1] u, int threads) noexcept:
     cdef Py_ssize_t item, items = (filters.channels + STRIP - 1) // STRIP
     cdef float *target = &u[0]
     cdef int team = threads if filters.channels * filters.lanes > 1024 else 1
@@ -156,6 +165,27 @@ def convolve(
 ):
     """out = the convolution of `source` with the filters, plus bias; with `relu`, at least 0."""
     run(g, source, u, filters, bias, out, scratch, relu, residual, threads)
+
+
+def convolve_with(
+    Sharing g not None,
+    const float[:, :, :, ::1] source not None,      # in: as for `convolve`
+    const float[:, :, :, ::1] w not None,           # in: (out_channels, in_channels, 3, 3)
+    bint transposed,                                # as for `Filters`
+    const float[::1] bias not None,                 # in
+    float[:, :, :, ::1] out not None,               # out
+    const float[:, :, :, ::1] residual not None,    # in
+    int threads,
+):
+    """`convolve` with filters as they are now."""
+    cdef Filters filters = Filters(w, transposed)
+    cdef const float[::1] u = NOTHING
+    cdef float[::1] made
+    if not g.fresh:
+        made = empty((POINTS * filters.lanes * filters.channels,))
+        transform_all(filters, made, threads)
+        u = made
+    run(g, source, u, filters, bias, out, empty((g.scratch_floats(threads),)), 0, residual, threads)
 
 
 cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Filters filters,

@@ -10,19 +10,21 @@ depend on the shape alone: the same bytes for any number of threads.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
+from cynet.core.workspace cimport empty
+
 from .winograd_tiles cimport (
     POINTS, SPARE, Tiles, product, product_width, winograd_filter_adjoint_8, winograd_gradient, winograd_input,
 )
 
 
 
-def partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t most_channels,
-                   Py_ssize_t most_lanes, int threads):
+cdef Py_ssize_t partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t most_channels,
+                               Py_ssize_t most_lanes, int threads) noexcept:
     """The floats of the partial sums of `weight_gradient`, of each item or, of one chunk, of each thread."""
     return POINTS * (threads * most_channels * most_lanes if chunks == 1 else chunks * channels * lanes)
 
 
-def gradient_scratch_floats(Tiles g not None, Py_ssize_t channels, Py_ssize_t lanes):
+cdef Py_ssize_t gradient_scratch_floats(Tiles g, Py_ssize_t channels, Py_ssize_t lanes) noexcept:
     """The floats of scratch that `weight_gradient` needs for each thread."""
     return (POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
 
@@ -32,8 +34,6 @@ def weight_gradient(
     const float[:, :, :, ::1] source not None,          # in: (batch, height, width, channels), its input
     const float[:, :, :, ::1] dy not None,              # in: (batch, out_h, out_w, lanes)
     float[:, :, :, ::1] dw not None,                    # inout: (lanes, channels, 3, 3), added to
-    float[::1] partial not None,                        # out: as `partial_floats` says
-    float[::1] scratch not None,                        # out: threads times `gradient_scratch_floats` of the last two
     Py_ssize_t chunks,                                  # how often the blocks of tiles are cut
     Py_ssize_t most_channels, Py_ssize_t most_lanes,    # what an item takes; they divide those of the arrays
     int threads,
@@ -46,6 +46,8 @@ def weight_gradient(
         return
     cdef const float *x = &source[0, 0, 0, 0]
     cdef const float *d = &dy[0, 0, 0, 0]
+    cdef float[::1] partial = empty((partial_floats(chunks, channels, lanes, most_channels, most_lanes, threads),))
+    cdef float[::1] scratch = empty((threads * each,))
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0]

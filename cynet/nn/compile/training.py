@@ -24,7 +24,8 @@ from operator import is_
 from cynet.kernels.norm import batchnorm_pool, joined
 from cynet.kernels.norm.batchnorm import RELU, RELU6
 from cynet.kernels.pointwise import arrays
-from cynet.nn.layer import Layer, plain
+from cynet.nn.containers.container import Container
+from cynet.nn.layer import LEAVES, Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
@@ -51,6 +52,8 @@ class Steps:
         self.steps = [
             taken[0] if name is None else STEPS[name](*taken) for name, taken in grouped(layers, STEPS)
         ]
+        # Whether the step before makes what this one is called with, an array that nobody has to look at.
+        self._sure = [False, *map(makes_arrays, self.steps[:-1])]
 
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
@@ -62,8 +65,15 @@ class Steps:
 
     def forward(self, x, *others):
         """The output; what the steps keep is kept by the pass around."""
-        for step in self.steps:
-            x, others = step(x, *others), ()  # the first takes all inputs
+        for step, sure in zip(self.steps, self._sure, strict=False):
+            if sure and x.shape == step._seen:
+                try:
+                    x = step.forward(x)
+                except (MemoryError, RecursionError) as error:
+                    step._explain(error, x.shape)
+                    raise
+            else:
+                x, others = step(x, *others), ()  # the first takes all inputs
         return x
 
     def backward(self, dy, wants_dx, added=None):
@@ -85,6 +95,11 @@ class Steps:
     def _first_trained(self):
         """The number of the first step with something to train."""
         return next((i for i, step in enumerate(self.steps) if step.is_trained()), len(self.steps))
+
+
+def makes_arrays(step):
+    """Whether a step's outputs are arrays of a kernel: it is a layer of cynet's own that holds no others."""
+    return type(step).__module__.startswith(LEAVES) and not isinstance(step, Container)
 
 
 def watch(watched, layer):
@@ -167,11 +182,12 @@ class FlattenLinear(Joined):
     """Flatten, then a Linear layer with few outputs."""
 
     def forward(self, x):
-        linear = self.layers[1]
-        linear.output_shape(self.first.output_shape(x.shape))
-        pixels = prod(x.shape[1:-1])  # 1 of rows
-        y = linear.product(x.reshape(len(x), linear.in_features), pixels)
-        self.save(x.shape)
+        linear, shape = self.layers[1], x.shape
+        pixels = prod(shape[1:-1])  # 1 of rows
+        if pixels * shape[-1] != linear.in_features or len(shape) < 2:
+            linear.output_shape(self.first.output_shape(shape))  # refuses it
+        y = linear.product(x.reshape(shape[0], linear.in_features), pixels)
+        self.save(shape)
         return y
 
     def backward(self, dy):
