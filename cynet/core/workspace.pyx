@@ -14,10 +14,14 @@ import threading
 
 import numpy as np
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 from numpy import ndarray
 
 cdef extern from "Python.h":
+    ctypedef struct PyThreadState
     Py_ssize_t Py_REFCNT(PyObject *)
+    PyThreadState *PyThreadState_Get()
+    uint64_t PyThreadState_GetID(PyThreadState *)
 
 cdef object FLOAT32 = np.float32
 SIZES = {np.float32: 4, np.float64: 8, np.uint8: 1}  # bytes of an element
@@ -178,6 +182,7 @@ class Pool(threading.local):
 
     def __init__(self):
         self.buffers, self._slabs = {}, []
+        self.shelves = Shelves(self.buffers)
         self.allocated = self.peak = 0
 
     def more(self, nbytes):
@@ -229,9 +234,9 @@ class Pool(threading.local):
                     slabs.append(slab)
                 kept |= left
             self._slabs = slabs
-            self.buffers = {
-                size: left for size, shelf in self.buffers.items() if (left := [p for p in shelf if p in kept])
-            }
+            left = {size: [p for p in shelf if p in kept] for size, shelf in self.buffers.items()}
+            self.buffers.clear()
+            self.buffers.update({size: shelf for size, shelf in left.items() if shelf})
 
     def held(self):
         """Bytes of all buffers, also of those that are free."""
@@ -240,10 +245,14 @@ class Pool(threading.local):
 
     def clear(self):
         """Forget every buffer; those in use live on until their last user lets go."""
-        self.buffers, self._slabs = {}, []
+        self.buffers.clear()
+        self._slabs = []
 
 
 pool = Pool()
+cdef PyObject *asked = NULL  # the shelves that were asked for last, not owned,
+cdef PyObject *of_pool = NULL  # of this pool,
+cdef uint64_t of_thread = 0  # for this thread
 
 
 cpdef object empty(object shape, object dtype=FLOAT32):
@@ -269,14 +278,38 @@ cpdef object empty(object shape, object dtype=FLOAT32):
         nbytes *= side
     if nbytes <= 0:
         return np.empty(shape, dtype)
-    here = pool
-    shelf = here.buffers.get(nbytes)
+    shelf = shelves().get(nbytes)
     if shelf is not None:
         for piece in <list>shelf:
             if piece.free():
                 return piece.array(shape, dtype)
-    piece = here.more(nbytes)
+    piece = pool.more(nbytes)
     return piece.array(shape, dtype)
+
+
+cdef dict shelves():
+    """The buffers of this thread's pool, which are looked up where another thread, or pool, was the last to ask."""
+    global asked, of_thread, of_pool
+    cdef uint64_t this = PyThreadState_GetID(PyThreadState_Get())
+    cdef Shelves here
+    if asked == NULL or this != of_thread or of_pool != <PyObject *>pool:
+        here = pool.shelves
+        asked, of_thread, of_pool = <PyObject *>here, this, <PyObject *>pool
+    return (<Shelves>asked).buffers
+
+
+cdef class Shelves:
+    """The buffers of one thread's pool, which go with the thread, also when it was the last to ask."""
+
+    cdef dict buffers
+
+    def __init__(self, dict buffers):
+        self.buffers = buffers
+
+    def __dealloc__(self):
+        global asked
+        if asked == <PyObject *>self:
+            asked = NULL
 
 
 def zeros(shape, dtype=np.float32):

@@ -36,6 +36,15 @@ class Valued:
     version: int
     _requires_grad: bool
     name: str
+    @property
+    def data(self) -> Array: ...
+    @data.setter
+    def data(self, value: Any) -> None: ...
+    @property
+    def grad(self) -> Array: ...
+    @grad.setter
+    def grad(self, value: Any) -> None: ...
+    requires_grad: bool
 
 class Held:
     weight: Any

@@ -10,6 +10,7 @@ from threading import get_ident
 import cython
 import numpy as np
 
+from cynet.core.checks import flag
 from cynet.core.turns import refuse_anothers
 
 cdef object FLOAT = np.dtype(np.float32)
@@ -187,6 +188,34 @@ cdef class Valued:
     cdef public object version
     cdef public object _requires_grad
     cdef public object name
+
+    @property
+    def data(self):
+        """The values, float32; what is assigned is copied into the same memory."""
+        return self._data
+
+    @data.setter
+    def data(self, value):
+        self._assign(self._data, value, "data")
+        self.version += 1
+
+    @property
+    def grad(self):
+        """The sum of the gradients since `zero_grad`, float32 of the same shape."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        self._assign(self._grad, value, "grad")
+
+    @property
+    def requires_grad(self):
+        """Whether it is trained."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self._freeze(not flag("requires_grad", value))
 
     cdef bint whole(self):
         """Whether shape and dtype of the arrays are what they were made with."""

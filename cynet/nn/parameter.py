@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from cynet.core.checks import FLOAT, flag
-from cynet.core.types import Array, Shape
+from cynet.core.checks import FLOAT
+from cynet.core.types import Shape
 
 from .kept import NONE, Held, Valued, data_of, grad_of, refuse_another, value
 
@@ -45,34 +45,9 @@ class Parameter(Valued):
         self._requires_grad = True
         self.name = ""
 
-    @property
-    def data(self) -> Array:
-        """The values, float32; what is assigned is copied into the same memory."""
-        return self._data
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        self._assign(self._data, value, "data")
-        self.version += 1
-
-    @property
-    def grad(self) -> Array:
-        """The sum of the gradients since `zero_grad`, float32 of the same shape."""
-        return self._grad
-
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        self._assign(self._grad, value, "grad")
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether it is trained."""
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self._requires_grad = flag("requires_grad", value)
-        Parameter.frozen = Parameter.frozen or not value
+    def _freeze(self, freeze: bool) -> None:
+        self._requires_grad = not freeze
+        Parameter.frozen = Parameter.frozen or freeze
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), **{name: getattr(self, name) for name in FIELDS}}
@@ -80,7 +55,7 @@ class Parameter(Valued):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, one in state.items():
             setattr(self, name, one)
-        self.requires_grad = self._requires_grad
+        self._freeze(not self._requires_grad)
 
     def _assign(self, target: Any, value: Any, what: str) -> None:
         value, what = np.asarray(value), f"{self.name or 'parameter'}.{what}"

@@ -1,6 +1,7 @@
 """The pool of buffers: reuse without ever overwriting what somebody holds."""
 
 import threading
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -64,6 +65,44 @@ def test_threads_do_not_share_buffers(pool):
     thread.join()
     assert found != [place]
     assert workspace.empty((6,)).ctypes.data == place
+
+
+def test_a_threads_buffers_go_with_it_though_it_was_the_last_to_ask(pool):
+    buffers = []
+
+    def take():
+        buffers.append(weakref.ref(workspace.empty((6,)).base))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert buffers[0]() is None
+    workspace.empty((6,)).fill(1)
+
+
+def test_what_a_caller_does_to_an_array_does_not_reach_the_next_one(pool):
+    first = workspace.empty((3, 4))
+    place = first.ctypes.data
+    first.flags.writeable = False
+    first.shape = 12
+    del first
+    again = workspace.empty((3, 4))
+    assert again.ctypes.data == place and again.shape == (3, 4) and again.flags.writeable
+
+
+def test_a_shape_may_be_a_list_that_changes_afterwards(pool):
+    shape = [3, 4]
+    workspace.empty(shape)
+    shape.reverse()
+    assert workspace.empty(shape).shape == (4, 3) and workspace.empty((3, 4)).shape == (3, 4)
+
+
+def test_one_buffer_serves_several_types(pool):
+    place = workspace.empty((4, 2)).ctypes.data
+    for shape, dtype in (((4,), np.float64), ((32,), np.uint8), ((8,), np.float32)):
+        array = workspace.empty(shape, dtype)
+        assert array.ctypes.data == place and array.dtype == dtype and array.shape == shape
+        del array
 
 
 def test_clear_forgets_all_and_harms_nobody(pool):

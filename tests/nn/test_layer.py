@@ -338,3 +338,55 @@ def test_a_parameter_keeps_its_memory():
             with pytest.raises(TypeError, match=rf"{name}: wanted real numbers, got dtype {other.dtype}$"):
                 setattr(parameter, name, other)
     assert (data == 1).all() and not grad.any()
+
+
+class Named(cynet.Parameter):
+    """A user's parameter, with something of its own."""
+
+    def __init__(self, data, unit):
+        super().__init__(data)
+        self.unit = unit
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copied_parameter_has_all_that_it_was(copied):
+    one = Named([[1.0, 2.0]], "metres")
+    one.data, one.grad, one.name = [[3.0, 4.0]], [[5.0, 6.0]], "here"
+    one.requires_grad = False
+    other = copied(one)
+    assert type(other) is Named and (other.unit, other.name, other.version) == ("metres", "here", one.version)
+    assert other.data.tolist() == [[3, 4]] and other.grad.tolist() == [[5, 6]] and not other.requires_grad
+    other.require_whole("weight")
+    other.data = [[7.0, 8.0]]
+    assert one.data.tolist() == ([[7, 8]] if copied is copy.copy else [[3, 4]])
+
+
+class Faithless(cynet.Layer):
+    """Hands on what it gets, at first."""
+
+    given = None
+
+    def forward(self, x):
+        return x if self.given is None else self.given
+
+    def backward(self, dy):
+        return dy
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (np.zeros((2, 4)), r"Linear input: wanted dtype float32"),
+        ([[0.0] * 4] * 2, r"Linear input: wanted a float32 NumPy array, got list"),
+        (np.zeros((2, 5), np.float32), r"wanted \(N, 4\), got \(2, 5\)"),
+    ],
+)
+def test_what_a_users_layer_hands_on_is_looked_at_in_every_step(given, error):
+    strange = Faithless()
+    model = cynet.Sequential(cynet.Linear(4, 4), strange, cynet.Linear(4, 3))
+    x = np.ones((2, 4), np.float32)
+    for _ in range(2):
+        model.backward(model(x))
+    strange.given = given
+    with pytest.raises((TypeError, ValueError), match=error):
+        model(x)
