@@ -196,6 +196,7 @@ cdef class Valued:
 
     @data.setter
     def data(self, value):
+        """Copied into the same memory."""
         self._assign(self._data, value, "data")
         self.version += 1
 
@@ -206,6 +207,7 @@ cdef class Valued:
 
     @grad.setter
     def grad(self, value):
+        """Copied into the same memory."""
         self._assign(self._grad, value, "grad")
 
     @property
@@ -215,6 +217,7 @@ cdef class Valued:
 
     @requires_grad.setter
     def requires_grad(self, value):
+        """Whether it is to be trained."""
         self._freeze(not flag("requires_grad", value))
 
     cdef bint whole(self):

@@ -147,7 +147,10 @@ def softmax_backward(
         softmax_grad_row(py + i * n, pdy + i * n, pdx + i * n, n)
 
 
-def in_range(const long long[::1] labels not None, long long classes):
+def in_range(
+    const long long[::1] labels not None,   # in: (N,)
+    long long classes,
+):
     """Whether each label is one from 0 to classes - 1."""
     cdef Py_ssize_t i
     cdef long long outside = 0

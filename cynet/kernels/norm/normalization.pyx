@@ -109,8 +109,11 @@ cdef class NormPass:
         return dx
 
 
-def add_channel_sums(const float[:, ::1] x not None, float[::1] out not None):
-    """Add the sum over the rows of x float32 (rows, channels) to out (channels,): a bias's gradient."""
+def add_channel_sums(
+    const float[:, ::1] x not None,     # in: (rows, channels)
+    float[::1] out not None,            # inout: (channels,), added to
+):
+    """Add the sum over the rows of x to out: a bias's gradient."""
     cdef Py_ssize_t channels = x.shape[1]
     each, most, (chunks, *_) = cut(x.shape[0], channels)
     add_sums(x, empty((chunks, channels), FLOAT64), out, each, min(get_num_threads(), most))
