@@ -32,9 +32,9 @@ def registered(rank):
     return add
 
 
-def choose(problem):
-    """The fastest algorithm for a `Problem`, made for it: the first by rank that suits it."""
-    return next(kind for _, kind in REGISTRY if kind.suits(problem))(problem)
+def choose(problem, after=-1):
+    """The fastest algorithm for a `Problem`, made for it: the first by rank, from `after` on, that suits it."""
+    return next(kind for rank, kind in REGISTRY if rank > after and kind.suits(problem))(problem)
 
 
 class Algorithm(Products):
