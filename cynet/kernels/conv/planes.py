@@ -1,5 +1,6 @@
 """Convolution to numbers of channels that would leave registers empty: their lanes are pixels."""
 
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from math import prod
 
@@ -8,6 +9,7 @@ from cynet.kernels.common import geometry
 
 from . import planes_loops
 from .algorithm import Algorithm, choose, registered
+from .raised import RaisedConvolution
 from .widened import WidenedConvolution
 
 RANK = 25
@@ -19,50 +21,59 @@ GAIN = 0.9  # of the other way's time, at most
 # What a pass costs, in multiply-adds of whole registers: about, by measurements of the blocks alone.
 WIDE, NARROW = (0.95, 0.82)  # of the peak: blocks of many output channels, and of one register of them
 FULL, ALONE = 0.97, 0.85  # blocks of pixels of several registers, and of one
-TO_ROWS, TO_PLANES, ONE_BY_ONE = 2.4, 0.4, 2.0  # eight channels of a pixel; a number; one of less than 4 channels
+TO_ROWS = 2.4  # eight channels of a pixel
+TO_PLANES, ONE_BY_ONE, COPIED = (
+    26,
+    2,
+    0.1,
+)  # eight channels of eight pixels; a number where either are few; of one
+A_ROW = 10  # of source rows, besides
 
 
-@registered(rank=RANK)
-class PlanarConvolution(Algorithm):
-    """Pixels side by side in a register, not output channels; a gradient as is fastest without this way."""
+@registered(rank=RANK + 1)
+class PlanarGradient(Algorithm):
+    """The input gradient with pixels side by side in a register; all else as is fastest without this way."""
 
-    title = "planar conv"
-    fuses = frozenset({"relu"})
-    example = (2, 9, 8, 7), 11, (3, 4), (2, 1), (1, 0, 1, 2), 1
+    title = "conv, planar gradient"
+    example = (2, 9, 8, 6), 24, (5, 4), (1, 1), (2, 1, 2, 2), 1
 
     def __init__(self, problem):
         super().__init__(problem)
-        self.beside = choose(problem, RANK)
-        self.planes = _pass(problem)
+        self.beside = choose(problem, RANK + 1)
+        self.fuses = self.beside.fuses - {"added"}
 
     @staticmethod
     def suits(problem):
-        return (
-            problem.groups == 1
-            and problem.border == geometry.ZEROS
-            and prod(problem.out_shape) > 0
-            and problem.in_shape[3] > 0
-            and not WidenedConvolution.suits(problem)
-            and _gains(problem)
-        )
+        return _can(problem) and _turned(problem) is not None
 
     @cached_property
     def input_pass(self):
         """Of the gradient of the input, or None where it is made the other way."""
         turned = _turned(self.problem)
-        return _pass(turned) if turned is not None and _gains(turned) else None
+        return None if turned is None else _pass(turned)
 
     def pack(self, w):
-        return _packed(self.planes, w, False)
+        return self.beside.pack(w)
+
+    def padded(self, bias):
+        return self.beside.padded(bias)
 
     def scratch_floats(self, threads):
-        return threads * self.planes.each
+        return self.beside.scratch_floats(threads)
 
     def kept(self, packed, bias, y, scratch, threads, relu):
-        return planes_loops.PlanesPass(self.planes, packed, bias, y, scratch, relu, threads)
+        return self.beside.kept(packed, bias, y, scratch, threads, relu)
+
+    def _forward(self, x, w, bias, y, threads):
+        self.beside._forward(x, w, bias, y, threads)
 
     def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
-        planes_loops.convolve(self.planes, x, packed, bias, y, scratch, relu, threads)
+        self.beside._apply(x, packed, bias, y, scratch, threads, relu, residual)
+
+    def gradients(self, x, dy, w, dw, wants_dx=True, added=None):
+        # The other way may make both in one walk.
+        own = super() if wants_dx and self.input_pass is not None else self.beside
+        return own.gradients(x, dy, w, dw, wants_dx, added)
 
     def _input_gradient(self, dy, w, dx, threads, added):
         g = self.input_pass
@@ -76,6 +87,47 @@ class PlanarConvolution(Algorithm):
         self.beside._weight_gradient(x, dy, dw, threads)
 
 
+@registered(rank=RANK)
+class PlanarConvolution(PlanarGradient):
+    """The forward pass, too, whether or not the gradient gains by it."""
+
+    title = "planar conv"
+    example = (2, 9, 8, 7), 11, (3, 4), (2, 1), (1, 0, 1, 2), 1
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.fuses, self.planes = frozenset({"relu"}), _pass(problem)
+
+    @staticmethod
+    def suits(problem):
+        return _can(problem) and _gains(problem)
+
+    padded, _forward = Algorithm.padded, Algorithm._forward
+
+    def pack(self, w):
+        return _packed(self.planes, w, False)
+
+    def scratch_floats(self, threads):
+        return threads * self.planes.each
+
+    def kept(self, packed, bias, y, scratch, threads, relu):
+        return planes_loops.PlanesPass(self.planes, packed, bias, y, scratch, relu, threads)
+
+    def _apply(self, x, packed, bias, y, scratch, threads, relu, residual):
+        planes_loops.convolve(self.planes, x, packed, bias, y, scratch, relu, threads)
+
+
+def _can(problem):
+    """Whether it can be done so, and Winograd's way, or another of few multiply-adds, is none."""
+    return (
+        problem.groups == 1
+        and problem.border == geometry.ZEROS
+        and prod(problem.out_shape) > 0
+        and problem.in_shape[3] > 0
+        and not WidenedConvolution.suits(problem)
+    )
+
+
 def _packed(g, w, transposed):
     packed = workspace.empty((g.packed_floats,))
     planes_loops.pack(g, w, packed, transposed)
@@ -83,14 +135,13 @@ def _packed(g, w, transposed):
 
 
 def _turned(problem):
-    """The problem of the input gradient, of the steps that a pass makes it by; None where it takes several."""
-    if problem.stride != (1, 1):
+    """The problem of the input gradient where that gains; None where it takes several passes, or has a better way."""
+    if problem.stride != (1, 1) or prod(problem.kernel) == 1 or RaisedConvolution.suits(problem):
         return None
     around = zip(problem.kernel, problem.dilation, problem.before, strict=True)
     before = tuple((taps - 1) * apart - padding for taps, apart, padding in around)
-    return type(problem)(
-        problem.out_shape, problem.in_shape, problem.kernel, (1, 1), before, 1, problem.dilation, problem.border
-    )
+    turned = replace(problem, in_shape=problem.out_shape, out_shape=problem.in_shape, before=before)
+    return turned if _gains(turned) else None
 
 
 def _pass(problem):
@@ -132,11 +183,16 @@ def _plan(problem):
     vectors = planes_loops.vectors_of(-(-outputs // groups))
     pitch = width + (taps_x - 1) * apart[1] // across
     more = (taps_y - 1) * apart[0] // down
-    planes = min(taps_y, down) * min(taps_x, across) * channels
-    number = TO_PLANES if channels >= planes_loops.FEWEST else ONE_BY_ONE if channels > 1 else TO_PLANES
+    phases = min(taps_y, down) * min(taps_x, across)
+    if channels == 1 and across == 1:
+        row = COPIED * pitch
+    elif channels < 4 or pitch < 8:
+        row = ONE_BY_ONE * pitch * channels
+    else:
+        row = TO_PLANES * -(-pitch // 8) * -(-channels // 8)
     best = None
     for rows in range(1, height + 1):
-        fits = planes * (rows + more) * pitch <= BAND_FLOATS
+        fits = phases * channels * (rows + more) * pitch <= BAND_FLOATS
         enough = batch * -(-height // rows) >= LEAST_TILES or rows * width <= FEW_PIXELS
         if best is not None and not (fits and enough):
             break
@@ -144,7 +200,7 @@ def _plan(problem):
         whole = pixels // (vectors * lanes) * vectors * lanes
         sums = whole / (FULL if vectors > 1 else ALONE) + (pixels - whole) / ALONE
         cost = columns * sums * outputs / lanes + pixels * groups * -(-outputs // groups // 8) * TO_ROWS
-        cost = (cost + planes * (rows + more) * pitch * number) / (rows * width)
+        cost = (cost + phases * (rows + more) * (row + A_ROW)) / (rows * width)
         if best is None or cost < best[0]:
             best = cost, rows
     return best
