@@ -136,6 +136,7 @@ def named(value):
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=named)
+@pytest.mark.usefixtures("without_planes")
 def test_the_chosen_algorithm_gives_the_twins_numbers_through_the_layer(kind, case):
     (x, w, b, dy), problem = arrays(case)
     shape, outputs, kernel, stride, padding, groups = case

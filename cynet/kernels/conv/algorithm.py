@@ -33,7 +33,7 @@ def registered(rank):
 
 
 def choose(problem, after=-1):
-    """The fastest algorithm for a `Problem`, made for it: the first by rank, from `after` on, that suits it."""
+    """The fastest algorithm for a `Problem`, made for it: the first by rank, after some, that suits it."""
     return next(kind for rank, kind in REGISTRY if rank > after and kind.suits(problem))(problem)
 
 

@@ -110,7 +110,7 @@ INLINE void planes_fill(const float *x, ptrdiff_t step, ptrdiff_t pixels, ptrdif
         copy_run(row, x, pixels);
         return;
     }
-    if (channels < 4 || pixels < 8) {
+    if (channels == 1 || pixels < 8) {
         for (ptrdiff_t c = 0; c < channels; c++)
             for (ptrdiff_t p = 0; p < pixels; p++) row[c * plane + p] = x[p * step + c];
         return;

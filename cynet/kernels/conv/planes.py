@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from math import prod
+from math import inf, prod
 
 from cynet.core import workspace
 from cynet.kernels.common import geometry
@@ -14,19 +14,17 @@ from .widened import WidenedConvolution
 
 RANK = 25
 BAND_FLOATS = 24 * 1024  # of a tile's planes: with a group's filters they stay in a 256 KB L2 cache
+MOST_FLOATS = 2 * BAND_FLOATS  # of one row of pixels
 LEAST_TILES = 32  # of a pass, where there are pixels enough: work for every thread
 FEW_PIXELS = 128  # of a tile, which may have these however few tiles there are
-GAIN = 0.9  # of the other way's time, at most
+GAIN = 0.87  # of the other way's time, at most
 
 # What a pass costs, in multiply-adds of whole registers: about, by measurements of the blocks alone.
 WIDE, NARROW = (0.95, 0.82)  # of the peak: blocks of many output channels, and of one register of them
 FULL, ALONE = 0.97, 0.85  # blocks of pixels of several registers, and of one
-TO_ROWS = 2.4  # eight channels of a pixel
-TO_PLANES, ONE_BY_ONE, COPIED = (
-    26,
-    2,
-    0.1,
-)  # eight channels of eight pixels; a number where either are few; of one
+TO_ROWS, A_BLOCK = 2.4, 60  # eight channels of a pixel; a block, besides
+TO_PLANES, SOME = 18, 32  # eight channels of eight pixels; fewer channels of them
+ONE_BY_ONE, COPIED = 2, 0.1  # a number, where channels or pixels are few; of one channel
 A_ROW = 10  # of source rows, besides
 
 
@@ -135,7 +133,7 @@ def _packed(g, w, transposed):
 
 
 def _turned(problem):
-    """The problem of the input gradient where that gains; None where it takes several passes, or has a better way."""
+    """The problem of the input gradient where that gains; None where it takes several passes."""
     if problem.stride != (1, 1) or prod(problem.kernel) == 1 or RaisedConvolution.suits(problem):
         return None
     around = zip(problem.kernel, problem.dilation, problem.before, strict=True)
@@ -146,8 +144,8 @@ def _turned(problem):
 
 def _pass(problem):
     return planes_loops.Planes(
-        problem.in_shape, problem.out_shape[1:], problem.kernel, problem.stride, problem.before, problem.dilation,
-        _plan(problem)[1],
+        problem.in_shape, problem.out_shape[1:], problem.kernel, problem.stride, problem.before,
+        problem.dilation, _plan(problem)[1],
     )  # fmt: skip
 
 
@@ -186,21 +184,25 @@ def _plan(problem):
     phases = min(taps_y, down) * min(taps_x, across)
     if channels == 1 and across == 1:
         row = COPIED * pitch
-    elif channels < 4 or pitch < 8:
+    elif channels == 1 or pitch < 8:
         row = ONE_BY_ONE * pitch * channels
     else:
-        row = TO_PLANES * -(-pitch // 8) * -(-channels // 8)
+        row = -(-pitch // 8) * (channels // 8 * TO_PLANES + (SOME if channels % 8 else 0))
     best = None
     for rows in range(1, height + 1):
-        fits = phases * channels * (rows + more) * pitch <= BAND_FLOATS
+        floats = phases * channels * (rows + more) * pitch
+        fits = floats <= BAND_FLOATS
         enough = batch * -(-height // rows) >= LEAST_TILES or rows * width <= FEW_PIXELS
         if best is not None and not (fits and enough):
             break
         pixels = -(-((rows - 1) * pitch + width) // lanes) * lanes
         whole = pixels // (vectors * lanes) * vectors * lanes
         sums = whole / (FULL if vectors > 1 else ALONE) + (pixels - whole) / ALONE
-        cost = columns * sums * outputs / lanes + pixels * groups * -(-outputs // groups // 8) * TO_ROWS
+        cost = columns * sums * outputs / lanes + A_BLOCK * groups * -(-pixels // (vectors * lanes))
+        cost += pixels * groups * -(-outputs // groups // 8) * TO_ROWS
         cost = (cost + phases * (rows + more) * (row + A_ROW)) / (rows * width)
+        if floats > MOST_FLOATS:
+            cost = inf
         if best is None or cost < best[0]:
             best = cost, rows
     return best
