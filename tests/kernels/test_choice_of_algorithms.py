@@ -73,6 +73,7 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("problem", "wanted"), CHOICES)
+@pytest.mark.usefixtures("without_planes")
 def test_what_convolves(problem, wanted):
     assert type(convolution.choose(problem)).__name__ == f"{wanted}Convolution"
 

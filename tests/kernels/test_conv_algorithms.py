@@ -142,6 +142,7 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
         ((1, 224, 224, 3), (224, 224), 8, (3, 3), (1, 1), 1, TiledConvolution),
     ],
 )
+@pytest.mark.usefixtures("without_planes")
 def test_the_algorithm_is_chosen_by_shape(shape, out_hw, outputs, kernel, stride, groups, wanted):
     problem = Problem(shape, (shape[0], *out_hw, outputs), kernel, stride, (1, 1), groups)
     assert type(convolution.choose(problem)) is wanted

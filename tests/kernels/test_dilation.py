@@ -12,13 +12,21 @@ from cynet.kernels.common import geometry
 from cynet.kernels.conv import algorithm, convolution
 from cynet.kernels.conv.bordered import BorderedConvolution
 from cynet.kernels.conv.few import FewConvolution
+from cynet.kernels.conv.planes import PlanarConvolution, PlanarGradient
 from cynet.kernels.conv.pointwise import PointwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.tiled import TiledConvolution
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
 
-ANY = BorderedConvolution, TiledConvolution, PointwiseConvolution, FewConvolution
+ANY = (
+    BorderedConvolution,
+    TiledConvolution,
+    PointwiseConvolution,
+    FewConvolution,
+    PlanarConvolution,
+    PlanarGradient,
+)
 SPECIAL = [kind for _, kind in algorithm.REGISTRY if kind not in ANY]
 CASES = [
     # shape, outputs, kernel, stride, padding, groups, dilation
@@ -41,6 +49,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.usefixtures("without_planes")
 def test_all_products_are_the_twins_for_any_number_of_threads(case):
     problem, rng = Problem.of(*case), np.random.default_rng(0)
     shapes = problem.in_shape, problem.weight_shape, case[1], problem.out_shape
@@ -63,6 +72,7 @@ def test_all_products_are_the_twins_for_any_number_of_threads(case):
 
 @pytest.mark.parametrize("kind", SPECIAL)
 @pytest.mark.parametrize("dilation", [(2, 1), (1, 2), (3, 3)])
+@pytest.mark.usefixtures("without_planes")
 def test_what_computes_taps_side_by_side_refuses_others(kind, dilation):
     problem = Problem.of(*kind.example)
     assert kind.suits(problem) and problem.dilation == (1, 1)

@@ -33,7 +33,7 @@ class PlanarGradient(Algorithm):
     """The input gradient with pixels side by side in a register; all else as is fastest without this way."""
 
     title = "conv, planar gradient"
-    example = (2, 9, 8, 6), 24, (5, 4), (1, 1), (2, 1, 2, 2), 1
+    example = (2, 12, 17, 6), 32, (5, 4), (1, 1), (2, 1, 2, 2), 1
 
     def __init__(self, problem):
         super().__init__(problem)
@@ -90,7 +90,7 @@ class PlanarConvolution(PlanarGradient):
     """The forward pass, too, whether or not the gradient gains by it."""
 
     title = "planar conv"
-    example = (2, 9, 8, 7), 11, (3, 4), (2, 1), (1, 0, 1, 2), 1
+    example = (2, 12, 17, 20), 6, (3, 4), (2, 1), (1, 0, 1, 2), 1
 
     def __init__(self, problem):
         super().__init__(problem)
