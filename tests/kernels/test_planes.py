@@ -106,14 +106,14 @@ def of(shape, outputs, kernel, stride=1, padding=None):
 FORWARD = [
     of((8, 28, 28, 1), 6, 5),
     of((7, 41, 41, 13), 5, 6, 2),
-    of((2, 13, 13, 36), 6, 5),
+    of((12, 24, 24, 36), 6, 5),
     of((3, 36, 36, 30), 6, 3),
 ]
-GRADIENT = [of((32, 14, 14, 6), 16, 5), of((15, 13, 13, 6), 224, 7)]
+GRADIENT = [of((32, 14, 14, 6), 16, 5), of((15, 26, 26, 6), 48, 7)]
 NEITHER = [
     of((8, 56, 56, 64), 64, 3), of((8, 56, 56, 32), 192, 1), of((8, 56, 56, 64), 128, 3, 2),  # full registers
     of((35, 19, 19, 78), 14, 3),  # by Winograd's way
-    of((9, 24, 24, 9), 3, 3),  # few outputs
+    of((9, 24, 24, 9), 3, 3, 2),  # few outputs
     of((4, 197, 197, 400), 6, 5, 2),  # more planes than the cache holds
     of((99, 24, 24, 9), 6, 2, 2),  # each number is used but once
     of((0, 28, 28, 1), 6, 5),

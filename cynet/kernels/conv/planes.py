@@ -10,6 +10,7 @@ from cynet.kernels.common import geometry
 from . import planes_loops
 from .algorithm import Algorithm, choose, registered
 from .raised import RaisedConvolution
+from .thin import ThinConvolution
 from .widened import WidenedConvolution
 
 RANK = 25
@@ -22,7 +23,12 @@ GAIN = 0.87  # of the other way's time, at most
 # What a pass costs, in multiply-adds of whole registers: about, by measurements of the blocks alone.
 WIDE, NARROW = (0.95, 0.82)  # of the peak: blocks of many output channels, and of one register of them
 FULL, ALONE = 0.97, 0.85  # blocks of pixels of several registers, and of one
-TO_ROWS, A_BLOCK = 2.4, 60  # eight channels of a pixel; a block, besides
+A_TAP_ROW = 2  # of a pixel, besides, in each block of output channels
+TO_ROWS, A_BLOCK, A_SUM = (
+    2.4,
+    12,
+    2,
+)  # eight channels of a pixel; a block of pixels, and each of its sums, besides
 TO_PLANES, SOME = 18, 32  # eight channels of eight pixels; fewer channels of them
 ONE_BY_ONE, COPIED = 2, 0.1  # a number, where channels or pixels are few; of one channel
 A_ROW = 10  # of source rows, besides
@@ -98,7 +104,7 @@ class PlanarConvolution(PlanarGradient):
 
     @staticmethod
     def suits(problem):
-        return _can(problem) and _gains(problem)
+        return _can(problem) and not ThinConvolution.suits(problem) and _gains(problem)
 
     padded, _forward = Algorithm.padded, Algorithm._forward
 
@@ -122,6 +128,7 @@ def _can(problem):
         and problem.border == geometry.ZEROS
         and prod(problem.out_shape) > 0
         and problem.in_shape[3] > 0
+        and prod(problem.kernel) > 1  # else each number is used but once
         and not WidenedConvolution.suits(problem)
     )
 
@@ -134,7 +141,7 @@ def _packed(g, w, transposed):
 
 def _turned(problem):
     """The problem of the input gradient where that gains; None where it takes several passes."""
-    if problem.stride != (1, 1) or prod(problem.kernel) == 1 or RaisedConvolution.suits(problem):
+    if problem.stride != (1, 1) or RaisedConvolution.suits(problem):
         return None
     around = zip(problem.kernel, problem.dilation, problem.before, strict=True)
     before = tuple((taps - 1) * apart - padding for taps, apart, padding in around)
@@ -154,13 +161,11 @@ def _gains(problem):
     outputs, lanes = problem.out_shape[3], planes_loops.LANES
     if outputs < planes_loops.FEWEST:
         return False
-    wide, left = divmod(outputs, 2 * lanes)
-    narrow = 0 if not left else 1 if left <= lanes else 2
-    other = 2 * wide / WIDE + (2 / WIDE if narrow == 2 else narrow / NARROW)
-    if lanes == 8 and 0 < left <= 8:  # eight lanes of a register of eight
-        other = 2 * wide / WIDE + 1 / NARROW
-    columns = prod(problem.kernel) * problem.in_shape[3]
-    return _plan(problem)[0] < GAIN * columns * other * _reached(problem)
+    wide, left = divmod(outputs, 2 * lanes)  # blocks of two registers, and what fills one or most of two
+    of_column = 2 * (wide + (left > lanes)) / WIDE + (0 < left <= lanes) / NARROW
+    of_row = A_TAP_ROW * (wide + (left > 0))
+    other = problem.kernel[0] * (problem.kernel[1] * problem.in_shape[3] * of_column + of_row)
+    return _plan(problem)[0] < GAIN * other * _reached(problem)
 
 
 def _reached(problem):
@@ -198,7 +203,8 @@ def _plan(problem):
         pixels = -(-((rows - 1) * pitch + width) // lanes) * lanes
         whole = pixels // (vectors * lanes) * vectors * lanes
         sums = whole / (FULL if vectors > 1 else ALONE) + (pixels - whole) / ALONE
-        cost = columns * sums * outputs / lanes + A_BLOCK * groups * -(-pixels // (vectors * lanes))
+        blocks = -(-pixels // (vectors * lanes))
+        cost = columns * sums * outputs / lanes + blocks * (groups * A_BLOCK + vectors * outputs * A_SUM)
         cost += pixels * groups * -(-outputs // groups // 8) * TO_ROWS
         cost = (cost + phases * (rows + more) * (row + A_ROW)) / (rows * width)
         if floats > MOST_FLOATS:
