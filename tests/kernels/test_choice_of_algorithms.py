@@ -5,7 +5,7 @@ import pytest
 from helpers import frozen
 
 from cynet.core import threads
-from cynet.kernels.conv import convolution, pointwise_loops
+from cynet.kernels.conv import convolution, pointwise_loops, winograd_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
 from cynet.kernels.conv.pointwise import PointwiseConvolution
 from cynet.kernels.conv.problem import Problem
@@ -13,7 +13,6 @@ from cynet.kernels.conv.products import Products
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
-from cynet.kernels.conv.winograd_loops import WIDTH
 from cynet.kernels.linear import linear
 from cynet.kernels.linear.thin_linear import ThinLinear
 from cynet.kernels.norm import group_norm, layer_norm, normalization
@@ -273,9 +272,10 @@ def test_a_table_of_half_as_many_rows_as_there_are_numbers_is_multiplied_as_a_wh
 
 
 @pytest.mark.parametrize(("shape", "outputs", "part"), [
-    ((1, 16, 16, 128), 32, WIDTH), ((1, 16, 16, 120), 32, 0), ((1, 16, 17, 128), 32, 0),
+    ((1, 16, 16, 128), 32, winograd_loops.WIDTH), ((1, 16, 16, 120), 32, 0), ((1, 16, 17, 128), 32, 0),
     ((2, 16, 16, 128), 32, 0),
-    ((2, 8, 8, 512), 512, 32), ((1, 9, 9, 64), 64, WIDTH), ((1, 9, 9, 64), 56, 0),
+    ((2, 8, 8, 512), 512, 32), ((1, 9, 9, 64), 64, winograd_loops.WIDTH),
+    ((1, 9, 9, 64), 56, 0),
 ])  # fmt: skip
 def test_winograds_work_is_cut_by_lanes_where_there_are_more_filters_than_inputs(shape, outputs, part):
     """4,096 and more of them, and as many lanes as twice the tiles of 4x4."""

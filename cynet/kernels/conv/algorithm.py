@@ -32,9 +32,14 @@ def registered(rank):
     return add
 
 
-def choose(problem, after=-1):
-    """The fastest algorithm for a `Problem`, made for it: the first by rank, after some, that suits it."""
-    return next(kind for rank, kind in REGISTRY if rank > after and kind.suits(problem))(problem)
+def choose(problem):
+    """The fastest algorithm for a `Problem`, made for it: the first by rank that suits it."""
+    return suited(problem)(problem)
+
+
+def suited(problem, after=-1):
+    """The class of the first by rank that suits a `Problem`, of those of a higher rank than `after`."""
+    return next(kind for rank, kind in REGISTRY if rank > after and kind.suits(problem))
 
 
 class Algorithm(Products):
@@ -56,9 +61,13 @@ class Algorithm(Products):
         What `Problem.of` takes, of a problem for which it is chosen: tests draw others like it.
     fuses : frozenset of str
         As for `Products`; "relu" and "residual" by `apply`.
+    by_channels : frozenset of str
+        The products, "forward" and "input", that it makes by blocks with output channels in their lanes: few
+        of them, or a few left over, leave most of a register empty.
     """
 
     title = "conv"
+    by_channels = frozenset()
     example: tuple
 
     def __init__(self, problem):

@@ -17,6 +17,7 @@ class FewConvolution(TiledConvolution):
     """Columns side by side in a register, where output channels would leave it empty; gradients as tiled."""
 
     fuses = frozenset()
+    by_channels = frozenset({"input"})
     example = (2, 9, 8, 20), 3, (3, 2), (2, 1), (1, 0, 1, 2), 1
 
     @staticmethod

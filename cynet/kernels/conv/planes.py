@@ -8,10 +8,7 @@ from cynet.core import workspace
 from cynet.kernels.common import geometry
 
 from . import planes_loops
-from .algorithm import Algorithm, choose, registered
-from .raised import RaisedConvolution
-from .thin import ThinConvolution
-from .widened import WidenedConvolution
+from .algorithm import Algorithm, registered, suited
 
 RANK = 25
 BAND_FLOATS = 24 * 1024  # of a tile's planes: with a group's filters they stay in a 256 KB L2 cache
@@ -43,17 +40,17 @@ class PlanarGradient(Algorithm):
 
     def __init__(self, problem):
         super().__init__(problem)
-        self.beside = choose(problem, RANK + 1)
+        self.beside = suited(problem, RANK + 1)(problem)
         self.fuses = self.beside.fuses - {"added"}
 
     @staticmethod
     def suits(problem):
-        return _can(problem) and _turned(problem) is not None
+        return _can(problem, "input") and _turned(problem) is not None
 
     @cached_property
     def input_pass(self):
         """Of the gradient of the input, or None where it is made the other way."""
-        turned = _turned(self.problem)
+        turned = _turned(self.problem) if _can(self.problem, "input") else None
         return None if turned is None else _pass(turned)
 
     def pack(self, w):
@@ -104,7 +101,7 @@ class PlanarConvolution(PlanarGradient):
 
     @staticmethod
     def suits(problem):
-        return _can(problem) and not ThinConvolution.suits(problem) and _gains(problem)
+        return _can(problem, "forward") and _gains(problem)
 
     padded, _forward = Algorithm.padded, Algorithm._forward
 
@@ -121,15 +118,15 @@ class PlanarConvolution(PlanarGradient):
         planes_loops.convolve(self.planes, x, packed, bias, y, scratch, relu, threads)
 
 
-def _can(problem):
-    """Whether it can be done so, and Winograd's way, or another of few multiply-adds, is none."""
+def _can(problem, product):
+    """Whether it can be done so, and is done by blocks of output channels otherwise."""
     return (
         problem.groups == 1
         and problem.border == geometry.ZEROS
         and prod(problem.out_shape) > 0
         and problem.in_shape[3] > 0
         and prod(problem.kernel) > 1  # else each number is used but once
-        and not WidenedConvolution.suits(problem)
+        and product in suited(problem, RANK + 1).by_channels
     )
 
 
@@ -141,7 +138,7 @@ def _packed(g, w, transposed):
 
 def _turned(problem):
     """The problem of the input gradient where that gains; None where it takes several passes."""
-    if problem.stride != (1, 1) or RaisedConvolution.suits(problem):
+    if problem.stride != (1, 1):
         return None
     around = zip(problem.kernel, problem.dilation, problem.before, strict=True)
     before = tuple((taps - 1) * apart - padding for taps, apart, padding in around)

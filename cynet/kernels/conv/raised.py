@@ -24,6 +24,7 @@ class RaisedConvolution(TiledConvolution):
     have one to four channels.
     """
 
+    by_channels = frozenset({"forward"})
     example = (2, 9, 8, 2), 24, (3, 4), (1, 2), (1, 1, 1, 2), 1
 
     def __init__(self, problem):

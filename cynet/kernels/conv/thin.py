@@ -15,6 +15,7 @@ PIXELS = 4096  # of an image whose padded copy stays in the cache
 class ThinConvolution(RaisedConvolution):
     """One padded image at a time; the gradient of the input is by columns where that suits, or else tiled."""
 
+    by_channels = frozenset()
     example = (2, 9, 20, 3), 16, (3, 4), (1, 2), (1, 1, 1, 2), 1
 
     def __init__(self, problem):

@@ -28,6 +28,7 @@ class TiledConvolution(Algorithm):
     """Any convolution: rows are copied once, with their padding, and read through address tables."""
 
     fuses = frozenset({"relu"})
+    by_channels = frozenset({"forward", "input"})
     example = (2, 9, 8, 10), 6, (3, 2), (2, 1), (1, 0, 1, 2), 2
 
     def __init__(self, problem):
