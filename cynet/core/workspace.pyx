@@ -54,7 +54,7 @@ cdef class Stretch:
     cdef object array(self, shape, dtype):
         """A new array in the buffer: a view takes a third of the time of one that is made of the buffer."""
         if self.shape != shape or self.dtype is not dtype:
-            self.pattern = None
+            self.pattern = self.shape = None  # in case of an error
             self.pattern = ndarray(shape, dtype, self.buffer)
             self.shape, self.dtype = tuple(shape), dtype
         return self.pattern[WHOLE]

@@ -49,6 +49,9 @@ class Parameter(Valued):
         self._requires_grad = not freeze
         Parameter.frozen = Parameter.frozen or freeze
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return super().__reduce_ex__(max(2, protocol))  # older ones know no base that is compiled
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), **{name: getattr(self, name) for name in FIELDS}}
 

@@ -32,16 +32,17 @@ class _Within(contextlib.ContextDecorator):
 
     def __init__(self, name: str, value: bool) -> None:
         self.name, self.value = name, value
+        self.before: list[Any] = []  # one may be entered within itself
 
     def _recreate_cm(self) -> _Within:
         return _Within(self.name, self.value)  # as a decorator: for each call
 
     def __enter__(self) -> None:
-        self.before = getattr(mode, self.name)
+        self.before.append(getattr(mode, self.name))
         setattr(mode, self.name, self.value)
 
     def __exit__(self, *error: object) -> None:
-        setattr(mode, self.name, self.before)
+        setattr(mode, self.name, self.before.pop())
 
 
 def no_grad() -> AbstractContextManager[None]:

@@ -97,6 +97,13 @@ def test_a_shape_may_be_a_list_that_changes_afterwards(pool):
     assert workspace.empty(shape).shape == (4, 3) and workspace.empty((3, 4)).shape == (3, 4)
 
 
+def test_a_request_that_fails_leaves_the_buffer_as_it_was(pool):
+    workspace.empty((2, 3))
+    with pytest.raises(ValueError, match="negative"):
+        workspace.empty((2, -1, -3))
+    assert workspace.empty((2, 3)).shape == (2, 3)
+
+
 def test_one_buffer_serves_several_types(pool):
     place = workspace.empty((4, 2)).ctypes.data
     for shape, dtype in (((4,), np.float64), ((32,), np.uint8), ((8,), np.float32)):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cynet
+from cynet.nn import passes
 from cynet.nn.passes import grad_enabled, layer_by_layer, may_sweep
 
 
@@ -348,7 +349,15 @@ class Named(cynet.Parameter):
         self.unit = unit
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda one: pickle.loads(pickle.dumps(one)),
+        lambda one: pickle.loads(pickle.dumps(one, 0)),
+    ],
+)
 def test_a_copied_parameter_has_all_that_it_was(copied):
     one = Named([[1.0, 2.0]], "metres")
     one.data, one.grad, one.name = [[3.0, 4.0]], [[5.0, 6.0]], "here"
@@ -390,3 +399,40 @@ def test_what_a_users_layer_hands_on_is_looked_at_in_every_step(given, error):
     strange.given = given
     with pytest.raises((TypeError, ValueError), match=error):
         model(x)
+
+
+class Counted(cynet.Linear):
+    """Counts its calls."""
+
+    calls = 0
+
+    def __call__(self, x, *others):
+        Counted.calls += 1
+        return super().__call__(x, *others)
+
+
+def test_a_users_own_call_runs_in_every_step(monkeypatch):
+    monkeypatch.setattr(Counted, "calls", 0)
+    model = cynet.Sequential(cynet.Linear(4, 4), Counted(4, 3))
+    for _ in range(3):
+        model(np.ones((2, 4), np.float32))
+    assert Counted.calls == 3
+
+
+def test_what_a_layer_hands_on_by_a_forward_that_was_set_on_it_is_looked_at():
+    model, x = cynet.Sequential(cynet.Linear(4, 4), cynet.Linear(4, 3)), np.ones((2, 4), np.float32)
+    wanted = model(x)
+    own = model[0].forward
+    model[0].forward = lambda x: np.asfortranarray(own(x))
+    for _ in range(2):
+        np.testing.assert_array_equal(model(x), wanted)
+    model[0].forward = lambda x: np.zeros((2, 4))
+    with pytest.raises(TypeError, match="Linear input: wanted dtype float32"):
+        model(x)
+
+
+def test_one_no_grad_may_be_entered_within_itself():
+    within = cynet.no_grad()
+    with within, within:
+        assert not passes.grad_enabled()
+    assert passes.grad_enabled()

@@ -53,7 +53,7 @@ class Steps:
             taken[0] if name is None else STEPS[name](*taken) for name, taken in grouped(layers, STEPS)
         ]
         # Whether the step before makes what this one is called with, an array that nobody has to look at.
-        self._sure = [False, *map(makes_arrays, self.steps[:-1])]
+        self._sure = [False, *map(hands_on, self.steps, self.steps[1:])]
 
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
@@ -97,9 +97,12 @@ class Steps:
         return next((i for i, step in enumerate(self.steps) if step.is_trained()), len(self.steps))
 
 
-def makes_arrays(step):
-    """Whether a step's outputs are arrays of a kernel: it is a layer of cynet's own that holds no others."""
-    return type(step).__module__.startswith(LEAVES) and not isinstance(step, Container)
+def hands_on(step, following):
+    """Whether a step gives arrays of a kernel to the next, which need no look: both are leaves of cynet."""
+    return all(
+        type(one).__module__.startswith(LEAVES) and not isinstance(one, Container) and plain(one) is not None
+        for one in (step, following)
+    )
 
 
 def watch(watched, layer):
@@ -184,7 +187,7 @@ class FlattenLinear(Joined):
     def forward(self, x):
         linear, shape = self.layers[1], x.shape
         pixels = prod(shape[1:-1])  # 1 of rows
-        if pixels * shape[-1] != linear.in_features or len(shape) < 2:
+        if len(shape) < 2 or pixels * shape[-1] != linear.in_features:
             linear.output_shape(self.first.output_shape(shape))  # refuses it
         y = linear.product(x.reshape(shape[0], linear.in_features), pixels)
         self.save(shape)
