@@ -21,11 +21,8 @@ GAIN = 0.87  # of the other way's time, at most
 WIDE, NARROW = (0.95, 0.82)  # of the peak: blocks of many output channels, and of one register of them
 FULL, ALONE = 0.97, 0.85  # blocks of pixels of several registers, and of one
 A_TAP_ROW = 2  # of a pixel, besides, in each block of output channels
-TO_ROWS, A_BLOCK, A_SUM = (
-    2.4,
-    12,
-    2,
-)  # eight channels of a pixel; a block of pixels, and each of its sums, besides
+TO_ROWS = 2.4  # eight channels of a pixel
+A_BLOCK, A_SUM = 12, 2  # of pixels; and each of its sums
 TO_PLANES, SOME = 18, 32  # eight channels of eight pixels; fewer channels of them
 ONE_BY_ONE, COPIED = 2, 0.1  # a number, where channels or pixels are few; of one channel
 A_ROW = 10  # of source rows, besides

@@ -17,7 +17,6 @@ from .winograd_tiles cimport (
 )
 
 
-
 cdef Py_ssize_t partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t most_channels,
                                Py_ssize_t most_lanes, int threads) noexcept:
     """The floats of the partial sums of `weight_gradient`, of each item or, of one chunk, of each thread."""

@@ -13,8 +13,8 @@ cpdef enum:
     ADDED = 2       # something is added, then a ReLU; backward takes its mask from y
     RELU6 = 6       # a ReLU6 follows; as with RELU
 
-cdef void run_normalize(const float[:, ::1] x, const float *other, const float[:, ::1] terms, float[:, ::1] y,
-                        int mode, Py_ssize_t chunk_rows, int threads) noexcept
+cdef void normalize(const float[:, ::1] x, const float *other, const float[:, ::1] terms, float[:, ::1] y, int mode,
+                    Py_ssize_t chunk_rows, int threads) noexcept
 
 cdef void normalize_view(const float *x, const float *other, View v, const float *terms, float *y,
                          int mode) noexcept nogil

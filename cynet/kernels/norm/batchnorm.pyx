@@ -17,33 +17,16 @@ from cynet.kernels.norm.channels cimport (
 )
 
 
-def normalize(
-    const float[:, ::1] x not None,     # in: (rows, channels)
-    const float[:, ::1] terms not None, # in: (TERMS, channels), rows MEAN_HIGH to SHIFT
-    float[:, ::1] y not None,           # out: (rows, channels)
-    int mode,                           # PLAIN, RELU or RELU6
-    Py_ssize_t chunk_rows,              # rows of a work item
+cdef void normalize(
+    const float[:, ::1] x,      # in: (rows, channels)
+    const float *other,         # in: the same, or NULL but for ADDED
+    const float[:, ::1] terms,  # in: (TERMS, channels), rows MEAN_HIGH to SHIFT
+    float[:, ::1] y,            # out: (rows, channels)
+    int mode,                   # PLAIN, RELU, RELU6 or ADDED
+    Py_ssize_t chunk_rows,      # rows of a work item
     int threads,
-):
-    """y = (x - mean) * scale + shift, channel by channel, or the curve of it that `mode` says."""
-    run_normalize(x, NULL, terms, y, mode, chunk_rows, threads)
-
-
-def normalize_add(
-    const float[:, ::1] x not None,     # in: (rows, channels)
-    const float[:, ::1] other not None, # in: (rows, channels)
-    const float[:, ::1] terms not None, # in: as for `normalize`
-    float[:, ::1] y not None,           # out: (rows, channels)
-    Py_ssize_t chunk_rows,              # rows of a work item
-    int threads,
-):
-    """y = ReLU((x - mean) * scale + shift + other)."""
-    if x.shape[0] > 0:
-        run_normalize(x, &other[0, 0], terms, y, ADDED, chunk_rows, threads)
-
-
-cdef void run_normalize(const float[:, ::1] x, const float *other, const float[:, ::1] terms, float[:, ::1] y,
-                        int mode, Py_ssize_t chunk_rows, int threads) noexcept:
+) noexcept:
+    """y = (x - mean) * scale + shift, channel by channel, or what `mode` says of it and, perhaps, of `other`."""
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
     cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows, size = chunk_rows * channels
     if rows == 0:

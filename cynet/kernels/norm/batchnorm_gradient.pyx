@@ -15,37 +15,18 @@ from cynet.kernels.norm.channels cimport (
 )
 
 
-def gradient_sums(
-    const float[:, ::1] x not None,         # in: (rows, channels)
-    const float[:, ::1] dy not None,        # in: (rows, channels)
-    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows; but for PLAIN SCALE and SHIFT, too
-    double[:, :, ::1] partial not None,     # out: `partial_shape`: the sums of dy and of dy * (x - mean)
-    int mode,                               # PLAIN; or dy is that of the RELU's or RELU6's output
-    Py_ssize_t chunk_rows,                  # rows of a work item
+cdef void gradient_sums(
+    const float[:, ::1] x,      # in: (rows, channels)
+    const float[:, ::1] dy,     # in: (rows, channels)
+    const float *y,             # in: of ADDED what `normalize` made; or NULL
+    float *dz,                  # out: of ADDED (rows, channels), dy where y is above 0, else 0; or NULL
+    const float[:, ::1] terms,  # in: (TERMS, channels), the mean's rows; of RELU and RELU6 SCALE and SHIFT, too
+    double[:, :, ::1] partial,  # out: `partial_shape`: the sums of dy and of dy * (x - mean)
+    int mode,                   # PLAIN; or dy is that of the RELU's or RELU6's output
+    Py_ssize_t chunk_rows,      # rows of a work item
     int threads,
-):
+) noexcept:
     """The two sums over rows that every gradient is made of, by chunk."""
-    run_gradient_sums(x, dy, NULL, NULL, terms, partial, mode, chunk_rows, threads)
-
-
-def gradient_sums_add(
-    const float[:, ::1] x not None,         # in: (rows, channels)
-    const float[:, ::1] dy not None,        # in: (rows, channels)
-    const float[:, ::1] y not None,         # in: what `normalize_add` made
-    float[:, ::1] dz not None,              # out: (rows, channels), dy where y is above 0, else 0
-    const float[:, ::1] terms not None,     # in: (TERMS, channels), the mean's rows
-    double[:, :, ::1] partial not None,     # out: as for `gradient_sums`
-    Py_ssize_t chunk_rows,                  # rows of a work item
-    int threads,
-):
-    """As `gradient_sums`, where something was added and a ReLU follows."""
-    if x.shape[0] > 0:
-        run_gradient_sums(x, dy, &y[0, 0], &dz[0, 0], terms, partial, ADDED, chunk_rows, threads)
-
-
-cdef void run_gradient_sums(const float[:, ::1] x, const float[:, ::1] dy, const float *y, float *dz,
-                            const float[:, ::1] terms, double[:, :, ::1] partial, int mode,
-                            Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i
     cdef Py_ssize_t size = chunk_rows * channels
     if rows == 0:
@@ -146,25 +127,20 @@ cdef inline void sum_row(const float *x, const float *dy, const float *y, float 
         s1[s], s2[s] = s1[s] + g, s2[s] + g * d
 
 
-def input_gradient(
-    const float[:, ::1] x not None,         # in: (rows, channels)
-    const float[:, ::1] dy not None,        # in: (rows, channels)
-    const float[:, ::1] terms not None,     # in: (TERMS, channels)
-    float[:, ::1] dx not None,              # out: (rows, channels); may be dy
-    int mode,                               # as for `gradient_sums`
-    Py_ssize_t chunk_rows,                  # rows of a work item
+cdef void input_gradient(
+    const float[:, ::1] x,      # in: (rows, channels)
+    const float[:, ::1] dy,     # in: (rows, channels)
+    const float[:, ::1] terms,  # in: (TERMS, channels)
+    float[:, ::1] dx,           # out: (rows, channels); may be dy
+    int mode,                   # PLAIN, RELU or RELU6, as for `gradient_sums`
+    Py_ssize_t chunk_rows,      # rows of a work item
     int threads,
-):
+) noexcept:
     """dx = a * dy + b * (x - mean) + c, channel by channel, the rows OF_DY, OF_X and CONSTANT of `terms`.
 
     In training a = weight / std, b = -a * sum(dy (x - mean)) / (n var'), c = -a * sum(dy) / n with var' = variance +
     eps; in evaluation b = c = 0.
     """
-    run_input_gradient(x, dy, terms, dx, mode, chunk_rows, threads)
-
-
-cdef void run_input_gradient(const float[:, ::1] x, const float[:, ::1] dy, const float[:, ::1] terms,
-                             float[:, ::1] dx, int mode, Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], i
     if rows == 0:
         return

@@ -1,15 +1,15 @@
 """The numbers a channel; and the statistics of chunks, for the kernels that take them of other shapes."""
 
-cdef void make_batch_terms(const float[:, ::1] x, const float[::1] weight, const float[::1] bias,
+cdef void batch_terms(const float[:, ::1] x, const float[::1] weight, const float[::1] bias,
                            float[::1] running_mean, float[::1] running_var, double eps, double momentum,
                            double[:, :, ::1] partial, double[:, ::1] state, float[:, ::1] terms,
                            Py_ssize_t chunk_rows, int threads) noexcept
 
-cdef void make_fixed_terms(const float[::1] running_mean, const float[::1] running_var, const float[::1] weight,
+cdef void fixed_terms(const float[::1] running_mean, const float[::1] running_var, const float[::1] weight,
                            const float[::1] bias, double eps, double[:, ::1] state,
                            float[:, ::1] terms) noexcept
 
-cdef void make_gradient_terms(const double[:, :, ::1] partial, const double[:, ::1] state, const float[::1] weight,
+cdef void gradient_terms(const double[:, :, ::1] partial, const double[:, ::1] state, const float[::1] weight,
                               float[::1] weight_grad, float[::1] bias_grad, Py_ssize_t rows, bint of_batch,
                               float[:, ::1] terms) noexcept
 

@@ -182,51 +182,37 @@ cdef void run_in_double(const float *x, Py_ssize_t n, Py_ssize_t step, double *m
 
 
 # -- the numbers a channel ----------------------------------------------------------------------------------
-def batch_terms(
-    const float[:, ::1] x not None,         # in: (rows, channels), at least two rows
-    const float[::1] weight not None,       # in: (channels,); empty: 1
-    const float[::1] bias not None,         # in: (channels,); empty: 0
-    float[::1] running_mean not None,       # inout: (channels,)
-    float[::1] running_var not None,        # inout: (channels,)
+cdef void batch_terms(
+    const float[:, ::1] x,                  # in: (rows, channels), at least two rows
+    const float[::1] weight,                # in: (channels,); empty: 1
+    const float[::1] bias,                  # in: (channels,); empty: 0
+    float[::1] running_mean,                # inout: (channels,)
+    float[::1] running_var,                 # inout: (channels,)
     double eps,
     double momentum,                        # running += momentum * (new - running), the new variance the unbiased one
-    double[:, :, ::1] partial not None,     # out: as for `statistics`
-    double[:, ::1] state not None,          # out: (STATE, channels)
-    float[:, ::1] terms not None,           # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
+    double[:, :, ::1] partial,              # out: as for `statistics`
+    double[:, ::1] state,                   # out: (STATE, channels)
+    float[:, ::1] terms,                    # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
     Py_ssize_t chunk_rows,                  # rows of a work item
     int threads,
-):
+) noexcept:
     """The statistics of a batch, what they move, and what `normalize` needs of them."""
-    make_batch_terms(x, weight, bias, running_mean, running_var, eps, momentum, partial, state, terms, chunk_rows,
-                     threads)
-
-
-cdef void make_batch_terms(const float[:, ::1] x, const float[::1] weight, const float[::1] bias,
-                           float[::1] running_mean, float[::1] running_var, double eps, double momentum,
-                           double[:, :, ::1] partial, double[:, ::1] state, float[:, ::1] terms,
-                           Py_ssize_t chunk_rows, int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0]
     join_statistics(x, partial, &state[MEAN, 0], &state[INVERSE, 0], chunk_rows, threads)
     track(&state[MEAN, 0], &state[INVERSE, 0], rows, running_mean, running_var, momentum)
     channel_terms(weight, bias, eps, state, terms)
 
 
-def fixed_terms(
-    const float[::1] running_mean not None, # in: (channels,)
-    const float[::1] running_var not None,  # in: (channels,)
-    const float[::1] weight not None,       # in: as for `batch_terms`
-    const float[::1] bias not None,         # in
+cdef void fixed_terms(
+    const float[::1] running_mean,          # in: (channels,)
+    const float[::1] running_var,           # in: (channels,)
+    const float[::1] weight,                # in: as for `batch_terms`
+    const float[::1] bias,                  # in
     double eps,
-    double[:, ::1] state not None,          # out: (STATE, channels)
-    float[:, ::1] terms not None,           # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
-):
+    double[:, ::1] state,                   # out: (STATE, channels)
+    float[:, ::1] terms,                    # out: (TERMS, channels), rows MEAN_HIGH to SHIFT
+) noexcept:
     """As `batch_terms`, from given statistics: the evaluation mode."""
-    make_fixed_terms(running_mean, running_var, weight, bias, eps, state, terms)
-
-
-cdef void make_fixed_terms(const float[::1] running_mean, const float[::1] running_var, const float[::1] weight,
-                           const float[::1] bias, double eps, double[:, ::1] state,
-                           float[:, ::1] terms) noexcept:
     cdef Py_ssize_t c
     for c in range(running_mean.shape[0]):
         state[MEAN, c], state[INVERSE, c] = running_mean[c], running_var[c]
@@ -256,23 +242,17 @@ cdef void channel_terms(const float[::1] weight, const float[::1] bias, double e
         terms[SHIFT, c] = bias[c] if shifted else 0
 
 
-def gradient_terms(
-    const double[:, :, ::1] partial not None,   # in: what `gradient_sums` made, by chunk; they are added in order
-    const double[:, ::1] state not None,        # in: (STATE, channels), from the forward pass
-    const float[::1] weight not None,           # in: (channels,); empty: 1
-    float[::1] weight_grad not None,            # inout: (channels,), added to; empty: nobody wants it
-    float[::1] bias_grad not None,              # inout: as `weight_grad`
+cdef void gradient_terms(
+    const double[:, :, ::1] partial,        # in: what `gradient_sums` made, by chunk; they are added in order
+    const double[:, ::1] state,             # in: (STATE, channels), from the forward pass
+    const float[::1] weight,                # in: (channels,); empty: 1
+    float[::1] weight_grad,                 # inout: (channels,), added to; empty: nobody wants it
+    float[::1] bias_grad,                   # inout: as `weight_grad`
     Py_ssize_t rows,
-    bint of_batch,                              # mean and variance were the batch's; if not they are constants
-    float[:, ::1] terms not None,               # out: (TERMS, channels), rows OF_DY to CONSTANT
-):
+    bint of_batch,                          # mean and variance were the batch's; if not they are constants
+    float[:, ::1] terms,                    # out: (TERMS, channels), rows OF_DY to CONSTANT
+) noexcept:
     """From the sums over rows: the parameters' gradients, and the factors of `input_gradient`."""
-    make_gradient_terms(partial, state, weight, weight_grad, bias_grad, rows, of_batch, terms)
-
-
-cdef void make_gradient_terms(const double[:, :, ::1] partial, const double[:, ::1] state, const float[::1] weight,
-                              float[::1] weight_grad, float[::1] bias_grad, Py_ssize_t rows, bint of_batch,
-                              float[:, ::1] terms) noexcept:
     cdef Py_ssize_t c, i
     cdef double total, product, a
     cdef bint scaled = weight.shape[0] > 0, scale = weight_grad.shape[0] > 0, shift = bias_grad.shape[0] > 0

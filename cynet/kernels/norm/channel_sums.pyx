@@ -7,19 +7,14 @@ from cynet.kernels.common.simd cimport load, vf8, vset8, vstore8
 from cynet.kernels.norm.channels cimport RUN
 
 
-def channel_sums(
-    const float[:, ::1] x not None,         # in: (rows, channels)
-    double[:, ::1] partial not None,        # out: (chunk_count(rows, chunk_rows), channels)
-    float[::1] out not None,                # inout: (channels,), added to
-    Py_ssize_t chunk_rows,                  # rows of a work item
+cdef void add_sums(
+    const float[:, ::1] x,      # in: (rows, channels)
+    double[:, ::1] partial,     # out: (chunk_count(rows, chunk_rows), channels)
+    float[::1] out,             # inout: (channels,), added to
+    Py_ssize_t chunk_rows,      # rows of a work item
     int threads,
-):
+) noexcept:
     """Add the sum over rows to out: the gradient of a bias."""
-    add_sums(x, partial, out, chunk_rows, threads)
-
-
-cdef void add_sums(const float[:, ::1] x, double[:, ::1] partial, float[::1] out, Py_ssize_t chunk_rows,
-                   int threads) noexcept:
     cdef Py_ssize_t rows = x.shape[0], channels = x.shape[1], chunks = partial.shape[0], i, c
     if rows == 0:
         return

@@ -13,9 +13,9 @@ from cynet.core.threads import get_num_threads
 from . import channels as table
 
 from cynet.core.workspace cimport empty
-from cynet.kernels.norm.batchnorm cimport PLAIN, run_normalize
-from cynet.kernels.norm.batchnorm_gradient cimport run_gradient_sums, run_input_gradient
-from cynet.kernels.norm.batchnorm_statistics cimport make_batch_terms, make_fixed_terms, make_gradient_terms
+from cynet.kernels.norm.batchnorm cimport PLAIN, normalize
+from cynet.kernels.norm.batchnorm_gradient cimport gradient_sums, input_gradient
+from cynet.kernels.norm.batchnorm_statistics cimport batch_terms, fixed_terms, gradient_terms
 from cynet.kernels.norm.channel_sums cimport add_sums
 from cynet.kernels.norm.channels cimport STATE, TERMS
 
@@ -71,41 +71,62 @@ cdef class NormPass:
         return empty(self.sums_shape, FLOAT64)
 
     @staticmethod
-    def of(x, weight, bias, running_mean, running_var, double eps, double momentum, bint training):
+    def of(
+        x not None,
+        const float[::1] weight not None,       # in: (channels,); empty: 1
+        const float[::1] bias not None,         # in: (channels,); empty: 0
+        running_mean not None, running_var not None,    # float32 (channels,), which training alone writes to
+        double eps, double momentum, bint training,
+    ):
         """With the batch's statistics in training, which then move the running ones, or else with these."""
         cdef Py_ssize_t channels = x.shape[1]
         cdef NormPass new = NormPass(x, empty((TERMS, channels)), empty((STATE, channels), FLOAT64), training)
         if training:
-            make_batch_terms(
+            batch_terms(
                 new.rows, weight, bias, running_mean, running_var, eps, momentum, new.room_for_sums(), new.numbers,
                 new.table, new.each, new.team(),
-            )  # fmt: skip
+            )
         else:
-            make_fixed_terms(running_mean, running_var, weight, bias, eps, new.numbers, new.table)
+            fixed_terms(running_mean, running_var, weight, bias, eps, new.numbers, new.table)
         return new
 
     def output(self, int mode=PLAIN):
         """Normalised, and bent as `mode` says: PLAIN, RELU or RELU6 of `batchnorm`."""
         y = empty(self.shape)
-        run_normalize(self.rows, NULL, self.table, y, mode, self.each, self.team())
+        normalize(self.rows, NULL, self.table, y, mode, self.each, self.team())
         return y
 
-    def sums(self, dy, int mode=PLAIN):
+    def sums(
+        self,
+        const float[:, ::1] dy not None,        # in: (rows, channels)
+        int mode=PLAIN,
+    ):
         """float64 (chunks, SUMS, channels): of dy and of dy * (x - mean), by chunk of rows."""
         partial = self.room_for_sums()
-        run_gradient_sums(self.rows, dy, NULL, NULL, self.table, partial, mode, self.each, self.team())
+        gradient_sums(self.rows, dy, NULL, NULL, self.table, partial, mode, self.each, self.team())
         return partial
 
-    def finish(self, partial, weight, weight_grad, bias_grad):
+    def finish(
+        self,
+        const double[:, :, ::1] partial not None,   # in: what `sums` returned
+        const float[::1] weight not None,       # in: (channels,); empty: 1
+        float[::1] weight_grad not None,        # inout: (channels,), added to; empty: nobody wants it
+        float[::1] bias_grad not None,          # inout: as `weight_grad`
+    ):
         """Make a, b and c of the sums, and add to the gradients of the parameters."""
-        make_gradient_terms(
+        gradient_terms(
             partial, self.numbers, weight, weight_grad, bias_grad, self.shape[0], self.of_batch, self.table
         )
 
-    def input_gradient(self, dy, int mode=PLAIN, dx=None):
+    def input_gradient(
+        self,
+        const float[:, ::1] dy not None,        # in: (rows, channels)
+        int mode=PLAIN,
+        dx=None,
+    ):
         """In a new array, or in `dx`, which may be dy."""
         dx = empty(self.shape) if dx is None else dx
-        run_input_gradient(self.rows, dy, self.table, dx, mode, self.each, self.team())
+        input_gradient(self.rows, dy, self.table, dx, mode, self.each, self.team())
         return dx
 
 
