@@ -52,9 +52,14 @@ CHOICES = [
     (of((1, 64, 64, 1), 8), "Thin"), (of((1, 64, 65, 1), 8), "Tiled"), (of((1, 64, 65, 1), 16), "Raised"),
     (of((1, 128, 128, 1), 8, 3, 2), "Thin"), (of((1, 9, 9, 2), 8, dilation=2), "Tiled"),
     (of((1, 8, 8, 4), 8, groups=2), "Tiled"),
-    # by zeros: 900 channels in x out, and half as many more at most
-    (of((1, 8, 8, 30), 30), "Widened"), (of((1, 8, 8, 29), 31), "Tiled"), (of((1, 8, 8, 11), 88), "Widened"),
-    (of((1, 8, 8, 10), 96), "Tiled"), (of((1, 5, 5, 30), 30), "Tiled"), (of((1, 8, 8, 30), 30, 5), "Tiled"),
+    # by Winograd's way in pieces, where a model says so: two taps a side at least, no strides beyond
+    (of((16, 8, 8, 30), 30), "Piecewise"), (of((1, 8, 8, 30), 30), "Tiled"),
+    (of((16, 5, 5, 30), 30), "Tiled"), (of((16, 8, 8, 10), 30), "Tiled"),
+    (of((16, 8, 8, 30), 30, 5), "Piecewise"), (of((16, 16, 16, 64), 64, 2), "Piecewise"),
+    (of((16, 16, 16, 64), 64, (1, 3)), "Tiled"), (of((16, 24, 24, 64), 64, 3, (1, 4)), "Tiled"),
+    (of((16, 24, 24, 64), 64, 4, (1, 2)), "Piecewise"), (of((16, 24, 24, 64), 64, 5, groups=2), "Tiled"),
+    (of((16, 24, 24, 64), 64, 5, dilation=2), "Tiled"), (of((16, 24, 24, 4), 63, 5), "Raised"),
+    (of((16, 24, 24, 64), 64, 5, border="reflect"), "Bordered"), (of((16, 24, 24, 64), 3, 5), "Few"),
     # to three channels at most, of 48 columns and 12 in a row of taps
     (of((1, 9, 9, 6), 3), "Few"), (of((1, 9, 9, 5), 3), "Tiled"), (of((1, 9, 9, 6), 4), "Tiled"),
     (of((1, 9, 9, 4), 1, (4, 3)), "Few"), (of((1, 9, 9, 12), 2, (6, 1)), "Few"),
@@ -111,7 +116,7 @@ def test_images_of_few_channels_that_make_a_partial_gradient(batch, chunks):
 
 @pytest.mark.parametrize(("batch", "channels", "outputs", "part", "chunks"), [
     (1, 8, 8, (8, 8), 1), (1, 64, 64, (32, 64), 1), (64, 64, 64, (64, 64), 4), (64, 128, 64, (64, 64), 4),
-    (32, 72, 8, (24, 8), 2), (64, 512, 512, (64, 64), 1), (1, 40, 104, (8, 8), 1),
+    (32, 72, 8, (40, 8), 2), (64, 512, 512, (64, 64), 1), (1, 40, 104, (24, 56), 1),
 ])  # fmt: skip
 def test_channels_of_a_work_item_of_winograds_weight_gradient(batch, channels, outputs, part, chunks):
     way = WinogradConvolution(of((batch, 8, 8, channels), outputs))

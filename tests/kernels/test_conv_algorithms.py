@@ -10,11 +10,11 @@ from test_conv import products
 from cynet.core import threads
 from cynet.kernels.conv import convolution, winograd_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.piecewise import PiecewiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.raised import RaisedConvolution
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
-from cynet.kernels.conv.widened import WidenedConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
 W, T = WinogradConvolution, ThinConvolution
@@ -81,7 +81,7 @@ def test_winograd_by_tiles_and_by_lanes_gives_the_same_bytes(case, parts, count)
     for part, fresh in ((0, False), (lanes, False), (lanes, True)):
         g = winograd_loops.Sharing(cut, x.shape[3], w.shape[0], part, fresh and part > 0)
         scratch = np.full(g.scratch_floats(count), np.nan, np.float32)
-        filters = winograd_loops.Filters(w, False)
+        filters = winograd_loops.Filters(cut, w, False)
         winograd_loops.convolve(g, x, packed, filters, b, y, scratch, True, residual, count)
         found.append(y.tobytes())
         y.fill(np.nan)
@@ -125,8 +125,8 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
         ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, TiledConvolution),
         ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, TiledConvolution),
-        ((1, 8, 8, 30), (8, 8), 30, (3, 3), (1, 1), 1, WidenedConvolution),
-        ((1, 8, 8, 32), (8, 8), 30, (3, 3), (1, 1), 1, WidenedConvolution),
+        ((16, 8, 8, 30), (8, 8), 30, (3, 3), (1, 1), 1, PiecewiseConvolution),
+        ((16, 8, 8, 32), (8, 8), 30, (3, 3), (1, 1), 1, PiecewiseConvolution),
         ((1, 8, 8, 28), (8, 8), 30, (3, 3), (1, 1), 1, TiledConvolution),  # of few channels
         ((1, 8, 8, 150), (8, 8), 9, (3, 3), (1, 1), 1, TiledConvolution),  # most are zeros
         ((1, 8, 8, 60), (8, 8), 60, (3, 3), (1, 1), 2, TiledConvolution),
@@ -155,7 +155,7 @@ OF_THREADS += [
     (W, (3, 7, 7), 72, 136),
     (W, (9, 20, 20), 64, 64),
 ]
-OF_THREADS += [(WidenedConvolution, (7, 9, 9), 30, 30), (RaisedConvolution, (5, 40, 7), 2, 19)]
+OF_THREADS += [(PiecewiseConvolution, (7, 18, 21), 30, 30), (RaisedConvolution, (5, 40, 7), 2, 19)]
 
 
 @pytest.mark.parametrize("kind, shape, inputs, outputs", OF_THREADS)

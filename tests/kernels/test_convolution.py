@@ -9,18 +9,18 @@ import cynet
 from cynet.core import threads
 from cynet.kernels.conv import convolution, thin_loops
 from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.piecewise import PiecewiseConvolution
 from cynet.kernels.conv.pointwise import PointwiseConvolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.conv.raised import RaisedConvolution
 from cynet.kernels.conv.thin import ThinConvolution
 from cynet.kernels.conv.tiled import TiledConvolution
-from cynet.kernels.conv.widened import WidenedConvolution
 from cynet.kernels.conv.winograd import WinogradConvolution
 
 pytestmark = pytest.mark.usefixtures("dirty_memory")
 
 W, T, D, C = WinogradConvolution, ThinConvolution, DepthwiseConvolution, TiledConvolution
-R, S = RaisedConvolution, WidenedConvolution
+R, S = RaisedConvolution, PiecewiseConvolution
 # images (N, H, W, C), channels out, kernel, stride, padding (top, left, bottom, right), groups
 WINOGRAD = ((2, 6, 6, 8), 16, (3, 3), (1, 1), (1, 1, 1, 1), 1)
 THIN = ((2, 6, 17, 3), 16, (3, 2), (2, 1), (0, 1, 1, 0), 1)
@@ -80,10 +80,13 @@ CASES = [
     *((R, changed(THIN, shape=(2, 6, 7, n), outputs=8 * n + 9)) for n in (1, 2, 4)),
     (R, changed(THIN, shape=(2, 6, 7, 1), outputs=17, kernel=(5, 2))),
     (C, changed(THIN, shape=(2, 6, 7, 1), outputs=15)),
-    # channels that are no eights
-    *((S, changed(WINOGRAD, shape=(2, 6, 6, n), outputs=m))
+    # channels that are no eights, and larger windows
+    *((S, changed(WINOGRAD, shape=(32, 8, 8, n), outputs=m))
       for n, m in ((31, 32), (30, 30), (48, 19), (19, 48))),
     (C, changed(WINOGRAD, shape=(2, 6, 6, 29), outputs=31)),
+    (S, changed(WINOGRAD, shape=(16, 8, 8, 30), outputs=31, kernel=(5, 5), padding=(2, 2, 2, 2))),
+    (S, changed(WINOGRAD, shape=(16, 19, 18, 48), outputs=40, kernel=(4, 6), stride=(2, 1),
+                padding=(1, 0, 3, 5))),
     # one filter a channel
     (D, DEPTHWISE),
     (C, changed(DEPTHWISE, outputs=24)),

@@ -49,14 +49,6 @@ def test_copy_channels(pixels, before, channels, after, dst_before, threads):
     np.testing.assert_array_equal(dst, wanted)
 
 
-@given(st.integers(0, 60), st.integers(1, 33), st.integers(1, 33), st.integers(1, 4))
-def test_fit_channels(pixels, have, want, threads):
-    src = np.random.default_rng(0).random((pixels, have), np.float32)
-    dst = np.full((pixels, want), 7, np.float32)
-    elementwise.fit_channels(frozen(src), dst, threads)
-    np.testing.assert_array_equal(dst, np.pad(src, ((0, 0), (0, max(0, want - have))))[:, :want])
-
-
 @settings(max_examples=60)
 @given(*(st.integers(0, high) for high in (3, 70, 70)), st.integers(1, 4))
 def test_transpose(matrices, rows, columns, threads):

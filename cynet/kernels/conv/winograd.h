@@ -1,22 +1,52 @@
-/* Winograd's minimal filtering F(4x4, 3x3): the transforms of a tile, and the small matrix products between.
+/* Winograd's minimal filtering F(4x4, 3x3) and F(4x4, 2x2): the transforms of a tile.
  *
  * Design: 4x4 outputs of a 3x3 convolution come from 6x6 inputs by 36 products instead of 144 (Lavin and Gray,
  * "Fast algorithms for convolutional neural networks", 2016, section 4.1; points 0, 1, -1, 2, -2, infinity):
  *
  *     y = A' [ (G g G') . (B' d B) ] A          d 6x6 inputs, g 3x3 filter, y 4x4 outputs, ' transposes
  *
- * The weight gradient is the adjoint in g: G' [ (A dy A') . (B' d B) ] G. Each of the 36 points is a matrix
- * product over channels (or tiles); see product.h. Lanes are channels: every transform below is written for one vector of them, 8 or VL wide.
+ * and those of a 2x2 convolution from 5x5 inputs by 25 instead of 64 (points 0, 1, -1, 2, infinity). The weight
+ * gradient is the adjoint in g: G' [ (A dy A') . (B' d B) ] G. Each of the points is a matrix product over channels
+ * (or tiles); see product.h. Lanes are channels: every transform below is written for one vector of them, 8 or VL
+ * wide. A transform is named for its side, 6 or 5.
  */
 #ifndef CYNET_WINOGRAD_H
 #define CYNET_WINOGRAD_H
 
 #include "product.h"
 
-#define POINTS 36
+#define POINTS 36 /* at most */
 
-/* The four one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
-#define INPUT_TRANSFORM(V, v, stride, r, step)                                                          \
+/* The addresses of side x side pixels that lie so many floats apart. One by one: they are read at once, one by one,
+ * and would wait for a wide store. */
+static NOINLINE void winograd_square(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side,
+                                     const float **pixel) {
+#define ROW(SIDE)                                                                                       \
+    UNROLL for (int i = 0; i < SIDE; i++, first += down) {                                              \
+        const float *p = first;                                                                         \
+        UNROLL for (int j = 0; j < SIDE; j++, p += across) {                                            \
+            *pixel++ = p;                                                                               \
+            __asm__("" : "+r"(p));                                                                      \
+        }                                                                                               \
+    }
+    if (side == 6) ROW(6)
+    else if (side == 5) ROW(5)
+    else ROW(4)
+#undef ROW
+}
+/* `other` instead of the addresses outside these rows and columns. */
+static NOINLINE void winograd_outside(ptrdiff_t top, ptrdiff_t bottom, ptrdiff_t left, ptrdiff_t right,
+                                      ptrdiff_t side, const float *other, const float **pixel) {
+    for (ptrdiff_t i = 0; i < side; i++)
+        for (ptrdiff_t j = 0; j < side; j++, pixel++)
+            if (i < top || i >= bottom || j < left || j >= right) {
+                *pixel = other;
+                __asm__("" : "+r"(other));
+            }
+}
+
+/* The five one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
+#define INPUT_TRANSFORM_6(V, v, stride, r, step)                                                        \
     {                                                                                                   \
         const V d1 = v[stride], d2 = v[2 * stride], d3 = v[3 * stride], d4 = v[4 * stride];             \
         const V a = d4 - 4 * d2, b = d3 - 4 * d1, c = d4 - d2, e = 2 * (d3 - d1);                       \
@@ -27,7 +57,7 @@
         r[4 * step] = c - e;                                                                            \
         r[5 * step] = 4 * d1 - 5 * d3 + v[5 * stride];                                                  \
     }
-#define OUTPUT_TRANSFORM(V, v, stride, r, step)                                                         \
+#define OUTPUT_TRANSFORM_6(V, v, stride, r, step)                                                       \
     {                                                                                                   \
         const V a = v[stride] + v[2 * stride], b = v[stride] - v[2 * stride];                           \
         const V c = v[3 * stride] + v[4 * stride], e = v[3 * stride] - v[4 * stride];                   \
@@ -36,7 +66,7 @@
         r[2 * step] = a + 4 * c;                                                                        \
         r[3 * step] = b + 8 * e + v[5 * stride];                                                        \
     }
-#define GRADIENT_TRANSFORM(V, v, stride, r, step)                                                       \
+#define GRADIENT_TRANSFORM_6(V, v, stride, r, step)                                                     \
     {                                                                                                   \
         const V a = v[0] + v[2 * stride], b = v[stride] + v[3 * stride];                                \
         const V c = v[0] + 4 * v[2 * stride], e = 2 * v[stride] + 8 * v[3 * stride];                    \
@@ -47,7 +77,7 @@
         r[4 * step] = c - e;                                                                            \
         r[5 * step] = v[3 * stride];                                                                    \
     }
-#define FILTER_TRANSFORM(V, v, stride, r, step)                                                         \
+#define FILTER_TRANSFORM_6(V, v, stride, r, step)                                                       \
     {                                                                                                   \
         const V a = (v[0] + v[2 * stride]) * (-1.0f / 6), b = v[stride] * (1.0f / 6);                   \
         const V c = v[0] * (1.0f / 24) + v[2 * stride] * (1.0f / 6), e = v[stride] * (1.0f / 12);       \
@@ -58,13 +88,53 @@
         r[4 * step] = c - e;                                                                            \
         r[5 * step] = v[2 * stride];                                                                    \
     }
-#define FILTER_ADJOINT(V, v, stride, r, step)                                                           \
+#define FILTER_ADJOINT_6(V, v, stride, r, step)                                                         \
     {                                                                                                   \
         const V a = v[stride] + v[2 * stride], b = v[2 * stride] - v[stride];                           \
         const V c = v[3 * stride] + v[4 * stride], e = v[3 * stride] - v[4 * stride];                   \
         r[0] = v[0] * 0.25f - a * (1.0f / 6) + c * (1.0f / 24);                                         \
         r[step] = b * (1.0f / 6) + e * (1.0f / 12);                                                     \
         r[2 * step] = (c - a) * (1.0f / 6) + v[5 * stride];                                             \
+    }
+#define INPUT_TRANSFORM_5(V, v, stride, r, step)                                                        \
+    {                                                                                                   \
+        const V d1 = v[stride], d2 = v[2 * stride], d3 = v[3 * stride], e = d3 - d1, f = d3 - d2;       \
+        r[0] = 2 * (v[0] - d2) + e;                                                                     \
+        r[step] = f - 2 * d1;                                                                           \
+        r[2 * step] = f + 2 * (d1 - d2);                                                                \
+        r[3 * step] = e;                                                                                \
+        r[4 * step] = v[4 * stride] - d2 - 2 * e;                                                       \
+    }
+#define OUTPUT_TRANSFORM_5(V, v, stride, r, step)                                                       \
+    {                                                                                                   \
+        const V a = v[stride] + v[2 * stride], b = v[stride] - v[2 * stride], c = v[3 * stride];        \
+        r[0] = v[0] + a + c;                                                                            \
+        r[step] = b + 2 * c;                                                                            \
+        r[2 * step] = a + 4 * c;                                                                        \
+        r[3 * step] = b + 8 * c + v[4 * stride];                                                        \
+    }
+#define GRADIENT_TRANSFORM_5(V, v, stride, r, step)                                                     \
+    {                                                                                                   \
+        const V a = v[0] + v[2 * stride], b = v[stride] + v[3 * stride];                                \
+        r[0] = v[0];                                                                                    \
+        r[step] = a + b;                                                                                \
+        r[2 * step] = a - b;                                                                            \
+        r[3 * step] = v[0] + 4 * v[2 * stride] + 2 * v[stride] + 8 * v[3 * stride];                     \
+        r[4 * step] = v[3 * stride];                                                                    \
+    }
+#define FILTER_TRANSFORM_5(V, v, stride, r, step)                                                       \
+    {                                                                                                   \
+        const V a = v[0] * 0.5f, b = v[stride] * 0.5f, c = v[0] * (1.0f / 6);                           \
+        r[0] = a;                                                                                       \
+        r[step] = -a - b;                                                                               \
+        r[2 * step] = v[stride] * (1.0f / 6) - c;                                                       \
+        r[3 * step] = c + v[stride] * (1.0f / 3);                                                       \
+        r[4 * step] = v[stride];                                                                        \
+    }
+#define FILTER_ADJOINT_5(V, v, stride, r, step)                                                         \
+    {                                                                                                   \
+        r[0] = (v[0] - v[stride]) * 0.5f + (v[3 * stride] - v[2 * stride]) * (1.0f / 6);                \
+        r[step] = v[2 * stride] * (1.0f / 6) - v[stride] * 0.5f + v[3 * stride] * (1.0f / 3) + v[4 * stride];\
     }
 
 /* The transforms of one tile for vectors V of LANES channels.
@@ -77,128 +147,191 @@
     for (int i = 0; i < side; i++)                                                                      \
         for (int j = first; j < side; j++) __builtin_prefetch(next[side * i + j] + c, write, 3);
 
-#define DEFINE_TRANSFORMS(LANES, V)                                                                     \
-    static NOINLINE void winograd_input_##LANES(const float *const *pixel, const float *const *next,    \
-                                                float *v, ptrdiff_t step, ptrdiff_t channels) {         \
-        for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
-            V half[36];                                                                                 \
-            PREFETCH(6, 2, 0) /* columns 0 and 1 are this tile's */                                     \
-            UNROLL for (int j = 0; j < 6; j++) {                                                        \
-                V d[6];                                                                                 \
-                UNROLL for (int i = 0; i < 6; i++) d[i] = *(const V *)(pixel[6 * i + j] + c);           \
-                INPUT_TRANSFORM(V, d, 1, (half + j), 6)                                                 \
+#define DEFINE_TRANSFORMS(R, N, NAME, LANES, V, LOAD, STORE)                                            \
+    static NOINLINE void winograd_input_##N##_##NAME(                                                   \
+        const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,                  \
+        ptrdiff_t first, ptrdiff_t channels) {                                                          \
+        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
+            V half[N * N];                                                                              \
+            PREFETCH(N, N - 4, 0) /* the first columns are this tile's */                               \
+            UNROLL for (int j = 0; j < N; j++) {                                                        \
+                V d[N];                                                                                 \
+                UNROLL for (int i = 0; i < N; i++) d[i] = LOAD(V, pixel[N * i + j] + c);                \
+                INPUT_TRANSFORM_##N(V, d, 1, (half + j), N)                                             \
             }                                                                                           \
-            UNROLL for (int i = 0; i < 6; i++) {                                                        \
-                V r[6];                                                                                 \
-                INPUT_TRANSFORM(V, (half + 6 * i), 1, r, 1)                                             \
-                UNROLL for (int j = 0; j < 6; j++) *(V *)(v + (6 * i + j) * step + c) = r[j];           \
+            UNROLL for (int i = 0; i < N; i++) {                                                        \
+                V r[N];                                                                                 \
+                INPUT_TRANSFORM_##N(V, (half + N * i), 1, r, 1)                                         \
+                UNROLL for (int j = 0; j < N; j++) *(V *)(v + (N * i + j) * step + c) = r[j];           \
             }                                                                                           \
         }                                                                                               \
     }                                                                                                   \
-    static NOINLINE void winograd_gradient_##LANES(const float *const *pixel, const float *const *next, \
-                                                   float *v, ptrdiff_t step, ptrdiff_t channels) {      \
-        for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
-            V half[24];                                                                                 \
+    static NOINLINE void winograd_gradient_##N##_##NAME(                                                \
+        const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,                  \
+        ptrdiff_t first, ptrdiff_t channels) {                                                          \
+        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
+            V half[4 * N];                                                                              \
             PREFETCH(4, 0, 0)                                                                           \
             UNROLL for (int j = 0; j < 4; j++) {                                                        \
                 V d[4];                                                                                 \
-                UNROLL for (int i = 0; i < 4; i++) d[i] = *(const V *)(pixel[4 * i + j] + c);           \
-                GRADIENT_TRANSFORM(V, d, 1, (half + j), 4)                                              \
+                UNROLL for (int i = 0; i < 4; i++) d[i] = LOAD(V, pixel[4 * i + j] + c);                \
+                GRADIENT_TRANSFORM_##N(V, d, 1, (half + j), 4)                                          \
             }                                                                                           \
-            UNROLL for (int i = 0; i < 6; i++) {                                                        \
-                V r[6];                                                                                 \
-                GRADIENT_TRANSFORM(V, (half + 4 * i), 1, r, 1)                                          \
-                UNROLL for (int j = 0; j < 6; j++) *(V *)(v + (6 * i + j) * step + c) = r[j];           \
+            UNROLL for (int i = 0; i < N; i++) {                                                        \
+                V r[N];                                                                                 \
+                GRADIENT_TRANSFORM_##N(V, (half + 4 * i), 1, r, 1)                                      \
+                UNROLL for (int j = 0; j < N; j++) *(V *)(v + (N * i + j) * step + c) = r[j];           \
             }                                                                                           \
         }                                                                                               \
     }                                                                                                   \
-    static NOINLINE void winograd_output_##LANES(const float *m, ptrdiff_t step, const float *bias,     \
-                                                 float *const *pixel, float *const *next,               \
-                                                 ptrdiff_t channels, ptrdiff_t apart, int relu) {       \
-        for (ptrdiff_t c = 0; c < channels; c += LANES) {                                               \
-            V half[24];                                                                                 \
+    static NOINLINE void winograd_output_##N##_##NAME(                                                  \
+        const float *m, ptrdiff_t step, const float *bias, float *const *pixel, float *const *next,     \
+        ptrdiff_t apart, int relu, ptrdiff_t first, ptrdiff_t channels) {                               \
+        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
+            V half[4 * N];                                                                              \
             PREFETCH(4, 0, 1)                                                                           \
-            const V shift = *(const V *)(bias + c);                                                     \
-            UNROLL for (int j = 0; j < 6; j++) {                                                        \
-                V d[6];                                                                                 \
-                UNROLL for (int i = 0; i < 6; i++) d[i] = *(const V *)(m + (6 * i + j) * step + c);     \
-                OUTPUT_TRANSFORM(V, d, 1, (half + j), 6)                                                \
+            const V shift = LOAD(V, bias + c);                                                          \
+            UNROLL for (int j = 0; j < N; j++) {                                                        \
+                V d[N];                                                                                 \
+                UNROLL for (int i = 0; i < N; i++) d[i] = *(const V *)(m + (N * i + j) * step + c);     \
+                OUTPUT_TRANSFORM_##N(V, d, 1, (half + j), N)                                            \
             }                                                                                           \
             UNROLL for (int i = 0; i < 4; i++) {                                                        \
                 V r[4];                                                                                 \
-                OUTPUT_TRANSFORM(V, (half + 6 * i), 1, r, 1)                                            \
+                OUTPUT_TRANSFORM_##N(V, (half + N * i), 1, r, 1)                                        \
                 UNROLL for (int j = 0; j < 4; j++) {                                                    \
                     V y = r[j] + shift;                                                                 \
                     if (!pixel[4 * i + j]) continue;                                                    \
-                    if (apart) y += *(const V *)(pixel[4 * i + j] + apart + c);                         \
+                    if (apart) y += LOAD(V, pixel[4 * i + j] + apart + c);                              \
                     BENT(V, y, relu)                                                                    \
-                    *(V *)(pixel[4 * i + j] + c) = y;                                                   \
+                    STORE(V, pixel[4 * i + j] + c, y);                                                  \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
-    }                                                                                                   \
-    /* Filters of LANES outputs, `lane` floats apart in w, tap t of each at w[tap[t]]. */               \
-    static NOINLINE void winograd_filter_##LANES(const float *w, const ptrdiff_t *tap, ptrdiff_t lane,  \
-                                                 float *u, ptrdiff_t step) {                            \
-        V g[9], half[18];                                                                               \
-        for (int t = 0; t < 9; t++) {                                                                   \
-            float values[LANES];                                                                        \
-            UNROLL for (ptrdiff_t l = 0; l < LANES; l++) values[l] = w[l * lane + tap[t]];              \
+    }
+
+/* Filters of LANES outputs, or of the first `left`, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that
+ * is -1. */
+#define DEFINE_FILTERS(R, N, LANES, V)                                                                  \
+    /* Filters of LANES outputs, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that is -1. */\
+    static NOINLINE void winograd_filter_##N##_##LANES(                                                 \
+        const float *w, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left, float *u,                 \
+        ptrdiff_t step) {                                                                               \
+        V g[R * R], half[R * N];                                                                        \
+        for (int t = 0; t < R * R; t++) {                                                               \
+            float values[LANES] = {0};                                                                  \
+            if (tap[t] >= 0 && left >= LANES)                                                           \
+                UNROLL for (ptrdiff_t l = 0; l < LANES; l++) values[l] = w[l * lane + tap[t]];          \
+            else if (tap[t] >= 0)                                                                       \
+                for (ptrdiff_t l = 0; l < left; l++) values[l] = w[l * lane + tap[t]];                  \
             g[t] = *(const V *)values;                                                                  \
         }                                                                                               \
-        UNROLL for (int j = 0; j < 3; j++) FILTER_TRANSFORM(V, (g + j), 3, (half + j), 3)               \
-        UNROLL for (int i = 0; i < 6; i++) {                                                            \
-            V r[6];                                                                                     \
-            FILTER_TRANSFORM(V, (half + 3 * i), 1, r, 1)                                                \
-            UNROLL for (int j = 0; j < 6; j++) *(V *)(u + (6 * i + j) * step) = r[j];                   \
+        UNROLL for (int j = 0; j < R; j++) FILTER_TRANSFORM_##N(V, (g + j), R, (half + j), R)           \
+        UNROLL for (int i = 0; i < N; i++) {                                                            \
+            V r[N];                                                                                     \
+            FILTER_TRANSFORM_##N(V, (half + R * i), 1, r, 1)                                            \
+            UNROLL for (int j = 0; j < N; j++) *(V *)(u + (N * i + j) * step) = r[j];                   \
         }                                                                                               \
     }                                                                                                   \
-    /* The sum of `chunks` partial gradients, `apart` floats from each other, back to 3x3: added to dw. */ \
-    static NOINLINE void winograd_filter_adjoint_##LANES(const float *u, ptrdiff_t step, ptrdiff_t chunks, \
-                                                ptrdiff_t apart, float *dw, ptrdiff_t lane) {           \
-        V sum[36], half[18], g[9];                                                                      \
-        for (int p = 0; p < POINTS; p++) {                                                              \
+    /* The sum of `chunks` partial gradients, `apart` floats from each other, back to taps: added to dw. */\
+    static NOINLINE void winograd_filter_adjoint_##N##_##LANES(                                         \
+        const float *u, ptrdiff_t step, ptrdiff_t chunks, ptrdiff_t apart, float *dw,                   \
+        const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left) {                                         \
+        V sum[N * N], half[R * N], g[R * R];                                                            \
+        for (int p = 0; p < N * N; p++) {                                                               \
             sum[p] = *(const V *)(u + p * step);                                                        \
             for (ptrdiff_t k = 1; k < chunks; k++) sum[p] += *(const V *)(u + p * step + k * apart);    \
         }                                                                                               \
-        UNROLL for (int j = 0; j < 6; j++) FILTER_ADJOINT(V, (sum + j), 6, (half + j), 6)               \
-        UNROLL for (int i = 0; i < 3; i++) FILTER_ADJOINT(V, (half + 6 * i), 1, (g + 3 * i), 1)         \
-        for (int l = 0; l < LANES; l++)                                                                 \
-            for (int t = 0; t < 9; t++) dw[l * lane + t] += g[t][l];                                    \
+        UNROLL for (int j = 0; j < N; j++) FILTER_ADJOINT_##N(V, (sum + j), N, (half + j), N)           \
+        UNROLL for (int i = 0; i < R; i++) FILTER_ADJOINT_##N(V, (half + N * i), 1, (g + R * i), 1)     \
+        for (ptrdiff_t l = 0; l < LANES && l < left; l++)                                               \
+            for (int t = 0; t < R * R; t++)                                                             \
+                if (tap[t] >= 0) dw[l * lane + tap[t]] += g[t][l];                                      \
     }
 
-DEFINE_TRANSFORMS(8, vf8)
+#define ALL(V, p) (*(const V *)(p))
+#define KEEP(V, p, y) *(V *)(p) = y
+#define SOME(V, p) vload8_part(p, channels - first)
+#define KEEP_SOME(V, p, y) vstore8_part(p, y, channels - first)
+DEFINE_TRANSFORMS(3, 6, 8, 8, vf8, ALL, KEEP)
+DEFINE_TRANSFORMS(2, 5, 8, 8, vf8, ALL, KEEP)
+DEFINE_TRANSFORMS(3, 6, some, 8, vf8, SOME, KEEP_SOME)
+DEFINE_TRANSFORMS(2, 5, some, 8, vf8, SOME, KEEP_SOME)
+DEFINE_FILTERS(3, 6, 8, vf8)
+DEFINE_FILTERS(2, 5, 8, vf8)
 #if VL == 16
-DEFINE_TRANSFORMS(16, vf)
-#define CHOOSE(channels, name, ...)                                                                     \
-    if ((channels) % 16 == 0) name##_16(__VA_ARGS__);                                                   \
-    else name##_8(__VA_ARGS__);
-#else
-#define CHOOSE(channels, name, ...) name##_8(__VA_ARGS__);
-#endif
-
-INLINE void winograd_input(const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,
-                           ptrdiff_t channels) {
-    CHOOSE(channels, winograd_input, pixel, next, v, step, channels)
-}
-INLINE void winograd_gradient(const float *const *pixel, const float *const *next, float *v,
-                              ptrdiff_t step, ptrdiff_t channels) {
-    CHOOSE(channels, winograd_gradient, pixel, next, v, step, channels)
-}
-#if VL == 16
+DEFINE_TRANSFORMS(3, 6, 16, 16, vf, ALL, KEEP)
+DEFINE_TRANSFORMS(2, 5, 16, 16, vf, ALL, KEEP)
+DEFINE_FILTERS(3, 6, 16, vf)
+DEFINE_FILTERS(2, 5, 16, vf)
 #define FILTER_LANES 16 /* transformed at once, where a block has so many */
+#define SIXTEENS(channels) ((channels) / 16 * 16)
 #else
 #define FILTER_LANES 8
+#define SIXTEENS(channels) 0
+#define winograd_input_6_16 winograd_input_6_8
+#define winograd_input_5_16 winograd_input_5_8
+#define winograd_gradient_6_16 winograd_gradient_6_8
+#define winograd_gradient_5_16 winograd_gradient_5_8
+#define winograd_output_6_16 winograd_output_6_8
+#define winograd_output_5_16 winograd_output_5_8
 #endif
 
-/* Filters of FILTER_LANES outputs of a block of `width`, or of eight. */
-INLINE void winograd_filter(const float *w, const ptrdiff_t *tap, ptrdiff_t lane, float *u, ptrdiff_t step,
-                            ptrdiff_t width) {
-    CHOOSE(width, winograd_filter, w, tap, lane, u, step)
+/* Sixteen channels at a time, then eight, then those that are left, with zeros behind them. */
+#define BY_CHANNELS(name, channels, ...)                                                                \
+    {                                                                                                   \
+        const ptrdiff_t wide = SIXTEENS(channels), whole = (channels) / 8 * 8;                          \
+        if (wide) name##_16(__VA_ARGS__, 0, wide);                                                      \
+        if (wide < whole) name##_8(__VA_ARGS__, wide, whole);                                           \
+        if (whole < (channels)) name##_some(__VA_ARGS__, whole, channels);                              \
+    }
+#define BY_SIDE(name, channels, ...)                                                                    \
+    if (side == 6) BY_CHANNELS(name##_6, channels, __VA_ARGS__)                                         \
+    else BY_CHANNELS(name##_5, channels, __VA_ARGS__)
+
+/* Of tiles of 6x6 or 5x5 inputs, by `side`, all channels. */
+INLINE void winograd_input(int side, const float *const *pixel, const float *const *next, float *v,
+                           ptrdiff_t step, ptrdiff_t channels) {
+    BY_SIDE(winograd_input, channels, pixel, next, v, step)
 }
-INLINE void winograd_output(const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
+INLINE void winograd_gradient(int side, const float *const *pixel, const float *const *next, float *v,
+                              ptrdiff_t step, ptrdiff_t channels) {
+    BY_SIDE(winograd_gradient, channels, pixel, next, v, step)
+}
+INLINE void winograd_output(int side, const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
                             float *const *next, ptrdiff_t channels, ptrdiff_t apart, int relu) {
-    CHOOSE(channels, winograd_output, m, step, bias, pixel, next, channels, apart, relu)
+    BY_SIDE(winograd_output, channels, m, step, bias, pixel, next, apart, relu)
+}
+
+/* Filters of FILTER_LANES outputs of a block of `width`, or of eight, of which `left` are there. */
+INLINE void winograd_filter(int side, const float *w, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left,
+                            float *u, ptrdiff_t step, ptrdiff_t width) {
+#if VL == 16
+    if (width % 16 == 0) {
+        if (side == 6) winograd_filter_6_16(w, tap, lane, left, u, step);
+        else winograd_filter_5_16(w, tap, lane, left, u, step);
+        return;
+    }
+#endif
+    if (side == 6) winograd_filter_6_8(w, tap, lane, left, u, step);
+    else winograd_filter_5_8(w, tap, lane, left, u, step);
+}
+
+/* The sums of `chunks` partial gradients of eight outputs, or of the first `left`, back to taps. */
+INLINE void winograd_filter_adjoint(int side, const float *u, ptrdiff_t step, ptrdiff_t chunks, ptrdiff_t apart,
+                                    float *dw, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left) {
+    if (side == 6) winograd_filter_adjoint_6_8(u, step, chunks, apart, dw, tap, lane, left);
+    else winograd_filter_adjoint_5_8(u, step, chunks, apart, dw, tap, lane, left);
+}
+
+/* The lanes of the block that starts where `lanes` are left, any number; and those of all blocks. */
+INLINE ptrdiff_t lane_block(ptrdiff_t lanes) {
+    if (VL == 16 && lanes > 16) return 32;
+    return lanes > 8 ? 16 : 8;
+}
+INLINE ptrdiff_t lanes_of_blocks(ptrdiff_t lanes) {
+    const ptrdiff_t widest = 2 * VL > 16 ? 32 : 16, whole = lanes / widest * widest;
+    return whole < lanes ? whole + lane_block(lanes - whole) : whole;
 }
 
 #endif

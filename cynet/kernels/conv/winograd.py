@@ -1,20 +1,24 @@
-"""3x3 convolution with stride 1 by Winograd's algorithm.
+"""3x3 convolution with stride 1 by Winograd's algorithm; other windows are cut into such: see piecewise.py.
 
 A quarter of the multiplications of the other algorithms; the transforms cost some accuracy: errors stay below
 1e-4 of the output's scale (about 1e-5 in practice), where the others have 1e-6.
 """
+
+from functools import cached_property, partial
+from itertools import product
 
 import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
-from . import winograd_loops, winograd_tiles, winograd_weight_loops
+from . import winograd_loops, winograd_pieces, winograd_tiles, winograd_weight_loops
 from .algorithm import PARTIALS, Algorithm, registered
 
 BLOCK = 32  # tiles of a block, at most
+WEIGHT_BLOCK = 64  # the same for the weight gradient
 ITEMS = 32  # work items wanted, at least
-MANY = 4096  # channels x lanes whose filters, 600 KB, are not to be read for each block
+MANY = 4096  # channels of all pieces x lanes whose filters, 600 KB, are not to be read for each block
 LARGE = 1 << 16  # channels x lanes, whose 9 MB of filters take longer to read
 FEW_PIXELS = 64  # than as many pixels to convolve without them
 PART = 32  # lanes of an item by lanes, at most
@@ -35,36 +39,49 @@ class WinogradConvolution(Algorithm):
     def __init__(self, problem):
         super().__init__(problem)
         (batch, *in_hw, channels), (_, *out_hw, outputs) = problem.in_shape, problem.out_shape
-        before = problem.before
-        around = 2 - before[0], 2 - before[1]
-        self.forward_pass = _pass(batch, in_hw, out_hw, before, channels, outputs)
-        self.kept_pass = _pass(batch, in_hw, out_hw, before, channels, outputs, fresh=False)
-        self.input_pass = _pass(batch, out_hw, in_hw, around, outputs, channels)
-        self.weight_tiles = winograd_tiles.Tiles(batch, in_hw, out_hw, before, BLOCK)
+        pieces = winograd_pieces.forward(problem)
+        cut = partial(winograd_tiles.Tiles, batch, in_hw, out_hw, *pieces, step=problem.stride)
+        self.forward_pass = _pass(cut, channels, outputs)
+        self.kept_pass = _pass(cut, channels, outputs, fresh=False)
+        self.weight_tiles = cut(block=WEIGHT_BLOCK)
         tiles = self.weight_tiles.count
         most = CHANNELS // 2 if tiles < 2 * CHUNK_TILES else CHANNELS
         self.part = _part(channels, most), _part(outputs, CHANNELS)
-        parts = channels // self.part[0] * (outputs // self.part[1])
+        parts = self.weight_tiles.pieces * -(-channels // self.part[0]) * -(-outputs // self.part[1])
         self.chunks = max(1, min(PARTIALS // parts, tiles // CHUNK_TILES))
         self._no_bias = np.zeros(max(channels, outputs), np.float32)
+
+    @cached_property
+    def input_passes(self):
+        """Of the input pixels of each phase of the stride one."""
+        problem, passes = self.problem, []
+        (batch, *in_hw, channels), (_, *out_hw, outputs) = problem.in_shape, problem.out_shape
+        for phase in product(*map(range, problem.stride)):
+            pixels = [-(-(n - f) // s) for n, f, s in zip(in_hw, phase, problem.stride, strict=True)]
+            place = in_hw, problem.stride, phase
+            pieces = winograd_pieces.backward(problem, phase)
+            cut = partial(winograd_tiles.Tiles, batch, out_hw, pixels, *pieces, place=place)
+            passes.append(_pass(cut, outputs, channels))
+        return passes
 
     @staticmethod
     def suits(problem):
         """Channels by eights, and most outputs fill their tiles."""
         channels, (batch, height, width, outputs) = problem.in_shape[3], problem.out_shape
-        lanes, tile = winograd_loops.LANES, winograd_tiles.SIDE**2
+        tile = winograd_tiles.SIDE**2
         return (
             problem.kernel == (3, 3)
             and problem.stride == problem.dilation == (1, 1)
             and problem.groups == 1
-            and channels % lanes == outputs % lanes == 0
+            and channels % 8 == outputs % 8 == 0
             and 2 * height * width >= tile * winograd_tiles.tile_count(1, (height, width))
             and (batch * height * width > FEW_PIXELS or channels * outputs < LARGE)
         )
 
     def pack(self, w):
-        u = workspace.empty((winograd_loops.filter_floats(w.shape[0], w.shape[1]),))
-        winograd_loops.transform_filters(winograd_loops.Filters(w, False), u, get_num_threads())
+        filters = winograd_loops.Filters(self.weight_tiles, w, False)
+        u = workspace.empty((filters.floats,))
+        winograd_loops.transform_filters(filters, u, get_num_threads())
         return u
 
     def scratch_floats(self, threads):
@@ -83,25 +100,25 @@ class WinogradConvolution(Algorithm):
 
     def _input_gradient(self, dy, w, dx, threads, added):
         added = NOTHING if added is None else added
-        winograd_loops.convolve_with(self.input_pass, dy, w, True, self._no_bias, dx, added, threads)
+        for g in self.input_passes:
+            winograd_loops.convolve_with(g, dy, w, True, self._no_bias, dx, added, threads)
 
     def _weight_gradient(self, x, dy, dw, threads):
         winograd_weight_loops.weight_gradient(self.weight_tiles, x, dy, dw, self.chunks, *self.part, threads)
 
 
-def _pass(batch, in_hw, out_hw, before, channels, lanes, fresh=True):
+def _pass(cut, channels, lanes, fresh=True):
     """By lanes where there are more filters than inputs: too many to read them for each block of tiles."""
-    tiles = winograd_tiles.tile_count(batch, out_hw)
-    part = 0
-    if channels * lanes >= MANY and 2 * tiles <= lanes:
+    tiles, part = cut(block=BLOCK), 0
+    if channels * tiles.pieces * lanes >= MANY and 2 * tiles.count <= lanes:
         wide = winograd_loops.WIDTH
         part = wide * max(1, min(PART // wide, lanes // (wide * LEAST_PARTS)))
-    block = BLOCK if part else max(8, min(BLOCK, tiles // ITEMS // 8 * 8))
-    cut = winograd_tiles.Tiles(batch, in_hw, out_hw, before, block)
-    return winograd_loops.Sharing(cut, channels, lanes, part, fresh and part > 0)
+    if not part:
+        tiles = cut(block=max(8, min(BLOCK, tiles.count // ITEMS // 8 * 8)))
+    return winograd_loops.Sharing(tiles, channels, lanes, part, fresh and part > 0)
 
 
 def _part(channels, most):
-    """The largest divisor of `channels` that is a multiple of 8 and at most `most`."""
-    lanes = winograd_loops.LANES
-    return next(n for n in range(min(most, channels), 0, -lanes) if channels % n == 0)
+    """Channels of a block, by eights and at most `most`: all blocks are about as large."""
+    blocks = -(-channels // most)
+    return -(-channels // (8 * blocks)) * 8

@@ -13,7 +13,7 @@ by the item that needs it, so that u is never whole in memory. The input gradien
 filters; for the weight gradient see winograd_weight_loops.pyx. Every sum runs over the channels in order, whatever
 the items are: both ways, any batch and any number of threads give the same bytes.
 
-Channels are multiples of 8 throughout.
+Channels and lanes may be any number: transforms write zeros behind the last of them.
 """
 
 from cython.parallel cimport prange, threadid
@@ -24,68 +24,71 @@ import numpy as np
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    FILTER_LANES, POINTS, PRODUCT_LANES, SPARE, Tiles, product, product_width, winograd_filter, winograd_input,
+    FILTER_LANES, POINTS, SPARE, Tiles, lane_block, lanes_of_blocks, product, winograd_filter, winograd_input,
     winograd_output,
 )
 
 
 NOTHING = np.zeros(0, np.float32)
-LANES = PRODUCT_LANES  # channels in and out are a multiple
-WIDTH = product_width(1 << 20)  # lanes of a product, where there are so many
+WIDTH = lane_block(1 << 20)  # lanes of a product, where there are so many
 
 cdef enum:
     STRIP = 8   # channels of filters that are transformed one after another
     DEPTH = 64  # the same by lanes: with a block's lanes they stay in a 512 KB L2 cache
 
 
-def filter_floats(Py_ssize_t lanes, Py_ssize_t channels):
-    """The floats of transformed filters."""
-    return POINTS * lanes * channels
-
-
 cdef class Filters:
-    """Filters (out_channels, in_channels, 3, 3) as they lie, and how the 36 products shall read them.
+    """Filters (out_channels, in_channels, height, width) as they lie, and how the products shall read them.
 
     Parameters
     ----------
+    tiles : Tiles
+        Whose pieces say which taps belong together.
     w : ndarray of float32
     transposed : bool
-        Lanes are input channels and taps flipped, for the input gradient.
+        Lanes are input channels, for the input gradient.
     """
 
     cdef const float[:, :, :, ::1] w
+    cdef Tiles tiles
     cdef Py_ssize_t lanes, channels, lane, channel  # how many, and the floats from one to the next
-    cdef Py_ssize_t[9] tap
+    cdef Py_ssize_t depth  # channels of all pieces, each with zeros behind its own
+    cdef readonly Py_ssize_t floats  # of all transformed ones
 
-    def __init__(self, const float[:, :, :, ::1] w not None, bint transposed):
-        cdef Py_ssize_t t
-        self.w, self.lanes, self.channels, self.lane, self.channel = w, w.shape[0], w.shape[1], 9 * w.shape[1], 9
+    def __init__(self, Tiles tiles not None, const float[:, :, :, ::1] w not None, bint transposed):
+        cdef Py_ssize_t plane = w.shape[2] * w.shape[3]
+        self.tiles, self.w, self.lanes, self.channels = tiles, w, w.shape[0], w.shape[1]
+        self.lane, self.channel = plane * w.shape[1], plane
         if transposed:
             self.lanes, self.channels = self.channels, self.lanes
             self.lane, self.channel = self.channel, self.lane
-        for t in range(9):
-            self.tap[t] = 8 - t if transposed else t
+        self.depth = tiles.pieces * eights(self.channels)
+        self.floats = tiles.points * lanes_of_blocks(self.lanes) * row_of(self.depth)
 
-    cdef void transform(self, Py_ssize_t channel, Py_ssize_t channels, Py_ssize_t first, Py_ssize_t lanes, float *u,
-                        Py_ssize_t row) noexcept nogil:
-        """Those of so many channels and lanes, from `channel` and `first` on: block of lanes after block, each
-        (36, row, width), of which as many rows are written as there are channels."""
-        cdef const float *w = &self.w[0, 0, 0, 0] + channel * self.channel + first * self.lane
-        cdef Py_ssize_t done = 0, width, part, c
+    cdef void transform(self, Py_ssize_t first_channel, Py_ssize_t channels, Py_ssize_t first, Py_ssize_t lanes,
+                        float *u, Py_ssize_t row) noexcept nogil:
+        """Those of so many channels, of pieces one after another, and lanes, from these on: block of lanes after
+        block, each (points, row, width), of which as many rows are written as there are channels."""
+        cdef Py_ssize_t points = self.tiles.points, each = eights(self.channels)
+        cdef Py_ssize_t done = 0, width, part, c, channel, left
+        cdef const float *w = &self.w[0, 0, 0, 0] + first * self.lane
         while done < lanes:
-            width = product_width(lanes - done)
+            width = lane_block(lanes - done)
             part = 0
             while part < width:  # few filters at a time: they may lie so that all are in one set of the cache
                 for c in range(channels):
-                    winograd_filter(w + c * self.channel + (done + part) * self.lane, self.tap, self.lane,
-                                    u + (POINTS * done * row + c * width + part), row * width, width)
+                    channel = (first_channel + c) % each
+                    left = lanes - done - part if channel < self.channels else 0
+                    winograd_filter(self.tiles.side, w + channel * self.channel + (done + part) * self.lane,
+                                    self.tiles.taps_of((first_channel + c) // each), self.lane, left,
+                                    u + (points * done * row + c * width + part), row * width, width)
                 part += FILTER_LANES if width % FILTER_LANES == 0 else 8
             done += width
 
 
 def transform_filters(
     Filters filters not None,
-    float[::1] u not None,                  # out: (filter_floats(lanes, channels),)
+    float[::1] u not None,                  # out: (filters.floats,)
     int threads,
 ):
     """The filters as the products read them."""
@@ -93,20 +96,20 @@ def transform_filters(
 
 
 cdef void transform_all(Filters filters, float[::1] u, int threads) noexcept:
-    cdef Py_ssize_t item, items = (filters.channels + STRIP - 1) // STRIP
+    cdef Py_ssize_t item, items = (filters.depth + STRIP - 1) // STRIP
     cdef float *target = &u[0]
-    cdef int team = threads if filters.channels * filters.lanes > 1024 else 1
+    cdef int team = threads if filters.depth * filters.lanes > 1024 else 1
     for item in prange(items, nogil=True, num_threads=team, schedule="static"):
         transform_strip(filters, item * STRIP, target)
 
 
 cdef void transform_strip(Filters filters, Py_ssize_t c, float *u) noexcept nogil:
     """Up to STRIP channels from c on."""
-    cdef Py_ssize_t channels = min(STRIP, filters.channels - c), done = 0, width
+    cdef Py_ssize_t channels = min(STRIP, filters.depth - c), done = 0, width, row = row_of(filters.depth)
     while done < filters.lanes:
-        width = product_width(filters.lanes - done)
-        filters.transform(c, channels, done, width, u + POINTS * done * filters.channels + c * width,
-                          filters.channels)
+        width = lane_block(filters.lanes - done)
+        filters.transform(c, channels, done, min(width, filters.lanes - done),
+                          u + filters.tiles.points * done * row + c * width, row)
         done += width
 
 
@@ -117,6 +120,7 @@ cdef class Sharing:
     ----------
     tiles : Tiles
     channels, lanes : int
+        Of the input and the output.
     part : int
         Lanes of an item, a multiple of WIDTH, to share the work by lanes; 0 to share it by tiles.
     fresh : bool
@@ -124,26 +128,37 @@ cdef class Sharing:
     """
 
     cdef readonly Tiles tiles
-    cdef readonly Py_ssize_t channels, lanes, part, items, common, each
+    cdef readonly Py_ssize_t channels, depth, lanes, part, items, common, each
     cdef readonly bint fresh
 
     def __init__(self, Tiles tiles not None, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t part, bint fresh):
         self.tiles, self.channels, self.lanes, self.part, self.fresh = tiles, channels, lanes, part, fresh
-        cdef Py_ssize_t row = part or product_width(lanes)
-        cdef Py_ssize_t m = POINTS * (tiles.block * row + SPARE), zeros = _up(channels)
+        self.depth = tiles.pieces * eights(channels)
+        cdef Py_ssize_t row = part or lanes_of_blocks(lanes), points = tiles.points
+        cdef Py_ssize_t m = points * (tiles.block * row + SPARE), zeros = _up(channels)
         if part:
             self.items = (lanes + part - 1) // part
-            self.common = zeros + _up(POINTS * (tiles.count * channels + SPARE))
+            self.common = zeros + _up(points * (tiles.count * self.depth + SPARE))
             self.each = _up(m)
             if fresh:
-                self.each = _up(POINTS * (tiles.count * part + SPARE)) + POINTS * part * min(DEPTH, channels)
+                self.each = _up(points * (tiles.count * part + SPARE)) + points * part * row_of(min(DEPTH, self.depth))
         else:
             self.items, self.common = tiles.blocks, 0
-            self.each = zeros + _up(POINTS * (tiles.block * channels + SPARE) + m)
+            self.each = zeros + _up(points * (tiles.block * self.depth + SPARE) + m)
 
     cpdef Py_ssize_t scratch_floats(self, int threads) noexcept:
         """The floats of scratch that it needs."""
         return self.common + threads * self.each
+
+
+cdef Py_ssize_t eights(Py_ssize_t channels) noexcept nogil:
+    """The channels of a transformed piece, those of zeros counted."""
+    return (channels + 7) // 8 * 8
+
+
+cdef Py_ssize_t row_of(Py_ssize_t depth) noexcept nogil:
+    """Channels of one point's filters: one more than there are, lest all points lie in one set of the cache."""
+    return depth + 1 if depth >= DEPTH else depth
 
 
 cdef Py_ssize_t _up(Py_ssize_t floats) noexcept nogil:
@@ -170,7 +185,7 @@ def convolve(
 def convolve_with(
     Sharing g not None,
     const float[:, :, :, ::1] source not None,      # in: as for `convolve`
-    const float[:, :, :, ::1] w not None,           # in: (out_channels, in_channels, 3, 3)
+    const float[:, :, :, ::1] w not None,           # in: (out_channels, in_channels, height, width)
     bint transposed,                                # as for `Filters`
     const float[::1] bias not None,                 # in
     float[:, :, :, ::1] out not None,               # out
@@ -178,11 +193,11 @@ def convolve_with(
     int threads,
 ):
     """`convolve` with filters as they are now."""
-    cdef Filters filters = Filters(w, transposed)
+    cdef Filters filters = Filters(g.tiles, w, transposed)
     cdef const float[::1] u = NOTHING
     cdef float[::1] made
     if not g.fresh:
-        made = empty((POINTS * filters.lanes * filters.channels,))
+        made = empty((filters.floats,))
         transform_all(filters, made, threads)
         u = made
     run(g, source, u, filters, bias, out, empty((g.scratch_floats(threads),)), 0, residual, threads)
@@ -249,13 +264,16 @@ cdef class WinogradPass:
 
 cdef void transform_inputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *x, Py_ssize_t channels,
                            const float *zeros, float *v, Py_ssize_t v_step) noexcept nogil:
-    """v[:, first : first + count] of tiles one after another."""
+    """v[:, first : first + count] of tiles one after another, of each its pieces."""
     cdef const float *pixel[2][POINTS]
-    cdef Py_ssize_t t
-    tiles.inputs(first, x, channels, zeros, pixel[0])
-    for t in range(count):
-        tiles.inputs(min(first + t + 1, tiles.count - 1), x, channels, zeros, pixel[(t + 1) % 2])
-        winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * channels, v_step, channels)
+    cdef Py_ssize_t t, tile = first, piece = 0, last = tiles.count - 1, each = eights(channels)
+    tiles.inputs(first, 0, x, channels, zeros, pixel[0])
+    for t in range(count * tiles.pieces):
+        piece += 1
+        if piece == tiles.pieces:
+            piece, tile = 0, min(tile + 1, last)
+        tiles.inputs(tile, piece, x, channels, zeros, pixel[(t + 1) % 2])
+        winograd_input(tiles.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * each, v_step, channels)
 
 
 cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *m, Py_ssize_t m_row,
@@ -267,7 +285,7 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
     tiles.outputs(first, y, lanes, NULL, pixel[0])
     for t in range(count):
         tiles.outputs(min(first + t + 1, tiles.count - 1), y, lanes, NULL, pixel[(t + 1) % 2])
-        winograd_output(m + t * m_row, m_step, bias, <float **>pixel[t % 2], <float **>pixel[(t + 1) % 2],
+        winograd_output(tiles.side, m + t * m_row, m_step, bias, <float **>pixel[t % 2], <float **>pixel[(t + 1) % 2],
                         width, apart, relu)
 
 
@@ -275,52 +293,52 @@ cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float
                          float *work, Py_ssize_t apart, int relu) noexcept nogil:
     """All lanes of a block of tiles."""
     cdef Py_ssize_t first = item * g.tiles.block, count = min(g.tiles.block, g.tiles.count - first), p, done = 0
-    cdef Py_ssize_t channels = g.channels, v_step = g.tiles.block * channels + SPARE, m_step, width
+    cdef Py_ssize_t depth = g.depth, v_step = g.tiles.block * depth + SPARE, width, points = g.tiles.points
+    cdef Py_ssize_t row = row_of(depth), lanes = lanes_of_blocks(g.lanes), m_step = g.tiles.block * lanes + SPARE
     cdef float *zeros = work
-    cdef float *v = zeros + _up(channels)
-    cdef float *m = v + POINTS * v_step
-    memset(zeros, 0, channels * sizeof(float))
-    transform_inputs(g.tiles, first, count, x, channels, zeros, v, v_step)
-    while done < g.lanes:
-        width = product_width(g.lanes - done)
-        m_step = g.tiles.block * width + SPARE
-        for p in range(POINTS):
-            product(width, count, v + p * v_step, channels, 1, u + (POINTS * done + p * width) * channels, width,
-                    channels, m + p * m_step, width, False)
-        transform_outputs(g.tiles, first, count, m, width, m_step, bias + done, y + done, g.lanes, width, apart, relu)
-        done += width
+    cdef float *v = zeros + _up(g.channels)
+    cdef float *m = v + points * v_step
+    memset(zeros, 0, g.channels * sizeof(float))
+    transform_inputs(g.tiles, first, count, x, g.channels, zeros, v, v_step)
+    for p in range(points):  # point by point: its part of v stays near while the filters pass by
+        done = 0
+        while done < g.lanes:
+            width = lane_block(g.lanes - done)
+            product(width, count, v + p * v_step, depth, 1, u + (points * done + p * width) * row, width, depth,
+                    m + p * m_step + done, lanes, False)
+            done += width
+    transform_outputs(g.tiles, first, count, m, lanes, m_step, bias, y, g.lanes, g.lanes, apart, relu)
 
 
 cdef void transform_tiles(Sharing g, Py_ssize_t first, Py_ssize_t count, const float *x, float *common) noexcept nogil:
     """A strip of the tiles of a pass by lanes."""
-    cdef Py_ssize_t channels = g.channels
-    transform_inputs(g.tiles, first, count, x, channels, common, common + _up(channels) + first * channels,
-                     g.tiles.count * channels + SPARE)
+    transform_inputs(g.tiles, first, count, x, g.channels, common, common + _up(g.channels) + first * g.depth,
+                     g.tiles.count * g.depth + SPARE)
 
 
 cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const float *u, Filters filters,
                          const float *bias, float *y, float *work, Py_ssize_t apart, int relu) noexcept nogil:
     """All tiles of a part of the lanes."""
-    cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, c, depth
-    cdef Py_ssize_t channels = g.channels, m_step = g.tiles.block * g.part + SPARE
-    cdef const float *v = common + _up(channels)
+    cdef Py_ssize_t lane = item * g.part, lanes = min(g.part, g.lanes - lane), first = 0, count, c, some
+    cdef Py_ssize_t depth = g.depth, m_step = g.tiles.block * g.part + SPARE
+    cdef const float *v = common + _up(g.channels)
     cdef float *own
     if g.fresh:  # some channels of all tiles, so that their filters stay in the cache from the transform to the product
         m_step = g.tiles.count * g.part + SPARE
-        own = work + _up(POINTS * m_step)
+        own = work + _up(g.tiles.points * m_step)
         c = 0
-        while c < channels:
-            depth = min(DEPTH, channels - c)
-            filters.transform(c, depth, lane, lanes, own, depth)
-            multiply(g, v + c, own, depth, g.tiles.count, lanes, work, m_step, c > 0)
-            c += depth
+        while c < depth:
+            some = min(DEPTH, depth - c)
+            filters.transform(c, some, lane, lanes, own, row_of(some))
+            multiply(g, v + c, own, some, g.tiles.count, lanes, work, m_step, c > 0)
+            c += some
         transform_outputs(g.tiles, 0, g.tiles.count, work, g.part, m_step, bias + lane, y + lane, g.lanes, lanes,
                           apart, relu)
         return
-    u += POINTS * lane * channels
+    u += g.tiles.points * lane * row_of(depth)
     while first < g.tiles.count:
         count = min(g.tiles.block, g.tiles.count - first)
-        multiply(g, v + first * channels, u, channels, count, lanes, work, m_step, False)
+        multiply(g, v + first * depth, u, depth, count, lanes, work, m_step, False)
         transform_outputs(g.tiles, first, count, work, g.part, m_step, bias + lane, y + lane, g.lanes, lanes, apart,
                           relu)
         first += g.tiles.block
@@ -328,12 +346,13 @@ cdef void convolve_lanes(Sharing g, Py_ssize_t item, const float *common, const 
 
 cdef void multiply(Sharing g, const float *v, const float *u, Py_ssize_t depth, Py_ssize_t count, Py_ssize_t lanes,
                    float *m, Py_ssize_t m_step, bint add) noexcept nogil:
-    """The 36 products of a pass by lanes: m[:, :count, :lanes] (+)= v[:, :count, :depth] * u."""
-    cdef Py_ssize_t v_step = g.tiles.count * g.channels + SPARE, p, done, width
-    for p in range(POINTS):
+    """The products of a pass by lanes, one a point: m[:, :count, :lanes] (+)= v[:, :count, :depth] * u."""
+    cdef Py_ssize_t v_step = g.tiles.count * g.depth + SPARE, points = g.tiles.points, row = row_of(depth)
+    cdef Py_ssize_t p, done, width
+    for p in range(points):
         done = 0
         while done < lanes:
-            width = product_width(lanes - done)
-            product(width, count, v + p * v_step, g.channels, 1, u + (POINTS * done + p * width) * depth, width, depth,
+            width = lane_block(lanes - done)
+            product(width, count, v + p * v_step, g.depth, 1, u + (points * done + p * width) * row, width, depth,
                     m + p * m_step + done, g.part, add)
             done += width

@@ -2,19 +2,25 @@
 
 cdef extern from "winograd.h":
     enum: POINTS
-    void winograd_input(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_gradient(const float **pixel, const float **next, float *v, Py_ssize_t step, Py_ssize_t channels) noexcept nogil
-    void winograd_output(const float *m, Py_ssize_t step, const float *bias, float **pixel,
-                         float **next, Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
+    void winograd_square(const float *first, Py_ssize_t down, Py_ssize_t across, Py_ssize_t side,
+                         const float **pixel) noexcept nogil
+    void winograd_outside(Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right, Py_ssize_t side,
+                          const float *other, const float **pixel) noexcept nogil
+    void winograd_input(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
+                        Py_ssize_t channels) noexcept nogil
+    void winograd_gradient(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
+                           Py_ssize_t channels) noexcept nogil
+    void winograd_output(int side, const float *m, Py_ssize_t step, const float *bias, float **pixel, float **next,
+                         Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
     enum: FILTER_LANES
-    void winograd_filter(const float *w, const Py_ssize_t *tap, Py_ssize_t lane, float *u, Py_ssize_t step,
-                         Py_ssize_t width) noexcept nogil
-    void winograd_filter_adjoint_8(const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
-                                   float *dw, Py_ssize_t lane) noexcept nogil
+    void winograd_filter(int side, const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left,
+                         float *u, Py_ssize_t step, Py_ssize_t width) noexcept nogil
+    void winograd_filter_adjoint(int side, const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
+                                 float *dw, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left) noexcept nogil
+    Py_ssize_t lane_block(Py_ssize_t lanes) noexcept nogil
+    Py_ssize_t lanes_of_blocks(Py_ssize_t lanes) noexcept nogil
 
 cdef extern from "product.h":
-    enum: PRODUCT_LANES
-    Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
     void product(Py_ssize_t width, Py_ssize_t rows, const float *a, Py_ssize_t a_row, Py_ssize_t a_step,
                  const float *b, Py_ssize_t b_step, Py_ssize_t steps, float *c, Py_ssize_t c_row,
                  bint add) noexcept nogil
@@ -24,10 +30,15 @@ cdef enum:
     SPARE = 16  # floats between the points of a block: a power of two would make them meet in one cache set
 
 cdef class Tiles:
-    cdef readonly Py_ssize_t batch, height, width, out_h, out_w, top, left, block
+    cdef readonly Py_ssize_t batch, height, width, out_h, out_w, block, side, points, pieces
     cdef readonly Py_ssize_t down, across, count, blocks
+    cdef Py_ssize_t step_y, step_x, full_h, full_w, every_y, every_x, first_y, first_x
+    cdef const Py_ssize_t[:, ::1] origins, taps
+    cdef const Py_ssize_t *origin
+    cdef const Py_ssize_t *tap
 
-    cdef void inputs(self, Py_ssize_t tile, const float *x, Py_ssize_t channels, const float *zeros,
+    cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil
+    cdef void inputs(self, Py_ssize_t tile, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
                      const float **pixel) noexcept nogil
     cdef void outputs(self, Py_ssize_t tile, const float *y, Py_ssize_t channels, const float *outside,
                       const float **pixel) noexcept nogil

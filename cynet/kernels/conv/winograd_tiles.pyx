@@ -10,53 +10,75 @@ cpdef Py_ssize_t tile_count(Py_ssize_t batch, hw) except -1:
     return batch * ((height + TILE - 1) // TILE) * ((width + TILE - 1) // TILE)
 
 
+cdef inline Py_ssize_t first_within(Py_ssize_t start, Py_ssize_t step) noexcept nogil:
+    """How many of start, start + step, ... are below 0."""
+    return (step - 1 - start) // step if start < 0 else 0
+
+
 cdef class Tiles:
-    """The tiles of one pass.
+    """The tiles of one pass, and the pieces that its filters are cut into: of 3x3 or 2x2 taps each.
 
     Parameters
     ----------
     batch : int
     in_hw, out_hw : tuple of int
-        (height, width) of the input and the output.
-    before : tuple of int
-        (top, left) padding.
+        (height, width) of the input and of the pixels to be made.
+    origins : ndarray of intp (pieces, 2)
+        (y, x) of the first input of each piece at the first pixel; there may be none.
+    taps : ndarray of intp (pieces, 9 or 4)
+        Each piece's taps as entries of a filter's plane (height * width); -1 where it has none.
     block : int
         Tiles of a block, a multiple of 8.
+    step : tuple of int
+        From an input to the next of a piece: the convolution's stride.
+    place : tuple of tuples of int, optional
+        ((height, width), (y, x), (y, x)) of the output, from a pixel to the next, and of the first: where not all
+        of its pixels are made.
     """
 
-    def __cinit__(self, Py_ssize_t batch, in_hw, out_hw, before, Py_ssize_t block):
-        self.batch, self.block = batch, block
+    def __cinit__(self, Py_ssize_t batch, in_hw, out_hw, const Py_ssize_t[:, ::1] origins not None,
+                  const Py_ssize_t[:, ::1] taps not None, Py_ssize_t block, step=(1, 1), place=None):
+        self.batch, self.block, self.origins, self.taps = batch, block, origins, taps
         self.height, self.width = in_hw
         self.out_h, self.out_w = out_hw
-        self.top, self.left = before
+        self.step_y, self.step_x = step
+        (self.full_h, self.full_w), (self.every_y, self.every_x), (self.first_y, self.first_x) = (
+            place or (out_hw, (1, 1), (0, 0))
+        )
+        self.pieces, self.side = taps.shape[0], TILE + (2 if taps.shape[1] == 9 else 1)
+        if not self.pieces or origins.shape[0] != self.pieces or origins.shape[1] != 2 or taps.shape[1] not in (4, 9):
+            raise ValueError(f"taps: wanted 9 or 4 of each piece, which has an origin, got {taps.shape[1]}")
+        self.origin, self.tap = &origins[0, 0], &taps[0, 0]
+        self.points = self.side * self.side
         self.down, self.across = (self.out_h + TILE - 1) // TILE, (self.out_w + TILE - 1) // TILE
         self.count = tile_count(batch, out_hw)
         self.blocks = (self.count + block - 1) // block
 
-    cdef void inputs(self, Py_ssize_t tile, const float *x, Py_ssize_t channels, const float *zeros,
+    cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil:
+        return self.tap + piece * (self.side - TILE + 1) * (self.side - TILE + 1)
+
+    cdef void inputs(self, Py_ssize_t tile, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
                      const float **pixel) noexcept nogil:
-        """The addresses of the 6x6 inputs of a tile."""
-        cdef Py_ssize_t image = tile // (self.down * self.across)
-        cdef Py_ssize_t top = tile // self.across % self.down * TILE - self.top
-        cdef Py_ssize_t left = tile % self.across * TILE - self.left, i, j
+        """The addresses of the inputs of a tile, for a piece: 6x6 or 5x5."""
+        cdef Py_ssize_t image = tile // (self.down * self.across), side = self.side
+        cdef Py_ssize_t top = tile // self.across % self.down * TILE * self.step_y + self.origin[2 * piece]
+        cdef Py_ssize_t left = tile % self.across * TILE * self.step_x + self.origin[2 * piece + 1]
         x += ((image * self.height + top) * self.width + left) * channels
-        for i in range(6):
-            for j in range(6):
-                if 0 <= top + i < self.height and 0 <= left + j < self.width:
-                    pixel[6 * i + j] = x + (i * self.width + j) * channels
-                else:
-                    pixel[6 * i + j] = zeros
+        winograd_square(x, self.step_y * self.width * channels, self.step_x * channels, side, pixel)
+        if (top < 0 or top + (side - 1) * self.step_y >= self.height
+                or left < 0 or left + (side - 1) * self.step_x >= self.width):
+            winograd_outside(first_within(top, self.step_y), first_within(top - self.height, self.step_y),
+                             first_within(left, self.step_x), first_within(left - self.width, self.step_x), side,
+                             zeros, pixel)
 
     cdef void outputs(self, Py_ssize_t tile, const float *y, Py_ssize_t channels, const float *outside,
                       const float **pixel) noexcept nogil:
         """The addresses of the 4x4 outputs of a tile; `outside` stands for those beyond the image."""
         cdef Py_ssize_t image = tile // (self.down * self.across)
         cdef Py_ssize_t top = tile // self.across % self.down * TILE
-        cdef Py_ssize_t left = tile % self.across * TILE, i, j
-        y += ((image * self.out_h + top) * self.out_w + left) * channels
-        for i in range(TILE):
-            for j in range(TILE):
-                if top + i < self.out_h and left + j < self.out_w:
-                    pixel[TILE * i + j] = y + (i * self.out_w + j) * channels
-                else:
-                    pixel[TILE * i + j] = outside
+        cdef Py_ssize_t left = tile % self.across * TILE
+        y += ((image * self.full_h + self.first_y + top * self.every_y) * self.full_w + self.first_x
+              + left * self.every_x) * channels
+        winograd_square(y, self.every_y * self.full_w * channels, self.every_x * channels, TILE, pixel)
+        if top + TILE > self.out_h or left + TILE > self.out_w:
+            winograd_outside(0, self.out_h - top, 0, self.out_w - left, TILE, outside, pixel)

@@ -1,10 +1,10 @@
 """The weight gradient of Winograd's algorithm; see winograd_loops.pyx.
 
-Design: du[p, c, o] = sum over tiles of v[p, tile, c] * e[p, tile, o] for each of the 36 points p, v the
-transformed input and e the transformed dy, and dw is du, transformed back to 3x3. Work items are chunks of tiles x
-blocks of channels x blocks of lanes, each with its own du. Where tiles are few or blocks many there is one chunk: an
-item transforms its du back itself, while that is in the cache. Else the chunks' are added in order at the end. Items
-depend on the shape alone: the same bytes for any number of threads.
+Design: du[p, k, o] = sum over tiles of v[p, tile, k] * e[p, tile, o] for each of the points p, v the transformed
+input (k: a channel of a piece) and e the transformed dy, and dw is du, transformed back to the piece's taps. Work
+items are chunks of tiles x blocks of a piece's channels x blocks of lanes, each with its own du. Where tiles are few
+or blocks many there is one chunk: an item transforms its du back itself, while that is in the cache. Else the chunks'
+are added in order at the end. Items depend on the shape alone: the same bytes for any number of threads.
 """
 
 from cython.parallel cimport prange, threadid
@@ -13,112 +13,127 @@ from libc.string cimport memset
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    POINTS, SPARE, Tiles, product, product_width, winograd_filter_adjoint_8, winograd_gradient, winograd_input,
+    POINTS, SPARE, Tiles, lane_block, lanes_of_blocks, product, winograd_filter_adjoint, winograd_gradient,
+    winograd_input,
 )
 
 
-cdef Py_ssize_t partial_floats(Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t lanes, Py_ssize_t most_channels,
-                               Py_ssize_t most_lanes, int threads) noexcept:
-    """The floats of the partial sums of `weight_gradient`, of each item or, of one chunk, of each thread."""
-    return POINTS * (threads * most_channels * most_lanes if chunks == 1 else chunks * channels * lanes)
+cdef struct GradientCut:
+    # How channels and lanes are cut into blocks.
+    Py_ssize_t chunks, channels, lanes
+    Py_ssize_t rows, width          # channels and lanes of a block: rows by eights, as of `width` floats each
+    Py_ssize_t own_lanes            # of a block, without those of zeros
+    Py_ssize_t down, across         # blocks of a piece's channels, and of lanes
+    Py_ssize_t size                 # floats of a point's sums
 
 
-cdef Py_ssize_t gradient_scratch_floats(Tiles g, Py_ssize_t channels, Py_ssize_t lanes) noexcept:
-    """The floats of scratch that `weight_gradient` needs for each thread."""
-    return (POINTS * (g.block * (channels + lanes) + 2 * SPARE) + channels + lanes + 63) // 64 * 64
+cdef struct GradientItem:
+    # Of one work item.
+    Py_ssize_t chunk, piece, channel, channels, lane, lanes
+
+
+cdef GradientItem item_of(GradientCut cut, Py_ssize_t item) noexcept nogil:
+    """Of item = (piece, block of channels, of lanes, chunk)."""
+    cdef GradientItem b
+    cdef Py_ssize_t row = item // cut.chunks // cut.across
+    b.chunk, b.piece = item % cut.chunks, row // cut.down
+    b.channel, b.lane = row % cut.down * cut.rows, item // cut.chunks % cut.across * cut.own_lanes
+    b.channels, b.lanes = min(cut.rows, cut.channels - b.channel), min(cut.own_lanes, cut.lanes - b.lane)
+    return b
 
 
 def weight_gradient(
     Tiles g not None,                                   # of the forward pass
     const float[:, :, :, ::1] source not None,          # in: (batch, height, width, channels), its input
     const float[:, :, :, ::1] dy not None,              # in: (batch, out_h, out_w, lanes)
-    float[:, :, :, ::1] dw not None,                    # inout: (lanes, channels, 3, 3), added to
+    float[:, :, :, ::1] dw not None,                    # inout: (lanes, channels, height, width), added to
     Py_ssize_t chunks,                                  # how often the blocks of tiles are cut
-    Py_ssize_t most_channels, Py_ssize_t most_lanes,    # what an item takes; they divide those of the arrays
+    Py_ssize_t most_channels, Py_ssize_t most_lanes,    # what an item takes, by eights
     int threads,
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
-    cdef Py_ssize_t channels = source.shape[3], lanes = dy.shape[3], item
-    cdef Py_ssize_t items = chunks * (channels // most_channels) * (lanes // most_lanes)
-    cdef Py_ssize_t each = gradient_scratch_floats(g, most_channels, most_lanes)
+    cdef GradientCut cut
     if g.count == 0:
         return
+    cut.chunks, cut.channels, cut.lanes = chunks, source.shape[3], dy.shape[3]
+    cut.rows, cut.own_lanes, cut.width = most_channels, most_lanes, lanes_of_blocks(most_lanes)
+    cut.down = (cut.channels + most_channels - 1) // most_channels
+    cut.across = (cut.lanes + most_lanes - 1) // most_lanes
+    cut.size = cut.rows * cut.width
+    cdef Py_ssize_t blocks = g.pieces * cut.down * cut.across, item, items = chunks * blocks
+    cdef Py_ssize_t each = g.points * (g.block * (cut.rows + cut.width) + 2 * SPARE) + cut.rows + cut.width
+    cdef Py_ssize_t size = g.points * cut.size, plane = dw.shape[2] * dw.shape[3]
+    each = (each + 63) // 64 * 64
     cdef const float *x = &source[0, 0, 0, 0]
     cdef const float *d = &dy[0, 0, 0, 0]
-    cdef float[::1] partial = empty((partial_floats(chunks, channels, lanes, most_channels, most_lanes, threads),))
+    cdef float[::1] partial = empty((size * (threads if chunks == 1 else items),))
     cdef float[::1] scratch = empty((threads * each,))
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0]
-    cdef Py_ssize_t size = POINTS * most_channels * most_lanes
     if chunks == 1:
         for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-            finish_item(g, item, x, channels, most_channels, d, lanes, most_lanes, sums + threadid() * size,
-                        work + threadid() * each, target)
+            finish_item(g, cut, item, x, d, sums + threadid() * size, work + threadid() * each, target, plane)
         return
     for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        sum_chunk(g, item, chunks, x, channels, most_channels, d, lanes, most_lanes, sums + item * size,
-                  work + threadid() * each)
-    for item in prange(channels, nogil=True, num_threads=threads, schedule="static"):
-        add_partials(item, chunks, channels, most_channels, lanes, most_lanes, sums, target)
+        sum_chunk(g, cut, item, x, d, sums + item * size, work + threadid() * each)
+    for item in prange(blocks * cut.rows, nogil=True, num_threads=threads, schedule="static"):
+        add_row(g, cut, item // cut.rows * chunks, item % cut.rows, sums + item // cut.rows * chunks * size, target,
+                plane)
 
 
-cdef void finish_item(Tiles g, Py_ssize_t item, const float *x, Py_ssize_t channels, Py_ssize_t own_channels,
-                      const float *dy, Py_ssize_t lanes, Py_ssize_t own_lanes, float *sums, float *work,
-                      float *dw) noexcept nogil:
+cdef void finish_item(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, const float *dy, float *sums,
+                      float *work, float *dw, Py_ssize_t plane) noexcept nogil:
     """One block of channels and lanes over all tiles, added to dw."""
-    cdef Py_ssize_t across = lanes // own_lanes, c, lane
-    sum_chunk(g, item, 1, x, channels, own_channels, dy, lanes, own_lanes, sums, work)
-    dw += (item % across * own_lanes * channels + item // across * own_channels) * 9
-    for lane in range(0, own_lanes, 8):
-        for c in range(own_channels):
-            winograd_filter_adjoint_8(sums + c * own_lanes + lane, own_channels * own_lanes, 1, 0,
-                                      dw + (lane * channels + c) * 9, 9 * channels)
+    cdef Py_ssize_t c
+    sum_chunk(g, cut, item, x, dy, sums, work)
+    for c in range(cut.rows):
+        add_row(g, cut, item, c, sums, dw, plane)
 
 
-cdef void sum_chunk(Tiles g, Py_ssize_t item, Py_ssize_t chunks, const float *x, Py_ssize_t channels,
-                    Py_ssize_t own_channels, const float *dy, Py_ssize_t lanes, Py_ssize_t own_lanes,
-                    float *sums, float *work) noexcept nogil:
-    """One chunk of tiles, one block of channels and lanes; item = (block of channels, of lanes, chunk)."""
-    cdef Py_ssize_t chunk = item % chunks, column = item // chunks % (lanes // own_lanes)
-    cdef Py_ssize_t row = item // chunks // (lanes // own_lanes)
-    cdef Py_ssize_t v_step = g.block * own_channels + SPARE, e_step = g.block * own_lanes + SPARE
-    cdef Py_ssize_t begin = g.blocks * chunk // chunks, block, first, tiles, t, p, done, width, after
+cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, const float *dy, float *sums,
+                    float *work) noexcept nogil:
+    """One chunk of tiles, one block of a piece's channels and lanes."""
+    cdef GradientItem own = item_of(cut, item)
+    cdef Py_ssize_t v_step = g.block * cut.rows + SPARE, e_step = g.block * cut.width + SPARE
+    cdef Py_ssize_t begin = g.blocks * own.chunk // cut.chunks, block, first, tiles, t, p, done, width, after
+    cdef Py_ssize_t rows = (own.channels + 7) // 8 * 8
     cdef float *zeros = work
-    cdef float *v = zeros + max(own_channels, own_lanes)
-    cdef float *e = v + POINTS * v_step
+    cdef float *v = zeros + cut.rows + cut.width
+    cdef float *e = v + g.points * v_step
     cdef const float *pixel[2][POINTS]
     cdef const float *output[2][POINTS]
-    memset(zeros, 0, max(own_channels, own_lanes) * sizeof(float))
-    x += row * own_channels
-    dy += column * own_lanes
-    for block in range(begin, g.blocks * (chunk + 1) // chunks):
+    memset(zeros, 0, (cut.rows + cut.width) * sizeof(float))
+    x += own.channel
+    dy += own.lane
+    for block in range(begin, g.blocks * (own.chunk + 1) // cut.chunks):
         first = block * g.block
         tiles = min(g.block, g.count - first)
-        g.inputs(first, x, channels, zeros, pixel[0])
-        g.outputs(first, dy, lanes, zeros, output[0])
+        g.inputs(first, own.piece, x, cut.channels, zeros, pixel[0])
+        g.outputs(first, dy, cut.lanes, zeros, output[0])
         for t in range(tiles):
             after = min(first + t + 1, g.count - 1)
-            g.inputs(after, x, channels, zeros, pixel[(t + 1) % 2])
-            winograd_input(pixel[t % 2], pixel[(t + 1) % 2], v + t * own_channels, v_step, own_channels)
-            g.outputs(after, dy, lanes, zeros, output[(t + 1) % 2])
-            winograd_gradient(output[t % 2], output[(t + 1) % 2], e + t * own_lanes, e_step, own_lanes)
-        for p in range(POINTS):
+            g.inputs(after, own.piece, x, cut.channels, zeros, pixel[(t + 1) % 2])
+            winograd_input(g.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * cut.rows, v_step, own.channels)
+            g.outputs(after, dy, cut.lanes, zeros, output[(t + 1) % 2])
+            winograd_gradient(g.side, output[t % 2], output[(t + 1) % 2], e + t * cut.width, e_step, own.lanes)
+        for p in range(g.points):
             done = 0
-            while done < own_lanes:
-                width = product_width(own_lanes - done)
-                product(width, own_channels, v + p * v_step, 1, own_channels, e + p * e_step + done, own_lanes,
-                        tiles, sums + p * own_channels * own_lanes + done, own_lanes, block > begin)
+            while done < own.lanes:
+                width = lane_block(own.lanes - done)
+                product(width, rows, v + p * v_step, 1, cut.rows, e + p * e_step + done, cut.width, tiles,
+                        sums + p * cut.size + done, cut.width, block > begin)
                 done += width
 
 
-cdef void add_partials(Py_ssize_t c, Py_ssize_t chunks, Py_ssize_t channels, Py_ssize_t own_channels,
-                       Py_ssize_t lanes, Py_ssize_t own_lanes, const float *partial, float *dw) noexcept nogil:
-    """Add the chunks' partial sums for channel c, in order, to dw."""
-    cdef Py_ssize_t size = own_channels * own_lanes, lane, items
-    cdef const float *sums
-    for lane in range(0, lanes, 8):
-        items = (c // own_channels * (lanes // own_lanes) + lane // own_lanes) * chunks
-        sums = partial + items * POINTS * size + c % own_channels * own_lanes + lane % own_lanes
-        winograd_filter_adjoint_8(sums, size, chunks, POINTS * size, dw + (lane * channels + c) * 9,
-                                  9 * channels)
+cdef void add_row(Tiles g, GradientCut cut, Py_ssize_t item, Py_ssize_t c, const float *sums, float *dw,
+                  Py_ssize_t plane) noexcept nogil:
+    """Add the chunks' partial sums for a block's c-th channel, in order, to dw."""
+    cdef GradientItem own = item_of(cut, item)
+    cdef Py_ssize_t lane, channel = own.channel + c
+    if c >= own.channels:
+        return
+    for lane in range(0, own.lanes, 8):
+        winograd_filter_adjoint(g.side, sums + c * cut.width + lane, cut.size, cut.chunks, g.points * cut.size,
+                                dw + ((own.lane + lane) * cut.channels + channel) * plane, g.taps_of(own.piece),
+                                plane * cut.channels, own.lanes - lane)

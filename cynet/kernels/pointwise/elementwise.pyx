@@ -1,6 +1,6 @@
 """Sums and copies that join the branches of a graph, and the transpose between image layouts."""
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from cython.parallel cimport prange
 
@@ -98,24 +98,6 @@ def copy_channels(
     ps, pd = &src[0, src_start], &dst[0, dst_start]
     for p in prange(pixels, nogil=True, num_threads=team(pixels * channels, threads), schedule="static"):
         memcpy(pd + p * dst_step, ps + p * src_step, channels * sizeof(float))
-
-
-def fit_channels(
-    const float[:, ::1] src not None,   # in: (pixels, channels of src), one at least
-    float[:, ::1] dst not None,         # out: (pixels, channels of dst)
-    int threads,
-):
-    """dst = src without its last channels, or with channels of zeros behind them."""
-    cdef Py_ssize_t pixels = src.shape[0], have = src.shape[1], want = dst.shape[1], p
-    cdef Py_ssize_t common = min(have, want)
-    cdef const float *ps
-    cdef float *pd
-    if pixels * want == 0 or have == 0:
-        return
-    ps, pd = &src[0, 0], &dst[0, 0]
-    for p in prange(pixels, nogil=True, num_threads=team(pixels * want, threads), schedule="static"):
-        memcpy(pd + p * want, ps + p * have, common * sizeof(float))
-        memset(pd + p * want + common, 0, (want - common) * sizeof(float))
 
 
 cdef void transpose_tile_row(
