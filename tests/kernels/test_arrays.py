@@ -136,3 +136,17 @@ def test_a_png_is_read_back_by_another_program(shape):
 def test_no_picture(pixels):
     with pytest.raises(ValueError, match="pixels: wanted uint8"):
         png.encode(pixels)
+
+
+@pytest.mark.parametrize(
+    "shape", [(0,), (7,), (70_000,), (3, 7), (700, 101), (1, 300, 251), (2, 90, 81, 7), (0, 9, 9, 3)]
+)
+@pytest.mark.usefixtures("dirty_memory")
+def test_copies_of_every_size_are_their_own(shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    for given in (x, x.astype(np.float64), x.swapaxes(0, -1)):
+        for count in (1, 3):
+            threads.set_num_threads(count)
+            y = arrays.copied(given)
+            assert y.dtype == given.dtype and not np.shares_memory(y, given)
+            np.testing.assert_array_equal(y, given)

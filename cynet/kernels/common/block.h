@@ -40,6 +40,7 @@ typedef struct {
     ptrdiff_t segments, steps;
     ptrdiff_t rows, lanes; /* how many of each are stored */
     int relu; /* as for BENT */
+    int ahead; /* ask for the rows of the block after this one */
 } Block;
 
 INLINE void store_lanes8(float *p, vf8 v, ptrdiff_t n) {
@@ -90,10 +91,14 @@ INLINE void store_lanes16(float *p, vf v, ptrdiff_t n) {
             EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] = *(const V *)(q->init[0] + v * LANES);            \
             for (ptrdiff_t s = 0; s < q->segments; s++) {                                               \
                 const float *a = start + q->a_off[s], *b = q->b + q->b_off[s] * (VECTORS * LANES);      \
-                for (ptrdiff_t i = 0; i < q->steps; i++, a++, b += VECTORS * LANES) {                   \
-                    V bv[VECTORS];                                                                      \
-                    EACH(v, VECTORS) bv[v] = *(const V *)(b + v * LANES);                               \
-                    EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] += a[r * a_row] * bv[v];                   \
+                for (ptrdiff_t i = 0; i < q->steps;) {                                                  \
+                    const ptrdiff_t line = q->steps - i < 16 ? q->steps : i + 16;                       \
+                    if (q->ahead) EACH(r, ROWS) __builtin_prefetch(a + (r + ROWS) * a_row, 0, 3);       \
+                    for (; i < line; i++, a++, b += VECTORS * LANES) {                                  \
+                        V bv[VECTORS];                                                                  \
+                        EACH(v, VECTORS) bv[v] = *(const V *)(b + v * LANES);                           \
+                        EACH(r, ROWS) EACH(v, VECTORS) sum[r][v] += a[r * a_row] * bv[v];               \
+                    }                                                                                   \
                 }                                                                                       \
             }                                                                                           \
             BLOCK_RELU(ROWS, VECTORS, V)                                                                \

@@ -11,7 +11,7 @@ cdef extern from "block.h":
         const Py_ssize_t *a_off
         const Py_ssize_t *b_off
         Py_ssize_t segments, steps, rows, lanes
-        int relu
+        int relu, ahead
     Py_ssize_t block_width(Py_ssize_t channels) noexcept nogil
     Py_ssize_t block_rows(Py_ssize_t width) noexcept nogil
     Py_ssize_t block_rows_of(Py_ssize_t width, Py_ssize_t left) noexcept nogil

@@ -31,7 +31,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
     """A part of one group's output channels for one tile of pixels."""
     cdef Py_ssize_t image, row, width, height, p, q, r, blocks, last
     cdef Py_ssize_t group = item // g.tiles % g.groups, channel = item // g.tiles // g.groups * g.part_lanes
-    cdef Py_ssize_t end = min(channel + g.part_lanes, g.group_out)
+    cdef Py_ssize_t end = min(channel + g.part_lanes, g.group_out), begin = channel
     cdef Py_ssize_t pixels = g.tile_start(item % g.tiles, &image, &row)
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef Block block
@@ -48,6 +48,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         height = block_rows(width)
         block.b, block.b_step = packed + channel * g.columns, width
         block.lanes = g.group_out - channel
+        block.ahead = g.direct and g.segments == 1 and channel == begin  # others find the source in the cache
         p = 0
         while p < pixels:
             # As many whole blocks as a row of pixels has, then one that may reach into the next row.

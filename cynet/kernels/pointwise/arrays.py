@@ -1,9 +1,15 @@
 """Sums and copies of whole arrays, of any number of dimensions, channels last."""
 
+from math import prod
+
+import numpy as np
+
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads
 
 from . import activation, elementwise
+
+LARGE = 1 << 16  # numbers that are worth a second thread
 
 
 def matched(a, b):
@@ -38,6 +44,16 @@ def gate(y, dy):
     out = workspace.empty(y.shape)
     activation.relu_backward(y.reshape(-1), dy.reshape(-1), out.reshape(-1), get_num_threads())
     return out
+
+
+def copied(x):
+    """x in an array of its own: large ones are copied by all threads, into memory that was used before."""
+    if x.size < LARGE or x.ndim < 2 or x.dtype != np.float32:
+        return x.copy()
+    y, row = workspace.empty(x.shape), prod(x.shape[max(1, x.ndim - 2) :])
+    rows = (a.reshape(-1, row) for a in (x, y))
+    elementwise.copy_channels(next(rows), 0, next(rows), 0, row, get_num_threads())
+    return y
 
 
 def copy_channels(source, first, target, place, count):

@@ -31,6 +31,7 @@ import numpy as np
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
 from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
+from cynet.kernels.pointwise import arrays
 from cynet.kernels.pool import max_pool
 
 from . import graphs
@@ -154,7 +155,7 @@ class Plan:
             self._beside.take()
         for step in self._steps:
             x = step(x)
-        return x.copy()  # the buffer is written again by the next pass
+        return arrays.copied(x)  # the buffer is written again by the next pass
 
     def fits(self):
         """Whether the model is still built as it was planned, for so many threads."""
