@@ -139,7 +139,7 @@ def test_no_picture(pixels):
 
 
 @pytest.mark.parametrize(
-    "shape", [(0,), (7,), (70_000,), (3, 7), (700, 101), (1, 300, 251), (2, 90, 81, 7), (0, 9, 9, 3)]
+    "shape", [(0,), (7,), (1_100_000,), (3, 7), (7000, 151), (1, 900, 1251), (2, 150, 501, 7), (0, 9, 9, 3)]
 )
 @pytest.mark.usefixtures("dirty_memory")
 def test_copies_of_every_size_are_their_own(shape):

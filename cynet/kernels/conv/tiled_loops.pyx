@@ -25,6 +25,9 @@ from cynet.kernels.conv.lowering cimport (
     Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_run, ceil_div,
 )
 
+cdef enum:
+    LINES = 32  # floats of a pixel, several lines of the cache, that are asked for ahead, unless they were read before
+
 
 cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const float *packed,
                         const float *bias, float *out, float *scratch, int relu, bint clear) noexcept nogil:
@@ -48,7 +51,7 @@ cdef void convolve_tile(Lowering g, Py_ssize_t item, const float *source, const 
         height = block_rows(width)
         block.b, block.b_step = packed + channel * g.columns, width
         block.lanes = g.group_out - channel
-        block.ahead = g.direct and g.segments == 1 and channel == begin  # others find the source in the cache
+        block.ahead = g.direct and g.segments == 1 and g.steps >= LINES and channel == begin
         p = 0
         while p < pixels:
             # As many whole blocks as a row of pixels has, then one that may reach into the next row.

@@ -9,7 +9,7 @@ from cynet.core.threads import get_num_threads
 
 from . import activation, elementwise
 
-LARGE = 1 << 16  # numbers that are worth a second thread
+LARGE = 1 << 20  # numbers that are worth waking other threads
 
 
 def matched(a, b):
@@ -48,7 +48,7 @@ def gate(y, dy):
 
 def copied(x):
     """x in an array of its own: large ones are copied by all threads, into memory that was used before."""
-    if x.size < LARGE or x.ndim < 2 or x.dtype != np.float32:
+    if x.size < LARGE or x.ndim < 2 or x.dtype != np.float32 or not x.flags.c_contiguous:
         return x.copy()
     y, row = workspace.empty(x.shape), prod(x.shape[max(1, x.ndim - 2) :])
     rows = (a.reshape(-1, row) for a in (x, y))
