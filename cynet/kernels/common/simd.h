@@ -72,6 +72,15 @@ INLINE vf vload_part(const float *p, ptrdiff_t n) { return vload8_part(p, n); }
 INLINE void vstore_part(float *p, vf v, ptrdiff_t n) { vstore8_part(p, v, n); }
 #endif
 
+/* Keeps a vector that was loaded in a register: GCC loads it anew for each use, since it may. */
+#if defined(__AVX512F__)
+#define IN_REGISTER(v) __asm__("" : "+v"(v));
+#elif defined(__AVX__)
+#define IN_REGISTER(v) __asm__("" : "+x"(v));
+#else
+#define IN_REGISTER(v)
+#endif
+
 /* Short runs of floats: a call of the library's functions would take longer than they do. */
 INLINE void copy_run(float *to, const float *from, ptrdiff_t n) {
     ptrdiff_t i = 0;

@@ -21,6 +21,7 @@ typedef struct {
     ptrdiff_t new_rows; /* of x, that the next row of pixels has beyond this one's */
     ptrdiff_t channels;
     int relu; /* as for BENT */
+    int ahead; /* ask for the next row of pixels: images lie beyond the nearest caches */
 } TapGrid;
 
 #define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
@@ -48,27 +49,74 @@ typedef struct {
 #define WHOLE_LOAD8(p, lanes) ((void)(lanes), vload8(p))
 #define WHOLE_STORE8(p, v, lanes) ((void)(lanes), vstore8(p, v))
 
+/* The same of three taps side by side, over pixels that are neighbours or (STEP 2) every other, as in most nets: each
+ * number is loaded once for all pixels that it is a tap of. Sums are in the same order. */
+#define DEFINE_NEAR_PIXELS(NAME, P, STEP)                                                                   \
+    INLINE void NAME(const TapGrid *g, const float *x, const float *w, const float *bias, float *y) {       \
+        const ptrdiff_t pixel = g->x_col, tap = g->w_col;                                                   \
+        vf sum[P];                                                                                          \
+        EACH(p, P) sum[p] = vload(bias);                                                                    \
+        for (ptrdiff_t i = 0; i < g->rows; i++, x += g->x_row, w += g->w_row) {                             \
+            const vf first = vload(w), second = vload(w + tap), third = vload(w + 2 * tap);                 \
+            vf a = vload(x), b = vload(x + pixel);                                                          \
+            IN_REGISTER(a) IN_REGISTER(b)                                                                   \
+            EACH(p, P) {                                                                                    \
+                vf c = vload(x + (STEP * p + 2) * pixel);                                                   \
+                IN_REGISTER(c)                                                                              \
+                sum[p] += a * first;                                                                        \
+                sum[p] += b * second;                                                                       \
+                sum[p] += c * third;                                                                        \
+                a = STEP == 1 ? b : c;                                                                      \
+                if (STEP == 1) b = c;                                                                       \
+                else if (p < P - 1) b = vload(x + (STEP * p + 3) * pixel);                                  \
+            }                                                                                               \
+        }                                                                                                   \
+        EACH(p, P) BENT(vf, sum[p], g->relu)                                                                \
+        EACH(p, P) vstore(y + p * g->y_pixel, sum[p]);                                                      \
+    }
+#define IS_NEAR(g, step) ((g)->cols == 3 && (g)->x_pixel == step * (g)->x_col)
+
 /* Ask for what the next row of pixels will need: rows are read side by side, too short for the processor to foresee. */
 INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
     x += g->rows * g->x_row + g->channels;
     for (ptrdiff_t i = 0; i < g->new_rows; i++, x += g->x_row)
         for (ptrdiff_t at = 0; at < pixels * g->x_pixel; at += g->channels) __builtin_prefetch(x + at, 0, 2);
 }
-#define FETCH(P, c, y, write)                                                                               \
-    if (c % 16 == 0) {                                                                                      \
-        fetch(g, P, x + c);                                                                                 \
-        EACH(p, P) __builtin_prefetch(y + p * g->y_pixel + g->y_row + c, write, 2);                         \
-    }
+#define FETCH_NEAR(P, c)                                                                                    \
+    if (g->ahead && c % 16 == 0)                                                                            \
+        EACH(p, P) __builtin_prefetch(x + g->rows * g->x_row + (p + 1) * g->x_pixel + c, 0, 2);
+#define FETCH(P, c)                                                                                         \
+    if (g->ahead && c % 16 == 0) fetch(g, P, x + c);
+#define FETCH_OTHER(P, c, y, write)                                                                         \
+    if (g->ahead && c % 16 == 0)                                                                            \
+        EACH(p, P) __builtin_prefetch(y + p * g->y_pixel + g->y_row + c, write, 2);
+
+/* Inlined, they share the general registers with the loops around: GCC then keeps addresses in vector registers. */
+#define NOINLINE __attribute__((noinline))
 
 /* P pixels, all channels: by whole vectors, then by eight, then what is left. */
 #define DEFINE_RUN(P)                                                                                       \
     DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                               \
+    DEFINE_NEAR_PIXELS(near_pixels_##P, P, 1)                                                               \
+    DEFINE_NEAR_PIXELS(strided_pixels_##P, P, 2)                                                            \
     DEFINE_PIXELS(pixels8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                           \
     DEFINE_PIXELS(pixels_part_##P, P, vf8, vload8_part, vstore8_part)                                       \
-    static void run_##P(const TapGrid *g, const float *x, const float *w, const float *bias, float *y) {    \
+    static NOINLINE void run_##P(const TapGrid *g, const float *x, const float *w, const float *bias,       \
+                                 float *y) {                                                                \
         ptrdiff_t c = 0;                                                                                    \
+        for (; IS_NEAR(g, 1) && c + VL <= g->channels; c += VL) {                                           \
+            FETCH_NEAR(P, c)                                                                                \
+            FETCH_OTHER(P, c, y, 1)                                                                         \
+            near_pixels_##P(g, x + c, w + c, bias + c, y + c);                                              \
+        }                                                                                                   \
+        for (; IS_NEAR(g, 2) && c + VL <= g->channels; c += VL) {                                           \
+            FETCH(P, c)                                                                                     \
+            FETCH_OTHER(P, c, y, 1)                                                                         \
+            strided_pixels_##P(g, x + c, w + c, bias + c, y + c);                                           \
+        }                                                                                                   \
         for (; c + VL <= g->channels; c += VL) {                                                            \
-            FETCH(P, c, y, 1)                                                                               \
+            FETCH(P, c)                                                                                     \
+            FETCH_OTHER(P, c, y, 1)                                                                         \
             pixels_##P(g, x + c, w + c, bias + c, y + c, VL);                                               \
         }                                                                                                   \
         for (; c + 8 <= g->channels; c += 8) pixels8_##P(g, x + c, w + c, bias + c, y + c, 8);              \
@@ -79,12 +127,19 @@ DEFINE_RUN(8)
 DEFINE_RUN(4)
 DEFINE_RUN(1)
 
-/* `pixels` pixels, whose taps are all inside the image. */
+/* `pixels` pixels, whose taps are all inside the image: by eights, then by eight or four of which some were made. */
 INLINE void depthwise_run(const TapGrid *g, ptrdiff_t pixels, const float *x, const float *w, const float *bias,
                           float *y) {
-    for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, y += 8 * g->y_pixel) run_8(g, x, w, bias, y);
-    for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, y += 4 * g->y_pixel) run_4(g, x, w, bias, y);
-    for (; pixels > 0; pixels--, x += g->x_pixel, y += g->y_pixel) run_1(g, x, w, bias, y);
+    ptrdiff_t p = 0;
+    for (; p + 8 <= pixels; p += 8) run_8(g, x + p * g->x_pixel, w, bias, y + p * g->y_pixel);
+    while (p < pixels) {
+        const ptrdiff_t most = pixels - p > 4 && pixels >= 8 ? 8 : pixels >= 4 ? 4 : 1;
+        const ptrdiff_t from = p + most < pixels ? p : pixels - most;
+        if (most == 8) run_8(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
+        else if (most == 4) run_4(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
+        else run_1(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
+        p = from + most;
+    }
 }
 
 /* The gradient of the filters: sums[i * w_row + j * w_col][:] += sum over p of x[...][:] * dy[p * y_pixel][:]. */
@@ -104,14 +159,53 @@ INLINE void depthwise_run(const TapGrid *g, ptrdiff_t pixels, const float *x, co
         }                                                                                                   \
     }
 
+/* The same of three taps side by side, as above. */
+#define DEFINE_NEAR_TAPS(NAME, P, STEP)                                                                     \
+    INLINE void NAME(const TapGrid *g, const float *x, const float *dy, float *sums) {                      \
+        const ptrdiff_t pixel = g->x_col, tap = g->w_col;                                                   \
+        vf slope[P];                                                                                        \
+        EACH(p, P) slope[p] = vload(dy + p * g->y_pixel);                                                   \
+        for (ptrdiff_t i = 0; i < g->rows; i++, x += g->x_row, sums += g->w_row) {                          \
+            vf first = vload(sums), second = vload(sums + tap), third = vload(sums + 2 * tap);              \
+            vf a = vload(x), b = vload(x + pixel);                                                          \
+            IN_REGISTER(a) IN_REGISTER(b)                                                                   \
+            EACH(p, P) {                                                                                    \
+                vf c = vload(x + (STEP * p + 2) * pixel);                                                   \
+                IN_REGISTER(c)                                                                              \
+                first += a * slope[p];                                                                      \
+                second += b * slope[p];                                                                     \
+                third += c * slope[p];                                                                      \
+                a = STEP == 1 ? b : c;                                                                      \
+                if (STEP == 1) b = c;                                                                       \
+                else if (p < P - 1) b = vload(x + (STEP * p + 3) * pixel);                                  \
+            }                                                                                               \
+            vstore(sums, first);                                                                            \
+            vstore(sums + tap, second);                                                                     \
+            vstore(sums + 2 * tap, third);                                                                  \
+        }                                                                                                   \
+    }
+
 #define DEFINE_GRADIENT(P)                                                                                  \
     DEFINE_TAPS(taps_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                                   \
+    DEFINE_NEAR_TAPS(near_taps_##P, P, 1)                                                                   \
+    DEFINE_NEAR_TAPS(strided_taps_##P, P, 2)                                                                \
     DEFINE_TAPS(taps8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                               \
     DEFINE_TAPS(taps_part_##P, P, vf8, vload8_part, vstore8_part)                                           \
-    static void gradient_##P(const TapGrid *g, const float *x, const float *dy, float *sums) {              \
+    static NOINLINE void gradient_##P(const TapGrid *g, const float *x, const float *dy, float *sums) {     \
         ptrdiff_t c = 0;                                                                                    \
+        for (; IS_NEAR(g, 1) && c + VL <= g->channels; c += VL) {                                           \
+            FETCH_NEAR(P, c)                                                                                \
+            FETCH_OTHER(P, c, dy, 0)                                                                        \
+            near_taps_##P(g, x + c, dy + c, sums + c);                                                      \
+        }                                                                                                   \
+        for (; IS_NEAR(g, 2) && c + VL <= g->channels; c += VL) {                                           \
+            FETCH(P, c)                                                                                     \
+            FETCH_OTHER(P, c, dy, 0)                                                                        \
+            strided_taps_##P(g, x + c, dy + c, sums + c);                                                   \
+        }                                                                                                   \
         for (; c + VL <= g->channels; c += VL) {                                                            \
-            FETCH(P, c, dy, 0)                                                                              \
+            FETCH(P, c)                                                                                     \
+            FETCH_OTHER(P, c, dy, 0)                                                                        \
             taps_##P(g, x + c, dy + c, sums + c, VL);                                                       \
         }                                                                                                   \
         for (; c + 8 <= g->channels; c += 8) taps8_##P(g, x + c, dy + c, sums + c, 8);                      \

@@ -16,10 +16,14 @@ from cynet.kernels.common.window cimport end_cell, first_cell
 cdef extern from "depthwise.h" nogil:
     ctypedef struct TapGrid:
         Py_ssize_t rows, cols, x_row, x_col, w_row, w_col, x_pixel, y_pixel, y_row, new_rows, channels
-        int relu
+        int relu, ahead
     void depthwise_run(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
                        float *y)
     void depthwise_sums(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
+
+
+cdef enum:
+    NEAR = 1 << 18  # floats, 1 MB
 
 
 cdef struct Axis:
@@ -73,12 +77,12 @@ cdef void set_row(TapGrid *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py
 
 
 cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x, const float *w,
-                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, int relu,
+                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, int relu, bint ahead,
                     float *y) noexcept nogil:
     """A row of windows; x: the image; y: the row that is written."""
     cdef TapGrid g
     cdef Py_ssize_t iy, ky, begin, end, j, start, skipped
-    g.channels, g.relu = channels, relu
+    g.channels, g.relu, g.ahead = channels, relu, ahead
     set_row(&g, v, row, h.size * channels, kernel_w, &iy, &ky)
     g.x_col, g.w_col = channels, h.next_tap * channels
     g.x_pixel, g.y_pixel = h.step * channels, h.every * channels
@@ -101,6 +105,11 @@ cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x
         j += 1
 
 
+cdef bint is_far(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y) noexcept:
+    """Whether images are more than the nearest caches hold."""
+    return x.shape[0] * (x.shape[1] * x.shape[2] + y.shape[1] * y.shape[2]) * x.shape[3] > NEAR
+
+
 def forward(
     const float[:, :, :, ::1] x not None,   # in: (N, H, W, C)
     const float[:, ::1] w not None,         # in: (kernel_h * kernel_w, C)
@@ -115,6 +124,7 @@ def forward(
     cdef Axis h = forward_axis(x.shape[2], y.shape[2], kernel[1], stride[1], before[1])
     cdef Py_ssize_t item, channels = x.shape[3], kernel_w = kernel[1]
     cdef Py_ssize_t image = x.shape[1] * x.shape[2] * channels, row = y.shape[2] * channels
+    cdef bint ahead = is_far(x, y)
     if y.shape[0] == 0:
         return
     cdef const float *px = &x[0, 0, 0, 0]
@@ -123,7 +133,7 @@ def forward(
     cdef float *py = &y[0, 0, 0, 0]
     for item in prange(y.shape[0] * v.windows, nogil=True, num_threads=threads, schedule="static"):
         write_row(&v, &h, item % v.windows, px + item // v.windows * image, pw, kernel_w, pb, channels, relu,
-                  py + item * row)
+                  ahead, py + item * row)
 
 
 def input_gradient(
@@ -144,22 +154,23 @@ def input_gradient(
     cdef const float *pw = &w[0, 0]
     cdef const float *pz = &zeros[0]
     cdef float *px = &dx[0, 0, 0, 0]
+    cdef bint ahead = is_far(dy, dx)
     for item in prange(dx.shape[0] * rows, nogil=True, num_threads=threads, schedule="static"):
         gather_row(dy.shape[1], dy.shape[2], rows, dx.shape[2], dx.shape[3], kernel_h, kernel_w, stride_h,
                    stride_w, top, left, pd + item // rows * dy.shape[1] * dy.shape[2] * dy.shape[3], pw, pz,
-                   item % rows, px + item * dx.shape[2] * dx.shape[3])
+                   item % rows, ahead, px + item * dx.shape[2] * dx.shape[3])
 
 
 cdef void gather_row(Py_ssize_t out_h, Py_ssize_t out_w, Py_ssize_t in_h, Py_ssize_t in_w,
                      Py_ssize_t channels, Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_h,
                      Py_ssize_t stride_w, Py_ssize_t top, Py_ssize_t left, const float *dy, const float *w,
-                     const float *zeros, Py_ssize_t iy, float *dx) noexcept nogil:
+                     const float *zeros, Py_ssize_t iy, bint ahead, float *dx) noexcept nogil:
     """A row of input pixels: those of one residue after those of the other."""
     cdef Axis v = input_axis(in_h, out_h, kernel_h, stride_h, top, iy % stride_h), h
     cdef Py_ssize_t first
     for first in range(min(stride_w, in_w)):
         h = input_axis(in_w, out_w, kernel_w, stride_w, left, first)
-        write_row(&v, &h, iy // stride_h, dy, w, kernel_w, zeros, channels, False, dx)
+        write_row(&v, &h, iy // stride_h, dy, w, kernel_w, zeros, channels, False, ahead, dx)
 
 
 def partial_shape(Py_ssize_t chunks, kernel, Py_ssize_t channels):
@@ -185,19 +196,21 @@ def weight_gradient(
     cdef const float *pd = &dy[0, 0, 0, 0]
     cdef float *sums = &partial[0, 0, 0]
     cdef Py_ssize_t size = v.taps * h.taps * channels
+    cdef bint ahead = is_far(x, dy)
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        sum_rows(&v, &h, px, pd, rows * i // chunks, rows * (i + 1) // chunks, channels, sums + i * size)
+        sum_rows(&v, &h, px, pd, rows * i // chunks, rows * (i + 1) // chunks, channels, ahead,
+                 sums + i * size)
 
 
 cdef void sum_rows(const Axis *v, const Axis *h, const float *x, const float *dy, Py_ssize_t first,
-                   Py_ssize_t last, Py_ssize_t channels, float *sums) noexcept nogil:
+                   Py_ssize_t last, Py_ssize_t channels, bint ahead, float *sums) noexcept nogil:
     cdef TapGrid g
     cdef Py_ssize_t row, iy, ky, begin, end, j, start, skipped
     cdef const float *line
     cdef const float *slopes
     cdef float *target
     memset(sums, 0, v.taps * h.taps * channels * sizeof(float))
-    g.channels = channels
+    g.channels, g.ahead = channels, ahead
     g.x_col = g.w_col = g.y_pixel = channels
     g.x_pixel, g.y_row = h.step * channels, h.windows * channels
     inner_windows(h, &begin, &end)
