@@ -233,11 +233,11 @@ class Plan:
         self._watched.add_wholly(layer)
 
     def _convolution(self, layers, slot, norm=False, relu=PLAIN):
-        layer, threads = layers[0], team(layers[0].macs(slot.shape))
+        layer = layers[0]
         out = self.slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
-        step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes, threads)
-        self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(threads))
+        step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes)
+        self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(step.threads))
         self._convolutions.append(step)
         return step, out, True
 

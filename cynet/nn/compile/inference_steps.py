@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.threads import get_num_threads
+from cynet.core.threads import get_num_threads, team
 from cynet.kernels.conv import convolution
 from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import activation, elementwise
@@ -30,8 +30,8 @@ class Slot:
 class Convolve:
     """A convolution or linear layer with the batch norm, the sum and the ReLU or ReLU6 that follow it."""
 
-    def __init__(self, layer, norm, relu, shape, y, planes, threads):
-        self.layer, self.norm, self.relu, self.y, self.threads = layer, norm, relu, y, threads
+    def __init__(self, layer, norm, relu, shape, y, planes):
+        self.layer, self.norm, self.relu, self.y = layer, norm, relu, y
         self.planes, self.scratch, self.residual = planes, None, None
         self._eps = None if norm is None else norm.settled()[1]
         if type(layer) is Linear:
@@ -39,6 +39,7 @@ class Convolve:
             self.algorithm = convolution.choose(Problem.of_rows(rows, shape[-1], outputs))
         else:
             self.algorithm = layer.convolution(shape)
+        self.threads = team(self.algorithm.work)
         self._in, self._target = self.algorithm.in_shape, y.reshape(self.algorithm.out_shape)
 
     def weights(self):
