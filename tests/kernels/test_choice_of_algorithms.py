@@ -53,8 +53,8 @@ CHOICES = [
     (of((1, 128, 128, 1), 8, 3, 2), "Thin"), (of((1, 9, 9, 2), 8, dilation=2), "Tiled"),
     (of((1, 8, 8, 4), 8, groups=2), "Tiled"),
     # by Winograd's way in pieces, where a model says so: two taps a side at least, no strides beyond
-    (of((16, 8, 8, 30), 30), "Piecewise"), (of((1, 8, 8, 30), 30), "Tiled"),
-    (of((16, 5, 5, 30), 30), "Tiled"), (of((16, 8, 8, 10), 30), "Tiled"),
+    (of((16, 8, 8, 30), 30), "Piecewise"), (of((1, 8, 8, 30), 30), "Piecewise"),
+    (of((16, 5, 5, 30), 30), "Tiled"), (of((16, 8, 8, 9), 10), "Tiled"),
     (of((16, 8, 8, 30), 30, 5), "Piecewise"), (of((16, 16, 16, 64), 64, 2), "Piecewise"),
     (of((16, 16, 16, 64), 64, (1, 3)), "Tiled"), (of((16, 24, 24, 64), 64, 3, (1, 4)), "Tiled"),
     (of((16, 24, 24, 64), 64, 4, (1, 2)), "Piecewise"), (of((16, 24, 24, 64), 64, 5, groups=2), "Tiled"),

@@ -124,15 +124,15 @@ def test_winograd_over_many_blocks(n, side, inputs, outputs):
         ((1, 2, 2, 16), (2, 2), 32, (3, 3), (1, 1), 1, TiledConvolution),  # tiles three quarters empty
         ((1, 32, 32, 16), (16, 16), 16, (3, 3), (2, 2), 1, TiledConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 2, TiledConvolution),
-        ((1, 32, 32, 12), (32, 32), 16, (3, 3), (1, 1), 1, TiledConvolution),
+        ((1, 32, 32, 6), (32, 32), 12, (3, 3), (1, 1), 1, TiledConvolution),  # of few channels
         ((16, 8, 8, 30), (8, 8), 30, (3, 3), (1, 1), 1, PiecewiseConvolution),
         ((16, 8, 8, 32), (8, 8), 30, (3, 3), (1, 1), 1, PiecewiseConvolution),
-        ((1, 8, 8, 28), (8, 8), 30, (3, 3), (1, 1), 1, TiledConvolution),  # of few channels
-        ((1, 8, 8, 150), (8, 8), 9, (3, 3), (1, 1), 1, TiledConvolution),  # most are zeros
+        ((1, 8, 8, 28), (8, 8), 30, (3, 3), (1, 1), 1, PiecewiseConvolution),
+        ((1, 8, 8, 9), (8, 8), 10, (3, 3), (1, 1), 1, TiledConvolution),
         ((1, 8, 8, 60), (8, 8), 60, (3, 3), (1, 1), 2, TiledConvolution),
         ((1, 8, 8, 30), (4, 4), 30, (3, 3), (2, 2), 1, TiledConvolution),
-        ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, TiledConvolution),
-        ((1, 32, 32, 16), (32, 32), 16, (5, 5), (1, 1), 1, TiledConvolution),
+        ((1, 32, 32, 16), (32, 32), 12, (3, 3), (1, 1), 1, PiecewiseConvolution),
+        ((1, 32, 32, 16), (30, 30), 16, (5, 5), (1, 1), 1, PiecewiseConvolution),
         ((1, 32, 32, 16), (32, 32), 16, (3, 3), (1, 1), 16, DepthwiseConvolution),
         ((1, 32, 32, 3), (32, 32), 8, (3, 3), (1, 1), 1, ThinConvolution),
         ((1, 32, 32, 3), (16, 16), 16, (7, 7), (2, 2), 1, ThinConvolution),
@@ -207,14 +207,16 @@ def test_where_input_gradients_are_made_by_columns(problem, wanted):
     assert RaisedConvolution.suits(problem) == wanted
 
 
-@pytest.mark.parametrize(
-    "side, inputs, outputs", [(20, 3, 16), (20, 16, 16), (8, 64, 128), (9, 30, 30), (9, 2, 30)]
-)
-def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(side, inputs, outputs):
+@pytest.mark.parametrize("side, inputs, outputs, kernel, stride", [
+    (20, 3, 16, 3, 1), (20, 16, 16, 3, 1), (8, 64, 128, 3, 1), (9, 30, 30, 3, 1), (8, 60, 60, 3, 1),
+    (9, 2, 30, 3, 1), (12, 32, 40, 5, 1), (20, 40, 24, 4, 2), (9, 16, 9, 7, 1),
+])  # fmt: skip
+def test_one_image_alone_and_in_a_batch_gives_the_same_bytes(side, inputs, outputs, kernel, stride):
     """Its outputs, and its gradient, which is the output of a transposed convolution."""
-    (x, w, b, dy), problem, _, _ = drawn(0, (70, side, side, inputs), (outputs, inputs, 3, 3), (1, 1, 1, 1))
+    taps, shape, around = (kernel, kernel), (70, side, side, inputs), 4 * (kernel // 2,)
+    (x, w, b, dy), problem, _, _ = drawn(0, shape, (outputs, inputs, *taps), around, (stride, stride))
     many = convolution.choose(problem)
-    alone = convolution.choose(Problem.of((1, *x.shape[1:]), outputs, (3, 3), (1, 1), (1, 1, 1, 1)))
+    alone = convolution.choose(Problem.of((1, *x.shape[1:]), outputs, taps, (stride, stride), around))
     whole, back = many.forward(x, w, b), many.input_gradient(dy, w)
     if inputs == 64:
         assert alone.forward_pass.part and not many.forward_pass.part

@@ -49,6 +49,7 @@ cdef void one_tile(Lowering g, Py_ssize_t tile, Py_ssize_t outputs, const float 
     cdef Py_ssize_t image, row, pixels = g.tile_start(tile, &image, &row), p = 0, q, r
     cdef const float *band = g.band(source, 0, image, row, pixels, scratch)
     cdef Block block
+    block.ahead = False
     out += (image * g.full_h + row) * g.full_w * outputs
     block.a_off, block.b_off, block.segments, block.steps = g.segment, g.segment_column, g.segments, g.steps
     block.b, block.init[0] = w, bias

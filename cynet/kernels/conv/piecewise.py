@@ -1,18 +1,22 @@
 """Convolution by larger windows, with strides, and of channels that are no eights by Winograd's algorithm."""
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from itertools import product as pairs
-from math import prod
+from math import inf, prod
 
 from cynet.kernels.common import geometry
 
 from . import winograd_loops, winograd_pieces, winograd_tiles
 from .algorithm import registered, suited
-from .winograd import CHANNELS, WinogradConvolution
+from .winograd import CHANNELS, FEW_PIXELS, LARGE, WinogradConvolution
 
 RANK = 22
 FEW = 4  # channels, at most, that have ways of their own; of outputs one fewer
 GAIN = 1.1  # times as fast as the other way, at least
+BATCH = 16  # images for which y and dx are judged, whatever there are
+DEPTH = 2048  # channels of all pieces, at most: the inputs of a block of tiles are so many times 4.6 KB
+FILTERS = 1 << 24  # floats of transformed filters, at most: 67 MB
 LANES = winograd_loops.WIDTH // 2  # of a register
 
 # What it takes, in multiply-adds of whole registers: about, by least squares over 90 drawn convolutions, with
@@ -55,8 +59,8 @@ class PiecewiseConvolution(WinogradConvolution):
             and problem.dilation == (1, 1)
             and problem.border == geometry.ZEROS
             and min(problem.kernel) > 1
-            and problem.stride[0] <= problem.kernel[0]
-            and problem.stride[1] <= problem.kernel[1]
+            and problem.stride[0] < problem.kernel[0]
+            and problem.stride[1] < problem.kernel[1]
             and prod(problem.out_shape) > 0
             and problem.in_shape[3] > FEW
             and problem.out_shape[3] >= FEW
@@ -92,7 +96,32 @@ class PiecewiseConvolution(WinogradConvolution):
 
 
 def _gains(problem, name):
-    """Whether Winograd's is the faster way for a product, by a model."""
+    """Whether Winograd's is the faster way for a product.
+
+    Of y and dx the batch does not matter, so that an image alone and in a batch has the same bytes, but where
+    few pixels meet many filters.
+    """
+    inputs, outputs = problem.in_shape[3], problem.out_shape[3]
+    depth = prod(problem.stride) * inputs  # at least
+    if max(depth, outputs) > DEPTH or (name != "weight" and _few(problem, depth * outputs)):
+        return False
+    return _gain(problem if name == "weight" else _whole(problem), name) > GAIN
+
+
+def _few(problem, filters):
+    return prod(problem.out_shape[:3]) <= FEW_PIXELS and filters >= LARGE
+
+
+def _whole(problem):
+    """The same of a batch of a fixed size."""
+    return replace(
+        problem, in_shape=(BATCH, *problem.in_shape[1:]), out_shape=(BATCH, *problem.out_shape[1:])
+    )
+
+
+@lru_cache(1024)
+def _gain(problem, name):
+    """How many times as fast Winograd's way is, by a model; 0 where it takes too much memory."""
     inputs, outputs = problem.in_shape[3], problem.out_shape[3]
     lanes = inputs if name == "input" else outputs
     if name == "weight" or name in suited(problem, RANK).by_channels:
@@ -105,7 +134,7 @@ def _gains(problem, name):
     else:
         taps, pixels = winograd_pieces.forward(problem)[1], problem.out_shape[1:3]
         cost = _cost(problem.in_shape[0], pixels, taps, inputs, outputs, name == "weight")
-    return GAIN * cost < DIRECT[name] * direct
+    return DIRECT[name] * direct / cost
 
 
 def _input_cost(problem, phase):
@@ -120,7 +149,10 @@ def _cost(batch, pixels, taps, inputs, outputs, weight=False):
     """Of the outputs at these pixels (height, width), or of the gradient of their filters."""
     tiles, pieces = winograd_tiles.tile_count(batch, pixels), len(taps)
     points = (round(taps.shape[1] ** 0.5) + winograd_tiles.SIDE - 1) ** 2
-    products = pieces * -(-inputs // 8) * 8 * _registers(outputs)
+    depth = pieces * -(-inputs // 8) * 8
+    if max(depth, outputs) > DEPTH or points * depth * outputs > FILTERS:
+        return inf
+    products = depth * _registers(outputs)
     of_x, of_y = pieces * _vectors(inputs), _vectors(outputs)
     if weight:
         of_x *= FOR_FILTERS[0][points] * -(-outputs // CHANNELS)

@@ -126,7 +126,7 @@ cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] pack
         for item in range(items):
             convolve_tile(g, item, x, w, b, y, bands, relu, clear)
         return 0
-    if g.batch <= threads:  # a thread finds in its own cache what it wrote in the layer before
+    if g.batch <= threads and g.width > 1:  # a thread finds in its own cache what it wrote in the layer before
         for item in prange(items, nogil=True, num_threads=threads, schedule="static"):
             convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
         return 0

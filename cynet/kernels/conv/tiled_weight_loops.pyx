@@ -113,6 +113,7 @@ cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t fir
     cdef Py_ssize_t run = g.steps  # columns that lie side by side
     cdef bint clipped = g.clipped and g.images == 1 and g.run_pixels == g.out_w  # runs are rows of one image
     cdef Block block
+    block.ahead = False
     block.relu = 0
     block.a_step, block.b_step = g.run_step, dy_step
     block.a_off, block.b_off = g.run, g.run_pixel

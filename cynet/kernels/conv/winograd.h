@@ -153,7 +153,7 @@ static NOINLINE void winograd_outside(ptrdiff_t top, ptrdiff_t bottom, ptrdiff_t
         ptrdiff_t first, ptrdiff_t channels) {                                                          \
         for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
             V half[N * N];                                                                              \
-            PREFETCH(N, N - 4, 0) /* the first columns are this tile's */                               \
+            PREFETCH(N, N - 4, 0) /* of neighbouring tiles the first columns are this one's */          \
             UNROLL for (int j = 0; j < N; j++) {                                                        \
                 V d[N];                                                                                 \
                 UNROLL for (int i = 0; i < N; i++) d[i] = LOAD(V, pixel[N * i + j] + c);                \
@@ -213,7 +213,6 @@ static NOINLINE void winograd_outside(ptrdiff_t top, ptrdiff_t bottom, ptrdiff_t
 /* Filters of LANES outputs, or of the first `left`, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that
  * is -1. */
 #define DEFINE_FILTERS(R, N, LANES, V)                                                                  \
-    /* Filters of LANES outputs, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that is -1. */\
     static NOINLINE void winograd_filter_##N##_##LANES(                                                 \
         const float *w, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left, float *u,                 \
         ptrdiff_t step) {                                                                               \

@@ -1,8 +1,9 @@
-"""3x3 convolution with stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications; see winograd.h.
+"""Convolution by Winograd's F(4x4, 3x3) or F(4x4, 2x2): see winograd.h, and winograd_pieces.py for larger windows.
 
-Design: the output is cut into tiles of 4x4 pixels. Of tiles, channels c and lanes (output channels) o
+Design: the output is cut into tiles of 4x4 pixels. Of tiles, channels c, those of all pieces of the window one after
+another, and lanes (output channels) o
 
-    v[p, tile, c] = the 6x6 inputs of each tile, transformed            (36 points p)
+    v[p, tile, c] = the 6x6 or 5x5 inputs of each tile, transformed     (36 or 25 points p)
     m[p, tile, o] = sum over channels c of v[p, tile, c] * u[p, c, o]   (u: the transformed filters)
     y             = each tile's m, transformed back
 

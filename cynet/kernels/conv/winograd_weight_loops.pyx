@@ -104,6 +104,8 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
     cdef const float *pixel[2][POINTS]
     cdef const float *output[2][POINTS]
     memset(zeros, 0, (cut.rows + cut.width) * sizeof(float))
+    if lanes_of_blocks(own.lanes) > (own.lanes + 7) // 8 * 8:  # lanes that no transform writes, and a product reads
+        memset(e, 0, g.points * e_step * sizeof(float))
     x += own.channel
     dy += own.lane
     for block in range(begin, g.blocks * (own.chunk + 1) // cut.chunks):
