@@ -17,33 +17,40 @@
 
 #define POINTS 36 /* at most */
 
-/* The addresses of side x side pixels that lie so many floats apart. One by one: they are read at once, one by one,
- * and would wait for a wide store. */
-static NOINLINE void winograd_square(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side,
-                                     const float **pixel) {
-#define ROW(SIDE)                                                                                       \
+/* The addresses of side x side pixels that lie so many floats apart; `other` outside of these rows and columns. One by
+ * one: they are read at once, one by one, and would wait for a wide store. */
+#define WRITTEN(p) __asm__("" : "+r"(p));
+#define LAY(SIDE)                                                                                       \
     UNROLL for (int i = 0; i < SIDE; i++, first += down) {                                              \
         const float *p = first;                                                                         \
         UNROLL for (int j = 0; j < SIDE; j++, p += across) {                                            \
             *pixel++ = p;                                                                               \
-            __asm__("" : "+r"(p));                                                                      \
+            WRITTEN(p)                                                                                  \
         }                                                                                               \
     }
-    if (side == 6) ROW(6)
-    else if (side == 5) ROW(5)
-    else ROW(4)
-#undef ROW
+static NOINLINE void winograd_square(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side,
+                                     const float **pixel) {
+    if (side == 6) LAY(6)
+    else if (side == 5) LAY(5)
+    else LAY(4)
 }
-/* `other` instead of the addresses outside these rows and columns. */
-static NOINLINE void winograd_outside(ptrdiff_t top, ptrdiff_t bottom, ptrdiff_t left, ptrdiff_t right,
-                                      ptrdiff_t side, const float *other, const float **pixel) {
-    for (ptrdiff_t i = 0; i < side; i++)
-        for (ptrdiff_t j = 0; j < side; j++, pixel++)
-            if (i < top || i >= bottom || j < left || j >= right) {
-                *pixel = other;
-                __asm__("" : "+r"(other));
-            }
+#undef LAY
+#define OUTSIDE(i, first_i, last_i, j, first_j, last_j)                                                 \
+    for (ptrdiff_t i = first_i; i < last_i; i++)                                                        \
+        for (ptrdiff_t j = first_j; j < last_j; j++) {                                                  \
+            pixel[side * row + column] = other;                                                         \
+            WRITTEN(other)                                                                              \
+        }
+INLINE void winograd_edge(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side, ptrdiff_t top,
+                          ptrdiff_t bottom, ptrdiff_t left, ptrdiff_t right, const float *other,
+                          const float **pixel) {
+    winograd_square(first, down, across, side, pixel);
+    OUTSIDE(row, 0, (top < side ? top : side), column, 0, side)
+    OUTSIDE(row, (bottom > 0 ? bottom : 0), side, column, 0, side)
+    OUTSIDE(column, 0, (left < side ? left : side), row, 0, side)
+    OUTSIDE(column, (right > 0 ? right : 0), side, row, 0, side)
 }
+#undef OUTSIDE
 
 /* The five one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
 #define INPUT_TRANSFORM_6(V, v, stride, r, step)                                                        \
@@ -264,7 +271,7 @@ DEFINE_TRANSFORMS(2, 5, 16, 16, vf, ALL, KEEP)
 DEFINE_FILTERS(3, 6, 16, vf)
 DEFINE_FILTERS(2, 5, 16, vf)
 #define FILTER_LANES 16 /* transformed at once, where a block has so many */
-#define SIXTEENS(channels) ((channels) / 16 * 16)
+#define SIXTEENS(channels) ((channels) & -16)
 #else
 #define FILTER_LANES 8
 #define SIXTEENS(channels) 0
@@ -279,7 +286,7 @@ DEFINE_FILTERS(2, 5, 16, vf)
 /* Sixteen channels at a time, then eight, then those that are left, with zeros behind them. */
 #define BY_CHANNELS(name, channels, ...)                                                                \
     {                                                                                                   \
-        const ptrdiff_t wide = SIXTEENS(channels), whole = (channels) / 8 * 8;                          \
+        const ptrdiff_t wide = SIXTEENS(channels), whole = (channels) & -8;                             \
         if (wide) name##_16(__VA_ARGS__, 0, wide);                                                      \
         if (wide < whole) name##_8(__VA_ARGS__, wide, whole);                                           \
         if (whole < (channels)) name##_some(__VA_ARGS__, whole, channels);                              \

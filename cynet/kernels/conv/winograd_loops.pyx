@@ -25,8 +25,8 @@ import numpy as np
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    FILTER_LANES, POINTS, SPARE, Tiles, lane_block, lanes_of_blocks, product, winograd_filter, winograd_input,
-    winograd_output,
+    FILTER_LANES, POINTS, SPARE, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter,
+    winograd_input, winograd_output,
 )
 
 
@@ -159,7 +159,7 @@ cdef Py_ssize_t eights(Py_ssize_t channels) noexcept nogil:
 
 cdef Py_ssize_t row_of(Py_ssize_t depth) noexcept nogil:
     """Channels of one point's filters: one more than there are, lest all points lie in one set of the cache."""
-    return depth + 1 if depth >= DEPTH else depth
+    return depth + 1 if depth >= 32 else depth
 
 
 cdef Py_ssize_t _up(Py_ssize_t floats) noexcept nogil:
@@ -267,13 +267,15 @@ cdef void transform_inputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, cons
                            const float *zeros, float *v, Py_ssize_t v_step) noexcept nogil:
     """v[:, first : first + count] of tiles one after another, of each its pieces."""
     cdef const float *pixel[2][POINTS]
-    cdef Py_ssize_t t, tile = first, piece = 0, last = tiles.count - 1, each = eights(channels)
-    tiles.inputs(first, 0, x, channels, zeros, pixel[0])
+    cdef Py_ssize_t t, piece = 0, each = eights(channels)
+    cdef TilePlace at = tiles.place(first)
+    tiles.inputs(&at, 0, x, channels, zeros, pixel[0])
     for t in range(count * tiles.pieces):
         piece += 1
         if piece == tiles.pieces:
-            piece, tile = 0, min(tile + 1, last)
-        tiles.inputs(tile, piece, x, channels, zeros, pixel[(t + 1) % 2])
+            piece = 0
+            tiles.step(&at)
+        tiles.inputs(&at, piece, x, channels, zeros, pixel[(t + 1) % 2])
         winograd_input(tiles.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * each, v_step, channels)
 
 
@@ -283,9 +285,11 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
     """`width` lanes of y, where the first of them is at y, of tiles one after another."""
     cdef const float *pixel[2][POINTS]
     cdef Py_ssize_t t
-    tiles.outputs(first, y, lanes, NULL, pixel[0])
+    cdef TilePlace at = tiles.place(first)
+    tiles.outputs(&at, y, lanes, NULL, pixel[0])
     for t in range(count):
-        tiles.outputs(min(first + t + 1, tiles.count - 1), y, lanes, NULL, pixel[(t + 1) % 2])
+        tiles.step(&at)
+        tiles.outputs(&at, y, lanes, NULL, pixel[(t + 1) % 2])
         winograd_output(tiles.side, m + t * m_row, m_step, bias, <float **>pixel[t % 2], <float **>pixel[(t + 1) % 2],
                         width, apart, relu)
 

@@ -4,8 +4,9 @@ cdef extern from "winograd.h":
     enum: POINTS
     void winograd_square(const float *first, Py_ssize_t down, Py_ssize_t across, Py_ssize_t side,
                          const float **pixel) noexcept nogil
-    void winograd_outside(Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right, Py_ssize_t side,
-                          const float *other, const float **pixel) noexcept nogil
+    void winograd_edge(const float *first, Py_ssize_t down, Py_ssize_t across, Py_ssize_t side, Py_ssize_t top,
+                       Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right, const float *other,
+                       const float **pixel) noexcept nogil
     void winograd_input(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
                         Py_ssize_t channels) noexcept nogil
     void winograd_gradient(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
@@ -29,6 +30,10 @@ cdef enum:
     TILE = 4  # pixels of a tile's side
     SPARE = 16  # floats between the points of a block: a power of two would make them meet in one cache set
 
+cdef struct TilePlace:
+    Py_ssize_t tile, image, row, column  # of a tile: its row and column among those of its image
+
+
 cdef class Tiles:
     cdef readonly Py_ssize_t batch, height, width, out_h, out_w, block, side, points, pieces
     cdef readonly Py_ssize_t down, across, count, blocks
@@ -38,7 +43,9 @@ cdef class Tiles:
     cdef const Py_ssize_t *tap
 
     cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil
-    cdef void inputs(self, Py_ssize_t tile, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
+    cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil
+    cdef void step(self, TilePlace *at) noexcept nogil
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
                      const float **pixel) noexcept nogil
-    cdef void outputs(self, Py_ssize_t tile, const float *y, Py_ssize_t channels, const float *outside,
+    cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,
                       const float **pixel) noexcept nogil

@@ -57,28 +57,49 @@ cdef class Tiles:
     cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil:
         return self.tap + piece * (self.side - TILE + 1) * (self.side - TILE + 1)
 
-    cdef void inputs(self, Py_ssize_t tile, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
+    cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil:
+        """Where a tile lies."""
+        cdef TilePlace at
+        at.tile, at.image = tile, tile // (self.down * self.across)
+        at.row, at.column = tile // self.across % self.down, tile % self.across
+        return at
+
+    cdef void step(self, TilePlace *at) noexcept nogil:
+        """To the next tile, but for the last: divisions take as long as all else."""
+        if at.tile == self.count - 1:
+            return
+        at.tile += 1
+        at.column += 1
+        if at.column == self.across:
+            at.column = 0
+            at.row += 1
+            if at.row == self.down:
+                at.row = 0
+                at.image += 1
+
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
                      const float **pixel) noexcept nogil:
         """The addresses of the inputs of a tile, for a piece: 6x6 or 5x5."""
-        cdef Py_ssize_t image = tile // (self.down * self.across), side = self.side
-        cdef Py_ssize_t top = tile // self.across % self.down * TILE * self.step_y + self.origin[2 * piece]
-        cdef Py_ssize_t left = tile % self.across * TILE * self.step_x + self.origin[2 * piece + 1]
-        x += ((image * self.height + top) * self.width + left) * channels
-        winograd_square(x, self.step_y * self.width * channels, self.step_x * channels, side, pixel)
-        if (top < 0 or top + (side - 1) * self.step_y >= self.height
-                or left < 0 or left + (side - 1) * self.step_x >= self.width):
-            winograd_outside(first_within(top, self.step_y), first_within(top - self.height, self.step_y),
-                             first_within(left, self.step_x), first_within(left - self.width, self.step_x), side,
-                             zeros, pixel)
+        cdef Py_ssize_t side = self.side, down = self.step_y * self.width * channels, across = self.step_x * channels
+        cdef Py_ssize_t top = at.row * TILE * self.step_y + self.origin[2 * piece]
+        cdef Py_ssize_t left = at.column * TILE * self.step_x + self.origin[2 * piece + 1]
+        x += ((at.image * self.height + top) * self.width + left) * channels
+        if (0 <= top and top + (side - 1) * self.step_y < self.height
+                and 0 <= left and left + (side - 1) * self.step_x < self.width):
+            winograd_square(x, down, across, side, pixel)
+        else:
+            winograd_edge(x, down, across, side, first_within(top, self.step_y),
+                          first_within(top - self.height, self.step_y), first_within(left, self.step_x),
+                          first_within(left - self.width, self.step_x), zeros, pixel)
 
-    cdef void outputs(self, Py_ssize_t tile, const float *y, Py_ssize_t channels, const float *outside,
+    cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,
                       const float **pixel) noexcept nogil:
         """The addresses of the 4x4 outputs of a tile; `outside` stands for those beyond the image."""
-        cdef Py_ssize_t image = tile // (self.down * self.across)
-        cdef Py_ssize_t top = tile // self.across % self.down * TILE
-        cdef Py_ssize_t left = tile % self.across * TILE
-        y += ((image * self.full_h + self.first_y + top * self.every_y) * self.full_w + self.first_x
+        cdef Py_ssize_t top = at.row * TILE, left = at.column * TILE
+        cdef Py_ssize_t down = self.every_y * self.full_w * channels, across = self.every_x * channels
+        y += ((at.image * self.full_h + self.first_y + top * self.every_y) * self.full_w + self.first_x
               + left * self.every_x) * channels
-        winograd_square(y, self.every_y * self.full_w * channels, self.every_x * channels, TILE, pixel)
-        if top + TILE > self.out_h or left + TILE > self.out_w:
-            winograd_outside(0, self.out_h - top, 0, self.out_w - left, TILE, outside, pixel)
+        if top + TILE <= self.out_h and left + TILE <= self.out_w:
+            winograd_square(y, down, across, TILE, pixel)
+        else:
+            winograd_edge(y, down, across, TILE, 0, self.out_h - top, 0, self.out_w - left, outside, pixel)

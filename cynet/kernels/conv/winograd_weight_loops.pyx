@@ -13,7 +13,7 @@ from libc.string cimport memset
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    POINTS, SPARE, Tiles, lane_block, lanes_of_blocks, product, winograd_filter_adjoint, winograd_gradient,
+    POINTS, SPARE, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter_adjoint, winograd_gradient,
     winograd_input,
 )
 
@@ -95,8 +95,9 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
                     float *work) noexcept nogil:
     """One chunk of tiles, one block of a piece's channels and lanes."""
     cdef GradientItem own = item_of(cut, item)
+    cdef TilePlace at
     cdef Py_ssize_t v_step = g.block * cut.rows + SPARE, e_step = g.block * cut.width + SPARE
-    cdef Py_ssize_t begin = g.blocks * own.chunk // cut.chunks, block, first, tiles, t, p, done, width, after
+    cdef Py_ssize_t begin = g.blocks * own.chunk // cut.chunks, block, first, tiles, t, p, done, width
     cdef Py_ssize_t rows = (own.channels + 7) // 8 * 8
     cdef float *zeros = work
     cdef float *v = zeros + cut.rows + cut.width
@@ -111,13 +112,14 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
     for block in range(begin, g.blocks * (own.chunk + 1) // cut.chunks):
         first = block * g.block
         tiles = min(g.block, g.count - first)
-        g.inputs(first, own.piece, x, cut.channels, zeros, pixel[0])
-        g.outputs(first, dy, cut.lanes, zeros, output[0])
+        at = g.place(first)
+        g.inputs(&at, own.piece, x, cut.channels, zeros, pixel[0])
+        g.outputs(&at, dy, cut.lanes, zeros, output[0])
         for t in range(tiles):
-            after = min(first + t + 1, g.count - 1)
-            g.inputs(after, own.piece, x, cut.channels, zeros, pixel[(t + 1) % 2])
+            g.step(&at)
+            g.inputs(&at, own.piece, x, cut.channels, zeros, pixel[(t + 1) % 2])
             winograd_input(g.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * cut.rows, v_step, own.channels)
-            g.outputs(after, dy, cut.lanes, zeros, output[(t + 1) % 2])
+            g.outputs(&at, dy, cut.lanes, zeros, output[(t + 1) % 2])
             winograd_gradient(g.side, output[t % 2], output[(t + 1) % 2], e + t * cut.width, e_step, own.lanes)
         for p in range(g.points):
             done = 0
