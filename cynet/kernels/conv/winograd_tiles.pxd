@@ -45,7 +45,7 @@ cdef class Tiles:
     cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil
     cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil
     cdef void step(self, TilePlace *at) noexcept nogil
-    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
-                     const float **pixel) noexcept nogil
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
+                     const float *zeros, const float **pixel) noexcept nogil
     cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,
                       const float **pixel) noexcept nogil

@@ -77,8 +77,8 @@ cdef class Tiles:
                 at.row = 0
                 at.image += 1
 
-    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels, const float *zeros,
-                     const float **pixel) noexcept nogil:
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
+                     const float *zeros, const float **pixel) noexcept nogil:
         """The addresses of the inputs of a tile, for a piece: 6x6 or 5x5."""
         cdef Py_ssize_t side = self.side, down = self.step_y * self.width * channels, across = self.step_x * channels
         cdef Py_ssize_t top = at.row * TILE * self.step_y + self.origin[2 * piece]
