@@ -140,6 +140,18 @@ def test_what_gains_by_it(problem, own):
     assert (way.own if isinstance(way, PiecewiseConvolution) else set()) == own
 
 
+@pytest.mark.parametrize(("kernel", "stride", "wanted"), [
+    ((3, 3), (2, 2), True), ((3, 3), (1, 3), False), ((3, 3), (3, 1), False), ((3, 3), (1, 4), False),
+    ((2, 2), (1, 1), True), ((1, 3), (1, 1), False), ((3, 1), (1, 1), False),
+])  # fmt: skip
+def test_strides_as_large_as_the_window_have_pieces_of_one_tap(kernel, stride, wanted, monkeypatch):
+    """Which gain nothing, or none at all: they are refused whatever a model says."""
+    monkeypatch.setattr(piecewise, "GAIN", 0)
+    assert (
+        PiecewiseConvolution.suits(Problem.of((16, 24, 24, 64), 64, kernel, stride, (1, 1, 1, 1))) == wanted
+    )
+
+
 def test_products_that_gain_nothing_are_made_the_other_way(monkeypatch):
     """With what that way fuses, filters as it packs them, and to its bytes."""
     for own in (set(), {"forward"}, {"input"}, {"weight"}):
