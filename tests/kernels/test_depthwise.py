@@ -1,0 +1,40 @@
+"""Depth-wise convolution of whole registers of channels: windows and strides with loops of their own, and others."""
+
+import numpy as np
+import pytest
+import reference_weights
+from helpers import frozen
+
+from cynet.core import threads
+from cynet.kernels.conv.depthwise import DepthwiseConvolution
+from cynet.kernels.conv.problem import Problem
+
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_shapes", "dirty_memory")]
+
+
+@pytest.mark.parametrize("channels", [16, 40, 51])
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (3, 2), (3, 4), (5, 5)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 2), (2, 1), (3, 3)])
+def test_all_three_products_are_the_twins_at_every_width(channels, kernel, stride):
+    """Rows of 1 to 26 windows: by eights, by four, one by one, and with some of them made twice."""
+    rng = np.random.default_rng(0)
+    w, bias = (frozen(rng.standard_normal(s)) for s in ((channels, 1, *kernel), channels))
+    for width in (*range(1, 22), 27):
+        padding = (1, 1, 0, 2)
+        if width + 3 < kernel[1]:
+            continue
+        problem = Problem.of((2, 7, width, channels), channels, kernel, stride, padding, channels)
+        x, dy = (frozen(rng.standard_normal(shape)) for shape in (problem.in_shape, problem.out_shape))
+        y, backward = reference_weights.conv2d(
+            *(a.astype(float) for a in (x, w, bias)), stride, padding, channels
+        )
+        dx, dw, _ = backward(dy.astype(float))
+        found = []
+        for count in (1, 3):
+            threads.set_num_threads(count)
+            way, grad = DepthwiseConvolution(problem), np.zeros_like(w)
+            way.weight_gradient(x, dy, grad)
+            found.append((way.forward(x, w, bias), way.input_gradient(dy, w), grad))
+        for got, same, want in zip(*found, (y, dx, dw), strict=True):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
+            assert got.tobytes() == same.tobytes()
