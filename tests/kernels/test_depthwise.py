@@ -1,4 +1,4 @@
-"""Depth-wise convolution of whole registers of channels: windows and strides with loops of their own, and others."""
+"""Depth-wise convolution of whole registers of channels: windows and strides with loops of their own."""
 
 import numpy as np
 import pytest
