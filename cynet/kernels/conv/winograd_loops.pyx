@@ -25,8 +25,8 @@ import numpy as np
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    FILTER_LANES, POINTS, SPARE, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter,
-    winograd_input, winograd_output,
+    FILTER_LANES, POINTS, SPARE, Share, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
+    product, winograd_filter, winograd_input, winograd_output,
 )
 
 
@@ -232,10 +232,10 @@ cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Fi
         return 0
     if threads == 1:
         for item in range(g.items):
-            convolve_tiles(g, item, x, w, b, y, work, apart, relu)
+            convolve_tiles(g, item, x, w, b, y, work, apart, relu, 1)
         return 0
     for item in prange(g.items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_tiles(g, item, x, w, b, y, work + threadid() * g.each, apart, relu)
+        convolve_tiles(g, item, x, w, b, y, work + threadid() * g.each, apart, relu, threads)
 
 
 cdef class WinogradPass:
@@ -295,17 +295,20 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
 
 
 cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float *u, const float *bias, float *y,
-                         float *work, Py_ssize_t apart, int relu) noexcept nogil:
-    """All lanes of a block of tiles."""
+                         float *work, Py_ssize_t apart, int relu, Py_ssize_t ahead) noexcept nogil:
+    """All lanes of a block of tiles, while the inputs of the block so far ahead come from memory."""
     cdef Py_ssize_t first = item * g.tiles.block, count = min(g.tiles.block, g.tiles.count - first), p, done = 0
     cdef Py_ssize_t depth = g.depth, v_step = g.tiles.block * depth + SPARE, width, points = g.tiles.points
     cdef Py_ssize_t row = row_of(depth), lanes = lanes_of_blocks(g.lanes), m_step = g.tiles.block * lanes + SPARE
     cdef float *zeros = work
     cdef float *v = zeros + _up(g.channels)
     cdef float *m = v + points * v_step
+    cdef Share coming = g.tiles.inputs_of(item + ahead, x, g.channels), going = g.tiles.outputs_of(item, y, g.lanes)
     memset(zeros, 0, g.channels * sizeof(float))
     transform_inputs(g.tiles, first, count, x, g.channels, zeros, v, v_step)
     for p in range(points):  # point by point: its part of v stays near while the filters pass by
+        fetch_read(coming, p, points)
+        fetch_written(going, p, points)
         done = 0
         while done < g.lanes:
             width = lane_block(g.lanes - done)

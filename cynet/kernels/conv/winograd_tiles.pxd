@@ -13,6 +13,12 @@ cdef extern from "winograd.h":
                            Py_ssize_t channels) noexcept nogil
     void winograd_output(int side, const float *m, Py_ssize_t step, const float *bias, float **pixel, float **next,
                          Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
+    ctypedef struct Share:
+        pass
+    Share share_of(const float *array, Py_ssize_t floats, Py_ssize_t first, Py_ssize_t last,
+                   Py_ssize_t count) noexcept nogil
+    void fetch_read(Share share, Py_ssize_t part, Py_ssize_t parts) noexcept nogil
+    void fetch_written(Share share, Py_ssize_t part, Py_ssize_t parts) noexcept nogil
     enum: FILTER_LANES
     void winograd_filter(int side, const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left,
                          float *u, Py_ssize_t step, Py_ssize_t width) noexcept nogil
@@ -45,6 +51,9 @@ cdef class Tiles:
     cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil
     cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil
     cdef void step(self, TilePlace *at) noexcept nogil
+    cdef Share _share(self, Py_ssize_t block, const float *array, Py_ssize_t image) noexcept nogil
+    cdef Share inputs_of(self, Py_ssize_t block, const float *x, Py_ssize_t channels) noexcept nogil
+    cdef Share outputs_of(self, Py_ssize_t block, const float *y, Py_ssize_t channels) noexcept nogil
     cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
                      const float *zeros, const float **pixel) noexcept nogil
     cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,

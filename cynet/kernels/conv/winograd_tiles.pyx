@@ -2,6 +2,10 @@
 
 SIDE = TILE  # pixels
 
+cdef enum:
+    FETCHED = 1 << 15   # floats of a block that stay in a 512 KB L2 cache with all else
+    NEAR = 1 << 18      # floats of an array that is there anyway
+
 
 cpdef Py_ssize_t tile_count(Py_ssize_t batch, hw) except -1:
     """The tiles of `batch` images of (height, width) output pixels."""
@@ -76,6 +80,23 @@ cdef class Tiles:
             if at.row == self.down:
                 at.row = 0
                 at.image += 1
+
+    cdef Share inputs_of(self, Py_ssize_t block, const float *x, Py_ssize_t channels) noexcept nogil:
+        """What a block, which may be beyond the last, needs of x, if that is worth to be asked for ahead of time."""
+        return self._share(block, x, self.height * self.width * channels)
+
+    cdef Share outputs_of(self, Py_ssize_t block, const float *y, Py_ssize_t channels) noexcept nogil:
+        """The same of the outputs, unless pixels between them are left out."""
+        return self._share(block, y, self.out_h * self.out_w * channels if self.full_h == self.out_h else 0)
+
+    cdef Share _share(self, Py_ssize_t block, const float *array, Py_ssize_t image) noexcept nogil:
+        cdef Py_ssize_t first = min(block * self.block, self.count), last = min(first + self.block, self.count)
+        cdef Py_ssize_t floats = self.batch * image, most = FETCHED
+        if self.block % self.across:  # it begins and ends within a row, so that a part is its neighbours'
+            most //= 2
+        if floats < NEAR or (last - first) * image > most * self.down * self.across:
+            last = first
+        return share_of(array, floats, first, last, self.count)
 
     cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
                      const float *zeros, const float **pixel) noexcept nogil:

@@ -13,9 +13,13 @@ from libc.string cimport memset
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    POINTS, SPARE, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter_adjoint, winograd_gradient,
-    winograd_input,
+    POINTS, SPARE, Share, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
+    winograd_filter_adjoint, winograd_gradient, winograd_input,
 )
+
+
+cdef enum:
+    FEW = 64  # channels and lanes
 
 
 cdef struct GradientCut:
@@ -59,7 +63,7 @@ def weight_gradient(
     cut.rows, cut.own_lanes, cut.width = most_channels, most_lanes, lanes_of_blocks(most_lanes)
     cut.down = (cut.channels + most_channels - 1) // most_channels
     cut.across = (cut.lanes + most_lanes - 1) // most_lanes
-    cut.size = cut.rows * cut.width
+    cut.size = cut.rows * cut.width + SPARE
     cdef Py_ssize_t blocks = g.pieces * cut.down * cut.across, item, items = chunks * blocks
     cdef Py_ssize_t each = g.points * (g.block * (cut.rows + cut.width) + 2 * SPARE) + cut.rows + cut.width
     cdef Py_ssize_t size = g.points * cut.size, plane = dw.shape[2] * dw.shape[3]
@@ -96,6 +100,9 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
     """One chunk of tiles, one block of a piece's channels and lanes."""
     cdef GradientItem own = item_of(cut, item)
     cdef TilePlace at
+    cdef Share coming, beside
+    # With one item a chunk, and few channels, the cache has room for what the next block needs.
+    cdef bint alone = g.pieces * cut.down * cut.across == 1 and cut.rows + cut.width <= FEW
     cdef Py_ssize_t v_step = g.block * cut.rows + SPARE, e_step = g.block * cut.width + SPARE
     cdef Py_ssize_t begin = g.blocks * own.chunk // cut.chunks, block, first, tiles, t, p, done, width
     cdef Py_ssize_t rows = (own.channels + 7) // 8 * 8
@@ -121,7 +128,11 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
             winograd_input(g.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * cut.rows, v_step, own.channels)
             g.outputs(&at, dy, cut.lanes, zeros, output[(t + 1) % 2])
             winograd_gradient(g.side, output[t % 2], output[(t + 1) % 2], e + t * cut.width, e_step, own.lanes)
+        coming = g.inputs_of(block + 1 if alone else g.blocks, x, cut.channels)
+        beside = g.outputs_of(block + 1 if alone else g.blocks, dy, cut.lanes)
         for p in range(g.points):
+            fetch_read(coming, p, g.points)
+            fetch_read(beside, p, g.points)
             done = 0
             while done < own.lanes:
                 width = lane_block(own.lanes - done)
