@@ -17,40 +17,19 @@
 
 #define POINTS 36 /* at most */
 
-/* The addresses of side x side pixels that lie so many floats apart; `other` outside of these rows and columns. One by
- * one: they are read at once, one by one, and would wait for a wide store. */
-#define WRITTEN(p) __asm__("" : "+r"(p));
-#define LAY(SIDE)                                                                                       \
-    UNROLL for (int i = 0; i < SIDE; i++, first += down) {                                              \
-        const float *p = first;                                                                         \
-        UNROLL for (int j = 0; j < SIDE; j++, p += across) {                                            \
-            *pixel++ = p;                                                                               \
-            WRITTEN(p)                                                                                  \
-        }                                                                                               \
-    }
-static NOINLINE void winograd_square(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side,
-                                     const float **pixel) {
-    if (side == 6) LAY(6)
-    else if (side == 5) LAY(5)
-    else LAY(4)
-}
-#undef LAY
-#define OUTSIDE(i, first_i, last_i, j, first_j, last_j)                                                 \
-    for (ptrdiff_t i = first_i; i < last_i; i++)                                                        \
-        for (ptrdiff_t j = first_j; j < last_j; j++) {                                                  \
-            pixel[side * row + column] = other;                                                         \
-            WRITTEN(other)                                                                              \
-        }
-INLINE void winograd_edge(const float *first, ptrdiff_t down, ptrdiff_t across, ptrdiff_t side, ptrdiff_t top,
-                          ptrdiff_t bottom, ptrdiff_t left, ptrdiff_t right, const float *other,
-                          const float **pixel) {
-    winograd_square(first, down, across, side, pixel);
-    OUTSIDE(row, 0, (top < side ? top : side), column, 0, side)
-    OUTSIDE(row, (bottom > 0 ? bottom : 0), side, column, 0, side)
-    OUTSIDE(column, 0, (left < side ? left : side), row, 0, side)
-    OUTSIDE(column, (right > 0 ? right : 0), side, row, 0, side)
-}
-#undef OUTSIDE
+#define RUN 4 /* tiles of a strip, at most */
+#define WHOLE_LINES __attribute__((aligned(64))) /* of the cache: GCC aligns vectors as the pointers to them */
+
+/* Neighbouring tiles of one row of tiles, and the rows of pixels that they lie on: of the input (4 * tiles + 2 columns,
+ * or + 1), or of the output (4 * tiles). */
+typedef struct {
+    float *row[6];              /* the first pixel within the image; zeros where the row is outside */
+    ptrdiff_t along[6];         /* floats from a pixel to the next; 0 of zeros */
+    ptrdiff_t rows;             /* that an output has */
+    ptrdiff_t first, last;      /* the columns within the image */
+    ptrdiff_t tiles;
+    ptrdiff_t ahead;            /* floats to the next strip */
+} Strip;
 
 /* What a block of tiles needs of an array of so many floats: that of tiles `first` to `last` of `count`, as if these lay
  * there one after another. It is asked for part by part, while points are multiplied, and comes from memory meanwhile. */
@@ -71,7 +50,7 @@ INLINE Share share_of(const float *array, ptrdiff_t floats, ptrdiff_t first, ptr
 DEFINE_FETCH(fetch_read, 0)
 DEFINE_FETCH(fetch_written, 1)
 
-/* The five one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
+/* The one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
 #define INPUT_TRANSFORM_6(V, v, stride, r, step)                                                        \
     {                                                                                                   \
         const V d1 = v[stride], d2 = v[2 * stride], d3 = v[3 * stride], d4 = v[4 * stride];             \
@@ -163,78 +142,84 @@ DEFINE_FETCH(fetch_written, 1)
         r[step] = v[2 * stride] * (1.0f / 6) - v[stride] * 0.5f + v[3 * stride] * (1.0f / 3) + v[4 * stride];\
     }
 
-/* The transforms of one tile for vectors V of LANES channels.
- *
- * The output is y + bias, plus what lies `apart` floats from y unless that is 0, and bent by relu, as BENT says.
- * `pixel` holds the addresses of the tile's pixels (of zeros where it leaves the image; NULL where an output
- * pixel is not wanted); point p of the transformed tile lies at v + p * step. */
-/* Ask for the pixels of the tile after this one, which take as long to come as a tile to be transformed. */
-#define PREFETCH(side, first, write)                                                                    \
-    for (int i = 0; i < side; i++)                                                                      \
-        for (int j = first; j < side; j++) __builtin_prefetch(next[side * i + j] + c, write, 3);
-
-#define DEFINE_TRANSFORMS(R, N, NAME, LANES, V, LOAD, STORE)                                            \
-    static NOINLINE void winograd_input_##N##_##NAME(                                                   \
-        const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,                  \
-        ptrdiff_t first, ptrdiff_t channels) {                                                          \
+/* The transforms of a strip for vectors V of LANES channels: first down the columns, each once, though it may belong to two
+ * tiles, then along the rows. Point p of tile t lies at v + p * step + t * tile. */
+#define DEFINE_FORTH(NAME, N, FROM, TRANSFORM, LANES, V, LOAD)                                          \
+    static NOINLINE void NAME(const Strip *s, float *v, ptrdiff_t tile, ptrdiff_t step,                 \
+                              ptrdiff_t first, ptrdiff_t channels) {                                    \
+        V half[(4 * RUN + FROM - 4) * N] WHOLE_LINES;                                                             \
+        const ptrdiff_t columns = 4 * s->tiles + FROM - 4;                                              \
         for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
-            V half[N * N];                                                                              \
-            PREFETCH(N, N - 4, 0) /* of neighbouring tiles the first columns are this one's */          \
-            UNROLL for (int j = 0; j < N; j++) {                                                        \
-                V d[N];                                                                                 \
-                UNROLL for (int i = 0; i < N; i++) d[i] = LOAD(V, pixel[N * i + j] + c);                \
-                INPUT_TRANSFORM_##N(V, d, 1, (half + j), N)                                             \
+            const ptrdiff_t ahead = c + LANES < channels ? LANES : s->ahead - c;                        \
+            const float *p[FROM];                                                                       \
+            UNROLL for (int i = 0; i < FROM; i++) p[i] = s->row[i] + c;                                 \
+            for (ptrdiff_t k = 0; k < N * s->first; k++) half[k] = (V){0};                              \
+            for (ptrdiff_t k = N * s->last; k < N * columns; k++) half[k] = (V){0};                     \
+            for (V *h = half + N * s->first; h < half + N * s->last; h += N) {                          \
+                V d[FROM];                                                                              \
+                UNROLL for (int i = 0; i < FROM; i++) {                                                 \
+                    d[i] = LOAD(V, p[i]);                                                               \
+                    if (i >= FROM - 4) __builtin_prefetch(p[i] + ahead, 0, 3);                          \
+                    p[i] += s->along[i];                                                                \
+                }                                                                                       \
+                TRANSFORM(V, d, 1, h, 1)                                                                \
             }                                                                                           \
-            UNROLL for (int i = 0; i < N; i++) {                                                        \
-                V r[N];                                                                                 \
-                INPUT_TRANSFORM_##N(V, (half + N * i), 1, r, 1)                                         \
-                UNROLL for (int j = 0; j < N; j++) *(V *)(v + (N * i + j) * step + c) = r[j];           \
-            }                                                                                           \
-        }                                                                                               \
-    }                                                                                                   \
-    static NOINLINE void winograd_gradient_##N##_##NAME(                                                \
-        const float *const *pixel, const float *const *next, float *v, ptrdiff_t step,                  \
-        ptrdiff_t first, ptrdiff_t channels) {                                                          \
-        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
-            V half[4 * N];                                                                              \
-            PREFETCH(4, 0, 0)                                                                           \
-            UNROLL for (int j = 0; j < 4; j++) {                                                        \
-                V d[4];                                                                                 \
-                UNROLL for (int i = 0; i < 4; i++) d[i] = LOAD(V, pixel[4 * i + j] + c);                \
-                GRADIENT_TRANSFORM_##N(V, d, 1, (half + j), 4)                                          \
-            }                                                                                           \
-            UNROLL for (int i = 0; i < N; i++) {                                                        \
-                V r[N];                                                                                 \
-                GRADIENT_TRANSFORM_##N(V, (half + 4 * i), 1, r, 1)                                      \
-                UNROLL for (int j = 0; j < N; j++) *(V *)(v + (N * i + j) * step + c) = r[j];           \
-            }                                                                                           \
-        }                                                                                               \
-    }                                                                                                   \
-    static NOINLINE void winograd_output_##N##_##NAME(                                                  \
-        const float *m, ptrdiff_t step, const float *bias, float *const *pixel, float *const *next,     \
-        ptrdiff_t apart, int relu, ptrdiff_t first, ptrdiff_t channels) {                               \
-        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
-            V half[4 * N];                                                                              \
-            PREFETCH(4, 0, 1)                                                                           \
-            const V shift = LOAD(V, bias + c);                                                          \
-            UNROLL for (int j = 0; j < N; j++) {                                                        \
-                V d[N];                                                                                 \
-                UNROLL for (int i = 0; i < N; i++) d[i] = *(const V *)(m + (N * i + j) * step + c);     \
-                OUTPUT_TRANSFORM_##N(V, d, 1, (half + j), N)                                            \
-            }                                                                                           \
-            UNROLL for (int i = 0; i < 4; i++) {                                                        \
-                V r[4];                                                                                 \
-                OUTPUT_TRANSFORM_##N(V, (half + N * i), 1, r, 1)                                        \
-                UNROLL for (int j = 0; j < 4; j++) {                                                    \
-                    V y = r[j] + shift;                                                                 \
-                    if (!pixel[4 * i + j]) continue;                                                    \
-                    if (apart) y += LOAD(V, pixel[4 * i + j] + apart + c);                              \
-                    BENT(V, y, relu)                                                                    \
-                    STORE(V, pixel[4 * i + j] + c, y);                                                  \
+            float *line = v + c;                                                                        \
+            for (const V *from = half; from < half + N; from++, line += N * step) {                     \
+                float *to = line;                                                                       \
+                const V *h = from;                                                                      \
+                for (ptrdiff_t t = 0; t < s->tiles; t++, to += tile, h += 4 * N) {                      \
+                    V d[FROM], r[N];                                                                    \
+                    UNROLL for (int j = 0; j < FROM; j++) d[j] = h[N * j];                              \
+                    TRANSFORM(V, d, 1, r, 1)                                                            \
+                    UNROLL for (int j = 0; j < N; j++) *(V *)(to + j * step) = r[j];                    \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
     }
+
+/* The output is y + bias, plus what lies `apart` floats from y unless that is 0, and bent by relu, as BENT says. */
+#define DEFINE_BACK(NAME, N, TRANSFORM, LANES, V, LOAD, STORE)                                          \
+    static NOINLINE void NAME(const Strip *s, const float *m, ptrdiff_t tile, ptrdiff_t step,           \
+                              const float *bias, ptrdiff_t apart, int relu, ptrdiff_t first,            \
+                              ptrdiff_t channels) {                                                     \
+        V half[4 * RUN * N] WHOLE_LINES;                                                                          \
+        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
+            const ptrdiff_t ahead = c + LANES < channels ? LANES : s->ahead - c;                        \
+            const V shift = LOAD(V, bias + c);                                                          \
+            const float *line = m + c;                                                                  \
+            for (V *to = half; to < half + N; to++, line += step) {                                     \
+                const float *from = line;                                                               \
+                V *h = to;                                                                              \
+                for (ptrdiff_t t = 0; t < s->tiles; t++, from += tile, h += 4 * N) {                    \
+                    V d[N];                                                                             \
+                    UNROLL for (int i = 0; i < N; i++) d[i] = *(const V *)(from + i * N * step);        \
+                    TRANSFORM(V, d, 1, h, N)                                                            \
+                }                                                                                       \
+            }                                                                                           \
+            const ptrdiff_t along = s->along[0];                                                        \
+            for (ptrdiff_t i = 0; i < s->rows; i++) {                                                   \
+                float *y = s->row[i] + c;                                                               \
+                const V *h = half + N * i;                                                              \
+                for (ptrdiff_t left = s->last; left > 0; left -= 4, h += 4 * N) {                       \
+                    V r[4];                                                                             \
+                    TRANSFORM(V, h, 1, r, 1)                                                            \
+                    UNROLL for (int j = 0; j < 4; j++, y += along) {                                    \
+                        V out = r[j] + shift;                                                           \
+                        if (j >= left) break;                                                           \
+                        if (apart) out += LOAD(V, y + apart);                                           \
+                        BENT(V, out, relu)                                                              \
+                        STORE(V, y, out);                                                               \
+                        __builtin_prefetch(y + ahead, 1, 3);                                            \
+                    }                                                                                   \
+                }                                                                                       \
+            }                                                                                           \
+        }                                                                                               \
+    }
+#define DEFINE_TRANSFORMS(R, N, NAME, LANES, V, LOAD, STORE)                                            \
+    DEFINE_FORTH(winograd_input_##N##_##NAME, N, N, INPUT_TRANSFORM_##N, LANES, V, LOAD)                \
+    DEFINE_FORTH(winograd_gradient_##N##_##NAME, N, 4, GRADIENT_TRANSFORM_##N, LANES, V, LOAD)          \
+    DEFINE_BACK(winograd_output_##N##_##NAME, N, OUTPUT_TRANSFORM_##N, LANES, V, LOAD, STORE)
 
 /* Filters of LANES outputs, or of the first `left`, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that
  * is -1. */
@@ -315,17 +300,15 @@ DEFINE_FILTERS(2, 5, 16, vf)
     else BY_CHANNELS(name##_5, channels, __VA_ARGS__)
 
 /* Of tiles of 6x6 or 5x5 inputs, by `side`, all channels. */
-INLINE void winograd_input(int side, const float *const *pixel, const float *const *next, float *v,
-                           ptrdiff_t step, ptrdiff_t channels) {
-    BY_SIDE(winograd_input, channels, pixel, next, v, step)
+INLINE void winograd_input(int side, const Strip *s, float *v, ptrdiff_t tile, ptrdiff_t step, ptrdiff_t channels) {
+    BY_SIDE(winograd_input, channels, s, v, tile, step)
 }
-INLINE void winograd_gradient(int side, const float *const *pixel, const float *const *next, float *v,
-                              ptrdiff_t step, ptrdiff_t channels) {
-    BY_SIDE(winograd_gradient, channels, pixel, next, v, step)
+INLINE void winograd_gradient(int side, const Strip *s, float *v, ptrdiff_t tile, ptrdiff_t step, ptrdiff_t channels) {
+    BY_SIDE(winograd_gradient, channels, s, v, tile, step)
 }
-INLINE void winograd_output(int side, const float *m, ptrdiff_t step, const float *bias, float *const *pixel,
-                            float *const *next, ptrdiff_t channels, ptrdiff_t apart, int relu) {
-    BY_SIDE(winograd_output, channels, m, step, bias, pixel, next, apart, relu)
+INLINE void winograd_output(int side, const Strip *s, const float *m, ptrdiff_t tile, ptrdiff_t step,
+                            const float *bias, ptrdiff_t apart, int relu, ptrdiff_t channels) {
+    BY_SIDE(winograd_output, channels, s, m, tile, step, bias, apart, relu)
 }
 
 /* Filters of FILTER_LANES outputs of a block of `width`, or of eight, of which `left` are there. */
@@ -342,11 +325,19 @@ INLINE void winograd_filter(int side, const float *w, const ptrdiff_t *tap, ptrd
     else winograd_filter_5_8(w, tap, lane, left, u, step);
 }
 
-/* The sums of `chunks` partial gradients of eight outputs, or of the first `left`, back to taps. */
-INLINE void winograd_filter_adjoint(int side, const float *u, ptrdiff_t step, ptrdiff_t chunks, ptrdiff_t apart,
-                                    float *dw, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left) {
+/* The sums of `chunks` partial gradients of 16 outputs, or of eight, or of the first `left`, back to taps: of how many. */
+INLINE ptrdiff_t winograd_filter_adjoint(int side, const float *u, ptrdiff_t step, ptrdiff_t chunks, ptrdiff_t apart,
+                                         float *dw, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left) {
+#if VL == 16
+    if (left > 8) {
+        if (side == 6) winograd_filter_adjoint_6_16(u, step, chunks, apart, dw, tap, lane, left);
+        else winograd_filter_adjoint_5_16(u, step, chunks, apart, dw, tap, lane, left);
+        return 16;
+    }
+#endif
     if (side == 6) winograd_filter_adjoint_6_8(u, step, chunks, apart, dw, tap, lane, left);
     else winograd_filter_adjoint_5_8(u, step, chunks, apart, dw, tap, lane, left);
+    return 8;
 }
 
 /* The lanes of the block that starts where `lanes` are left, any number; and those of all blocks. */

@@ -17,6 +17,7 @@ from . import winograd_loops, winograd_pieces, winograd_tiles, winograd_weight_l
 from .algorithm import PARTIALS, Algorithm, registered
 
 BLOCK = 32  # tiles of a block, at most
+FEW = 64  # channels of all pieces and lanes; of more, half as many tiles leave room in the cache for the next ones
 WEIGHT_BLOCK = 64  # the same for the weight gradient
 ITEMS = 32  # work items wanted, at least
 MANY = 4096  # channels of all pieces x lanes whose filters, 400 to 600 KB, are not to be read for each block
@@ -115,7 +116,8 @@ def _pass(cut, channels, lanes, fresh=True):
         wide = winograd_loops.WIDTH
         part = wide * max(1, min(PART // wide, lanes // (wide * LEAST_PARTS)))
     if not part:
-        tiles = cut(block=max(8, min(BLOCK, tiles.count // ITEMS // 8 * 8)))
+        most = BLOCK if channels * tiles.pieces + lanes <= FEW else BLOCK // 2
+        tiles = cut(block=max(8, min(most, tiles.count // ITEMS // 8 * 8)))
     return winograd_loops.Sharing(tiles, channels, lanes, part, fresh and part > 0)
 
 

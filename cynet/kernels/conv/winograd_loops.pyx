@@ -25,7 +25,7 @@ import numpy as np
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    FILTER_LANES, POINTS, SPARE, Share, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
+    FILTER_LANES, SPARE, Share, Strip, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
     product, winograd_filter, winograd_input, winograd_output,
 )
 
@@ -266,32 +266,33 @@ cdef class WinogradPass:
 cdef void transform_inputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *x, Py_ssize_t channels,
                            const float *zeros, float *v, Py_ssize_t v_step) noexcept nogil:
     """v[:, first : first + count] of tiles one after another, of each its pieces."""
-    cdef const float *pixel[2][POINTS]
-    cdef Py_ssize_t t, piece = 0, each = eights(channels)
+    cdef Strip strip
+    cdef Py_ssize_t piece, some, each = eights(channels)
     cdef TilePlace at = tiles.place(first)
-    tiles.inputs(&at, 0, x, channels, zeros, pixel[0])
-    for t in range(count * tiles.pieces):
-        piece += 1
-        if piece == tiles.pieces:
-            piece = 0
-            tiles.step(&at)
-        tiles.inputs(&at, piece, x, channels, zeros, pixel[(t + 1) % 2])
-        winograd_input(tiles.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * each, v_step, channels)
+    while count > 0:
+        some = tiles.run(&at, count)
+        for piece in range(tiles.pieces):
+            tiles.inputs(&at, some, piece, x, channels, zeros, &strip)
+            winograd_input(tiles.side, &strip, v + piece * each, tiles.pieces * each, v_step, channels)
+        tiles.step(&at, some)
+        v += some * tiles.pieces * each
+        count -= some
 
 
 cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, const float *m, Py_ssize_t m_row,
                             Py_ssize_t m_step, const float *bias, float *y, Py_ssize_t lanes, Py_ssize_t width,
                             Py_ssize_t apart, int relu) noexcept nogil:
     """`width` lanes of y, where the first of them is at y, of tiles one after another."""
-    cdef const float *pixel[2][POINTS]
-    cdef Py_ssize_t t
+    cdef Strip strip
+    cdef Py_ssize_t some
     cdef TilePlace at = tiles.place(first)
-    tiles.outputs(&at, y, lanes, NULL, pixel[0])
-    for t in range(count):
-        tiles.step(&at)
-        tiles.outputs(&at, y, lanes, NULL, pixel[(t + 1) % 2])
-        winograd_output(tiles.side, m + t * m_row, m_step, bias, <float **>pixel[t % 2], <float **>pixel[(t + 1) % 2],
-                        width, apart, relu)
+    while count > 0:
+        some = tiles.run(&at, count)
+        tiles.outputs(&at, some, y, lanes, NULL, &strip)
+        winograd_output(tiles.side, &strip, m, m_row, m_step, bias, apart, relu, width)
+        tiles.step(&at, some)
+        m += some * m_row
+        count -= some
 
 
 cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float *u, const float *bias, float *y,

@@ -1,18 +1,17 @@
 """Winograd's transforms and products, and the tiles that the output is cut into; see winograd_tiles.pyx."""
 
 cdef extern from "winograd.h":
-    enum: POINTS
-    void winograd_square(const float *first, Py_ssize_t down, Py_ssize_t across, Py_ssize_t side,
-                         const float **pixel) noexcept nogil
-    void winograd_edge(const float *first, Py_ssize_t down, Py_ssize_t across, Py_ssize_t side, Py_ssize_t top,
-                       Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right, const float *other,
-                       const float **pixel) noexcept nogil
-    void winograd_input(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
+    enum: RUN
+    ctypedef struct Strip:
+        float *row[6]
+        Py_ssize_t along[6]
+        Py_ssize_t rows, first, last, tiles, ahead
+    void winograd_input(int side, const Strip *s, float *v, Py_ssize_t tile, Py_ssize_t step,
                         Py_ssize_t channels) noexcept nogil
-    void winograd_gradient(int side, const float **pixel, const float **next, float *v, Py_ssize_t step,
+    void winograd_gradient(int side, const Strip *s, float *v, Py_ssize_t tile, Py_ssize_t step,
                            Py_ssize_t channels) noexcept nogil
-    void winograd_output(int side, const float *m, Py_ssize_t step, const float *bias, float **pixel, float **next,
-                         Py_ssize_t channels, Py_ssize_t apart, bint relu) noexcept nogil
+    void winograd_output(int side, const Strip *s, const float *m, Py_ssize_t tile, Py_ssize_t step, const float *bias,
+                         Py_ssize_t apart, bint relu, Py_ssize_t channels) noexcept nogil
     ctypedef struct Share:
         pass
     Share share_of(const float *array, Py_ssize_t floats, Py_ssize_t first, Py_ssize_t last,
@@ -22,8 +21,9 @@ cdef extern from "winograd.h":
     enum: FILTER_LANES
     void winograd_filter(int side, const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left,
                          float *u, Py_ssize_t step, Py_ssize_t width) noexcept nogil
-    void winograd_filter_adjoint(int side, const float *u, Py_ssize_t step, Py_ssize_t chunks, Py_ssize_t apart,
-                                 float *dw, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left) noexcept nogil
+    Py_ssize_t winograd_filter_adjoint(int side, const float *u, Py_ssize_t step, Py_ssize_t chunks,
+                                       Py_ssize_t apart, float *dw, const Py_ssize_t *tap, Py_ssize_t lane,
+                                       Py_ssize_t left) noexcept nogil
     Py_ssize_t lane_block(Py_ssize_t lanes) noexcept nogil
     Py_ssize_t lanes_of_blocks(Py_ssize_t lanes) noexcept nogil
 
@@ -37,7 +37,7 @@ cdef enum:
     SPARE = 16  # floats between the points of a block: a power of two would make them meet in one cache set
 
 cdef struct TilePlace:
-    Py_ssize_t tile, image, row, column  # of a tile: its row and column among those of its image
+    Py_ssize_t image, row, column  # of a tile: its row and column among those of its image
 
 
 cdef class Tiles:
@@ -50,11 +50,13 @@ cdef class Tiles:
 
     cdef const Py_ssize_t *taps_of(self, Py_ssize_t piece) noexcept nogil
     cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil
-    cdef void step(self, TilePlace *at) noexcept nogil
+    cdef Py_ssize_t run(self, const TilePlace *at, Py_ssize_t most) noexcept nogil
+    cdef void step(self, TilePlace *at, Py_ssize_t tiles) noexcept nogil
+    cdef Py_ssize_t ahead(self, const TilePlace *at, Py_ssize_t tiles, Py_ssize_t down, Py_ssize_t across) noexcept nogil
     cdef Share _share(self, Py_ssize_t block, const float *array, Py_ssize_t image) noexcept nogil
     cdef Share inputs_of(self, Py_ssize_t block, const float *x, Py_ssize_t channels) noexcept nogil
     cdef Share outputs_of(self, Py_ssize_t block, const float *y, Py_ssize_t channels) noexcept nogil
-    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
-                     const float *zeros, const float **pixel) noexcept nogil
-    cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,
-                      const float **pixel) noexcept nogil
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t tiles, Py_ssize_t piece, const float *x,
+                     Py_ssize_t channels, const float *zeros, Strip *strip) noexcept nogil
+    cdef void outputs(self, const TilePlace *at, Py_ssize_t tiles, const float *y, Py_ssize_t channels,
+                      const float *zeros, Strip *strip) noexcept nogil

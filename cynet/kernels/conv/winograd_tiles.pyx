@@ -64,22 +64,30 @@ cdef class Tiles:
     cdef TilePlace place(self, Py_ssize_t tile) noexcept nogil:
         """Where a tile lies."""
         cdef TilePlace at
-        at.tile, at.image = tile, tile // (self.down * self.across)
+        at.image = tile // (self.down * self.across)
         at.row, at.column = tile // self.across % self.down, tile % self.across
         return at
 
-    cdef void step(self, TilePlace *at) noexcept nogil:
-        """To the next tile, but for the last: divisions take as long as all else."""
-        if at.tile == self.count - 1:
-            return
-        at.tile += 1
-        at.column += 1
+    cdef Py_ssize_t run(self, const TilePlace *at, Py_ssize_t most) noexcept nogil:
+        """How many tiles from this one on make a strip: at most so many."""
+        return min(min(most, RUN), self.across - at.column)
+
+    cdef void step(self, TilePlace *at, Py_ssize_t tiles) noexcept nogil:
+        """Past the tiles of a strip."""
+        at.column += tiles
         if at.column == self.across:
             at.column = 0
             at.row += 1
             if at.row == self.down:
                 at.row = 0
                 at.image += 1
+
+    cdef Py_ssize_t ahead(self, const TilePlace *at, Py_ssize_t tiles, Py_ssize_t down,
+                          Py_ssize_t across) noexcept nogil:
+        """About how many floats the next strip is away, with so many from a row, and a column, to the next."""
+        if at.column + tiles < self.across:
+            return TILE * tiles * across
+        return TILE * (down - at.column * across)
 
     cdef Share inputs_of(self, Py_ssize_t block, const float *x, Py_ssize_t channels) noexcept nogil:
         """What a block, which may be beyond the last, needs of x, if that is worth to be asked for ahead of time."""
@@ -91,36 +99,38 @@ cdef class Tiles:
 
     cdef Share _share(self, Py_ssize_t block, const float *array, Py_ssize_t image) noexcept nogil:
         cdef Py_ssize_t first = min(block * self.block, self.count), last = min(first + self.block, self.count)
-        cdef Py_ssize_t floats = self.batch * image, most = FETCHED
-        if self.block % self.across:  # it begins and ends within a row, so that a part is its neighbours'
-            most //= 2
-        if floats < NEAR or (last - first) * image > most * self.down * self.across:
+        cdef Py_ssize_t floats = self.batch * image
+        if floats < NEAR or (last - first) * image > FETCHED * self.down * self.across:
             last = first
         return share_of(array, floats, first, last, self.count)
 
-    cdef void inputs(self, const TilePlace *at, Py_ssize_t piece, const float *x, Py_ssize_t channels,
-                     const float *zeros, const float **pixel) noexcept nogil:
-        """The addresses of the inputs of a tile, for a piece: 6x6 or 5x5."""
-        cdef Py_ssize_t side = self.side, down = self.step_y * self.width * channels, across = self.step_x * channels
-        cdef Py_ssize_t top = at.row * TILE * self.step_y + self.origin[2 * piece]
+    cdef void inputs(self, const TilePlace *at, Py_ssize_t tiles, Py_ssize_t piece, const float *x,
+                     Py_ssize_t channels, const float *zeros, Strip *strip) noexcept nogil:
+        """The inputs of a strip, for a piece: 6 or 5 rows. `zeros` stands for those beyond the image."""
+        cdef Py_ssize_t top = at.row * TILE * self.step_y + self.origin[2 * piece], i, y
         cdef Py_ssize_t left = at.column * TILE * self.step_x + self.origin[2 * piece + 1]
-        x += ((at.image * self.height + top) * self.width + left) * channels
-        if (0 <= top and top + (side - 1) * self.step_y < self.height
-                and 0 <= left and left + (side - 1) * self.step_x < self.width):
-            winograd_square(x, down, across, side, pixel)
-        else:
-            winograd_edge(x, down, across, side, first_within(top, self.step_y),
-                          first_within(top - self.height, self.step_y), first_within(left, self.step_x),
-                          first_within(left - self.width, self.step_x), zeros, pixel)
+        strip.tiles = tiles
+        strip.last = min(tiles * TILE + self.side - TILE, first_within(left - self.width, self.step_x))
+        strip.first = min(strip.last, first_within(left, self.step_x))
+        strip.ahead = self.ahead(at, tiles, self.step_y * self.width * channels, self.step_x * channels)
+        x += (at.image * self.height * self.width + left + strip.first * self.step_x) * channels
+        for i in range(self.side):
+            y = top + i * self.step_y
+            strip.row[i], strip.along[i] = <float *>zeros, 0
+            if 0 <= y < self.height:
+                strip.row[i], strip.along[i] = <float *>x + y * self.width * channels, self.step_x * channels
 
-    cdef void outputs(self, const TilePlace *at, const float *y, Py_ssize_t channels, const float *outside,
-                      const float **pixel) noexcept nogil:
-        """The addresses of the 4x4 outputs of a tile; `outside` stands for those beyond the image."""
-        cdef Py_ssize_t top = at.row * TILE, left = at.column * TILE
-        cdef Py_ssize_t down = self.every_y * self.full_w * channels, across = self.every_x * channels
+    cdef void outputs(self, const TilePlace *at, Py_ssize_t tiles, const float *y, Py_ssize_t channels,
+                      const float *zeros, Strip *strip) noexcept nogil:
+        """The same of the outputs: 4 rows."""
+        cdef Py_ssize_t top = at.row * TILE, left = at.column * TILE, i
+        strip.tiles, strip.first = tiles, 0
+        strip.rows, strip.last = min(TILE, self.out_h - top), min(tiles * TILE, self.out_w - left)
+        strip.ahead = self.ahead(at, tiles, self.every_y * self.full_w * channels, self.every_x * channels)
         y += ((at.image * self.full_h + self.first_y + top * self.every_y) * self.full_w + self.first_x
               + left * self.every_x) * channels
-        if top + TILE <= self.out_h and left + TILE <= self.out_w:
-            winograd_square(y, down, across, TILE, pixel)
-        else:
-            winograd_edge(y, down, across, TILE, 0, self.out_h - top, 0, self.out_w - left, outside, pixel)
+        for i in range(TILE):
+            strip.row[i], strip.along[i] = <float *>zeros, 0
+            if i < strip.rows:
+                strip.row[i] = <float *>y + i * self.every_y * self.full_w * channels
+                strip.along[i] = self.every_x * channels

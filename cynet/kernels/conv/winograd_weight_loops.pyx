@@ -13,13 +13,9 @@ from libc.string cimport memset
 from cynet.core.workspace cimport empty
 
 from .winograd_tiles cimport (
-    POINTS, SPARE, Share, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
+    SPARE, Share, Strip, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
     winograd_filter_adjoint, winograd_gradient, winograd_input,
 )
-
-
-cdef enum:
-    FEW = 64  # channels and lanes
 
 
 cdef struct GradientCut:
@@ -101,16 +97,15 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
     cdef GradientItem own = item_of(cut, item)
     cdef TilePlace at
     cdef Share coming, beside
-    # With one item a chunk, and few channels, the cache has room for what the next block needs.
-    cdef bint alone = g.pieces * cut.down * cut.across == 1 and cut.rows + cut.width <= FEW
+    cdef bint alone = g.pieces * cut.down * cut.across == 1  # nobody else reads what the next block needs
     cdef Py_ssize_t v_step = g.block * cut.rows + SPARE, e_step = g.block * cut.width + SPARE
     cdef Py_ssize_t begin = g.blocks * own.chunk // cut.chunks, block, first, tiles, t, p, done, width
     cdef Py_ssize_t rows = (own.channels + 7) // 8 * 8
     cdef float *zeros = work
     cdef float *v = zeros + cut.rows + cut.width
     cdef float *e = v + g.points * v_step
-    cdef const float *pixel[2][POINTS]
-    cdef const float *output[2][POINTS]
+    cdef Strip strip
+    cdef Py_ssize_t some
     memset(zeros, 0, (cut.rows + cut.width) * sizeof(float))
     if lanes_of_blocks(own.lanes) > (own.lanes + 7) // 8 * 8:  # lanes that no transform writes, and a product reads
         memset(e, 0, g.points * e_step * sizeof(float))
@@ -120,14 +115,15 @@ cdef void sum_chunk(Tiles g, GradientCut cut, Py_ssize_t item, const float *x, c
         first = block * g.block
         tiles = min(g.block, g.count - first)
         at = g.place(first)
-        g.inputs(&at, own.piece, x, cut.channels, zeros, pixel[0])
-        g.outputs(&at, dy, cut.lanes, zeros, output[0])
-        for t in range(tiles):
-            g.step(&at)
-            g.inputs(&at, own.piece, x, cut.channels, zeros, pixel[(t + 1) % 2])
-            winograd_input(g.side, pixel[t % 2], pixel[(t + 1) % 2], v + t * cut.rows, v_step, own.channels)
-            g.outputs(&at, dy, cut.lanes, zeros, output[(t + 1) % 2])
-            winograd_gradient(g.side, output[t % 2], output[(t + 1) % 2], e + t * cut.width, e_step, own.lanes)
+        t = 0
+        while t < tiles:
+            some = g.run(&at, tiles - t)
+            g.inputs(&at, some, own.piece, x, cut.channels, zeros, &strip)
+            winograd_input(g.side, &strip, v + t * cut.rows, cut.rows, v_step, own.channels)
+            g.outputs(&at, some, dy, cut.lanes, zeros, &strip)
+            winograd_gradient(g.side, &strip, e + t * cut.width, cut.width, e_step, own.lanes)
+            g.step(&at, some)
+            t += some
         coming = g.inputs_of(block + 1 if alone else g.blocks, x, cut.channels)
         beside = g.outputs_of(block + 1 if alone else g.blocks, dy, cut.lanes)
         for p in range(g.points):
@@ -145,10 +141,10 @@ cdef void add_row(Tiles g, GradientCut cut, Py_ssize_t item, Py_ssize_t c, const
                   Py_ssize_t plane) noexcept nogil:
     """Add the chunks' partial sums for a block's c-th channel, in order, to dw."""
     cdef GradientItem own = item_of(cut, item)
-    cdef Py_ssize_t lane, channel = own.channel + c
+    cdef Py_ssize_t lane = 0, channel = own.channel + c
     if c >= own.channels:
         return
-    for lane in range(0, own.lanes, 8):
-        winograd_filter_adjoint(g.side, sums + c * cut.width + lane, cut.size, cut.chunks, g.points * cut.size,
-                                dw + ((own.lane + lane) * cut.channels + channel) * plane, g.taps_of(own.piece),
-                                plane * cut.channels, own.lanes - lane)
+    while lane < own.lanes:
+        lane += winograd_filter_adjoint(g.side, sums + c * cut.width + lane, cut.size, cut.chunks, g.points * cut.size,
+                                        dw + ((own.lane + lane) * cut.channels + channel) * plane,
+                                        g.taps_of(own.piece), plane * cut.channels, own.lanes - lane)
