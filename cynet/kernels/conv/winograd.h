@@ -142,84 +142,95 @@ DEFINE_FETCH(fetch_written, 1)
         r[step] = v[2 * stride] * (1.0f / 6) - v[stride] * 0.5f + v[3 * stride] * (1.0f / 3) + v[4 * stride];\
     }
 
-/* The transforms of a strip for vectors V of LANES channels: first down the columns, each once, though it may belong to two
- * tiles, then along the rows. Point p of tile t lies at v + p * step + t * tile. */
-#define DEFINE_FORTH(NAME, N, FROM, TRANSFORM, LANES, V, LOAD)                                          \
+/* The transforms of a strip, LINE vectors V of LANES channels at a time: a line of the cache, where there are so many. First
+ * down the columns, each once, though it may belong to two tiles, then along the rows. Point p of tile t lies at
+ * v + p * step + t * tile. */
+#define DEFINE_FORTH(NAME, N, FROM, TRANSFORM, LINE, LANES, V, LOAD)                                    \
     static NOINLINE void NAME(const Strip *s, float *v, ptrdiff_t tile, ptrdiff_t step,                 \
                               ptrdiff_t first, ptrdiff_t channels) {                                    \
-        V half[(4 * RUN + FROM - 4) * N] WHOLE_LINES;                                                             \
+        V half[LINE][(4 * RUN + FROM - 4) * N] WHOLE_LINES;                                             \
         const ptrdiff_t columns = 4 * s->tiles + FROM - 4;                                              \
-        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
-            const ptrdiff_t ahead = c + LANES < channels ? LANES : s->ahead - c;                        \
+        for (ptrdiff_t c = first; c < channels; c += LINE * LANES) {                                    \
+            const ptrdiff_t ahead = c + LINE * LANES < channels ? LINE * LANES : s->ahead - c;          \
             const float *p[FROM];                                                                       \
             UNROLL for (int i = 0; i < FROM; i++) p[i] = s->row[i] + c;                                 \
-            for (ptrdiff_t k = 0; k < N * s->first; k++) half[k] = (V){0};                              \
-            for (ptrdiff_t k = N * s->last; k < N * columns; k++) half[k] = (V){0};                     \
-            for (V *h = half + N * s->first; h < half + N * s->last; h += N) {                          \
-                V d[FROM];                                                                              \
-                UNROLL for (int i = 0; i < FROM; i++) {                                                 \
-                    d[i] = LOAD(V, p[i]);                                                               \
-                    if (i >= FROM - 4) __builtin_prefetch(p[i] + ahead, 0, 3);                          \
-                    p[i] += s->along[i];                                                                \
-                }                                                                                       \
-                TRANSFORM(V, d, 1, h, 1)                                                                \
+            UNROLL for (int l = 0; l < LINE; l++) {                                                     \
+                for (ptrdiff_t k = 0; k < N * s->first; k++) half[l][k] = (V){0};                       \
+                for (ptrdiff_t k = N * s->last; k < N * columns; k++) half[l][k] = (V){0};              \
             }                                                                                           \
-            float *line = v + c;                                                                        \
-            for (const V *from = half; from < half + N; from++, line += N * step) {                     \
-                float *to = line;                                                                       \
-                const V *h = from;                                                                      \
-                for (ptrdiff_t t = 0; t < s->tiles; t++, to += tile, h += 4 * N) {                      \
-                    V d[FROM], r[N];                                                                    \
-                    UNROLL for (int j = 0; j < FROM; j++) d[j] = h[N * j];                              \
-                    TRANSFORM(V, d, 1, r, 1)                                                            \
-                    UNROLL for (int j = 0; j < N; j++) *(V *)(to + j * step) = r[j];                    \
+            for (ptrdiff_t k = N * s->first; k < N * s->last; k += N) {                                 \
+                UNROLL for (int l = 0; l < LINE; l++) {                                                 \
+                    V d[FROM];                                                                          \
+                    UNROLL for (int i = 0; i < FROM; i++) d[i] = LOAD(V, p[i] + l * LANES);             \
+                    TRANSFORM(V, d, 1, (half[l] + k), 1)                                                \
+                }                                                                                       \
+                UNROLL for (int i = FROM - 4; i < FROM; i++) __builtin_prefetch(p[i] + ahead, 0, 3);    \
+                UNROLL for (int i = 0; i < FROM; i++) p[i] += s->along[i];                              \
+            }                                                                                           \
+            UNROLL for (int l = 0; l < LINE; l++) {                                                     \
+                float *line = v + c + l * LANES;                                                        \
+                for (const V *from = half[l]; from < half[l] + N; from++, line += N * step) {           \
+                    float *to = line;                                                                   \
+                    const V *h = from;                                                                  \
+                    for (ptrdiff_t t = 0; t < s->tiles; t++, to += tile, h += 4 * N) {                  \
+                        V d[FROM], r[N];                                                                \
+                        UNROLL for (int j = 0; j < FROM; j++) d[j] = h[N * j];                          \
+                        TRANSFORM(V, d, 1, r, 1)                                                        \
+                        UNROLL for (int j = 0; j < N; j++) *(V *)(to + j * step) = r[j];                \
+                    }                                                                                   \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
     }
 
 /* The output is y + bias, plus what lies `apart` floats from y unless that is 0, and bent by relu, as BENT says. */
-#define DEFINE_BACK(NAME, N, TRANSFORM, LANES, V, LOAD, STORE)                                          \
+#define DEFINE_BACK(NAME, N, TRANSFORM, LINE, LANES, V, LOAD, STORE)                                    \
     static NOINLINE void NAME(const Strip *s, const float *m, ptrdiff_t tile, ptrdiff_t step,           \
                               const float *bias, ptrdiff_t apart, int relu, ptrdiff_t first,            \
                               ptrdiff_t channels) {                                                     \
-        V half[4 * RUN * N] WHOLE_LINES;                                                                          \
-        for (ptrdiff_t c = first; c < channels; c += LANES) {                                           \
-            const ptrdiff_t ahead = c + LANES < channels ? LANES : s->ahead - c;                        \
-            const V shift = LOAD(V, bias + c);                                                          \
-            const float *line = m + c;                                                                  \
-            for (V *to = half; to < half + N; to++, line += step) {                                     \
-                const float *from = line;                                                               \
-                V *h = to;                                                                              \
-                for (ptrdiff_t t = 0; t < s->tiles; t++, from += tile, h += 4 * N) {                    \
-                    V d[N];                                                                             \
-                    UNROLL for (int i = 0; i < N; i++) d[i] = *(const V *)(from + i * N * step);        \
-                    TRANSFORM(V, d, 1, h, N)                                                            \
+        V half[LINE][4 * RUN * N] WHOLE_LINES;                                                          \
+        const ptrdiff_t along = s->along[0];                                                            \
+        for (ptrdiff_t c = first; c < channels; c += LINE * LANES) {                                    \
+            const ptrdiff_t ahead = c + LINE * LANES < channels ? LINE * LANES : s->ahead - c;          \
+            V shift[LINE];                                                                              \
+            UNROLL for (int l = 0; l < LINE; l++) {                                                     \
+                const float *line = m + c + l * LANES;                                                  \
+                shift[l] = LOAD(V, bias + c + l * LANES);                                               \
+                for (V *to = half[l]; to < half[l] + N; to++, line += step) {                           \
+                    const float *from = line;                                                           \
+                    V *h = to;                                                                          \
+                    for (ptrdiff_t t = 0; t < s->tiles; t++, from += tile, h += 4 * N) {                \
+                        V d[N];                                                                         \
+                        UNROLL for (int i = 0; i < N; i++) d[i] = *(const V *)(from + i * N * step);    \
+                        TRANSFORM(V, d, 1, h, N)                                                        \
+                    }                                                                                   \
                 }                                                                                       \
             }                                                                                           \
-            const ptrdiff_t along = s->along[0];                                                        \
             for (ptrdiff_t i = 0; i < s->rows; i++) {                                                   \
                 float *y = s->row[i] + c;                                                               \
-                const V *h = half + N * i;                                                              \
-                for (ptrdiff_t left = s->last; left > 0; left -= 4, h += 4 * N) {                       \
-                    V r[4];                                                                             \
-                    TRANSFORM(V, h, 1, r, 1)                                                            \
-                    UNROLL for (int j = 0; j < 4; j++, y += along) {                                    \
-                        V out = r[j] + shift;                                                           \
-                        if (j >= left) break;                                                           \
-                        if (apart) out += LOAD(V, y + apart);                                           \
-                        BENT(V, out, relu)                                                              \
-                        STORE(V, y, out);                                                               \
-                        __builtin_prefetch(y + ahead, 1, 3);                                            \
+                ptrdiff_t k = N * i;                                                                    \
+                for (ptrdiff_t left = s->last; left > 0; left -= 4, k += 4 * N, y += 4 * along) {       \
+                    UNROLL for (int l = 0; l < LINE; l++) {                                             \
+                        V r[4];                                                                         \
+                        float *to = y + l * LANES;                                                      \
+                        TRANSFORM(V, (half[l] + k), 1, r, 1)                                            \
+                        UNROLL for (int j = 0; j < 4; j++, to += along) {                               \
+                            V out = r[j] + shift[l];                                                    \
+                            if (j >= left) break;                                                       \
+                            if (apart) out += LOAD(V, to + apart);                                      \
+                            BENT(V, out, relu)                                                          \
+                            STORE(V, to, out);                                                          \
+                            if (l == 0) __builtin_prefetch(to + ahead, 1, 3);                           \
+                        }                                                                               \
                     }                                                                                   \
                 }                                                                                       \
             }                                                                                           \
         }                                                                                               \
     }
-#define DEFINE_TRANSFORMS(R, N, NAME, LANES, V, LOAD, STORE)                                            \
-    DEFINE_FORTH(winograd_input_##N##_##NAME, N, N, INPUT_TRANSFORM_##N, LANES, V, LOAD)                \
-    DEFINE_FORTH(winograd_gradient_##N##_##NAME, N, 4, GRADIENT_TRANSFORM_##N, LANES, V, LOAD)          \
-    DEFINE_BACK(winograd_output_##N##_##NAME, N, OUTPUT_TRANSFORM_##N, LANES, V, LOAD, STORE)
+#define DEFINE_TRANSFORMS(N, NAME, LINE, LANES, V, LOAD, STORE)                                         \
+    DEFINE_FORTH(winograd_input_##N##_##NAME, N, N, INPUT_TRANSFORM_##N, LINE, LANES, V, LOAD)          \
+    DEFINE_FORTH(winograd_gradient_##N##_##NAME, N, 4, GRADIENT_TRANSFORM_##N, LINE, LANES, V, LOAD)    \
+    DEFINE_BACK(winograd_output_##N##_##NAME, N, OUTPUT_TRANSFORM_##N, LINE, LANES, V, LOAD, STORE)
 
 /* Filters of LANES outputs, or of the first `left`, `lane` floats apart in w, tap t of each at w[tap[t]]; 0 where that
  * is -1. */
@@ -263,34 +274,26 @@ DEFINE_FETCH(fetch_written, 1)
 #define KEEP(V, p, y) *(V *)(p) = y
 #define SOME(V, p) vload8_part(p, channels - first)
 #define KEEP_SOME(V, p, y) vstore8_part(p, y, channels - first)
-DEFINE_TRANSFORMS(3, 6, 8, 8, vf8, ALL, KEEP)
-DEFINE_TRANSFORMS(2, 5, 8, 8, vf8, ALL, KEEP)
-DEFINE_TRANSFORMS(3, 6, some, 8, vf8, SOME, KEEP_SOME)
-DEFINE_TRANSFORMS(2, 5, some, 8, vf8, SOME, KEEP_SOME)
+DEFINE_TRANSFORMS(6, 16, 16 / VL, VL, vf, ALL, KEEP)
+DEFINE_TRANSFORMS(5, 16, 16 / VL, VL, vf, ALL, KEEP)
+DEFINE_TRANSFORMS(6, 8, 1, 8, vf8, ALL, KEEP)
+DEFINE_TRANSFORMS(5, 8, 1, 8, vf8, ALL, KEEP)
+DEFINE_TRANSFORMS(6, some, 1, 8, vf8, SOME, KEEP_SOME)
+DEFINE_TRANSFORMS(5, some, 1, 8, vf8, SOME, KEEP_SOME)
 DEFINE_FILTERS(3, 6, 8, vf8)
 DEFINE_FILTERS(2, 5, 8, vf8)
 #if VL == 16
-DEFINE_TRANSFORMS(3, 6, 16, 16, vf, ALL, KEEP)
-DEFINE_TRANSFORMS(2, 5, 16, 16, vf, ALL, KEEP)
 DEFINE_FILTERS(3, 6, 16, vf)
 DEFINE_FILTERS(2, 5, 16, vf)
 #define FILTER_LANES 16 /* transformed at once, where a block has so many */
-#define SIXTEENS(channels) ((channels) & -16)
 #else
 #define FILTER_LANES 8
-#define SIXTEENS(channels) 0
-#define winograd_input_6_16 winograd_input_6_8
-#define winograd_input_5_16 winograd_input_5_8
-#define winograd_gradient_6_16 winograd_gradient_6_8
-#define winograd_gradient_5_16 winograd_gradient_5_8
-#define winograd_output_6_16 winograd_output_6_8
-#define winograd_output_5_16 winograd_output_5_8
 #endif
 
 /* Sixteen channels at a time, then eight, then those that are left, with zeros behind them. */
 #define BY_CHANNELS(name, channels, ...)                                                                \
     {                                                                                                   \
-        const ptrdiff_t wide = SIXTEENS(channels), whole = (channels) & -8;                             \
+        const ptrdiff_t wide = (channels) & -16, whole = (channels) & -8;                             \
         if (wide) name##_16(__VA_ARGS__, 0, wide);                                                      \
         if (wide < whole) name##_8(__VA_ARGS__, wide, whole);                                           \
         if (whole < (channels)) name##_some(__VA_ARGS__, whole, channels);                              \
