@@ -6,8 +6,9 @@ filters of each output do. Tiles, bands and tables are those of tiled_loops.pyx.
 whatever pixels are beside.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, threadid
 
+from cynet.kernels.common.turns cimport Turns, share_out, take
 from cynet.kernels.conv.lowering cimport Block, Lowering
 from cynet.kernels.conv.tiled_loops cimport clip
 
@@ -30,7 +31,8 @@ def convolve(
     int threads,
 ):
     """out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * filters[o, k]."""
-    cdef Py_ssize_t outputs = filters.shape[0], tile
+    cdef Py_ssize_t outputs = filters.shape[0], tile = 0
+    cdef Turns turns
     if not 1 <= outputs <= MOST_FEW or filters.shape[1] != g.columns or g.groups != 1:
         raise ValueError(f"filters: wanted at most {MOST_FEW} of {g.columns} columns each, got {outputs}")
     if out.shape[0] == 0 or g.tiles == 0:
@@ -40,8 +42,12 @@ def convolve(
     cdef const float *b = &bias[0]
     cdef float *y = &out[0, 0, 0, 0]
     cdef float *bands = &scratch[0] if scratch.shape[0] else NULL
-    for tile in prange(g.tiles, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        one_tile(g, tile, outputs, x, w, b, y, bands + threadid() * g.band_floats)
+    share_out(&turns, g.tiles, threads)
+    with nogil, parallel(num_threads=threads):
+        tile = take(&turns, threadid())
+        while tile >= 0:
+            one_tile(g, tile, outputs, x, w, b, y, bands + threadid() * g.band_floats)
+            tile = take(&turns, threadid())
 
 
 cdef void one_tile(Lowering g, Py_ssize_t tile, Py_ssize_t outputs, const float *source, const float *w,

@@ -9,11 +9,12 @@ An output's sum runs over channels, then rows and columns of taps, whatever the 
 for any cut and any number of threads.
 """
 
-from cython.parallel cimport parallel, prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport VL, clear_run, copy_run
+from cynet.kernels.common.turns cimport Turns, share_out, take
 
 
 cdef extern from "planes.h" nogil:
@@ -172,7 +173,8 @@ cdef class PlanesPass:
 
 cdef void run(Planes g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
               float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads) noexcept:
-    cdef Py_ssize_t tile
+    cdef Py_ssize_t tile = 0
+    cdef Turns turns
     if g.tiles == 0 or g.columns == 0:
         return
     cdef const float *x = &source[0, 0, 0, 0]
@@ -185,10 +187,13 @@ cdef void run(Planes g, const float[:, :, :, ::1] source, const float[::1] packe
         for tile in range(g.tiles):
             one_tile(g, tile, x, w, b, y, work, relu)
         return
+    share_out(&turns, g.tiles, threads)
     with nogil, parallel(num_threads=threads):
         clear_run(work + threadid() * g.each, g.band_floats)  # once: the padding beside the images stays
-        for tile in prange(g.tiles, schedule="dynamic", chunksize=1):
+        tile = take(&turns, threadid())
+        while tile >= 0:
             one_tile(g, tile, x, w, b, y, work + threadid() * g.each, relu)
+            tile = take(&turns, threadid())
 
 
 cdef void one_tile(Planes g, Py_ssize_t tile, const float *x, const float *w, const float *bias, float *y,

@@ -5,8 +5,9 @@ chunk of tiles is a work item, as of the weight gradient (tiled_weight_loops.pyx
 the cache, gives its dx before it adds to dw. All sums are added in the order that they have apart.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
+from cynet.kernels.common.turns cimport Turns, share_out, take
 from cynet.kernels.conv.lowering cimport Lowering
 from cynet.kernels.conv.tiled_loops cimport convolve_tile
 from cynet.kernels.conv.tiled_weight_loops cimport add_partials, add_tile, slices_of
@@ -41,9 +42,14 @@ def gradients(
     cdef float *sums = &partial[0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0] if scratch.shape[0] else NULL
-    cdef Py_ssize_t chunk, item, each = scratch_floats(g), slices = slices_of(g)
-    for chunk in prange(chunks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        walk(g, back, chunk, chunks, x, d, w, b, out, sums, work + threadid() * each)
+    cdef Py_ssize_t chunk = 0, item, each = scratch_floats(g), slices = slices_of(g)
+    cdef Turns turns
+    share_out(&turns, chunks, threads)
+    with nogil, parallel(num_threads=threads):
+        chunk = take(&turns, threadid())
+        while chunk >= 0:
+            walk(g, back, chunk, chunks, x, d, w, b, out, sums, work + threadid() * each)
+            chunk = take(&turns, threadid())
     for item in prange(slices, nogil=True, num_threads=threads, schedule="static"):
         add_partials(g, item, slices, chunks, sums, target)
 

@@ -11,10 +11,11 @@ windows lie at one distance, meet in a register block (product.h):
 images, whose sums are added in order: the same bytes for any number of threads.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport clear_run, copy_run
+from cynet.kernels.common.turns cimport Turns, share_out, take
 
 cdef extern from "product.h":
     enum: _LANES "PRODUCT_LANES"
@@ -124,7 +125,8 @@ def convolve(
 
 cdef int run(Band g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
              float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads) except -1:
-    cdef Py_ssize_t image, lanes = out.shape[3]
+    cdef Py_ssize_t image = 0, lanes = out.shape[3]
+    cdef Turns turns
     if source.shape[0] == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]
@@ -136,8 +138,12 @@ cdef int run(Band g, const float[:, :, :, ::1] source, const float[::1] packed, 
         for image in range(g.batch):
             convolve_image(g, image, x, w, b, y, lanes, work, relu)
         return 0
-    for image in prange(g.batch, nogil=True, num_threads=threads, schedule="dynamic", chunksize=2):
-        convolve_image(g, image, x, w, b, y, lanes, work + threadid() * g.floats, relu)
+    share_out(&turns, g.batch, threads)
+    with nogil, parallel(num_threads=threads):
+        image = take(&turns, threadid())
+        while image >= 0:
+            convolve_image(g, image, x, w, b, y, lanes, work + threadid() * g.floats, relu)
+            image = take(&turns, threadid())
 
 
 cdef class ThinPass:
@@ -190,7 +196,8 @@ def weight_gradient(
     int threads,
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
-    cdef Py_ssize_t chunk, chunks = partial.shape[0], lanes = dy.shape[3], k, lane, place, plane
+    cdef Py_ssize_t chunk = 0, chunks = partial.shape[0], lanes = dy.shape[3], k, lane, place, plane
+    cdef Turns turns
     cdef float total
     if source.shape[0] == 0:
         return
@@ -199,9 +206,13 @@ def weight_gradient(
     cdef float *sums = &partial[0, 0]
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0]
-    for chunk in prange(chunks, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        sum_chunk(g, g.batch * chunk // chunks, g.batch * (chunk + 1) // chunks, x, d, lanes,
-                  sums + chunk * g.entries * lanes, work + threadid() * g.floats)
+    share_out(&turns, chunks, threads)
+    with nogil, parallel(num_threads=threads):
+        chunk = take(&turns, threadid())
+        while chunk >= 0:
+            sum_chunk(g, g.batch * chunk // chunks, g.batch * (chunk + 1) // chunks, x, d, lanes,
+                      sums + chunk * g.entries * lanes, work + threadid() * g.floats)
+            chunk = take(&turns, threadid())
     plane = g.taps_y * g.taps_x
     for k in range(g.entries):
         place = k % g.channels * plane + k // g.channels

@@ -18,9 +18,10 @@ The work items are tiles of pixels x groups of channels, or parts of these. Each
 the tile or block it falls into, so the result is the same for any cut and any number of threads.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
 from cynet.kernels.common.simd cimport clear_run
+from cynet.kernels.common.turns cimport Turns, share_out, take
 from cynet.kernels.conv.lowering cimport (
     Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_run, ceil_div,
 )
@@ -114,7 +115,8 @@ def convolve(
 
 cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
              float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads, bint clear) except -1:
-    cdef Py_ssize_t item, items = g.tiles * g.groups * g.parts
+    cdef Py_ssize_t item = 0, items = g.tiles * g.groups * g.parts
+    cdef Turns turns
     if out.shape[0] == 0 or items == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]
@@ -126,12 +128,12 @@ cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] pack
         for item in range(items):
             convolve_tile(g, item, x, w, b, y, bands, relu, clear)
         return 0
-    if g.batch <= threads and g.width > 1:  # a thread finds in its own cache what it wrote in the layer before
-        for item in prange(items, nogil=True, num_threads=threads, schedule="static"):
+    share_out(&turns, items, threads)
+    with nogil, parallel(num_threads=threads):
+        item = take(&turns, threadid())
+        while item >= 0:
             convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
-        return 0
-    for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_tile(g, item, x, w, b, y, bands + threadid() * g.band_floats, relu, clear)
+            item = take(&turns, threadid())
 
 
 cdef class TiledPass:

@@ -7,10 +7,11 @@ as in a linear layer, the columns are cut into `splits` as well, so that every t
 sums are added in the order of the chunks: the same bytes for any number of threads.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport load, vf8, vload8, vset8, vstore8
+from cynet.kernels.common.turns cimport Turns, share_out, take
 from cynet.kernels.conv.lowering cimport (
     Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_along, ceil_div,
 )
@@ -44,7 +45,8 @@ def weight_gradient(
     int threads,
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
-    cdef Py_ssize_t items = chunks * g.groups * splits, item
+    cdef Py_ssize_t items = chunks * g.groups * splits, item = 0
+    cdef Turns turns
     if g.tiles == 0 or g.columns == 0 or source.shape[0] == 0:
         return
     cdef const float *x = &source[0, 0, 0, 0]
@@ -59,8 +61,12 @@ def weight_gradient(
         for item in range(g.groups * slices):
             add_partials(g, item, slices, chunks, sums, target)
         return
-    for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        sum_chunk(g, item, chunks, splits, x, d, sums, work + threadid() * each)
+    share_out(&turns, items, threads)
+    with nogil, parallel(num_threads=threads):
+        item = take(&turns, threadid())
+        while item >= 0:
+            sum_chunk(g, item, chunks, splits, x, d, sums, work + threadid() * each)
+            item = take(&turns, threadid())
     for item in prange(g.groups * slices, nogil=True, num_threads=threads, schedule="static"):
         add_partials(g, item, slices, chunks, sums, target)
 

@@ -17,12 +17,13 @@ the items are: both ways, any batch and any number of threads give the same byte
 Channels and lanes may be any number: transforms write zeros behind the last of them.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 import numpy as np
 
 from cynet.core.workspace cimport empty
+from cynet.kernels.common.turns cimport Turns, share_out, take
 
 from .winograd_tiles cimport (
     FILTER_LANES, SPARE, Share, Strip, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
@@ -207,7 +208,8 @@ def convolve_with(
 cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Filters filters,
              const float[::1] bias, float[:, :, :, ::1] out, float[::1] scratch, int relu,
              const float[:, :, :, ::1] residual, int threads) except -1:
-    cdef Py_ssize_t item, apart = 0, strips
+    cdef Py_ssize_t item = 0, apart = 0, strips
+    cdef Turns turns
     if g.fresh and filters is None:
         raise ValueError("filters: wanted those of this pass, which transforms them itself, got None")
     if g.tiles.count == 0:
@@ -227,15 +229,23 @@ cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Fi
         memset(common, 0, g.channels * sizeof(float))
         for item in prange(strips, nogil=True, num_threads=threads if strips > 1 else 1, schedule="static"):
             transform_tiles(g, item * 8, min(8, g.tiles.count - item * 8), x, common)
-        for item in prange(g.items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-            convolve_lanes(g, item, common, w, filters, b, y, work + threadid() * g.each, apart, relu)
+        share_out(&turns, g.items, threads)
+        with nogil, parallel(num_threads=threads):
+            item = take(&turns, threadid())
+            while item >= 0:
+                convolve_lanes(g, item, common, w, filters, b, y, work + threadid() * g.each, apart, relu)
+                item = take(&turns, threadid())
         return 0
     if threads == 1:
         for item in range(g.items):
-            convolve_tiles(g, item, x, w, b, y, work, apart, relu, 1)
+            convolve_tiles(g, item, x, w, b, y, work, apart, relu)
         return 0
-    for item in prange(g.items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        convolve_tiles(g, item, x, w, b, y, work + threadid() * g.each, apart, relu, threads)
+    share_out(&turns, g.items, threads)
+    with nogil, parallel(num_threads=threads):
+        item = take(&turns, threadid())
+        while item >= 0:
+            convolve_tiles(g, item, x, w, b, y, work + threadid() * g.each, apart, relu)
+            item = take(&turns, threadid())
 
 
 cdef class WinogradPass:
@@ -296,15 +306,15 @@ cdef void transform_outputs(Tiles tiles, Py_ssize_t first, Py_ssize_t count, con
 
 
 cdef void convolve_tiles(Sharing g, Py_ssize_t item, const float *x, const float *u, const float *bias, float *y,
-                         float *work, Py_ssize_t apart, int relu, Py_ssize_t ahead) noexcept nogil:
-    """All lanes of a block of tiles, while the inputs of the block so far ahead come from memory."""
+                         float *work, Py_ssize_t apart, int relu) noexcept nogil:
+    """All lanes of a block of tiles, while the inputs of the next one come from memory."""
     cdef Py_ssize_t first = item * g.tiles.block, count = min(g.tiles.block, g.tiles.count - first), p, done = 0
     cdef Py_ssize_t depth = g.depth, v_step = g.tiles.block * depth + SPARE, width, points = g.tiles.points
     cdef Py_ssize_t row = row_of(depth), lanes = lanes_of_blocks(g.lanes), m_step = g.tiles.block * lanes + SPARE
     cdef float *zeros = work
     cdef float *v = zeros + _up(g.channels)
     cdef float *m = v + points * v_step
-    cdef Share coming = g.tiles.inputs_of(item + ahead, x, g.channels), going = g.tiles.outputs_of(item, y, g.lanes)
+    cdef Share coming = g.tiles.inputs_of(item + 1, x, g.channels), going = g.tiles.outputs_of(item, y, g.lanes)
     memset(zeros, 0, g.channels * sizeof(float))
     transform_inputs(g.tiles, first, count, x, g.channels, zeros, v, v_step)
     for p in range(points):  # point by point: its part of v stays near while the filters pass by

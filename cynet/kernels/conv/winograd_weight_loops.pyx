@@ -7,10 +7,11 @@ or blocks many there is one chunk: an item transforms its du back itself, while 
 are added in order at the end. Items depend on the shape alone: the same bytes for any number of threads.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from cynet.core.workspace cimport empty
+from cynet.kernels.common.turns cimport Turns, share_out, take
 
 from .winograd_tiles cimport (
     SPARE, Share, Strip, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
@@ -53,6 +54,7 @@ def weight_gradient(
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
     cdef GradientCut cut
+    cdef Turns turns
     if g.count == 0:
         return
     cut.chunks, cut.channels, cut.lanes = chunks, source.shape[3], dy.shape[3]
@@ -60,7 +62,7 @@ def weight_gradient(
     cut.down = (cut.channels + most_channels - 1) // most_channels
     cut.across = (cut.lanes + most_lanes - 1) // most_lanes
     cut.size = cut.rows * cut.width + SPARE
-    cdef Py_ssize_t blocks = g.pieces * cut.down * cut.across, item, items = chunks * blocks
+    cdef Py_ssize_t blocks = g.pieces * cut.down * cut.across, item = 0, items = chunks * blocks
     cdef Py_ssize_t each = g.points * (g.block * (cut.rows + cut.width) + 2 * SPARE) + cut.rows + cut.width
     cdef Py_ssize_t size = g.points * cut.size, plane = dw.shape[2] * dw.shape[3]
     each = (each + 63) // 64 * 64
@@ -72,11 +74,20 @@ def weight_gradient(
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0]
     if chunks == 1:
-        for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-            finish_item(g, cut, item, x, d, sums + threadid() * size, work + threadid() * each, target, plane)
+        share_out(&turns, items, threads)
+        with nogil, parallel(num_threads=threads):
+            item = take(&turns, threadid())
+            while item >= 0:
+                finish_item(g, cut, item, x, d, sums + threadid() * size, work + threadid() * each, target, plane)
+                item = take(&turns, threadid())
         return
-    for item in prange(items, nogil=True, num_threads=threads, schedule="dynamic", chunksize=1):
-        sum_chunk(g, cut, item, x, d, sums + item * size, work + threadid() * each)
+    share_out(&turns, items, threads)
+    with nogil, parallel(num_threads=threads):
+        item = take(&turns, threadid())
+        while item >= 0:
+            item = item % blocks * chunks + item // blocks  # all blocks of a chunk, then the next one
+            sum_chunk(g, cut, item, x, d, sums + item * size, work + threadid() * each)
+            item = take(&turns, threadid())
     for item in prange(blocks * cut.rows, nogil=True, num_threads=threads, schedule="static"):
         add_row(g, cut, item // cut.rows * chunks, item % cut.rows, sums + item // cut.rows * chunks * size, target,
                 plane)
