@@ -60,13 +60,13 @@ CHOICES = [
     (of((16, 24, 24, 64), 64, 4, (1, 2)), "Piecewise"), (of((16, 24, 24, 64), 64, 5, groups=2), "Tiled"),
     (of((16, 24, 24, 64), 64, 5, dilation=2), "Tiled"), (of((16, 24, 24, 4), 63, 5), "Raised"),
     (of((16, 24, 24, 64), 64, 5, border="reflect"), "Bordered"), (of((16, 24, 24, 64), 3, 5), "Few"),
-    # to three channels at most, of 48 columns and 12 in a row of taps
-    (of((1, 9, 9, 6), 3), "Few"), (of((1, 9, 9, 5), 3), "Tiled"), (of((1, 9, 9, 6), 4), "Tiled"),
-    (of((1, 9, 9, 4), 1, (4, 3)), "Few"), (of((1, 9, 9, 12), 2, (6, 1)), "Few"),
-    (of((1, 9, 9, 11), 2, (6, 1)), "Tiled"), (of((1, 9, 9, 48), 1, 1), "Few"),
-    (of((1, 9, 9, 47), 1, 1), "Tiled"),
-    (of((1, 9, 9, 4), 2, (4, 3), dilation=(2, 1)), "Few"),
-    (of((1, 9, 9, 4), 2, (4, 3), dilation=(1, 2)), "Tiled"), (of((1, 9, 9, 12), 2, 3, groups=2), "Tiled"),
+    # to three channels at most, from nine, or by one tap; of 48 columns and 12 in a row of taps
+    (of((1, 9, 9, 9), 3), "Few"), (of((1, 9, 9, 8), 3), "Tiled"), (of((1, 9, 9, 9), 4), "Tiled"),
+    (of((1, 9, 9, 12), 1, 2), "Few"), (of((1, 9, 9, 11), 1, 2), "Tiled"),
+    (of((1, 9, 9, 12), 2, (6, 1)), "Few"), (of((1, 9, 9, 11), 2, (6, 1)), "Tiled"),
+    (of((1, 9, 9, 48), 1, 1), "Few"), (of((1, 9, 9, 47), 1, 1), "Tiled"),
+    (of((1, 9, 9, 9), 2, (4, 2), dilation=(2, 1)), "Few"),
+    (of((1, 9, 9, 9), 2, (4, 2), dilation=(1, 2)), "Tiled"), (of((1, 9, 9, 12), 2, 3, groups=2), "Tiled"),
     # one pixel each, of 128 KB of images and gradients
     (of((1, 32, 32, 16), 16, 1), "Pointwise"), (of((1, 32, 32, 16), 15, 1), "Tiled"),
     (of((4, 16, 16, 12), 20, 1), "Pointwise"), (of((1, 32, 32, 16), 16, 1, 2), "Tiled"),

@@ -6,10 +6,9 @@ from . import few_loops
 from .algorithm import Algorithm, registered
 from .tiled import TiledConvolution
 
-LEAST_COLUMNS, LEAST_STEPS = (
-    48,
-    12,
-)  # of a sum, and of those of a row of taps: shorter ones are mostly their ends
+LEAST_COLUMNS = 48  # of a sum,
+LEAST_STEPS = 12  # and of those of a row of taps: shorter ones are mostly their ends
+LEAST_CHANNELS = 9  # of more than one tap; of fewer, pixels side by side are the faster way
 
 
 @registered(rank=60)
@@ -28,6 +27,7 @@ class FewConvolution(TiledConvolution):
             TiledConvolution.suits(problem)
             and problem.groups == 1
             and problem.out_shape[3] <= few_loops.MOST_OUTPUTS
+            and (channels >= LEAST_CHANNELS or problem.kernel == (1, 1))
             and across * channels >= LEAST_STEPS
             and problem.kernel[0] * problem.kernel[1] * channels >= LEAST_COLUMNS
         )

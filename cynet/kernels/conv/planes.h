@@ -38,7 +38,7 @@
 
 typedef void (*planes_block)(const float *, const ptrdiff_t *, ptrdiff_t, const float *, const float *, float *, int);
 
-#define PLANES_FEWEST 4
+#define PLANES_FEWEST 1
 #define PLANES_1(N) DEFINE_PLANES(N, 1)
 #define PLANES_2(N) PLANES_1(N) DEFINE_PLANES(N, 2)
 #define PLANES_3(N) PLANES_2(N) DEFINE_PLANES(N, 3)
@@ -53,17 +53,17 @@ typedef void (*planes_block)(const float *, const ptrdiff_t *, ptrdiff_t, const 
 /* How many vectors of pixels n outputs leave room for: sums, the pixels and a weight are 32 registers at most. */
 #define PLANES_MOST 14
 INLINE ptrdiff_t planes_vectors(ptrdiff_t n) { return n <= 4 ? 5 : n <= 6 ? 4 : n <= 8 ? 3 : 2; }
-PLANES_5(4) PLANES_4(5) PLANES_4(6) PLANES_3(7) PLANES_3(8) PLANES_2(9) PLANES_2(10) PLANES_2(11) PLANES_2(12)
+PLANES_5(1) PLANES_5(2) PLANES_5(3) PLANES_5(4) PLANES_4(5) PLANES_4(6) PLANES_3(7) PLANES_3(8) PLANES_2(9) PLANES_2(10) PLANES_2(11) PLANES_2(12)
 PLANES_2(13) PLANES_2(14)
-static const planes_block PLANES[][5] = {ROW_5(4), ROW_4(5), ROW_4(6), ROW_3(7), ROW_3(8), ROW_2(9), ROW_2(10),
+static const planes_block PLANES[][5] = {ROW_5(1), ROW_5(2), ROW_5(3), ROW_5(4), ROW_4(5), ROW_4(6), ROW_3(7), ROW_3(8), ROW_2(9), ROW_2(10),
                                          ROW_2(11), ROW_2(12), ROW_2(13), ROW_2(14)};
 #else
 /* ... are 16 at most; more outputs than six leave one, whose weights come from memory. */
 #define PLANES_MOST 14
-INLINE ptrdiff_t planes_vectors(ptrdiff_t n) { return n <= 6 ? 2 : 1; }
-PLANES_2(4) PLANES_2(5) PLANES_2(6) PLANES_1(7) PLANES_1(8) PLANES_1(9) PLANES_1(10) PLANES_1(11) PLANES_1(12)
+INLINE ptrdiff_t planes_vectors(ptrdiff_t n) { return n <= 1 ? 5 : n <= 3 ? 3 : n <= 6 ? 2 : 1; }
+PLANES_5(1) PLANES_3(2) PLANES_3(3) PLANES_2(4) PLANES_2(5) PLANES_2(6) PLANES_1(7) PLANES_1(8) PLANES_1(9) PLANES_1(10) PLANES_1(11) PLANES_1(12)
 PLANES_1(13) PLANES_1(14)
-static const planes_block PLANES[][5] = {ROW_2(4), ROW_2(5), ROW_2(6), ROW_1(7), ROW_1(8), ROW_1(9), ROW_1(10),
+static const planes_block PLANES[][5] = {ROW_5(1), ROW_3(2), ROW_3(3), ROW_2(4), ROW_2(5), ROW_2(6), ROW_1(7), ROW_1(8), ROW_1(9), ROW_1(10),
                                          ROW_1(11), ROW_1(12), ROW_1(13), ROW_1(14)};
 #endif
 
