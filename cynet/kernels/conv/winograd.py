@@ -17,7 +17,7 @@ from . import winograd_loops, winograd_pieces, winograd_tiles, winograd_weight_l
 from .algorithm import PARTIALS, Algorithm, registered
 
 BLOCK = 32  # tiles of a block, at most
-FEW = 64  # channels of all pieces and lanes; of more, half as many tiles leave room in the cache for the next ones
+FEW = 64  # channels of all pieces and lanes: with more, half as many tiles leave room for the next ones
 WEIGHT_BLOCK = 64  # the same for the weight gradient
 ITEMS = 32  # work items wanted, at least
 MANY = 4096  # channels of all pieces x lanes whose filters, 400 to 600 KB, are not to be read for each block
