@@ -17,9 +17,9 @@ from cynet.kernels.conv.tiled import TiledConvolution
 MOST = 64  # parts
 WRAPPED = """
 #include "turns.h"
-size_t size(void) { return sizeof(Turns); }
-void begin(Turns *turns, long items, int threads) { share_out(turns, items, threads); }
-long next(Turns *turns, int thread) { return take(turns, thread); }
+size_t size(void) { return sizeof(ItemTurns); }
+void begin(ItemTurns *turns, long items, int threads) { share_out(turns, items, threads); }
+long next(ItemTurns *turns, int thread) { return take(turns, thread); }
 """
 
 

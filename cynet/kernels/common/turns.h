@@ -18,17 +18,17 @@ typedef struct {
         uint64_t left;
         char apart[56]; /* a line of the cache each: nobody waits for another's */
     } part[MOST_PARTS];
-} Turns;
+} ItemTurns;
 
 /* Cut so many items, at most 2^31, into a part for each thread. */
-static inline void share_out(Turns *turns, ptrdiff_t items, int threads) {
+static inline void share_out(ItemTurns *turns, ptrdiff_t items, int threads) {
     turns->parts = threads < MOST_PARTS ? threads : MOST_PARTS;
     for (int i = 0; i < turns->parts; i++)
         turns->part[i].left = (uint64_t)(items * i / turns->parts) << 32 | (uint64_t)(items * (i + 1) / turns->parts);
 }
 
 /* The next item for a thread, -1 if none is left. */
-static inline ptrdiff_t take(Turns *turns, int thread) {
+static inline ptrdiff_t take(ItemTurns *turns, int thread) {
     for (int i = 0; i < turns->parts; i++) {
         uint64_t *part = &turns->part[(thread + i) % turns->parts].left, left = __atomic_load_n(part, __ATOMIC_RELAXED);
         while (left >> 32 < (uint32_t)left)

@@ -8,7 +8,7 @@ whatever pixels are beside.
 
 from cython.parallel cimport parallel, threadid
 
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 from cynet.kernels.conv.lowering cimport Block, Lowering
 from cynet.kernels.conv.tiled_loops cimport clip
 
@@ -32,7 +32,7 @@ def convolve(
 ):
     """out[pixel, o] = bias[o] + sum over columns k of columns[k, pixel] * filters[o, k]."""
     cdef Py_ssize_t outputs = filters.shape[0], tile = 0
-    cdef Turns turns
+    cdef ItemTurns turns
     if not 1 <= outputs <= MOST_FEW or filters.shape[1] != g.columns or g.groups != 1:
         raise ValueError(f"filters: wanted at most {MOST_FEW} of {g.columns} columns each, got {outputs}")
     if out.shape[0] == 0 or g.tiles == 0:

@@ -14,7 +14,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport VL, clear_run, copy_run
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 
 cdef extern from "planes.h" nogil:
@@ -174,7 +174,7 @@ cdef class PlanesPass:
 cdef void run(Planes g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
               float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads) noexcept:
     cdef Py_ssize_t tile = 0
-    cdef Turns turns
+    cdef ItemTurns turns
     if g.tiles == 0 or g.columns == 0:
         return
     cdef const float *x = &source[0, 0, 0, 0]

@@ -7,7 +7,7 @@ the cache, gives its dx before it adds to dw. All sums are added in the order th
 
 from cython.parallel cimport parallel, prange, threadid
 
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 from cynet.kernels.conv.lowering cimport Lowering
 from cynet.kernels.conv.tiled_loops cimport convolve_tile
 from cynet.kernels.conv.tiled_weight_loops cimport add_partials, add_tile, slices_of
@@ -43,7 +43,7 @@ def gradients(
     cdef float *target = &dw[0, 0, 0, 0]
     cdef float *work = &scratch[0] if scratch.shape[0] else NULL
     cdef Py_ssize_t chunk = 0, item, each = scratch_floats(g), slices = slices_of(g)
-    cdef Turns turns
+    cdef ItemTurns turns
     share_out(&turns, chunks, threads)
     with nogil, parallel(num_threads=threads):
         chunk = take(&turns, threadid())

@@ -15,7 +15,7 @@ from cython.parallel cimport parallel, threadid
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport clear_run, copy_run
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 cdef extern from "product.h":
     enum: _LANES "PRODUCT_LANES"
@@ -126,7 +126,7 @@ def convolve(
 cdef int run(Band g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
              float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads) except -1:
     cdef Py_ssize_t image = 0, lanes = out.shape[3]
-    cdef Turns turns
+    cdef ItemTurns turns
     if source.shape[0] == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]
@@ -197,7 +197,7 @@ def weight_gradient(
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
     cdef Py_ssize_t chunk = 0, chunks = partial.shape[0], lanes = dy.shape[3], k, lane, place, plane
-    cdef Turns turns
+    cdef ItemTurns turns
     cdef float total
     if source.shape[0] == 0:
         return

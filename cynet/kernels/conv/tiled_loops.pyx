@@ -21,7 +21,7 @@ the tile or block it falls into, so the result is the same for any cut and any n
 from cython.parallel cimport parallel, prange, threadid
 
 from cynet.kernels.common.simd cimport clear_run
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 from cynet.kernels.conv.lowering cimport (
     Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_run, ceil_div,
 )
@@ -116,7 +116,7 @@ def convolve(
 cdef int run(Lowering g, const float[:, :, :, ::1] source, const float[::1] packed, const float[::1] bias,
              float[:, :, :, ::1] out, float[::1] scratch, int relu, int threads, bint clear) except -1:
     cdef Py_ssize_t item = 0, items = g.tiles * g.groups * g.parts
-    cdef Turns turns
+    cdef ItemTurns turns
     if out.shape[0] == 0 or items == 0:
         return 0
     cdef const float *x = &source[0, 0, 0, 0]

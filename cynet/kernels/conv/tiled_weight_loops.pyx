@@ -11,7 +11,7 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from cynet.kernels.common.simd cimport load, vf8, vload8, vset8, vstore8
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 from cynet.kernels.conv.lowering cimport (
     Block, Lowering, block_rows, block_rows_of, block_run, block_width, blocks_along, ceil_div,
 )
@@ -46,7 +46,7 @@ def weight_gradient(
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
     cdef Py_ssize_t items = chunks * g.groups * splits, item = 0
-    cdef Turns turns
+    cdef ItemTurns turns
     if g.tiles == 0 or g.columns == 0 or source.shape[0] == 0:
         return
     cdef const float *x = &source[0, 0, 0, 0]

@@ -23,7 +23,7 @@ from libc.string cimport memset
 import numpy as np
 
 from cynet.core.workspace cimport empty
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 from .winograd_tiles cimport (
     FILTER_LANES, SPARE, Share, Strip, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
@@ -209,7 +209,7 @@ cdef int run(Sharing g, const float[:, :, :, ::1] source, const float[::1] u, Fi
              const float[::1] bias, float[:, :, :, ::1] out, float[::1] scratch, int relu,
              const float[:, :, :, ::1] residual, int threads) except -1:
     cdef Py_ssize_t item = 0, apart = 0, strips
-    cdef Turns turns
+    cdef ItemTurns turns
     if g.fresh and filters is None:
         raise ValueError("filters: wanted those of this pass, which transforms them itself, got None")
     if g.tiles.count == 0:

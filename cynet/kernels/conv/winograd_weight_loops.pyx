@@ -11,7 +11,7 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from cynet.core.workspace cimport empty
-from cynet.kernels.common.turns cimport Turns, share_out, take
+from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 from .winograd_tiles cimport (
     SPARE, Share, Strip, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
@@ -54,7 +54,7 @@ def weight_gradient(
 ):
     """Add the gradient of the loss with respect to the filters to dw."""
     cdef GradientCut cut
-    cdef Turns turns
+    cdef ItemTurns turns
     if g.count == 0:
         return
     cut.chunks, cut.channels, cut.lanes = chunks, source.shape[3], dy.shape[3]
