@@ -17,7 +17,8 @@ from . import winograd_loops, winograd_pieces, winograd_tiles, winograd_weight_l
 from .algorithm import PARTIALS, Algorithm, registered
 
 BLOCK = 32  # tiles of a block, at most
-FEW = 64  # channels of all pieces and lanes: with more, half as many tiles leave room for the next ones
+FEW = 64  # channels of all pieces and lanes: with more, half as many tiles leave room for the next ones,
+SMALL = 1 << 14  # but for more channels x lanes, whose filters would be read from afar for each block
 WEIGHT_BLOCK = 64  # the same for the weight gradient
 ITEMS = 32  # work items wanted, at least
 MANY = 4096  # channels of all pieces x lanes whose filters, 400 to 600 KB, are not to be read for each block
@@ -116,7 +117,8 @@ def _pass(cut, channels, lanes, fresh=True):
         wide = winograd_loops.WIDTH
         part = wide * max(1, min(PART // wide, lanes // (wide * LEAST_PARTS)))
     if not part:
-        most = BLOCK if channels * tiles.pieces + lanes <= FEW else BLOCK // 2
+        depth = channels * tiles.pieces
+        most = BLOCK if depth + lanes <= FEW or depth * lanes > SMALL else BLOCK // 2
         tiles = cut(block=max(8, min(most, tiles.count // ITEMS // 8 * 8)))
     return winograd_loops.Sharing(tiles, channels, lanes, part, fresh and part > 0)
 
