@@ -194,3 +194,30 @@ def test_any_number_of_threads_gives_the_same_bytes():
         threads.set_num_threads(team)
         found.add(way.forward(x, w, bias).tobytes() + way.input_gradient(dy, w).tobytes())
     assert len(found) == 1
+
+
+@settings(max_examples=300)
+@given(geometries())
+def test_the_choice_does_not_depend_on_the_batch(case):
+    """One image alone has the bytes that it has in a batch."""
+    problem, padding = case
+    alone, many = (
+        Problem.of((n, *problem.in_shape[1:]), problem.out_shape[3], problem.kernel, problem.stride, padding)
+        for n in (1, 8)
+    )
+    assert PlanarConvolution.suits(alone) == PlanarConvolution.suits(many)
+
+
+@pytest.mark.parametrize(("side", "inputs", "outputs", "taps", "stride"), [
+    (32, 2, 3, 2, 1), (48, 2, 2, 2, 1), (48, 2, 3, 2, 1), (48, 3, 2, 3, 2), (16, 6, 6, 3, 1),
+    (24, 12, 11, 5, 1),
+])  # fmt: skip
+def test_an_image_alone_has_the_bytes_that_it_has_in_a_batch(side, inputs, outputs, taps, stride):
+    found, padding = [], (taps // 2,) * 4
+    for n in (1, 8):
+        problem = Problem.of((n, side, side, inputs), outputs, (taps, taps), (stride, stride), padding)
+        x, w, bias, _ = arrays(
+            Problem.of((8, side, side, inputs), outputs, (taps, taps), (stride, stride), padding)
+        )
+        found.append(convolution.choose(problem).forward(frozen(x[:n]), w, bias)[0].tobytes())
+    assert found[0] == found[1]

@@ -14,6 +14,7 @@
 
 typedef struct {
     int parts;
+    char apart[60];
     struct {
         uint64_t left;
         char apart[56]; /* a line of the cache each: nobody waits for another's */

@@ -1,6 +1,5 @@
 """Convolution by larger windows, with strides, and of channels that are no eights by Winograd's algorithm."""
 
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import product as pairs
 from math import inf, prod
@@ -14,7 +13,6 @@ from .winograd import CHANNELS, FEW_PIXELS, LARGE, WinogradConvolution
 RANK = 22
 FEW = 4  # channels, at most, that have ways of their own; of outputs one fewer
 GAIN = 1.1  # times as fast as the other way, at least
-BATCH = 16  # images for which y and dx are judged, whatever there are
 DEPTH = 2048  # channels of all pieces, at most: the inputs of a block of tiles are so many times 4.6 KB
 FILTERS = 1 << 24  # floats of transformed filters, at most: 67 MB
 LANES = winograd_loops.WIDTH // 2  # of a register
@@ -105,18 +103,11 @@ def _gains(problem, name):
     depth = prod(problem.stride) * inputs  # at least
     if max(depth, outputs) > DEPTH or (name != "weight" and _few(problem, depth * outputs)):
         return False
-    return _gain(problem if name == "weight" else _whole(problem), name) > GAIN
+    return _gain(problem if name == "weight" else problem.nominal(), name) > GAIN
 
 
 def _few(problem, filters):
     return prod(problem.out_shape[:3]) <= FEW_PIXELS and filters >= LARGE
-
-
-def _whole(problem):
-    """The same of a batch of a fixed size."""
-    return replace(
-        problem, in_shape=(BATCH, *problem.in_shape[1:]), out_shape=(BATCH, *problem.out_shape[1:])
-    )
 
 
 @lru_cache(1024)

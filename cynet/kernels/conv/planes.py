@@ -159,7 +159,7 @@ def _gains(problem):
     of_column = 2 * (wide + (left > lanes)) / WIDE + (0 < left <= lanes) / NARROW
     of_row = A_TAP_ROW * (wide + (left > 0))
     other = problem.kernel[0] * (problem.kernel[1] * problem.in_shape[3] * of_column + of_row)
-    return _plan(problem)[0] < GAIN * other * _reached(problem)
+    return _plan(problem.nominal())[0] < GAIN * other * _reached(problem)
 
 
 def _reached(problem):

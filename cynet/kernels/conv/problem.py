@@ -1,9 +1,11 @@
 """What a convolution is asked for: sizes, without numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from cynet.kernels.common import geometry
+
+NOMINAL = 16  # images for which an algorithm is chosen, whatever there are
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Problem:
     def of_rows(cls, rows, features, outputs):
         """That of a linear layer: one image, as high as there are rows and one pixel wide."""
         return cls((1, rows, 1, features), (1, rows, 1, outputs))
+
+    def nominal(self):
+        """The same of as many images as choices are made for: one alone has the bytes that it has among others."""
+        batch = (NOMINAL,)
+        return replace(self, in_shape=batch + self.in_shape[1:], out_shape=batch + self.out_shape[1:])
 
     @property
     def weight_shape(self):

@@ -95,7 +95,8 @@ cdef class Tiles:
 
     cdef Share outputs_of(self, Py_ssize_t block, const float *y, Py_ssize_t channels) noexcept nogil:
         """The same of the outputs, unless pixels between them are left out."""
-        return self._share(block, y, self.out_h * self.out_w * channels if self.full_h == self.out_h else 0)
+        cdef bint whole = self.full_h == self.out_h and self.full_w == self.out_w
+        return self._share(block, y, self.out_h * self.out_w * channels if whole else 0)
 
     cdef Share _share(self, Py_ssize_t block, const float *array, Py_ssize_t image) noexcept nogil:
         cdef Py_ssize_t first = min(block * self.block, self.count), last = min(first + self.block, self.count)
