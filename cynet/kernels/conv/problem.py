@@ -61,7 +61,7 @@ class Problem:
         return cls((1, rows, 1, features), (1, rows, 1, outputs))
 
     def nominal(self):
-        """The same of as many images as choices are made for: one alone has the bytes that it has among others."""
+        """The same of as many images as choices are made for: one alone has the bytes it has among others."""
         batch = (NOMINAL,)
         return replace(self, in_shape=batch + self.in_shape[1:], out_shape=batch + self.out_shape[1:])
 
