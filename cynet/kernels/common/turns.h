@@ -1,8 +1,8 @@
-/* Items of work for several threads, each of which has its own: the same part of them in every pass, so that a thread
- * finds in its cache what it wrote in the layer before. One that is done with its own takes from the ends of the others'.
+/* Items of work for several threads, each of which has its own: the same part of them in every pass, so that a
+ * thread finds in its cache what it wrote in the layer before. One that is done takes from the ends of the others'.
  *
- * What is left of a part is one number, its first item in the upper half and the one past its last in the lower half, and
- * changes in one step.
+ * What is left of a part is one number, its first item in the upper half and the one past its last in the lower
+ * half, and changes in one step.
  */
 #ifndef CYNET_TURNS_H
 #define CYNET_TURNS_H

@@ -31,8 +31,8 @@ typedef struct {
     ptrdiff_t ahead;            /* floats to the next strip */
 } Strip;
 
-/* What a block of tiles needs of an array of so many floats: that of tiles `first` to `last` of `count`, as if these lay
- * there one after another. It is asked for part by part, while points are multiplied, and comes from memory meanwhile. */
+/* What a block of tiles needs of an array of so many floats: that of tiles `first` to `last` of `count`, as if these
+ * lay there one after another. It is asked for part by part, while points are multiplied, and comes meanwhile. */
 typedef struct {
     const float *from;
     ptrdiff_t lines;
@@ -142,9 +142,9 @@ DEFINE_FETCH(fetch_written, 1)
         r[step] = v[2 * stride] * (1.0f / 6) - v[stride] * 0.5f + v[3 * stride] * (1.0f / 3) + v[4 * stride];\
     }
 
-/* The transforms of a strip, LINE vectors V of LANES channels at a time: a line of the cache, where there are so many. First
- * down the columns, each once, though it may belong to two tiles, then along the rows. Point p of tile t lies at
- * v + p * step + t * tile. */
+/* The transforms of a strip, LINE vectors V of LANES channels at a time: a line of the cache, where there are so
+ * many. First down the columns, each once, though it may belong to two tiles, then along the rows. Point p of tile t
+ * lies at v + p * step + t * tile. */
 #define DEFINE_FORTH(NAME, N, FROM, TRANSFORM, LINE, LANES, V, LOAD)                                    \
     static NOINLINE void NAME(const Strip *s, float *v, ptrdiff_t tile, ptrdiff_t step,                 \
                               ptrdiff_t first, ptrdiff_t channels) {                                    \
@@ -328,7 +328,7 @@ INLINE void winograd_filter(int side, const float *w, const ptrdiff_t *tap, ptrd
     else winograd_filter_5_8(w, tap, lane, left, u, step);
 }
 
-/* The sums of `chunks` partial gradients of 16 outputs, or of eight, or of the first `left`, back to taps: of how many. */
+/* The sums of `chunks` partial gradients of 16 outputs, of eight, or of the first `left`, back to taps: of how many. */
 INLINE ptrdiff_t winograd_filter_adjoint(int side, const float *u, ptrdiff_t step, ptrdiff_t chunks, ptrdiff_t apart,
                                          float *dw, const ptrdiff_t *tap, ptrdiff_t lane, ptrdiff_t left) {
 #if VL == 16
