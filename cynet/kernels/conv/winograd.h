@@ -15,8 +15,6 @@
 
 #include "product.h"
 
-#define POINTS 36 /* at most */
-
 #define RUN 4 /* tiles of a strip, at most */
 #define WHOLE_LINES __attribute__((aligned(64))) /* of the cache: GCC aligns vectors as the pointers to them */
 
