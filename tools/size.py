@@ -16,8 +16,8 @@ TRUNK = """
     cynet/__init__.py cynet/_version.py
     cynet/core/__init__.py cynet/core/_config.* cynet/core/_shared.* cynet/core/checks.py
     cynet/core/compiled.py cynet/core/hints.py cynet/core/processors.py cynet/core/random.py
-    cynet/core/registry.py cynet/core/threads.py cynet/core/turns.py cynet/core/types.py
-    cynet/core/workspace.*
+    cynet/core/registry.py cynet/core/sealed.py cynet/core/threads.py cynet/core/turns.py
+    cynet/core/types.py cynet/core/workspace.*
     cynet/kernels/* !cynet/kernels/conv/columns.py !cynet/kernels/conv/im2col.*
     !cynet/kernels/loss/error_sums.*
     !cynet/kernels/conv/winograd* !cynet/kernels/conv/thin* !cynet/kernels/conv/depthwise*

@@ -7,6 +7,7 @@ PEERS = {  # which measurements each takes part in
     "onnxruntime": ("infer",),
     "openvino": ("infer",),
 }
+FIXED = "onnxruntime", "openvino"  # whose nets have weights that cannot change
 TOLERANCE = 1e-3  # of outputs, relative to the largest
 
 

@@ -86,6 +86,8 @@ def _measure(setup, peer, name, size, watch):
     x, labels = setting.batch(size, net.shape, net.classes)
     model, rest = net.create(), peer.rest if peer else nothing
     steps = {"cynet": (_ours(setup, model, x, labels), set_num_threads)}
+    if setup.peer in peers.FIXED:
+        model.seal()
     if peer:
         peer.check_equal(model, peer.converted(model), x, setup.training)
         for layout in peer.FORMATS:
@@ -192,6 +194,8 @@ def report(setup, rows):
             f"{setup.peer} and cynet take turns in one process, with the same weights, pictures and threads; "
             f"its way is the fastest of {'; '.join(rows[0]['peer_ways'])}."
         )
+    if setup.peer in peers.FIXED:
+        notes.append("The weights of both cannot change: cynet's net is sealed (`Layer.seal`).")
     if len(setup.threads) > 1:
         notes.append("scaling: the speed-up over the fewest threads, divided by the factor in threads.")
     return Report(setup.command, columns, rows, tuple(notes))

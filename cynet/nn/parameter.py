@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core.checks import FLOAT
+from cynet.core.sealed import is_sealed, opened, sealed
 from cynet.core.types import Shape
 
 from .kept import NONE, Held, Valued, data_of, grad_of, refuse_another, value
@@ -36,6 +37,7 @@ class Parameter(Valued):
     """
 
     frozen = False  # whether some parameter of this process ever was: else nobody needs to ask
+    sealings = 0  # how many there were in this process: each gives a parameter another array
 
     def __init__(self, data: Any) -> None:
         self._data = np.array(data, np.float32, order="C")
@@ -49,11 +51,30 @@ class Parameter(Valued):
         self._requires_grad = not freeze
         Parameter.frozen = Parameter.frozen or freeze
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its values can never change, see `Layer.seal`."""
+        return is_sealed(self._data)
+
+    def seal(self) -> None:
+        """Make the values read-only for good, in memory of their own."""
+        if not self.is_sealed:
+            self._data = sealed(self._data)
+            Parameter.sealings += 1
+
+    def require_open(self) -> None:
+        """Raise ValueError where its values can never change."""
+        if self.is_sealed:
+            raise ValueError(
+                f"{self.name or 'parameter'}.data: wanted a parameter that can change, got a sealed one "
+                "(a copy of its model, by copy.deepcopy, is not)"
+            )
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return super().__reduce_ex__(max(2, protocol))  # older ones know no base that is compiled
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), **{name: getattr(self, name) for name in FIELDS}}
+        return {**vars(self), **{name: opened(getattr(self, name)) for name in FIELDS}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, one in state.items():
@@ -66,6 +87,8 @@ class Parameter(Valued):
             raise ValueError(f"{what}: wanted shape {target.shape}, got {value.shape}")
         if value.dtype.kind not in "fiu":
             raise TypeError(f"{what}: wanted real numbers, got dtype {value.dtype}")
+        if target is self._data:
+            self.require_open()
         target[...] = value
 
     def require(self, shape: Shape, what: str) -> None:

@@ -65,14 +65,17 @@ class Optimizer:
 
     def _bind(self) -> None:
         """Put the parameters that are trained into tables, one of all that are stepped alike."""
-        self._trained = [p.requires_grad for p in self.params]
+        for parameter in self.params:
+            if parameter.requires_grad:
+                parameter.require_open()
+        self._trained, self._sealings = [p.requires_grad for p in self.params], Parameter.sealings
         rows: dict[tuple[Any, ...], list[tuple[Array, ...]]] = {}
         of = [group for group in self.groups for _ in group["params"]]
         for index, group in enumerate(of):
             if self._trained[index]:
                 alike = group["ratio"], group["weight_decay"], self._skipped(index)
                 rows.setdefault(alike, []).append(self._arrays(index))
-        # Parameters never move in memory, so these views stay theirs.
+        # Parameters never move in memory but to be sealed, so these views stay theirs.
         self._tables = [(alike, kernels.ParameterTable(table)) for alike, table in rows.items()]
 
     def _arrays(self, index: int) -> tuple[Array, ...]:
@@ -85,7 +88,8 @@ class Optimizer:
 
     def _stepped(self) -> Iterator[tuple[Any, float, float, int]]:
         """(table, learning rate, weight decay, steps passed over) of the parameters that are trained."""
-        if [p.requires_grad for p in self.params] != self._trained:
+        trained = [p.requires_grad for p in self.params]
+        if trained != self._trained or self._sealings != Parameter.sealings:
             self._bind()
         for (ratio, decay, skipped), table in self._tables:
             yield table, self._lr * ratio, self.weight_decay if decay is None else decay, skipped

@@ -134,8 +134,10 @@ class Predictor:
     ----------
     path : Path
         The weights file.
+    model : Layer
+        Sealed: its weights cannot change (`Layer.seal`). A copy by ``copy.deepcopy`` can be trained.
     facts : Facts
-        What it tells: the model, its classes, the size and channels of its pictures.
+        What the file tells: the model, its classes, the size and channels of its pictures.
     classes : tuple of str
 
     Raises
@@ -167,6 +169,7 @@ class Predictor:
             how = f"cynet language-model generate {self.path} --prompt TEXT"
             raise ValueError(f"{self.path}: wanted a model of pictures or samples, got one of texts ({how})")
         self.tta = self.facts.tta if tta is None else tta
+        self.model.seal()
         self._locks: dict[int, threading.Lock] = {}
 
     @property
@@ -286,6 +289,10 @@ class Predictor:
 
     def __getstate__(self):
         return vars(self) | {"_locks": {}}  # for another process
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.model.seal()
 
     def __repr__(self) -> str:
         return f"Predictor({str(self.path)!r})"

@@ -198,6 +198,19 @@ def test_a_turn_begins_when_those_before_have_come_to_rest(monkeypatch, clock, p
     assert done[:6] == ["rest", "cynet", "rest", "peer", "rest", "peer"]
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_beside_a_peer_whose_weights_cannot_change_those_of_cynet_cannot_either(
+    monkeypatch, clock, peer, fixed
+):
+    seen = []
+    peer.inference = lambda net, x, way: clock(1.0)
+    monkeypatch.setattr(peers, "FIXED", ("other",) if fixed else ())
+    monkeypatch.setattr(speed.workload, "inference", lambda model, x: seen.append(model) or clock(1.0))
+    made = speed.measure(speed.Setup(False, ("uwnet2",), (1,), (1,), peer="other", rounds=1))
+    assert all(parameter.is_sealed == fixed for parameter in seen[0].parameters())
+    assert any("cynet's net is sealed" in note for note in made.notes) == fixed
+
+
 def test_a_file_of_weights_is_a_model_of_inference(tmp_path, net, capsys):
     cynet.interop.safetensors.save(net, tmp_path / "own.safetensors")
     file = str(tmp_path / "own.safetensors")

@@ -1,5 +1,6 @@
 """Predictor: the same pictures give the same bytes, in whatever form, batch, thread or process they come."""
 
+import copy
 import json
 import multiprocessing
 import pickle
@@ -203,6 +204,7 @@ def test_broken_files_are_named_together(predictor, pictures, tmp_path):
 
 def test_a_model_that_gives_nan_is_told(tmp_path, arrays):
     predictor = cynet.Predictor(saved(tmp_path / "w"))
+    predictor.model = copy.deepcopy(predictor.model)
     for parameter in predictor.model.parameters():
         parameter.data[...] = np.nan
     with pytest.raises(ValueError, match="picture 0: the model gives NaN"):
@@ -216,6 +218,16 @@ def test_one_number_that_is_nan_is_told_of_several(tmp_path, monkeypatch, arrays
     answers = list(predictor.answers(arrays[:3]))
     assert [answer.error is None for answer in answers] == [True, False, False]
     assert str(answers[1].error) == "picture 1: the model gives NaN"
+
+
+def test_the_weights_cannot_change_here_and_in_another_process(predictor):
+    for one in (predictor, pickle.loads(pickle.dumps(predictor))):
+        parameters = one.model.parameters()
+        assert parameters and all(parameter.is_sealed for parameter in parameters)
+        with pytest.raises(
+            ValueError, match=r"wanted a parameter that can change, got a sealed one \(a copy of"
+        ):
+            cynet.SGD(parameters, lr=0.1)
 
 
 # -- threads and processes ---------------------------------------------------------------------------------

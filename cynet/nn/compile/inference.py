@@ -11,8 +11,9 @@ A plan is never stale. Before each run the layers' attributes are compared with 
 the weights and statistics with a copy, byte by byte or, where they are megabytes, by sums of their bytes:
 what changed is planned or packed anew, and packed from that copy. So an evaluation while another thread loads
 weights may mix old and new ones, array by array or within one, but those after it never do: what it packed is
-compared with what is there. A layer that is called as it is (such as a user's own) has to give the shape that
-was planned; if it does not, the layers run without the plan.
+compared with what is there. Arrays that are sealed (`core/sealed.py`) cannot change, and are not compared. A
+layer that is called as it is (such as a user's own) has to give the shape that was planned; if it does not,
+the layers run without the plan.
 
 A plan has one set of buffers, so a pass takes it off its shelf and puts it back when it is done. Threads that
 are in a model at once each find a plan there or make one, and nobody waits or computes in another way: all
@@ -33,6 +34,7 @@ from cynet.core.threads import get_num_threads, team
 from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 from cynet.kernels.pointwise import arrays
 from cynet.kernels.pool import max_pool
+from cynet.nn.parameter import Parameter
 
 from . import graphs
 from .inference_steps import Called, Convolve, Curve, GlobalMean, Rows, Slot, Sum, Unplanned
@@ -128,7 +130,7 @@ class Plan:
     """
 
     def __init__(self, model, shape):
-        self.threads, self.version = get_num_threads(), 0
+        self.threads, self.version, self._sealings = get_num_threads(), 0, Parameter.sealings
         self._watched = Watched()
         self._watched.add(model, "layers")  # also a user's, which may have other attributes
         self._convolutions, self._called, self._spare, self._scratch_floats = [], [], [], 0
@@ -158,8 +160,12 @@ class Plan:
         return arrays.copied(x)  # the buffer is written again by the next pass
 
     def fits(self):
-        """Whether the model is still built as it was planned, for so many threads."""
-        return self.threads == get_num_threads() and self._watched.holds()
+        """Whether the model is still built as it was planned, of these very arrays, for so many threads."""
+        return (
+            self.threads == get_num_threads()
+            and self._sealings == Parameter.sealings
+            and self._watched.holds()
+        )
 
     def holds(self, version):
         """Whether the model and its weights are what they were when a pass by this version began."""

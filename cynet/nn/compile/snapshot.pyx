@@ -11,6 +11,8 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
+from cynet.core.sealed import is_sealed
+
 cdef extern from "checksum.h" nogil:
     uint64_t checksum(const char *data, Py_ssize_t n, uint64_t start)
 
@@ -26,7 +28,8 @@ cdef class Snapshot:
     Parameters
     ----------
     arrays : list of float32 arrays
-        C-contiguous. They are kept, and must stay where they are in memory.
+        C-contiguous. They are kept, and must stay where they are in memory. Those that are sealed are neither
+        copied nor compared.
 
     Attributes
     ----------
@@ -40,7 +43,8 @@ cdef class Snapshot:
     cdef const char **live
     cdef char **copy  # where the copies are
     cdef Py_ssize_t *size
-    cdef Py_ssize_t bytes, blocks  # of all; where they are many
+    cdef readonly Py_ssize_t bytes  # of all that are compared
+    cdef Py_ssize_t blocks  # of all, where they are many
     cdef uint64_t *sum  # of each block
 
     def __cinit__(self, arrays):
@@ -53,6 +57,9 @@ cdef class Snapshot:
         if self.live == NULL or self.copy == NULL or self.size == NULL:
             raise MemoryError("no memory for a snapshot")
         for array in arrays:
+            if is_sealed(array):
+                self.copies.append(array)
+                continue
             flat = array.reshape(-1)
             self.size[self.count] = flat.shape[0] * sizeof(float)
             copy = array.copy()
