@@ -31,13 +31,15 @@ import numpy as np
 
 from cynet.core import workspace
 from cynet.core.threads import get_num_threads, team
+from cynet.kernels.conv.banded import Banded
 from cynet.kernels.norm.batchnorm import PLAIN, RELU, RELU6
 from cynet.kernels.pointwise import arrays
 from cynet.kernels.pool import max_pool
 from cynet.nn.parameter import Parameter
 
 from . import graphs
-from .inference_steps import Called, Convolve, Curve, GlobalMean, Rows, Slot, Sum, Unplanned
+from .folded import Folded
+from .inference_steps import Called, Convolve, Curve, GlobalMean, InBands, Rows, Slot, Sum, Unplanned
 from .nesting import layers_of
 from .rules import chain_of, grouped, is_known, sum_of
 from .snapshot import Snapshot
@@ -209,12 +211,17 @@ class Plan:
 
     def sequence(self, model, slot, root=False):
         """The steps of a chain, or of any one layer."""
-        steps, self._planes = [], None
-        for name, layers in grouped(list(self._flat(model, root)), STEPS):
-            before = slot
-            step, slot, read = STEPS[name](self, layers, slot) if name else self.call(layers[0], slot)
-            for used in layers:
+        steps, self._planes, groups = [], None, list(grouped(list(self._flat(model, root)), STEPS))
+        while groups:
+            before, (name, layers), block = slot, groups[0], self._block(groups, slot.shape)
+            count = len(block) or 1
+            if block:
+                step, slot, read = self._in_bands(block)
+            else:
+                step, slot, read = STEPS[name](self, layers, slot) if name else self.call(layers[0], slot)
+            for used in (layer for _, group in groups[:count] for layer in group):
                 self._watched.add_wholly(used)
+            groups = groups[count:]
             if step is not None:
                 steps.append(step)
             if read:
@@ -239,13 +246,33 @@ class Plan:
         self._watched.add_wholly(layer)
 
     def _convolution(self, layers, slot, norm=False, relu=PLAIN):
-        layer = layers[0]
-        out = self.slot(layer.output_shape(slot.shape))
         planes, self._planes = self._planes, None
-        step = Convolve(layer, layers[1] if norm else None, relu, slot.shape, out.array, planes)
-        self._scratch_floats = max(self._scratch_floats, step.algorithm.scratch_floats(step.threads))
+        out = self.slot(layers[0].output_shape(slot.shape))
+        folded = Folded(layers[0], layers[1] if norm else None, relu, slot.shape, planes)
+        return self._weighted(Convolve(folded, out.array)), out, True
+
+    def _block(self, groups, shape):
+        """What begins with the first of some groups and runs in bands: its `Folded` layers, or none."""
+        count = next((n for n in (3, 2) if len(groups) >= n and _is_grouped(groups[n - 2])), 0)
+        found = []
+        for name, layers in groups[:count]:
+            if name not in CONVOLUTIONS:
+                return []
+            norm, relu = CONVOLUTIONS[name]
+            found.append(Folded(layers[0], layers[1] if norm else None, relu, shape))
+            shape = layers[0].output_shape(shape)
+        return found if count and Banded.suits([each.algorithm for each in found], self.threads) else []
+
+    def _in_bands(self, block):
+        kernel = Banded([each.algorithm for each in block], self.threads)
+        out = self.slot(block[-1].out_shape)
+        return self._weighted(InBands(kernel, block, out.array)), out, True
+
+    def _weighted(self, step):
+        """A step that has weights."""
+        self._scratch_floats = max(self._scratch_floats, step.scratch_floats())
         self._convolutions.append(step)
-        return step, out, True
+        return step
 
     def _rows(self, layers, slot):
         if len(slot.shape) < 3:
@@ -282,7 +309,7 @@ class Plan:
         if inner.shape != beside.shape:
             raise Unplanned
         last = body[-1] if body else None
-        if isinstance(last, Convolve) and not last.relu and "residual" in last.algorithm.fuses:
+        if isinstance(last, (Convolve, InBands)) and last.adds(relu):
             last.relu, out = relu, inner
             step = Sum(aside, body, last, None, relu)
         else:
@@ -306,15 +333,26 @@ STEPS = {
     "curve": Plan._curve,
     "dropout": lambda plan, layers, slot: (None, slot, False),
 }
+FOLDS = {  # of steps with weights: whether a batch norm is among their layers, and how their output is bent
+    "": (False, PLAIN),
+    ", ReLU": (False, RELU),
+    ", ReLU6": (False, RELU6),
+    ", norm": (True, PLAIN),
+    ", norm, ReLU": (True, RELU),
+    ", norm, ReLU6": (True, RELU6),
+}
+CONVOLUTIONS = {f"convolution{more}": fold for more, fold in FOLDS.items()}
 for _product in ("convolution", "linear"):
     STEPS |= {
-        f"{_product}, norm, ReLU": partial(Plan._convolution, norm=True, relu=RELU),
-        f"{_product}, norm": partial(Plan._convolution, norm=True),
-        f"{_product}, ReLU": partial(Plan._convolution, relu=RELU),
-        f"{_product}, norm, ReLU6": partial(Plan._convolution, norm=True, relu=RELU6),
-        f"{_product}, ReLU6": partial(Plan._convolution, relu=RELU6),
-        _product: Plan._convolution,
+        f"{_product}{_more}": partial(Plan._convolution, norm=_norm, relu=_relu)
+        for _more, (_norm, _relu) in FOLDS.items()
     }
+
+
+def _is_grouped(group):
+    """Whether the layers of a step begin with a convolution in groups."""
+    name, layers = group
+    return name in CONVOLUTIONS and layers[0].groups > 1
 
 
 def _comparable(arrays):

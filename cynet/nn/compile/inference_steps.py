@@ -2,15 +2,10 @@
 
 from math import prod
 
-import numpy as np
-
 from cynet.core import checks
 from cynet.core.threads import get_num_threads, team
-from cynet.kernels.conv import convolution
-from cynet.kernels.conv.problem import Problem
 from cynet.kernels.pointwise import activation, elementwise
 from cynet.kernels.pool import avg_pool
-from cynet.nn.layers.linear import Linear
 
 from .rules import is_known
 
@@ -30,58 +25,58 @@ class Slot:
 class Convolve:
     """A convolution or linear layer with the batch norm, the sum and the ReLU or ReLU6 that follow it."""
 
-    def __init__(self, layer, norm, relu, shape, y, planes):
-        self.layer, self.norm, self.relu, self.y = layer, norm, relu, y
-        self.planes, self.scratch, self.residual = planes, None, None
-        self._eps = None if norm is None else norm.settled()[1]
-        if type(layer) is Linear:
-            rows, outputs = prod(shape[:-1]), layer.output_shape(shape)[-1]
-            self.algorithm = convolution.choose(Problem.of_rows(rows, shape[-1], outputs))
-        else:
-            self.algorithm = layer.convolution(shape)
-        self.threads = team(self.algorithm.work)
-        self._in, self._target = self.algorithm.in_shape, y.reshape(self.algorithm.out_shape)
+    def __init__(self, folded, y):
+        self._folded, self.relu, self.y = folded, folded.relu, y
+        self._algorithm, self.weights = folded.algorithm, folded.weights
+        self.scratch, self.residual, self.threads = None, None, team(self._algorithm.work)
+        self._in, self._target = self._algorithm.in_shape, y.reshape(self._algorithm.out_shape)
 
-    def weights(self):
-        """The arrays that `fold` reads, copied."""
-        w, bias = self.layer.values()
-        self._biased = bias is not None
-        found = [w, bias] if self._biased else [w]
-        return found if self.norm is None else [*found, *self.norm.values()]
+    def scratch_floats(self):
+        return self._algorithm.scratch_floats(self.threads)
+
+    def adds(self, relu):
+        """Whether it can add a residual, and bend the sum, while it writes."""
+        return not self.relu and "residual" in self._algorithm.fuses
 
     def fold(self, copies):
-        """Put the batch norm into the weights, and lay them out for the kernel.
-
-        Parameters
-        ----------
-        copies : iterator of ndarray
-            Of what `weights` returned: what is packed is what is compared, whatever others write meanwhile.
-        """
-        w = next(copies)
-        bias = next(copies) if self._biased else None
-        if self.norm is not None:
-            weight, shift, mean, variance = (next(copies) for _ in range(4))
-            scale = 1 / np.sqrt(variance.astype(np.float64) + self._eps)
-            if weight.size:
-                scale *= weight
-            shift = shift if shift.size else 0.0
-            w = (w * scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.float32)
-            before = 0.0 if bias is None else bias
-            bias = ((before - mean.astype(np.float64)) * scale + shift).astype(np.float32)
-        if self.planes is not None:
-            height, width, channels = self.planes
-            w = w.reshape(len(w), channels, height * width).transpose(0, 2, 1).reshape(len(w), -1)
-        w = np.ascontiguousarray(w).reshape(self.algorithm.weight_shape)
-        self._run = self.algorithm.kept(
-            self.algorithm.pack(w), self.algorithm.padded(bias), self._target, self.scratch, self.threads,
-            self.relu,
-        )  # fmt: skip
+        """Take weights, as `Folded.laid` does."""
+        packed, bias = self._folded.laid(copies)
+        self._run = self._algorithm.kept(packed, bias, self._target, self.scratch, self.threads, self.relu)
 
     def __call__(self, x):
         if self.residual is None:
             self._run(x.reshape(self._in))
         else:
             self._run(x.reshape(self._in), self.residual.reshape(self._target.shape))
+        return self.y
+
+
+class InBands:
+    """A depth-wise convolution between two of 1x1, or before one, each with what follows it; and a sum."""
+
+    def __init__(self, block, parts, y):
+        self._block, self._parts, self.relu, self.y = block, parts, parts[-1].relu, y
+        self.scratch, self.residual, self.threads = None, None, team(block.work)
+        self._target = y.reshape(block.out_shape)
+
+    def scratch_floats(self):
+        return self._block.scratch_floats(self.threads)
+
+    def adds(self, relu):
+        """Whether it can add a residual while it writes."""
+        return not self.relu and not relu
+
+    def weights(self):
+        return [array for part in self._parts for array in part.weights()]
+
+    def fold(self, copies):
+        """Take weights, as `Folded.laid` does."""
+        filters, relus = [part.laid(copies) for part in self._parts], [part.relu for part in self._parts]
+        self._run = self._block.kept(filters, relus, self._target, self.scratch, self.threads)
+
+    def __call__(self, x):
+        residual = None if self.residual is None else self.residual.reshape(self._target.shape)
+        self._run(x.reshape(self._block.in_shape), residual)
         return self.y
 
 
