@@ -25,7 +25,7 @@ TRUNK = """
     !cynet/kernels/norm/group_norm* !cynet/kernels/norm/layer_norm* !cynet/kernels/norm/sample*
     !cynet/kernels/norm/single_steps.py !cynet/kernels/norm/joined.*
     !cynet/kernels/norm/batchnorm_pool* !cynet/kernels/conv/bordered.py
-    !cynet/kernels/conv/few* !cynet/kernels/conv/pointwise*
+    !cynet/kernels/conv/few* !cynet/kernels/conv/pointwise* !cynet/kernels/conv/banded*
     !cynet/kernels/conv/raised.py !cynet/kernels/conv/piecewise.py !cynet/kernels/conv/planes*
     !cynet/kernels/pointwise/curves.h !cynet/kernels/pointwise/other_activation*
     !cynet/kernels/pointwise/prelu* !cynet/kernels/pointwise/scaling* !cynet/kernels/pointwise/slopes*

@@ -1,7 +1,7 @@
 """The choice among the algorithms of convolution, for one shape of input.
 
 An algorithm is a file of this folder, beside its loops, that registers itself. To be there is enough, and all
-but the tiled one, which does everything, may be deleted.
+but the tiled one, which does everything, may be deleted, with what is built on it.
 """
 
 from importlib import import_module

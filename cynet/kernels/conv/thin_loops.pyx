@@ -18,6 +18,7 @@ from cynet.kernels.common.simd cimport clear_run, copy_run
 from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 cdef extern from "product.h":
+    enum: VL
     enum: _LANES "PRODUCT_LANES"
     Py_ssize_t product_width(Py_ssize_t lanes) noexcept nogil
     void window_sums(Py_ssize_t taps, Py_ssize_t a_next, Py_ssize_t lanes, Py_ssize_t rows, const float *a,
@@ -33,7 +34,7 @@ cdef enum:
     MOST = 256  # entries of a window, at most
 
 MOST_ENTRIES, LEAST_WIDTH = MOST, PIXELS
-LANES = _LANES  # of which output channels are a multiple
+LANES, WIDEST = _LANES, VL  # of which output channels are a multiple; of a register
 
 
 cdef class Band:

@@ -25,12 +25,13 @@ class Folded:
     Attributes
     ----------
     algorithm : Algorithm
-    out_shape : tuple of int
+    in_shape, out_shape : tuple of int
+        Of the layer.
     """
 
     def __init__(self, layer, norm, relu, shape, planes=None):
         self.layer, self.norm, self.relu, self.planes = layer, norm, relu, planes
-        self.out_shape = layer.output_shape(shape)
+        self.in_shape, self.out_shape = tuple(shape), layer.output_shape(shape)
         self._eps = None if norm is None else norm.settled()[1]
         if type(layer) is Linear:
             rows, outputs = prod(shape[:-1]), layer.output_shape(shape)[-1]

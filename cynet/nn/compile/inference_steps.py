@@ -30,6 +30,7 @@ class Convolve:
         self._algorithm, self.weights = folded.algorithm, folded.weights
         self.scratch, self.residual, self.threads = None, None, team(self._algorithm.work)
         self._in, self._target = self._algorithm.in_shape, y.reshape(self._algorithm.out_shape)
+        self._of_rows = folded.in_shape != self._in  # or of signals: kernels take images
 
     def scratch_floats(self):
         return self._algorithm.scratch_floats(self.threads)
@@ -44,10 +45,12 @@ class Convolve:
         self._run = self._algorithm.kept(packed, bias, self._target, self.scratch, self.threads, self.relu)
 
     def __call__(self, x):
+        if self._of_rows:
+            x = x.reshape(self._in)
         if self.residual is None:
-            self._run(x.reshape(self._in))
+            self._run(x)
         else:
-            self._run(x.reshape(self._in), self.residual.reshape(self._target.shape))
+            self._run(x, self.residual.reshape(self._target.shape))
         return self.y
 
 

@@ -6,6 +6,8 @@ with the copies would read, which for one picture through a large net takes a qu
 reaches every bit of the sum; that two contents of a block have one sum has a chance of 1 in 2**64.
 """
 
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
 from cython.parallel cimport prange
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
@@ -137,10 +139,11 @@ cdef class Snapshot:
 def same_attributes(list owners not None, list names not None, list values not None):
     """Whether owners[i].get(names[i]) is values[i] for every i; the owners are the `vars` of objects."""
     cdef Py_ssize_t i
-    cdef dict owner
+    cdef PyObject *found
+    cdef PyObject *none = <PyObject *>None
     for i in range(len(owners)):
-        owner = owners[i]
-        if owner.get(names[i]) is not values[i]:
+        found = PyDict_GetItemWithError(<dict>owners[i], names[i])  # nobody's reference is counted
+        if (none if found == NULL else found) != <PyObject *>values[i]:
             return False
     return True
 
