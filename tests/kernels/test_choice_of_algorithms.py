@@ -130,6 +130,14 @@ def test_slow_multiply_adds_count_for_more_of_those_that_tell_how_many_threads_t
     assert linear.choose(5, 16, 3).work == 16 * 5 * 16 * 3
 
 
+@pytest.mark.parametrize(
+    ("outputs", "groups", "lanes"), [(1, 1, 8), (4, 1, 8), (8, 1, 8), (9, 1, 16), (24, 4, 32)]
+)
+def test_lanes_of_a_register_that_are_left_empty_count_as_multiply_adds(outputs, groups, lanes):
+    problem = of((2, 9, 9, 8), outputs, 1, padding=0, groups=groups)
+    assert TiledConvolution(problem).work == 2 * 9 * 9 * 8 // groups * lanes
+
+
 @pytest.mark.parametrize(("rows", "channels", "each"), [
     (1, 8, 512), (100_000, 8, 1568), (100, 4096, 32), (7, 1, 4096), (10**6, 1, 15648), (1024, 10**6, 32),
     (2049, 10**6, 64), (1024 * 64, 256, 1024),

@@ -37,6 +37,8 @@ class TiledConvolution(Algorithm):
         window = problem.kernel, problem.stride, problem.before, problem.groups
         sizes, taps = (problem.in_shape, out_hw, (*out_hw, outputs), *window), {"dilation": problem.dilation}
         self.forward_pass = Lowering(*sizes, TILE_FLOATS, LEAST_TILES, **taps)
+        g = self.forward_pass
+        self.work = problem.macs * g.lanes // g.group_out  # lanes that are left empty take as long
         size = TILE_FLOATS
         if self.forward_pass.direct:
             run = max(RUN_PIXELS[0], min(RUN_PIXELS[1], RUN_FLOATS // (channels + outputs)))
