@@ -38,3 +38,29 @@ def test_all_three_products_are_the_twins_at_every_width(channels, kernel, strid
         for got, same, want in zip(*found, (y, dx, dw), strict=True):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
             assert got.tobytes() == same.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [((3, 3), (1, 1)), ((3, 3), (2, 2)), ((5, 4), (1, 1)), ((1, 2), (3, 2))]
+)
+@pytest.mark.parametrize("channels", [64, 40, 19])
+def test_images_written_past_the_caches_have_the_bytes_that_each_has_by_itself(kernel, stride, channels):
+    """More than 16 MB of several images, less of one."""
+    side = 20 + int((2**22 / 3 / channels) ** 0.5)
+    alone = Problem.of(
+        (1, side * stride[0], side * stride[1], channels), channels, kernel, stride, (0,) * 4, channels
+    )
+    together = Problem.of((4, *alone.in_shape[1:]), channels, kernel, stride, (0,) * 4, channels)
+    of_one, of_all = np.prod(alone.out_shape), np.prod(together.out_shape)
+    assert of_one < 2**22 <= of_all
+    rng = np.random.default_rng(0)
+    w, bias = (frozen(rng.standard_normal(s, dtype=np.float32)) for s in ((channels, 1, *kernel), channels))
+    x, dy = (
+        rng.standard_normal(shape, dtype=np.float32) for shape in (together.in_shape, together.out_shape)
+    )
+    whole, part = DepthwiseConvolution(together), DepthwiseConvolution(alone)
+    y, dx = whole.forward(x, w, bias), whole.input_gradient(dy, w)
+    for i in range(4):
+        one = slice(i, i + 1)
+        assert np.array_equal(part.forward(x[one], w, bias), y[one])
+        assert np.array_equal(part.input_gradient(dy[one], w), dx[one])

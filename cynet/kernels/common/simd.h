@@ -7,6 +7,7 @@
 #define CYNET_SIMD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -30,6 +31,20 @@ typedef int vi __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 INLINE vf vload(const float *p) { return *(const vf *)p; }
 INLINE void vstore(float *p, vf v) { *(vf *)p = v; }
 INLINE vf vset(float a) { return a - (vf){0}; }
+
+/* A store past the caches, where p is a multiple of the vector's bytes: a line that is written as a whole need not be
+ * read before. Other threads see such stores after `vstreamed`. */
+#if defined(__AVX512F__)
+INLINE void vstream(float *p, vf v) { _mm512_stream_ps(p, (__m512)v); }
+INLINE void vstreamed(void) { _mm_sfence(); }
+#elif defined(__AVX2__)
+INLINE void vstream(float *p, vf v) { _mm256_stream_ps(p, (__m256)v); }
+INLINE void vstreamed(void) { _mm_sfence(); }
+#else
+INLINE void vstream(float *p, vf v) { vstore(p, v); }
+INLINE void vstreamed(void) {}
+#endif
+INLINE int vstreams(const float *p) { return (uintptr_t)p % sizeof(vf) == 0; }
 
 /* The first n lanes of p, n at most VL (or 8), zeros behind them; nothing beyond p[n - 1] is read or written. The
  * library's memcpy of so few takes longer than all that a kernel does with them. */

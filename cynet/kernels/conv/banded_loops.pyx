@@ -13,7 +13,7 @@ from cython.parallel cimport parallel, threadid
 from libc.string cimport memmove
 
 from cynet.kernels.common.turns cimport ItemTurns, share_out, take
-from cynet.kernels.conv.depthwise_loops cimport Axis, forward_axis, write_row
+from cynet.kernels.conv.depthwise_loops cimport NEAR, Axis, forward_axis, write_row
 from cynet.kernels.conv.lowering cimport (
     Block, block_rows, block_rows_of, block_run, block_width, blocks_run,
 )
@@ -201,7 +201,7 @@ cdef class BandedPass:
                     there = end
                 pixels = band - first * line
             for r in range(row, stop):
-                write_row(v, h, r, pixels, self.taps, h.taps, self.bias, inner, self.relu, False,
+                write_row(v, h, r, pixels, self.taps, h.taps, self.bias, inner, self.relu, NEAR,
                           below + (r - row) * out_line)
             write_pixels(&self.narrow, (stop - row) * h.windows, below, y + row * y_line)
             if added != NULL:

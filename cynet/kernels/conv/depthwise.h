@@ -22,6 +22,7 @@ typedef struct {
     ptrdiff_t channels;
     int relu; /* as for BENT */
     int ahead; /* ask for the next row of pixels: images lie beyond the nearest caches */
+    int past;  /* write past the caches: whole vectors of channels, in lines of memory */
 } TapGrid;
 
 #define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
@@ -46,6 +47,7 @@ typedef struct {
 
 #define WHOLE_LOAD(p, lanes) ((void)(lanes), vload(p))
 #define WHOLE_STORE(p, v, lanes) ((void)(lanes), vstore(p, v))
+#define OUT_STORE(p, v, lanes) ((void)(lanes), g->past ? vstream(p, v) : vstore(p, v))
 #define WHOLE_LOAD8(p, lanes) ((void)(lanes), vload8(p))
 #define WHOLE_STORE8(p, v, lanes) ((void)(lanes), vstore8(p, v))
 
@@ -72,7 +74,7 @@ typedef struct {
             }                                                                                               \
         }                                                                                                   \
         EACH(p, P) BENT(vf, sum[p], g->relu)                                                                \
-        EACH(p, P) vstore(y + p * g->y_pixel, sum[p]);                                                      \
+        EACH(p, P) OUT_STORE(y + p * g->y_pixel, sum[p], VL);                                               \
     }
 #define IS_NEAR(g, step) ((g)->cols == 3 && (g)->x_pixel == step * (g)->x_col)
 
@@ -88,7 +90,7 @@ INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
 #define FETCH(P, c)                                                                                         \
     if (g->ahead && c % 16 == 0) fetch(g, P, x + c);
 #define FETCH_OTHER(P, c, y, write)                                                                         \
-    if (g->ahead && c % 16 == 0)                                                                            \
+    if (g->ahead && !(write && g->past) && c % 16 == 0)                                                     \
         EACH(p, P) __builtin_prefetch(y + p * g->y_pixel + g->y_row + c, write, 2);
 
 /* Inlined, they share the general registers with the loops around: GCC then keeps addresses in vector registers. */
@@ -96,7 +98,7 @@ INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
 
 /* P pixels, all channels: by whole vectors, then by eight, then what is left. */
 #define DEFINE_RUN(P)                                                                                       \
-    DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, WHOLE_STORE)                                               \
+    DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, OUT_STORE)                                                 \
     DEFINE_NEAR_PIXELS(near_pixels_##P, P, 1)                                                               \
     DEFINE_NEAR_PIXELS(strided_pixels_##P, P, 2)                                                            \
     DEFINE_PIXELS(pixels8_##P, P, vf8, WHOLE_LOAD8, WHOLE_STORE8)                                           \

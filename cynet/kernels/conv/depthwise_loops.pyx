@@ -14,16 +14,20 @@ from cynet.kernels.common.window cimport end_cell, first_cell
 
 
 cdef extern from "depthwise.h" nogil:
+    enum: VL
+    bint vstreams(const float *p)
+    void vstreamed()
     ctypedef struct TapGrid:
         Py_ssize_t rows, cols, x_row, x_col, w_row, w_col, x_pixel, y_pixel, y_row, new_rows, channels
-        int relu, ahead
+        int relu, ahead, past
     void depthwise_run(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *w, const float *bias,
                        float *y)
     void depthwise_sums(const TapGrid *g, Py_ssize_t pixels, const float *x, const float *dy, float *sums)
 
 
 cdef enum:
-    NEAR = 1 << 18  # floats, 1 MB
+    CLOSE = 1 << 18  # floats, 1 MB
+    LARGE = 1 << 22  # of what is written
 
 
 cdef Axis forward_axis(Py_ssize_t size, Py_ssize_t windows, Py_ssize_t kernel, Py_ssize_t stride,
@@ -68,12 +72,12 @@ cdef void set_row(TapGrid *g, const Axis *v, Py_ssize_t row, Py_ssize_t line, Py
 
 
 cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x, const float *w,
-                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, int relu, bint ahead,
+                    Py_ssize_t kernel_w, const float *bias, Py_ssize_t channels, int relu, int away,
                     float *y) noexcept nogil:
     """A row of windows; x: the image; y: the row that is written."""
     cdef TapGrid g
     cdef Py_ssize_t iy, ky, begin, end, j, start, skipped
-    g.channels, g.relu, g.ahead = channels, relu, ahead
+    g.channels, g.relu, g.ahead, g.past = channels, relu, away != NEAR, away == PAST
     set_row(&g, v, row, h.size * channels, kernel_w, &iy, &ky)
     g.x_col, g.w_col = channels, h.next_tap * channels
     g.x_pixel, g.y_pixel = h.step * channels, h.every * channels
@@ -94,11 +98,16 @@ cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x
         depthwise_run(&g, 1, x + (start + skipped) * channels, w + skipped * g.w_col, bias,
                       y + j * g.y_pixel)
         j += 1
+    if g.past:
+        vstreamed()
 
 
-cdef bint is_far(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y) noexcept:
-    """Whether images are more than the nearest caches hold."""
-    return x.shape[0] * (x.shape[1] * x.shape[2] + y.shape[1] * y.shape[2]) * x.shape[3] > NEAR
+cdef int distance(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y) noexcept:
+    """How far away images are that are read and written."""
+    cdef Py_ssize_t written = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3]
+    if x.shape[0] * x.shape[1] * x.shape[2] * x.shape[3] + written <= CLOSE:
+        return NEAR
+    return PAST if written >= LARGE and y.shape[3] % VL == 0 and vstreams(&y[0, 0, 0, 0]) else FAR
 
 
 def forward(
@@ -115,16 +124,16 @@ def forward(
     cdef Axis h = forward_axis(x.shape[2], y.shape[2], kernel[1], stride[1], before[1])
     cdef Py_ssize_t item, channels = x.shape[3], kernel_w = kernel[1]
     cdef Py_ssize_t image = x.shape[1] * x.shape[2] * channels, row = y.shape[2] * channels
-    cdef bint ahead = is_far(x, y)
     if y.shape[0] == 0:
         return
+    cdef int away = distance(x, y)
     cdef const float *px = &x[0, 0, 0, 0]
     cdef const float *pw = &w[0, 0]
     cdef const float *pb = &bias[0]
     cdef float *py = &y[0, 0, 0, 0]
     for item in prange(y.shape[0] * v.windows, nogil=True, num_threads=threads, schedule="static"):
         write_row(&v, &h, item % v.windows, px + item // v.windows * image, pw, kernel_w, pb, channels, relu,
-                  ahead, py + item * row)
+                  away, py + item * row)
 
 
 def input_gradient(
@@ -145,23 +154,23 @@ def input_gradient(
     cdef const float *pw = &w[0, 0]
     cdef const float *pz = &zeros[0]
     cdef float *px = &dx[0, 0, 0, 0]
-    cdef bint ahead = is_far(dy, dx)
+    cdef int away = distance(dy, dx)  # what is read next finds some of it in the caches
     for item in prange(dx.shape[0] * rows, nogil=True, num_threads=threads, schedule="static"):
         gather_row(dy.shape[1], dy.shape[2], rows, dx.shape[2], dx.shape[3], kernel_h, kernel_w, stride_h,
                    stride_w, top, left, pd + item // rows * dy.shape[1] * dy.shape[2] * dy.shape[3], pw, pz,
-                   item % rows, ahead, px + item * dx.shape[2] * dx.shape[3])
+                   item % rows, away, px + item * dx.shape[2] * dx.shape[3])
 
 
 cdef void gather_row(Py_ssize_t out_h, Py_ssize_t out_w, Py_ssize_t in_h, Py_ssize_t in_w,
                      Py_ssize_t channels, Py_ssize_t kernel_h, Py_ssize_t kernel_w, Py_ssize_t stride_h,
                      Py_ssize_t stride_w, Py_ssize_t top, Py_ssize_t left, const float *dy, const float *w,
-                     const float *zeros, Py_ssize_t iy, bint ahead, float *dx) noexcept nogil:
+                     const float *zeros, Py_ssize_t iy, int away, float *dx) noexcept nogil:
     """A row of input pixels: those of one residue after those of the other."""
     cdef Axis v = input_axis(in_h, out_h, kernel_h, stride_h, top, iy % stride_h), h
     cdef Py_ssize_t first
     for first in range(min(stride_w, in_w)):
         h = input_axis(in_w, out_w, kernel_w, stride_w, left, first)
-        write_row(&v, &h, iy // stride_h, dy, w, kernel_w, zeros, channels, False, ahead, dx)
+        write_row(&v, &h, iy // stride_h, dy, w, kernel_w, zeros, channels, False, away, dx)
 
 
 def partial_shape(Py_ssize_t chunks, kernel, Py_ssize_t channels):
@@ -187,7 +196,7 @@ def weight_gradient(
     cdef const float *pd = &dy[0, 0, 0, 0]
     cdef float *sums = &partial[0, 0, 0]
     cdef Py_ssize_t size = v.taps * h.taps * channels
-    cdef bint ahead = is_far(x, dy)
+    cdef bint ahead = distance(x, dy) != NEAR
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         sum_rows(&v, &h, px, pd, rows * i // chunks, rows * (i + 1) // chunks, channels, ahead,
                  sums + i * size)
@@ -201,7 +210,7 @@ cdef void sum_rows(const Axis *v, const Axis *h, const float *x, const float *dy
     cdef const float *slopes
     cdef float *target
     memset(sums, 0, v.taps * h.taps * channels * sizeof(float))
-    g.channels, g.ahead = channels, ahead
+    g.channels, g.ahead, g.past = channels, ahead, False
     g.x_col = g.w_col = g.y_pixel = channels
     g.x_pixel, g.y_row = h.step * channels, h.windows * channels
     inner_windows(h, &begin, &end)
