@@ -27,6 +27,7 @@ cdef extern from "depthwise.h" nogil:
 
 cdef enum:
     CLOSE = 1 << 18  # floats, 1 MB
+    MANY = 1 << 23
     LARGE = 1 << 22  # of what is written
 
 
@@ -102,10 +103,10 @@ cdef void write_row(const Axis *v, const Axis *h, Py_ssize_t row, const float *x
         vstreamed()
 
 
-cdef int distance(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y) noexcept:
-    """How far away images are that are read and written."""
+cdef int distance(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, bint strided) noexcept:
+    """How far away images are that are read and written. Strided windows share less: they ask later for what comes."""
     cdef Py_ssize_t written = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3]
-    if x.shape[0] * x.shape[1] * x.shape[2] * x.shape[3] + written <= CLOSE:
+    if x.shape[0] * x.shape[1] * x.shape[2] * x.shape[3] + written <= (MANY if strided else CLOSE):
         return NEAR
     return PAST if written >= LARGE and y.shape[3] % VL == 0 and vstreams(&y[0, 0, 0, 0]) else FAR
 
@@ -126,7 +127,7 @@ def forward(
     cdef Py_ssize_t image = x.shape[1] * x.shape[2] * channels, row = y.shape[2] * channels
     if y.shape[0] == 0:
         return
-    cdef int away = distance(x, y)
+    cdef int away = distance(x, y, h.step > 1)
     cdef const float *px = &x[0, 0, 0, 0]
     cdef const float *pw = &w[0, 0]
     cdef const float *pb = &bias[0]
@@ -154,7 +155,7 @@ def input_gradient(
     cdef const float *pw = &w[0, 0]
     cdef const float *pz = &zeros[0]
     cdef float *px = &dx[0, 0, 0, 0]
-    cdef int away = distance(dy, dx)  # what is read next finds some of it in the caches
+    cdef int away = distance(dy, dx, False)
     for item in prange(dx.shape[0] * rows, nogil=True, num_threads=threads, schedule="static"):
         gather_row(dy.shape[1], dy.shape[2], rows, dx.shape[2], dx.shape[3], kernel_h, kernel_w, stride_h,
                    stride_w, top, left, pd + item // rows * dy.shape[1] * dy.shape[2] * dy.shape[3], pw, pz,
@@ -196,7 +197,7 @@ def weight_gradient(
     cdef const float *pd = &dy[0, 0, 0, 0]
     cdef float *sums = &partial[0, 0, 0]
     cdef Py_ssize_t size = v.taps * h.taps * channels
-    cdef bint ahead = distance(x, dy) != NEAR
+    cdef bint ahead = distance(x, dy, False) != NEAR
     for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
         sum_rows(&v, &h, px, pd, rows * i // chunks, rows * (i + 1) // chunks, channels, ahead,
                  sums + i * size)
