@@ -17,7 +17,7 @@ def sealed(array: AnyArray) -> AnyArray:
     """An array with the same numbers that can never be written, C-contiguous; itself where it is one."""
     if is_sealed(array) and array.flags.c_contiguous:
         return array
-    return np.ndarray(array.shape, array.dtype, _Numbers(array.tobytes()))
+    return np.ndarray(array.shape, array.dtype, _Numbers(np.ascontiguousarray(array).data))
 
 
 def is_sealed(array: AnyArray) -> bool:

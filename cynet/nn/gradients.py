@@ -153,6 +153,8 @@ class _Passes:
         self.layer, self.xs, self.parameters = layer, xs, layer.parameters()
 
     def __enter__(self) -> _Passes:
+        for parameter in self.parameters:
+            parameter.require_open()
         layer, known = self.layer, {id(p.data) for p in self.parameters}  # one may have several names
         self.random, self.input_grad = random.get_state(), layer.input_grad
         self.state, self.grads = layer.state_dict(), [p.grad.copy() for p in self.parameters]
@@ -173,7 +175,7 @@ class _Passes:
         random.set_state(self.random)
         if self.buffers:
             for name, (array, _) in self.layer._state().items():
-                if name in self.buffers:
+                if name in self.buffers and array.flags.writeable:
                     array[...] = self.buffers[name]
         with _named(f"{type(self.layer).__name__}.forward changes its input"):
             found = self.layer(*map(_frozen, self.xs if xs is None else xs))

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from cynet.core import checks
-from cynet.core.sealed import opened, sealed
+from cynet.core.sealed import is_sealed, opened, sealed
 from cynet.core.types import AnyArray, Array, Shape, State
 
 from . import kept, passes
@@ -383,7 +383,9 @@ class Layer:
 
         Their values go to memory that nobody can write, so evaluation no longer looks, before each pass,
         whether they are what they were: of a single picture through a large net a fifth of the time. What
-        would change them raises ValueError: an optimiser, loading, a pass of batch norm in training mode.
+        would change them raises ValueError: an optimiser, loading others, a pass of batch norm in training
+        mode, or NumPy, where it is written to the arrays themselves. Where a part of a net is sealed and the
+        rest is trained, that part is to be frozen, too (``requires_grad = False``).
         Arrays that somebody got before are not the layer's any more. Left as they are: buffers of a user's
         own layers, which may write to them in evaluation, too. A copy by ``copy.deepcopy`` is not sealed.
 
@@ -451,14 +453,16 @@ class Layer:
                 problems.append(f"shape of {name}: wanted {own[name][0].shape}, got {array.shape}")
             elif array.dtype.kind not in "fiu":
                 problems.append(f"dtype of {name}: wanted real numbers, got {array.dtype}")
-            elif not own[name][0].flags.writeable:
-                problems.append(f"values of {name}: wanted an array that can be written, got a sealed one")
+            elif not own[name][0].flags.writeable and not np.array_equal(own[name][0], array, equal_nan=True):
+                kind = "sealed" if is_sealed(own[name][0]) else "read-only"
+                problems.append(f"values of {name}: wanted an array that can be written, got a {kind} one")
             elif not np.array_equal(array, last[id(own[name][0])], equal_nan=True):
                 problems.append(f"values of {name}: wanted those of its parameter's other name, got others")
         if problems:
             raise ValueError("state does not fit the model: " + "; ".join(problems))
         for name, array in arrays.items():
-            own[name][0][...] = array
+            if own[name][0].flags.writeable:  # else it has these values
+                own[name][0][...] = array
         for _, layer in self.walk():
             for _, parameter in layer._own():
                 parameter.version += 1

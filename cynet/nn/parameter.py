@@ -1,5 +1,6 @@
 """A trainable array with its gradient."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from cynet.core.types import Shape
 from .kept import NONE, Held, Valued, data_of, grad_of, refuse_another, value
 
 __all__ = ["NONE", "Held", "Parameter", "data_of", "grad_of", "refuse_another", "value"]
+_sealing = threading.Lock()  # no count is lost
 FIELDS = "_data", "_grad", "_shape", "version", "_requires_grad", "name"
 
 
@@ -58,16 +60,17 @@ class Parameter(Valued):
 
     def seal(self) -> None:
         """Make the values read-only for good, in memory of their own."""
-        if not self.is_sealed:
-            self._data = sealed(self._data)
-            Parameter.sealings += 1
+        with _sealing:
+            if not self.is_sealed:
+                self._data = sealed(self._data)
+                Parameter.sealings += 1
 
     def require_open(self) -> None:
         """Raise ValueError where its values can never change."""
         if self.is_sealed:
             raise ValueError(
                 f"{self.name or 'parameter'}.data: wanted a parameter that can change, got a sealed one "
-                "(a copy of its model, by copy.deepcopy, is not)"
+                "(set its requires_grad to False, or take a copy of its model by copy.deepcopy)"
             )
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cynet.core import checks
+from cynet.core.sealed import is_sealed
 from cynet.core.types import Array, State
 from cynet.nn.layer import Layer
 
@@ -79,7 +80,7 @@ class Lookahead(Optimizer):
         if self.model is None:
             return found
         arrays = (getattr(layer, name) for _, layer in self.model.walk() for name in layer.buffers)
-        return found + [(array, True) for array in arrays if array.dtype.kind == "f"]
+        return found + [(array, not is_sealed(array)) for array in arrays if array.dtype.kind == "f"]
 
     @property
     def lr(self) -> float:

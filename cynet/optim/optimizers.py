@@ -65,9 +65,7 @@ class Optimizer:
 
     def _bind(self) -> None:
         """Put the parameters that are trained into tables, one of all that are stepped alike."""
-        for parameter in self.params:
-            if parameter.requires_grad:
-                parameter.require_open()
+        self._require_open()
         self._trained, self._sealings = [p.requires_grad for p in self.params], Parameter.sealings
         rows: dict[tuple[Any, ...], list[tuple[Array, ...]]] = {}
         of = [group for group in self.groups for _ in group["params"]]
@@ -77,6 +75,12 @@ class Optimizer:
                 rows.setdefault(alike, []).append(self._arrays(index))
         # Parameters never move in memory but to be sealed, so these views stay theirs.
         self._tables = [(alike, kernels.ParameterTable(table)) for alike, table in rows.items()]
+
+    def _require_open(self) -> None:
+        """Raise ValueError where a parameter that is to be trained can never change."""
+        for parameter in self.params:
+            if parameter.requires_grad:
+                parameter.require_open()
 
     def _arrays(self, index: int) -> tuple[Array, ...]:
         parameter = self.params[index]
@@ -167,6 +171,7 @@ class Optimizer:
             raise ValueError("state does not fit the optimiser: " + "; ".join(problems))
         steps = checks.integer("steps", arrays["steps"][()], 0, 2**63 - 1)
         self._refuse(arrays)
+        self._require_open()
         self.lr = float(arrays["lr"][()])
         self.steps = steps
         for name, live in own.items():

@@ -128,14 +128,15 @@ class Predictor:
         for none; default: as the weights were judged in their training.
     model : str, callable or Layer, optional
         The net, as "FILE.py:NAME" or a function that builds it: wanted where it has layers that cynet does
-        not know.
+        not know. A Layer gets the weights.
 
     Attributes
     ----------
     path : Path
         The weights file.
     model : Layer
-        Sealed: its weights cannot change (`Layer.seal`). A copy by ``copy.deepcopy`` can be trained.
+        Sealed: its weights cannot change (`Layer.seal`), and a copy by ``copy.deepcopy`` can be trained. One
+        that was given, or comes from a function, is not: it may be somebody's.
     facts : Facts
         What the file tells: the model, its classes, the size and channels of its pictures.
     classes : tuple of str
@@ -169,8 +170,9 @@ class Predictor:
             how = f"cynet language-model generate {self.path} --prompt TEXT"
             raise ValueError(f"{self.path}: wanted a model of pictures or samples, got one of texts ({how})")
         self.tta = self.facts.tta if tta is None else tta
-        self.model.seal()
+        self._seals = model is None or isinstance(model, str)
         self._locks: dict[int, threading.Lock] = {}
+        self._seal()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -292,7 +294,11 @@ class Predictor:
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self.model.seal()
+        self._seal()
+
+    def _seal(self):
+        if self._seals:
+            self.model.seal()
 
     def __repr__(self) -> str:
         return f"Predictor({str(self.path)!r})"

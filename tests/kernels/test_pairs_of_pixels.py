@@ -55,3 +55,29 @@ def test_one_picture_has_the_bytes_that_it_has_among_others():
 @pytest.mark.parametrize("outputs", [16, 24, 32])
 def test_full_registers_stay_as_they_are(outputs):
     assert not ThinConvolution(Problem.of((1, 32, 32, 3), outputs, (3, 3), (1, 1), (1, 1, 1, 1))).pairs
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("kernel", "across"), [(3, 1), (5, 1), (3, 2)])
+def test_an_odd_number_reaches_its_windows_and_no_more_than_the_other_pixel_of_a_pair(odd, kernel, across):
+    problem = Problem.of((1, 9, 40, 3), 8, (kernel,) * 2, (1, across), (1, 1, 1, 1))
+    way, w, x = (
+        ThinConvolution(problem),
+        numbers((8, 3, kernel, kernel), 1),
+        numbers(problem.in_shape, 2).copy(),
+    )
+    before = way.forward(x, w)
+    x[0, 4, 17, 1] = odd
+    y = way.forward(x, w)
+    width = problem.out_shape[2]
+    first, last = -(-(17 + 1 - kernel + 1) // across), (17 + 1) // across  # the windows that it lies in
+    must = np.zeros(width, bool)
+    must[first : last + 1] = True
+    may = must | (must.reshape(-1, 2)[:, ::-1].reshape(-1) if way.pairs else False)
+    rows = slice(4 + 1 - kernel + 1, 4 + 1 + 1)
+    assert not np.isfinite(y[0, rows][:, must]).any()
+    assert np.array_equal(y[0][:, ~may], before[0][:, ~may])
+    assert np.array_equal(
+        np.delete(y[0], range(rows.start, rows.stop), 0),
+        np.delete(before[0], range(rows.start, rows.stop), 0),
+    )

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import cynet
 from cynet import nn
 from cynet.core.sealed import is_sealed, sealed
 from cynet.nn.parameter import Parameter
+from cynet.optim.lookahead import Lookahead
 
 X = frozen(np.random.default_rng(0).standard_normal((2, 8, 8, 3)).astype(np.float32))
 
@@ -126,10 +128,11 @@ def test_what_would_change_sealed_weights_is_refused():
         named["0.weight"].data[...] = 0
     with pytest.raises(ValueError, match="sealed"):
         cynet.SGD(model.parameters(), lr=0.1)
+    other = {name: array + 1 for name, array in net().state_dict().items()}
     with pytest.raises(
         ValueError, match=r"values of 0\.weight: wanted an array that can be written, got a sealed one"
     ):
-        model.load_state_dict(net().state_dict())
+        model.load_state_dict(other)
     with pytest.raises(ValueError, match="running_mean: wanted an array that can be written"):
         model.train()(X)
     for name, array in model.state_dict().items():
@@ -220,3 +223,78 @@ def test_a_backward_pass_wants_the_arrays_of_its_forward_pass():
     wanted = net().eval()
     dx = wanted.backward(np.ones_like(wanted(X)))
     assert np.array_equal(model.backward(np.ones_like(model(X))), dx)
+
+
+def test_a_state_of_the_same_values_may_be_loaded_where_a_part_is_sealed():
+    model, twin = net(), net()
+    model[0].seal()
+    for parameter in twin[4:].parameters():
+        parameter.data += 1
+    model.load_state_dict(twin.state_dict())
+    assert np.array_equal(evaluated(model), evaluated(twin))
+    model[1].running_mean.flags.writeable = False
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"values of 1\.running_mean: wanted .* got a read-only one"):
+        model.load_state_dict(before | {"1.running_mean": np.ones(8), "4.bias": np.ones(5)})
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+
+
+def test_slow_weights_pass_over_statistics_that_are_sealed():
+    model = net()
+    model[1].seal()
+    for parameter in model[1].parameters():
+        parameter.requires_grad = False
+    model.eval()
+    slow = Lookahead(cynet.SGD(model.parameters(), lr=0.1), 1, 0.5, model)
+    for parameter in model.parameters():
+        parameter.grad.fill(1)
+    before = model.state_dict()
+    slow.step()
+    assert np.array_equal(model[1].running_mean, before["1.running_mean"])
+    np.testing.assert_allclose(model[4].bias.data, before["4.bias"] - 0.05, rtol=1e-6)
+
+
+def test_an_optimiser_whose_parameters_were_sealed_takes_no_state():
+    model = net()
+    optimizer = cynet.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    state = optimizer.state_dict() | {"lr": np.array(0.1), "steps": np.array(3)}
+    model.seal()
+    with pytest.raises(ValueError, match="wanted a parameter that can change"):
+        optimizer.load_state_dict(state)
+    assert (optimizer.lr, optimizer.steps) == (0.5, 0)
+
+
+def test_gradients_of_a_sealed_layer_cannot_be_checked_and_nothing_is_changed():
+    layer = nn.Linear(4, 3).seal()
+    layer.input_grad = False
+    layer.weight.grad.fill(7)
+    with pytest.raises(ValueError, match="wanted a parameter that can change, got a sealed one"):
+        cynet.check_gradients(layer, np.ones((2, 4), np.float32))
+    assert layer.input_grad is False and (layer.weight.grad == 7).all()
+
+
+def test_gradients_of_statistics_that_are_sealed_can_be_checked():
+    norm = nn.BatchNorm2d(3, affine=False).seal().eval()
+    cynet.check_gradients(norm, normal((2, 4, 4, 3), 1))
+
+
+def test_threads_evaluate_while_others_seal():
+    model, wanted = net(), evaluated(net())
+    found, start = [], threading.Barrier(4)
+
+    def evaluate():
+        start.wait()
+        found.extend(evaluated(model) for _ in range(30))
+
+    def seal(part):
+        start.wait()
+        part.seal()
+
+    model.eval()
+    evaluating = [threading.Thread(target=evaluate) for _ in range(2)]
+    sealing = [threading.Thread(target=seal, args=[part]) for part in (model[:2], model)]
+    for thread in evaluating + sealing:
+        thread.start()
+    for thread in evaluating + sealing:
+        thread.join()
+    assert len(found) == 60 and all(np.array_equal(one, wanted) for one in found)

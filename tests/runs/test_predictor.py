@@ -225,9 +225,20 @@ def test_the_weights_cannot_change_here_and_in_another_process(predictor):
         parameters = one.model.parameters()
         assert parameters and all(parameter.is_sealed for parameter in parameters)
         with pytest.raises(
-            ValueError, match=r"wanted a parameter that can change, got a sealed one \(a copy of"
+            ValueError, match=r"wanted a parameter that can change, got a sealed one \(set its"
         ):
             cynet.SGD(parameters, lr=0.1)
+
+
+@pytest.mark.parametrize("given", [lambda net: net, lambda net: lambda input_shape, classes: net])
+def test_a_net_that_somebody_gave_is_not_sealed(tmp_path, given, arrays):
+    facts = Facts("resnet20", True, "x", CLASSES, (0.5,) * 3, (0.2,) * 3, (32, 32, 3), "crop")
+    net, files = facts.create(), [saved(tmp_path / "a", seed=1), saved(tmp_path / "b", seed=2)]
+    first, second = (cynet.Predictor(file)(arrays[:2]).probabilities for file in files)
+    for file, wanted in zip(files, (first, second), strict=True):
+        predictor = cynet.Predictor(file, model=given(net))
+        assert np.array_equal(predictor(arrays[:2]).probabilities, wanted)
+    cynet.SGD(net.parameters(), lr=0.1)
 
 
 # -- threads and processes ---------------------------------------------------------------------------------

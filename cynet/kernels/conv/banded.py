@@ -34,13 +34,18 @@ class Banded:
         )
 
     @staticmethod
+    def is_large(shape):
+        """Whether images (N, H, W, C) between the convolutions may be large enough."""
+        return len(shape) == 4 and prod(shape[1:]) >= LEAST_FLOATS
+
+    @staticmethod
     def suits(layers, threads):
         """Whether these convolutions, one after another, are such a block, and faster so."""
         *wide, deep, narrow = layers
         return (
             isinstance(deep, DepthwiseConvolution)
             and all(map(_is_of_pixels, (*wide, narrow)))
-            and prod(deep.in_shape[1:]) >= LEAST_FLOATS
+            and Banded.is_large(deep.in_shape)
             and narrow.out_shape[1] >= LEAST_ROWS * _parts(narrow, threads)
         )
 

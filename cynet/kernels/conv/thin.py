@@ -19,7 +19,8 @@ class ThinConvolution(RaisedConvolution):
 
     Where the outputs are half of a register, two neighbouring pixels lie in it: as if there were twice the
     outputs, of windows that reach one step further and move by two, half of them with zeros in their last
-    columns and half in their first.
+    columns and half in their first. So an infinite or NaN input reaches both pixels of each pair that one of
+    its windows is of.
     """
 
     by_channels = frozenset()

@@ -55,7 +55,8 @@ def run(model, x):
 
     To be called within `no_grad`, by any number of threads at once. A model keeps the plans of two shapes,
     and of each as many as threads were in it at the same time, up to 8. Each holds the weights twice (packed
-    for the kernels, and as they were then) and the largest two or three outputs of its layers.
+    for the kernels, and as they were then, which those that are sealed still are) and the largest two or
+    three outputs of its layers.
 
     Parameters
     ----------
@@ -253,11 +254,12 @@ class Plan:
 
     def _block(self, groups, shape):
         """What begins with the first of some groups and runs in bands: its `Folded` layers, or none."""
-        count = next((n for n in (3, 2) if len(groups) >= n and _is_grouped(groups[n - 2])), 0)
-        found = []
+        count, found = next((n for n in (3, 2) if len(groups) >= n and _is_grouped(groups[n - 2])), 0), []
+        if not all(name in CONVOLUTIONS for name, _ in groups[:count]):
+            return []
+        if count and not Banded.is_large(shape if count == 2 else groups[0][1][0].output_shape(shape)):
+            return []
         for name, layers in groups[:count]:
-            if name not in CONVOLUTIONS:
-                return []
             norm, relu = CONVOLUTIONS[name]
             found.append(Folded(layers[0], layers[1] if norm else None, relu, shape))
             shape = layers[0].output_shape(shape)
