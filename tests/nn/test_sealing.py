@@ -102,6 +102,19 @@ def test_a_plan_of_sealed_weights_compares_and_copies_none():
     )
 
 
+def test_weights_that_are_read_only_for_a_while_are_compared():
+    model = net()
+    array = model[0].weight.data
+    array.flags.writeable = False
+    before = evaluated(model)
+    array.flags.writeable = True
+    array += 1
+    after = evaluated(model)
+    assert not np.array_equal(after, before)
+    vars(model).pop("_plans")
+    assert np.array_equal(evaluated(model), after)
+
+
 def test_arrays_that_somebody_got_before_are_not_the_layers_any_more():
     model = net()
     before = evaluated(model)

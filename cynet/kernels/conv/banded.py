@@ -83,6 +83,5 @@ def _is_of_pixels(algorithm):
         type(algorithm) in (TiledConvolution, PointwiseConvolution)
         and p.kernel == p.stride == (1, 1)
         and p.in_shape[:3] == p.out_shape[:3]
-        and p.before == (0, 0)
         and p.groups == 1
     )
