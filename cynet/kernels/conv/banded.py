@@ -25,8 +25,8 @@ class Banded:
     """
 
     def __init__(self, layers, threads):
-        self.layers, self.parts = layers, _parts(layers[-1], threads)
         *wide, deep, narrow = layers
+        self.parts = _parts(narrow, threads)
         self.in_shape, self.out_shape = layers[0].in_shape, narrow.out_shape
         self.work = sum(layer.work for layer in layers)
         self.bands = banded_loops.Bands(
