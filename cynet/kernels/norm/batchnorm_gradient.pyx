@@ -19,7 +19,7 @@ cdef void gradient_sums(
     const float[:, ::1] x,      # in: (rows, channels)
     const float[:, ::1] dy,     # in: (rows, channels)
     const float *y,             # in: of ADDED what `normalize` made; or NULL
-    float *dz,                  # out: of ADDED (rows, channels), dy where y is above 0, else 0; or NULL
+    float *dz,                  # out: of ADDED (rows, channels), dy where y is above 0, else 0; may be dy; or NULL
     const float[:, ::1] terms,  # in: (TERMS, channels), the mean's rows; of RELU and RELU6 SCALE and SHIFT, too
     double[:, :, ::1] partial,  # out: `partial_shape`: the sums of dy and of dy * (x - mean)
     int mode,                   # PLAIN; or dy is that of the RELU's or RELU6's output

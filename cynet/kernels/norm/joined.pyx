@@ -21,10 +21,11 @@ def sums_add(
     NormPass stats not None,
     const float[:, ::1] dy not None,    # in: (rows, channels)
     const float[:, ::1] out not None,   # in: what `output_add` returned
+    dz=None,
 ):
-    """(sums of dz, dz): dz is dy where the output is above 0."""
+    """(sums of dz, dz): dz is dy where the output is above 0, in a new array, or in the one given, which may be dy."""
     cdef float[:, ::1] gated
-    partial, dz = stats.room_for_sums(), empty(stats.shape)
+    partial, dz = stats.room_for_sums(), empty(stats.shape) if dz is None else dz
     gated = dz
     if out.shape[0]:
         gradient_sums(stats.rows, dy, &out[0, 0], &gated[0, 0], stats.table, partial, ADDED, stats.each, stats.team())

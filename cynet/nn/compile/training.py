@@ -29,6 +29,7 @@ from cynet.nn.layer import LEAVES, Layer, plain
 from cynet.nn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from cynet.nn.layers.conv1d import Conv1d
 from cynet.nn.layers.conv2d import Conv2d
+from cynet.nn.layers.global_avg_pool2d import GlobalAvgPool2d
 from cynet.nn.layers.linear import Linear
 from cynet.nn.layers.max_pool2d import MaxPool2d
 from cynet.nn.passes import gone_back
@@ -54,6 +55,9 @@ class Steps:
         ]
         # Whether the step before makes what this one is called with, an array that nobody has to look at.
         self._sure = [False, *map(hands_on, self.steps, self.steps[1:])]
+        for step, following in zip(self.steps, self.steps[1:], strict=False):
+            if isinstance(step, Joined):
+                step.owns_dy = makes_gradient(following)
 
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
@@ -105,6 +109,11 @@ def hands_on(step, following):
     )
 
 
+def makes_gradient(step):
+    """Whether what its backward returns is a new array, which nobody else has."""
+    return isinstance(step, (NormReLU, NormReLUPool, SumReLU)) or plain(step) in MAKERS
+
+
 def watch(watched, layer):
     """Watch what the steps depend on of a layer."""
     inner, names = sum_of(layer), ("backward",)
@@ -120,7 +129,15 @@ def watch(watched, layer):
 
 
 class Joined(Layer):
-    """Several layers as one step."""
+    """Several layers as one step.
+
+    Attributes
+    ----------
+    owns_dy : bool
+        Whether nobody else has the array that `backward` is given, so that it may be overwritten.
+    """
+
+    owns_dy = False
 
     def __init__(self, *layers):
         self.layers, self.first = layers, layers[0]
@@ -154,7 +171,9 @@ class NormReLU(Joined):
         rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
         if self.first.wants_sums(stats, wants_dx):
             self.first.finish(stats, stats.sums(rows, self.mode))
-        return stats.input_gradient(rows, self.mode).reshape(shape) if wants_dx else None
+        if not wants_dx:
+            return None
+        return stats.input_gradient(rows, self.mode, rows if self.owns_dy else None).reshape(shape)
 
 
 class NormReLUPool(Joined):
@@ -243,7 +262,8 @@ class SumReLU(Joined, opens=True):
             dz = arrays.gate(y, dy)
         else:
             rows = stats.x.shape
-            sums, dz = joined.sums_add(stats, dy.reshape(rows), y.reshape(rows))
+            dy = dy.reshape(rows)
+            sums, dz = joined.sums_add(stats, dy, y.reshape(rows), dy if self.owns_dy else None)
             dz = dz.reshape(y.shape)
         beside = dz
         if self.shortcut is not None:
@@ -260,6 +280,7 @@ class SumReLU(Joined, opens=True):
         return self.inner.backward(dx, wants_dx, beside if wants_dx else None)
 
 
+MAKERS = Conv1d, Conv2d, Linear, MaxPool2d, GlobalAvgPool2d  # whose backward returns a new array
 STEPS = {
     "norm, ReLU, pool": NormReLUPool,
     "norm, ReLU": NormReLU,
