@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -110,6 +111,71 @@ def test_norm_relu_pool(case, pool, training, affine):
     joined = Sequential(norm, ReLU(), pool)
     alone = Sequential(copy.deepcopy(norm), Alone(), copy.deepcopy(pool))
     assert_same_training(joined.train(training), alone.train(training), x, rng, 1)
+
+
+@settings(max_examples=150)
+@given(images(), pools(), st.booleans(), AFFINE)
+def test_norm_relu_pool_whose_gradient_takes_the_place_of_its_input(case, pool, training, affine):
+    x, rng = case
+    try:
+        pool.output_shape(x.shape)
+    except ValueError:
+        assume(False)
+    conv, norm = Conv2d(x.shape[3], x.shape[3], 1), norm_of(rng, x.shape[3], affine)
+    joined = Sequential(conv, norm, ReLU(), pool)
+    alone = Sequential(copy.deepcopy(conv), copy.deepcopy(norm), Alone(), copy.deepcopy(pool))
+    with mock.patch("cynet.nn.compile.training.SPENT", 0):
+        assert_same_training(joined.train(training), alone.train(training), x, rng, 2)
+
+
+def test_steps_that_write_over_gradients_of_their_own_give_the_same_bits():
+    def block(relu, shortcut=None):
+        body = [Conv2d(6, 6, 3, padding=1), BatchNorm2d(6), relu(), Conv2d(6, 6, 1), BatchNorm2d(6)]
+        return Residual(Sequential(*body), shortcut), relu()
+
+    def net(relu, relu6):
+        blocks = *block(relu), *block(relu, Sequential(Conv2d(6, 6, 1))), *block(relu)
+        first, last = (Conv2d(3, 6, 3), BatchNorm2d(6), relu()), (Conv2d(6, 4, 1), BatchNorm2d(4), relu6())
+        return Sequential(*first, *blocks, *last, MaxPool2d(2))
+
+    rng = np.random.default_rng(0)
+    joined, alone = net(ReLU, ReLU6), net(Alone, Alone6)
+    alone.load_state_dict(joined.state_dict())
+    assert_same_training(joined, alone, frozen(rng.standard_normal((3, 9, 9, 3))), rng, 8)
+
+
+class Keeper(cynet.Layer):
+    """A user's layer that keeps what it returns."""
+
+    def output_shape(self, shape):
+        return shape
+
+    def forward(self, x):
+        self.y = x + 1
+        return self.y
+
+    def backward(self, dy):
+        self.dx = dy * 2
+        return self.dx
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        [BatchNorm2d(4), ReLU()],
+        [BatchNorm2d(4), ReLU(), MaxPool2d(2)],
+        [Residual(BatchNorm2d(4)), ReLU()],
+    ],
+)
+def test_arrays_that_a_users_layer_keeps_are_not_written_over(behind):
+    before, after, rng = Keeper(), Keeper(), np.random.default_rng(0)
+    model = Sequential(Conv2d(4, 4, 1), before, *behind, after)
+    with mock.patch("cynet.nn.compile.training.SPENT", 0):
+        y = model(rng.standard_normal((2, 4, 4, 4), dtype=np.float32))
+        kept, dy = before.y.copy(), rng.standard_normal(y.shape, dtype=np.float32)
+        model.backward(dy)
+    np.testing.assert_array_equal(before.y, kept)
+    np.testing.assert_array_equal(after.dx, dy * 2)
 
 
 @settings(max_examples=150)

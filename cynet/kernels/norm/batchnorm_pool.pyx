@@ -3,8 +3,10 @@
 Design: the forward pass normalises some rows of an image at a time into room that stays in the thread's cache,
 with the image's padding around, so that no window lies at an edge, and pools from there. Backward makes the pool's
 gradient, a band of rows at a time, in such room too, sums it there, and keeps it where dx will be:
-`batchnorm_gradient.input_gradient` then works in place. Chunks of rows, and the order of the sums within, are those
-of batch norm alone, whose chunk functions do the arithmetic: the results are the same.
+`batchnorm_gradient.input_gradient` then works in place. Of large images it is made again instead, and dx, a band at
+a time, may take x's place: nothing of that size is written, read again or kept beside it. Chunks of rows, and the
+order of the sums within, are those of batch norm alone, whose chunk functions do the arithmetic: the results are the
+same.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -14,7 +16,7 @@ from libc.string cimport memcpy, memset
 from cynet.core.workspace cimport empty
 from cynet.kernels.common.window cimport Window
 from cynet.kernels.norm.batchnorm cimport RELU, normalize_view
-from cynet.kernels.norm.batchnorm_gradient cimport chunk_gradient_sums
+from cynet.kernels.norm.batchnorm_gradient cimport chunk_gradient_sums, input_gradient_chunk
 from cynet.kernels.norm.channels cimport LANES, RUN, SUMS, TERMS, View, folds, view_of, widened
 from cynet.kernels.norm.normalization cimport NormPass
 from cynet.kernels.pool.max_pool cimport backward_row, forward_row
@@ -117,39 +119,60 @@ def sums_pooled(
     bint keep,
 ):
     """(the two sums that the gradients of batch norm are made of, if `keep` the max-pool's gradient, or else None)."""
-    cdef PooledGradient p
-    p.window = window_of(shape, dy.shape[1], dy.shape[2], window)
-    cdef Py_ssize_t rows = stats.rows.shape[0], channels = stats.rows.shape[1], i
-    # room: a band, and the rows of the image that it begins and ends in
-    cdef Py_ssize_t each = (band_rows(channels) + 2 * p.window.in_w) * channels, chunk_rows = stats.each
-    cdef int threads = stats.team()
     partial, gradient = stats.room_for_sums(), empty(stats.shape) if keep else None
-    if rows * channels * dy.shape[1] * dy.shape[2] == 0:
-        return partial, gradient
     cdef double[:, :, ::1] by_chunk = partial
-    cdef float[:, ::1] kept = gradient, room = empty((threads, each))
-    cdef Py_ssize_t chunks = by_chunk.shape[0]
-    cdef const float *px = &stats.rows[0, 0]
-    cdef const float *t = &stats.table[0, 0]
-    cdef double *sums = &by_chunk[0, 0, 0]
-    cdef float *pr = &room[0, 0]
-    cdef float *pk = &kept[0, 0] if keep else NULL
-    p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
-    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
-        memset(sums + i * SUMS * channels, 0, SUMS * channels * sizeof(double))
-        one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each,
-                  sums + i * SUMS * channels, pk)
+    cdef float[:, ::1] kept = gradient
+    if stats.rows.size and dy.size:
+        walk(stats, shape, dy, winner, window, &by_chunk[0, 0, 0], &kept[0, 0] if keep else NULL, NULL)
     return partial, gradient
 
 
+def input_gradient_pooled(
+    NormPass stats not None,
+    tuple shape not None,                               # as for `output_pooled`
+    const float[:, :, :, ::1] dy not None,              # in: as for `sums_pooled`
+    const unsigned char[:, :, :, ::1] winner not None,  # in
+    tuple window not None,
+    dx=None,
+):
+    """The gradient to the input, in a new array, or in `dx`, which may be the input; max-pool's is made again."""
+    dx = empty(stats.shape) if dx is None else dx
+    cdef float[:, ::1] out = dx
+    if stats.rows.size and dy.size:
+        walk(stats, shape, dy, winner, window, NULL, NULL, &out[0, 0])
+    return dx
+
+
+cdef void walk(NormPass stats, tuple shape, const float[:, :, :, ::1] dy, const unsigned char[:, :, :, ::1] winner,
+               tuple window, double *sums, float *kept, float *dx) except *:
+    """Make the sums of all chunks, and keep max-pool's gradient unless `kept` is NULL; or, sums being NULL, dx."""
+    cdef PooledGradient p
+    p.window = window_of(shape, dy.shape[1], dy.shape[2], window)
+    cdef Py_ssize_t rows = stats.rows.shape[0], channels = stats.rows.shape[1], chunk_rows = stats.each, i
+    # room: a band, and the rows of the image that it begins and ends in
+    cdef Py_ssize_t each = (band_rows(channels) + 2 * p.window.in_w) * channels
+    cdef Py_ssize_t chunks = (rows + chunk_rows - 1) // chunk_rows
+    cdef int threads = stats.team()
+    cdef float[:, ::1] room = empty((threads, each))
+    cdef const float *px = &stats.rows[0, 0]
+    cdef const float *t = &stats.table[0, 0]
+    cdef float *pr = &room[0, 0]
+    p.dy, p.winner = &dy[0, 0, 0, 0], &winner[0, 0, 0, 0]
+    for i in prange(chunks, nogil=True, num_threads=threads, schedule="static"):
+        one_chunk(&p, px, t, i * chunk_rows, min(rows, (i + 1) * chunk_rows), pr + threadid() * each,
+                  sums + i * SUMS * channels if sums else NULL, kept, dx)
+
+
 cdef void one_chunk(const PooledGradient *p, const float *x, const float *terms, Py_ssize_t first, Py_ssize_t end,
-                    float *room, double *sums, float *kept) noexcept nogil:
-    """The sums over the rows first .. end of all images, a band at a time."""
+                    float *room, double *sums, float *kept, float *dx) noexcept nogil:
+    """The sums over the rows first .. end of all images, or their dx, a band at a time."""
     cdef const Window *g = &p.window
     cdef Py_ssize_t channels = g.channels, last, line, out = g.out_h * g.out_w * channels
     cdef const float *gradient
     cdef float *target
     cdef bint whole
+    if sums:
+        memset(sums, 0, SUMS * channels * sizeof(double))
     while first < end:
         last = min(end, first + band_rows(channels))
         whole = kept and first % g.in_w == 0 and last % g.in_w == 0
@@ -158,7 +181,11 @@ cdef void one_chunk(const PooledGradient *p, const float *x, const float *terms,
             backward_row(p.dy + line // g.in_h * out, p.winner + line // g.in_h * out,
                          target + (line - first // g.in_w) * g.in_w * channels, g, line % g.in_h)
         gradient = target + first % g.in_w * channels
-        chunk_gradient_sums(x + first * channels, gradient, NULL, NULL, last - first, channels, terms, sums, RELU)
+        if sums:
+            chunk_gradient_sums(x + first * channels, gradient, NULL, NULL, last - first, channels, terms, sums, RELU)
+        else:
+            input_gradient_chunk(x + first * channels, gradient, last - first, channels, terms, dx + first * channels,
+                                 RELU)
         if kept and not whole:  # lines of an image that two bands, perhaps two threads, share
             memcpy(kept + first * channels, gradient, (last - first) * channels * sizeof(float))
         first = last

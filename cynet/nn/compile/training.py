@@ -5,12 +5,16 @@ Design: a step is a layer itself, or stands for several and has a layer's method
     NormReLU      batch norm, ReLU   y is written once, and nothing is kept but x: backward makes its mask
                   or ReLU6           from x again, by the same arithmetic
     NormReLUPool  BatchNorm2d,       only the pooled output and its winners are written; backward makes the
-                  ReLU, MaxPool2d    pool's gradient while it sums, where dx will be
+                  ReLU, MaxPool2d    pool's gradient while it sums, where dx will be; or, where images are
+                                     large, twice, the second time for dx, which lies where x was
     FlattenLinear Flatten, Linear    with at most 32 outputs: not the images change order but the weights
     Vectors       Embedding, GRU or  the products of the vectors, where they are few, not those of all steps
                   LSTM
     SumReLU       a sum, ReLU        sum and ReLU are done in one pass, and where the body is a chain that
                                      ends in batch norm, in the pass that normalises
+
+An array that comes from a layer which makes a new one each time, and that nobody else has, is overwritten
+where that spares another: dx lies where dy was, or x. The caller's, and those of a user's layer, never are.
 
 The layers stay what they are: their parameters, modes and states are read at each pass. Outputs and gradients
 equal those of the layers one by one bit for bit, but for FlattenLinear, and the gradients of Vectors, which
@@ -37,6 +41,9 @@ from cynet.nn.passes import gone_back
 from .rules import chain_of, grouped, sum_of
 from .watched import Watched
 
+MAKERS = Conv1d, Conv2d, Linear, MaxPool2d, GlobalAvgPool2d  # whose backward returns a new array
+SPENT = 8 << 20  # bytes from which on a step may write dx over an x that is its own
+
 
 class Steps:
     """The steps of a chain of layers.
@@ -55,9 +62,11 @@ class Steps:
         ]
         # Whether the step before makes what this one is called with, an array that nobody has to look at.
         self._sure = [False, *map(hands_on, self.steps, self.steps[1:])]
-        for step, following in zip(self.steps, self.steps[1:], strict=False):
+        for before, step in zip(self.steps, self.steps[1:], strict=False):
+            if isinstance(before, Joined):
+                before.owns_dy = makes_gradient(step)
             if isinstance(step, Joined):
-                step.owns_dy = makes_gradient(following)
+                step.owns_x = plain(before) in (Conv1d, Conv2d)
 
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
@@ -134,10 +143,12 @@ class Joined(Layer):
     Attributes
     ----------
     owns_dy : bool
-        Whether nobody else has the array that `backward` is given, so that it may be overwritten.
+        Whether nobody else has the array that `backward` is given, so that it may overwrite it.
+    owns_x : bool
+        The same of the one that `forward` is given: once backward has used it.
     """
 
-    owns_dy = False
+    owns_dy = owns_x = False
 
     def __init__(self, *layers):
         self.layers, self.first = layers, layers[0]
@@ -189,15 +200,18 @@ class NormReLUPool(Joined):
     def backward(self, dy):
         shape, stats, winner, window = self.saved()
         dy = self.gradient(dy, winner.shape)
-        gradient, wants_dx = None, self._wants_dx()
+        wants_dx, gradient = self._wants_dx(), None
+        spent = self.owns_x and stats.x.nbytes >= SPENT
         if self.first.wants_sums(stats, wants_dx):
-            sums, gradient = batchnorm_pool.sums_pooled(stats, shape, dy, winner, window, wants_dx)
+            keep = wants_dx and not spent
+            sums, gradient = batchnorm_pool.sums_pooled(stats, shape, dy, winner, window, keep)
             self.first.finish(stats, sums)
         if not wants_dx:
             return None
-        if gradient is None:
-            gradient = MaxPool2d.gradient_of(dy, shape, winner, window).reshape(stats.x.shape)
-        return stats.input_gradient(gradient, RELU, dx=gradient).reshape(shape)
+        if gradient is not None:
+            return stats.input_gradient(gradient, RELU, dx=gradient).reshape(shape)
+        dx = stats.x if spent else None
+        return batchnorm_pool.input_gradient_pooled(stats, shape, dy, winner, window, dx).reshape(shape)
 
 
 class FlattenLinear(Joined):
@@ -280,7 +294,6 @@ class SumReLU(Joined, opens=True):
         return self.inner.backward(dx, wants_dx, beside if wants_dx else None)
 
 
-MAKERS = Conv1d, Conv2d, Linear, MaxPool2d, GlobalAvgPool2d  # whose backward returns a new array
 STEPS = {
     "norm, ReLU, pool": NormReLUPool,
     "norm, ReLU": NormReLU,
