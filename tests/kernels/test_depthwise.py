@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("threads_for_small_sh
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (3, 2), (3, 4), (5, 5)])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 2), (2, 1), (3, 3)])
 def test_all_three_products_are_the_twins_at_every_width(channels, kernel, stride):
-    """Rows of 1 to 26 windows: by eights, by four, one by one, and with some of them made twice."""
+    """Rows of 1 to 26 windows: one by one, in runs of four to nine, and with some of them made twice."""
     rng = np.random.default_rng(0)
     w, bias = (frozen(rng.standard_normal(s)) for s in ((channels, 1, *kernel), channels))
     for width in (*range(1, 22), 27):

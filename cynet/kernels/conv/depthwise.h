@@ -25,7 +25,7 @@ typedef struct {
     int past;  /* write past the caches: whole vectors of channels, in lines of memory */
 } TapGrid;
 
-#define EACH(p, P) _Pragma("GCC unroll 8") for (int p = 0; p < P; p++)
+#define EACH(p, P) _Pragma("GCC unroll 9") for (int p = 0; p < P; p++)
 
 /* P pixels, the channels of one vector. LOAD and STORE take a pointer, and the number of lanes that are there. */
 #define DEFINE_PIXELS(NAME, P, V, LOAD, STORE)                                                              \
@@ -52,13 +52,15 @@ typedef struct {
 #define WHOLE_STORE8(p, v, lanes) ((void)(lanes), vstore8(p, v))
 
 /* The same of three taps side by side, over pixels that are neighbours or (STEP 2) every other, as in most nets: each
- * number is loaded once for all pixels that it is a tap of. Sums are in the same order. */
+ * number is loaded once for all pixels that it is a tap of. Sums are in the same order. Where `rows` is a constant
+ * nothing is counted. */
 #define DEFINE_NEAR_PIXELS(NAME, P, STEP)                                                                   \
-    INLINE void NAME(const TapGrid *g, const float *x, const float *w, const float *bias, float *y) {       \
+    INLINE void NAME(const TapGrid *g, ptrdiff_t rows, const float *x, const float *w, const float *bias,   \
+                     float *y) {                                                                            \
         const ptrdiff_t pixel = g->x_col, tap = g->w_col;                                                   \
         vf sum[P];                                                                                          \
         EACH(p, P) sum[p] = vload(bias);                                                                    \
-        for (ptrdiff_t i = 0; i < g->rows; i++, x += g->x_row, w += g->w_row) {                             \
+        _Pragma("GCC unroll 3") for (ptrdiff_t i = 0; i < rows; i++, x += g->x_row, w += g->w_row) {        \
             const vf first = vload(w), second = vload(w + tap), third = vload(w + 2 * tap);                 \
             vf a = vload(x), b = vload(x + pixel);                                                          \
             IN_REGISTER(a) IN_REGISTER(b)                                                                   \
@@ -96,7 +98,8 @@ INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
 /* Inlined, they share the general registers with the loops around: GCC then keeps addresses in vector registers. */
 #define NOINLINE __attribute__((noinline))
 
-/* P pixels, all channels: by whole vectors, then by eight, then what is left. */
+/* P pixels, all channels: by whole vectors, then by eight, then what is left. Of three rows of taps, as away from the
+ * edges, there is a copy. */
 #define DEFINE_RUN(P)                                                                                       \
     DEFINE_PIXELS(pixels_##P, P, vf, WHOLE_LOAD, OUT_STORE)                                                 \
     DEFINE_NEAR_PIXELS(near_pixels_##P, P, 1)                                                               \
@@ -109,12 +112,14 @@ INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
         for (; IS_NEAR(g, 1) && c + VL <= g->channels; c += VL) {                                           \
             FETCH_NEAR(P, c)                                                                                \
             FETCH_OTHER(P, c, y, 1)                                                                         \
-            near_pixels_##P(g, x + c, w + c, bias + c, y + c);                                              \
+            if (g->rows == 3) near_pixels_##P(g, 3, x + c, w + c, bias + c, y + c);                         \
+            else near_pixels_##P(g, g->rows, x + c, w + c, bias + c, y + c);                                \
         }                                                                                                   \
         for (; IS_NEAR(g, 2) && c + VL <= g->channels; c += VL) {                                           \
             FETCH(P, c)                                                                                     \
             FETCH_OTHER(P, c, y, 1)                                                                         \
-            strided_pixels_##P(g, x + c, w + c, bias + c, y + c);                                           \
+            if (g->rows == 3) strided_pixels_##P(g, 3, x + c, w + c, bias + c, y + c);                      \
+            else strided_pixels_##P(g, g->rows, x + c, w + c, bias + c, y + c);                             \
         }                                                                                                   \
         for (; c + VL <= g->channels; c += VL) {                                                            \
             FETCH(P, c)                                                                                     \
@@ -125,22 +130,29 @@ INLINE void fetch(const TapGrid *g, ptrdiff_t pixels, const float *x) {
         if (c < g->channels) pixels_part_##P(g, x + c, w + c, bias + c, y + c, g->channels - c);            \
     }
 
+DEFINE_RUN(9)
 DEFINE_RUN(8)
+DEFINE_RUN(7)
+DEFINE_RUN(6)
+DEFINE_RUN(5)
 DEFINE_RUN(4)
 DEFINE_RUN(1)
 
-/* `pixels` pixels, whose taps are all inside the image: by eights, then by eight or four of which some were made. */
+/* So many pixels in as few runs of up to nine as there can be, which are as long as each other, or nearly; fewer than
+ * four one by one. */
+INLINE ptrdiff_t runs_of(ptrdiff_t pixels) { return pixels < 4 ? pixels : (pixels + 8) / 9; }
+INLINE ptrdiff_t longest_run(ptrdiff_t pixels, ptrdiff_t runs) { return (pixels + runs - 1) / runs; }
+
+/* `pixels` pixels, whose taps are all inside the image; the last run makes some again that the one before made. */
 INLINE void depthwise_run(const TapGrid *g, ptrdiff_t pixels, const float *x, const float *w, const float *bias,
                           float *y) {
-    ptrdiff_t p = 0;
-    for (; p + 8 <= pixels; p += 8) run_8(g, x + p * g->x_pixel, w, bias, y + p * g->y_pixel);
-    while (p < pixels) {
-        const ptrdiff_t most = pixels - p > 4 && pixels >= 8 ? 8 : pixels >= 4 ? 4 : 1;
+    static void (*const run[])(const TapGrid *, const float *, const float *, const float *, float *) = {
+        run_1, run_1, run_1, run_4, run_5, run_6, run_7, run_8, run_9};
+    if (pixels <= 0) return;
+    const ptrdiff_t most = longest_run(pixels, runs_of(pixels));
+    for (ptrdiff_t p = 0; p < pixels; p += most) {
         const ptrdiff_t from = p + most < pixels ? p : pixels - most;
-        if (most == 8) run_8(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
-        else if (most == 4) run_4(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
-        else run_1(g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
-        p = from + most;
+        run[most - 1](g, x + from * g->x_pixel, w, bias, y + from * g->y_pixel);
     }
 }
 
@@ -214,14 +226,23 @@ INLINE void depthwise_run(const TapGrid *g, ptrdiff_t pixels, const float *x, co
         if (c < g->channels) taps_part_##P(g, x + c, dy + c, sums + c, g->channels - c);                    \
     }
 
+DEFINE_GRADIENT(9)
 DEFINE_GRADIENT(8)
+DEFINE_GRADIENT(7)
+DEFINE_GRADIENT(6)
+DEFINE_GRADIENT(5)
 DEFINE_GRADIENT(4)
 DEFINE_GRADIENT(1)
 
+/* As many runs as above, each of which has as many pixels as the next one or one more. */
 INLINE void depthwise_sums(const TapGrid *g, ptrdiff_t pixels, const float *x, const float *dy, float *sums) {
-    for (; pixels >= 8; pixels -= 8, x += 8 * g->x_pixel, dy += 8 * g->y_pixel) gradient_8(g, x, dy, sums);
-    for (; pixels >= 4; pixels -= 4, x += 4 * g->x_pixel, dy += 4 * g->y_pixel) gradient_4(g, x, dy, sums);
-    for (; pixels > 0; pixels--, x += g->x_pixel, dy += g->y_pixel) gradient_1(g, x, dy, sums);
+    static void (*const run[])(const TapGrid *, const float *, const float *, float *) = {
+        gradient_1, gradient_1, gradient_1, gradient_4, gradient_5, gradient_6, gradient_7, gradient_8, gradient_9};
+    for (ptrdiff_t runs = runs_of(pixels); pixels > 0; runs--) {
+        const ptrdiff_t some = longest_run(pixels, runs);
+        run[some - 1](g, x, dy, sums);
+        pixels -= some, x += some * g->x_pixel, dy += some * g->y_pixel;
+    }
 }
 
 #endif
